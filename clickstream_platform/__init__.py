@@ -1,0 +1,1 @@
+"""Click events in, right Delta tables out: Spark Structured Streaming, run by Dagster."""

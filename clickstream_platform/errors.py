@@ -1,0 +1,50 @@
+"""What can go wrong, sorted by who can mend it.
+
+Every error a user may see names the subject (a table, a variable, a file), the finding and the remedy, and says so in one sentence each.
+"""
+
+from __future__ import annotations
+
+
+class ClickstreamError(Exception):
+    """Something a person can mend; a second attempt alone would find the same.
+
+    Args:
+        subject: what it is about: a table, a variable, a folder.
+        finding: what was found there.
+        remedy: what to do about it.
+    """
+
+    def __init__(self, subject: str, finding: str, remedy: str) -> None:
+        self.subject = subject
+        self.finding = finding
+        self.remedy = remedy
+        super().__init__(subject, finding, remedy)
+
+    def __str__(self) -> str:
+        """One line: ``subject: finding; remedy``."""
+        return f"{self.subject}: {self.finding}; {self.remedy}"
+
+
+class SettingsError(ClickstreamError):
+    """A setting has a value that is not allowed. Raised before any JVM starts."""
+
+
+class SetupError(ClickstreamError):
+    """This machine lacks something: Java, the jars, room on the disk."""
+
+
+class SourceError(ClickstreamError):
+    """The source cannot be read as it is configured."""
+
+
+class CheckpointError(ClickstreamError):
+    """A checkpoint and its table do not belong together; going on would lose or double rows."""
+
+
+class RetryableError(ClickstreamError):
+    """A later attempt may succeed by itself. Only ``defs/`` decides to retry."""
+
+
+class TableBusyError(RetryableError):
+    """Another run holds the lease of the table."""
