@@ -1,0 +1,64 @@
+# Every command sets itself up first: a bare clone needs Python 3.10 to 3.13 and Java 17, nothing else.
+# A second call re-does nothing. CI and pre-commit call these same targets.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTEST := $(BIN)/python -m pytest -q
+
+# The first that runs, is new enough and can make environments; 3.11 is the one tested.
+# Set PYTHON to choose another: make setup PYTHON=/opt/python3.12/bin/python3
+PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3.10; do \
+	$$python -c 'import ensurepip, sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' 2>/dev/null \
+	&& echo $$python && break; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast check lock dev clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: $(STAMP) ## make .venv, install the lock file, fetch the Spark jars
+	@$(BIN)/python -m clickstream_platform.jars
+
+demo: setup ## 50,000 events, good and bad, become Delta tables; then compare them with their queries
+	@$(BIN)/clickstream demo
+
+test: check setup ## everything CI asks for: check, the tests without a JVM, the tests on Spark
+	@echo "tests without a JVM ..."
+	@$(PYTEST) -m "not spark"
+	@echo "tests on Spark ..."
+	@$(PYTEST) -m spark
+
+test-fast: $(STAMP) ## the tests that need no JVM
+	@$(PYTEST) -m "not spark"
+
+check: $(STAMP) ## ruff and pyright
+	@echo "ruff ..."
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@echo "pyright ..."
+	@$(BIN)/pyright --pythonpath $(BIN)/python
+
+lock: $(STAMP) ## choose newer versions within the bounds of pyproject.toml
+	@$(BIN)/python -m pip install --quiet uv
+	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml --group dev --quiet --upgrade \
+		--universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--output-file requirements.lock
+
+dev: setup ## Dagster's web interface and daemon, on this machine
+	@$(BIN)/dg dev
+
+clean: ## remove .venv and what tools left behind; events, tables and jars stay
+	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .tmp_dagster_home_*
+	@find clickstream_platform clickstream_platform_tests -name __pycache__ -prune -exec rm -rf {} +
+
+# pip checks every hash. pyspark is built from its source archive, hence setuptools in a build environment of its own.
+$(STAMP): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "python: no Python 3.10 to 3.13 that can make environments was found;" \
+		"install python3.11 (on Debian with python3.11-venv), or say make PYTHON=/path/to/python3" >&2; exit 1; }
+	@test -x $(BIN)/python || { echo "creating $(VENV) with $$($(PYTHON) --version) ..."; $(PYTHON) -m venv $(VENV); }
+	@echo "installing the lock file into $(VENV): about 600 MB, some minutes the first time ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
