@@ -43,7 +43,7 @@ check: $(STAMP) ## ruff and pyright
 lock: $(STAMP) ## choose newer versions within the bounds of pyproject.toml
 	@$(BIN)/python -m pip install --quiet uv
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml --group dev --quiet --upgrade \
-		--universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--universal --python-version 3.10 --generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links \
 		--output-file requirements.lock
 
 dev: setup ## Dagster's web interface and daemon, on this machine
@@ -53,12 +53,12 @@ clean: ## remove .venv and what tools left behind; events, tables and jars stay
 	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .tmp_dagster_home_*
 	@find clickstream_platform clickstream_platform_tests -name __pycache__ -prune -exec rm -rf {} +
 
-# pip checks every hash. pyspark is built from its source archive, hence setuptools in a build environment of its own.
+# The lock file is complete, so pip need not resolve (--no-deps), and it checks every hash. pyspark is built from its source archive, hence setuptools in a build environment of its own.
 $(STAMP): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "python: no Python 3.10 to 3.13 that can make environments was found;" \
 		"install python3.11 (on Debian with python3.11-venv), or say make PYTHON=/path/to/python3" >&2; exit 1; }
 	@test -x $(BIN)/python || { echo "creating $(VENV) with $$($(PYTHON) --version) ..."; $(PYTHON) -m venv $(VENV); }
 	@echo "installing the lock file into $(VENV): about 600 MB, some minutes the first time ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
