@@ -53,12 +53,15 @@ clean: ## remove .venv and what tools left behind; events, tables and jars stay
 	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .tmp_dagster_home_*
 	@find clickstream_platform clickstream_platform_tests -name __pycache__ -prune -exec rm -rf {} +
 
-# The lock file is complete, so pip need not resolve (--no-deps), and it checks every hash. pyspark is built from its source archive, hence setuptools in a build environment of its own.
+# The lock file is complete, so pip need not resolve (--no-deps), and it checks every hash.
+# pyspark is built from its source archive, which takes setuptools in a build environment of its own.
 $(STAMP): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "python: no Python 3.10 to 3.13 that can make environments was found;" \
 		"install python3.11 (on Debian with python3.11-venv), or say make PYTHON=/path/to/python3" >&2; exit 1; }
 	@test -x $(BIN)/python || { echo "creating $(VENV) with $$($(PYTHON) --version) ..."; $(PYTHON) -m venv $(VENV); }
-	@echo "installing the lock file into $(VENV): about 600 MB, some minutes the first time ..."
+	@df -Pk . | awk 'NR == 2 && $$4 < 3000000 { print "$(VENV): " int($$4 / 1000) " MB of disk are free," \
+		" it needs 3000 MB; free some, or clone to another disk"; exit 1 }' >&2
+	@echo "installing the lock file into $(VENV) (1.4 GB, 1-5 minutes the first time) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@

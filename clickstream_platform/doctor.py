@@ -1,0 +1,155 @@
+"""What this machine lacks, found before it costs a run: the sentences that a run would fail with."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from clickstream_platform.errors import ClickstreamError, SetupError, SourceError
+from clickstream_platform.jars import SPARK_JARS, damaged, missing
+from clickstream_platform.machine import nearest_folder, require_java, require_room
+from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.offsets import FileSource, source_from
+
+OLDEST_PYTHON, FIRST_UNTRIED_PYTHON = (3, 10), (3, 14)
+ROOM = 1_000_000_000  # the demo takes 50 MB; Spark's shuffles and state want room to breathe
+BESIDE_THE_HEAP = 700_000_000  # measured: 600 MB of JVM beside the heap and Python on top
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one look at the machine found. ``remedy`` is empty when all is well."""
+
+    name: str
+    ok: bool
+    finding: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        """One line, in the words of the error that a run would raise."""
+        return f"{self.name}: {self.finding}" + (f"; {self.remedy}" if self.remedy else "")
+
+
+def diagnose(settings: Settings) -> list[Finding]:
+    """Look at everything a run needs. Raises nothing, changes nothing; about 0.2 s, or 3 s with a silent Kafka."""
+    return [_look(name, check, settings) for name, check in CHECKS.items()]
+
+
+def _look(name: str, check: Callable[[Settings], str], settings: Settings) -> Finding:
+    try:
+        return Finding(name, True, check(settings))
+    except ClickstreamError as error:
+        finding = error.finding if error.subject == name else f"{error.subject}: {error.finding}"
+        return Finding(name, False, finding, error.remedy)
+
+
+def _python(_: Settings) -> str:
+    running = ".".join(map(str, sys.version_info[:3]))
+    if not OLDEST_PYTHON <= sys.version_info[:2] < FIRST_UNTRIED_PYTHON:
+        raise SetupError("python", f"{running} is not supported", "use Python 3.10 to 3.13")
+    return f"{running} at {sys.executable}"
+
+
+def _java(_: Settings) -> str:
+    java = require_java()
+    return f"{java.version} at {java.path}"
+
+
+def _memory(settings: Settings) -> str:
+    free, needed = _free_memory(), _bytes(settings.spark_driver_memory) + BESIDE_THE_HEAP
+    if free < needed:
+        finding = f"{free // 1_000_000} MB are free, a run may take {needed // 1_000_000} MB"
+        raise SetupError("memory", finding, "close something, or set CLICKSTREAM_SPARK_DRIVER_MEMORY lower")
+    return f"{free // 1_000_000} MB free, a run takes up to {needed // 1_000_000} MB"
+
+
+def _disk(settings: Settings) -> str:
+    free = require_room(settings.home, ROOM, "tables and Spark's shuffles", "CLICKSTREAM_HOME")
+    return f"{free // 1_000_000} MB free at {settings.home}"
+
+
+def _home(settings: Settings) -> str:
+    _require_writable(settings.home, "CLICKSTREAM_HOME")
+    if "://" not in settings.lake_url:
+        _require_writable(Path(settings.lake_url), "CLICKSTREAM_LAKE")
+    return f"{settings.home} is writable" if settings.home.exists() else f"{settings.home} will be made"
+
+
+def _jars(settings: Settings) -> str:
+    _require_writable(settings.cache, "CLICKSTREAM_CACHE")
+    if altered := damaged(settings.cache):
+        remedy = "delete it, and the next run fetches it again"
+        raise SetupError("jars", f"{altered[0]} is not what was fetched", remedy)
+    if to_fetch := missing(settings.cache):
+        size = sum(artifact.size for artifact in to_fetch)
+        require_room(settings.cache, 3 * size, "the jars", "CLICKSTREAM_CACHE")
+        return f"{len(to_fetch)} of {len(SPARK_JARS)} are not in {settings.cache} yet; the next run fetches them"
+    return f"all {len(SPARK_JARS)} in {settings.cache}"
+
+
+def _source(settings: Settings) -> str:
+    source = source_from(settings)
+    if not isinstance(source, FileSource):
+        return _answering(source.servers)
+    if not source.folder.exists():
+        return f"{source.folder} is not there yet; the first run makes it"
+    if not source.folder.is_dir() or not os.access(source.folder, os.R_OK | os.X_OK):
+        raise SourceError("source", f"{source.folder} is not a folder you may read", "set CLICKSTREAM_SOURCE")
+    return f"files in {source.folder}"
+
+
+CHECKS: dict[str, Callable[[Settings], str]] = {
+    "python": _python,
+    "java": _java,
+    "memory": _memory,
+    "disk": _disk,
+    "home": _home,
+    "jars": _jars,
+    "source": _source,
+}
+
+
+def _require_writable(folder: Path, variable: str) -> None:
+    """Without writing: a doctor leaves nothing behind."""
+    nearest = nearest_folder(folder)
+    if not nearest.is_dir():
+        raise SetupError(str(folder), f"{nearest} is not a folder", f"set {variable} to a folder")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise SetupError(str(folder), f"you may not write to {nearest}", f"set {variable} to a folder you may write")
+
+
+def _answering(servers: str) -> str:
+    """The first Kafka server that accepts a connection; whether it is a Kafka, and has the topic, a run will find."""
+    refusal = "no server is named"
+    for server in servers.split(","):
+        host, _, port = server.strip().rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=3).close()
+        except (OSError, ValueError, OverflowError) as refused:
+            refusal = f"{server} does not answer ({refused})"
+        else:
+            return f"{server} answers"
+    raise SourceError("source", refusal, "start Kafka, or set CLICKSTREAM_SOURCE")
+
+
+def _free_memory() -> int:
+    """Free bytes, within a container's limit if there is one."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):  # no Linux: what is free cannot be asked without a further package
+        free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        limit, used = (int(Path("/sys/fs/cgroup", name).read_text()) for name in ("memory.max", "memory.current"))
+    except (OSError, ValueError):  # no container, or "max"
+        return free
+    return min(free, limit - used)
+
+
+def _bytes(heap: str) -> int:
+    """2,147,483,648 of ``2g``."""
+    return int(heap[:-1]) << {"k": 10, "m": 20, "g": 30, "t": 40}[heap[-1]]
