@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest -q
+COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.10 \
+	--generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links
 
 # The first that runs, is new enough and can make environments; 3.11 is the one tested.
 # Set PYTHON to choose another: make setup PYTHON=/opt/python3.12/bin/python3
@@ -24,7 +26,7 @@ setup: $(STAMP) ## make .venv, install the lock file, fetch the Spark jars
 demo: setup ## 50,000 events, good and bad, become Delta tables; then compare them with their queries
 	@$(BIN)/clickstream demo
 
-test: check setup ## everything CI asks for: check, the tests without a JVM, the tests on Spark
+test: setup ## all tests: first those without a JVM, then those on Spark
 	@echo "tests without a JVM ..."
 	@$(PYTEST) -m "not spark"
 	@echo "tests on Spark ..."
@@ -33,21 +35,21 @@ test: check setup ## everything CI asks for: check, the tests without a JVM, the
 test-fast: $(STAMP) ## the tests that need no JVM
 	@$(PYTEST) -m "not spark"
 
-check: $(STAMP) ## ruff and pyright
+check: $(STAMP) ## ruff and pyright: style, formatting, types
 	@echo "ruff ..."
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@echo "pyright ..."
 	@$(BIN)/pyright --pythonpath $(BIN)/python
 
-lock: $(STAMP) ## choose newer versions within the bounds of pyproject.toml
-	@$(BIN)/python -m pip install --quiet uv
-	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml --group dev --quiet --upgrade \
-		--universal --python-version 3.10 --generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links \
-		--output-file requirements.lock
+lock: $(STAMP) ## choose the newest versions within the bounds of pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(COMPILE) pyproject.toml --group dev --upgrade --output-file requirements.lock
+	@$(COMPILE) pyproject.toml docker/requirements.in --constraints requirements.lock --output-file docker/requirements.lock
 
-dev: setup ## Dagster's web interface and daemon, on this machine
-	@$(BIN)/dg dev
+dev: setup ## Dagster's web interface and daemon; history stays in .dagster_home, or where DAGSTER_HOME says
+	@mkdir -p .dagster_home && ln -sf ../dagster.yaml .dagster_home/dagster.yaml
+	@grep -qs '^ *DAGSTER_HOME=' .env || export DAGSTER_HOME="$${DAGSTER_HOME:-$(CURDIR)/.dagster_home}"; $(BIN)/dg dev
 
 clean: ## remove .venv and what tools left behind; events, tables and jars stay
 	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .tmp_dagster_home_*

@@ -80,11 +80,11 @@ def _home(settings: Settings) -> str:
 
 
 def _jars(settings: Settings) -> str:
-    _require_writable(settings.cache, "CLICKSTREAM_CACHE")
     if altered := damaged(settings.cache):
         remedy = "delete it, and the next run fetches it again"
         raise SetupError("jars", f"{altered[0]} is not what was fetched", remedy)
     if to_fetch := missing(settings.cache):
+        _require_writable(settings.cache, "CLICKSTREAM_CACHE")
         size = sum(artifact.size for artifact in to_fetch)
         require_room(settings.cache, 3 * size, "the jars", "CLICKSTREAM_CACHE")
         return f"{len(to_fetch)} of {len(SPARK_JARS)} are not in {settings.cache} yet; the next run fetches them"
