@@ -1,0 +1,193 @@
+"""Records in, events out: parse and validate, losing nothing.
+
+No step can fail a run, whatever the bytes: the functions used return null where ANSI mode would raise, and a null is
+a reason. Nothing depends on the session's time zone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from clickstream_platform.events.schema import EVENTS, QUARANTINE, RAW, WIRE, Reason
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+# Spark's reader of JSON is lenient by default; a producer that needs it sends no JSON.
+_STRICT = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
+
+# Parsers stop at the end of the first value and ignore the rest, `{"a":1}{"a":2}` would lose a record. So each text is
+# read as the first element of an array whose second and last is the seal: only a text that is one whole value fits.
+_SEAL = "end of record"
+
+_FIELDS = ", ".join(f"{name} string" for name in WIRE.fieldNames())
+
+_WHITE = " \t\r\n"
+
+# Casting to a timestamp accepts far more than ISO-8601: a year alone, one-digit months, zones by name.
+_ISO = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d(:?\d\d)?)?\z"
+
+# The years 1 to 9999 in UTC, in microseconds: beyond them no Python client can hold the instant.
+_FIRST_INSTANT = -62_135_596_800_000_000
+_LAST_INSTANT = 253_402_300_799_999_999
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What makes a record an event.
+
+    Args:
+        event_types: the accepted event types, case-sensitive.
+        future_tolerance: how far an event may lie ahead of its arrival.
+        max_record_bytes: a longer record is rejected unread.
+    """
+
+    event_types: tuple[str, ...]
+    future_tolerance: timedelta
+    max_record_bytes: int
+
+
+def parse(raw: DataFrame, rules: Rules) -> DataFrame:
+    """Every record with its faults and its fields: one row a row of ``raw``, in a stream as in a batch.
+
+    Columns: those of ``RAW``; ``record_id``; ``reasons``, empty if accepted; then the other columns of ``EVENTS``.
+    A rejected record's ``timestamp`` and ``event_date`` are null, so it cannot move a watermark. Its other fields are
+    whatever could be read.
+
+    Of a key that an object has twice, the last one counts. A number, a boolean, an array or an object in a wire field
+    becomes its JSON text. A blank ``user_id``, ``session_id`` or ``event_id`` becomes null, other fields stay as sent.
+
+    Not guaranteed: that the JSON is read once. Spark moves a filter such as the one in ``accepted`` below the parsing
+    and does it again; persist the result before taking both halves of it.
+    """
+    read = _read(raw, rules)
+    valued = _valued(read)
+    judged = valued.select("*", _reasons(rules).alias("reasons"))
+    event_time = F.when(F.size("reasons") == 0, F.col("_time"))
+    return judged.select(
+        *RAW.fieldNames(),
+        _record_id().alias("record_id"),
+        "reasons",
+        *[event_time.alias(name) if name == "timestamp" else F.col(name) for name in WIRE.fieldNames()],
+        F.col("_extra").alias("extra"),
+        _utc_date(event_time).alias("event_date"),
+    )
+
+
+def accepted(parsed: DataFrame) -> DataFrame:
+    """The events among parsed records: the columns of ``EVENTS``, with their comments."""
+    return parsed.where(F.size("reasons") == 0).to(EVENTS)
+
+
+def rejected(parsed: DataFrame) -> DataFrame:
+    """The other records: the columns of ``QUARANTINE``, with their comments."""
+    return parsed.where(F.size("reasons") > 0).to(QUARANTINE)
+
+
+def _read(raw: DataFrame, rules: Rules) -> DataFrame:
+    """Add ``_text``, ``_whole``, ``_record``: null text is unreadable, a null record is no object."""
+    sealed = F.concat(F.lit("["), F.col("_text"), F.lit(f',{{"{_SEAL}":""}}]'))
+    rows = F.from_json(sealed, f"array<struct<{_FIELDS}, `{_SEAL}` string>>", _STRICT)
+    # An array of strings takes what an array of objects does not: a whole value that is no object.
+    values = F.from_json(sealed, "array<string>", _STRICT)
+    is_object = (F.size("_rows") == 2) & F.get("_rows", F.lit(1))[_SEAL].isNotNull()
+    is_value = (F.size(values) == 2) & F.get(values, F.lit(1)).contains(_SEAL)
+    return (
+        raw.select(*RAW.fieldNames(), _text(rules).alias("_text"))
+        .select("*", rows.alias("_rows"))
+        .select(
+            "*",
+            F.when(is_object, F.get("_rows", F.lit(0))).alias("_record"),
+            F.coalesce(is_object | (F.col("_rows").isNull() & is_value), F.lit(False)).alias("_whole"),
+        )
+    )
+
+
+def _text(rules: Rules) -> Column:
+    """The record as text, without a byte order mark; null if it is too large or not UTF-8."""
+    text = F.col("value").cast("string")
+    bare = F.when(text.startswith("\ufeff"), F.substring(text, 2, rules.max_record_bytes)).otherwise(text)
+    return F.when(~_too_large(rules) & F.is_valid_utf8(text), bare)
+
+
+def _too_large(rules: Rules) -> Column:
+    return F.coalesce(F.octet_length("value") > rules.max_record_bytes, F.lit(False))
+
+
+def _valued(read: DataFrame) -> DataFrame:
+    """Add the wire fields as text, ``_time`` and ``_extra``."""
+    fields = [F.col("_record")[name].alias(name) for name in WIRE.fieldNames()]
+    return read.select("*", *fields).withColumns(
+        {
+            **{name: F.when(~_is_blank(name), F.col(name)) for name in ("user_id", "session_id", "event_id")},
+            "_time": _instant(F.col("timestamp")),
+            "_unknown": F.size(F.array_except(F.json_object_keys("_text"), _known())) > 0,
+            "_extra": _extra(),
+        }
+    )
+
+
+def _known() -> Column:
+    return F.array(*[F.lit(name) for name in WIRE.fieldNames()])
+
+
+def _is_blank(name: str) -> Column:
+    return F.btrim(F.col(name), F.lit(_WHITE)) == ""
+
+
+def _extra() -> Column:
+    """Fields with unknown names as a JSON object. Only a record that has some is read a second time, as a variant."""
+    unknown = F.size(F.array_except(F.json_object_keys("_text"), _known())) > 0
+    fields = F.try_variant_get(F.try_parse_json("_text"), "$", "map<string,variant>")
+    others = F.map_filter(fields, lambda name, _: ~name.isin(WIRE.fieldNames()))
+    return F.when(F.col("_record").isNotNull() & unknown, F.to_json(F.to_variant_object(others)))
+
+
+def _instant(text: Column) -> Column:
+    """The instant that an ISO-8601 text names; without a zone it is UTC. Null if there is none in the years 1-9999."""
+    # Spark reads a zone only behind seconds.
+    timed = F.when(text.substr(17, 1) == ":", text).otherwise(
+        F.concat(text.substr(1, 16), F.lit(":00"), F.substring(text, 17, 6))
+    )
+    zoned = F.when(F.substring(timed, 17, 99).rlike("[Z+-]"), timed).otherwise(F.concat(timed, F.lit("Z")))
+    instant = F.when(text.rlike(_ISO), zoned).try_cast("timestamp")
+    return F.when(F.unix_micros(instant).between(_FIRST_INSTANT, _LAST_INSTANT), instant)
+
+
+def _utc_date(instant: Column) -> Column:
+    # A cast to date would take the session's time zone.
+    return F.date_from_unix_date(F.floor(F.unix_seconds(instant) / 86_400).cast("int"))
+
+
+def _reasons(rules: Rules) -> Column:
+    """The names of the faults of a record, in the order of ``Reason``."""
+    is_object = F.col("_record").isNotNull()
+    no_time = F.coalesce(_is_blank("timestamp"), F.lit(True))
+    # In microseconds: adding a duration to a timestamp takes the session's time zone for whole days.
+    ahead = F.unix_micros("_time") - F.unix_micros("arrived_at")
+    tolerance = rules.future_tolerance // timedelta(microseconds=1)
+    # The variant reader refuses a half surrogate that the field reader lets pass: no field may be lost to that.
+    lost_fields = F.col("_unknown") & F.col("_extra").isNull()
+    faults = {
+        Reason.MALFORMED_JSON: ~_too_large(rules) & (~F.col("_whole") | (is_object & lost_fields)),
+        Reason.NOT_AN_OBJECT: F.col("_whole") & ~is_object,
+        Reason.MISSING_USER_ID: is_object & F.col("user_id").isNull(),
+        Reason.MISSING_TIMESTAMP: is_object & no_time,
+        Reason.BAD_TIMESTAMP: is_object & ~no_time & F.col("_time").isNull(),
+        Reason.FUTURE_TIMESTAMP: ahead > tolerance,
+        Reason.UNKNOWN_EVENT_TYPE: is_object & ~F.coalesce(F.col("event_type").isin(*rules.event_types), F.lit(False)),
+        Reason.TOO_LARGE: _too_large(rules),
+    }
+    named = [F.when(faults[reason], F.lit(reason.value)).otherwise("") for reason in Reason]
+    return F.array_remove(F.array(*named), "")
+
+
+def _record_id() -> Column:
+    """A name for the record. The partition's length keeps it apart from the source, whatever signs they hold."""
+    parts = (F.col("offset"), F.length("partition"), F.col("partition"), F.col("source"))
+    return F.sha2(reduce(lambda left, right: F.concat(left, F.lit(" "), right), (p.cast("string") for p in parts)), 256)
