@@ -1,0 +1,72 @@
+"""What a table promises of its rows, declared as data. Asset checks and ``clickstream validate`` evaluate it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True)
+class UniqueKey:
+    """No two rows share the key; null equals null."""
+
+    columns: tuple[str, ...]
+    name = "unique_key"
+    blocking = True
+
+
+@dataclass(frozen=True)
+class NotNull:
+    """No row lacks one of the columns."""
+
+    columns: tuple[str, ...]
+    name = "not_null"
+    blocking = True
+
+
+@dataclass(frozen=True)
+class AcceptedValues:
+    """Every row's value is one of those listed."""
+
+    column: str
+    values: tuple[str, ...]
+    name = "accepted_values"
+    blocking = True
+
+
+@dataclass(frozen=True)
+class NonNegative:
+    """No value is below zero."""
+
+    columns: tuple[str, ...]
+    name = "non_negative"
+    blocking = True
+
+
+@dataclass(frozen=True)
+class MatchesEvents:
+    """As many rows as ``events`` has of one event type, at the version that the table has read."""
+
+    event_type: str
+    name = "matches_events"
+    blocking = True
+
+
+@dataclass(frozen=True)
+class Conservation:
+    """The ledger balances: read = accepted + quarantined + duplicates, without holes or overlaps of offsets."""
+
+    name = "conservation"
+    blocking = True
+
+
+@dataclass(frozen=True)
+class FreshEvents:
+    """The newest event is younger than this. A warning: an idle shop is not a broken table."""
+
+    max_age: timedelta
+    name = "fresh_events"
+    blocking = False
+
+
+Expectation = UniqueKey | NotNull | AcceptedValues | NonNegative | MatchesEvents | Conservation | FreshEvents

@@ -1,0 +1,38 @@
+"""One visit after another."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+GAP = timedelta(minutes=30)  # the usual visit gap in web analytics
+
+
+def sessions(events: DataFrame, max_sequence_length: int) -> DataFrame:
+    """One row per stretch of a user's and session id's events in which no two neighbours are 30 minutes or more apart.
+
+    Events without a session id are a user's own stretch. ``event_sequence`` is in event-time order (at one time: by type) and
+    stops at ``max_sequence_length``; ``events_in_session`` counts them all.
+    """
+    is_purchase = F.col("event_type") == "purchase"
+    grouped = events.groupBy("user_id", "session_id", F.session_window("timestamp", f"{GAP.seconds} seconds").alias("stretch")).agg(
+        F.min("timestamp").alias("session_start"),
+        F.max("timestamp").alias("session_end"),
+        F.count("*").alias("events_in_session"),
+        F.array_sort(F.collect_list(F.struct("timestamp", "event_type"))).alias("ordered"),
+        F.count_if(is_purchase).alias("purchases"),
+    )
+    seconds = (F.unix_micros("session_end") - F.unix_micros("session_start")) / F.lit(1_000_000)
+    return grouped.select(
+        "user_id",
+        "session_id",
+        "session_start",
+        "session_end",
+        "events_in_session",
+        F.slice("ordered.event_type", 1, max_sequence_length).alias("event_sequence"),
+        "purchases",
+        (seconds / 60).alias("session_duration_minutes"),
+        (F.col("session_end") + F.expr(f"INTERVAL {GAP.seconds} SECONDS")).alias("final_at"),
+    )

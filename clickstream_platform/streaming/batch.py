@@ -1,0 +1,257 @@
+"""One micro-batch of a table that reads ``events``: what it read, what it changes, one commit.
+
+Batch 0 of a generation reads the whole snapshot of ``events`` and overwrites the table, so that a first run, a rebuild and the
+recovery of a lost checkpoint are one thing. Every later batch changes only the rows that its events touch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from clickstream_platform.streaming import sink
+from clickstream_platform.streaming.checkpoint import Checkpoint, Planned, next_version
+from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.ledger import Entry
+from clickstream_platform.streaming.recompute import moment, recompute, touched
+from clickstream_platform.streaming.state import Recompute, Stateless, StateStore
+from clickstream_platform.streaming.table import StreamingTable
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+Notify = Callable[[StreamingTable, "list[dict[str, Any]]"], None]
+
+
+@dataclass
+class MicroBatch:
+    """One batch as Spark hands it over, with what is known of it without looking at its rows."""
+
+    table: StreamingTable
+    lake: Lake
+    checkpoint: Checkpoint
+    run_id: str
+    batch_id: int
+    frame: DataFrame
+    started: float = field(default_factory=time.monotonic)
+    kept: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def plan(self) -> Planned:
+        """What ``offsets/<n>`` says; written by Spark before the batch runs."""
+        plan = self.checkpoint.plan(self.batch_id)
+        assert plan is not None
+        return plan
+
+    @property
+    def late_before_ms(self) -> int:
+        """Event time at or before which an event is late: for Spark's state store, what was the watermark a batch ago."""
+        if isinstance(self.table.state, StateStore):
+            return self.checkpoint.late_before_ms(self.batch_id)
+        return self.plan.watermark_ms
+
+    @property
+    def versions(self) -> tuple[int, int]:
+        """The versions of ``events`` that it reads, both included."""
+        return next_version(self.checkpoint.start(self.batch_id)), next_version(self.plan.end) - 1
+
+    @property
+    def replays(self) -> bool:
+        """Whether its commit is in the table already: it was killed between that and ``commits/<n>``."""
+        last = self.lake.table(self.table.name).transaction(self.checkpoint.app_id)
+        return last is not None and last >= self.batch_id
+
+    def keep(self, frame: DataFrame) -> DataFrame:
+        """Persist a frame until the batch ends."""
+        frame = frame.persist()
+        self.kept.callback(frame.unpersist)
+        return frame
+
+    def events(self) -> DataFrame:
+        """All events as of the version that the batch ends at, never the newest."""
+        reader = self.frame.sparkSession.read.format("delta").option("versionAsOf", self.versions[1])
+        return reader.load(str(self.lake.events.path))
+
+    def entry(self, **counts: Any) -> Entry:
+        """The ledger entry, with what the caller counted."""
+        return Entry(
+            table=self.table.name,
+            generation=self.checkpoint.generation,
+            batch_id=self.batch_id,
+            run_id=self.run_id,
+            start=self.checkpoint.start(self.batch_id),
+            end=self.plan.end,
+            late_before_ms=self.late_before_ms,
+            committed_at_ms=time.time_ns() // 1_000_000,
+            duration_ms=round((time.monotonic() - self.started) * 1000),
+            **counts,
+        )
+
+    def commit(self, entry: Entry) -> sink.Commit:
+        """What the one commit of the batch carries."""
+        return sink.Commit(self.checkpoint.app_id, self.batch_id, entry.to_json())
+
+
+def land(batch: MicroBatch, notify: Notify) -> Entry | None:
+    """Bring the table to where its query over ``events`` is, in one commit.
+
+    Args:
+        batch: the batch; its frame is always consumed, or Spark would not move the watermark.
+        notify: called with the rows that are new to a table that announces them, *before* the commit: killed in between,
+            it is called again with the same rows.
+
+    Returns:
+        The entry committed; None if the batch had read nothing, so that there was nothing to write.
+    """
+    with batch.kept:
+        if batch.batch_id == 0:
+            return _land_all(batch, notify)
+        if isinstance(batch.table.state, Stateless):
+            return _land_appended(batch)
+        return _land_changes(batch, notify)
+
+
+def _land_all(batch: MicroBatch, notify: Notify) -> Entry:
+    """Batch 0: the query over the whole snapshot, as one overwrite."""
+    from pyspark.sql import functions as F  # noqa: PLC0415
+
+    table, path = batch.table, batch.lake.table(batch.table.name).path
+    rows_in = batch.frame.count() if not isinstance(table.state, StateStore) else _consumed(batch)
+    described = [F.col(c.name).alias(c.name, metadata={"comment": c.description}) for c in table.columns]
+    rows = batch.keep(table.query(batch.events()).select(described))
+    rows_out = rows.count()
+    if table.announces:
+        before = batch.frame.sparkSession.read.format("delta").load(str(path))
+        keys = sink.matches(table.sink.keys, "n", "b")
+        notify(table, [row.asDict() for row in rows.alias("n").join(before.alias("b"), keys, "left_anti").collect()])
+    entry = batch.entry(events_version=batch.versions[1], rows_in=rows_in, rows_out=rows_out, late_rows=0, revisions=0)
+    sink.overwrite(rows, path, batch.commit(entry))
+    return entry
+
+
+def _consumed(batch: MicroBatch) -> int:
+    """Evaluate the state store's frame; what it read is known from the log."""
+    batch.frame.count()
+    return sum(file.rows for file in batch.lake.events.added_files(*batch.versions))
+
+
+def _land_appended(batch: MicroBatch) -> Entry | None:
+    from pyspark.sql import Observation  # noqa: PLC0415
+    from pyspark.sql import functions as F  # noqa: PLC0415
+
+    seen = Observation()
+    is_late = F.col("timestamp") <= moment(batch.late_before_ms * 1000)
+    events = batch.frame.observe(seen, F.count("*").alias("events"), F.count_if(is_late).alias("late"))
+    rows = batch.keep(batch.table.query(events))
+    rows_out = rows.count()
+    if not seen.get["events"]:
+        return None
+    entry = batch.entry(
+        events_version=batch.versions[1], rows_in=seen.get["events"], rows_out=rows_out, late_rows=seen.get["late"], revisions=0
+    )
+    sink.append(rows, batch.lake.table(batch.table.name).path, batch.commit(entry))
+    return entry
+
+
+def _land_changes(batch: MicroBatch, notify: Notify) -> Entry | None:
+    from pyspark.sql import functions as F  # noqa: PLC0415
+
+    found = _from_state_store(batch) if isinstance(batch.table.state, StateStore) else _from_lake(batch)
+    if not found.rows_in:
+        return None
+    upsert = batch.table.sink
+    assert isinstance(upsert, sink.Upsert)
+    path = batch.lake.table(batch.table.name).path
+    start = upsert.span[0]
+    is_revision = F.col("final_at") <= moment(batch.late_before_ms * 1000)
+    changes = batch.keep(found.changes)
+    facts = changes.agg(
+        F.count("*").alias("rows"),
+        F.count_if(is_revision).alias("revisions"),
+        F.unix_micros(F.min(start)).alias("first"),
+        F.unix_micros(F.max(start)).alias("last"),
+    ).first()
+    assert facts is not None
+    if batch.table.announces and facts["rows"]:
+        notify(batch.table, [r.asDict() for r in changes.where(F.col(sink.CHANGE) == "insert").drop(sink.CHANGE).collect()])
+    entry = batch.entry(
+        events_version=batch.versions[1],
+        rows_in=found.rows_in,
+        rows_out=facts["rows"],
+        late_rows=found.late_rows,
+        revisions=facts["revisions"],
+    )
+    if facts["rows"]:
+        sink.merge(changes, path, upsert, (moment(facts["first"]), moment(facts["last"])), batch.commit(entry))
+    else:  # the ledger has no holes
+        sink.append(changes.drop(sink.CHANGE).limit(0), path, batch.commit(entry))
+    return entry
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a batch read, and what it changes."""
+
+    rows_in: int
+    late_rows: int
+    changes: DataFrame
+
+
+def _from_lake(batch: MicroBatch) -> _Found:
+    """Recompute: the batch's frame only says which keys and times are touched."""
+    state = batch.table.state
+    assert isinstance(state, Recompute)
+    return _recomputed(batch, state, batch.frame)
+
+
+def _recomputed(batch: MicroBatch, state: Recompute | StateStore, new_events: DataFrame) -> _Found:
+    from pyspark.sql import functions as F  # noqa: PLC0415
+
+    assert isinstance(batch.table.sink, sink.Upsert)
+    touches = batch.keep(touched(new_events, state.by, state.reach, batch.late_before_ms))
+    facts = touches.agg(F.sum("events").alias("events"), F.sum("late").alias("late")).first()
+    assert facts is not None
+    held = batch.frame.sparkSession.read.format("delta").load(str(batch.lake.table(batch.table.name).path))
+    if not facts["events"]:
+        return _Found(0, 0, held.limit(0).withColumn(sink.CHANGE, F.lit("update")))
+    changes = recompute(batch.table.query, state, batch.table.sink, touches, batch.events(), held, batch.keep)
+    return _Found(facts["events"], facts["late"], changes)
+
+
+def _from_state_store(batch: MicroBatch) -> _Found:
+    """StateStore: Spark emits the changed rows; those of events it dropped as late are recomputed.
+
+    Looking for late events costs no job where there are none: the log has the earliest time of every file.
+    """
+    from pyspark.sql import functions as F  # noqa: PLC0415
+
+    state = batch.table.state
+    assert isinstance(state, StateStore)
+    assert isinstance(batch.table.sink, sink.Upsert)
+    emitted = batch.keep(batch.frame)
+    emitted.count()
+    files = list(batch.lake.events.added_files(*batch.versions))
+    rows_in = sum(file.rows for file in files)
+    changes = emitted.withColumn(sink.CHANGE, F.lit("upsert"))
+    late_before = datetime.fromtimestamp(batch.late_before_ms / 1000, timezone.utc)
+    with_late = [f.path for f in files if f.rows and (f.min_timestamp is None or f.min_timestamp <= late_before)]
+    if not with_late:
+        return _Found(rows_in, 0, changes)
+    limit = moment(batch.late_before_ms * 1000)
+    late = _events_in_files(batch, with_late).where(F.col("timestamp") <= limit)
+    found = _recomputed(batch, state, late)
+    # A row that ended later than that is still the state's, and it has counted the event.
+    given_up = found.changes.where(F.col(batch.table.sink.span[1]) <= limit)
+    return _Found(rows_in, found.late_rows, changes.unionByName(given_up))
+
+
+def _events_in_files(batch: MicroBatch, paths: list[str]) -> DataFrame:
+    """The events of some data files. Partition columns are not in them; no key is one."""
+    from clickstream_platform.events.schema import EVENTS  # noqa: PLC0415
+
+    reader = batch.frame.sparkSession.read.schema(EVENTS).option("pathGlobFilter", "*.parquet")
+    return reader.parquet(*(str(batch.lake.events.path / path) for path in paths))

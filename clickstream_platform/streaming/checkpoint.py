@@ -1,0 +1,89 @@
+"""Checkpoint decides WHEN a batch is complete: ``offsets/<n>`` says it was planned, ``commits/<n>`` that it is done.
+
+Plain Python over Spark's own text files, no JVM. A checkpoint alone does not complete a batch: a batch that was killed between
+its Delta commit and ``commits/<n>`` is replayed, and the transaction in the Delta commit makes the replay write nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What ``offsets/<n>`` holds of one micro-batch."""
+
+    batch_id: int
+    watermark_ms: int
+    end: dict[str, Any] | None  # the source's own offset, end excluded; None: the source had nothing yet
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One generation of a table's checkpoint, as files. It may not exist yet."""
+
+    path: Path
+    table: str
+    generation: int
+
+    @property
+    def app_id(self) -> str:
+        """The transaction's application id. The generation is part of it: batch ids start again at 0 with each."""
+        return f"{self.table}/{self.generation}"
+
+    def committed(self) -> int:
+        """The newest completed batch id; -1 before the first."""
+        return max(_batch_ids(self.path / "commits"), default=-1)
+
+    def planned(self) -> int:
+        """The newest planned batch id; -1 before the first."""
+        return max(_batch_ids(self.path / "offsets"), default=-1)
+
+    def plan(self, batch_id: int) -> Planned | None:
+        """What was planned for a batch; None if it was not, or was cleaned up since (Spark keeps the newest 100)."""
+        file = self.path / "offsets" / str(batch_id)
+        if not file.exists():
+            return None
+        _, batch, *sources = file.read_text().splitlines()
+        source = sources[0] if sources else "-"
+        return Planned(batch_id, json.loads(batch)["batchWatermarkMs"], None if source == "-" else json.loads(source))
+
+    def late_before_ms(self, batch_id: int) -> int:
+        """Event time at or before which the state store drops a group's events in this batch: the previous batch's watermark."""
+        previous = self.plan(batch_id - 1)
+        return previous.watermark_ms if previous else 0
+
+    def watermark_ms(self) -> int | None:
+        """The watermark after the newest completed batch; None before there is one (no batch, or no event seen)."""
+        committed = self.committed()
+        if committed < 0:
+            return None
+        lines = (self.path / "commits" / str(committed)).read_text().splitlines()
+        watermark = json.loads(lines[1]).get("nextBatchWatermarkMs", 0)
+        return watermark or None
+
+    def start(self, batch_id: int) -> dict[str, Any] | None:
+        """The offset where a batch begins: the end of the one before; None for the first."""
+        previous = self.plan(batch_id - 1)
+        return previous.end if previous else None
+
+
+def _batch_ids(folder: Path) -> list[int]:
+    return [int(file.name) for file in folder.iterdir() if file.name.isdigit()] if folder.is_dir() else []
+
+
+def next_version(offset: dict[str, Any] | None) -> int:
+    """The first version of ``events`` that a Delta offset has not read yet.
+
+    Raises:
+        ValueError: the offset ends inside a commit, which the engine never asks for.
+    """
+    if offset is None:
+        return 0
+    if offset["index"] >= 0:
+        msg = f"the offset ends inside version {offset['reservoirVersion']} of events: {offset}"
+        raise ValueError(msg)
+    return offset["reservoirVersion"]

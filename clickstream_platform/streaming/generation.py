@@ -1,0 +1,77 @@
+"""Which checkpoint a run goes on from, and whether it may.
+
+The current generation is the one in the table's last transaction. A rebuild that was killed before its batch 0 committed has
+therefore changed nothing: the old generation still serves.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from clickstream_platform.errors import CheckpointError
+from clickstream_platform.streaming.checkpoint import Checkpoint, next_version
+from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.ledger import last_entry
+from clickstream_platform.streaming.table import StreamingTable
+
+log = logging.getLogger(__name__)
+
+
+def checkpoint_of(lake: Lake, name: str, generation: int) -> Checkpoint:
+    """The checkpoint of one generation of a table."""
+    return Checkpoint(lake.checkpoints(name) / str(generation), name, generation)
+
+
+def current(lake: Lake, name: str) -> Checkpoint:
+    """The checkpoint that the table's last transaction names; generation 1 before there is one."""
+    entry = last_entry(lake.table(name))
+    return checkpoint_of(lake, name, entry.generation if entry else 1)
+
+
+def following(lake: Lake, name: str) -> Checkpoint:
+    """The checkpoint of a generation that nothing has used yet."""
+    folder = lake.checkpoints(name)
+    used = [int(path.name) for path in folder.iterdir() if path.name.isdigit()] if folder.is_dir() else []
+    return checkpoint_of(lake, name, max([current(lake, name).generation, *used]) + 1)
+
+
+def admitted(lake: Lake, table: StreamingTable) -> Checkpoint:
+    """The checkpoint to go on from.
+
+    A checkpoint that is gone starts a new generation: batch 0 reads all of ``events`` and overwrites the table. Only ``events``
+    cannot do that.
+
+    Raises:
+        CheckpointError: table and checkpoint do not belong together; someone restored or replaced one of them.
+    """
+    checkpoint = current(lake, table.name)
+    last = lake.table(table.name).transaction(checkpoint.app_id)
+    if last is not None and checkpoint.planned() < 0:
+        if not table.derived:
+            finding = f"its checkpoint {checkpoint.path} is gone, so what was read already is not known"
+            raise CheckpointError(table.name, finding, "restore the checkpoint, or begin a new lake")
+        log.warning("%s: its checkpoint is gone; a new generation reads all of events", table.name)
+        return following(lake, table.name)
+    _refuse_strangers(lake, table, checkpoint, -1 if last is None else last)
+    return checkpoint
+
+
+def _refuse_strangers(lake: Lake, table: StreamingTable, checkpoint: Checkpoint, last: int) -> None:
+    committed = checkpoint.committed()
+    missing = [n for n in range(last + 1, committed + 1) if _read_something(lake, table, checkpoint, n)]
+    if last <= checkpoint.planned() and not missing:
+        return
+    remedy = f"run `clickstream rebuild {table.name}`" if table.derived else "restore both from one moment"
+    finding = f"its last transaction is batch {last}, its checkpoint's last one {committed}: one was restored or replaced"
+    raise CheckpointError(table.name, finding, remedy)
+
+
+def _read_something(lake: Lake, table: StreamingTable, checkpoint: Checkpoint, batch_id: int) -> bool:
+    """Whether a batch had to commit something to the table."""
+    plan = checkpoint.plan(batch_id)
+    if plan is None or batch_id == 0:
+        return True
+    start = checkpoint.start(batch_id)
+    if not table.derived:
+        return start != plan.end
+    return any(True for _ in lake.events.added_files(next_version(start), next_version(plan.end) - 1))

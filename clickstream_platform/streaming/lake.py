@@ -1,0 +1,122 @@
+"""The lake as plain files: where each table lies, and what its Delta log says. No JVM; some milliseconds a call.
+
+Everything that assumes a local path is in this module, in :mod:`.checkpoint`, :mod:`.lease` and in the listing of a landing folder.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import unquote
+
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
+
+from clickstream_platform.errors import CheckpointError
+
+
+@dataclass(frozen=True)
+class AddedFile:
+    """A data file that one commit added, as the commit describes it."""
+
+    path: str
+    rows: int
+    min_timestamp: datetime | None  # None: no statistics, so it may hold any time
+
+
+@dataclass(frozen=True)
+class LakeTable:
+    """One Delta table on disk, which may not exist yet."""
+
+    path: Path
+
+    @property
+    def exists(self) -> bool:
+        """Whether the folder is a Delta table."""
+        return DeltaTable.is_deltatable(str(self.path))
+
+    def open(self) -> DeltaTable | None:
+        """The table at its newest version; None if there is none."""
+        try:
+            return DeltaTable(str(self.path))
+        except TableNotFoundError:
+            return None
+
+    def version(self) -> int | None:
+        """The newest version; None if there is no table."""
+        table = self.open()
+        return None if table is None else table.version()
+
+    def rows(self) -> int:
+        """The number of rows, from the statistics in the log: no data file is read."""
+        table = self.open()
+        if table is None:
+            return 0
+        return sum(count.as_py() or 0 for count in table.get_add_actions(flatten=True).column("num_records"))
+
+    def transaction(self, app_id: str) -> int | None:
+        """The last batch id that was committed under this application id; None if none was."""
+        table = self.open()
+        return None if table is None else table.transaction_version(app_id)
+
+    def added_files(self, start: int, end: int) -> Iterator[AddedFile]:
+        """The data files that the commits ``start`` to ``end`` (both included) added as new data.
+
+        A commit that only rewrites what was there (compaction, erasure) adds none, as for a stream with ``skipChangeCommits``.
+
+        Raises:
+            CheckpointError: the log of a version is gone; the table was down for longer than the log is kept.
+        """
+        for version in range(start, end + 1):
+            actions = self._commit(version)
+            if not any("remove" in action and action["remove"].get("dataChange", True) for action in actions):
+                yield from (
+                    _added(action["add"]) for action in actions if "add" in action and action["add"].get("dataChange", True)
+                )
+
+    def _commit(self, version: int) -> list[dict]:
+        log = self.path / "_delta_log" / f"{version:020d}.json"
+        try:
+            return [json.loads(line) for line in log.read_text().splitlines() if line]
+        except FileNotFoundError as gone:
+            finding = f"the log of version {version} is gone"
+            raise CheckpointError(self.path.name, finding, "run `clickstream rebuild` for the tables that read it") from gone
+
+    def history(self, limit: int | None = None) -> list[dict]:
+        """The commits, newest first, as Delta describes them."""
+        table = self.open()
+        return [] if table is None else table.history(limit)
+
+
+def _added(add: dict) -> AddedFile:
+    stats = json.loads(add.get("stats") or "{}")
+    minimum = stats.get("minValues", {}).get("timestamp")
+    return AddedFile(
+        path=unquote(add["path"]),
+        rows=stats.get("numRecords", 0),
+        min_timestamp=datetime.fromisoformat(minimum.replace("Z", "+00:00")) if minimum else None,
+    )
+
+
+@dataclass(frozen=True)
+class Lake:
+    """A folder of Delta tables, with their checkpoints under ``_checkpoints/<table>/<generation>/``."""
+
+    root: Path
+
+    def table(self, name: str) -> LakeTable:
+        """The Delta table of that name."""
+        return LakeTable(self.root / name)
+
+    def checkpoints(self, name: str) -> Path:
+        """The folder of all generations of a table."""
+        return self.root / "_checkpoints" / name
+
+    @cached_property
+    def events(self) -> LakeTable:
+        """The table that every other one reads."""
+        return self.table("events")

@@ -1,0 +1,246 @@
+"""``run``: the only caller of ``writeStream``. One streaming query, from start to stop."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from clickstream_platform.errors import CheckpointError, ClickstreamError, SourceError
+from clickstream_platform.streaming import fingerprint, generation, offsets, progress
+from clickstream_platform.streaming.batch import MicroBatch, Notify, land
+from clickstream_platform.streaming.checkpoint import Checkpoint
+from clickstream_platform.streaming.ingest import QUARANTINE, ingest
+from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.lease import lease
+from clickstream_platform.streaming.ledger import Entry
+from clickstream_platform.streaming.offsets import FileSource, FromTable
+from clickstream_platform.streaming.progress import RunReport
+from clickstream_platform.streaming.state import Recompute, Stateless, StateStore
+from clickstream_platform.streaming.table import Column, StreamingTable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.streaming.query import StreamingQuery
+
+log = logging.getLogger(__name__)
+
+
+def log_new_rows(table: StreamingTable, rows: list[dict[str, Any]]) -> None:
+    """The default ``notify`` hook: one warning a row."""
+    for row in rows:
+        log.warning("%s: %s", table.name, ", ".join(f"{name}={value}" for name, value in row.items()))
+
+
+@dataclass
+class Hooks:
+    """What a caller may want to hear while a run is on.
+
+    Attributes:
+        notify: new rows of a table that announces them, at least once each, before their commit.
+        committed: each batch's entry, right after its commit.
+    """
+
+    notify: Notify = log_new_rows
+    committed: Callable[[Entry], None] = field(default=lambda entry: None)
+
+
+def run(
+    table: StreamingTable,
+    spark: SparkSession,
+    lake: Lake,
+    hooks: Hooks | None = None,
+    *,
+    run_id: str | None = None,
+    take_over: bool = False,
+) -> RunReport:
+    """Process what is there for a table, then stop. A run with nothing new writes no commit.
+
+    After every batch the table equals its query over ``events`` at the version in the batch's entry. Killed anywhere, the next
+    run goes on from the checkpoint.
+
+    Args:
+        table: the table's contract.
+        spark: the session; it is neither configured nor stopped.
+        lake: where tables and checkpoints lie.
+        hooks: what to call on the way.
+        run_id: the run's name in leases and entries; made up if not given.
+        take_over: take a lease that another host has left behind.
+
+    Raises:
+        TableBusyError: another run is at it.
+        CheckpointError: checkpoint and table, or checkpoint and contract, do not belong together.
+        SourceError: the source cannot be read, or ``events`` does not exist yet.
+    """
+    run_id = run_id or uuid.uuid4().hex[:12]
+    with lease(lake, table.name, run_id, take_over=take_over):
+        _require_input(table, lake)
+        checkpoint = generation.admitted(lake, table)
+        fingerprint.check(checkpoint, fingerprint.of(table, spark))
+        return _Run(table, spark, lake, checkpoint, hooks or Hooks(), run_id).complete()
+
+
+def rebuild(
+    table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hooks | None = None, *, run_id: str | None = None
+) -> RunReport:
+    """Begin a new generation: batch 0 reads all of ``events`` and overwrites the table in one commit.
+
+    Killed before that commit, nothing has changed. Raises what :func:`run` does, and a CheckpointError for ``events``, which has
+    nothing to be rebuilt from.
+    """
+    if not table.derived:
+        raise CheckpointError(table.name, "it is read from the source, which may have moved on", "rebuild the tables that read it")
+    run_id = run_id or uuid.uuid4().hex[:12]
+    with lease(lake, table.name, run_id):
+        _require_input(table, lake)
+        checkpoint = generation.following(lake, table.name)
+        fingerprint.write(checkpoint, fingerprint.of(table, spark))
+        return _Run(table, spark, lake, checkpoint, hooks or Hooks(), run_id).complete()
+
+
+def _require_input(table: StreamingTable, lake: Lake) -> None:
+    if isinstance(table.offsets, FromTable) and not lake.table(table.offsets.name).exists:
+        raise SourceError(table.name, f"there is no table {table.offsets.name} yet", f"run {table.offsets.name} first")
+
+
+@dataclass
+class _Run:
+    table: StreamingTable
+    spark: SparkSession
+    lake: Lake
+    checkpoint: Checkpoint
+    hooks: Hooks
+    run_id: str
+    landed: list[Entry] = field(default_factory=list)
+    replayed: int = 0
+    failure: Exception | None = None
+    started: float = field(default_factory=time.monotonic)
+
+    def complete(self) -> RunReport:
+        _create(self.spark, self.lake, self.table)
+        query = self._start()
+        try:
+            query.awaitTermination()
+        except Exception as stopped:
+            raise (self.failure or _typed(self.table, stopped)) from stopped
+        finally:
+            query.stop()
+        return self._report(query)
+
+    def _start(self) -> StreamingQuery:
+        with _confs(self.spark, offsets.ONE_TASK_A_FILE if isinstance(self.table.offsets, FileSource) else {}):
+            return (
+                _stream(self.table, self.spark, self.lake)
+                .writeStream.queryName(f"{self.table.name}-{self.run_id}")
+                .outputMode("update" if isinstance(self.table.state, StateStore) else "append")
+                .option("checkpointLocation", str(self.checkpoint.path))
+                .trigger(**self.table.trigger.options())
+                .foreachBatch(self._micro_batch)
+                .start()
+            )
+
+    def _micro_batch(self, frame: DataFrame, batch_id: int) -> None:
+        batch = MicroBatch(self.table, self.lake, self.checkpoint, self.run_id, batch_id, frame)
+        try:
+            if batch.replays:
+                frame.count()  # a stateful frame that nobody reads fails, and the watermark would not move
+                self.replayed += 1
+                return
+            entry = land(batch, self.hooks.notify) if self.table.derived else ingest(batch)
+            if entry:
+                self.landed.append(entry)
+                self.hooks.committed(entry)
+        except Exception as failure:
+            self.failure = failure if isinstance(failure, ClickstreamError) else None
+            raise
+
+    def _report(self, query: StreamingQuery) -> RunReport:
+        records = query.recentProgress
+        target = self.lake.table(self.table.name)
+        planned = self.checkpoint.plan(self.checkpoint.committed())
+        return RunReport(
+            table=self.table.name,
+            run_id=self.run_id,
+            generation=self.checkpoint.generation,
+            batches=tuple(self.landed),
+            replayed=self.replayed,
+            start=self.landed[0].start if self.landed else (planned.end if planned else None),
+            end=planned.end if planned else None,
+            watermark_ms=self.checkpoint.watermark_ms(),
+            state_rows=progress.state_rows(records),
+            dropped_by_watermark=progress.dropped_by_watermark(records),
+            rows=target.rows(),
+            delta_version=target.version() or 0,
+            duration=timedelta(seconds=time.monotonic() - self.started),
+        )
+
+
+def _stream(table: StreamingTable, spark: SparkSession, lake: Lake) -> DataFrame:
+    """The streaming DataFrame whose batches :func:`land` or :func:`ingest` take."""
+    if isinstance(table.offsets, FileSource):
+        return table.watermark.of(table.query(offsets.read_files(spark, table.offsets)))
+    if not isinstance(table.offsets, FromTable):
+        return table.watermark.of(table.query(offsets.read_kafka(spark, table.offsets)))
+    events = table.watermark.of(offsets.read_table(spark, lake.table(table.offsets.name).path))
+    if isinstance(table.state, StateStore):
+        return table.query(events)
+    if isinstance(table.state, Recompute):  # only says which keys and times are touched
+        return events.select(*dict.fromkeys((*table.state.by, "timestamp")))
+    return events
+
+
+def _create(spark: SparkSession, lake: Lake, table: StreamingTable) -> None:
+    """Make the empty Delta tables of a contract, if they are not there yet."""
+    if not table.derived and not lake.table(QUARANTINE).exists:
+        from clickstream_platform.events.schema import QUARANTINE as SCHEMA  # noqa: PLC0415
+
+        columns = tuple(Column(f.name, f.dataType.simpleString(), f.metadata.get("comment", "")) for f in SCHEMA.fields)
+        _create_table(spark, lake, QUARANTINE, columns, (), "arrived_at")
+    if not lake.table(table.name).exists:
+        times = "timestamp" if isinstance(table.state, Stateless) else ",".join(table.sink.span)  # type: ignore[union-attr]
+        _create_table(spark, lake, table.name, table.columns, table.partition_by, times)
+
+
+def _create_table(
+    spark: SparkSession, lake: Lake, name: str, columns: tuple[Column, ...], partition_by: tuple[str, ...], times: str
+) -> None:
+    from delta.tables import DeltaTable  # noqa: PLC0415
+
+    builder = DeltaTable.createIfNotExists(spark).location(str(lake.table(name).path))
+    builder = builder.partitionedBy(*partition_by) if partition_by else builder
+    for column in columns:
+        builder = builder.addColumn(column.name, column.type, comment=column.description)
+    # Everyone can read it: no deletion vectors, no column mapping. Statistics on times only: no id stays in the log.
+    builder = builder.property("delta.enableDeletionVectors", "false").property("delta.dataSkippingStatsColumns", times)
+    builder.execute()
+
+
+def _typed(table: StreamingTable, stopped: Exception) -> Exception:
+    """A query's failure as an error a person can act on, where there is one."""
+    text = str(stopped)
+    if "KAFKA_DATA_LOSS" in text or "Some data may have been lost" in text:
+        remedy = "restore the topic, or set CLICKSTREAM_FAIL_ON_DATA_LOSS=false to go on without them"
+        return SourceError(table.name, f"offsets that were not read yet are gone from the topic ({text.splitlines()[0]})", remedy)
+    if "UnknownTopicOrPartition" in text:
+        return SourceError(table.name, f"the source {table.offsets} does not exist", "create the topic, or mend CLICKSTREAM_SOURCE")
+    return stopped
+
+
+@contextmanager
+def _confs(spark: SparkSession, confs: dict[str, str]) -> Iterator[None]:
+    """Confs for the start of one query, which takes a copy of the session's."""
+    before = {key: spark.conf.get(key, None) for key in confs}
+    for key, value in confs.items():
+        spark.conf.set(key, value)
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            spark.conf.unset(key) if value is None else spark.conf.set(key, value)

@@ -1,0 +1,56 @@
+"""State decides WHAT to remember."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True)
+class Stateless:
+    """Nothing: each event is handled by itself."""
+
+    def __str__(self) -> str:
+        """The sentence's second half."""
+        return "nothing between micro-batches"
+
+
+@dataclass(frozen=True)
+class StateStore:
+    """Spark's state store keeps the open groups; what it drops as late is recomputed from ``events``.
+
+    Attributes:
+        by: the columns that the query is local to: restricted to one of their values it gives the same rows.
+        reach: how far from an event's time a row that it touches may begin or end (the length of a window).
+    """
+
+    by: tuple[str, ...]
+    reach: timedelta
+
+    def __str__(self) -> str:
+        """The sentence's second half."""
+        return f"the open groups of ({', '.join(self.by)}), in Spark's state store"
+
+
+@dataclass(frozen=True)
+class Recompute:
+    """Nothing but the lake: the rows a micro-batch touches are computed anew from ``events``.
+
+    Attributes:
+        by: the columns that the query is local to: restricted to one of their values it gives the same rows.
+        reach: how far from an event's time a row that it touches may begin or end (a window's length, a session's gap).
+        joins_rows: whether an event can join two rows into one, as it does with sessions. The table's own rows within
+            reach are then looked at first.
+    """
+
+    by: tuple[str, ...]
+    reach: timedelta
+    joins_rows: bool = False
+
+    def __str__(self) -> str:
+        """The sentence's second half."""
+        minutes = self.reach / timedelta(minutes=1)
+        return f"nothing: rows of ({', '.join(self.by)}) within {minutes:g} min of a new event are computed anew from events"
+
+
+State = Stateless | StateStore | Recompute

@@ -1,0 +1,92 @@
+"""The contract of a table: six sentences, each of them a field, each of them enforced."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from clickstream_platform.expectations import Expectation
+from clickstream_platform.streaming.offsets import FromTable, Offsets
+from clickstream_platform.streaming.sink import Append, Sink, Upsert
+from clickstream_platform.streaming.state import Recompute, State, StateStore, Stateless
+from clickstream_platform.streaming.trigger import Trigger
+from clickstream_platform.streaming.watermark import Watermark
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: its name, its type in SQL, what it says."""
+
+    name: str
+    type: str
+    description: str
+
+
+@dataclass(frozen=True)
+class StreamingTable:
+    """A Delta table that equals ``query`` over all accepted events after every committed batch.
+
+    Attributes:
+        name: its folder in the lake and its key in Dagster; stable for its users.
+        version: raised by hand when the meaning changes; the next run then asks for a rebuild.
+        description: its grain, in one sentence.
+        columns: what the query must return, checked before a stream starts.
+        offsets: WHAT to process.
+        trigger: WHEN.
+        query: HOW; pure, runs unchanged on a stream and on a batch, local to the state's ``by`` columns.
+        state: WHAT to remember.
+        watermark: WHAT to forget.
+        sink: where a batch lands; it fixes the output mode.
+        expectations: what asset checks validate.
+        parameters: the settings the query depends on; a change of one asks for a rebuild.
+        partition_by: columns that split the table's files into folders.
+        announces: whether new rows are given to the run's ``notify`` hook.
+    """
+
+    name: str
+    version: int
+    description: str
+    columns: tuple[Column, ...]
+    offsets: Offsets
+    trigger: Trigger
+    query: Callable[[DataFrame], DataFrame]
+    state: State
+    watermark: Watermark
+    sink: Sink
+    expectations: tuple[Expectation, ...] = ()
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    partition_by: tuple[str, ...] = ()
+    announces: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a contract that contradicts itself."""
+        names = {column.name for column in self.columns}
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
+            raise ValueError(f"{self.name!r}: a table is named in lower case, as it is a folder and an asset key")
+        if isinstance(self.state, StateStore | Recompute) and not isinstance(self.sink, Upsert):
+            raise ValueError(f"{self.name}: {type(self.state).__name__} revises rows, so the sink must be Upsert")
+        if isinstance(self.state, Stateless) and not isinstance(self.sink, Append):
+            raise ValueError(f"{self.name}: a stateless query only adds rows, so the sink must be Append")
+        if isinstance(self.sink, Upsert) and not names.issuperset((*self.sink.keys, *self.sink.span)):
+            raise ValueError(f"{self.name}: the sink's key and span must be columns of the table")
+
+    @property
+    def derived(self) -> bool:
+        """Whether it reads ``events`` (and so can be rebuilt), not the source."""
+        return isinstance(self.offsets, FromTable)
+
+    def sentences(self) -> dict[str, str]:
+        """The six sentences, with this table's own second halves."""
+        return {
+            "Offsets decide WHAT to process": str(self.offsets),
+            "Trigger decides WHEN to process": str(self.trigger),
+            "SQL decides HOW to process": self.description,
+            "State decides WHAT to remember": str(self.state),
+            "Watermark decides WHAT to forget": str(self.watermark),
+            "Checkpoint decides WHEN a batch is complete": f"_checkpoints/{self.name}/<generation>; {self.sink}",
+        }

@@ -1,0 +1,145 @@
+"""``verify``: the promise, checked. The table against its own query, run as a batch over ``events``, compared both ways by key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+from clickstream_platform.errors import SourceError
+from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.ledger import entries, imbalances, last_entry
+from clickstream_platform.streaming.sink import Upsert, matches
+from clickstream_platform.streaming.table import StreamingTable
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+PLACE = ("source", "partition", "offset")  # the key of a row that is one event
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One key whose rows differ. None: there is no such row."""
+
+    key: dict[str, Any]
+    expected: dict[str, Any] | None
+    actual: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What a comparison found.
+
+    Attributes:
+        table: the table's name.
+        events_version: the version of ``events`` that the query was run over.
+        rows: rows in the table.
+        missing: keys that only the query gives.
+        extra: keys that only the table has.
+        different: keys that both have, with different rows.
+        first: the first few differences.
+        ledger: what is wrong with the ledger; empty when it balances.
+    """
+
+    table: str
+    events_version: int
+    rows: int
+    missing: int
+    extra: int
+    different: int
+    first: tuple[Difference, ...]
+    ledger: tuple[str, ...]
+
+    @property
+    def clean(self) -> bool:
+        """Whether the table is exactly what it should be."""
+        return not (self.missing or self.extra or self.different or self.ledger)
+
+
+def verify(table: StreamingTable, spark: SparkSession, lake: Lake, show: int = 5) -> Verification:
+    """Compare a table with its query over ``events`` at the version that its last entry names.
+
+    ``events`` itself has no query over a table; its rows are counted against the ledger, and no record may be in it twice.
+
+    Raises:
+        SourceError: the table has no committed batch yet.
+    """
+    entry = last_entry(lake.table(table.name))
+    if entry is None:
+        raise SourceError(table.name, "it has no committed batch yet", f"run `clickstream run {table.name}` first")
+    held = spark.read.format("delta").load(str(lake.table(table.name).path))
+    ledger = tuple(imbalances(list(entries(lake.table(table.name)))))
+    if not table.derived:
+        return _verify_events(table, held, lake, ledger)
+    events = spark.read.format("delta").option("versionAsOf", entry.events_version).load(str(lake.events.path))
+    keys = table.sink.keys if isinstance(table.sink, Upsert) else PLACE
+    both = _compared(table.query(events), held, keys).persist()
+    try:
+        return _verdict(both, table, entry.events_version, keys, show, ledger)
+    finally:
+        both.unpersist()
+
+
+def _compared(expected: DataFrame, held: DataFrame, keys: tuple[str, ...]) -> DataFrame:
+    """Both rows of every key, as structs; how often the table has the key; whether they are the same."""
+    from pyspark.sql import functions as F  # noqa: PLC0415
+
+    columns = expected.columns
+    wanted = expected.select(*keys, F.struct(*columns).alias("expected")).alias("e")
+    actual = held.groupBy(*keys).agg(F.first(F.struct(*columns)).alias("actual"), F.count("*").alias("copies")).alias("a")
+    joined = wanted.join(actual, matches(keys, "e", "a"), "full_outer")
+    same = reduce(lambda a, b: a & b, (F.col(f"expected.{c}").eqNullSafe(F.col(f"actual.{c}")) for c in columns))
+    return joined.select("expected", "actual", F.coalesce("copies", F.lit(0)).alias("copies"), same.alias("same"))
+
+
+def _verdict(
+    both: DataFrame, table: StreamingTable, version: int, keys: tuple[str, ...], show: int, ledger: tuple[str, ...]
+) -> Verification:
+    from pyspark.sql import functions as F  # noqa: PLC0415
+
+    only_query, only_table = F.col("actual").isNull(), F.col("expected").isNull()
+    differs = ~F.col("same") | (F.col("copies") > 1)
+    facts = both.agg(
+        F.sum("copies").alias("rows"),
+        F.count_if(only_query).alias("missing"),
+        F.sum(F.when(only_table, F.col("copies")).otherwise(F.greatest(F.col("copies") - 1, F.lit(0)))).alias("extra"),
+        F.count_if(~only_query & ~only_table & ~F.col("same")).alias("different"),
+    ).first()
+    assert facts is not None
+    rows = both.where(differs).orderBy(*(F.coalesce(f"expected.{key}", f"actual.{key}") for key in keys)).limit(show).collect()
+    return Verification(
+        table=table.name,
+        events_version=version,
+        rows=facts["rows"] or 0,
+        missing=facts["missing"],
+        extra=facts["extra"] or 0,
+        different=facts["different"],
+        first=tuple(_difference(row["expected"], row["actual"], keys) for row in rows),
+        ledger=ledger,
+    )
+
+
+def _difference(expected: Any, actual: Any, keys: tuple[str, ...]) -> Difference:
+    either = expected or actual
+    return Difference(
+        {key: either[key] for key in keys}, expected.asDict() if expected else None, actual.asDict() if actual else None
+    )
+
+
+def _verify_events(table: StreamingTable, held: DataFrame, lake: Lake, ledger: tuple[str, ...]) -> Verification:
+    from pyspark.sql import functions as F  # noqa: PLC0415
+
+    accepted = sum(entry.rows_out for entry in entries(lake.table(table.name)))
+    facts = held.agg(F.count("*").alias("rows"), F.count_distinct(F.struct(*PLACE)).alias("places")).first()
+    assert facts is not None
+    return Verification(
+        table=table.name,
+        events_version=-1,
+        rows=facts["rows"],
+        missing=max(accepted - facts["places"], 0),
+        extra=facts["rows"] - min(accepted, facts["places"]),
+        different=0,
+        first=(),
+        ledger=ledger,
+    )

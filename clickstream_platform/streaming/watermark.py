@@ -1,0 +1,32 @@
+"""Watermark decides WHAT to forget.
+
+It forgets *state*, not events: an event behind the watermark still reaches every table (see :mod:`.recompute`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+@dataclass(frozen=True)
+class Watermark:
+    """Event time before which state may be forgotten: the newest event seen, less ``delay``.
+
+    Changing the delay of a running table is safe: the watermark itself never goes back.
+    """
+
+    column: str
+    delay: timedelta
+
+    def of(self, events: DataFrame) -> DataFrame:
+        """The same events, with the watermark declared. The only place that makes Spark's interval text."""
+        return events.withWatermark(self.column, f"{self.delay // timedelta(milliseconds=1)} milliseconds")
+
+    def __str__(self) -> str:
+        """The sentence's second half."""
+        return f"state older than the newest {self.column} less {self.delay / timedelta(minutes=1):g} min; late events still count"

@@ -1,0 +1,33 @@
+"""The tables, in the order they are run: a table of contents."""
+
+from __future__ import annotations
+
+from clickstream_platform.errors import SettingsError
+from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.table import StreamingTable
+from clickstream_platform.tables.alerts import alerts_table
+from clickstream_platform.tables.events import events_table
+from clickstream_platform.tables.purchases import purchases_table
+from clickstream_platform.tables.sessions import sessions_table
+from clickstream_platform.tables.user_activity import user_activity_table
+
+TABLES = (events_table, user_activity_table, sessions_table, purchases_table, alerts_table)
+
+
+def tables(settings: Settings) -> dict[str, StreamingTable]:
+    """Every table's contract under these settings, by name, in the order they are run."""
+    contracts = [table(settings) for table in TABLES]
+    return {contract.name: contract for contract in contracts}
+
+
+def selected(settings: Settings, names: list[str]) -> list[StreamingTable]:
+    """The contracts of these names, in the order they are run; all of them for no name.
+
+    Raises:
+        SettingsError: there is no such table.
+    """
+    known = tables(settings)
+    for name in names:
+        if name not in known:
+            raise SettingsError(name, "there is no such table", f"choose from {', '.join(known)}")
+    return [table for name, table in known.items() if name in (names or known)]

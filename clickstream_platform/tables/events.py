@@ -1,0 +1,45 @@
+"""``events``: every accepted click event, once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+
+from clickstream_platform.events.parsing import Rules, parse
+from clickstream_platform.events.schema import EVENTS
+from clickstream_platform.expectations import AcceptedValues, Conservation, FreshEvents, NonNegative, NotNull, UniqueKey
+from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.offsets import source_from
+from clickstream_platform.streaming.sink import Append
+from clickstream_platform.streaming.state import Stateless
+from clickstream_platform.streaming.table import Column, StreamingTable
+from clickstream_platform.streaming.trigger import AvailableNow
+from clickstream_platform.streaming.watermark import Watermark
+
+
+def events_table(settings: Settings) -> StreamingTable:
+    """The contract. What it rejects, the same batch writes to ``quarantine``."""
+    rules = Rules(settings.event_types, settings.future_tolerance, settings.max_record_bytes)
+    return StreamingTable(
+        name="events",
+        version=1,
+        description="One accepted event: parsed, validated, de-duplicated once for every other table.",
+        columns=tuple(
+            Column(field.name, field.dataType.simpleString(), field.metadata.get("comment", "")) for field in EVENTS.fields
+        ),
+        offsets=source_from(settings),
+        trigger=AvailableNow(),
+        query=partial(parse, rules=rules),
+        state=Stateless(),
+        watermark=Watermark("timestamp", delay=timedelta(minutes=10)),
+        sink=Append(),
+        expectations=(
+            NotNull(("user_id", "timestamp", "event_type", "arrived_at")),
+            AcceptedValues("event_type", settings.event_types),
+            UniqueKey(("source", "partition", "offset")),
+            NonNegative(("offset",)),
+            Conservation(),
+            FreshEvents(settings.max_event_age),
+        ),
+        partition_by=("event_date",),
+    )

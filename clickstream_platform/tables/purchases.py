@@ -1,0 +1,47 @@
+"""``purchases``: what was bought."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from clickstream_platform.expectations import MatchesEvents, NotNull, UniqueKey
+from clickstream_platform.queries.purchases import purchases
+from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.offsets import FromTable
+from clickstream_platform.streaming.sink import Append
+from clickstream_platform.streaming.state import Stateless
+from clickstream_platform.streaming.table import Column, StreamingTable
+from clickstream_platform.streaming.trigger import AvailableNow
+from clickstream_platform.streaming.watermark import Watermark
+
+
+def purchases_table(settings: Settings) -> StreamingTable:
+    """The contract."""
+    return StreamingTable(
+        name="purchases",
+        version=1,
+        description="One purchase event.",
+        columns=(
+            Column("user_id", "string", "Who bought."),
+            Column("session_id", "string", "The session, as the client named it; null if it named none."),
+            Column("product_id", "string", "What was bought."),
+            Column("page_url", "string", "On which page."),
+            Column("timestamp", "timestamp", "When."),
+            Column("device_type", "string", "On which device."),
+            Column("event_id", "string", "The event's own id, if it has one."),
+            Column("source", "string", "Kind of source it came from: file or kafka."),
+            Column("partition", "string", "File, or topic and partition."),
+            Column("offset", "bigint", "Line number, or Kafka's offset."),
+        ),
+        offsets=FromTable("events"),
+        trigger=AvailableNow(),
+        query=purchases,
+        state=Stateless(),
+        watermark=Watermark("timestamp", delay=timedelta(minutes=10)),
+        sink=Append(),
+        expectations=(
+            UniqueKey(("source", "partition", "offset")),
+            NotNull(("user_id", "timestamp")),
+            MatchesEvents("purchase"),
+        ),
+    )
