@@ -183,7 +183,9 @@ def _what_ivy_met(output: str, repository: str) -> tuple[str, str]:
     if cause:
         finding = f"{repository} cannot be reached ({cause[1]})"
         return finding, "connect to the network, or set HTTPS_PROXY; after one success no network is needed"
-    return f"{repository} did not deliver them ({last_line(output)})", "try again; if it stays so, report it"
+    absent = re.search(r":: (\S+#\S+: not found)", output)
+    said = absent[1] if absent else last_line(output)
+    return f"{repository} did not deliver them ({said})", "try again; if it stays so, report it"
 
 
 def _proxy_options() -> list[str]:

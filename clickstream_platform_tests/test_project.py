@@ -1,0 +1,138 @@
+"""The files around the package: what they promise a new user, and that they agree with each other."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from clickstream_platform.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parents[1]
+LOCKS = ["requirements.lock", "docker/requirements.lock"]
+PINNED = re.compile(r"^([a-z0-9-]+)(?:\[[a-z,]+\])?==([^ ]+)", re.MULTILINE)
+
+
+def text(path: str) -> str:
+    return (ROOT / path).read_text()
+
+
+def load(path: str) -> dict[str, Any]:
+    return yaml.safe_load(text(path))
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_locked_version_has_a_hash(lock: str) -> None:
+    entries = [entry for entry in re.split(r"\n(?=\S)", text(lock)) if not entry.startswith("#")]
+
+    assert len(entries) > 90
+    assert [entry.splitlines()[0] for entry in entries if "--hash=sha256:" not in entry or "==" not in entry] == []
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_names_no_place_to_fetch_from(lock: str) -> None:
+    assert re.findall(r"://|--index|--extra-index|--find-links|--trusted-host| @ ", text(lock)) == []
+
+
+def test_the_lock_keeps_every_bound_of_the_project() -> None:
+    locked = {name for name, _ in PINNED.findall(text("requirements.lock"))}
+    wanted = set(re.findall(r'^    "([a-z0-9-]+)(?:\[[a-z]+\])?[=<>]', text("pyproject.toml"), re.MULTILINE))
+
+    assert len(wanted) > 15
+    assert wanted <= locked
+
+
+def test_the_image_has_the_versions_that_the_tests_ran_with() -> None:
+    tested, image = (set(PINNED.findall(text(lock))) for lock in LOCKS)
+
+    assert {name for name, _ in image - tested} == {"dagster-postgres", "psycopg2-binary"}
+
+
+def test_the_example_names_every_setting_with_its_real_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.upper().startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(Path("~/.cache").expanduser()))
+    monkeypatch.chdir(tmp_path)
+    uncommented = re.sub(rf"^# (?={PREFIX})", "", text(".env.example"), flags=re.MULTILINE)
+    named = re.findall(rf"^{PREFIX}([A-Z_]+)=", uncommented, re.MULTILINE)
+    defaults = Settings()
+    (tmp_path / ".env").write_text(uncommented)
+
+    assert sorted(named) == sorted(field.upper() for field in Settings.model_fields)
+    assert Settings() == defaults
+
+
+def test_containers_run_dagster_as_this_machine_does() -> None:
+    docker = load("docker/dagster.yaml")
+
+    assert set(docker.pop("storage")) == {"postgres"}
+    assert docker == load("dagster.yaml")
+
+
+def test_the_containers_files_name_what_exists() -> None:
+    services = load("docker/compose.yaml")["services"]
+    (server,) = load("docker/workspace.yaml")["load_from"]
+    copied = re.findall(r"^COPY (.+) \S+$", text("docker/Dockerfile"), re.MULTILINE)
+
+    assert set(services) == {"postgres", "code", "webserver", "daemon"}
+    assert all("healthcheck" in service for service in services.values())
+    assert server["grpc_server"]["host"] in services
+    assert str(server["grpc_server"]["port"]) in services["code"]["command"]
+    assert [path for line in copied for path in line.split() if not (ROOT / path).exists()] == []
+
+
+def test_every_entrance_finds_the_same_definitions() -> None:
+    module = "clickstream_platform.definitions"
+    (local,) = load("workspace.yaml")["load_from"]
+
+    assert local["python_module"]["module_name"] == module
+    assert text("pyproject.toml").count(f'"{module}"') == 2  # dg and dagster
+    assert module in load("docker/compose.yaml")["services"]["code"]["command"]
+
+
+def test_dagster_accepts_the_instance_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dagster import DagsterInstance
+
+    (tmp_path / "dagster.yaml").write_text(text("dagster.yaml"))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+
+    with DagsterInstance.get() as instance:
+        pools = instance.get_concurrency_config().pool_config
+        assert pools.default_pool_limit == 1
+        assert pools.pool_granularity.name == "OP"
+        assert instance.run_monitoring_settings["free_slots_after_run_end_seconds"] == 60
+        assert not instance.telemetry_enabled
+
+
+def test_ci_runs_what_the_makefile_offers() -> None:
+    targets = set(re.findall(r"^([a-z-]+):.*## ", text("Makefile"), re.MULTILINE))
+    files = [".ci/run", ".github/workflows/ci.yaml", ".github/workflows/validate.yaml", ".pre-commit-config.yaml"]
+    called = {target for file in files for target in re.findall(r"(?<!name: )\bmake ([a-z-]+)", text(file))}
+
+    assert called <= targets
+    assert {"check", "test"} <= called
+    assert len(targets) <= 10
+
+
+def test_help_lists_every_target() -> None:
+    said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    for target in ("setup", "demo", "test", "test-fast", "check", "lock", "dev", "clean"):
+        assert f"make {target} " in said
+
+
+def test_a_machine_without_a_fitting_python_is_told_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text(text("Makefile"))
+    (tmp_path / "requirements.lock").touch()
+    (tmp_path / "pyproject.toml").touch()
+
+    asked = ["make", "setup", "PYTHON="]
+    said = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert said.returncode != 0
+    assert "python: no Python 3.10 to 3.13 that can make environments was found; install python3.11" in said.stderr
