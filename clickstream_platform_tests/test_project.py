@@ -96,7 +96,7 @@ def test_every_entrance_finds_the_same_definitions() -> None:
 
 
 def test_dagster_accepts_the_instance_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dagster import DagsterInstance
+    from dagster import DagsterInstance  # noqa: PLC0415 - the other tests need not wait for it
 
     (tmp_path / "dagster.yaml").write_text(text("dagster.yaml"))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
@@ -104,6 +104,7 @@ def test_dagster_accepts_the_instance_settings(tmp_path: Path, monkeypatch: pyte
     with DagsterInstance.get() as instance:
         pools = instance.get_concurrency_config().pool_config
         assert pools.default_pool_limit == 1
+        assert pools.pool_granularity is not None
         assert pools.pool_granularity.name == "OP"
         assert instance.run_monitoring_settings["free_slots_after_run_end_seconds"] == 60
         assert not instance.telemetry_enabled
