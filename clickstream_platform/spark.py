@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clickstream_platform.doctor import require_java
+from clickstream_platform.errors import SetupError
 from clickstream_platform.jars import jar_paths
+from clickstream_platform.machine import last_line, require_java
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -72,11 +76,17 @@ def spark_conf(settings: Settings) -> dict[str, str]:
     }
 
 
-def build_session(settings: Settings, app_name: str = "clickstream") -> SparkSession:
+def build_session(settings: Settings, app_name: str = "clickstream", *, jvm_log: Path | None = None) -> SparkSession:
     """Start a SparkSession, or return the one this process has.
 
+    Args:
+        settings: the settings.
+        app_name: the name of the application.
+        jvm_log: a file for what the JVM writes to stderr as long as it lives: some lines at every start, Java stacks
+            when a query fails. Without it, that goes where this process's stderr goes.
+
     Raises:
-        SetupError: no Java 17, or the jars cannot be had.
+        SetupError: no Java 17, the jars cannot be had, or the JVM does not start.
     """
     require_java()
     # Without it, Python workers are the first `python3` on the PATH, which fails late and obscurely.
@@ -86,6 +96,38 @@ def build_session(settings: Settings, app_name: str = "clickstream") -> SparkSes
     builder = SparkSession.builder.appName(app_name)
     for key, value in spark_conf(settings).items():
         builder = builder.config(key, value)
-    session = builder.getOrCreate()
+    session = _started(builder, jvm_log)
     session.sparkContext.setLogLevel("ERROR")
     return session
+
+
+def _started(builder: SparkSession.Builder, jvm_log: Path | None) -> SparkSession:
+    from pyspark.errors import PySparkRuntimeError  # noqa: PLC0415
+
+    try:
+        with _stderr_to(jvm_log) if jvm_log else nullcontext():
+            return builder.getOrCreate()
+    except PySparkRuntimeError as failed:
+        said = last_line(jvm_log.read_text(errors="replace")) if jvm_log else str(failed)
+        remedy = (
+            "mend CLICKSTREAM_SPARK_CONF or CLICKSTREAM_SPARK_DRIVER_MEMORY; `clickstream doctor` looks at the rest"
+        )
+        raise SetupError("spark", f"its JVM does not start ({said})", remedy) from failed
+
+
+@contextmanager
+def _stderr_to(file: Path) -> Generator[None]:
+    """A process started in this block inherits the file, begun anew, as its stderr.
+
+    A logging configuration alone would not do: a JVM warns of incubator modules before it reads any.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    sys.stderr.flush()
+    before, log = os.dup(2), os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
+    os.dup2(log, 2)
+    try:
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+        os.close(log)

@@ -1,0 +1,350 @@
+"""``clickstream``: parse arguments, call one function, print."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import timedelta
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+from typer.core import TyperGroup
+
+from clickstream_platform import demo as demonstration
+from clickstream_platform import rendering
+from clickstream_platform.doctor import diagnose
+from clickstream_platform.errors import ClickstreamError, SettingsError
+from clickstream_platform.events import simulation
+from clickstream_platform.events.truth import Truth
+from clickstream_platform.settings import Settings, from_env
+from clickstream_platform.spark import build_session
+from clickstream_platform.streaming import run as runs
+from clickstream_platform.streaming import validate as validation
+from clickstream_platform.streaming import verify as verifying
+from clickstream_platform.streaming.generation import current
+from clickstream_platform.streaming.ingest import QUARANTINE
+from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.ledger import Entry, entries, imbalances
+from clickstream_platform.streaming.offsets import FileSource, source_from
+from clickstream_platform.streaming.progress import RunReport
+from clickstream_platform.streaming.status import lag
+from clickstream_platform.streaming.status import status as statuses
+from clickstream_platform.streaming.table import StreamingTable
+from clickstream_platform.tables import selected, tables
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+ALERTS_SHOWN = 5  # of one batch: a first run over much history may find thousands
+DEMO_EVENTS = 50_000
+
+
+class Commands(TyperGroup):
+    """Ends in one line what a person can mend and what Spark raised. Anything else is a bug, with its traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command. Exit code 2: a setting is wrong and nothing has begun; 1: anything else."""
+        try:
+            return super().invoke(ctx)
+        except (ClickstreamError, PySparkException, Py4JError) as error:
+            if ctx.params["debug"]:
+                raise
+            rendering.console(stderr=True).print(rendering.failure(error), soft_wrap=True)
+            raise typer.Exit(2 if isinstance(error, SettingsError) else 1) from error
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # they print local variables: settings, records
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+TableNames = Annotated[list[str] | None, typer.Argument(metavar="TABLES", help="All tables, if none is named.")]
+TableName = Annotated[str, typer.Argument(metavar="TABLE", help="Its name, as `clickstream status` lists it.")]
+AsJson = Annotated[bool, typer.Option("--json", help="For programs: one JSON object.")]
+Share = Annotated[float, typer.Option(min=0, max=1, rich_help_panel="Shares of what goes wrong, 0 to 1")]
+USUAL = simulation.Shares()
+
+
+def main() -> None:
+    """The entry point of ``clickstream``."""
+    app()
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        try:
+            typer.echo(f"clickstream {version('clickstream-platform')}")
+        except PackageNotFoundError:  # run from a checkout that was never installed
+            typer.echo("clickstream, not installed")
+        raise typer.Exit
+
+
+@app.callback(epilog="Settings are variables CLICKSTREAM_... or lines of .env; see .env.example.")
+def clickstream(
+    *,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True)] = False,
+) -> None:
+    """Click events in, right Delta tables out."""
+    logging.basicConfig(level=logging.WARNING, format="warning: %(message)s", force=True)
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it logs the traceback of what is raised here anyway
+
+
+@app.command(epilog="Example: CLICKSTREAM_HOME=/tmp/demo clickstream demo")
+def demo(events: Annotated[int, typer.Option(min=1_000, help="Records to simulate.")] = DEMO_EVENTS) -> None:
+    """Simulate visitors with every known fault in two arrivals, run all tables on each, compare with the known truth.
+
+    A second demo lands nothing, reads nothing and compares again.
+    """
+    settings, simulated = from_env(), demonstration.simulated(events)
+    folder = demonstration.admitted(settings, simulated, lake := _lake(settings))
+    contracts = selected(settings, [])
+    with _spark(settings) as spark:
+        for arrival in demonstration.ARRIVALS:
+            is_new = demonstration.land(folder, simulated, arrival)
+            typer.echo(f"arrival {arrival} of 2 {'has landed' if is_new else 'was there already'} in {folder}\n")
+            if is_new or arrival == demonstration.ARRIVALS[-1]:
+                _run_all(contracts, spark, lake)
+        for name in demonstration.PREVIEWS:
+            _print(_previewed(name, spark, lake), "")
+        found = demonstration.compared(simulated.truth, lake)
+        _print(rendering.comparisons(found), "")
+        is_exact = _verify_all(contracts, spark, lake)
+    typer.echo(
+        f"\nThe tables are in {lake.root}\nGo on with: clickstream status, clickstream explain sessions, make dev"
+    )
+    _exit_unless(is_exact and all(line.agrees for line in found))
+
+
+@app.command(epilog="Example: clickstream simulate --events 1000000 --late 0.1  |  clickstream simulate --rate 200")
+def simulate(
+    *,
+    events: Annotated[int, typer.Option(min=1, help="Records to write, faulty ones included.")] = DEMO_EVENTS,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
+    arrivals: Annotated[int, typer.Option(min=1, help="Parts; what is late comes in a later one.")] = 2,
+    only: Annotated[int | None, typer.Option(help="Write only this part, counted from 1.", show_default=False)] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Instead: a live feed of so many records a second.", show_default=False)
+    ] = None,
+    duration: Annotated[
+        float | None, typer.Option(min=0, help="Seconds that the live feed lasts; until Ctrl-C if not given.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where to write. Default: the landing folder.", show_default=False)
+    ] = None,
+    late: Share = USUAL.late,
+    duplicate: Share = USUAL.duplicate,
+    malformed: Share = USUAL.malformed,
+    future: Share = USUAL.future,
+    too_large: Share = USUAL.too_large,
+    no_session: Share = USUAL.no_session,
+    no_event_id: Share = USUAL.no_event_id,
+    extra_field: Share = USUAL.extra_field,
+) -> None:
+    """Write visitors of a web shop into the landing folder, with their faults, and say what must come of them."""
+    shares = simulation.Shares(late, duplicate, malformed, future, too_large, no_session, no_event_id, extra_field)
+    folder = folder or _landing(from_env())
+    if rate is not None:
+        typer.echo(f"writing {rate:g} records a second to {folder}" + ("" if duration else "; Ctrl-C ends it"))
+        lasts = timedelta(seconds=duration) if duration else None
+        typer.echo(f"{simulation.live(folder, rate, seed, duration=lasts, shares=shares):,} records written")
+        return
+    written, truth = _write(simulation.simulate(events, seed, shares=shares), folder, arrivals, only)
+    typer.echo(f"{written} files in {folder}\n")
+    _print(rendering.truth(truth))
+
+
+def _write(simulated: simulation.Simulation, folder: Path, arrivals: int, only: int | None) -> tuple[int, Truth]:
+    """Write all parts or one. Returns the number of files, and what holds once the parts up to there have been read."""
+    if only is None:
+        return len(simulation.write_landing(folder, simulated, arrivals=arrivals)), simulated.truth
+    files = simulation.write_arrival(folder, simulated, only, arrivals=arrivals)
+    return len(files), simulated.truth_after(only, arrivals=arrivals)
+
+
+@app.command(epilog="Example: clickstream run  |  clickstream run events sessions")
+def run(
+    names: TableNames = None,
+    *,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Take the lease that a run on another host has left behind.")
+    ] = False,
+) -> None:
+    """Process what is there, table after table, then stop. With nothing new, no table changes."""
+    settings = from_env()
+    contracts, lake = selected(settings, names or []), _lake(settings)
+    with _spark(settings) as spark:
+        _run_all(contracts, spark, lake, take_over=take_over)
+
+
+@app.command(epilog="Example: clickstream rebuild sessions")
+def rebuild(name: TableName) -> None:
+    """Compute a table anew from all of `events`, in one commit; until then the old rows serve."""
+    settings = from_env()
+    (table,), lake = selected(settings, [name]), _lake(settings)
+    with _spark(settings) as spark:
+        report = runs.rebuild(table, spark, lake, _hooks())
+        _report_run(table, report, lake)
+    _print("", rendering.reports([report]))
+
+
+@app.command(epilog="Example: clickstream status --json | jq '.tables[] | select(.lag > 0)'")
+def status(*, as_json: AsJson = False) -> None:
+    """Where every table stands: rows, watermark, and what is left to read. Starts no JVM."""
+    settings = from_env()
+    found = statuses(tables(settings).values(), lake := _lake(settings))
+    if as_json:
+        _print_json({"tables": [asdict(table) for table in found]})
+    else:
+        _print(rendering.statuses(found, lake.table(QUARANTINE).rows()))
+
+
+@app.command(epilog="Example: clickstream explain sessions")
+def explain(name: TableName) -> None:
+    """The six sentences of a table, its columns, and where its checkpoint is. Starts no JVM."""
+    settings = from_env()
+    (table,), lake = selected(settings, [name]), _lake(settings)
+    _print(rendering.explanation(table, lake, current(lake, name).generation))
+
+
+@app.command(epilog="Example: clickstream verify sessions")
+def verify(names: TableNames = None) -> None:
+    """Run every table's query over all events, and compare both ways, row by row. Exit code 1 if anything differs."""
+    settings = from_env()
+    contracts, lake = selected(settings, names or []), _lake(settings)
+    with _spark(settings) as spark:
+        is_exact = _verify_all(contracts, spark, lake)
+    _exit_unless(is_exact)
+
+
+@app.command(epilog="Example: clickstream ledger --table events --limit 5")
+def ledger(
+    *,
+    table: Annotated[str | None, typer.Option(help="Only this table's.", show_default=False)] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Newest entries shown; 0 for all.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """What every batch read and wrote, newest first, and whether the ledger balances. Starts no JVM."""
+    settings = from_env()
+    contracts, lake = selected(settings, [table] if table else []), _lake(settings)
+    booked = [list(entries(lake.table(contract.name))) for contract in contracts]
+    wrong = [line for of_one in booked for line in imbalances(of_one)]
+    newest: list[Entry] = sorted((e for of_one in booked for e in of_one), key=lambda e: -e.committed_at_ms)
+    newest = newest[: limit or None]
+    if as_json:
+        _print_json({"entries": [asdict(entry) for entry in newest], "imbalances": wrong})
+    else:
+        _print(rendering.ledger(newest), "", rendering.imbalance(wrong))
+    _exit_unless(not wrong)
+
+
+@app.command(epilog="Example: clickstream validate || exit 1")
+def validate(names: TableNames = None) -> None:
+    """Check what every table promises of its rows. Exit code 1 if a check of error severity fails."""
+    settings = from_env()
+    contracts, lake = selected(settings, names or []), _lake(settings)
+    with _spark(settings) as spark:
+        found = [result for table in contracts for result in validation.validate(table, spark, lake)]
+    _print(rendering.checks(found))
+    _exit_unless(all(result.passed for result in found if result.blocking))
+
+
+@app.command()
+def doctor() -> None:
+    """Look for what a run needs of this machine. Exit code 1 if something is missing; changes nothing."""
+    found = diagnose(from_env())
+    _print(rendering.findings(found))
+    _exit_unless(all(finding.ok for finding in found))
+
+
+def _run_all(contracts: Sequence[StreamingTable], spark: SparkSession, lake: Lake, *, take_over: bool = False) -> None:
+    """Run tables in order and say what happened, also when one fails: those after it are left alone."""
+    done: list[RunReport] = []
+    try:
+        for table in contracts:
+            found = lag(table, lake)
+            typer.echo(f"{table.name}: {found.amount:,} {found.unit} to read")
+            done.append(runs.run(table, spark, lake, _hooks(), take_over=take_over))
+            _report_run(table, done[-1], lake)
+    finally:
+        _print("", rendering.reports(done), "")
+        if left := [table.name for table in contracts[len(done) :]]:
+            typer.echo(f"not done: {', '.join(left)}")
+
+
+def _verify_all(contracts: Sequence[StreamingTable], spark: SparkSession, lake: Lake) -> bool:
+    found: list[verifying.Verification] = []
+    for table in contracts:
+        found.append(verifying.verify(table, spark, lake))
+        _print(rendering.verification(found[-1]))
+    return all(verification.clean for verification in found)
+
+
+def _previewed(name: str, spark: SparkSession, lake: Lake) -> Any:
+    first = demonstration.first_rows(name, spark, lake)
+    return rendering.preview(name, lake.table(name).rows(), demonstration.PREVIEWS[name], first)
+
+
+def _hooks() -> runs.Hooks:
+    return runs.Hooks(notify=_announce, committed=lambda entry: typer.echo(rendering.batch_line(entry)))
+
+
+def _announce(_: StreamingTable, rows: list[dict[str, Any]]) -> None:
+    for row in rows[:ALERTS_SHOWN]:
+        typer.echo(rendering.alert_line(row))
+    if len(rows) > ALERTS_SHOWN:
+        typer.echo(f"  and {len(rows) - ALERTS_SHOWN:,} alerts more")
+
+
+def _report_run(table: StreamingTable, report: RunReport, lake: Lake) -> None:
+    """Tell Dagster, if there is an instance to tell."""
+    from clickstream_platform.defs.reporting import report_run  # noqa: PLC0415 - Dagster takes seconds to import
+
+    report_run(table, report, lake)
+
+
+@contextmanager
+def _spark(settings: Settings) -> Generator[SparkSession]:
+    """A SparkSession for one command. What its JVM logs is kept in ``spark.log``, not shown."""
+    session = build_session(settings, jvm_log=settings.home / "spark.log")
+    try:
+        yield session
+    finally:
+        session.stop()
+
+
+def _lake(settings: Settings) -> Lake:
+    if "://" in settings.lake_url:
+        finding = f"{settings.lake_url!r} is not allowed"
+        raise SettingsError("CLICKSTREAM_LAKE", finding, "allowed so far: a folder of this machine")
+    return Lake(Path(settings.lake_url))
+
+
+def _landing(settings: Settings) -> Path:
+    source = source_from(settings)
+    if not isinstance(source, FileSource):
+        raise SettingsError("CLICKSTREAM_SOURCE", "it is no folder to write to", "say where with --folder")
+    return source.folder
+
+
+def _print(*pictures: Any) -> None:
+    rendering.console().print(*pictures, sep="\n")
+
+
+def _print_json(found: object) -> None:
+    typer.echo(json.dumps(found, indent=2))
+
+
+def _exit_unless(good: bool) -> None:
+    if not good:
+        raise typer.Exit(1)

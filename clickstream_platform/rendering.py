@@ -1,0 +1,326 @@
+"""What the command line prints: one function a picture. No decisions are made here, no files are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from clickstream_platform.demo import Comparison
+from clickstream_platform.doctor import Finding
+from clickstream_platform.errors import ClickstreamError
+from clickstream_platform.events.truth import Truth
+from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.ledger import Entry
+from clickstream_platform.streaming.progress import RunReport
+from clickstream_platform.streaming.sink import Upsert
+from clickstream_platform.streaming.status import TableStatus
+from clickstream_platform.streaming.table import StreamingTable
+from clickstream_platform.streaming.validate import CheckResult
+from clickstream_platform.streaming.verify import PLACE, Difference, Verification
+
+WIDTH = 100  # columns where there is no terminal to ask: a pipe, a log of CI
+NONE = "-"
+
+
+def console(*, stderr: bool = False) -> Console:
+    """The console. What is printed is data, so nothing in it is taken for markup or an emoji."""
+    found = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    if not found.is_terminal:
+        found.width = WIDTH
+    return found
+
+
+def cell(value: object) -> str:
+    """Any value on one line: numbers with separators, times in UTC, nothing that would steer a terminal."""
+    if value is None:
+        return NONE
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    if isinstance(value, datetime):  # as Spark hands it over: without a zone, in this machine's
+        return clock(value.timestamp() * 1000, "milliseconds")
+    text = value.decode(errors="replace") if isinstance(value, bytes | bytearray) else str(value)
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
+
+
+def clock(milliseconds: float | None, timespec: str = "minutes") -> str:
+    """A moment, in UTC."""
+    if milliseconds is None:
+        return NONE
+    moment = datetime.fromtimestamp(milliseconds / 1000, timezone.utc).replace(tzinfo=None)
+    return moment.isoformat(" ", timespec)
+
+
+def _clock_of(iso: str | None) -> str:
+    return iso[:16].replace("T", " ") if iso else NONE
+
+
+def grid(
+    *columns: str,
+    rows: Iterable[Sequence[object]],
+    right: Sequence[str] = (),
+    wrap: Sequence[str] = (),
+    cut: Sequence[str] = (),
+    title: str = "",
+    gap: int = 2,
+) -> Table:
+    """A table of values. Where there is no room, columns in ``wrap`` take several lines, those in ``cut`` are cut."""
+    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, gap - 1, 0, 0))
+    table.title, table.title_justify, table.title_style = title or None, "left", "bold"
+    for name in columns:
+        justify, gives_way = ("right" if name in right else "left"), name in wrap or name in cut
+        table.add_column(name, justify=justify, overflow="fold" if gives_way else "ellipsis", no_wrap=not gives_way)
+    for row in rows:
+        table.add_row(*(_text(value, whole=name not in cut) for name, value in zip(columns, row, strict=True)))
+    return table
+
+
+def _text(value: object, *, whole: bool) -> Text:
+    text = value if isinstance(value, Text) else Text(cell(value))
+    if not whole:
+        text.no_wrap, text.overflow = True, "ellipsis"
+    return text
+
+
+def verdict(is_good: bool, bad: str = "FAILED") -> Text:
+    """``ok``, or what is wrong, in colour where there is one."""
+    return Text("ok", "green") if is_good else Text(bad, "bold red")
+
+
+def failure(error: Exception) -> Text:
+    """An error in one line. Spark's own begin with what went wrong; the plan and the Java stack come after."""
+    if isinstance(error, ClickstreamError):
+        return Text(str(error), "bold red")
+    first = str(error).strip().partition("\n")[0][:300]
+    return Text(f"spark: {first}; the JVM's words are in spark.log of CLICKSTREAM_HOME, --debug shows more", "bold red")
+
+
+def batch_line(entry: Entry) -> str:
+    """One committed batch, for a person who watches a run."""
+    counts = [f"{entry.rows_in:,} in", f"{entry.rows_out:,} out"]
+    if entry.events_version < 0:
+        counts += [f"{entry.quarantined:,} quarantined", f"{entry.duplicates:,} duplicates"]
+    counts += [f"{entry.late_rows:,} late"]
+    if entry.revisions:
+        counts += [f"{entry.revisions:,} revisions"]
+    return f"{entry.table}: batch {entry.batch_id} committed: {', '.join(counts)} ({entry.duration_ms / 1000:.1f} s)"
+
+
+def alert_line(row: dict[str, Any]) -> str:
+    """One new alert."""
+    window = f"{cell(row['window_start'])[:16]} to {cell(row['window_end'])[11:16]}"
+    return f"  alert: {cell(row['user_id'])} {row['rule']}: {row['value']} > {row['threshold']}, {window}"
+
+
+def reports(done: Sequence[RunReport]) -> Table:
+    """What the runs of some tables did."""
+    counted = ("batches", "in", "out", "late", "revisions", "quarantined", "duplicates", "s")
+    return grid(
+        *("table", *counted[:-1], "watermark", "s"),
+        right=counted,
+        gap=1,
+        rows=(
+            (
+                r.table,
+                len(r.batches),
+                r.rows_in,
+                r.rows_out,
+                r.late_rows,
+                r.revisions,
+                r.quarantined if r.table == "events" else None,
+                r.duplicates if r.table == "events" else None,
+                clock(r.watermark_ms)[5:],
+                f"{r.duration.total_seconds():.1f}",
+            )
+            for r in done
+        ),
+    )
+
+
+def statuses(found: Sequence[TableStatus], quarantined: int) -> RenderableType:
+    """Where every table stands."""
+    table = grid(
+        *("table", "rows", "version", "watermark", "batches", "lag", "gen.", "last run"),
+        right=("rows", "version", "batches", "lag", "gen."),
+        rows=(
+            (
+                s.name,
+                s.rows,
+                s.delta_version,
+                _clock_of(s.watermark),
+                s.batches,
+                "unknown" if s.lag is None else f"{s.lag:,} {s.lag_unit}",
+                s.generation,
+                _clock_of(s.last_run.at if s.last_run else None),
+            )
+            for s in found
+        ),
+    )
+    problems = [Text(f"{s.name}: lag unknown: {s.problem}", "yellow") for s in found if s.problem]
+    return Group(table, "", *problems, Text(f"quarantine: {quarantined:,} rejected records"))
+
+
+def explanation(table: StreamingTable, lake: Lake, generation: int) -> RenderableType:
+    """The six sentences of a table, its columns, its key, its checkpoint."""
+    sentences = Table.grid(padding=(0, 2))
+    sentences.add_column(no_wrap=True, style="bold")
+    sentences.add_column(overflow="fold")
+    for sentence, half in table.sentences().items():
+        sentences.add_row(sentence, half)
+    key = table.sink.keys if isinstance(table.sink, Upsert) else PLACE
+    columns = grid(
+        *("column", "type", "key", "what it says"),
+        wrap=("what it says",),
+        rows=((c.name, c.type, "key" if c.name in key else "", c.description) for c in table.columns),
+    )
+    folder = lake.checkpoints(table.name) / str(generation)
+    places = Text(
+        f"table       {lake.table(table.name).path}\ncheckpoint  {folder}{'' if folder.exists() else ' (not yet)'}"
+    )
+    return Group(Text(table.name, "bold"), "", sentences, "", columns, "", places)
+
+
+def ledger(entries: Sequence[Entry]) -> Table:
+    """Ledger entries, one a line."""
+    counted = ("batch", "in", "out", "quar.", "dupl.", "late", "rev.", "s")
+    return grid(
+        *("committed", "table", "batch", "read", *counted[1:], "run"),
+        right=counted,
+        cut=("run",),
+        gap=1,
+        rows=(
+            (
+                clock(e.committed_at_ms)[5:],
+                e.table,
+                f"{e.generation}/{e.batch_id}",
+                offsets(e.start, e.end),
+                e.rows_in,
+                e.rows_out,
+                e.quarantined if e.events_version < 0 else None,
+                e.duplicates if e.events_version < 0 else None,
+                e.late_rows,
+                e.revisions,
+                f"{e.duration_ms / 1000:.1f}",
+                e.run_id,
+            )
+            for e in entries
+        ),
+    )
+
+
+def offsets(start: dict[str, Any] | None, end: dict[str, Any] | None) -> str:
+    """What was read, both ends included: entries of a landing folder's log, versions of a table, records of a topic."""
+    if end is None:
+        return NONE
+    if "logOffset" in end:
+        return _span("log ", start["logOffset"] + 1 if start else 0, end["logOffset"])
+    if "reservoirVersion" in end:
+        return _span("v", start["reservoirVersion"] if start else 0, end["reservoirVersion"] - 1)
+    return _span("", _records(start or {}), _records(end) - 1)
+
+
+def _records(found: dict[str, dict[str, int]]) -> int:
+    return sum(sum(partitions.values()) for partitions in found.values())
+
+
+def _span(kind: str, first: int, last: int) -> str:
+    return f"{kind}{first}-{last}" if last > first else f"{kind}{first}"
+
+
+def imbalance(found: Sequence[str]) -> Text:
+    """Whether a ledger balances."""
+    if found:
+        return Text("the ledger does not balance:\n" + "\n".join(f"  {line}" for line in found), "bold red")
+    return Text("the ledger balances: no hole, no overlap, every record accounted for", "green")
+
+
+def verification(found: Verification) -> RenderableType:
+    """One line that says whether a table keeps its promise; if it does not, where."""
+    if found.clean:
+        against = "the ledger says" if found.events_version < 0 else f"its query over events v{found.events_version}"
+        return _line(True, f"{found.table}: {found.rows:,} rows, as {against}", "")
+    counts = f"{found.missing:,} missing, {found.extra:,} extra, {found.different:,} different"
+    line = _line(False, f"{found.table}: {counts}, of {found.rows:,} rows", "DIFFERS")
+    return Group(line, *(Text(f"         {wrong}") for wrong in found.ledger), *(_difference(d) for d in found.first))
+
+
+def _difference(found: Difference) -> Table:
+    """Expected and actual side by side: the columns that differ, or all if one side has no such row."""
+    expected, actual = found.expected or {}, found.actual or {}
+    names = [name for name in expected | actual if name not in found.key]
+    names = [name for name in names if expected.get(name) != actual.get(name)] if expected and actual else names
+    rows = [(name, _side(found.expected, name), _side(found.actual, name)) for name in names]
+    title = "  ".join(f"{name}={cell(value)}" for name, value in found.key.items())
+    rows = rows or [("(all)", "once", "more than once")]
+    return grid("column", "expected", "actual", rows=rows, wrap=("expected", "actual"), title=title)
+
+
+def _side(row: dict[str, Any] | None, name: str) -> Text | str:
+    return Text("no such row", "dim") if row is None else cell(row[name])
+
+
+def checks(found: Sequence[CheckResult]) -> Group:
+    """What became of every expectation, a line each."""
+    return Group(*(_check(result) for result in found))
+
+
+def _check(result: CheckResult) -> Text:
+    rows = f"{result.found:,} rows break it" if isinstance(result.found, int) else result.found
+    about = f" Found: {rows}." if result.found else ""
+    return _line(result.passed, f"{result.table} {result.name}: {result.description}{about}", _severity(result))
+
+
+def _severity(result: CheckResult) -> str:
+    return "FAILED" if result.blocking else "warning"
+
+
+def findings(found: Sequence[Finding]) -> Group:
+    """What a run needs of this machine, a line each."""
+    return Group(*(_line(finding.ok, str(finding), "missing") for finding in found))
+
+
+def _line(is_good: bool, text: str, bad: str) -> Text:
+    """A line that begins with ``ok``, or with what is wrong."""
+    line = verdict(is_good, bad)
+    line.pad_right(9 - len(line))
+    return line.append(text, "default")
+
+
+def truth(known: Truth) -> Table:
+    """What the tables must say once they have read what was simulated."""
+    quarantined = [(f"  {reason}", count) for reason, count in known.quarantined.items()]
+    rows = [
+        ("records", known.records),
+        ("accepted", known.accepted),
+        ("duplicates", known.duplicates),
+        ("quarantined", known.rejected),
+        *quarantined,
+        ("user_activity", known.activity_windows),
+        ("sessions", known.sessions),
+        ("purchases", known.purchases),
+        ("alerts", known.alerts),
+    ]
+    return grid("known truth", "count", right=("count",), rows=rows)
+
+
+def comparisons(found: Sequence[Comparison]) -> Table:
+    """What was simulated and what came out, side by side, and why."""
+    return grid(
+        *("what", "expected", "found", "", "why"),
+        right=("expected", "found"),
+        wrap=("why",),
+        rows=(
+            (c.what, c.expected, c.found, "" if c.expected is None else verdict(c.agrees, "DIFFERS"), c.why)
+            for c in found
+        ),
+    )
+
+
+def preview(name: str, rows: int, columns: Sequence[str], first: Iterable[Sequence[object]]) -> Table:
+    """The first rows of a table. The last column gives way."""
+    return grid(*columns, rows=first, cut=columns[-1:], title=f"{name}: {rows:,} rows")
