@@ -1,0 +1,33 @@
+"""Dagster's entry point: everything it is given, by name. Loading it starts no Spark and asks nobody."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from clickstream_platform.defs.assets import table_asset
+from clickstream_platform.defs.checks import table_checks
+from clickstream_platform.defs.jobs import rebuild_job, refresh, validate
+from clickstream_platform.defs.resources import SparkResource
+from clickstream_platform.defs.schedules import every_five_minutes
+from clickstream_platform.defs.sensors import tell_failures, unread_sensor
+from clickstream_platform.defs.specs import source_spec
+from clickstream_platform.settings import Settings, from_env
+from clickstream_platform.tables import tables
+
+
+def definitions(settings: Settings) -> dg.Definitions:
+    """What these settings make of the platform."""
+    contracts = tables(settings).values()
+    return dg.Definitions(
+        assets=[source_spec(settings), *(table_asset(table, settings) for table in contracts)],
+        asset_checks=[table_checks(table, settings) for table in contracts],
+        jobs=[refresh, validate, rebuild_job(settings)],
+        schedules=[every_five_minutes],
+        sensors=[unread_sensor(settings), tell_failures],
+        resources={"spark": SparkResource.of(settings)},
+        # One run is one process with one SparkSession. Dagster's default is a process, so a JVM, for each step.
+        executor=dg.in_process_executor,
+    )
+
+
+defs = definitions(from_env())

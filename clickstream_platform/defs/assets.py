@@ -1,0 +1,47 @@
+"""One asset a table: a run of the asset is a run of the table."""
+
+# No `from __future__ import annotations`: Dagster looks at the types of a function's arguments, not at their text.
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from clickstream_platform.defs.errors import told_to_dagster
+from clickstream_platform.defs.keys import pool
+from clickstream_platform.defs.metadata import materialized
+from clickstream_platform.defs.resources import SparkResource
+from clickstream_platform.defs.specs import table_specs
+from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.ledger import Entry
+from clickstream_platform.streaming.run import Hooks, run
+from clickstream_platform.streaming.table import StreamingTable
+
+
+def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinition:
+    """The asset of a table; ``events`` brings ``quarantine`` along.
+
+    It is materialized also when there was nothing new, or Dagster would skip its checks and everything downstream. The
+    data version stays what it was then.
+    """
+    lake = Lake(Path(settings.lake_url))
+
+    @dg.multi_asset(name=table.name, specs=table_specs(table, settings), pool=pool(table))
+    def asset(context: dg.AssetExecutionContext, spark: SparkResource) -> Iterator[dg.MaterializeResult[Any]]:
+        with told_to_dagster(context.retry_number):
+            report = run(table, spark.spark_session, lake, hooks(context.log), run_id=context.run_id)
+        yield from (made.result() for made in materialized(table, report, lake))
+
+    return asset
+
+
+def hooks(log: dg.DagsterLogManager) -> Hooks:
+    """A line in the run's log for each batch."""
+
+    def committed(entry: Entry) -> None:
+        counts = f"{entry.rows_in:,} read, {entry.rows_out:,} rows written, {entry.late_rows:,} late"
+        log.info(f"{entry.table}: batch {entry.batch_id} is committed: {counts}, {entry.duration_ms / 1000:.1f} s")
+
+    return Hooks(committed=committed)

@@ -1,0 +1,31 @@
+"""What becomes of an error in Dagster: retried, or told in its own words."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from clickstream_platform.errors import ClickstreamError, RetryableError
+
+MAX_RETRIES = 2
+FIRST_WAIT = 10  # seconds, doubled for the next: a busy table or a broker that restarts
+
+
+@contextmanager
+def told_to_dagster(attempt: int) -> Generator[None]:
+    """Retry a :class:`RetryableError`; fail with the sentence of any other error of ours.
+
+    Not a ``RetryPolicy``: that would also retry what nobody knows to be transient.
+
+    Args:
+        attempt: how often the step was retried already.
+    """
+    try:
+        yield
+    except RetryableError as error:
+        raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=FIRST_WAIT * 2**attempt) from error
+    except ClickstreamError as error:
+        metadata = {"subject": error.subject, "finding": error.finding, "remedy": error.remedy}
+        raise dg.Failure(str(error), metadata=metadata, allow_retries=False) from error

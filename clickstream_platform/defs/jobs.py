@@ -1,0 +1,54 @@
+"""What a person, a schedule or a sensor may start."""
+
+# No `from __future__ import annotations`: Dagster looks at the types of a function's arguments, not at their text.
+
+from pathlib import Path
+
+import dagster as dg
+
+from clickstream_platform.defs.assets import hooks
+from clickstream_platform.defs.errors import told_to_dagster
+from clickstream_platform.defs.keys import REBUILD, REFRESH, VALIDATE
+from clickstream_platform.defs.metadata import materialized
+from clickstream_platform.defs.resources import SparkResource
+from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.run import rebuild
+from clickstream_platform.tables import selected
+
+refresh = dg.define_asset_job(
+    REFRESH,
+    selection=dg.AssetSelection.all(),
+    description="Process what has arrived, in every table, and check the tables. One run, one SparkSession.",
+)
+
+validate = dg.define_asset_job(
+    VALIDATE,
+    selection=dg.AssetSelection.all_asset_checks(),
+    description="Check every table, on all of its rows. Changes nothing.",
+)
+
+
+class Rebuild(dg.Config):
+    """What to rebuild."""
+
+    table: str
+
+
+def rebuild_job(settings: Settings) -> dg.JobDefinition:
+    """A job that makes one table anew from ``events``. Until it is done, the old one serves."""
+    lake = Lake(Path(settings.lake_url))
+
+    @dg.op(name="rebuild_table", description="Read all of events and overwrite the table, in one commit.")
+    def rebuild_table(context: dg.OpExecutionContext, config: Rebuild, spark: SparkResource) -> None:
+        with told_to_dagster(context.retry_number):
+            (table,) = selected(settings, [config.table])
+            report = rebuild(table, spark.spark_session, lake, hooks(context.log), run_id=context.run_id)
+        for made in materialized(table, report, lake):
+            context.log_event(made.event())
+
+    @dg.job(name=REBUILD, description="Make one table anew from events: its next generation, batch 0.")
+    def job() -> None:
+        rebuild_table()
+
+    return job

@@ -1,0 +1,23 @@
+"""How things are called in Dagster."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from clickstream_platform.streaming.offsets import FileSource, FromTable, Offsets
+from clickstream_platform.streaming.table import StreamingTable
+
+SPARK = "spark"  # the resource, and so the argument of whoever uses it
+REFRESH, VALIDATE, REBUILD = "refresh", "validate", "rebuild"
+
+
+def input_key(offsets: Offsets) -> dg.AssetKey:
+    """The asset that a table reads."""
+    if isinstance(offsets, FromTable):
+        return dg.AssetKey(offsets.name)
+    return dg.AssetKey("landing") if isinstance(offsets, FileSource) else dg.AssetKey(["kafka", offsets.topic])
+
+
+def pool(table: StreamingTable) -> str:
+    """The pool of a table's checkpoint: one slot, so one run at a time."""
+    return f"checkpoint/{table.name}"

@@ -1,0 +1,146 @@
+"""What Dagster shows of a run of a table, at each materialization."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from clickstream_platform.defs.preview import preview
+from clickstream_platform.streaming.ingest import QUARANTINE
+from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.ledger import entry_of
+from clickstream_platform.streaming.progress import RunReport
+from clickstream_platform.streaming.sink import Upsert
+from clickstream_platform.streaming.table import StreamingTable
+
+# What Dagster's own kinds of result do with these: badges of changed data and changed code.
+DATA_VERSION, CODE_VERSION = "dagster/data_version", "dagster/code_version"
+
+
+@dataclass(frozen=True)
+class Materialized:
+    """What one run made of one Delta table, as Dagster is told."""
+
+    key: dg.AssetKey
+    metadata: dict[str, Any]
+    data_version: str | None
+    code_version: str
+
+    def result(self) -> dg.MaterializeResult[Any]:
+        """For the run of the asset itself."""
+        version = None if self.data_version is None else dg.DataVersion(self.data_version)
+        return dg.MaterializeResult(asset_key=self.key, metadata=self.metadata, data_version=version)
+
+    def event(self) -> dg.AssetMaterialization:
+        """For a run of something else: a rebuild, the command line."""
+        versions = {CODE_VERSION: self.code_version, DATA_VERSION: self.data_version}
+        tags = {name: version for name, version in versions.items() if version is not None}
+        return dg.AssetMaterialization(self.key, metadata=self.metadata, tags=tags)
+
+
+def materialized(table: StreamingTable, report: RunReport, lake: Lake) -> list[Materialized]:
+    """What a run of a table made: the table, and for ``events`` what it rejected."""
+    own = Materialized(
+        dg.AssetKey(table.name), _of_run(table, report, lake), _data_version(lake, table.name), str(table.version)
+    )
+    if table.derived:
+        return [own]
+    rejected = Materialized(
+        dg.AssetKey(QUARANTINE), _of_quarantine(report, lake), _data_version(lake, QUARANTINE), own.code_version
+    )
+    return [own, rejected]
+
+
+def markdown_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A table in Markdown."""
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)
+
+
+def _of_run(table: StreamingTable, report: RunReport, lake: Lake) -> dict[str, Any]:
+    newest_by = table.sink.span[0] if isinstance(table.sink, Upsert) else table.watermark.column
+    return {
+        "six sentences": dg.MetadataValue.md(_six_sentences(table, report)),
+        "preview": preview(lake.table(table.name), newest_by),
+        "dagster/row_count": report.rows,
+        "rows_in": report.rows_in,
+        "rows_out": report.rows_out,
+        "rows_late": report.late_rows,
+        "revisions": report.revisions,
+        "batches": len(report.batches),
+        "start_offsets": dg.MetadataValue.json(report.start or {}),
+        "end_offsets": dg.MetadataValue.json(report.end or {}),
+        "generation": report.generation,
+        "run_id": report.run_id,
+        "delta_version": report.delta_version,
+        "duration_s": round(report.duration.total_seconds(), 2),
+        **_known(watermark=report.watermark_ms and dg.MetadataValue.timestamp(report.watermark_ms / 1000)),
+        **_known(state_rows=report.state_rows),
+        **({} if table.derived else {"quarantined": report.quarantined, "duplicates": report.duplicates}),
+        **({"unreadable": dg.MetadataValue.json(report.unreadable)} if report.unreadable else {}),
+    }
+
+
+def _known(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _of_quarantine(report: RunReport, lake: Lake) -> dict[str, Any]:
+    reasons: dict[str, int] = {}
+    for batch in report.batches:
+        for reason, records in batch.reasons.items():
+            reasons[reason] = reasons.get(reason, 0) + records
+    table = lake.table(QUARANTINE)
+    counts = [(reason, str(records)) for reason, records in sorted(reasons.items(), key=lambda each: -each[1])]
+    return {
+        "reasons": dg.MetadataValue.md(
+            markdown_table(("reason", "records of this run"), counts) if counts else "nothing rejected"
+        ),
+        "preview": preview(table, "arrived_at"),
+        "dagster/row_count": table.rows(),
+        "quarantined": report.quarantined,
+        "delta_version": table.version() or 0,
+    }
+
+
+def _six_sentences(table: StreamingTable, report: RunReport) -> str:
+    """Each sentence, what it says here, and what this run shows of it."""
+    proofs = (
+        f"from {_offset(report.start)} to {_offset(report.end)}",
+        _several(len(report.batches), "micro-batch", "es"),
+        f"{report.rows_in:,} read, {report.rows_out:,} rows written",
+        "nothing kept" if report.state_rows is None else f"{report.state_rows:,} rows kept",
+        ", ".join((_several(report.late_rows, "late event"), _several(report.revisions, "revision"))),
+        f"generation {report.generation}, "
+        + (f"batch {report.batches[-1].batch_id}" if report.batches else "no new batch"),
+    )
+    rows = [
+        (f"**{first}**", second, proof)
+        for (first, second), proof in zip(table.sentences().items(), proofs, strict=True)
+    ]
+    return markdown_table(("", table.name, "this run"), rows)
+
+
+def _offset(offset: dict[str, Any] | None) -> str:
+    return f"`{json.dumps(offset)}`" if offset else "the beginning"
+
+
+def _several(count: int, one: str, ending: str = "s") -> str:
+    return f"{count:,} {one}{'' if count == 1 else ending}"
+
+
+def _data_version(lake: Lake, name: str) -> str | None:
+    """The version of the last commit that changed a row: a run without news moves nothing downstream."""
+    table = lake.table(name)
+    recent = (commit["version"] for commit in table.history(10) if _has_news(commit, name))
+    version = next(recent, None) or next((c["version"] for c in table.history() if _has_news(c, name)), None)
+    return None if version is None else str(version)
+
+
+def _has_news(commit: dict[str, Any], name: str) -> bool:
+    entry = entry_of(commit)  # none: it created the table, compacted or erased
+    return entry is not None and (entry.batch_id == 0 or entry.rows_out > 0 or name == QUARANTINE)

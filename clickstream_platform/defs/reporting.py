@@ -1,0 +1,30 @@
+"""What the command line ran, told to Dagster: its asset pages then show every run, whoever started it."""
+
+from __future__ import annotations
+
+import logging
+
+import dagster as dg
+from dagster._core.errors import DagsterHomeNotSetError
+
+from clickstream_platform.defs.metadata import materialized
+from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.progress import RunReport
+from clickstream_platform.streaming.table import StreamingTable
+
+log = logging.getLogger(__name__)
+
+
+def report_run(table: StreamingTable, report: RunReport, lake: Lake) -> None:
+    """Report a finished run to the instance that ``DAGSTER_HOME`` names, with the metadata of a run of the asset.
+
+    Does nothing without ``DAGSTER_HOME``. Raises nothing: the tables are right whether Dagster knows of it or not.
+    """
+    try:
+        with dg.DagsterInstance.get() as instance:
+            for made in materialized(table, report, lake):
+                instance.report_runless_asset_event(made.event())
+    except DagsterHomeNotSetError:
+        return
+    except Exception as failure:  # whatever a database, a disk or a dagster.yaml can do
+        log.warning("%s: the run was not reported to Dagster: %s", table.name, failure)

@@ -1,0 +1,94 @@
+"""What Dagster shows of an asset at all times: the contract's own words, columns and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+
+import dagster as dg
+
+from clickstream_platform.defs.keys import input_key
+from clickstream_platform.defs.metadata import markdown_table
+from clickstream_platform.events.schema import QUARANTINE as QUARANTINE_SCHEMA
+from clickstream_platform.events.schema import WIRE, StructType
+from clickstream_platform.expectations import NotNull
+from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.ingest import QUARANTINE
+from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.offsets import FileSource, source_from
+from clickstream_platform.streaming.table import Column, StreamingTable
+
+INCOMING, DERIVED = "incoming", "derived"  # groups: what comes from outside; what is made of `events`
+REQUIRED_OF_PRODUCERS = {"user_id", "timestamp", "event_type"}
+
+
+def source_spec(settings: Settings) -> dg.AssetSpec:
+    """The landing folder or the topic. Nothing here makes it; the sensor observes how much of it is unread."""
+    source = source_from(settings)
+    return dg.AssetSpec(
+        input_key(source),
+        description="Click events as producers send them: one JSON object a record. Fields not listed are kept too.",
+        group_name=INCOMING,
+        kinds={"json" if isinstance(source, FileSource) else "kafka"},
+        owners=[settings.owner],
+        metadata={
+            "dagster/uri": settings.source_url,
+            "dagster/column_schema": _schema(_columns(WIRE), REQUIRED_OF_PRODUCERS),
+        },
+    )
+
+
+def table_specs(table: StreamingTable, settings: Settings) -> list[dg.AssetSpec]:
+    """The assets that a run of a table makes: the table; for ``events``, ``quarantine`` too."""
+    required = {name for each in table.expectations if isinstance(each, NotNull) for name in each.columns}
+    own = _spec(table, settings, table.name, _description(table), _schema(table.columns, required))
+    if table.derived:
+        return [own]
+    schema = _schema(_columns(QUARANTINE_SCHEMA), {"record_id", "reasons"})
+    return [own, _spec(table, settings, QUARANTINE, "One record that was rejected, as it came, and why.", schema)]
+
+
+def _spec(
+    table: StreamingTable, settings: Settings, name: str, description: str, schema: dg.TableSchema
+) -> dg.AssetSpec:
+    lake = Lake(Path(settings.lake_url))
+    return dg.AssetSpec(
+        name,
+        deps=[input_key(table.offsets)],
+        description=description,
+        group_name=DERIVED if table.derived else INCOMING,
+        kinds={"spark", "deltalake"},
+        owners=[settings.owner],
+        code_version=str(table.version),
+        freshness_policy=_freshness(settings),
+        metadata={
+            "dagster/uri": str(lake.table(name).path),
+            "dagster/table_name": name,
+            "dagster/column_schema": schema,
+        },
+    )
+
+
+def _freshness(settings: Settings) -> dg.FreshnessPolicy:
+    """Whether the table was run lately. That its events are recent is a check of ``events``."""
+    fail = max(settings.max_event_age, timedelta(minutes=2))  # Dagster takes no window under a minute
+    return dg.FreshnessPolicy.time_window(fail_window=fail, warn_window=fail / 2)
+
+
+def _description(table: StreamingTable) -> str:
+    rows = [(f"**{first}**", second) for first, second in table.sentences().items()]
+    return f"{table.description}\n\n{markdown_table(('', table.name), rows)}"
+
+
+def _columns(shape: StructType) -> list[Column]:
+    return [Column(f.name, f.dataType.simpleString(), f.metadata.get("comment", "")) for f in shape.fields]
+
+
+def _schema(columns: Iterable[Column], required: set[str]) -> dg.TableSchema:
+    return dg.TableSchema([_column(column, nullable=column.name not in required) for column in columns])
+
+
+def _column(column: Column, *, nullable: bool) -> dg.TableColumn:
+    constraints = dg.TableColumnConstraints(nullable=nullable)
+    return dg.TableColumn(column.name, column.type, column.description, constraints)

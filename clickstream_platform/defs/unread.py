@@ -1,0 +1,60 @@
+"""What nothing has read yet, and where the tables stand: what the sensor goes by. No Spark, no Dagster."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from clickstream_platform.errors import ClickstreamError
+from clickstream_platform.streaming import generation
+from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.status import Lag, lag
+from clickstream_platform.streaming.table import StreamingTable
+
+
+@dataclass(frozen=True)
+class Unread:
+    """What no committed batch has read.
+
+    Attributes:
+        position: a name for what is committed, of all tables together.
+        lags: for each table, what it has not read.
+        problems: why that is not known of a table.
+    """
+
+    position: str
+    lags: dict[str, Lag]
+    problems: dict[str, ClickstreamError]
+
+    def nothing(self) -> str | None:
+        """Why there is nothing to run for; None if there is something.
+
+        Raises:
+            ClickstreamError: nothing is known to be unread, but not everything is known.
+        """
+        if any(each.amount for each in self.lags.values()):
+            return None
+        for problem in self.problems.values():
+            raise problem
+        return "every table has read all there is"
+
+    def told(self) -> dict[str, str]:
+        """A word on each table."""
+        known = {name: f"{each.amount:,} {each.unit}" for name, each in self.lags.items()}
+        return known | {name: str(problem) for name, problem in self.problems.items()}
+
+
+def unread(contracts: Iterable[StreamingTable], lake: Lake) -> Unread:
+    """Look at every table: one that failed while ``events`` went on has something to read, too."""
+    lags: dict[str, Lag] = {}
+    problems: dict[str, ClickstreamError] = {}
+    places: list[str] = []
+    for table in contracts:
+        checkpoint = generation.current(lake, table.name)
+        places.append(f"{table.name} {checkpoint.generation}/{checkpoint.committed()}")
+        try:
+            lags[table.name] = lag(table, lake)
+        except ClickstreamError as problem:
+            problems[table.name] = problem
+    return Unread(hashlib.sha256(" ".join(places).encode()).hexdigest()[:12], lags, problems)
