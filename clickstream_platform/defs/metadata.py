@@ -64,7 +64,7 @@ def markdown_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> st
 def _of_run(table: StreamingTable, report: RunReport, lake: Lake) -> dict[str, Any]:
     newest_by = table.sink.span[0] if isinstance(table.sink, Upsert) else table.watermark.column
     return {
-        "six sentences": dg.MetadataValue.md(_six_sentences(table, report)),
+        "this run in six sentences": dg.MetadataValue.md(_six_sentences(table, report)),
         "preview": preview(lake.table(table.name), newest_by),
         "dagster/row_count": report.rows,
         "rows_in": report.rows_in,

@@ -42,7 +42,8 @@ def source_spec(settings: Settings) -> dg.AssetSpec:
 def table_specs(table: StreamingTable, settings: Settings) -> list[dg.AssetSpec]:
     """The assets that a run of a table makes: the table; for ``events``, ``quarantine`` too."""
     required = {name for each in table.expectations if isinstance(each, NotNull) for name in each.columns}
-    own = _spec(table, settings, table.name, _description(table), _schema(table.columns, required))
+    own = _spec(table, settings, table.name, table.description, _schema(table.columns, required))
+    own = own.merge_attributes(metadata={"six sentences": _six_sentences(table)})
     if table.derived:
         return [own]
     schema = _schema(_columns(QUARANTINE_SCHEMA), {"record_id", "reasons"})
@@ -76,9 +77,9 @@ def _freshness(settings: Settings) -> dg.FreshnessPolicy:
     return dg.FreshnessPolicy.time_window(fail_window=fail, warn_window=fail / 2)
 
 
-def _description(table: StreamingTable) -> str:
+def _six_sentences(table: StreamingTable) -> dg.MarkdownMetadataValue:
     rows = [(f"**{first}**", second) for first, second in table.sentences().items()]
-    return f"{table.description}\n\n{markdown_table(('', table.name), rows)}"
+    return dg.MetadataValue.md(markdown_table(("", table.name), rows))
 
 
 def _columns(shape: StructType) -> list[Column]:
