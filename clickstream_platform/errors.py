@@ -1,6 +1,7 @@
 """What can go wrong, sorted by who can mend it.
 
-Every error a user may see names the subject (a table, a variable, a file), the finding and the remedy, and says so in one sentence each.
+Every error a user may see names the subject (a table, a variable, a file), the finding and the remedy, and says so in
+one sentence each.
 """
 
 from __future__ import annotations

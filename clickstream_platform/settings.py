@@ -1,6 +1,7 @@
 """The settings: the only reader of the environment.
 
-Each setting is a variable ``CLICKSTREAM_<NAME>`` or a line in ``.env``. Every default works on one machine, without any set-up.
+Each setting is a variable ``CLICKSTREAM_<NAME>`` or a line in ``.env``. Every default works on one machine, without
+any set-up.
 """
 
 from __future__ import annotations
@@ -23,39 +24,55 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
 
-    home: Path = Field(Path(".clickstream"), description="Folder that holds everything below, unless set apart.")
-    source: str = Field("", description="A landing folder, or kafka://host:port/topic. Default: <home>/landing.")
-    lake: str = Field("", description="Folder of the Delta tables and their checkpoints. Default: <home>/lake.")
+    home: Path = Field(
+        default=Path(".clickstream"), description="Folder that holds everything below, unless set apart."
+    )
+    source: str = Field(
+        default="", description="A landing folder, or kafka://host:port/topic. Default: <home>/landing."
+    )
+    lake: str = Field(default="", description="Folder of the Delta tables and their checkpoints. Default: <home>/lake.")
 
     event_types: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("click", "page_view", "purchase"), min_length=1, description="Accepted event types, separated by commas."
+        default=("click", "page_view", "purchase"),
+        min_length=1,
+        description="Accepted event types, separated by commas.",
     )
     future_tolerance: timedelta = Field(
-        timedelta(hours=1), ge=timedelta(0), description="How far an event may lie ahead of its arrival."
+        default=timedelta(hours=1), ge=timedelta(0), description="How far an event may lie ahead of its arrival."
     )
-    max_record_bytes: int = Field(1_000_000, ge=1, description="A longer record is quarantined unread.")
-    max_sequence_length: int = Field(1_000, ge=1, description="Events listed in a session's event_sequence.")
-    alert_purchase_count: int = Field(5, ge=1, description="More purchases than this in one window are an alert.")
-    alert_total_events: int = Field(100, ge=1, description="More events than this in one window are an alert.")
+    max_record_bytes: int = Field(default=1_000_000, ge=1, description="A longer record is quarantined unread.")
+    max_sequence_length: int = Field(default=1_000, ge=1, description="Events listed in a session's event_sequence.")
+    alert_purchase_count: int = Field(
+        default=5, ge=1, description="More purchases than this in one window are an alert."
+    )
+    alert_total_events: int = Field(default=100, ge=1, description="More events than this in one window are an alert.")
     max_event_age: timedelta = Field(
-        timedelta(hours=24), gt=timedelta(0), description="The newest event may be this old before a check warns."
+        default=timedelta(hours=24),
+        gt=timedelta(0),
+        description="The newest event may be this old before a check warns.",
     )
 
-    starting_offsets: str = Field("earliest", description="Kafka: where a first run starts, earliest or latest.")
-    max_offsets_per_trigger: int = Field(500_000, ge=1, description="Kafka: records in one micro-batch.")
-    fail_on_data_loss: bool = Field(True, description="Kafka: stop when offsets not yet read are gone.")
-    max_bytes_per_trigger: int = Field(128_000_000, ge=1, description="Files: bytes in one micro-batch.")
+    starting_offsets: str = Field(
+        default="earliest", description="Kafka: where a first run starts, earliest or latest."
+    )
+    max_offsets_per_trigger: int = Field(default=500_000, ge=1, description="Kafka: records in one micro-batch.")
+    fail_on_data_loss: bool = Field(default=True, description="Kafka: stop when offsets not yet read are gone.")
+    max_bytes_per_trigger: int = Field(default=128_000_000, ge=1, description="Files: bytes in one micro-batch.")
 
-    spark_master: str = Field("local[*]", min_length=1, description="Where Spark runs.")
-    spark_driver_memory: str = Field("2g", pattern=r"^[1-9][0-9]*[kmgt]$", description="Heap of the driver: 2g.")
+    spark_master: str = Field(default="local[*]", min_length=1, description="Where Spark runs.")
+    spark_driver_memory: str = Field(
+        default="2g", pattern=r"^[1-9][0-9]*[kmgt]$", description="Heap of the driver: 2g."
+    )
     shuffle_partitions: int = Field(
-        2, ge=1, le=4096, description="Partitions of a shuffle. The first run of a table freezes it."
+        default=2, ge=1, le=4096, description="Partitions of a shuffle. The first run of a table freezes it."
     )
     spark_conf: dict[str, str] = Field(default_factory=dict, description="Further Spark confs, as a JSON object.")
     cache: Path = Field(
         default_factory=lambda: user_cache_path("clickstream_platform"), description="Where the Spark jars are kept."
     )
-    owner: str = Field("team:data", description="Owner of the assets in Dagster: an e-mail address or team:name.")
+    owner: str = Field(
+        default="team:data", description="Owner of the assets in Dagster: an e-mail address or team:name."
+    )
 
     @field_validator("event_types", mode="before")
     @classmethod
@@ -66,7 +83,8 @@ class Settings(BaseSettings):
     @classmethod
     def _known_start(cls, value: str) -> str:
         if value not in ("earliest", "latest"):
-            raise ValueError("allowed: earliest, latest")
+            msg = "allowed: earliest, latest"
+            raise ValueError(msg)
         return value
 
     @field_validator("home", "cache")
@@ -97,4 +115,5 @@ def from_env() -> Settings:
         first = invalid.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"
         value = first["input"]
-        raise SettingsError(f"{PREFIX}{name.upper()}", f"{value!r} is not allowed", first["msg"]) from invalid
+        variable, finding = f"{PREFIX}{name.upper()}", f"{value!r} is not allowed"
+        raise SettingsError(variable, finding, first["msg"]) from invalid

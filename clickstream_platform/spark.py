@@ -46,6 +46,9 @@ ENGINE_CONF = {
     "spark.ui.showConsoleProgress": "false",
 }
 
+# The first compiler only: it halves the processor time of a short run, and costs a tenth of a run of 2,000,000 events.
+LOCAL_JVM = "-XX:TieredStopAtLevel=1"
+
 # Both save process forks, about 40 a MERGE, and hold for local paths and one writer only (the lease sees to that).
 LOCAL_CONF = {
     "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
@@ -65,6 +68,7 @@ def spark_conf(settings: Settings) -> dict[str, str]:
         **(LOCAL_CONF if local else {}),
         "spark.master": settings.spark_master,
         "spark.driver.memory": settings.spark_driver_memory,
+        **({"spark.driver.extraJavaOptions": LOCAL_JVM} if settings.spark_master.startswith("local") else {}),
         "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
         "spark.sql.warehouse.dir": warehouse,
         # On the class path, not in spark.jars: class-data sharing covers only the class path.

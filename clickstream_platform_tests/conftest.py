@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from clickstream_platform.settings import Settings
+from clickstream_platform.spark import build_session
 from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.run import run
+from clickstream_platform.streaming.verify import verify
 from clickstream_platform.tables import tables
 
 if TYPE_CHECKING:
@@ -25,9 +28,10 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """The session every Spark test shares: 5-8 s, once."""
-    from clickstream_platform.spark import build_session
-
-    session = build_session(Settings(home=tmp_path_factory.mktemp("spark"), spark_master="local[2]"), "tests")
+    # Generated code pays off from some 100,000 rows on; a test has ten, and would wait for the compiler.
+    conf = {"spark.sql.codegen.wholeStage": "false"}
+    settings = Settings(home=tmp_path_factory.mktemp("spark"), spark_master="local[2]", spark_conf=conf)
+    session = build_session(settings, "tests")
     yield session
     session.stop()
 
@@ -69,8 +73,6 @@ class Lab:
 
     def run(self, *names: str, **options: Any) -> dict[str, RunReport]:
         """Run these tables, or all, in order."""
-        from clickstream_platform.streaming.run import run
-
         return {name: run(self.contracts[name], self.spark, self.lake, **options) for name in names or self.contracts}
 
     def table(self, name: str) -> DataFrame:
@@ -78,8 +80,6 @@ class Lab:
 
     def verify(self, *names: str) -> dict[str, Verification]:
         """Compare these tables, or all, with their queries."""
-        from clickstream_platform.streaming.verify import verify
-
         return {name: verify(self.contracts[name], self.spark, self.lake) for name in names or self.contracts}
 
     def assert_exact(self, *names: str) -> None:

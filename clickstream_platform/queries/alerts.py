@@ -24,11 +24,20 @@ def alerts(events: DataFrame, rules: tuple[Rule, ...]) -> DataFrame:
     broken = F.filter(F.array(*map(_as_struct, rules)), lambda rule: rule["value"] > rule["threshold"])
     windows = user_activity(events).select("*", F.explode(broken).alias("broken"))
     return windows.select(
-        "user_id", "session_id", "window_start", "window_end", "broken.rule", "broken.value", "broken.threshold", "final_at"
+        "user_id",
+        "session_id",
+        "window_start",
+        "window_end",
+        "broken.rule",
+        "broken.value",
+        "broken.threshold",
+        "final_at",
     )
 
 
 def _as_struct(rule: Rule) -> Column:
     return F.struct(
-        F.lit(rule.name).alias("rule"), F.col(rule.measure).alias("value"), F.lit(rule.threshold).cast("long").alias("threshold")
+        F.lit(rule.name).alias("rule"),
+        F.col(rule.measure).alias("value"),
+        F.lit(rule.threshold).cast("long").alias("threshold"),
     )

@@ -10,5 +10,14 @@ def purchases(events: DataFrame) -> DataFrame:
     """One row per purchase event."""
     is_purchase = F.col("event_type") == "purchase"
     return events.where(is_purchase).select(
-        "user_id", "session_id", "product_id", "page_url", "timestamp", "device_type", "event_id", "source", "partition", "offset"
+        "user_id",
+        "session_id",
+        "product_id",
+        "page_url",
+        "timestamp",
+        "device_type",
+        "event_id",
+        "source",
+        "partition",
+        "offset",
     )

@@ -13,11 +13,13 @@ GAP = timedelta(minutes=30)  # the usual visit gap in web analytics
 def sessions(events: DataFrame, max_sequence_length: int) -> DataFrame:
     """One row per stretch of a user's and session id's events in which no two neighbours are 30 minutes or more apart.
 
-    Events without a session id are a user's own stretch. ``event_sequence`` is in event-time order (at one time: by type) and
-    stops at ``max_sequence_length``; ``events_in_session`` counts them all.
+    Events without a session id are a user's own stretch. ``event_sequence`` is in event-time order (at one time: by
+    type) and stops at ``max_sequence_length``; ``events_in_session`` counts them all.
     """
     is_purchase = F.col("event_type") == "purchase"
-    grouped = events.groupBy("user_id", "session_id", F.session_window("timestamp", f"{GAP.seconds} seconds").alias("stretch")).agg(
+    grouped = events.groupBy(
+        "user_id", "session_id", F.session_window("timestamp", f"{GAP.seconds} seconds").alias("stretch")
+    ).agg(
         F.min("timestamp").alias("session_start"),
         F.max("timestamp").alias("session_end"),
         F.count("*").alias("events_in_session"),

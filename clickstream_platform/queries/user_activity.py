@@ -13,7 +13,8 @@ WINDOW = timedelta(minutes=5)
 def user_activity(events: DataFrame) -> DataFrame:
     """One row per user, session and five-minute window.
 
-    ``unique_pages`` is exact; ``device_type`` is the earliest event's (of events at the same time, the alphabetically first).
+    ``unique_pages`` is exact; ``device_type`` is the earliest event's (of events at the same time, the alphabetically
+    first).
     """
     is_click = F.col("event_type") == "click"
     is_purchase = F.col("event_type") == "purchase"

@@ -1,7 +1,8 @@
 """One micro-batch of a table that reads ``events``: what it read, what it changes, one commit.
 
-Batch 0 of a generation reads the whole snapshot of ``events`` and overwrites the table, so that a first run, a rebuild and the
-recovery of a lost checkpoint are one thing. Every later batch changes only the rows that its events touch.
+Batch 0 of a generation reads the whole snapshot of ``events`` and overwrites the table, so that a first run, a
+rebuild and the recovery of a lost checkpoint are one thing. Every later batch changes only the rows that its events
+touch.
 """
 
 from __future__ import annotations
@@ -11,18 +12,19 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from pyspark.sql import DataFrame, Observation
+from pyspark.sql import functions as F
+
+from clickstream_platform.events.schema import EVENTS
 from clickstream_platform.streaming import sink
 from clickstream_platform.streaming.checkpoint import Checkpoint, Planned, next_version
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.ledger import Entry
-from clickstream_platform.streaming.recompute import moment, recompute, touched
+from clickstream_platform.streaming.recompute import as_ranges, hours_reached, moment, recompute, touched
 from clickstream_platform.streaming.state import Recompute, Stateless, StateStore
 from clickstream_platform.streaming.table import StreamingTable
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
 
 Notify = Callable[[StreamingTable, "list[dict[str, Any]]"], None]
 
@@ -49,7 +51,7 @@ class MicroBatch:
 
     @property
     def late_before_ms(self) -> int:
-        """Event time at or before which an event is late: for Spark's state store, what was the watermark a batch ago."""
+        """Event time at or before which an event is late: the watermark, or a state store's of the batch before."""
         if isinstance(self.table.state, StateStore):
             return self.checkpoint.late_before_ms(self.batch_id)
         return self.plan.watermark_ms
@@ -101,8 +103,8 @@ def land(batch: MicroBatch, notify: Notify) -> Entry | None:
 
     Args:
         batch: the batch; its frame is always consumed, or Spark would not move the watermark.
-        notify: called with the rows that are new to a table that announces them, *before* the commit: killed in between,
-            it is called again with the same rows.
+        notify: called with the rows that are new to a table that announces them, *before* the commit: killed in
+            between, it is called again with the same rows.
 
     Returns:
         The entry committed; None if the batch had read nothing, so that there was nothing to write.
@@ -117,14 +119,12 @@ def land(batch: MicroBatch, notify: Notify) -> Entry | None:
 
 def _land_all(batch: MicroBatch, notify: Notify) -> Entry:
     """Batch 0: the query over the whole snapshot, as one overwrite."""
-    from pyspark.sql import functions as F  # noqa: PLC0415
-
     table, path = batch.table, batch.lake.table(batch.table.name).path
     rows_in = batch.frame.count() if not isinstance(table.state, StateStore) else _consumed(batch)
     described = [F.col(c.name).alias(c.name, metadata={"comment": c.description}) for c in table.columns]
     rows = batch.keep(table.query(batch.events()).select(described))
     rows_out = rows.count()
-    if table.announces:
+    if table.announces and isinstance(table.sink, sink.Upsert):
         before = batch.frame.sparkSession.read.format("delta").load(str(path))
         keys = sink.matches(table.sink.keys, "n", "b")
         notify(table, [row.asDict() for row in rows.alias("n").join(before.alias("b"), keys, "left_anti").collect()])
@@ -140,9 +140,6 @@ def _consumed(batch: MicroBatch) -> int:
 
 
 def _land_appended(batch: MicroBatch) -> Entry | None:
-    from pyspark.sql import Observation  # noqa: PLC0415
-    from pyspark.sql import functions as F  # noqa: PLC0415
-
     seen = Observation()
     is_late = F.col("timestamp") <= moment(batch.late_before_ms * 1000)
     events = batch.frame.observe(seen, F.count("*").alias("events"), F.count_if(is_late).alias("late"))
@@ -151,15 +148,17 @@ def _land_appended(batch: MicroBatch) -> Entry | None:
     if not seen.get["events"]:
         return None
     entry = batch.entry(
-        events_version=batch.versions[1], rows_in=seen.get["events"], rows_out=rows_out, late_rows=seen.get["late"], revisions=0
+        events_version=batch.versions[1],
+        rows_in=seen.get["events"],
+        rows_out=rows_out,
+        late_rows=seen.get["late"],
+        revisions=0,
     )
     sink.append(rows, batch.lake.table(batch.table.name).path, batch.commit(entry))
     return entry
 
 
 def _land_changes(batch: MicroBatch, notify: Notify) -> Entry | None:
-    from pyspark.sql import functions as F  # noqa: PLC0415
-
     found = _from_state_store(batch) if isinstance(batch.table.state, StateStore) else _from_lake(batch)
     if not found.rows_in:
         return None
@@ -177,7 +176,9 @@ def _land_changes(batch: MicroBatch, notify: Notify) -> Entry | None:
     ).first()
     assert facts is not None
     if batch.table.announces and facts["rows"]:
-        notify(batch.table, [r.asDict() for r in changes.where(F.col(sink.CHANGE) == "insert").drop(sink.CHANGE).collect()])
+        notify(
+            batch.table, [r.asDict() for r in changes.where(F.col(sink.CHANGE) == "insert").drop(sink.CHANGE).collect()]
+        )
     entry = batch.entry(
         events_version=batch.versions[1],
         rows_in=found.rows_in,
@@ -209,16 +210,16 @@ def _from_lake(batch: MicroBatch) -> _Found:
 
 
 def _recomputed(batch: MicroBatch, state: Recompute | StateStore, new_events: DataFrame) -> _Found:
-    from pyspark.sql import functions as F  # noqa: PLC0415
-
     assert isinstance(batch.table.sink, sink.Upsert)
     touches = batch.keep(touched(new_events, state.by, state.reach, batch.late_before_ms))
-    facts = touches.agg(F.sum("events").alias("events"), F.sum("late").alias("late")).first()
+    counts = F.sum("events").alias("events"), F.sum("late").alias("late")
+    facts = touches.agg(*counts, hours_reached(state).alias("hours")).first()
     assert facts is not None
     held = batch.frame.sparkSession.read.format("delta").load(str(batch.lake.table(batch.table.name).path))
     if not facts["events"]:
         return _Found(0, 0, held.limit(0).withColumn(sink.CHANGE, F.lit("update")))
-    changes = recompute(batch.table.query, state, batch.table.sink, touches, batch.events(), held, batch.keep)
+    hours = as_ranges(facts["hours"])
+    changes = recompute(batch.table.query, state, batch.table.sink, touches, batch.events(), held, hours, batch.keep)
     return _Found(facts["events"], facts["late"], changes)
 
 
@@ -227,8 +228,6 @@ def _from_state_store(batch: MicroBatch) -> _Found:
 
     Looking for late events costs no job where there are none: the log has the earliest time of every file.
     """
-    from pyspark.sql import functions as F  # noqa: PLC0415
-
     state = batch.table.state
     assert isinstance(state, StateStore)
     assert isinstance(batch.table.sink, sink.Upsert)
@@ -251,7 +250,5 @@ def _from_state_store(batch: MicroBatch) -> _Found:
 
 def _events_in_files(batch: MicroBatch, paths: list[str]) -> DataFrame:
     """The events of some data files. Partition columns are not in them; no key is one."""
-    from clickstream_platform.events.schema import EVENTS  # noqa: PLC0415
-
     reader = batch.frame.sparkSession.read.schema(EVENTS).option("pathGlobFilter", "*.parquet")
     return reader.parquet(*(str(batch.lake.events.path / path) for path in paths))

@@ -1,7 +1,8 @@
 """Checkpoint decides WHEN a batch is complete: ``offsets/<n>`` says it was planned, ``commits/<n>`` that it is done.
 
-Plain Python over Spark's own text files, no JVM. A checkpoint alone does not complete a batch: a batch that was killed between
-its Delta commit and ``commits/<n>`` is replayed, and the transaction in the Delta commit makes the replay write nothing.
+Plain Python over Spark's own text files, no JVM. A checkpoint alone does not complete a batch: a batch that was
+killed between its Delta commit and ``commits/<n>`` is replayed, and the transaction in the Delta commit makes the
+replay write nothing.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Checkpoint:
         return Planned(batch_id, json.loads(batch)["batchWatermarkMs"], None if source == "-" else json.loads(source))
 
     def late_before_ms(self, batch_id: int) -> int:
-        """Event time at or before which the state store drops a group's events in this batch: the previous batch's watermark."""
+        """What the state store goes by when it drops a late event in this batch: the previous batch's watermark."""
         previous = self.plan(batch_id - 1)
         return previous.watermark_ms if previous else 0
 

@@ -1,14 +1,18 @@
 """What a generation's checkpoint was made for, kept beside it.
 
-Spark checks the *types* of old state, not its meaning: another window length or another key mixes old and new state without an
-error. So a table's declared facts and its plan are written down when a generation begins, and compared at the start of every run.
+Spark checks the *types* of old state, not its meaning: another window length or another key mixes old and new state
+without an error. So a table's declared facts and its plan are written down when a generation begins, and compared at
+the start of every run.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.events.schema import EVENTS
@@ -16,9 +20,6 @@ from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.offsets import FileSource, FromTable
 from clickstream_platform.streaming.state import Stateless
 from clickstream_platform.streaming.table import StreamingTable
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 FILE = "fingerprint.json"
 
@@ -46,10 +47,9 @@ def _source(table: StreamingTable) -> str:
 
 def plan_of(table: StreamingTable, spark: SparkSession) -> str:
     """A hash of the query's analysed plan, expression ids normalised. Compared only under the same Spark version."""
-    from pyspark.sql import functions as F  # noqa: PLC0415
-
     nothing = spark.range(0, 0, 1, 1).select(*(F.lit(None).cast(f.dataType).alias(f.name) for f in EVENTS.fields))
-    plan = table.query(nothing)._jdf.queryExecution().analyzed().canonicalized().toString()
+    java: Any = table.query(nothing)._jdf  # pyright: ignore[reportPrivateUsage] - only the JVM knows the plan
+    plan: str = java.queryExecution().analyzed().canonicalized().toString()
     return hashlib.sha256(plan.encode()).hexdigest()[:16]
 
 

@@ -1,7 +1,7 @@
 """Which checkpoint a run goes on from, and whether it may.
 
-The current generation is the one in the table's last transaction. A rebuild that was killed before its batch 0 committed has
-therefore changed nothing: the old generation still serves.
+The current generation is the one in the table's last transaction. A rebuild that was killed before its batch 0
+committed has therefore changed nothing: the old generation still serves.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def following(lake: Lake, name: str) -> Checkpoint:
 def admitted(lake: Lake, table: StreamingTable) -> Checkpoint:
     """The checkpoint to go on from.
 
-    A checkpoint that is gone starts a new generation: batch 0 reads all of ``events`` and overwrites the table. Only ``events``
-    cannot do that.
+    A checkpoint that is gone starts a new generation: batch 0 reads all of ``events`` and overwrites the table. Only
+    ``events`` cannot do that.
 
     Raises:
         CheckpointError: table and checkpoint do not belong together; someone restored or replaced one of them.
@@ -62,7 +62,9 @@ def _refuse_strangers(lake: Lake, table: StreamingTable, checkpoint: Checkpoint,
     if last <= checkpoint.planned() and not missing:
         return
     remedy = f"run `clickstream rebuild {table.name}`" if table.derived else "restore both from one moment"
-    finding = f"its last transaction is batch {last}, its checkpoint's last one {committed}: one was restored or replaced"
+    finding = (
+        f"its last transaction is batch {last}, its checkpoint's last one {committed}: one was restored or replaced"
+    )
     raise CheckpointError(table.name, finding, remedy)
 
 

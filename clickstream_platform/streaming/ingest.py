@@ -1,14 +1,17 @@
-"""One micro-batch of ``events``: records in; accepted events and quarantined records out, duplicates left out, all of them counted.
+"""One micro-batch of ``events``: records come in, each is accepted, quarantined or a duplicate, and counted.
 
-``quarantine`` is committed first and ``events`` last, each with the batch's transaction: a batch killed in between is replayed and
-writes only what is missing.
+``quarantine`` is committed first and ``events`` last, each with the batch's transaction: a batch killed in between is
+replayed and writes only what is missing.
 """
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
 
 from clickstream_platform.events.parsing import accepted, rejected
 from clickstream_platform.streaming import landing, sink
@@ -16,9 +19,6 @@ from clickstream_platform.streaming.batch import MicroBatch
 from clickstream_platform.streaming.ledger import Entry
 from clickstream_platform.streaming.offsets import FileSource, numbered
 from clickstream_platform.streaming.recompute import HOUR_US, as_ranges, in_hours, moment
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, Row
 
 QUARANTINE = "quarantine"
 log = logging.getLogger(__name__)
@@ -38,7 +38,9 @@ def ingest(batch: MicroBatch) -> Entry | None:
         records = batch.keep(_but(_placed(batch), unreadable))
         facts = _facts(records, batch.late_before_ms)
         unreadable |= _vanished(batch, records)
-        fresh, copies, reused = _without_duplicates(batch, accepted(records), [f["hour"] for f in facts if f["hour"] is not None])
+        fresh, copies, reused = _without_duplicates(
+            batch, accepted(records), [f["hour"] for f in facts if f["hour"] is not None]
+        )
         faulty = [f for f in facts if f["reasons"]]
         entry = batch.entry(
             events_version=-1,
@@ -61,11 +63,11 @@ def ingest(batch: MicroBatch) -> Entry | None:
 
 def _facts(records: DataFrame, late_before_ms: int) -> list[Row]:
     """What a batch holds, by reasons and hour of event time. The job that parses the records."""
-    from pyspark.sql import functions as F  # noqa: PLC0415
-
     is_late = F.col("timestamp") <= moment(late_before_ms * 1000)
     hour = F.floor(F.unix_micros("timestamp") / F.lit(HOUR_US)).alias("hour")
-    return records.groupBy("reasons", hour).agg(F.count("*").alias("records"), F.count_if(is_late).alias("late")).collect()
+    return (
+        records.groupBy("reasons", hour).agg(F.count("*").alias("records"), F.count_if(is_late).alias("late")).collect()
+    )
 
 
 def _by_reason(faulty: list[Row]) -> dict[str, int]:
@@ -76,22 +78,24 @@ def _by_reason(faulty: list[Row]) -> dict[str, int]:
 def _without_duplicates(batch: MicroBatch, events: DataFrame, hours: list[int]) -> tuple[DataFrame, int, int]:
     """The events that are neither in the table nor earlier in the batch; how many are; how many reuse an id.
 
-    A duplicate has the same event_id and the same timestamp, so the hours of the batch's own events are enough to look in. The
-    copy that stays is the first by partition and offset.
+    A duplicate has the same event_id and the same timestamp, so the hours of the batch's own events are enough to
+    look in. The copy that stays is the first by partition and offset.
     """
-    from pyspark.sql import functions as F  # noqa: PLC0415
-
     stored = batch.frame.sparkSession.read.format("delta").load(str(batch.lake.events.path))
     place = F.struct("partition", "offset")
     known = in_hours(stored, "timestamp", "timestamp", as_ranges(sorted(set(hours))))
     ids = (
         events.select("event_id", "timestamp", place.alias("place"), F.lit(1).alias("new"))
-        .unionByName(known.select("event_id", "timestamp", F.lit(None).cast(_PLACE).alias("place"), F.lit(0).alias("new")))
+        .unionByName(
+            known.select("event_id", "timestamp", F.lit(None).cast(_PLACE).alias("place"), F.lit(0).alias("new"))
+        )
         .where(F.col("event_id").isNotNull())
     )
     # Null places come first in an order, so that a stored event is the first of its copies.
     of_one = ids.groupBy("event_id", "timestamp").agg(
-        F.min(F.struct(F.col("place").isNotNull(), "place")).alias("first"), F.sum("new").alias("new"), F.count("*").alias("copies")
+        F.min(F.struct(F.col("place").isNotNull(), "place")).alias("first"),
+        F.sum("new").alias("new"),
+        F.count("*").alias("copies"),
     )
     times = F.struct("timestamp", "first.place", "new", "copies")
     of_id = of_one.groupBy("event_id").agg(F.collect_list(times).alias("times"))
@@ -126,7 +130,9 @@ def _few_files(events: DataFrame) -> DataFrame:
 def _quarantine(batch: MicroBatch, records: DataFrame, entry: Entry) -> None:
     """Append to ``quarantine``, unless a killed attempt has done so already (Delta knows the transaction)."""
     app_id = f"{QUARANTINE}/{batch.checkpoint.generation}"
-    sink.append(_few_files(records), batch.lake.table(QUARANTINE).path, sink.Commit(app_id, batch.batch_id, entry.to_json()))
+    sink.append(
+        _few_files(records), batch.lake.table(QUARANTINE).path, sink.Commit(app_id, batch.batch_id, entry.to_json())
+    )
 
 
 def _planned(batch: MicroBatch) -> dict[str, Path]:

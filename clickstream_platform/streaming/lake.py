@@ -1,6 +1,7 @@
 """The lake as plain files: where each table lies, and what its Delta log says. No JVM; some milliseconds a call.
 
-Everything that assumes a local path is in this module, in :mod:`.checkpoint`, :mod:`.lease` and in the listing of a landing folder.
+Everything that assumes a local path is in this module, in :mod:`.checkpoint`, :mod:`.lease` and in the listing of a
+landing folder.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 from deltalake import DeltaTable
@@ -56,7 +58,8 @@ class LakeTable:
         table = self.open()
         if table is None:
             return 0
-        return sum(count.as_py() or 0 for count in table.get_add_actions(flatten=True).column("num_records"))
+        counts: Any = table.get_add_actions(flatten=True).column("num_records")
+        return sum(count.as_py() or 0 for count in counts)
 
     def transaction(self, app_id: str) -> int | None:
         """The last batch id that was committed under this application id; None if none was."""
@@ -66,7 +69,8 @@ class LakeTable:
     def added_files(self, start: int, end: int) -> Iterator[AddedFile]:
         """The data files that the commits ``start`` to ``end`` (both included) added as new data.
 
-        A commit that only rewrites what was there (compaction, erasure) adds none, as for a stream with ``skipChangeCommits``.
+        A commit that only rewrites what was there (compaction, erasure) adds none, as for a stream with
+        ``skipChangeCommits``.
 
         Raises:
             CheckpointError: the log of a version is gone; the table was down for longer than the log is kept.
@@ -75,24 +79,28 @@ class LakeTable:
             actions = self._commit(version)
             if not any("remove" in action and action["remove"].get("dataChange", True) for action in actions):
                 yield from (
-                    _added(action["add"]) for action in actions if "add" in action and action["add"].get("dataChange", True)
+                    _added(action["add"])
+                    for action in actions
+                    if "add" in action and action["add"].get("dataChange", True)
                 )
 
-    def _commit(self, version: int) -> list[dict]:
+    def _commit(self, version: int) -> list[dict[str, Any]]:
         log = self.path / "_delta_log" / f"{version:020d}.json"
         try:
             return [json.loads(line) for line in log.read_text().splitlines() if line]
         except FileNotFoundError as gone:
             finding = f"the log of version {version} is gone"
-            raise CheckpointError(self.path.name, finding, "run `clickstream rebuild` for the tables that read it") from gone
+            raise CheckpointError(
+                self.path.name, finding, "run `clickstream rebuild` for the tables that read it"
+            ) from gone
 
-    def history(self, limit: int | None = None) -> list[dict]:
+    def history(self, limit: int | None = None) -> list[dict[str, Any]]:
         """The commits, newest first, as Delta describes them."""
         table = self.open()
         return [] if table is None else table.history(limit)
 
 
-def _added(add: dict) -> AddedFile:
+def _added(add: dict[str, Any]) -> AddedFile:
     stats = json.loads(add.get("stats") or "{}")
     minimum = stats.get("minValues", {}).get("timestamp")
     return AddedFile(

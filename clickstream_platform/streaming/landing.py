@@ -1,4 +1,4 @@
-"""The landing folder as plain files: what is there, what a checkpoint has planned of it, what cannot be read. No JVM."""
+"""The landing folder as plain files: what is there, what a checkpoint has planned, what cannot be read. No JVM."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def planned(checkpoint: Checkpoint, start: dict[str, int] | None, end: dict[str,
 
 def _entries(log: Path, first: int, last: int) -> Iterator[tuple[int, Path]]:
     """Spark compacts the log every ten entries: a compact file repeats all that came before it."""
-    names = os.listdir(log) if log.is_dir() else []
+    names = [file.name for file in log.iterdir()] if log.is_dir() else []
     compacted = max((int(n.removesuffix(".compact")) for n in names if n.endswith(".compact")), default=-1)
     plain = {int(name) for name in names if name.isdigit()}
     wanted = [str(n) for n in range(first, last + 1) if n in plain]
@@ -52,8 +52,8 @@ def _entries(log: Path, first: int, last: int) -> Iterator[tuple[int, Path]]:
 def fault(file: Path) -> str | None:
     """Why a file cannot be read; None if it can.
 
-    A gzip file is unpacked once more to find out, at some 200 MB/s. A broken one is refused whole: mended and landed again under
-    another name, none of its events is there twice.
+    A gzip file is unpacked once more to find out, at some 200 MB/s. A broken one is refused whole: mended and landed
+    again under another name, none of its events is there twice.
     """
     try:
         if file.suffix == ".gz":

@@ -1,7 +1,7 @@
 """One writer a table: a lease file, held for the life of the process.
 
-``flock`` is let go by the kernel however the process ends, so a killed run never blocks the next one. Behind it stands the
-transaction in every Delta commit: a second writer would waste work, but double nothing.
+``flock`` is let go by the kernel however the process ends, so a killed run never blocks the next one. Behind it
+stands the transaction in every Delta commit: a second writer would waste work, but double nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import IO
 
@@ -19,7 +19,7 @@ from clickstream_platform.streaming.lake import Lake
 
 
 @contextmanager
-def lease(lake: Lake, table: str, run_id: str, *, take_over: bool = False) -> Iterator[None]:
+def lease(lake: Lake, table: str, run_id: str, *, take_over: bool = False) -> Generator[None]:
     """Hold the lease of a table, for the duration of the block.
 
     Args:

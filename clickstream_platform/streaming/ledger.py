@@ -1,6 +1,7 @@
 """The ledger: one entry for every batch, carried by the batch's own Delta commit. Nothing is stored twice.
 
-``clickstream ledger`` reads the commits. The log of a version is kept for Delta's ``logRetentionDuration`` (30 days by default).
+``clickstream ledger`` reads the commits. The log of a version is kept for Delta's ``logRetentionDuration`` (30 days
+by default).
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
+from itertools import pairwise
 from typing import Any
 
 from clickstream_platform.streaming.lake import LakeTable
@@ -31,7 +33,8 @@ class Entry:
         rows_out: rows inserted, updated or deleted.
         late_rows: events read whose time was at or before the watermark.
         revisions: rows changed although the watermark had passed their ``final_at``.
-        late_before_ms: that watermark, in milliseconds since 1970: the batch's own, or the one before where a state store drops.
+        late_before_ms: that watermark, in milliseconds since 1970: the batch's own, or the one before where a state
+            store drops.
         committed_at_ms: when the entry was written, just before the commit.
         duration_ms: from the start of the batch until then.
         quarantined: ``events`` only: records rejected.
@@ -95,7 +98,7 @@ def imbalances(entries_newest_first: list[Entry]) -> list[str]:
         if e.events_version < 0 and e.rows_in != e.rows_out + e.quarantined + e.duplicates
     ]
     oldest_first = entries_newest_first[::-1]
-    for before, after in zip(oldest_first, oldest_first[1:], strict=False):
+    for before, after in pairwise(oldest_first):
         if before.generation == after.generation:
             found.extend(_joint(before, after))
     return found
@@ -105,4 +108,4 @@ def _joint(before: Entry, after: Entry) -> Iterator[str]:
     if after.batch_id <= before.batch_id:
         yield f"{after.table} batch {after.batch_id} was committed after batch {before.batch_id}"
     if after.events_version < 0 and after.start != before.end:
-        yield f"{after.table} batch {after.batch_id} starts at {after.start}, but batch {before.batch_id} ended at {before.end}"
+        yield f"{after.table} batch {after.batch_id} starts at {after.start}, but the one before ended at {before.end}"

@@ -1,31 +1,29 @@
 """Offsets decide WHAT to process: where a table's input comes from, and how far it has been read.
 
-Every source of records yields one raw shape (:data:`~clickstream_platform.events.schema.RAW`): value, source, partition, offset,
-arrived_at. An offset range is read from ``start`` (included) to ``end`` (excluded).
+Every source of records yields one raw shape (:data:`~clickstream_platform.events.schema.RAW`): value, source,
+partition, offset, arrived_at. An offset range is read from ``start`` (included) to ``end`` (excluded).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
 from clickstream_platform.errors import SettingsError
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
-
-    from clickstream_platform.settings import Settings
+from clickstream_platform.settings import Settings
 
 
 @dataclass(frozen=True)
 class FileSource:
     """A landing folder of newline-delimited JSON, plain or gzip, at any depth.
 
-    Producers write under a name that begins with ``_`` or ``.`` and rename into place: such names are ignored, and a path is
-    read once. A record's partition is its file's path within the folder, its offset the line number, from 0. A blank line is
-    no record.
+    Producers write under a name that begins with ``_`` or ``.`` and rename into place: such names are ignored, and a
+    path is read once. A record's partition is its file's path within the folder, its offset the line number, from 0.
+    A blank line is no record.
     """
 
     folder: Path
@@ -43,8 +41,8 @@ class KafkaSource:
     Attributes:
         servers: the bootstrap servers, ``host:port``, separated by commas.
         topic: its name.
-        starting_offsets: where the *first* run starts; every later one goes on from the checkpoint. ``latest`` skips what is
-            in the topic at that moment, and what arrives while a first run fails.
+        starting_offsets: where the *first* run starts; every later one goes on from the checkpoint. ``latest`` skips
+            what is in the topic at that moment, and what arrives while a first run fails.
         max_offsets_per_trigger: records in one micro-batch.
         fail_on_data_loss: stop when offsets that were not read yet are gone.
         options: further options of Spark's Kafka source, such as ``kafka.security.protocol``. Never shown.
@@ -97,8 +95,6 @@ def source_from(settings: Settings) -> Source:
 
 def read_files(spark: SparkSession, source: FileSource) -> DataFrame:
     """The stream of a landing folder's lines, as raw records. Makes the folder, if there is none yet."""
-    from pyspark.sql import functions as F  # noqa: PLC0415 - `status` imports this module and needs no Spark
-
     source.folder.mkdir(parents=True, exist_ok=True)
     lines = (
         spark.readStream.format("text")
@@ -131,16 +127,12 @@ def numbered(records: DataFrame) -> DataFrame:
 
     Relies on the stream having kept every line in its place, and on :data:`ONE_TASK_A_FILE`.
     """
-    from pyspark.sql import functions as F  # noqa: PLC0415
-
     line = F.monotonically_increasing_id().bitwiseAND(F.lit((1 << 33) - 1))  # the high bits are the task's number
     return records.withColumn("offset", line).where(F.btrim(F.col("value").cast("string"), F.lit(" \t\r")) != "")
 
 
 def read_kafka(spark: SparkSession, source: KafkaSource) -> DataFrame:
     """The stream of a topic's records, as raw records."""
-    from pyspark.sql import functions as F  # noqa: PLC0415
-
     records = (
         spark.readStream.format("kafka")
         .options(**source.options)

@@ -81,7 +81,9 @@ class RunReport:
 
 def state_rows(progress: list[Any]) -> int | None:
     """Rows in the state store after the last batch that ran; None if none did."""
-    counts = [sum(op["numRowsTotal"] for op in record["stateOperators"]) for record in progress if record["stateOperators"]]
+    counts = [
+        sum(op["numRowsTotal"] for op in record["stateOperators"]) for record in progress if record["stateOperators"]
+    ]
     return counts[-1] if counts else None
 
 

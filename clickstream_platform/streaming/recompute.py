@@ -1,29 +1,26 @@
 """``recompute``: the one answer to lateness, sessions and repairs.
 
-A row of a table is a function of some events near each other in time. Whichever of these events are new, the row computed anew
-from all of them is right. So a batch is handled in four steps: *touched* intervals of event time for each key; *widened* by the
-table's own rows that an event may join; the *events* of those intervals, of those keys only; the table's query over them, compared
-with what the table holds.
+A row of a table is a function of some events near each other in time. Whichever of these events are new, the row
+computed anew from all of them is right. So a batch is handled in four steps: *touched* intervals of event time for
+each key; *widened* by the table's own rows that an event may join; the *events* of those intervals, of those keys
+only; the table's query over them, compared with what the table holds.
 
-One widening is enough for sessions: two of them stay more than a gap apart, so a row that no touched interval reaches cannot
-change, and each one that is reached lies wholly inside its interval.
+One widening is enough for sessions: two of them stay more than a gap apart, so a row that no touched interval reaches
+cannot change, and each one that is reached lies wholly inside its interval.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import reduce
-from typing import TYPE_CHECKING
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
 
 from clickstream_platform.streaming.sink import CHANGE, Upsert, matches
-
-if TYPE_CHECKING:
-    from datetime import timedelta
-
-    from pyspark.sql import Column, DataFrame
-
-    from clickstream_platform.streaming.state import Recompute, StateStore
+from clickstream_platform.streaming.state import Recompute, StateStore
 
 HOUR_US = 3_600_000_000
 MAX_RANGES = 32  # each is one more condition for every file's statistics; beyond it, the nearest ones are joined
@@ -39,8 +36,6 @@ class Hours:
 
 def touched(events: DataFrame, by: Sequence[str], reach: timedelta, late_before_ms: int) -> DataFrame:
     """For each key and stretch of time: the first and last event, how many there are, and how many are late."""
-    from pyspark.sql import functions as F  # noqa: PLC0415
-
     stretch = F.floor(F.unix_micros("timestamp") / F.lit(_micros(reach))).alias("stretch")
     return events.groupBy(*by, stretch).agg(
         F.min("timestamp").alias("first"),
@@ -57,6 +52,7 @@ def recompute(
     touched: DataFrame,
     events: DataFrame,
     rows: DataFrame,
+    hours: Sequence[Hours],
     keep: Callable[[DataFrame], DataFrame],
 ) -> DataFrame:
     """What must change in a table so that it equals its query again.
@@ -68,39 +64,53 @@ def recompute(
         touched: what :func:`touched` made of the new events. Read twice: persist it.
         events: all events, the new ones included, as of the version that the batch ends at.
         rows: the table as it is.
+        hours: the hours that the touched intervals reach (:func:`hours_reached`).
         keep: persists a frame for as long as the result is used.
 
     Returns:
-        The changed rows with a column ``_change``: insert, update or delete. Rows that stay as they are are left out. Lazy;
-        building it runs one or two small jobs that find the hours to read.
+        The changed rows with a column ``_change``: insert, update or delete; rows that stay as they are are left out.
+        Lazy; only where rows can join, building it runs a small job that finds the hours of the widened intervals.
     """
-    from pyspark.sql import functions as F  # noqa: PLC0415
-
-    reach = F.make_dt_interval(secs=F.lit(state.reach.total_seconds()))
-    reached = touched.select(*state.by, (F.col("first") - reach).alias("lo"), (F.col("last") + reach).alias("hi"))
     start, end = sink.span
-    near = in_hours(rows, start, end, hours_of(reached))
-    if getattr(state, "joins_rows", False):
-        held = near.select(*state.by, F.col(start).alias("lo"), F.col(end).alias("hi"))
-        overlaps = (F.col("t.lo") <= F.col("s.hi")) & (F.col("t.hi") >= F.col("s.lo"))
-        within_reach = held.alias("t").join(reached.alias("s"), matches(state.by, "t", "s") & overlaps, "left_semi")
-        reached = reached.unionByName(within_reach)
-    intervals = keep(_islands(reached, state.by))
+    reached = touched.select(*state.by, *_bounds(state))
+    near = in_hours(rows, start, end, hours)
+    if isinstance(state, Recompute) and state.joins_rows:
+        intervals = keep(_islands(reached.unionByName(_within_reach(near, reached, state, sink)), state.by))
+        hours = _hours_of(intervals)
+    else:
+        intervals = keep(_islands(reached, state.by))
     inside = (F.col(f"t.{start}") >= F.col("s.lo")) & (F.col(f"t.{end}") <= F.col("s.hi"))
+    during = F.col("t.timestamp").between(F.col("s.lo"), F.col("s.hi"))
+    involved = _restricted(in_hours(events, "timestamp", "timestamp", hours), intervals, state.by, during)
     return _difference(
-        _restricted(query(_events_in(events, intervals, state.by)), intervals, state.by, inside),
-        _restricted(near, intervals, state.by, inside),
-        sink,
+        _restricted(query(involved), intervals, state.by, inside), _restricted(near, intervals, state.by, inside), sink
     )
 
 
-def hours_of(intervals: DataFrame) -> list[Hours]:
-    """The hours that intervals ``lo`` to ``hi`` touch, as ranges. One job."""
-    from pyspark.sql import functions as F  # noqa: PLC0415
+def hours_reached(state: Recompute | StateStore) -> Column:
+    """An aggregate over what :func:`touched` made: the hours that its intervals reach, for :func:`as_ranges`."""
+    return F.array_sort(F.array_distinct(F.flatten(F.collect_set(_hours(*_bounds(state))))))
 
-    hour = [F.floor(F.unix_micros(bound) / F.lit(HOUR_US)) for bound in ("lo", "hi")]
-    found = intervals.select(F.explode(F.sequence(*hour)).alias("hour")).distinct().collect()
-    return as_ranges(sorted(row.hour for row in found))
+
+def _bounds(state: Recompute | StateStore) -> tuple[Column, Column]:
+    reach = F.make_dt_interval(secs=F.lit(state.reach.total_seconds()))
+    return (F.col("first") - reach).alias("lo"), (F.col("last") + reach).alias("hi")
+
+
+def _hours(lo: Column, hi: Column) -> Column:
+    return F.sequence(*(F.floor(F.unix_micros(bound) / F.lit(HOUR_US)) for bound in (lo, hi)))
+
+
+def _hours_of(intervals: DataFrame) -> list[Hours]:
+    rows = intervals.select(F.explode(_hours(F.col("lo"), F.col("hi"))).alias("hour")).distinct().collect()
+    return as_ranges(sorted(row.hour for row in rows))
+
+
+def _within_reach(rows: DataFrame, reached: DataFrame, state: Recompute, sink: Upsert) -> DataFrame:
+    """The spans of the table's own rows that a touched interval overlaps or meets."""
+    held = rows.select(*state.by, F.col(sink.span[0]).alias("lo"), F.col(sink.span[1]).alias("hi"))
+    overlaps = (F.col("t.lo") <= F.col("s.hi")) & (F.col("t.hi") >= F.col("s.lo"))
+    return _restricted(held, reached, state.by, overlaps)
 
 
 def as_ranges(hours: Sequence[int]) -> list[Hours]:
@@ -114,7 +124,6 @@ def as_ranges(hours: Sequence[int]) -> list[Hours]:
 
 def in_hours(rows: DataFrame, start: str, end: str, hours: Sequence[Hours]) -> DataFrame:
     """The rows whose span may touch one of the ranges, said so that files can be skipped by their statistics."""
-    from pyspark.sql import functions as F  # noqa: PLC0415
 
     def touches(span: Hours) -> Column:
         condition = (F.col(start) < moment((span.last + 1) * HOUR_US)) & (F.col(end) >= moment(span.first * HOUR_US))
@@ -127,14 +136,10 @@ def in_hours(rows: DataFrame, start: str, end: str, hours: Sequence[Hours]) -> D
 
 def moment(micros: int) -> Column:
     """A timestamp constant. Not through Python's datetime, which year 1 and the old calendar defeat."""
-    from pyspark.sql import functions as F  # noqa: PLC0415
-
     return F.timestamp_micros(F.lit(micros))
 
 
 def _day(hour: int) -> Column:
-    from pyspark.sql import functions as F  # noqa: PLC0415
-
     return F.date_from_unix_date(F.lit(hour // 24))
 
 
@@ -144,9 +149,6 @@ def _micros(duration: timedelta) -> int:
 
 def _islands(intervals: DataFrame, by: Sequence[str]) -> DataFrame:
     """Intervals of the same key that overlap or meet become one."""
-    from pyspark.sql import Window  # noqa: PLC0415
-    from pyspark.sql import functions as F  # noqa: PLC0415
-
     ordered = Window.partitionBy(*by).orderBy("lo", "hi")
     before = F.max("hi").over(ordered.rowsBetween(Window.unboundedPreceding, -1))
     begins = (before.isNull() | (F.col("lo") > before)).cast("int")
@@ -154,21 +156,13 @@ def _islands(intervals: DataFrame, by: Sequence[str]) -> DataFrame:
     return numbered.groupBy(*by, "island").agg(F.min("lo").alias("lo"), F.max("hi").alias("hi")).drop("island")
 
 
-def _events_in(events: DataFrame, intervals: DataFrame, by: Sequence[str]) -> DataFrame:
-    from pyspark.sql import functions as F  # noqa: PLC0415
-
-    near = in_hours(events, "timestamp", "timestamp", hours_of(intervals))
-    return _restricted(near, intervals, by, F.col("t.timestamp").between(F.col("s.lo"), F.col("s.hi")))
-
-
 def _restricted(rows: DataFrame, intervals: DataFrame, by: Sequence[str], inside: Column) -> DataFrame:
+    """The rows ``t`` of which some interval ``s`` of the same key satisfies the condition."""
     return rows.alias("t").join(intervals.alias("s"), matches(tuple(by), "t", "s") & inside, "left_semi")
 
 
 def _difference(wanted: DataFrame, held: DataFrame, sink: Upsert) -> DataFrame:
     """What turns ``held`` into ``wanted``."""
-    from pyspark.sql import functions as F  # noqa: PLC0415
-
     w = wanted.withColumn("_there", F.lit(True)).alias("w")
     h = held.withColumn("_there", F.lit(True)).alias("h")
     both = w.join(h, matches(sink.keys, "w", "h"), "full_outer")

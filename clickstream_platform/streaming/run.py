@@ -5,13 +5,18 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
 
 from clickstream_platform.errors import CheckpointError, ClickstreamError, SourceError
+from clickstream_platform.events import schema
 from clickstream_platform.streaming import fingerprint, generation, offsets, progress
 from clickstream_platform.streaming.batch import MicroBatch, Notify, land
 from clickstream_platform.streaming.checkpoint import Checkpoint
@@ -22,13 +27,7 @@ from clickstream_platform.streaming.ledger import Entry
 from clickstream_platform.streaming.offsets import FileSource, FromTable
 from clickstream_platform.streaming.progress import RunReport
 from clickstream_platform.streaming.state import Recompute, Stateless, StateStore
-from clickstream_platform.streaming.table import Column, StreamingTable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pyspark.sql import DataFrame, SparkSession
-    from pyspark.sql.streaming.query import StreamingQuery
+from clickstream_platform.streaming.table import Column, StreamingTable, columns_of
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +62,8 @@ def run(
 ) -> RunReport:
     """Process what is there for a table, then stop. A run with nothing new writes no commit.
 
-    After every batch the table equals its query over ``events`` at the version in the batch's entry. Killed anywhere, the next
-    run goes on from the checkpoint.
+    After every batch the table equals its query over ``events`` at the version in the batch's entry. Killed anywhere,
+    the next run goes on from the checkpoint.
 
     Args:
         table: the table's contract.
@@ -92,11 +91,13 @@ def rebuild(
 ) -> RunReport:
     """Begin a new generation: batch 0 reads all of ``events`` and overwrites the table in one commit.
 
-    Killed before that commit, nothing has changed. Raises what :func:`run` does, and a CheckpointError for ``events``, which has
-    nothing to be rebuilt from.
+    Killed before that commit, nothing has changed. Raises what :func:`run` does, and a CheckpointError for
+    ``events``, which has nothing to be rebuilt from.
     """
     if not table.derived:
-        raise CheckpointError(table.name, "it is read from the source, which may have moved on", "rebuild the tables that read it")
+        raise CheckpointError(
+            table.name, "it is read from the source, which may have moved on", "rebuild the tables that read it"
+        )
     run_id = run_id or uuid.uuid4().hex[:12]
     with lease(lake, table.name, run_id):
         _require_input(table, lake)
@@ -199,10 +200,7 @@ def _stream(table: StreamingTable, spark: SparkSession, lake: Lake) -> DataFrame
 def _create(spark: SparkSession, lake: Lake, table: StreamingTable) -> None:
     """Make the empty Delta tables of a contract, if they are not there yet."""
     if not table.derived and not lake.table(QUARANTINE).exists:
-        from clickstream_platform.events.schema import QUARANTINE as SCHEMA  # noqa: PLC0415
-
-        columns = tuple(Column(f.name, f.dataType.simpleString(), f.metadata.get("comment", "")) for f in SCHEMA.fields)
-        _create_table(spark, lake, QUARANTINE, columns, (), "arrived_at")
+        _create_table(spark, lake, QUARANTINE, columns_of(schema.QUARANTINE), (), "arrived_at")
     if not lake.table(table.name).exists:
         times = "timestamp" if isinstance(table.state, Stateless) else ",".join(table.sink.span)  # type: ignore[union-attr]
         _create_table(spark, lake, table.name, table.columns, table.partition_by, times)
@@ -211,8 +209,6 @@ def _create(spark: SparkSession, lake: Lake, table: StreamingTable) -> None:
 def _create_table(
     spark: SparkSession, lake: Lake, name: str, columns: tuple[Column, ...], partition_by: tuple[str, ...], times: str
 ) -> None:
-    from delta.tables import DeltaTable  # noqa: PLC0415
-
     builder = DeltaTable.createIfNotExists(spark).location(str(lake.table(name).path))
     builder = builder.partitionedBy(*partition_by) if partition_by else builder
     for column in columns:
@@ -227,14 +223,18 @@ def _typed(table: StreamingTable, stopped: Exception) -> Exception:
     text = str(stopped)
     if "KAFKA_DATA_LOSS" in text or "Some data may have been lost" in text:
         remedy = "restore the topic, or set CLICKSTREAM_FAIL_ON_DATA_LOSS=false to go on without them"
-        return SourceError(table.name, f"offsets that were not read yet are gone from the topic ({text.splitlines()[0]})", remedy)
+        return SourceError(
+            table.name, f"offsets that were not read yet are gone from the topic ({text.splitlines()[0]})", remedy
+        )
     if "UnknownTopicOrPartition" in text:
-        return SourceError(table.name, f"the source {table.offsets} does not exist", "create the topic, or mend CLICKSTREAM_SOURCE")
+        return SourceError(
+            table.name, f"the source {table.offsets} does not exist", "create the topic, or mend CLICKSTREAM_SOURCE"
+        )
     return stopped
 
 
 @contextmanager
-def _confs(spark: SparkSession, confs: dict[str, str]) -> Iterator[None]:
+def _confs(spark: SparkSession, confs: dict[str, str]) -> Generator[None]:
     """Confs for the start of one query, which takes a copy of the session's."""
     before = {key: spark.conf.get(key, None) for key in confs}
     for key, value in confs.items():

@@ -1,21 +1,20 @@
 """Where a batch lands: exactly one Delta commit, which carries the batch's transaction and its ledger entry.
 
-The transaction is ``(<table>/<generation>, <batch id>)``. A batch that is replayed finds it and writes nothing, which makes every
-write exactly once; the entry is in the same commit, which makes the ledger atomic.
+The transaction is ``(<table>/<generation>, <batch id>)``. A batch that is replayed finds it and writes nothing, which
+makes every write exactly once; the entry is in the same commit, which makes the ledger atomic.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from pyspark.sql import Column, DataFrame, SparkSession
+from delta.tables import DeltaTable
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 CHANGE = "_change"  # insert, update or delete, in the frame that `merge` takes
 
@@ -97,12 +96,9 @@ def merge(changes: DataFrame, path: Path, sink: Upsert, between: tuple[Column, C
         between: bounds of the rows' ``span[0]``, so that only files within are read.
         commit: what the commit carries.
     """
-    from delta.tables import DeltaTable  # noqa: PLC0415 - imports pyspark, which `explain` does without
-    from pyspark.sql import functions as F  # noqa: PLC0415
-
     start = F.col(f"t.{sink.span[0]}")
     same_key = matches(sink.keys, "t", "s")
-    columns = {name: f"s.{name}" for name in changes.columns if name != CHANGE}
+    columns: dict[str, str | Column] = {name: f"s.{name}" for name in changes.columns if name != CHANGE}
     session = changes.sparkSession
     with _carried_by_the_session(session, commit):
         (
@@ -118,13 +114,11 @@ def merge(changes: DataFrame, path: Path, sink: Upsert, between: tuple[Column, C
 
 def matches(keys: tuple[str, ...], left: str, right: str) -> Column:
     """The condition that two aliased frames agree in the keys, null equal to null."""
-    from pyspark.sql import functions as F  # noqa: PLC0415
-
     return reduce(lambda a, b: a & b, (F.col(f"{left}.{key}").eqNullSafe(F.col(f"{right}.{key}")) for key in keys))
 
 
 @contextmanager
-def _carried_by_the_session(session: SparkSession, commit: Commit) -> Iterator[None]:
+def _carried_by_the_session(session: SparkSession, commit: Commit) -> Generator[None]:
     """MERGE has no options: it takes transaction and entry from confs, which in a stream stay with that query."""
     confs = {
         "spark.databricks.delta.write.txnAppId": commit.app_id,

@@ -50,7 +50,8 @@ class Recompute:
     def __str__(self) -> str:
         """The sentence's second half."""
         minutes = self.reach / timedelta(minutes=1)
-        return f"nothing: rows of ({', '.join(self.by)}) within {minutes:g} min of a new event are computed anew from events"
+        rows = f"rows of ({', '.join(self.by)}) within {minutes:g} min of a new event"
+        return f"nothing: {rows} are computed anew from events"
 
 
 State = Stateless | StateStore | Recompute

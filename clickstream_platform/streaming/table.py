@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+
+from pyspark.sql import DataFrame
+from pyspark.sql.types import StructType
 
 from clickstream_platform.expectations import Expectation
 from clickstream_platform.streaming.offsets import FromTable, Offsets
 from clickstream_platform.streaming.sink import Append, Sink, Upsert
-from clickstream_platform.streaming.state import Recompute, State, StateStore, Stateless
+from clickstream_platform.streaming.state import Recompute, State, Stateless, StateStore
 from clickstream_platform.streaming.trigger import Trigger
 from clickstream_platform.streaming.watermark import Watermark
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
 
 
 @dataclass(frozen=True)
@@ -25,6 +24,13 @@ class Column:
     name: str
     type: str
     description: str
+
+
+def columns_of(schema: StructType) -> tuple[Column, ...]:
+    """A schema's fields as columns, described by their comments."""
+    return tuple(
+        Column(field.name, field.dataType.simpleString(), field.metadata.get("comment", "")) for field in schema.fields
+    )
 
 
 @dataclass(frozen=True)
@@ -65,15 +71,22 @@ class StreamingTable:
 
     def __post_init__(self) -> None:
         """Refuse a contract that contradicts itself."""
+        problem = self._contradiction()
+        if problem:
+            msg = f"{self.name}: {problem}"
+            raise ValueError(msg)
+
+    def _contradiction(self) -> str | None:
         names = {column.name for column in self.columns}
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
-            raise ValueError(f"{self.name!r}: a table is named in lower case, as it is a folder and an asset key")
+            return "a table is named in lower case, as it is a folder and an asset key"
         if isinstance(self.state, StateStore | Recompute) and not isinstance(self.sink, Upsert):
-            raise ValueError(f"{self.name}: {type(self.state).__name__} revises rows, so the sink must be Upsert")
+            return f"{type(self.state).__name__} revises rows, so the sink must be Upsert"
         if isinstance(self.state, Stateless) and not isinstance(self.sink, Append):
-            raise ValueError(f"{self.name}: a stateless query only adds rows, so the sink must be Append")
+            return "a stateless query only adds rows, so the sink must be Append"
         if isinstance(self.sink, Upsert) and not names.issuperset((*self.sink.keys, *self.sink.span)):
-            raise ValueError(f"{self.name}: the sink's key and span must be columns of the table")
+            return "the sink's key and span must be columns of the table"
+        return None
 
     @property
     def derived(self) -> bool:

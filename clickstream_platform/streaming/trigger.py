@@ -1,6 +1,7 @@
 """Trigger decides WHEN to process.
 
-"When" has two levels: Dagster (a schedule, a sensor, a person) starts a *run*; the trigger starts the *micro-batches* in it.
+"When" has two levels: Dagster (a schedule, a sensor, a person) starts a *run*; the trigger starts the *micro-batches*
+in it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class AvailableNow:
-    """Process everything that is there when the run starts, in as many micro-batches as the source's limits ask for, then stop."""
+    """Process what is there when the run starts, in as many micro-batches as the source's limits ask for, then stop."""
 
     def options(self) -> dict[str, bool]:
         """The keyword arguments of ``DataStreamWriter.trigger``."""

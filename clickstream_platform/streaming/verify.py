@@ -1,19 +1,19 @@
-"""``verify``: the promise, checked. The table against its own query, run as a batch over ``events``, compared both ways by key."""
+"""``verify``: the promise, checked. A table against its query as a batch over ``events``, both ways, by key."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from clickstream_platform.errors import SourceError
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.ledger import entries, imbalances, last_entry
 from clickstream_platform.streaming.sink import Upsert, matches
 from clickstream_platform.streaming.table import StreamingTable
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
 
 PLACE = ("source", "partition", "offset")  # the key of a row that is one event
 
@@ -60,7 +60,8 @@ class Verification:
 def verify(table: StreamingTable, spark: SparkSession, lake: Lake, show: int = 5) -> Verification:
     """Compare a table with its query over ``events`` at the version that its last entry names.
 
-    ``events`` itself has no query over a table; its rows are counted against the ledger, and no record may be in it twice.
+    ``events`` itself has no query over a table; its rows are counted against the ledger, and no record may be in it
+    twice.
 
     Raises:
         SourceError: the table has no committed batch yet.
@@ -83,11 +84,11 @@ def verify(table: StreamingTable, spark: SparkSession, lake: Lake, show: int = 5
 
 def _compared(expected: DataFrame, held: DataFrame, keys: tuple[str, ...]) -> DataFrame:
     """Both rows of every key, as structs; how often the table has the key; whether they are the same."""
-    from pyspark.sql import functions as F  # noqa: PLC0415
-
     columns = expected.columns
     wanted = expected.select(*keys, F.struct(*columns).alias("expected")).alias("e")
-    actual = held.groupBy(*keys).agg(F.first(F.struct(*columns)).alias("actual"), F.count("*").alias("copies")).alias("a")
+    actual = (
+        held.groupBy(*keys).agg(F.first(F.struct(*columns)).alias("actual"), F.count("*").alias("copies")).alias("a")
+    )
     joined = wanted.join(actual, matches(keys, "e", "a"), "full_outer")
     same = reduce(lambda a, b: a & b, (F.col(f"expected.{c}").eqNullSafe(F.col(f"actual.{c}")) for c in columns))
     return joined.select("expected", "actual", F.coalesce("copies", F.lit(0)).alias("copies"), same.alias("same"))
@@ -96,8 +97,6 @@ def _compared(expected: DataFrame, held: DataFrame, keys: tuple[str, ...]) -> Da
 def _verdict(
     both: DataFrame, table: StreamingTable, version: int, keys: tuple[str, ...], show: int, ledger: tuple[str, ...]
 ) -> Verification:
-    from pyspark.sql import functions as F  # noqa: PLC0415
-
     only_query, only_table = F.col("actual").isNull(), F.col("expected").isNull()
     differs = ~F.col("same") | (F.col("copies") > 1)
     facts = both.agg(
@@ -107,7 +106,12 @@ def _verdict(
         F.count_if(~only_query & ~only_table & ~F.col("same")).alias("different"),
     ).first()
     assert facts is not None
-    rows = both.where(differs).orderBy(*(F.coalesce(f"expected.{key}", f"actual.{key}") for key in keys)).limit(show).collect()
+    rows = (
+        both.where(differs)
+        .orderBy(*(F.coalesce(f"expected.{key}", f"actual.{key}") for key in keys))
+        .limit(show)
+        .collect()
+    )
     return Verification(
         table=table.name,
         events_version=version,
@@ -128,8 +132,6 @@ def _difference(expected: Any, actual: Any, keys: tuple[str, ...]) -> Difference
 
 
 def _verify_events(table: StreamingTable, held: DataFrame, lake: Lake, ledger: tuple[str, ...]) -> Verification:
-    from pyspark.sql import functions as F  # noqa: PLC0415
-
     accepted = sum(entry.rows_out for entry in entries(lake.table(table.name)))
     facts = held.agg(F.count("*").alias("rows"), F.count_distinct(F.struct(*PLACE)).alias("places")).first()
     assert facts is not None

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame
 
 
 @dataclass(frozen=True)
@@ -29,4 +27,5 @@ class Watermark:
 
     def __str__(self) -> str:
         """The sentence's second half."""
-        return f"state older than the newest {self.column} less {self.delay / timedelta(minutes=1):g} min; late events still count"
+        minutes = self.delay / timedelta(minutes=1)
+        return f"state older than the newest {self.column} less {minutes:g} min; late events still count"

@@ -12,7 +12,7 @@ from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.offsets import source_from
 from clickstream_platform.streaming.sink import Append
 from clickstream_platform.streaming.state import Stateless
-from clickstream_platform.streaming.table import Column, StreamingTable
+from clickstream_platform.streaming.table import StreamingTable, columns_of
 from clickstream_platform.streaming.trigger import AvailableNow
 from clickstream_platform.streaming.watermark import Watermark
 
@@ -24,9 +24,7 @@ def events_table(settings: Settings) -> StreamingTable:
         name="events",
         version=1,
         description="One accepted event: parsed, validated, de-duplicated once for every other table.",
-        columns=tuple(
-            Column(field.name, field.dataType.simpleString(), field.metadata.get("comment", "")) for field in EVENTS.fields
-        ),
+        columns=columns_of(EVENTS),
         offsets=source_from(settings),
         trigger=AvailableNow(),
         query=partial(parse, rules=rules),

@@ -16,7 +16,7 @@ from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.lease import lease
 from clickstream_platform.streaming.ledger import entries
 from clickstream_platform.streaming.run import Hooks, rebuild, run
-from clickstream_platform.streaming.state import Recompute
+from clickstream_platform.streaming.state import Recompute, StateStore
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import Lab, event
 
@@ -59,6 +59,7 @@ def test_a_second_run_with_nothing_new_commits_nothing_and_reads_nothing(lab: La
 
 def test_user_activity_recomputed_is_the_table_that_the_state_store_gives(lab: Lab, tmp_path: Path) -> None:
     contract = lab.contracts["user_activity"]
+    assert isinstance(contract.state, StateStore)
     recomputed = replace(contract, name="recomputed", state=Recompute(contract.state.by, contract.state.reach))
     for minutes in ([0, 3, 7, 20], [1, 2, 90], [4, 5, 6, 91], [200, 0]):
         lab.land(*(event(f"u{m % 2}", f"{10 + m // 60}:{m % 60:02}:30", page_url=f"/{m % 3}") for m in minutes))
@@ -184,7 +185,7 @@ def test_a_changed_threshold_is_refused_until_the_table_is_rebuilt(lab: Lab) -> 
     lab.run("events", "alerts")
     assert lab.table("alerts").count() == 0
     changed = tables(lab.settings.model_copy(update={"alert_purchase_count": 3}))["alerts"]
-    with pytest.raises(CheckpointError, match="purchase_count > 5.*purchase_count > 3.*clickstream rebuild alerts"):
+    with pytest.raises(CheckpointError, match=r"purchase_count > 5.*purchase_count > 3.*rebuild alerts"):
         run(changed, lab.spark, lab.lake)
     rebuild(changed, lab.spark, lab.lake)
     assert [row.value for row in lab.table("alerts").collect()] == [4]
