@@ -32,9 +32,10 @@ _WHITE = " \t\r\n"
 # Casting to a timestamp accepts far more than ISO-8601: a year alone, one-digit months, zones by name.
 _ISO = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d(:?\d\d)?)?\z"
 
-# The years 1 to 9999 in UTC, in microseconds: beyond them no Python client can hold the instant.
-_FIRST_INSTANT = -62_135_596_800_000_000
-_LAST_INSTANT = 253_402_300_799_999_999
+# The years 1 to 9999 in UTC, less two days at either end, in microseconds: a Python client that converts to its own
+# time zone, as PySpark's collect does, cannot hold an instant beyond.
+_FIRST_INSTANT = -62_135_424_000_000_000
+_LAST_INSTANT = 253_402_127_999_999_999
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Rules:
 def parse(raw: DataFrame, rules: Rules) -> DataFrame:
     """Every record with its faults and its fields: one row a row of ``raw``, in a stream as in a batch.
 
-    Columns: those of ``RAW``; ``record_id``; ``reasons``, empty if accepted; then the other columns of ``EVENTS``.
+    Columns: those of ``RAW``; ``reasons``, empty if accepted; then the other columns of ``EVENTS``.
     A rejected record's ``timestamp`` and ``event_date`` are null, so it cannot move a watermark. Its other fields are
     whatever could be read.
 
@@ -71,7 +72,6 @@ def parse(raw: DataFrame, rules: Rules) -> DataFrame:
     event_time = F.when(F.size("reasons") == 0, F.col("_time"))
     return judged.select(
         *RAW.fieldNames(),
-        _record_id().alias("record_id"),
         "reasons",
         *[event_time.alias(name) if name == "timestamp" else F.col(name) for name in WIRE.fieldNames()],
         F.col("_extra").alias("extra"),
@@ -85,8 +85,11 @@ def accepted(parsed: DataFrame) -> DataFrame:
 
 
 def rejected(parsed: DataFrame) -> DataFrame:
-    """The other records: the columns of ``QUARANTINE``, with their comments."""
-    return parsed.where(F.size("reasons") > 0).to(QUARANTINE)
+    """The other records: the columns of ``QUARANTINE``, with their comments.
+
+    ``record_id`` is made here, not in ``parse``: the records of a file get their offsets only in the micro-batch.
+    """
+    return parsed.where(F.size("reasons") > 0).withColumn("record_id", _record_id()).to(QUARANTINE)
 
 
 def _read(raw: DataFrame, rules: Rules) -> DataFrame:

@@ -289,19 +289,21 @@ def test_the_halves_are_the_whole_in_the_shape_of_their_tables(spark: SparkSessi
 
 def test_a_record_id_depends_on_source_partition_and_offset_alone(spark: SparkSession) -> None:
     places = [
-        ("a", "b", 1),
-        ("a", "b", 2),
-        ("a", "b 2", 1),
-        ("2 a", "b", 1),
-        ("ab", "", 1),
-        ("", "ab", 1),
-        ("b a", "", 1),
+        *(("a", "b", 1), ("a", "b", 2), ("a", "b 2", 1), ("2 a", "b", 1)),
+        *(("ab", "", 1), ("", "ab", 1), ("b a", "", 1)),
     ]
-    rows = [(value, *place, ARRIVED) for value in (b"{}", event()) for place in places]
-    ids = [row["record_id"] for row in parse(spark.createDataFrame(rows, RAW), RULES).select("record_id").collect()]
+    rows = [(value, *place, ARRIVED) for value in (b"{}", b"[]") for place in places]
+    ids = [row["record_id"] for row in rejected(parse(spark.createDataFrame(rows, RAW), RULES)).collect()]
     assert len(set(ids)) == len(places)
     assert ids[: len(places)] == ids[len(places) :]
     assert {len(name) for name in ids} == {64}
+
+
+def test_a_record_id_takes_the_offset_that_the_record_has_in_the_end(spark: SparkSession) -> None:
+    parsed = parse(raw_records(spark, [b"{"]), RULES)
+    ids = [rejected(parsed.withColumn("offset", F.lit(n))).collect()[0]["record_id"] for n in (0, 1)]
+    assert len({*ids}) == 2
+    assert ids[0] == rejected(parsed).collect()[0]["record_id"]
 
 
 def test_the_clock_of_the_future_is_the_arrival(spark: SparkSession) -> None:
