@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -50,9 +51,12 @@ class Commands(TyperGroup):
     """Ends in one line what a person can mend and what Spark raised. Anything else is a bug, with its traceback."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command. Exit code 2: a setting is wrong and nothing has begun; 1: anything else."""
+        """Run a command. Exit code 2: a setting is wrong and nothing has begun; 130: Ctrl-C; 1: anything else."""
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo("interrupted; what is committed stays, and the next run goes on from there", err=True)
+            raise typer.Exit(130) from None
         except (ClickstreamError, PySparkException, Py4JError) as error:
             if ctx.params["debug"]:
                 raise
@@ -96,8 +100,10 @@ def clickstream(
     version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True)] = False,
 ) -> None:
     """Click events in, right Delta tables out."""
-    logging.basicConfig(level=logging.WARNING, format="warning: %(message)s", force=True)
-    logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it logs the traceback of what is raised here anyway
+    ours = logging.StreamHandler()
+    ours.setFormatter(logging.Formatter("warning: %(message)s"))
+    ours.addFilter(logging.Filter("clickstream_platform"))  # py4j logs the traceback of whatever it raises
+    logging.basicConfig(level=logging.WARNING, handlers=[ours], force=True)
 
 
 @app.command(epilog="Example: CLICKSTREAM_HOME=/tmp/demo clickstream demo")
@@ -277,7 +283,8 @@ def _run_all(contracts: Sequence[StreamingTable], spark: SparkSession, lake: Lak
             done.append(runs.run(table, spark, lake, _hooks(), take_over=take_over))
             _report_run(table, done[-1], lake)
     finally:
-        _print("", rendering.reports(done), "")
+        if done:
+            _print("", rendering.reports(done), "")
         if left := [table.name for table in contracts[len(done) :]]:
             typer.echo(f"not done: {', '.join(left)}")
 
@@ -317,6 +324,8 @@ def _report_run(table: StreamingTable, report: RunReport, lake: Lake) -> None:
 def _spark(settings: Settings) -> Generator[SparkSession]:
     """A SparkSession for one command. What its JVM logs is kept in ``spark.log``, not shown."""
     session = build_session(settings, jvm_log=settings.home / "spark.log")
+    # Spark's own handler calls the JVM while a call to it is being answered, and fails at that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield session
     finally:
