@@ -6,6 +6,7 @@ any set-up.
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -66,7 +67,9 @@ class Settings(BaseSettings):
     shuffle_partitions: int = Field(
         default=2, ge=1, le=4096, description="Partitions of a shuffle. The first run of a table freezes it."
     )
-    spark_conf: dict[str, str] = Field(default_factory=dict, description="Further Spark confs, as a JSON object.")
+    spark_conf: Annotated[dict[str, str], NoDecode] = Field(
+        default_factory=dict, description="Further Spark confs, as a JSON object."
+    )
     cache: Path = Field(
         default_factory=lambda: user_cache_path("clickstream_platform"), description="Where the Spark jars are kept."
     )
@@ -79,11 +82,24 @@ class Settings(BaseSettings):
     def _split_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
+    @field_validator("spark_conf", mode="before")
+    @classmethod
+    def _read_json(cls, value: object) -> object:
+        return json.loads(value) if isinstance(value, str) else value
+
     @field_validator("starting_offsets")
     @classmethod
     def _known_start(cls, value: str) -> str:
         if value not in ("earliest", "latest"):
             msg = "allowed: earliest, latest"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("lake")
+    @classmethod
+    def _on_this_machine(cls, value: str) -> str:
+        if "://" in value:
+            msg = "allowed: a local folder; leases and checkpoints are not yet kept elsewhere"
             raise ValueError(msg)
         return value
 

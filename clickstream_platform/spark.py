@@ -42,6 +42,11 @@ ENGINE_CONF = {
     "spark.databricks.delta.snapshotPartitions": "1",
     # Of an object with one key twice, the last one counts, as in Python and JavaScript.
     "spark.sql.variant.allowDuplicateKeys": "true",
+    # Both save process forks, about 40 a MERGE. Right for local paths and one writer, which the lease sees to.
+    "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
+    "spark.sql.streaming.checkpointFileManagerClass": (
+        "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
+    ),
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
 }
@@ -49,28 +54,17 @@ ENGINE_CONF = {
 # The first compiler only: it halves the processor time of a short run, and costs a tenth of a run of 2,000,000 events.
 LOCAL_JVM = "-XX:TieredStopAtLevel=1"
 
-# Both save process forks, about 40 a MERGE, and hold for local paths and one writer only (the lease sees to that).
-LOCAL_CONF = {
-    "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
-    "spark.sql.streaming.checkpointFileManagerClass": (
-        "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
-    ),
-}
-
 
 def spark_conf(settings: Settings) -> dict[str, str]:
     """Every conf of the session, the user's own ``spark_conf`` last. Resolves the jars: 7 s once, then milliseconds."""
     jars = ":".join(str(path) for path in jar_paths(settings.cache))
-    local = "://" not in settings.lake_url
-    warehouse = str(settings.home / "spark-warehouse")
     return {
         **ENGINE_CONF,
-        **(LOCAL_CONF if local else {}),
         "spark.master": settings.spark_master,
         "spark.driver.memory": settings.spark_driver_memory,
         **({"spark.driver.extraJavaOptions": LOCAL_JVM} if settings.spark_master.startswith("local") else {}),
         "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
-        "spark.sql.warehouse.dir": warehouse,
+        "spark.sql.warehouse.dir": str(settings.home / "spark-warehouse"),
         # On the class path, not in spark.jars: class-data sharing covers only the class path.
         "spark.driver.extraClassPath": jars,
         "spark.executor.extraClassPath": jars,
