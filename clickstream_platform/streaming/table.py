@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
@@ -93,12 +94,17 @@ class StreamingTable:
         """Whether it reads ``events`` (and so can be rebuilt), not the source."""
         return isinstance(self.offsets, FromTable)
 
+    @property
+    def _query_name(self) -> str:
+        query = self.query.func if isinstance(self.query, partial) else self.query
+        return f"{query.__name__}({'events' if self.derived else 'records'})"
+
     def sentences(self) -> dict[str, str]:
         """The six sentences, with this table's own second halves."""
         return {
             "Offsets decide WHAT to process": str(self.offsets),
             "Trigger decides WHEN to process": str(self.trigger),
-            "SQL decides HOW to process": self.description,
+            "SQL decides HOW to process": f"{self._query_name}: {self.description}",
             "State decides WHAT to remember": str(self.state),
             "Watermark decides WHAT to forget": str(self.watermark),
             "Checkpoint decides WHEN a batch is complete": f"_checkpoints/{self.name}/<generation>; {self.sink}",
