@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import signal
+import warnings
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -60,7 +61,7 @@ class Commands(TyperGroup):
         except (ClickstreamError, PySparkException, Py4JError) as error:
             if ctx.params["debug"]:
                 raise
-            rendering.console(stderr=True).print(rendering.failure(error), soft_wrap=True)
+            rendering.show(rendering.failure(error), stderr=True)
             raise typer.Exit(2 if isinstance(error, SettingsError) else 1) from error
 
 
@@ -115,16 +116,16 @@ def demo(events: Annotated[int, typer.Option(min=1_000, help="Records to simulat
     settings, simulated = from_env(), demonstration.simulated(events)
     folder = demonstration.admitted(settings, simulated, lake := _lake(settings))
     contracts = selected(settings, [])
-    with _spark(settings) as spark:
+    with spark_session(settings) as spark:
         for arrival in demonstration.ARRIVALS:
             is_new = demonstration.land(folder, simulated, arrival)
             typer.echo(f"arrival {arrival} of 2 {'has landed' if is_new else 'was there already'} in {folder}\n")
             if is_new or arrival == demonstration.ARRIVALS[-1]:
                 _run_all(contracts, spark, lake)
         for name in demonstration.PREVIEWS:
-            _print(_previewed(name, spark, lake), "")
+            rendering.show(_previewed(name, spark, lake), "")
         found = demonstration.compared(simulated.truth, lake)
-        _print(rendering.comparisons(found), "")
+        rendering.show(rendering.comparisons(found), "")
         is_exact = _verify_all(contracts, spark, lake)
     typer.echo(
         f"\nThe tables are in {lake.root}\nGo on with: clickstream status, clickstream explain sessions, make dev"
@@ -167,7 +168,7 @@ def simulate(
         return
     written, truth = _write(simulation.simulate(events, seed, shares=shares), folder, arrivals, only)
     typer.echo(f"{written} files in {folder}\n")
-    _print(rendering.truth(truth))
+    rendering.show(rendering.truth(truth))
 
 
 def _write(simulated: simulation.Simulation, folder: Path, arrivals: int, only: int | None) -> tuple[int, Truth]:
@@ -189,7 +190,7 @@ def run(
     """Process what is there, table after table, then stop. With nothing new, no table changes."""
     settings = from_env()
     contracts, lake = selected(settings, names or []), _lake(settings)
-    with _spark(settings) as spark:
+    with spark_session(settings) as spark:
         _run_all(contracts, spark, lake, take_over=take_over)
 
 
@@ -198,10 +199,10 @@ def rebuild(name: TableName) -> None:
     """Compute a table anew from all of `events`, in one commit; until then the old rows serve."""
     settings = from_env()
     (table,), lake = selected(settings, [name]), _lake(settings)
-    with _spark(settings) as spark:
+    with spark_session(settings) as spark:
         report = runs.rebuild(table, spark, lake, _hooks())
         _report_run(table, report, lake)
-    _print("", rendering.reports([report]))
+    rendering.show("", rendering.reports([report]))
 
 
 @app.command(epilog="Example: clickstream status --json | jq '.tables[] | select(.lag > 0)'")
@@ -212,7 +213,7 @@ def status(*, as_json: AsJson = False) -> None:
     if as_json:
         _print_json({"tables": [asdict(table) for table in found]})
     else:
-        _print(rendering.statuses(found, lake.table(QUARANTINE).rows()))
+        rendering.show(rendering.statuses(found, lake.table(QUARANTINE).rows()))
 
 
 @app.command(epilog="Example: clickstream explain sessions")
@@ -220,7 +221,7 @@ def explain(name: TableName) -> None:
     """The six sentences of a table, its columns, and where its checkpoint is. Starts no JVM."""
     settings = from_env()
     (table,), lake = selected(settings, [name]), _lake(settings)
-    _print(rendering.explanation(table, lake, current(lake, name).generation))
+    rendering.show(rendering.explanation(table, lake, current(lake, name).generation))
 
 
 @app.command(epilog="Example: clickstream verify sessions")
@@ -228,7 +229,7 @@ def verify(names: TableNames = None) -> None:
     """Run every table's query over all events, and compare both ways, row by row. Exit code 1 if anything differs."""
     settings = from_env()
     contracts, lake = selected(settings, names or []), _lake(settings)
-    with _spark(settings) as spark:
+    with spark_session(settings) as spark:
         is_exact = _verify_all(contracts, spark, lake)
     _exit_unless(is_exact)
 
@@ -250,7 +251,7 @@ def ledger(
     if as_json:
         _print_json({"entries": [asdict(entry) for entry in newest], "imbalances": wrong})
     else:
-        _print(rendering.ledger(newest), "", rendering.imbalance(wrong))
+        rendering.show(rendering.ledger(newest), "", rendering.imbalance(wrong))
     _exit_unless(not wrong)
 
 
@@ -259,9 +260,9 @@ def validate(names: TableNames = None) -> None:
     """Check what every table promises of its rows. Exit code 1 if a check of error severity fails."""
     settings = from_env()
     contracts, lake = selected(settings, names or []), _lake(settings)
-    with _spark(settings) as spark:
+    with spark_session(settings) as spark:
         found = [result for table in contracts for result in validation.validate(table, spark, lake)]
-    _print(rendering.checks(found))
+    rendering.show(rendering.checks(found))
     _exit_unless(all(result.passed for result in found if result.blocking))
 
 
@@ -269,7 +270,7 @@ def validate(names: TableNames = None) -> None:
 def doctor() -> None:
     """Look for what a run needs of this machine. Exit code 1 if something is missing; changes nothing."""
     found = diagnose(from_env())
-    _print(rendering.findings(found))
+    rendering.show(rendering.findings(found))
     _exit_unless(all(finding.ok for finding in found))
 
 
@@ -284,7 +285,7 @@ def _run_all(contracts: Sequence[StreamingTable], spark: SparkSession, lake: Lak
             _report_run(table, done[-1], lake)
     finally:
         if done:
-            _print("", rendering.reports(done), "")
+            rendering.show("", rendering.reports(done), "")
         if left := [table.name for table in contracts[len(done) :]]:
             typer.echo(f"not done: {', '.join(left)}")
 
@@ -293,7 +294,7 @@ def _verify_all(contracts: Sequence[StreamingTable], spark: SparkSession, lake: 
     found: list[verifying.Verification] = []
     for table in contracts:
         found.append(verifying.verify(table, spark, lake))
-        _print(rendering.verification(found[-1]))
+        rendering.show(rendering.verification(found[-1]))
     return all(verification.clean for verification in found)
 
 
@@ -321,14 +322,15 @@ def _report_run(table: StreamingTable, report: RunReport, lake: Lake) -> None:
 
 
 @contextmanager
-def _spark(settings: Settings) -> Generator[SparkSession]:
-    """A SparkSession for one command. What its JVM logs is kept in ``spark.log``, not shown."""
+def spark_session(settings: Settings) -> Generator[SparkSession]:
+    """A SparkSession for one command. What its JVM logs is kept in ``spark.log`` of the home, not shown."""
     session = build_session(settings, jvm_log=settings.home / "spark.log")
     # Spark's own handler calls the JVM while a call to it is being answered, and fails at that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield session
     finally:
+        warnings.filterwarnings("ignore", "Unable to cleanly shutdown", RuntimeWarning)  # after Ctrl-C
         session.stop()
 
 
@@ -344,10 +346,6 @@ def _landing(settings: Settings) -> Path:
     if not isinstance(source, FileSource):
         raise SettingsError("CLICKSTREAM_SOURCE", "it is no folder to write to", "say where with --folder")
     return source.folder
-
-
-def _print(*pictures: Any) -> None:
-    rendering.console().print(*pictures, sep="\n")
 
 
 def _print_json(found: object) -> None:

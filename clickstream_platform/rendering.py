@@ -28,12 +28,12 @@ WIDTH = 100  # columns where there is no terminal to ask: a pipe, a log of CI
 NONE = "-"
 
 
-def console(*, stderr: bool = False) -> Console:
-    """The console. What is printed is data, so nothing in it is taken for markup or an emoji."""
-    found = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
-    if not found.is_terminal:
-        found.width = WIDTH
-    return found
+def show(*pictures: RenderableType, stderr: bool = False) -> None:
+    """Print pictures, one below the other. They are data, so nothing in them is taken for markup or an emoji."""
+    console = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    if not console.is_terminal:
+        console.width = WIDTH
+    console.print(Group(*pictures), crop=False)
 
 
 def cell(value: object) -> str:
@@ -48,16 +48,19 @@ def cell(value: object) -> str:
     return "".join(letter if letter.isprintable() else "�" for letter in text)
 
 
-def clock(milliseconds: float | None, timespec: str = "minutes") -> str:
+def clock(milliseconds: float, timespec: str = "minutes") -> str:
     """A moment, in UTC."""
-    if milliseconds is None:
-        return NONE
     moment = datetime.fromtimestamp(milliseconds / 1000, timezone.utc).replace(tzinfo=None)
     return moment.isoformat(" ", timespec)
 
 
-def _clock_of(iso: str | None) -> str:
-    return iso[:16].replace("T", " ") if iso else NONE
+def _day_and_time(milliseconds: int | None) -> str | None:
+    """Without the year."""
+    return None if milliseconds is None else clock(milliseconds)[5:]
+
+
+def _clock_of(iso: str | None) -> str | None:
+    return iso[:16].replace("T", " ") if iso else None
 
 
 def grid(
@@ -87,6 +90,11 @@ def _text(value: object, *, whole: bool) -> Text:
     return text
 
 
+def line(text: str, style: str = "") -> Text:
+    """Text that is not broken: where a terminal is too narrow, it does that itself."""
+    return Text(text, style, no_wrap=True, overflow="ignore")
+
+
 def verdict(is_good: bool, bad: str = "FAILED") -> Text:
     """``ok``, or what is wrong, in colour where there is one."""
     return Text("ok", "green") if is_good else Text(bad, "bold red")
@@ -95,9 +103,9 @@ def verdict(is_good: bool, bad: str = "FAILED") -> Text:
 def failure(error: Exception) -> Text:
     """An error in one line. Spark's own begin with what went wrong; the plan and the Java stack come after."""
     if isinstance(error, ClickstreamError):
-        return Text(str(error), "bold red")
+        return line(str(error), "bold red")
     first = str(error).strip().partition("\n")[0][:300]
-    return Text(f"spark: {first}; the JVM's words are in spark.log of CLICKSTREAM_HOME, --debug shows more", "bold red")
+    return line(f"spark: {first}; the JVM's words are in spark.log of CLICKSTREAM_HOME, --debug shows more", "bold red")
 
 
 def batch_line(entry: Entry) -> str:
@@ -134,7 +142,7 @@ def reports(done: Sequence[RunReport]) -> Table:
                 r.revisions,
                 r.quarantined if r.table == "events" else None,
                 r.duplicates if r.table == "events" else None,
-                clock(r.watermark_ms)[5:],
+                _day_and_time(r.watermark_ms),
                 f"{r.duration.total_seconds():.1f}",
             )
             for r in done
@@ -161,7 +169,7 @@ def statuses(found: Sequence[TableStatus], quarantined: int) -> RenderableType:
             for s in found
         ),
     )
-    problems = [Text(f"{s.name}: lag unknown: {s.problem}", "yellow") for s in found if s.problem]
+    problems = [line(f"{s.name}: lag unknown: {s.problem}", "yellow") for s in found if s.problem]
     return Group(table, "", *problems, Text(f"quarantine: {quarantined:,} rejected records"))
 
 
@@ -179,7 +187,7 @@ def explanation(table: StreamingTable, lake: Lake, generation: int) -> Renderabl
         rows=((c.name, c.type, "key" if c.name in key else "", c.description) for c in table.columns),
     )
     folder = lake.checkpoints(table.name) / str(generation)
-    places = Text(
+    places = line(
         f"table       {lake.table(table.name).path}\ncheckpoint  {folder}{'' if folder.exists() else ' (not yet)'}"
     )
     return Group(Text(table.name, "bold"), "", sentences, "", columns, "", places)
@@ -195,7 +203,7 @@ def ledger(entries: Sequence[Entry]) -> Table:
         gap=1,
         rows=(
             (
-                clock(e.committed_at_ms)[5:],
+                _day_and_time(e.committed_at_ms),
                 e.table,
                 f"{e.generation}/{e.batch_id}",
                 offsets(e.start, e.end),
@@ -235,7 +243,7 @@ def _span(kind: str, first: int, last: int) -> str:
 def imbalance(found: Sequence[str]) -> Text:
     """Whether a ledger balances."""
     if found:
-        return Text("the ledger does not balance:\n" + "\n".join(f"  {line}" for line in found), "bold red")
+        return line("the ledger does not balance:\n" + "\n".join(f"  {line}" for line in found), "bold red")
     return Text("the ledger balances: no hole, no overlap, every record accounted for", "green")
 
 
@@ -245,8 +253,8 @@ def verification(found: Verification) -> RenderableType:
         against = "the ledger says" if found.events_version < 0 else f"its query over events v{found.events_version}"
         return _line(True, f"{found.table}: {found.rows:,} rows, as {against}", "")
     counts = f"{found.missing:,} missing, {found.extra:,} extra, {found.different:,} different"
-    line = _line(False, f"{found.table}: {counts}, of {found.rows:,} rows", "DIFFERS")
-    return Group(line, *(Text(f"         {wrong}") for wrong in found.ledger), *(_difference(d) for d in found.first))
+    summary = _line(False, f"{found.table}: {counts}, of {found.rows:,} rows", "DIFFERS")
+    return Group(summary, *(line(f"         {wrong}") for wrong in found.ledger), *map(_difference, found.first))
 
 
 def _difference(found: Difference) -> Table:
@@ -286,9 +294,9 @@ def findings(found: Sequence[Finding]) -> Group:
 
 def _line(is_good: bool, text: str, bad: str) -> Text:
     """A line that begins with ``ok``, or with what is wrong."""
-    line = verdict(is_good, bad)
-    line.pad_right(9 - len(line))
-    return line.append(text, "default")
+    begun = line("").append_text(verdict(is_good, bad))
+    begun.pad_right(9 - len(begun))
+    return begun.append(text)
 
 
 def truth(known: Truth) -> Table:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer
 from deltalake import DeltaTable
 
 from clickstream_platform.errors import CheckpointError, SourceError
@@ -223,6 +222,8 @@ def test_a_lag_nobody_knows_does_not_hide_the_other_tables(home: Home) -> None:
 @pytest.fixture(scope="module")
 def broker() -> Iterator[str]:
     """The address of a broker with ten records in three of the four partitions of ``clicks``: librdkafka's own mock."""
+    from confluent_kafka import Producer  # noqa: PLC0415 - the tests before this one need no Kafka client
+
     producer = Producer({"test.mock.num.brokers": 1, "log_level": 0})
     for number in range(10):
         producer.produce("clicks", b"{}", partition=number % 3)

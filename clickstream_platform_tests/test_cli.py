@@ -1,0 +1,356 @@
+"""The command line: what it prints, what it exits with, and that what needs no JVM starts none."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pyspark.errors import PySparkException
+from typer.testing import CliRunner
+
+from clickstream_platform import rendering
+from clickstream_platform.cli import app
+from clickstream_platform.errors import TableBusyError
+from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.progress import RunReport
+from clickstream_platform.streaming.table import StreamingTable
+from clickstream_platform.streaming.validate import CheckResult
+from clickstream_platform.streaming.verify import Difference, Verification
+from clickstream_platform_tests.streaming.test_status import Home, entry
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+    from typer.testing import Result
+
+TABLES = ["events", "user_activity", "sessions", "purchases", "alerts"]
+
+
+def clickstream(*arguments: str) -> Result:
+    """Run a command as a shell would, except that it is this process."""
+    return CliRunner().invoke(app, arguments)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """An empty home, in a folder without a ``.env``, on a machine without Java."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CLICKSTREAM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    return Home(Settings(home=tmp_path / "home"))
+
+
+@pytest.fixture
+def without_spark(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """Commands get no SparkSession; the test says what the engine does."""
+    monkeypatch.setattr("clickstream_platform.cli.spark_session", lambda settings: nullcontext(None))  # pyright: ignore[reportUnknownLambdaType]
+    return home
+
+
+def report(table: str) -> RunReport:
+    """What a run of one batch says."""
+    batch = entry(table, rows_in=3, rows_out=2, late_rows=1)
+    return RunReport(table, "r", 1, (batch,), 0, None, None, None, None, 0, 2, 1, timedelta(seconds=1.5))
+
+
+def runs(monkeypatch: pytest.MonkeyPatch, fails_at: str = "", failure: BaseException | None = None) -> None:
+    """Let a run of a table end well, or with a failure."""
+
+    def run(table: StreamingTable, *_: object, **__: object) -> RunReport:
+        if failure and table.name == fails_at:
+            raise failure
+        return report(table.name)
+
+    monkeypatch.setattr("clickstream_platform.cli.runs.run", run)
+
+
+def found(monkeypatch: pytest.MonkeyPatch, function: str, of: Callable[[str], Any]) -> None:
+    """Let ``verify`` or ``validate`` find something for each table."""
+    module = {"verify": "verifying", "validate": "validation"}[function]
+    monkeypatch.setattr(f"clickstream_platform.cli.{module}.{function}", lambda table, *_: of(table.name))  # pyright: ignore[reportUnknownLambdaType]
+
+
+def test_status_explain_and_ledger_need_no_java(home: Home) -> None:
+    home.commit("events", rows=3, of=entry(rows_in=3, rows_out=3))
+    for command in (["status"], ["status", "--json"], ["explain", "sessions"], ["ledger"], ["ledger", "--json"]):
+        assert clickstream(*command).exit_code == 0, command
+    assert clickstream("run").stderr.startswith("java: JAVA_HOME is ")
+
+
+def test_status_as_json_has_every_table_with_these_keys(home: Home) -> None:
+    home.land("a.json")
+    tables = json.loads(clickstream("status", "--json").stdout)["tables"]
+    assert [table["name"] for table in tables] == TABLES
+    keys = {"name", "rows", "delta_version", "watermark", "batches", "lag", "generation", "last_run"}
+    assert all(keys <= table.keys() for table in tables)
+    assert [table["lag"] for table in tables] == [1, 0, 0, 0, 0]
+
+
+def test_status_says_what_is_unknown_and_why(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKSTREAM_SOURCE", "kafka://127.0.0.1:1/clicks")
+    result = clickstream("status")
+    assert result.exit_code == 0
+    assert "unknown" in result.stdout
+    assert "127.0.0.1:1 does not answer" in result.stdout
+
+
+def test_explain_prints_the_six_sentences_the_columns_and_the_checkpoint(home: Home) -> None:
+    text = clickstream("explain", "sessions").stdout
+    assert all(sentence in text for sentence in home.contracts["sessions"].sentences())
+    assert all(column.name in text for column in home.contracts["sessions"].columns)
+    assert "_checkpoints/sessions/1 (not yet)" in text
+
+
+def test_a_wrong_setting_is_one_line_with_variable_value_and_what_is_allowed(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLICKSTREAM_STARTING_OFFSETS", "middle")
+    for command in ("status", "run", "doctor", "demo"):
+        result = clickstream(command)
+        assert result.exit_code == 2
+        assert result.stderr.count("\n") == 1
+        assert all(word in result.stderr for word in ("CLICKSTREAM_STARTING_OFFSETS", "'middle'", "earliest, latest"))
+
+
+def test_an_unknown_table_is_answered_with_the_known_ones(home: Home) -> None:
+    for command in ("run", "explain", "verify", "rebuild", "validate"):
+        result = clickstream(command, "nope")
+        assert result.exit_code == 2
+        assert result.stderr == f"nope: there is no such table; choose from {', '.join(TABLES)}\n"
+
+
+def test_debug_shows_the_traceback(home: Home) -> None:
+    assert type(clickstream("--debug", "explain", "nope").exception).__name__ == "SettingsError"
+
+
+def test_doctor_exits_1_when_something_is_missing(home: Home) -> None:
+    result = clickstream("doctor")
+    assert result.exit_code == 1
+    assert "missing  java: JAVA_HOME is" in result.stdout
+    assert "ok       python: " in result.stdout
+
+
+def test_ledger_shows_the_newest_entries_first_and_that_they_balance(home: Home) -> None:
+    for batch_id in range(3):
+        home.commit("events", of=entry(batch_id=batch_id, rows_in=1_000, rows_out=990, quarantined=10))
+    home.commit("sessions", of=entry("sessions", committed_at_ms=entry().committed_at_ms + 1_000))
+    result = clickstream("ledger", "--limit", "3")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()[2:5]
+    assert [line.split()[2:6] for line in lines] == [
+        ["sessions", "1/0", "log", "0"],
+        ["events", "1/2", "log", "2"],
+        ["events", "1/1", "log", "1"],
+    ]
+    assert "the ledger balances" in result.stdout
+    booked = json.loads(clickstream("ledger", "--table", "events", "--limit", "0", "--json").stdout)
+    assert [line["batch_id"] for line in booked["entries"]] == [2, 1, 0]
+
+
+def test_a_ledger_with_a_hole_or_a_lost_record_exits_1(home: Home) -> None:
+    home.commit("events", of=entry(rows_in=3, rows_out=2))
+    home.commit("events", of=entry(batch_id=2))
+    result = clickstream("ledger")
+    assert result.exit_code == 1
+    assert "read 3, but 2 accepted + 0 quarantined + 0 duplicates" in result.stdout
+    assert "events batch 2 starts at" in result.stdout
+
+
+def test_offsets_are_shown_with_both_ends_included() -> None:
+    def delta(version: int) -> dict[str, Any]:
+        return {"reservoirVersion": version, "index": -1}
+
+    assert rendering.offsets(None, {"logOffset": 0}) == "log 0"
+    assert rendering.offsets({"logOffset": 0}, {"logOffset": 3}) == "log 1-3"
+    assert rendering.offsets(None, delta(2)) == "v0-1"
+    assert rendering.offsets(delta(2), delta(3)) == "v2"
+    assert rendering.offsets({"t": {"0": 5}}, {"t": {"0": 9, "1": 2}}) == "5-10"
+
+
+def test_run_says_what_each_table_did(without_spark: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs(monkeypatch)
+    without_spark.land("a.json", "b.json")
+    result = clickstream("run", "sessions", "events")
+    assert result.exit_code == 0
+    assert result.stdout.index("events: 2 files to read") < result.stdout.index("sessions: 0 events to read")
+    summary = {line.split()[0]: line.split()[1:] for line in result.stdout.splitlines()[-3:] if line}
+    assert summary == {
+        "events": ["1", "3", "2", "1", "0", "0", "0", "-", "1.5"],
+        "sessions": ["1", "3", "2", "1", "0", "-", "-", "-", "1.5"],
+    }
+
+
+def test_run_stops_at_the_first_table_that_fails_and_says_which_were_done(
+    without_spark: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs(monkeypatch, "sessions", TableBusyError("sessions", "run 7 holds it (pid 1 on h)", "wait for that run to end"))
+    result = clickstream("run")
+    assert result.exit_code == 1
+    assert result.stderr == "sessions: run 7 holds it (pid 1 on h); wait for that run to end\n"
+    assert [name for name in TABLES if f"\n{name} " in result.stdout] == ["events", "user_activity"]
+    assert "not done: sessions, purchases, alerts" in result.stdout
+
+
+def test_what_spark_raises_is_one_line(without_spark: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs(monkeypatch, "events", PySparkException("[STREAM_FAILED] disk full\n== Physical plan ==\njava.lang..."))
+    result = clickstream("run")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("spark: [STREAM_FAILED] disk full; ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_ctrl_c_is_one_line(without_spark: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs(monkeypatch, "sessions", KeyboardInterrupt())
+    result = clickstream("run")
+    assert result.exit_code == 130
+    assert result.stderr == "interrupted; what is committed stays, and the next run goes on from there\n"
+
+
+def test_verify_shows_rows_that_only_one_side_has(without_spark: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = {"user_id": "u[red]1", "purchases": 3}
+    first = (Difference({"user_id": "u[red]1"}, row, None), Difference({"user_id": "u2"}, None, row))
+    found(monkeypatch, "verify", lambda name: Verification(name, 4, 7, 1, 1, 0, first if name == "alerts" else (), ()))
+    result = clickstream("verify", "alerts")
+    assert result.exit_code == 1
+    assert "DIFFERS  alerts: 1 missing, 1 extra, 0 different, of 7 rows" in result.stdout
+    words = [line.split() for line in result.stdout.splitlines()]
+    assert ["user_id=u[red]1"] in words
+    assert ["purchases", "3", "no", "such", "row"] in words
+    assert ["purchases", "no", "such", "row", "3"] in words
+
+
+def test_verify_says_what_is_wrong_with_the_ledger(without_spark: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    found(monkeypatch, "verify", lambda name: Verification(name, -1, 7, 0, 0, 0, (), ("events batch 2 starts at 5",)))
+    result = clickstream("verify", "events")
+    assert result.exit_code == 1
+    assert "events batch 2 starts at 5" in result.stdout
+
+
+@pytest.mark.parametrize(("blocking", "exit_code", "word"), [(True, 1, "FAILED"), (False, 0, "warning")])
+def test_validate_exits_1_if_a_blocking_check_fails(
+    without_spark: Home, monkeypatch: pytest.MonkeyPatch, *, blocking: bool, exit_code: int, word: str
+) -> None:
+    found(monkeypatch, "validate", lambda name: [CheckResult(name, "unique_key", False, blocking, 2, "No twins.")])
+    result = clickstream("validate", "events")
+    assert result.exit_code == exit_code
+    assert result.stdout == f"{word:9}events unique_key: No twins. Found: 2 rows break it.\n"
+
+
+def test_simulate_writes_the_landing_folder_and_prints_the_truth(home: Home) -> None:
+    result = clickstream("simulate", "--events", "2000", "--malformed", "0", "--future", "0.5", "--only", "2")
+    assert result.exit_code == 0
+    assert f"4 files in {home.landing}" in result.stdout
+    words = [line.split() for line in result.stdout.splitlines()]
+    assert ["records", "2,000"] in words
+    assert any(line[:1] == ["future_timestamp"] for line in words)
+    assert not any(line[:1] == ["malformed_json"] for line in words)
+    assert sum(len(file.read_bytes().splitlines()) for file in home.landing.iterdir()) == 1_000
+
+
+def test_simulate_with_a_rate_is_a_live_feed(home: Home) -> None:
+    result = clickstream("simulate", "--rate", "50", "--duration", "0.5")
+    assert "50 records written" in result.stdout
+    assert len(list(home.landing.iterdir())) == 1
+
+
+def test_simulate_needs_a_folder_when_the_source_is_none(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKSTREAM_SOURCE", "kafka://127.0.0.1:1/clicks")
+    result = clickstream("simulate", "--events", "10")
+    assert (result.exit_code, result.stderr.split(":")[0]) == (2, "CLICKSTREAM_SOURCE")
+    assert clickstream("simulate", "--events", "10", "--folder", str(home.landing)).exit_code == 0
+
+
+def test_demo_refuses_a_home_with_other_events(home: Home) -> None:
+    home.land("mine.json")
+    result = clickstream("demo")
+    assert (result.exit_code, result.stderr.split(":")[0]) == (2, "CLICKSTREAM_HOME")
+    assert "mine.json" in result.stderr
+    assert len(list(home.landing.iterdir())) == 1
+
+
+def test_demo_refuses_a_lake_that_read_other_events(home: Home) -> None:
+    home.list_files(0, [home.landing / "gone.json"])
+    home.plan("events", 0, {"logOffset": 0})
+    assert "gone.json" in clickstream("demo").stderr
+
+
+def test_demo_refuses_rules_that_its_truth_does_not_know(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKSTREAM_ALERT_TOTAL_EVENTS", "3")
+    result = clickstream("demo")
+    assert (result.exit_code, result.stderr.split(":")[0]) == (2, "CLICKSTREAM_ALERT_TOTAL_EVENTS")
+
+
+def test_a_value_stays_on_its_line_and_steers_no_terminal() -> None:
+    assert rendering.cell("a\n\x1b[31mb") == "a��[31mb"
+    assert rendering.cell(b"\xff[bold]") == "�[bold]"
+    assert rendering.cell(None) == "-"
+    assert rendering.cell(1_234_567) == "1,234,567"
+
+
+@pytest.mark.parametrize("command", ["demo", "simulate", "run", "status", "explain", "verify", "rebuild", "ledger"])
+def test_help_gives_an_example(home: Home, command: str) -> None:
+    result = clickstream(command, "--help")
+    assert result.exit_code == 0
+    assert "Example: " in result.stdout
+
+
+def test_version(home: Home) -> None:
+    assert clickstream("--version").stdout.startswith("clickstream")
+
+
+@pytest.fixture(scope="module")
+def demo(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Result]]:
+    """A small demo, run once: its home, and what it said."""
+    home = tmp_path_factory.mktemp("demo") / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home.parent)
+        patch.setenv("CLICKSTREAM_HOME", str(home))
+        patch.delenv("DAGSTER_HOME", raising=False)
+        patch.setattr("clickstream_platform.cli.spark_session", lambda settings: nullcontext(spark))  # pyright: ignore[reportUnknownLambdaType]
+        yield home, clickstream("demo", "--events", "2000")
+
+
+@pytest.mark.spark
+def test_the_demo_finds_what_was_simulated(demo: tuple[Path, Result]) -> None:
+    _, result = demo
+    assert result.exit_code == 0, result.output
+    words = [line.split() for line in result.stdout.splitlines()]
+    compared = {" ".join(line[: line.index("ok") - 2]): line for line in words if "ok" in line[1:]}
+    assert {"records read", "accepted", "duplicates", "rejected", *TABLES[1:]} <= compared.keys()
+    assert compared["records read"][2:4] == ["2,000", "2,000"]
+    assert [line[1].rstrip(":") for line in words if line[:1] == ["ok"]] == TABLES
+    assert "DIFFERS" not in result.stdout
+
+
+@pytest.mark.spark
+def test_a_second_demo_lands_nothing_and_commits_nothing(demo: tuple[Path, Result]) -> None:
+    before = clickstream("status", "--json").stdout
+    again = clickstream("demo", "--events", "2000")
+    assert again.exit_code == 0
+    assert again.stdout.count("was there already") == 2
+    assert "committed" not in again.stdout
+    assert clickstream("status", "--json").stdout == before
+
+
+@pytest.mark.spark
+def test_verify_shows_the_row_that_someone_changed_and_rebuild_mends_it(
+    demo: tuple[Path, Result], spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(demo[0], tmp_path / "home")
+    monkeypatch.setenv("CLICKSTREAM_HOME", str(tmp_path / "home"))
+    alerts = f"delta.`{tmp_path / 'home' / 'lake' / 'alerts'}`"
+    spark.sql(f"UPDATE {alerts} SET value = 1234 WHERE rule = 'many_events'")
+    broken = clickstream("verify", "alerts")
+    assert broken.exit_code == 1
+    assert "0 missing, 0 extra, 1 different" in broken.stdout
+    changed = [line.split() for line in broken.stdout.splitlines() if "1,234" in line]
+    assert [(line[0], line[2]) for line in changed] == [("value", "1,234")]
+    assert clickstream("rebuild", "alerts").exit_code == 0
+    assert clickstream("verify", "alerts").exit_code == 0
