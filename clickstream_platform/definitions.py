@@ -24,7 +24,7 @@ def definitions(settings: Settings) -> dg.Definitions:
         jobs=[refresh, validate, rebuild_job(settings)],
         schedules=[every_five_minutes],
         sensors=[unread_sensor(settings), tell_failures],
-        resources={"spark": SparkResource.of(settings)},
+        resources={"spark": SparkResource(settings=settings)},
         # One run is one process with one SparkSession. Dagster's default is a process, so a JVM, for each step.
         executor=dg.in_process_executor,
     )

@@ -31,7 +31,7 @@ def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinitio
     @dg.multi_asset(name=table.name, specs=table_specs(table, settings), pool=pool(table))
     def asset(context: dg.AssetExecutionContext, spark: SparkResource) -> Iterator[dg.MaterializeResult[Any]]:
         with told_to_dagster(context.retry_number):
-            report = run(table, spark.spark_session, lake, hooks(context.log), run_id=context.run_id)
+            report = run(table, spark.spark_session, lake, hooks(context.log), run_id=context.run.run_id)
         yield from (made.result() for made in materialized(table, report, lake))
 
     return asset

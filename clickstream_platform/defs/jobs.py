@@ -5,6 +5,7 @@
 from pathlib import Path
 
 import dagster as dg
+from pydantic import Field
 
 from clickstream_platform.defs.assets import hooks
 from clickstream_platform.defs.errors import told_to_dagster
@@ -32,7 +33,7 @@ validate = dg.define_asset_job(
 class Rebuild(dg.Config):
     """What to rebuild."""
 
-    table: str
+    table: str = Field(description="The name of a table that is made of events: sessions, for one.")
 
 
 def rebuild_job(settings: Settings) -> dg.JobDefinition:
@@ -43,7 +44,7 @@ def rebuild_job(settings: Settings) -> dg.JobDefinition:
     def rebuild_table(context: dg.OpExecutionContext, config: Rebuild, spark: SparkResource) -> None:
         with told_to_dagster(context.retry_number):
             (table,) = selected(settings, [config.table])
-            report = rebuild(table, spark.spark_session, lake, hooks(context.log), run_id=context.run_id)
+            report = rebuild(table, spark.spark_session, lake, hooks(context.log), run_id=context.run.run_id)
         for made in materialized(table, report, lake):
             context.log_event(made.event())
 

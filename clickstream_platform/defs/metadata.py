@@ -57,14 +57,19 @@ def materialized(table: StreamingTable, report: RunReport, lake: Lake) -> list[M
 
 def markdown_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     """A table in Markdown."""
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)
+    lines = (head, tuple("---" for _ in head), *rows)
+    return "\n".join(f"| {' | '.join(map(escaped, line))} |" for line in lines)
+
+
+def escaped(text: str) -> str:
+    """Text that is neither a tag nor the end of a cell."""
+    return text.replace("|", "/").replace("<", "&lt;")
 
 
 def _of_run(table: StreamingTable, report: RunReport, lake: Lake) -> dict[str, Any]:
     newest_by = table.sink.span[0] if isinstance(table.sink, Upsert) else table.watermark.column
     return {
-        "this run in six sentences": dg.MetadataValue.md(_six_sentences(table, report)),
+        "six sentences": dg.MetadataValue.md(_six_sentences(table, report)),
         "preview": preview(lake.table(table.name), newest_by),
         "dagster/row_count": report.rows,
         "rows_in": report.rows_in,
@@ -108,25 +113,27 @@ def _of_quarantine(report: RunReport, lake: Lake) -> dict[str, Any]:
 
 
 def _six_sentences(table: StreamingTable, report: RunReport) -> str:
-    """Each sentence, what it says here, and what this run shows of it."""
+    """Each sentence, and what this run shows of it. What it says of the table is in the asset's definition."""
+    late, revised = _several(report.late_rows, "late event"), _several(report.revisions, "revision")
     proofs = (
-        f"from {_offset(report.start)} to {_offset(report.end)}",
-        _several(len(report.batches), "micro-batch", "es"),
+        f"from {_offset(report.start)} up to {_offset(report.end)}",
+        f"{_several(len(report.batches), 'micro-batch', 'es')} in {report.duration.total_seconds():.1f} s",
         f"{report.rows_in:,} read, {report.rows_out:,} rows written",
         "nothing kept" if report.state_rows is None else f"{report.state_rows:,} rows kept",
-        ", ".join((_several(report.late_rows, "late event"), _several(report.revisions, "revision"))),
+        f"{late}, none of them left out; {revised}",
         f"generation {report.generation}, "
         + (f"batch {report.batches[-1].batch_id}" if report.batches else "no new batch"),
     )
-    rows = [
-        (f"**{first}**", second, proof)
-        for (first, second), proof in zip(table.sentences().items(), proofs, strict=True)
-    ]
-    return markdown_table(("", table.name, "this run"), rows)
+    # Two lines each: Dagster cuts a wider text off.
+    return "\n\n".join(f"**{first}**  \n{proof}" for first, proof in zip(table.sentences(), proofs, strict=True))
 
 
 def _offset(offset: dict[str, Any] | None) -> str:
-    return f"`{json.dumps(offset)}`" if offset else "the beginning"
+    if not offset:
+        return "the beginning"
+    if "reservoirVersion" in offset:
+        return f"version {offset['reservoirVersion']} of events"
+    return f"listing {offset['logOffset']}" if "logOffset" in offset else f"`{json.dumps(offset)}`"
 
 
 def _several(count: int, one: str, ending: str = "s") -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 import dagster as dg
 from deltalake import DeltaTable, QueryBuilder
+from deltalake.exceptions import DeltaError
 
 from clickstream_platform.streaming.lake import LakeTable
 
 ROWS = 10
-LONGEST = 80  # characters: a page address with its parameters has no end
+LONGEST = 40  # characters: a page address with its parameters has no end
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 PERSONAL = ("user_id", "ip_address")
 HIDDEN = "***"
 SHORT = 3  # characters: the first one of so few would say too much
@@ -20,12 +22,12 @@ WITHHELD = ("extra", "value")  # whatever a producer sent: nobody knows what is 
 
 
 def preview(table: LakeTable, newest_by: str) -> dg.TableMetadataValue | dg.MarkdownMetadataValue:
-    """Rows of the file whose ``newest_by`` column reaches furthest, newest first.
-
-    Reads that file, and those that overlap it in time.
-    """
+    """The newest rows by a time column. Reads the newest files only, as far as their times tell them apart."""
     held = table.open()
-    rows = _newest(held, newest_by) if held else []
+    try:
+        rows = _newest(held, newest_by) if held else []
+    except DeltaError as failed:  # the table is right, whether it can be shown here or not
+        return dg.MetadataValue.md(f"no preview: {failed}")
     if not rows:
         return dg.MetadataValue.md("no rows yet")
     return dg.MetadataValue.table([dg.TableRecord({k: _shown(v) for k, v in masked(row).items()}) for row in rows])
@@ -49,20 +51,29 @@ def _hidden(name: str, value: Any, secrets: list[str]) -> Any:
 
 
 def _newest(held: DeltaTable, by: str) -> list[dict[str, Any]]:
-    files = held.get_add_actions(flatten=True)
-    spans = zip(files.column(f"max.{by}").to_pylist(), files.column(f"min.{by}").to_pylist(), strict=True)
-    _, start = max((span for span in spans if span[0] is not None), default=(None, None))
+    start = _start(held, by)
     if start is None:
         return []
-    query = f"select * from held where {by} >= timestamp '{start.isoformat()}' order by {by} desc limit {ROWS}"
+    # Not a timestamp literal: that one counts nanoseconds, which end in 2262 and begin in 1677.
+    micros = f"arrow_cast({(start - EPOCH) // timedelta(microseconds=1)}, 'Timestamp(Microsecond, Some(\"UTC\"))')"
+    query = f"select * from held where {by} >= {micros} order by {by} desc limit {ROWS}"
     found = QueryBuilder().register("held", held).execute(query).read_all()
     columns = {name: found.column(name).to_pylist() for name in found.schema.names}
     return [{name: values[i] for name, values in columns.items()} for i in range(found.num_rows)]
 
 
+def _start(held: DeltaTable, by: str) -> datetime | None:
+    """A time that enough rows are not older than, by the statistics of the files; None if there are none."""
+    files = held.get_add_actions(flatten=True)
+    newest, oldest, rows = (files.column(name).to_pylist() for name in (f"max.{by}", f"min.{by}", "num_records"))
+    spans = sorted((span for span in zip(newest, oldest, rows, strict=True) if span[0] is not None), reverse=True)
+    enough = next((n for n in range(len(spans)) if sum(span[2] for span in spans[: n + 1]) >= ROWS), len(spans))
+    return min((span[1] for span in spans[: enough + 1]), default=None)
+
+
 def _shown(value: Any) -> str | int | float | bool | None:
     if isinstance(value, datetime | date):
-        return value.isoformat(sep=" ", timespec="seconds") if isinstance(value, datetime) else value.isoformat()
+        return f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else value.isoformat()
     if value is None or isinstance(value, bool | int | float):
         return value
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,18 +1,16 @@
 """The SparkSession as a Dagster resource."""
 
-from __future__ import annotations
+# No `from __future__ import annotations`: Dagster looks at the types of a resource's fields, not at their text.
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 from dagster_pyspark import LazyPySparkResource
 from pydantic import Field, PrivateAttr
+from pyspark.sql import SparkSession
 
-from clickstream_platform.settings import Settings, from_env
+from clickstream_platform.settings import Settings
 from clickstream_platform.spark import build_session
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 
 class SparkResource(LazyPySparkResource):
@@ -23,12 +21,7 @@ class SparkResource(LazyPySparkResource):
 
     spark_config: dict[str, Any] = Field(default_factory=dict, description="Unused: build_session decides every conf.")
     _spark_session: SparkSession | None = PrivateAttr(default=None)
-    settings: dict[str, Any] = Field(description="The settings, but spark_conf, which may hold secrets.")
-
-    @classmethod
-    def of(cls, settings: Settings) -> SparkResource:
-        """The resource of a deployment. Starts nothing."""
-        return cls(settings=settings.model_dump(mode="json", exclude={"spark_conf"}))
+    settings: dg.ResourceDependency[Settings]  # not config: a run that changed it there would change half of it
 
     @property
     def spark_session(self) -> SparkSession:
@@ -44,6 +37,4 @@ class SparkResource(LazyPySparkResource):
 
     def _init_session(self) -> None:
         if self._spark_session is None:
-            # What Dagster is given it shows to everyone, so the confs are read where they are used.
-            settings = Settings.model_validate({**self.settings, "spark_conf": from_env().spark_conf})
-            self._spark_session = build_session(settings, "dagster")
+            self._spark_session = build_session(self.settings, "dagster")

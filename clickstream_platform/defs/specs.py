@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 
 from clickstream_platform.defs.keys import input_key
-from clickstream_platform.defs.metadata import markdown_table
+from clickstream_platform.defs.metadata import escaped
 from clickstream_platform.events.schema import QUARANTINE as QUARANTINE_SCHEMA
 from clickstream_platform.events.schema import WIRE, StructType
 from clickstream_platform.expectations import NotNull
@@ -42,8 +42,7 @@ def source_spec(settings: Settings) -> dg.AssetSpec:
 def table_specs(table: StreamingTable, settings: Settings) -> list[dg.AssetSpec]:
     """The assets that a run of a table makes: the table; for ``events``, ``quarantine`` too."""
     required = {name for each in table.expectations if isinstance(each, NotNull) for name in each.columns}
-    own = _spec(table, settings, table.name, table.description, _schema(table.columns, required))
-    own = own.merge_attributes(metadata={"six sentences": _six_sentences(table)})
+    own = _spec(table, settings, table.name, _description(table), _schema(table.columns, required))
     if table.derived:
         return [own]
     schema = _schema(_columns(QUARANTINE_SCHEMA), {"record_id", "reasons"})
@@ -77,9 +76,10 @@ def _freshness(settings: Settings) -> dg.FreshnessPolicy:
     return dg.FreshnessPolicy.time_window(fail_window=fail, warn_window=fail / 2)
 
 
-def _six_sentences(table: StreamingTable) -> dg.MarkdownMetadataValue:
-    rows = [(f"**{first}**", second) for first, second in table.sentences().items()]
-    return dg.MetadataValue.md(markdown_table(("", table.name), rows))
+def _description(table: StreamingTable) -> str:
+    """The contract's own words, then its six sentences as a list: Dagster cuts a table of that width off."""
+    sentences = (f"- **{first}:** {escaped(second)}" for first, second in table.sentences().items())
+    return "\n".join((table.description, "", *sentences))
 
 
 def _columns(shape: StructType) -> list[Column]:

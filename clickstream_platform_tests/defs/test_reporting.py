@@ -1,0 +1,95 @@
+"""Runs of the command line on Dagster's asset pages."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from clickstream_platform.defs.reporting import report_run
+from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.ledger import Entry
+from clickstream_platform.streaming.progress import RunReport
+from clickstream_platform.tables import tables
+
+ENTRY = Entry(
+    table="events",
+    generation=1,
+    batch_id=0,
+    run_id="by hand",
+    start=None,
+    end={"logOffset": 0},
+    events_version=-1,
+    rows_in=5,
+    rows_out=3,
+    late_rows=0,
+    revisions=0,
+    late_before_ms=0,
+    committed_at_ms=0,
+    duration_ms=1000,
+    quarantined=2,
+    reasons={"malformed_json": 2},
+)
+REPORT = RunReport(
+    table="events",
+    run_id="by hand",
+    generation=1,
+    batches=(ENTRY,),
+    replayed=0,
+    start=None,
+    end={"logOffset": 0},
+    watermark_ms=None,
+    state_rows=None,
+    dropped_by_watermark=0,
+    rows=3,
+    delta_version=1,
+    duration=timedelta(seconds=2),
+)
+
+
+def report(home: Path, table: str = "events") -> None:
+    settings = Settings.model_validate({"home": home})
+    report_run(tables(settings)[table], REPORT, Lake(Path(settings.lake_url)))
+
+
+def test_a_run_is_reported_with_what_its_asset_would_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    report(tmp_path)
+    with dg.DagsterInstance.get() as instance:
+        events = instance.get_latest_materialization_event(dg.AssetKey("events"))
+        quarantine = instance.get_latest_materialization_event(dg.AssetKey("quarantine"))
+    assert events is not None
+    assert events.asset_materialization is not None
+    said = events.asset_materialization
+    assert (said.metadata["run_id"].value, said.metadata["dagster/row_count"].value) == ("by hand", 3)
+    assert said.tags == {"dagster/code_version": "1"}
+    assert quarantine is not None
+    assert quarantine.asset_materialization is not None
+    reasons = str(quarantine.asset_materialization.metadata["reasons"].value)
+    assert "| malformed_json | 2 |" in reasons
+
+
+def test_without_dagster_home_nothing_is_reported_and_nothing_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    report(tmp_path)
+    assert caplog.records == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("home", ["relative/path", "{tmp}/nowhere", "{tmp}/broken"])
+def test_an_instance_that_cannot_be_used_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, home: str
+) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "dagster.yaml").write_text("no_such_section: {}\n")
+    monkeypatch.setenv("DAGSTER_HOME", home.format(tmp=tmp_path))
+    with caplog.at_level(logging.WARNING):
+        report(tmp_path)
+    assert [record.name for record in caplog.records] == ["clickstream_platform.defs.reporting"]
+    assert caplog.messages[0].startswith("events: the run was not reported to Dagster: ")

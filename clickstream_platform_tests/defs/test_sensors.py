@@ -1,0 +1,193 @@
+"""When the sensor asks for a run, and what is said of a run that failed. A real instance, real files, no JVM."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from clickstream_platform.defs.runs import FIRST_PAUSE, LONGEST_PAUSE, POSITION, attempts
+from clickstream_platform.defs.schedules import every_five_minutes
+from clickstream_platform.defs.sensors import failures, unread_sensor
+from clickstream_platform.errors import SourceError
+from clickstream_platform.settings import Settings
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings.model_validate({"home": tmp_path})
+
+
+def tick(instance: dg.DagsterInstance, settings: Settings, cursor: str | None = None) -> dg.SensorResult:
+    with dg.build_sensor_context(instance=instance, cursor=cursor) as context:
+        result = unread_sensor(settings)(context)
+    assert isinstance(result, dg.SensorResult)
+    return result
+
+
+def land(settings: Settings, name: str = "1.json") -> None:
+    file = Path(settings.source_url, name)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("{}\n")
+
+
+def commit(settings: Settings, batch_id: int) -> None:
+    """As if a batch of ``events`` had been committed that read nothing of what is there."""
+    checkpoint = Path(settings.lake_url, "_checkpoints", "events", "1")
+    for folder, text in (("commits", 'v1\n{"nextBatchWatermarkMs":0}'), ("offsets", 'v1\n{"batchWatermarkMs":0}\n-')):
+        (checkpoint / folder).mkdir(parents=True, exist_ok=True)
+        (checkpoint / folder / str(batch_id)).write_text(text)
+
+
+def ended(instance: dg.DagsterInstance, status: dg.DagsterRunStatus, tags: dict[str, str] | None = None) -> str:
+    """A refresh that has this status."""
+
+    @dg.job(name="refresh")
+    def refresh() -> None: ...
+
+    run = instance.create_run_for_job(refresh, tags=tags or {})
+    if status is dg.DagsterRunStatus.FAILURE:
+        instance.report_run_failed(run)
+    elif status is dg.DagsterRunStatus.STARTED:
+        instance.report_dagster_event(
+            dg.DagsterEvent(dg.DagsterEventType.PIPELINE_START.value, "refresh"), run_id=run.run_id
+        )
+    return run.run_id
+
+
+def reason(result: dg.SensorResult) -> str:
+    assert not result.run_requests
+    assert result.skip_reason is not None
+    return result.skip_reason.skip_message or ""
+
+
+def test_nothing_unread_asks_for_nothing(instance: dg.DagsterInstance, settings: Settings) -> None:
+    assert reason(tick(instance, settings)) == "every table has read all there is"
+
+
+def test_something_unread_asks_for_a_refresh_of_everything(instance: dg.DagsterInstance, settings: Settings) -> None:
+    land(settings)
+    (request,) = tick(instance, settings).run_requests or []
+    assert request.run_key is None  # Dagster would never ask again for a key whose run failed
+    assert request.asset_selection is None
+    assert request.tags.keys() == {POSITION}
+
+
+def test_a_run_that_failed_is_asked_for_again(instance: dg.DagsterInstance, settings: Settings) -> None:
+    land(settings)
+    first = tick(instance, settings)
+    (request,) = first.run_requests or []
+    ended(instance, dg.DagsterRunStatus.FAILURE, dict(request.tags))
+    assert tick(instance, settings, first.cursor).run_requests == [request]
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED])
+def test_a_run_under_way_is_not_joined_by_another(
+    instance: dg.DagsterInstance, settings: Settings, status: dg.DagsterRunStatus
+) -> None:
+    land(settings)
+    run_id = ended(instance, status)
+    assert reason(tick(instance, settings)) == f"run {run_id[:8]} (refresh) is {status.value.lower()}"
+
+
+def test_the_schedule_asks_for_a_run_unless_one_is_under_way() -> None:
+    with dg.instance_for_test() as instance, dg.build_schedule_context(instance=instance) as context:
+        assert every_five_minutes(context) == dg.RunRequest()
+        run_id = ended(instance, dg.DagsterRunStatus.STARTED)
+        assert every_five_minutes(context) == dg.SkipReason(f"run {run_id[:8]} (refresh) is started")
+
+
+def test_three_failures_at_one_position_wait_and_one_at_the_next_does_not(
+    instance: dg.DagsterInstance, settings: Settings
+) -> None:
+    land(settings)
+    (request,) = tick(instance, settings).run_requests or []
+    run_ids = [ended(instance, dg.DagsterRunStatus.FAILURE, dict(request.tags)) for _ in range(3)]
+    assert reason(tick(instance, settings)).startswith(
+        f"refresh failed 3 times at this position, last in run {run_ids[-1][:8]}; next attempt at "
+    )
+    commit(settings, 0)
+    (elsewhere,) = tick(instance, settings).run_requests or []
+    assert elsewhere.tags != request.tags
+
+
+def test_the_pause_grows_up_to_a_limit(instance: dg.DagsterInstance) -> None:
+    for _ in range(3):
+        ended(instance, dg.DagsterRunStatus.FAILURE, {POSITION: "here"})
+    three = attempts(instance, "here")
+    assert three.pause(three.ended + FIRST_PAUSE - timedelta(seconds=1))
+    assert three.pause(three.ended + FIRST_PAUSE) is None
+    ended(instance, dg.DagsterRunStatus.FAILURE, {POSITION: "here"})
+    four = attempts(instance, "here")
+    assert four.pause(four.ended + FIRST_PAUSE)
+    assert four.pause(four.ended + 2 * FIRST_PAUSE) is None
+    many = four.__class__(1_000, four.run_id, four.ended)
+    assert many.pause(many.ended + LONGEST_PAUSE) is None
+    assert attempts(instance, "elsewhere").failures == 0
+
+
+def test_the_source_is_observed_when_what_is_unread_changes(instance: dg.DagsterInstance, settings: Settings) -> None:
+    land(settings)
+    first = tick(instance, settings)
+    (seen,) = first.asset_events
+    assert seen.asset_key == dg.AssetKey("landing")
+    assert (seen.metadata["lag"].value, seen.metadata["unit"].value) == (1, "files")
+    assert tick(instance, settings, first.cursor).asset_events == []
+    land(settings, "2.json")
+    (again,) = tick(instance, settings, first.cursor).asset_events
+    assert again.metadata["lag"].value == 2
+
+
+def test_a_source_that_cannot_be_asked_fails_the_tick(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    pytest.importorskip("confluent_kafka")
+    settings = Settings.model_validate({"home": tmp_path, "source": "kafka://127.0.0.1:1/clicks"})
+    with pytest.raises(SourceError, match="does not answer"):
+        tick(instance, settings)
+
+
+def test_a_failure_is_told_as_table_finding_and_remedy(instance: dg.DagsterInstance) -> None:
+    @dg.asset
+    def events() -> None:
+        msg = "events: the topic is gone; create it"
+        raise dg.Failure(msg, allow_retries=False)
+
+    @dg.asset
+    def sessions() -> None:
+        msg = "a wheel came off\nand rolled away"
+        raise ValueError(msg)
+
+    result = dg.materialize([events, sessions], instance=instance, raise_on_error=False)
+    assert failures(instance, result.run_id) == [
+        "events: the topic is gone; create it",
+        "sessions: ValueError: a wheel came off; the run's log has the rest",
+    ]
+
+
+def test_a_failed_check_is_told_by_its_name(instance: dg.DagsterInstance) -> None:
+    @dg.asset
+    def events() -> None: ...
+
+    specs = [dg.AssetCheckSpec(name, asset="events", blocking=True) for name in ("bad", "good")]
+
+    @dg.multi_asset_check(specs=specs)
+    def checks() -> Iterator[dg.AssetCheckResult]:
+        for name in ("bad", "good"):
+            yield dg.AssetCheckResult(asset_key="events", check_name=name, passed=name == "good", metadata={"found": 7})
+
+    result = dg.materialize([events, checks], instance=instance, raise_on_error=False)
+    assert failures(instance, result.run_id) == ["events: bad failed, found: 7; see `clickstream verify events`"]
+
+
+def test_the_cursor_names_every_table(instance: dg.DagsterInstance, settings: Settings) -> None:
+    cursor = tick(instance, settings).cursor
+    assert json.loads(cursor or "")["sessions"] == "0 events"

@@ -1,0 +1,99 @@
+"""What Dagster is given: everything by name, loaded without Spark, without a landing folder, without a broker."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from clickstream_platform.definitions import definitions
+from clickstream_platform.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+
+
+def loaded(home: str = "/home", **settings: Any) -> dg.Definitions:
+    """The definitions under the default settings, with a home that is the same on every machine."""
+    return definitions(Settings.model_validate({"home": home, **settings}))
+
+
+def windows(policy: dg.FreshnessPolicy | None) -> dict[str, str]:
+    names = ("warn_window", "fail_window")
+    return {name: str(getattr(policy, name).to_timedelta()) for name in names} if policy else {}
+
+
+def an_asset(spec: dg.AssetSpec, pool: str | None) -> dict[str, Any]:
+    return {
+        "deps": [dep.asset_key.to_user_string() for dep in spec.deps],
+        "group": spec.group_name,
+        "kinds": sorted(spec.kinds),
+        "owners": list(spec.owners),
+        "description": spec.description,
+        "code_version": spec.code_version,
+        "pool": pool,
+        "freshness": windows(spec.freshness_policy),
+        "columns": [f"{c.name} {c.type}" for c in spec.metadata["dagster/column_schema"].columns],
+        "uri": spec.metadata["dagster/uri"],
+    }
+
+
+def test_assets(snapshot: SnapshotAssertion) -> None:
+    found = loaded()
+    pools = {
+        key: node.op.pool for node in found.assets or () if isinstance(node, dg.AssetsDefinition) for key in node.keys
+    }
+    specs = {spec.key: spec for spec in found.resolve_all_asset_specs()}
+    assert {key.to_user_string(): an_asset(spec, pools.get(key)) for key, spec in sorted(specs.items())} == snapshot
+
+
+def test_checks(snapshot: SnapshotAssertion) -> None:
+    specs = [spec for each in loaded().asset_checks or () for spec in each.check_specs]
+    assert {f"{s.asset_key.to_user_string()} {s.name}": (s.blocking, s.description) for s in specs} == snapshot
+
+
+def test_jobs_schedules_and_sensors(snapshot: SnapshotAssertion) -> None:
+    repository = loaded().get_repository_def()
+    jobs = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
+    assert {
+        "jobs": {job.name: sorted(node.name for node in job.nodes) for job in jobs},
+        "executors": {job.name: job.executor_def.name for job in repository.get_all_jobs()},
+        "schedules": {s.name: (s.cron_schedule, s.job_name, s.default_status.value) for s in repository.schedule_defs},
+        "sensors": {s.name: (s.minimum_interval_seconds, s.default_status.value) for s in repository.sensor_defs},
+    } == snapshot
+
+
+def test_a_topic_is_the_source_when_the_settings_name_one() -> None:
+    specs = {spec.key: spec for spec in loaded(source="kafka://broker:9092/clicks.v1").resolve_all_asset_specs()}
+    topic = dg.AssetKey(["kafka", "clicks.v1"])
+    assert specs[topic].kinds == {"kafka"}
+    assert [dep.asset_key for dep in specs[dg.AssetKey("events")].deps] == [topic]
+
+
+def test_definitions_are_valid() -> None:
+    dg.Definitions.validate_loadable(loaded())
+
+
+def test_loading_starts_no_jvm_and_touches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # no java to be found
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("CLICKSTREAM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("CLICKSTREAM_SOURCE", "kafka://nobody.invalid:9092/clicks")
+    load = "import clickstream_platform.definitions; from pyspark import SparkContext; print(SparkContext._gateway)"
+    said = subprocess.run([sys.executable, "-c", load], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert said.stdout == "None\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_setting_that_is_not_allowed_is_named_when_loading(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKSTREAM_SHUFFLE_PARTITIONS", "none")
+    load = [sys.executable, "-c", "import clickstream_platform.definitions"]
+    said = subprocess.run(load, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert said.returncode == 1
+    assert said.stderr.splitlines()[-1].startswith(
+        "clickstream_platform.errors.SettingsError: CLICKSTREAM_SHUFFLE_PARTITIONS: 'none' is not allowed"
+    )

@@ -1,0 +1,133 @@
+"""The rules of the layout, read from the source: who may import whom, and what has one door."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "clickstream_platform"
+ROOT = Path(__file__).parents[1] / PACKAGE
+
+# Imports point down. A package may import itself and what is listed.
+LOWEST = {"errors", "expectations", "settings"}
+MAY_IMPORT = {
+    "errors": set[str](),
+    "expectations": set[str](),
+    "settings": {"errors"},
+    "events": LOWEST,
+    "queries": LOWEST | {"events"},
+    "streaming": LOWEST | {"events"},
+    "tables": LOWEST | {"events", "queries", "streaming"},
+    "defs": LOWEST | {"events", "queries", "streaming", "tables", "spark"},
+    "definitions": LOWEST | {"events", "queries", "streaming", "tables", "spark", "defs"},
+}
+
+
+def layer(module: str) -> str:
+    """``streaming`` of ``clickstream_platform.streaming.run``."""
+    return [*module.split("."), ""][1]
+
+
+def sources(*layers: str) -> dict[str, ast.Module]:
+    """The package's modules by name; only those of the layers, if any are given."""
+    found: dict[str, ast.Module] = {}
+    for file in sorted(ROOT.rglob("*.py")):
+        module = ".".join([PACKAGE, *file.relative_to(ROOT).with_suffix("").parts]).removesuffix(".__init__")
+        if not layers or layer(module) in layers:
+            found[module] = ast.parse(file.read_text(), str(file))
+    return found
+
+
+def imports(tree: ast.Module) -> Iterator[str]:
+    """Every module that is imported, also inside functions and for types only."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def modules_that_use(attribute: str, of: str = "") -> set[str]:
+    """Where ``<of>.<attribute>`` is written; the attribute of anything, if ``of`` is not given."""
+    return {
+        module
+        for module, tree in sources().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr == attribute
+        if not of or (isinstance(node.value, ast.Name) and node.value.id == of)
+    }
+
+
+@pytest.mark.parametrize("importer", MAY_IMPORT)
+def test_imports_point_down(importer: str) -> None:
+    allowed = MAY_IMPORT[importer] | {importer, ""}
+    wrong = {
+        (module, imported)
+        for module, tree in sources(importer).items()
+        for imported in imports(tree)
+        if imported.startswith(f"{PACKAGE}.") and layer(imported) not in allowed
+    }
+    assert wrong == set()
+
+
+def test_only_defs_and_definitions_import_dagster() -> None:
+    users = {
+        module
+        for module, tree in sources().items()
+        if any(name.split(".")[0].startswith("dagster") for name in imports(tree))
+    }
+    assert {layer(module) for module in users} == {"defs", "definitions"}
+
+
+def test_the_command_line_reaches_dagster_only_to_report() -> None:
+    wanted = {
+        name for tree in sources("cli").values() for name in imports(tree) if layer(name) in ("defs", "definitions")
+    }
+    assert all(name.startswith(f"{PACKAGE}.defs.reporting.") for name in wanted)
+
+
+def test_settings_alone_read_the_environment() -> None:
+    # Not settings of ours: what Java itself goes by, and the variable that Spark takes its Python workers from.
+    of_java_and_spark = {f"{PACKAGE}.machine", f"{PACKAGE}.maven", f"{PACKAGE}.spark"}
+    assert modules_that_use("environ", "os") | modules_that_use("getenv", "os") <= of_java_and_spark
+
+
+def test_run_alone_starts_streams() -> None:
+    assert modules_that_use("writeStream") == {f"{PACKAGE}.streaming.run"}
+
+
+def test_spark_alone_builds_sessions() -> None:
+    assert modules_that_use("builder", "SparkSession") == {f"{PACKAGE}.spark"}
+
+
+def test_a_query_reads_neither_the_clock_nor_the_environment_nor_a_path() -> None:
+    effects = {"os", "pathlib", "time", "random", "clickstream_platform.settings"}
+    wrong = {
+        (module, name)
+        for module, tree in sources("queries").items()
+        for name in imports(tree)
+        if effects & {name, name.split(".")[0], name.rsplit(".", 1)[0]}
+    }
+    assert wrong == set()
+    clocks = {"now", "today", "current_timestamp", "current_date", "localtimestamp"}
+    assert not {m for clock in clocks for m in modules_that_use(clock) if layer(m) == "queries"}
+
+
+def test_a_dagster_function_has_at_most_ten_lines() -> None:
+    doors = {"multi_asset", "multi_asset_check", "asset", "op", "job", "sensor", "schedule", "run_failure_sensor"}
+    lengths = {
+        f"{module}.{node.name}": (node.end_lineno or 0) - (node.body[0].lineno - 1)
+        for module, tree in sources("defs").items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and any(_called(d) in doors for d in node.decorator_list)
+    }
+    assert len(lengths) >= 6
+    assert {name: lines for name, lines in lengths.items() if lines > 10} == {}
+
+
+def _called(decorator: ast.expr) -> str:
+    call = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return call.attr if isinstance(call, ast.Attribute) else ""
