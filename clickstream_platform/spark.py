@@ -80,8 +80,8 @@ def build_session(settings: Settings, app_name: str = "clickstream", *, jvm_log:
     Args:
         settings: the settings.
         app_name: the name of the application.
-        jvm_log: a file for what the JVM writes to stderr as long as it lives: some lines at every start, Java stacks
-            when a query fails. Without it, that goes where this process's stderr goes.
+        jvm_log: a file for what the JVM prints as long as it lives: some lines at every start, Java stacks when a query
+            fails. Without it, that goes where this process's own output goes.
 
     Raises:
         SetupError: no Java 17, the jars cannot be had, or the JVM does not start.
@@ -103,29 +103,37 @@ def _started(builder: SparkSession.Builder, jvm_log: Path | None) -> SparkSessio
     from pyspark.errors import PySparkRuntimeError  # noqa: PLC0415
 
     try:
-        with _stderr_to(jvm_log) if jvm_log else nullcontext():
+        with _output_to(jvm_log) if jvm_log else nullcontext():
             return builder.getOrCreate()
     except PySparkRuntimeError as failed:
-        said = last_line(jvm_log.read_text(errors="replace")) if jvm_log else str(failed)
-        remedy = (
-            "mend CLICKSTREAM_SPARK_CONF or CLICKSTREAM_SPARK_DRIVER_MEMORY; `clickstream doctor` looks at the rest"
-        )
+        said = _reason(jvm_log.read_text(errors="replace")) if jvm_log else str(failed)
+        remedy = "mend CLICKSTREAM_SPARK_MASTER, CLICKSTREAM_SPARK_DRIVER_MEMORY or CLICKSTREAM_SPARK_CONF"
         raise SetupError("spark", f"its JVM does not start ({said})", remedy) from failed
 
 
-@contextmanager
-def _stderr_to(file: Path) -> Generator[None]:
-    """A process started in this block inherits the file, begun anew, as its stderr.
+def _reason(output: str) -> str:
+    """What a JVM died of: the last line that is not a stack's."""
+    lines = (line for line in output.splitlines() if not line.lstrip().startswith(("at ", "... ")))
+    return last_line("\n".join(lines))
 
-    A logging configuration alone would not do: a JVM warns of incubator modules before it reads any.
+
+@contextmanager
+def _output_to(file: Path) -> Generator[None]:
+    """A process started in this block inherits the file, begun anew, as its stdout and stderr.
+
+    A logging configuration alone would not do: a JVM says that it uses incubator modules, or why it cannot start,
+    before it reads any.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
     sys.stderr.flush()
-    before, log = os.dup(2), os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
-    os.dup2(log, 2)
+    before, log = [os.dup(1), os.dup(2)], os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
+    for stream in (1, 2):
+        os.dup2(log, stream)
     try:
         yield
     finally:
-        os.dup2(before, 2)
-        os.close(before)
+        for stream, own in enumerate(before, start=1):
+            os.dup2(own, stream)
+            os.close(own)
         os.close(log)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from datetime import timedelta
@@ -305,6 +308,30 @@ def test_version(home: Home) -> None:
     assert clickstream("--version").stdout.startswith("clickstream")
 
 
+def in_a_process_of_its_own(home: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as a shell would, with a JVM of its own."""
+    program = [sys.executable, "-c", "from clickstream_platform.cli import main; main()", *arguments]
+    env = os.environ | {"CLICKSTREAM_HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path), **settings}
+    env.pop("DAGSTER_HOME", None)
+    return subprocess.run(program, cwd=home.parent, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.spark
+def test_a_run_shows_nothing_of_its_jvm(tmp_path: Path) -> None:
+    result = in_a_process_of_its_own(tmp_path / "home", "run", "events")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("events: 0 files to read\n\ntable ")
+    assert "incubator modules" in (tmp_path / "home" / "spark.log").read_text()
+
+
+@pytest.mark.spark
+def test_a_jvm_that_does_not_start_is_one_line_with_its_reason(tmp_path: Path) -> None:
+    result = in_a_process_of_its_own(tmp_path / "home", "verify", CLICKSTREAM_SPARK_DRIVER_MEMORY="90000t")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("spark: its JVM does not start (Could not reserve enough space")
+    assert result.stderr.count("\n") == 1
+
+
 @pytest.fixture(scope="module")
 def demo(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Result]]:
     """A small demo, run once: its home, and what it said."""
@@ -318,6 +345,7 @@ def demo(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.mark.spark
+@pytest.mark.timeout(600)  # ten runs and their verification come with it, 40 s on two idle cores
 def test_the_demo_finds_what_was_simulated(demo: tuple[Path, Result]) -> None:
     _, result = demo
     assert result.exit_code == 0, result.output
