@@ -18,12 +18,14 @@ UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-# A run that a person stopped has not done its work either.
-FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-
 FREE_ATTEMPTS = 3
 FIRST_PAUSE = timedelta(minutes=15)  # doubled with every further failure
 LONGEST_PAUSE = timedelta(hours=6)  # so that what somebody mended at night is noticed in the morning
+
+
+def not_now(instance: dg.DagsterInstance, position: str, now: datetime) -> str | None:
+    """Why a sensor should not ask for a run at this position now; None if it should."""
+    return under_way(instance) or stopped(instance, now) or attempts(instance, position).pause(now)
 
 
 def under_way(instance: dg.DagsterInstance) -> str | None:
@@ -31,6 +33,21 @@ def under_way(instance: dg.DagsterInstance) -> str | None:
     runs = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
     found = next((run for run in runs if run.job_name in (REFRESH, REBUILD, ADHOC)), None)
     return f"run {found.run_id[:8]} ({found.job_name}) is {found.status.value.lower()}" if found else None
+
+
+def stopped(instance: dg.DagsterInstance, now: datetime) -> str | None:
+    """Why to wait: whoever stopped the last run did not mean it to start again at once. None if nobody has lately."""
+    last = instance.get_run_records(dg.RunsFilter(job_name=REFRESH), limit=1)
+    if not last or last[0].dagster_run.status != dg.DagsterRunStatus.CANCELED:
+        return None
+    again = _end(last[0]) + FIRST_PAUSE
+    found = f"run {last[0].dagster_run.run_id[:8]} was stopped; next attempt at {again:%H:%M} UTC, or start it by hand"
+    return found if now < again else None
+
+
+def _end(record: dg.RunRecord) -> datetime:
+    seconds = record.end_time
+    return record.update_timestamp if seconds is None else datetime.fromtimestamp(seconds, timezone.utc)
 
 
 @dataclass(frozen=True)
@@ -60,7 +77,9 @@ class Attempts:
 
 def attempts(instance: dg.DagsterInstance, position: str) -> Attempts:
     """The failures at a position."""
-    records = instance.get_run_records(dg.RunsFilter(job_name=REFRESH, tags={POSITION: position}, statuses=FAILED))
-    ends = [(record.end_time or record.update_timestamp.timestamp(), record.dagster_run.run_id) for record in records]
-    ended, run_id = max(ends, default=(0.0, ""))
-    return Attempts(len(records), run_id, datetime.fromtimestamp(ended, timezone.utc))
+    records = instance.get_run_records(
+        dg.RunsFilter(job_name=REFRESH, tags={POSITION: position}, statuses=[dg.DagsterRunStatus.FAILURE])
+    )
+    ends = [(_end(record), record.dagster_run.run_id) for record in records]
+    ended, run_id = max(ends, default=(datetime.min.replace(tzinfo=timezone.utc), ""))
+    return Attempts(len(records), run_id, ended)

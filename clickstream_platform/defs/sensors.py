@@ -11,7 +11,7 @@ import dagster as dg
 from clickstream_platform.defs.jobs import refresh
 from clickstream_platform.defs.keys import input_key
 from clickstream_platform.defs.metadata import markdown_table
-from clickstream_platform.defs.runs import POSITION, attempts, under_way
+from clickstream_platform.defs.runs import POSITION, not_now
 from clickstream_platform.defs.unread import Unread, unread
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.lake import Lake
@@ -20,7 +20,7 @@ from clickstream_platform.tables import tables
 
 
 def unread_sensor(settings: Settings) -> dg.SensorDefinition:
-    """Ask for a ``refresh`` when a table has something unread, unless a run is on or has failed there three times.
+    """Ask for a ``refresh`` when a table has something unread, unless one is on, was stopped, or failed there often.
 
     Unread is what the checkpoints have not committed: a failed run leaves it unread, so the next tick asks again. The
     cursor only says what was observed last.
@@ -36,8 +36,8 @@ def unread_sensor(settings: Settings) -> dg.SensorDefinition:
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         found = unread(contracts.values(), lake)
-        skip = found.nothing() or under_way(context.instance)
-        skip = skip or attempts(context.instance, found.position).pause(datetime.now(timezone.utc))
+        now = datetime.now(timezone.utc)
+        skip = found.nothing() or not_now(context.instance, found.position, now)
         told = json.dumps(found.told())
         return dg.SensorResult(
             run_requests=None if skip else [dg.RunRequest(tags={POSITION: found.position})],

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from clickstream_platform.defs.runs import FIRST_PAUSE, LONGEST_PAUSE, POSITION, attempts
+from clickstream_platform.defs.runs import FIRST_PAUSE, LONGEST_PAUSE, POSITION, attempts, stopped
 from clickstream_platform.defs.schedules import every_five_minutes
 from clickstream_platform.defs.sensors import failures, unread_sensor
 from clickstream_platform.errors import SourceError
@@ -58,6 +58,8 @@ def ended(instance: dg.DagsterInstance, status: dg.DagsterRunStatus, tags: dict[
     run = instance.create_run_for_job(refresh, tags=tags or {})
     if status is dg.DagsterRunStatus.FAILURE:
         instance.report_run_failed(run)
+    elif status is dg.DagsterRunStatus.CANCELED:
+        instance.report_run_canceled(run)
     elif status is dg.DagsterRunStatus.STARTED:
         instance.report_dagster_event(
             dg.DagsterEvent(dg.DagsterEventType.PIPELINE_START.value, "refresh"), run_id=run.run_id
@@ -119,6 +121,17 @@ def test_three_failures_at_one_position_wait_and_one_at_the_next_does_not(
     commit(settings, 0)
     (elsewhere,) = tick(instance, settings).run_requests or []
     assert elsewhere.tags != request.tags
+
+
+def test_a_run_that_somebody_stopped_does_not_start_again_at_once(
+    instance: dg.DagsterInstance, settings: Settings
+) -> None:
+    land(settings)
+    run_id = ended(instance, dg.DagsterRunStatus.CANCELED)
+    assert reason(tick(instance, settings)).startswith(f"run {run_id[:8]} was stopped; next attempt at ")
+    assert stopped(instance, datetime.now(timezone.utc) + FIRST_PAUSE) is None
+    ended(instance, dg.DagsterRunStatus.FAILURE)  # a later run, by hand
+    assert tick(instance, settings).run_requests
 
 
 def test_the_pause_grows_up_to_a_limit(instance: dg.DagsterInstance) -> None:
