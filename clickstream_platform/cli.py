@@ -25,6 +25,7 @@ from clickstream_platform.doctor import diagnose
 from clickstream_platform.errors import ClickstreamError, SettingsError
 from clickstream_platform.events import simulation
 from clickstream_platform.events.truth import Truth
+from clickstream_platform.printing import show
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.spark import build_session
 from clickstream_platform.streaming import run as runs
@@ -61,7 +62,7 @@ class Commands(TyperGroup):
         except (ClickstreamError, PySparkException, Py4JError) as error:
             if ctx.params["debug"]:
                 raise
-            rendering.show(rendering.failure(error), stderr=True)
+            show(rendering.failure(error), stderr=True)
             raise typer.Exit(2 if isinstance(error, SettingsError) else 1) from error
 
 
@@ -123,9 +124,9 @@ def demo(events: Annotated[int, typer.Option(min=1_000, help="Records to simulat
             if is_new or arrival == demonstration.ARRIVALS[-1]:
                 _run_all(contracts, spark, lake)
         for name in demonstration.PREVIEWS:
-            rendering.show(_previewed(name, spark, lake), "")
+            show(_previewed(name, spark, lake), "")
         found = demonstration.compared(simulated.truth, lake)
-        rendering.show(rendering.comparisons(found), "")
+        show(rendering.comparisons(found), "")
         is_exact = _verify_all(contracts, spark, lake)
     typer.echo(
         f"\nThe tables are in {lake.root}\nGo on with: clickstream status, clickstream explain sessions, make dev"
@@ -168,7 +169,7 @@ def simulate(
         return
     written, truth = _write(simulation.simulate(events, seed, shares=shares), folder, arrivals, only)
     typer.echo(f"{written} files in {folder}\n")
-    rendering.show(rendering.truth(truth))
+    show(rendering.truth(truth))
 
 
 def _write(simulated: simulation.Simulation, folder: Path, arrivals: int, only: int | None) -> tuple[int, Truth]:
@@ -202,7 +203,7 @@ def rebuild(name: TableName) -> None:
     with spark_session(settings) as spark:
         report = runs.rebuild(table, spark, lake, _hooks())
         _report_run(table, report, lake)
-    rendering.show("", rendering.reports([report]))
+    show("", rendering.reports([report]))
 
 
 @app.command(epilog="Example: clickstream status --json | jq '.tables[] | select(.lag > 0)'")
@@ -213,7 +214,7 @@ def status(*, as_json: AsJson = False) -> None:
     if as_json:
         _print_json({"tables": [asdict(table) for table in found]})
     else:
-        rendering.show(rendering.statuses(found, lake.table(QUARANTINE).rows()))
+        show(rendering.statuses(found, lake.table(QUARANTINE).rows()))
 
 
 @app.command(epilog="Example: clickstream explain sessions")
@@ -221,7 +222,7 @@ def explain(name: TableName) -> None:
     """The six sentences of a table, its columns, and where its checkpoint is. Starts no JVM."""
     settings = from_env()
     (table,), lake = selected(settings, [name]), _lake(settings)
-    rendering.show(rendering.explanation(table, lake, current(lake, name).generation))
+    show(rendering.explanation(table, lake, current(lake, name).generation))
 
 
 @app.command(epilog="Example: clickstream verify sessions")
@@ -251,7 +252,7 @@ def ledger(
     if as_json:
         _print_json({"entries": [asdict(entry) for entry in newest], "imbalances": wrong})
     else:
-        rendering.show(rendering.ledger(newest), "", rendering.imbalance(wrong))
+        show(rendering.ledger(newest), "", rendering.imbalance(wrong))
     _exit_unless(not wrong)
 
 
@@ -262,7 +263,7 @@ def validate(names: TableNames = None) -> None:
     contracts, lake = selected(settings, names or []), _lake(settings)
     with spark_session(settings) as spark:
         found = [result for table in contracts for result in validation.validate(table, spark, lake)]
-    rendering.show(rendering.checks(found))
+    show(rendering.checks(found))
     _exit_unless(all(result.passed for result in found if result.blocking))
 
 
@@ -270,7 +271,7 @@ def validate(names: TableNames = None) -> None:
 def doctor() -> None:
     """Look for what a run needs of this machine. Exit code 1 if something is missing; changes nothing."""
     found = diagnose(from_env())
-    rendering.show(rendering.findings(found))
+    show(rendering.findings(found))
     _exit_unless(all(finding.ok for finding in found))
 
 
@@ -285,7 +286,7 @@ def _run_all(contracts: Sequence[StreamingTable], spark: SparkSession, lake: Lak
             _report_run(table, done[-1], lake)
     finally:
         if done:
-            rendering.show("", rendering.reports(done), "")
+            show("", rendering.reports(done), "")
         if left := [table.name for table in contracts[len(done) :]]:
             typer.echo(f"not done: {', '.join(left)}")
 
@@ -294,7 +295,7 @@ def _verify_all(contracts: Sequence[StreamingTable], spark: SparkSession, lake: 
     found: list[verifying.Verification] = []
     for table in contracts:
         found.append(verifying.verify(table, spark, lake))
-        rendering.show(rendering.verification(found[-1]))
+        show(rendering.verification(found[-1]))
     return all(verification.clean for verification in found)
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timezone
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +13,7 @@ from clickstream_platform.demo import Comparison
 from clickstream_platform.doctor import Finding
 from clickstream_platform.errors import ClickstreamError
 from clickstream_platform.events.truth import Truth
+from clickstream_platform.printing import NONE, cell, clock, grid, line, verdict
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.ledger import Entry
 from clickstream_platform.streaming.progress import RunReport
@@ -23,81 +22,6 @@ from clickstream_platform.streaming.status import TableStatus
 from clickstream_platform.streaming.table import StreamingTable
 from clickstream_platform.streaming.validate import CheckResult
 from clickstream_platform.streaming.verify import PLACE, Difference, Verification
-
-WIDTH = 100  # columns where there is no terminal to ask: a pipe, a log of CI
-NONE = "-"
-
-
-def show(*pictures: RenderableType, stderr: bool = False) -> None:
-    """Print pictures, one below the other. They are data, so nothing in them is taken for markup or an emoji."""
-    console = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
-    if not console.is_terminal:
-        console.width = WIDTH
-    console.print(Group(*pictures), crop=False)
-
-
-def cell(value: object) -> str:
-    """Any value on one line: numbers with separators, times in UTC, nothing that would steer a terminal."""
-    if value is None:
-        return NONE
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
-    if isinstance(value, datetime):  # as Spark hands it over: without a zone, in this machine's
-        return clock(value.timestamp() * 1000, "milliseconds")
-    text = value.decode(errors="replace") if isinstance(value, bytes | bytearray) else str(value)
-    return "".join(letter if letter.isprintable() else "�" for letter in text)
-
-
-def clock(milliseconds: float, timespec: str = "minutes") -> str:
-    """A moment, in UTC."""
-    moment = datetime.fromtimestamp(milliseconds / 1000, timezone.utc).replace(tzinfo=None)
-    return moment.isoformat(" ", timespec)
-
-
-def _day_and_time(milliseconds: int | None) -> str | None:
-    """Without the year."""
-    return None if milliseconds is None else clock(milliseconds)[5:]
-
-
-def _clock_of(iso: str | None) -> str | None:
-    return iso[:16].replace("T", " ") if iso else None
-
-
-def grid(
-    *columns: str,
-    rows: Iterable[Sequence[object]],
-    right: Sequence[str] = (),
-    wrap: Sequence[str] = (),
-    cut: Sequence[str] = (),
-    title: str = "",
-    gap: int = 2,
-) -> Table:
-    """A table of values. Where there is no room, columns in ``wrap`` take several lines, those in ``cut`` are cut."""
-    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, gap - 1, 0, 0))
-    table.title, table.title_justify, table.title_style = title or None, "left", "bold"
-    for name in columns:
-        justify, gives_way = ("right" if name in right else "left"), name in wrap or name in cut
-        table.add_column(name, justify=justify, overflow="fold" if gives_way else "ellipsis", no_wrap=not gives_way)
-    for row in rows:
-        table.add_row(*(_text(value, whole=name not in cut) for name, value in zip(columns, row, strict=True)))
-    return table
-
-
-def _text(value: object, *, whole: bool) -> Text:
-    text = value if isinstance(value, Text) else Text(cell(value))
-    if not whole:
-        text.no_wrap, text.overflow = True, "ellipsis"
-    return text
-
-
-def line(text: str, style: str = "") -> Text:
-    """Text that is not broken: where a terminal is too narrow, it does that itself."""
-    return Text(text, style, no_wrap=True, overflow="ignore")
-
-
-def verdict(is_good: bool, bad: str = "FAILED") -> Text:
-    """``ok``, or what is wrong, in colour where there is one."""
-    return Text("ok", "green") if is_good else Text(bad, "bold red")
 
 
 def failure(error: Exception) -> Text:
@@ -332,3 +256,12 @@ def comparisons(found: Sequence[Comparison]) -> Table:
 def preview(name: str, rows: int, columns: Sequence[str], first: Iterable[Sequence[object]]) -> Table:
     """The first rows of a table. The last column gives way."""
     return grid(*columns, rows=first, cut=columns[-1:], title=f"{name}: {rows:,} rows")
+
+
+def _day_and_time(milliseconds: int | None) -> str | None:
+    """Without the year."""
+    return None if milliseconds is None else clock(milliseconds)[5:]
+
+
+def _clock_of(iso: str | None) -> str | None:
+    return iso[:16].replace("T", " ") if iso else None

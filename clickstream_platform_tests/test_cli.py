@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from clickstream_platform import rendering
 from clickstream_platform.cli import app
 from clickstream_platform.errors import TableBusyError
+from clickstream_platform.printing import cell
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.progress import RunReport
 from clickstream_platform.streaming.table import StreamingTable
@@ -291,10 +292,11 @@ def test_demo_refuses_rules_that_its_truth_does_not_know(home: Home, monkeypatch
 
 
 def test_a_value_stays_on_its_line_and_steers_no_terminal() -> None:
-    assert rendering.cell("a\n\x1b[31mb") == "a��[31mb"
-    assert rendering.cell(b"\xff[bold]") == "�[bold]"
-    assert rendering.cell(None) == "-"
-    assert rendering.cell(1_234_567) == "1,234,567"
+    assert cell("a\n\x1b[31mb") == "a��[31mb"
+    assert cell(b"\xff[bold]") == "�[bold]"
+    assert cell(None) == "-"
+    assert cell(1_234_567) == "1,234,567"
+    assert cell(datetime(1, 1, 1)) == "0001-01-01 00:00:00.000"
 
 
 @pytest.mark.parametrize("command", ["demo", "simulate", "run", "status", "explain", "verify", "rebuild", "ledger"])
