@@ -29,7 +29,7 @@ def at(value: object) -> str:
 def shown(path: Path, by: str = "at") -> list[dict[str, Any]]:
     found = preview(LakeTable(path), by)
     assert isinstance(found, dg.TableMetadataValue)
-    return [dict(record.data) for record in found.records]
+    return [{k: str(v).replace("\u2011", "-") if k == by else v for k, v in row.data.items()} for row in found.records]
 
 
 def test_a_person_is_shown_nowhere_in_the_row() -> None:
