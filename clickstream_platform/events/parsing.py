@@ -63,8 +63,7 @@ def parse(raw: DataFrame, rules: Rules) -> DataFrame:
     Of a key that an object has twice, the last one counts. A number, a boolean, an array or an object in a wire field
     becomes its JSON text. A blank ``user_id``, ``session_id`` or ``event_id`` becomes null, other fields stay as sent.
 
-    Not guaranteed: that the JSON is read once. Spark moves a filter such as the one in ``accepted`` below the parsing
-    and does it again; persist the result before taking both halves of it.
+    Each action on the result reads the JSON once; persist it before taking both halves of it.
     """
     read = _read(raw, rules)
     valued = _valued(read)
@@ -93,20 +92,20 @@ def rejected(parsed: DataFrame) -> DataFrame:
 
 
 def _read(raw: DataFrame, rules: Rules) -> DataFrame:
-    """Add ``_text``, ``_whole``, ``_record``: null text is unreadable, a null record is no object."""
+    """Add ``_text``, null if unreadable; ``_whole``, if it is one JSON value; ``_record``, null if it is no object."""
     sealed = F.concat(F.lit("["), F.col("_text"), F.lit(f',{{"{_SEAL}":""}}]'))
     rows = F.from_json(sealed, f"array<struct<{_FIELDS}, `{_SEAL}` string>>", _STRICT)
-    # An array of strings takes what an array of objects does not: a whole value that is no object.
-    values = F.from_json(sealed, "array<string>", _STRICT)
-    is_object = (F.size("_rows") == 2) & F.get("_rows", F.lit(1))[_SEAL].isNotNull()
-    is_value = (F.size(values) == 2) & F.get(values, F.lit(1)).contains(_SEAL)
+    is_sealed = (F.size("_rows") == 2) & F.get("_rows", F.lit(1))[_SEAL].isNotNull()
+    # Texts take any value. In a `when`, not behind an `or`: Spark works out both sides of that for every record.
+    is_other_value = F.size(F.from_json(sealed, "array<string>", _STRICT)) == 2
+    whole = F.when(F.col("_rows").isNull(), is_other_value).otherwise(is_sealed)
     return (
         raw.select(*RAW.fieldNames(), _text(rules).alias("_text"))
         .select("*", rows.alias("_rows"))
         .select(
             "*",
-            F.when(is_object, F.get("_rows", F.lit(0))).alias("_record"),
-            F.coalesce(is_object | (F.col("_rows").isNull() & is_value), F.lit(False)).alias("_whole"),
+            F.coalesce(whole, F.lit(False)).alias("_whole"),
+            F.when(is_sealed, F.get("_rows", F.lit(0))).alias("_record"),
         )
     )
 
@@ -123,36 +122,33 @@ def _too_large(rules: Rules) -> Column:
 
 
 def _valued(read: DataFrame) -> DataFrame:
-    """Add the wire fields as text, ``_time`` and ``_extra``."""
-    fields = [F.col("_record")[name].alias(name) for name in WIRE.fieldNames()]
-    return read.select("*", *fields).withColumns(
+    """Add the wire fields as texts, ``_time``, and ``_extra`` with ``_unknown``, whether there should be one."""
+    wire = {name: F.col("_record")[name] for name in WIRE.fieldNames()}
+    known = F.array(*[F.lit(name) for name in WIRE.fieldNames()])
+    unknown = F.col("_record").isNotNull() & (F.size(F.array_except(F.json_object_keys("_text"), known)) > 0)
+    return read.withColumns(
         {
-            **{name: F.when(~_is_blank(name), F.col(name)) for name in ("user_id", "session_id", "event_id")},
-            "_time": _instant(F.col("timestamp")),
-            "_unknown": F.size(F.array_except(F.json_object_keys("_text"), _known())) > 0,
-            "_extra": _extra(),
+            **wire,
+            **{name: F.when(~_is_blank(wire[name]), wire[name]) for name in ("user_id", "session_id", "event_id")},
+            "_time": _instant(wire["timestamp"]),
+            "_unknown": unknown,
+            "_extra": F.when(unknown, _unknown_fields()),
         }
     )
 
 
-def _known() -> Column:
-    return F.array(*[F.lit(name) for name in WIRE.fieldNames()])
+def _is_blank(text: Column) -> Column:
+    return F.btrim(text, F.lit(_WHITE)) == ""
 
 
-def _is_blank(name: str) -> Column:
-    return F.btrim(F.col(name), F.lit(_WHITE)) == ""
-
-
-def _extra() -> Column:
-    """Fields with unknown names as a JSON object. Only a record that has some is read a second time, as a variant."""
-    unknown = F.size(F.array_except(F.json_object_keys("_text"), _known())) > 0
+def _unknown_fields() -> Column:
+    """The fields that are not of the wire, as a JSON object. Reads the record a second time, as a variant."""
     fields = F.try_variant_get(F.try_parse_json("_text"), "$", "map<string,variant>")
-    others = F.map_filter(fields, lambda name, _: ~name.isin(WIRE.fieldNames()))
-    return F.when(F.col("_record").isNotNull() & unknown, F.to_json(F.to_variant_object(others)))
+    return F.to_json(F.to_variant_object(F.map_filter(fields, lambda name, _: ~name.isin(WIRE.fieldNames()))))
 
 
 def _instant(text: Column) -> Column:
-    """The instant that an ISO-8601 text names; without a zone it is UTC. Null if there is none in the years 1-9999."""
+    """The instant that an ISO-8601 text names; without a zone it is UTC. Null if no client can hold it."""
     # Spark reads a zone only behind seconds.
     timed = F.when(text.substr(17, 1) == ":", text).otherwise(
         F.concat(text.substr(1, 16), F.lit(":00"), F.substring(text, 17, 6))
@@ -170,7 +166,7 @@ def _utc_date(instant: Column) -> Column:
 def _reasons(rules: Rules) -> Column:
     """The names of the faults of a record, in the order of ``Reason``."""
     is_object = F.col("_record").isNotNull()
-    no_time = F.coalesce(_is_blank("timestamp"), F.lit(True))
+    no_time = F.coalesce(_is_blank(F.col("timestamp")), F.lit(True))
     # In microseconds: adding a duration to a timestamp takes the session's time zone for whole days.
     ahead = F.unix_micros("_time") - F.unix_micros("arrived_at")
     tolerance = rules.future_tolerance // timedelta(microseconds=1)
