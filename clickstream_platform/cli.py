@@ -115,7 +115,7 @@ def demo(events: Annotated[int, typer.Option(min=1_000, help="Records to simulat
     A second demo lands nothing, reads nothing and compares again.
     """
     settings, simulated = from_env(), demonstration.simulated(events)
-    folder = demonstration.admitted(settings, simulated, lake := _lake(settings))
+    folder = demonstration.admitted(settings, simulated, lake := Lake(settings.lake_folder))
     contracts = selected(settings, [])
     with spark_session(settings) as spark:
         for arrival in demonstration.ARRIVALS:
@@ -190,7 +190,7 @@ def run(
 ) -> None:
     """Process what is there, table after table, then stop. With nothing new, no table changes."""
     settings = from_env()
-    contracts, lake = selected(settings, names or []), _lake(settings)
+    contracts, lake = selected(settings, names or []), Lake(settings.lake_folder)
     with spark_session(settings) as spark:
         _run_all(contracts, spark, lake, take_over=take_over)
 
@@ -199,7 +199,7 @@ def run(
 def rebuild(name: TableName) -> None:
     """Compute a table anew from all of `events`, in one commit; until then the old rows serve."""
     settings = from_env()
-    (table,), lake = selected(settings, [name]), _lake(settings)
+    (table,), lake = selected(settings, [name]), Lake(settings.lake_folder)
     with spark_session(settings) as spark:
         report = runs.rebuild(table, spark, lake, _hooks())
         _report_run(table, report, lake)
@@ -210,7 +210,7 @@ def rebuild(name: TableName) -> None:
 def status(*, as_json: AsJson = False) -> None:
     """Where every table stands: rows, watermark, and what is left to read. Starts no JVM."""
     settings = from_env()
-    found = statuses(tables(settings).values(), lake := _lake(settings))
+    found = statuses(tables(settings).values(), lake := Lake(settings.lake_folder))
     if as_json:
         _print_json({"tables": [asdict(table) for table in found]})
     else:
@@ -221,7 +221,7 @@ def status(*, as_json: AsJson = False) -> None:
 def explain(name: TableName) -> None:
     """The six sentences of a table, its columns, and where its checkpoint is. Starts no JVM."""
     settings = from_env()
-    (table,), lake = selected(settings, [name]), _lake(settings)
+    (table,), lake = selected(settings, [name]), Lake(settings.lake_folder)
     show(rendering.explanation(table, lake, current(lake, name).generation))
 
 
@@ -229,7 +229,7 @@ def explain(name: TableName) -> None:
 def verify(names: TableNames = None) -> None:
     """Run every table's query over all events, and compare both ways, row by row. Exit code 1 if anything differs."""
     settings = from_env()
-    contracts, lake = selected(settings, names or []), _lake(settings)
+    contracts, lake = selected(settings, names or []), Lake(settings.lake_folder)
     with spark_session(settings) as spark:
         is_exact = _verify_all(contracts, spark, lake)
     _exit_unless(is_exact)
@@ -244,7 +244,7 @@ def ledger(
 ) -> None:
     """What every batch read and wrote, newest first, and whether the ledger balances. Starts no JVM."""
     settings = from_env()
-    contracts, lake = selected(settings, [table] if table else []), _lake(settings)
+    contracts, lake = selected(settings, [table] if table else []), Lake(settings.lake_folder)
     booked = [list(entries(lake.table(contract.name))) for contract in contracts]
     wrong = [line for of_one in booked for line in imbalances(of_one)]
     newest: list[Entry] = sorted((e for of_one in booked for e in of_one), key=lambda e: -e.committed_at_ms)
@@ -260,7 +260,7 @@ def ledger(
 def validate(names: TableNames = None) -> None:
     """Check what every table promises of its rows. Exit code 1 if a check of error severity fails."""
     settings = from_env()
-    contracts, lake = selected(settings, names or []), _lake(settings)
+    contracts, lake = selected(settings, names or []), Lake(settings.lake_folder)
     with spark_session(settings) as spark:
         found = [result for table in contracts for result in validation.validate(table, spark, lake)]
     show(rendering.checks(found))
@@ -333,13 +333,6 @@ def spark_session(settings: Settings) -> Generator[SparkSession]:
     finally:
         warnings.filterwarnings("ignore", "Unable to cleanly shutdown", RuntimeWarning)  # after Ctrl-C
         session.stop()
-
-
-def _lake(settings: Settings) -> Lake:
-    if "://" in settings.lake_url:
-        finding = f"{settings.lake_url!r} is not allowed"
-        raise SettingsError("CLICKSTREAM_LAKE", finding, "allowed so far: a folder of this machine")
-    return Lake(Path(settings.lake_url))
 
 
 def _landing(settings: Settings) -> Path:

@@ -74,8 +74,7 @@ def _disk(settings: Settings) -> str:
 
 def _home(settings: Settings) -> str:
     _require_writable(settings.home, "CLICKSTREAM_HOME")
-    if "://" not in settings.lake_url:
-        _require_writable(Path(settings.lake_url), "CLICKSTREAM_LAKE")
+    _require_writable(settings.lake_folder, "CLICKSTREAM_LAKE")
     return f"{settings.home} is writable" if settings.home.exists() else f"{settings.home} will be made"
 
 

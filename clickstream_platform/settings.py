@@ -114,9 +114,9 @@ class Settings(BaseSettings):
         return self.source or str(self.home / "landing")
 
     @property
-    def lake_url(self) -> str:
-        """The lake, with the default filled in; without a trailing slash."""
-        return self.lake.rstrip("/") or str(self.home / "lake")
+    def lake_folder(self) -> Path:
+        """The lake, with the default filled in."""
+        return Path(self.lake).expanduser().absolute() if self.lake else self.home / "lake"
 
 
 def from_env() -> Settings:

@@ -56,7 +56,7 @@ class Lab:
 
     @property
     def lake(self) -> Lake:
-        return Lake(Path(self.settings.lake_url))
+        return Lake(self.settings.lake_folder)
 
     @property
     def landing(self) -> Path:

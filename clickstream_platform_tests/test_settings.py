@@ -44,7 +44,7 @@ def test_a_source_that_is_neither_folder_nor_topic_is_refused(url: str) -> None:
 
 def test_every_default_lies_under_home(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
-    assert settings.lake_url == str(tmp_path / "lake")
+    assert settings.lake_folder == tmp_path / "lake"
     assert source_from(settings) == FileSource(tmp_path / "landing")
 
 

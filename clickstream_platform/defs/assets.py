@@ -3,7 +3,6 @@
 # No `from __future__ import annotations`: Dagster looks at the types of a function's arguments, not at their text.
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -26,7 +25,7 @@ def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinitio
     It is materialized also when there was nothing new, or Dagster would skip its checks and everything downstream. The
     data version stays what it was then.
     """
-    lake = Lake(Path(settings.lake_url))
+    lake = Lake(settings.lake_folder)
 
     @dg.multi_asset(name=table.name, specs=table_specs(table, settings), pool=pool(table))
     def asset(context: dg.AssetExecutionContext, spark: SparkResource) -> Iterator[dg.MaterializeResult[Any]]:

@@ -6,7 +6,6 @@ Every check looks at every row, in ``refresh`` as in ``validate``: simple and ri
 # No `from __future__ import annotations`: Dagster looks at the types of a function's arguments, not at their text.
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import dagster as dg
 
@@ -20,7 +19,7 @@ from clickstream_platform.streaming.validate import NO_BATCH, CheckResult, descr
 
 def table_checks(table: StreamingTable, settings: Settings) -> dg.AssetChecksDefinition:
     """The checks of a table. A blocking one that fails stops what is downstream, and with it the run."""
-    lake = Lake(Path(settings.lake_url))
+    lake = Lake(settings.lake_folder)
     specs = [
         dg.AssetCheckSpec(each.name, asset=table.name, blocking=each.blocking, description=described(each))
         for each in table.expectations

@@ -2,8 +2,6 @@
 
 # No `from __future__ import annotations`: Dagster looks at the types of a function's arguments, not at their text.
 
-from pathlib import Path
-
 import dagster as dg
 from pydantic import Field
 
@@ -38,7 +36,7 @@ class Rebuild(dg.Config):
 
 def rebuild_job(settings: Settings) -> dg.JobDefinition:
     """A job that makes one table anew from ``events``. Until it is done, the old one serves."""
-    lake = Lake(Path(settings.lake_url))
+    lake = Lake(settings.lake_folder)
 
     @dg.op(name="rebuild_table", description="Read all of events and overwrite the table, in one commit.")
     def rebuild_table(context: dg.OpExecutionContext, config: Rebuild, spark: SparkResource) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timezone
-from pathlib import Path
 
 import dagster as dg
 
@@ -25,7 +24,7 @@ def unread_sensor(settings: Settings) -> dg.SensorDefinition:
     Unread is what the checkpoints have not committed: a failed run leaves it unread, so the next tick asks again. The
     cursor only says what was observed last.
     """
-    contracts, lake = tables(settings), Lake(Path(settings.lake_url))
+    contracts, lake = tables(settings), Lake(settings.lake_folder)
 
     @dg.sensor(
         name="unread_input",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
-from pathlib import Path
 
 import dagster as dg
 
@@ -52,7 +51,7 @@ def table_specs(table: StreamingTable, settings: Settings) -> list[dg.AssetSpec]
 def _spec(
     table: StreamingTable, settings: Settings, name: str, description: str, schema: dg.TableSchema
 ) -> dg.AssetSpec:
-    lake = Lake(Path(settings.lake_url))
+    lake = Lake(settings.lake_folder)
     return dg.AssetSpec(
         name,
         deps=[input_key(table.offsets)],

@@ -156,7 +156,10 @@ def _unread_records(source: KafkaSource, committed: dict[str, int]) -> int:
 def _spans(source: KafkaSource) -> dict[str, tuple[int, int]]:
     """The first offset and the end, excluded, of every partition of the topic."""
     from confluent_kafka import TopicPartition  # noqa: PLC0415
-    from confluent_kafka.admin import AdminClient, OffsetSpec  # noqa: PLC0415
+    from confluent_kafka.admin import (  # noqa: PLC0415
+        AdminClient,
+        OffsetSpec,  # pyright: ignore[reportPrivateImportUsage] - documented, but not in its __all__
+    )
 
     client = AdminClient(_client_conf(source))
     topics = client.list_topics(timeout=TIMEOUT).topics  # of all topics: asking for one by name may make it

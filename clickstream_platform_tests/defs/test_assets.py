@@ -200,7 +200,7 @@ def test_rebuild_of_what_cannot_be_rebuilt_says_why(
     (failure,) = [e.step_failure_data.user_failure_data for e in result.all_events if e.is_step_failure]
     assert failure is not None
     assert (failure.description or "").startswith(f"{table}: {why}")
-    assert not list(Path(lab.settings.lake_url).glob("*"))
+    assert not list(lab.settings.lake_folder.glob("*"))
 
 
 def test_only_what_may_pass_is_retried() -> None:

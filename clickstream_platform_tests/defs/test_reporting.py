@@ -53,7 +53,7 @@ REPORT = RunReport(
 
 def report(home: Path, table: str = "events") -> None:
     settings = Settings.model_validate({"home": home})
-    report_run(tables(settings)[table], REPORT, Lake(Path(settings.lake_url)))
+    report_run(tables(settings)[table], REPORT, Lake(settings.lake_folder))
 
 
 def test_a_run_is_reported_with_what_its_asset_would_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ def land(settings: Settings, name: str = "1.json") -> None:
 
 def commit(settings: Settings, batch_id: int) -> None:
     """As if a batch of ``events`` had been committed that read nothing of what is there."""
-    checkpoint = Path(settings.lake_url, "_checkpoints", "events", "1")
+    checkpoint = settings.lake_folder / "_checkpoints" / "events" / "1"
     for folder, text in (("commits", 'v1\n{"nextBatchWatermarkMs":0}'), ("offsets", 'v1\n{"batchWatermarkMs":0}\n-')):
         (checkpoint / folder).mkdir(parents=True, exist_ok=True)
         (checkpoint / folder / str(batch_id)).write_text(text)

@@ -45,7 +45,7 @@ class Home:
 
     @property
     def lake(self) -> Lake:
-        return Lake(Path(self.settings.lake_url))
+        return Lake(self.settings.lake_folder)
 
     @property
     def landing(self) -> Path:

@@ -1,0 +1,180 @@
+"""The promise as a property: whatever the lateness, order, duplicates and cuts, the tables are a naive program's.
+
+One example holds sixty visitors, each a scenario of its own, because a micro-batch costs the same for one visitor as
+for sixty.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import groupby, pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import strategies as st
+
+from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.watermark import Watermark
+from clickstream_platform_tests.conftest import Lab, event
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = pytest.mark.spark
+
+USERS = 60
+EXAMPLES = 6
+NOON = datetime(2024, 3, 1, 12)
+GAP = timedelta(minutes=30)
+WINDOW = timedelta(minutes=5)
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """How one visitor behaves."""
+
+    steps: tuple[timedelta, ...]  # from one event to the next
+    delays: tuple[timedelta, ...]  # how much later than it happened each event arrives
+    session: str | None
+    repeats: bool
+    burst: bool
+
+    def events(self, user: str) -> Iterator[tuple[timedelta, Event]]:
+        """Each event with the time it arrives."""
+        at = timedelta(0)
+        for i, (step, delay) in enumerate(zip(self.steps, self.delays, strict=True)):
+            at += step
+            kind = "purchase" if self.burst or i % 3 == 2 else ("click", "page_view")[i % 2]
+            made = event(
+                user,
+                (NOON + at).isoformat(),
+                session_id=self.session,
+                event_type=kind,
+                page_url=f"/{i % 2}",
+                event_id=f"{user}-{i}",
+            )
+            yield at + delay, made
+            if self.repeats:
+                yield at + delay * 2 + timedelta(minutes=i), made
+
+
+def scenarios() -> st.SearchStrategy[Scenario]:
+    minutes = st.sampled_from([0, 1, 4, 5, 29, 30, 31, 200])
+    exact = st.builds(lambda m, s: timedelta(minutes=m, seconds=s), minutes, st.sampled_from([0, 0, 1, -1]))
+    step = exact.map(lambda duration: max(duration, timedelta(0)))
+    delay = st.sampled_from([0, 0, 0, 0, 7, 40, 300, 4_000]).map(lambda m: timedelta(minutes=m))
+    length = st.integers(1, 9)
+    return length.flatmap(
+        lambda n: st.builds(
+            Scenario,
+            steps=st.tuples(*[step] * n),
+            delays=st.tuples(*[delay] * n),
+            session=st.sampled_from([None, "a"]),
+            repeats=st.booleans(),
+            burst=st.booleans(),
+        )
+    )
+
+
+@pytest.fixture
+def fresh(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Lab]:
+    """A new lake for every example."""
+    return lambda: Lab(spark, Settings(home=Path(tmp_path_factory.mktemp("exact"))))
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    phases=[
+        Phase.explicit,
+        Phase.reuse,
+        Phase.generate,
+    ],  # shrinking sixty visitors would take hours; the note has them
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
+)
+@given(
+    visitors=st.lists(scenarios(), min_size=USERS, max_size=USERS),
+    delay=st.sampled_from([timedelta(minutes=m) for m in (0, 1, 10, 60)]),
+    chance=st.randoms(use_true_random=False),
+)
+def test_any_lateness_and_any_cut_give_the_tables_of_a_naive_program(
+    fresh: Callable[[], Lab], visitors: list[Scenario], delay: timedelta, chance: random.Random
+) -> None:
+    lab = fresh()
+    note(f"lake: {lab.lake.root}")
+    lab.contracts = {
+        name: replace(table, watermark=Watermark("timestamp", delay)) for name, table in lab.contracts.items()
+    }
+    arrivals = [arrival for i, visitor in enumerate(visitors) for arrival in visitor.events(f"u{i}")]
+    arriving = [made for _, made in sorted(arrivals, key=lambda arrival: arrival[0])]
+    derived = [name for name in lab.contracts if name != "events"]
+    for part in _cut(arriving, 3, chance):
+        for file in _cut(part, chance.randint(1, 2), chance):
+            lab.land(*chance.sample(file, len(file)))
+        lab.run("events", *(name for name in derived if chance.random() < 0.4))
+    lab.run()
+    events = list({made["event_id"]: made for made in arriving}.values())
+    assert _rows(lab, "events", "event_id") == sorted((made["event_id"],) for made in events)
+    assert _rows(lab, "purchases", "event_id") == sorted(
+        (m["event_id"],) for m in events if m["event_type"] == "purchase"
+    )
+    assert _rows(lab, "sessions", *SESSION) == sorted(naive_sessions(events), key=repr)
+    windows = sorted(naive_windows(events), key=repr)
+    assert _rows(lab, "user_activity", *ACTIVITY) == windows
+    assert _rows(lab, "alerts", "user_id", "window_start", "value") == sorted(
+        ((user, start, bought) for user, _, start, _, _, _, bought in windows if bought > 5), key=repr
+    )
+
+
+SESSION = ("user_id", "session_id", "session_start", "session_end", "events_in_session", "event_sequence", "purchases")
+ACTIVITY = (
+    "user_id", "session_id", "window_start", "total_events", "unique_pages", "click_count", "purchase_count"
+)  # fmt: skip
+
+
+def naive_sessions(events: Sequence[Event]) -> Iterator[tuple[Any, ...]]:
+    """What ``sessions`` must hold, said without Spark."""
+    for (user, session), of_key in _by_key(events).items():
+        ends = [i for i, (a, b) in enumerate(pairwise(of_key), 1) if _time(b) - _time(a) > GAP]
+        for start, end in pairwise([0, *ends, len(of_key)]):
+            visit = of_key[start:end]
+            kinds = [made["event_type"] for made in visit]
+            yield user, session, _time(visit[0]), _time(visit[-1]), len(visit), kinds, kinds.count("purchase")
+
+
+def naive_windows(events: Sequence[Event]) -> Iterator[tuple[Any, ...]]:
+    """What ``user_activity`` must hold, said without Spark."""
+    for (user, session), of_key in _by_key(events).items():
+        for start, group in groupby(of_key, lambda made: NOON + (_time(made) - NOON) // WINDOW * WINDOW):
+            visit = list(group)
+            kinds = [made["event_type"] for made in visit]
+            pages = {made["page_url"] for made in visit}
+            yield user, session, start, len(visit), len(pages), kinds.count("click"), kinds.count("purchase")
+
+
+def _by_key(events: Sequence[Event]) -> dict[tuple[str, str | None], list[Event]]:
+    found: dict[tuple[str, str | None], list[Event]] = defaultdict(list)
+    for made in sorted(events, key=lambda made: (_time(made), made["event_type"])):
+        found[made["user_id"], made["session_id"]].append(made)
+    return found
+
+
+def _time(made: Event) -> datetime:
+    return datetime.fromisoformat(made["timestamp"])
+
+
+def _cut(items: list[Event], parts: int, chance: random.Random) -> Iterator[list[Event]]:
+    """The items in at most ``parts`` parts, none of them empty."""
+    cuts = sorted(chance.randrange(len(items) + 1) for _ in range(parts - 1))
+    return (items[start:end] for start, end in pairwise([0, *cuts, len(items)]) if start < end)
+
+
+def _rows(lab: Lab, table: str, *columns: str) -> list[tuple[Any, ...]]:
+    return sorted((tuple(row) for row in lab.table(table).select(*columns).collect()), key=repr)
