@@ -94,7 +94,15 @@ def described(expectation: Expectation) -> str:
         case Conservation():
             return "Read = accepted + quarantined + duplicates, in every batch, without holes or overlaps of offsets."
         case FreshEvents(max_age):
-            return f"The newest event is at most {max_age} old."
+            return f"The newest event is at most {_spoken(max_age)} old."
+
+
+def _spoken(age: timedelta) -> str:
+    """A duration in the largest unit of which it has two or more."""
+    for unit, length in (("days", timedelta(days=1)), ("h", timedelta(hours=1))):
+        if age >= 2 * length:
+            return f"{age // length} {unit}"
+    return f"{age // timedelta(minutes=1)} min"
 
 
 def _result(table: StreamingTable, expectation: Expectation, passed: bool, found: int | str) -> CheckResult:
@@ -138,7 +146,7 @@ class _Look:
         if newest_ms is None:
             return False, "there is no event"
         age = self.now - datetime.fromtimestamp(newest_ms / 1000, timezone.utc)
-        return age <= max_age, f"the newest event is {age // timedelta(minutes=1)} min old"
+        return age <= max_age, f"the newest event is {_spoken(age)} old"
 
     def _rows(self, name: str, version: int | None = None) -> DataFrame:
         reader = self.spark.read.format("delta")

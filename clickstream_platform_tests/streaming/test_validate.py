@@ -122,7 +122,7 @@ def test_matches_events_counts_at_the_version_that_the_table_has_read(copy: Lab)
 @pytest.mark.spark
 def test_an_old_newest_event_only_warns(copy: Lab) -> None:
     result = results(copy, "events", NOW + timedelta(days=2))["fresh_events"]
-    assert (result.passed, result.blocking) == (False, False)
+    assert (result.passed, result.blocking, result.found) == (False, False, "the newest event is 2 days old")
 
 
 def test_names_of_checks_are_unique_within_a_table(tmp_path: Path) -> None:
