@@ -7,7 +7,6 @@ import dagster as dg
 from clickstream_platform.streaming.offsets import FileSource, FromTable, Offsets
 from clickstream_platform.streaming.table import StreamingTable
 
-SPARK = "spark"  # the resource, and so the argument of whoever uses it
 REFRESH, VALIDATE, REBUILD = "refresh", "validate", "rebuild"
 
 
