@@ -24,6 +24,7 @@ from clickstream_platform.streaming.offsets import FileSource, KafkaSource, sour
         ("SPARK_CONF", "{", "property name"),
         ("EVENT_TYPES", " , ", "at least 1"),
         ("LAKE", "s3a://bucket/lake", "a local folder"),
+        ("OWNER", "somebody", "pattern"),
     ],
 )
 def test_a_wrong_value_names_the_variable_and_what_is_allowed(

@@ -56,10 +56,7 @@ class LakeTable:
     def rows(self) -> int:
         """The number of rows, from the statistics in the log: no data file is read."""
         table = self.open()
-        if table is None:
-            return 0
-        counts: Any = table.get_add_actions(flatten=True).column("num_records")
-        return sum(count.as_py() or 0 for count in counts)
+        return 0 if table is None else table.count()
 
     def transaction(self, app_id: str) -> int | None:
         """The last batch id that was committed under this application id; None if none was."""
