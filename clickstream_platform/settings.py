@@ -74,7 +74,9 @@ class Settings(BaseSettings):
         default_factory=lambda: user_cache_path("clickstream_platform"), description="Where the Spark jars are kept."
     )
     owner: str = Field(
-        default="team:data", description="Owner of the assets in Dagster: an e-mail address or team:name."
+        default="team:data",
+        pattern=r"^(team:[\w.-]+|[^@\s]+@[^@\s]+)$",
+        description="Owner of the assets in Dagster: an e-mail address or team:name.",
     )
 
     @field_validator("event_types", mode="before")
