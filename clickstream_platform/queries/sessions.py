@@ -11,10 +11,11 @@ GAP = timedelta(minutes=30)  # the usual visit gap in web analytics
 
 
 def sessions(events: DataFrame, max_sequence_length: int) -> DataFrame:
-    """One row per stretch of a user's and session id's events in which no two neighbours are 30 minutes or more apart.
+    """One row per stretch of a user's and session id's events whose neighbours are at most 30 minutes apart.
 
-    Events without a session id are a user's own stretch. ``event_sequence`` is in event-time order (at one time: by
-    type) and stops at ``max_sequence_length``; ``events_in_session`` counts them all.
+    A pause of exactly 30:00 does not end a session, as in Spark's ``session_window``; a microsecond more does. Events
+    without a session id are a user's own stretch. ``event_sequence`` is in event-time order (at one time: by type)
+    and stops at ``max_sequence_length``; ``events_in_session`` counts them all.
     """
     is_purchase = F.col("event_type") == "purchase"
     grouped = events.groupBy(
