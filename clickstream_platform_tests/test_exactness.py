@@ -26,10 +26,10 @@ from clickstream_platform_tests.conftest import Lab, event
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]  # seconds: some 30 s an example on two quiet cores
 
 USERS = 60
-EXAMPLES = 6
+EXAMPLES = 5
 NOON = datetime(2024, 3, 1, 12)
 GAP = timedelta(minutes=30)
 WINDOW = timedelta(minutes=5)
