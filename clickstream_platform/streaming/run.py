@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -136,16 +135,16 @@ class _Run:
         return self._report(query)
 
     def _start(self) -> StreamingQuery:
-        with _confs(self.spark, offsets.ONE_TASK_A_FILE if isinstance(self.table.offsets, FileSource) else {}):
-            return (
-                _stream(self.table, self.spark, self.lake)
-                .writeStream.queryName(f"{self.table.name}-{self.run_id}")
-                .outputMode("update" if isinstance(self.table.state, StateStore) else "append")
-                .option("checkpointLocation", str(self.checkpoint.path))
-                .trigger(**self.table.trigger.options())
-                .foreachBatch(self._micro_batch)
-                .start()
-            )
+        spark = _numbering(self.spark) if isinstance(self.table.offsets, FileSource) else self.spark
+        return (
+            _stream(self.table, spark, self.lake)
+            .writeStream.queryName(f"{self.table.name}-{self.run_id}")
+            .outputMode("update" if isinstance(self.table.state, StateStore) else "append")
+            .option("checkpointLocation", str(self.checkpoint.path))
+            .trigger(**self.table.trigger.options())
+            .foreachBatch(self._micro_batch)
+            .start()
+        )
 
     def _micro_batch(self, frame: DataFrame, batch_id: int) -> None:
         batch = MicroBatch(self.table, self.lake, self.checkpoint, self.run_id, batch_id, frame)
@@ -233,14 +232,9 @@ def _typed(table: StreamingTable, stopped: Exception) -> Exception:
     return stopped
 
 
-@contextmanager
-def _confs(spark: SparkSession, confs: dict[str, str]) -> Generator[None]:
-    """Confs for the start of one query, which takes a copy of the session's."""
-    before = {key: spark.conf.get(key, None) for key in confs}
-    for key, value in confs.items():
-        spark.conf.set(key, value)
-    try:
-        yield
-    finally:
-        for key, value in before.items():
-            spark.conf.unset(key) if value is None else spark.conf.set(key, value)
+def _numbering(spark: SparkSession) -> SparkSession:
+    """A session that scans one file by one task. A stream reads by the confs of the session that made it."""
+    session = spark.newSession()
+    for key, value in offsets.ONE_TASK_A_FILE.items():
+        session.conf.set(key, value)
+    return session

@@ -120,6 +120,13 @@ def test_a_record_keeps_its_place_in_its_file(lab: Lab) -> None:
     assert [len(row.record_id) for row in rejected] == [64]
 
 
+def test_a_large_file_is_numbered_through(lab: Lab) -> None:
+    lab.land(*(event(f"u{i}", page_url="/" + "x" * 20_000) for i in range(1_000)))  # 20 MB: Spark would split it
+    lab.run("events")
+    places = {row.user_id: row.offset for row in lab.table("events").select("user_id", "offset").collect()}
+    assert places == {f"u{i}": i for i in range(1_000)}
+
+
 def test_a_batch_committed_to_the_table_but_not_to_the_checkpoint_lands_once(lab: Lab) -> None:
     lab.land(event(at="10:00:00"), event(at="11:00:00"))
     lab.run()
