@@ -130,7 +130,7 @@ def test_rows_that_are_there_twice_are_two_events_for_they_have_no_id(load: Load
 @pytest.mark.spark
 def test_fields_that_the_platform_does_not_know_are_kept(load: Load) -> None:
     extra = F.from_json("extra", ", ".join(f"{name} string" for name in ecom.UNKNOWN_FIELDS))
-    events = load("up to a month late").table("events").select(extra.alias("extra")).select("extra.*")
+    events = load("all at once").table("events").select(extra.alias("extra")).select("extra.*")
     kept = events.groupBy(*ecom.UNKNOWN_FIELDS).count().collect()
     sent = Counter(tuple(row[name] for name in ecom.UNKNOWN_FIELDS) for row in ecom.rows())
     assert {tuple(row)[:-1]: row["count"] for row in kept} == sent
@@ -144,9 +144,7 @@ def test_sessions_are_those_that_plain_python_finds(load: Load) -> None:
     expected = {session_id: _summary(rows) for session_id, rows in visits.items()}
     columns = ("session_start", "session_end", "events_in_session", "purchases")
     readable = [F.col(name).cast("string") for name in columns]
-    found = (
-        load("up to a month late").table("sessions").select("session_id", F.array(*readable).alias("facts")).collect()
-    )
+    found = load("all at once").table("sessions").select("session_id", F.array(*readable).alias("facts")).collect()
     assert {row["session_id"]: tuple(row["facts"]) for row in found} == expected
 
 
