@@ -28,6 +28,9 @@ from clickstream_platform.events.truth import Truth
 from clickstream_platform.printing import show
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.spark import build_session
+from clickstream_platform.streaming import erasure, retention
+from clickstream_platform.streaming import maintain as maintenance
+from clickstream_platform.streaming import replay as replaying
 from clickstream_platform.streaming import run as runs
 from clickstream_platform.streaming import validate as validation
 from clickstream_platform.streaming import verify as verifying
@@ -37,6 +40,7 @@ from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.ledger import Entry, entries, imbalances
 from clickstream_platform.streaming.offsets import FileSource, source_from
 from clickstream_platform.streaming.progress import RunReport
+from clickstream_platform.streaming.rejections import rejections
 from clickstream_platform.streaming.status import lag
 from clickstream_platform.streaming.status import status as statuses
 from clickstream_platform.streaming.table import StreamingTable
@@ -265,6 +269,70 @@ def validate(names: TableNames = None) -> None:
         found = [result for table in contracts for result in validation.validate(table, spark, lake)]
     show(rendering.checks(found))
     _exit_unless(all(result.passed for result in found if result.blocking))
+
+
+@app.command(epilog="Example: clickstream quarantine --samples 5")
+def quarantine(
+    *, samples: Annotated[int, typer.Option(min=0, help="Records shown of each.")] = 2, as_json: AsJson = False
+) -> None:
+    """Why records were rejected, how many, and the newest of each. Starts no JVM."""
+    found = rejections(Lake(from_env().lake_folder), samples)
+    if as_json:
+        _print_json({"reasons": [rendering.rejection_fields(each) for each in found]})
+    else:
+        show(rendering.rejections(found))
+
+
+@app.command(epilog="Example: CLICKSTREAM_EVENT_TYPES=click,page_view,purchase,scroll clickstream replay")
+def replay(
+    reason: Annotated[str | None, typer.Option(help="Only records with this fault.", show_default=False)] = None,
+) -> None:
+    """Put rejected records through today's rules again. What is good now becomes events, as late ones do.
+
+    Nothing doubles, however often it is run. The other tables read the new events in their next run.
+    """
+    settings = from_env()
+    lake = Lake(settings.lake_folder)
+    replaying.require(lake, reason)
+    with spark_session(settings) as spark:
+        show(rendering.replay(replaying.replay(tables(settings)["events"], spark, lake, reason)))
+
+
+@app.command(epilog="Example: clickstream forget --user u000117")
+def forget(
+    *,
+    user: Annotated[str | None, typer.Option(help="Whom: a user_id as it is in events.", show_default=False)] = None,
+    proof: Annotated[bool, typer.Option("--proof", help="Show the erasures so far, delete nothing.")] = False,
+) -> None:
+    """Delete a person from every table, and leave a proof that does not name them.
+
+    Landing files, topics, logs and copies elsewhere are yours to clean. Files of older versions hold the person for
+    seven days more; the first `maintain` after that deletes them.
+    """
+    settings = from_env()
+    lake = Lake(settings.lake_folder)
+    if proof or user is None:
+        show(rendering.erasures(erasure.proofs(lake), user))
+        return
+    erasure.require(lake, user)
+    with spark_session(settings) as spark:
+        found = erasure.forget(user, list(tables(settings).values()), spark, lake, _hooks())
+    show(rendering.erasures([found], user))
+
+
+@app.command(epilog="Example: clickstream maintain")
+def maintain() -> None:
+    """Roll up the ledger, join small files, delete what no reader needs any more: what a lake needs every night.
+
+    With CLICKSTREAM_RETENTION set, events older than that leave the lake first, and the rows made of them.
+    """
+    settings = from_env()
+    lake, contracts = Lake(settings.lake_folder), list(tables(settings).values())
+    if before := retention.due(lake, settings.retention):
+        with spark_session(settings) as spark:
+            removed = retention.expire(before, contracts, spark, lake, _hooks())
+            typer.echo(f"{removed:,} events before {before} have left the lake")
+    show(rendering.maintained(maintenance.maintain(contracts, lake)))
 
 
 @app.command()

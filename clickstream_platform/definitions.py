@@ -5,10 +5,11 @@ from __future__ import annotations
 import dagster as dg
 
 from clickstream_platform.defs.assets import table_asset
+from clickstream_platform.defs.care import care_jobs
 from clickstream_platform.defs.checks import table_checks
 from clickstream_platform.defs.jobs import rebuild_job, refresh, validate
 from clickstream_platform.defs.resources import SparkResource
-from clickstream_platform.defs.schedules import every_five_minutes
+from clickstream_platform.defs.schedules import every_five_minutes, every_night
 from clickstream_platform.defs.sensors import tell_failures, unread_sensor
 from clickstream_platform.defs.specs import source_spec
 from clickstream_platform.settings import Settings, from_env
@@ -21,8 +22,8 @@ def definitions(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=[source_spec(settings), *(table_asset(table, settings) for table in contracts)],
         asset_checks=[table_checks(table, settings) for table in contracts],
-        jobs=[refresh, validate, rebuild_job(settings)],
-        schedules=[every_five_minutes],
+        jobs=[refresh, validate, rebuild_job(settings), *care_jobs(settings)],
+        schedules=[every_five_minutes, every_night],
         sensors=[unread_sensor(settings), tell_failures],
         resources={"spark": SparkResource(settings=settings)},
         # One run is one process with one SparkSession. Dagster's default is a process, so a JVM, for each step.

@@ -16,7 +16,7 @@ from clickstream_platform.streaming import generation, landing
 from clickstream_platform.streaming.ingest import QUARANTINE
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.ledger import Entry, entries
-from clickstream_platform.streaming.offsets import FileSource, source_from
+from clickstream_platform.streaming.offsets import FileSource, snapshot, source_from
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -106,7 +106,7 @@ def land(folder: Path, simulation: Simulation, arrival: int) -> bool:
 
 def first_rows(name: str, spark: SparkSession, lake: Lake, count: int = 3) -> list[tuple[str | None, ...]]:
     """The first rows of a table in the order of its previewed columns, as text; times to the second."""
-    rows = spark.read.format("delta").load(str(lake.table(name).path)).select(*PREVIEWS[name])
+    rows = snapshot(spark, lake.table(name).path).select(*PREVIEWS[name])
     times = {column for column, kind in rows.dtypes if kind == "timestamp"}
     texts = (
         f"CAST(date_trunc('SECOND', {c}) AS STRING)" if c in times else f"CAST({c} AS STRING)" for c in rows.columns

@@ -14,9 +14,13 @@ from clickstream_platform.doctor import Finding
 from clickstream_platform.errors import ClickstreamError
 from clickstream_platform.events.truth import Truth
 from clickstream_platform.printing import NONE, cell, clock, grid, line, verdict
+from clickstream_platform.streaming.erasure import Erasure
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.ledger import Entry
+from clickstream_platform.streaming.maintain import Maintained
 from clickstream_platform.streaming.progress import RunReport
+from clickstream_platform.streaming.rejections import Rejection
+from clickstream_platform.streaming.replay import Replay
 from clickstream_platform.streaming.sink import Upsert
 from clickstream_platform.streaming.status import TableStatus
 from clickstream_platform.streaming.table import StreamingTable
@@ -209,6 +213,81 @@ def _check(result: CheckResult) -> Text:
 
 def _severity(result: CheckResult) -> str:
     return "FAILED" if result.blocking else "warning"
+
+
+def rejections(found: Sequence[Rejection]) -> RenderableType:
+    """Why records were rejected, most frequent first, with the newest of each."""
+    if not found:
+        return Text("quarantine is empty: nothing was rejected", "green")
+    table = grid(
+        *("reason", "records", "first arrived", "last arrived", "record"),
+        right=("records",),
+        cut=("record",),
+        rows=(row for each in found for row in _rejection(each)),
+    )
+    return Group(table, Text("a record with several faults is counted for each"))
+
+
+def _rejection(found: Rejection) -> Iterable[Sequence[object]]:
+    shown = [f"{s.partition}:{s.offset}  {cell(s.value)}" for s in found.samples]
+    times = (clock(moment.timestamp() * 1000) for moment in (found.first, found.last))
+    yield found.reason, found.records, *times, shown[0] if shown else None
+    yield from (("", "", "", "", sample) for sample in shown[1:])
+
+
+def rejection_fields(found: Rejection) -> dict[str, Any]:
+    """One reason, for a program. Bytes that are no UTF-8 have escapes."""
+    samples = [
+        {"partition": s.partition, "offset": s.offset, "value": s.value.decode(errors="backslashreplace")}
+        for s in found.samples
+    ]
+    times = {name: moment.isoformat() for name, moment in (("first", found.first), ("last", found.last))}
+    return {"reason": found.reason, "records": found.records, **times, "samples": samples}
+
+
+def replay(found: Replay) -> RenderableType:
+    """What became of the rejected records."""
+    counts = (
+        ("records tried", found.tried),
+        ("events now", found.accepted),
+        ("were events already", found.landed),
+        ("duplicates", found.duplicates),
+        ("still rejected", found.stayed),
+    )
+    table = grid("replay", "count", right=("count",), rows=counts)
+    more = "the other tables read the new events in their next run: clickstream run"
+    return Group(table, Text(more)) if found.accepted else table
+
+
+def erasures(found: Sequence[Erasure], user: str | None) -> RenderableType:
+    """Proofs, newest last; of whom they are is said only to who knows the id."""
+    if not found:
+        return Text("nobody was erased from this lake")
+    return Group(*(part for each in found for part in _erasure(each, user)))
+
+
+def _erasure(found: Erasure, user: str | None) -> Iterable[RenderableType]:
+    whose = "" if user is None else f", {'of' if found.is_about(user) else 'not of'} this user"
+    if found.completed_at is None:
+        yield line(f"erasure {found.run_id}: begun {found.begun_at}, not completed{whose}; run it again", "bold red")
+        return
+    yield line(f"erasure {found.run_id}: completed {found.completed_at}{whose}", "bold")
+    yield grid(
+        *("table", "rows deleted", "gone since version"),
+        right=("rows deleted", "gone since version"),
+        rows=((each.table, each.rows, each.version) for each in found.tables),
+    )
+    yield line(f"files of older versions are there until `clickstream maintain` is run after {found.files_until}")
+    yield Text("landing files, topics, logs and copies elsewhere are yours to clean")
+
+
+def maintained(found: Sequence[Maintained]) -> RenderableType:
+    """What was done to every table."""
+    counted = ("ledger lines", "files joined", "deleted", "log cleaned", "old checkpoints")
+    rows = ((m.table, m.rolled_up, m.joined, m.deleted, m.cleaned, m.generations) for m in found)
+    behind = sorted({m.held_back_by for m in found if m.held_back_by})
+    held_back = [line(f"events keeps older files for {name}, which is behind: run it") for name in behind]
+    return Group(grid("table", *counted, right=counted, rows=rows), *held_back)
 
 
 def findings(found: Sequence[Finding]) -> Group:

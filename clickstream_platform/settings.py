@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from platformdirs import user_cache_path
 from pydantic import Field, ValidationError, field_validator
@@ -52,6 +52,14 @@ class Settings(BaseSettings):
         gt=timedelta(0),
         description="The newest event may be this old before a check warns.",
     )
+    mask_ip: Literal["keep", "/24", "drop"] = Field(
+        default="keep", description="What becomes of ip_address: keep, /24 (IPv6: /48), or drop. For new events."
+    )
+    retention: timedelta | None = Field(
+        default=None,
+        ge=timedelta(days=2),
+        description="How long events are kept, by event date: P400D. Not set: always.",
+    )
 
     starting_offsets: str = Field(
         default="earliest", description="Kafka: where a first run starts, earliest or latest."
@@ -88,6 +96,11 @@ class Settings(BaseSettings):
     @classmethod
     def _read_json(cls, value: object) -> object:
         return json.loads(value) if isinstance(value, str) else value
+
+    @field_validator("retention", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
 
     @field_validator("starting_offsets")
     @classmethod

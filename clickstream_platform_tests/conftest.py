@@ -13,6 +13,7 @@ import pytest
 from clickstream_platform.settings import Settings
 from clickstream_platform.spark import build_session
 from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.offsets import snapshot
 from clickstream_platform.streaming.run import run
 from clickstream_platform.streaming.verify import verify
 from clickstream_platform.tables import tables
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """The session every Spark test shares: 5-8 s, once."""
     # Generated code pays off from some 100,000 rows on; a test has ten, and would wait for the compiler.
-    conf = {"spark.sql.codegen.wholeStage": "false"}
+    conf = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
     settings = Settings(home=tmp_path_factory.mktemp("spark"), spark_master="local[2]", spark_conf=conf)
     session = build_session(settings, "tests")
     yield session
@@ -76,7 +77,7 @@ class Lab:
         return {name: run(self.contracts[name], self.spark, self.lake, **options) for name in names or self.contracts}
 
     def table(self, name: str) -> DataFrame:
-        return self.spark.read.format("delta").load(str(self.lake.table(name).path))
+        return snapshot(self.spark, self.lake.table(name).path)
 
     def verify(self, *names: str) -> dict[str, Verification]:
         """Compare these tables, or all, with their queries."""

@@ -384,3 +384,44 @@ def test_verify_shows_the_row_that_someone_changed_and_rebuild_mends_it(
     assert [(line[0], line[2]) for line in changed] == [("value", "1,234")]
     assert clickstream("rebuild", "alerts").exit_code == 0
     assert clickstream("verify", "alerts").exit_code == 0
+
+
+@pytest.mark.spark
+def test_a_lake_is_looked_after_from_the_command_line(
+    demo: tuple[Path, Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(demo[0], tmp_path / "home")
+    monkeypatch.setenv("CLICKSTREAM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("CLICKSTREAM_SOURCE", str(demo[0] / "landing"))  # a checkpoint knows its source
+    found = {
+        each["reason"]: each["records"] for each in json.loads(clickstream("quarantine", "--json").stdout)["reasons"]
+    }
+    assert "unknown_event_type" in clickstream("quarantine").stdout
+    monkeypatch.setenv("CLICKSTREAM_FUTURE_TOLERANCE", "P400D")
+    assert clickstream("run").exit_code == 0
+    replayed = clickstream("replay", "--reason", "future_timestamp")
+    assert replayed.exit_code == 0, replayed.output
+    assert replayed.stdout.split("records tried")[1].split()[0] == str(found["future_timestamp"])
+    user = "u000001"
+    forgotten = clickstream("forget", "--user", user)
+    assert forgotten.exit_code == 0, forgotten.output
+    assert "completed" in forgotten.stdout
+    assert ", of this user" in clickstream("forget", "--proof", "--user", user).stdout
+    assert ", not of this user" in clickstream("forget", "--proof", "--user", "u000002").stdout
+    maintained = clickstream("maintain")
+    assert maintained.exit_code == 0, maintained.output
+    assert [line.split()[0] for line in maintained.stdout.splitlines()[2:8]] == ["events", "quarantine", *TABLES[1:]]
+    assert clickstream("verify").exit_code == 0
+
+
+def test_what_cannot_be_looked_after_is_said_without_a_jvm(home: Home) -> None:
+    assert "quarantine is empty" in clickstream("quarantine").stdout
+    assert "nobody was erased" in clickstream("forget", "--proof").stdout
+    assert clickstream("maintain").exit_code == 0
+    unknown, too_early, empty = (
+        clickstream("replay", "--reason", "typo"), clickstream("replay"), clickstream("forget", "--user", "")
+    )  # fmt: skip
+    assert unknown.exit_code == 2
+    assert "--reason: 'typo' is not allowed; choose from malformed_json, " in unknown.stderr
+    assert "run `clickstream run events` first" in too_early.stderr
+    assert "an empty id is nobody's" in empty.stderr

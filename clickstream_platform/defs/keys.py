@@ -8,6 +8,7 @@ from clickstream_platform.streaming.offsets import FileSource, FromTable, Offset
 from clickstream_platform.streaming.table import StreamingTable
 
 REFRESH, VALIDATE, REBUILD = "refresh", "validate", "rebuild"
+VERIFY, REPLAY, FORGET, MAINTAIN = "verify", "replay", "forget", "maintain"
 
 
 def input_key(offsets: Offsets) -> dg.AssetKey:

@@ -12,7 +12,7 @@ import dagster as dg
 from clickstream_platform.defs.preview import preview
 from clickstream_platform.streaming.ingest import QUARANTINE
 from clickstream_platform.streaming.lake import Lake
-from clickstream_platform.streaming.ledger import entry_of
+from clickstream_platform.streaming.ledger import Amendment, Entry, booked
 from clickstream_platform.streaming.progress import RunReport
 from clickstream_platform.streaming.sink import Upsert
 from clickstream_platform.streaming.table import StreamingTable
@@ -142,12 +142,9 @@ def _several(count: int, one: str, ending: str = "s") -> str:
 
 def _data_version(lake: Lake, name: str) -> str | None:
     """The version of the last commit that changed a row: a run without news moves nothing downstream."""
-    table = lake.table(name)
-    recent = (commit["version"] for commit in table.history(10) if _has_news(commit, name))
-    version = next(recent, None) or next((c["version"] for c in table.history() if _has_news(c, name)), None)
+    version = next((each.version for each in booked(lake.table(name)) if _has_news(each.line, name)), None)
     return None if version is None else str(version)
 
 
-def _has_news(commit: dict[str, Any], name: str) -> bool:
-    entry = entry_of(commit)  # none: it created the table, compacted or erased
-    return entry is not None and (entry.batch_id == 0 or entry.rows_out > 0 or name == QUARANTINE)
+def _has_news(line: Entry | Amendment, name: str) -> bool:
+    return isinstance(line, Amendment) or line.batch_id == 0 or line.rows_out > 0 or name == QUARANTINE

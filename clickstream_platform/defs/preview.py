@@ -7,10 +7,10 @@ from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 import dagster as dg
-from deltalake import DeltaTable, QueryBuilder
+from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from clickstream_platform.streaming.lake import LakeTable
+from clickstream_platform.streaming.lake import LakeTable, select
 
 ROWS = 10
 LONGEST = 40  # characters: a page address with its parameters has no end
@@ -57,9 +57,7 @@ def _newest(held: DeltaTable, by: str) -> list[dict[str, Any]]:
     # Not a timestamp literal: that one counts nanoseconds, which end in 2262 and begin in 1677.
     micros = f"arrow_cast({(start - EPOCH) // timedelta(microseconds=1)}, 'Timestamp(Microsecond, Some(\"UTC\"))')"
     query = f"select * from held where {by} >= {micros} order by {by} desc limit {ROWS}"
-    found = QueryBuilder().register("held", held).execute(query).read_all()
-    columns = {name: found.column(name).to_pylist() for name in found.schema.names}
-    return [{name: values[i] for name, values in columns.items()} for i in range(found.num_rows)]
+    return select(held, query)
 
 
 def _start(held: DeltaTable, by: str) -> datetime | None:

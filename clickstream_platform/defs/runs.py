@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 import dagster as dg
 
-from clickstream_platform.defs.keys import REBUILD, REFRESH
+from clickstream_platform.defs.keys import FORGET, MAINTAIN, REBUILD, REFRESH, REPLAY
 
 POSITION = "clickstream/position"  # the tag of a run that a sensor asked for: where the tables stood then
 ADHOC = "__ASSET_JOB"  # what the Materialize button runs
@@ -31,7 +31,7 @@ def not_now(instance: dg.DagsterInstance, position: str, now: datetime) -> str |
 def under_way(instance: dg.DagsterInstance) -> str | None:
     """Why no run should be asked for: one that writes tables is queued or running. None if there is none."""
     runs = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
-    found = next((run for run in runs if run.job_name in (REFRESH, REBUILD, ADHOC)), None)
+    found = next((run for run in runs if run.job_name in (REFRESH, REBUILD, REPLAY, FORGET, MAINTAIN, ADHOC)), None)
     return f"run {found.run_id[:8]} ({found.job_name}) is {found.status.value.lower()}" if found else None
 
 

@@ -46,11 +46,14 @@ class Rules:
         event_types: the accepted event types, case-sensitive.
         future_tolerance: how far an event may lie ahead of its arrival.
         max_record_bytes: a longer record is rejected unread.
+        mask_ip: what becomes of ``ip_address``: ``keep``; ``/24``, which leaves the network of an IPv4 address, 48 bits
+            of an IPv6 one, and nothing of any other text; ``drop``. A rejected record keeps its bytes, address and all.
     """
 
     event_types: tuple[str, ...]
     future_tolerance: timedelta
     max_record_bytes: int
+    mask_ip: str = "keep"
 
 
 def parse(raw: DataFrame, rules: Rules) -> DataFrame:
@@ -69,10 +72,11 @@ def parse(raw: DataFrame, rules: Rules) -> DataFrame:
     valued = _valued(read)
     judged = valued.select("*", _reasons(rules).alias("reasons"))
     event_time = F.when(F.size("reasons") == 0, F.col("_time"))
+    given = {"timestamp": event_time, "ip_address": _masked(rules.mask_ip)}
     return judged.select(
         *RAW.fieldNames(),
         "reasons",
-        *[event_time.alias(name) if name == "timestamp" else F.col(name) for name in WIRE.fieldNames()],
+        *[given.get(name, F.col(name)).alias(name) for name in WIRE.fieldNames()],
         F.col("_extra").alias("extra"),
         _utc_date(event_time).alias("event_date"),
     )
@@ -88,7 +92,7 @@ def rejected(parsed: DataFrame) -> DataFrame:
 
     ``record_id`` is made here, not in ``parse``: the records of a file get their offsets only in the micro-batch.
     """
-    return parsed.where(F.size("reasons") > 0).withColumn("record_id", _record_id()).to(QUARANTINE)
+    return parsed.where(F.size("reasons") > 0).withColumn("record_id", record_id()).to(QUARANTINE)
 
 
 def _read(raw: DataFrame, rules: Rules) -> DataFrame:
@@ -135,6 +139,22 @@ def _valued(read: DataFrame) -> DataFrame:
             "_extra": F.when(unknown, _unknown_fields()),
         }
     )
+
+
+def _masked(mask: str) -> Column:
+    """The address, or as much of it as may be kept."""
+    address = F.col("ip_address")
+    if mask == "keep":
+        return address
+    if mask == "drop":
+        return F.lit(None).cast("string")
+    parts = {_IPV4: "$1.0", _IPV6: "$1::"}
+    masked = [F.when(address.rlike(p), F.regexp_replace(address, p, keep)) for p, keep in parts.items()]
+    return F.coalesce(*masked)
+
+
+_IPV4 = r"^(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}\z"
+_IPV6 = r"^([0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,2}):(?::[0-9A-Fa-f:.]*|[0-9A-Fa-f:.]+)\z"  # up to three groups stay
 
 
 def _is_blank(text: Column) -> Column:
@@ -186,7 +206,8 @@ def _reasons(rules: Rules) -> Column:
     return F.array_remove(F.array(*named), "")
 
 
-def _record_id() -> Column:
-    """A name for the record. The partition's length keeps it apart from the source, whatever signs they hold."""
+def record_id() -> Column:
+    """A record's name for ever, a hash of its source, partition and offset."""
+    # The partition's length keeps it apart from the source, whatever signs they hold.
     parts = (F.col("offset"), F.length("partition"), F.col("partition"), F.col("source"))
     return F.sha2(reduce(lambda left, right: F.concat(left, F.lit(" "), right), (p.cast("string") for p in parts)), 256)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -20,8 +19,10 @@ from pyspark.sql import functions as F
 from clickstream_platform.events.schema import EVENTS
 from clickstream_platform.streaming import sink
 from clickstream_platform.streaming.checkpoint import Checkpoint, Planned, next_version
+from clickstream_platform.streaming.kept import Kept
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.ledger import Entry
+from clickstream_platform.streaming.offsets import snapshot
 from clickstream_platform.streaming.recompute import as_ranges, hours_reached, moment, recompute, touched
 from clickstream_platform.streaming.state import Recompute, Stateless, StateStore
 from clickstream_platform.streaming.table import StreamingTable
@@ -40,7 +41,7 @@ class MicroBatch:
     batch_id: int
     frame: DataFrame
     started: float = field(default_factory=time.monotonic)
-    kept: ExitStack = field(default_factory=ExitStack)
+    keep: Kept = field(default_factory=Kept)
 
     @property
     def plan(self) -> Planned:
@@ -67,16 +68,13 @@ class MicroBatch:
         last = self.lake.table(self.table.name).transaction(self.checkpoint.app_id)
         return last is not None and last >= self.batch_id
 
-    def keep(self, frame: DataFrame) -> DataFrame:
-        """Persist a frame until the batch ends."""
-        frame = frame.persist()
-        self.kept.callback(frame.unpersist)
-        return frame
-
     def events(self) -> DataFrame:
         """All events as of the version that the batch ends at, never the newest."""
-        reader = self.frame.sparkSession.read.format("delta").option("versionAsOf", self.versions[1])
-        return reader.load(str(self.lake.events.path))
+        return snapshot(self.frame.sparkSession, self.lake.events.path, self.versions[1])
+
+    def held(self) -> DataFrame:
+        """The table as it is."""
+        return snapshot(self.frame.sparkSession, self.lake.table(self.table.name).path)
 
     def entry(self, **counts: Any) -> Entry:
         """The ledger entry, with what the caller counted."""
@@ -95,7 +93,7 @@ class MicroBatch:
 
     def commit(self, entry: Entry) -> sink.Commit:
         """What the one commit of the batch carries."""
-        return sink.Commit(self.checkpoint.app_id, self.batch_id, entry.to_json())
+        return sink.Commit(entry.to_json(), (self.checkpoint.app_id, self.batch_id))
 
 
 def land(batch: MicroBatch, notify: Notify) -> Entry | None:
@@ -109,7 +107,7 @@ def land(batch: MicroBatch, notify: Notify) -> Entry | None:
     Returns:
         The entry committed; None if the batch had read nothing, so that there was nothing to write.
     """
-    with batch.kept:
+    with batch.keep:
         if batch.batch_id == 0:
             return _land_all(batch, notify)
         if isinstance(batch.table.state, Stateless):
@@ -125,18 +123,18 @@ def _land_all(batch: MicroBatch, notify: Notify) -> Entry:
     rows = batch.keep(table.query(batch.events()).select(described))
     rows_out = rows.count()
     if table.announces and isinstance(table.sink, sink.Upsert):
-        before = batch.frame.sparkSession.read.format("delta").load(str(path))
         keys = sink.matches(table.sink.keys, "n", "b")
-        notify(table, [row.asDict() for row in rows.alias("n").join(before.alias("b"), keys, "left_anti").collect()])
+        new = rows.alias("n").join(batch.held().alias("b"), keys, "left_anti")
+        notify(table, [row.asDict() for row in new.collect()])
     entry = batch.entry(events_version=batch.versions[1], rows_in=rows_in, rows_out=rows_out, late_rows=0, revisions=0)
     sink.overwrite(rows, path, batch.commit(entry))
     return entry
 
 
 def _consumed(batch: MicroBatch) -> int:
-    """Evaluate the state store's frame; what it read is known from the log."""
+    """Evaluate the state store's frame; how many events it read is known from the log."""
     batch.frame.count()
-    return sum(file.rows for file in batch.lake.events.added_files(*batch.versions))
+    return batch.lake.events.rows(batch.versions[1])
 
 
 def _land_appended(batch: MicroBatch) -> Entry | None:
@@ -215,7 +213,7 @@ def _recomputed(batch: MicroBatch, state: Recompute | StateStore, new_events: Da
     counts = F.sum("events").alias("events"), F.sum("late").alias("late")
     facts = touches.agg(*counts, hours_reached(state).alias("hours")).first()
     assert facts is not None
-    held = batch.frame.sparkSession.read.format("delta").load(str(batch.lake.table(batch.table.name).path))
+    held = batch.held()
     if not facts["events"]:
         return _Found(0, 0, held.limit(0).withColumn(sink.CHANGE, F.lit("update")))
     hours = as_ranges(facts["hours"])

@@ -7,6 +7,7 @@ committed has therefore changed nothing: the old generation still serves.
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.streaming.checkpoint import Checkpoint, next_version
@@ -35,6 +36,12 @@ def following(lake: Lake, name: str) -> Checkpoint:
     return checkpoint_of(lake, name, max([current(lake, name).generation, *used]) + 1)
 
 
+def superseded(lake: Lake, name: str) -> list[Path]:
+    """The folders of generations that no longer serve, or never did: a rebuild was killed before its first commit."""
+    serving = current(lake, name).generation
+    return [path for path in lake.checkpoints(name).glob("[0-9]*") if int(path.name) != serving]
+
+
 def admitted(lake: Lake, table: StreamingTable) -> Checkpoint:
     """The checkpoint to go on from.
 
@@ -53,7 +60,27 @@ def admitted(lake: Lake, table: StreamingTable) -> Checkpoint:
         log.warning("%s: its checkpoint is gone; a new generation reads all of events", table.name)
         return following(lake, table.name)
     _refuse_strangers(lake, table, checkpoint, -1 if last is None else last)
+    if table.derived and (lost := _lost(lake, checkpoint)):
+        log.warning("%s: it was down for too long: %s; a new generation reads all of events", table.name, lost)
+        return following(lake, table.name)
     return checkpoint
+
+
+def _lost(lake: Lake, checkpoint: Checkpoint) -> str | None:
+    """What is gone of the files and log of ``events`` that the next batch would read; None if all are there."""
+    planned, committed = checkpoint.planned(), checkpoint.committed()
+    done, interrupted = checkpoint.plan(committed), checkpoint.plan(planned) if planned > committed else None
+    needed: list[str] = []
+    try:
+        if done:
+            added = lake.events.added_files(next_version(done.end), lake.events.version() or 0)
+            needed += [file.path for file in added]
+        if interrupted:
+            needed += lake.events.files(next_version(interrupted.end) - 1)
+    except CheckpointError as gone:
+        return gone.finding
+    missing = next((path for path in needed if not (lake.events.path / path).exists()), None)
+    return f"the file {missing} of events is gone" if missing else None
 
 
 def _refuse_strangers(lake: Lake, table: StreamingTable, checkpoint: Checkpoint, last: int) -> None:

@@ -16,9 +16,10 @@ from pyspark.sql import functions as F
 from clickstream_platform.events.parsing import accepted, rejected
 from clickstream_platform.streaming import landing, sink
 from clickstream_platform.streaming.batch import MicroBatch
+from clickstream_platform.streaming.duplicates import without_duplicates
 from clickstream_platform.streaming.ledger import Entry
 from clickstream_platform.streaming.offsets import FileSource, numbered
-from clickstream_platform.streaming.recompute import HOUR_US, as_ranges, in_hours, moment
+from clickstream_platform.streaming.recompute import hour_of, moment
 
 QUARANTINE = "quarantine"
 log = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ def ingest(batch: MicroBatch) -> Entry | None:
     Returns:
         The entry committed; None if the source had not moved, so that there was nothing to write.
     """
-    with batch.kept:
+    with batch.keep:
         if batch.batch_id > 0 and batch.checkpoint.start(batch.batch_id) == batch.plan.end:
             batch.frame.count()
             return None
@@ -38,9 +39,8 @@ def ingest(batch: MicroBatch) -> Entry | None:
         records = batch.keep(_but(_placed(batch), unreadable))
         facts = _facts(records, batch.late_before_ms)
         unreadable |= _vanished(batch, records)
-        fresh, copies, reused = _without_duplicates(
-            batch, accepted(records), [f["hour"] for f in facts if f["hour"] is not None]
-        )
+        hours = {f["hour"] for f in facts if f["hour"] is not None}
+        fresh, copies, reused = without_duplicates(accepted(records), batch.held(), hours, batch.keep)
         faulty = [f for f in facts if f["reasons"]]
         entry = batch.entry(
             events_version=-1,
@@ -56,7 +56,7 @@ def ingest(batch: MicroBatch) -> Entry | None:
         )
         if entry.quarantined:
             _quarantine(batch, rejected(records), entry)
-        sink.append(_few_files(fresh), batch.lake.events.path, batch.commit(entry))
+        sink.append(sink.few_files(fresh), batch.lake.events.path, batch.commit(entry))
         _warn(entry)
         return entry
 
@@ -64,10 +64,8 @@ def ingest(batch: MicroBatch) -> Entry | None:
 def _facts(records: DataFrame, late_before_ms: int) -> list[Row]:
     """What a batch holds, by reasons and hour of event time. The job that parses the records."""
     is_late = F.col("timestamp") <= moment(late_before_ms * 1000)
-    hour = F.floor(F.unix_micros("timestamp") / F.lit(HOUR_US)).alias("hour")
-    return (
-        records.groupBy("reasons", hour).agg(F.count("*").alias("records"), F.count_if(is_late).alias("late")).collect()
-    )
+    counts = F.count("*").alias("records"), F.count_if(is_late).alias("late")
+    return records.groupBy("reasons", hour_of("timestamp").alias("hour")).agg(*counts).collect()
 
 
 def _by_reason(faulty: list[Row]) -> dict[str, int]:
@@ -75,64 +73,11 @@ def _by_reason(faulty: list[Row]) -> dict[str, int]:
     return {reason: sum(f["records"] for f in faulty if reason in f["reasons"]) for reason in reasons}
 
 
-def _without_duplicates(batch: MicroBatch, events: DataFrame, hours: list[int]) -> tuple[DataFrame, int, int]:
-    """The events that are neither in the table nor earlier in the batch; how many are; how many reuse an id.
-
-    A duplicate has the same event_id and the same timestamp, so the hours of the batch's own events are enough to
-    look in. The copy that stays is the first by partition and offset.
-    """
-    stored = batch.frame.sparkSession.read.format("delta").load(str(batch.lake.events.path))
-    place = F.struct("partition", "offset")
-    known = in_hours(stored, "timestamp", "timestamp", as_ranges(sorted(set(hours))))
-    ids = (
-        events.select("event_id", "timestamp", place.alias("place"), F.lit(1).alias("new"))
-        .unionByName(
-            known.select("event_id", "timestamp", F.lit(None).cast(_PLACE).alias("place"), F.lit(0).alias("new"))
-        )
-        .where(F.col("event_id").isNotNull())
-    )
-    # Null places come first in an order, so that a stored event is the first of its copies.
-    of_one = ids.groupBy("event_id", "timestamp").agg(
-        F.min(F.struct(F.col("place").isNotNull(), "place")).alias("first"),
-        F.sum("new").alias("new"),
-        F.count("*").alias("copies"),
-    )
-    times = F.struct("timestamp", "first.place", "new", "copies")
-    of_id = of_one.groupBy("event_id").agg(F.collect_list(times).alias("times"))
-    repeated = batch.keep(
-        of_id.where((F.size("times") > 1) | F.exists("times", lambda t: t["copies"] > 1))
-        .select("event_id", F.size("times").alias("at_times"), F.explode("times").alias("t"))
-        .select("event_id", "at_times", "t.*")
-        .where("new > 0")
-    )
-    facts = repeated.agg(
-        F.sum(F.when(F.col("copies") > 1, F.col("new") - F.col("place").isNotNull().cast("int"))).alias("copies"),
-        F.count_if((F.col("at_times") > 1) & F.col("place").isNotNull()).alias("reused"),
-    ).first()
-    assert facts is not None
-    if not facts["copies"]:
-        return events, 0, facts["reused"]
-    copies = repeated.where("copies > 1").select("event_id", "timestamp", "place").alias("r")
-    same = (F.col("e.event_id") == F.col("r.event_id")) & (F.col("e.timestamp") == F.col("r.timestamp"))
-    stays = F.col("r.place").eqNullSafe(F.struct("e.partition", "e.offset"))
-    fresh = events.alias("e").join(copies, same & ~stays, "left_anti")
-    return fresh, facts["copies"], facts["reused"]
-
-
-_PLACE = "struct<partition:string,offset:bigint>"
-
-
-def _few_files(events: DataFrame) -> DataFrame:
-    """As many write tasks as shuffle partitions: the scan had one task a file."""
-    return events.coalesce(int(events.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1))
-
-
 def _quarantine(batch: MicroBatch, records: DataFrame, entry: Entry) -> None:
     """Append to ``quarantine``, unless a killed attempt has done so already (Delta knows the transaction)."""
     app_id = f"{QUARANTINE}/{batch.checkpoint.generation}"
-    sink.append(
-        _few_files(records), batch.lake.table(QUARANTINE).path, sink.Commit(app_id, batch.batch_id, entry.to_json())
-    )
+    commit = sink.Commit(entry.to_json(), (app_id, batch.batch_id))
+    sink.append(sink.few_files(records), batch.lake.table(QUARANTINE).path, commit)
 
 
 def _planned(batch: MicroBatch) -> dict[str, Path]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timezone
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from deltalake import DeltaTable
+from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import TableNotFoundError
 
 from clickstream_platform.errors import CheckpointError
@@ -53,10 +53,15 @@ class LakeTable:
         table = self.open()
         return None if table is None else table.version()
 
-    def rows(self) -> int:
-        """The number of rows, from the statistics in the log: no data file is read."""
-        table = self.open()
+    def rows(self, version: int | None = None) -> int:
+        """The number of rows, now or at a version, from the statistics in the log: no data file is read."""
+        table = self.open() if version is None else DeltaTable(str(self.path), version=version)
         return 0 if table is None else table.count()
+
+    def dates(self) -> set[date]:
+        """The dates that it is partitioned by."""
+        table = self.open()
+        return {date.fromisoformat(each["event_date"]) for each in table.partitions()} if table else set()
 
     def transaction(self, app_id: str) -> int | None:
         """The last batch id that was committed under this application id; None if none was."""
@@ -81,6 +86,33 @@ class LakeTable:
                     if "add" in action and action["add"].get("dataChange", True)
                 )
 
+    def files(self, version: int) -> list[str]:
+        """The data files that make up a version, relative to the table."""
+        root = f"{self.path}/"
+        return [unquote(uri.removeprefix(root)) for uri in DeltaTable(str(self.path), version=version).file_uris()]
+
+    def same_rows_until(self, version: int) -> int:
+        """The newest version up to which no commit has added rows: compaction and erasure are stepped over.
+
+        Raises:
+            CheckpointError: the log of a version is gone.
+        """
+        newest = self.version() or 0
+        while version < newest and not any(file.rows for file in self.added_files(version + 1, version + 1)):
+            version += 1
+        return version
+
+    def committed_at(self, version: int) -> datetime | None:
+        """When a version was committed; None if it was not yet.
+
+        Raises:
+            CheckpointError: the log of the version is gone.
+        """
+        if version > (self.version() or 0):
+            return None
+        info = next(action["commitInfo"] for action in self._commit(version) if "commitInfo" in action)
+        return datetime.fromtimestamp(info["timestamp"] / 1000, timezone.utc)
+
     def _commit(self, version: int) -> list[dict[str, Any]]:
         log = self.path / "_delta_log" / f"{version:020d}.json"
         try:
@@ -95,6 +127,13 @@ class LakeTable:
         """The commits, newest first, as Delta describes them."""
         table = self.open()
         return [] if table is None else table.history(limit)
+
+
+def select(held: DeltaTable, query: str) -> list[dict[str, Any]]:
+    """The rows of a SQL query (DataFusion's dialect) over one table, which it calls ``held``."""
+    found = QueryBuilder().register("held", held).execute(query).read_all()
+    columns = {name: found.column(name).to_pylist() for name in found.schema.names}
+    return [{name: values[i] for name, values in columns.items()} for i in range(found.num_rows)]
 
 
 def _added(add: dict[str, Any]) -> AddedFile:

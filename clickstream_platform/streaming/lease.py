@@ -10,16 +10,21 @@ import fcntl
 import json
 import os
 import socket
-from collections.abc import Generator
-from contextlib import contextmanager
+import time
+from collections.abc import Generator, Iterable
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from typing import IO
 
 from clickstream_platform.errors import TableBusyError
 from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.table import StreamingTable
 
 
 @contextmanager
-def lease(lake: Lake, table: str, run_id: str, *, take_over: bool = False) -> Generator[None]:
+def lease(
+    lake: Lake, table: str, run_id: str, *, take_over: bool = False, patience: timedelta = timedelta(0)
+) -> Generator[None]:
     """Hold the lease of a table, for the duration of the block.
 
     Args:
@@ -27,6 +32,7 @@ def lease(lake: Lake, table: str, run_id: str, *, take_over: bool = False) -> Ge
         table: its name.
         run_id: who asks.
         take_over: take a lease that another host has left behind; this host cannot tell whether its process lives.
+        patience: how long to wait for a run of this host to end.
 
     Raises:
         TableBusyError: another run holds it; names its pid and host.
@@ -34,6 +40,9 @@ def lease(lake: Lake, table: str, run_id: str, *, take_over: bool = False) -> Ge
     folder = lake.checkpoints(table)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lease").open("a+") as file:
+        deadline = time.monotonic() + patience.total_seconds()
+        while not _locked(file) and time.monotonic() < deadline:
+            time.sleep(0.5)
         _take(file, table, take_over=take_over)
         _write(file, json.dumps({"run_id": run_id, "pid": os.getpid(), "host": socket.gethostname()}))
         try:
@@ -42,13 +51,32 @@ def lease(lake: Lake, table: str, run_id: str, *, take_over: bool = False) -> Ge
             _write(file, "")
 
 
-def _take(file: IO[str], table: str, *, take_over: bool) -> None:
+PATIENCE = timedelta(minutes=10)  # longer than a usual run
+
+
+@contextmanager
+def all_leased(tables: Iterable[StreamingTable], lake: Lake, run_id: str) -> Generator[None]:
+    """Hold the leases of several tables, waiting up to :data:`PATIENCE` for each."""
+    with ExitStack() as leases:
+        for table in tables:
+            leases.enter_context(lease(lake, table.name, run_id, patience=PATIENCE))
+        yield
+
+
+def _locked(file: IO[str]) -> bool:
+    """Lock the file, unless another process has; locked once, it stays so until it is closed."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as held:
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _take(file: IO[str], table: str, *, take_over: bool) -> None:
+    if not _locked(file):
         holder = _holder(file)
         finding = f"run {holder.get('run_id')} holds it (pid {holder.get('pid')} on {holder.get('host')})"
-        raise TableBusyError(table, finding, "wait for that run to end, or stop it") from held
+        raise TableBusyError(table, finding, "wait for that run to end, or stop it")
     holder = _holder(file)
     if not take_over and holder.get("host", socket.gethostname()) != socket.gethostname():
         finding = f"host {holder['host']} left its lease behind (run {holder.get('run_id')}, pid {holder.get('pid')})"

@@ -153,6 +153,12 @@ def read_kafka(spark: SparkSession, source: KafkaSource) -> DataFrame:
     )
 
 
+def snapshot(spark: SparkSession, path: Path, version: int | None = None) -> DataFrame:
+    """A Delta table as a batch: as it is now, or as it was at a version."""
+    reader = spark.read.format("delta")
+    return (reader if version is None else reader.option("versionAsOf", version)).load(str(path))
+
+
 def read_table(spark: SparkSession, path: Path) -> DataFrame:
     """The stream of a Delta table's new rows: whole commits, and only those that add data."""
     return (

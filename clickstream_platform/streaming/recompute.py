@@ -98,7 +98,7 @@ def _bounds(state: Recompute | StateStore) -> tuple[Column, Column]:
 
 
 def _hours(lo: Column, hi: Column) -> Column:
-    return F.sequence(*(F.floor(F.unix_micros(bound) / F.lit(HOUR_US)) for bound in (lo, hi)))
+    return F.sequence(hour_of(lo), hour_of(hi))
 
 
 def _hours_of(intervals: DataFrame) -> list[Hours]:
@@ -132,6 +132,11 @@ def in_hours(rows: DataFrame, start: str, end: str, hours: Sequence[Hours]) -> D
         return condition
 
     return rows.where(reduce(lambda a, b: a | b, map(touches, hours), F.lit(False)))
+
+
+def hour_of(time: Column | str) -> Column:
+    """The number of a time's hour since 1970."""
+    return F.floor(F.unix_micros(time) / F.lit(HOUR_US))
 
 
 def moment(micros: int) -> Column:

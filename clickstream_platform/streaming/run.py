@@ -79,10 +79,15 @@ def run(
     """
     run_id = run_id or uuid.uuid4().hex[:12]
     with lease(lake, table.name, run_id, take_over=take_over):
-        _require_input(table, lake)
-        checkpoint = generation.admitted(lake, table)
-        fingerprint.check(checkpoint, fingerprint.of(table, spark))
-        return _Run(table, spark, lake, checkpoint, hooks or Hooks(), run_id).complete()
+        return run_leased(table, spark, lake, hooks or Hooks(), run_id)
+
+
+def run_leased(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hooks, run_id: str) -> RunReport:
+    """As :func:`run`, for a caller that holds the table's lease."""
+    _require_input(table, lake)
+    checkpoint = generation.admitted(lake, table)
+    fingerprint.check(checkpoint, fingerprint.of(table, spark))
+    return _Run(table, spark, lake, checkpoint, hooks, run_id).complete()
 
 
 def rebuild(
@@ -99,10 +104,15 @@ def rebuild(
         )
     run_id = run_id or uuid.uuid4().hex[:12]
     with lease(lake, table.name, run_id):
-        _require_input(table, lake)
-        checkpoint = generation.following(lake, table.name)
-        fingerprint.write(checkpoint, fingerprint.of(table, spark))
-        return _Run(table, spark, lake, checkpoint, hooks or Hooks(), run_id).complete()
+        return rebuild_leased(table, spark, lake, hooks or Hooks(), run_id)
+
+
+def rebuild_leased(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hooks, run_id: str) -> RunReport:
+    """As :func:`rebuild`, for a caller that holds the table's lease."""
+    _require_input(table, lake)
+    checkpoint = generation.following(lake, table.name)
+    fingerprint.write(checkpoint, fingerprint.of(table, spark))
+    return _Run(table, spark, lake, checkpoint, hooks, run_id).complete()
 
 
 def _require_input(table: StreamingTable, lake: Lake) -> None:
@@ -214,6 +224,8 @@ def _create_table(
         builder = builder.addColumn(column.name, column.type, comment=column.description)
     # Everyone can read it: no deletion vectors, no column mapping. Statistics on times only: no id stays in the log.
     builder = builder.property("delta.enableDeletionVectors", "false").property("delta.dataSkippingStatsColumns", times)
+    # Only `maintain` cleans the log, once the ledger in it is rolled up.
+    builder = builder.property("delta.enableExpiredLogCleanup", "false")
     builder.execute()
 
 

@@ -57,11 +57,25 @@ Sink = Append | Upsert
 
 @dataclass(frozen=True)
 class Commit:
-    """What the one commit of a batch carries: application id, batch id and ledger entry."""
+    """What a commit carries: its line of the ledger and, for a batch, the transaction (application id, batch id)."""
 
-    app_id: str
-    batch_id: int
-    entry: str
+    line: str
+    transaction: tuple[str, int] | None = None
+
+    def options(self) -> dict[str, str]:
+        """Both, as options of a Delta writer."""
+        if self.transaction is None:
+            return {"userMetadata": self.line}
+        app_id, batch_id = self.transaction
+        return {"userMetadata": self.line, "txnAppId": app_id, "txnVersion": str(batch_id)}
+
+
+# MERGE and DELETE have no options: they take the same from the session's confs, which in a stream are the query's own.
+_CONFS = {
+    "userMetadata": "spark.databricks.delta.commitInfo.userMetadata",
+    "txnAppId": "spark.databricks.delta.write.txnAppId",
+    "txnVersion": "spark.databricks.delta.write.txnVersion",
+}
 
 
 def append(rows: DataFrame, path: Path, commit: Commit) -> None:
@@ -79,11 +93,14 @@ def _write(rows: DataFrame, path: Path, commit: Commit, mode: str) -> None:
         rows.write.format("delta")
         .mode(mode)
         .option("overwriteSchema", mode == "overwrite")
-        .option("txnAppId", commit.app_id)
-        .option("txnVersion", commit.batch_id)
-        .option("userMetadata", commit.entry)
+        .options(**commit.options())
         .save(str(path))
     )
+
+
+def few_files(rows: DataFrame) -> DataFrame:
+    """As many write tasks as shuffle partitions: a scan of a landing folder has one task a file."""
+    return rows.coalesce(int(rows.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1))
 
 
 def merge(changes: DataFrame, path: Path, sink: Upsert, between: tuple[Column, Column], commit: Commit) -> None:
@@ -112,6 +129,20 @@ def merge(changes: DataFrame, path: Path, sink: Upsert, between: tuple[Column, C
         )
 
 
+def remove(rows: DataFrame, path: Path, keys: tuple[str, ...], commit: Commit) -> None:
+    """Delete the rows of these keys, each named once. Costs a MERGE that reads the whole table."""
+    session = rows.sparkSession
+    with _carried_by_the_session(session, commit):
+        merged = DeltaTable.forPath(session, str(path)).alias("t").merge(rows.alias("s"), matches(keys, "t", "s"))
+        merged.whenMatchedDelete().execute()
+
+
+def delete(session: SparkSession, path: Path, condition: Column, commit: Commit) -> None:
+    """Delete the rows of which the condition holds. Its text stays in the table's log: no id belongs in it."""
+    with _carried_by_the_session(session, commit):
+        DeltaTable.forPath(session, str(path)).delete(condition)
+
+
 def matches(keys: tuple[str, ...], left: str, right: str) -> Column:
     """The condition that two aliased frames agree in the keys, null equal to null."""
     return reduce(lambda a, b: a & b, (F.col(f"{left}.{key}").eqNullSafe(F.col(f"{right}.{key}")) for key in keys))
@@ -119,16 +150,11 @@ def matches(keys: tuple[str, ...], left: str, right: str) -> Column:
 
 @contextmanager
 def _carried_by_the_session(session: SparkSession, commit: Commit) -> Generator[None]:
-    """MERGE has no options: it takes transaction and entry from confs, which in a stream stay with that query."""
-    confs = {
-        "spark.databricks.delta.write.txnAppId": commit.app_id,
-        "spark.databricks.delta.write.txnVersion": str(commit.batch_id),
-        "spark.databricks.delta.commitInfo.userMetadata": commit.entry,
-    }
-    for key, value in confs.items():
-        session.conf.set(key, value)
+    options = commit.options()
+    for name, value in options.items():
+        session.conf.set(_CONFS[name], value)
     try:
         yield
     finally:
-        for key in confs:
-            session.conf.unset(key)
+        for name in options:
+            session.conf.unset(_CONFS[name])

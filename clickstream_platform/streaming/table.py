@@ -87,6 +87,10 @@ class StreamingTable:
             return "a stateless query only adds rows, so the sink must be Append"
         if isinstance(self.sink, Upsert) and not names.issuperset((*self.sink.keys, *self.sink.span)):
             return "the sink's key and span must be columns of the table"
+        if isinstance(self.sink, Upsert) and "final_at" not in names:
+            return "rows are revised, so a column final_at must say until when they are"
+        if not isinstance(self.state, Stateless) and not self.state.by:
+            return f"{type(self.state).__name__} needs a column of the key to be local to"
         return None
 
     @property

@@ -25,7 +25,8 @@ from clickstream_platform.expectations import (
 )
 from clickstream_platform.streaming.ingest import QUARANTINE
 from clickstream_platform.streaming.lake import Lake
-from clickstream_platform.streaming.ledger import Entry, entry_of, imbalances, last_entry
+from clickstream_platform.streaming.ledger import Amendment, Entry, booked, imbalances, is_complete, last_entry
+from clickstream_platform.streaming.offsets import snapshot
 from clickstream_platform.streaming.table import StreamingTable
 
 if TYPE_CHECKING:
@@ -139,7 +140,8 @@ class _Look:
     def _matches_events(self, event_type: str, rows: int) -> tuple[bool, int | str]:
         entry = last_entry(self.lake.table(self.table.name))
         assert entry is not None
-        events = self._rows("events", entry.events_version).where(f"event_type = '{event_type}'").count()
+        version = self.lake.events.same_rows_until(entry.events_version)
+        events = self._rows("events", version).where(f"event_type = '{event_type}'").count()
         return rows == events, f"{rows} rows, {events} events of type {event_type}"
 
     def _is_fresh(self, max_age: timedelta, newest_ms: int | None) -> tuple[bool, int | str]:
@@ -149,9 +151,7 @@ class _Look:
         return age <= max_age, f"the newest event is {_spoken(age)} old"
 
     def _rows(self, name: str, version: int | None = None) -> DataFrame:
-        reader = self.spark.read.format("delta")
-        reader = reader if version is None else reader.option("versionAsOf", version)
-        return reader.load(str(self.lake.table(name).path))
+        return snapshot(self.spark, self.lake.table(name).path, version)
 
 
 def _measure(expectation: Expectation) -> Column:
@@ -181,11 +181,12 @@ def _any(conditions: Iterable[Column]) -> Column:
 
 @dataclass(frozen=True)
 class _Log:
-    """A table's rows, and what its log still holds of the ledger: by default, Delta lets go of it after 30 days."""
+    """A table's rows, and what is left of its ledger."""
 
     name: str
     rows: int
     entries: list[Entry]
+    amendments: list[Amendment]
     complete: bool
 
     def since(self) -> int:
@@ -197,20 +198,27 @@ class _Log:
         after = (entry for entry in self.entries if entry.committed_at_ms > since and entry.quarantined)
         return {(entry.generation, entry.batch_id): entry.quarantined for entry in after}
 
-    def differs(self, booked: int) -> list[str]:
+    def differs(self, landed: int) -> list[str]:
         """Whether the rows are those that the ledger booked. What the log no longer holds cannot be added up."""
-        return (
-            [f"{self.name} has {self.rows} rows, its ledger {booked}"] if self.complete and self.rows != booked else []
-        )
+        expected = landed + sum(each.added - each.removed for each in self.amendments)
+        if not self.complete or self.rows == expected:
+            return []
+        return [f"{self.name} has {self.rows} rows, its ledger {expected}"]
 
 
 def _log(lake: Lake, name: str) -> _Log:
-    table = lake.table(name).open()
-    if table is None:
-        return _Log(name, 0, [], complete=True)
-    rows = table.count()  # by the statistics in the log
-    commits = [commit for commit in table.history() if commit["version"] <= table.version()]
-    return _Log(name, rows, [entry for commit in commits if (entry := entry_of(commit))], commits[-1]["version"] == 0)
+    table = lake.table(name)
+    opened = table.open()
+    if opened is None:
+        return _Log(name, 0, [], [], complete=True)
+    lines = [each.line for each in booked(table) if each.version <= opened.version()]  # a run may go on meanwhile
+    return _Log(
+        name,
+        opened.count(),  # by the statistics in the log
+        [line for line in lines if isinstance(line, Entry)],
+        [line for line in lines if isinstance(line, Amendment)],
+        is_complete(table),
+    )
 
 
 def _unbalanced(lake: Lake) -> list[str]:
@@ -232,4 +240,14 @@ def _unbalanced(lake: Lake) -> list[str]:
         ),
         *events.differs(sum(entry.rows_out for entry in events.entries)),
         *rejected.differs(sum(entry.quarantined for entry in rejected.entries)),
+        *_unfinished_replay(events, rejected),
     ]
+
+
+def _unfinished_replay(events: _Log, rejected: _Log) -> list[str]:
+    """Whether what a replay added to ``events`` has left ``quarantine``, where the ledgers go back that far."""
+    added = sum(each.added for each in events.amendments if each.kind == "replay")
+    left = sum(each.removed - each.duplicates for each in rejected.amendments if each.kind == "replay")
+    if added == left or not (events.complete and rejected.complete):
+        return []
+    return [f"a replay added {added - left} events that are still in quarantine: run `clickstream replay` again"]

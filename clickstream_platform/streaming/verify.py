@@ -11,7 +11,8 @@ from pyspark.sql import functions as F
 
 from clickstream_platform.errors import SourceError
 from clickstream_platform.streaming.lake import Lake
-from clickstream_platform.streaming.ledger import entries, imbalances, last_entry
+from clickstream_platform.streaming.ledger import Amendment, Entry, booked, entries, imbalances, last_entry
+from clickstream_platform.streaming.offsets import snapshot
 from clickstream_platform.streaming.sink import Upsert, matches
 from clickstream_platform.streaming.table import StreamingTable
 
@@ -60,6 +61,7 @@ class Verification:
 def verify(table: StreamingTable, spark: SparkSession, lake: Lake, show: int = 5) -> Verification:
     """Compare a table with its query over ``events`` at the version that its last entry names.
 
+    Commits of ``events`` after that one which add no rows are stepped over: what they removed has left the table too.
     ``events`` itself has no query over a table; its rows are counted against the ledger, and no record may be in it
     twice.
 
@@ -69,24 +71,31 @@ def verify(table: StreamingTable, spark: SparkSession, lake: Lake, show: int = 5
     entry = last_entry(lake.table(table.name))
     if entry is None:
         raise SourceError(table.name, "it has no committed batch yet", f"run `clickstream run {table.name}` first")
-    held = spark.read.format("delta").load(str(lake.table(table.name).path))
-    booked = list(entries(lake.table(table.name)))
-    ledger = tuple(imbalances(booked))
+    held = snapshot(spark, lake.table(table.name).path)
+    batches = list(entries(lake.table(table.name)))
+    ledger = tuple(imbalances(batches))
     if not table.derived:
         return _verify_events(table, held, lake, ledger)
-    events = spark.read.format("delta").option("versionAsOf", entry.events_version).load(str(lake.events.path))
-    ledger += _unread(table, sum(e.rows_in for e in booked if e.generation == entry.generation), events.count())
+    version = lake.events.same_rows_until(entry.events_version)
+    events = snapshot(spark, lake.events.path, version)
+    there = lake.events.rows(version)
+    ledger += _unread(table, [e for e in batches if e.generation == entry.generation], there, lake)
     keys = table.sink.keys if isinstance(table.sink, Upsert) else PLACE
     both = _compared(table.query(events), held, keys).persist()
     try:
-        return _verdict(both, table, entry.events_version, keys, show, ledger)
+        return _verdict(both, table, version, keys, show, ledger)
     finally:
         both.unpersist()
 
 
-def _unread(table: StreamingTable, read: int, there: int) -> tuple[str, ...]:
+def _unread(table: StreamingTable, batches: list[Entry], there: int, lake: Lake) -> tuple[str, ...]:
     """Whether the batches of a generation have read every event once; Delta counts the events without reading them."""
-    return () if read == there else (f"{table.name}: its batches read {read} events, {there} are there",)
+    read = sum(entry.rows_in for entry in batches)
+    since = batches[-1].events_version
+    removed = sum(e.line.removed for e in booked(lake.events) if isinstance(e.line, Amendment) and e.version > since)
+    if read == there + removed:
+        return ()
+    return (f"{table.name}: its batches read {read} events, {there} are there and {removed} were removed since",)
 
 
 def _compared(expected: DataFrame, held: DataFrame, keys: tuple[str, ...]) -> DataFrame:
@@ -139,7 +148,8 @@ def _difference(expected: Any, actual: Any, keys: tuple[str, ...]) -> Difference
 
 
 def _verify_events(table: StreamingTable, held: DataFrame, lake: Lake, ledger: tuple[str, ...]) -> Verification:
-    accepted = sum(entry.rows_out for entry in entries(lake.table(table.name)))
+    lines = [each.line for each in booked(lake.table(table.name))]
+    accepted = sum(line.rows_out if isinstance(line, Entry) else line.added - line.removed for line in lines)
     facts = held.agg(F.count("*").alias("rows"), F.count_distinct(F.struct(*PLACE)).alias("places")).first()
     assert facts is not None
     return Verification(

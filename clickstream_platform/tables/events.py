@@ -19,7 +19,7 @@ from clickstream_platform.streaming.watermark import Watermark
 
 def events_table(settings: Settings) -> StreamingTable:
     """The contract. What it rejects, the same batch writes to ``quarantine``."""
-    rules = Rules(settings.event_types, settings.future_tolerance, settings.max_record_bytes)
+    rules = Rules(settings.event_types, settings.future_tolerance, settings.max_record_bytes, settings.mask_ip)
     return StreamingTable(
         name="events",
         version=1,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -311,6 +311,22 @@ def test_the_clock_of_the_future_is_the_arrival(spark: SparkSession) -> None:
     rows = [(event(), "s", "p", offset, arrived) for offset, arrived in enumerate(arrivals)]
     parsed = parse(spark.createDataFrame(rows, RAW), RULES).orderBy("offset")
     assert [row["reasons"] for row in parsed.select("reasons").collect()] == [[], ["future_timestamp"]]
+
+
+@pytest.mark.parametrize(
+    ("mask", "kept"),
+    [
+        ("keep", ["192.0.2.77", "2001:db8:85a3:8d3::8a2e", "2001:db8::1", "::1", "unknown", None]),
+        ("/24", ["192.0.2.0", "2001:db8:85a3::", "2001:db8::", None, None, None]),
+        ("drop", [None] * 6),
+    ],
+)
+def test_of_an_address_so_much_is_kept(spark: SparkSession, mask: str, kept: list[str | None]) -> None:
+    sent = ["192.0.2.77", "2001:db8:85a3:8d3::8a2e", "2001:db8::1", "::1", "unknown", None]
+    raw = raw_records(spark, [event(ip_address=address) for address in sent])
+    found = parse(raw, replace(RULES, mask_ip=mask)).orderBy("offset").select("ip_address", "reasons").collect()
+    assert [row["ip_address"] for row in found] == kept
+    assert all(row["reasons"] == [] for row in found)
 
 
 def test_a_stream_says_the_same_as_a_batch(spark: SparkSession, tmp_path: Path) -> None:

@@ -1,0 +1,113 @@
+"""Retention: events before a date leave the lake, and with them the rows that were made of them.
+
+A table that holds what its events no longer tell would no longer equal its query; to keep figures for longer than the
+events they were counted from, copy them to a table of your own.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta, timezone
+
+from pyspark.sql import Column, SparkSession
+from pyspark.sql import functions as F
+
+from clickstream_platform.streaming import sink
+from clickstream_platform.streaming.ingest import QUARANTINE
+from clickstream_platform.streaming.kept import Kept
+from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.lease import all_leased
+from clickstream_platform.streaming.ledger import Amendment
+from clickstream_platform.streaming.offsets import snapshot
+from clickstream_platform.streaming.recompute import as_ranges, hours_reached, moment, recompute, touched
+from clickstream_platform.streaming.run import Hooks, run_leased
+from clickstream_platform.streaming.state import Stateless
+from clickstream_platform.streaming.table import StreamingTable
+
+RETENTION = "retention"
+
+
+def due(lake: Lake, retention: timedelta | None) -> date | None:
+    """The date before which events are to go; None if none is that old, or all are kept. Reads the log alone.
+
+    Counted back from the newest event, or from today if that is earlier: a lake that nobody feeds keeps its last days,
+    and no state store holds a window that old.
+    """
+    dates = lake.events.dates()
+    if not dates or retention is None:
+        return None
+    before = min(max(dates), datetime.now(timezone.utc).date()) - retention
+    return before if min(dates) < before else None
+
+
+def expire(
+    before: date,
+    contracts: Sequence[StreamingTable],
+    spark: SparkSession,
+    lake: Lake,
+    hooks: Hooks | None = None,
+    *,
+    run_id: str | None = None,
+) -> int:
+    """Remove events before a date, the rows made of them, and the records that were rejected before it.
+
+    Takes the leases of all tables and runs them first: nothing may be unread. ``events`` comes last, so that a run in
+    between, or this one run again after a kill, finds what it needs. Rows on both sides of the date are computed anew.
+
+    Returns:
+        The number of events removed.
+
+    Raises:
+        TableBusyError: a run is at one of the tables and does not end within ten minutes.
+    """
+    run_id = run_id or uuid.uuid4().hex[:12]
+    with all_leased(contracts, lake, run_id):
+        for table in contracts:
+            run_leased(table, spark, lake, hooks or Hooks(), run_id)
+        for table in contracts:
+            if table.derived and isinstance(table.state, Stateless):
+                _delete(table.name, "timestamp", before, spark, lake, run_id)
+            elif table.derived:
+                _recompute(table, before, spark, lake, run_id)
+        _delete(QUARANTINE, "arrived_at", before, spark, lake, run_id)
+        return _delete("events", "timestamp", before, spark, lake, run_id)
+
+
+def _delete(name: str, time: str, before: date, spark: SparkSession, lake: Lake, run_id: str) -> int:
+    path = lake.table(name).path
+    is_old = F.col(time) < _midnight(before)
+    rows = snapshot(spark, path).where(is_old).count()
+    if rows:
+        amendment = Amendment(name, RETENTION, run_id, removed=rows)
+        sink.delete(spark, path, is_old, sink.Commit(amendment.to_json()))
+    return rows
+
+
+def _recompute(table: StreamingTable, before: date, spark: SparkSession, lake: Lake, run_id: str) -> None:
+    assert isinstance(table.sink, sink.Upsert)
+    assert not isinstance(table.state, Stateless)
+    path, events = lake.table(table.name).path, snapshot(spark, lake.events.path)
+    start = table.sink.span[0]
+    with Kept() as keep:
+        old, young = events.where(F.col("event_date") < before), events.where(F.col("event_date") >= before)
+        touches = keep(touched(old, table.state.by, table.state.reach, 0))
+        reached = touches.agg(hours_reached(table.state).alias("hours")).first()
+        assert reached is not None
+        hours, rows = as_ranges(reached["hours"]), snapshot(spark, path)
+        changes = keep(recompute(table.query, table.state, table.sink, touches, young, rows, hours, keep))
+        facts = changes.agg(
+            F.count_if(F.col(sink.CHANGE) == "delete").alias("removed"),
+            F.count_if(F.col(sink.CHANGE) == "insert").alias("added"),
+            F.unix_micros(F.min(start)).alias("first"),
+            F.unix_micros(F.max(start)).alias("last"),
+        ).first()
+        assert facts is not None
+        if facts["first"] is not None:
+            amendment = Amendment(table.name, RETENTION, run_id, added=facts["added"], removed=facts["removed"])
+            between = moment(facts["first"]), moment(facts["last"])
+            sink.merge(changes, path, table.sink, between, sink.Commit(amendment.to_json()))
+
+
+def _midnight(day: date) -> Column:
+    return moment(int(datetime(day.year, day.month, day.day, tzinfo=timezone.utc).timestamp()) * 1_000_000)

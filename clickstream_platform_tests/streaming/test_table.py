@@ -1,0 +1,35 @@
+"""A contract that contradicts itself is refused where it is written, long before a stream."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.sink import Append, Upsert
+from clickstream_platform.streaming.state import Recompute, Stateless
+from clickstream_platform.tables import tables
+
+TABLES = tables(Settings(home=Path("unused")))
+SESSIONS = TABLES["sessions"]
+HALF_AN_HOUR = timedelta(minutes=30)
+
+
+@pytest.mark.parametrize(
+    ("change", "finding"),
+    [
+        ({"name": "Sessions"}, "named in lower case"),
+        ({"sink": Append()}, "the sink must be Upsert"),
+        ({"state": Stateless()}, "the sink must be Append"),
+        ({"sink": Upsert("visitor", span=("session_start", "session_end"))}, "must be columns of the table"),
+        ({"columns": tuple(c for c in SESSIONS.columns if c.name != "final_at")}, "final_at must say"),
+        ({"state": Recompute(by=(), reach=HALF_AN_HOUR)}, "needs a column of the key"),
+    ],
+)
+def test_a_contradiction_names_the_table_and_what_is_wrong(change: dict[str, Any], finding: str) -> None:
+    with pytest.raises(ValueError, match=f"{change.get('name', 'sessions')}: .*{finding}"):
+        replace(SESSIONS, **change)
