@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from py4j.protocol import Py4JError
@@ -21,6 +22,7 @@ from typer.core import TyperGroup
 
 from clickstream_platform import demo as demonstration
 from clickstream_platform import rendering
+from clickstream_platform.answers import csv_lines, json_lines
 from clickstream_platform.doctor import diagnose
 from clickstream_platform.errors import ClickstreamError, SettingsError
 from clickstream_platform.events import simulation
@@ -77,6 +79,7 @@ app = typer.Typer(
 TableNames = Annotated[list[str] | None, typer.Argument(metavar="TABLES", help="All tables, if none is named.")]
 TableName = Annotated[str, typer.Argument(metavar="TABLE", help="Its name, as `clickstream status` lists it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: one JSON object.")]
+Form = Literal["table", "csv", "json"]
 Share = Annotated[float, typer.Option(min=0, max=1, rich_help_panel="Shares of what goes wrong, 0 to 1")]
 USUAL = simulation.Shares()
 
@@ -254,6 +257,26 @@ def ledger(
     else:
         show(rendering.ledger(newest), "", rendering.imbalance(wrong))
     _exit_unless(not wrong)
+
+
+@app.command(epilog='Example: clickstream sql "select rule, count(*) from alerts_final group by rule"')
+def sql(
+    statement: Annotated[str, typer.Argument(help="One statement in DuckDB's SQL; `show tables` lists the views.")],
+    *,
+    form: Annotated[Form, typer.Option("--format", help="csv and json are for programs: every row, whole.")] = "table",
+    limit: Annotated[int, typer.Option(min=0, help="Rows shown in a table; 0 for all.")] = 40,
+) -> None:
+    """Ask the tables of the lake. Starts no JVM; reads only. `<table>_final` has the rows that are final."""
+    from clickstream_platform.sql import ask, connect  # noqa: PLC0415 - DuckDB and Arrow take half a second to import
+
+    answer = ask(connect(Lake(from_env().lake_folder)), statement)
+    if form == "table":
+        rows = list(islice(answer.rows, limit or None))
+        is_cut = bool(limit) and next(answer.rows, None) is not None
+        show(rendering.answer(answer.columns, answer.numeric, rows), *rendering.length(len(rows), is_cut=is_cut))
+        return
+    for line in csv_lines(answer) if form == "csv" else json_lines(answer):
+        typer.echo(line)
 
 
 @app.command(epilog="Example: clickstream validate || exit 1")

@@ -20,6 +20,8 @@ MAY_IMPORT = {
     "events": LOWEST,
     "queries": LOWEST | {"events"},
     "streaming": LOWEST | {"events"},
+    "answers": set[str](),
+    "sql": LOWEST | {"answers", "streaming"},
     "tables": LOWEST | {"events", "queries", "streaming"},
     "defs": LOWEST | {"events", "queries", "streaming", "tables", "spark"},
     "definitions": LOWEST | {"events", "queries", "streaming", "tables", "spark", "defs"},
