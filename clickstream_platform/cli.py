@@ -23,6 +23,8 @@ from typer.core import TyperGroup
 from clickstream_platform import demo as demonstration
 from clickstream_platform import rendering
 from clickstream_platform.answers import csv_lines, json_lines
+from clickstream_platform.delivery.outbox import Outbox
+from clickstream_platform.delivery.post import delivering
 from clickstream_platform.doctor import diagnose
 from clickstream_platform.errors import ClickstreamError, SettingsError
 from clickstream_platform.events import simulation
@@ -125,7 +127,7 @@ def demo(events: Annotated[int, typer.Option(min=1_000, help="Records to simulat
             is_new = demonstration.land(folder, simulated, arrival)
             typer.echo(f"arrival {arrival} of 2 {'has landed' if is_new else 'was there already'} in {folder}\n")
             if is_new or arrival == demonstration.ARRIVALS[-1]:
-                _run_all(contracts, spark, lake)
+                _run_all(contracts, spark, lake, _hooks())
         for name in demonstration.PREVIEWS:
             show(_previewed(name, spark, lake), "")
         found = demonstration.compared(simulated.truth, lake)
@@ -195,7 +197,7 @@ def run(
     settings = from_env()
     contracts, lake = selected(settings, names or []), Lake(settings.lake_folder)
     with spark_session(settings) as spark:
-        _run_all(contracts, spark, lake, take_over=take_over)
+        _run_all(contracts, spark, lake, delivering(_hooks(), settings, typer.echo), take_over=take_over)
 
 
 @app.command(epilog="Example: clickstream rebuild sessions")
@@ -204,7 +206,7 @@ def rebuild(name: TableName) -> None:
     settings = from_env()
     (table,), lake = selected(settings, [name]), Lake(settings.lake_folder)
     with spark_session(settings) as spark:
-        report = runs.rebuild(table, spark, lake, _hooks())
+        report = runs.rebuild(table, spark, lake, delivering(_hooks(), settings, typer.echo))
         _report_run(table, report, lake)
     show("", rendering.reports([report]))
 
@@ -214,10 +216,11 @@ def status(*, as_json: AsJson = False) -> None:
     """Where every table stands: rows, watermark, and what is left to read. Starts no JVM."""
     settings = from_env()
     found = statuses(tables(settings).values(), lake := Lake(settings.lake_folder))
+    told = Outbox.of(lake).status()
     if as_json:
-        _print_json({"tables": [asdict(table) for table in found]})
+        _print_json({"tables": [asdict(table) for table in found], "deliveries": [asdict(each) for each in told]})
     else:
-        show(rendering.statuses(found, lake.table(QUARANTINE).rows()))
+        show(rendering.statuses(found, lake.table(QUARANTINE).rows()), *rendering.deliveries(told))
 
 
 @app.command(epilog="Example: clickstream explain sessions")
@@ -298,14 +301,16 @@ def doctor() -> None:
     _exit_unless(all(finding.ok for finding in found))
 
 
-def _run_all(contracts: Sequence[StreamingTable], spark: SparkSession, lake: Lake, *, take_over: bool = False) -> None:
+def _run_all(
+    contracts: Sequence[StreamingTable], spark: SparkSession, lake: Lake, hooks: runs.Hooks, *, take_over: bool = False
+) -> None:
     """Run tables in order and say what happened, also when one fails: those after it are left alone."""
     done: list[RunReport] = []
     try:
         for table in contracts:
             found = lag(table, lake)
             typer.echo(f"{table.name}: {found.amount:,} {found.unit} to read")
-            done.append(runs.run(table, spark, lake, _hooks(), take_over=take_over))
+            done.append(runs.run(table, spark, lake, hooks, take_over=take_over))
             _report_run(table, done[-1], lake)
     finally:
         if done:

@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from clickstream_platform.delivery.outbox import ChannelStatus
 from clickstream_platform.demo import Comparison
 from clickstream_platform.doctor import Finding
 from clickstream_platform.errors import ClickstreamError
@@ -98,6 +99,19 @@ def statuses(found: Sequence[TableStatus], quarantined: int) -> RenderableType:
     )
     problems = [line(f"{s.name}: lag unknown: {s.problem}", "yellow") for s in found if s.problem]
     return Group(table, "", *problems, Text(f"quarantine: {quarantined:,} rejected records"))
+
+
+def deliveries(found: Sequence[ChannelStatus]) -> list[Text]:
+    """How every channel stands that alerts are told to."""
+    return [line(_delivery(channel), "yellow" if channel.waiting else "") for channel in found]
+
+
+def _delivery(found: ChannelStatus) -> str:
+    said = f"alerts to {found.channel}: {found.delivered:,} delivered"
+    if not found.waiting:
+        return said
+    why = f" (at {_clock_of(found.tried_at)} {found.problem})" if found.problem else ""
+    return f"{said}, {found.waiting:,} wait for the next run{why}"
 
 
 def explanation(table: StreamingTable, lake: Lake, generation: int) -> RenderableType:

@@ -22,8 +22,9 @@ MAY_IMPORT = {
     "streaming": LOWEST | {"events"},
     "answers": set[str](),
     "sql": LOWEST | {"answers", "streaming"},
+    "delivery": LOWEST | {"streaming"},
     "tables": LOWEST | {"events", "queries", "streaming"},
-    "defs": LOWEST | {"events", "queries", "streaming", "tables", "spark"},
+    "defs": LOWEST | {"events", "queries", "streaming", "tables", "spark", "delivery"},
     "definitions": LOWEST | {"events", "queries", "streaming", "tables", "spark", "defs"},
 }
 

@@ -42,7 +42,7 @@ def rebuild_job(settings: Settings) -> dg.JobDefinition:
     def rebuild_table(context: dg.OpExecutionContext, config: Rebuild, spark: SparkResource) -> None:
         with told_to_dagster(context.retry_number):
             (table,) = selected(settings, [config.table])
-            report = rebuild(table, spark.spark_session, lake, hooks(context.log), run_id=context.run.run_id)
+            report = rebuild(table, spark.spark_session, lake, hooks(context.log, settings), run_id=context.run.run_id)
         for made in materialized(table, report, lake):
             context.log_event(made.event())
 

@@ -44,10 +44,12 @@ class Hooks:
     Attributes:
         notify: new rows of a table that announces them, at least once each, before their commit.
         committed: each batch's entry, right after its commit.
+        ended: the table, after a run of it that ended well; its lease is free again.
     """
 
     notify: Notify = log_new_rows
     committed: Callable[[Entry], None] = field(default=lambda entry: None)
+    ended: Callable[[StreamingTable], None] = field(default=lambda table: None)
 
 
 def run(
@@ -77,12 +79,14 @@ def run(
         CheckpointError: checkpoint and table, or checkpoint and contract, do not belong together.
         SourceError: the source cannot be read, or ``events`` does not exist yet.
     """
-    run_id = run_id or uuid.uuid4().hex[:12]
+    run_id, hooks = run_id or uuid.uuid4().hex[:12], hooks or Hooks()
     with lease(lake, table.name, run_id, take_over=take_over):
         _require_input(table, lake)
         checkpoint = generation.admitted(lake, table)
         fingerprint.check(checkpoint, fingerprint.of(table, spark))
-        return _Run(table, spark, lake, checkpoint, hooks or Hooks(), run_id).complete()
+        report = _Run(table, spark, lake, checkpoint, hooks, run_id).complete()
+    hooks.ended(table)
+    return report
 
 
 def rebuild(
@@ -97,12 +101,14 @@ def rebuild(
         raise CheckpointError(
             table.name, "it is read from the source, which may have moved on", "rebuild the tables that read it"
         )
-    run_id = run_id or uuid.uuid4().hex[:12]
+    run_id, hooks = run_id or uuid.uuid4().hex[:12], hooks or Hooks()
     with lease(lake, table.name, run_id):
         _require_input(table, lake)
         checkpoint = generation.following(lake, table.name)
         fingerprint.write(checkpoint, fingerprint.of(table, spark))
-        return _Run(table, spark, lake, checkpoint, hooks or Hooks(), run_id).complete()
+        report = _Run(table, spark, lake, checkpoint, hooks, run_id).complete()
+    hooks.ended(table)
+    return report
 
 
 def _require_input(table: StreamingTable, lake: Lake) -> None:
