@@ -282,6 +282,23 @@ def sql(
         typer.echo(line)
 
 
+@app.command(epilog="Example: clickstream report --days 1 --to today.html")
+def report(
+    *,
+    days: Annotated[int, typer.Option(min=1, max=366, help="Days up to the newest event.")] = 7,
+    to: Annotated[
+        Path | None, typer.Option(help="Where to write. Default: report.html of the home.", show_default=False)
+    ] = None,
+) -> None:
+    """Write one HTML page with plots: visitors, sessions, purchases, alerts, data quality, cost. Starts no JVM."""
+    from clickstream_platform.report import page  # noqa: PLC0415 - matplotlib takes a second to import
+
+    settings = from_env()
+    path = to or settings.home / "report.html"
+    page.write(path, page.report(Lake(settings.lake_folder), days).html())
+    typer.echo(path)
+
+
 @app.command(epilog="Example: clickstream validate || exit 1")
 def validate(names: TableNames = None) -> None:
     """Check what every table promises of its rows. Exit code 1 if a check of error severity fails."""

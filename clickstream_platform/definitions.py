@@ -6,9 +6,10 @@ import dagster as dg
 
 from clickstream_platform.defs.assets import table_asset
 from clickstream_platform.defs.checks import table_checks
-from clickstream_platform.defs.jobs import rebuild_job, refresh, validate
+from clickstream_platform.defs.jobs import rebuild_job, refresh, report, validate
+from clickstream_platform.defs.report import daily_report
 from clickstream_platform.defs.resources import SparkResource
-from clickstream_platform.defs.schedules import every_five_minutes
+from clickstream_platform.defs.schedules import every_five_minutes, every_morning
 from clickstream_platform.defs.sensors import tell_failures, unread_sensor
 from clickstream_platform.defs.specs import source_spec
 from clickstream_platform.settings import Settings, from_env
@@ -19,10 +20,10 @@ def definitions(settings: Settings) -> dg.Definitions:
     """What these settings make of the platform."""
     contracts = tables(settings).values()
     return dg.Definitions(
-        assets=[source_spec(settings), *(table_asset(table, settings) for table in contracts)],
+        assets=[source_spec(settings), *(table_asset(table, settings) for table in contracts), daily_report(settings)],
         asset_checks=[table_checks(table, settings) for table in contracts],
-        jobs=[refresh, validate, rebuild_job(settings)],
-        schedules=[every_five_minutes],
+        jobs=[refresh, validate, report, rebuild_job(settings)],
+        schedules=[every_five_minutes, every_morning],
         sensors=[unread_sensor(settings), tell_failures],
         resources={"spark": SparkResource(settings=settings)},
         # One run is one process with one SparkSession. Dagster's default is a process, so a JVM, for each step.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
     from typer.testing import Result
 
-COMMANDS = ["demo", "simulate", "run", "status", "explain", "verify", "rebuild", "ledger", "sql"]
+COMMANDS = ["demo", "simulate", "run", "status", "explain", "verify", "rebuild", "ledger", "sql", "report"]
 TABLES = ["events", "user_activity", "sessions", "purchases", "alerts"]
 
 

@@ -22,9 +22,10 @@ MAY_IMPORT = {
     "streaming": LOWEST | {"events"},
     "answers": set[str](),
     "sql": LOWEST | {"answers", "streaming"},
+    "report": LOWEST | {"sql", "streaming"},
     "delivery": LOWEST | {"streaming"},
     "tables": LOWEST | {"events", "queries", "streaming"},
-    "defs": LOWEST | {"events", "queries", "streaming", "tables", "spark", "delivery"},
+    "defs": LOWEST | {"events", "queries", "streaming", "tables", "spark", "delivery", "report"},
     "definitions": LOWEST | {"events", "queries", "streaming", "tables", "spark", "defs"},
 }
 

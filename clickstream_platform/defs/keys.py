@@ -7,7 +7,8 @@ import dagster as dg
 from clickstream_platform.streaming.offsets import FileSource, FromTable, Offsets
 from clickstream_platform.streaming.table import StreamingTable
 
-REFRESH, VALIDATE, REBUILD = "refresh", "validate", "rebuild"
+REFRESH, VALIDATE, REBUILD, REPORT = "refresh", "validate", "rebuild", "report"
+DAILY_REPORT = "daily_report"  # an asset
 
 
 def input_key(offsets: Offsets) -> dg.AssetKey:

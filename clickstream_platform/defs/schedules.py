@@ -1,10 +1,10 @@
-"""The schedule: off as shipped, because the sensor looks more often and starts nothing for nothing."""
+"""The schedules, off as shipped: the sensor looks more often than one, the other is for who wants a daily report."""
 
 from __future__ import annotations
 
 import dagster as dg
 
-from clickstream_platform.defs.jobs import refresh
+from clickstream_platform.defs.jobs import refresh, report
 from clickstream_platform.defs.runs import under_way
 
 
@@ -19,3 +19,13 @@ def every_five_minutes(context: dg.ScheduleEvaluationContext) -> dg.RunRequest |
     """A run, unless one is on: runs that wait for the same tables would only pile up."""
     reason = under_way(context.instance)
     return dg.SkipReason(reason) if reason else dg.RunRequest()
+
+
+every_morning = dg.ScheduleDefinition(
+    name="every_morning",
+    job=report,
+    cron_schedule="0 6 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.STOPPED,
+    description="Write the daily report at six in the morning, UTC.",
+)
