@@ -63,7 +63,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || { echo "creating $(VENV) with $$($(PYTHON) --version) ..."; $(PYTHON) -m venv $(VENV); }
 	@df -Pk . | awk 'NR == 2 && $$4 < 3000000 { print "$(VENV): " int($$4 / 1000) " MB of disk are free," \
 		" it needs 3000 MB; free some, or clone to another disk"; exit 1 }' >&2
-	@echo "installing the lock file into $(VENV) (1.4 GB, 1-5 minutes the first time) ..."
+	@echo "installing the lock file into $(VENV) (1.7 GB, 1-5 minutes the first time) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@

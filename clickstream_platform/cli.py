@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from py4j.protocol import Py4JError
@@ -21,6 +22,9 @@ from typer.core import TyperGroup
 
 from clickstream_platform import demo as demonstration
 from clickstream_platform import rendering
+from clickstream_platform.answers import csv_lines, json_lines
+from clickstream_platform.delivery.outbox import Outbox
+from clickstream_platform.delivery.post import delivering
 from clickstream_platform.doctor import diagnose
 from clickstream_platform.errors import ClickstreamError, SettingsError
 from clickstream_platform.events import simulation
@@ -81,6 +85,7 @@ app = typer.Typer(
 TableNames = Annotated[list[str] | None, typer.Argument(metavar="TABLES", help="All tables, if none is named.")]
 TableName = Annotated[str, typer.Argument(metavar="TABLE", help="Its name, as `clickstream status` lists it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: one JSON object.")]
+Form = Literal["table", "csv", "json"]
 Share = Annotated[float, typer.Option(min=0, max=1, rich_help_panel="Shares of what goes wrong, 0 to 1")]
 USUAL = simulation.Shares()
 
@@ -126,7 +131,7 @@ def demo(events: Annotated[int, typer.Option(min=1_000, help="Records to simulat
             is_new = demonstration.land(folder, simulated, arrival)
             typer.echo(f"arrival {arrival} of 2 {'has landed' if is_new else 'was there already'} in {folder}\n")
             if is_new or arrival == demonstration.ARRIVALS[-1]:
-                _run_all(contracts, spark, lake)
+                _run_all(contracts, spark, lake, _hooks())
         for name in demonstration.PREVIEWS:
             show(_previewed(name, spark, lake), "")
         found = demonstration.compared(simulated.truth, lake)
@@ -196,7 +201,7 @@ def run(
     settings = from_env()
     contracts, lake = selected(settings, names or []), Lake(settings.lake_folder)
     with spark_session(settings) as spark:
-        _run_all(contracts, spark, lake, take_over=take_over)
+        _run_all(contracts, spark, lake, delivering(_hooks(), settings, typer.echo), take_over=take_over)
 
 
 @app.command(epilog="Example: clickstream rebuild sessions")
@@ -205,7 +210,7 @@ def rebuild(name: TableName) -> None:
     settings = from_env()
     (table,), lake = selected(settings, [name]), Lake(settings.lake_folder)
     with spark_session(settings) as spark:
-        report = runs.rebuild(table, spark, lake, _hooks())
+        report = runs.rebuild(table, spark, lake, delivering(_hooks(), settings, typer.echo))
         _report_run(table, report, lake)
     show("", rendering.reports([report]))
 
@@ -215,10 +220,11 @@ def status(*, as_json: AsJson = False) -> None:
     """Where every table stands: rows, watermark, and what is left to read. Starts no JVM."""
     settings = from_env()
     found = statuses(tables(settings).values(), lake := Lake(settings.lake_folder))
+    told = Outbox.of(lake).status()
     if as_json:
-        _print_json({"tables": [asdict(table) for table in found]})
+        _print_json({"tables": [asdict(table) for table in found], "deliveries": [asdict(each) for each in told]})
     else:
-        show(rendering.statuses(found, lake.table(QUARANTINE).rows()))
+        show(rendering.statuses(found, lake.table(QUARANTINE).rows()), *rendering.deliveries(told))
 
 
 @app.command(epilog="Example: clickstream explain sessions")
@@ -258,6 +264,43 @@ def ledger(
     else:
         show(rendering.ledger(newest), "", rendering.imbalance(wrong))
     _exit_unless(not wrong)
+
+
+@app.command(epilog='Example: clickstream sql "select rule, count(*) from alerts_final group by rule"')
+def sql(
+    statement: Annotated[str, typer.Argument(help="One statement in DuckDB's SQL; `show tables` lists the views.")],
+    *,
+    form: Annotated[Form, typer.Option("--format", help="csv and json are for programs: every row, whole.")] = "table",
+    limit: Annotated[int, typer.Option(min=0, help="Rows shown in a table; 0 for all.")] = 40,
+) -> None:
+    """Ask the tables of the lake. Starts no JVM; reads only. `<table>_final` has the rows that are final."""
+    from clickstream_platform.sql import ask, connect  # noqa: PLC0415 - DuckDB and Arrow take half a second to import
+
+    answer = ask(connect(Lake(from_env().lake_folder)), statement)
+    if form == "table":
+        rows = list(islice(answer.rows, limit or None))
+        is_cut = bool(limit) and next(answer.rows, None) is not None
+        show(rendering.answer(answer.columns, answer.numeric, rows), *rendering.length(len(rows), is_cut=is_cut))
+        return
+    for line in csv_lines(answer) if form == "csv" else json_lines(answer):
+        typer.echo(line)
+
+
+@app.command(epilog="Example: clickstream report --days 1 --to today.html")
+def report(
+    *,
+    days: Annotated[int, typer.Option(min=1, max=366, help="Days up to the newest event.")] = 7,
+    to: Annotated[
+        Path | None, typer.Option(help="Where to write. Default: report.html of the home.", show_default=False)
+    ] = None,
+) -> None:
+    """Write one HTML page with plots: visitors, sessions, purchases, alerts, data quality, cost. Starts no JVM."""
+    from clickstream_platform.report import page  # noqa: PLC0415 - matplotlib takes a second to import
+
+    settings = from_env()
+    path = to or settings.home / "report.html"
+    page.write(path, page.report(Lake(settings.lake_folder), days).html())
+    typer.echo(path)
 
 
 @app.command(epilog="Example: clickstream validate || exit 1")
@@ -316,7 +359,7 @@ def forget(
         return
     erasure.require(lake, user)
     with spark_session(settings) as spark:
-        found = erasure.forget(user, list(tables(settings).values()), spark, lake, _hooks())
+        found = erasure.forget(user, list(tables(settings).values()), spark, lake, delivering(_hooks(), settings))
     show(rendering.erasures([found], user))
 
 
@@ -330,7 +373,7 @@ def maintain() -> None:
     lake, contracts = Lake(settings.lake_folder), list(tables(settings).values())
     if before := retention.due(lake, settings.retention):
         with spark_session(settings) as spark:
-            removed = retention.expire(before, contracts, spark, lake, _hooks())
+            removed = retention.expire(before, contracts, spark, lake, delivering(_hooks(), settings))
             typer.echo(f"{removed:,} events before {before} have left the lake")
     show(rendering.maintained(maintenance.maintain(contracts, lake)))
 
@@ -343,14 +386,16 @@ def doctor() -> None:
     _exit_unless(all(finding.ok for finding in found))
 
 
-def _run_all(contracts: Sequence[StreamingTable], spark: SparkSession, lake: Lake, *, take_over: bool = False) -> None:
+def _run_all(
+    contracts: Sequence[StreamingTable], spark: SparkSession, lake: Lake, hooks: runs.Hooks, *, take_over: bool = False
+) -> None:
     """Run tables in order and say what happened, also when one fails: those after it are left alone."""
     done: list[RunReport] = []
     try:
         for table in contracts:
             found = lag(table, lake)
             typer.echo(f"{table.name}: {found.amount:,} {found.unit} to read")
-            done.append(runs.run(table, spark, lake, _hooks(), take_over=take_over))
+            done.append(runs.run(table, spark, lake, hooks, take_over=take_over))
             _report_run(table, done[-1], lake)
     finally:
         if done:

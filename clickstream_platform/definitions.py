@@ -7,9 +7,10 @@ import dagster as dg
 from clickstream_platform.defs.assets import table_asset
 from clickstream_platform.defs.care import care_jobs
 from clickstream_platform.defs.checks import table_checks
-from clickstream_platform.defs.jobs import rebuild_job, refresh, validate
+from clickstream_platform.defs.jobs import rebuild_job, refresh, report, validate
+from clickstream_platform.defs.report import daily_report
 from clickstream_platform.defs.resources import SparkResource
-from clickstream_platform.defs.schedules import every_five_minutes, every_night
+from clickstream_platform.defs.schedules import every_five_minutes, every_morning, every_night
 from clickstream_platform.defs.sensors import tell_failures, unread_sensor
 from clickstream_platform.defs.specs import source_spec
 from clickstream_platform.settings import Settings, from_env
@@ -20,10 +21,10 @@ def definitions(settings: Settings) -> dg.Definitions:
     """What these settings make of the platform."""
     contracts = tables(settings).values()
     return dg.Definitions(
-        assets=[source_spec(settings), *(table_asset(table, settings) for table in contracts)],
+        assets=[source_spec(settings), *(table_asset(table, settings) for table in contracts), daily_report(settings)],
         asset_checks=[table_checks(table, settings) for table in contracts],
-        jobs=[refresh, validate, rebuild_job(settings), *care_jobs(settings)],
-        schedules=[every_five_minutes, every_night],
+        jobs=[refresh, validate, report, rebuild_job(settings), *care_jobs(settings)],
+        schedules=[every_five_minutes, every_morning, every_night],
         sensors=[unread_sensor(settings), tell_failures],
         resources={"spark": SparkResource(settings=settings)},
         # One run is one process with one SparkSession. Dagster's default is a process, so a JVM, for each step.

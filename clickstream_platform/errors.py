@@ -39,6 +39,14 @@ class SourceError(ClickstreamError):
     """The source cannot be read as it is configured."""
 
 
+class QueryError(ClickstreamError):
+    """A question in SQL that cannot be answered as it was put."""
+
+
+class DeliveryError(ClickstreamError):
+    """Alerts cannot be written down for delivery; going on would lose them."""
+
+
 class CheckpointError(ClickstreamError):
     """A checkpoint and its table do not belong together; going on would lose or double rows."""
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -73,6 +75,19 @@ def _text(value: object, *, whole: bool) -> Text:
     if not whole:
         text.no_wrap, text.overflow = True, "ellipsis"
     return text
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """A picture where there is room for all of it, and another one where there is not."""
+
+    wide: RenderableType
+    narrow: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Choose."""
+        unlimited = options.update(max_width=100_000)
+        yield self.wide if Measurement.get(console, unlimited, self.wide).maximum <= options.max_width else self.narrow
 
 
 def line(text: str, style: str = "") -> Text:

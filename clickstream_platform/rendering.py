@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timezone
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from clickstream_platform.delivery.outbox import ChannelStatus
 from clickstream_platform.demo import Comparison
 from clickstream_platform.doctor import Finding
 from clickstream_platform.errors import ClickstreamError
 from clickstream_platform.events.truth import Truth
-from clickstream_platform.printing import NONE, cell, clock, grid, line, verdict
+from clickstream_platform.printing import NONE, Fitting, cell, clock, grid, line, verdict
 from clickstream_platform.streaming.erasure import Erasure
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.ledger import Entry
@@ -26,6 +28,8 @@ from clickstream_platform.streaming.status import TableStatus
 from clickstream_platform.streaming.table import StreamingTable
 from clickstream_platform.streaming.validate import CheckResult
 from clickstream_platform.streaming.verify import PLACE, Difference, Verification
+
+WIDEST = 60  # characters of one value in a table: a page address with its parameters has no end
 
 
 def failure(error: Exception) -> Text:
@@ -99,6 +103,19 @@ def statuses(found: Sequence[TableStatus], quarantined: int) -> RenderableType:
     )
     problems = [line(f"{s.name}: lag unknown: {s.problem}", "yellow") for s in found if s.problem]
     return Group(table, "", *problems, Text(f"quarantine: {quarantined:,} rejected records"))
+
+
+def deliveries(found: Sequence[ChannelStatus]) -> list[Text]:
+    """How every channel stands that alerts are told to."""
+    return [line(_delivery(channel), "yellow" if channel.waiting else "") for channel in found]
+
+
+def _delivery(found: ChannelStatus) -> str:
+    said = f"alerts to {found.channel}: {found.delivered:,} delivered"
+    if not found.waiting:
+        return said
+    why = f" (at {_clock_of(found.tried_at)} {found.problem})" if found.problem else ""
+    return f"{said}, {found.waiting:,} wait for the next run{why}"
 
 
 def explanation(table: StreamingTable, lake: Lake, generation: int) -> RenderableType:
@@ -335,6 +352,40 @@ def comparisons(found: Sequence[Comparison]) -> Table:
 def preview(name: str, rows: int, columns: Sequence[str], first: Iterable[Sequence[object]]) -> Table:
     """The first rows of a table. The last column gives way."""
     return grid(*columns, rows=first, cut=columns[-1:], title=f"{name}: {rows:,} rows")
+
+
+def answer(columns: Sequence[str], numeric: Sequence[str], rows: Sequence[Sequence[object]]) -> RenderableType:
+    """What a statement returned: a table, or a record after the other where the table would be too wide."""
+    texts = [[_as_written(value) for value in row] for row in rows]
+    wide = grid(*columns, right=numeric, rows=[[_shortened(text) for text in row] for row in texts])
+    return Fitting(wide, Group(*(_record(number, columns, row) for number, row in enumerate(texts, 1))))
+
+
+def length(rows: int, *, is_cut: bool) -> list[Text]:
+    """How many rows were shown, where one could think that it was all."""
+    if is_cut:
+        return [Text(f"the first {rows:,} rows; --limit 0 shows all", "dim")]
+    return [] if rows else [Text("no rows", "dim")]
+
+
+def _record(number: int, columns: Sequence[str], texts: Sequence[str]) -> RenderableType:
+    record = Table.grid(padding=(0, 2))
+    record.add_column(style="bold", no_wrap=True)
+    record.add_column(overflow="fold")
+    for name, text in zip(columns, texts, strict=True):
+        record.add_row(cell(name), text)
+    return Group(Text(f"row {number}", "dim"), record)
+
+
+def _as_written(value: object) -> str:
+    """A value of an answer: a number may be a year or an id, so it gets no separators; a time is in UTC."""
+    if isinstance(value, datetime) and value.tzinfo is None:
+        value = value.replace(tzinfo=timezone.utc)
+    return str(value) if isinstance(value, int) else cell(value)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
 
 
 def _day_and_time(milliseconds: int | None) -> str | None:

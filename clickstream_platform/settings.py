@@ -10,9 +10,10 @@ import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from platformdirs import user_cache_path
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from clickstream_platform.errors import SettingsError
@@ -23,7 +24,9 @@ PREFIX = "CLICKSTREAM_"
 class Settings(BaseSettings):
     """What a user may set. Durations are ISO-8601 (``PT1H``) or ``HH:MM:SS``; sizes are bytes."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     home: Path = Field(
         default=Path(".clickstream"), description="Folder that holds everything below, unless set apart."
@@ -47,6 +50,12 @@ class Settings(BaseSettings):
         default=5, ge=1, description="More purchases than this in one window are an alert."
     )
     alert_total_events: int = Field(default=100, ge=1, description="More events than this in one window are an alert.")
+    alert_webhook: SecretStr = Field(
+        default=SecretStr(""), description="Address that is sent each new alert as JSON. A secret."
+    )
+    alert_slack_webhook: SecretStr = Field(
+        default=SecretStr(""), description="Incoming webhook of Slack, or of what takes the same. A secret."
+    )
     max_event_age: timedelta = Field(
         default=timedelta(hours=24),
         gt=timedelta(0),
@@ -110,6 +119,15 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         return value
 
+    @field_validator("alert_webhook", "alert_slack_webhook")
+    @classmethod
+    def _an_address(cls, value: SecretStr) -> SecretStr:
+        parts = urlsplit(value.get_secret_value())
+        if value.get_secret_value() and (parts.scheme not in ("http", "https") or not parts.hostname):
+            msg = "allowed: an address that begins with https:// or http://"
+            raise ValueError(msg)
+        return value
+
     @field_validator("lake")
     @classmethod
     def _on_this_machine(cls, value: str) -> str:
@@ -145,6 +163,7 @@ def from_env() -> Settings:
     except ValidationError as invalid:
         first = invalid.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"
-        value = first["input"]
-        variable, finding = f"{PREFIX}{name.upper()}", f"{value!r} is not allowed"
+        is_secret = name in Settings.model_fields and Settings.model_fields[name].annotation is SecretStr
+        shown = "its value" if is_secret else repr(first["input"])
+        variable, finding = f"{PREFIX}{name.upper()}", f"{shown} is not allowed"
         raise SettingsError(variable, finding, first["msg"]) from invalid

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
     from typer.testing import Result
 
+COMMANDS = ["demo", "simulate", "run", "status", "explain", "verify", "rebuild", "ledger", "sql", "report"]
 TABLES = ["events", "user_activity", "sessions", "purchases", "alerts"]
 
 
@@ -299,7 +300,7 @@ def test_a_value_stays_on_its_line_and_steers_no_terminal() -> None:
     assert cell(datetime(1, 1, 1)) == "0001-01-01 00:00:00.000"
 
 
-@pytest.mark.parametrize("command", ["demo", "simulate", "run", "status", "explain", "verify", "rebuild", "ledger"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_gives_an_example(home: Home, command: str) -> None:
     result = clickstream(command, "--help")
     assert result.exit_code == 0

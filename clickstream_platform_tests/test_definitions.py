@@ -28,6 +28,7 @@ def windows(policy: dg.FreshnessPolicy | None) -> dict[str, str]:
 
 
 def an_asset(spec: dg.AssetSpec, pool: str | None) -> dict[str, Any]:
+    schema = spec.metadata.get("dagster/column_schema")
     return {
         "deps": [dep.asset_key.to_user_string() for dep in spec.deps],
         "group": spec.group_name,
@@ -37,7 +38,7 @@ def an_asset(spec: dg.AssetSpec, pool: str | None) -> dict[str, Any]:
         "code_version": spec.code_version,
         "pool": pool,
         "freshness": windows(spec.freshness_policy),
-        "columns": [f"{c.name} {c.type}" for c in spec.metadata["dagster/column_schema"].columns],
+        "columns": [f"{c.name} {c.type}" for c in schema.columns] if schema else [],
         "uri": spec.metadata["dagster/uri"],
     }
 

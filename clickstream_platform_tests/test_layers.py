@@ -20,8 +20,12 @@ MAY_IMPORT = {
     "events": LOWEST,
     "queries": LOWEST | {"events"},
     "streaming": LOWEST | {"events"},
+    "answers": set[str](),
+    "sql": LOWEST | {"answers", "streaming"},
+    "report": LOWEST | {"sql", "streaming"},
+    "delivery": LOWEST | {"streaming"},
     "tables": LOWEST | {"events", "queries", "streaming"},
-    "defs": LOWEST | {"events", "queries", "streaming", "tables", "spark"},
+    "defs": LOWEST | {"events", "queries", "streaming", "tables", "spark", "delivery", "report"},
     "definitions": LOWEST | {"events", "queries", "streaming", "tables", "spark", "defs"},
 }
 

@@ -12,6 +12,7 @@ from clickstream_platform.defs.keys import pool
 from clickstream_platform.defs.metadata import materialized
 from clickstream_platform.defs.resources import SparkResource
 from clickstream_platform.defs.specs import table_specs
+from clickstream_platform.delivery.post import delivering
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.ledger import Entry
@@ -30,17 +31,17 @@ def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinitio
     @dg.multi_asset(name=table.name, specs=table_specs(table, settings), pool=pool(table))
     def asset(context: dg.AssetExecutionContext, spark: SparkResource) -> Iterator[dg.MaterializeResult[Any]]:
         with told_to_dagster(context.retry_number):
-            report = run(table, spark.spark_session, lake, hooks(context.log), run_id=context.run.run_id)
+            report = run(table, spark.spark_session, lake, hooks(context.log, settings), run_id=context.run.run_id)
         yield from (made.result() for made in materialized(table, report, lake))
 
     return asset
 
 
-def hooks(log: dg.DagsterLogManager) -> Hooks:
-    """A line in the run's log for each batch."""
+def hooks(log: dg.DagsterLogManager, settings: Settings) -> Hooks:
+    """A line in the run's log for each batch; new alerts to the channels that the settings name."""
 
     def committed(entry: Entry) -> None:
         counts = f"{entry.rows_in:,} read, {entry.rows_out:,} rows written, {entry.late_rows:,} late"
         log.info(f"{entry.table}: batch {entry.batch_id} is committed: {counts}, {entry.duration_ms / 1000:.1f} s")
 
-    return Hooks(committed=committed)
+    return delivering(Hooks(committed=committed), settings, log.info)

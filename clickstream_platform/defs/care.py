@@ -63,7 +63,12 @@ def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
     def forget_person(context: dg.OpExecutionContext, config: Forget, spark: SparkResource) -> None:
         with told_to_dagster(context.retry_number):
             proof = erasure.forget(
-                config.user, contracts, spark.spark_session, lake, hooks(context.log), run_id=context.run.run_id
+                config.user,
+                contracts,
+                spark.spark_session,
+                lake,
+                hooks(context.log, settings),
+                run_id=context.run.run_id,
             )
         rows = [(each.table, str(each.rows), str(each.version)) for each in proof.tables]
         erased = dg.MetadataValue.md(markdown_table(("table", "rows deleted", "gone since version"), rows))
@@ -74,7 +79,12 @@ def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
         with told_to_dagster(context.retry_number):
             if before := retention.due(lake, settings.retention):
                 retention.expire(
-                    before, contracts, spark.spark_session, lake, hooks(context.log), run_id=context.run.run_id
+                    before,
+                    contracts,
+                    spark.spark_session,
+                    lake,
+                    hooks(context.log, settings),
+                    run_id=context.run.run_id,
                 )
             done = maintain.maintain(contracts, lake, run_id=context.run.run_id)
         head = ("table", "ledger lines", "files joined", "deleted", "log cleaned", "old checkpoints")

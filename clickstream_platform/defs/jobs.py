@@ -7,7 +7,7 @@ from pydantic import Field
 
 from clickstream_platform.defs.assets import hooks
 from clickstream_platform.defs.errors import told_to_dagster
-from clickstream_platform.defs.keys import REBUILD, REFRESH, VALIDATE
+from clickstream_platform.defs.keys import DAILY_REPORT, REBUILD, REFRESH, REPORT, VALIDATE
 from clickstream_platform.defs.metadata import materialized
 from clickstream_platform.defs.resources import SparkResource
 from clickstream_platform.settings import Settings
@@ -17,7 +17,7 @@ from clickstream_platform.tables import selected
 
 refresh = dg.define_asset_job(
     REFRESH,
-    selection=dg.AssetSelection.all(),
+    selection=dg.AssetSelection.all() - dg.AssetSelection.assets(DAILY_REPORT),
     description="Process what has arrived, in every table, and check the tables. One run, one SparkSession.",
 )
 
@@ -25,6 +25,13 @@ validate = dg.define_asset_job(
     VALIDATE,
     selection=dg.AssetSelection.all_asset_checks(),
     description="Check every table, on all of its rows. Changes nothing.",
+)
+
+
+report = dg.define_asset_job(
+    REPORT,
+    selection=dg.AssetSelection.assets(DAILY_REPORT),
+    description="Write the daily report from the tables as they are. Starts no Spark.",
 )
 
 
@@ -42,7 +49,7 @@ def rebuild_job(settings: Settings) -> dg.JobDefinition:
     def rebuild_table(context: dg.OpExecutionContext, config: Rebuild, spark: SparkResource) -> None:
         with told_to_dagster(context.retry_number):
             (table,) = selected(settings, [config.table])
-            report = rebuild(table, spark.spark_session, lake, hooks(context.log), run_id=context.run.run_id)
+            report = rebuild(table, spark.spark_session, lake, hooks(context.log, settings), run_id=context.run.run_id)
         for made in materialized(table, report, lake):
             context.log_event(made.event())
 

@@ -7,8 +7,9 @@ import dagster as dg
 from clickstream_platform.streaming.offsets import FileSource, FromTable, Offsets
 from clickstream_platform.streaming.table import StreamingTable
 
-REFRESH, VALIDATE, REBUILD = "refresh", "validate", "rebuild"
+REFRESH, VALIDATE, REBUILD, REPORT = "refresh", "validate", "rebuild", "report"
 VERIFY, REPLAY, FORGET, MAINTAIN = "verify", "replay", "forget", "maintain"
+DAILY_REPORT = "daily_report"  # an asset
 
 
 def input_key(offsets: Offsets) -> dg.AssetKey:

@@ -108,6 +108,7 @@ def forget(
         for table in contracts:
             run_leased(table, spark, lake, hooks, run_id)
         erased = _erase(user_id, contracts, spark, lake, hooks, run_id)
+        hooks.forgotten(user_id)
         now = datetime.now(timezone.utc)
         proof = replace(proof, completed_at=_iso(now), files_until=_iso(now + FILES_KEPT), tables=tuple(erased))
         _write(lake, proof)

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.streaming.checkpoint import Checkpoint, next_version
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.ledger import last_entry
-from clickstream_platform.streaming.table import StreamingTable
+
+if TYPE_CHECKING:
+    from clickstream_platform.streaming.table import StreamingTable
 
 log = logging.getLogger(__name__)
 

@@ -152,6 +152,11 @@ class Lake:
 
     root: Path
 
+    def names(self) -> list[str]:
+        """The tables that are there, in alphabetical order. A folder that begins with ``_`` or ``.`` is none."""
+        folders = self.root.iterdir() if self.root.is_dir() else ()
+        return sorted(path.name for path in folders if path.name[0] not in "_." and self.table(path.name).exists)
+
     def table(self, name: str) -> LakeTable:
         """The Delta table of that name."""
         return LakeTable(self.root / name)

@@ -44,10 +44,14 @@ class Hooks:
     Attributes:
         notify: new rows of a table that announces them, at least once each, before their commit.
         committed: each batch's entry, right after its commit.
+        ended: the table, after a run of it that ended well; its lease is free again.
+        forgotten: the user id, once a person has left every table; whoever keeps rows elsewhere deletes theirs.
     """
 
     notify: Notify = log_new_rows
     committed: Callable[[Entry], None] = field(default=lambda entry: None)
+    ended: Callable[[StreamingTable], None] = field(default=lambda table: None)
+    forgotten: Callable[[str], None] = field(default=lambda user_id: None)
 
 
 def run(
@@ -77,13 +81,15 @@ def run(
         CheckpointError: checkpoint and table, or checkpoint and contract, do not belong together.
         SourceError: the source cannot be read, or ``events`` does not exist yet.
     """
-    run_id = run_id or uuid.uuid4().hex[:12]
+    run_id, hooks = run_id or uuid.uuid4().hex[:12], hooks or Hooks()
     with lease(lake, table.name, run_id, take_over=take_over):
-        return run_leased(table, spark, lake, hooks or Hooks(), run_id)
+        report = run_leased(table, spark, lake, hooks, run_id)
+    hooks.ended(table)
+    return report
 
 
 def run_leased(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hooks, run_id: str) -> RunReport:
-    """As :func:`run`, for a caller that holds the table's lease."""
+    """As :func:`run`, for a caller that holds the table's lease; ``hooks.ended`` is left to it."""
     _require_input(table, lake)
     checkpoint = generation.admitted(lake, table)
     fingerprint.check(checkpoint, fingerprint.of(table, spark))
@@ -102,13 +108,15 @@ def rebuild(
         raise CheckpointError(
             table.name, "it is read from the source, which may have moved on", "rebuild the tables that read it"
         )
-    run_id = run_id or uuid.uuid4().hex[:12]
+    run_id, hooks = run_id or uuid.uuid4().hex[:12], hooks or Hooks()
     with lease(lake, table.name, run_id):
-        return rebuild_leased(table, spark, lake, hooks or Hooks(), run_id)
+        report = rebuild_leased(table, spark, lake, hooks, run_id)
+    hooks.ended(table)
+    return report
 
 
 def rebuild_leased(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hooks, run_id: str) -> RunReport:
-    """As :func:`rebuild`, for a caller that holds the table's lease."""
+    """As :func:`rebuild`, for a caller that holds the table's lease; ``hooks.ended`` is left to it."""
     _require_input(table, lake)
     checkpoint = generation.following(lake, table.name)
     fingerprint.write(checkpoint, fingerprint.of(table, spark))

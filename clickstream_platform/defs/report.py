@@ -1,0 +1,54 @@
+"""The daily report as an asset: the page in the home folder, its plots on the asset's page. No Spark."""
+
+# No `from __future__ import annotations`: Dagster looks at the types of a function's arguments, not at their text.
+
+import base64
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from clickstream_platform.defs.errors import told_to_dagster
+from clickstream_platform.defs.keys import DAILY_REPORT
+from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.ingest import QUARANTINE
+from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.tables import tables
+
+if TYPE_CHECKING:
+    from clickstream_platform.report.page import Report
+
+DAYS = 7
+
+
+def daily_report(settings: Settings) -> dg.AssetsDefinition:
+    """The asset. It reads the tables as they are: run it after a ``refresh``, or by its schedule."""
+    path = settings.home / "report.html"
+
+    @dg.asset(
+        name=DAILY_REPORT,
+        deps=[*tables(settings), QUARANTINE],
+        description=f"One page on the last {DAYS} days: visitors, sessions, purchases, alerts, data quality, cost.",
+        group_name="reports",
+        kinds={"duckdb", "html"},
+        owners=[settings.owner],
+        metadata={"dagster/uri": str(path)},
+    )
+    def asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        from clickstream_platform.report import page  # noqa: PLC0415 - loading the definitions need not wait for it
+
+        with told_to_dagster(context.retry_number):
+            found = page.report(Lake(settings.lake_folder), DAYS)
+            page.write(path, found.html())
+        return dg.MaterializeResult(metadata=_metadata(found, path))
+
+    return asset
+
+
+def _metadata(found: "Report", path: Path) -> dict[str, Any]:
+    picture = base64.b64encode(found.png()).decode()
+    return {
+        "picture": dg.MetadataValue.md(f"![the first four plots](data:image/png;base64,{picture})"),
+        "page": dg.MetadataValue.path(path),
+        **found.totals,
+    }

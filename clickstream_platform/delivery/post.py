@@ -1,0 +1,112 @@
+"""From a run's hooks to the channels: noted before the commit, sent after the run."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from clickstream_platform.delivery.channels import Channel, Patience, channels_of
+from clickstream_platform.delivery.outbox import Outbox, alerts_of
+from clickstream_platform.errors import DeliveryError
+from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.run import Hooks
+from clickstream_platform.streaming.table import StreamingTable
+
+if TYPE_CHECKING:
+    from clickstream_platform.delivery.sending import Sender
+
+log = logging.getLogger(__name__)
+
+PAGE = 100  # alerts read at a time
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What one run told one channel.
+
+    Attributes:
+        channel: its name.
+        alerts: how many were delivered.
+        problem: what the last attempt failed of; the alerts that are left wait for the next run.
+    """
+
+    channel: str
+    alerts: int
+    problem: str | None
+
+    def __str__(self) -> str:
+        """One line."""
+        left = f", then {self.problem}; the others wait for the next run" if self.problem else ""
+        return f"alerts to {self.channel}: {self.alerts:,} delivered{left}"
+
+
+def delivering(hooks: Hooks, settings: Settings, said: Callable[[str], None] = log.warning) -> Hooks:
+    """The same hooks, and every new row is also delivered to the channels that the settings name.
+
+    An alert is noted in the lake's outbox before the commit of its batch, and sent after a run of its table that ended
+    well: then all that is noted is in the table. A run that is killed leaves the rest to the next. Each alert is
+    delivered at least once; the key tells repetitions.
+
+    Args:
+        hooks: what is called besides, and first.
+        settings: name the channels; without any, nothing is noted. Who is forgotten leaves the outbox in any case.
+        said: is given a line on each channel that had something to be told.
+    """
+    channels = channels_of(settings)
+    outbox = Outbox.of(Lake(settings.lake_folder))
+
+    def forgotten(user_id: str) -> None:
+        hooks.forgotten(user_id)
+        outbox.erase(user_id)
+
+    if not channels:
+        return replace(hooks, forgotten=forgotten)
+
+    def notify(table: StreamingTable, rows: list[dict[str, Any]]) -> None:
+        hooks.notify(table, rows)
+        outbox.note(alerts_of(table, rows), [channel.name for channel in channels])
+
+    def ended(table: StreamingTable) -> None:
+        hooks.ended(table)
+        if table.announces:
+            for told in deliver(outbox, channels):
+                said(str(told))
+
+    return replace(hooks, notify=notify, ended=ended, forgotten=forgotten)
+
+
+def deliver(outbox: Outbox, channels: Sequence[Channel], patience: Patience | None = None) -> list[Delivered]:
+    """Send what waits. Raises nothing: a channel that fails is left alone until the next call, and so is the outbox.
+
+    Returns:
+        For each channel that had something to be told, what became of it.
+    """
+    from clickstream_platform.delivery.sending import Sender  # noqa: PLC0415 - only who delivers waits for requests
+
+    patience = patience or Patience()
+    try:
+        with Sender(patience) as sender:
+            found = [_deliver(outbox, channel, sender, patience.run) for channel in channels]
+        outbox.forget()
+    except DeliveryError as failed:
+        log.warning("%s", failed)
+        return []
+    return [told for told in found if told.alerts or told.problem]
+
+
+def _deliver(outbox: Outbox, channel: Channel, sender: Sender, seconds: float) -> Delivered:
+    deadline, done = time.monotonic() + seconds, 0
+    while page := outbox.waiting(channel.name, PAGE):
+        for alert in page:
+            if time.monotonic() > deadline:
+                return Delivered(channel.name, done, f"{seconds:g} s were over")
+            problem = sender.send(channel, alert)
+            outbox.tried(channel.name, alert, problem)
+            if problem:
+                return Delivered(channel.name, done, problem)
+            done += 1
+    return Delivered(channel.name, done, None)

@@ -1,0 +1,166 @@
+"""Plots: what they show, as data, and how they are drawn. No data is read here."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, MaxNLocator
+
+# Of a plot in the page: 72 points an inch, so as wide as a telephone, and its text is as large as it says.
+INCHES, FONT = (5.0, 2.8), 10.5
+PLAIN: Any = {"font.size": FONT, "text.parse_math": False}  # a dollar sign in a name is no formula
+UNSAID = ("Date", "Creator", "Type", "Format")  # what matplotlib would write into every picture
+SHOWN = 12  # bars of a ranking
+
+
+@dataclass(frozen=True)
+class OverTime:
+    """Counts in spans of equal length, one line of them for each kind, stacked."""
+
+    starts: Sequence[datetime]
+    span: timedelta
+    counts: Mapping[str, Sequence[int]]
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One bar for each name, the longest names to the left of it, the value to the right."""
+
+    values: Mapping[str, float]
+    labels: Mapping[str, str] = field(default_factory=dict)  # what is written for a value, where it is not the number
+
+
+@dataclass(frozen=True)
+class Spread:
+    """One column for each class, in the order of the classes."""
+
+    values: Mapping[str, int]
+
+
+Plot = OverTime | Ranked | Spread
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The colours of a plot."""
+
+    text: str
+    muted: str
+    lines: str
+    kinds: tuple[str, str, str, str]
+
+
+# On paper, and in a picture that cannot change its colours.
+LIGHT = Palette("#1f2430", "#667085", "#e4e7ec", ("#2f6fde", "#e8833a", "#1a9a75", "#98a2b3"))
+# Stand-ins that matplotlib accepts; the page puts its own variables in their place, and so can be light or dark.
+VARIABLES = Palette("#010101", "#020202", "#030303", ("#040404", "#050505", "#060606", "#070707"))
+NAMES = dict(
+    zip(
+        (VARIABLES.text, VARIABLES.muted, VARIABLES.lines, *VARIABLES.kinds),
+        ("--text", "--muted", "--lines", "--kind-1", "--kind-2", "--kind-3", "--kind-4"),
+        strict=True,
+    )
+)
+
+
+def svg(plot: Plot, name: str) -> str:
+    """The plot as an ``<svg>`` to be put into a page that defines the variables of :data:`NAMES`.
+
+    The same plot gives the same text. Its text stays text, in the page's own font.
+    """
+    settings: Any = {**PLAIN, "svg.fonttype": "none", "svg.hashsalt": name}
+    with mpl.rc_context(settings):
+        figure = Figure(figsize=INCHES, layout="constrained")
+        draw(figure.subplots(), plot, VARIABLES)
+        written = io.StringIO()
+        figure.savefig(written, format="svg", transparent=True, metadata=dict.fromkeys(UNSAID))
+    text = written.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r' id="[\w.]+_\d+"| (?:width|height)="[\d.]+pt"', "", text)  # ids that every plot has
+    return re.sub("|".join(NAMES), lambda found: f"var({NAMES[found[0]]})", text)
+
+
+def png(plots: Mapping[str, Plot]) -> bytes:
+    """Up to four plots with their titles in one picture, for where no page can be shown."""
+    with mpl.rc_context(PLAIN):
+        figure = Figure(figsize=(11, 7), layout="constrained", facecolor="white")
+        parts: Any = figure.subfigures(2, 2, wspace=0.04, hspace=0.06)
+        for part, (title, plot) in zip(parts.flat, plots.items(), strict=False):
+            part.suptitle(title, x=0.02, ha="left", color=LIGHT.text, fontweight="bold")
+            draw(part.subplots(), plot, LIGHT)
+        written = io.BytesIO()
+        figure.savefig(written, format="png", dpi=100)
+    return written.getvalue()
+
+
+def draw(axes: Axes, plot: Plot, palette: Palette) -> None:
+    """Draw a plot on empty axes."""
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(palette.lines)
+    axes.tick_params(length=0, labelsize=FONT, labelcolor=palette.muted)
+    axes.tick_params(axis="x", pad=6)
+    axes.set_axisbelow(True)
+    if isinstance(plot, OverTime):
+        _draw_over_time(axes, plot, palette)
+    elif isinstance(plot, Ranked):
+        _draw_ranked(axes, plot, palette)
+    else:
+        _draw_spread(axes, plot, palette)
+
+
+def _draw_over_time(axes: Axes, plot: OverTime, palette: Palette) -> None:
+    edges = date2num([*plot.starts, plot.starts[-1] + plot.span])
+    below = [0] * len(plot.starts)
+    for number, (kind, counts) in enumerate(plot.counts.items()):
+        above = [low + count for low, count in zip(below, counts, strict=True)]
+        colour = palette.kinds[min(number, len(palette.kinds) - 1)]
+        axes.stairs(above, edges, baseline=below, fill=True, color=colour, label=kind, linewidth=0)
+        below = above
+    axes.set_xlim(edges[0], edges[-1])
+    axes.set_ylim(0, max(below) * 1.08 or 1)
+    locator = AutoDateLocator(minticks=3, maxticks=6)
+    axes.xaxis.set_major_locator(locator)
+    # Years, months, days, hours, minutes, seconds; in `larger`, what the first one of each is called instead.
+    formats = ["%Y", "%b", "%d %b", "%H:%M", "%H:%M", "%S"]
+    larger = ["", "%Y", "%d %b", "%d %b", "%H:%M", "%H:%M"]
+    formatter = ConciseDateFormatter(locator, formats=formats, zero_formats=larger, show_offset=False)
+    axes.xaxis.set_major_formatter(formatter)
+    _count_axis(axes, palette)
+    if len(plot.counts) > 1:
+        axes.legend(
+            loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, fontsize=FONT, labelcolor=palette.text,
+            handlelength=0.8, handleheight=0.8, borderpad=0, columnspacing=1.2,
+        )  # fmt: skip
+
+
+def _draw_ranked(axes: Axes, plot: Ranked, palette: Palette) -> None:
+    names = list(plot.values)[:SHOWN][::-1]
+    values = [plot.values[name] for name in names]
+    bars = axes.barh(names, values, color=palette.kinds[0], height=0.62)
+    written = [plot.labels.get(name, f"{value:,.0f}") for name, value in zip(names, values, strict=True)]
+    axes.bar_label(bars, written, padding=4, color=palette.text, fontsize=FONT)
+    axes.set_xlim(0, max(values) * 1.25 or 1)
+    axes.xaxis.set_visible(False)
+    axes.spines["bottom"].set_visible(False)
+    axes.tick_params(axis="y", labelcolor=palette.text)
+
+
+def _draw_spread(axes: Axes, plot: Spread, palette: Palette) -> None:
+    axes.bar(list(plot.values), list(plot.values.values()), color=palette.kinds[0], width=0.8)
+    _count_axis(axes, palette)
+
+
+def _count_axis(axes: Axes, palette: Palette) -> None:
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.yaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.grid(axis="y", color=palette.lines, linewidth=0.8)

@@ -1,0 +1,52 @@
+"""A small lake without Spark: real Delta tables with the columns of their contracts, written by delta-rs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from typing import Any
+
+import pyarrow as pa
+from deltalake import CommitProperties, Transaction, write_deltalake
+
+from clickstream_platform.events.schema import QUARANTINE as QUARANTINE_SCHEMA
+from clickstream_platform.streaming.ingest import QUARANTINE
+from clickstream_platform.streaming.ledger import Entry
+from clickstream_platform.streaming.table import Column, columns_of
+from clickstream_platform_tests.streaming.test_status import Home
+
+TYPES = {
+    "string": pa.string(),
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+    "timestamp": pa.timestamp("us", "UTC"),
+    "date": pa.date32(),
+    "binary": pa.binary(),
+    "array<string>": pa.list_(pa.string()),
+}
+
+
+def at(clock: str, day: int = 1) -> datetime:
+    """A time on a day of March 2024, in UTC."""
+    return datetime.fromisoformat(f"2024-03-{day:02}T{clock}").replace(tzinfo=timezone.utc)
+
+
+def write(home: Home, name: str, rows: Iterable[dict[str, Any]], *, of: Entry | None = None) -> None:
+    """Append rows to a table; columns that a row does not name are null. With an entry it is a batch of that ledger."""
+    columns: tuple[Column, ...]
+    if name == QUARANTINE:
+        columns, partition_by = columns_of(QUARANTINE_SCHEMA), ()
+    else:
+        columns, partition_by = home.contracts[name].columns, home.contracts[name].partition_by
+    schema = pa.schema([(column.name, TYPES[column.type]) for column in columns])
+    carried = CommitProperties(
+        custom_metadata={"userMetadata": of.to_json()} if of else None,
+        app_transactions=[Transaction(f"{name}/{of.generation}", of.batch_id)] if of else None,
+    )
+    write_deltalake(
+        str(home.lake.table(name).path),
+        pa.Table.from_pylist(list(rows), schema=schema),
+        mode="append",
+        partition_by=list(partition_by) or None,
+        commit_properties=carried,
+    )

@@ -1,0 +1,221 @@
+"""SQL over a lake that delta-rs wrote: what is there to be asked, what comes back, what is refused. No JVM."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+from datetime import date, datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deltalake import DeltaTable
+from typer.testing import CliRunner
+
+from clickstream_platform.cli import app
+from clickstream_platform.errors import QueryError
+from clickstream_platform.settings import Settings
+from clickstream_platform.sql import ask, connect
+from clickstream_platform_tests.lakes import at, write
+from clickstream_platform_tests.streaming.test_status import Home, delta
+
+DOC = Path(__file__).parents[1] / "docs" / "query.md"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """Two days of events, three sessions of which the watermark (noon) has passed two, one rejected record."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CLICKSTREAM_HOME", raising=False)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "nowhere"))
+    home = Home(Settings(home=tmp_path / ".clickstream"))
+    write(
+        home,
+        "events",
+        [{"user_id": f"u{day}", "timestamp": at("10:00:00", day), "event_date": date(2024, 3, day)} for day in (1, 2)],
+    )
+    ends = {"u1": at("11:00:00"), "u2": at("12:00:00"), "u3": at("12:00:01")}
+    write(
+        home,
+        "sessions",
+        [
+            {"user_id": user, "session_start": at("10:00:00"), "final_at": end, "event_sequence": ["click", "purchase"]}
+            for user, end in ends.items()
+        ],
+    )
+    write(home, "quarantine", [{"record_id": "r", "value": b"{\xff", "reasons": ["malformed_json"]}])
+    home.plan("sessions", 0, delta(1))
+    return home
+
+
+def answer(home: Home, statement: str) -> list[tuple[Any, ...]]:
+    return list(ask(connect(home.lake), statement).rows)
+
+
+def refused(home: Home, statement: str) -> str:
+    with pytest.raises(QueryError) as error:
+        answer(home, statement)
+    return str(error.value)
+
+
+def clickstream(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["sql", *arguments])
+
+
+def test_every_table_of_the_lake_is_a_view(home: Home) -> None:
+    assert answer(home, "show tables") == [("events",), ("quarantine",), ("sessions",), ("sessions_final",)]
+
+
+def test_a_final_view_has_the_rows_that_the_watermark_has_passed(home: Home) -> None:
+    assert answer(home, "select user_id from sessions_final order by all") == [("u1",), ("u2",)]
+    home.plan("sessions", 0, delta(1), generation=2)  # of a rebuild that was killed
+    assert answer(home, "select count(*) from sessions_final") == [(2,)]
+
+
+def test_before_there_is_a_watermark_no_row_is_final(home: Home) -> None:
+    write(home, "alerts", [{"user_id": "u", "final_at": at("10:00:00")}])
+    assert answer(home, "select count(*) from alerts_final") == [(0,)]
+
+
+def test_a_partition_that_a_statement_does_not_ask_for_is_not_read(home: Home) -> None:
+    (other,) = (home.lake.events.path / "event_date=2024-03-02").iterdir()
+    other.unlink()
+    assert answer(home, "select user_id from events where event_date = '2024-03-01'") == [("u1",)]
+    assert "sql: " in refused(home, "select user_id from events")
+
+
+def test_nothing_but_the_answer_is_printed(home: Home, capfd: pytest.CaptureFixture[str]) -> None:
+    database = connect(home.lake)
+    assert list(ask(database, "select current_setting('enable_progress_bar')").rows) == [(False,)]
+    assert len(list(ask(database, "select * from range(100_000)").rows)) == 100_000
+    assert capfd.readouterr() == ("", "")
+
+
+def test_times_are_in_utc_on_any_machine(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    (row,) = answer(home, "select session_start, date_trunc('day', session_start) from sessions limit 1")
+    assert row == (at("10:00:00"), datetime(2024, 3, 1, tzinfo=timezone.utc))
+    assert "2024-03-01 10:00:00.000" in clickstream("select min(session_start) from sessions").stdout
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "delete from sessions",
+        "insert into sessions select * from sessions",
+        "drop view sessions",
+        "create table t as select 1",
+        "copy (select 1) to 'x.csv'",
+        "attach 'x.db'",
+        "set enable_external_access = true",
+        "select 1; select 2",
+        " -- nothing",
+    ],
+)
+def test_what_is_not_one_reading_statement_is_refused(home: Home, statement: str) -> None:
+    assert refused(home, statement).endswith("the lake cannot be changed")
+
+
+def test_no_statement_reaches_a_file_beside_the_tables(home: Home) -> None:
+    Path("secret.csv").write_text("a\n1\n")
+    for statement in ("select * from 'secret.csv'", "select * from read_text('secret.csv')"):
+        assert "disabled by configuration" in refused(home, statement)
+
+
+def test_no_statement_changes_a_table(home: Home) -> None:
+    before = {name: sorted(os.walk(home.lake.table(name).path)) for name in home.lake.names()}
+    answer(home, "select * from sessions, events, quarantine")
+    assert {name: sorted(os.walk(home.lake.table(name).path)) for name in home.lake.names()} == before
+    assert DeltaTable(str(home.lake.table("sessions").path)).version() == 0
+
+
+def test_an_unknown_table_is_answered_with_the_known_ones(home: Home) -> None:
+    result = clickstream("select * from session")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "sql: Catalog Error: Table with name session does not exist; "
+        "the lake has events, quarantine, sessions, sessions_final\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("statement", "finding"),
+    [
+        ("selec 1", 'syntax error at or near "selec"'),
+        ("select nope from sessions", 'column "nope" not found'),
+        ("select cast(user_id as int) from sessions", "Could not convert string 'u"),
+    ],
+)
+def test_a_wrong_statement_is_one_line(home: Home, statement: str, finding: str) -> None:
+    for form in ("table", "csv"):
+        result = clickstream(statement, "--format", form)
+        assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+        assert finding in result.stderr
+
+
+def test_an_empty_lake_says_how_to_fill_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKSTREAM_HOME", str(tmp_path / "empty"))
+    result = clickstream("select 1")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"{tmp_path / 'empty' / 'lake'}: there is no table in this lake yet; fill it with ")
+
+
+def test_a_table_shows_null_long_values_and_no_more_rows_than_asked_for(home: Home) -> None:
+    text = clickstream("select null as n, repeat('x', 70) as long, 2024 as year", "--limit", "5").stdout
+    assert text.splitlines()[2].split() == ["-", "x" * 59 + "…", "2024"]
+    text = clickstream("select range as n from range(9)", "--limit", "2").stdout
+    assert [line.strip() for line in text.splitlines()[2:]] == ["0", "1", "the first 2 rows; --limit 0 shows all"]
+    assert clickstream("select 1 where false").stdout.splitlines()[-1] == "no rows"
+
+
+def test_rows_too_wide_for_the_terminal_are_shown_one_below_the_other(home: Home) -> None:
+    lines = clickstream("select * from sessions where user_id = 'u1'").stdout.splitlines()
+    assert lines[0] == "row 1"
+    assert {line.split()[0]: line.split()[-1] for line in lines[1:]}["session_start"] == "10:00:00.000"
+
+
+def test_csv_and_json_are_for_programs(home: Home) -> None:
+    statement = (
+        "select user_id, session_id, event_sequence, final_at, 1.5 as half, 'nan'::double as nan, true as yes "
+        "from sessions where user_id = 'u1'"
+    )
+    (row,) = csv.DictReader(clickstream(statement, "--format", "csv").stdout.splitlines())
+    assert (row["session_id"], row["final_at"], row["half"]) == ("", "2024-03-01T11:00:00Z", "1.5")
+    assert json.loads(row["event_sequence"]) == ["click", "purchase"]
+    (line,) = clickstream(statement, "--format", "json").stdout.splitlines()
+    assert json.loads(line) == {
+        "user_id": "u1",
+        "session_id": None,
+        "event_sequence": ["click", "purchase"],
+        "final_at": "2024-03-01T11:00:00Z",
+        "half": 1.5,
+        "nan": None,
+        "yes": True,
+    }
+    assert json.loads(clickstream("select value from quarantine", "--format", "json").stdout) == {"value": "{\\xff"}
+
+
+def snippets() -> dict[str, str]:
+    """The Python of docs/query.md, by the heading it stands under."""
+    sections = (section.partition("\n") for section in DOC.read_text().split("\n## ")[1:])
+    return {
+        title: code[1] for title, _, text in sections if (code := re.search("```python\n(.*?)```", text, re.DOTALL))
+    }
+
+
+@pytest.mark.parametrize("tool", ["DuckDB", "pandas", "Polars"])
+def test_the_documented_way_to_read_a_table_works(home: Home, tool: str, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip(tool.lower())
+    exec(snippets()[tool], {})
+    assert "u1" in capsys.readouterr().out
+
+
+@pytest.mark.spark
+def test_the_documented_way_to_read_a_table_with_spark_works(
+    home: Home, spark: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = snippets()["Spark"].replace(".clickstream", str(home.settings.home))  # the JVM began in another folder
+    exec(code, {"spark": spark})
+    assert "u1" in capsys.readouterr().out
