@@ -47,7 +47,7 @@ def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
         with told_to_dagster(context.retry_number):
             wanted = selected(settings, config.tables)
             found = [verify.verify(table, spark.spark_session, lake) for table in wanted]
-        context.add_output_metadata({"tables": dg.MetadataValue.md(_verdicts(found))})
+        context.add_output_metadata({"tables": _verdicts(found)})
         if wrong := [each.table for each in found if not each.clean]:
             finding = f"not what their queries give: {', '.join(wrong)}"
             raise dg.Failure(finding, allow_retries=False)
@@ -70,26 +70,17 @@ def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
                 hooks(context.log, settings),
                 run_id=context.run.run_id,
             )
-        rows = [(each.table, str(each.rows), str(each.version)) for each in proof.tables]
-        erased = dg.MetadataValue.md(markdown_table(("table", "rows deleted", "gone since version"), rows))
-        context.add_output_metadata({"erased": erased, "files_until": str(proof.files_until)})
+        context.add_output_metadata({"erased": _erased(proof), "files_until": str(proof.files_until)})
 
     @dg.op(name="maintain_lake", description="Retention, ledger roll-up, compaction, vacuum, old checkpoints.")
     def maintain_lake(context: dg.OpExecutionContext, spark: SparkResource) -> None:
+        run_id = context.run.run_id
         with told_to_dagster(context.retry_number):
             if before := retention.due(lake, settings.retention):
-                retention.expire(
-                    before,
-                    contracts,
-                    spark.spark_session,
-                    lake,
-                    hooks(context.log, settings),
-                    run_id=context.run.run_id,
-                )
-            done = maintain.maintain(contracts, lake, run_id=context.run.run_id)
-        head = ("table", "ledger lines", "files joined", "deleted", "log cleaned", "old checkpoints")
-        rows = [(d.table, *map(str, (d.rolled_up, d.joined, d.deleted, d.cleaned, d.generations))) for d in done]
-        context.add_output_metadata({"tables": dg.MetadataValue.md(markdown_table(head, rows))})
+                told = hooks(context.log, settings)
+                retention.expire(before, contracts, spark.spark_session, lake, told, run_id=run_id)
+            done = maintain.maintain(contracts, lake, run_id=run_id)
+        context.add_output_metadata({"tables": _done(done)})
 
     return [
         _job(VERIFY, verify_tables, "Compare tables with their queries over all events. Fails if any differs."),
@@ -107,10 +98,21 @@ def _job(name: str, op: Callable[..., Any], description: str) -> dg.JobDefinitio
     return job
 
 
-def _verdicts(found: list[verify.Verification]) -> str:
+def _verdicts(found: list[verify.Verification]) -> dg.MarkdownMetadataValue:
     head = ("table", "rows", "missing", "extra", "different", "ledger")
     rows = (
         (v.table, *map(str, (v.rows, v.missing, v.extra, v.different)), "; ".join(v.ledger) or "balances")
         for v in found
     )
-    return markdown_table(head, rows)
+    return dg.MetadataValue.md(markdown_table(head, rows))
+
+
+def _erased(proof: erasure.Erasure) -> dg.MarkdownMetadataValue:
+    rows = ((each.table, str(each.rows), str(each.version)) for each in proof.tables)
+    return dg.MetadataValue.md(markdown_table(("table", "rows deleted", "gone since version"), rows))
+
+
+def _done(done: list[maintain.Maintained]) -> dg.MarkdownMetadataValue:
+    head = ("table", "ledger lines", "files joined", "deleted", "log cleaned", "old checkpoints")
+    rows = ((d.table, *map(str, (d.rolled_up, d.joined, d.deleted, d.cleaned, d.generations))) for d in done)
+    return dg.MetadataValue.md(markdown_table(head, rows))
