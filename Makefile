@@ -15,7 +15,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 	&& echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check lock dev clean
+.PHONY: help setup demo test test-fast soak check lock dev clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -34,6 +34,9 @@ test: setup ## all tests: first those without a JVM, then those on Spark
 
 test-fast: $(STAMP) ## the tests that need no JVM
 	@$(PYTEST) -m "not spark"
+
+soak: setup ## 45 minutes of new random scenarios and kills; MINUTES=5 for fewer
+	@$(BIN)/python -m clickstream_platform_tests.soak --minutes $(or $(MINUTES),45)
 
 check: $(STAMP) ## ruff and pyright: style, formatting, types
 	@echo "ruff ..."

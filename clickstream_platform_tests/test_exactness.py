@@ -6,6 +6,7 @@ for sixty.
 
 from __future__ import annotations
 
+import os
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]  # seconds: some 30 s an example on two quiet cores
 
 USERS = 60
-EXAMPLES = 5
+EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "5"))  # `make soak` wants more
 NOON = datetime(2024, 3, 1, 12)
 GAP = timedelta(minutes=30)
 WINDOW = timedelta(minutes=5)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from math import ceil
 from typing import Any
 
 from pyspark.sql import DataFrame, Observation
@@ -27,6 +28,7 @@ from clickstream_platform.streaming.recompute import as_ranges, hours_reached, m
 from clickstream_platform.streaming.state import Recompute, Stateless, StateStore
 from clickstream_platform.streaming.table import StreamingTable
 
+ROWS_A_FILE = 100_000
 Notify = Callable[[StreamingTable, "list[dict[str, Any]]"], None]
 
 
@@ -127,8 +129,14 @@ def _land_all(batch: MicroBatch, notify: Notify) -> Entry:
         new = rows.alias("n").join(batch.held().alias("b"), keys, "left_anti")
         notify(table, [row.asDict() for row in new.collect()])
     entry = batch.entry(events_version=batch.versions[1], rows_in=rows_in, rows_out=rows_out, late_rows=0, revisions=0)
-    sink.overwrite(rows, path, batch.commit(entry))
+    sink.overwrite(_by_time(rows, rows_out, table.sink), path, batch.commit(entry))
     return entry
+
+
+def _by_time(rows: DataFrame, count: int, into: sink.Sink) -> DataFrame:
+    """Files that each hold a stretch of time: a MERGE rewrites every file in which it changes a row."""
+    files = ceil(count / ROWS_A_FILE)
+    return rows.repartitionByRange(files, into.span[0]) if isinstance(into, sink.Upsert) and files > 1 else rows
 
 
 def _consumed(batch: MicroBatch) -> int:

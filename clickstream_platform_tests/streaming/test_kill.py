@@ -2,21 +2,81 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 
-from clickstream_platform.streaming.ledger import entries
+from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.ledger import entries, imbalances
 from clickstream_platform_tests.conftest import Lab, event
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 pytestmark = pytest.mark.spark
 
 RUN = "from clickstream_platform.cli import main; main()"
+
+# Runs the command line; at the n-th write of the run, before or after its commit, the process kills itself, alone or
+# with its JVM.
+KILLED = """
+import os, signal, sys
+from clickstream_platform.streaming import sink
+nth, when, whom = int(sys.argv.pop(1)), sys.argv.pop(1), sys.argv.pop(1)
+writes = 0
+
+def killing(write):
+    def attempt(*arguments):
+        global writes
+        dies, writes = writes == nth, writes + 1
+        if dies and when == "before":
+            die()
+        write(*arguments)
+        if dies:
+            die()
+    return attempt
+
+def die():
+    os.killpg(0, signal.SIGKILL) if whom == "group" else os.kill(os.getpid(), signal.SIGKILL)
+
+for name in ("append", "merge", "overwrite"):
+    setattr(sink, name, killing(getattr(sink, name)))
+"""
+# The writes of a run: quarantine, events, user_activity, sessions, purchases, alerts.
+STEPS = [(0, "after"), (1, "before"), (1, "after"), (2, "before"), (3, "after"), (5, "before")]
+
+
+@pytest.fixture(scope="module")
+def killed_often(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """A lake that goes on after every kill of this module."""
+    lab = Lab(spark, Settings(home=tmp_path_factory.mktemp("killed") / "home"))
+    lab.land(*(event(f"u{i % 7}", f"10:{i:02}:00", event_type="purchase") for i in range(50)), "{")
+    lab.run()
+    return lab
+
+
+@pytest.mark.parametrize("whom", ["group", "python alone"])
+@pytest.mark.parametrize(("nth", "when"), STEPS)
+def test_killed_at_any_step_a_rerun_is_exact(killed_often: Lab, nth: int, when: str, whom: str) -> None:
+    lab, there = killed_often, killed_often.lake.events.rows()
+    bought = [event("u1", f"11:{lab.landed:02}:{i:02}", event_type="purchase") for i in range(6)]
+    lab.land(event("u2", f"08:{lab.landed:02}:00"), *bought, "{")
+    killed = _start(lab, KILLED + RUN, str(nth), when, whom)
+    assert killed.wait(timeout=120) == -signal.SIGKILL
+    _wait_until(lambda: not _alive(killed.pid), None)  # without Python, the JVM ends by itself
+    lab.run()
+    assert lab.lake.events.rows() == there + 7
+    for name in lab.contracts:
+        assert imbalances(list(entries(lab.lake.table(name)))) == []
+    lab.assert_exact()
 
 
 def test_killed_in_the_middle_of_any_table_a_rerun_is_exact(lab: Lab) -> None:
@@ -36,6 +96,21 @@ def test_killed_in_the_middle_of_any_table_a_rerun_is_exact(lab: Lab) -> None:
         assert len({entry.batch_id for entry in entries(lab.lake.table(name))}) >= 2
 
 
+@pytest.mark.parametrize("seed", [int(os.environ.get("SOAK_SEED", "1"))])
+def test_killed_at_random_a_rerun_is_exact(killed_often: Lab, seed: int) -> None:
+    lab, chance = killed_often, random.Random(seed)
+    for _ in range(2):
+        lab.land(*(event(f"u{i}", f"{chance.randrange(8, 20):02}:00:{i:02}") for i in range(20)))
+        killed = _start(lab)
+        _wait_until(lambda: _in_the_middle(lab, "events"), killed)
+        time.sleep(chance.uniform(0, 12))  # seconds: anywhere in the run, or after it
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(killed.pid, signal.SIGKILL)
+        killed.wait()
+    lab.run()
+    lab.assert_exact()
+
+
 def test_ctrl_c_stops_the_queries_and_leaves_no_jvm(lab: Lab) -> None:
     lab.land(*(event(f"u{i}") for i in range(200)))
     run = _start(lab)
@@ -47,9 +122,9 @@ def test_ctrl_c_stops_the_queries_and_leaves_no_jvm(lab: Lab) -> None:
     lab.assert_exact()
 
 
-def _start(lab: Lab) -> subprocess.Popen[bytes]:
+def _start(lab: Lab, program: str = RUN, *arguments: str) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "CLICKSTREAM_HOME": str(lab.settings.home)}
-    return subprocess.Popen([sys.executable, "-c", RUN, "run"], env=environment, start_new_session=True)
+    return subprocess.Popen([sys.executable, "-c", program, *arguments, "run"], env=environment, start_new_session=True)
 
 
 def _in_the_middle(lab: Lab, table: str) -> bool:

@@ -1,0 +1,134 @@
+"""What exactness costs: `user_activity` here, and as the plain streams that a user of Spark would write.
+
+    python bench/exactness.py --events 2000000
+
+All read the same Delta table `events`, which grows in five arrivals and then by a tick of 10,000 events, with the same
+query and the same watermark. The update stream ends in the same MERGE, the append stream in an append. Each is then
+compared with the query over all events: what it lacks, and what Spark alone has dropped or not yet shown. Ratios are of
+one run, of seconds on the clock.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import defaultdict
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from clickstream_platform.events.simulation import SPAN, START, Shares, simulate, write_arrival
+from clickstream_platform.settings import Settings
+from clickstream_platform.spark import build_session
+from clickstream_platform.streaming import sink
+from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.offsets import read_table, snapshot
+from clickstream_platform.streaming.run import Hooks, run
+from clickstream_platform.streaming.sink import CHANGE, Commit, Upsert, matches
+from clickstream_platform.streaming.table import StreamingTable
+from clickstream_platform.tables import tables
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+ARRIVALS = 5
+TICK = 10_000
+QUIET = Hooks(notify=lambda table, rows: None)
+
+
+class Plain:
+    """The same query as a plain stream, with a folder of its own."""
+
+    def __init__(self, mode: str, table: StreamingTable, spark: SparkSession, lake: Lake, folder: Path) -> None:
+        self.mode, self.table, self.spark, self.lake, self.folder = mode, table, spark, lake, folder
+
+    @property
+    def path(self) -> Path:
+        """Its table."""
+        return self.folder / self.mode
+
+    def run(self) -> None:
+        """Process what is there."""
+        events = self.table.watermark.of(read_table(self.spark, self.lake.events.path))
+        (
+            self.table.query(events)
+            .writeStream.outputMode(self.mode)
+            .option("checkpointLocation", str(self.folder / f"{self.mode}.checkpoint"))
+            .trigger(availableNow=True)
+            .foreachBatch(self._land)
+            .start()
+            .awaitTermination()
+        )
+
+    def _land(self, frame: DataFrame, batch_id: int) -> None:
+        frame = frame.persist()
+        commit = Commit("", (self.mode, batch_id))
+        if self.mode == "append" or batch_id == 0:
+            sink.append(frame, self.path, commit)
+        elif not frame.isEmpty():
+            bounds = frame.agg(F.min("window_start"), F.max("window_start")).first()
+            assert bounds is not None
+            assert isinstance(self.table.sink, Upsert)
+            changes = frame.withColumn(CHANGE, F.lit("upsert"))
+            sink.merge(changes, self.path, self.table.sink, (F.lit(bounds[0]), F.lit(bounds[1])), commit)
+        frame.unpersist()
+
+
+def wrong(spark: SparkSession, table: StreamingTable, lake: Lake, path: Path) -> tuple[int, int]:
+    """Rows of the query over all events that a table lacks, and rows that it has with other values."""
+    assert isinstance(table.sink, Upsert)
+    wanted, held = table.query(snapshot(spark, lake.events.path)).alias("w"), snapshot(spark, path).alias("h")
+    both = wanted.join(held, matches(table.sink.keys, "w", "h"), "left")
+    same = matches(tuple(c.name for c in table.columns), "w", "h")
+    lacks = F.col("h.final_at").isNull()
+    found = both.agg(F.count_if(lacks).alias("lacks"), F.count_if(~lacks & ~same).alias("differs")).first()
+    assert found is not None
+    return found["lacks"], found["differs"]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=2_000_000)
+    parser.add_argument("--late", type=float, default=Shares().late)
+    wanted = parser.parse_args()
+    with TemporaryDirectory() as folder:
+        settings = Settings.model_validate({"home": folder, "spark_master": "local[2]"})
+        spark = build_session(settings, jvm_log=Path(folder) / "spark.log")
+        lake, contracts = Lake(settings.lake_folder), tables(settings)
+        table = contracts["user_activity"]
+        plain = [Plain(mode, table, spark, lake, Path(folder)) for mode in ("update", "append")]
+        seconds: dict[str, dict[str, float]] = defaultdict(dict)
+
+        def measure(phase: str) -> None:
+            run(contracts["events"], spark, lake, QUIET)
+            actions = {"exact": lambda: run(table, spark, lake, QUIET), **{p.mode: p.run for p in plain}}
+            for name, action in actions.items():
+                started = time.monotonic()
+                action()
+                seconds[phase][name] = seconds[phase].get(name, 0) + time.monotonic() - started
+
+        simulated = simulate(wanted.events, 1, shares=Shares(late=wanted.late))
+        for arrival in range(1, ARRIVALS + 1):
+            write_arrival(Path(settings.source_url), simulated, arrival, arrivals=ARRIVALS)
+            measure("catch-up" if arrival > 1 else "first batch")
+        tick = simulate(TICK, 2, START + SPAN, span=timedelta(hours=1), shares=Shares(late=0))
+        write_arrival(Path(settings.source_url), tick, 1, arrivals=1)
+        measure("tick")
+        print(f"{wanted.events:,} events in {ARRIVALS} batches, {wanted.late:.0%} late, then {TICK:,}\n")
+        for phase, found in seconds.items():
+            ratio = found["exact"] / found["update"]
+            print(f"{phase:<12} exact {found['exact']:6.1f} s  update {found['update']:6.1f} s  append "
+                  f"{found['append']:6.1f} s  exact/update {ratio:.2f}")  # fmt: skip
+        print()
+        for name, path in [("exact", lake.table(table.name).path), *((p.mode, p.path) for p in plain)]:
+            lacks, differs = wrong(spark, table, lake, path)
+            print(f"{name:<7} of {lake.table(table.name).rows():,} rows: {lacks:,} missing, {differs:,} wrong")
+        spark.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""Does a tick cost more in a larger lake? All tables, 10,000 new events, then one event that is three days late.
+
+    python bench/growth.py --sizes 100000 1000000 10000000
+
+Each size has a lake of its own, filled in one run; after two ticks that warm the process up, the next one is measured,
+then the late event. Prints seconds and Spark jobs of each table, and the ratio to the smallest lake. Ten million events
+need 4 GB of disk and half an hour.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from clickstream_platform.events.simulation import SPAN, START, Shares, simulate, write_landing
+from clickstream_platform.settings import Settings
+from clickstream_platform.spark import build_session
+from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.maintain import maintain
+from clickstream_platform.streaming.run import Hooks, run
+from clickstream_platform.tables import tables
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+TICK = 10_000
+HOUR = timedelta(hours=1)
+QUIET = Hooks(notify=lambda table, rows: None)
+PER_DAY = 100_000  # events: a larger lake is an older one, not a busier one
+
+
+class Growing:
+    """A lake of so many events, and what is measured on it."""
+
+    def __init__(self, spark: SparkSession, settings: Settings, size: int) -> None:
+        self.spark, self.settings, self.size = spark, settings, size
+        self.contracts, self.lake = tables(settings), Lake(settings.lake_folder)
+        self.days = max(timedelta(days=size / PER_DAY), SPAN)
+        self.end = START + self.days
+
+    def fill(self) -> None:
+        """The first run."""
+        write_landing(self.landing, simulate(self.size, 1, START, span=self.days, shares=Shares(late=0)), arrivals=1)
+        self.ran()
+        maintain(list(self.contracts.values()), self.lake)
+
+    @property
+    def landing(self) -> Path:
+        """Its landing folder."""
+        return Path(self.settings.source_url)
+
+    def tick(self, seed: int) -> dict[str, tuple[float, int]]:
+        """The next hour."""
+        simulated = simulate(TICK, seed, self.end + HOUR * seed, span=HOUR, shares=Shares(late=0))
+        write_landing(self.landing, simulated, arrivals=1)
+        return self.ran()
+
+    def late(self) -> dict[str, tuple[float, int]]:
+        """One event of three days ago."""
+        at = (self.end - timedelta(days=3)).isoformat()
+        event = {"user_id": "u000001", "session_id": None, "event_type": "purchase", "timestamp": at}
+        (self.landing / "late.json").write_text(json.dumps(event) + "\n")
+        return self.ran()
+
+    def ran(self) -> dict[str, tuple[float, int]]:
+        """Run every table: seconds and Spark jobs of each."""
+        found: dict[str, tuple[float, int]] = {}
+        for name, table in self.contracts.items():
+            started, jobs = time.monotonic(), self._jobs()
+            run(table, self.spark, self.lake, QUIET)
+            found[name] = time.monotonic() - started, self._jobs() - jobs
+        return found
+
+    def _jobs(self) -> int:
+        tracker = self.spark.sparkContext._jsc.sc()  # type: ignore[union-attr]
+        return tracker.dagScheduler().nextJobId()
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[100_000, 1_000_000, 10_000_000])
+    first: dict[str, float] = {}
+    with TemporaryDirectory() as folder:
+        for size in parser.parse_args().sizes:
+            settings = Settings.model_validate({"home": Path(folder) / str(size), "spark_master": "local[2]"})
+            spark = build_session(settings, jvm_log=Path(folder) / "spark.log")
+            growing = Growing(spark, settings, size)
+            growing.fill()
+            for seed in (2, 3):
+                growing.tick(seed)
+            for what, found in (("tick", growing.tick(4)), ("late", growing.late())):
+                total = sum(seconds for seconds, _ in found.values())
+                ratio = total / first.setdefault(what, total)
+                each = "  ".join(f"{name} {seconds:.1f} s {jobs} jobs" for name, (seconds, jobs) in found.items())
+                print(f"{size:>11,} events  {what}  {total:6.1f} s  ratio {ratio:.2f}  {each}", flush=True)
+        spark.stop()
+
+
+if __name__ == "__main__":
+    main()

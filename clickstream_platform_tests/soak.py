@@ -1,0 +1,53 @@
+"""``make soak``: the property tests and the kill tests over and over, with new random scenarios, until the time is up.
+
+Each round is a pytest process with a seed of its own, which is printed: the same seed gives the same round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import secrets
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+HERE = Path(__file__).parent
+EXAMPLES = 10
+USERS = 60  # of one example of the property test, each a scenario
+
+
+def passed(*arguments: str, **environment: str) -> int | None:
+    """How many tests of a pytest process passed; None if any failed, which is shown."""
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "spark", *arguments]
+    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(done.stdout, done.stderr, sep="\n")
+        return None
+    found = re.search(r"(\d+) passed", done.stdout)
+    return int(found[1]) if found else 0
+
+
+def main() -> None:
+    """Soak until the time is up or something fails."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=45)
+    lasts = timedelta(minutes=parser.parse_args().minutes)
+    started, scenarios, kills, rounds = time.monotonic(), 0, 0, 0
+    while time.monotonic() - started < lasts.total_seconds():
+        seed, rounds = secrets.randbelow(2**32), rounds + 1
+        print(f"round {rounds}, seed {seed} ...", flush=True)
+        cuts = passed(str(HERE / "test_exactness.py"), f"--hypothesis-seed={seed}", SOAK_EXAMPLES=str(EXAMPLES))
+        killed = passed(str(HERE / "streaming" / "test_kill.py"), "-k", "any_step or at_random", SOAK_SEED=str(seed))
+        if cuts is None or killed is None:
+            print(f"failed in round {rounds}, seed {seed}")
+            raise SystemExit(1)
+        scenarios, kills = scenarios + EXAMPLES * USERS, kills + killed
+        print(f"  {scenarios:,} scenarios and {kills} kills survived", flush=True)
+
+
+if __name__ == "__main__":
+    main()
