@@ -15,7 +15,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 	&& echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check lock dev clean
+.PHONY: help setup demo demo-kafka test test-fast check lock dev clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -25,6 +25,9 @@ setup: $(STAMP) ## make .venv, install the lock file, fetch the Spark jars
 
 demo: setup ## 50,000 events, good and bad, become Delta tables; then compare them with their queries
 	@$(BIN)/clickstream demo
+
+demo-kafka: setup ## the same through a Kafka broker of its own, without Docker
+	@CLICKSTREAM_HOME=.clickstream/kafka-demo $(BIN)/clickstream demo --kafka
 
 test: setup ## all tests: first those without a JVM, then those on Spark
 	@echo "tests without a JVM ..."

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from random import Random
 
 import pytest
 
+from clickstream_platform.events.simulation import simulate
+from clickstream_platform.events.truth import Event, Simulation
+from clickstream_platform.producing import Sender, keyed
 from clickstream_platform.streaming.ledger import entries
+from clickstream_platform.streaming.offsets import KafkaSource
 from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.topics import Topic
 
 pytestmark = pytest.mark.spark
 
@@ -47,9 +55,37 @@ def test_ctrl_c_stops_the_queries_and_leaves_no_jvm(lab: Lab) -> None:
     lab.assert_exact()
 
 
-def _start(lab: Lab) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "CLICKSTREAM_HOME": str(lab.settings.home)}
-    return subprocess.Popen([sys.executable, "-c", RUN, "run"], env=environment, start_new_session=True)
+def test_killed_at_random_every_record_of_a_topic_is_there_once(
+    lab: Lab, topic: Topic, request: pytest.FixtureRequest
+) -> None:
+    kills: int = request.config.getoption("--kills")  # type: ignore[assignment] - it has a default
+    rng = Random(1)
+    lab = lab.reading(topic.made(4).url)
+    simulated = simulate(500 * kills, seed=7)
+    sender = Sender(KafkaSource(topic.address, topic.name))
+    for arrival in range(1, kills + 1):
+        sender.send(keyed(record.line for record in simulated.arrival(arrival, arrivals=kills)))
+        run = _start(lab, "events", CLICKSTREAM_SOURCE=topic.url, CLICKSTREAM_MAX_OFFSETS_PER_TRIGGER="100")
+        _wait_until(lambda: _in_the_middle(lab, "events"), run)
+        time.sleep(rng.uniform(0, 2))
+        assert run.poll() is None, "the run ended before it was killed"
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+    lab.run("events")
+    lab.assert_exact("events")
+    found = lab.table("events").selectExpr("user_id", "event_id", "unix_millis(timestamp)").collect()
+    assert Counter(tuple(row) for row in found) == Counter(_accepted(simulated))
+
+
+def _accepted(simulated: Simulation) -> Iterator[tuple[str, str | None, int]]:
+    for record in simulated.records:
+        if isinstance(record.outcome, Event):
+            yield record.outcome.user_id, json.loads(record.line).get("event_id"), record.outcome.time
+
+
+def _start(lab: Lab, *names: str, **environment: str) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "CLICKSTREAM_HOME": str(lab.settings.home), **environment}
+    return subprocess.Popen([sys.executable, "-c", RUN, "run", *names], env=environment, start_new_session=True)
 
 
 def _in_the_middle(lab: Lab, table: str) -> bool:
