@@ -15,7 +15,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 	&& echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast soak check lock dev clean
+.PHONY: help setup demo demo-kafka test test-fast soak check lock dev
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -25,6 +25,9 @@ setup: $(STAMP) ## make .venv, install the lock file, fetch the Spark jars
 
 demo: setup ## 50,000 events, good and bad, become Delta tables; then compare them with their queries
 	@$(BIN)/clickstream demo
+
+demo-kafka: setup ## the same through a Kafka broker of its own, without Docker
+	@CLICKSTREAM_HOME=.clickstream/kafka-demo $(BIN)/clickstream demo --kafka
 
 test: setup ## all tests: first those without a JVM, then those on Spark
 	@echo "tests without a JVM ..."
@@ -53,10 +56,6 @@ lock: $(STAMP) ## choose the newest versions within the bounds of pyproject.toml
 dev: setup ## Dagster's web interface and daemon; history stays in .dagster_home, or where DAGSTER_HOME says
 	@mkdir -p .dagster_home && ln -sf ../dagster.yaml .dagster_home/dagster.yaml
 	@grep -qs '^ *DAGSTER_HOME=' .env || export DAGSTER_HOME="$${DAGSTER_HOME:-$(CURDIR)/.dagster_home}"; $(BIN)/dg dev
-
-clean: ## remove .venv and what tools left behind; events, tables and jars stay
-	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .tmp_dagster_home_*
-	@find clickstream_platform clickstream_platform_tests -name __pycache__ -prune -exec rm -rf {} +
 
 # The lock file is complete, so pip need not resolve (--no-deps), and it checks every hash.
 # pyspark is built from its source archive, which takes setuptools in a build environment of its own.

@@ -7,7 +7,7 @@ import logging
 import signal
 import warnings
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
@@ -21,7 +21,7 @@ from pyspark.errors import PySparkException
 from typer.core import TyperGroup
 
 from clickstream_platform import demo as demonstration
-from clickstream_platform import rendering
+from clickstream_platform import kafka_cli, producing, rendering
 from clickstream_platform.answers import csv_lines, json_lines
 from clickstream_platform.delivery.outbox import Outbox
 from clickstream_platform.delivery.post import delivering
@@ -42,10 +42,10 @@ from clickstream_platform.streaming.generation import current
 from clickstream_platform.streaming.ingest import QUARANTINE
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.ledger import Entry, entries, imbalances
-from clickstream_platform.streaming.offsets import FileSource, source_from
+from clickstream_platform.streaming.offsets import FileSource, KafkaSource, source_from
 from clickstream_platform.streaming.progress import RunReport
 from clickstream_platform.streaming.rejections import rejections
-from clickstream_platform.streaming.status import lag
+from clickstream_platform.streaming.status import lag, require_source
 from clickstream_platform.streaming.status import status as statuses
 from clickstream_platform.streaming.table import StreamingTable
 from clickstream_platform.tables import selected, tables
@@ -82,6 +82,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(kafka_cli.app, name="kafka")
 TableNames = Annotated[list[str] | None, typer.Argument(metavar="TABLES", help="All tables, if none is named.")]
 TableName = Annotated[str, typer.Argument(metavar="TABLE", help="Its name, as `clickstream status` lists it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: one JSON object.")]
@@ -118,18 +119,29 @@ def clickstream(
 
 
 @app.command(epilog="Example: CLICKSTREAM_HOME=/tmp/demo clickstream demo")
-def demo(events: Annotated[int, typer.Option(min=1_000, help="Records to simulate.")] = DEMO_EVENTS) -> None:
+def demo(
+    events: Annotated[int, typer.Option(min=1_000, help="Records to simulate.")] = DEMO_EVENTS,
+    *,
+    kafka: Annotated[
+        bool, typer.Option("--kafka", help="Through a Kafka broker of its own, in the home folder.")
+    ] = False,
+) -> None:
     """Simulate visitors with every known fault in two arrivals, run all tables on each, compare with the known truth.
 
     A second demo lands nothing, reads nothing and compares again.
     """
-    settings, simulated = from_env(), demonstration.simulated(events)
-    folder = demonstration.admitted(settings, simulated, lake := Lake(settings.lake_folder))
+    simulated = demonstration.simulated(events)
+    with demonstration.on_kafka(from_env()) if kafka else nullcontext(from_env()) as settings:
+        _demo(settings, simulated)
+
+
+def _demo(settings: Settings, simulated: simulation.Simulation) -> None:
+    place = demonstration.admitted(settings, simulated, lake := Lake(settings.lake_folder))
     contracts = selected(settings, [])
     with spark_session(settings) as spark:
         for arrival in demonstration.ARRIVALS:
-            is_new = demonstration.land(folder, simulated, arrival)
-            typer.echo(f"arrival {arrival} of 2 {'has landed' if is_new else 'was there already'} in {folder}\n")
+            is_new = place.land(simulated, arrival)
+            typer.echo(f"arrival {arrival} of 2 {'has landed' if is_new else 'was there already'} in {place}\n")
             if is_new or arrival == demonstration.ARRIVALS[-1]:
                 _run_all(contracts, spark, lake, _hooks())
         for name in demonstration.PREVIEWS:
@@ -137,9 +149,8 @@ def demo(events: Annotated[int, typer.Option(min=1_000, help="Records to simulat
         found = demonstration.compared(simulated.truth, lake)
         show(rendering.comparisons(found), "")
         is_exact = _verify_all(contracts, spark, lake)
-    typer.echo(
-        f"\nThe tables are in {lake.root}\nGo on with: clickstream status, clickstream explain sessions, make dev"
-    )
+    go_on = "clickstream kafka up" if isinstance(place, demonstration.Topic) else "clickstream status"
+    typer.echo(f"\nThe tables are in {lake.root}\nGo on with: {go_on}, clickstream explain sessions, make dev")
     _exit_unless(is_exact and all(line.agrees for line in found))
 
 
@@ -159,6 +170,9 @@ def simulate(
     folder: Annotated[
         Path | None, typer.Option(help="Where to write. Default: the landing folder.", show_default=False)
     ] = None,
+    kafka: Annotated[
+        bool, typer.Option("--kafka", help="Produce into the topic of CLICKSTREAM_SOURCE; make it, if there is none.")
+    ] = False,
     late: Share = USUAL.late,
     duplicate: Share = USUAL.duplicate,
     malformed: Share = USUAL.malformed,
@@ -167,17 +181,31 @@ def simulate(
     no_session: Share = USUAL.no_session,
     no_event_id: Share = USUAL.no_event_id,
     extra_field: Share = USUAL.extra_field,
+    no_value: Share = 0.01,
 ) -> None:
-    """Write visitors of a web shop into the landing folder, with their faults, and say what must come of them."""
+    """Write visitors of a web shop into the landing folder, with their faults, and say what must come of them.
+
+    With --kafka each record has its visitor as key, and a share of them is followed by one without a value.
+    """
     shares = simulation.Shares(late, duplicate, malformed, future, too_large, no_session, no_event_id, extra_field)
-    folder = folder or _landing(from_env())
+    place = _topic(from_env()) if kafka else folder or _landing(from_env())
+    where = place if isinstance(place, Path) else f"the topic {place.topics}"
     if rate is not None:
-        typer.echo(f"writing {rate:g} records a second to {folder}" + ("" if duration else "; Ctrl-C ends it"))
+        typer.echo(f"writing {rate:g} records a second to {where}" + ("" if duration else "; Ctrl-C ends it"))
         lasts = timedelta(seconds=duration) if duration else None
-        typer.echo(f"{simulation.live(folder, rate, seed, duration=lasts, shares=shares):,} records written")
+        if isinstance(place, Path):
+            written = simulation.live(place, rate, seed, duration=lasts, shares=shares)
+        else:
+            written = producing.live(place, rate, seed, no_value, duration=lasts, shares=shares)
+        typer.echo(f"{written:,} records written")
         return
-    written, truth = _write(simulation.simulate(events, seed, shares=shares), folder, arrivals, only)
-    typer.echo(f"{written} files in {folder}\n")
+    simulated = simulation.simulate(events, seed, shares=shares)
+    if isinstance(place, Path):
+        written, truth = _write(simulated, place, arrivals, only)
+        typer.echo(f"{written} files in {place}\n")
+    else:
+        written, truth = producing.produce(place, simulated, no_value, arrivals=arrivals, only=only)
+        typer.echo(f"{written:,} records written to {where}\n")
     show(rendering.truth(truth))
 
 
@@ -200,6 +228,7 @@ def run(
     """Process what is there, table after table, then stop. With nothing new, no table changes."""
     settings = from_env()
     contracts, lake = selected(settings, names or []), Lake(settings.lake_folder)
+    require_source(contracts, lake)
     with spark_session(settings) as spark:
         _run_all(contracts, spark, lake, delivering(_hooks(), settings, typer.echo), take_over=take_over)
 
@@ -451,8 +480,16 @@ def spark_session(settings: Settings) -> Generator[SparkSession]:
 def _landing(settings: Settings) -> Path:
     source = source_from(settings)
     if not isinstance(source, FileSource):
-        raise SettingsError("CLICKSTREAM_SOURCE", "it is no folder to write to", "say where with --folder")
+        raise SettingsError("CLICKSTREAM_SOURCE", "it is no folder to write to", "say --kafka, or where with --folder")
     return source.folder
+
+
+def _topic(settings: Settings) -> KafkaSource:
+    source = source_from(settings)
+    if not isinstance(source, KafkaSource):
+        raise SettingsError("CLICKSTREAM_SOURCE", "it is no topic to produce to", "set it to kafka://host:port/topic")
+    producing.make_topic(source)
+    return source
 
 
 def _print_json(found: object) -> None:

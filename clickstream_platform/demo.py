@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from clickstream_platform.broker import Broker
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.simulation import simulate, write_arrival, write_landing
 from clickstream_platform.events.truth import Simulation, Truth
+from clickstream_platform.producing import Sender, keyed, make_topic
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming import generation, landing
 from clickstream_platform.streaming.ingest import QUARANTINE
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.ledger import Entry, entries
-from clickstream_platform.streaming.offsets import FileSource, snapshot, source_from
+from clickstream_platform.streaming.offsets import FileSource, KafkaSource, snapshot, source_from
+from clickstream_platform.streaming.topics import look
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -44,6 +49,7 @@ WHY_REJECTED = {
     "future_timestamp": "over an hour ahead: it would make everything else late",
     "unknown_event_type": "not a click, a page_view or a purchase",
     "too_large": "longer than a megabyte",
+    "no_value": "a key without a value: a compacted topic's way to say 'forget it'",
 }
 
 
@@ -67,8 +73,64 @@ def simulated(events: int) -> Simulation:
     return simulate(events, SEED)
 
 
-def admitted(settings: Settings, simulation: Simulation, lake: Lake) -> Path:
-    """The landing folder, if it holds nothing but the demo's own files, and neither does the lake.
+@contextmanager
+def on_kafka(settings: Settings) -> Generator[Settings]:
+    """Settings that read a topic of a broker in the home folder. It is stopped afterwards, if it was not up before.
+
+    Raises:
+        SetupError: the broker does not start.
+    """
+    broker = Broker(settings.home / "kafka")
+    was_up = broker.address() is not None
+    try:
+        yield settings.model_copy(update={"source": f"kafka://{broker.up(settings.cache)}/clicks"})
+    finally:
+        if not was_up:
+            broker.down()
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A landing folder that has nothing but the demo's own files."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        """Where it is."""
+        return str(self.path)
+
+    def land(self, simulation: Simulation, arrival: int) -> bool:
+        """Let an arrival land. Returns whether anything is new: a second demo lands nothing."""
+        before = landing.listed(self.path)
+        return not before.issuperset(write_arrival(self.path, simulation, arrival, arrivals=len(ARRIVALS)))
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic that has nothing but the demo's own records."""
+
+    source: KafkaSource
+
+    def __str__(self) -> str:
+        """Where it is."""
+        return f"the Kafka topic {self.source.topics} at {self.source.servers}"
+
+    def land(self, simulation: Simulation, arrival: int) -> bool:
+        """Produce an arrival. Returns whether anything is new: a second demo produces nothing."""
+        records = simulation.arrival(arrival, arrivals=len(ARRIVALS))
+        before = sum(len(simulation.arrival(part, arrivals=len(ARRIVALS))) for part in range(1, arrival))
+        if self.held() > before:
+            return False
+        Sender(self.source).send(keyed(record.line for record in records))
+        return True
+
+    def held(self) -> int:
+        """How many records it holds. Nothing is ever deleted from it."""
+        return sum(span.end for span in look(self.source).spans.values())
+
+
+def admitted(settings: Settings, simulation: Simulation, lake: Lake) -> Folder | Topic:
+    """The landing folder, if it holds nothing but the demo's own files, and neither does the lake; or such a topic.
 
     Raises:
         SettingsError: with other events beside them the demo's numbers could not be compared with the truth about them.
@@ -78,15 +140,26 @@ def admitted(settings: Settings, simulation: Simulation, lake: Lake) -> Path:
             variable = f"CLICKSTREAM_{name.upper()}"
             raise SettingsError(variable, "the demo's truth holds for the default only", "leave it out for the demo")
     source = source_from(settings)
-    if not isinstance(source, FileSource):
-        raise SettingsError("CLICKSTREAM_SOURCE", "the demo lands files", "leave it out for the demo")
+    if isinstance(source, KafkaSource):
+        return _admitted_topic(source, simulation, lake)
     with TemporaryDirectory() as apart:
         own = {file.name for file in write_landing(Path(apart), simulation, arrivals=len(ARRIVALS))}
     foreign = sorted(file for file in _known_files(source, lake) if file.name not in own)
     if foreign:
         finding = f"it holds other events than the demo's, such as {foreign[0]}"
         raise SettingsError("CLICKSTREAM_HOME", finding, "set it to another folder for the demo")
-    return source.folder
+    return Folder(source.folder)
+
+
+def _admitted_topic(source: KafkaSource, simulation: Simulation, lake: Lake) -> Topic:
+    make_topic(source)
+    topic = Topic(source)
+    whole = [len(simulation.records) * part // len(ARRIVALS) for part in (0, *ARRIVALS)]
+    read = lake.events.exists and generation.current(lake, "events").begun() is None
+    if read or topic.held() not in whole:
+        finding = "its lake or its topic holds other events than the demo's"
+        raise SettingsError("CLICKSTREAM_HOME", finding, "set it to another folder for the demo")
+    return topic
 
 
 def _known_files(source: FileSource, lake: Lake) -> set[Path]:
@@ -96,12 +169,6 @@ def _known_files(source: FileSource, lake: Lake) -> set[Path]:
     end = plan.end if plan else None
     is_of_files = end is not None and "logOffset" in end
     return landing.listed(source.folder) | (landing.planned(checkpoint, None, end) if is_of_files else set())
-
-
-def land(folder: Path, simulation: Simulation, arrival: int) -> bool:
-    """Let an arrival land. Returns whether anything is new: a second demo lands nothing."""
-    before = landing.listed(folder)
-    return not before.issuperset(write_arrival(folder, simulation, arrival, arrivals=len(ARRIVALS)))
 
 
 def first_rows(name: str, spark: SparkSession, lake: Lake, count: int = 3) -> list[tuple[str | None, ...]]:

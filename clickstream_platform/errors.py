@@ -39,6 +39,10 @@ class SourceError(ClickstreamError):
     """The source cannot be read as it is configured."""
 
 
+class DataLossError(SourceError):
+    """The source no longer has what no batch has read. Going on without it is a person's decision."""
+
+
 class QueryError(ClickstreamError):
     """A question in SQL that cannot be answered as it was put."""
 
@@ -57,3 +61,7 @@ class RetryableError(ClickstreamError):
 
 class TableBusyError(RetryableError):
     """Another run holds the lease of the table."""
+
+
+class UnreachableError(RetryableError):
+    """The source does not answer."""

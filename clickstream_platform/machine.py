@@ -66,6 +66,12 @@ def last_line(output: str) -> str:
     return lines[-1] if lines else "it printed nothing"
 
 
+def jvm_reason(output: str) -> str:
+    """What a JVM died of: the last line that is not a stack's."""
+    lines = (line for line in output.splitlines() if not line.lstrip().startswith(("at ", "... ")))
+    return last_line("\n".join(lines))
+
+
 def _version(java: str, remedy: str) -> str:
     try:
         asked = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=60, check=False)

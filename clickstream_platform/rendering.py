@@ -48,6 +48,8 @@ def batch_line(entry: Entry) -> str:
     counts += [f"{entry.late_rows:,} late"]
     if entry.revisions:
         counts += [f"{entry.revisions:,} revisions"]
+    if entry.lost:
+        counts += [f"{entry.lost_offsets:,} lost"]
     return f"{entry.table}: batch {entry.batch_id} committed: {', '.join(counts)} ({entry.duration_ms / 1000:.1f} s)"
 
 

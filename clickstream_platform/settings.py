@@ -7,13 +7,13 @@ any set-up.
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from platformdirs import user_cache_path
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, NonNegativeInt, SecretStr, TypeAdapter, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from clickstream_platform.errors import SettingsError
@@ -32,7 +32,9 @@ class Settings(BaseSettings):
         default=Path(".clickstream"), description="Folder that holds everything below, unless set apart."
     )
     source: str = Field(
-        default="", description="A landing folder, or kafka://host:port/topic. Default: <home>/landing."
+        default="",
+        description="A landing folder, or kafka://host:port/topic: topics separated by commas, or a pattern. "
+        "Default: <home>/landing.",
     )
     lake: str = Field(default="", description="Folder of the Delta tables and their checkpoints. Default: <home>/lake.")
 
@@ -71,10 +73,22 @@ class Settings(BaseSettings):
     )
 
     starting_offsets: str = Field(
-        default="earliest", description="Kafka: where a first run starts, earliest or latest."
+        default="earliest",
+        description="Kafka: where a first run starts: earliest, latest, a time, or offsets as a JSON object.",
     )
     max_offsets_per_trigger: int = Field(default=500_000, ge=1, description="Kafka: records in one micro-batch.")
+    min_partitions: int = Field(
+        default=0, ge=0, description="Kafka: tasks that read a micro-batch, at least; 0 for one a partition."
+    )
     fail_on_data_loss: bool = Field(default=True, description="Kafka: stop when offsets not yet read are gone.")
+    event_id_header: str = Field(
+        default="", description="Kafka: the header that holds a record's event_id, if one does."
+    )
+    kafka_options: Annotated[dict[str, str], NoDecode] = Field(
+        default_factory=dict,
+        repr=False,  # holds passwords: see `from_env`
+        description="Kafka: security.protocol, sasl.* and ssl.*, as a JSON object. Never shown.",
+    )
     max_bytes_per_trigger: int = Field(default=128_000_000, ge=1, description="Files: bytes in one micro-batch.")
 
     spark_master: str = Field(default="local[*]", min_length=1, description="Where Spark runs.")
@@ -101,7 +115,7 @@ class Settings(BaseSettings):
     def _split_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("spark_conf", mode="before")
+    @field_validator("spark_conf", "kafka_options", mode="before")
     @classmethod
     def _read_json(cls, value: object) -> object:
         return json.loads(value) if isinstance(value, str) else value
@@ -114,9 +128,7 @@ class Settings(BaseSettings):
     @field_validator("starting_offsets")
     @classmethod
     def _known_start(cls, value: str) -> str:
-        if value not in ("earliest", "latest"):
-            msg = "allowed: earliest, latest"
-            raise ValueError(msg)
+        starting_at(value)
         return value
 
     @field_validator("alert_webhook", "alert_slack_webhook")
@@ -163,7 +175,29 @@ def from_env() -> Settings:
     except ValidationError as invalid:
         first = invalid.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"
-        is_secret = name in Settings.model_fields and Settings.model_fields[name].annotation is SecretStr
-        shown = "its value" if is_secret else repr(first["input"])
-        variable, finding = f"{PREFIX}{name.upper()}", f"{shown} is not allowed"
-        raise SettingsError(variable, finding, first["msg"]) from invalid
+        known = Settings.model_fields.get(name)
+        variable, remedy = f"{PREFIX}{name.upper()}", first["msg"]
+    # Raised outside of the block: no traceback may show the value either.
+    if known and (not known.repr or known.annotation is SecretStr):
+        raise SettingsError(variable, "its value is not allowed", remedy)
+    raise SettingsError(variable, f"{first['input']!r} is not allowed", remedy)
+
+
+def starting_at(text: str) -> str | datetime | dict[str, dict[str, int]]:
+    """``CLICKSTREAM_STARTING_OFFSETS``: a word, a moment, or offsets by topic and partition.
+
+    Raises:
+        ValueError: it is none of them; says what is allowed.
+    """
+    if text in ("earliest", "latest"):
+        return text
+    msg = 'allowed: earliest, latest, a time with its zone (2026-01-05T10:00:00Z), or {"topic": {"0": 1200}}'
+    try:
+        if not text.startswith("{"):
+            moment = datetime.fromisoformat(text.replace("Z", "+00:00"))  # Python 3.10 does not know the Z
+            if moment.tzinfo:
+                return moment
+            raise ValueError(msg)
+        return TypeAdapter(dict[str, dict[Annotated[str, Field(pattern=r"^\d+$")], NonNegativeInt]]).validate_json(text)
+    except ValueError as wrong:
+        raise ValueError(msg) from wrong

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from clickstream_platform.errors import SetupError
 from clickstream_platform.jars import jar_paths
-from clickstream_platform.machine import last_line, require_java
+from clickstream_platform.machine import jvm_reason, require_java
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -115,15 +115,9 @@ def _started(builder: SparkSession.Builder, jvm_log: Path | None) -> SparkSessio
         with _output_to(jvm_log) if jvm_log else nullcontext():
             return builder.getOrCreate()
     except PySparkRuntimeError as failed:
-        said = _reason(jvm_log.read_text(errors="replace")) if jvm_log else str(failed)
+        said = jvm_reason(jvm_log.read_text(errors="replace")) if jvm_log else str(failed)
         remedy = "mend CLICKSTREAM_SPARK_MASTER, CLICKSTREAM_SPARK_DRIVER_MEMORY or CLICKSTREAM_SPARK_CONF"
         raise SetupError("spark", f"its JVM does not start ({said})", remedy) from failed
-
-
-def _reason(output: str) -> str:
-    """What a JVM died of: the last line that is not a stack's."""
-    lines = (line for line in output.splitlines() if not line.lstrip().startswith(("at ", "... ")))
-    return last_line("\n".join(lines))
 
 
 @contextmanager

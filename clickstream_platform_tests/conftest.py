@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from clickstream_platform.settings import Settings
+from clickstream_platform.broker import Broker
+from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.spark import build_session
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.offsets import snapshot
 from clickstream_platform.streaming.run import run
 from clickstream_platform.streaming.verify import verify
 from clickstream_platform.tables import tables
+from clickstream_platform_tests.topics import Topic, with_password
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -24,6 +28,10 @@ if TYPE_CHECKING:
     from clickstream_platform.streaming.progress import RunReport
     from clickstream_platform.streaming.table import StreamingTable
     from clickstream_platform.streaming.verify import Verification
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=3, help="how often a run over Kafka is killed; 20 is a soak")
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +43,27 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     session = build_session(settings, "tests")
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """The Kafka broker that every test shares: 3 s, once."""
+    found = Broker(tmp_path_factory.mktemp("broker"), with_password())
+    found.up(from_env().cache)
+    yield found
+    found.down()
+
+
+@pytest.fixture
+def topic(broker: Broker, request: pytest.FixtureRequest) -> Topic:
+    """A name of its own for every test; the test makes the topic."""
+    address = broker.address()
+    assert address
+    name = re.sub(r"\W+", "-", request.node.name)[:80]
+    return Topic(address, f"{name}-{next(_numbers)}")
+
+
+_numbers = itertools.count()
 
 
 def event(user: str = "u", at: str = "10:00:00", **fields: Any) -> dict[str, Any]:
@@ -71,6 +100,10 @@ class Lab:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(b"".join(line + b"\n" for line in lines))
         return file
+
+    def reading(self, source: str, **settings: Any) -> Lab:
+        """The same home with another source, or other settings."""
+        return replace(self, settings=self.settings.model_copy(update={"source": source, **settings}))
 
     def run(self, *names: str, **options: Any) -> dict[str, RunReport]:
         """Run these tables, or all, in order."""

@@ -23,6 +23,7 @@ TYPES = {
     "date": pa.date32(),
     "binary": pa.binary(),
     "array<string>": pa.list_(pa.string()),
+    "array<struct<key:string,value:binary>>": pa.list_(pa.struct([("key", pa.string()), ("value", pa.binary())])),
 }
 
 

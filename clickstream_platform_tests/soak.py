@@ -41,7 +41,9 @@ def main() -> None:
         seed, rounds = secrets.randbelow(2**32), rounds + 1
         print(f"round {rounds}, seed {seed} ...", flush=True)
         cuts = passed(str(HERE / "test_exactness.py"), f"--hypothesis-seed={seed}", SOAK_EXAMPLES=str(EXAMPLES))
-        killed = passed(str(HERE / "streaming" / "test_kill.py"), "-k", "any_step or at_random", SOAK_SEED=str(seed))
+        killed = passed(
+            str(HERE / "streaming" / "test_kill.py"), "-k", "any_step or at_random", "--kills=5", SOAK_SEED=str(seed)
+        )
         if cuts is None or killed is None:
             print(f"failed in round {rounds}, seed {seed}")
             raise SystemExit(1)

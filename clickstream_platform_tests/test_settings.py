@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import traceback
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings, from_env
+from clickstream_platform.streaming import connection
 from clickstream_platform.streaming.offsets import FileSource, KafkaSource, source_from
 
 
@@ -20,6 +22,9 @@ from clickstream_platform.streaming.offsets import FileSource, KafkaSource, sour
         ("FUTURE_TOLERANCE", "soon", "duration"),
         ("FUTURE_TOLERANCE", "-PT1H", "greater than or equal to"),
         ("STARTING_OFFSETS", "newest", "earliest, latest"),
+        ("STARTING_OFFSETS", "2026-01-05T10:00:00", "a time with its zone"),
+        ("STARTING_OFFSETS", '{"clicks": {"0": -3}}', '{"topic": {"0": 1200}}'),
+        ("MIN_PARTITIONS", "-1", "greater than or equal to 0"),
         ("SPARK_DRIVER_MEMORY", "2 GB", "pattern"),
         ("SPARK_CONF", "{", "property name"),
         ("EVENT_TYPES", " , ", "at least 1"),
@@ -37,7 +42,17 @@ def test_a_wrong_value_names_the_variable_and_what_is_allowed(
     assert allowed in str(refused.value)
 
 
-@pytest.mark.parametrize("url", ["ftp://host/x", "kafka://host:9092", "kafka:///topic", "kafka://host:9092/a/b"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://host/x",
+        "kafka://host:9092",
+        "kafka:///topic",
+        "kafka://host:9092/a/b",
+        "kafka://host:9092/a(b",
+        "kafka://host/a",
+    ],
+)
 def test_a_source_that_is_neither_folder_nor_topic_is_refused(url: str) -> None:
     with pytest.raises(SettingsError, match="kafka://host:port/topic"):
         source_from(Settings(source=url))
@@ -51,6 +66,83 @@ def test_every_default_lies_under_home(tmp_path: Path) -> None:
 
 def test_a_topic_is_read_from_its_earliest_offset_unless_told(tmp_path: Path) -> None:
     assert source_from(Settings(source="kafka://a:1,b:2/clicks")) == KafkaSource("a:1,b:2", "clicks")
+
+
+def test_a_source_may_be_several_topics_or_a_pattern() -> None:
+    several, pattern = (
+        source_from(Settings(source=f"kafka://a:1/{t}")) for t in ("clicks.v1,clicks.v2", r"clicks\.v\d?")
+    )
+    assert isinstance(several, KafkaSource)
+    assert isinstance(pattern, KafkaSource)
+    topics = ["clicks.v1", "clicks.v2", "clicks_v1", "__consumer_offsets"]
+    assert [several.reads(topic) for topic in topics] == [True, True, False, False]
+    assert [pattern.reads(topic) for topic in topics] == [True, True, False, False]
+    assert not KafkaSource("a:1", ".*").reads("__consumer_offsets")
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        ("latest", "latest"),
+        ("2026-01-05T10:00:00Z", datetime(2026, 1, 5, 10, tzinfo=timezone.utc)),
+        ('{"clicks": {"0": 1200, "1": 0}}', {"clicks": {"0": 1200, "1": 0}}),
+    ],
+)
+def test_a_first_run_may_start_at_a_word_a_moment_or_offsets(text: str, start: object) -> None:
+    source = source_from(Settings(source="kafka://a:1/clicks", starting_offsets=text))
+    assert isinstance(source, KafkaSource)
+    assert source.starting_offsets == start
+
+
+LOGIN = {"security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN", "sasl.username": "me", "sasl.password": "s3cret"}
+
+
+@pytest.mark.parametrize(
+    ("options", "finding"),
+    [
+        ({"sasl.pasword": "s3cret"}, "sasl.pasword is not known"),
+        ({**LOGIN, "security.protocol": "s3cret"}, "this security.protocol is not known"),
+        ({**LOGIN, "sasl.mechanism": "OAUTHBEARER"}, "it needs a sasl.mechanism"),
+        ({**LOGIN, "sasl.username": ""}, "PLAIN needs sasl.username"),
+        ({"sasl.password": "s3cret"}, "it needs a sasl.mechanism"),
+        ({"ssl.ca.location": "/nowhere.pem"}, "/nowhere.pem, which is no file"),
+        ({"ssl.key.location": __file__}, "needs ssl.certificate.location"),
+    ],
+)
+def test_options_that_cannot_connect_are_refused_without_their_secrets(options: dict[str, str], finding: str) -> None:
+    with pytest.raises(SettingsError, match="CLICKSTREAM_KAFKA_OPTIONS") as refused:
+        source_from(Settings(source="kafka://a:1/clicks", kafka_options=options))
+    assert finding in str(refused.value)
+    assert "s3cret" not in str(refused.value)
+
+
+def test_a_password_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(source="kafka://a:1/clicks", kafka_options=LOGIN)
+    monkeypatch.setenv("CLICKSTREAM_KAFKA_OPTIONS", '{"sasl.password": "s3cret"')
+    with pytest.raises(SettingsError, match="CLICKSTREAM_KAFKA_OPTIONS: its value is not allowed") as refused:
+        from_env()
+    said = "".join(traceback.format_exception(refused.value))
+    assert "s3cret" not in f"{settings} {settings!r} {source_from(settings)!r} {said}"
+
+
+def test_one_vocabulary_connects_both_clients(tmp_path: Path) -> None:
+    pem = tmp_path / "own.pem"
+    pem.write_text("PEM")
+    files = dict.fromkeys(("ssl.ca.location", "ssl.certificate.location", "ssl.key.location"), str(pem))
+    options = {**LOGIN, **files, "sasl.password": 'a"b\\c', "kafka.max.poll.records": "10"}
+    assert connection.for_client(options) == {**LOGIN, **files, "sasl.password": 'a"b\\c'}
+    login = 'org.apache.kafka.common.security.plain.PlainLoginModule required username="me" password="a\\"b\\\\c";'
+    assert connection.for_spark(options) == {
+        "kafka.security.protocol": "SASL_SSL",
+        "kafka.sasl.mechanism": "PLAIN",
+        "kafka.sasl.jaas.config": login,
+        "kafka.ssl.truststore.type": "PEM",
+        "kafka.ssl.truststore.location": str(pem),
+        "kafka.ssl.keystore.type": "PEM",
+        "kafka.ssl.keystore.certificate.chain": "PEM",
+        "kafka.ssl.keystore.key": "PEM",
+        "kafka.max.poll.records": "10",
+    }
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

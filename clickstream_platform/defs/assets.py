@@ -17,6 +17,7 @@ from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.ledger import Entry
 from clickstream_platform.streaming.run import Hooks, run
+from clickstream_platform.streaming.status import require_source
 from clickstream_platform.streaming.table import StreamingTable
 
 
@@ -31,6 +32,7 @@ def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinitio
     @dg.multi_asset(name=table.name, specs=table_specs(table, settings), pool=pool(table))
     def asset(context: dg.AssetExecutionContext, spark: SparkResource) -> Iterator[dg.MaterializeResult[Any]]:
         with told_to_dagster(context.retry_number):
+            require_source([table], lake)  # before the JVM starts
             report = run(table, spark.spark_session, lake, hooks(context.log, settings), run_id=context.run.run_id)
         yield from (made.result() for made in materialized(table, report, lake))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import dagster as dg
 
 from clickstream_platform.streaming.offsets import FileSource, FromTable, Offsets
@@ -16,7 +18,9 @@ def input_key(offsets: Offsets) -> dg.AssetKey:
     """The asset that a table reads."""
     if isinstance(offsets, FromTable):
         return dg.AssetKey(offsets.name)
-    return dg.AssetKey("landing") if isinstance(offsets, FileSource) else dg.AssetKey(["kafka", offsets.topic])
+    if isinstance(offsets, FileSource):
+        return dg.AssetKey("landing")
+    return dg.AssetKey(["kafka", re.sub(r"[^\w.-]", "_", offsets.topics)])  # Dagster selects assets by such signs
 
 
 def pool(table: StreamingTable) -> str:

@@ -87,6 +87,7 @@ def _of_run(table: StreamingTable, report: RunReport, lake: Lake) -> dict[str, A
         **_known(state_rows=report.state_rows),
         **({} if table.derived else {"quarantined": report.quarantined, "duplicates": report.duplicates}),
         **({"unreadable": dg.MetadataValue.json(report.unreadable)} if report.unreadable else {}),
+        **({"lost": dg.MetadataValue.json(report.lost)} if report.lost else {}),
     }
 
 

@@ -56,6 +56,7 @@ def observation(events: StreamingTable, found: Unread) -> dg.AssetObservation:
         description="Unread, when it last changed",
         metadata={
             **({"lag": lag.amount, "unit": lag.unit} if lag else {}),
+            **({"partitions": dg.MetadataValue.json(lag.partitions)} if lag and lag.partitions else {}),
             "unread": dg.MetadataValue.md(markdown_table(("table", "unread"), found.told().items())),
         },
     )

@@ -48,12 +48,14 @@ class Rules:
         max_record_bytes: a longer record is rejected unread.
         mask_ip: what becomes of ``ip_address``: ``keep``; ``/24``, which leaves the network of an IPv4 address, 48 bits
             of an IPv6 one, and nothing of any other text; ``drop``. A rejected record keeps its bytes, address and all.
+        event_id_header: the header whose value is the event's id, before a field of the record; none if empty.
     """
 
     event_types: tuple[str, ...]
     future_tolerance: timedelta
     max_record_bytes: int
     mask_ip: str = "keep"
+    event_id_header: str = ""
 
 
 def parse(raw: DataFrame, rules: Rules) -> DataFrame:
@@ -69,7 +71,7 @@ def parse(raw: DataFrame, rules: Rules) -> DataFrame:
     Each action on the result reads the JSON once; persist it before taking both halves of it.
     """
     read = _read(raw, rules)
-    valued = _valued(read)
+    valued = _valued(read, rules)
     judged = valued.select("*", _reasons(rules).alias("reasons"))
     event_time = F.when(F.size("reasons") == 0, F.col("_time"))
     given = {"timestamp": event_time, "ip_address": _masked(rules.mask_ip)}
@@ -125,9 +127,11 @@ def _too_large(rules: Rules) -> Column:
     return F.coalesce(F.octet_length("value") > rules.max_record_bytes, F.lit(False))
 
 
-def _valued(read: DataFrame) -> DataFrame:
+def _valued(read: DataFrame, rules: Rules) -> DataFrame:
     """Add the wire fields as texts, ``_time``, and ``_extra`` with ``_unknown``, whether there should be one."""
     wire = {name: F.col("_record")[name] for name in WIRE.fieldNames()}
+    if rules.event_id_header:
+        wire["event_id"] = F.coalesce(_header(rules.event_id_header), wire["event_id"])
     known = F.array(*[F.lit(name) for name in WIRE.fieldNames()])
     unknown = F.col("_record").isNotNull() & (F.size(F.array_except(F.json_object_keys("_text"), known)) > 0)
     return read.withColumns(
@@ -155,6 +159,13 @@ def _masked(mask: str) -> Column:
 
 _IPV4 = r"^(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}\z"
 _IPV6 = r"^([0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,2}):(?::[0-9A-Fa-f:.]*|[0-9A-Fa-f:.]+)\z"  # up to three groups stay
+
+
+def _header(name: str) -> Column:
+    """The text of the last header of that name, as Kafka's own clients take it; null if blank or no text."""
+    of_name = F.filter("headers", lambda header: header["key"] == name)
+    text = F.element_at(F.when(F.size(of_name) > 0, of_name), -1)["value"].cast("string")
+    return F.when(F.is_valid_utf8(text) & ~_is_blank(text), text)
 
 
 def _is_blank(text: Column) -> Column:
@@ -185,6 +196,7 @@ def _utc_date(instant: Column) -> Column:
 
 def _reasons(rules: Rules) -> Column:
     """The names of the faults of a record, in the order of ``Reason``."""
+    has_value = F.col("value").isNotNull()
     is_object = F.col("_record").isNotNull()
     no_time = F.coalesce(_is_blank(F.col("timestamp")), F.lit(True))
     # In microseconds: adding a duration to a timestamp takes the session's time zone for whole days.
@@ -193,7 +205,7 @@ def _reasons(rules: Rules) -> Column:
     # The variant reader refuses a half surrogate that the field reader lets pass: no field may be lost to that.
     lost_fields = F.col("_unknown") & F.col("_extra").isNull()
     faults = {
-        Reason.MALFORMED_JSON: ~_too_large(rules) & (~F.col("_whole") | (is_object & lost_fields)),
+        Reason.MALFORMED_JSON: has_value & ~_too_large(rules) & (~F.col("_whole") | (is_object & lost_fields)),
         Reason.NOT_AN_OBJECT: F.col("_whole") & ~is_object,
         Reason.MISSING_USER_ID: is_object & F.col("user_id").isNull(),
         Reason.MISSING_TIMESTAMP: is_object & no_time,
@@ -201,6 +213,7 @@ def _reasons(rules: Rules) -> Column:
         Reason.FUTURE_TIMESTAMP: ahead > tolerance,
         Reason.UNKNOWN_EVENT_TYPE: is_object & ~F.coalesce(F.col("event_type").isin(*rules.event_types), F.lit(False)),
         Reason.TOO_LARGE: _too_large(rules),
+        Reason.NO_VALUE: ~has_value,  # in a compacted topic: "forget this key"
     }
     named = [F.when(faults[reason], F.lit(reason.value)).otherwise("") for reason in Reason]
     return F.array_remove(F.array(*named), "")

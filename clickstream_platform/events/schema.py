@@ -31,6 +31,7 @@ class Reason(str, Enum):
     FUTURE_TIMESTAMP = "future_timestamp"
     UNKNOWN_EVENT_TYPE = "unknown_event_type"
     TOO_LARGE = "too_large"
+    NO_VALUE = "no_value"
 
 
 def _column(name: str, kind: DataType, comment: str) -> StructField:
@@ -38,11 +39,14 @@ def _column(name: str, kind: DataType, comment: str) -> StructField:
     return StructField(name, kind, nullable=True, metadata={"comment": comment})
 
 
+_HEADERS = ArrayType(StructType([StructField("key", StringType()), StructField("value", BinaryType())]))
 _ORIGIN = [
     _column("source", StringType(), "Where the record came from: a topic or a landing folder."),
     _column("partition", StringType(), "Part of the source: a topic's partition or a file."),
     _column("offset", LongType(), "Position of the record in its partition."),
     _column("arrived_at", TimestampType(), "When the record reached the source."),
+    _column("key", BinaryType(), "The record's key in Kafka; null if it has none."),
+    _column("headers", _HEADERS, "The record's headers in Kafka, in their order; null if it has none."),
 ]
 _VALUE = _column("value", BinaryType(), "The record's bytes as they arrived.")
 

@@ -402,28 +402,49 @@ def live(
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:
-    """Write what visitors do now, one file a second, until ``duration`` is over or ``sleep`` raises.
+    """Write what visitors do now into a landing folder, one file a second, renamed into place when whole.
 
-    The faults are those of ``simulate``; what is late arrives now and is dated back. Files are renamed into place when
-    whole. Where writing is slower than the rate, the rate falls. The same seed and clock give the same bytes.
+    Otherwise as :func:`feed`.
+    """
+
+    def land(at: datetime, lines: list[bytes]) -> None:
+        _land(folder / f"live-{seed}-{_milliseconds(at)}.json", b"".join(line + b"\n" for line in lines))
+
+    return feed(land, rate_per_second, seed, duration=duration, shares=shares, now=now, sleep=sleep)
+
+
+def feed(
+    deliver: Callable[[datetime, list[bytes]], object],
+    rate_per_second: float,
+    seed: int,
+    *,
+    duration: timedelta | None = None,
+    shares: Shares | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+    sleep: Callable[[float], None] = time.sleep,
+) -> int:
+    """Deliver what visitors do now, once a second, until ``duration`` is over or ``sleep`` raises.
+
+    The faults are those of ``simulate``; what is late arrives now and is dated back. Where delivering is slower than
+    the rate, the rate falls. The same seed and clock give the same bytes.
 
     Returns:
-        How many records were written. There is no truth about them.
+        How many records were delivered. There is no truth about them.
 
     Raises:
         SettingsError: the rate is not above 0.
     """
     if rate_per_second <= 0:
         raise SettingsError("live", f"{rate_per_second} records a second", "choose more than 0")
-    feed = _Feed(_Shop(Random(f"{seed} {now()}"), shares or Shares(), LIVE_VISITORS))
+    visitors = _Feed(_Shop(Random(f"{seed} {now()}"), shares or Shares(), LIVE_VISITORS))
     started, written = now(), 0
     for tick in itertools.count():
         at = now()
         if duration is not None and at - started >= duration:
             break
-        lines = feed.due(_milliseconds(at), int((tick + 1) * rate_per_second) - int(tick * rate_per_second))
+        lines = visitors.due(_milliseconds(at), int((tick + 1) * rate_per_second) - int(tick * rate_per_second))
         if lines:
-            _land(folder / f"live-{seed}-{_milliseconds(at)}.json", b"".join(line + b"\n" for line in lines))
+            deliver(at, lines)
         written += len(lines)
         sleep(max(0.0, (TICK - (now() - at)).total_seconds()))
     return written

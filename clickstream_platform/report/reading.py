@@ -62,7 +62,7 @@ class Reading:
         totals: dict[str, int] = defaultdict(int)
         for _, kind, count in rows:
             totals[kind] += count
-        large = sorted(totals, key=lambda kind: -totals[kind])[: KINDS if len(totals) <= KINDS else KINDS - 1]
+        large = sorted(totals, key=lambda kind: (-totals[kind], kind))[: KINDS if len(totals) <= KINDS else KINDS - 1]
         first = _floor(self.since, self.span)
         starts = [first + n * self.span for n in range((self.until - first) // self.span + 1)]
         place = {start: number for number, start in enumerate(starts)}

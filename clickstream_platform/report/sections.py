@@ -105,7 +105,7 @@ def alerts(lake: Reading) -> Section | None:
     """Windows in which a visitor did more than a person does. Says how many, not who."""
     rules = lake.rows(
         "SELECT rule, count(*), count(DISTINCT user_id), max(value) FROM alerts"
-        " WHERE window_start BETWEEN $since AND $until GROUP BY rule ORDER BY 2 DESC"
+        " WHERE window_start BETWEEN $since AND $until GROUP BY rule ORDER BY 2 DESC, 1"
     )
     if not rules:
         return None
@@ -135,7 +135,7 @@ def quality(lake: Reading) -> Section | None:
     finding = f"{accepted / read:.1%} of {read:,} records were accepted"
     if not reasons:
         return Section("Data quality", f"{finding}, none was rejected.", grid=grid)
-    ranked = Ranked(dict(sorted(reasons.items(), key=lambda each: -each[1])))
+    ranked = Ranked(dict(sorted(reasons.items(), key=lambda each: (-each[1], each[0]))))
     return Section("Data quality", f"{finding}. Why others were rejected:", ranked, grid)
 
 

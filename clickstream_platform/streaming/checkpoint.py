@@ -8,9 +8,11 @@ replay write nothing.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+BEGIN = "begin.json"
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,19 @@ class Planned:
     batch_id: int
     watermark_ms: int
     end: dict[str, Any] | None  # the source's own offset, end excluded; None: the source had nothing yet
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What a run over Kafka wrote down before Spark planned anything.
+
+    Attributes:
+        end: where nothing is read yet, by topic and partition.
+        topic_ids: the id of every topic that was ever read. A topic that is made again has another.
+    """
+
+    end: dict[str, dict[str, int]]
+    topic_ids: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -67,9 +82,21 @@ class Checkpoint:
         return watermark or None
 
     def start(self, batch_id: int) -> dict[str, Any] | None:
-        """The offset where a batch begins: the end of the one before; None for the first."""
-        previous = self.plan(batch_id - 1)
+        """The offset where a batch begins: the end of the one before; for the first, what was written down, or None."""
+        previous = self.plan(batch_id - 1) if batch_id else self.begun()
         return previous.end if previous else None
+
+    def begun(self) -> Begun | None:
+        """Where the first batch begins, if the source's starting offsets are written down."""
+        file = self.path / BEGIN
+        return Begun(**json.loads(file.read_text())) if file.exists() else None
+
+    def begin(self, begun: Begun) -> None:
+        """Write that down, whole or not at all."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        hidden = self.path / f".{BEGIN}"
+        hidden.write_text(json.dumps(asdict(begun)))
+        hidden.replace(self.path / BEGIN)
 
 
 def _batch_ids(folder: Path) -> list[int]:

@@ -89,8 +89,9 @@ def forget(
     """Delete a person from every table, now, and from its files once the retention of files is over.
 
     Takes the leases of all tables, reads what has arrived, then deletes: rows by ``user_id``; rejected records whose
-    bytes hold the id as a word of its own, which a record that is cut off inside the id does not. A table whose state
-    store remembers the person begins a new generation, and the old state is deleted. Killed anywhere, run it again.
+    bytes, key or headers hold the id as a word of its own, which a record that is cut off inside the id does not. A
+    table whose state store remembers the person begins a new generation, and the old state is deleted. Killed
+    anywhere, run it again.
 
     Later events of the same person are accepted like any others. Costs a run of every table, a rebuild of those with
     a state store, and a pass over each of the others.
@@ -159,10 +160,12 @@ def _removed(name: str, theirs: DataFrame, key: tuple[str, ...], lake: Lake, run
 
 
 def _names(user_id: str) -> Column:
-    """Whether a record's bytes hold the id as a word of its own: as it is, or with JSON's escapes."""
+    """Whether a record's bytes, key or headers hold the id as a word of its own: as it is, or with JSON's escapes."""
     spellings = {user_id, json.dumps(user_id)[1:-1], json.dumps(user_id, ensure_ascii=False)[1:-1]}
     words = "|".join(re.escape(spelling) for spelling in sorted(spellings))
-    return F.col("value").cast("string").rlike(rf"(?<![\p{{L}}\p{{N}}_-])({words})(?![\p{{L}}\p{{N}}_-])")
+    headers = F.transform("headers", lambda header: header["value"].cast("string"))
+    held = F.concat_ws(" ", F.col("value").cast("string"), F.col("key").cast("string"), headers)
+    return held.rlike(rf"(?<![\p{{L}}\p{{N}}_-])({words})(?![\p{{L}}\p{{N}}_-])")
 
 
 def _hashed(salt: str, user_id: str) -> str:

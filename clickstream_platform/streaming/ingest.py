@@ -15,11 +15,13 @@ from pyspark.sql import functions as F
 
 from clickstream_platform.events.parsing import accepted, rejected
 from clickstream_platform.streaming import landing, sink
+from clickstream_platform.streaming.admission import Lost, lost, without
 from clickstream_platform.streaming.batch import MicroBatch
 from clickstream_platform.streaming.duplicates import without_duplicates
 from clickstream_platform.streaming.ledger import Entry
-from clickstream_platform.streaming.offsets import FileSource, numbered
+from clickstream_platform.streaming.offsets import FileSource, KafkaSource, numbered
 from clickstream_platform.streaming.recompute import hour_of, moment
+from clickstream_platform.streaming.topics import flat, look
 
 QUARANTINE = "quarantine"
 log = logging.getLogger(__name__)
@@ -53,6 +55,7 @@ def ingest(batch: MicroBatch) -> Entry | None:
             reasons=_by_reason(faulty),
             reused_ids=reused,
             unreadable=unreadable,
+            lost=_lost(batch, records),
         )
         if entry.quarantined:
             _quarantine(batch, rejected(records), entry)
@@ -103,6 +106,21 @@ def _vanished(batch: MicroBatch, records: DataFrame) -> dict[str, str]:
     return dict.fromkeys(sorted(set(gone) - {row["partition"] for row in there}), "deleted before it was read")
 
 
+def _lost(batch: MicroBatch, records: DataFrame) -> Lost:
+    """Offsets of the batch that Kafka let go before they were read. Spark passes over them without a word.
+
+    Asked after the batch was read, so that nothing can go in between.
+    """
+    source = batch.table.offsets
+    if not isinstance(source, KafkaSource) or source.fail_on_data_loss:  # Spark itself would have stopped
+        return {}
+    gone = lost(look(source), flat(batch.checkpoint.start(batch.batch_id)), flat(batch.plan.end))
+    if not gone:
+        return {}
+    read = records.where(records["partition"].isin(list(gone))).groupBy("partition").agg(F.min("offset").alias("first"))
+    return without(gone, {row["partition"]: row["first"] for row in read.collect()})
+
+
 def _placed(batch: MicroBatch) -> DataFrame:
     """The batch's records, each with its offset."""
     return numbered(batch.frame) if isinstance(batch.table.offsets, FileSource) else batch.frame
@@ -116,6 +134,9 @@ def _but(records: DataFrame, unreadable: dict[str, str]) -> DataFrame:
 def _warn(entry: Entry) -> None:
     for path, fault in entry.unreadable.items():
         log.warning("events: %s is %s; mend it and land it again under another name", path, fault)
+    for partition, (first, end) in entry.lost.items():
+        span = f"{first} on" if end is None else f"{first} to {end - 1}"
+        log.warning("events: %s: offsets %s were gone before they were read; they are booked as lost", partition, span)
     if entry.reused_ids:
         log.warning("events: %d events reuse an event_id with another timestamp; they are kept", entry.reused_ids)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from clickstream_platform.streaming.lake import LakeTable
+from clickstream_platform.streaming.topics import flat
 
 MARK = "clickstream_ledger"
 AMENDMENT = "clickstream_amendment"
@@ -48,6 +49,8 @@ class Entry:
         reasons: ``events`` only: rejected records by reason; a record with several faults counts for each.
         reused_ids: ``events`` only: accepted events whose event_id was seen with another timestamp.
         unreadable: ``events`` only: files that could not be read, by path, with what was found.
+        lost: ``events`` only: offsets of the batch that were gone before it read them, by Kafka partition: the first,
+            and the one after the last, which is None where the partition itself is gone.
     """
 
     table: str
@@ -69,6 +72,12 @@ class Entry:
     reasons: dict[str, int] = field(default_factory=dict)
     reused_ids: int = 0
     unreadable: dict[str, str] = field(default_factory=dict)
+    lost: dict[str, tuple[int, int | None]] = field(default_factory=dict)
+
+    @property
+    def lost_offsets(self) -> int:
+        """How many offsets ``lost`` comes to, as far as anybody knows."""
+        return sum(end - first for first, end in self.lost.values() if end is not None)
 
     def to_json(self) -> str:
         """The text that the commit carries as ``userMetadata``."""
@@ -206,11 +215,23 @@ def imbalances(entries_newest_first: list[Entry]) -> list[str]:
         for e in entries_newest_first
         if e.events_version < 0 and e.rows_in != e.rows_out + e.quarantined + e.duplicates
     ]
+    found.extend(line for e in entries_newest_first for line in _beyond_its_offsets(e))
     oldest_first = entries_newest_first[::-1]
     for before, after in pairwise(oldest_first):
         if before.generation == after.generation:
             found.extend(_joint(before, after))
     return found
+
+
+def _beyond_its_offsets(entry: Entry) -> Iterator[str]:
+    """Of Kafka only: an offset is one record, none, or lost."""
+    if entry.events_version >= 0 or entry.end is None or "logOffset" in entry.end:
+        return
+    start, end = flat(entry.start), flat(entry.end)
+    offsets = sum(offset - start.get(partition, 0) for partition, offset in end.items())
+    if entry.rows_in + entry.lost_offsets > offsets:
+        found = f"read {entry.rows_in} and lost {entry.lost_offsets}, but had {offsets} offsets"
+        yield f"{entry.table} batch {entry.batch_id}: {found}"
 
 
 def _joint(before: Entry, after: Entry) -> Iterator[str]:

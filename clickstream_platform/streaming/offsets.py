@@ -1,12 +1,16 @@
 """Offsets decide WHAT to process: where a table's input comes from, and how far it has been read.
 
-Every source of records yields one raw shape (:data:`~clickstream_platform.events.schema.RAW`): value, source,
-partition, offset, arrived_at. An offset range is read from ``start`` (included) to ``end`` (excluded).
+Every source of records yields one raw shape, :data:`~clickstream_platform.events.schema.RAW`. An offset range is read
+from ``start`` (included) to ``end`` (excluded).
 """
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,7 +18,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from clickstream_platform.errors import SettingsError
-from clickstream_platform.settings import Settings
+from clickstream_platform.events.schema import RAW
+from clickstream_platform.settings import Settings, starting_at
+from clickstream_platform.streaming import connection
 
 
 @dataclass(frozen=True)
@@ -36,28 +42,51 @@ class FileSource:
 
 @dataclass(frozen=True)
 class KafkaSource:
-    """A Kafka topic.
+    """One or more topics of a Kafka cluster.
 
     Attributes:
         servers: the bootstrap servers, ``host:port``, separated by commas.
-        topic: its name.
-        starting_offsets: where the *first* run starts; every later one goes on from the checkpoint. ``latest`` skips
-            what is in the topic at that moment, and what arrives while a first run fails.
+        topics: their names, separated by commas; or a regular expression that a whole name must match.
+        starting_offsets: where the *first* run starts, ``earliest``, ``latest``, at a moment or at offsets by topic and
+            partition. That run writes down what it comes to (see :mod:`~clickstream_platform.streaming.admission`);
+            every later one goes on from there.
         max_offsets_per_trigger: records in one micro-batch.
-        fail_on_data_loss: stop when offsets that were not read yet are gone.
-        options: further options of Spark's Kafka source, such as ``kafka.security.protocol``. Never shown.
+        min_partitions: tasks that read a micro-batch, at least; 0 for one a partition.
+        fail_on_data_loss: stop when offsets that were not read yet are gone. If not, the ledger books them.
+        options: how to connect, in the words of :mod:`~clickstream_platform.streaming.connection`. Never shown.
     """
 
     servers: str
-    topic: str
-    starting_offsets: str = "earliest"
+    topics: str
+    starting_offsets: str | datetime | dict[str, dict[str, int]] = "earliest"
     max_offsets_per_trigger: int = 500_000
+    min_partitions: int = 0
     fail_on_data_loss: bool = True
     options: dict[str, str] = field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:
         """The sentence's second half."""
-        return f"records of the Kafka topic {self.topic} that no batch has read yet"
+        return f"records of the Kafka {self.kind} {self.topics} that no batch has read yet"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The topics by name; none if they are named by a pattern."""
+        return tuple(self.topics.split(",")) if _NAMES.fullmatch(self.topics) else ()
+
+    @property
+    def kind(self) -> str:
+        """What ``topics`` is: a topic, topics or a pattern."""
+        return "pattern" if not self.names else "topic" if len(self.names) == 1 else "topics"
+
+    def reads(self, topic: str) -> bool:
+        """Whether it is one of them. Kafka's own topics are not, whatever the pattern."""
+        if self.names:
+            return topic in self.names
+        return not topic.startswith("__") and re.fullmatch(self.topics, topic) is not None
+
+
+_SERVERS = re.compile(r"[^,\s]+:\d+(,[^,\s]+:\d+)*", re.ASCII)
+_NAMES = re.compile(r"[\w.-]+(,[\w.-]+)*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -82,15 +111,31 @@ def source_from(settings: Settings) -> Source:
         SettingsError: the source is neither a local folder nor ``kafka://host:port/topic``.
     """
     parts = urlsplit(settings.source_url)
-    topic = parts.path.strip("/")
     if parts.scheme in ("", "file"):
         return FileSource(Path(parts.path).expanduser().absolute(), settings.max_bytes_per_trigger)
-    if parts.scheme != "kafka" or not parts.netloc or not topic or "/" in topic:
-        allowed = "allowed: a folder, or kafka://host:port/topic"
+    servers, _, topics = settings.source_url.removeprefix("kafka://").partition("/")  # a pattern may hold ? and #
+    is_topic = _SERVERS.fullmatch(servers) and topics and "/" not in topics and _is_pattern(topics)
+    if parts.scheme != "kafka" or not is_topic:
+        allowed = "allowed: a folder, or kafka://host:port/topic (topics separated by commas, or a pattern)"
         raise SettingsError("CLICKSTREAM_SOURCE", f"{settings.source_url!r} is not allowed", allowed)
+    connection.check(settings.kafka_options)
     return KafkaSource(
-        parts.netloc, topic, settings.starting_offsets, settings.max_offsets_per_trigger, settings.fail_on_data_loss
+        servers,
+        topics,
+        starting_at(settings.starting_offsets),
+        settings.max_offsets_per_trigger,
+        settings.min_partitions,
+        settings.fail_on_data_loss,
+        settings.kafka_options,
     )
+
+
+def _is_pattern(text: str) -> bool:
+    try:
+        re.compile(text)
+    except re.error:
+        return False
+    return True
 
 
 def read_files(spark: SparkSession, source: FileSource) -> DataFrame:
@@ -115,6 +160,7 @@ def read_files(spark: SparkSession, source: FileSource) -> DataFrame:
         F.substr(path, F.position(root, path) + F.length(root)).alias("partition"),
         F.lit(None).cast("bigint").alias("offset"),  # a stream cannot number its rows: see `numbered`
         F.col("_metadata.file_modification_time").alias("arrived_at"),
+        *(F.lit(None).cast(RAW[name].dataType).alias(name) for name in ("key", "headers")),
     )
 
 
@@ -131,25 +177,48 @@ def numbered(records: DataFrame) -> DataFrame:
     return records.withColumn("offset", line).where(F.btrim(F.col("value").cast("string"), F.lit(" \t\r")) != "")
 
 
-def read_kafka(spark: SparkSession, source: KafkaSource) -> DataFrame:
-    """The stream of a topic's records, as raw records."""
+# So that a broker that is gone is told of within ten seconds. Spark's own patience is three minutes.
+IMPATIENT = {
+    "kafka.default.api.timeout.ms": "4000",
+    "kafka.request.timeout.ms": "3000",
+    "kafkaConsumer.pollTimeoutMs": "4000",
+    "fetchOffset.numRetries": "1",
+    "fetchOffset.retryIntervalMs": "0",
+}
+
+
+def read_kafka(spark: SparkSession, source: KafkaSource, starts: Mapping[str, Mapping[str, int]]) -> DataFrame:
+    """The stream of the topics' records, as raw records; those of aborted transactions are none.
+
+    Args:
+        spark: the session.
+        source: which topics.
+        starts: where a first run begins: of every partition, by topic. Later runs go on from the checkpoint.
+    """
     records = (
         spark.readStream.format("kafka")
-        .options(**source.options)
+        .options(**IMPATIENT)
+        .options(**connection.for_spark(source.options))
         .option("kafka.bootstrap.servers", source.servers)
-        .option("subscribe", source.topic)
-        .option("startingOffsets", source.starting_offsets)
+        .option("kafka.isolation.level", "read_committed")
+        .option("subscribe" if source.names else "subscribePattern", source.topics)
+        .option("startingOffsets", json.dumps(starts))
         .option("maxOffsetsPerTrigger", source.max_offsets_per_trigger)
         .option("failOnDataLoss", source.fail_on_data_loss)
-        .load()
+        .option("includeHeaders", True)
     )
-    return records.select(
+    if source.min_partitions:
+        records = records.option("minPartitions", source.min_partitions)
+    # Producers' clocks lie: a record has not arrived later than now. It may also have no time, which is -1.
+    timestamp = F.when(F.unix_millis("timestamp") >= 0, F.col("timestamp"))
+    return records.load().select(
         F.col("value"),
         F.lit("kafka").alias("source"),
         F.concat_ws("/", "topic", "partition").alias("partition"),
         F.col("offset"),
-        # Producers' clocks lie: a record has not arrived later than now.
-        F.least(F.col("timestamp"), F.current_timestamp()).alias("arrived_at"),
+        F.least(timestamp, F.current_timestamp()).alias("arrived_at"),
+        F.col("key"),
+        F.when(F.size("headers") > 0, F.col("headers")).alias("headers"),
     )
 
 

@@ -74,6 +74,11 @@ class RunReport:
         return sum(batch.duplicates for batch in self.batches)
 
     @property
+    def lost(self) -> list[dict[str, tuple[int, int | None]]]:
+        """Offsets that were gone before they were read, a batch each (``events`` only)."""
+        return [batch.lost for batch in self.batches if batch.lost]
+
+    @property
     def unreadable(self) -> dict[str, str]:
         """Files that could not be read, by path (``events`` only)."""
         return {path: finding for batch in self.batches for path, finding in batch.unreadable.items()}

@@ -14,21 +14,23 @@ from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from clickstream_platform.errors import CheckpointError, ClickstreamError, SourceError
+from clickstream_platform.errors import CheckpointError, ClickstreamError, SourceError, UnreachableError
 from clickstream_platform.events import schema
-from clickstream_platform.streaming import fingerprint, generation, offsets, progress
+from clickstream_platform.streaming import admission, fingerprint, generation, offsets, progress
 from clickstream_platform.streaming.batch import MicroBatch, Notify, land
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.ingest import QUARANTINE, ingest
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.lease import lease
 from clickstream_platform.streaming.ledger import Entry
-from clickstream_platform.streaming.offsets import FileSource, FromTable
+from clickstream_platform.streaming.offsets import FileSource, FromTable, KafkaSource
 from clickstream_platform.streaming.progress import RunReport
 from clickstream_platform.streaming.state import Recompute, Stateless, StateStore
 from clickstream_platform.streaming.table import Column, StreamingTable, columns_of
 
 log = logging.getLogger(__name__)
+
+Starts = dict[str, dict[str, int]]  # where a first run over Kafka begins, by topic and partition
 
 
 def log_new_rows(table: StreamingTable, rows: list[dict[str, Any]]) -> None:
@@ -80,6 +82,7 @@ def run(
         TableBusyError: another run is at it.
         CheckpointError: checkpoint and table, or checkpoint and contract, do not belong together.
         SourceError: the source cannot be read, or ``events`` does not exist yet.
+        UnreachableError: Kafka does not answer, or stopped answering.
     """
     run_id, hooks = run_id or uuid.uuid4().hex[:12], hooks or Hooks()
     with lease(lake, table.name, run_id, take_over=take_over):
@@ -93,7 +96,8 @@ def run_leased(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Ho
     _require_input(table, lake)
     checkpoint = generation.admitted(lake, table)
     fingerprint.check(checkpoint, fingerprint.of(table, spark))
-    return _Run(table, spark, lake, checkpoint, hooks, run_id).complete()
+    starts = admission.admit(table.offsets, checkpoint) if isinstance(table.offsets, KafkaSource) else {}
+    return _Run(table, spark, lake, checkpoint, hooks, run_id, starts).complete()
 
 
 def rebuild(
@@ -136,6 +140,7 @@ class _Run:
     checkpoint: Checkpoint
     hooks: Hooks
     run_id: str
+    starts: Starts = field(default_factory=dict[str, dict[str, int]])
     landed: list[Entry] = field(default_factory=list)
     replayed: int = 0
     failure: Exception | None = None
@@ -147,7 +152,7 @@ class _Run:
         try:
             query.awaitTermination()
         except Exception as stopped:
-            raise (self.failure or _typed(self.table, stopped)) from stopped
+            raise (self.failure or _typed(self.table, self.checkpoint, stopped)) from stopped
         finally:
             query.stop()
         return self._report(query)
@@ -155,7 +160,7 @@ class _Run:
     def _start(self) -> StreamingQuery:
         spark = _numbering(self.spark) if isinstance(self.table.offsets, FileSource) else self.spark
         return (
-            _stream(self.table, spark, self.lake)
+            _stream(self.table, spark, self.lake, self.starts)
             .writeStream.queryName(f"{self.table.name}-{self.run_id}")
             .outputMode("update" if isinstance(self.table.state, StateStore) else "append")
             .option("checkpointLocation", str(self.checkpoint.path))
@@ -200,12 +205,12 @@ class _Run:
         )
 
 
-def _stream(table: StreamingTable, spark: SparkSession, lake: Lake) -> DataFrame:
+def _stream(table: StreamingTable, spark: SparkSession, lake: Lake, starts: Starts) -> DataFrame:
     """The streaming DataFrame whose batches :func:`land` or :func:`ingest` take."""
     if isinstance(table.offsets, FileSource):
         return table.watermark.of(table.query(offsets.read_files(spark, table.offsets)))
-    if not isinstance(table.offsets, FromTable):
-        return table.watermark.of(table.query(offsets.read_kafka(spark, table.offsets)))
+    if isinstance(table.offsets, KafkaSource):
+        return table.watermark.of(table.query(offsets.read_kafka(spark, table.offsets, starts)))
     events = table.watermark.of(offsets.read_table(spark, lake.table(table.offsets.name).path))
     if isinstance(table.state, StateStore):
         return table.query(events)
@@ -237,19 +242,25 @@ def _create_table(
     builder.execute()
 
 
-def _typed(table: StreamingTable, stopped: Exception) -> Exception:
+def _typed(table: StreamingTable, checkpoint: Checkpoint, stopped: Exception) -> Exception:
     """A query's failure as an error a person can act on, where there is one."""
-    text = str(stopped)
-    if "KAFKA_DATA_LOSS" in text or "Some data may have been lost" in text:
-        remedy = "restore the topic, or set CLICKSTREAM_FAIL_ON_DATA_LOSS=false to go on without them"
-        return SourceError(
-            table.name, f"offsets that were not read yet are gone from the topic ({text.splitlines()[0]})", remedy
-        )
-    if "UnknownTopicOrPartition" in text:
-        return SourceError(
-            table.name, f"the source {table.offsets} does not exist", "create the topic, or mend CLICKSTREAM_SOURCE"
-        )
+    if not isinstance(table.offsets, KafkaSource):
+        return stopped
+    try:
+        admission.standing(table.offsets, checkpoint)
+    except ClickstreamError as found:  # the cluster is down, or the topics have changed since the run began
+        return found
+    if any(sign in str(stopped) for sign in _KAFKA_WAS_AWAY):
+        finding = f"{table.offsets.servers} did not answer for some seconds, and does again"
+        return UnreachableError("kafka", finding, "run it again: the next run goes on from there")
     return stopped
+
+
+_KAFKA_WAS_AWAY = (
+    "org.apache.kafka.common.errors.TimeoutException",
+    "org.apache.kafka.common.errors.DisconnectException",
+    "java.util.concurrent.TimeoutException: Cannot fetch record",
+)
 
 
 def _numbering(spark: SparkSession) -> SparkSession:

@@ -7,30 +7,32 @@ reads it again.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from clickstream_platform.errors import ClickstreamError, SourceError
-from clickstream_platform.streaming import generation, landing
+from clickstream_platform.errors import CheckpointError, ClickstreamError
+from clickstream_platform.streaming import admission, generation, landing
 from clickstream_platform.streaming.checkpoint import next_version
 from clickstream_platform.streaming.lake import Lake, LakeTable
 from clickstream_platform.streaming.ledger import last_entry
 from clickstream_platform.streaming.offsets import FileSource, KafkaSource
 from clickstream_platform.streaming.table import StreamingTable
 
-if TYPE_CHECKING:
-    from confluent_kafka.admin import AdminClient
-
-TIMEOUT = 3.0  # seconds for a broker to answer: a person waits for it, and so does Dagster's sensor
-
 
 @dataclass(frozen=True)
 class Lag:
-    """What is there and no committed batch has read. ``unit`` is files, events or records."""
+    """What is there and no committed batch has read.
+
+    Attributes:
+        amount: how much.
+        unit: files, events or records.
+        partitions: how much of it in each partition of a Kafka topic.
+    """
 
     amount: int
     unit: str
+    partitions: dict[str, int] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -106,20 +108,32 @@ def _lag_or_problem(table: StreamingTable, lake: Lake) -> tuple[Lag | None, str 
         return None, str(error)
 
 
+def require_source(contracts: Iterable[StreamingTable], lake: Lake) -> None:
+    """Raise what a run of these tables would raise of Kafka, before a JVM starts."""
+    for table in contracts:
+        if isinstance(table.offsets, KafkaSource):
+            admission.standing(table.offsets, generation.current(lake, table.name))
+
+
 def lag(table: StreamingTable, lake: Lake) -> Lag:
     """What the next run of a table would read.
 
     Raises:
-        SourceError: Kafka does not answer within some seconds, or its topic is gone or was replaced.
-        CheckpointError: ``events`` no longer has the log of a version that was not read yet.
+        UnreachableError, SourceError, DataLossError: as :func:`~clickstream_platform.streaming.admission.standing`.
+        CheckpointError: ``events`` no longer has the log of a version that was not read yet, or was read from another
+            kind of source.
     """
     checkpoint = generation.current(lake, table.name)
     plan = checkpoint.plan(checkpoint.committed())
     end = plan.end if plan else None
     if isinstance(table.offsets, FileSource):
+        if end and "logOffset" not in end:
+            remedy = "set CLICKSTREAM_SOURCE back, or CLICKSTREAM_HOME to another folder"
+            raise CheckpointError(table.name, "it was read from Kafka, not from files", remedy)
         return Lag(len(landing.listed(table.offsets.folder) - landing.planned(checkpoint, None, end)), "files")
     if isinstance(table.offsets, KafkaSource):
-        return Lag(_unread_records(table.offsets, (end or {}).get(table.offsets.topic, {})), "records")
+        partitions = admission.standing(table.offsets, checkpoint).unread()
+        return Lag(sum(partitions.values()), "records", partitions)
     return Lag(_unread_events(lake.table(table.offsets.name), end), "events")
 
 
@@ -131,54 +145,3 @@ def _unread_events(events: LakeTable, end: dict[str, Any] | None) -> int:
     if end is None:
         return events.rows()
     return sum(file.rows for file in events.added_files(next_version(end), newest))
-
-
-def _unread_records(source: KafkaSource, committed: dict[str, int]) -> int:
-    """Records between what was read and the end of each partition.
-
-    A partition nobody has read yet counts from its beginning, also where a first run is to start at ``latest``: that
-    run has still to be started.
-    """
-    from confluent_kafka import KafkaException  # noqa: PLC0415 - only who reads from Kafka pays for it
-
-    try:
-        spans = _spans(source)
-    except KafkaException as failed:
-        finding = f"{source.servers} does not answer within {TIMEOUT:g} s ({failed.args[0].str()})"
-        raise SourceError("kafka", finding, "start Kafka, or set CLICKSTREAM_SOURCE") from failed
-    for partition, (_, end) in spans.items():
-        if committed.get(partition, 0) > end:
-            finding = f"it was replaced: partition {partition} ends at {end}, but was read up to {committed[partition]}"
-            raise SourceError(source.topic, finding, "restore the topic, or begin a new lake")
-    return sum(end - max(first, committed.get(partition, 0)) for partition, (first, end) in spans.items())
-
-
-def _spans(source: KafkaSource) -> dict[str, tuple[int, int]]:
-    """The first offset and the end, excluded, of every partition of the topic."""
-    from confluent_kafka import TopicPartition  # noqa: PLC0415
-    from confluent_kafka.admin import (  # noqa: PLC0415
-        AdminClient,
-        OffsetSpec,  # pyright: ignore[reportPrivateImportUsage] - documented, but not in its __all__
-    )
-
-    client = AdminClient(_client_conf(source))
-    topics = client.list_topics(timeout=TIMEOUT).topics  # of all topics: asking for one by name may make it
-    if source.topic not in topics:
-        finding = f"there is no such topic at {source.servers}"
-        raise SourceError(source.topic, finding, "create it, or set CLICKSTREAM_SOURCE")
-    partitions = [TopicPartition(source.topic, number) for number in topics[source.topic].partitions]
-    firsts = _listed(client, dict.fromkeys(partitions, OffsetSpec.earliest()))
-    ends = _listed(client, dict.fromkeys(partitions, OffsetSpec.latest()))
-    return {partition: (firsts[partition], ends[partition]) for partition in ends}
-
-
-def _listed(client: AdminClient, wanted: dict[Any, Any]) -> dict[str, int]:
-    answers = client.list_offsets(wanted, request_timeout=TIMEOUT)
-    return {str(partition.partition): answer.result().offset for partition, answer in answers.items()}
-
-
-def _client_conf(source: KafkaSource) -> dict[str, Any]:
-    """The source's own ``kafka.`` options, without librdkafka's habit of logging what is raised here to stderr."""
-    prefix = "kafka."
-    own = {name.removeprefix(prefix): value for name, value in source.options.items() if name.startswith(prefix)}
-    return {**own, "bootstrap.servers": source.servers, "log_level": 0, "error_cb": lambda error: None}

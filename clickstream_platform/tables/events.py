@@ -19,7 +19,13 @@ from clickstream_platform.streaming.watermark import Watermark
 
 def events_table(settings: Settings) -> StreamingTable:
     """The contract. What it rejects, the same batch writes to ``quarantine``."""
-    rules = Rules(settings.event_types, settings.future_tolerance, settings.max_record_bytes, settings.mask_ip)
+    rules = Rules(
+        settings.event_types,
+        settings.future_tolerance,
+        settings.max_record_bytes,
+        settings.mask_ip,
+        settings.event_id_header,
+    )
     return StreamingTable(
         name="events",
         version=1,

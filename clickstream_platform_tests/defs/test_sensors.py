@@ -13,8 +13,9 @@ import pytest
 from clickstream_platform.defs.runs import FIRST_PAUSE, LONGEST_PAUSE, POSITION, attempts, stopped
 from clickstream_platform.defs.schedules import every_five_minutes
 from clickstream_platform.defs.sensors import failures, unread_sensor
-from clickstream_platform.errors import SourceError
+from clickstream_platform.errors import UnreachableError
 from clickstream_platform.settings import Settings
+from clickstream_platform_tests.topics import Topic
 
 
 @pytest.fixture
@@ -162,10 +163,23 @@ def test_the_source_is_observed_when_what_is_unread_changes(instance: dg.Dagster
 
 
 def test_a_source_that_cannot_be_asked_fails_the_tick(instance: dg.DagsterInstance, tmp_path: Path) -> None:
-    pytest.importorskip("confluent_kafka")
     settings = Settings.model_validate({"home": tmp_path, "source": "kafka://127.0.0.1:1/clicks"})
-    with pytest.raises(SourceError, match="does not answer"):
+    with pytest.raises(UnreachableError, match="does not answer"):
         tick(instance, settings)
+
+
+@pytest.mark.spark
+def test_a_topic_is_observed_by_partition(instance: dg.DagsterInstance, settings: Settings, topic: Topic) -> None:
+    settings = settings.model_copy(update={"source": topic.url})
+    topic.made(2)
+    assert tick(instance, settings).skip_reason is not None
+    topic.send(b"{}", b"{}", partition=1)
+    found = tick(instance, settings)
+    (seen,) = found.asset_events
+    assert seen.asset_key == dg.AssetKey(["kafka", topic.name])
+    assert seen.metadata["lag"].value == 2
+    assert seen.metadata["partitions"].value == {f"{topic.name}/0": 0, f"{topic.name}/1": 2}
+    assert found.run_requests
 
 
 def test_a_failure_is_told_as_table_finding_and_remedy(instance: dg.DagsterInstance) -> None:

@@ -71,7 +71,7 @@ SHAPES = [
     Case("a byte order mark", b"\xef\xbb\xbf" + event(), columns={"user_id": "u1"}),
     Case("text beyond ASCII", event(user_id="é😀"), columns={"user_id": "é😀"}),
     malformed("two byte order marks", b"\xef\xbb\xbf" * 2 + event()),
-    malformed("a tombstone", None),
+    Case("a tombstone", None, ["no_value"]),
     malformed("nothing", b""),
     malformed("blank", b" \r"),
     malformed("a half-written record", event()[:-1]),
@@ -235,7 +235,7 @@ CASES = [*SHAPES, *FIELDS, *UNKNOWN, *TIMES]
 
 
 def raw_records(spark: SparkSession, values: list[bytes | None]) -> DataFrame:
-    rows = [(value, "s", "p", offset, ARRIVED) for offset, value in enumerate(values)]
+    rows = [(value, "s", "p", offset, ARRIVED, None, None) for offset, value in enumerate(values)]
     return spark.createDataFrame(rows, RAW)
 
 
@@ -292,7 +292,7 @@ def test_a_record_id_depends_on_source_partition_and_offset_alone(spark: SparkSe
         *(("a", "b", 1), ("a", "b", 2), ("a", "b 2", 1), ("2 a", "b", 1)),
         *(("ab", "", 1), ("", "ab", 1), ("b a", "", 1)),
     ]
-    rows = [(value, *place, ARRIVED) for value in (b"{}", b"[]") for place in places]
+    rows = [(value, *place, ARRIVED, None, None) for value in (b"{}", b"[]") for place in places]
     ids = [row["record_id"] for row in rejected(parse(spark.createDataFrame(rows, RAW), RULES)).collect()]
     assert len(set(ids)) == len(places)
     assert ids[: len(places)] == ids[len(places) :]
@@ -308,7 +308,7 @@ def test_a_record_id_takes_the_offset_that_the_record_has_in_the_end(spark: Spar
 
 def test_the_clock_of_the_future_is_the_arrival(spark: SparkSession) -> None:
     arrivals = [datetime(2024, 5, 1, 9, tzinfo=timezone.utc), datetime(2024, 5, 1, 8, 59, 59, tzinfo=timezone.utc)]
-    rows = [(event(), "s", "p", offset, arrived) for offset, arrived in enumerate(arrivals)]
+    rows = [(event(), "s", "p", offset, arrived, None, None) for offset, arrived in enumerate(arrivals)]
     parsed = parse(spark.createDataFrame(rows, RAW), RULES).orderBy("offset")
     assert [row["reasons"] for row in parsed.select("reasons").collect()] == [[], ["future_timestamp"]]
 

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
-import random
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
 
+from clickstream_platform.events.simulation import simulate
+from clickstream_platform.events.truth import Event, Simulation
+from clickstream_platform.producing import Sender, keyed
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.ledger import entries, imbalances
+from clickstream_platform.streaming.offsets import KafkaSource
 from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.topics import Topic
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -28,9 +35,9 @@ RUN = "from clickstream_platform.cli import main; main()"
 # Runs the command line; at the n-th write of the run, before or after its commit, the process kills itself, alone or
 # with its JVM.
 KILLED = """
-import os, signal, sys
+import os, signal
 from clickstream_platform.streaming import sink
-nth, when, whom = int(sys.argv.pop(1)), sys.argv.pop(1), sys.argv.pop(1)
+nth, when, whom = int(os.environ["NTH"]), os.environ["WHEN"], os.environ["WHOM"]
 writes = 0
 
 def killing(write):
@@ -69,7 +76,7 @@ def test_killed_at_any_step_a_rerun_is_exact(killed_often: Lab, nth: int, when: 
     lab, there = killed_often, killed_often.lake.events.rows()
     bought = [event("u1", f"11:{lab.landed:02}:{i:02}", event_type="purchase") for i in range(6)]
     lab.land(event("u2", f"08:{lab.landed:02}:00"), *bought, "{")
-    killed = _start(lab, KILLED + RUN, str(nth), when, whom)
+    killed = _start(lab, program=KILLED + RUN, NTH=str(nth), WHEN=when, WHOM=whom)
     assert killed.wait(timeout=120) == -signal.SIGKILL
     _wait_until(lambda: not _alive(killed.pid), None)  # without Python, the JVM ends by itself
     lab.run()
@@ -98,7 +105,7 @@ def test_killed_in_the_middle_of_any_table_a_rerun_is_exact(lab: Lab) -> None:
 
 @pytest.mark.parametrize("seed", [int(os.environ.get("SOAK_SEED", "1"))])
 def test_killed_at_random_a_rerun_is_exact(killed_often: Lab, seed: int) -> None:
-    lab, chance = killed_often, random.Random(seed)
+    lab, chance = killed_often, Random(seed)
     for _ in range(2):
         lab.land(*(event(f"u{i}", f"{chance.randrange(8, 20):02}:00:{i:02}") for i in range(20)))
         killed = _start(lab)
@@ -122,9 +129,37 @@ def test_ctrl_c_stops_the_queries_and_leaves_no_jvm(lab: Lab) -> None:
     lab.assert_exact()
 
 
-def _start(lab: Lab, program: str = RUN, *arguments: str) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "CLICKSTREAM_HOME": str(lab.settings.home)}
-    return subprocess.Popen([sys.executable, "-c", program, *arguments, "run"], env=environment, start_new_session=True)
+def test_killed_at_random_every_record_of_a_topic_is_there_once(
+    lab: Lab, topic: Topic, request: pytest.FixtureRequest
+) -> None:
+    kills: int = request.config.getoption("--kills")  # type: ignore[assignment] - it has a default
+    rng = Random(1)
+    lab = lab.reading(topic.made(4).url)
+    simulated = simulate(500 * kills, seed=7)
+    sender = Sender(KafkaSource(topic.address, topic.name))
+    for arrival in range(1, kills + 1):
+        sender.send(keyed(record.line for record in simulated.arrival(arrival, arrivals=kills)))
+        run = _start(lab, "events", CLICKSTREAM_SOURCE=topic.url, CLICKSTREAM_MAX_OFFSETS_PER_TRIGGER="100")
+        _wait_until(lambda: _in_the_middle(lab, "events"), run)
+        time.sleep(rng.uniform(0, 2))
+        assert run.poll() is None, "the run ended before it was killed"
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+    lab.run("events")
+    lab.assert_exact("events")
+    found = lab.table("events").selectExpr("user_id", "event_id", "unix_millis(timestamp)").collect()
+    assert Counter(tuple(row) for row in found) == Counter(_accepted(simulated))
+
+
+def _accepted(simulated: Simulation) -> Iterator[tuple[str, str | None, int]]:
+    for record in simulated.records:
+        if isinstance(record.outcome, Event):
+            yield record.outcome.user_id, json.loads(record.line).get("event_id"), record.outcome.time
+
+
+def _start(lab: Lab, *names: str, program: str = RUN, **environment: str) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "CLICKSTREAM_HOME": str(lab.settings.home), **environment}
+    return subprocess.Popen([sys.executable, "-c", program, "run", *names], env=environment, start_new_session=True)
 
 
 def _in_the_middle(lab: Lab, table: str) -> bool:

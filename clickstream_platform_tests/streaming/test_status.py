@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable
 
-from clickstream_platform.errors import CheckpointError, SourceError
+from clickstream_platform.errors import CheckpointError
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.ledger import Entry
@@ -219,37 +219,8 @@ def test_a_lag_nobody_knows_does_not_hide_the_other_tables(home: Home) -> None:
     assert home.status("purchases").lag == 10
 
 
-@pytest.fixture(scope="module")
-def broker() -> Iterator[str]:
-    """The address of a broker with ten records in three of the four partitions of ``clicks``: librdkafka's own mock."""
-    from confluent_kafka import Producer  # noqa: PLC0415 - the tests before this one need no Kafka client
-
-    producer = Producer({"test.mock.num.brokers": 1, "log_level": 0})
-    for number in range(10):
-        producer.produce("clicks", b"{}", partition=number % 3)
-    producer.flush(10)
-    (found,) = producer.list_topics(timeout=10).brokers.values()
-    yield f"{found.host}:{found.port}"
-    del producer  # the broker lives as long as it does
-
-
 def reading(home: Home, source: str) -> Home:
     return Home(home.settings.model_copy(update={"source": source}))
-
-
-def test_lag_counts_the_records_of_a_topic_not_yet_read(home: Home, broker: str) -> None:
-    home = reading(home, f"kafka://{broker}/clicks")
-    assert home.lag() == Lag(10, "records")
-    home.plan("events", 0, {"clicks": {"0": 4, "1": 1}})  # partitions 2 and 3 are newer than the batch
-    assert home.lag() == Lag(5, "records")
-
-
-def test_a_topic_that_is_not_there_or_was_replaced_is_said_so(home: Home, broker: str) -> None:
-    with pytest.raises(SourceError, match="there is no such topic"):
-        reading(home, f"kafka://{broker}/other").lag()
-    home.plan("events", 0, {"clicks": {"0": 99}})
-    with pytest.raises(SourceError, match="partition 0 ends at 4, but was read up to 99"):
-        reading(home, f"kafka://{broker}/clicks").lag()
 
 
 def test_a_broker_that_is_down_is_said_so_within_seconds(home: Home) -> None:

@@ -1,0 +1,154 @@
+"""What reading from Kafka costs: against the same records from files, and against a copy by bare Spark.
+
+    python bench/kafka.py --records 1000000
+
+Starts a broker and a SparkSession of its own, in a temporary folder. The machine's speed cancels out of the ratios,
+which are of one run; seconds of processor time are of the JVM and of Python, the broker's not among them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from clickstream_platform.broker import Broker
+from clickstream_platform.defs.sensors import unread_sensor
+from clickstream_platform.events.simulation import SPAN, START, simulate, write_landing
+from clickstream_platform.producing import Sender, keyed, make_topic
+from clickstream_platform.settings import Settings, from_env
+from clickstream_platform.spark import build_session
+from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.offsets import KafkaSource
+from clickstream_platform.streaming.run import Hooks, run
+from clickstream_platform.tables import tables
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+TICK = 10_000
+SENSOR_TICKS = 50
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What something took: seconds on the clock, seconds of processor time."""
+
+    wall: float
+    cpu: float
+
+    def line(self, what: str, records: int) -> str:
+        """For reading."""
+        return f"{what:<38}{self.wall:8.1f} s {self.cpu:8.1f} CPU s {records / self.wall:10,.0f} records/s"
+
+
+def measured(spark: SparkSession, action: Callable[[], object]) -> Cost:
+    """Do it once."""
+    jvm: int = spark.sparkContext._gateway.proc.pid  # type: ignore[union-attr]
+    wall, cpu = time.monotonic(), _cpu_of(jvm) + time.process_time()
+    action()
+    return Cost(time.monotonic() - wall, _cpu_of(jvm) + time.process_time() - cpu)
+
+
+def _cpu_of(pid: int) -> float:
+    """Seconds of processor time, as Linux counts them."""
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def ingested(spark: SparkSession, settings: Settings, *names: str) -> None:
+    """Run these tables, or all."""
+    lake = Lake(settings.lake_folder)
+    for name, table in tables(settings).items():
+        if name in (names or tables(settings)):
+            run(table, spark, lake, Hooks(notify=lambda table, rows: None))
+
+
+def copied(spark: SparkSession, source: KafkaSource, folder: Path) -> None:
+    """The topic as it is into a Delta table, as Spark alone would do it."""
+    records = spark.readStream.format("kafka").option("kafka.bootstrap.servers", source.servers)
+    records = records.option("subscribe", source.topics).option("startingOffsets", "earliest")
+    stream = records.option("maxOffsetsPerTrigger", source.max_offsets_per_trigger).load()
+    writing = stream.writeStream.format("delta").option("checkpointLocation", str(folder / "checkpoint"))
+    writing.trigger(availableNow=True).start(str(folder / "table")).awaitTermination()
+
+
+def sensor_cost(settings: Settings) -> float:
+    """Processor time of one tick that finds nothing new, in milliseconds."""
+    sensor = unread_sensor(settings)
+    with dg.DagsterInstance.ephemeral() as instance:
+        cursor = None
+        for tick in range(SENSOR_TICKS + 1):
+            if tick == 1:
+                began = time.process_time()  # the first tick connects
+            with dg.build_sensor_context(instance=instance, cursor=cursor) as context:
+                result = sensor(context)
+            assert isinstance(result, dg.SensorResult)
+            assert not result.run_requests
+            cursor = result.cursor
+        return (time.process_time() - began) / SENSOR_TICKS * 1000
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--records", type=int, default=1_000_000)
+    records = parser.parse_args().records
+    with TemporaryDirectory() as scratch:
+        broker = Broker(Path(scratch, "broker"))
+        address = broker.up(from_env().cache)
+        try:
+            compare(Path(scratch), address, records)
+        finally:
+            broker.down()
+
+
+def compare(scratch: Path, address: str, records: int) -> None:
+    """All measurements, each in a home of its own."""
+    warm, many = (KafkaSource(address, name) for name in ("warm", "many"))
+    files, topic, small = (Settings(home=scratch / name) for name in ("files", "topic", "small"))
+    topic = topic.model_copy(update={"source": f"kafka://{address}/{many.topics}"})
+    small = small.model_copy(update={"source": f"kafka://{address}/{warm.topics}"})
+    simulated = simulate(records, seed=1)
+    write_landing(Path(files.source_url), simulated, arrivals=1, files_per_arrival=16)
+    for source in (warm, many):
+        make_topic(source)
+    Sender(many).send(keyed(simulated))
+    Sender(warm).send(keyed(simulate(TICK, seed=2)))
+    spark = build_session(files, "bench", jvm_log=scratch / "spark.log")
+    ingested(spark, small)
+    copied(spark, warm, scratch / "warm-copy")
+
+    copy = measured(spark, lambda: copied(spark, many, scratch / "copy"))
+    from_topic = measured(spark, lambda: ingested(spark, topic, "events"))
+    from_files = measured(spark, lambda: ingested(spark, files, "events"))
+    rest = measured(spark, lambda: ingested(spark, topic))
+    Sender(warm).send(keyed(simulate(TICK, seed=3, start=START + SPAN, span=timedelta(hours=2))))
+    tick = measured(spark, lambda: ingested(spark, small))
+    spark.stop()
+
+    print(copy.line("bare Spark, Kafka to Delta", records))
+    print(from_topic.line("events from Kafka", records))
+    print(from_files.line("events from files", records))
+    print(rest.line("the other tables", records))
+    print(tick.line(f"a tick of {TICK:,}, all tables", TICK))
+    print(
+        f"events from Kafka / bare copy   {from_topic.wall / copy.wall:.2f} wall, {from_topic.cpu / copy.cpu:.2f} CPU"
+    )
+    print(
+        f"events from Kafka / from files  {from_topic.wall / from_files.wall:.2f} wall,"
+        f" {from_topic.cpu / from_files.cpu:.2f} CPU"
+    )
+    print(f"sensor, nothing new             {sensor_cost(topic):.1f} ms of CPU")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""``clickstream kafka``: a broker to try things out with."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from clickstream_platform import producing
+from clickstream_platform.broker import Broker
+from clickstream_platform.settings import Settings, from_env
+from clickstream_platform.streaming.offsets import KafkaSource
+
+app = typer.Typer(no_args_is_help=True, help="A Kafka broker of your own, for development: up and down.")
+
+
+def broker_of(settings: Settings) -> Broker:
+    """The broker whose data lie in the home folder."""
+    return Broker(settings.home / "kafka")
+
+
+@app.command(epilog='Example: export CLICKSTREAM_SOURCE="$(clickstream kafka up)"')
+def up(
+    topic: Annotated[str, typer.Option(help="A topic to make, if there is none of that name.")] = "clicks",
+    partitions: Annotated[int, typer.Option(min=1, help="Its partitions.")] = producing.PARTITIONS,
+) -> None:
+    """Start a broker on this machine, unless it runs, and print the source to set. It runs until `kafka down`."""
+    settings = from_env()
+    address = broker_of(settings).up(settings.cache)
+    producing.make_topic(KafkaSource(address, topic), partitions)
+    typer.echo(f"kafka://{address}/{topic}")
+
+
+@app.command()
+def down() -> None:
+    """Stop it. Its topics stay, in the folder `kafka` of the home."""
+    was_up = broker_of(from_env()).down()
+    typer.echo("stopped" if was_up else "it was not running")
