@@ -123,7 +123,7 @@ def test_ci_runs_what_the_makefile_offers() -> None:
 def test_help_lists_every_target() -> None:
     said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
-    for target in ("setup", "demo", "test", "test-fast", "check", "lock", "dev", "clean"):
+    for target in ("setup", "demo", "test", "test-fast", "check", "lock", "dev"):
         assert f"make {target} " in said
 
 
