@@ -47,10 +47,10 @@ def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
         with told_to_dagster(context.retry_number):
             wanted = selected(settings, config.tables)
             found = [verify.verify(table, spark.spark_session, lake) for table in wanted]
-        context.add_output_metadata({"tables": _verdicts(found)})
+        verdicts = {"tables": _verdicts(found)}
         if wrong := [each.table for each in found if not each.clean]:
-            finding = f"not what their queries give: {', '.join(wrong)}"
-            raise dg.Failure(finding, allow_retries=False)
+            raise dg.Failure(f"they differ: {', '.join(wrong)}", metadata=verdicts, allow_retries=False)  # noqa: EM102
+        context.add_output_metadata(verdicts)
 
     @dg.op(name="replay_records", description="Put rejected records through today's rules again.")
     def replay_records(context: dg.OpExecutionContext, config: Replay, spark: SparkResource) -> None:

@@ -49,4 +49,8 @@ def test_a_table_that_differs_fails_the_job(lab: Lab, instance: dg.DagsterInstan
     lab.lake.table("purchases").open().delete()  # type: ignore[union-attr]
     result = execute(lab, instance, "verify", tables=["purchases"])
     assert not result.success
-    assert "| purchases | 0 | 1 | 0 | 0 |" in metadata(result)
+    (failed,) = [event for event in result.all_events if event.event_type_value == "STEP_FAILURE"]
+    told = failed.step_failure_data.user_failure_data
+    assert told is not None
+    assert told.description == "they differ: purchases"
+    assert "| purchases | 0 | 1 | 0 | 0 |" in str(told.metadata["tables"].value)

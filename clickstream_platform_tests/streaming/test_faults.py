@@ -121,7 +121,8 @@ def test_without_its_commit_file_a_batch_is_replayed_and_writes_nothing(warm: La
     warm.run("events", table)
     version = warm.lake.table(table).version()
     _newest(warm, table, "commits").unlink()
-    assert warm.run(table)[table].replayed == 1
+    # A state store's newest batch is one that reads nothing and lets go of old windows: there is nothing to replay.
+    assert warm.run(table)[table].replayed == (0 if table == "user_activity" else 1)
     assert warm.lake.table(table).version() == version
     assert_made_good(warm, table)
 
@@ -130,8 +131,9 @@ def test_without_its_commit_file_a_batch_is_replayed_and_writes_nothing(warm: La
 def test_without_its_offsets_file_a_batch_is_refused_until_the_table_is_rebuilt(warm: Lab, table: str) -> None:
     land_more(warm)
     warm.run("events", table)
-    _newest(warm, table, "offsets").unlink()
-    _newest(warm, table, "commits").unlink()
+    for _ in range(2 if table == "user_activity" else 1):
+        _newest(warm, table, "offsets").unlink()
+        _newest(warm, table, "commits").unlink()
     with pytest.raises(CheckpointError, match=f"{table}: its last transaction is batch .*rebuild {table}"):
         warm.run(table)
     rebuild(warm.contracts[table], warm.spark, warm.lake)
