@@ -115,7 +115,7 @@ def main() -> None:
         for arrival in range(1, ARRIVALS + 1):
             write_arrival(Path(settings.source_url), simulated, arrival, arrivals=ARRIVALS)
             measure("catch-up" if arrival > 1 else "first batch")
-        tick = simulate(TICK, 2, START + SPAN, span=timedelta(hours=1), shares=Shares(late=0))
+        tick = simulate(TICK, 2, START + SPAN, span=timedelta(hours=2), shares=Shares(late=0))
         write_arrival(Path(settings.source_url), tick, 1, arrivals=1)
         measure("tick")
         print(f"{wanted.events:,} events in {ARRIVALS} batches, {wanted.late:.0%} late, then {TICK:,}\n")

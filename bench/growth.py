@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 TICK = 10_000
-HOUR = timedelta(hours=1)
+HOURS = timedelta(hours=2)  # the least that the simulator fills
 QUIET = Hooks(notify=lambda table, rows: None)
 PER_DAY = 100_000  # events: a larger lake is an older one, not a busier one
 
@@ -55,8 +55,8 @@ class Growing:
         return Path(self.settings.source_url)
 
     def tick(self, seed: int) -> dict[str, tuple[float, int]]:
-        """The next hour."""
-        simulated = simulate(TICK, seed, self.end + HOUR * seed, span=HOUR, shares=Shares(late=0))
+        """The next hours."""
+        simulated = simulate(TICK, seed, self.end + HOURS * seed, span=HOURS, shares=Shares(late=0))
         write_landing(self.landing, simulated, arrivals=1)
         return self.ran()
 
