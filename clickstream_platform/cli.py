@@ -378,8 +378,8 @@ def forget(
 ) -> None:
     """Delete a person from every table, and leave a proof that does not name them.
 
-    Landing files, topics, logs and copies elsewhere are yours to clean. Files of older versions hold the person for
-    seven days more; the first `maintain` after that deletes them.
+    Landing files, topics, logs and copies elsewhere are yours to clean.
+    Files of older versions go with the first `maintain` after seven days.
     """
     settings = from_env()
     lake = Lake(settings.lake_folder)

@@ -239,19 +239,18 @@ def rejections(found: Sequence[Rejection]) -> RenderableType:
     if not found:
         return Text("quarantine is empty: nothing was rejected", "green")
     table = grid(
-        *("reason", "records", "first arrived", "last arrived", "record"),
+        *("reason", "records", "last arrived", "the newest"),
         right=("records",),
-        cut=("record",),
+        cut=("the newest",),
         rows=(row for each in found for row in _rejection(each)),
     )
-    return Group(table, Text("a record with several faults is counted for each"))
+    return Group(table, Text("a record with several faults is counted for each; --json says where each record is"))
 
 
 def _rejection(found: Rejection) -> Iterable[Sequence[object]]:
-    shown = [f"{s.partition}:{s.offset}  {cell(s.value)}" for s in found.samples]
-    times = (clock(moment.timestamp() * 1000) for moment in (found.first, found.last))
-    yield found.reason, found.records, *times, shown[0] if shown else None
-    yield from (("", "", "", "", sample) for sample in shown[1:])
+    shown = [sample.value for sample in found.samples]
+    yield found.reason, found.records, clock(found.last.timestamp() * 1000), shown[0] if shown else None
+    yield from (("", "", "", value) for value in shown[1:])
 
 
 def rejection_fields(found: Rejection) -> dict[str, Any]:
