@@ -14,6 +14,7 @@ from clickstream_platform.delivery.outbox import ChannelStatus
 from clickstream_platform.demo import Comparison
 from clickstream_platform.doctor import Finding
 from clickstream_platform.errors import ClickstreamError
+from clickstream_platform.events.schema import PLACE
 from clickstream_platform.events.truth import Truth
 from clickstream_platform.printing import NONE, Fitting, cell, clock, grid, line, verdict
 from clickstream_platform.streaming.erasure import Erasure
@@ -27,7 +28,7 @@ from clickstream_platform.streaming.sink import Upsert
 from clickstream_platform.streaming.status import TableStatus
 from clickstream_platform.streaming.table import StreamingTable
 from clickstream_platform.streaming.validate import CheckResult
-from clickstream_platform.streaming.verify import PLACE, Difference, Verification
+from clickstream_platform.streaming.verify import Difference, Verification
 
 WIDEST = 60  # characters of one value in a table: a page address with its parameters has no end
 

@@ -21,6 +21,7 @@ from typing import Any
 from clickstream_platform.errors import DeliveryError
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.sink import Upsert
+from clickstream_platform.streaming.status import iso
 from clickstream_platform.streaming.table import StreamingTable
 
 KEPT = timedelta(days=30)  # as long as Delta keeps the log: a delivery is known, and not repeated, until then
@@ -172,7 +173,7 @@ class Outbox:
         with self._open() as db:
             found = db.execute(query).fetchall()
         return tuple(
-            ChannelStatus(channel, delivered, waiting, problem, None if tried is None else _iso(tried))
+            ChannelStatus(channel, delivered, waiting, problem, None if tried is None else iso(tried, "seconds"))
             for channel, delivered, waiting, tried, problem in found
         )
 
@@ -191,11 +192,3 @@ class Outbox:
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-def _iso(milliseconds: int | None) -> str | None:
-    if milliseconds is None:
-        return None
-    return (
-        datetime.fromtimestamp(milliseconds / 1000, timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
-    )

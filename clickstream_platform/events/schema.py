@@ -48,6 +48,7 @@ _ORIGIN = [
     _column("key", BinaryType(), "The record's key in Kafka; null if it has none."),
     _column("headers", _HEADERS, "The record's headers in Kafka, in their order; null if it has none."),
 ]
+PLACE = ("source", "partition", "offset")  # names a record, and the event made of it, for ever
 _VALUE = _column("value", BinaryType(), "The record's bytes as they arrived.")
 
 # What a producer sends: one JSON object a record, any other field is kept in `extra`.

@@ -9,7 +9,6 @@ import hashlib
 import json
 import re
 import secrets
-import shutil
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +29,7 @@ from clickstream_platform.streaming.maintain import FILES_KEPT
 from clickstream_platform.streaming.offsets import snapshot
 from clickstream_platform.streaming.run import Hooks, rebuild_leased, run_leased
 from clickstream_platform.streaming.state import StateStore
+from clickstream_platform.streaming.status import iso
 from clickstream_platform.streaming.table import StreamingTable
 
 ERASURE = "erasure"
@@ -144,8 +144,7 @@ def _erase(
         before = lake.table(table.name).rows()
         report = rebuild_leased(table, spark, lake, hooks, run_id)
         erased.append(Erased(table.name, before - report.rows, report.delta_version))
-        for folder in generation.superseded(lake, table.name):
-            shutil.rmtree(folder)
+        generation.remove_superseded(lake, table.name)
     return erased
 
 
@@ -173,7 +172,7 @@ def _hashed(salt: str, user_id: str) -> str:
 
 
 def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return iso(moment.timestamp() * 1000, "seconds")
 
 
 def _write(lake: Lake, proof: Erasure) -> None:

@@ -7,7 +7,7 @@ committed has therefore changed nothing: the old generation still serves.
 from __future__ import annotations
 
 import logging
-from pathlib import Path
+import shutil
 from typing import TYPE_CHECKING
 
 from clickstream_platform.errors import CheckpointError
@@ -39,10 +39,16 @@ def following(lake: Lake, name: str) -> Checkpoint:
     return checkpoint_of(lake, name, max([current(lake, name).generation, *used]) + 1)
 
 
-def superseded(lake: Lake, name: str) -> list[Path]:
-    """The folders of generations that no longer serve, or never did: a rebuild was killed before its first commit."""
+def remove_superseded(lake: Lake, name: str) -> int:
+    """Delete the generations that no longer serve, or never did: a rebuild was killed before its first commit.
+
+    Call it under the table's lease. Returns how many there were.
+    """
     serving = current(lake, name).generation
-    return [path for path in lake.checkpoints(name).glob("[0-9]*") if int(path.name) != serving]
+    superseded = [path for path in lake.checkpoints(name).glob("[0-9]*") if int(path.name) != serving]
+    for folder in superseded:
+        shutil.rmtree(folder)
+    return len(superseded)
 
 
 def admitted(lake: Lake, table: StreamingTable) -> Checkpoint:

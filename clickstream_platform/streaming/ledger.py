@@ -128,12 +128,6 @@ def line_of(text: str | None) -> Entry | Amendment | None:
     return kind(**{f.name: found[f.name] for f in fields(kind) if f.name in found})
 
 
-def entry_of(commit: dict[str, Any]) -> Entry | None:
-    """The entry that a commit carries; None for one that is not a batch's."""
-    line = line_of(commit.get("userMetadata"))
-    return line if isinstance(line, Entry) else None
-
-
 def booked(table: LakeTable) -> Iterator[Booked]:
     """Every line of a table's ledger, newest first: those of the Delta log, then those rolled up.
 
@@ -162,12 +156,6 @@ def _commits_after(table: LakeTable, version: int) -> Iterator[dict[str, Any]]:
 def entries(table: LakeTable) -> Iterator[Entry]:
     """Every batch's entry, newest first."""
     return (each.line for each in booked(table) if isinstance(each.line, Entry))
-
-
-def amendments(table: LakeTable, kind: str | None = None) -> Iterator[Amendment]:
-    """What was done to the table outside of its batches, newest first."""
-    lines = (each.line for each in booked(table))
-    return (line for line in lines if isinstance(line, Amendment) and kind in (None, line.kind))
 
 
 def last_entry(table: LakeTable) -> Entry | None:

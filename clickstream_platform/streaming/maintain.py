@@ -6,7 +6,6 @@ and log that no reader needs any more are deleted; so are checkpoints of generat
 
 from __future__ import annotations
 
-import shutil
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,15 +54,13 @@ class Maintained:
     held_back_by: str | None = None
 
 
-def maintain(
-    contracts: Sequence[StreamingTable], lake: Lake, *, run_id: str | None = None, now: datetime | None = None
-) -> list[Maintained]:
+def maintain(contracts: Sequence[StreamingTable], lake: Lake, *, run_id: str | None = None) -> list[Maintained]:
     """Maintain every table that exists, ``quarantine`` with ``events``. Killed anywhere, run it again.
 
     Raises:
         TableBusyError: a run is at a table and does not end within ten minutes.
     """
-    run_id, now = run_id or uuid.uuid4().hex[:12], now or datetime.now(timezone.utc)
+    run_id, now = run_id or uuid.uuid4().hex[:12], datetime.now(timezone.utc)
     done: list[Maintained] = []
     for table in contracts:
         if lake.table(table.name).exists:
@@ -87,7 +84,7 @@ def _maintain(
         joined=held.optimize.compact(target_size=size)["numFilesRemoved"],
         deleted=_vacuum(held, files_kept),
         cleaned=_clean(held) if log_kept == LOG_KEPT else 0,
-        generations=_remove(generation.superseded(lake, name)),
+        generations=generation.remove_superseded(lake, name),
         held_back_by=need.table if files_kept > FILES_KEPT else None,
     )
 
@@ -106,12 +103,6 @@ def _clean(held: DeltaTable) -> int:
     before = len(list(log.glob("*.json")))
     held.cleanup_metadata()
     return before - len(list(log.glob("*.json")))
-
-
-def _remove(folders: list[Path]) -> int:
-    for folder in folders:
-        shutil.rmtree(folder)
-    return len(folders)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from clickstream_platform.errors import SettingsError, SourceError
 from clickstream_platform.events.parsing import accepted, record_id
-from clickstream_platform.events.schema import RAW, Reason
+from clickstream_platform.events.schema import PLACE, RAW, Reason
 from clickstream_platform.streaming import sink
 from clickstream_platform.streaming.duplicates import without_duplicates
 from clickstream_platform.streaming.ingest import QUARANTINE
@@ -28,7 +28,6 @@ from clickstream_platform.streaming.recompute import hour_of
 from clickstream_platform.streaming.table import StreamingTable
 
 REPLAY = "replay"
-PLACE = ("source", "partition", "offset")
 
 
 @dataclass(frozen=True)

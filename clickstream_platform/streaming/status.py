@@ -86,19 +86,20 @@ def _status(table: StreamingTable, lake: Lake) -> TableStatus:
         name=table.name,
         rows=target.rows(),
         delta_version=target.version(),
-        watermark=_iso(watermark) if watermark is not None else None,
+        watermark=iso(watermark) if watermark is not None else None,
         batches=checkpoint.committed() + 1,
         lag=found.amount if found else None,
         lag_unit=found.unit if found else None,
         generation=checkpoint.generation,
-        last_run=LastRun(entry.run_id, _iso(entry.committed_at_ms)) if entry else None,
+        last_run=LastRun(entry.run_id, iso(entry.committed_at_ms)) if entry else None,
         problem=problem,
     )
 
 
-def _iso(milliseconds: int) -> str:
+def iso(milliseconds: float, timespec: str = "milliseconds") -> str:
+    """A moment since 1970 as ISO 8601, in UTC."""
     moment = datetime.fromtimestamp(milliseconds / 1000, timezone.utc)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment.isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
 def _lag_or_problem(table: StreamingTable, lake: Lake) -> tuple[Lag | None, str | None]:

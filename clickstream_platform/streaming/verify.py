@@ -10,13 +10,13 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from clickstream_platform.errors import SourceError
+from clickstream_platform.events.schema import PLACE
+from clickstream_platform.streaming.kept import Kept
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.ledger import Amendment, Entry, booked, entries, imbalances, last_entry
 from clickstream_platform.streaming.offsets import snapshot
 from clickstream_platform.streaming.sink import Upsert, matches
 from clickstream_platform.streaming.table import StreamingTable
-
-PLACE = ("source", "partition", "offset")  # the key of a row that is one event
 
 
 @dataclass(frozen=True)
@@ -81,11 +81,9 @@ def verify(table: StreamingTable, spark: SparkSession, lake: Lake, show: int = 5
     there = lake.events.rows(version)
     ledger += _unread(table, [e for e in batches if e.generation == entry.generation], there, lake)
     keys = table.sink.keys if isinstance(table.sink, Upsert) else PLACE
-    both = _compared(table.query(events), held, keys).persist()
-    try:
+    with Kept() as keep:
+        both = keep(_compared(table.query(events), held, keys))
         return _verdict(both, table, version, keys, show, ledger)
-    finally:
-        both.unpersist()
 
 
 def _unread(table: StreamingTable, batches: list[Entry], there: int, lake: Lake) -> tuple[str, ...]:

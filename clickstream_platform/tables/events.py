@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import partial
 
 from clickstream_platform.events.parsing import Rules, parse
-from clickstream_platform.events.schema import EVENTS
+from clickstream_platform.events.schema import EVENTS, PLACE
 from clickstream_platform.expectations import AcceptedValues, Conservation, FreshEvents, NonNegative, NotNull, UniqueKey
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.offsets import source_from
@@ -40,7 +40,7 @@ def events_table(settings: Settings) -> StreamingTable:
         expectations=(
             NotNull(("user_id", "timestamp", "event_type", "arrived_at")),
             AcceptedValues("event_type", settings.event_types),
-            UniqueKey(("source", "partition", "offset")),
+            UniqueKey(PLACE),
             NonNegative(("offset",)),
             Conservation(),
             FreshEvents(settings.max_event_age),

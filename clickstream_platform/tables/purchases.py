@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from clickstream_platform.events.schema import PLACE
 from clickstream_platform.expectations import MatchesEvents, NotNull, UniqueKey
 from clickstream_platform.queries.purchases import purchases
 from clickstream_platform.settings import Settings
@@ -40,7 +41,7 @@ def purchases_table(settings: Settings) -> StreamingTable:
         watermark=Watermark("timestamp", delay=timedelta(minutes=10)),
         sink=Append(),
         expectations=(
-            UniqueKey(("source", "partition", "offset")),
+            UniqueKey(PLACE),
             NotNull(("user_id", "timestamp")),
             MatchesEvents("purchase"),
         ),

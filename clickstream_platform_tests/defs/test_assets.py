@@ -63,12 +63,6 @@ def refreshed(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
         yield Refreshed(lab, instance, execute(lab, instance, "refresh"))
 
 
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
-
-
 def execute(lab: Lab, instance: dg.DagsterInstance, job: str, **options: object) -> dg.ExecuteInProcessResult:
     """Run a job on the session that this process has; the executor and the resource are those of a real run."""
     found = definitions(lab.settings).resolve_job_def(job)

@@ -19,12 +19,6 @@ from clickstream_platform_tests.topics import Topic
 
 
 @pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
-
-
-@pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings.model_validate({"home": tmp_path})
 

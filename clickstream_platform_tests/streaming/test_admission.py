@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from clickstream_platform.streaming.admission import lost, without
-from clickstream_platform.streaming.ledger import Entry, entry_of, imbalances
+from clickstream_platform.streaming.ledger import Entry, imbalances, line_of
 from clickstream_platform.streaming.topics import Span, Topics, flat, nested
 from clickstream_platform_tests.streaming.test_status import entry
 
@@ -51,8 +51,8 @@ def test_what_went_after_it_was_read_is_not_lost() -> None:
 def test_a_batch_reads_and_loses_no_more_than_its_offsets(rows_in: int, fields: Any, found: list[str]) -> None:
     booked = of_kafka(rows_in, {"0": 0, "1": 5}, {"0": 6, "1": 9}, **fields)
     assert imbalances([booked]) == found
-    read_back = entry_of({"userMetadata": booked.to_json()})
-    assert read_back
+    read_back = line_of(booked.to_json())
+    assert isinstance(read_back, Entry)
     assert imbalances([read_back]) == found
 
 

@@ -13,7 +13,7 @@ from clickstream_platform.streaming import erasure
 from clickstream_platform.streaming.erasure import forget, proofs
 from clickstream_platform.streaming.maintain import maintain
 from clickstream_platform.streaming.validate import validate
-from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.conftest import Lab, event, killed
 
 WHO = "anna-7f3e"
 
@@ -88,7 +88,7 @@ def test_stopped_in_the_middle_it_says_so_and_a_second_attempt_completes_it(
 ) -> None:
     landed(lab).run()
     with monkeypatch.context() as patched:
-        patched.setattr(erasure, "rebuild_leased", _killed)
+        patched.setattr(erasure, "rebuild_leased", killed)
         with pytest.raises(KeyboardInterrupt):
             forget(WHO, list(lab.contracts.values()), lab.spark, lab.lake)
     assert [proof.completed_at for proof in proofs(lab.lake)] == [None]
@@ -96,10 +96,6 @@ def test_stopped_in_the_middle_it_says_so_and_a_second_attempt_completes_it(
     forget(WHO, list(lab.contracts.values()), lab.spark, lab.lake)
     assert lab.table("user_activity").where(f"user_id = '{WHO}'").count() == 0
     lab.assert_exact()
-
-
-def _killed(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 def test_an_empty_id_and_an_empty_lake_are_refused_without_a_jvm(tmp_path: Path) -> None:

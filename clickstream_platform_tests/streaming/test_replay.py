@@ -13,7 +13,7 @@ from clickstream_platform.streaming.rejections import rejections
 from clickstream_platform.streaming.replay import Replay, replay
 from clickstream_platform.streaming.validate import validate
 from clickstream_platform.tables import tables
-from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.conftest import Lab, event, killed
 
 SCROLLS = [event("a", f"10:0{i}:00", event_type="scroll", event_id=f"{i}") for i in range(3)]
 
@@ -60,7 +60,7 @@ def test_killed_before_the_records_left_quarantine_nothing_doubles(lab: Lab, mon
     lab.land(*SCROLLS)
     lab.run("events")
     with monkeypatch.context() as patched:
-        patched.setattr(sink, "remove", _killed)
+        patched.setattr(sink, "remove", killed)
         with pytest.raises(KeyboardInterrupt):
             replayed(lab)
     assert "still in quarantine" in str(balanced(lab))
@@ -68,10 +68,6 @@ def test_killed_before_the_records_left_quarantine_nothing_doubles(lab: Lab, mon
     assert (lab.table("events").count(), lab.table("quarantine").count()) == (3, 0)
     lab.assert_exact("events")
     assert balanced(lab) == "the ledger balances"
-
-
-def _killed(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 @pytest.mark.spark

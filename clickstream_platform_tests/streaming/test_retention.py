@@ -9,7 +9,7 @@ import pytest
 from clickstream_platform.streaming import retention
 from clickstream_platform.streaming.retention import due, expire
 from clickstream_platform.streaming.validate import validate
-from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.conftest import Lab, event, killed
 
 pytestmark = pytest.mark.spark
 
@@ -46,17 +46,13 @@ def test_killed_before_events_were_deleted_a_second_attempt_completes_it(
 ) -> None:
     days(lab).run()
     with monkeypatch.context() as patched:
-        patched.setattr(retention, "_delete", _killed)
+        patched.setattr(retention, "_delete", killed)
         with pytest.raises(KeyboardInterrupt):
             expire(CUT, list(lab.contracts.values()), lab.spark, lab.lake)
     lab.land(event("b", "2024-03-01T23:40:00Z"))
     lab.run()
     assert expire(CUT, list(lab.contracts.values()), lab.spark, lab.lake) == 3
     lab.assert_exact()
-
-
-def _killed(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 def test_without_a_retention_nothing_is_due(lab: Lab) -> None:
