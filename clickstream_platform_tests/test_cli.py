@@ -55,7 +55,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 @pytest.fixture
 def without_spark(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
     """Commands get no SparkSession; the test says what the engine does."""
-    monkeypatch.setattr("clickstream_platform.cli.spark_session", lambda settings: nullcontext(None))  # pyright: ignore[reportUnknownLambdaType]
+    monkeypatch.setattr("clickstream_platform.cli.program.spark_session", lambda settings: nullcontext(None))  # pyright: ignore[reportUnknownLambdaType]
     return home
 
 
@@ -73,13 +73,12 @@ def runs(monkeypatch: pytest.MonkeyPatch, fails_at: str = "", failure: BaseExcep
             raise failure
         return report(table.name)
 
-    monkeypatch.setattr("clickstream_platform.cli.runs.run", run)
+    monkeypatch.setattr("clickstream_platform.streaming.run.run", run)
 
 
 def found(monkeypatch: pytest.MonkeyPatch, function: str, of: Callable[[str], Any]) -> None:
     """Let ``verify`` or ``validate`` find something for each table."""
-    module = {"verify": "verifying", "validate": "validation"}[function]
-    monkeypatch.setattr(f"clickstream_platform.cli.{module}.{function}", lambda table, *_: of(table.name))  # pyright: ignore[reportUnknownLambdaType]
+    monkeypatch.setattr(f"clickstream_platform.streaming.{function}.{function}", lambda table, *_: of(table.name))  # pyright: ignore[reportUnknownLambdaType]
 
 
 def test_status_explain_and_ledger_need_no_java(home: Home) -> None:
@@ -102,7 +101,7 @@ def test_a_run_over_a_kafka_that_is_down_says_so_before_a_jvm_starts(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CLICKSTREAM_SOURCE", "kafka://127.0.0.1:1/clicks")
-    monkeypatch.setattr("clickstream_platform.cli.build_session", None)
+    monkeypatch.setattr("clickstream_platform.cli.program.build_session", None)
     result = clickstream("run")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "127.0.0.1:1 does not answer within 3 s" in result.stderr
@@ -353,7 +352,7 @@ def demo(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Itera
         patch.chdir(home.parent)
         patch.setenv("CLICKSTREAM_HOME", str(home))
         patch.delenv("DAGSTER_HOME", raising=False)
-        patch.setattr("clickstream_platform.cli.spark_session", lambda settings: nullcontext(spark))  # pyright: ignore[reportUnknownLambdaType]
+        patch.setattr("clickstream_platform.cli.program.spark_session", lambda settings: nullcontext(spark))  # pyright: ignore[reportUnknownLambdaType]
         yield home, clickstream("demo", "--events", "2000")
 
 

@@ -1,0 +1,120 @@
+"""Commands that show what is there. None starts a JVM."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from clickstream_platform import rendering
+from clickstream_platform.answers import csv_lines, json_lines
+from clickstream_platform.cli.program import AsJson, TableName, exit_unless, print_json
+from clickstream_platform.delivery.outbox import Outbox
+from clickstream_platform.printing import show
+from clickstream_platform.settings import from_env
+from clickstream_platform.streaming.generation import current
+from clickstream_platform.streaming.ingest import QUARANTINE
+from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.ledger import Entry, entries, imbalances
+from clickstream_platform.streaming.rejections import rejections
+from clickstream_platform.streaming.status import status as statuses
+from clickstream_platform.tables import selected, tables
+
+PANEL = "Look"
+app = typer.Typer()
+Form = Literal["table", "csv", "json"]
+
+
+@app.command(rich_help_panel=PANEL, epilog="Example: clickstream status --json | jq '.tables[] | select(.lag > 0)'")
+def status(*, as_json: AsJson = False) -> None:
+    """Where every table stands: rows, watermark, and what is left to read. Starts no JVM."""
+    settings = from_env()
+    found = statuses(tables(settings).values(), lake := Lake(settings.lake_folder))
+    told = Outbox.of(lake).status()
+    if as_json:
+        print_json({"tables": [asdict(table) for table in found], "deliveries": [asdict(each) for each in told]})
+    else:
+        show(rendering.statuses(found, lake.table(QUARANTINE).rows()), *rendering.deliveries(told))
+
+
+@app.command(rich_help_panel=PANEL, epilog="Example: clickstream explain sessions")
+def explain(name: TableName) -> None:
+    """The six sentences of a table, its columns, and where its checkpoint is. Starts no JVM."""
+    settings = from_env()
+    (table,), lake = selected(settings, [name]), Lake(settings.lake_folder)
+    show(rendering.explanation(table, lake, current(lake, name).generation))
+
+
+@app.command(rich_help_panel=PANEL, epilog="Example: clickstream ledger --table events --limit 5")
+def ledger(
+    *,
+    table: Annotated[str | None, typer.Option(help="Only this table's.", show_default=False)] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Newest entries shown; 0 for all.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """What every batch read and wrote, newest first, and whether the ledger balances. Starts no JVM."""
+    settings = from_env()
+    contracts, lake = selected(settings, [table] if table else []), Lake(settings.lake_folder)
+    booked = [list(entries(lake.table(contract.name))) for contract in contracts]
+    wrong = [line for of_one in booked for line in imbalances(of_one)]
+    newest: list[Entry] = sorted((e for of_one in booked for e in of_one), key=lambda e: -e.committed_at_ms)
+    newest = newest[: limit or None]
+    if as_json:
+        print_json({"entries": [asdict(entry) for entry in newest], "imbalances": wrong})
+    else:
+        show(rendering.ledger(newest), "", rendering.imbalance(wrong))
+    exit_unless(not wrong)
+
+
+@app.command(rich_help_panel=PANEL, epilog="Example: clickstream quarantine --samples 5")
+def quarantine(
+    *, samples: Annotated[int, typer.Option(min=0, help="Records shown of each.")] = 2, as_json: AsJson = False
+) -> None:
+    """Why records were rejected, how many, and the newest of each. Starts no JVM."""
+    found = rejections(Lake(from_env().lake_folder), samples)
+    if as_json:
+        print_json({"reasons": [rendering.rejection_fields(each) for each in found]})
+    else:
+        show(rendering.rejections(found))
+
+
+@app.command(
+    rich_help_panel=PANEL, epilog='Example: clickstream sql "select rule, count(*) from alerts_final group by rule"'
+)
+def sql(
+    statement: Annotated[str, typer.Argument(help="One statement in DuckDB's SQL; `show tables` lists the views.")],
+    *,
+    form: Annotated[Form, typer.Option("--format", help="csv and json are for programs: every row, whole.")] = "table",
+    limit: Annotated[int, typer.Option(min=0, help="Rows shown in a table; 0 for all.")] = 40,
+) -> None:
+    """Ask the tables of the lake. Starts no JVM; reads only. `<table>_final` has the rows that are final."""
+    from clickstream_platform.sql import ask, connect  # noqa: PLC0415 - DuckDB and Arrow take half a second to import
+
+    answer = ask(connect(Lake(from_env().lake_folder)), statement)
+    if form == "table":
+        rows = list(islice(answer.rows, limit or None))
+        is_cut = bool(limit) and next(answer.rows, None) is not None
+        show(rendering.answer(answer.columns, answer.numeric, rows), *rendering.length(len(rows), is_cut=is_cut))
+        return
+    for line in csv_lines(answer) if form == "csv" else json_lines(answer):
+        typer.echo(line)
+
+
+@app.command(rich_help_panel=PANEL, epilog="Example: clickstream report --days 1 --to today.html")
+def report(
+    *,
+    days: Annotated[int, typer.Option(min=1, max=366, help="Days up to the newest event.")] = 7,
+    to: Annotated[
+        Path | None, typer.Option(help="Where to write. Default: report.html of the home.", show_default=False)
+    ] = None,
+) -> None:
+    """Write one HTML page with plots: visitors, sessions, purchases, alerts, data quality, cost. Starts no JVM."""
+    from clickstream_platform.report import page  # noqa: PLC0415 - matplotlib takes a second to import
+
+    settings = from_env()
+    path = to or settings.home / "report.html"
+    page.write(path, page.report(Lake(settings.lake_folder), days).html())
+    typer.echo(path)

@@ -1,0 +1,92 @@
+"""Commands that bring tables up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clickstream_platform import rendering
+from clickstream_platform.cli import program
+from clickstream_platform.cli.program import TableName, TableNames
+from clickstream_platform.delivery.post import delivering
+from clickstream_platform.printing import show
+from clickstream_platform.settings import from_env
+from clickstream_platform.streaming import run as runs
+from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.progress import RunReport
+from clickstream_platform.streaming.status import lag, require_source
+from clickstream_platform.streaming.table import StreamingTable
+from clickstream_platform.tables import selected
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+PANEL = "Run"
+app = typer.Typer()
+ALERTS_SHOWN = 5  # of one batch: a first run over much history may find thousands
+
+
+@app.command(rich_help_panel=PANEL, epilog="Example: clickstream run  |  clickstream run events sessions")
+def run(
+    names: TableNames = None,
+    *,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Take the lease that a run on another host has left behind.")
+    ] = False,
+) -> None:
+    """Process what is there, table after table, then stop. With nothing new, no table changes."""
+    settings = from_env()
+    contracts, lake = selected(settings, names or []), Lake(settings.lake_folder)
+    require_source(contracts, lake)
+    with program.spark_session(settings) as spark:
+        run_all(contracts, spark, lake, delivering(hooks(), settings, typer.echo), take_over=take_over)
+
+
+@app.command(rich_help_panel=PANEL, epilog="Example: clickstream rebuild sessions")
+def rebuild(name: TableName) -> None:
+    """Compute a table anew from all of `events`, in one commit; until then the old rows serve."""
+    settings = from_env()
+    (table,), lake = selected(settings, [name]), Lake(settings.lake_folder)
+    with program.spark_session(settings) as spark:
+        report = runs.rebuild(table, spark, lake, delivering(hooks(), settings, typer.echo))
+        _report_run(table, report, lake)
+    show("", rendering.reports([report]))
+
+
+def run_all(
+    contracts: Sequence[StreamingTable], spark: SparkSession, lake: Lake, hooks: runs.Hooks, *, take_over: bool = False
+) -> None:
+    """Run tables in order and say what happened, also when one fails: those after it are left alone."""
+    done: list[RunReport] = []
+    try:
+        for table in contracts:
+            found = lag(table, lake)
+            typer.echo(f"{table.name}: {found.amount:,} {found.unit} to read")
+            done.append(runs.run(table, spark, lake, hooks, take_over=take_over))
+            _report_run(table, done[-1], lake)
+    finally:
+        if done:
+            show("", rendering.reports(done), "")
+        if left := [table.name for table in contracts[len(done) :]]:
+            typer.echo(f"not done: {', '.join(left)}")
+
+
+def hooks() -> runs.Hooks:
+    """Print each batch as it is committed, and each new alert."""
+    return runs.Hooks(notify=_announce, committed=lambda entry: typer.echo(rendering.batch_line(entry)))
+
+
+def _announce(_: StreamingTable, rows: list[dict[str, Any]]) -> None:
+    for row in rows[:ALERTS_SHOWN]:
+        typer.echo(rendering.alert_line(row))
+    if len(rows) > ALERTS_SHOWN:
+        typer.echo(f"  and {len(rows) - ALERTS_SHOWN:,} alerts more")
+
+
+def _report_run(table: StreamingTable, report: RunReport, lake: Lake) -> None:
+    """Tell Dagster, if there is an instance to tell."""
+    from clickstream_platform.defs.reporting import report_run  # noqa: PLC0415 - Dagster takes seconds to import
+
+    report_run(table, report, lake)
