@@ -26,7 +26,7 @@ from clickstream_platform.streaming.rejections import Rejection
 from clickstream_platform.streaming.replay import Replay
 from clickstream_platform.streaming.sink import Upsert
 from clickstream_platform.streaming.status import TableStatus
-from clickstream_platform.streaming.table import StreamingTable
+from clickstream_platform.streaming.table import Sql, StreamingTable
 from clickstream_platform.streaming.validate import CheckResult
 from clickstream_platform.streaming.verify import Difference, Verification
 
@@ -138,7 +138,8 @@ def explanation(table: StreamingTable, lake: Lake, generation: int) -> Renderabl
     places = line(
         f"table       {lake.table(table.name).path}\ncheckpoint  {folder}{'' if folder.exists() else ' (not yet)'}"
     )
-    return Group(Text(table.name, "bold"), "", sentences, "", columns, "", places)
+    said = ["", line(table.query.text.strip())] if isinstance(table.query, Sql) else []
+    return Group(Text(table.name, "bold"), "", sentences, *said, "", columns, "", places)
 
 
 def ledger(entries: Sequence[Entry]) -> Table:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -129,6 +129,8 @@ def test_any_lateness_and_any_cut_give_the_tables_of_a_naive_program(
     assert _rows(lab, "sessions", *SESSION) == sorted(naive_sessions(events), key=repr)
     windows = sorted(naive_windows(events), key=repr)
     assert _rows(lab, "user_activity", *ACTIVITY) == windows
+    assert _rows(lab, "clickstream_aggregated", *AGGREGATED) == sorted(naive_sliding_windows(events), key=repr)
+    assert _rows(lab, "processed_events", *PROCESSED) == sorted(naive_groups(events), key=repr)
     assert _rows(lab, "alerts", "user_id", "window_start", "value") == sorted(
         ((user, start, bought) for user, _, start, _, _, _, bought in windows if bought > 5), key=repr
     )
@@ -138,6 +140,8 @@ SESSION = ("user_id", "session_id", "session_start", "session_end", "events_in_s
 ACTIVITY = (
     "user_id", "session_id", "window_start", "total_events", "unique_pages", "click_count", "purchase_count"
 )  # fmt: skip
+AGGREGATED = ("user_id", "window_start", "event_count", "session_count")
+PROCESSED = ("user_id", "session_id", "event_type", "page_url", "timestamp", "event_count")
 
 
 def naive_sessions(events: Sequence[Event]) -> Iterator[tuple[Any, ...]]:
@@ -158,6 +162,24 @@ def naive_windows(events: Sequence[Event]) -> Iterator[tuple[Any, ...]]:
             kinds = [made["event_type"] for made in visit]
             pages = {made["page_url"] for made in visit}
             yield user, session, start, len(visit), len(pages), kinds.count("click"), kinds.count("purchase")
+
+
+def naive_sliding_windows(events: Sequence[Event]) -> Iterator[tuple[Any, ...]]:
+    """What ``clickstream_aggregated`` must hold, said without Spark."""
+    inside: dict[tuple[str, datetime], list[Event]] = defaultdict(list)
+    for made in events:
+        minute = _time(made).replace(second=0, microsecond=0)
+        for before in range(5):
+            inside[made["user_id"], minute - timedelta(minutes=before)].append(made)
+    for (user, start), of_window in inside.items():
+        yield user, start, len(of_window), len({made["session_id"] for made in of_window} - {None})
+
+
+def naive_groups(events: Sequence[Event]) -> Iterator[tuple[Any, ...]]:
+    """What ``processed_events`` must hold, said without Spark."""
+    names = ("user_id", "session_id", "event_type", "page_url")
+    alike = Counter((*(made[name] for name in names), _time(made)) for made in events)
+    return ((*key, count) for key, count in alike.items())
 
 
 def _by_key(events: Sequence[Event]) -> dict[tuple[str, str | None], list[Event]]:

@@ -35,6 +35,17 @@ def columns_of(schema: StructType) -> tuple[Column, ...]:
 
 
 @dataclass(frozen=True)
+class Sql:
+    """A query as SQL text, over the table ``{events}``. As pure and local as any query."""
+
+    text: str
+
+    def __call__(self, events: DataFrame) -> DataFrame:
+        """The rows that the text selects."""
+        return events.sparkSession.sql(self.text, events=events)
+
+
+@dataclass(frozen=True)
 class StreamingTable:
     """A Delta table that equals ``query`` over all accepted events after every committed batch.
 
@@ -45,7 +56,8 @@ class StreamingTable:
         columns: what the query must return, checked before a stream starts.
         offsets: WHAT to process.
         trigger: WHEN.
-        query: HOW; pure, runs unchanged on a stream and on a batch, local to the state's ``by`` columns.
+        query: HOW, a function or :class:`Sql`; pure, runs unchanged on a stream and on a batch, local to the state's
+            ``by`` columns.
         state: WHAT to remember.
         watermark: WHAT to forget.
         sink: where a batch lands; it fixes the output mode.
@@ -101,7 +113,8 @@ class StreamingTable:
     @property
     def _query_name(self) -> str:
         query = self.query.func if isinstance(self.query, partial) else self.query
-        return f"{query.__name__}({'events' if self.derived else 'records'})"
+        name = "SQL text" if isinstance(query, Sql) else query.__name__
+        return f"{name}({'events' if self.derived else 'records'})"
 
     def sentences(self) -> dict[str, str]:
         """The six sentences, with this table's own second halves."""

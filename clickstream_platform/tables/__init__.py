@@ -6,12 +6,22 @@ from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.table import StreamingTable
 from clickstream_platform.tables.alerts import alerts_table
+from clickstream_platform.tables.clickstream_aggregated import clickstream_aggregated_table
 from clickstream_platform.tables.events import events_table
+from clickstream_platform.tables.processed_events import processed_events_table
 from clickstream_platform.tables.purchases import purchases_table
 from clickstream_platform.tables.sessions import sessions_table
 from clickstream_platform.tables.user_activity import user_activity_table
 
-TABLES = (events_table, user_activity_table, sessions_table, purchases_table, alerts_table)
+TABLES = (
+    events_table,
+    user_activity_table,
+    clickstream_aggregated_table,
+    processed_events_table,
+    sessions_table,
+    purchases_table,
+    alerts_table,
+)
 
 
 def tables(settings: Settings) -> dict[str, StreamingTable]:

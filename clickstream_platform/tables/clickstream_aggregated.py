@@ -1,0 +1,43 @@
+"""``clickstream_aggregated``: what a visitor did in the last five minutes, said anew every minute."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from clickstream_platform.expectations import NonNegative, NotNull, UniqueKey
+from clickstream_platform.queries.clickstream_aggregated import WINDOW, clickstream_aggregated
+from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.offsets import FromTable
+from clickstream_platform.streaming.sink import Upsert
+from clickstream_platform.streaming.state import StateStore
+from clickstream_platform.streaming.table import Column, StreamingTable
+from clickstream_platform.streaming.trigger import AvailableNow
+from clickstream_platform.streaming.watermark import Watermark
+
+
+def clickstream_aggregated_table(_: Settings) -> StreamingTable:
+    """The contract."""
+    return StreamingTable(
+        name="clickstream_aggregated",
+        version=1,
+        description="What one visitor did in five minutes, a window beginning every minute.",
+        columns=(
+            Column("user_id", "string", "The visitor."),
+            Column("window_start", "timestamp", "Start of the five minutes, included."),
+            Column("window_end", "timestamp", "End of the five minutes, excluded."),
+            Column("event_count", "bigint", "Events in the window; each event is in five windows."),
+            Column("session_count", "bigint", "Different session ids among them, exactly."),
+            Column("final_at", "timestamp", "Once the watermark has passed it, only a late event changes the row."),
+        ),
+        offsets=FromTable("events"),
+        trigger=AvailableNow(),
+        query=clickstream_aggregated,
+        state=StateStore(by=("user_id",), reach=WINDOW),
+        watermark=Watermark("timestamp", delay=timedelta(minutes=15)),
+        sink=Upsert("user_id", "window_start", span=("window_start", "window_end")),
+        expectations=(
+            UniqueKey(("user_id", "window_start")),
+            NotNull(("user_id", "window_start", "window_end", "event_count")),
+            NonNegative(("event_count", "session_count")),
+        ),
+    )
