@@ -332,6 +332,7 @@ def truth(known: Truth) -> Table:
         ("quarantined", known.rejected),
         *quarantined,
         ("user_activity", known.activity_windows),
+        ("clickstream_aggregated", known.sliding_windows),
         ("sessions", known.sessions),
         ("purchases", known.purchases),
         ("alerts", known.alerts),

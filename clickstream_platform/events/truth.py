@@ -18,6 +18,7 @@ DUPLICATE = "duplicate"
 
 SESSION_GAP_MS = 30 * 60_000  # longer inactivity ends a session; no simulated gap comes within a second of it
 WINDOW_MS = 5 * 60_000  # windows are aligned to 1970-01-01T00:00Z
+MINUTE_MS = 60_000
 PURCHASES_ALLOWED = 5  # in one window; one more is an alert
 EVENTS_ALLOWED = 100  # in one window; one more is an alert
 
@@ -57,7 +58,8 @@ class Truth:
         sessions: runs of one user's events in one session (or without any) with no gap of 30 minutes.
         purchases: accepted purchase events.
         activity_windows: user, session and 5-minute window with at least one event: rows of ``user_activity``.
-        purchase_alerts: those windows with more than 5 purchases.
+        sliding_windows: user and 5-minute window, one beginning every minute: rows of ``clickstream_aggregated``.
+        purchase_alerts: those activity windows with more than 5 purchases.
         event_alerts: those windows with more than 100 events.
     """
 
@@ -68,6 +70,7 @@ class Truth:
     sessions: int
     purchases: int
     activity_windows: int
+    sliding_windows: int
     purchase_alerts: int
     event_alerts: int
 
@@ -135,6 +138,7 @@ def truth_of(records: Iterable[Record]) -> Truth:
         sessions=_sessions(events),
         purchases=len(purchases),
         activity_windows=len(windows),
+        sliding_windows=len({(e.user_id, e.time // MINUTE_MS - before) for e in events for before in range(5)}),
         purchase_alerts=sum(count > PURCHASES_ALLOWED for count in _windows(purchases).values()),
         event_alerts=sum(count > EVENTS_ALLOWED for count in windows.values()),
     )

@@ -74,10 +74,13 @@ def recount(lines: list[bytes]) -> Truth:
     events = list({(e.get("event_id") or n, e["timestamp"]): e for n, e in enumerate(good)}.values())
     times: defaultdict[tuple[str, str], list[datetime]] = defaultdict(list)
     windows: defaultdict[tuple[str, str, str, int], list[str]] = defaultdict(list)
+    sliding = set[tuple[str, datetime]]()
     for e in events:
         at = parsed(e["timestamp"])
         assert at is not None
         times[e["user_id"], str(e["session_id"])].append(at)
+        minute = at.replace(second=0, microsecond=0)
+        sliding |= {(e["user_id"], minute - timedelta(minutes=before)) for before in range(5)}
         windows[e["user_id"], str(e["session_id"]), f"{at:%F %H}", at.minute // 5].append(e["event_type"])
     half_an_hour = timedelta(minutes=30)
     first_of_session = [
@@ -94,6 +97,7 @@ def recount(lines: list[bytes]) -> Truth:
         sessions=len(first_of_session),
         purchases=sum(e["event_type"] == "purchase" for e in events),
         activity_windows=len(windows),
+        sliding_windows=len(sliding),
         purchase_alerts=sum(types.count("purchase") > 5 for types in windows.values()),
         event_alerts=sum(len(types) > 100 for types in windows.values()),
     )
@@ -121,7 +125,7 @@ def test_the_truth_of_a_handful_of_records_is_what_one_counts_by_hand() -> None:
     times = (0, 29 * minute, 60 * minute, *range(90 * minute, 90 * minute + 6))  # a gap of 29 minutes, then of 31
     records = [Record(at, b"{}", Event("u", None, at, "purchase")) for at in times]
     records += [Record(0, b"{}", Event("u", "s", 0, "click")), Record(1, b"{}", "duplicate"), Record(2, b"[", "x")]
-    assert truth_of(records) == Truth(12, 10, 1, {"x": 1}, 3, 9, 5, 1, 0)
+    assert truth_of(records) == Truth(12, 10, 1, {"x": 1}, 3, 9, 5, 20, 1, 0)
 
 
 @pytest.mark.parametrize(("event_type", "allowed"), [("purchase", 5), ("click", 100)])
