@@ -163,6 +163,11 @@ class Settings(BaseSettings):
         """The lake, with the default filled in."""
         return Path(self.lake).expanduser().absolute() if self.lake else self.home / "lake"
 
+    @property
+    def queries_folder(self) -> Path:
+        """Where running queries are written down."""
+        return self.home / "queries"
+
 
 def from_env() -> Settings:
     """Read the settings from the environment and ``.env``.

@@ -16,7 +16,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from clickstream_platform.errors import CheckpointError, ClickstreamError, SourceError, UnreachableError
 from clickstream_platform.events import schema
-from clickstream_platform.streaming import admission, fingerprint, generation, offsets, progress
+from clickstream_platform.streaming import admission, fingerprint, generation, monitoring, offsets, progress
 from clickstream_platform.streaming.batch import MicroBatch, Notify, land
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.ingest import QUARANTINE, ingest
@@ -159,6 +159,7 @@ class _Run:
 
     def _start(self) -> StreamingQuery:
         spark = _numbering(self.spark) if isinstance(self.table.offsets, FileSource) else self.spark
+        monitoring.listen(spark)
         return (
             _stream(self.table, spark, self.lake, self.starts)
             .writeStream.queryName(f"{self.table.name}-{self.run_id}")
