@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from clickstream_platform.errors import SetupError
 from clickstream_platform.jars import jar_paths
 from clickstream_platform.machine import jvm_reason, require_java
-from clickstream_platform.streaming import monitoring
+from clickstream_platform.streaming import journal
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -75,7 +75,7 @@ def spark_conf(settings: Settings) -> dict[str, str]:
         **({"spark.driver.extraJavaOptions": LOCAL_JVM} if settings.spark_master.startswith("local") else {}),
         "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
         "spark.sql.warehouse.dir": str(settings.home / "spark-warehouse"),
-        monitoring.CONF: str(settings.queries_folder),
+        journal.CONF: str(settings.queries_folder),
         # On the class path, not in spark.jars: class-data sharing covers only the class path.
         "spark.driver.extraClassPath": jars,
         "spark.executor.extraClassPath": jars,

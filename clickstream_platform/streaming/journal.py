@@ -21,6 +21,7 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
+CONF = "spark.clickstream.queries"  # of a session: the folder. Without it, its queries are not written down
 LARGEST = 500_000  # bytes of one file: some thousand batches
 KEPT = 20  # processes
 ASIDE = ".before"  # ends the name of the file that was put aside

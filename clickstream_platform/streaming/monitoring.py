@@ -13,17 +13,17 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timezone
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 from weakref import WeakSet
 
-from clickstream_platform.streaming.journal import Journal, read
+from pyspark import SparkContext
+from pyspark.sql import SparkSession
+from pyspark.sql.streaming.listener import StreamingQueryListener
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+from clickstream_platform.streaming.journal import CONF, Journal, read
 
 log = logging.getLogger(__name__)
 
-CONF = "spark.clickstream.queries"  # of a session: the folder of the journal. Without it, nothing is written
 Standing = Literal["started", "running", "idle", "ended", "failed", "killed"]
 ACTIVE = ("started", "running", "idle")
 
@@ -108,17 +108,23 @@ def _moved(watermark: str | None) -> str | None:
     return None if watermark is None or watermark.startswith("1970") else watermark
 
 
-class Listener:
+class Listener(StreamingQueryListener):
     """Hears of the queries of one session, from threads of Spark's, and writes down what each says.
 
-    PySpark's own ``StreamingQueryListener`` fetches a progress field by field, some hundred calls of the JVM and 0.2 s
-    of this process's time a batch. This one implements the same Java interface, and takes each event as one text.
+    PySpark's way to call a listener fetches an event field by field: some hundred calls of the JVM, 0.2 s of this
+    process's time a batch. This one is called by the JVM itself, and takes each event as one text.
     """
 
     class Java:
-        """What py4j offers this class to the JVM as."""
+        """As what the JVM sees it."""
 
         implements = ("org.apache.spark.sql.streaming.PythonStreamingQueryListener",)
+
+    @property
+    def _jlistener(self) -> Any:
+        """What ``addListener`` gives to the JVM."""
+        jvm: Any = SparkContext._jvm  # pyright: ignore[reportPrivateUsage] - as PySpark's own does
+        return jvm.PythonStreamingQueryListenerWrapper(self)
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -154,7 +160,11 @@ class Listener:
         except Exception as failed:  # whatever it is: what watches a query must not stop it
             if not self._has_failed:
                 self._has_failed = True
-                log.warning("queries: what Spark says of them is not written down (%r); they go on", failed)
+                _warn(failed)
+
+
+def _warn(failed: Exception) -> None:
+    log.warning("queries: what Spark says of them is not written down (%r); they go on", failed)
 
 
 def _started(_: QueryStatus, said: dict[str, Any]) -> QueryStatus:
@@ -184,9 +194,10 @@ def listen(spark: SparkSession) -> None:
     if not folder or spark in _heard:
         return
     _heard.add(spark)
-    jvm: Any = spark.sparkContext._jvm  # pyright: ignore[reportPrivateUsage] - PySpark has no other way to it
-    heard = jvm.PythonStreamingQueryListenerWrapper(Listener(_journal(Path(folder))))
-    spark.streams._jsqm.addListener(heard)  # pyright: ignore[reportPrivateUsage]
+    try:
+        spark.streams.addListener(Listener(_journal(Path(folder))))
+    except Exception as failed:  # a Spark that cannot be listened to runs the queries all the same
+        _warn(failed)
 
 
 def queries(folder: Path) -> list[list[QueryStatus]]:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from clickstream_platform.streaming.journal import Journal
-from clickstream_platform.streaming.monitoring import CONF, Listener, QueryStatus, queries
+from clickstream_platform.streaming.journal import CONF, Journal
+from clickstream_platform.streaming.monitoring import Listener, QueryStatus, listen, queries
 from clickstream_platform_tests.conftest import Lab, event
 
 ABOUT = {"id": "q", "runId": "r", "name": "sessions-abc", "timestamp": "2024-03-01T12:00:00.000Z"}
@@ -161,10 +161,7 @@ def test_a_listener_that_throws_stops_no_query_and_is_warned_of_once(
 
 @pytest.mark.spark
 def test_a_session_without_a_place_for_it_is_not_listened_to(spark: SparkSession) -> None:
-    from clickstream_platform.streaming.monitoring import listen  # noqa: PLC0415
-
     session = spark.newSession()
-    session.conf.unset(CONF)
     session.conf.set(CONF, "")
     listen(session)
     assert list(session.streams._jsqm.listListeners()) == []  # type: ignore[union-attr]
