@@ -5,6 +5,7 @@ A session costs 5-8 s and a JVM of 600 MB: one a run, one per test session.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Generator
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from clickstream_platform.settings import Settings
+
+log = logging.getLogger(__name__)
 
 # What the engine needs, wherever Spark runs.
 ENGINE_CONF = {
@@ -92,7 +95,7 @@ def build_session(settings: Settings, app_name: str = "clickstream", *, jvm_log:
         settings: the settings.
         app_name: the name of the application.
         jvm_log: a file for what the JVM prints as long as it lives: some lines at every start, Java stacks when a query
-            fails. Without it, that goes where this process's own output goes.
+            fails. Without it, or if it cannot be written, that goes where this process's own output goes.
 
     Raises:
         SetupError: no Java 17, the jars cannot be had, or the JVM does not start.
@@ -105,9 +108,21 @@ def build_session(settings: Settings, app_name: str = "clickstream", *, jvm_log:
     builder = SparkSession.builder.appName(app_name)
     for key, value in spark_conf(settings).items():
         builder = builder.config(key, value)
-    session = _started(builder, jvm_log)
+    session = _started(builder, jvm_log if jvm_log and _is_writable(jvm_log) else None)
     session.sparkContext.setLogLevel("ERROR")
     return session
+
+
+def _is_writable(file: Path) -> bool:
+    """Whether a file can be written; warns if it cannot."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    except OSError as failed:
+        remedy = "what the JVM says is printed here; make CLICKSTREAM_HOME a folder that can be written"
+        log.warning("%s: it cannot be written (%s); %s", file, failed.strerror, remedy)
+        return False
+    return True
 
 
 def _started(builder: SparkSession.Builder, jvm_log: Path | None) -> SparkSession:
@@ -129,7 +144,6 @@ def _output_to(file: Path) -> Generator[None]:
     A logging configuration alone would not do: a JVM says that it uses incubator modules, or why it cannot start,
     before it reads any.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()
     before, log = [os.dup(1), os.dup(2)], os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)

@@ -162,17 +162,16 @@ def _visitors(found: Activity) -> list[RenderableType]:
 
 
 def _lists(found: Activity) -> RenderableType:
-    """Side by side where there is room, one below the other where there is not."""
-    lists = (_pages(found.pages), _active(found.active), _purchases(found.purchases), _alerts(found.alerts))
-    return Fitting(
-        _beside(_beside(*lists[:2], below=False), _beside(*lists[2:], below=False), below=True), Group(*lists)
-    )
+    """Two by two where there is room, one below the other where there is not."""
+    pages, active = _pages(found.pages), _active(found.active)
+    purchases, alerts = _purchases(found.purchases), _alerts(found.alerts)
+    wide = Group(_beside(pages, active), "", _beside(purchases, alerts))
+    return Fitting(wide, Group(pages, "", active, "", purchases, "", alerts))
 
 
-def _beside(*parts: RenderableType, below: bool) -> Table:
-    table = Table.grid(padding=(0, 4, 1, 0))
-    for row in [(part,) for part in parts] if below else [parts]:
-        table.add_row(*row)
+def _beside(*parts: RenderableType) -> Table:
+    table = Table.grid(padding=(0, 4))
+    table.add_row(*parts)
     return table
 
 
