@@ -98,6 +98,9 @@ class Settings(BaseSettings):
     shuffle_partitions: int = Field(
         default=2, ge=1, le=4096, description="Partitions of a shuffle. The first run of a table freezes it."
     )
+    max_state_rows: int = Field(
+        default=10_000_000, ge=1, description="Rows in a table's state store, above which a run of it stops."
+    )
     spark_conf: Annotated[dict[str, str], NoDecode] = Field(
         default_factory=dict, description="Further Spark confs, as a JSON object."
     )

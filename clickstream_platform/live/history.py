@@ -85,8 +85,8 @@ def _plots(runs: Sequence[Run]) -> Table:
     plotted = runs[:PLOTTED][::-1]
     figures: list[tuple[str, list[float], str]] = [
         ("batches", [run.batches for run in plotted], ""),
-        ("rows read", [run.rows_in for run in plotted], ""),
-        ("rows written", [run.rows_out for run in plotted], ""),
+        ("rows in", [run.rows_in for run in plotted], ""),
+        ("rows out", [run.rows_out for run in plotted], ""),
         ("late rows", [run.late_rows for run in plotted], ""),
         ("revisions", [run.revisions for run in plotted], ""),
         ("seconds", [run.duration_ms / 1000 for run in plotted], ".1f"),
@@ -101,18 +101,19 @@ def _ends(values: Sequence[float], form: str) -> tuple[str, str, str]:
 
 
 def _table(table: str, runs: Sequence[Run]) -> Table:
-    counted = ("batches", "read", "written", "late", "revisions", *(["quarantined"] if table == "events" else []), "s")
+    counted = ("batches", "in", "out", *(["quar."] if table == "events" else []), "late", "rev.", "s")
     longest = max(run.duration_ms for run in runs)
     return grid(
         *("committed", *counted, "", "run"),
         right=counted,
         cut=("run",),
+        gap=1,
         rows=(
             (
-                clock(run.ended_at_ms, "seconds"),
-                *(run.batches, run.rows_in, run.rows_out, run.late_rows, run.revisions),
+                clock(run.ended_at_ms),
+                *(run.batches, run.rows_in, run.rows_out),
                 *([run.quarantined] if table == "events" else []),
-                f"{run.duration_ms / 1000:.1f}",
+                *(run.late_rows, run.revisions, f"{run.duration_ms / 1000:.1f}"),
                 bar(run.duration_ms, longest),
                 run.run_id,
             )

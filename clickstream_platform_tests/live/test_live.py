@@ -199,7 +199,7 @@ def test_the_history_sums_the_batches_of_a_run(home: Home) -> None:
     assert (new.late_rows, new.revisions, new.duration_ms) == (1, 1, 1_000)
     assert old.run_id == "old"
     text = drawn(history("sessions", [new, old]))
-    assert row(text, "rows read") == ["rows", "read", "▆█", "7", "10", "10"]
+    assert row(text, "rows in") == ["rows", "in", "▆█", "7", "10", "10"]
     assert bar(1, 1) in text
 
 
