@@ -56,7 +56,7 @@ class Journal:
             try:
                 self._append(line)
             except OSError as failed:
-                self._warn(failed)
+                self.warn(failed.strerror or str(failed))
 
     def _append(self, line: bytes) -> None:
         if self._file is None:
@@ -71,10 +71,11 @@ class Journal:
         self._is_torn = True
         self._is_torn = os.write(self._file, line) < len(line)
 
-    def _warn(self, failed: OSError) -> None:
+    def warn(self, why: str) -> None:
+        """Say that lines are missing, and why. Only the first time: it may be so for every batch."""
         if not self._has_warned:
             self._has_warned = True
-            finding = f"what the queries say cannot be written down ({failed.strerror})"
+            finding = f"what the queries say cannot be written down ({why})"
             log.warning("%s: %s; the run goes on, `clickstream status --watch` does not see it", self.folder, finding)
 
     def close(self) -> None:

@@ -1,13 +1,12 @@
 """What streaming queries say of themselves while they run: heard from Spark, written into the journal, read without it.
 
 Spark tells a listener of every batch, from a thread of its own: no batch waits for it (measured by
-``bench/monitoring.py``). A listener that fails is warned of once and changes nothing for the query.
+``bench/monitoring.py``). A listener that fails is warned of once a process and changes nothing for the query.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timezone
@@ -21,8 +20,6 @@ from pyspark.sql import SparkSession
 from pyspark.sql.streaming.listener import StreamingQueryListener
 
 from clickstream_platform.streaming.journal import CONF, Journal, read
-
-log = logging.getLogger(__name__)
 
 Standing = Literal["started", "running", "idle", "ended", "failed", "killed"]
 ACTIVE = ("started", "running", "idle")
@@ -129,7 +126,6 @@ class Listener(StreamingQueryListener):
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._last: dict[str, QueryStatus] = {}
-        self._has_failed = False
 
     def onQueryStarted(self, event: Any) -> None:  # noqa: N802 - the names are Spark's
         """Before ``start()`` returns: the query waits for this one."""
@@ -158,13 +154,7 @@ class Listener(StreamingQueryListener):
             if not found.is_active:
                 del self._last[run_id]
         except Exception as failed:  # whatever it is: what watches a query must not stop it
-            if not self._has_failed:
-                self._has_failed = True
-                _warn(failed)
-
-
-def _warn(failed: Exception) -> None:
-    log.warning("queries: what Spark says of them is not written down (%r); they go on", failed)
+            self._journal.warn(repr(failed))
 
 
 def _started(_: QueryStatus, said: dict[str, Any]) -> QueryStatus:
@@ -194,10 +184,11 @@ def listen(spark: SparkSession) -> None:
     if not folder or spark in _heard:
         return
     _heard.add(spark)
+    journal = _journal(Path(folder))
     try:
-        spark.streams.addListener(Listener(_journal(Path(folder))))
+        spark.streams.addListener(Listener(journal))
     except Exception as failed:  # a Spark that cannot be listened to runs the queries all the same
-        _warn(failed)
+        journal.warn(repr(failed))
 
 
 def queries(folder: Path) -> list[list[QueryStatus]]:

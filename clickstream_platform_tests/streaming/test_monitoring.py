@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from clickstream_platform.errors import SourceError
 from clickstream_platform.streaming.journal import CONF, Journal
+from clickstream_platform.streaming.ledger import Entry
 from clickstream_platform.streaming.monitoring import Listener, QueryStatus, listen, queries
+from clickstream_platform.streaming.run import Hooks
 from clickstream_platform_tests.conftest import Lab, event
 
 ABOUT = {"id": "q", "runId": "r", "name": "sessions-abc", "timestamp": "2024-03-01T12:00:00.000Z"}
@@ -106,7 +109,7 @@ def test_an_event_that_nobody_understands_is_warned_of_once(
         listener.onQueryProgress(Event("no json"))
         listener.onQueryProgress(Event({"progress": {"runId": "r"}}))
     assert len(caplog.messages) == 1
-    assert "they go on" in caplog.text
+    assert "cannot be written down (JSONDecodeError(" in caplog.text
     assert last(folder).status == "started"
 
 
@@ -141,6 +144,20 @@ def test_a_run_leaves_lines_of_every_batch(lab: Lab) -> None:
 
 
 @pytest.mark.spark
+def test_a_query_that_fails_is_written_down_with_what_it_failed_of(lab: Lab) -> None:
+    def fails(_: Entry) -> None:
+        raise SourceError("events", "there is no room", "make some")
+
+    lab.land(event("a", "10:00:00"))
+    with pytest.raises(SourceError):
+        lab.run("events", run_id="failing", hooks=Hooks(committed=fails))
+    folder = Path(lab.spark.conf.get(CONF) or "")
+    assert waited_for(lambda: last(folder).status == "failed")
+    assert last(folder).name == "events-failing"
+    assert "there is no room" in (last(folder).problem or "")
+
+
+@pytest.mark.spark
 def test_a_listener_that_throws_stops_no_query_and_is_warned_of_once(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -154,9 +171,8 @@ def test_a_listener_that_throws_stops_no_query_and_is_warned_of_once(
         lab.run("events")
         assert waited_for(lambda: "of the listener" in caplog.text)
     assert lab.lake.events.rows() == 1
-    assert [message for message in caplog.messages if "of the listener" in message] == [
-        "queries: what Spark says of them is not written down (ValueError('of the listener')); they go on"
-    ]
+    (message,) = (message for message in caplog.messages if "of the listener" in message)
+    assert "what the queries say cannot be written down (ValueError('of the listener')); the run goes on" in message
 
 
 @pytest.mark.spark
