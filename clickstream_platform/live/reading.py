@@ -100,6 +100,8 @@ def activity(lake: Lake) -> Activity | None:
         return None
     connection = connect(lake)
     newest = _rows(connection, f"SELECT max(timestamp) FROM events WHERE event_date = DATE '{max(dates)}'")[0][0]
+    if newest is None:  # every event of that date was erased
+        return None
     until = newest.astimezone(timezone.utc)
     since = until.replace(second=0, microsecond=0) - SPAN + timedelta(minutes=1)
     recent = f"FROM events WHERE event_date >= DATE '{since.date()}' AND timestamp >= TIMESTAMPTZ '{since.isoformat()}'"
