@@ -77,7 +77,8 @@ def spark_conf(settings: Settings) -> dict[str, str]:
         "spark.driver.memory": settings.spark_driver_memory,
         **({"spark.driver.extraJavaOptions": LOCAL_JVM} if settings.spark_master.startswith("local") else {}),
         "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
-        "spark.sql.warehouse.dir": str(settings.home / "spark-warehouse"),
+        # Nothing is ever in it, but Spark makes it: where the tables can be written, so can it.
+        "spark.sql.warehouse.dir": str(settings.lake_folder / "_spark-warehouse"),
         journal.CONF: str(settings.queries_folder),
         # On the class path, not in spark.jars: class-data sharing covers only the class path.
         "spark.driver.extraClassPath": jars,

@@ -163,8 +163,14 @@ def _started(_: QueryStatus, said: dict[str, Any]) -> QueryStatus:
 
 def _terminated(before: QueryStatus, said: dict[str, Any]) -> QueryStatus:
     stopped = said.get("exception")
-    problem = stopped.strip().partition("\n")[0][:300] if stopped else None
+    problem = _in_one_line(stopped) if stopped else None
     return replace(before, at=_now(), status="failed" if stopped else "ended", problem=problem)
+
+
+def _in_one_line(stopped: str) -> str:
+    """What Spark's text of an error says first; of an error in our part of a batch, what its traceback ends with."""
+    lines = [line for line in stopped.splitlines() if line.strip() and not line[0].isspace()] or [stopped.strip()]
+    return lines[-1 if "Traceback" in lines[0] else 0][:300]
 
 
 def _now() -> str:

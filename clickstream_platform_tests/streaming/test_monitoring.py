@@ -88,6 +88,14 @@ def test_a_query_that_failed_says_of_what(listener: Listener, folder: Path) -> N
     assert (last(folder).status, last(folder).problem, last(folder).is_active) == ("failed", "it broke", False)
 
 
+def test_a_query_that_failed_in_our_part_of_a_batch_says_what_the_traceback_ends_with(
+    listener: Listener, folder: Path
+) -> None:
+    traceback = "Traceback (most recent call last):\n  File x\nSourceError: no room\n\n\tat py4j\n SQLSTATE: 1"
+    listener.onQueryTerminated(Event({**ABOUT, "exception": f"Py4JException: {traceback}"}))
+    assert last(folder).problem == "SourceError: no room"
+
+
 def test_a_query_whose_process_is_gone_was_killed(folder: Path) -> None:
     journal = Journal(folder)
     Listener(journal).onQueryStarted(Event(ABOUT))
