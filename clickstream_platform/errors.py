@@ -55,6 +55,10 @@ class CheckpointError(ClickstreamError):
     """A checkpoint and its table do not belong together; going on would lose or double rows."""
 
 
+class StateError(ClickstreamError):
+    """A table's state store holds more rows than it may."""
+
+
 class RetryableError(ClickstreamError):
     """A later attempt may succeed by itself. Only ``defs/`` decides to retry."""
 

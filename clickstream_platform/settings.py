@@ -98,6 +98,9 @@ class Settings(BaseSettings):
     shuffle_partitions: int = Field(
         default=2, ge=1, le=4096, description="Partitions of a shuffle. The first run of a table freezes it."
     )
+    max_state_rows: int = Field(
+        default=10_000_000, ge=1, description="Rows in a table's state store, above which a run of it stops."
+    )
     spark_conf: Annotated[dict[str, str], NoDecode] = Field(
         default_factory=dict, description="Further Spark confs, as a JSON object."
     )
@@ -162,6 +165,11 @@ class Settings(BaseSettings):
     def lake_folder(self) -> Path:
         """The lake, with the default filled in."""
         return Path(self.lake).expanduser().absolute() if self.lake else self.home / "lake"
+
+    @property
+    def queries_folder(self) -> Path:
+        """Where running queries are written down."""
+        return self.home / "queries"
 
 
 def from_env() -> Settings:

@@ -5,6 +5,7 @@ A session costs 5-8 s and a JVM of 600 MB: one a run, one per test session.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Generator
@@ -15,11 +16,14 @@ from typing import TYPE_CHECKING
 from clickstream_platform.errors import SetupError
 from clickstream_platform.jars import jar_paths
 from clickstream_platform.machine import jvm_reason, require_java
+from clickstream_platform.streaming import journal
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from clickstream_platform.settings import Settings
+
+log = logging.getLogger(__name__)
 
 # What the engine needs, wherever Spark runs.
 ENGINE_CONF = {
@@ -73,7 +77,9 @@ def spark_conf(settings: Settings) -> dict[str, str]:
         "spark.driver.memory": settings.spark_driver_memory,
         **({"spark.driver.extraJavaOptions": LOCAL_JVM} if settings.spark_master.startswith("local") else {}),
         "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
-        "spark.sql.warehouse.dir": str(settings.home / "spark-warehouse"),
+        # Nothing is ever in it, but Spark makes it: where the tables can be written, so can it.
+        "spark.sql.warehouse.dir": str(settings.lake_folder / "_spark-warehouse"),
+        journal.CONF: str(settings.queries_folder),
         # On the class path, not in spark.jars: class-data sharing covers only the class path.
         "spark.driver.extraClassPath": jars,
         "spark.executor.extraClassPath": jars,
@@ -90,7 +96,7 @@ def build_session(settings: Settings, app_name: str = "clickstream", *, jvm_log:
         settings: the settings.
         app_name: the name of the application.
         jvm_log: a file for what the JVM prints as long as it lives: some lines at every start, Java stacks when a query
-            fails. Without it, that goes where this process's own output goes.
+            fails. Without it, or if it cannot be written, that goes where this process's own output goes.
 
     Raises:
         SetupError: no Java 17, the jars cannot be had, or the JVM does not start.
@@ -103,9 +109,21 @@ def build_session(settings: Settings, app_name: str = "clickstream", *, jvm_log:
     builder = SparkSession.builder.appName(app_name)
     for key, value in spark_conf(settings).items():
         builder = builder.config(key, value)
-    session = _started(builder, jvm_log)
+    session = _started(builder, jvm_log if jvm_log and _is_writable(jvm_log) else None)
     session.sparkContext.setLogLevel("ERROR")
     return session
+
+
+def _is_writable(file: Path) -> bool:
+    """Whether a file can be written; warns if it cannot."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    except OSError as failed:
+        remedy = "what the JVM says is printed here; make CLICKSTREAM_HOME a folder that can be written"
+        log.warning("%s: it cannot be written (%s); %s", file, failed.strerror, remedy)
+        return False
+    return True
 
 
 def _started(builder: SparkSession.Builder, jvm_log: Path | None) -> SparkSession:
@@ -127,7 +145,6 @@ def _output_to(file: Path) -> Generator[None]:
     A logging configuration alone would not do: a JVM says that it uses incubator modules, or why it cannot start,
     before it reads any.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()
     before, log = [os.dup(1), os.dup(2)], os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)

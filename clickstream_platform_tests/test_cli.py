@@ -27,6 +27,7 @@ from clickstream_platform.streaming.table import StreamingTable
 from clickstream_platform.streaming.validate import CheckResult
 from clickstream_platform.streaming.verify import Difference, Verification
 from clickstream_platform.tables import tables
+from clickstream_platform_tests.conftest import event
 from clickstream_platform_tests.streaming.test_status import Home, entry
 
 if TYPE_CHECKING:
@@ -321,12 +322,14 @@ def test_version(home: Home) -> None:
     assert clickstream("--version").stdout.startswith("clickstream")
 
 
-def in_a_process_of_its_own(home: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+def in_a_process_of_its_own(
+    home: Path, *arguments: str, cwd: Path | None = None, **settings: str
+) -> subprocess.CompletedProcess[str]:
     """Run a command as a shell would, with a JVM of its own."""
     program = [sys.executable, "-c", "from clickstream_platform.cli import main; main()", *arguments]
     env = os.environ | {"CLICKSTREAM_HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path), **settings}
     env.pop("DAGSTER_HOME", None)
-    return subprocess.run(program, cwd=home.parent, env=env, capture_output=True, text=True, check=False)
+    return subprocess.run(program, cwd=cwd or home.parent, env=env, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.spark
@@ -335,6 +338,22 @@ def test_a_run_shows_nothing_of_its_jvm(tmp_path: Path) -> None:
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.startswith("events: 0 files to read\n\ntable ")
     assert "incubator modules" in (tmp_path / "home" / "spark.log").read_text()
+
+
+@pytest.mark.spark
+def test_a_home_that_cannot_be_written_is_warned_of_and_the_run_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "landing").mkdir()
+    (tmp_path / "landing" / "1.json").write_text(json.dumps(event("a")) + "\n")
+    apart = {
+        f"CLICKSTREAM_{name}": str(tmp_path / folder) for name, folder in (("LAKE", "lake"), ("SOURCE", "landing"))
+    }
+    result = in_a_process_of_its_own(tmp_path / "file" / "home", "run", "events", cwd=tmp_path, **apart)
+    warned = [line for line in result.stderr.splitlines() if line.startswith("warning: ")]
+    assert (result.returncode, len(warned)) == (0, 2), result.stderr
+    assert "spark.log: it cannot be written (Not a directory); " in warned[0]
+    assert "queries: what the queries say cannot be written down (Not a directory); " in warned[1]
+    assert "events: batch 0 committed: 1 in, 1 out" in result.stdout
 
 
 @pytest.mark.spark

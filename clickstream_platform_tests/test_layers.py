@@ -23,6 +23,8 @@ MAY_IMPORT = {
     "answers": set[str](),
     "sql": LOWEST | {"answers", "streaming"},
     "report": LOWEST | {"sql", "streaming"},
+    "printing": set[str](),
+    "live": LOWEST | {"printing", "sql", "streaming"},
     "delivery": LOWEST | {"streaming"},
     "tables": LOWEST | {"events", "queries", "streaming"},
     "defs": LOWEST | {"events", "queries", "streaming", "tables", "spark", "delivery", "report"},

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,29 +15,66 @@ from clickstream_platform import rendering
 from clickstream_platform.answers import csv_lines, json_lines
 from clickstream_platform.cli.program import AsJson, TableName, exit_unless, print_json
 from clickstream_platform.delivery.outbox import Outbox
+from clickstream_platform.errors import SettingsError
+from clickstream_platform.live.history import fields_of, history, last_runs
 from clickstream_platform.printing import show
 from clickstream_platform.settings import from_env
 from clickstream_platform.streaming.generation import current
 from clickstream_platform.streaming.ingest import QUARANTINE
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.ledger import Entry, entries, imbalances
+from clickstream_platform.streaming.monitoring import queries
 from clickstream_platform.streaming.rejections import rejections
 from clickstream_platform.streaming.status import status as statuses
-from clickstream_platform.tables import selected, tables
+from clickstream_platform.streaming.table import StreamingTable
+from clickstream_platform.tables import selected
 
 PANEL = "Look"
 app = typer.Typer()
 Form = Literal["table", "csv", "json"]
 
 
-@app.command(rich_help_panel=PANEL, epilog="Example: clickstream status --json | jq '.tables[] | select(.lag > 0)'")
-def status(*, as_json: AsJson = False) -> None:
-    """Where every table stands: rows, watermark, and what is left to read. Starts no JVM."""
+@app.command(
+    rich_help_panel=PANEL,
+    epilog="Example: clickstream status --watch  |  clickstream status sessions  |  clickstream status --json",
+)
+def status(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[TABLE]", help="Show this table's last runs.", show_default=False)
+    ] = None,
+    *,
+    watch: Annotated[bool, typer.Option("--watch", help="Live: queries, lag, visitors. Ctrl-C ends it.")] = False,
+    every: Annotated[float, typer.Option(min=0.2, max=3600, help="With --watch: seconds between two looks.")] = 2,
+    limit: Annotated[int, typer.Option(min=1, help="With a table: the newest runs shown.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Where every table stands: rows, watermark, and what is left to read; or the last runs of one. Starts no JVM."""
     settings = from_env()
-    found = statuses(tables(settings).values(), lake := Lake(settings.lake_folder))
-    told = Outbox.of(lake).status()
+    contracts, lake = selected(settings, [name] if name else []), Lake(settings.lake_folder)
+    if watch and (name or as_json):
+        raise SettingsError("--watch", "it shows every table, to a person", "leave out the table and --json")
+    if watch:
+        _watch(contracts, lake, settings.queries_folder, every)
+    elif name:
+        runs = last_runs(entries(lake.table(name)), limit)
+        print_json({"table": name, "runs": fields_of(runs)}) if as_json else show(history(name, runs))
+    else:
+        _statuses(contracts, lake, settings.queries_folder, as_json=as_json)
+
+
+def _watch(contracts: Sequence[StreamingTable], lake: Lake, journal: Path, every: float) -> None:
+    from clickstream_platform.live.reading import look  # noqa: PLC0415 - DuckDB and Arrow take half a second to import
+    from clickstream_platform.live.watching import watch  # noqa: PLC0415
+
+    watch(lambda before: look(contracts, lake, journal, before), timedelta(seconds=every))
+
+
+def _statuses(contracts: Sequence[StreamingTable], lake: Lake, journal: Path, *, as_json: bool) -> None:
+    found, told = statuses(contracts, lake), Outbox.of(lake).status()
     if as_json:
-        print_json({"tables": [asdict(table) for table in found], "deliveries": [asdict(each) for each in told]})
+        active = [asdict(said[-1]) for said in queries(journal) if said[-1].is_active]
+        listed = {"tables": found, "deliveries": told}
+        print_json({**{key: [asdict(each) for each in of] for key, of in listed.items()}, "queries": active})
     else:
         show(rendering.statuses(found, lake.table(QUARANTINE).rows()), *rendering.deliveries(told))
 

@@ -65,6 +65,11 @@ class MicroBatch:
         return next_version(self.checkpoint.start(self.batch_id)), next_version(self.plan.end) - 1
 
     @property
+    def is_empty(self) -> bool:
+        """Whether it reads nothing: Spark runs it to let a state store forget what the watermark has passed."""
+        return self.plan.end == self.checkpoint.start(self.batch_id)
+
+    @property
     def replays(self) -> bool:
         """Whether its commit is in the table already: it was killed between that and ``commits/<n>``."""
         last = self.lake.table(self.table.name).transaction(self.checkpoint.app_id)

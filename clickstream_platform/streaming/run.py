@@ -16,7 +16,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from clickstream_platform.errors import CheckpointError, ClickstreamError, SourceError, UnreachableError
 from clickstream_platform.events import schema
-from clickstream_platform.streaming import admission, fingerprint, generation, offsets, progress
+from clickstream_platform.streaming import admission, fingerprint, generation, monitoring, offsets, progress
 from clickstream_platform.streaming.batch import MicroBatch, Notify, land
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.ingest import QUARANTINE, ingest
@@ -25,7 +25,7 @@ from clickstream_platform.streaming.lease import lease
 from clickstream_platform.streaming.ledger import Entry
 from clickstream_platform.streaming.offsets import FileSource, FromTable, KafkaSource
 from clickstream_platform.streaming.progress import RunReport
-from clickstream_platform.streaming.state import Recompute, Stateless, StateStore
+from clickstream_platform.streaming.state import Recompute, Stateless, StateStore, comes_near
 from clickstream_platform.streaming.table import Column, StreamingTable, columns_of
 
 log = logging.getLogger(__name__)
@@ -83,6 +83,7 @@ def run(
         CheckpointError: checkpoint and table, or checkpoint and contract, do not belong together.
         SourceError: the source cannot be read, or ``events`` does not exist yet.
         UnreachableError: Kafka does not answer, or stopped answering.
+        StateError: the state store has outgrown its limit. What is committed stays.
     """
     run_id, hooks = run_id or uuid.uuid4().hex[:12], hooks or Hooks()
     with lease(lake, table.name, run_id, take_over=take_over):
@@ -144,21 +145,25 @@ class _Run:
     landed: list[Entry] = field(default_factory=list)
     replayed: int = 0
     failure: Exception | None = None
+    query: StreamingQuery | None = None
+    is_near_limit: bool = False
     started: float = field(default_factory=time.monotonic)
 
     def complete(self) -> RunReport:
         _create(self.spark, self.lake, self.table)
-        query = self._start()
+        query = self.query = self._start()
         try:
             query.awaitTermination()
         except Exception as stopped:
             raise (self.failure or _typed(self.table, self.checkpoint, stopped)) from stopped
         finally:
             query.stop()
+        self._require_room(query.recentProgress)
         return self._report(query)
 
     def _start(self) -> StreamingQuery:
         spark = _numbering(self.spark) if isinstance(self.table.offsets, FileSource) else self.spark
+        monitoring.listen(spark)
         return (
             _stream(self.table, spark, self.lake, self.starts)
             .writeStream.queryName(f"{self.table.name}-{self.run_id}")
@@ -176,6 +181,8 @@ class _Run:
                 frame.count()  # a stateful frame that nobody reads fails, and the watermark would not move
                 self.replayed += 1
                 return
+            if self.query and not batch.is_empty:  # one that is empty only lets the state store forget
+                self._require_room([self.query.lastProgress])
             entry = land(batch, self.hooks.notify) if self.table.derived else ingest(batch)
             if entry:
                 self.landed.append(entry)
@@ -183,6 +190,15 @@ class _Run:
         except Exception as failure:
             self.failure = failure if isinstance(failure, ClickstreamError) else None
             raise
+
+    def _require_room(self, reported: list[Any]) -> None:
+        """Look at the state store as the last batch left it, by what Spark has reported of the batches so far."""
+        if isinstance(self.table.state, Stateless | Recompute):
+            return
+        rows, limit = progress.state_rows([each for each in reported if each]), self.table.max_state_rows
+        if rows is not None and comes_near(self.table.name, rows, limit) and not self.is_near_limit:
+            self.is_near_limit = True
+            log.warning("%s: its state store holds %s of %s rows allowed", self.table.name, f"{rows:,}", f"{limit:,}")
 
     def _report(self, query: StreamingQuery) -> RunReport:
         records = query.recentProgress

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from clickstream_platform.errors import StateError
+
+NEAR = 0.8  # of its limit: from there on a state store is warned of
+
 
 @dataclass(frozen=True)
 class Stateless:
@@ -52,6 +56,22 @@ class Recompute:
         minutes = self.reach / timedelta(minutes=1)
         rows = f"rows of ({', '.join(self.by)}) within {minutes:g} min of a new event"
         return f"nothing: {rows} are computed anew from events"
+
+
+def comes_near(table: str, rows: int, limit: int) -> bool:
+    """Whether a state store comes near the rows that it may hold.
+
+    Raises:
+        StateError: it holds more.
+    """
+    if rows > limit:
+        finding = f"its state store holds {rows:,} rows, {limit:,} are allowed"
+        remedy = (
+            "give Spark more memory and raise CLICKSTREAM_MAX_STATE_ROWS, or look for what opens so many windows: "
+            f"`clickstream status {table}`"
+        )
+        raise StateError(table, finding, remedy)
+    return rows >= NEAR * limit
 
 
 State = Stateless | StateStore | Recompute

@@ -64,6 +64,7 @@ class StreamingTable:
         expectations: what asset checks validate.
         parameters: the settings the query depends on; a change of one asks for a rebuild.
         partition_by: columns that split the table's files into folders.
+        max_state_rows: rows that its state store may hold after a batch; a run that finds more there stops.
         announces: whether new rows are given to the run's ``notify`` hook.
     """
 
@@ -80,6 +81,7 @@ class StreamingTable:
     expectations: tuple[Expectation, ...] = ()
     parameters: Mapping[str, object] = field(default_factory=dict)
     partition_by: tuple[str, ...] = ()
+    max_state_rows: int = 10_000_000
     announces: bool = False
 
     def __post_init__(self) -> None:

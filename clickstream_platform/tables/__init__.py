@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.table import StreamingTable
@@ -26,7 +28,7 @@ TABLES = (
 
 def tables(settings: Settings) -> dict[str, StreamingTable]:
     """Every table's contract under these settings, by name, in the order they are run."""
-    contracts = [table(settings) for table in TABLES]
+    contracts = [replace(table(settings), max_state_rows=settings.max_state_rows) for table in TABLES]
     return {contract.name: contract for contract in contracts}
 
 

@@ -1,0 +1,206 @@
+"""The dashboard: one picture of everything that was seen. Nothing is read here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timezone
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from clickstream_platform.live.reading import Activity, Rows, Seen
+from clickstream_platform.live.sparks import bar, spark
+from clickstream_platform.printing import NONE, Fitting, cell, clock, grid, line
+from clickstream_platform.streaming.monitoring import QueryStatus
+from clickstream_platform.streaming.status import TableStatus
+
+STYLES = {"started": "cyan", "running": "green", "idle": "dim", "failed": "bold red", "killed": "bold red"}
+BATCHES = 12  # in the plot of a query
+
+
+def dashboard(seen: Seen) -> RenderableType:
+    """Queries and lag, then what visitors did in the last minutes."""
+    parts: list[RenderableType] = [_headline(seen), "", Fitting(_tables(seen), _few_columns(seen)), ""]
+    parts.extend(_problems(seen))
+    if seen.activity is None:
+        return Group(*parts, Text("no event is in the lake yet: clickstream run"))
+    return Group(*parts, *_visitors(seen.activity), "", _lists(seen.activity))
+
+
+def _headline(seen: Seen) -> Text:
+    count = len(seen.active)
+    if count:
+        said = f"{count} active {'query' if count == 1 else 'queries'}"
+    else:
+        said = "no active query" + (f", the last one {_end(seen)}" if seen.queries else "")
+    return line(f"clickstream  {clock(seen.at.timestamp() * 1000, 'seconds')} UTC  {said}", "bold")
+
+
+def _end(seen: Seen) -> str:
+    last = seen.queries[0][-1]
+    return f"({last.table}) {last.status if last.status != 'killed' else 'was killed'} {_ago(last.at, seen.at)}"
+
+
+def _tables(seen: Seen) -> Table:
+    right = ("batch", "in/s", "done/s", "state rows", "state", "lag", "rows")
+    return grid(
+        *("table", "query", "batch", "in/s", "done/s", "rows a batch", "state rows", "state", "watermark"),
+        *("lag", "rows", "last"),
+        right=right,
+        gap=2,
+        rows=(
+            (
+                table.name,
+                *_query(query),
+                spark([each.input_rows for each in _batches(query)], BATCHES),
+                query[-1].state_rows if query else None,
+                _bytes(query[-1].state_bytes if query else None),
+                _day_and_time(table.watermark),
+                _lag(table),
+                table.rows,
+                _last(table, query, seen.at),
+            )
+            for table, query in _with_queries(seen)
+        ),
+    )
+
+
+def _few_columns(seen: Seen) -> Table:
+    return grid(
+        *("table", "query", "batch", "done/s", "watermark", "lag", "last"),
+        right=("batch", "done/s", "lag"),
+        rows=(
+            (name.name, *_query(query)[:2], _query(query)[3], _day_and_time(name.watermark), _lag(name),
+             _last(name, query, seen.at))
+            for name, query in _with_queries(seen)
+        ),
+    )  # fmt: skip
+
+
+def _with_queries(seen: Seen) -> list[tuple[TableStatus, Sequence[QueryStatus]]]:
+    active = seen.active
+    return [(table, active.get(table.name, ())) for table in seen.tables]
+
+
+def _query(said: Sequence[QueryStatus]) -> tuple[object, ...]:
+    """Status, batch, and the rates of a query that may not be there."""
+    if not said:
+        return NONE, None, None, None
+    last = said[-1]
+    style = STYLES.get(last.status, "")
+    return (
+        Text(last.status, style),
+        last.batch_id,
+        _rate(last.input_rows_per_second),
+        _rate(last.processed_rows_per_second),
+    )
+
+
+def _batches(said: Sequence[QueryStatus]) -> list[QueryStatus]:
+    return [each for each in said if each.status == "running"]
+
+
+def _rate(rate: float | None) -> str:
+    return NONE if rate is None else f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"
+
+
+def _bytes(count: int | None) -> str:
+    if count is None:
+        return NONE
+    return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.1f} kB"
+
+
+def _lag(table: TableStatus) -> Text:
+    if table.lag is None:
+        return Text("unknown", "yellow")
+    return Text(f"{table.lag:,} {table.lag_unit}", "yellow" if table.lag else "")
+
+
+def _last(table: TableStatus, said: Sequence[QueryStatus], now: datetime) -> str:
+    if said and said[-1].last_progress:
+        return _ago(said[-1].last_progress, now)
+    return _ago(table.last_run.at, now) if table.last_run else NONE
+
+
+def _ago(iso: str, now: datetime) -> str:
+    moment = datetime.fromisoformat(iso.replace("Z", "+00:00"))
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    seconds = max(0, round((now - moment).total_seconds()))
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit} ago"
+    return f"{seconds} s ago"
+
+
+def _day_and_time(iso: str | None) -> str | None:
+    return iso[5:16].replace("T", " ") if iso else None
+
+
+def _problems(seen: Seen) -> list[Text]:
+    unknown = [line(f"{table.name}: lag unknown: {table.problem}", "yellow") for table in seen.tables if table.problem]
+    latest = {said[-1].table: said[-1] for said in reversed(seen.queries)}
+    failed = [line(f"{q.table}: its last query failed: {q.problem}", "bold red") for q in latest.values() if q.problem]
+    return [*unknown, *failed]
+
+
+def _visitors(found: Activity) -> list[RenderableType]:
+    minutes = found.minutes
+    rows = (
+        ("events", [minute.events for minute in minutes], sum(minute.events for minute in minutes)),
+        ("visitors", [minute.visitors for minute in minutes], found.visitors),
+        ("purchases", [minute.purchases for minute in minutes], sum(minute.purchases for minute in minutes)),
+    )
+    return [
+        grid(
+            *("a minute", f"the {len(minutes)} minutes up to {clock(found.until.timestamp() * 1000)} UTC"),
+            *("now", "most", "all"),
+            right=("now", "most", "all"),
+            rows=((name, spark(values, len(minutes)), values[-1], max(values), total) for name, values, total in rows),
+        )
+    ]
+
+
+def _lists(found: Activity) -> RenderableType:
+    """Two by two where there is room, one below the other where there is not."""
+    pages, active = _pages(found.pages), _active(found.active)
+    purchases, alerts = _purchases(found.purchases), _alerts(found.alerts)
+    wide = Group(_beside(pages, active), "", _beside(purchases, alerts))
+    return Fitting(wide, Group(pages, "", active, "", purchases, "", alerts))
+
+
+def _beside(*parts: RenderableType) -> Table:
+    table = Table.grid(padding=(0, 4))
+    table.add_row(*parts)
+    return table
+
+
+def _pages(rows: Rows) -> Table:
+    largest = max((count for _, count in rows), default=0)
+    shown = ((_cut(page, 44), count, bar(count, largest)) for page, count in rows)
+    return grid("page", "events", "", right=("events",), rows=shown, title="Top pages")
+
+
+def _active(rows: Rows) -> Table:
+    counted = ("events", "pages", "clicks", "purchases")
+    shown = ((_cut(user, 20), *counts) for user, *counts in rows)
+    return grid("visitor", *counted, right=counted, rows=shown, title="Most active in five minutes")
+
+
+def _purchases(rows: Rows) -> Table:
+    shown = ((_time(at), _cut(product, 20), _cut(user, 20)) for at, product, user in rows)
+    return grid("at", "product", "visitor", rows=shown, title="Newest purchases")
+
+
+def _alerts(rows: Rows) -> Table:
+    shown = ((_time(at), rule, value, _cut(user, 20)) for at, rule, value, user in rows)
+    return grid("window", "rule", "value", "visitor", right=("value",), rows=shown, title="Newest alerts")
+
+
+def _time(moment: datetime) -> str:
+    return clock(moment.timestamp() * 1000, "minutes")[5:]
+
+
+def _cut(value: object, width: int) -> str:
+    text = cell(value)
+    return text if len(text) <= width else text[: width - 1] + "…"

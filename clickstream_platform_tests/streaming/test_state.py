@@ -1,0 +1,55 @@
+"""A state store that outgrows what it may hold: a warning, then an error, and nothing lost."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import pytest
+
+from clickstream_platform.errors import StateError
+from clickstream_platform.streaming.state import comes_near
+from clickstream_platform_tests.conftest import Lab, event
+
+
+def test_a_state_store_is_near_its_limit_from_eighty_per_cent_on() -> None:
+    assert [comes_near("t", rows, 10) for rows in (0, 7, 8, 10)] == [False, False, True, True]
+
+
+def test_a_state_store_beyond_its_limit_is_told_with_the_setting() -> None:
+    with pytest.raises(StateError) as error:
+        comes_near("sessions", 12_345, 10_000)
+    assert str(error.value) == (
+        "sessions: its state store holds 12,345 rows, 10,000 are allowed; give Spark more memory and raise "
+        "CLICKSTREAM_MAX_STATE_ROWS, or look for what opens so many windows: `clickstream status sessions`"
+    )
+
+
+def limited(lab: Lab, rows: int) -> Lab:
+    lab.contracts["user_activity"] = replace(lab.contracts["user_activity"], max_state_rows=rows)
+    return lab
+
+
+@pytest.mark.spark
+def test_a_run_whose_state_outgrows_its_limit_fails_and_keeps_what_it_committed(
+    lab: Lab, caplog: pytest.LogCaptureFixture
+) -> None:
+    lab.land(*(event(user, "10:00:00") for user in "abcd"))
+    lab.run("events")
+    with pytest.raises(StateError, match="user_activity: its state store holds 4 rows, 3 are allowed"):
+        limited(lab, 3).run("user_activity")
+    lab.assert_exact("user_activity")
+    with caplog.at_level(logging.WARNING, "clickstream_platform"):
+        lab.land(event("e", "10:01:00"))
+        lab.run("events")
+        limited(lab, 6).run("user_activity")
+    assert caplog.messages == ["user_activity: its state store holds 5 of 6 rows allowed"]
+    lab.assert_exact("user_activity")
+
+
+@pytest.mark.spark
+def test_what_the_watermark_has_passed_does_not_count(lab: Lab) -> None:
+    lab.land(*(event("a", f"{hour:02}:00:00") for hour in range(8, 20)))
+    lab.run("events")
+    limited(lab, 2).run("user_activity")
+    lab.assert_exact("user_activity")
