@@ -80,9 +80,9 @@ def clickstream(
 
 
 @contextmanager
-def spark_session(settings: Settings) -> Generator[SparkSession]:
+def spark_session(settings: Settings, jvm_stdout: int | None = None) -> Generator[SparkSession]:
     """A SparkSession for one command. What its JVM logs is kept in ``spark.log`` of the home, not shown."""
-    session = build_session(settings, jvm_log=settings.home / "spark.log")
+    session = build_session(settings, jvm_log=settings.home / "spark.log", jvm_stdout=jvm_stdout)
     # Spark's own handler calls the JVM while a call to it is being answered, and fails at that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

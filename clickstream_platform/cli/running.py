@@ -104,6 +104,6 @@ def _announce(_: StreamingTable, rows: list[dict[str, Any]]) -> None:
 
 def report_run(table: StreamingTable, report: RunReport, lake: Lake) -> None:
     """Tell Dagster, if there is an instance to tell."""
-    from clickstream_platform.defs import reporting  # noqa: PLC0415 - Dagster takes seconds to import
+    from clickstream_platform.defs.reporting import report_run as told  # noqa: PLC0415 - Dagster takes seconds to import
 
-    reporting.report_run(table, report, lake)
+    told(table, report, lake)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -24,6 +24,7 @@ from clickstream_platform.streaming.lease import held_with, lease
 from clickstream_platform.streaming.ledger import Entry, entries
 from clickstream_platform.streaming.progress import RunReport
 from clickstream_platform.streaming.run import Hooks, run
+from clickstream_platform.streaming.status import lag
 from clickstream_platform.streaming.stream import Told, require_inputs, stream
 from clickstream_platform.streaming.trigger import AvailableNow, Once, ProcessingTime
 from clickstream_platform.tables import tables
@@ -54,16 +55,11 @@ class Streaming:
 
     def read_all(self) -> None:
         """Wait until every table has read what has landed."""
-        wait_until(lambda: not any(self.lab_status(name) for name in self.names))
-
-    def lab_status(self, name: str) -> int:
-        from clickstream_platform.streaming.status import lag  # noqa: PLC0415
-
-        return lag(self.lab.contracts[name], self.lab.lake).amount
+        wait_until(lambda: not any(lag(self.lab.contracts[name], self.lab.lake).amount for name in self.names))
 
 
 @contextmanager
-def streaming(lab: Lab, *names: str, hooks: Hooks | None = None) -> Iterator[Streaming]:
+def streaming(lab: Lab, *names: str, hooks: Hooks | None = None) -> Generator[Streaming]:
     found = Streaming(lab, names or tuple(lab.contracts), hooks or Hooks())
     thread = threading.Thread(target=found.go_on)
     thread.start()
