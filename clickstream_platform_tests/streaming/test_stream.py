@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import dagster as dg
 import pytest
 
 from clickstream_platform.errors import SourceError, TableBusyError
+from clickstream_platform.events.simulation import live
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.lease import held_with, lease
@@ -89,16 +91,16 @@ def test_a_stream_is_exact_tells_alerts_on_the_way_and_starts_a_failed_query_aga
 
     hooks = Hooks(committed=committed, ended=lambda table: rows_of_alerts.append(lab.lake.table("alerts").rows()))
     lab.land(event(at="10:00:00"), event(at="12:00:00"), "{")
-    with streaming(lab, hooks=hooks) as live:
-        live.read_all()
+    with streaming(lab, hooks=hooks) as going:
+        going.read_all()
         lab.land(event(at="10:01:00"), *PURCHASES)  # late, and more purchases than usual
-        live.read_all()
+        going.read_all()
         assert 1 in rows_of_alerts  # told while the stream goes on, and then the row is there
         assert held_with(lab.lake, "alerts") == "every 1 s"
-    assert [(table, pause) for table, _, pause in live.failures] == [("user_activity", 1.0)]
-    assert "the disk is full" in live.failures[0][1]
-    assert {report.table for report in live.reports} == set(lab.contracts)
-    assert sum(report.rows_in for report in live.reports if report.table == "events") == 10
+    assert [(table, pause) for table, _, pause in going.failures] == [("user_activity", 1.0)]
+    assert "the disk is full" in going.failures[0][1]
+    assert {report.table for report in going.reports} == set(lab.contracts)
+    assert sum(report.rows_in for report in going.reports if report.table == "events") == 10
     for name in lab.contracts:  # queries side by side: no commit carries another table's transaction
         booked = list(entries(lab.lake.table(name)))
         assert {(entry.table, entry.run_id) for entry in booked} == {(name, "live")}
@@ -113,8 +115,8 @@ def test_a_table_goes_on_from_its_checkpoint_under_another_trigger(lab: Lab) -> 
     for hour, trigger in enumerate([AvailableNow(), Once(), EVERY_SECOND, AvailableNow()]):
         lab.land(event(at=f"{10 + hour}:00:00"), event(at=f"{9 + hour}:58:00"))
         if trigger == EVERY_SECOND:
-            with streaming(lab, *names) as live:
-                live.read_all()
+            with streaming(lab, *names) as going:
+                going.read_all()
             continue
         for name in names:
             run(replace(lab.contracts[name], trigger=trigger), lab.spark, lab.lake)
@@ -134,10 +136,10 @@ def test_a_run_of_a_contract_with_an_interval_ends(lab: Lab) -> None:
 @pytest.mark.spark
 def test_a_table_that_another_process_writes_waits_for_its_lease(lab: Lab) -> None:
     lab.land(event())
-    with lease(lab.lake, "events", "a Dagster run"), streaming(lab, "events") as live:
-        wait_until(lambda: len(live.failures) >= 2)
-    assert [pause for _, _, pause in live.failures[:2]] == [1.0, 2.0]
-    assert "run a Dagster run holds it" in live.failures[0][1]
+    with lease(lab.lake, "events", "a Dagster run"), streaming(lab, "events") as going:
+        wait_until(lambda: len(going.failures) >= 2)
+    assert [pause for _, _, pause in going.failures[:2]] == [1.0, 2.0]
+    assert "run a Dagster run holds it" in going.failures[0][1]
 
 
 def test_tables_whose_input_is_nowhere_are_refused_before_anything_starts(tmp_path: Path) -> None:
@@ -180,6 +182,26 @@ def test_a_stream_whose_jvm_ends_ends_too(lab: Lab, whom: str, exit_code: int) -
     wait_until(lambda: not is_alive(process.pid))
     lab.run("events", "purchases")
     lab.assert_exact("events", "purchases")
+
+
+@pytest.mark.spark
+def test_a_minute_of_500_records_a_second_is_read_whole_and_within_its_memory(lab: Lab) -> None:
+    """``bench/stream.py`` looks for longer, and at the lag on the way."""
+    process = started(lab, CLICKSTREAM_SPARK_DRIVER_MEMORY="1g")
+    written = live(lab.landing, 500, seed=1, duration=timedelta(minutes=1))
+    wait_until(lambda: not any(lag(table, lab.lake).amount for table in lab.contracts.values()), process)
+    assert peak_of(jvm_of(process.pid)) < 2_000  # MB: the heap, and as much again for all the rest
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 0
+    assert sum(entry.rows_in for entry in entries(lab.lake.events)) == written
+    lab.assert_exact()
+
+
+def peak_of(pid: int) -> int:
+    """The most megabytes that a process has held."""
+    found = re.search(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found
+    return int(found[1]) // 1024
 
 
 def started(lab: Lab, *names: str, **environment: str) -> subprocess.Popen[bytes]:
