@@ -7,7 +7,7 @@ import logging
 import signal
 import warnings
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -89,7 +89,8 @@ def spark_session(settings: Settings, jvm_stdout: int | None = None) -> Generato
         yield session
     finally:
         warnings.filterwarnings("ignore", "Unable to cleanly shutdown", RuntimeWarning)  # after Ctrl-C
-        session.stop()
+        with suppress(Py4JError, OSError):  # its JVM has ended before it
+            session.stop()
 
 
 def print_json(found: object) -> None:

@@ -61,7 +61,7 @@ class Tap:
     def start(self, spark: SparkSession, checkpoint: Path) -> StreamingQuery:
         """Start the query. The checkpoint is for its lifetime only: the caller deletes it."""
         parsed = self.events.query(self._records(spark))
-        shown = self.table.query(accepted(parsed)) if self.table else parsed.select(_line().alias("line"))
+        shown = self._rows(accepted(parsed)) if self.table else parsed.select(_line().alias("line"))
         is_whole = self.table is not None and not isinstance(self.table.state, Stateless)
         return (
             shown.writeStream.format("console")
@@ -72,6 +72,9 @@ class Tap:
             .trigger(**self.trigger.options())
             .start()
         )
+
+    def _rows(self, events: DataFrame) -> DataFrame:
+        return self.table.query(events) if self.table and self.table.derived else events
 
     def _records(self, spark: SparkSession) -> DataFrame:
         source = self.events.offsets

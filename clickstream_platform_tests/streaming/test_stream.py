@@ -179,6 +179,7 @@ def test_a_stream_whose_jvm_ends_ends_too(lab: Lab, whom: str, exit_code: int) -
     else:
         os.kill(jvm_of(process.pid), signal.SIGKILL)
     assert process.wait(timeout=60) == exit_code
+    assert ("spark: its JVM has ended" in errors_of(lab)) == (whom == "the JVM")
     wait_until(lambda: not is_alive(process.pid))
     lab.run("events", "purchases")
     lab.assert_exact("events", "purchases")
@@ -208,7 +209,12 @@ def started(lab: Lab, *names: str, **environment: str) -> subprocess.Popen[bytes
     program = "from clickstream_platform.cli import main; main()"
     arguments = [sys.executable, "-c", program, "stream", "--every", "1 second", *names]
     environment = {**os.environ, "CLICKSTREAM_HOME": str(lab.settings.home), **environment}
-    return subprocess.Popen(arguments, env=environment, start_new_session=True)
+    with (lab.settings.home.parent / "errors").open("wb") as errors:
+        return subprocess.Popen(arguments, env=environment, stderr=errors, start_new_session=True)
+
+
+def errors_of(lab: Lab) -> str:
+    return (lab.settings.home.parent / "errors").read_text()
 
 
 def jvm_of(pid: int) -> int:

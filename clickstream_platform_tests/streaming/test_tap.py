@@ -20,7 +20,7 @@ from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.tap import Tap, lines_of, tapping
 from clickstream_platform.streaming.trigger import Continuous, ProcessingTime, RealTime
 from clickstream_platform.tables import tables
-from clickstream_platform_tests.conftest import event
+from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.topics import Topic
 
 SECOND = timedelta(seconds=1)
@@ -97,6 +97,20 @@ def test_a_tables_query_is_shown_whole_again_and_again(tmp_path: Path) -> None:
     last = tap.text().rpartition("Batch: ")[2]
     assert "|u1 " in last
     assert "total_events" in last
+
+
+@pytest.mark.spark
+def test_every_tables_query_can_be_shown(lab: Lab, tmp_path: Path) -> None:
+    lab.land(*(event(f"user-{i // 6}", f"10:00:0{i % 6}", event_type="purchase") for i in range(12)))
+    for name, table in lab.contracts.items():
+        tap = Tap(lab.contracts["events"], table, ProcessingTime(SECOND), from_start=True)
+        query = tap.start(lab.spark, tmp_path / name)
+        try:
+            query.processAllAvailable()
+            shown = [progress["sink"]["numOutputRows"] for progress in query.recentProgress]
+        finally:
+            query.stop()
+        assert max(shown) > 0, name
 
 
 @dataclass
