@@ -33,7 +33,12 @@ from clickstream_platform.streaming.verify import Difference, Verification
 WIDEST = 60  # characters of one value in a table: a page address with its parameters has no end
 
 
-def failure(error: Exception) -> Text:
+def retry(table: StreamingTable, error: BaseException, pause: float) -> Text:
+    """A query of a stream that failed, and when it is started again."""
+    return line(f"{table.name} is started again in {pause:g} s: ").append_text(failure(error))
+
+
+def failure(error: BaseException) -> Text:
     """An error in one line. Spark's own begin with what went wrong; the plan and the Java stack come after."""
     if isinstance(error, ClickstreamError):
         return line(str(error), "bold red")
@@ -105,7 +110,15 @@ def statuses(found: Sequence[TableStatus], quarantined: int) -> RenderableType:
         ),
     )
     problems = [line(f"{s.name}: lag unknown: {s.problem}", "yellow") for s in found if s.problem]
-    return Group(table, "", *problems, Text(f"quarantine: {quarantined:,} rejected records"))
+    return Group(table, "", *problems, *_triggers(found), Text(f"quarantine: {quarantined:,} rejected records"))
+
+
+def _triggers(found: Sequence[TableStatus]) -> Iterable[Text]:
+    """A line for each trigger; it names the tables if there are several."""
+    triggers = dict.fromkeys(s.trigger for s in found)
+    for trigger in triggers:
+        names = ", ".join(s.name for s in found if s.trigger == trigger)
+        yield Text(f"trigger: {trigger}" + (f" ({names})" if len(triggers) > 1 else ""))
 
 
 def deliveries(found: Sequence[ChannelStatus]) -> list[Text]:

@@ -89,7 +89,9 @@ def spark_conf(settings: Settings) -> dict[str, str]:
     }
 
 
-def build_session(settings: Settings, app_name: str = "clickstream", *, jvm_log: Path | None = None) -> SparkSession:
+def build_session(
+    settings: Settings, app_name: str = "clickstream", *, jvm_log: Path | None = None, jvm_stdout: int | None = None
+) -> SparkSession:
     """Start a SparkSession, or return the one this process has.
 
     Args:
@@ -97,6 +99,7 @@ def build_session(settings: Settings, app_name: str = "clickstream", *, jvm_log:
         app_name: the name of the application.
         jvm_log: a file for what the JVM prints as long as it lives: some lines at every start, Java stacks when a query
             fails. Without it, or if it cannot be written, that goes where this process's own output goes.
+        jvm_stdout: a file descriptor for the JVM's stdout alone, where Spark's console sink prints.
 
     Raises:
         SetupError: no Java 17, the jars cannot be had, or the JVM does not start.
@@ -109,7 +112,7 @@ def build_session(settings: Settings, app_name: str = "clickstream", *, jvm_log:
     builder = SparkSession.builder.appName(app_name)
     for key, value in spark_conf(settings).items():
         builder = builder.config(key, value)
-    session = _started(builder, jvm_log if jvm_log and _is_writable(jvm_log) else None)
+    session = _started(builder, jvm_log if jvm_log and _is_writable(jvm_log) else None, jvm_stdout)
     session.sparkContext.setLogLevel("ERROR")
     return session
 
@@ -126,11 +129,11 @@ def _is_writable(file: Path) -> bool:
     return True
 
 
-def _started(builder: SparkSession.Builder, jvm_log: Path | None) -> SparkSession:
+def _started(builder: SparkSession.Builder, jvm_log: Path | None, jvm_stdout: int | None) -> SparkSession:
     from pyspark.errors import PySparkRuntimeError  # noqa: PLC0415
 
     try:
-        with _output_to(jvm_log) if jvm_log else nullcontext():
+        with _output_to(jvm_log, jvm_stdout) if jvm_log else nullcontext():
             return builder.getOrCreate()
     except PySparkRuntimeError as failed:
         said = jvm_reason(jvm_log.read_text(errors="replace")) if jvm_log else str(failed)
@@ -139,8 +142,8 @@ def _started(builder: SparkSession.Builder, jvm_log: Path | None) -> SparkSessio
 
 
 @contextmanager
-def _output_to(file: Path) -> Generator[None]:
-    """A process started in this block inherits the file, begun anew, as its stdout and stderr.
+def _output_to(file: Path, stdout: int | None) -> Generator[None]:
+    """A process started in this block inherits the file, begun anew, as its stderr and, without another, its stdout.
 
     A logging configuration alone would not do: a JVM says that it uses incubator modules, or why it cannot start,
     before it reads any.
@@ -148,8 +151,8 @@ def _output_to(file: Path) -> Generator[None]:
     sys.stdout.flush()
     sys.stderr.flush()
     before, log = [os.dup(1), os.dup(2)], os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
-    for stream in (1, 2):
-        os.dup2(log, stream)
+    os.dup2(log if stdout is None else stdout, 1)
+    os.dup2(log, 2)
     try:
         yield
     finally:

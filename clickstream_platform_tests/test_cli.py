@@ -22,8 +22,10 @@ from clickstream_platform.cli import app
 from clickstream_platform.errors import TableBusyError
 from clickstream_platform.printing import cell
 from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.lease import lease
 from clickstream_platform.streaming.progress import RunReport
 from clickstream_platform.streaming.table import StreamingTable
+from clickstream_platform.streaming.trigger import ProcessingTime
 from clickstream_platform.streaming.validate import CheckResult
 from clickstream_platform.streaming.verify import Difference, Verification
 from clickstream_platform.tables import tables
@@ -34,7 +36,23 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
     from typer.testing import Result
 
-COMMANDS = ["demo", "simulate", "run", "status", "explain", "verify", "rebuild", "ledger", "sql", "report"]
+COMMANDS = [
+    *(
+        "demo",
+        "simulate",
+        "run",
+        "stream",
+        "tap",
+        "rebuild",
+        "status",
+        "explain",
+        "ledger",
+        "quarantine",
+        "sql",
+        "report",
+    ),
+    *("verify", "validate", "replay", "forget", "maintain"),
+]
 TABLES = list(tables(Settings()))
 
 
@@ -133,6 +151,48 @@ def test_a_wrong_setting_is_one_line_with_variable_value_and_what_is_allowed(
         assert result.exit_code == 2
         assert result.stderr.count("\n") == 1
         assert all(word in result.stderr for word in ("CLICKSTREAM_STARTING_OFFSETS", "'middle'", "earliest, latest"))
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        ("stream --every now_and_then", "--every: 'now_and_then': it is no interval; allowed: a number and a unit"),
+        ("stream --every 5", "--every: '5': it has no unit; say 5 seconds, 5 minutes or 5 hours"),
+        ("stream --every 0s", "--every: '0s': an interval must be at least a millisecond"),
+        ("stream --every -5s", "--every: '-5s': an interval must be at least a millisecond"),
+        (
+            "stream --every once",
+            "once is not for `clickstream stream`: it ends, and a stream does not; use `clickstream",
+        ),
+        ("run --trigger 2min", "every 2 min is not for `clickstream run`: it never ends, and a run does; use"),
+        ("run --trigger continuous_1s", "it is no interval"),
+        ("tap --every 0s", "--every: '0s': an interval must be at least a millisecond"),
+        ("tap --real-time", "FileStreamSource is not supported; leave --real-time out"),
+        ("tap --console nope", "nope: there is no such table"),
+    ],
+)
+def test_a_trigger_that_cannot_be_is_refused_before_a_jvm_starts(
+    home: Home, monkeypatch: pytest.MonkeyPatch, command: str, answer: str
+) -> None:
+    monkeypatch.setattr("clickstream_platform.cli.program.build_session", None)
+    result = clickstream(*command.split())
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert answer in result.stderr
+
+
+def test_a_stream_whose_input_is_nowhere_is_refused_before_a_jvm_starts(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clickstream_platform.cli.program.build_session", None)
+    result = clickstream("stream", "sessions")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "sessions: there is no table events yet; run events first\n"
+
+
+def test_status_names_the_trigger(home: Home) -> None:
+    assert "trigger: available now\n" in clickstream("status").stdout
+    with lease(home.lake, "sessions", "live", trigger=ProcessingTime(timedelta(seconds=30))):
+        assert "trigger: every 30 s (sessions)\n" in clickstream("status").stdout
 
 
 def test_an_unknown_table_is_answered_with_the_known_ones(home: Home) -> None:

@@ -101,8 +101,8 @@ def test_settings_alone_read_the_environment() -> None:
     assert modules_that_use("environ", "os") | modules_that_use("getenv", "os") <= of_java_and_spark
 
 
-def test_run_alone_starts_streams() -> None:
-    assert modules_that_use("writeStream") == {f"{PACKAGE}.streaming.run"}
+def test_run_alone_starts_the_streams_of_tables_and_tap_those_that_write_none() -> None:
+    assert modules_that_use("writeStream") == {f"{PACKAGE}.streaming.run", f"{PACKAGE}.streaming.tap"}
 
 
 def test_spark_alone_builds_sessions() -> None:

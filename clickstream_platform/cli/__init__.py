@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from clickstream_platform.cli import care, checking, kafka, looking, program, running, trying
+from clickstream_platform.cli import care, checking, kafka, looking, program, running, streaming, trying
 
 app = program.app
-for panel in (trying, running, looking, checking, care):
+for panel in (trying, running, streaming, looking, checking, care):
     app.add_typer(panel.app)
 app.add_typer(kafka.app, name="kafka", rich_help_panel=trying.PANEL)
 

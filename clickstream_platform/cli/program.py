@@ -7,7 +7,7 @@ import logging
 import signal
 import warnings
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -80,16 +80,17 @@ def clickstream(
 
 
 @contextmanager
-def spark_session(settings: Settings) -> Generator[SparkSession]:
+def spark_session(settings: Settings, jvm_stdout: int | None = None) -> Generator[SparkSession]:
     """A SparkSession for one command. What its JVM logs is kept in ``spark.log`` of the home, not shown."""
-    session = build_session(settings, jvm_log=settings.home / "spark.log")
+    session = build_session(settings, jvm_log=settings.home / "spark.log", jvm_stdout=jvm_stdout)
     # Spark's own handler calls the JVM while a call to it is being answered, and fails at that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield session
     finally:
         warnings.filterwarnings("ignore", "Unable to cleanly shutdown", RuntimeWarning)  # after Ctrl-C
-        session.stop()
+        with suppress(Py4JError, OSError):  # its JVM has ended before it
+            session.stop()
 
 
 def print_json(found: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,6 +19,8 @@ from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.progress import RunReport
 from clickstream_platform.streaming.status import lag, require_source
 from clickstream_platform.streaming.table import StreamingTable
+from clickstream_platform.streaming.trigger import trigger_from
+from clickstream_platform.streaming.trigger_facts import require
 from clickstream_platform.tables import selected
 
 if TYPE_CHECKING:
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
 
 PANEL = "Run"
 app = typer.Typer()
+TakeOver = Annotated[
+    bool, typer.Option("--take-over", help="Take the lease that a run on another host has left behind.")
+]
 ALERTS_SHOWN = 5  # of one batch: a first run over much history may find thousands
 
 
@@ -32,13 +38,15 @@ ALERTS_SHOWN = 5  # of one batch: a first run over much history may find thousan
 def run(
     names: TableNames = None,
     *,
-    take_over: Annotated[
-        bool, typer.Option("--take-over", help="Take the lease that a run on another host has left behind.")
-    ] = False,
+    trigger: Annotated[
+        str | None,
+        typer.Option(help="`available now` or `once`. Default: each contract's own.", show_default=False),
+    ] = None,
+    take_over: TakeOver = False,
 ) -> None:
     """Process what is there, table after table, then stop. With nothing new, no table changes."""
     settings = from_env()
-    contracts, lake = selected(settings, names or []), Lake(settings.lake_folder)
+    contracts, lake = _triggered(selected(settings, names or []), trigger), Lake(settings.lake_folder)
     require_source(contracts, lake)
     with program.spark_session(settings) as spark:
         run_all(contracts, spark, lake, delivering(hooks(), settings, typer.echo), take_over=take_over)
@@ -51,8 +59,17 @@ def rebuild(name: TableName) -> None:
     (table,), lake = selected(settings, [name]), Lake(settings.lake_folder)
     with program.spark_session(settings) as spark:
         report = runs.rebuild(table, spark, lake, delivering(hooks(), settings, typer.echo))
-        _report_run(table, report, lake)
+        report_run(table, report, lake)
     show("", rendering.reports([report]))
+
+
+def _triggered(contracts: list[StreamingTable], text: str | None) -> list[StreamingTable]:
+    """The contracts with another trigger, if one is asked for. It has to be one that ends."""
+    if text is None:
+        return contracts
+    trigger = trigger_from(text, "--trigger")
+    require(trigger, "run", "--trigger")
+    return [replace(table, trigger=trigger) for table in contracts]
 
 
 def run_all(
@@ -65,7 +82,7 @@ def run_all(
             found = lag(table, lake)
             typer.echo(f"{table.name}: {found.amount:,} {found.unit} to read")
             done.append(runs.run(table, spark, lake, hooks, take_over=take_over))
-            _report_run(table, done[-1], lake)
+            report_run(table, done[-1], lake)
     finally:
         if done:
             show("", rendering.reports(done), "")
@@ -85,8 +102,8 @@ def _announce(_: StreamingTable, rows: list[dict[str, Any]]) -> None:
         typer.echo(f"  and {len(rows) - ALERTS_SHOWN:,} alerts more")
 
 
-def _report_run(table: StreamingTable, report: RunReport, lake: Lake) -> None:
+def report_run(table: StreamingTable, report: RunReport, lake: Lake) -> None:
     """Tell Dagster, if there is an instance to tell."""
-    from clickstream_platform.defs.reporting import report_run  # noqa: PLC0415 - Dagster takes seconds to import
+    from clickstream_platform.defs.reporting import report_run as told  # noqa: PLC0415 - Dagster takes seconds to import
 
-    report_run(table, report, lake)
+    told(table, report, lake)

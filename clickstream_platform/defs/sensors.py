@@ -11,7 +11,7 @@ from clickstream_platform.defs.jobs import refresh
 from clickstream_platform.defs.keys import input_key
 from clickstream_platform.defs.metadata import markdown_table
 from clickstream_platform.defs.runs import POSITION, not_now
-from clickstream_platform.defs.unread import Unread, unread
+from clickstream_platform.defs.unread import Unread, streamed, unread
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.table import StreamingTable
@@ -36,7 +36,7 @@ def unread_sensor(settings: Settings) -> dg.SensorDefinition:
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         found = unread(contracts.values(), lake)
         now = datetime.now(timezone.utc)
-        skip = found.nothing() or not_now(context.instance, found.position, now)
+        skip = found.nothing() or streamed(contracts.values(), lake) or not_now(context.instance, found.position, now)
         told = json.dumps(found.told())
         return dg.SensorResult(
             run_requests=None if skip else [dg.RunRequest(tags={POSITION: found.position})],

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from clickstream_platform.errors import ClickstreamError
 from clickstream_platform.streaming import generation
 from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.lease import held_with
 from clickstream_platform.streaming.status import Lag, lag
 from clickstream_platform.streaming.table import StreamingTable
 
@@ -58,3 +59,10 @@ def unread(contracts: Iterable[StreamingTable], lake: Lake) -> Unread:
         except ClickstreamError as problem:
             problems[table.name] = problem
     return Unread(hashlib.sha256(" ".join(places).encode()).hexdigest()[:12], lags, problems)
+
+
+def streamed(contracts: Iterable[StreamingTable], lake: Lake) -> str | None:
+    """Why a run would be refused: a stream of this host holds tables, and reads what is unread. None if none does."""
+    found = {table.name: held_with(lake, table.name) for table in contracts}
+    held = [name for name, trigger in found.items() if trigger]
+    return f"`clickstream stream` keeps {', '.join(held)} up to date ({found[held[0]]})" if held else None

@@ -48,8 +48,8 @@ def delivering(hooks: Hooks, settings: Settings, said: Callable[[str], None] = l
     """The same hooks, and every new row is also delivered to the channels that the settings name.
 
     An alert is noted in the lake's outbox before the commit of its batch, and sent after a run of its table that ended
-    well: then all that is noted is in the table. A run that is killed leaves the rest to the next. Each alert is
-    delivered at least once; the key tells repetitions.
+    well, or in a stream after each of its commits: then all that is noted is in the table. A run that is killed leaves
+    the rest to the next. Each alert is delivered at least once; the key tells repetitions.
 
     Args:
         hooks: what is called besides, and first.

@@ -14,16 +14,23 @@ import time
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
-from typing import IO
+from typing import IO, Any
 
 from clickstream_platform.errors import TableBusyError
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.table import StreamingTable
+from clickstream_platform.streaming.trigger import Trigger
 
 
 @contextmanager
 def lease(
-    lake: Lake, table: str, run_id: str, *, take_over: bool = False, patience: timedelta = timedelta(0)
+    lake: Lake,
+    table: str,
+    run_id: str,
+    *,
+    trigger: Trigger | None = None,
+    take_over: bool = False,
+    patience: timedelta = timedelta(0),
 ) -> Generator[None]:
     """Hold the lease of a table, for the duration of the block.
 
@@ -31,6 +38,7 @@ def lease(
         lake: where the table lies.
         table: its name.
         run_id: who asks.
+        trigger: of its query, for who looks at it.
         take_over: take a lease that another host has left behind; this host cannot tell whether its process lives.
         patience: how long to wait for a run of this host to end.
 
@@ -44,11 +52,30 @@ def lease(
         while not _locked(file) and time.monotonic() < deadline:
             time.sleep(0.5)
         _take(file, table, take_over=take_over)
-        _write(file, json.dumps({"run_id": run_id, "pid": os.getpid(), "host": socket.gethostname()}))
+        holder = {"run_id": run_id, "pid": os.getpid(), "host": socket.gethostname()}
+        _write(file, json.dumps({**holder, "trigger": trigger.name if trigger else None}))
         try:
             yield
         finally:
             _write(file, "")
+
+
+def held_with(lake: Lake, table: str) -> str | None:
+    """The trigger of the query that a living process of this host runs on a table now; None if there is none."""
+    file = lake.checkpoints(table) / "lease"
+    holder = json.loads((file.read_text() if file.exists() else "") or "{}")
+    is_here = holder.get("host") == socket.gethostname()
+    return holder.get("trigger") if is_here and _is_alive(holder["pid"]) else None
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it is somebody else's
+        pass
+    return True
 
 
 PATIENCE = timedelta(minutes=10)  # longer than a usual run
@@ -83,7 +110,7 @@ def _take(file: IO[str], table: str, *, take_over: bool) -> None:
         raise TableBusyError(table, finding, "make sure that run has ended, then use --take-over")
 
 
-def _holder(file: IO[str]) -> dict[str, str]:
+def _holder(file: IO[str]) -> dict[str, Any]:
     file.seek(0)
     return json.loads(file.read() or "{}")
 

@@ -14,8 +14,9 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.streaming.readwriter import DataStreamReader
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.schema import RAW
@@ -195,28 +196,45 @@ def read_kafka(spark: SparkSession, source: KafkaSource, starts: Mapping[str, Ma
         source: which topics.
         starts: where a first run begins: of every partition, by topic. Later runs go on from the checkpoint.
     """
-    records = (
+    records = _kafka(spark, source, json.dumps(starts))
+    records = records.option("maxOffsetsPerTrigger", source.max_offsets_per_trigger)
+    records = records.option("failOnDataLoss", source.fail_on_data_loss)
+    if source.min_partitions:
+        records = records.option("minPartitions", source.min_partitions)
+    # Producers' clocks lie: a record has not arrived later than now.
+    return _raw(records.load(), F.least(_time_of_record(), F.current_timestamp()))
+
+
+def tap_kafka(spark: SparkSession, source: KafkaSource, start: str) -> DataFrame:
+    """The same, from ``earliest`` or ``latest`` on, for triggers that know no limits and no current time."""
+    return _raw(_kafka(spark, source, start).option("failOnDataLoss", False).load(), _time_of_record())
+
+
+def _kafka(spark: SparkSession, source: KafkaSource, starts: str) -> DataStreamReader:
+    return (
         spark.readStream.format("kafka")
         .options(**IMPATIENT)
         .options(**connection.for_spark(source.options))
         .option("kafka.bootstrap.servers", source.servers)
         .option("kafka.isolation.level", "read_committed")
         .option("subscribe" if source.names else "subscribePattern", source.topics)
-        .option("startingOffsets", json.dumps(starts))
-        .option("maxOffsetsPerTrigger", source.max_offsets_per_trigger)
-        .option("failOnDataLoss", source.fail_on_data_loss)
+        .option("startingOffsets", starts)
         .option("includeHeaders", True)
     )
-    if source.min_partitions:
-        records = records.option("minPartitions", source.min_partitions)
-    # Producers' clocks lie: a record has not arrived later than now. It may also have no time, which is -1.
-    timestamp = F.when(F.unix_millis("timestamp") >= 0, F.col("timestamp"))
-    return records.load().select(
+
+
+def _time_of_record() -> Column:
+    """Null for a record that has none, for which Kafka says -1."""
+    return F.when(F.unix_millis("timestamp") >= 0, F.col("timestamp"))
+
+
+def _raw(records: DataFrame, arrived_at: Column) -> DataFrame:
+    return records.select(
         F.col("value"),
         F.lit("kafka").alias("source"),
         F.concat_ws("/", "topic", "partition").alias("partition"),
         F.col("offset"),
-        F.least(timestamp, F.current_timestamp()).alias("arrived_at"),
+        arrived_at.alias("arrived_at"),
         F.col("key"),
         F.when(F.size("headers") > 0, F.col("headers")).alias("headers"),
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -27,6 +29,7 @@ from clickstream_platform.streaming.offsets import FileSource, FromTable, KafkaS
 from clickstream_platform.streaming.progress import RunReport
 from clickstream_platform.streaming.state import Recompute, Stateless, StateStore, comes_near
 from clickstream_platform.streaming.table import Column, StreamingTable, columns_of
+from clickstream_platform.streaming.trigger import ending
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +49,8 @@ class Hooks:
     Attributes:
         notify: new rows of a table that announces them, at least once each, before their commit.
         committed: each batch's entry, right after its commit.
-        ended: the table, after a run of it that ended well; its lease is free again.
+        ended: the table, after a run of it that ended well: its lease is free again. In a stream, which does not end,
+            after each commit of a table that announces its rows: all that it announced is in the table.
         forgotten: the user id, once a person has left every table; whoever keeps rows elsewhere deletes theirs.
     """
 
@@ -94,11 +98,19 @@ def run(
 
 def run_leased(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hooks, run_id: str) -> RunReport:
     """As :func:`run`, for a caller that holds the table's lease; ``hooks.ended`` is left to it."""
-    _require_input(table, lake)
+    return admitted(replace(table, trigger=ending(table.trigger)), spark, lake, hooks, run_id).complete()
+
+
+def admitted(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hooks, run_id: str) -> Run:
+    """A run of a table with the table's own trigger, not started, for a caller that holds the lease.
+
+    Raises what :func:`run` does, but for the lease.
+    """
+    require_input(table, lake)
     checkpoint = generation.admitted(lake, table)
     fingerprint.check(checkpoint, fingerprint.of(table, spark))
     starts = admission.admit(table.offsets, checkpoint) if isinstance(table.offsets, KafkaSource) else {}
-    return _Run(table, spark, lake, checkpoint, hooks, run_id, starts).complete()
+    return Run(table, spark, lake, checkpoint, hooks, run_id, starts)
 
 
 def rebuild(
@@ -122,19 +134,23 @@ def rebuild(
 
 def rebuild_leased(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hooks, run_id: str) -> RunReport:
     """As :func:`rebuild`, for a caller that holds the table's lease; ``hooks.ended`` is left to it."""
-    _require_input(table, lake)
+    require_input(table, lake)
     checkpoint = generation.following(lake, table.name)
     fingerprint.write(checkpoint, fingerprint.of(table, spark))
-    return _Run(table, spark, lake, checkpoint, hooks, run_id).complete()
+    table = replace(table, trigger=ending(table.trigger))
+    return Run(table, spark, lake, checkpoint, hooks, run_id).complete()
 
 
-def _require_input(table: StreamingTable, lake: Lake) -> None:
+def require_input(table: StreamingTable, lake: Lake) -> None:
+    """Refuse a table whose input table is not there yet (a SourceError)."""
     if isinstance(table.offsets, FromTable) and not lake.table(table.offsets.name).exists:
         raise SourceError(table.name, f"there is no table {table.offsets.name} yet", f"run {table.offsets.name} first")
 
 
 @dataclass
-class _Run:
+class Run:
+    """One streaming query of a table, and what its batches did."""
+
     table: StreamingTable
     spark: SparkSession
     lake: Lake
@@ -142,7 +158,7 @@ class _Run:
     hooks: Hooks
     run_id: str
     starts: Starts = field(default_factory=dict[str, dict[str, int]])
-    landed: list[Entry] = field(default_factory=list)
+    landed: deque[Entry] = field(default_factory=deque[Entry])  # since the last report
     replayed: int = 0
     failure: Exception | None = None
     query: StreamingQuery | None = None
@@ -150,16 +166,23 @@ class _Run:
     started: float = field(default_factory=time.monotonic)
 
     def complete(self) -> RunReport:
+        """Start it and wait for its end; of a trigger that never ends, for ever."""
+        with self.going_on() as query:
+            query.awaitTermination()
+        self._require_room(query.recentProgress)
+        return self.report(query)
+
+    @contextmanager
+    def going_on(self) -> Generator[StreamingQuery]:
+        """Start it; what ends the query ends the block, and the other way round. Raises its failure, typed."""
         _create(self.spark, self.lake, self.table)
         query = self.query = self._start()
         try:
-            query.awaitTermination()
+            yield query
         except Exception as stopped:
             raise (self.failure or _typed(self.table, self.checkpoint, stopped)) from stopped
         finally:
             query.stop()
-        self._require_room(query.recentProgress)
-        return self._report(query)
 
     def _start(self) -> StreamingQuery:
         spark = _numbering(self.spark) if isinstance(self.table.offsets, FileSource) else self.spark
@@ -200,24 +223,28 @@ class _Run:
             self.is_near_limit = True
             log.warning("%s: its state store holds %s of %s rows allowed", self.table.name, f"{rows:,}", f"{limit:,}")
 
-    def _report(self, query: StreamingQuery) -> RunReport:
-        records = query.recentProgress
+    def report(self, query: StreamingQuery) -> RunReport:
+        """What it did since it was started or, in a stream, since it last reported."""
+        batches, started = tuple(self.landed.popleft() for _ in range(len(self.landed))), self.started
+        self.started = time.monotonic()
+        first = batches[0].batch_id if batches else 0
+        records = [record for record in query.recentProgress if record["batchId"] >= first]
         target = self.lake.table(self.table.name)
         planned = self.checkpoint.plan(self.checkpoint.committed())
         return RunReport(
             table=self.table.name,
             run_id=self.run_id,
             generation=self.checkpoint.generation,
-            batches=tuple(self.landed),
+            batches=batches,
             replayed=self.replayed,
-            start=self.landed[0].start if self.landed else (planned.end if planned else None),
+            start=batches[0].start if batches else (planned.end if planned else None),
             end=planned.end if planned else None,
             watermark_ms=self.checkpoint.watermark_ms(),
             state_rows=progress.state_rows(records),
             dropped_by_watermark=progress.dropped_by_watermark(records),
             rows=target.rows(),
             delta_version=target.version() or 0,
-            duration=timedelta(seconds=time.monotonic() - self.started),
+            duration=timedelta(seconds=self.started - started),
         )
 
 

@@ -15,6 +15,7 @@ from clickstream_platform.errors import CheckpointError, ClickstreamError
 from clickstream_platform.streaming import admission, generation, landing
 from clickstream_platform.streaming.checkpoint import next_version
 from clickstream_platform.streaming.lake import Lake, LakeTable
+from clickstream_platform.streaming.lease import held_with
 from clickstream_platform.streaming.ledger import last_entry
 from clickstream_platform.streaming.offsets import FileSource, KafkaSource
 from clickstream_platform.streaming.table import StreamingTable
@@ -57,6 +58,7 @@ class TableStatus:
         lag_unit: files, events or records; None with ``lag``.
         generation: of its checkpoint; 1 before the first run.
         last_run: what committed its newest entry; None before the first.
+        trigger: of the query that a process of this host runs on it now; of the contract, if none does.
         problem: why ``lag`` is not known, in the words of the error; None if it is.
     """
 
@@ -69,6 +71,7 @@ class TableStatus:
     lag_unit: str | None
     generation: int
     last_run: LastRun | None
+    trigger: str
     problem: str | None = None
 
 
@@ -92,6 +95,7 @@ def _status(table: StreamingTable, lake: Lake) -> TableStatus:
         lag_unit=found.unit if found else None,
         generation=checkpoint.generation,
         last_run=LastRun(entry.run_id, iso(entry.committed_at_ms)) if entry else None,
+        trigger=held_with(lake, table.name) or table.trigger.name,
         problem=problem,
     )
 

@@ -15,6 +15,7 @@ from clickstream_platform.streaming.offsets import FromTable, Offsets
 from clickstream_platform.streaming.sink import Append, Sink, Upsert
 from clickstream_platform.streaming.state import Recompute, State, Stateless, StateStore
 from clickstream_platform.streaming.trigger import Trigger
+from clickstream_platform.streaming.trigger_facts import FACTS
 from clickstream_platform.streaming.watermark import Watermark
 
 
@@ -55,7 +56,7 @@ class StreamingTable:
         description: its grain, in one sentence.
         columns: what the query must return, checked before a stream starts.
         offsets: WHAT to process.
-        trigger: WHEN.
+        trigger: WHEN. Another one needs no new checkpoint.
         query: HOW, a function or :class:`Sql`; pure, runs unchanged on a stream and on a batch, local to the state's
             ``by`` columns.
         state: WHAT to remember.
@@ -95,6 +96,9 @@ class StreamingTable:
         names = {column.name for column in self.columns}
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
             return "a table is named in lower case, as it is a folder and an asset key"
+        facts = FACTS[type(self.trigger)]
+        if not {"run", "stream"} & set(facts.taken_by):
+            return f"its trigger cannot be {self.trigger.name}: {facts.reason}; {facts.instead}"
         if isinstance(self.state, StateStore | Recompute) and not isinstance(self.sink, Upsert):
             return f"{type(self.state).__name__} revises rows, so the sink must be Upsert"
         if isinstance(self.state, Stateless) and not isinstance(self.sink, Append):

@@ -10,6 +10,8 @@ from datetime import timedelta
 
 from pyspark.sql import DataFrame
 
+from clickstream_platform.streaming.interval import for_spark
+
 
 @dataclass(frozen=True)
 class Watermark:
@@ -22,8 +24,8 @@ class Watermark:
     delay: timedelta
 
     def of(self, events: DataFrame) -> DataFrame:
-        """The same events, with the watermark declared. The only place that makes Spark's interval text."""
-        return events.withWatermark(self.column, f"{self.delay // timedelta(milliseconds=1)} milliseconds")
+        """The same events, with the watermark declared."""
+        return events.withWatermark(self.column, for_spark(self.delay))
 
     def __str__(self) -> str:
         """The sentence's second half."""

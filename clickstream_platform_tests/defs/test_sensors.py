@@ -15,6 +15,9 @@ from clickstream_platform.defs.schedules import every_five_minutes
 from clickstream_platform.defs.sensors import failures, unread_sensor
 from clickstream_platform.errors import UnreachableError
 from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.lease import lease
+from clickstream_platform.streaming.trigger import ProcessingTime
 from clickstream_platform_tests.topics import Topic
 
 
@@ -70,6 +73,14 @@ def reason(result: dg.SensorResult) -> str:
 
 def test_nothing_unread_asks_for_nothing(instance: dg.DagsterInstance, settings: Settings) -> None:
     assert reason(tick(instance, settings)) == "every table has read all there is"
+
+
+def test_what_a_stream_reads_asks_for_nothing(instance: dg.DagsterInstance, settings: Settings) -> None:
+    land(settings)
+    every_second = ProcessingTime(timedelta(seconds=1))
+    with lease(Lake(settings.lake_folder), "events", "live", trigger=every_second):
+        assert reason(tick(instance, settings)) == "`clickstream stream` keeps events up to date (every 1 s)"
+    assert tick(instance, settings).run_requests
 
 
 def test_something_unread_asks_for_a_refresh_of_everything(instance: dg.DagsterInstance, settings: Settings) -> None:

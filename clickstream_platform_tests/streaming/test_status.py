@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +18,11 @@ from deltalake import DeltaTable
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.lease import lease
 from clickstream_platform.streaming.ledger import Entry
 from clickstream_platform.streaming.status import Lag, TableStatus, lag, status
 from clickstream_platform.streaming.table import StreamingTable
+from clickstream_platform.streaming.trigger import ProcessingTime
 from clickstream_platform.tables import tables
 
 NOON_MS = 1_709_294_400_000  # 2024-03-01T12:00:00Z
@@ -135,9 +140,21 @@ def delta(version: int) -> dict[str, Any]:
 
 
 def test_before_the_first_run_every_table_is_empty_and_has_nothing_to_read(home: Home) -> None:
-    nothing = TableStatus("sessions", 0, None, None, 0, 0, "events", 1, None)
+    nothing = TableStatus("sessions", 0, None, None, 0, 0, "events", 1, None, "available now")
     assert home.status("sessions") == nothing
     assert home.status("events") == replace(nothing, name="events", lag_unit="files")
+
+
+def test_status_says_by_which_trigger_a_living_process_runs_a_table(home: Home) -> None:
+    every_second = ProcessingTime(timedelta(seconds=1))
+    with lease(home.lake, "sessions", "live", trigger=every_second):
+        assert home.status("sessions").trigger == "every 1 s"
+        left_behind = (home.lake.checkpoints("sessions") / "lease").read_text()
+    assert home.status("sessions").trigger == "available now"
+    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    holder = {**json.loads(left_behind), "pid": int(dead.stdout)}
+    (home.lake.checkpoints("sessions") / "lease").write_text(json.dumps(holder))
+    assert home.status("sessions").trigger == "available now"
 
 
 def test_status_says_what_log_and_checkpoint_say(home: Home) -> None:

@@ -1,0 +1,122 @@
+"""``tap``: see events as they come. Writes no table and leaves no checkpoint, so it disturbs nobody and forgets all.
+
+Its sink is Spark's console, which prints to the JVM's standard output: see :func:`lines_of` for what comes out there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.streaming.query import StreamingQuery
+
+from clickstream_platform.errors import SettingsError
+from clickstream_platform.events.parsing import accepted
+from clickstream_platform.streaming import offsets
+from clickstream_platform.streaming.interval import from_words
+from clickstream_platform.streaming.offsets import FileSource, KafkaSource
+from clickstream_platform.streaming.state import Stateless
+from clickstream_platform.streaming.table import StreamingTable
+from clickstream_platform.streaming.trigger import Continuous, ProcessingTime, RealTime, Trigger
+from clickstream_platform.streaming.trigger_facts import refusal
+
+CONFS = {"spark.sql.streaming.numRecentProgressUpdates": "10"}
+USUAL = timedelta(seconds=1)
+ROWS_A_BATCH = 10_000  # of which the console shows no more
+SHOWN_OF_A_REJECTED_RECORD = 200  # characters
+
+
+@dataclass(frozen=True)
+class Tap:
+    """What to look at, and how.
+
+    Attributes:
+        events: the contract of ``events``: the source, and how records are parsed.
+        table: instead of events, all rows of this table's query over what has come since the start, again and again.
+        trigger: when to look.
+        from_start: begin with what is there already, not with what comes from now on.
+        rows: of a table, how many are shown.
+    """
+
+    events: StreamingTable
+    table: StreamingTable | None
+    trigger: Trigger
+    from_start: bool = False
+    rows: int = 20
+
+    def __post_init__(self) -> None:
+        """Refuse what Spark would refuse after ten seconds, with its own words."""
+        if self.table:
+            query = "Kafka, counts"
+        else:
+            query = "files to the console" if isinstance(self.events.offsets, FileSource) else "Kafka to the console"
+        if words := refusal(self.trigger, query):
+            finding = f"{self.trigger.name} does not work here ({query}); Spark says: {words}"
+            raise SettingsError("tap", finding, "leave --real-time out")
+
+    def start(self, spark: SparkSession, checkpoint: Path) -> StreamingQuery:
+        """Start the query. The checkpoint is for its lifetime only: the caller deletes it."""
+        parsed = self.events.query(self._records(spark))
+        shown = self._rows(accepted(parsed)) if self.table else parsed.select(_line().alias("line"))
+        is_whole = self.table is not None and not isinstance(self.table.state, Stateless)
+        return (
+            shown.writeStream.format("console")
+            .outputMode("complete" if is_whole else "update")
+            .option("numRows", self.rows if self.table else ROWS_A_BATCH)
+            .option("truncate", False)
+            .option("checkpointLocation", str(checkpoint))
+            .trigger(**self.trigger.options())
+            .start()
+        )
+
+    def _rows(self, events: DataFrame) -> DataFrame:
+        return self.table.query(events) if self.table and self.table.derived else events
+
+    def _records(self, spark: SparkSession) -> DataFrame:
+        source = self.events.offsets
+        if isinstance(source, KafkaSource):
+            return offsets.tap_kafka(spark, source, "earliest" if self.from_start else "latest")
+        assert isinstance(source, FileSource)
+        records = offsets.read_files(spark, source)
+        if self.from_start:
+            return records
+        return records.where(F.col("arrived_at") >= F.lit(datetime.now(timezone.utc)))
+
+
+def tapping(
+    events: StreamingTable, table: StreamingTable | None, every: str | None, *, real_time: bool = False
+) -> RealTime | Continuous | ProcessingTime:
+    """The trigger: in real time if that is asked for; otherwise without micro-batches where Spark can do without.
+
+    Raises:
+        SettingsError: ``every`` is no interval, or too short for the trigger.
+    """
+    has_batches = table is not None or isinstance(events.offsets, FileSource)
+    kind = RealTime if real_time else ProcessingTime if has_batches else Continuous
+    try:
+        return kind(from_words(every) if every is not None else max(USUAL, kind.shortest))
+    except ValueError as wrong:
+        finding, _, remedy = str(wrong).partition("; ")
+        raise SettingsError("--every", f"{every!r}: {finding}", remedy) from wrong
+
+
+def _line() -> Column:
+    """One record, parsed: what a person looks at first. A rejected one with its reasons and its first characters."""
+    fields = ("user_id", "session_id", "event_type", "page_url", "product_id", "device_type")
+    said = [F.coalesce(F.col(name), F.lit("-")) for name in fields]
+    event = F.concat_ws("  ", F.date_format("timestamp", "yyyy-MM-dd HH:mm:ss.SSS"), *said)
+    text = F.substring(F.coalesce(F.col("value").cast("string"), F.lit("no value")), 1, SHOWN_OF_A_REJECTED_RECORD)
+    rejected = F.concat(F.lit("rejected, "), F.array_join("reasons", ", "), F.lit(":  "), text)
+    return F.when(F.size("reasons") == 0, event).otherwise(rejected)
+
+
+def lines_of(printed: Iterable[str]) -> Iterator[str]:
+    """The records among what the console prints of one column: no frames, no heads, nothing of an empty batch."""
+    for line in printed:
+        text = line.rstrip("\r\n")
+        if text.startswith("|") and text.endswith("|") and text.strip("| ") != "line":
+            yield text[1:-1].rstrip()

@@ -1,0 +1,161 @@
+"""Events on the console as they come. What it prints is the whole of what it does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from clickstream_platform.errors import SettingsError
+from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.tap import Tap, lines_of, tapping
+from clickstream_platform.streaming.trigger import Continuous, ProcessingTime, RealTime
+from clickstream_platform.tables import tables
+from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.topics import Topic
+
+SECOND = timedelta(seconds=1)
+FILES = tables(Settings(home=Path("unused")))
+KAFKA = tables(Settings(home=Path("unused"), source="kafka://127.0.0.1:1/clicks"))
+
+
+def test_without_micro_batches_where_spark_can_do_without() -> None:
+    assert tapping(KAFKA["events"], None, None) == Continuous(SECOND)
+    assert tapping(KAFKA["events"], None, None, real_time=True) == RealTime(5 * SECOND)
+    assert tapping(KAFKA["events"], KAFKA["sessions"], "10 s") == ProcessingTime(10 * SECOND)
+    assert tapping(FILES["events"], None, "2 s") == ProcessingTime(2 * SECOND)
+
+
+@pytest.mark.parametrize(
+    ("every", "finding"), [("now and then", "no interval"), ("0 s", "at least"), ("1 second", "at least 5 s")]
+)
+def test_an_interval_that_is_none_is_refused(every: str, finding: str) -> None:
+    with pytest.raises(SettingsError, match=f"--every: '{every}': .*{finding}"):
+        tapping(KAFKA["events"], None, every, real_time=True)
+
+
+def test_what_real_time_cannot_do_is_refused_with_sparks_words() -> None:
+    with pytest.raises(SettingsError, match=r"FileStreamSource is not supported; leave --real-time out"):
+        Tap(FILES["events"], None, RealTime(5 * SECOND))
+    with pytest.raises(SettingsError, match=r"HashAggregateExec; leave --real-time out"):
+        Tap(KAFKA["events"], KAFKA["user_activity"], RealTime(5 * SECOND))
+
+
+def test_of_what_the_console_prints_only_records_are_shown() -> None:
+    frame = "-------\nBatch: 1\n-------\n+-------+\n|line   |\n+-------+\n|a | b  |\n|c      |\n+-------+\n\n"
+    assert list(lines_of(frame.splitlines(keepends=True))) == ["a | b", "c"]
+
+
+@pytest.mark.spark
+def test_files_are_shown_from_now_on_and_nothing_is_left_behind(tmp_path: Path) -> None:
+    home = Settings(home=tmp_path / "home")
+    landing = Path(home.source_url)
+    landing.mkdir(parents=True)
+    old = landing / "old.json"
+    old.write_text(line("old"))
+    os.utime(old, (0, 0))
+    with tapped(home, "--every", "500 ms") as tap:
+        tap.shows("new", keep_on=lambda: land(landing, line("new") + "{broken\n"))
+    assert "rejected, malformed_json:  {broken" in tap.text()
+    assert "old" not in tap.text()
+    assert tap.process.returncode == 0
+    assert sorted(path.name for path in home.home.iterdir()) == ["landing", "spark.log"]
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("how", [[], ["--real-time"]])
+def test_a_topic_with_more_partitions_than_cores_is_shown_without_micro_batches(
+    topic: Topic, tmp_path: Path, how: list[str]
+) -> None:
+    topic.made(3).send(event("from-before"), partition=2)
+    home = Settings(home=tmp_path / "home", source=topic.url)
+    with tapped(home, "--from-start", *how) as tap:
+        tap.shows("from-before")
+        topic.send(event("live", page_url="/\x1b[2J"), partition=1)
+        tap.shows("live")
+    assert "\x1b" not in tap.text()
+    assert tap.process.returncode == 0
+
+
+@pytest.mark.spark
+def test_a_tables_query_is_shown_whole_again_and_again(tmp_path: Path) -> None:
+    home = Settings(home=tmp_path / "home")
+    land(Path(home.source_url), line("u1"))
+    with tapped(home, "--console", "user_activity", "--from-start") as tap:
+        tap.shows("|u1 ")
+        land(Path(home.source_url), line("u2"))
+        tap.shows("|u2 ")
+    last = tap.text().rpartition("Batch: ")[2]
+    assert "|u1 " in last
+    assert "total_events" in last
+
+
+@pytest.mark.spark
+def test_every_tables_query_can_be_shown(lab: Lab, tmp_path: Path) -> None:
+    lab.land(*(event(f"user-{i // 6}", f"10:00:0{i % 6}", event_type="purchase") for i in range(12)))
+    for name, table in lab.contracts.items():
+        tap = Tap(lab.contracts["events"], table, ProcessingTime(SECOND), from_start=True)
+        query = tap.start(lab.spark, tmp_path / name)
+        try:
+            query.processAllAvailable()
+            shown = [progress["sink"]["numOutputRows"] for progress in query.recentProgress]
+        finally:
+            query.stop()
+        assert max(shown) > 0, name
+
+
+@dataclass
+class Tapped:
+    process: subprocess.Popen[bytes]
+    output: Path
+
+    def text(self) -> str:
+        return self.output.read_text()
+
+    def shows(self, text: str, keep_on: Callable[[], object] = lambda: None) -> None:
+        """Wait for a text; what is to be done until then is done again and again."""
+        deadline = time.monotonic() + 120
+        while text not in self.text():
+            assert self.process.poll() is None, "it ended too early"
+            assert time.monotonic() < deadline
+            keep_on()
+            time.sleep(0.5)
+
+
+@contextmanager
+def tapped(home: Settings, *arguments: str) -> Generator[Tapped]:
+    """A tap of its own, ended by SIGTERM."""
+    home.home.mkdir(exist_ok=True)
+    output = home.home.parent / "output"
+    environment = {**os.environ, "CLICKSTREAM_HOME": str(home.home), "CLICKSTREAM_SOURCE": home.source}
+    command = [sys.executable, "-c", "from clickstream_platform.cli import main; main()", "tap", *arguments]
+    with output.open("wb") as stdout:
+        process = subprocess.Popen(command, env=environment, stdout=stdout, start_new_session=True)
+    try:
+        yield Tapped(process, output)
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=60)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def line(user: str) -> str:
+    return f'{{"user_id": "{user}", "event_type": "click", "timestamp": "2024-03-01T10:00:00Z"}}\n'
+
+
+def land(folder: Path, text: str) -> None:
+    """Another file, as producers land one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    hidden = folder / f".{time.monotonic_ns()}"
+    hidden.write_text(text)
+    hidden.rename(folder / f"{hidden.name[1:]}.json")
