@@ -2,7 +2,7 @@
 
     python bench/monitoring.py
 
-Rounds of 20 batches take turns: not listened to; listened to as every run is; and by a listener as PySpark calls them,
+Rounds of 10 batches take turns: not listened to; listened to as every run is; and by a listener as PySpark calls them,
 which does nothing. The ratios are of this run: of the median time from one commit to the next, and of the processor
 time of this process (not of its JVM), each to a round that nobody listens to.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from itertools import pairwise
 from pathlib import Path
@@ -34,7 +34,7 @@ from clickstream_platform.tables import tables
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-BATCHES = 20  # a round
+BATCHES = 10  # a round
 RECORDS = 100  # a batch
 
 
@@ -98,12 +98,18 @@ def main() -> None:
                     seconds, cpu = round_of(spark, settings, 1 + number * len(WAYS) + place)
                 batches[way] += seconds
                 own[way].append(cpu)
+            print(f"after {number + 1} rounds of each", flush=True)
+            _show(batches, own)
         spark.stop()
+
+
+def _show(batches: Mapping[str, list[float]], own: Mapping[str, list[float]]) -> None:
     for way in WAYS:
         found, cpu = median(batches[way]), median(own[way])
         wall, processor = found / median(batches["nobody"]), cpu / median(own["nobody"])
         counts = f"{len(batches[way])} batches, median {found:.3f} s, ratio {wall:.3f}"
-        print(f"heard by {way:8} {counts}; own processor time {cpu * 1000:.0f} ms a batch, ratio {processor:.2f}")
+        own_time = f"own processor time {cpu * 1000:.0f} ms a batch, ratio {processor:.2f}"
+        print(f"  heard by {way:8} {counts}; {own_time}", flush=True)
 
 
 if __name__ == "__main__":
