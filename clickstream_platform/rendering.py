@@ -128,11 +128,10 @@ def explanation(table: StreamingTable, lake: Lake, generation: int) -> Renderabl
     sentences.add_column(overflow="fold")
     for sentence, half in table.sentences().items():
         sentences.add_row(sentence, half)
-    key = table.sink.keys if isinstance(table.sink, Upsert) else PLACE
     columns = grid(
         *("column", "type", "key", "what it says"),
         wrap=("what it says",),
-        rows=((c.name, c.type, "key" if c.name in key else "", c.description) for c in table.columns),
+        rows=((c.name, c.type, "key" if c.name in table.key else "", c.description) for c in table.columns),
     )
     folder = lake.checkpoints(table.name) / str(generation)
     places = line(

@@ -67,10 +67,9 @@ def escaped(text: str) -> str:
 
 
 def _of_run(table: StreamingTable, report: RunReport, lake: Lake) -> dict[str, Any]:
-    newest_by = table.sink.span[0] if isinstance(table.sink, Upsert) else table.watermark.column
     return {
         "six sentences": dg.MetadataValue.md(_six_sentences(table, report)),
-        "preview": preview(lake.table(table.name), newest_by),
+        "preview": preview(lake.table(table.name), table.span[0]),
         "dagster/row_count": report.rows,
         "rows_in": report.rows_in,
         "rows_out": report.rows_out,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+
+from pyspark.sql import DataFrame
 
 
 @dataclass(frozen=True)
@@ -54,4 +57,33 @@ class Recompute:
         return f"nothing: {rows} are computed anew from events"
 
 
-State = Stateless | StateStore | Recompute
+@dataclass(frozen=True)
+class Processor:
+    """Spark's state store keeps what a function of our own remembers of each key. It handles events in their order.
+
+    Every event waits until the watermark has passed it, so the rows do not depend on how the input was cut. What comes
+    behind the watermark is left out, and listed in ``late_events``.
+
+    Attributes:
+        by: the columns that the function is local to.
+        forget_after: so long without an event, and a key is forgotten.
+        update: the table's query as a stream: it takes the events and the event time, in milliseconds since 1970, that
+            the first batch of a generation handles them to.
+        key: the columns that tell rows apart.
+        span: the two columns between whose times all events of a row lie.
+    """
+
+    by: tuple[str, ...]
+    forget_after: timedelta
+    update: Callable[[DataFrame, int], DataFrame]
+    key: tuple[str, ...]
+    span: tuple[str, str]
+
+    def __str__(self) -> str:
+        """The sentence's second half."""
+        minutes = self.forget_after / timedelta(minutes=1)
+        held = f"what ({', '.join(self.by)}) did last and the events that wait for the watermark, in Spark's state store"
+        return f"{held}; forgotten after {minutes:g} min without an event"
+
+
+State = Stateless | StateStore | Recompute | Processor
