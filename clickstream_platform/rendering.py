@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -14,17 +14,17 @@ from clickstream_platform.delivery.outbox import ChannelStatus
 from clickstream_platform.demo import Comparison
 from clickstream_platform.doctor import Finding
 from clickstream_platform.errors import ClickstreamError
-from clickstream_platform.events.schema import PLACE
 from clickstream_platform.events.truth import Truth
 from clickstream_platform.printing import NONE, Fitting, cell, clock, grid, line, verdict
 from clickstream_platform.streaming.erasure import Erasure
+from clickstream_platform.streaming.ingest import QUARANTINE
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.ledger import Entry
 from clickstream_platform.streaming.maintain import Maintained
+from clickstream_platform.streaming.processed import LATE_EVENTS
 from clickstream_platform.streaming.progress import RunReport
 from clickstream_platform.streaming.rejections import Rejection
 from clickstream_platform.streaming.replay import Replay
-from clickstream_platform.streaming.sink import Upsert
 from clickstream_platform.streaming.status import TableStatus
 from clickstream_platform.streaming.table import Sql, StreamingTable
 from clickstream_platform.streaming.validate import CheckResult
@@ -85,7 +85,7 @@ def reports(done: Sequence[RunReport]) -> Table:
     )
 
 
-def statuses(found: Sequence[TableStatus], quarantined: int) -> RenderableType:
+def statuses(found: Sequence[TableStatus], left_out: Mapping[str, int]) -> RenderableType:
     """Where every table stands."""
     table = grid(
         *("table", "rows", "version", "watermark", "batches", "lag", "gen.", "last run"),
@@ -105,7 +105,9 @@ def statuses(found: Sequence[TableStatus], quarantined: int) -> RenderableType:
         ),
     )
     problems = [line(f"{s.name}: lag unknown: {s.problem}", "yellow") for s in found if s.problem]
-    return Group(table, "", *problems, Text(f"quarantine: {quarantined:,} rejected records"))
+    why = {QUARANTINE: "rejected records", LATE_EVENTS: "events that came too late for user_patterns"}
+    others = [Text(f"{name}: {rows:,} {why[name]}") for name, rows in left_out.items()]
+    return Group(table, "", *problems, *others)
 
 
 def deliveries(found: Sequence[ChannelStatus]) -> list[Text]:

@@ -19,6 +19,7 @@ from clickstream_platform.streaming.generation import current
 from clickstream_platform.streaming.ingest import QUARANTINE
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.ledger import Entry, entries, imbalances
+from clickstream_platform.streaming.processed import LATE_EVENTS
 from clickstream_platform.streaming.rejections import rejections
 from clickstream_platform.streaming.status import status as statuses
 from clickstream_platform.tables import selected, tables
@@ -37,7 +38,8 @@ def status(*, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"tables": [asdict(table) for table in found], "deliveries": [asdict(each) for each in told]})
     else:
-        show(rendering.statuses(found, lake.table(QUARANTINE).rows()), *rendering.deliveries(told))
+        left_out = {name: lake.table(name).rows() for name in (QUARANTINE, LATE_EVENTS)}
+        show(rendering.statuses(found, left_out), *rendering.deliveries(told))
 
 
 @app.command(rich_help_panel=PANEL, epilog="Example: clickstream explain sessions")

@@ -7,22 +7,28 @@ and :func:`update_user_state` as far as the watermark, batch after batch, with w
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
-from pyspark.sql.streaming import StatefulProcessor, StatefulProcessorHandle
+from pyspark.sql.streaming.stateful_processor import StatefulProcessor, StatefulProcessorHandle
 
 GAP = timedelta(minutes=30)  # the usual visit gap in web analytics; exactly 30:00 does not end a visit
 LONGEST = timedelta(hours=24)  # a bot that never rests is a new visitor every day, so what is remembered has a bound
 PATTERNS = ("rapid_clicks", "hesitation", "view_click_purchase", "purchase_burst")
 
+BUCKETS = 256  # of users, in the state store; a batch has at most so many calls
+
 # An event as the fold takes it: its time in microseconds since 1970; its type as a digit, then its product. Sorted, two
 # events of one instant are a view before a click before a purchase; two that are equal may as well change places.
 Event = tuple[int, str]
+Users = dict[str, tuple[int, str]]  # when there is something to do for them, in milliseconds; what is remembered
 VIEW, CLICK, PURCHASE = "012"
 _DIGITS = {"page_view": VIEW, "click": CLICK, "purchase": PURCHASE}
 _OTHER = "3"  # only keeps the visit going
@@ -94,7 +100,7 @@ class Visit:
         return at - self.last <= _GAP and at - self.start <= _LONGEST
 
     def see(self, at: int, what: str, limits: Thresholds) -> Iterator[Pattern]:
-        """Take the next event; yield the patterns that it completes. A pattern uses up the events that it is made of."""
+        """Take the next event; yield the patterns that it completes. Each uses up the events that it is made of."""
         self.last = at
         kind, product = what[0], what[1:]
         if kind == CLICK:
@@ -151,9 +157,11 @@ def user_patterns(events: DataFrame, limits: Thresholds) -> DataFrame:
     def patterns(times: Sequence[int], whats: Sequence[str]) -> list[Pattern]:
         return fold(zip(times, whats, strict=True), limits)[0]
 
-    of_user = _narrow(events).groupBy("user_id").agg(F.array_sort(F.collect_list(F.struct("at", "what"))).alias("es"))
-    found = F.udf(patterns, f"array<struct<{_PATTERN.replace(' ', ':').replace(',:', ',')}>>", useArrow=True)
-    return _as_table(of_user.select("user_id", F.explode(found("es.at", "es.what")).alias("p")).select("user_id", "p.*"))
+    in_order = F.array_sort(F.collect_list(F.struct("at", "what")))
+    of_user = _narrow(events).groupBy("user_id").agg(in_order.alias("events"))
+    found = F.udf(patterns, f"array<struct<{_PATTERN}>>", useArrow=True)
+    exploded = of_user.select("user_id", F.explode(found("events.at", "events.what")).alias("pattern"))
+    return _as_table(exploded.select("user_id", "pattern.*"))
 
 
 def update_user_state(events: DataFrame, limits: Thresholds, handled_ms: int = 0) -> DataFrame:
@@ -165,12 +173,12 @@ def update_user_state(events: DataFrame, limits: Thresholds, handled_ms: int = 0
         handled_ms: so far the generation's first batch goes, which has no watermark yet; at most the watermark that
             the second one will have.
     """
-    # Few narrow columns: Python takes every cell apart. Without the event time among them Spark itself drops nothing.
-    return _as_table(
-        _narrow(events)
-        .groupBy("user_id")
-        .transformWithState(UpdateUserState(limits, handled_ms), f"user_id string, {_PATTERN}", "append", "eventTime")
+    # Python takes every cell apart by itself, so there is but one; without a time in it Spark itself drops nothing.
+    packed = _narrow(events).select(
+        F.pmod(F.xxhash64("user_id"), F.lit(BUCKETS)).alias("bucket"), F.to_json(F.struct("*")).alias("event")
     )
+    processor, rows = UpdateUserState(limits, handled_ms), f"user_id string, {_PATTERN}"
+    return _as_table(packed.groupBy("bucket").transformWithState(processor, rows, "append", "eventTime"))
 
 
 def _narrow(events: DataFrame) -> DataFrame:
@@ -186,14 +194,66 @@ def _as_table(found: DataFrame) -> DataFrame:
     return found.withColumns(times).select("user_id", "visit_start", "number", *Pattern._fields[:-2])
 
 
+@dataclass
+class Memory:
+    """What is remembered of one user between two batches.
+
+    Attributes:
+        visit: where the fold stands; None before its first event.
+        waiting: events that the watermark has not passed, sorted.
+    """
+
+    visit: Visit | None = None
+    waiting: list[Event] = field(default_factory=list[Event])
+
+    def advance(self, new: Sequence[Event], limit: int, limits: Thresholds) -> list[Pattern]:
+        """Take new events in any order, and handle what the watermark (in microseconds) has passed.
+
+        A visit is forgotten as soon as no event that is not late can belong to it.
+        """
+        events = sorted([*self.waiting, *new])
+        passed = bisect_right(events, limit, key=itemgetter(0))
+        found, self.visit = fold(events[:passed], limits, self.visit)
+        self.waiting = events[passed:]
+        if self.visit is not None and self.visit.last + _GAP <= limit:
+            self.visit = None
+        return found
+
+    @property
+    def due_ms(self) -> int | None:
+        """The watermark, in milliseconds, at which there is something to do; None when nothing is remembered."""
+        due = self.waiting[0][0] if self.waiting else None if self.visit is None else self.visit.last + _GAP
+        return None if due is None else -(-due // 1000)
+
+    def to_text(self) -> str:
+        """As JSON."""
+        held, v = None, self.visit
+        if v is not None:
+            products = {name: [i.views, i.since, i.viewed_at, i.clicked_at] for name, i in v.products.items()}
+            held = [v.start, v.last, v.patterns, v.clicks, v.purchases, products]
+        return json.dumps([held, self.waiting], separators=(",", ":"))
+
+    @classmethod
+    def from_text(cls, text: str) -> Memory:
+        """What :meth:`to_text` wrote."""
+        held, waiting = json.loads(text)
+        visit = None
+        if held is not None:
+            start, last, patterns, clicks, purchases, products = held
+            interests = {name: Interest(*facts) for name, facts in products.items()}
+            visit = Visit(start, last, patterns, clicks, purchases, interests)
+        return cls(visit, [(at, what) for at, what in waiting])
+
+
 class UpdateUserState(StatefulProcessor):
-    """Remembers a user's visit and the events that the watermark has not passed, as one text.
+    """Remembers, for each bucket of users, their visits and the events that the watermark has not passed.
 
     An event at or before the watermark of its batch is late and left out: whoever lands the batch lists it. Every other
-    event waits until the watermark passes it; so events are handled in their order, however they came. A user is
-    forgotten as soon as no event that is not late can belong to the visit.
+    event waits until the watermark passes it; so events are handled in their order, however they came.
 
-    Costs a round trip to the JVM for each: reading, writing, and moving the one timer, which seldom moves.
+    A call costs the same for one user as for a thousand: round trips to the JVM to read, to write, to move a timer,
+    and an Arrow batch of rows. Hence buckets, with one value and one timer each. The value has every user's memory as a
+    text of its own, so that only those are unpacked that have something to do.
     """
 
     def __init__(self, limits: Thresholds, handled_ms: int = 0) -> None:
@@ -203,81 +263,46 @@ class UpdateUserState(StatefulProcessor):
     def init(self, handle: StatefulProcessorHandle) -> None:
         """Called once a batch and partition."""
         self._handle = handle
-        self._state = handle.getValueState("visit", "memory string")
+        self._state = handle.getValueState("users", "memories string")
         self._row = Row("user_id", *Pattern._fields)
 
-    def handleInputRows(self, key: Any, rows: Iterator[Row], timerValues: Any) -> Iterator[Row]:  # noqa: N802, N803
-        """New events of one user, in any order."""
+    def handleInputRows(self, key: Any, rows: Iterator[Any], timerValues: Any) -> Iterator[Row]:  # noqa: N802, N803
+        """New events of a bucket, in any order."""
         watermark = timerValues.getCurrentWatermarkInMs()
-        limit = watermark * 1000
-        new = [(row[1], row[2]) for row in rows if row[1] > limit]
-        # Only the first batch of a generation has a watermark before `handled_ms`; nothing is remembered then.
-        memory = self._remembered() if watermark >= self._handled_ms else Memory()
-        return self._advance(key[0], memory, new, max(watermark, self._handled_ms))
+        new: dict[str, list[Event]] = defaultdict(list)
+        for event in json.loads(f"[{','.join(row.event for row in rows)}]"):
+            if event["at"] > watermark * 1000:
+                new[event["user_id"]].append((event["at"], event["what"]))
+        # Only the first batch of a generation has a watermark before `handled_ms`.
+        return self._advance(new, max(watermark, self._handled_ms))
 
     def handleExpiredTimer(self, key: Any, timerValues: Any, expiredTimerInfo: Any) -> Iterator[Row]:  # noqa: N802, N803
-        """The watermark has passed an event that waits, or the end of the visit."""
-        memory = self._remembered()
-        if memory.timer == expiredTimerInfo.getExpiryTimeInMs():
-            memory.timer = None  # Spark deletes it after this call
-        return self._advance(key[0], memory, [], timerValues.getCurrentWatermarkInMs())
+        """The watermark has passed an event that waits, or the end of a visit."""
+        return self._advance({}, timerValues.getCurrentWatermarkInMs())
 
-    def _advance(self, user: str, memory: Memory, new: list[Event], to_ms: int) -> Iterator[Row]:
-        waiting, limit = sorted(memory.waiting + new), to_ms * 1000
-        first = next((i for i, (at, _) in enumerate(waiting) if at > limit), len(waiting))
-        found, visit = fold(waiting[:first], self._limits, memory.visit)
-        self._remember(memory, visit, waiting[first:], limit)
-        return (self._row(user, *pattern) for pattern in found)
+    def _advance(self, new: Mapping[str, Sequence[Event]], to_ms: int) -> Iterator[Row]:
+        timer, users = self._remembered()
+        found: list[Row] = []
+        for user in dict.fromkeys([*new, *(user for user, (due_ms, _) in users.items() if due_ms <= to_ms)]):
+            memory = Memory.from_text(users.pop(user)[1]) if user in users else Memory()
+            patterns = memory.advance(new.get(user, ()), to_ms * 1000, self._limits)
+            found.extend(self._row(user, *pattern) for pattern in patterns)
+            if memory.due_ms is not None:
+                users[user] = memory.due_ms, memory.to_text()
+        self._remember(timer if timer is None or timer > to_ms else None, users)  # an expired one Spark deletes itself
+        return iter(found)
 
-    def _remembered(self) -> Memory:
+    def _remembered(self) -> tuple[int | None, Users]:
         held = self._state.get()
-        return Memory.from_text(held[0]) if held else Memory()
+        return json.loads(held[0]) if held else (None, {})
 
-    def _remember(self, before: Memory, visit: Visit | None, waiting: list[Event], limit: int) -> None:
-        ends = None if visit is None else visit.last + _GAP
-        if ends is not None and ends <= limit:
-            visit = ends = None
-        due = waiting[0][0] if waiting else ends
-        timer = None if due is None else -(-due // 1000)  # rounded up: the watermark counts in milliseconds
-        if before.timer is not None and before.timer != timer:
-            self._handle.deleteTimer(before.timer)
-        if timer is not None and before.timer != timer:
+    def _remember(self, before: int | None, users: Users) -> None:
+        timer = min((due_ms for due_ms, _ in users.values()), default=None)
+        if before is not None and before != timer:
+            self._handle.deleteTimer(before)
+        if timer is not None and before != timer:
             self._handle.registerTimer(timer)
-        if timer is not None:
-            self._state.update((Memory(visit, waiting, timer).to_text(),))
-        elif before.is_held:
+        if users:
+            self._state.update((json.dumps([timer, users], separators=(",", ":")),))
+        else:
             self._state.clear()
-
-
-@dataclass
-class Memory:
-    """What the state store holds of one user.
-
-    Attributes:
-        visit: where the fold stands; None before its first event.
-        waiting: events that the watermark has not passed, sorted.
-        timer: when to look again, in milliseconds; None once it has expired.
-        is_held: whether it came out of the state store.
-    """
-
-    visit: Visit | None = None
-    waiting: list[Event] = field(default_factory=list[Event])
-    timer: int | None = None
-    is_held: bool = False
-
-    def to_text(self) -> str:
-        """JSON: a person can read it with Spark's state reader."""
-        v = self.visit
-        products = {} if v is None else {p: [i.views, i.since, i.viewed_at, i.clicked_at] for p, i in v.products.items()}
-        held = None if v is None else [v.start, v.last, v.patterns, v.clicks, v.purchases, products]
-        return json.dumps([held, self.waiting, self.timer], separators=(",", ":"))
-
-    @classmethod
-    def from_text(cls, text: str) -> Memory:
-        """What :meth:`to_text` wrote."""
-        held, waiting, timer = json.loads(text)
-        visit = None
-        if held is not None:
-            *plain, products = held
-            visit = Visit(*plain, {product: Interest(*facts) for product, facts in products.items()})
-        return cls(visit, [(at, what) for at, what in waiting], timer, is_held=True)

@@ -82,8 +82,8 @@ class Processor:
     def __str__(self) -> str:
         """The sentence's second half."""
         minutes = self.forget_after / timedelta(minutes=1)
-        held = f"what ({', '.join(self.by)}) did last and the events that wait for the watermark, in Spark's state store"
-        return f"{held}; forgotten after {minutes:g} min without an event"
+        held = f"each ({', '.join(self.by)})'s last steps and the events that wait for the watermark"
+        return f"{held}, in Spark's state store; forgotten after {minutes:g} min without an event"
 
 
 State = Stateless | StateStore | Recompute | Processor

@@ -60,9 +60,7 @@ def user_patterns_table(settings: Settings) -> StreamingTable:
         offsets=FromTable("events"),
         trigger=AvailableNow(),
         query=partial(user_patterns, limits=limits),
-        state=Processor(
-            by=("user_id",), forget_after=GAP, update=update, key=KEY, span=("visit_start", "detected_at")
-        ),
+        state=Processor(by=("user_id",), forget_after=GAP, update=update, key=KEY, span=("visit_start", "detected_at")),
         watermark=Watermark("timestamp", delay=timedelta(minutes=30)),
         sink=Append(),
         expectations=(
