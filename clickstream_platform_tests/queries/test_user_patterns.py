@@ -41,7 +41,7 @@ class Stream:
         self.tester = TwsTester(
             UpdateUserState(THRESHOLDS, handled_ms), timeMode="eventTime", eventTimeExtractor=lambda row: 2**60
         )
-        self.watermark, self.late, self.found = 0, list[Seen](), list[Row]()
+        self.watermark, self.late, self.found = 0, list[Seen](), list[Any]()
 
     def batch(self, events: list[Seen]) -> None:
         self.late += [seen for seen in events if micros(seen.at) <= self.watermark * 1000]
@@ -52,7 +52,7 @@ class Stream:
         newest = max(micros(seen.at - DELAY) // 1000 for seen in events)
         if newest > self.watermark:
             self.watermark = newest
-            self.found += self.tester.setWatermark(newest)
+            self.found.extend(self.tester.setWatermark(newest))
 
     def rows(self) -> list[tuple[Any, ...]]:
         return sorted(map(_comparable, self.found), key=repr)
