@@ -84,9 +84,7 @@ def main() -> None:
         events, rows = snapshot(spark, lake.events.path), lake.events.rows()
         for name, query in (("fold as a batch", table.query(events)), ("bursts in SQL", bursts(events, settings))):
             seconds = min(measured(query.count) for _ in range(2))
-            print(
-                f"{name:<15} {lake.events.rows():9,} events in {seconds:6.1f} s  {lake.events.rows() / seconds:9,.0f}/s"
-            )
+            print(f"{name:<15} {rows:9,} events in {seconds:6.1f} s  {rows / seconds:9,.0f}/s")
         print(f"{'exact' if verify(table, spark, lake).clean else 'NOT EXACT'}: compared with the fold over all events")
         spark.stop()
 
