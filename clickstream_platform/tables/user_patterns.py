@@ -9,14 +9,8 @@ from functools import partial
 from pyspark.sql import DataFrame
 
 from clickstream_platform.expectations import AcceptedValues, NonNegative, NotNull, UniqueKey
-from clickstream_platform.queries.user_patterns import (
-    GAP,
-    LONGEST,
-    PATTERNS,
-    Thresholds,
-    update_user_state,
-    user_patterns,
-)
+from clickstream_platform.queries.user_patterns import BUCKETS, update_user_state, user_patterns
+from clickstream_platform.queries.visit import GAP, LONGEST, PATTERNS, Thresholds
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.offsets import FromTable
 from clickstream_platform.streaming.sink import Append
@@ -69,5 +63,9 @@ def user_patterns_table(settings: Settings) -> StreamingTable:
             AcceptedValues("pattern", PATTERNS),
             NonNegative(("events", "seconds_to_click", "seconds_to_purchase")),
         ),
-        parameters={**{f"pattern {name}": limit for name, limit in asdict(limits).items()}, "longest visit": LONGEST},
+        parameters={
+            **{f"pattern {name}": limit for name, limit in asdict(limits).items()},
+            "longest visit": LONGEST,
+            "buckets": BUCKETS,
+        },
     )

@@ -33,7 +33,7 @@ def test_nothing_of_the_person_is_left_and_nobody_else_is_touched(lab: Lab) -> N
     proof = forget(WHO, list(lab.contracts.values()), lab.spark, lab.lake)
     assert {each.table: each.rows for each in proof.tables} == {
         "events": 8, "quarantine": 1, "sessions": 2, "purchases": 7, "alerts": 1, "user_activity": 2,
-        "late_events": 1, "user_patterns": 2,
+        "clickstream_aggregated": 14, "processed_events": 8, "late_events": 1, "user_patterns": 2,
     }  # fmt: skip
     for name in lab.contracts:
         assert lab.table(name).where(f"user_id = '{WHO}'").count() == 0
