@@ -21,6 +21,7 @@ from clickstream_platform.streaming.ingest import QUARANTINE
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.ledger import Entry, entries
 from clickstream_platform.streaming.offsets import FileSource, KafkaSource, snapshot, source_from
+from clickstream_platform.streaming.processed import LATE_EVENTS
 from clickstream_platform.streaming.topics import look
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ PREVIEWS = {  # the last column of each gives way where there is no room
     "sessions": ("session_start", "session_end", "user_id", "events_in_session", "purchases", "event_sequence"),
     "purchases": ("timestamp", "user_id", "product_id", "device_type", "session_id", "page_url"),
     "alerts": ("window_start", "user_id", "rule", "value", "threshold", "session_id"),
+    "user_patterns": ("detected_at", "user_id", "pattern", "product_id", "events", "seconds_to_purchase"),
+    LATE_EVENTS: ("timestamp", "user_id", "event_type", "batch_id", "watermark"),
 }
 
 WHY_REJECTED = {
@@ -223,6 +226,8 @@ def _of_tables(truth: Truth, lake: Lake) -> list[Comparison]:
 def _lateness(booked: list[Entry], lake: Lake) -> list[Comparison]:
     revised = sum(_total(list(entries(lake.table(name))), "revisions") for name in REVISED)
     return [
-        Comparison("late events", None, _total(booked, "late_rows"), "behind the watermark; all are in the tables"),
+        Comparison("late events", None, _total(booked, "late_rows"), "behind the watermark; all are in these tables"),
         Comparison("revisions", None, revised, "rows they changed that were thought final"),
+        Comparison("user_patterns", None, lake.table("user_patterns").rows(), "what visitors did in their order"),
+        Comparison("late_events", None, lake.table(LATE_EVENTS).rows(), "too late for user_patterns, and for it alone"),
     ]

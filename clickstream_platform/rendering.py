@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -14,17 +14,17 @@ from clickstream_platform.delivery.outbox import ChannelStatus
 from clickstream_platform.demo import Comparison
 from clickstream_platform.doctor import Finding
 from clickstream_platform.errors import ClickstreamError
-from clickstream_platform.events.schema import PLACE
 from clickstream_platform.events.truth import Truth
 from clickstream_platform.printing import NONE, Fitting, cell, clock, grid, line, verdict
 from clickstream_platform.streaming.erasure import Erasure
+from clickstream_platform.streaming.ingest import QUARANTINE
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.ledger import Entry
 from clickstream_platform.streaming.maintain import Maintained
+from clickstream_platform.streaming.processed import LATE_EVENTS
 from clickstream_platform.streaming.progress import RunReport
 from clickstream_platform.streaming.rejections import Rejection
 from clickstream_platform.streaming.replay import Replay
-from clickstream_platform.streaming.sink import Upsert
 from clickstream_platform.streaming.status import TableStatus
 from clickstream_platform.streaming.table import Sql, StreamingTable
 from clickstream_platform.streaming.validate import CheckResult
@@ -90,7 +90,7 @@ def reports(done: Sequence[RunReport]) -> Table:
     )
 
 
-def statuses(found: Sequence[TableStatus], quarantined: int) -> RenderableType:
+def statuses(found: Sequence[TableStatus], left_out: Mapping[str, int]) -> RenderableType:
     """Where every table stands."""
     table = grid(
         *("table", "rows", "version", "watermark", "batches", "lag", "gen.", "last run"),
@@ -110,7 +110,9 @@ def statuses(found: Sequence[TableStatus], quarantined: int) -> RenderableType:
         ),
     )
     problems = [line(f"{s.name}: lag unknown: {s.problem}", "yellow") for s in found if s.problem]
-    return Group(table, "", *problems, *_triggers(found), Text(f"quarantine: {quarantined:,} rejected records"))
+    why = {QUARANTINE: "rejected records", LATE_EVENTS: "events that came too late for user_patterns"}
+    others = [Text(f"{name}: {rows:,} {why[name]}") for name, rows in left_out.items()]
+    return Group(table, "", *problems, *_triggers(found), *others)
 
 
 def _triggers(found: Sequence[TableStatus]) -> Iterable[Text]:
@@ -141,11 +143,10 @@ def explanation(table: StreamingTable, lake: Lake, generation: int) -> Renderabl
     sentences.add_column(overflow="fold")
     for sentence, half in table.sentences().items():
         sentences.add_row(sentence, half)
-    key = table.sink.keys if isinstance(table.sink, Upsert) else PLACE
     columns = grid(
         *("column", "type", "key", "what it says"),
         wrap=("what it says",),
-        rows=((c.name, c.type, "key" if c.name in key else "", c.description) for c in table.columns),
+        rows=((c.name, c.type, "key" if c.name in table.key else "", c.description) for c in table.columns),
     )
     folder = lake.checkpoints(table.name) / str(generation)
     places = line(

@@ -52,6 +52,17 @@ class Settings(BaseSettings):
         default=5, ge=1, description="More purchases than this in one window are an alert."
     )
     alert_total_events: int = Field(default=100, ge=1, description="More events than this in one window are an alert.")
+    pattern_clicks: int = Field(default=3, ge=2, description="So many clicks in a short time are rapid_clicks.")
+    pattern_clicks_within: timedelta = Field(
+        default=timedelta(seconds=10), gt=timedelta(0), description="The short time for rapid_clicks."
+    )
+    pattern_views: int = Field(
+        default=3, ge=2, description="So many views of a product without buying it are a hesitation."
+    )
+    pattern_purchases: int = Field(default=3, ge=2, description="So many purchases in a short time are a burst.")
+    pattern_purchases_within: timedelta = Field(
+        default=timedelta(minutes=5), gt=timedelta(0), description="The short time for a purchase_burst."
+    )
     alert_webhook: SecretStr = Field(
         default=SecretStr(""), description="Address that is sent each new alert as JSON. A secret."
     )

@@ -485,8 +485,8 @@ def test_a_lake_is_looked_after_from_the_command_line(
     assert ", not of this user" in clickstream("forget", "--proof", "--user", "u000002").stdout
     maintained = clickstream("maintain")
     assert maintained.exit_code == 0, maintained.output
-    looked_after = [line.split()[0] for line in maintained.stdout.splitlines()[2 : 3 + len(TABLES)]]
-    assert looked_after == ["events", "quarantine", *TABLES[1:]]
+    looked_after = [line.split()[0] for line in maintained.stdout.splitlines()[2 : 4 + len(TABLES)]]
+    assert looked_after == ["events", "quarantine", *TABLES[1:], "late_events"]
     assert clickstream("verify").exit_code == 0
 
 

@@ -11,7 +11,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +21,10 @@ from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
 from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.ledger import last_entry
 from clickstream_platform.streaming.watermark import Watermark
 from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.naive_patterns import Limits, Seen, naive_patterns
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -59,6 +61,7 @@ class Scenario:
                 session_id=self.session,
                 event_type=kind,
                 page_url=f"/{i % 2}",
+                product_id=("p", "q", None)[i // 3 % 3],
                 event_id=f"{user}-{i}",
             )
             yield at + delay, made
@@ -135,7 +138,17 @@ def test_any_lateness_and_any_cut_give_the_tables_of_a_naive_program(
         ((user, start, bought) for user, _, start, _, _, _, bought in windows if bought > 5), key=repr
     )
 
+    late = {row.event_id for row in lab.table("late_events").select("event_id").collect()}
+    newest = last_entry(lab.lake.table("user_patterns"))
+    assert newest is not None
+    watermark = newest.handled_ms / 1000
+    handled = [m for m in events if m["event_id"] not in late and _utc(m).timestamp() <= watermark]
+    assert all(_utc(m).timestamp() <= watermark for m in events if m["event_id"] in late)
+    seen = [Seen(m["user_id"], _time(m), m["event_type"], m["product_id"]) for m in handled]
+    assert _rows(lab, "user_patterns", *PATTERN) == sorted(naive_patterns(seen, Limits()), key=repr)
 
+
+PATTERN = ("user_id", "visit_start", "number", "pattern", "product_id", "started_at", "detected_at")
 SESSION = ("user_id", "session_id", "session_start", "session_end", "events_in_session", "event_sequence", "purchases")
 ACTIVITY = (
     "user_id", "session_id", "window_start", "total_events", "unique_pages", "click_count", "purchase_count"
@@ -191,6 +204,10 @@ def _by_key(events: Sequence[Event]) -> dict[tuple[str, str | None], list[Event]
 
 def _time(made: Event) -> datetime:
     return datetime.fromisoformat(made["timestamp"])
+
+
+def _utc(made: Event) -> datetime:
+    return _time(made).replace(tzinfo=timezone.utc)
 
 
 def _cut(items: list[Event], parts: int, chance: random.Random) -> Iterator[list[Event]]:

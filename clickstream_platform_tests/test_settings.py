@@ -19,6 +19,8 @@ from clickstream_platform.streaming.offsets import FileSource, KafkaSource, sour
     [
         ("SHUFFLE_PARTITIONS", "0", "greater than or equal to 1"),
         ("SHUFFLE_PARTITIONS", "many", "valid integer"),
+        ("PATTERN_VIEWS", "1", "greater than or equal to 2"),
+        ("PATTERN_CLICKS_WITHIN", "PT0S", "greater than 0"),
         ("FUTURE_TOLERANCE", "soon", "duration"),
         ("FUTURE_TOLERANCE", "-PT1H", "greater than or equal to"),
         ("STARTING_OFFSETS", "newest", "earliest, latest"),

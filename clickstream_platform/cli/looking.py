@@ -24,6 +24,7 @@ from clickstream_platform.streaming.ingest import QUARANTINE
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.ledger import Entry, entries, imbalances
 from clickstream_platform.streaming.monitoring import queries
+from clickstream_platform.streaming.processed import LATE_EVENTS
 from clickstream_platform.streaming.rejections import rejections
 from clickstream_platform.streaming.status import status as statuses
 from clickstream_platform.streaming.table import StreamingTable
@@ -76,7 +77,8 @@ def _statuses(contracts: Sequence[StreamingTable], lake: Lake, journal: Path, *,
         listed = {"tables": found, "deliveries": told}
         print_json({**{key: [asdict(each) for each in of] for key, of in listed.items()}, "queries": active})
     else:
-        show(rendering.statuses(found, lake.table(QUARANTINE).rows()), *rendering.deliveries(told))
+        left_out = {name: lake.table(name).rows() for name in (QUARANTINE, LATE_EVENTS)}
+        show(rendering.statuses(found, left_out), *rendering.deliveries(told))
 
 
 @app.command(rich_help_panel=PANEL, epilog="Example: clickstream explain sessions")

@@ -22,7 +22,7 @@ from clickstream_platform.streaming.table import StreamingTable
 
 
 def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinition:
-    """The asset of a table; ``events`` brings ``quarantine`` along.
+    """The asset of a table; ``events`` brings ``quarantine`` along, ``user_patterns`` brings ``late_events``.
 
     It is materialized also when there was nothing new, or Dagster would skip its checks and everything downstream. The
     data version stays what it was then.

@@ -13,8 +13,9 @@ from clickstream_platform.defs.preview import preview
 from clickstream_platform.streaming.ingest import QUARANTINE
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.ledger import Amendment, Entry, booked
+from clickstream_platform.streaming.processed import LATE_EVENTS
 from clickstream_platform.streaming.progress import RunReport
-from clickstream_platform.streaming.sink import Upsert
+from clickstream_platform.streaming.state import Processor
 from clickstream_platform.streaming.table import StreamingTable
 
 # What Dagster's own kinds of result do with these: badges of changed data and changed code.
@@ -43,16 +44,20 @@ class Materialized:
 
 
 def materialized(table: StreamingTable, report: RunReport, lake: Lake) -> list[Materialized]:
-    """What a run of a table made: the table, and for ``events`` what it rejected."""
+    """What a run of a table made: the table; for ``events`` what it rejected, for a Processor what came too late."""
     own = Materialized(
         dg.AssetKey(table.name), _of_run(table, report, lake), _data_version(lake, table.name), str(table.version)
     )
-    if table.derived:
-        return [own]
-    rejected = Materialized(
-        dg.AssetKey(QUARANTINE), _of_quarantine(report, lake), _data_version(lake, QUARANTINE), own.code_version
-    )
-    return [own, rejected]
+    beside = {}
+    if not table.derived:
+        beside = {QUARANTINE: _of_quarantine(report, lake)}
+    elif isinstance(table.state, Processor):
+        beside = {LATE_EVENTS: _of_late_events(report, lake)}
+    others = [
+        Materialized(dg.AssetKey(name), metadata, _data_version(lake, name), own.code_version)
+        for name, metadata in beside.items()
+    ]
+    return [own, *others]
 
 
 def markdown_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -67,10 +72,9 @@ def escaped(text: str) -> str:
 
 
 def _of_run(table: StreamingTable, report: RunReport, lake: Lake) -> dict[str, Any]:
-    newest_by = table.sink.span[0] if isinstance(table.sink, Upsert) else table.watermark.column
     return {
         "six sentences": dg.MetadataValue.md(_six_sentences(table, report)),
-        "preview": preview(lake.table(table.name), newest_by),
+        "preview": preview(lake.table(table.name), table.span[0]),
         "dagster/row_count": report.rows,
         "rows_in": report.rows_in,
         "rows_out": report.rows_out,
@@ -113,15 +117,26 @@ def _of_quarantine(report: RunReport, lake: Lake) -> dict[str, Any]:
     }
 
 
+def _of_late_events(report: RunReport, lake: Lake) -> dict[str, Any]:
+    table = lake.table(LATE_EVENTS)
+    return {
+        "preview": preview(table, "timestamp"),
+        "dagster/row_count": table.rows(),
+        "rows_late": report.late_rows,
+        "delta_version": table.version() or 0,
+    }
+
+
 def _six_sentences(table: StreamingTable, report: RunReport) -> str:
     """Each sentence, and what this run shows of it. What it says of the table is in the asset's definition."""
+    left_out = f"listed in {LATE_EVENTS}" if isinstance(table.state, Processor) else "none of them left out"
     late, revised = _several(report.late_rows, "late event"), _several(report.revisions, "revision")
     proofs = (
         f"from {_offset(report.start)} up to {_offset(report.end)}",
         f"{_several(len(report.batches), 'micro-batch', 'es')} in {report.duration.total_seconds():.1f} s",
         f"{report.rows_in:,} read, {report.rows_out:,} rows written",
         "nothing kept" if report.state_rows is None else f"{report.state_rows:,} rows kept",
-        f"{late}, none of them left out; {revised}",
+        f"{late}, {left_out}; {revised}",
         f"generation {report.generation}, "
         + (f"batch {report.batches[-1].batch_id}" if report.batches else "no new batch"),
     )
@@ -148,4 +163,4 @@ def _data_version(lake: Lake, name: str) -> str | None:
 
 
 def _has_news(line: Entry | Amendment, name: str) -> bool:
-    return isinstance(line, Amendment) or line.batch_id == 0 or line.rows_out > 0 or name == QUARANTINE
+    return isinstance(line, Amendment) or line.batch_id == 0 or line.rows_out > 0 or name in (QUARANTINE, LATE_EVENTS)

@@ -9,13 +9,15 @@ import dagster as dg
 
 from clickstream_platform.defs.keys import input_key
 from clickstream_platform.defs.metadata import escaped
+from clickstream_platform.events.schema import LATE, WIRE, StructType
 from clickstream_platform.events.schema import QUARANTINE as QUARANTINE_SCHEMA
-from clickstream_platform.events.schema import WIRE, StructType
 from clickstream_platform.expectations import NotNull
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.ingest import QUARANTINE
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.offsets import FileSource, source_from
+from clickstream_platform.streaming.processed import LATE_EVENTS
+from clickstream_platform.streaming.state import Processor
 from clickstream_platform.streaming.table import Column, StreamingTable
 
 INCOMING, DERIVED = "incoming", "derived"  # groups: what comes from outside; what is made of `events`
@@ -39,9 +41,12 @@ def source_spec(settings: Settings) -> dg.AssetSpec:
 
 
 def table_specs(table: StreamingTable, settings: Settings) -> list[dg.AssetSpec]:
-    """The assets that a run of a table makes: the table; for ``events``, ``quarantine`` too."""
+    """The assets that a run of a table makes: the table, and what the same batches write beside it."""
     required = {name for each in table.expectations if isinstance(each, NotNull) for name in each.columns}
     own = _spec(table, settings, table.name, _description(table), _schema(table.columns, required))
+    if isinstance(table.state, Processor):
+        schema = _schema(_columns(LATE), {"user_id", "timestamp", "event_type", "generation", "batch_id", "watermark"})
+        return [own, _spec(table, settings, LATE_EVENTS, f"One event that came too late for {table.name}.", schema)]
     if table.derived:
         return [own]
     schema = _schema(_columns(QUARANTINE_SCHEMA), {"record_id", "reasons"})

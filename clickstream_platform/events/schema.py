@@ -78,6 +78,15 @@ EVENTS = StructType(
     ]
 )
 
+LATE = StructType(
+    [
+        *EVENTS.fields,
+        _column("generation", LongType(), "Generation of the table that left the event out."),
+        _column("batch_id", LongType(), "The batch that read it."),
+        _column("watermark", TimestampType(), "The watermark of that batch; the event is not later than it."),
+    ]
+)
+
 QUARANTINE = StructType(
     [
         _column("record_id", StringType(), "SHA-256 of source, partition and offset: the same in every replay."),

@@ -16,7 +16,14 @@ from clickstream_platform.sql import ask, connect, views
 from clickstream_platform.streaming.lake import Lake
 
 # What is counted beside events, by which time.
-TIMES = {"sessions": "session_start", "purchases": "timestamp", "alerts": "window_start", "quarantine": "arrived_at"}
+TIMES = {
+    "sessions": "session_start",
+    "purchases": "timestamp",
+    "alerts": "window_start",
+    "user_patterns": "detected_at",
+    "quarantine": "arrived_at",
+}
+NAMES = {"quarantine": "rejected records", "user_patterns": "patterns"}
 
 
 @dataclass(frozen=True)
@@ -81,7 +88,7 @@ def _totals(reading: Reading) -> dict[str, int]:
     for table, column in TIMES.items():
         if table in reading.names:
             ((count,),) = reading.rows(f"SELECT count(*) FROM {table} WHERE {column} >= $since")
-            totals["rejected records" if table == "quarantine" else table] = count
+            totals[NAMES.get(table, table)] = count
     return totals
 
 

@@ -115,6 +115,26 @@ def alerts(lake: Reading) -> Section | None:
     return Section(f"Alerts per {lake.unit}", finding, plot, grid)
 
 
+def patterns(lake: Reading) -> Section | None:
+    """What visitors do in the order of their events. Says how many, not who."""
+    found = lake.rows(
+        "SELECT pattern, count(*), count(DISTINCT user_id), count(DISTINCT product_id) FROM user_patterns"
+        " WHERE detected_at BETWEEN $since AND $until GROUP BY pattern ORDER BY 2 DESC, 1"
+    )
+    if not found:
+        return None
+    ((bought, seconds),) = lake.rows(
+        "SELECT count(*), median(seconds_to_click + seconds_to_purchase) FROM user_patterns"
+        " WHERE pattern = 'view_click_purchase' AND detected_at BETWEEN $since AND $until"
+    )
+    finding = f"{sum(each[1] for each in found):,} patterns in the order of a visitor's events."
+    if bought:
+        finding += f" From the first view to the purchase, half of {bought:,} took {seconds / 60:.1f} minutes or more."
+    grid = Grid(("pattern", "found", "visitors", "products"), found)
+    plot = lake.over_time(lake.counted("user_patterns", "detected_at", "pattern"))
+    return Section(f"Patterns per {lake.unit}", finding, plot, grid)
+
+
 def quality(lake: Reading) -> Section | None:
     """What was read, and what became of it: from the ledger, as it is booked with every batch."""
     booked = lake.entries("events")
@@ -169,7 +189,7 @@ def cost(lake: Reading) -> Section | None:
     """What every table cost: from the ledger."""
     rows: list[tuple[str, int, int, int, float, int]] = []
     for name in lake.lake.names():
-        booked = [entry for entry in lake.entries(name) if entry.table == name]  # quarantine carries those of events
+        booked = [entry for entry in lake.entries(name) if entry.table == name]  # not those carried for another
         if booked:
             read, out = sum(entry.rows_in for entry in booked), sum(entry.rows_out for entry in booked)
             seconds = sum(entry.duration_ms for entry in booked) / 1000
@@ -194,6 +214,7 @@ SECTIONS: tuple[tuple[str, Callable[[Reading], Section | None]], ...] = (
     ("events", funnel),
     ("purchases", purchases),
     ("alerts", alerts),
+    ("user_patterns", patterns),
     ("events", quality),
     ("events", lateness),
     ("events", cost),

@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 from math import ceil
 from typing import Any
 
-from pyspark.sql import DataFrame, Observation
+from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from clickstream_platform.events.schema import EVENTS
@@ -126,8 +126,7 @@ def _land_all(batch: MicroBatch, notify: Notify) -> Entry:
     """Batch 0: the query over the whole snapshot, as one overwrite."""
     table, path = batch.table, batch.lake.table(batch.table.name).path
     rows_in = batch.frame.count() if not isinstance(table.state, StateStore) else _consumed(batch)
-    described = [F.col(c.name).alias(c.name, metadata={"comment": c.description}) for c in table.columns]
-    rows = batch.keep(table.query(batch.events()).select(described))
+    rows = batch.keep(table.query(batch.events()).select(described(table)))
     rows_out = rows.count()
     if table.announces and isinstance(table.sink, sink.Upsert):
         keys = sink.matches(table.sink.keys, "n", "b")
@@ -136,6 +135,11 @@ def _land_all(batch: MicroBatch, notify: Notify) -> Entry:
     entry = batch.entry(events_version=batch.versions[1], rows_in=rows_in, rows_out=rows_out, late_rows=0, revisions=0)
     sink.overwrite(_by_time(rows, rows_out, table.sink), path, batch.commit(entry))
     return entry
+
+
+def described(table: StreamingTable) -> list[Column]:
+    """The table's columns with their comments, which an overwrite replaces too."""
+    return [F.col(c.name).alias(c.name, metadata={"comment": c.description}) for c in table.columns]
 
 
 def _by_time(rows: DataFrame, count: int, into: sink.Sink) -> DataFrame:
@@ -244,22 +248,30 @@ def _from_state_store(batch: MicroBatch) -> _Found:
     assert isinstance(batch.table.sink, sink.Upsert)
     emitted = batch.keep(batch.frame)
     emitted.count()
-    files = list(batch.lake.events.added_files(*batch.versions))
-    rows_in = sum(file.rows for file in files)
     changes = emitted.withColumn(sink.CHANGE, F.lit("upsert"))
-    late_before = datetime.fromtimestamp(batch.late_before_ms / 1000, timezone.utc)
-    with_late = [f.path for f in files if f.rows and (f.min_timestamp is None or f.min_timestamp <= late_before)]
-    if not with_late:
+    rows_in, late = late_of(batch)
+    if late is None:
         return _Found(rows_in, 0, changes)
-    limit = moment(batch.late_before_ms * 1000)
-    late = _events_in_files(batch, with_late).where(F.col("timestamp") <= limit)
     found = _recomputed(batch, state, late)
     # A row that ended later than that is still the state's, and it has counted the event.
-    given_up = found.changes.where(F.col(batch.table.sink.span[1]) <= limit)
+    given_up = found.changes.where(F.col(batch.table.sink.span[1]) <= moment(batch.late_before_ms * 1000))
     return _Found(rows_in, found.late_rows, changes.unionByName(given_up))
 
 
+def late_of(batch: MicroBatch) -> tuple[int, DataFrame | None]:
+    """How many events a batch has read, and those among them that are late; None if the log knows that none is."""
+    is_late = F.col("timestamp") <= moment(batch.late_before_ms * 1000)
+    if batch.batch_id == 0:
+        return batch.lake.events.rows(batch.versions[1]), batch.events().where(is_late)
+    files = list(batch.lake.events.added_files(*batch.versions))
+    late_before = datetime.fromtimestamp(batch.late_before_ms / 1000, timezone.utc)
+    with_late = [f.path for f in files if f.rows and (f.min_timestamp is None or f.min_timestamp <= late_before)]
+    late = _events_in_files(batch, with_late).where(is_late) if with_late else None
+    return sum(file.rows for file in files), late
+
+
 def _events_in_files(batch: MicroBatch, paths: list[str]) -> DataFrame:
-    """The events of some data files. Partition columns are not in them; no key is one."""
+    """The events of some data files. Partition columns are not in them, and are made again."""
     reader = batch.frame.sparkSession.read.schema(EVENTS).option("pathGlobFilter", "*.parquet")
-    return reader.parquet(*(str(batch.lake.events.path / path) for path in paths))
+    events = reader.parquet(*(str(batch.lake.events.path / path) for path in paths))
+    return events.withColumn("event_date", F.to_date("timestamp"))

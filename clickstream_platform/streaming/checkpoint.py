@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 BEGIN = "begin.json"
+HEAD_START = "head_start_ms"
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,19 @@ class Checkpoint:
         hidden = self.path / f".{BEGIN}"
         hidden.write_text(json.dumps(asdict(begun)))
         hidden.replace(self.path / BEGIN)
+
+    def head_start_ms(self) -> int | None:
+        """How far batch 0 goes, in milliseconds since 1970, if that is written down."""
+        file = self.path / HEAD_START
+        return int(file.read_text()) if file.exists() else None
+
+    def write_head_start(self, to_ms: int) -> int:
+        """Write that down, whole or not at all; give it back."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        hidden = self.path / f".{HEAD_START}"
+        hidden.write_text(str(to_ms))
+        hidden.replace(self.path / HEAD_START)
+        return to_ms
 
 
 def _batch_ids(folder: Path) -> list[int]:

@@ -22,13 +22,14 @@ from pyspark.sql import functions as F
 from clickstream_platform.errors import SettingsError, SourceError
 from clickstream_platform.streaming import generation, sink
 from clickstream_platform.streaming.ingest import QUARANTINE
-from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.lake import Lake, LakeTable
 from clickstream_platform.streaming.lease import all_leased
 from clickstream_platform.streaming.ledger import Amendment
 from clickstream_platform.streaming.maintain import FILES_KEPT
 from clickstream_platform.streaming.offsets import snapshot
+from clickstream_platform.streaming.processed import LATE_EVENTS
 from clickstream_platform.streaming.run import Hooks, rebuild_leased, run_leased
-from clickstream_platform.streaming.state import StateStore
+from clickstream_platform.streaming.state import Processor, StateStore
 from clickstream_platform.streaming.status import iso
 from clickstream_platform.streaming.table import StreamingTable
 
@@ -41,7 +42,7 @@ class Erased:
 
     Attributes:
         table: the table's name.
-        rows: rows deleted; of a table that was rebuilt instead, rows it has fewer.
+        rows: rows of theirs that it had.
         version: the first version without them; files of older ones hold them until they are vacuumed.
     """
 
@@ -134,16 +135,18 @@ def _erase(
 ) -> list[Erased]:
     """``events`` after the tables made of it, so that a run in between changes nothing; state stores after that."""
     theirs = spark.createDataFrame([(user_id,)], "user_id string")
-    stateful = [table for table in contracts if isinstance(table.state, StateStore)]
+    stateful = [table for table in contracts if isinstance(table.state, StateStore | Processor)]
     by_id = [table.name for table in contracts if table.derived and table not in stateful]
     erased = [_removed(name, theirs, ("user_id",), lake, run_id) for name in by_id]
     records = snapshot(spark, lake.table(QUARANTINE).path).where(_names(user_id)).select("record_id")
     erased.append(_removed(QUARANTINE, records, ("record_id",), lake, run_id))
+    if lake.table(LATE_EVENTS).exists:
+        erased.append(_removed(LATE_EVENTS, theirs, ("user_id",), lake, run_id))
     erased.append(_removed("events", theirs, ("user_id",), lake, run_id))
     for table in stateful:
-        before = lake.table(table.name).rows()
+        rows = _rows_of(theirs, ("user_id",), lake.table(table.name))
         report = rebuild_leased(table, spark, lake, hooks, run_id)
-        erased.append(Erased(table.name, before - report.rows, report.delta_version))
+        erased.append(Erased(table.name, rows, report.delta_version))
         generation.remove_superseded(lake, table.name)
     return erased
 
@@ -151,11 +154,15 @@ def _erase(
 def _removed(name: str, theirs: DataFrame, key: tuple[str, ...], lake: Lake, run_id: str) -> Erased:
     """Not a DELETE: its condition, with the id in it, would stay in the table's log."""
     table = lake.table(name)
-    rows = snapshot(theirs.sparkSession, table.path).join(theirs, [*key], "left_semi").count()
+    rows = _rows_of(theirs, key, table)
     if rows:
         amendment = Amendment(name, ERASURE, run_id, removed=rows)
         sink.remove(theirs, table.path, key, sink.Commit(amendment.to_json()))
     return Erased(name, rows, table.version() or 0)
+
+
+def _rows_of(theirs: DataFrame, key: tuple[str, ...], table: LakeTable) -> int:
+    return snapshot(theirs.sparkSession, table.path).join(theirs, [*key], "left_semi").count()
 
 
 def _names(user_id: str) -> Column:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import timedelta
 from typing import Any
 
 from pyspark.sql import SparkSession
@@ -18,7 +19,7 @@ from clickstream_platform.errors import CheckpointError
 from clickstream_platform.events.schema import EVENTS
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.offsets import FileSource, FromTable
-from clickstream_platform.streaming.state import Stateless
+from clickstream_platform.streaming.state import Processor, Recompute, Stateless, StateStore
 from clickstream_platform.streaming.table import StreamingTable
 
 FILE = "fingerprint.json"
@@ -33,10 +34,14 @@ def declared(table: StreamingTable) -> dict[str, Any]:
         "columns": [f"{column.name} {column.type}" for column in table.columns],
         "state": type(state).__name__,
         "by": [] if isinstance(state, Stateless) else list(state.by),
-        "reach_ms": 0 if isinstance(state, Stateless) else round(state.reach.total_seconds() * 1000),
+        "reach_ms": 0 if isinstance(state, Stateless) else round(_reach(state).total_seconds() * 1000),
         "sink": str(table.sink),
         **{name: str(value) for name, value in table.parameters.items()},
     }
+
+
+def _reach(state: StateStore | Recompute | Processor) -> timedelta:
+    return state.forget_after if isinstance(state, Processor) else state.reach
 
 
 def _source(table: StreamingTable) -> str:

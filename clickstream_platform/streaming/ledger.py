@@ -49,6 +49,7 @@ class Entry:
         reasons: ``events`` only: rejected records by reason; a record with several faults counts for each.
         reused_ids: ``events`` only: accepted events whose event_id was seen with another timestamp.
         unreadable: ``events`` only: files that could not be read, by path, with what was found.
+        handled_ms: ``user_patterns`` only: the event time, in milliseconds since 1970, that events are handled to.
         lost: ``events`` only: offsets of the batch that were gone before it read them, by Kafka partition: the first,
             and the one after the last, which is None where the partition itself is gone.
     """
@@ -72,6 +73,7 @@ class Entry:
     reasons: dict[str, int] = field(default_factory=dict)
     reused_ids: int = 0
     unreadable: dict[str, str] = field(default_factory=dict)
+    handled_ms: int = 0
     lost: dict[str, tuple[int, int | None]] = field(default_factory=dict)
 
     @property

@@ -22,7 +22,9 @@ from clickstream_platform.streaming.ingest import QUARANTINE
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.lease import all_leased
 from clickstream_platform.streaming.ledger import roll_up
+from clickstream_platform.streaming.processed import LATE_EVENTS
 from clickstream_platform.streaming.sink import Upsert
+from clickstream_platform.streaming.state import Processor
 from clickstream_platform.streaming.table import StreamingTable
 
 FILES_KEPT = timedelta(days=7)  # Delta's default: a reader of an older version has so long to end
@@ -55,7 +57,7 @@ class Maintained:
 
 
 def maintain(contracts: Sequence[StreamingTable], lake: Lake, *, run_id: str | None = None) -> list[Maintained]:
-    """Maintain every table that exists, ``quarantine`` with ``events``. Killed anywhere, run it again.
+    """Maintain every table that exists, with it what the same batches write. Killed anywhere, run it again.
 
     Raises:
         TableBusyError: a run is at a table and does not end within ten minutes.
@@ -65,9 +67,16 @@ def maintain(contracts: Sequence[StreamingTable], lake: Lake, *, run_id: str | N
     for table in contracts:
         if lake.table(table.name).exists:
             with all_leased([table], lake, run_id):
-                names = [table.name] if table.derived else [table.name, QUARANTINE]
+                names = [table.name, *_beside(table)]
                 done += [_maintain(name, table, contracts, lake, now) for name in names]
     return done
+
+
+def _beside(table: StreamingTable) -> list[str]:
+    """The table that the same batches write."""
+    if not table.derived:
+        return [QUARANTINE]
+    return [LATE_EVENTS] if isinstance(table.state, Processor) else []
 
 
 def _maintain(

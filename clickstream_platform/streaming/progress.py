@@ -55,7 +55,7 @@ class RunReport:
 
     @property
     def late_rows(self) -> int:
-        """Events that came behind the watermark; all of them are in the table."""
+        """Events that came behind the watermark: in the table all the same, or listed in ``late_events``."""
         return sum(batch.late_rows for batch in self.batches)
 
     @property

@@ -82,7 +82,7 @@ def recompute(
     inside = (F.col(f"t.{start}") >= F.col("s.lo")) & (F.col(f"t.{end}") <= F.col("s.hi"))
     during = F.col("t.timestamp").between(F.col("s.lo"), F.col("s.hi"))
     involved = _restricted(in_hours(events, "timestamp", "timestamp", hours), intervals, state.by, during)
-    return _difference(
+    return difference(
         _restricted(query(involved), intervals, state.by, inside), _restricted(near, intervals, state.by, inside), sink
     )
 
@@ -166,8 +166,8 @@ def _restricted(rows: DataFrame, intervals: DataFrame, by: Sequence[str], inside
     return rows.alias("t").join(intervals.alias("s"), matches(tuple(by), "t", "s") & inside, "left_semi")
 
 
-def _difference(wanted: DataFrame, held: DataFrame, sink: Upsert) -> DataFrame:
-    """What turns ``held`` into ``wanted``."""
+def difference(wanted: DataFrame, held: DataFrame, sink: Upsert) -> DataFrame:
+    """What turns ``held`` into ``wanted``, with a column ``_change``."""
     w = wanted.withColumn("_there", F.lit(True)).alias("w")
     h = held.withColumn("_there", F.lit(True)).alias("h")
     both = w.join(h, matches(sink.keys, "w", "h"), "full_outer")

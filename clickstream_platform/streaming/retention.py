@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta, timezone
 
-from pyspark.sql import Column, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from clickstream_platform.streaming import sink
@@ -18,11 +18,12 @@ from clickstream_platform.streaming.ingest import QUARANTINE
 from clickstream_platform.streaming.kept import Kept
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.lease import all_leased
-from clickstream_platform.streaming.ledger import Amendment
+from clickstream_platform.streaming.ledger import Amendment, last_entry
 from clickstream_platform.streaming.offsets import snapshot
-from clickstream_platform.streaming.recompute import as_ranges, hours_reached, moment, recompute, touched
+from clickstream_platform.streaming.processed import LATE_EVENTS, handled
+from clickstream_platform.streaming.recompute import as_ranges, difference, hours_reached, moment, recompute, touched
 from clickstream_platform.streaming.run import Hooks, run_leased
-from clickstream_platform.streaming.state import Stateless
+from clickstream_platform.streaming.state import Processor, Recompute, Stateless, StateStore
 from clickstream_platform.streaming.table import StreamingTable
 
 RETENTION = "retention"
@@ -68,6 +69,8 @@ def expire(
         for table in contracts:
             if table.derived and isinstance(table.state, Stateless):
                 _delete(table.name, "timestamp", before, spark, lake, run_id)
+            elif isinstance(table.state, Processor):
+                _processed(table, before, spark, lake, run_id)
             elif table.derived:
                 _recompute(table, before, spark, lake, run_id)
         _delete(QUARANTINE, "arrived_at", before, spark, lake, run_id)
@@ -86,9 +89,8 @@ def _delete(name: str, time: str, before: date, spark: SparkSession, lake: Lake,
 
 def _recompute(table: StreamingTable, before: date, spark: SparkSession, lake: Lake, run_id: str) -> None:
     assert isinstance(table.sink, sink.Upsert)
-    assert not isinstance(table.state, Stateless)
+    assert isinstance(table.state, StateStore | Recompute)
     path, events = lake.table(table.name).path, snapshot(spark, lake.events.path)
-    start = table.sink.span[0]
     with Kept() as keep:
         old, young = events.where(F.col("event_date") < before), events.where(F.col("event_date") >= before)
         touches = keep(touched(old, table.state.by, table.state.reach, 0))
@@ -96,17 +98,48 @@ def _recompute(table: StreamingTable, before: date, spark: SparkSession, lake: L
         assert reached is not None
         hours, rows = as_ranges(reached["hours"]), snapshot(spark, path)
         changes = keep(recompute(table.query, table.state, table.sink, touches, young, rows, hours, keep))
-        facts = changes.agg(
-            F.count_if(F.col(sink.CHANGE) == "delete").alias("removed"),
-            F.count_if(F.col(sink.CHANGE) == "insert").alias("added"),
-            F.unix_micros(F.min(start)).alias("first"),
-            F.unix_micros(F.max(start)).alias("last"),
-        ).first()
-        assert facts is not None
-        if facts["first"] is not None:
-            amendment = Amendment(table.name, RETENTION, run_id, added=facts["added"], removed=facts["removed"])
-            between = moment(facts["first"]), moment(facts["last"])
-            sink.merge(changes, path, table.sink, between, sink.Commit(amendment.to_json()))
+        _revise(table, changes, table.sink, lake, run_id)
+
+
+def _processed(table: StreamingTable, before: date, spark: SparkSession, lake: Lake, run_id: str) -> None:
+    """Rows of visits that began before that midnight go; visits that it cuts are handled anew from what stays.
+
+    No such visit is still open in the state store, unless it had no pause for as long as events are kept.
+    """
+    state, entry = table.state, last_entry(lake.table(table.name))
+    assert isinstance(state, Processor)
+    assert entry is not None
+    path, midnight, into = lake.table(table.name).path, _midnight(before), sink.Upsert(*state.key, span=state.span)
+    time, start = F.col(table.watermark.column), F.col(state.span[0])
+    with Kept() as keep:
+        events, rows = handled(snapshot(spark, lake.events.path), entry, lake), snapshot(spark, path)
+        just_before = (time < midnight) & (time >= midnight - F.make_dt_interval(secs=F.lit(_seconds(state))))
+        cut = keep(events.where(just_before).select(*state.by).distinct())
+        later = rows.where(start >= midnight).join(cut, [*state.by], "left_semi")
+        wanted = table.query(events.where(time >= midnight).join(cut, [*state.by], "left_semi"))
+        changes = keep(difference(wanted, rows.where(start < midnight).unionByName(later), into))
+        _revise(table, changes, into, lake, run_id)
+    _delete(LATE_EVENTS, "timestamp", before, spark, lake, run_id)
+
+
+def _seconds(state: Processor) -> float:
+    return state.forget_after.total_seconds()
+
+
+def _revise(table: StreamingTable, changes: DataFrame, into: sink.Upsert, lake: Lake, run_id: str) -> None:
+    """Apply changed rows, outside of any batch; no commit if there are none."""
+    start = into.span[0]
+    facts = changes.agg(
+        F.count_if(F.col(sink.CHANGE) == "delete").alias("removed"),
+        F.count_if(F.col(sink.CHANGE) == "insert").alias("added"),
+        F.unix_micros(F.min(start)).alias("first"),
+        F.unix_micros(F.max(start)).alias("last"),
+    ).first()
+    assert facts is not None
+    if facts["first"] is not None:
+        amendment = Amendment(table.name, RETENTION, run_id, added=facts["added"], removed=facts["removed"])
+        between = moment(facts["first"]), moment(facts["last"])
+        sink.merge(changes, lake.table(table.name).path, into, between, sink.Commit(amendment.to_json()))
 
 
 def _midnight(day: date) -> Column:

@@ -26,8 +26,9 @@ from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.lease import lease
 from clickstream_platform.streaming.ledger import Entry
 from clickstream_platform.streaming.offsets import FileSource, FromTable, KafkaSource
+from clickstream_platform.streaming.processed import LATE_EVENTS, head_start, land_processed, mend
 from clickstream_platform.streaming.progress import RunReport
-from clickstream_platform.streaming.state import Recompute, Stateless, StateStore, comes_near
+from clickstream_platform.streaming.state import Processor, Recompute, Stateless, StateStore, comes_near
 from clickstream_platform.streaming.table import Column, StreamingTable, columns_of
 from clickstream_platform.streaming.trigger import ending
 
@@ -188,7 +189,7 @@ class Run:
         spark = _numbering(self.spark) if isinstance(self.table.offsets, FileSource) else self.spark
         monitoring.listen(spark)
         return (
-            _stream(self.table, spark, self.lake, self.starts)
+            self._stream(spark)
             .writeStream.queryName(f"{self.table.name}-{self.run_id}")
             .outputMode("update" if isinstance(self.table.state, StateStore) else "append")
             .option("checkpointLocation", str(self.checkpoint.path))
@@ -201,12 +202,14 @@ class Run:
         batch = MicroBatch(self.table, self.lake, self.checkpoint, self.run_id, batch_id, frame)
         try:
             if batch.replays:
+                if isinstance(self.table.state, Processor):
+                    mend(batch)
                 frame.count()  # a stateful frame that nobody reads fails, and the watermark would not move
                 self.replayed += 1
                 return
             if self.query and not batch.is_empty:  # one that is empty only lets the state store forget
                 self._require_room([self.query.lastProgress])
-            entry = land(batch, self.hooks.notify) if self.table.derived else ingest(batch)
+            entry = self._land(batch)
             if entry:
                 self.landed.append(entry)
                 self.hooks.committed(entry)
@@ -222,6 +225,17 @@ class Run:
         if rows is not None and comes_near(self.table.name, rows, limit) and not self.is_near_limit:
             self.is_near_limit = True
             log.warning("%s: its state store holds %s of %s rows allowed", self.table.name, f"{rows:,}", f"{limit:,}")
+
+    def _land(self, batch: MicroBatch) -> Entry | None:
+        if not self.table.derived:
+            return ingest(batch)
+        return land_processed(batch) if isinstance(self.table.state, Processor) else land(batch, self.hooks.notify)
+
+    def _stream(self, spark: SparkSession) -> DataFrame:
+        if isinstance(self.table.state, Processor):
+            events = self.table.watermark.of(offsets.read_table(spark, self.lake.events.path))
+            return self.table.state.update(events, head_start(self.table, spark, self.lake, self.checkpoint))
+        return _stream(self.table, spark, self.lake, self.starts)
 
     def report(self, query: StreamingQuery) -> RunReport:
         """What it did since it was started or, in a stream, since it last reported."""
@@ -266,9 +280,10 @@ def _create(spark: SparkSession, lake: Lake, table: StreamingTable) -> None:
     """Make the empty Delta tables of a contract, if they are not there yet."""
     if not table.derived and not lake.table(QUARANTINE).exists:
         _create_table(spark, lake, QUARANTINE, columns_of(schema.QUARANTINE), (), "arrived_at")
+    if isinstance(table.state, Processor) and not lake.table(LATE_EVENTS).exists:
+        _create_table(spark, lake, LATE_EVENTS, columns_of(schema.LATE), (), "timestamp")
     if not lake.table(table.name).exists:
-        times = "timestamp" if isinstance(table.state, Stateless) else ",".join(table.sink.span)  # type: ignore[union-attr]
-        _create_table(spark, lake, table.name, table.columns, table.partition_by, times)
+        _create_table(spark, lake, table.name, table.columns, table.partition_by, ",".join(table.span))
 
 
 def _create_table(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+
+from pyspark.sql import DataFrame
 
 from clickstream_platform.errors import StateError
 
@@ -58,6 +61,38 @@ class Recompute:
         return f"nothing: {rows} are computed anew from events"
 
 
+@dataclass(frozen=True)
+class Processor:
+    """Spark's state store keeps what a function of our own remembers of each key. It handles events in their order.
+
+    Every event waits until the watermark has passed it, so the rows do not depend on how the input was cut. What comes
+    behind the watermark is left out, and listed in ``late_events``.
+
+    Attributes:
+        by: the columns that the function is local to.
+        forget_after: so long without an event, and a key is forgotten.
+        update: the table's query as a stream: it takes the events and the event time, in milliseconds since 1970, that
+            the first batch of a generation handles them to.
+        key: the columns that tell rows apart.
+        span: the two columns between whose times all events of a row lie.
+    """
+
+    by: tuple[str, ...]
+    forget_after: timedelta
+    update: Callable[[DataFrame, int], DataFrame]
+    key: tuple[str, ...]
+    span: tuple[str, str]
+
+    def __str__(self) -> str:
+        """The sentence's second half."""
+        minutes = self.forget_after / timedelta(minutes=1)
+        held = f"each ({', '.join(self.by)})'s last steps and the events that wait for the watermark"
+        return f"{held}, in Spark's state store; forgotten after {minutes:g} min without an event"
+
+
+State = Stateless | StateStore | Recompute | Processor
+
+
 def comes_near(table: str, rows: int, limit: int) -> bool:
     """Whether a state store comes near the rows that it may hold.
 
@@ -72,6 +107,3 @@ def comes_near(table: str, rows: int, limit: int) -> bool:
         )
         raise StateError(table, finding, remedy)
     return rows >= NEAR * limit
-
-
-State = Stateless | StateStore | Recompute

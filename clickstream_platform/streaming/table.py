@@ -10,10 +10,11 @@ from functools import partial
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
+from clickstream_platform.events.schema import PLACE
 from clickstream_platform.expectations import Expectation
 from clickstream_platform.streaming.offsets import FromTable, Offsets
 from clickstream_platform.streaming.sink import Append, Sink, Upsert
-from clickstream_platform.streaming.state import Recompute, State, Stateless, StateStore
+from clickstream_platform.streaming.state import Processor, Recompute, State, Stateless, StateStore
 from clickstream_platform.streaming.trigger import Trigger
 from clickstream_platform.streaming.trigger_facts import FACTS
 from clickstream_platform.streaming.watermark import Watermark
@@ -103,6 +104,10 @@ class StreamingTable:
             return f"{type(self.state).__name__} revises rows, so the sink must be Upsert"
         if isinstance(self.state, Stateless) and not isinstance(self.sink, Append):
             return "a stateless query only adds rows, so the sink must be Append"
+        if isinstance(self.state, Processor) and not isinstance(self.sink, Append):
+            return "a row that a Processor gives is never revised, so the sink must be Append"
+        if isinstance(self.state, Processor) and not names.issuperset((*self.state.key, *self.state.span)):
+            return "the state's key and span must be columns of the table"
         if isinstance(self.sink, Upsert) and not names.issuperset((*self.sink.keys, *self.sink.span)):
             return "the sink's key and span must be columns of the table"
         if isinstance(self.sink, Upsert) and "final_at" not in names:
@@ -110,6 +115,20 @@ class StreamingTable:
         if not isinstance(self.state, Stateless) and not self.state.by:
             return f"{type(self.state).__name__} needs a column of the key to be local to"
         return None
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that tell its rows apart."""
+        if isinstance(self.sink, Upsert):
+            return self.sink.keys
+        return self.state.key if isinstance(self.state, Processor) else PLACE
+
+    @property
+    def span(self) -> tuple[str, ...]:
+        """The columns that say between which times the events of a row lie; one column where a row is one event."""
+        if isinstance(self.sink, Upsert):
+            return self.sink.span
+        return self.state.span if isinstance(self.state, Processor) else (self.watermark.column,)
 
     @property
     def derived(self) -> bool:

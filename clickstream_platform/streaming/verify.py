@@ -15,7 +15,9 @@ from clickstream_platform.streaming.kept import Kept
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.ledger import Amendment, Entry, booked, entries, imbalances, last_entry
 from clickstream_platform.streaming.offsets import snapshot
-from clickstream_platform.streaming.sink import Upsert, matches
+from clickstream_platform.streaming.processed import handled
+from clickstream_platform.streaming.sink import matches
+from clickstream_platform.streaming.state import Processor
 from clickstream_platform.streaming.table import StreamingTable
 
 
@@ -80,10 +82,11 @@ def verify(table: StreamingTable, spark: SparkSession, lake: Lake, show: int = 5
     events = snapshot(spark, lake.events.path, version)
     there = lake.events.rows(version)
     ledger += _unread(table, [e for e in batches if e.generation == entry.generation], there, lake)
-    keys = table.sink.keys if isinstance(table.sink, Upsert) else PLACE
+    if isinstance(table.state, Processor):
+        events = handled(events, entry, lake)
     with Kept() as keep:
-        both = keep(_compared(table.query(events), held, keys))
-        return _verdict(both, table, version, keys, show, ledger)
+        both = keep(_compared(table.query(events), held, table.key))
+        return _verdict(both, table, version, table.key, show, ledger)
 
 
 def _unread(table: StreamingTable, batches: list[Entry], there: int, lake: Lake) -> tuple[str, ...]:

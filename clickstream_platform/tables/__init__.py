@@ -14,6 +14,7 @@ from clickstream_platform.tables.processed_events import processed_events_table
 from clickstream_platform.tables.purchases import purchases_table
 from clickstream_platform.tables.sessions import sessions_table
 from clickstream_platform.tables.user_activity import user_activity_table
+from clickstream_platform.tables.user_patterns import user_patterns_table
 
 TABLES = (
     events_table,
@@ -23,6 +24,7 @@ TABLES = (
     sessions_table,
     purchases_table,
     alerts_table,
+    user_patterns_table,
 )
 
 

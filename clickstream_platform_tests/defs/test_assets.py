@@ -83,7 +83,7 @@ def data_versions(result: dg.ExecuteInProcessResult) -> dict[str, str]:
 def test_refresh_materializes_every_table_and_says_what_it_did(refreshed: Refreshed) -> None:
     assert refreshed.result.success
     made = materialized(refreshed.result)
-    assert made.keys() == {*refreshed.lab.contracts, "quarantine"}
+    assert made.keys() == {*refreshed.lab.contracts, "quarantine", "late_events"}
     for table in refreshed.lab.contracts:
         assert made[table].metadata.keys() >= EVERY_RUN_SAYS
     events = made["events"].metadata

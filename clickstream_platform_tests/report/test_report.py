@@ -66,6 +66,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     )
     write(home, "purchases", [{"user_id": "a", "product_id": product, "timestamp": at("14:02:00")}])
     write(home, "alerts", [{"user_id": "a", "window_start": at("14:00:00"), "rule": "many_events", "value": 101}])
+    found = {"pattern": "view_click_purchase", "detected_at": at("14:02:00"), "product_id": product}
+    write(home, "user_patterns", [{"user_id": "a", **found, "seconds_to_click": 20.0, "seconds_to_purchase": 100.0}])
     return home
 
 
@@ -81,6 +83,7 @@ def test_the_page_says_what_the_tables_say(home: Home) -> None:
         "sessions": 2,
         "purchases": 1,
         "alerts": 1,
+        "patterns": 1,
         "rejected records": 1,
     }
     plots = {section.title: section.plot for section in found.sections}
@@ -90,6 +93,7 @@ def test_the_page_says_what_the_tables_say(home: Home) -> None:
         "From a visit to a purchase",
         "Purchases per hour",
         "Alerts per hour",
+        "Patterns per hour",
         "Data quality",
         "Late and out of order",
         "What each table cost",
@@ -108,6 +112,11 @@ def test_the_page_says_what_the_tables_say(home: Home) -> None:
     funnel = plots["From a visit to a purchase"]
     assert isinstance(funnel, Ranked)
     assert list(funnel.values.values()) == [2, 1, 1, 1]
+
+
+def test_the_time_from_a_view_to_a_purchase_is_told(home: Home) -> None:
+    finding = sections(home)["Patterns per hour"].finding
+    assert finding.endswith("From the first view to the purchase, half of 1 took 2.0 minutes or more.")
 
 
 def test_quality_and_cost_are_the_ledgers(home: Home) -> None:
@@ -164,7 +173,7 @@ def test_the_page_fetches_nothing_and_runs_nothing(home: Home) -> None:
 def test_every_plot_is_sound_svg_in_the_pages_own_colours(home: Home) -> None:
     html = report(home.lake, 1).html()
     found = re.findall(r"<svg.*?</svg>", html, re.DOTALL)
-    assert len(found) == 7
+    assert len(found) == 8
     for text in found:
         ET.fromstring(text)
     ids = re.findall(r' id="([^"]+)"', html)

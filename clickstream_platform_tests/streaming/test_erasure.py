@@ -32,7 +32,8 @@ def test_nothing_of_the_person_is_left_and_nobody_else_is_touched(lab: Lab) -> N
     lab.land(event(WHO, "09:00:00"))  # has arrived, but was not read yet
     proof = forget(WHO, list(lab.contracts.values()), lab.spark, lab.lake)
     assert {each.table: each.rows for each in proof.tables} == {
-        "events": 8, "quarantine": 1, "sessions": 2, "purchases": 7, "alerts": 1, "user_activity": 2
+        "events": 8, "quarantine": 1, "sessions": 2, "purchases": 7, "alerts": 1, "user_activity": 2,
+        "clickstream_aggregated": 14, "processed_events": 8, "late_events": 1, "user_patterns": 2,
     }  # fmt: skip
     for name in lab.contracts:
         assert lab.table(name).where(f"user_id = '{WHO}'").count() == 0
@@ -62,7 +63,7 @@ def holding(lab: Lab, user_id: str) -> list[str]:
     """Where the id is found: in the rows of any data file, needed or not, or in the bytes of any other file."""
     texts = [file for file in lab.lake.root.rglob("*") if file.is_file() and file.suffix != ".parquet"]
     found = [str(file) for file in texts if f'{user_id}"' in file.read_bytes().decode(errors="replace")]
-    for name in [*lab.contracts, "quarantine"]:
+    for name in [*lab.contracts, "quarantine", "late_events"]:
         files = lab.spark.read.option("recursiveFileLookup", True).option("pathGlobFilter", "part-*.parquet")
         rows = files.schema(lab.table(name).schema).parquet(str(lab.lake.table(name).path))
         text = "cast(value as string)" if name == "quarantine" else "to_json(struct(*))"

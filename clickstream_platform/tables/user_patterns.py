@@ -1,0 +1,71 @@
+"""``user_patterns``: what a visitor's events say in their order."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import timedelta
+from functools import partial
+
+from pyspark.sql import DataFrame
+
+from clickstream_platform.expectations import AcceptedValues, NonNegative, NotNull, UniqueKey
+from clickstream_platform.queries.user_patterns import BUCKETS, update_user_state, user_patterns
+from clickstream_platform.queries.visit import GAP, LONGEST, PATTERNS, Thresholds
+from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.offsets import FromTable
+from clickstream_platform.streaming.sink import Append
+from clickstream_platform.streaming.state import Processor
+from clickstream_platform.streaming.table import Column, StreamingTable
+from clickstream_platform.streaming.trigger import AvailableNow
+from clickstream_platform.streaming.watermark import Watermark
+
+KEY = ("user_id", "visit_start", "number")
+
+
+def user_patterns_table(settings: Settings) -> StreamingTable:
+    """The contract. Events that come behind its watermark, the same batch writes to ``late_events``."""
+    limits = Thresholds(
+        clicks=settings.pattern_clicks,
+        clicks_within=settings.pattern_clicks_within,
+        views=settings.pattern_views,
+        purchases=settings.pattern_purchases,
+        purchases_within=settings.pattern_purchases_within,
+    )
+
+    def update(events: DataFrame, handled_ms: int) -> DataFrame:
+        return update_user_state(events, limits, handled_ms)
+
+    return StreamingTable(
+        name="user_patterns",
+        version=1,
+        description="One pattern in the order of a visitor's events, such as three views of a product and no purchase.",
+        columns=(
+            Column("user_id", "string", "The visitor."),
+            Column("visit_start", "timestamp", "First event of the visit; 30 minutes without one, or a day, end it."),
+            Column("number", "bigint", "Which pattern of the visit it is, from 1."),
+            Column("pattern", "string", f"The pattern: {', '.join(PATTERNS)}."),
+            Column("product_id", "string", "The product; null for a pattern that is not about one."),
+            Column("started_at", "timestamp", "The first event that it is made of."),
+            Column("detected_at", "timestamp", "The event that completed it."),
+            Column("events", "bigint", "Events that it is made of."),
+            Column("seconds_to_click", "double", "From the view to the click; null but for view_click_purchase."),
+            Column("seconds_to_purchase", "double", "From there to the purchase; null but for view_click_purchase."),
+        ),
+        offsets=FromTable("events"),
+        trigger=AvailableNow(),
+        query=partial(user_patterns, limits=limits),
+        state=Processor(by=("user_id",), forget_after=GAP, update=update, key=KEY, span=("visit_start", "detected_at")),
+        watermark=Watermark("timestamp", delay=timedelta(minutes=30)),
+        sink=Append(),
+        expectations=(
+            UniqueKey(KEY),
+            NotNull((*KEY, "pattern", "started_at", "detected_at", "events")),
+            AcceptedValues("pattern", PATTERNS),
+            NonNegative(("events", "seconds_to_click", "seconds_to_purchase")),
+        ),
+        parameters={
+            **{f"pattern {name}": limit for name, limit in asdict(limits).items()},
+            "longest visit": LONGEST,
+            "buckets": BUCKETS,
+        },
+    )
