@@ -23,6 +23,7 @@ from tenacity.nap import sleep_using_event
 from tenacity.stop import stop_when_event_set
 
 from clickstream_platform.errors import RetryableError, SetupError
+from clickstream_platform.streaming import monitoring
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.lease import lease
 from clickstream_platform.streaming.ledger import Entry
@@ -85,6 +86,7 @@ def stream(
     Raises:
         SetupError: the JVM has ended.
     """
+    monitoring.listen(spark)  # once, before several threads do
     alone = Lock()
     lives = [_Live(table, spark, lake, hooks, told, stop, run_id, take_over, alone) for table in tables]
     with ThreadPoolExecutor(len(lives), "table") as threads:
