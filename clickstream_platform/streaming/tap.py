@@ -19,7 +19,7 @@ from clickstream_platform.events.parsing import accepted
 from clickstream_platform.streaming import offsets
 from clickstream_platform.streaming.interval import from_words
 from clickstream_platform.streaming.offsets import FileSource, KafkaSource
-from clickstream_platform.streaming.state import Stateless
+from clickstream_platform.streaming.state import Processor, Stateless
 from clickstream_platform.streaming.table import StreamingTable
 from clickstream_platform.streaming.trigger import Continuous, ProcessingTime, RealTime, Trigger
 from clickstream_platform.streaming.trigger_facts import refusal
@@ -50,6 +50,9 @@ class Tap:
 
     def __post_init__(self) -> None:
         """Refuse what Spark would refuse after ten seconds, with its own words."""
+        if self.table and isinstance(self.table.state, Processor):
+            finding = f"{self.table.name} has a stateful function of its own, of which no batch gives all rows"
+            raise SettingsError("tap", finding, f"use `clickstream run {self.table.name}` and `clickstream sql`")
         if self.table:
             query = "Kafka, counts"
         else:

@@ -17,6 +17,7 @@ import pytest
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.state import Processor
 from clickstream_platform.streaming.tap import Tap, lines_of, tapping
 from clickstream_platform.streaming.trigger import Continuous, ProcessingTime, RealTime
 from clickstream_platform.tables import tables
@@ -48,6 +49,13 @@ def test_what_real_time_cannot_do_is_refused_with_sparks_words() -> None:
         Tap(FILES["events"], None, RealTime(5 * SECOND))
     with pytest.raises(SettingsError, match=r"HashAggregateExec; leave --real-time out"):
         Tap(KAFKA["events"], KAFKA["user_activity"], RealTime(5 * SECOND))
+
+
+def test_a_stateful_function_of_its_own_is_refused() -> None:
+    with pytest.raises(
+        SettingsError, match=r"user_patterns has a stateful function of its own.*`clickstream run user_"
+    ):
+        Tap(FILES["events"], FILES["user_patterns"], ProcessingTime(SECOND))
 
 
 def test_of_what_the_console_prints_only_records_are_shown() -> None:
@@ -102,7 +110,8 @@ def test_a_tables_query_is_shown_whole_again_and_again(tmp_path: Path) -> None:
 @pytest.mark.spark
 def test_every_tables_query_can_be_shown(lab: Lab, tmp_path: Path) -> None:
     lab.land(*(event(f"user-{i // 6}", f"10:00:0{i % 6}", event_type="purchase") for i in range(12)))
-    for name, table in lab.contracts.items():
+    shown_as_a_whole = [table for table in lab.contracts.values() if not isinstance(table.state, Processor)]
+    for name, table in ((table.name, table) for table in shown_as_a_whole):
         tap = Tap(lab.contracts["events"], table, ProcessingTime(SECOND), from_start=True)
         query = tap.start(lab.spark, tmp_path / name)
         try:
