@@ -27,10 +27,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.spark
 
 WRITES = ("append", "merge", "overwrite")
-# The writes of a batch, in their order: `events` commits quarantine first.
+# The writes of a batch, in their order: `events` commits quarantine first. Of `user_patterns`: test_processed.py.
+WRITTEN = ("user_activity", "clickstream_aggregated", "processed_events", "sessions", "purchases", "alerts")
 STEPS = [
     (table, nth, when)
-    for table, writes in {"events": 2, "user_activity": 1, "sessions": 1, "purchases": 1, "alerts": 1}.items()
+    for table, writes in {"events": 2, **dict.fromkeys(WRITTEN, 1)}.items()
     for nth in range(writes)
     for when in ("before", "after")
 ]

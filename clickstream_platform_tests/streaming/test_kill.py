@@ -57,8 +57,9 @@ def die():
 for name in ("append", "merge", "overwrite"):
     setattr(sink, name, killing(getattr(sink, name)))
 """
-# The writes of a run: quarantine, events, user_activity, sessions, purchases, alerts.
-STEPS = [(0, "after"), (1, "before"), (1, "after"), (2, "before"), (3, "after"), (5, "before")]
+# The writes of a run: quarantine, events, user_activity, clickstream_aggregated, processed_events, sessions, purchases,
+# alerts, late_events, user_patterns.
+STEPS = [(0, "after"), (1, "before"), (1, "after"), (2, "before"), (5, "after"), (8, "after")]
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +78,7 @@ def test_killed_at_any_step_a_rerun_is_exact(killed_often: Lab, nth: int, when: 
     bought = [event("u1", f"11:{lab.landed:02}:{i:02}", event_type="purchase") for i in range(6)]
     lab.land(event("u2", f"08:{lab.landed:02}:00"), *bought, "{")
     killed = _start(lab, program=KILLED + RUN, NTH=str(nth), WHEN=when, WHOM=whom)
-    assert killed.wait(timeout=120) == -signal.SIGKILL
+    assert killed.wait(timeout=300) == -signal.SIGKILL
     _wait_until(lambda: not _alive(killed.pid), None)  # without Python, the JVM ends by itself
     lab.run()
     assert lab.lake.events.rows() == there + 7
@@ -177,7 +178,7 @@ def _alive(group: int) -> bool:
     return True
 
 
-def _wait_until(holds: Callable[[], bool], run: subprocess.Popen[bytes] | None, seconds: float = 120) -> None:
+def _wait_until(holds: Callable[[], bool], run: subprocess.Popen[bytes] | None, seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert run is None or run.poll() is None, "the run ended before it was stopped"
