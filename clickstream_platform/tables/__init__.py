@@ -29,9 +29,19 @@ TABLES = (
 
 
 def tables(settings: Settings) -> dict[str, StreamingTable]:
-    """Every table's contract under these settings, by name, in the order they are run."""
-    contracts = [replace(table(settings), max_state_rows=settings.max_state_rows) for table in TABLES]
-    return {contract.name: contract for contract in contracts}
+    """Every table's contract under these settings, by name, in the order they are run.
+
+    Raises:
+        ValueError: two contracts have one name, and so one folder and one checkpoint.
+    """
+    found: dict[str, StreamingTable] = {}
+    for table in TABLES:
+        contract = replace(table(settings), max_state_rows=settings.max_state_rows)
+        if contract.name in found:
+            msg = f"{contract.name}: two tables have this name, and so one checkpoint; give one of them another"
+            raise ValueError(msg)
+        found[contract.name] = contract
+    return found
 
 
 def selected(settings: Settings, names: list[str]) -> list[StreamingTable]:

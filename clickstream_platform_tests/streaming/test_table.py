@@ -13,6 +13,8 @@ from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.sink import Append, Upsert
 from clickstream_platform.streaming.state import Recompute, Stateless
 from clickstream_platform.tables import tables
+from clickstream_platform.tables.purchases import purchases_table
+from clickstream_platform.tables.sessions import sessions_table
 
 TABLES = tables(Settings(home=Path("unused")))
 SESSIONS = TABLES["sessions"]
@@ -33,3 +35,9 @@ HALF_AN_HOUR = timedelta(minutes=30)
 def test_a_contradiction_names_the_table_and_what_is_wrong(change: dict[str, Any], finding: str) -> None:
     with pytest.raises(ValueError, match=f"{change.get('name', 'sessions')}: .*{finding}"):
         replace(SESSIONS, **change)
+
+
+def test_two_tables_with_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clickstream_platform.tables.TABLES", (purchases_table, sessions_table, purchases_table))
+    with pytest.raises(ValueError, match="purchases: two tables have this name"):
+        tables(Settings())
