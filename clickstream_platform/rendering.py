@@ -67,7 +67,7 @@ def alert_line(row: dict[str, Any]) -> str:
 
 def reports(done: Sequence[RunReport]) -> Table:
     """What the runs of some tables did."""
-    counted = ("batches", "in", "out", "late", "revisions", "quarantined", "duplicates", "s")
+    counted = ("batches", "in", "out", "late", "rev.", "quar.", "dupl.", "s")
     return grid(
         *("table", *counted[:-1], "watermark", "s"),
         right=counted,
@@ -95,6 +95,8 @@ def statuses(found: Sequence[TableStatus], left_out: Mapping[str, int]) -> Rende
     table = grid(
         *("table", "rows", "version", "watermark", "batches", "lag", "gen.", "last run"),
         right=("rows", "version", "batches", "lag", "gen."),
+        cut=("table",),
+        gap=1,
         rows=(
             (
                 s.name,
@@ -412,4 +414,5 @@ def _day_and_time(milliseconds: int | None) -> str | None:
 
 
 def _clock_of(iso: str | None) -> str | None:
-    return iso[:16].replace("T", " ") if iso else None
+    """Without the year."""
+    return iso[5:16].replace("T", " ") if iso else None
