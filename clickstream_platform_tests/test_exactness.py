@@ -154,7 +154,7 @@ ACTIVITY = (
     "user_id", "session_id", "window_start", "total_events", "unique_pages", "click_count", "purchase_count"
 )  # fmt: skip
 AGGREGATED = ("user_id", "window_start", "event_count", "session_count")
-PROCESSED = ("user_id", "session_id", "event_type", "page_url", "timestamp", "event_count")
+PROCESSED = ("user_id", "session_id", "event_type", "page_url", "product_id", "timestamp", "event_count")
 
 
 def naive_sessions(events: Sequence[Event]) -> Iterator[tuple[Any, ...]]:
@@ -190,7 +190,7 @@ def naive_sliding_windows(events: Sequence[Event]) -> Iterator[tuple[Any, ...]]:
 
 def naive_groups(events: Sequence[Event]) -> Iterator[tuple[Any, ...]]:
     """What ``processed_events`` must hold, said without Spark."""
-    names = ("user_id", "session_id", "event_type", "page_url")
+    names = ("user_id", "session_id", "event_type", "page_url", "product_id")
     alike = Counter((*(made[name] for name in names), _time(made)) for made in events)
     return ((*key, count) for key, count in alike.items())
 
