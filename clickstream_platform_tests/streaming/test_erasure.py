@@ -13,7 +13,7 @@ from clickstream_platform.streaming import erasure
 from clickstream_platform.streaming.erasure import forget, proofs
 from clickstream_platform.streaming.maintain import maintain
 from clickstream_platform.streaming.validate import validate
-from clickstream_platform_tests.conftest import Lab, event, killed
+from clickstream_platform_tests.conftest import KINDS, Lab, event, killed
 
 WHO = "anna-7f3e"
 
@@ -74,7 +74,7 @@ def holding(lab: Lab, user_id: str) -> list[str]:
 
 @pytest.mark.spark
 def test_the_proof_names_nobody_and_can_be_checked(lab: Lab) -> None:
-    landed(lab).run()
+    landed(lab.only("events", "sessions")).run()
     forget(WHO, list(lab.contracts.values()), lab.spark, lab.lake)
     (proof,) = proofs(lab.lake)
     assert proof.completed_at is not None
@@ -87,7 +87,7 @@ def test_the_proof_names_nobody_and_can_be_checked(lab: Lab) -> None:
 def test_stopped_in_the_middle_it_says_so_and_a_second_attempt_completes_it(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    landed(lab).run()
+    landed(lab.only(*KINDS)).run()
     with monkeypatch.context() as patched:
         patched.setattr(erasure, "rebuild_leased", killed)
         with pytest.raises(KeyboardInterrupt):

@@ -9,7 +9,7 @@ import pytest
 from clickstream_platform.streaming import retention
 from clickstream_platform.streaming.retention import due, expire
 from clickstream_platform.streaming.validate import validate
-from clickstream_platform_tests.conftest import Lab, event, killed
+from clickstream_platform_tests.conftest import KINDS, Lab, event, killed
 
 pytestmark = pytest.mark.spark
 
@@ -45,7 +45,7 @@ def test_what_straddles_the_date_is_computed_anew(lab: Lab) -> None:
 def test_killed_before_events_were_deleted_a_second_attempt_completes_it(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    days(lab).run()
+    days(lab.only(*KINDS)).run()
     with monkeypatch.context() as patched:
         patched.setattr(retention, "_delete", killed)
         with pytest.raises(KeyboardInterrupt):
