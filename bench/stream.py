@@ -55,7 +55,7 @@ class Sample:
 
     def line(self) -> str:
         """For reading."""
-        unread = "".join(f"{amount:>16,}" for amount in self.unread.values())
+        unread = "".join(f"{amount:>23,}" for amount in self.unread.values())
         return f"{self.at:7.0f} s{unread}{self.seconds:10.1f} s{self.memory:8,} MB"
 
 
@@ -143,7 +143,7 @@ def observed(
     feeding.start()
     wait_until(lambda: all(Lake(settings.lake_folder).table(name).version() for name in tables(settings)), process)
     print(f"every table had its first commit after {time.time() - began:.0f} s")
-    print(f"{'':9}{''.join(f'{name:>16}' for name in tables(settings))}{'commit ago':>12}{'memory':>11}")
+    print(f"{'':9}{''.join(f'{name:>23}' for name in tables(settings))}{'commit ago':>12}{'memory':>11}")
     samples: list[Sample] = []
     pause = max(5.0, minutes * 60 / 20)
     while feeding.is_alive():

@@ -20,7 +20,7 @@ from clickstream_platform.streaming.offsets import snapshot
 from clickstream_platform.streaming.run import run
 from clickstream_platform.streaming.verify import verify
 from clickstream_platform.tables import tables
-from clickstream_platform_tests.topics import Topic, with_password
+from clickstream_platform_tests.topics import Topic, secured
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -48,7 +48,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """The Kafka broker that every test shares: 3 s, once."""
-    found = Broker(tmp_path_factory.mktemp("broker"), with_password())
+    folder = tmp_path_factory.mktemp("broker")
+    found = Broker(folder, secured(folder))
     found.up(from_env().cache)
     yield found
     found.down()

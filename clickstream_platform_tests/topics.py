@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import Producer, TopicPartition
@@ -15,6 +17,9 @@ from confluent_kafka.admin import (
     NewTopic,  # pyright: ignore[reportPrivateImportUsage]
 )
 
+from clickstream_platform.broker import Broker
+from clickstream_platform.machine import require_java
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from concurrent.futures import Future
@@ -23,16 +28,46 @@ if TYPE_CHECKING:
 USER, PASSWORD = "clicks", 's3cret"with\\signs'
 
 
-def with_password() -> dict[str, str]:
-    """Properties of a broker that also listens where one must log in: with this user and password."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+def secured(folder: Path) -> dict[str, str]:
+    """Properties of a broker that also listens where one must log in, and where it shows a certificate.
+
+    The certificate is made here, by Java's own tool: ``certificate.pem`` of the folder.
+    """
+    with socket.socket() as one, socket.socket() as other:
+        for each in (one, other):
+            each.bind(("127.0.0.1", 0))
+        login_port, tls_port = (each.getsockname()[1] for each in (one, other))
+    return {
+        "listeners": f"LOGIN://127.0.0.1:{login_port},TLS://127.0.0.1:{tls_port}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LOGIN:SASL_PLAINTEXT,TLS:SSL",
+        **_with_password(),
+        **_with_certificate(folder),
+    }
+
+
+def listener(broker: Broker, name: str) -> str:
+    """``host:port`` of one of a secured broker's listeners."""
+    found = dict(each.split("://") for each in broker.properties["listeners"].split(","))
+    return found[name]
+
+
+def _with_certificate(folder: Path) -> dict[str, str]:
+    keys = folder / "keys.p12"
+    java = [str(require_java().path.with_name("keytool")), "-keystore", str(keys), "-storepass", PASSWORD]
+    make = ["-genkeypair", "-alias", "b", "-keyalg", "RSA", "-dname", "CN=127.0.0.1", "-ext", "san=ip:127.0.0.1"]
+    for command in (make, ["-exportcert", "-rfc", "-alias", "b", "-file", str(folder / "certificate.pem")]):
+        subprocess.run([*java, *command], check=True, capture_output=True)
+    of = "listener.name.tls.ssl"
+    password = PASSWORD.replace("\\", "\\\\")
+    return {f"{of}.keystore.type": "PKCS12", f"{of}.keystore.location": str(keys)} | {
+        f"{of}.{name}.password": password for name in ("keystore", "key")
+    }
+
+
+def _with_password() -> dict[str, str]:
     password = PASSWORD.replace("\\", "\\\\").replace('"', '\\"')
     login = f'org.apache.kafka.common.security.plain.PlainLoginModule required user_{USER}="{password}";'
     return {
-        "listeners": f"LOGIN://127.0.0.1:{port}",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LOGIN:SASL_PLAINTEXT",
         "sasl.enabled.mechanisms": "PLAIN",
         "listener.name.login.plain.sasl.jaas.config": login.replace("\\", "\\\\"),
     }

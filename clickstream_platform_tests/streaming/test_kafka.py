@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pyspark.sql import functions as F
 
-from clickstream_platform.errors import CheckpointError, DataLossError, SettingsError, SourceError, UnreachableError
+from clickstream_platform.errors import (
+    CheckpointError,
+    ClickstreamError,
+    DataLossError,
+    SettingsError,
+    SourceError,
+    UnreachableError,
+)
 from clickstream_platform.settings import from_env
 from clickstream_platform.streaming import admission, generation
 from clickstream_platform.streaming.erasure import forget
@@ -20,7 +27,7 @@ from clickstream_platform.streaming.run import Hooks
 from clickstream_platform.streaming.status import Lag, lag, require_source
 from clickstream_platform.streaming.validate import validate
 from clickstream_platform_tests.conftest import event
-from clickstream_platform_tests.topics import PASSWORD, USER
+from clickstream_platform_tests.topics import PASSWORD, USER, listener
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -404,9 +411,8 @@ def test_a_login_reaches_both_clients_and_its_password_nobody(
 ) -> None:
     topic.made()
     topic.send(event("u"))
-    port = broker.properties["listeners"].rpartition(":")[2]
     login = {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN", "sasl.username": USER}
-    source = f"kafka://127.0.0.1:{port}/{topic.name}"
+    source = f"kafka://{listener(broker, 'LOGIN')}/{topic.name}"
     kafka = kafka.reading(source, kafka_options={**login, "sasl.password": PASSWORD})
     assert unread(kafka) == Lag(1, "records")
     ingest(kafka)
@@ -415,6 +421,21 @@ def test_a_login_reaches_both_clients_and_its_password_nobody(
     with pytest.raises(SourceError, match="does not let us in") as refused:
         unread(wrong)
     assert PASSWORD not in f"{refused.value!r} {caplog.text}"
+
+
+def test_both_clients_read_over_tls_and_trust_only_the_certificate_that_is_named(
+    kafka: Lab, topic: Topic, broker: Broker
+) -> None:
+    topic.made()
+    topic.send(event("u"))
+    source, tls = f"kafka://{listener(broker, 'TLS')}/{topic.name}", {"security.protocol": "SSL"}
+    with pytest.raises(ClickstreamError, match=r"does not answer|does not let us in"):
+        unread(kafka.reading(source, kafka_options=tls))
+    trusted = {**tls, "ssl.ca.location": str(broker.folder / "certificate.pem")}
+    kafka = kafka.reading(source, kafka_options=trusted)
+    assert unread(kafka) == Lag(1, "records")
+    ingest(kafka)
+    assert users(kafka) == ["u"]
 
 
 def _in_small_batches(lab: Lab, topic: Topic) -> Lab:
