@@ -33,7 +33,7 @@ from clickstream_platform.streaming.trigger import ProcessingTime, trigger_from
 from clickstream_platform.tables import tables
 
 CLICKSTREAM = [sys.executable, "-c", "from clickstream_platform.cli import main; main()"]
-PATIENCE = 300  # seconds for the first commit, and for the last
+PATIENCE = 900  # seconds for the first commit, and for the last: some intervals of minutes
 GROWTH = 1.2  # of memory, second half over first: a heap fills and is collected, a leak does not stop
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -30,7 +30,7 @@ from clickstream_platform.streaming.status import lag
 from clickstream_platform.streaming.stream import Told, require_inputs, stream
 from clickstream_platform.streaming.trigger import AvailableNow, Once, ProcessingTime
 from clickstream_platform.tables import tables
-from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.conftest import KINDS, Lab, event
 
 EVERY_SECOND = ProcessingTime(timedelta(seconds=1))
 PURCHASES = [event("u1", f"12:00:{i:02}", event_type="purchase") for i in range(6)]  # an alert
@@ -188,9 +188,9 @@ def test_a_stream_whose_jvm_ends_ends_too(lab: Lab, whom: str, exit_code: int) -
 @pytest.mark.spark
 def test_a_minute_of_500_records_a_second_is_read_whole_and_within_its_memory(lab: Lab) -> None:
     """``bench/stream.py`` looks for longer, and at the lag on the way."""
-    process = started(lab, CLICKSTREAM_SPARK_DRIVER_MEMORY="1g")
+    process = started(lab.only(*KINDS), *KINDS, CLICKSTREAM_SPARK_DRIVER_MEMORY="1g")
     written = live(lab.landing, 500, seed=1, duration=timedelta(minutes=1))
-    wait_until(lambda: not any(lag(table, lab.lake).amount for table in lab.contracts.values()), process)
+    wait_until(lambda: not any(lag(table, lab.lake).amount for table in lab.contracts.values()), process, 300)
     assert peak_of(jvm_of(process.pid)) < 2_000  # MB: the heap, and as much again for all the rest
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 0
@@ -210,7 +210,21 @@ def started(lab: Lab, *names: str, **environment: str) -> subprocess.Popen[bytes
     arguments = [sys.executable, "-c", program, "stream", "--every", "1 second", *names]
     environment = {**os.environ, "CLICKSTREAM_HOME": str(lab.settings.home), **environment}
     with (lab.settings.home.parent / "errors").open("wb") as errors:
-        return subprocess.Popen(arguments, env=environment, stderr=errors, start_new_session=True)
+        process = subprocess.Popen(arguments, env=environment, stderr=errors, start_new_session=True)
+    _started.append(process)
+    return process
+
+
+_started: list[subprocess.Popen[bytes]] = []
+
+
+@pytest.fixture(autouse=True)
+def no_stream_outlives_its_test() -> Iterator[None]:
+    yield
+    for process in _started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    _started.clear()
 
 
 def errors_of(lab: Lab) -> str:
