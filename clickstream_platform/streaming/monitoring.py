@@ -190,7 +190,8 @@ def listen(spark: SparkSession) -> None:
     if not folder or spark in _heard:
         return
     _heard.add(spark)
-    journal = _journal(Path(folder))
+    # As it was when the JVM started: whoever builds a session once more changes the conf, not where others look.
+    journal = _journal(Path(spark.sparkContext.getConf().get(CONF) or folder))
     try:
         spark.streams.addListener(Listener(journal))
     except Exception as failed:  # a Spark that cannot be listened to runs the queries all the same

@@ -137,7 +137,7 @@ def test_a_run_leaves_lines_of_every_batch(lab: Lab) -> None:
         run_id="first",
     )
     lab.run("user_activity", run_id="second")
-    folder = Path(lab.spark.conf.get(CONF) or "")
+    folder = Path(lab.spark.sparkContext.getConf().get(CONF) or "")
 
     def said(name: str) -> list[QueryStatus]:
         return next((said for said in queries(folder) if said[0].name == name), [])
@@ -159,7 +159,7 @@ def test_a_query_that_fails_is_written_down_with_what_it_failed_of(lab: Lab) -> 
     lab.land(event("a", "10:00:00"))
     with pytest.raises(SourceError):
         lab.run("events", run_id="failing", hooks=Hooks(committed=fails))
-    folder = Path(lab.spark.conf.get(CONF) or "")
+    folder = Path(lab.spark.sparkContext.getConf().get(CONF) or "")
     assert waited_for(lambda: last(folder).status == "failed")
     assert last(folder).name == "events-failing"
     assert "there is no room" in (last(folder).problem or "")
