@@ -50,6 +50,11 @@ def clock(milliseconds: float, timespec: str = "minutes") -> str:
     return moment.isoformat(" ", timespec)
 
 
+def day_and_time(iso: str | None) -> str | None:
+    """An ISO 8601 moment to the minute, without the year: where a table has little room."""
+    return iso[5:16].replace("T", " ") if iso else None
+
+
 def grid(
     *columns: str,
     rows: Iterable[Sequence[object]],

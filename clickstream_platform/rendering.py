@@ -15,7 +15,7 @@ from clickstream_platform.demo import Comparison
 from clickstream_platform.doctor import Finding
 from clickstream_platform.errors import ClickstreamError
 from clickstream_platform.events.truth import Truth
-from clickstream_platform.printing import NONE, Fitting, cell, clock, grid, line, verdict
+from clickstream_platform.printing import NONE, Fitting, cell, clock, day_and_time, grid, line, verdict
 from clickstream_platform.streaming.erasure import Erasure
 from clickstream_platform.streaming.ingest import QUARANTINE
 from clickstream_platform.streaming.lake import Lake
@@ -102,11 +102,11 @@ def statuses(found: Sequence[TableStatus], left_out: Mapping[str, int]) -> Rende
                 s.name,
                 s.rows,
                 s.delta_version,
-                _clock_of(s.watermark),
+                day_and_time(s.watermark),
                 s.batches,
                 "unknown" if s.lag is None else f"{s.lag:,} {s.lag_unit}",
                 s.generation,
-                _clock_of(s.last_run.at if s.last_run else None),
+                day_and_time(s.last_run.at if s.last_run else None),
             )
             for s in found
         ),
@@ -414,5 +414,4 @@ def _day_and_time(milliseconds: int | None) -> str | None:
 
 
 def _clock_of(iso: str | None) -> str | None:
-    """Without the year."""
-    return iso[5:16].replace("T", " ") if iso else None
+    return iso[:16].replace("T", " ") if iso else None

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from clickstream_platform.live.reading import Activity, Rows, Seen
 from clickstream_platform.live.sparks import bar, spark
-from clickstream_platform.printing import NONE, Fitting, cell, clock, grid, line
+from clickstream_platform.printing import NONE, Fitting, cell, clock, day_and_time, grid, line
 from clickstream_platform.streaming.monitoring import QueryStatus
 from clickstream_platform.streaming.status import TableStatus
 
@@ -56,7 +56,7 @@ def _tables(seen: Seen) -> Table:
                 spark([each.input_rows for each in _batches(query)], BATCHES),
                 query[-1].state_rows if query else None,
                 _bytes(query[-1].state_bytes if query else None),
-                _day_and_time(table.watermark),
+                day_and_time(table.watermark),
                 _lag(table),
                 table.rows,
                 _last(table, query, seen.at),
@@ -71,7 +71,7 @@ def _few_columns(seen: Seen) -> Table:
         *("table", "query", "batch", "done/s", "watermark", "lag", "last"),
         right=("batch", "done/s", "lag"),
         rows=(
-            (name.name, *_query(query)[:2], _query(query)[3], _day_and_time(name.watermark), _lag(name),
+            (name.name, *_query(query)[:2], _query(query)[3], day_and_time(name.watermark), _lag(name),
              _last(name, query, seen.at))
             for name, query in _with_queries(seen)
         ),
@@ -131,10 +131,6 @@ def _ago(iso: str, now: datetime) -> str:
         if seconds >= 2 * length:
             return f"{seconds // length} {unit} ago"
     return f"{seconds} s ago"
-
-
-def _day_and_time(iso: str | None) -> str | None:
-    return iso[5:16].replace("T", " ") if iso else None
 
 
 def _problems(seen: Seen) -> list[Text]:

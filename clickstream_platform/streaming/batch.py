@@ -66,7 +66,7 @@ class MicroBatch:
 
     @property
     def is_empty(self) -> bool:
-        """Whether it reads nothing: Spark runs it to let a state store forget what the watermark has passed."""
+        """Whether its source had not moved. Spark runs such a batch to let a state store forget."""
         return self.plan.end == self.checkpoint.start(self.batch_id)
 
     @property

@@ -34,7 +34,7 @@ def ingest(batch: MicroBatch) -> Entry | None:
         The entry committed; None if the source had not moved, so that there was nothing to write.
     """
     with batch.keep:
-        if batch.batch_id > 0 and batch.checkpoint.start(batch.batch_id) == batch.plan.end:
+        if batch.batch_id > 0 and batch.is_empty:
             batch.frame.count()
             return None
         unreadable = _unreadable(batch)

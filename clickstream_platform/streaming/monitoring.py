@@ -7,9 +7,9 @@ Spark tells a listener of every batch, from a thread of its own: no batch waits 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
-from datetime import datetime, timezone
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +20,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql.streaming.listener import StreamingQueryListener
 
 from clickstream_platform.streaming.journal import CONF, Journal, read
+from clickstream_platform.streaming.status import iso
 
 Standing = Literal["started", "running", "idle", "ended", "failed", "killed"]
 ACTIVE = ("started", "running", "idle")
@@ -164,17 +165,13 @@ def _started(_: QueryStatus, said: dict[str, Any]) -> QueryStatus:
 def _terminated(before: QueryStatus, said: dict[str, Any]) -> QueryStatus:
     stopped = said.get("exception")
     problem = _in_one_line(stopped) if stopped else None
-    return replace(before, at=_now(), status="failed" if stopped else "ended", problem=problem)
+    return replace(before, at=iso(time.time() * 1000), status="failed" if stopped else "ended", problem=problem)
 
 
 def _in_one_line(stopped: str) -> str:
     """What Spark's text of an error says first; of an error in our part of a batch, what its traceback ends with."""
     lines = [line for line in stopped.splitlines() if line.strip() and not line[0].isspace()] or [stopped.strip()]
     return lines[-1 if "Traceback" in lines[0] else 0][:300]
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 _journal = cache(Journal)  # one file a process and folder

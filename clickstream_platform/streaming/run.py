@@ -232,10 +232,20 @@ class Run:
         return land_processed(batch) if isinstance(self.table.state, Processor) else land(batch, self.hooks.notify)
 
     def _stream(self, spark: SparkSession) -> DataFrame:
-        if isinstance(self.table.state, Processor):
-            events = self.table.watermark.of(offsets.read_table(spark, self.lake.events.path))
-            return self.table.state.update(events, head_start(self.table, spark, self.lake, self.checkpoint))
-        return _stream(self.table, spark, self.lake, self.starts)
+        """The streaming DataFrame whose batches :meth:`_land` takes."""
+        table, source = self.table, self.table.offsets
+        if isinstance(source, FileSource):
+            return table.watermark.of(table.query(offsets.read_files(spark, source)))
+        if isinstance(source, KafkaSource):
+            return table.watermark.of(table.query(offsets.read_kafka(spark, source, self.starts)))
+        events = table.watermark.of(offsets.read_table(spark, self.lake.table(source.name).path))
+        if isinstance(table.state, Processor):
+            return table.state.update(events, head_start(table, spark, self.lake, self.checkpoint))
+        if isinstance(table.state, StateStore):
+            return table.query(events)
+        if isinstance(table.state, Recompute):  # only says which keys and times are touched
+            return events.select(*dict.fromkeys((*table.state.by, "timestamp")))
+        return events
 
     def report(self, query: StreamingQuery) -> RunReport:
         """What it did since it was started or, in a stream, since it last reported."""
@@ -260,20 +270,6 @@ class Run:
             delta_version=target.version() or 0,
             duration=timedelta(seconds=self.started - started),
         )
-
-
-def _stream(table: StreamingTable, spark: SparkSession, lake: Lake, starts: Starts) -> DataFrame:
-    """The streaming DataFrame whose batches :func:`land` or :func:`ingest` take."""
-    if isinstance(table.offsets, FileSource):
-        return table.watermark.of(table.query(offsets.read_files(spark, table.offsets)))
-    if isinstance(table.offsets, KafkaSource):
-        return table.watermark.of(table.query(offsets.read_kafka(spark, table.offsets, starts)))
-    events = table.watermark.of(offsets.read_table(spark, lake.table(table.offsets.name).path))
-    if isinstance(table.state, StateStore):
-        return table.query(events)
-    if isinstance(table.state, Recompute):  # only says which keys and times are touched
-        return events.select(*dict.fromkeys((*table.state.by, "timestamp")))
-    return events
 
 
 def _create(spark: SparkSession, lake: Lake, table: StreamingTable) -> None:
