@@ -8,23 +8,24 @@ touch.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from math import ceil
-from typing import Any
+from typing import Any, NamedTuple
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
-from clickstream_platform.events.schema import EVENTS
 from clickstream_platform.streaming import sink
 from clickstream_platform.streaming.checkpoint import Checkpoint, Planned, next_version
 from clickstream_platform.streaming.kept import Kept
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.ledger import Entry
-from clickstream_platform.streaming.offsets import snapshot
-from clickstream_platform.streaming.recompute import as_ranges, hours_reached, moment, recompute, touched
+from clickstream_platform.streaming.offsets import snapshot, some_of
+from clickstream_platform.streaming.recompute import Hours, as_ranges, during, hours_reached, moment, recompute, touched
 from clickstream_platform.streaming.state import Recompute, Stateless, StateStore
 from clickstream_platform.streaming.table import StreamingTable
 
@@ -83,6 +84,14 @@ class MicroBatch:
         """The table as it is."""
         return snapshot(self.frame.sparkSession, self.lake.table(self.table.name).path)
 
+    def events_during(self, hours: Sequence[Hours]) -> DataFrame:
+        """The events of some hours, as of the version that the batch ends at."""
+        return during(self.frame.sparkSession, self.lake.events, ("timestamp",), hours, self.versions[1])
+
+    def held_during(self, hours: Sequence[Hours]) -> DataFrame:
+        """The rows of some hours that the table has."""
+        return during(self.frame.sparkSession, self.lake.table(self.table.name), self.table.span, hours)
+
     def entry(self, **counts: Any) -> Entry:
         """The ledger entry, with what the caller counted."""
         return Entry(
@@ -133,7 +142,7 @@ def _land_all(batch: MicroBatch, notify: Notify) -> Entry:
         new = rows.alias("n").join(batch.held().alias("b"), keys, "left_anti")
         notify(table, [row.asDict() for row in new.collect()])
     entry = batch.entry(events_version=batch.versions[1], rows_in=rows_in, rows_out=rows_out, late_rows=0, revisions=0)
-    sink.overwrite(_by_time(rows, rows_out, table.sink), path, batch.commit(entry))
+    sink.overwrite(_by_time(rows, rows_out, table.sink), rows_out, path, batch.commit(entry))
     return entry
 
 
@@ -169,76 +178,74 @@ def _land_appended(batch: MicroBatch) -> Entry | None:
         late_rows=seen.get["late"],
         revisions=0,
     )
-    sink.append(rows, batch.lake.table(batch.table.name).path, batch.commit(entry))
+    sink.append(rows, rows_out, batch.lake.table(batch.table.name).path, batch.commit(entry))
     return entry
 
 
 def _land_changes(batch: MicroBatch, notify: Notify) -> Entry | None:
     found = _from_state_store(batch) if isinstance(batch.table.state, StateStore) else _from_lake(batch)
-    if not found.rows_in:
+    if found is None:
         return None
     upsert = batch.table.sink
     assert isinstance(upsert, sink.Upsert)
     path = batch.lake.table(batch.table.name).path
-    start = upsert.span[0]
-    is_revision = F.col("final_at") <= moment(batch.late_before_ms * 1000)
-    changes = batch.keep(found.changes)
-    facts = changes.agg(
-        F.count("*").alias("rows"),
-        F.count_if(is_revision).alias("revisions"),
-        F.unix_micros(F.min(start)).alias("first"),
-        F.unix_micros(F.max(start)).alias("last"),
-    ).first()
-    assert facts is not None
-    if batch.table.announces and facts["rows"]:
-        notify(
-            batch.table, [r.asDict() for r in changes.where(F.col(sink.CHANGE) == "insert").drop(sink.CHANGE).collect()]
-        )
+    changes = found.changes
+    if batch.table.announces and changes:
+        new = changes.filter(pc.field(sink.CHANGE) == "insert").drop_columns(sink.CHANGE)
+        notify(batch.table, new.to_pylist())
+    late_before = pa.scalar(batch.late_before_ms * 1000, pa.int64()).cast(pa.timestamp("us", "UTC"))
     entry = batch.entry(
         events_version=batch.versions[1],
         rows_in=found.rows_in,
-        rows_out=facts["rows"],
+        rows_out=changes.num_rows,
         late_rows=found.late_rows,
-        revisions=facts["revisions"],
+        revisions=changes.filter(pc.field("final_at") <= late_before).num_rows,
     )
-    if facts["rows"]:
-        sink.merge(changes, path, upsert, (moment(facts["first"]), moment(facts["last"])), batch.commit(entry))
-    else:  # the ledger has no holes
-        sink.append(changes.drop(sink.CHANGE).limit(0), path, batch.commit(entry))
+    if changes:
+        sink.merge(changes, path, upsert, batch.commit(entry))
+    else:
+        sink.note(path, batch.commit(entry))
     return entry
 
 
 @dataclass(frozen=True)
 class _Found:
-    """What a batch read, and what it changes."""
+    """What a batch read, and the rows that it changes, with a column ``_change``."""
 
+    rows_in: int
+    late_rows: int
+    changes: pa.Table
+
+
+def _from_lake(batch: MicroBatch) -> _Found | None:
+    """Recompute: the batch's frame only says which keys and times are touched."""
+    state = batch.table.state
+    assert isinstance(state, Recompute)
+    found = _recomputed(batch, state, batch.frame)
+    return found and _Found(found.rows_in, found.late_rows, found.changes.toArrow())
+
+
+class _Recomputed(NamedTuple):
     rows_in: int
     late_rows: int
     changes: DataFrame
 
 
-def _from_lake(batch: MicroBatch) -> _Found:
-    """Recompute: the batch's frame only says which keys and times are touched."""
-    state = batch.table.state
-    assert isinstance(state, Recompute)
-    return _recomputed(batch, state, batch.frame)
-
-
-def _recomputed(batch: MicroBatch, state: Recompute | StateStore, new_events: DataFrame) -> _Found:
+def _recomputed(batch: MicroBatch, state: Recompute | StateStore, new_events: DataFrame) -> _Recomputed | None:
     assert isinstance(batch.table.sink, sink.Upsert)
     touches = batch.keep(touched(new_events, state.by, state.reach, batch.late_before_ms))
     counts = F.sum("events").alias("events"), F.sum("late").alias("late")
     facts = touches.agg(*counts, hours_reached(state).alias("hours")).first()
     assert facts is not None
-    held = batch.held()
     if not facts["events"]:
-        return _Found(0, 0, held.limit(0).withColumn(sink.CHANGE, F.lit("update")))
+        return None
     hours = as_ranges(facts["hours"])
-    changes = recompute(batch.table.query, state, batch.table.sink, touches, batch.events(), held, hours, batch.keep)
-    return _Found(facts["events"], facts["late"], changes)
+    events, rows = batch.events_during, batch.held_during
+    changes = recompute(batch.table.query, state, batch.table.sink, touches, events, rows, hours, batch.keep)
+    return _Recomputed(facts["events"], facts["late"], changes)
 
 
-def _from_state_store(batch: MicroBatch) -> _Found:
+def _from_state_store(batch: MicroBatch) -> _Found | None:
     """StateStore: Spark emits the changed rows; those of events it dropped as late are recomputed.
 
     Looking for late events costs no job where there are none: the log has the earliest time of every file.
@@ -246,16 +253,15 @@ def _from_state_store(batch: MicroBatch) -> _Found:
     state = batch.table.state
     assert isinstance(state, StateStore)
     assert isinstance(batch.table.sink, sink.Upsert)
-    emitted = batch.keep(batch.frame)
-    emitted.count()
-    changes = emitted.withColumn(sink.CHANGE, F.lit("upsert"))
+    changes = batch.frame.withColumn(sink.CHANGE, F.lit("upsert"))
     rows_in, late = late_of(batch)
-    if late is None:
-        return _Found(rows_in, 0, changes)
-    found = _recomputed(batch, state, late)
-    # A row that ended later than that is still the state's, and it has counted the event.
-    given_up = found.changes.where(F.col(batch.table.sink.span[1]) <= moment(batch.late_before_ms * 1000))
-    return _Found(rows_in, found.late_rows, changes.unionByName(given_up))
+    found = None if late is None else _recomputed(batch, state, late)
+    if found is not None:
+        # A row that ended later than that is still the state's, and it has counted the event.
+        is_given_up = F.col(batch.table.sink.span[1]) <= moment(batch.late_before_ms * 1000)
+        changes = changes.unionByName(found.changes.where(is_given_up))
+    emitted = changes.toArrow()  # consumes the frame, also one of a batch that read nothing
+    return _Found(rows_in, found.late_rows if found else 0, emitted) if rows_in else None
 
 
 def late_of(batch: MicroBatch) -> tuple[int, DataFrame | None]:
@@ -266,12 +272,5 @@ def late_of(batch: MicroBatch) -> tuple[int, DataFrame | None]:
     files = list(batch.lake.events.added_files(*batch.versions))
     late_before = datetime.fromtimestamp(batch.late_before_ms / 1000, timezone.utc)
     with_late = [f.path for f in files if f.rows and (f.min_timestamp is None or f.min_timestamp <= late_before)]
-    late = _events_in_files(batch, with_late).where(is_late) if with_late else None
+    late = some_of(batch.frame.sparkSession, batch.lake.events, with_late).where(is_late) if with_late else None
     return sum(file.rows for file in files), late
-
-
-def _events_in_files(batch: MicroBatch, paths: list[str]) -> DataFrame:
-    """The events of some data files. Partition columns are not in them, and are made again."""
-    reader = batch.frame.sparkSession.read.schema(EVENTS).option("pathGlobFilter", "*.parquet")
-    events = reader.parquet(*(str(batch.lake.events.path / path) for path in paths))
-    return events.withColumn("event_date", F.to_date("timestamp"))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from clickstream_platform.streaming.recompute import as_ranges, in_hours
+from clickstream_platform.streaming.recompute import Read, as_ranges
 
 _PLACE = "struct<partition:string,offset:bigint>"
 
@@ -26,7 +26,7 @@ class Deduplicated(NamedTuple):
 
 
 def without_duplicates(
-    events: DataFrame, stored: DataFrame, hours: Collection[int], keep: Callable[[DataFrame], DataFrame]
+    events: DataFrame, stored: Read, hours: Collection[int], keep: Callable[[DataFrame], DataFrame]
 ) -> Deduplicated:
     """The events that are neither stored nor earlier among themselves.
 
@@ -35,11 +35,11 @@ def without_duplicates(
 
     Args:
         events: new events.
-        stored: the table ``events``.
+        stored: reads the table ``events``.
         hours: the hours since 1970 in which the new events lie.
         keep: persists a frame for as long as the result is used.
     """
-    repeated = keep(_repeated(events, in_hours(stored, "timestamp", "timestamp", as_ranges(sorted(hours)))))
+    repeated = keep(_repeated(events, stored(as_ranges(sorted(hours)))))
     facts = repeated.agg(
         F.sum(F.when(F.col("copies") > 1, F.col("new") - F.col("place").isNotNull().cast("int"))).alias("copies"),
         F.count_if((F.col("at_times") > 1) & F.col("place").isNotNull()).alias("reused"),

@@ -157,7 +157,7 @@ def _removed(name: str, theirs: DataFrame, key: tuple[str, ...], lake: Lake, run
     rows = _rows_of(theirs, key, table)
     if rows:
         amendment = Amendment(name, ERASURE, run_id, removed=rows)
-        sink.remove(theirs, table.path, key, sink.Commit(amendment.to_json()))
+        sink.remove(theirs.toArrow(), table.path, key, sink.Commit(amendment.to_json()))
     return Erased(name, rows, table.version() or 0)
 
 

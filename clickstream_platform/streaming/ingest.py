@@ -42,7 +42,7 @@ def ingest(batch: MicroBatch) -> Entry | None:
         facts = _facts(records, batch.late_before_ms)
         unreadable |= _vanished(batch, records)
         hours = {f["hour"] for f in facts if f["hour"] is not None}
-        fresh, copies, reused = without_duplicates(accepted(records), batch.held(), hours, batch.keep)
+        fresh, copies, reused = without_duplicates(accepted(records), batch.held_during, hours, batch.keep)
         faulty = [f for f in facts if f["reasons"]]
         entry = batch.entry(
             events_version=-1,
@@ -59,7 +59,7 @@ def ingest(batch: MicroBatch) -> Entry | None:
         )
         if entry.quarantined:
             _quarantine(batch, rejected(records), entry)
-        sink.append(sink.few_files(fresh), batch.lake.events.path, batch.commit(entry))
+        sink.append(sink.few_files(fresh), entry.rows_out, batch.lake.events.path, batch.commit(entry))
         _warn(entry)
         return entry
 
@@ -80,7 +80,7 @@ def _quarantine(batch: MicroBatch, records: DataFrame, entry: Entry) -> None:
     """Append to ``quarantine``, unless a killed attempt has done so already (Delta knows the transaction)."""
     app_id = f"{QUARANTINE}/{batch.checkpoint.generation}"
     commit = sink.Commit(entry.to_json(), (app_id, batch.batch_id))
-    sink.append(sink.few_files(records), batch.lake.table(QUARANTINE).path, commit)
+    sink.append(sink.few_files(records), entry.quarantined, batch.lake.table(QUARANTINE).path, commit)
 
 
 def _planned(batch: MicroBatch) -> dict[str, Path]:

@@ -7,14 +7,15 @@ landing folder.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import TableNotFoundError
 
@@ -28,6 +29,13 @@ class AddedFile:
     path: str
     rows: int
     min_timestamp: datetime | None  # None: no statistics, so it may hold any time
+
+
+class Span(NamedTuple):
+    """A stretch of time in microseconds since 1970, its end excluded."""
+
+    since: int
+    until: int
 
 
 @dataclass(frozen=True)
@@ -86,10 +94,34 @@ class LakeTable:
                     if "add" in action and action["add"].get("dataChange", True)
                 )
 
+    def schema(self, version: int | None = None) -> dict[str, Any]:
+        """The columns, as Delta and Spark say them in JSON."""
+        return json.loads(DeltaTable(str(self.path), version=version).schema().to_json())
+
     def files(self, version: int) -> list[str]:
         """The data files that make up a version, relative to the table."""
         root = f"{self.path}/"
         return [unquote(uri.removeprefix(root)) for uri in DeltaTable(str(self.path), version=version).file_uris()]
+
+    def files_within(self, start: str, end: str, spans: Sequence[Span], version: int | None = None) -> list[str]:
+        """The data files, relative to the table, in which rows can be whose times overlap one of some spans.
+
+        Args:
+            start: the column of a row's first time.
+            end: the column of its last; the same, if a row has only one.
+            spans: in microseconds since 1970.
+            version: of the table; the newest, if not given.
+        """
+        table = DeltaTable(str(self.path), version=version)
+        files = pa.table(table.get_add_actions(flatten=True))
+        if not files.num_rows:
+            return []
+        first, last = files[f"min.{start}"].cast(pa.int64()), files[f"max.{end}"].cast(pa.int64())
+        return [
+            unquote(path)
+            for path, lo, hi in zip(files["path"].to_pylist(), first.to_pylist(), last.to_pylist(), strict=True)
+            if lo is None or hi is None or any(lo < span.until and hi >= span.since for span in spans)
+        ]
 
     def same_rows_until(self, version: int) -> int:
         """The newest version up to which no commit has added rows: compaction and erasure are stepped over.

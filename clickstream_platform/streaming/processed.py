@@ -49,11 +49,11 @@ def land_processed(batch: MicroBatch) -> Entry | None:
         )
         path = batch.lake.table(batch.table.name).path
         if batch.batch_id == 0:
-            sink.overwrite(rows, path, batch.commit(entry))
+            sink.overwrite(rows, rows_out, path, batch.commit(entry))
         if late is not None and (late_rows or batch.batch_id == 0):
             _land_late(batch, entry, late)
         if batch.batch_id > 0:
-            sink.append(rows, path, batch.commit(entry))
+            sink.append(rows, rows_out, path, batch.commit(entry))
         return entry
 
 
@@ -76,7 +76,7 @@ def _land_late(batch: MicroBatch, entry: Entry, late: DataFrame) -> None:
     ).to(LATE)
     commit = sink.Commit(entry.to_json(), (f"{LATE_EVENTS}/{entry.generation}", entry.batch_id))
     write = sink.append if batch.batch_id else sink.overwrite
-    write(sink.few_files(listed), batch.lake.table(LATE_EVENTS).path, commit)
+    write(sink.few_files(listed), entry.late_rows, batch.lake.table(LATE_EVENTS).path, commit)
 
 
 def handled_ms(checkpoint: Checkpoint, batch_id: int) -> int:

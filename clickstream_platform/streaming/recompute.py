@@ -16,11 +16,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import reduce
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
+from clickstream_platform.streaming.lake import LakeTable, Span
+from clickstream_platform.streaming.offsets import some_of
 from clickstream_platform.streaming.sink import CHANGE, Upsert, matches
 from clickstream_platform.streaming.state import Recompute, StateStore
+
+Read = Callable[["Sequence[Hours]"], DataFrame]  # the rows of some hours
 
 HOUR_US = 3_600_000_000
 MAX_RANGES = 8  # each one costs planning: a batch over half a year took 13-23 CPU-s with 32 of them and 9 with 8
@@ -50,8 +54,8 @@ def recompute(
     state: Recompute | StateStore,
     sink: Upsert,
     touched: DataFrame,
-    events: DataFrame,
-    rows: DataFrame,
+    events: Read,
+    rows: Read,
     hours: Sequence[Hours],
     keep: Callable[[DataFrame], DataFrame],
 ) -> DataFrame:
@@ -62,8 +66,8 @@ def recompute(
         state: how far an event reaches, and by which columns the query is local.
         sink: the table's key and the span of its rows.
         touched: what :func:`touched` made of the new events. Read twice: persist it.
-        events: all events, the new ones included, as of the version that the batch ends at.
-        rows: the table as it is.
+        events: reads events, the new ones included, as of the version that the batch ends at.
+        rows: reads the table as it is.
         hours: the hours that the touched intervals reach (:func:`hours_reached`).
         keep: persists a frame for as long as the result is used.
 
@@ -73,7 +77,7 @@ def recompute(
     """
     start, end = sink.span
     reached = touched.select(*state.by, *_bounds(state))
-    near = in_hours(rows, start, end, hours)
+    near = rows(hours)
     if isinstance(state, Recompute) and state.joins_rows:
         intervals = keep(_islands(reached.unionByName(_within_reach(near, reached, state, sink)), state.by))
         hours = _hours_of(intervals)
@@ -81,7 +85,7 @@ def recompute(
         intervals = keep(_islands(reached, state.by))
     inside = (F.col(f"t.{start}") >= F.col("s.lo")) & (F.col(f"t.{end}") <= F.col("s.hi"))
     during = F.col("t.timestamp").between(F.col("s.lo"), F.col("s.hi"))
-    involved = _restricted(in_hours(events, "timestamp", "timestamp", hours), intervals, state.by, during)
+    involved = _restricted(events(hours), intervals, state.by, during)
     return difference(
         _restricted(query(involved), intervals, state.by, inside), _restricted(near, intervals, state.by, inside), sink
     )
@@ -122,16 +126,23 @@ def as_ranges(hours: Sequence[int]) -> list[Hours]:
     return [Hours(hours[a], hours[b - 1]) for a, b in zip([0, *cuts], [*cuts, len(hours)], strict=True)]
 
 
-def in_hours(rows: DataFrame, start: str, end: str, hours: Sequence[Hours]) -> DataFrame:
-    """The rows whose span may touch one of the ranges, said so that files can be skipped by their statistics."""
+def during(
+    spark: SparkSession, table: LakeTable, span: Sequence[str], hours: Sequence[Hours], version: int | None = None
+) -> DataFrame:
+    """The rows of a Delta table whose span may touch one of the ranges: of its files those that can hold some.
 
-    def touches(span: Hours) -> Column:
-        condition = (F.col(start) < moment((span.last + 1) * HOUR_US)) & (F.col(end) >= moment(span.first * HOUR_US))
-        if "event_date" in rows.columns:
-            condition &= F.col("event_date").between(_day(span.first), _day(span.last))
-        return condition
-
-    return rows.where(reduce(lambda a, b: a | b, map(touches, hours), F.lit(False)))
+    Args:
+        spark: the session.
+        table: the table.
+        span: the columns of a row's first and last time, or the one column of its time.
+        hours: the ranges.
+        version: of the table; the newest, if not given.
+    """
+    start, end = span[0], span[-1]
+    spans = [Span(each.first * HOUR_US, (each.last + 1) * HOUR_US) for each in hours]
+    rows = some_of(spark, table, table.files_within(start, end, spans, version), version)
+    touches = [(F.col(start) < moment(each.until)) & (F.col(end) >= moment(each.since)) for each in spans]
+    return rows.where(reduce(lambda a, b: a | b, touches, F.lit(False)))
 
 
 def hour_of(time: Column | str) -> Column:
@@ -142,10 +153,6 @@ def hour_of(time: Column | str) -> Column:
 def moment(micros: int) -> Column:
     """A timestamp constant. Not through Python's datetime, which year 1 and the old calendar defeat."""
     return F.timestamp_micros(F.lit(micros))
-
-
-def _day(hour: int) -> Column:
-    return F.date_from_unix_date(F.lit(hour // 24))
 
 
 def _micros(duration: timedelta) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from functools import partial
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -24,7 +25,7 @@ from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.lease import all_leased
 from clickstream_platform.streaming.ledger import Amendment
 from clickstream_platform.streaming.offsets import snapshot
-from clickstream_platform.streaming.recompute import hour_of
+from clickstream_platform.streaming.recompute import during, hour_of
 from clickstream_platform.streaming.table import StreamingTable
 
 REPLAY = "replay"
@@ -85,15 +86,16 @@ def replay(
         facts = good.groupBy("landed", hour_of("timestamp").alias("hour")).count().collect()
         landed = sum(f["count"] for f in facts if f["landed"])
         hours = {f["hour"] for f in facts if not f["landed"]}
-        fresh, copies, _ = without_duplicates(accepted(good.where("not landed")), stored, hours, keep)
+        near = partial(during, spark, lake.events, ("timestamp",))
+        fresh, copies, _ = without_duplicates(accepted(good.where("not landed")), near, hours, keep)
         found = Replay(rejected.count(), sum(f["count"] for f in facts) - landed - copies, copies, landed)
         if found.accepted:
             added = Amendment(events.name, REPLAY, run_id, added=found.accepted)
-            sink.append(sink.few_files(fresh), lake.events.path, sink.Commit(added.to_json()))
+            sink.append(sink.few_files(fresh), found.accepted, lake.events.path, sink.Commit(added.to_json()))
         if facts:
             left = Amendment(QUARANTINE, REPLAY, run_id, removed=found.tried - found.stayed, duplicates=copies)
             path = lake.table(QUARANTINE).path
-            sink.remove(good.select("record_id"), path, ("record_id",), sink.Commit(left.to_json()))
+            sink.remove(good.select("record_id").toArrow(), path, ("record_id",), sink.Commit(left.to_json()))
         return found
 
 

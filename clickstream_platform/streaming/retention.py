@@ -9,8 +9,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta, timezone
+from functools import partial
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from clickstream_platform.streaming import sink
@@ -21,7 +22,15 @@ from clickstream_platform.streaming.lease import all_leased
 from clickstream_platform.streaming.ledger import Amendment, last_entry
 from clickstream_platform.streaming.offsets import snapshot
 from clickstream_platform.streaming.processed import LATE_EVENTS, handled
-from clickstream_platform.streaming.recompute import as_ranges, difference, hours_reached, moment, recompute, touched
+from clickstream_platform.streaming.recompute import (
+    Hours,
+    as_ranges,
+    difference,
+    during,
+    hours_reached,
+    recompute,
+    touched,
+)
 from clickstream_platform.streaming.run import Hooks, run_leased
 from clickstream_platform.streaming.state import Processor, Recompute, Stateless, StateStore
 from clickstream_platform.streaming.table import StreamingTable
@@ -79,25 +88,28 @@ def expire(
 
 def _delete(name: str, time: str, before: date, spark: SparkSession, lake: Lake, run_id: str) -> int:
     path = lake.table(name).path
-    is_old = F.col(time) < _midnight(before)
-    rows = snapshot(spark, path).where(is_old).count()
+    rows = snapshot(spark, path).where(F.col(time) < F.lit(_midnight(before))).count()
     if rows:
         amendment = Amendment(name, RETENTION, run_id, removed=rows)
-        sink.delete(spark, path, is_old, sink.Commit(amendment.to_json()))
+        sink.delete(path, time, _midnight(before), sink.Commit(amendment.to_json()))
     return rows
 
 
 def _recompute(table: StreamingTable, before: date, spark: SparkSession, lake: Lake, run_id: str) -> None:
     assert isinstance(table.sink, sink.Upsert)
     assert isinstance(table.state, StateStore | Recompute)
-    path, events = lake.table(table.name).path, snapshot(spark, lake.events.path)
+    is_old = F.col("event_date") < before
+
+    def young(hours: Sequence[Hours]) -> DataFrame:
+        return during(spark, lake.events, ("timestamp",), hours).where(~is_old)
+
     with Kept() as keep:
-        old, young = events.where(F.col("event_date") < before), events.where(F.col("event_date") >= before)
+        old = snapshot(spark, lake.events.path).where(is_old)
         touches = keep(touched(old, table.state.by, table.state.reach, 0))
         reached = touches.agg(hours_reached(table.state).alias("hours")).first()
         assert reached is not None
-        hours, rows = as_ranges(reached["hours"]), snapshot(spark, path)
-        changes = keep(recompute(table.query, table.state, table.sink, touches, young, rows, hours, keep))
+        hours, rows = as_ranges(reached["hours"]), partial(during, spark, lake.table(table.name), table.span)
+        changes = recompute(table.query, table.state, table.sink, touches, young, rows, hours, keep)
         _revise(table, changes, table.sink, lake, run_id)
 
 
@@ -109,7 +121,8 @@ def _processed(table: StreamingTable, before: date, spark: SparkSession, lake: L
     state, entry = table.state, last_entry(lake.table(table.name))
     assert isinstance(state, Processor)
     assert entry is not None
-    path, midnight, into = lake.table(table.name).path, _midnight(before), sink.Upsert(*state.key, span=state.span)
+    path, midnight = lake.table(table.name).path, F.lit(_midnight(before))
+    into = sink.Upsert(*state.key, span=state.span)
     time, start = F.col(table.watermark.column), F.col(state.span[0])
     with Kept() as keep:
         events, rows = handled(snapshot(spark, lake.events.path), entry, lake), snapshot(spark, path)
@@ -117,7 +130,7 @@ def _processed(table: StreamingTable, before: date, spark: SparkSession, lake: L
         cut = keep(events.where(just_before).select(*state.by).distinct())
         later = rows.where(start >= midnight).join(cut, [*state.by], "left_semi")
         wanted = table.query(events.where(time >= midnight).join(cut, [*state.by], "left_semi"))
-        changes = keep(difference(wanted, rows.where(start < midnight).unionByName(later), into))
+        changes = difference(wanted, rows.where(start < midnight).unionByName(later), into)
         _revise(table, changes, into, lake, run_id)
     _delete(LATE_EVENTS, "timestamp", before, spark, lake, run_id)
 
@@ -126,21 +139,14 @@ def _seconds(state: Processor) -> float:
     return state.forget_after.total_seconds()
 
 
-def _revise(table: StreamingTable, changes: DataFrame, into: sink.Upsert, lake: Lake, run_id: str) -> None:
+def _revise(table: StreamingTable, changed: DataFrame, into: sink.Upsert, lake: Lake, run_id: str) -> None:
     """Apply changed rows, outside of any batch; no commit if there are none."""
-    start = into.span[0]
-    facts = changes.agg(
-        F.count_if(F.col(sink.CHANGE) == "delete").alias("removed"),
-        F.count_if(F.col(sink.CHANGE) == "insert").alias("added"),
-        F.unix_micros(F.min(start)).alias("first"),
-        F.unix_micros(F.max(start)).alias("last"),
-    ).first()
-    assert facts is not None
-    if facts["first"] is not None:
-        amendment = Amendment(table.name, RETENTION, run_id, added=facts["added"], removed=facts["removed"])
-        between = moment(facts["first"]), moment(facts["last"])
-        sink.merge(changes, lake.table(table.name).path, into, between, sink.Commit(amendment.to_json()))
+    changes = changed.toArrow()
+    kinds = changes[sink.CHANGE].to_pylist()
+    if kinds:
+        amendment = Amendment(table.name, RETENTION, run_id, added=kinds.count("insert"), removed=kinds.count("delete"))
+        sink.merge(changes, lake.table(table.name).path, into, sink.Commit(amendment.to_json()))
 
 
-def _midnight(day: date) -> Column:
-    return moment(int(datetime(day.year, day.month, day.day, tzinfo=timezone.utc).timestamp()) * 1_000_000)
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=timezone.utc)

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
+from pyspark.sql.types import DataType, StructField, StructType
 
 from clickstream_platform.errors import CheckpointError, ClickstreamError, SourceError, UnreachableError
 from clickstream_platform.events import schema
-from clickstream_platform.streaming import admission, fingerprint, generation, monitoring, offsets, progress
+from clickstream_platform.streaming import admission, fingerprint, generation, monitoring, offsets, progress, sink
 from clickstream_platform.streaming.batch import MicroBatch, Notify, land
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.ingest import QUARANTINE, ingest
@@ -176,7 +176,7 @@ class Run:
     @contextmanager
     def going_on(self) -> Generator[StreamingQuery]:
         """Start it; what ends the query ends the block, and the other way round. Raises its failure, typed."""
-        _create(self.spark, self.lake, self.table)
+        _create(self.lake, self.table)
         query = self.query = self._start()
         try:
             yield query
@@ -272,28 +272,29 @@ class Run:
         )
 
 
-def _create(spark: SparkSession, lake: Lake, table: StreamingTable) -> None:
+def _create(lake: Lake, table: StreamingTable) -> None:
     """Make the empty Delta tables of a contract, if they are not there yet."""
     if not table.derived and not lake.table(QUARANTINE).exists:
-        _create_table(spark, lake, QUARANTINE, columns_of(schema.QUARANTINE), (), "arrived_at")
+        _create_table(lake, QUARANTINE, columns_of(schema.QUARANTINE), (), "arrived_at")
     if isinstance(table.state, Processor) and not lake.table(LATE_EVENTS).exists:
-        _create_table(spark, lake, LATE_EVENTS, columns_of(schema.LATE), (), "timestamp")
+        _create_table(lake, LATE_EVENTS, columns_of(schema.LATE), (), "timestamp")
     if not lake.table(table.name).exists:
-        _create_table(spark, lake, table.name, table.columns, table.partition_by, ",".join(table.span))
+        _create_table(lake, table.name, table.columns, table.partition_by, ",".join(table.span))
 
 
 def _create_table(
-    spark: SparkSession, lake: Lake, name: str, columns: tuple[Column, ...], partition_by: tuple[str, ...], times: str
+    lake: Lake, name: str, columns: tuple[Column, ...], partition_by: tuple[str, ...], times: str
 ) -> None:
-    builder = DeltaTable.createIfNotExists(spark).location(str(lake.table(name).path))
-    builder = builder.partitionedBy(*partition_by) if partition_by else builder
-    for column in columns:
-        builder = builder.addColumn(column.name, column.type, comment=column.description)
-    # Everyone can read it: no deletion vectors, no column mapping. Statistics on times only: no id stays in the log.
-    builder = builder.property("delta.enableDeletionVectors", "false").property("delta.dataSkippingStatsColumns", times)
-    # Only `maintain` cleans the log, once the ledger in it is rolled up.
-    builder = builder.property("delta.enableExpiredLogCleanup", "false")
-    builder.execute()
+    properties = {
+        "delta.enableDeletionVectors": "false",  # everyone can read it
+        "delta.dataSkippingStatsColumns": times,  # statistics on times only: no id stays in the log
+        "delta.enableExpiredLogCleanup": "false",  # only `maintain` cleans the log, once the ledger in it is rolled up
+        "delta.checkpointInterval": "10",
+    }
+    fields = [
+        StructField(each.name, DataType.fromDDL(each.type), metadata={"comment": each.description}) for each in columns
+    ]
+    sink.create(lake.table(name).path, StructType(fields), partition_by, properties)
 
 
 def _typed(table: StreamingTable, checkpoint: Checkpoint, stopped: Exception) -> Exception:

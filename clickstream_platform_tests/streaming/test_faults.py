@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.spark
 
-WRITES = ("append", "merge", "overwrite")
+WRITES = ("append", "merge", "note", "overwrite")
 # The writes of a batch, in their order: `events` commits quarantine first. Of `user_patterns`: test_processed.py.
 WRITTEN = ("user_activity", "clickstream_aggregated", "processed_events", "sessions", "purchases", "alerts")
 STEPS = [
