@@ -96,12 +96,27 @@ class LakeTable:
 
     def schema(self, version: int | None = None) -> dict[str, Any]:
         """The columns, as Delta and Spark say them in JSON."""
-        return json.loads(DeltaTable(str(self.path), version=version).schema().to_json())
+        return json.loads(self.plain(version).schema().to_json())
 
-    def files(self, version: int) -> list[str]:
-        """The data files that make up a version, relative to the table."""
+    def plain(self, version: int | None = None) -> DeltaTable:
+        """The table, now or at a version, of which a data file tells all: no deletion vectors, no mapped columns.
+
+        Raises:
+            CheckpointError: somebody has given it such features.
+        """
+        table = DeltaTable(str(self.path), version=version)
+        protocol = table.protocol()
+        if protocol.min_reader_version > 1:
+            features = ", ".join(protocol.reader_features or [f"reader version {protocol.min_reader_version}"])
+            raise CheckpointError(
+                self.path.name, f"it was given features ({features}) that every reader must know", "drop them"
+            )
+        return table
+
+    def files(self, version: int | None = None) -> list[str]:
+        """The data files that make up the table, now or at a version, relative to it."""
         root = f"{self.path}/"
-        return [unquote(uri.removeprefix(root)) for uri in DeltaTable(str(self.path), version=version).file_uris()]
+        return [unquote(uri.removeprefix(root)) for uri in self.plain(version).file_uris()]
 
     def files_within(self, start: str, end: str, spans: Sequence[Span], version: int | None = None) -> list[str]:
         """The data files, relative to the table, in which rows can be whose times overlap one of some spans.
@@ -112,8 +127,7 @@ class LakeTable:
             spans: in microseconds since 1970.
             version: of the table; the newest, if not given.
         """
-        table = DeltaTable(str(self.path), version=version)
-        files = pa.table(table.get_add_actions(flatten=True))
+        files = pa.table(self.plain(version).get_add_actions(flatten=True))
         if not files.num_rows:
             return []
         first, last = files[f"min.{start}"].cast(pa.int64()), files[f"max.{end}"].cast(pa.int64())

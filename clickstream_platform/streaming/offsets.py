@@ -243,13 +243,17 @@ def _raw(records: DataFrame, arrived_at: Column) -> DataFrame:
 
 
 def snapshot(spark: SparkSession, path: Path, version: int | None = None) -> DataFrame:
-    """A Delta table as a batch: as it is now, or as it was at a version."""
-    reader = spark.read.format("delta")
-    return (reader if version is None else reader.option("versionAsOf", version)).load(str(path))
+    """A Delta table as a batch: as it is now, or as it was at a version. Raises what :func:`some_of` does."""
+    table = LakeTable(path)
+    return some_of(spark, table, table.files(version), version)
 
 
 def some_of(spark: SparkSession, table: LakeTable, files: Sequence[str], version: int | None = None) -> DataFrame:
-    """The rows of some data files of a Delta table. Costs no job; a scan by Spark's Delta costs three to plan."""
+    """The rows of some data files of a Delta table. Costs no job; a scan by Spark's Delta costs three to plan.
+
+    Raises:
+        CheckpointError: there is more to the table than its files.
+    """
     schema = StructType.fromJson(table.schema(version))
     if not files:
         return spark.range(0).select(*(F.lit(None).cast(each.dataType).alias(each.name) for each in schema))
