@@ -108,9 +108,8 @@ class LakeTable:
         protocol = table.protocol()
         if protocol.min_reader_version > 1:
             features = ", ".join(protocol.reader_features or [f"reader version {protocol.min_reader_version}"])
-            raise CheckpointError(
-                self.path.name, f"it was given features ({features}) that every reader must know", "drop them"
-            )
+            finding = f"it was given {features}, and its files alone no longer say what is in it"
+            raise CheckpointError(self.path.name, finding, "drop that again (ALTER TABLE ... DROP FEATURE)")
         return table
 
     def files(self, version: int | None = None) -> list[str]:

@@ -157,8 +157,9 @@ def merge(changes: pa.Table, path: Path, sink: Upsert, commit: Commit) -> None:
     """
     start = sink.span[0]
     first, last = changes.group_by([]).aggregate([(start, "min"), (start, "max")]).columns
-    within = f"{_sql(f't.{start}')} BETWEEN {_constant(first[0])} AND {_constant(last[0])}"
-    columns = {f'"{name}"': _sql(f"s.{name}") for name in changes.column_names if name != CHANGE}
+    # Spark cuts the latest time of a file to milliseconds, which delta-rs takes at its word: one of them more.
+    within = f"{_column('t', start)} BETWEEN {_constant(first[0], -1_000)} AND {_constant(last[0])}"
+    columns = {f'"{name}"': _column("s", name) for name in changes.column_names if name != CHANGE}
     (
         DeltaTable(str(path))
         .merge(
@@ -191,7 +192,7 @@ def remove(rows: pa.Table, path: Path, keys: tuple[str, ...], commit: Commit) ->
 
 def delete(path: Path, time: str, before: datetime, commit: Commit) -> None:
     """Delete the rows of before that moment. No id is in the condition, whose text stays in the table's log."""
-    condition = f"{_sql(time)} < {_constant(pa.scalar(before, pa.timestamp('us', 'UTC')))}"
+    condition = f'"{time}" < {_constant(pa.scalar(before, pa.timestamp("us", "UTC")))}'
     DeltaTable(str(path)).delete(condition, commit_properties=commit.properties(), post_commithook_properties=_THEN)
 
 
@@ -202,14 +203,13 @@ def matches(keys: tuple[str, ...], left: str, right: str) -> Column:
 
 def _same(keys: tuple[str, ...]) -> str:
     """The same, in delta-rs's SQL, of the table ``t`` and its source ``s``."""
-    return " AND ".join(f"({_sql(f't.{key}')} IS NOT DISTINCT FROM {_sql(f's.{key}')})" for key in keys)
+    return " AND ".join(f"({_column('t', key)} IS NOT DISTINCT FROM {_column('s', key)})" for key in keys)
 
 
-def _sql(name: str) -> str:
-    """A column's name, quoted."""
-    return ".".join(part if part in ("s", "t") else f'"{part}"' for part in name.split("."))
+def _column(side: str, name: str) -> str:
+    return f'{side}."{name}"'
 
 
-def _constant(time: pa.Scalar) -> str:
+def _constant(time: pa.Scalar, plus_micros: int = 0) -> str:
     """A timestamp in delta-rs's SQL, in microseconds: its texts end in the year 2262."""
-    return f"""arrow_cast({time.cast(pa.int64()).as_py()}, 'Timestamp(Microsecond, Some("UTC"))')"""
+    return f"""arrow_cast({time.cast(pa.int64()).as_py() + plus_micros}, 'Timestamp(Microsecond, Some("UTC"))')"""

@@ -5,6 +5,7 @@ The next run is then exact, or refused with a remedy that makes it so; the ledge
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from collections.abc import Callable, Generator, Iterator
@@ -174,6 +175,22 @@ def test_a_table_of_a_newer_protocol_is_refused_by_delta_and_left_as_it_is(lab: 
     (log / f"{int(newest.stem) + 1:020d}.json").unlink()
     lab.run("sessions")
     assert_made_good(lab, "sessions")
+
+
+def test_a_table_whose_files_do_not_tell_all_is_refused_until_they_do(lab: Lab) -> None:
+    lab.land(event())
+    lab.run("events", "sessions")
+    log = lab.lake.events.path / "_delta_log"
+    feature = ["deletionVectors"]
+    protocol = {"minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": feature, "writerFeatures": feature}
+    upgrade = log / f"{lab.lake.events.version() + 1:020d}.json"  # pyright: ignore[reportOptionalOperand]
+    upgrade.write_text(json.dumps({"protocol": protocol}) + "\n")
+    lab.land(event(at="11:00:00"))
+    with pytest.raises(CheckpointError, match=r"events: it was given deletionVectors.* DROP FEATURE"):
+        lab.run("events")
+    upgrade.unlink()
+    lab.run("events", "sessions")
+    assert_made_good(lab, "events", "sessions")
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 
 from clickstream_platform.errors import CheckpointError, SourceError, TableBusyError
 from clickstream_platform.settings import Settings
+from clickstream_platform.streaming import sink
 from clickstream_platform.streaming.lease import lease
 from clickstream_platform.streaming.ledger import entries
 from clickstream_platform.streaming.run import Hooks, rebuild, run
@@ -46,6 +47,17 @@ def test_a_late_event_joins_two_sessions_into_one(lab: Lab) -> None:
     assert report.rows_out == 2  # one row longer, one gone
     assert report.revisions == 2
     lab.assert_exact("sessions")
+
+
+def test_a_row_that_spark_wrote_is_found_again_to_the_microsecond(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(sink, "FEW", 0)  # in the statistics of Spark's files the latest time has only milliseconds
+        lab.land(event(at="10:00:00.000500"))
+        lab.run("events", "sessions")
+    lab.land(event(at="10:00:05"))
+    lab.run("events", "sessions")
+    assert lab.table("sessions").count() == 1
+    lab.assert_exact("events", "sessions")
 
 
 def test_a_second_run_with_nothing_new_commits_nothing_and_reads_nothing(lab: Lab) -> None:
