@@ -157,8 +157,7 @@ def merge(changes: pa.Table, path: Path, sink: Upsert, commit: Commit) -> None:
     """
     start = sink.span[0]
     first, last = changes.group_by([]).aggregate([(start, "min"), (start, "max")]).columns
-    # Spark cuts the latest time of a file to milliseconds, which delta-rs takes at its word: one of them more.
-    within = f"{_column('t', start)} BETWEEN {_constant(first[0], -1_000)} AND {_constant(last[0])}"
+    within = f"{_column('t', start)} BETWEEN {_constant(first[0])} AND {_constant(last[0])}"
     columns = {f'"{name}"': _column("s", name) for name in changes.column_names if name != CHANGE}
     (
         DeltaTable(str(path))
@@ -210,6 +209,6 @@ def _column(side: str, name: str) -> str:
     return f'{side}."{name}"'
 
 
-def _constant(time: pa.Scalar, plus_micros: int = 0) -> str:
+def _constant(time: pa.Scalar) -> str:
     """A timestamp in delta-rs's SQL, in microseconds: its texts end in the year 2262."""
-    return f"""arrow_cast({time.cast(pa.int64()).as_py() + plus_micros}, 'Timestamp(Microsecond, Some("UTC"))')"""
+    return f"""arrow_cast({time.cast(pa.int64()).as_py()}, 'Timestamp(Microsecond, Some("UTC"))')"""
