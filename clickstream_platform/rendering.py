@@ -216,7 +216,8 @@ def verification(found: Verification) -> RenderableType:
     """One line that says whether a table keeps its promise; if it does not, where."""
     if found.clean:
         against = "the ledger says" if found.events_version < 0 else f"its query over events v{found.events_version}"
-        return _line(True, f"{found.table}: {found.rows:,} rows, as {against}", "")
+        but = f", without {found.left_out:,} that came too late (late_events)" if found.left_out else ""
+        return _line(True, f"{found.table}: {found.rows:,} rows, as {against}{but}", "")
     counts = f"{found.missing:,} missing, {found.extra:,} extra, {found.different:,} different"
     summary = _line(False, f"{found.table}: {counts}, of {found.rows:,} rows", "DIFFERS")
     return Group(summary, *(line(f"         {wrong}") for wrong in found.ledger), *map(_difference, found.first))

@@ -287,6 +287,13 @@ def test_verify_shows_rows_that_only_one_side_has(without_spark: Home, monkeypat
     assert ["purchases", "no", "such", "row", "3"] in words
 
 
+def test_verify_says_how_many_events_a_table_has_left_out(without_spark: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    found(monkeypatch, "verify", lambda name: Verification(name, 4, 7, 0, 0, 0, (), (), left_out=1_200))
+    result = clickstream("verify", "user_patterns")
+    assert result.exit_code == 0
+    assert "7 rows, as its query over events v4, without 1,200 that came too late (late_events)" in result.stdout
+
+
 def test_verify_says_what_is_wrong_with_the_ledger(without_spark: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     found(monkeypatch, "verify", lambda name: Verification(name, -1, 7, 0, 0, 0, (), ("events batch 2 starts at 5",)))
     result = clickstream("verify", "events")

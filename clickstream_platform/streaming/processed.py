@@ -15,7 +15,7 @@ from clickstream_platform.events.schema import LATE, PLACE
 from clickstream_platform.streaming import sink
 from clickstream_platform.streaming.batch import MicroBatch, described, late_of
 from clickstream_platform.streaming.checkpoint import Checkpoint
-from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.lake import Lake, select
 from clickstream_platform.streaming.ledger import Entry, last_entry
 from clickstream_platform.streaming.offsets import snapshot
 from clickstream_platform.streaming.recompute import moment
@@ -98,6 +98,12 @@ def head_start(table: StreamingTable, spark: SparkSession, lake: Lake, checkpoin
     assert newest is not None
     delay_ms = round(table.watermark.delay.total_seconds() * 1000)
     return checkpoint.write_head_start(max((newest[0] or 0) - delay_ms, 0))
+
+
+def left_out(entry: Entry, lake: Lake) -> int:
+    """How many events a generation has left out as too late. No JVM."""
+    count = f"SELECT count(*) AS rows FROM held WHERE generation = {entry.generation}"
+    return select(lake.table(LATE_EVENTS).plain(), count)[0]["rows"]
 
 
 def handled(events: DataFrame, entry: Entry, lake: Lake) -> DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
@@ -15,7 +15,7 @@ from clickstream_platform.streaming.kept import Kept
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.ledger import Amendment, Entry, booked, entries, imbalances, last_entry
 from clickstream_platform.streaming.offsets import snapshot
-from clickstream_platform.streaming.processed import handled
+from clickstream_platform.streaming.processed import handled, left_out
 from clickstream_platform.streaming.sink import matches
 from clickstream_platform.streaming.state import Processor
 from clickstream_platform.streaming.table import StreamingTable
@@ -43,6 +43,7 @@ class Verification:
         different: keys that both have, with different rows.
         first: the first few differences.
         ledger: what is wrong with the ledger; empty when it balances.
+        left_out: events that came too late for a stateful function of our own; the query is run without them.
     """
 
     table: str
@@ -53,6 +54,7 @@ class Verification:
     different: int
     first: tuple[Difference, ...]
     ledger: tuple[str, ...]
+    left_out: int = 0
 
     @property
     def clean(self) -> bool:
@@ -86,7 +88,8 @@ def verify(table: StreamingTable, spark: SparkSession, lake: Lake, show: int = 5
         events = handled(events, entry, lake)
     with Kept() as keep:
         both = keep(_compared(table.query(events), held, table.key))
-        return _verdict(both, table, version, table.key, show, ledger)
+        found = _verdict(both, table, version, table.key, show, ledger)
+    return replace(found, left_out=left_out(entry, lake)) if isinstance(table.state, Processor) else found
 
 
 def _unread(table: StreamingTable, batches: list[Entry], there: int, lake: Lake) -> tuple[str, ...]:

@@ -48,6 +48,7 @@ def test_what_comes_behind_the_watermark_is_left_out_and_listed_to_the_microseco
     assert (report.late_rows, report.dropped_by_watermark) == (4, 0)
     assert users(lab) == ["a"]
     lab.assert_exact(NAME)
+    assert lab.verify(NAME)[NAME].left_out == 4
     assert not lab.run(NAME)[NAME].batches, "without news there is no commit"
 
 
