@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from math import ceil
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -183,13 +183,15 @@ def _land_appended(batch: MicroBatch) -> Entry | None:
 
 
 def _land_changes(batch: MicroBatch, notify: Notify) -> Entry | None:
-    found = _from_state_store(batch) if isinstance(batch.table.state, StateStore) else _from_lake(batch)
+    found = _from_state_store(batch) if isinstance(batch.table.state, StateStore) else _from_lake(batch, batch.frame)
     if found is None:
+        return None
+    changes = found.changes.toArrow()  # consumes a state store's frame, also that of a batch that read nothing
+    if not found.rows_in:
         return None
     upsert = batch.table.sink
     assert isinstance(upsert, sink.Upsert)
     path = batch.lake.table(batch.table.name).path
-    changes = found.changes
     if batch.table.announces and changes:
         new = changes.filter(pc.field(sink.CHANGE) == "insert").drop_columns(sink.CHANGE)
         notify(batch.table, new.to_pylist())
@@ -214,24 +216,13 @@ class _Found:
 
     rows_in: int
     late_rows: int
-    changes: pa.Table
-
-
-def _from_lake(batch: MicroBatch) -> _Found | None:
-    """Recompute: the batch's frame only says which keys and times are touched."""
-    state = batch.table.state
-    assert isinstance(state, Recompute)
-    found = _recomputed(batch, state, batch.frame)
-    return found and _Found(found.rows_in, found.late_rows, found.changes.toArrow())
-
-
-class _Recomputed(NamedTuple):
-    rows_in: int
-    late_rows: int
     changes: DataFrame
 
 
-def _recomputed(batch: MicroBatch, state: Recompute | StateStore, new_events: DataFrame) -> _Recomputed | None:
+def _from_lake(batch: MicroBatch, new_events: DataFrame) -> _Found | None:
+    """Recompute: of new events only their keys and times matter. None if there are none."""
+    state = batch.table.state
+    assert isinstance(state, Recompute | StateStore)
     assert isinstance(batch.table.sink, sink.Upsert)
     touches = batch.keep(touched(new_events, state.by, state.reach, batch.late_before_ms))
     counts = F.sum("events").alias("events"), F.sum("late").alias("late")
@@ -242,26 +233,23 @@ def _recomputed(batch: MicroBatch, state: Recompute | StateStore, new_events: Da
     hours = as_ranges(facts["hours"])
     events, rows = batch.events_during, batch.held_during
     changes = recompute(batch.table.query, state, batch.table.sink, touches, events, rows, hours, batch.keep)
-    return _Recomputed(facts["events"], facts["late"], changes)
+    return _Found(facts["events"], facts["late"], changes)
 
 
-def _from_state_store(batch: MicroBatch) -> _Found | None:
+def _from_state_store(batch: MicroBatch) -> _Found:
     """StateStore: Spark emits the changed rows; those of events it dropped as late are recomputed.
 
     Looking for late events costs no job where there are none: the log has the earliest time of every file.
     """
-    state = batch.table.state
-    assert isinstance(state, StateStore)
     assert isinstance(batch.table.sink, sink.Upsert)
-    changes = batch.frame.withColumn(sink.CHANGE, F.lit("upsert"))
+    emitted = batch.frame.withColumn(sink.CHANGE, F.lit("upsert"))
     rows_in, late = late_of(batch)
-    found = None if late is None else _recomputed(batch, state, late)
-    if found is not None:
-        # A row that ended later than that is still the state's, and it has counted the event.
-        is_given_up = F.col(batch.table.sink.span[1]) <= moment(batch.late_before_ms * 1000)
-        changes = changes.unionByName(found.changes.where(is_given_up))
-    emitted = changes.toArrow()  # consumes the frame, also one of a batch that read nothing
-    return _Found(rows_in, found.late_rows if found else 0, emitted) if rows_in else None
+    found = None if late is None else _from_lake(batch, late)
+    if found is None:
+        return _Found(rows_in, 0, emitted)
+    # A row that ended later than that is still the state's, and it has counted the event.
+    given_up = found.changes.where(F.col(batch.table.sink.span[1]) <= moment(batch.late_before_ms * 1000))
+    return _Found(rows_in, found.late_rows, emitted.unionByName(given_up))
 
 
 def late_of(batch: MicroBatch) -> tuple[int, DataFrame | None]:

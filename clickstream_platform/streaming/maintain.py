@@ -23,14 +23,12 @@ from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.lease import all_leased
 from clickstream_platform.streaming.ledger import roll_up
 from clickstream_platform.streaming.processed import LATE_EVENTS
-from clickstream_platform.streaming.sink import Upsert
+from clickstream_platform.streaming.sink import APPENDED_FILE, UPSERTED_FILE, Upsert
 from clickstream_platform.streaming.state import Processor
 from clickstream_platform.streaming.table import StreamingTable
 
 FILES_KEPT = timedelta(days=7)  # Delta's default: a reader of an older version has so long to end
 LOG_KEPT = timedelta(days=30)  # Delta's default: so long a version can be read, as far as its files are there
-APPENDED_FILE = 100_000_000  # bytes
-UPSERTED_FILE = 16_000_000  # bytes; a MERGE rewrites every file in which it changes a row
 
 
 @dataclass(frozen=True)

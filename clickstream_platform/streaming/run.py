@@ -275,21 +275,28 @@ class Run:
 def _create(lake: Lake, table: StreamingTable) -> None:
     """Make the empty Delta tables of a contract, if they are not there yet."""
     if not table.derived and not lake.table(QUARANTINE).exists:
-        _create_table(lake, QUARANTINE, columns_of(schema.QUARANTINE), (), "arrived_at")
+        _create_table(lake, QUARANTINE, columns_of(schema.QUARANTINE), "arrived_at")
     if isinstance(table.state, Processor) and not lake.table(LATE_EVENTS).exists:
-        _create_table(lake, LATE_EVENTS, columns_of(schema.LATE), (), "timestamp")
+        _create_table(lake, LATE_EVENTS, columns_of(schema.LATE), "timestamp")
     if not lake.table(table.name).exists:
-        _create_table(lake, table.name, table.columns, table.partition_by, ",".join(table.span))
+        size = sink.UPSERTED_FILE if isinstance(table.sink, sink.Upsert) else sink.APPENDED_FILE
+        _create_table(lake, table.name, table.columns, ",".join(table.span), table.partition_by, size)
 
 
 def _create_table(
-    lake: Lake, name: str, columns: tuple[Column, ...], partition_by: tuple[str, ...], times: str
+    lake: Lake,
+    name: str,
+    columns: tuple[Column, ...],
+    times: str,
+    partition_by: tuple[str, ...] = (),
+    file_size: int = sink.APPENDED_FILE,
 ) -> None:
     properties = {
         "delta.enableDeletionVectors": "false",  # everyone can read it
         "delta.dataSkippingStatsColumns": times,  # statistics on times only: no id stays in the log
         "delta.enableExpiredLogCleanup": "false",  # only `maintain` cleans the log, once the ledger in it is rolled up
         "delta.checkpointInterval": "10",
+        "delta.targetFileSize": str(file_size),
     }
     fields = [
         StructField(each.name, DataType.fromDDL(each.type), metadata={"comment": each.description}) for each in columns

@@ -90,6 +90,8 @@ class Commit:
         return last is not None and last >= batch_id
 
 
+APPENDED_FILE = 100_000_000  # bytes
+UPSERTED_FILE = 8_000_000  # bytes: a MERGE rewrites every file in which it changes a row
 FEW = 100_000  # rows that are written as one file by this process
 _THEN = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)  # only `maintain` cleans the log
 _Mode = Literal["append", "overwrite"]
