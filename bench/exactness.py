@@ -57,7 +57,7 @@ class Plain:
         events = self.table.watermark.of(read_table(self.spark, self.lake.events.path))
         (
             self.table.query(events)
-            .writeStream.outputMode(self.mode)
+            .writeStream.outputMode("append" if self.mode == "append" else "update")
             .option("checkpointLocation", str(self.folder / f"{self.mode}.checkpoint"))
             .trigger(availableNow=True)
             .foreachBatch(self._land)

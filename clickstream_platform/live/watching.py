@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import time
+import signal
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -24,11 +25,13 @@ def watch(look: Callable[[Seen | None], Seen], every: timedelta) -> None:
     if not console.is_terminal:
         show(dashboard(seen))
         return
+    stop = threading.Event()  # an exception may come where it is swallowed: in a finalizer, say
+    before = signal.signal(signal.SIGINT, lambda *_: stop.set())
     try:
         with Live(dashboard(seen), console=console, screen=True, auto_refresh=False) as live:
-            while True:
-                time.sleep(every.total_seconds())
+            while not stop.wait(every.total_seconds()):
                 seen = look(seen)
                 live.update(dashboard(seen), refresh=True)
-    except KeyboardInterrupt:
-        show(dashboard(seen))  # the screen of its own is gone: leave the last picture
+    finally:
+        signal.signal(signal.SIGINT, before)
+    show(dashboard(seen))  # the screen of its own is gone: leave the last picture

@@ -142,10 +142,16 @@ def _ids(client: AdminClient, topics: list[str]) -> dict[str, str]:
 
 
 def _is_moving(error: BaseException) -> bool:
-    """Whether a partition has no leader just now: its topic was made a moment ago, or its broker is going."""
+    """Whether a partition has no leader just now: its topic was made a moment ago, its broker is going or came back."""
     from confluent_kafka import KafkaError, KafkaException  # noqa: PLC0415
 
-    moving = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART)
+    moving = (
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.FENCED_LEADER_EPOCH,
+    )
     return isinstance(error, KafkaException) and error.args[0].code() in moving
 
 
