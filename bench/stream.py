@@ -34,6 +34,7 @@ from clickstream_platform.tables import tables
 
 CLICKSTREAM = [sys.executable, "-c", "from clickstream_platform.cli import main; main()"]
 PATIENCE = 900  # seconds for the first commit, and for the last: some intervals of minutes
+HEAP = "1g"
 GROWTH = 1.2  # of memory, second half over first: a heap fills and is collected, a leak does not stop
 
 
@@ -112,7 +113,8 @@ def main() -> None:
 
 def measured(settings: Settings, trigger: ProcessingTime, minutes: float, rate: float) -> int:
     """The number of promises that did not hold."""
-    environment = {**os.environ, "CLICKSTREAM_HOME": str(settings.home)}
+    # A heap that is full early: one that still fills would be taken for a leak.
+    environment = {**os.environ, "CLICKSTREAM_HOME": str(settings.home), "CLICKSTREAM_SPARK_DRIVER_MEMORY": HEAP}
     command = [*CLICKSTREAM, "stream", "--every", trigger.name.removeprefix("every ")]
     with (settings.home / "stream.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
