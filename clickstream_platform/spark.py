@@ -48,7 +48,7 @@ ENGINE_CONF = {
     "spark.databricks.delta.snapshotPartitions": "1",
     # Of an object with one key twice, the last one counts, as in Python and JavaScript.
     "spark.sql.variant.allowDuplicateKeys": "true",
-    # Both save process forks, about 40 a MERGE. Right for local paths and one writer, which the lease sees to.
+    # Both save process forks, some in every batch. Right for local paths and one writer, which the lease sees to.
     "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
     "spark.sql.streaming.checkpointFileManagerClass": (
         "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
