@@ -108,9 +108,10 @@ def test_killed_in_the_middle_of_any_table_a_rerun_is_exact(lab: Lab) -> None:
 def test_killed_at_random_a_rerun_is_exact(killed_often: Lab, seed: int) -> None:
     lab, chance = killed_often, Random(seed)
     for _ in range(2):
+        before = _steps(lab, "events")
         lab.land(*(event(f"u{i}", f"{chance.randrange(8, 20):02}:00:{i:02}") for i in range(20)))
         killed = _start(lab)
-        _wait_until(lambda: _in_the_middle(lab, "events"), killed)
+        _wait_until(lambda known=before: _steps(lab, "events") != known, killed)
         time.sleep(chance.uniform(0, 12))  # seconds: anywhere in the run, or after it
         with contextlib.suppress(ProcessLookupError):
             os.killpg(killed.pid, signal.SIGKILL)
@@ -140,8 +141,9 @@ def test_killed_at_random_every_record_of_a_topic_is_there_once(
     sender = Sender(KafkaSource(topic.address, topic.name))
     for arrival in range(1, kills + 1):
         sender.send(keyed(record.line for record in simulated.arrival(arrival, arrivals=kills)))
+        before = _steps(lab, "events")
         run = _start(lab, "events", CLICKSTREAM_SOURCE=topic.url, CLICKSTREAM_MAX_OFFSETS_PER_TRIGGER="100")
-        _wait_until(lambda: _in_the_middle(lab, "events"), run)
+        _wait_until(lambda known=before: _steps(lab, "events") != known, run)
         time.sleep(rng.uniform(0, 2))
         assert run.poll() is None, "the run ended before it was killed"
         os.killpg(run.pid, signal.SIGKILL)
@@ -165,9 +167,13 @@ def _start(lab: Lab, *names: str, program: str = RUN, **environment: str) -> sub
 
 def _in_the_middle(lab: Lab, table: str) -> bool:
     """Whether a batch is planned that the checkpoint has not completed."""
-    generations = [path for path in lab.lake.checkpoints(table).glob("[0-9]*") if path.is_dir()]
-    counts = [[len([*(path / log).glob("[0-9]*")]) for log in ("offsets", "commits")] for path in generations]
-    return any(planned > committed for planned, committed in counts)
+    return any(planned > committed for planned, committed in _steps(lab, table))
+
+
+def _steps(lab: Lab, table: str) -> list[tuple[int, ...]]:
+    """How many batches each generation has planned, and how many completed: changes as soon as a run does something."""
+    generations = [path for path in sorted(lab.lake.checkpoints(table).glob("[0-9]*")) if path.is_dir()]
+    return [tuple(len([*(path / log).glob("[0-9]*")]) for log in ("offsets", "commits")) for path in generations]
 
 
 def _alive(group: int) -> bool:
