@@ -195,7 +195,7 @@ def _land_changes(batch: MicroBatch, notify: Notify) -> Entry | None:
     if batch.table.announces and changes:
         new = changes.filter(pc.field(sink.CHANGE) == "insert").drop_columns(sink.CHANGE)
         notify(batch.table, new.to_pylist())
-    late_before = pa.scalar(batch.late_before_ms * 1000, pa.int64()).cast(pa.timestamp("us", "UTC"))
+    late_before = pa.scalar(batch.late_before_ms * 1000, pa.timestamp("us", "UTC"))
     entry = batch.entry(
         events_version=batch.versions[1],
         rows_in=found.rows_in,

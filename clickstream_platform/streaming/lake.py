@@ -115,7 +115,7 @@ class LakeTable:
     def files(self, version: int | None = None) -> list[str]:
         """The data files that make up the table, now or at a version, relative to it."""
         root = f"{self.path}/"
-        return [unquote(uri.removeprefix(root)) for uri in self.plain(version).file_uris()]
+        return [unquote(uri.removeprefix(root)) for uri in DeltaTable(str(self.path), version=version).file_uris()]
 
     def files_within(self, start: str, end: str, spans: Sequence[Span], version: int | None = None) -> list[str]:
         """The data files, relative to the table, in which rows can be whose times overlap one of some spans.
@@ -126,7 +126,7 @@ class LakeTable:
             spans: in microseconds since 1970.
             version: of the table; the newest, if not given.
         """
-        files = pa.table(self.plain(version).get_add_actions(flatten=True))
+        files = pa.table(DeltaTable(str(self.path), version=version).get_add_actions(flatten=True))
         if not files.num_rows:
             return []
         first, last = files[f"min.{start}"].cast(pa.int64()), files[f"max.{end}"].cast(pa.int64())

@@ -23,6 +23,8 @@ from pyspark.sql.types import StructType
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from deltalake.table import TableMerger
+
 CHANGE = "_change"  # insert, update or delete, in the frame that `merge` takes
 
 
@@ -100,9 +102,7 @@ _Mode = Literal["append", "overwrite"]
 def create(path: Path, schema: StructType, partition_by: tuple[str, ...], properties: dict[str, str]) -> None:
     """Make an empty table, comments included, unless there is one."""
     described = Schema.from_json(schema.json())
-    DeltaTable.create(
-        str(path), described, mode="ignore", partition_by=list(partition_by), configuration=dict(properties)
-    )
+    DeltaTable.create(str(path), described, mode="ignore", partition_by=list(partition_by), configuration=properties)
 
 
 def append(rows: DataFrame, count: int, path: Path, commit: Commit) -> None:
@@ -162,15 +162,7 @@ def merge(changes: pa.Table, path: Path, sink: Upsert, commit: Commit) -> None:
     within = f"{_column('t', start)} BETWEEN {_constant(first[0])} AND {_constant(last[0])}"
     columns = {f'"{name}"': _column("s", name) for name in changes.column_names if name != CHANGE}
     (
-        DeltaTable(str(path))
-        .merge(
-            changes,
-            f"{_same(sink.keys)} AND {within}",
-            source_alias="s",
-            target_alias="t",
-            commit_properties=commit.properties(),
-            post_commithook_properties=_THEN,
-        )
+        _merging(changes, path, f"{_same(sink.keys)} AND {within}", commit)
         .when_matched_delete(f"s.{CHANGE} = 'delete'")
         .when_matched_update(columns)
         .when_not_matched_insert(columns, f"s.{CHANGE} <> 'delete'")
@@ -180,15 +172,7 @@ def merge(changes: pa.Table, path: Path, sink: Upsert, commit: Commit) -> None:
 
 def remove(rows: pa.Table, path: Path, keys: tuple[str, ...], commit: Commit) -> None:
     """Delete the rows of these keys, each named once. Costs a MERGE that reads the whole table."""
-    merged = DeltaTable(str(path)).merge(
-        rows,
-        _same(keys),
-        source_alias="s",
-        target_alias="t",
-        commit_properties=commit.properties(),
-        post_commithook_properties=_THEN,
-    )
-    merged.when_matched_delete().execute()
+    _merging(rows, path, _same(keys), commit).when_matched_delete().execute()
 
 
 def delete(path: Path, time: str, before: datetime, commit: Commit) -> None:
@@ -200,6 +184,18 @@ def delete(path: Path, time: str, before: datetime, commit: Commit) -> None:
 def matches(keys: tuple[str, ...], left: str, right: str) -> Column:
     """The condition that two aliased frames agree in the keys, null equal to null."""
     return reduce(lambda a, b: a & b, (F.col(f"{left}.{key}").eqNullSafe(F.col(f"{right}.{key}")) for key in keys))
+
+
+def _merging(source: pa.Table, path: Path, condition: str, commit: Commit) -> TableMerger:
+    """A MERGE of a source ``s`` into the table ``t``, still without its clauses."""
+    return DeltaTable(str(path)).merge(
+        source,
+        condition,
+        source_alias="s",
+        target_alias="t",
+        commit_properties=commit.properties(),
+        post_commithook_properties=_THEN,
+    )
 
 
 def _same(keys: tuple[str, ...]) -> str:
