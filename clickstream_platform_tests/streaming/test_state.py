@@ -8,6 +8,8 @@ from dataclasses import replace
 import pytest
 
 from clickstream_platform.errors import StateError
+from clickstream_platform.streaming import generation
+from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.state import comes_near
 from clickstream_platform_tests.conftest import Lab, event
 
@@ -53,3 +55,24 @@ def test_what_the_watermark_has_passed_does_not_count(lab: Lab) -> None:
     lab.run("events")
     limited(lab, 2).run("user_activity")
     lab.assert_exact("user_activity")
+
+
+@pytest.mark.spark
+def test_a_run_finds_the_state_whole_and_old_state_goes(lab: Lab) -> None:
+    """Else it would replay what every batch since the first one changed, and keep all of it for ever."""
+    snapshots = set[int]()
+    lab.spark.conf.set(retained := "spark.sql.streaming.minBatchesToRetain", 2)
+    try:
+        for hour in range(8, 18):
+            lab.land(event("a", f"{hour:02}:00:00"))
+            lab.run("events", "user_activity")
+            snapshots = _snapshots(checkpoint := generation.current(lab.lake, "user_activity"))
+            assert max(snapshots) == checkpoint.committed() + 1
+        assert 1 not in snapshots
+    finally:
+        lab.spark.conf.unset(retained)
+
+
+def _snapshots(checkpoint: Checkpoint) -> set[int]:
+    """The versions of the state, one a batch from 1 on, of which a partition has a snapshot."""
+    return {int(file.stem) for file in checkpoint.path.glob("state/0/0/*.zip")}
