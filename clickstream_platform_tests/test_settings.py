@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import traceback
+from contextlib import nullcontext
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+import trustme
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.streaming import connection
 from clickstream_platform.streaming.offsets import FileSource, KafkaSource, source_from
+from clickstream_platform_tests.topics import pkcs8
 
 
 @pytest.mark.parametrize(
@@ -118,6 +121,30 @@ def test_options_that_cannot_connect_are_refused_without_their_secrets(options: 
     assert "s3cret" not in str(refused.value)
 
 
+@pytest.fixture
+def own() -> trustme.LeafCert:
+    """A certificate with its key, as a client shows it."""
+    return trustme.CA().issue_cert("clicks@example.org")
+
+
+@pytest.mark.parametrize(
+    ("password", "finding"), [("", "Password was not given"), ("another", "Incorrect password"), ("s3cret", None)]
+)
+def test_a_key_is_read_with_its_password_alone(
+    tmp_path: Path, own: trustme.LeafCert, password: str, finding: str | None
+) -> None:
+    (file := tmp_path / "own.key").write_text(pkcs8(own, "s3cret"))
+    options = {"ssl.certificate.location": str(file), "ssl.key.location": str(file), "ssl.key.password": password}
+    with pytest.raises(SettingsError, match=finding) if finding else nullcontext():
+        connection.check(options)
+
+
+def test_a_file_that_is_no_key_is_refused(tmp_path: Path) -> None:
+    (file := tmp_path / "own.key").write_bytes(b"\x30\x82\xff")
+    with pytest.raises(SettingsError, match="cannot be read as a key"):
+        connection.check({"ssl.certificate.location": str(file), "ssl.key.location": str(file)})
+
+
 def test_a_password_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings(source="kafka://a:1/clicks", kafka_options=LOGIN)
     monkeypatch.setenv("CLICKSTREAM_KAFKA_OPTIONS", '{"sasl.password": "s3cret"')
@@ -127,9 +154,10 @@ def test_a_password_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "s3cret" not in f"{settings} {settings!r} {source_from(settings)!r} {said}"
 
 
-def test_one_vocabulary_connects_both_clients(tmp_path: Path) -> None:
+def test_one_vocabulary_connects_both_clients(tmp_path: Path, own: trustme.LeafCert) -> None:
     pem = tmp_path / "own.pem"
-    pem.write_text("PEM")
+    own.private_key_pem.write_to_path(pem)  # not in PKCS#8, all that Java reads
+    key = pkcs8(own)
     files = dict.fromkeys(("ssl.ca.location", "ssl.certificate.location", "ssl.key.location"), str(pem))
     options = {**LOGIN, **files, "sasl.password": 'a"b\\c', "kafka.max.poll.records": "10"}
     assert connection.for_client(options) == {**LOGIN, **files, "sasl.password": 'a"b\\c'}
@@ -141,8 +169,8 @@ def test_one_vocabulary_connects_both_clients(tmp_path: Path) -> None:
         "kafka.ssl.truststore.type": "PEM",
         "kafka.ssl.truststore.location": str(pem),
         "kafka.ssl.keystore.type": "PEM",
-        "kafka.ssl.keystore.certificate.chain": "PEM",
-        "kafka.ssl.keystore.key": "PEM",
+        "kafka.ssl.keystore.certificate.chain": pem.read_text(),
+        "kafka.ssl.keystore.key": key,
         "kafka.max.poll.records": "10",
     }
 

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import trustme
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     NewPartitions,  # pyright: ignore[reportPrivateImportUsage] - documented, but not in its __all__
     NewTopic,  # pyright: ignore[reportPrivateImportUsage]
 )
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from clickstream_platform.broker import Broker
-from clickstream_platform.machine import require_java
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,22 +33,27 @@ if TYPE_CHECKING:
 
 
 USER, PASSWORD = "clicks", 's3cret"with\\signs'
+LISTENERS = {"LOGIN": "SASL_PLAINTEXT", "TLS": "SSL", "MUTUAL": "SSL"}
 
 
 def secured(folder: Path) -> dict[str, str]:
-    """Properties of a broker that also listens where one must log in, and where it shows a certificate.
+    """Properties of a broker that also listens where one must log in, where it shows a certificate, and where one must.
 
-    The certificate is made here, by Java's own tool: ``certificate.pem`` of the folder.
+    Whoever made the certificates is ``authority.pem`` of the folder; ``own.pem`` and ``own.key`` are a client's, the
+    key encrypted with ``PASSWORD``.
     """
-    with socket.socket() as one, socket.socket() as other:
-        for each in (one, other):
-            each.bind(("127.0.0.1", 0))
-        login_port, tls_port = (each.getsockname()[1] for each in (one, other))
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "authority.pem")
+    own = authority.issue_cert("clicks@example.org")
+    own.cert_chain_pems[0].write_to_path(folder / "own.pem")
+    (folder / "own.key").write_text(pkcs8(own, PASSWORD))
+    protocols = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT", **LISTENERS}
+    addresses = {name: f"{name}://127.0.0.1:{port}" for name, port in zip(LISTENERS, _free_ports(), strict=True)}
     return {
-        "listeners": f"LOGIN://127.0.0.1:{login_port},TLS://127.0.0.1:{tls_port}",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LOGIN:SASL_PLAINTEXT,TLS:SSL",
+        "listeners": ",".join(addresses.values()),
+        "listener.security.protocol.map": ",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
         **_with_password(),
-        **_with_certificate(folder),
+        **_with_certificate(folder, authority),
     }
 
 
@@ -51,17 +63,30 @@ def listener(broker: Broker, name: str) -> str:
     return found[name]
 
 
-def _with_certificate(folder: Path) -> dict[str, str]:
-    keys = folder / "keys.p12"
-    java = [str(require_java().path.with_name("keytool")), "-keystore", str(keys), "-storepass", PASSWORD]
-    make = ["-genkeypair", "-alias", "b", "-keyalg", "RSA", "-dname", "CN=127.0.0.1", "-ext", "san=ip:127.0.0.1"]
-    for command in (make, ["-exportcert", "-rfc", "-alias", "b", "-file", str(folder / "certificate.pem")]):
-        subprocess.run([*java, *command], check=True, capture_output=True)
-    of = "listener.name.tls.ssl"
-    password = PASSWORD.replace("\\", "\\\\")
-    return {f"{of}.keystore.type": "PKCS12", f"{of}.keystore.location": str(keys)} | {
-        f"{of}.{name}.password": password for name in ("keystore", "key")
+def _free_ports() -> list[int]:
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in LISTENERS]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def _with_certificate(folder: Path, authority: trustme.CA) -> dict[str, str]:
+    shown = authority.issue_cert("127.0.0.1")
+    (folder / "broker.pem").write_text(pkcs8(shown) + shown.cert_chain_pems[0].bytes().decode())
+    tls = {"ssl.keystore.type": "PEM", "ssl.keystore.location": str(folder / "broker.pem")}
+    trusts = {"ssl.truststore.type": "PEM", "ssl.truststore.location": str(folder / "authority.pem")}
+    mutual = {**tls, **trusts, "ssl.client.auth": "required"}
+    return {f"listener.name.tls.{name}": value for name, value in tls.items()} | {
+        f"listener.name.mutual.{name}": value for name, value in mutual.items()
     }
+
+
+def pkcs8(of: trustme.LeafCert, password: str = "") -> str:
+    """A certificate's key in PKCS#8, all that Java reads; encrypted, if there is a password."""
+    encryption = BestAvailableEncryption(password.encode()) if password else NoEncryption()
+    key = load_pem_private_key(of.private_key_pem.bytes(), None)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption).decode()
 
 
 def _with_password() -> dict[str, str]:

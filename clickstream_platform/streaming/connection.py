@@ -26,7 +26,8 @@ def check(options: Mapping[str, str]) -> None:
     """Refuse what could not connect. No value is shown that may be a secret.
 
     Raises:
-        SettingsError: an unknown word, a protocol or mechanism that is not supported, or a part that is missing.
+        SettingsError: an unknown word, a protocol or mechanism that is not supported, a part that is missing, or a key
+            that cannot be read.
     """
     for name in options:
         if name not in WORDS and not name.startswith("kafka."):
@@ -43,6 +44,22 @@ def check(options: Mapping[str, str]) -> None:
     for name in FILES:
         if name in options and not Path(options[name]).is_file():
             raise SettingsError(VARIABLE, f"{name} is {options[name]}, which is no file", "name a PEM file")
+    if "ssl.key.location" in options:
+        _plain_key(options)
+
+
+def _plain_key(options: Mapping[str, str]) -> str:
+    """Our own key in PKCS#8, not encrypted: all that every Java reads. Java 17 knows no modern encryption of a key."""
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - only who has a key pays for it
+    from cryptography.hazmat.primitives import serialization as pem  # noqa: PLC0415
+
+    file, password = options["ssl.key.location"], options.get("ssl.key.password", "")
+    try:
+        key = pem.load_pem_private_key(Path(file).read_bytes(), password.encode() or None)
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as failed:
+        finding = f"ssl.key.location is {file}, which cannot be read as a key ({failed})"
+        raise SettingsError(VARIABLE, finding, "name a PEM file, and give its ssl.key.password if it has one") from None
+    return key.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption()).decode()
 
 
 def _require(options: Mapping[str, str], by: str, *names: str) -> None:
@@ -68,9 +85,7 @@ def for_spark(options: Mapping[str, str]) -> dict[str, str]:
     if "ssl.key.location" in options:
         java["ssl.keystore.type"] = "PEM"
         java["ssl.keystore.certificate.chain"] = Path(options["ssl.certificate.location"]).read_text()
-        java["ssl.keystore.key"] = Path(options["ssl.key.location"]).read_text()
-    if "ssl.key.password" in options:
-        java["ssl.key.password"] = options["ssl.key.password"]
+        java["ssl.keystore.key"] = _plain_key(options)
     own = {name: value for name, value in options.items() if name.startswith("kafka.")}
     return {f"kafka.{name}": value for name, value in java.items()} | own
 

@@ -431,11 +431,29 @@ def test_both_clients_read_over_tls_and_trust_only_the_certificate_that_is_named
     source, tls = f"kafka://{listener(broker, 'TLS')}/{topic.name}", {"security.protocol": "SSL"}
     with pytest.raises(ClickstreamError, match=r"does not answer|does not let us in"):
         unread(kafka.reading(source, kafka_options=tls))
-    trusted = {**tls, "ssl.ca.location": str(broker.folder / "certificate.pem")}
+    trusted = {**tls, "ssl.ca.location": str(broker.folder / "authority.pem")}
     kafka = kafka.reading(source, kafka_options=trusted)
     assert unread(kafka) == Lag(1, "records")
     ingest(kafka)
     assert users(kafka) == ["u"]
+
+
+def test_both_clients_show_a_certificate_where_the_broker_asks_for_one(
+    kafka: Lab, topic: Topic, broker: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    topic.made()
+    topic.send(event("u"))
+    source = f"kafka://{listener(broker, 'MUTUAL')}/{topic.name}"
+    tls = {"security.protocol": "SSL", "ssl.ca.location": str(broker.folder / "authority.pem")}
+    with pytest.raises(ClickstreamError, match=r"does not answer|does not let us in"):
+        unread(kafka.reading(source, kafka_options=tls))
+    own = {"ssl.certificate.location": "own.pem", "ssl.key.location": "own.key"}
+    files = {name: str(broker.folder / file) for name, file in own.items()}
+    kafka = kafka.reading(source, kafka_options={**tls, **files, "ssl.key.password": PASSWORD})
+    assert unread(kafka) == Lag(1, "records")
+    ingest(kafka)
+    assert users(kafka) == ["u"]
+    assert PASSWORD not in caplog.text
 
 
 def _in_small_batches(lab: Lab, topic: Topic) -> Lab:
