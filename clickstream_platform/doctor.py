@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from clickstream_platform import class_data
 from clickstream_platform.errors import ClickstreamError, SetupError, SourceError
 from clickstream_platform.jars import SPARK_JARS, damaged, missing
 from clickstream_platform.machine import nearest_folder, require_java, require_room
@@ -54,9 +55,10 @@ def _python(_: Settings) -> str:
     return f"{running} at {sys.executable}"
 
 
-def _java(_: Settings) -> str:
+def _java(settings: Settings) -> str:
     java = require_java()
-    return f"{java.version} at {java.path}"
+    kept = "; its classes are kept" if class_data.archive(java, settings.cache).is_file() else ""
+    return f"{java.version} at {java.path}{kept}"
 
 
 def _memory(settings: Settings) -> str:

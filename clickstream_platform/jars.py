@@ -6,14 +6,9 @@ without its jar.
 
 from __future__ import annotations
 
-import logging
-import sys
 from pathlib import Path
 
-from clickstream_platform.errors import ClickstreamError
-from clickstream_platform.machine import require_java
 from clickstream_platform.maven import Artifact, missing_from, resolve, sha256
-from clickstream_platform.settings import from_env
 
 SPARK_JARS = (
     Artifact(
@@ -62,19 +57,3 @@ def damaged(cache: Path) -> tuple[Path, ...]:
     """The cached jars whose content is not what was fetched. Reads them all, 19 MB."""
     paths = {cache / "jars" / artifact.file_name: artifact for artifact in SPARK_JARS}
     return tuple(path for path, artifact in paths.items() if path.is_file() and sha256(path) != artifact.sha256)
-
-
-def main() -> int:
-    """Fetch the jars, for ``make setup``: quiet when they are there."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        require_java()
-        jar_paths(from_env().cache)
-    except ClickstreamError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -13,6 +13,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clickstream_platform import class_data
 from clickstream_platform.errors import SetupError
 from clickstream_platform.jars import jar_paths
 from clickstream_platform.machine import jvm_reason, require_java
@@ -79,7 +80,7 @@ def spark_conf(settings: Settings) -> dict[str, str]:
         **ENGINE_CONF,
         "spark.master": settings.spark_master,
         "spark.driver.memory": settings.spark_driver_memory,
-        **({"spark.driver.extraJavaOptions": LOCAL_JVM} if settings.spark_master.startswith("local") else {}),
+        **(_local_jvm(settings) if settings.spark_master.startswith("local") else {}),
         "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
         # Nothing is ever in it, but Spark makes it: where the tables can be written, so can it.
         "spark.sql.warehouse.dir": str(settings.lake_folder / "_spark-warehouse"),
@@ -91,6 +92,10 @@ def spark_conf(settings: Settings) -> dict[str, str]:
         "spark.driver.bindAddress": "127.0.0.1",
         **settings.spark_conf,
     }
+
+
+def _local_jvm(settings: Settings) -> dict[str, str]:
+    return {"spark.driver.extraJavaOptions": f"{LOCAL_JVM} {class_data.to_use(require_java(), settings.cache)}"}
 
 
 def build_session(

@@ -1,0 +1,92 @@
+"""What a run finds in the cache, so that it need not wait: the jars and, if the user likes, a class-data archive.
+
+``python -m clickstream_platform.preparing`` fetches the jars, for ``make setup``; with ``--classes`` it makes the
+archive too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, cast
+
+from clickstream_platform import class_data
+from clickstream_platform.errors import ClickstreamError, SetupError
+from clickstream_platform.jars import jar_paths
+from clickstream_platform.machine import require_java, require_room
+from clickstream_platform.settings import Settings, from_env
+
+if TYPE_CHECKING:
+    import subprocess
+
+RECORDS, ARRIVALS = 2_000, 2  # the second brings what a first run does not need: late rows, a MERGE
+ROOM = 600_000_000  # bytes: the archive is 200 MB, and is written beside the one it replaces
+log = logging.getLogger(__name__)
+
+
+def keep_classes(settings: Settings) -> None:
+    """Make the archive, unless it is there. The jars must be. Costs a minute once, then milliseconds.
+
+    Raises:
+        SetupError: no Java, no room, or the JVM leaves no archive.
+    """
+    java = require_java()
+    archive = class_data.archive(java, settings.cache)
+    if archive.is_file():
+        return
+    require_room(settings.cache, ROOM, "the JVM's classes", "CLICKSTREAM_CACHE")
+    log.info("keeping the JVM's classes for the next one (200 MB, a minute or two, once) ...")
+    started = time.monotonic()
+    with TemporaryDirectory(dir=settings.cache, prefix=".classes-") as scratch:
+        left = Path(scratch, "classes.jsa")
+        _train(Settings(home=Path(scratch), cache=settings.cache), left)
+        if not left.is_file():
+            raise SetupError("java", f"{java.path} left no class-data archive", f"see {scratch}")
+        left.replace(archive)
+    log.info("kept in %s after %.0f s", archive, time.monotonic() - started)
+
+
+def _train(settings: Settings, archive: Path) -> None:
+    """Run all tables on some events, in a JVM that archives at its end what it has loaded."""
+    # Imported here: who only fetches jars need not wait a second for these.
+    from clickstream_platform.events.simulation import simulate, write_arrival  # noqa: PLC0415
+    from clickstream_platform.spark import LOCAL_JVM, build_session  # noqa: PLC0415
+    from clickstream_platform.streaming.lake import Lake  # noqa: PLC0415
+    from clickstream_platform.streaming.run import Hooks, run  # noqa: PLC0415
+    from clickstream_platform.tables import tables  # noqa: PLC0415
+
+    options = {"spark.driver.extraJavaOptions": f"{LOCAL_JVM} {class_data.to_make(archive)}"}
+    spark = build_session(settings.model_copy(update={"spark_conf": options}), jvm_log=settings.home / "spark.log")
+    jvm = cast("subprocess.Popen[bytes]", spark.sparkContext._gateway.proc)  # type: ignore[union-attr]
+    simulated = simulate(RECORDS, seed=1)
+    for arrival in range(1, ARRIVALS + 1):
+        write_arrival(Path(settings.source_url), simulated, arrival, arrivals=ARRIVALS)
+        for table in tables(settings).values():
+            run(table, spark, Lake(settings.lake_folder), Hooks(notify=lambda table, rows: None))
+    spark.stop()
+    jvm.communicate()  # a JVM whose stdin is closed ends
+
+
+def main() -> int:
+    """Do it; 1 if it cannot be done."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--classes", action="store_true", help="make the archive too")
+    wanted = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        require_java()
+        jar_paths((settings := from_env()).cache)
+        if wanted.classes:
+            keep_classes(settings)
+    except ClickstreamError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
