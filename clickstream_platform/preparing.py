@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 def keep_classes(settings: Settings) -> None:
-    """Make the archive, unless it is there. The jars must be. Costs a minute once, then milliseconds.
+    """Make the archive, unless it is there, and delete what fits no more. The jars must be there. Costs a minute, once.
 
     Raises:
         SetupError: no Java, no room, or the JVM leaves no archive.
@@ -45,7 +45,9 @@ def keep_classes(settings: Settings) -> None:
         left = Path(scratch, "classes.jsa")
         _train(Settings(home=Path(scratch), cache=settings.cache), left)
         if not left.is_file():
-            raise SetupError("java", f"{java.path} left no class-data archive", f"see {scratch}")
+            raise SetupError("java", f"{java.path} left no class-data archive", "go on without: runs only start later")
+        for of_before in settings.cache.glob("classes-*.jsa"):
+            of_before.unlink()
         left.replace(archive)
     log.info("kept in %s after %.0f s", archive, time.monotonic() - started)
 
@@ -76,7 +78,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--classes", action="store_true", help="make the archive too")
     wanted = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("clickstream_platform").setLevel(logging.INFO)
+    log.setLevel(logging.INFO)  # of this module when it is `__main__`
     try:
         require_java()
         jar_paths((settings := from_env()).cache)
