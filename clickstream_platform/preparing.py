@@ -78,9 +78,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--classes", action="store_true", help="make the archive too")
     wanted = parser.parse_args()
-    logging.basicConfig(format="%(message)s")
-    logging.getLogger("clickstream_platform").setLevel(logging.INFO)
-    log.setLevel(logging.INFO)  # of this module when it is `__main__`
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("py4j").setLevel(logging.WARNING)
     try:
         require_java()
         jar_paths((settings := from_env()).cache)

@@ -22,6 +22,7 @@ from clickstream_platform.streaming import journal
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from clickstream_platform.machine import Java
     from clickstream_platform.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -73,14 +74,15 @@ ENGINE_CONF = {
 LOCAL_JVM = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseParallelGC"
 
 
-def spark_conf(settings: Settings) -> dict[str, str]:
+def spark_conf(settings: Settings, java: Java) -> dict[str, str]:
     """Every conf of the session, the user's own ``spark_conf`` last. Resolves the jars: 7 s once, then milliseconds."""
+    local_jvm = {"spark.driver.extraJavaOptions": f"{LOCAL_JVM} {class_data.to_use(java, settings.cache)}"}
     jars = ":".join(str(path) for path in jar_paths(settings.cache))
     return {
         **ENGINE_CONF,
         "spark.master": settings.spark_master,
         "spark.driver.memory": settings.spark_driver_memory,
-        **(_local_jvm(settings) if settings.spark_master.startswith("local") else {}),
+        **(local_jvm if settings.spark_master.startswith("local") else {}),
         "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
         # Nothing is ever in it, but Spark makes it: where the tables can be written, so can it.
         "spark.sql.warehouse.dir": str(settings.lake_folder / "_spark-warehouse"),
@@ -92,10 +94,6 @@ def spark_conf(settings: Settings) -> dict[str, str]:
         "spark.driver.bindAddress": "127.0.0.1",
         **settings.spark_conf,
     }
-
-
-def _local_jvm(settings: Settings) -> dict[str, str]:
-    return {"spark.driver.extraJavaOptions": f"{LOCAL_JVM} {class_data.to_use(require_java(), settings.cache)}"}
 
 
 def build_session(
@@ -113,13 +111,13 @@ def build_session(
     Raises:
         SetupError: no Java 17, the jars cannot be had, or the JVM does not start.
     """
-    require_java()
+    java = require_java()
     # Without it, Python workers are the first `python3` on the PATH, which fails late and obscurely.
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     from pyspark.sql import SparkSession  # noqa: PLC0415 - a CLI that only reads files does not pay for the import
 
     builder = SparkSession.builder.appName(app_name)
-    for key, value in spark_conf(settings).items():
+    for key, value in spark_conf(settings, java).items():
         builder = builder.config(key, value)
     session = _started(builder, jvm_log if jvm_log and _is_writable(jvm_log) else None, jvm_stdout)
     session.sparkContext.setLogLevel("ERROR")
