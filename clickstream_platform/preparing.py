@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 def keep_classes(settings: Settings) -> None:
-    """Make the archive, unless it is there, and delete what fits no more. The jars must be there. Costs a minute, once.
+    """Make the archive, unless it is there, and delete what fits no more. Needs the jars. Costs two minutes, once.
 
     Raises:
         SetupError: no Java, no room, or the JVM leaves no archive.
@@ -39,11 +39,11 @@ def keep_classes(settings: Settings) -> None:
     if archive.is_file():
         return
     require_room(settings.cache, ROOM, "the JVM's classes", "CLICKSTREAM_CACHE")
-    log.info("keeping the JVM's classes for the next one (200 MB, a minute or two, once) ...")
+    log.info("keeping the JVM's classes for the next one (200 MB, two minutes, once) ...")
     started = time.monotonic()
     with TemporaryDirectory(dir=settings.cache, prefix=".classes-") as scratch:
         left = Path(scratch, "classes.jsa")
-        _train(Settings(home=Path(scratch), cache=settings.cache), left)
+        _train(Path(scratch), settings.cache, left)
         if not left.is_file():
             raise SetupError("java", f"{java.path} left no class-data archive", "go on without: runs only start later")
         for of_before in settings.cache.glob("classes-*.jsa"):
@@ -52,8 +52,11 @@ def keep_classes(settings: Settings) -> None:
     log.info("kept in %s after %.0f s", archive, time.monotonic() - started)
 
 
-def _train(settings: Settings, archive: Path) -> None:
-    """Run all tables on some events, in a JVM that archives at its end what it has loaded."""
+def _train(home: Path, cache: Path, archive: Path) -> None:
+    """Run all tables on some events, in a JVM that archives at its end what it has loaded.
+
+    With default settings: those of the environment may name a source and a lake that are somebody's.
+    """
     # Imported here: who only fetches jars need not wait a second for these.
     from clickstream_platform.events.simulation import simulate, write_arrival  # noqa: PLC0415
     from clickstream_platform.spark import LOCAL_JVM, build_session  # noqa: PLC0415
@@ -62,7 +65,8 @@ def _train(settings: Settings, archive: Path) -> None:
     from clickstream_platform.tables import tables  # noqa: PLC0415
 
     options = {"spark.driver.extraJavaOptions": f"{LOCAL_JVM} {class_data.to_make(archive)}"}
-    spark = build_session(settings.model_copy(update={"spark_conf": options}), jvm_log=settings.home / "spark.log")
+    settings = Settings.model_construct(home=home, cache=cache, spark_conf=options)
+    spark = build_session(settings, jvm_log=home / "spark.log")
     jvm = cast("subprocess.Popen[bytes]", spark.sparkContext._gateway.proc)  # type: ignore[union-attr]
     simulated = simulate(RECORDS, seed=1)
     for arrival in range(1, ARRIVALS + 1):
