@@ -44,6 +44,7 @@ def ingest(batch: MicroBatch) -> Entry | None:
         hours = {f["hour"] for f in facts if f["hour"] is not None}
         fresh, copies, reused = without_duplicates(accepted(records), batch.held_during, hours, batch.keep)
         faulty = [f for f in facts if f["reasons"]]
+        size = sum(f["bytes"] or 0 for f in facts)
         entry = batch.entry(
             events_version=-1,
             rows_in=sum(f["records"] for f in facts),
@@ -58,8 +59,8 @@ def ingest(batch: MicroBatch) -> Entry | None:
             lost=_lost(batch, records),
         )
         if entry.quarantined:
-            _quarantine(batch, rejected(records), entry)
-        sink.append(sink.few_files(fresh), entry.rows_out, batch.lake.events.path, batch.commit(entry))
+            _quarantine(batch, rejected(records), entry, size)
+        sink.append(sink.few_files(fresh), entry.rows_out, batch.lake.events.path, batch.commit(entry), size=size)
         _warn(entry)
         return entry
 
@@ -67,7 +68,8 @@ def ingest(batch: MicroBatch) -> Entry | None:
 def _facts(records: DataFrame, late_before_ms: int) -> list[Row]:
     """What a batch holds, by reasons and hour of event time. The job that parses the records."""
     is_late = F.col("timestamp") <= moment(late_before_ms * 1000)
-    counts = F.count("*").alias("records"), F.count_if(is_late).alias("late")
+    size = F.sum(F.octet_length("value"))
+    counts = F.count("*").alias("records"), F.count_if(is_late).alias("late"), size.alias("bytes")
     return records.groupBy("reasons", hour_of("timestamp").alias("hour")).agg(*counts).collect()
 
 
@@ -76,11 +78,12 @@ def _by_reason(faulty: list[Row]) -> dict[str, int]:
     return {reason: sum(f["records"] for f in faulty if reason in f["reasons"]) for reason in reasons}
 
 
-def _quarantine(batch: MicroBatch, records: DataFrame, entry: Entry) -> None:
+def _quarantine(batch: MicroBatch, records: DataFrame, entry: Entry, size: int) -> None:
     """Append to ``quarantine``, unless a killed attempt has done so already (Delta knows the transaction)."""
     app_id = f"{QUARANTINE}/{batch.checkpoint.generation}"
     commit = sink.Commit(entry.to_json(), (app_id, batch.batch_id))
-    sink.append(sink.few_files(records), entry.quarantined, batch.lake.table(QUARANTINE).path, commit)
+    path = batch.lake.table(QUARANTINE).path
+    sink.append(sink.few_files(records), entry.quarantined, path, commit, size=size)
 
 
 def _planned(batch: MicroBatch) -> dict[str, Path]:

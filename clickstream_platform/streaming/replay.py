@@ -83,7 +83,8 @@ def replay(
             rejected = rejected.where(F.array_contains("reasons", reason))
         stored = snapshot(spark, lake.events.path)
         good = keep(_good(events, rejected, stored))
-        facts = good.groupBy("landed", hour_of("timestamp").alias("hour")).count().collect()
+        counts = F.count("*").alias("count"), F.sum(F.octet_length("value")).alias("bytes")
+        facts = good.groupBy("landed", hour_of("timestamp").alias("hour")).agg(*counts).collect()
         landed = sum(f["count"] for f in facts if f["landed"])
         hours = {f["hour"] for f in facts if not f["landed"]}
         near = partial(during, spark, lake.events, ("timestamp",))
@@ -91,7 +92,9 @@ def replay(
         found = Replay(rejected.count(), sum(f["count"] for f in facts) - landed - copies, copies, landed)
         if found.accepted:
             added = Amendment(events.name, REPLAY, run_id, added=found.accepted)
-            sink.append(sink.few_files(fresh), found.accepted, lake.events.path, sink.Commit(added.to_json()))
+            size = sum(f["bytes"] for f in facts)
+            commit = sink.Commit(added.to_json())
+            sink.append(sink.few_files(fresh), found.accepted, lake.events.path, commit, size=size)
         if facts:
             left = Amendment(QUARANTINE, REPLAY, run_id, removed=found.tried - found.stayed, duplicates=copies)
             path = lake.table(QUARANTINE).path

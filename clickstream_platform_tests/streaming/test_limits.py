@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from deltalake import DeltaTable
 
+from clickstream_platform.streaming import sink
 from clickstream_platform_tests.conftest import Lab, event
 
 pytestmark = pytest.mark.spark
@@ -103,3 +105,15 @@ def test_a_jvm_elsewhere_makes_the_same_tables(lab: Lab) -> None:
     subprocess.run(command, env=environment, check=True)
     assert [row.events_in_session for row in lab.table("sessions").collect()] == [2]
     lab.assert_exact()
+
+
+def test_large_records_are_written_by_spark_not_collected_by_this_process(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sink, "LITTLE", 2_000)
+    lab.land(event(blob="x" * 2_000), "no JSON " + "x" * 2_000)
+    lab.run("events")
+    assert lab.table("events").count() == lab.table("quarantine").count() == 1
+    for name in ("events", "quarantine"):
+        (commit,) = DeltaTable(lab.lake.table(name).path).history(1)
+        assert commit["engineInfo"].startswith("Apache-Spark"), commit
