@@ -13,6 +13,7 @@ import argparse
 import json
 import time
 from datetime import timedelta
+from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ TICK = 10_000
 HOURS = timedelta(hours=2)  # the least that the simulator fills
 QUIET = Hooks(notify=lambda table, rows: None)
 PER_DAY = 100_000  # events: a larger lake is an older one, not a busier one
+PER_FILE = 100_000
 
 
 class Growing:
@@ -45,7 +47,9 @@ class Growing:
 
     def fill(self) -> None:
         """The first run."""
-        write_landing(self.landing, simulate(self.size, 1, START, span=self.days, shares=Shares(late=0)), arrivals=1)
+        simulated = simulate(self.size, 1, START, span=self.days, shares=Shares(late=0))
+        files = ceil(self.size / PER_FILE)  # a file is read by one task
+        write_landing(self.landing, simulated, arrivals=1, files_per_arrival=files)
         self.ran()
         maintain(list(self.contracts.values()), self.lake)
 

@@ -52,6 +52,11 @@ ENGINE_CONF = {
     "spark.sql.adaptive.enabled": "false",
     # 50 tasks by default to replay a log of some kilobytes.
     "spark.databricks.delta.snapshotPartitions": "1",
+    # More than 32 files by default become a job of their own to list them. They lie here, and the log names them.
+    "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",
+    # Which line of Python made an expression is told to the JVM by some ten calls for each: two thirds of all calls of
+    # a run. Only errors in the midst of a query, as a division by zero, name that line: docs/operations.md.
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
     # Of an object with one key twice, the last one counts, as in Python and JavaScript.
     "spark.sql.variant.allowDuplicateKeys": "true",
     # Both save process forks, some in every batch. Right for local paths and one writer, which the lease sees to.
