@@ -116,10 +116,8 @@ def main() -> None:
             for what, found in (("tick", tick), ("late", growing.late())):
                 cost, base = found.cost, first.setdefault(what, found.cost)
                 ratios = f"ratios {cost.wall / base.wall:.2f} {cost.cpu / base.cpu:.2f}"
-                print(
-                    f"{size:>11,} events  {what} {cost.wall:6.1f} s {cost.cpu:6.1f} CPU s  {ratios}  {found.each}",
-                    flush=True,
-                )
+                line = f"{size:>11,} events  {what} {cost.wall:6.1f} s {cost.cpu:6.1f} CPU s  {ratios}  {found.each}"
+                print(line, flush=True)
         spark.stop()
 
 
