@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from math import ceil
 from typing import Any
 
@@ -22,7 +22,7 @@ from pyspark.sql import functions as F
 from clickstream_platform.streaming import sink
 from clickstream_platform.streaming.checkpoint import Checkpoint, Planned, next_version
 from clickstream_platform.streaming.kept import Kept
-from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.lake import Lake, Span
 from clickstream_platform.streaming.ledger import Entry
 from clickstream_platform.streaming.offsets import snapshot, some_of
 from clickstream_platform.streaming.recompute import Hours, as_ranges, during, hours_reached, moment, recompute, touched
@@ -134,8 +134,8 @@ def land(batch: MicroBatch, notify: Notify) -> Entry | None:
 def _land_all(batch: MicroBatch, notify: Notify) -> Entry:
     """Batch 0: the query over the whole snapshot, as one overwrite."""
     table, path = batch.table, batch.lake.table(batch.table.name).path
-    rows_in = batch.frame.count() if not isinstance(table.state, StateStore) else _consumed(batch)
-    rows = batch.keep(table.query(batch.events()).select(described(table)))
+    rows_in, wanted = _whole(batch)
+    rows = batch.keep(wanted.select(described(table)))
     rows_out = rows.count()
     if table.announces and isinstance(table.sink, sink.Upsert):
         keys = sink.matches(table.sink.keys, "n", "b")
@@ -144,6 +144,22 @@ def _land_all(batch: MicroBatch, notify: Notify) -> Entry:
     entry = batch.entry(events_version=batch.versions[1], rows_in=rows_in, rows_out=rows_out, late_rows=0, revisions=0)
     sink.overwrite(_by_time(rows, rows_out, table.sink), rows_out, path, batch.commit(entry))
     return entry
+
+
+def _whole(batch: MicroBatch) -> tuple[int, DataFrame]:
+    """How many events there are, and the query over all of them. Consumes the frame, or is it.
+
+    A state store's first batch reads all events as well, so what it emits is the query over them: making it once more
+    would double the time. Only events from before 1970, where Spark's watermark begins, may be late for it.
+    """
+    table, events, version = batch.table, batch.lake.events, batch.versions[1]
+    if not isinstance(table.state, StateStore):
+        return batch.frame.count(), table.query(batch.events())
+    early = Span(-(2**63), (table.state.reach // timedelta(microseconds=1)) + 1)
+    if events.files_within("timestamp", "timestamp", [early], version):
+        batch.frame.count()
+        return events.rows(version), table.query(batch.events())
+    return events.rows(version), batch.frame
 
 
 def described(table: StreamingTable) -> list[Column]:
@@ -155,12 +171,6 @@ def _by_time(rows: DataFrame, count: int, into: sink.Sink) -> DataFrame:
     """Files that each hold a stretch of time: a MERGE rewrites every file in which it changes a row."""
     files = ceil(count / ROWS_A_FILE)
     return rows.repartitionByRange(files, into.span[0]) if isinstance(into, sink.Upsert) and files > 1 else rows
-
-
-def _consumed(batch: MicroBatch) -> int:
-    """Evaluate the state store's frame; how many events it read is known from the log."""
-    batch.frame.count()
-    return batch.lake.events.rows(batch.versions[1])
 
 
 def _land_appended(batch: MicroBatch) -> Entry | None:

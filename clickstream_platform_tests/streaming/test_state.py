@@ -13,6 +13,8 @@ from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.state import comes_near
 from clickstream_platform_tests.conftest import Lab, event
 
+STATEFUL = ("user_activity", "clickstream_aggregated")
+
 
 def test_a_state_store_is_near_its_limit_from_eighty_per_cent_on() -> None:
     assert [comes_near("t", rows, 10) for rows in (0, 7, 8, 10)] == [False, False, True, True]
@@ -76,3 +78,10 @@ def test_a_run_finds_the_state_whole_and_old_state_goes(lab: Lab) -> None:
 def _snapshots(checkpoint: Checkpoint) -> set[int]:
     """The versions of the state, one a batch from 1 on, of which a partition has a snapshot."""
     return {int(file.stem) for file in checkpoint.path.glob("state/0/0/*.zip")}
+
+
+def test_a_first_batch_also_has_what_its_state_store_drops_as_late(lab: Lab) -> None:
+    lab.land(event(at="1969-12-31T23:58:00Z"), event(at="10:00:00"))
+    reports = lab.run("events", *STATEFUL)
+    assert [reports[name].dropped_by_watermark for name in STATEFUL] == [1, 2]  # windows that end by 1970
+    lab.assert_exact(*STATEFUL)
