@@ -55,7 +55,7 @@ def unread(contracts: Iterable[StreamingTable], lake: Lake) -> Unread:
         checkpoint = generation.current(lake, table.name)
         places.append(f"{table.name} {checkpoint.generation}/{checkpoint.committed()}")
         try:
-            lags[table.name] = lag(table, lake)
+            lags[table.name] = lag(table, lake, checkpoint)
         except ClickstreamError as problem:
             problems[table.name] = problem
     return Unread(hashlib.sha256(" ".join(places).encode()).hexdigest()[:12], lags, problems)

@@ -13,7 +13,7 @@ from typing import Any
 
 from clickstream_platform.errors import CheckpointError, ClickstreamError
 from clickstream_platform.streaming import admission, generation, landing
-from clickstream_platform.streaming.checkpoint import next_version
+from clickstream_platform.streaming.checkpoint import Checkpoint, next_version
 from clickstream_platform.streaming.lake import Lake, LakeTable
 from clickstream_platform.streaming.lease import held_with
 from clickstream_platform.streaming.ledger import last_entry
@@ -84,7 +84,7 @@ def _status(table: StreamingTable, lake: Lake) -> TableStatus:
     target, entry = lake.table(table.name), last_entry(lake.table(table.name))
     checkpoint = generation.checkpoint_of(lake, table.name, entry.generation if entry else 1)
     watermark = checkpoint.watermark_ms()
-    found, problem = _lag_or_problem(table, lake)
+    found, problem = _lag_or_problem(table, lake, checkpoint)
     return TableStatus(
         name=table.name,
         rows=target.rows(),
@@ -106,9 +106,9 @@ def iso(milliseconds: float, timespec: str = "milliseconds") -> str:
     return moment.isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
-def _lag_or_problem(table: StreamingTable, lake: Lake) -> tuple[Lag | None, str | None]:
+def _lag_or_problem(table: StreamingTable, lake: Lake, checkpoint: Checkpoint) -> tuple[Lag | None, str | None]:
     try:
-        return lag(table, lake), None
+        return lag(table, lake, checkpoint), None
     except ClickstreamError as error:
         return None, str(error)
 
@@ -120,15 +120,20 @@ def require_source(contracts: Iterable[StreamingTable], lake: Lake) -> None:
             admission.standing(table.offsets, generation.current(lake, table.name))
 
 
-def lag(table: StreamingTable, lake: Lake) -> Lag:
+def lag(table: StreamingTable, lake: Lake, checkpoint: Checkpoint | None = None) -> Lag:
     """What the next run of a table would read.
+
+    Args:
+        table: the table.
+        lake: where it lies.
+        checkpoint: its current one, for a caller who has looked it up (2 ms).
 
     Raises:
         UnreachableError, SourceError, DataLossError: as :func:`~clickstream_platform.streaming.admission.standing`.
         CheckpointError: ``events`` no longer has the log of a version that was not read yet, or was read from another
             kind of source.
     """
-    checkpoint = generation.current(lake, table.name)
+    checkpoint = checkpoint or generation.current(lake, table.name)
     plan = checkpoint.plan(checkpoint.committed())
     end = plan.end if plan else None
     if isinstance(table.offsets, FileSource):
