@@ -48,13 +48,13 @@ def fault(nth: int, when: str) -> Generator[None]:
     writes = 0
 
     def failing(write: Callable[..., None]) -> Callable[..., None]:
-        def attempt(*arguments: Any) -> None:
+        def attempt(*arguments: Any, **named: Any) -> None:
             nonlocal writes
             fails = writes == nth
             writes += 1
             if fails and when == "before":
                 raise InjectedError
-            write(*arguments)
+            write(*arguments, **named)
             if fails:
                 raise InjectedError
 

@@ -41,12 +41,12 @@ nth, when, whom = int(os.environ["NTH"]), os.environ["WHEN"], os.environ["WHOM"]
 writes = 0
 
 def killing(write):
-    def attempt(*arguments):
+    def attempt(*arguments, **named):
         global writes
         dies, writes = writes == nth, writes + 1
         if dies and when == "before":
             die()
-        write(*arguments)
+        write(*arguments, **named)
         if dies:
             die()
     return attempt
