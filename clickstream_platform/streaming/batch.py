@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from math import ceil
 from typing import Any
 
@@ -150,13 +150,13 @@ def _whole(batch: MicroBatch) -> tuple[int, DataFrame]:
     """How many events there are, and the query over all of them. Consumes the frame, or is it.
 
     A state store's first batch reads all events as well, so what it emits is the query over them: making it once more
-    would double the time. Only events from before 1970, where Spark's watermark begins, may be late for it.
+    would double the time. Only what lies before 1970, where Spark's watermark begins, may be late for it.
     """
     table, events, version = batch.table, batch.lake.events, batch.versions[1]
     if not isinstance(table.state, StateStore):
         return batch.frame.count(), table.query(batch.events())
-    early = Span(-(2**63), (table.state.reach // timedelta(microseconds=1)) + 1)
-    if events.files_within("timestamp", "timestamp", [early], version):
+    late = Span(-(2**63), batch.late_before_ms * 1000 + 1)
+    if events.files_within("timestamp", "timestamp", [late], version):
         batch.frame.count()
         return events.rows(version), table.query(batch.events())
     return events.rows(version), batch.frame

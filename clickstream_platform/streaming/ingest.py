@@ -43,12 +43,11 @@ def ingest(batch: MicroBatch) -> Entry | None:
         unreadable |= _vanished(batch, records)
         hours = {f["hour"] for f in facts if f["hour"] is not None}
         fresh, copies, reused = without_duplicates(accepted(records), batch.held_during, hours, batch.keep)
-        faulty = [f for f in facts if f["reasons"]]
-        size = sum(f["bytes"] or 0 for f in facts)
+        good, faulty = [f for f in facts if not f["reasons"]], [f for f in facts if f["reasons"]]
         entry = batch.entry(
             events_version=-1,
             rows_in=sum(f["records"] for f in facts),
-            rows_out=sum(f["records"] for f in facts if not f["reasons"]) - copies,
+            rows_out=sum(f["records"] for f in good) - copies,
             late_rows=sum(f["late"] for f in facts),
             revisions=0,
             quarantined=sum(f["records"] for f in faulty),
@@ -59,8 +58,9 @@ def ingest(batch: MicroBatch) -> Entry | None:
             lost=_lost(batch, records),
         )
         if entry.quarantined:
-            _quarantine(batch, rejected(records), entry, size)
-        sink.append(sink.few_files(fresh), entry.rows_out, batch.lake.events.path, batch.commit(entry), size=size)
+            _quarantine(batch, rejected(records), entry, _size(faulty))
+        path = batch.lake.events.path
+        sink.append(sink.few_files(fresh), entry.rows_out, path, batch.commit(entry), size=_size(good))
         _warn(entry)
         return entry
 
@@ -71,6 +71,11 @@ def _facts(records: DataFrame, late_before_ms: int) -> list[Row]:
     size = F.sum(F.octet_length("value"))
     counts = F.count("*").alias("records"), F.count_if(is_late).alias("late"), size.alias("bytes")
     return records.groupBy("reasons", hour_of("timestamp").alias("hour")).agg(*counts).collect()
+
+
+def _size(facts: list[Row]) -> int:
+    """The bytes of these records; a record without a value has none."""
+    return sum(f["bytes"] or 0 for f in facts)
 
 
 def _by_reason(faulty: list[Row]) -> dict[str, int]:

@@ -92,7 +92,7 @@ def replay(
         found = Replay(rejected.count(), sum(f["count"] for f in facts) - landed - copies, copies, landed)
         if found.accepted:
             added = Amendment(events.name, REPLAY, run_id, added=found.accepted)
-            size = sum(f["bytes"] for f in facts)
+            size = sum(f["bytes"] for f in facts if not f["landed"])
             commit = sink.Commit(added.to_json())
             sink.append(sink.few_files(fresh), found.accepted, lake.events.path, commit, size=size)
         if facts:

@@ -132,7 +132,7 @@ def note(path: Path, commit: Commit) -> None:
 
 def _write(rows: DataFrame, count: int, path: Path, commit: Commit, mode: _Mode, size: int = 0) -> None:
     table = DeltaTable(str(path))
-    if count > FEW or size > LITTLE:
+    if count > FEW or (count and size > LITTLE):
         writer = rows.write.format("delta").mode(mode).option("overwriteSchema", mode == "overwrite")
         writer.options(**commit.options()).save(str(path))
     elif not commit.is_in(table):

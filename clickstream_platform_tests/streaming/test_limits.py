@@ -117,3 +117,14 @@ def test_large_records_are_written_by_spark_not_collected_by_this_process(
     for name in ("events", "quarantine"):
         (commit,) = DeltaTable(lab.lake.table(name).path).history(1)
         assert commit["engineInfo"].startswith("Apache-Spark"), commit
+
+
+def test_a_batch_of_large_duplicates_is_booked_all_the_same(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sink, "LITTLE", 2_000)
+    sent = event(event_id="e", blob="x" * 2_000)
+    lab.land(sent)
+    lab.run("events")
+    lab.land(sent)
+    report = lab.run("events")["events"]
+    assert (report.rows_in, report.duplicates, lab.table("events").count()) == (1, 1, 1)
+    lab.assert_exact("events")
