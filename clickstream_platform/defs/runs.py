@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 import dagster as dg
 
 from clickstream_platform.defs.keys import FORGET, MAINTAIN, REBUILD, REFRESH, REPLAY
+from clickstream_platform.defs.unread import Unread
 
 POSITION = "clickstream/position"  # the tag of a run that a sensor asked for: where the tables stood then
 ADHOC = "__ASSET_JOB"  # what the Materialize button runs
@@ -23,16 +24,33 @@ FIRST_PAUSE = timedelta(minutes=15)  # doubled with every further failure
 LONGEST_PAUSE = timedelta(hours=6)  # so that what somebody mended at night is noticed in the morning
 
 
-def not_now(instance: dg.DagsterInstance, position: str, now: datetime) -> str | None:
+def not_now(instance: dg.DagsterInstance, found: Unread, now: datetime) -> str | None:
     """Why a sensor should not ask for a run at this position now; None if it should."""
-    return under_way(instance) or stopped(instance, now) or attempts(instance, position).pause(now)
+    on = None if may_follow(instance, found) else under_way(instance)
+    return on or stopped(instance, now) or attempts(instance, found.position).pause(now)
 
 
 def under_way(instance: dg.DagsterInstance) -> str | None:
     """Why no run should be asked for: one that writes tables is queued or running. None if there is none."""
+    return next((f"run {run.run_id[:8]} ({run.job_name}) is {run.status.value.lower()}" for run in _on(instance)), None)
+
+
+def may_follow(instance: dg.DagsterInstance, found: Unread) -> bool:
+    """Whether the only run that is on is a refresh that is done with ``events``, and there are new ones.
+
+    It will not read those. The next run starts its JVM and reads them while this one is at its last tables; there it
+    waits for the tables' pools. Whatever is slow, no third run is asked for: the second has to read its events first.
+    """
+    lag, on = found.lags.get("events"), _on(instance)
+    if not lag or not lag.amount or len(on) != 1 or on[0].job_name != REFRESH:
+        return False
+    newest = instance.get_latest_materialization_event(dg.AssetKey("events"))
+    return newest is not None and newest.run_id == on[0].run_id
+
+
+def _on(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     runs = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
-    found = next((run for run in runs if run.job_name in (REFRESH, REBUILD, REPLAY, FORGET, MAINTAIN, ADHOC)), None)
-    return f"run {found.run_id[:8]} ({found.job_name}) is {found.status.value.lower()}" if found else None
+    return [run for run in runs if run.job_name in (REFRESH, REBUILD, REPLAY, FORGET, MAINTAIN, ADHOC)]
 
 
 def stopped(instance: dg.DagsterInstance, now: datetime) -> str | None:

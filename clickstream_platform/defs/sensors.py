@@ -21,6 +21,7 @@ from clickstream_platform.tables import tables
 def unread_sensor(settings: Settings) -> dg.SensorDefinition:
     """Ask for a ``refresh`` when a table has something unread, unless one is on, was stopped, or failed there often.
 
+    One that is on and is done with ``events`` may be followed by the next: a run reads what is there when it starts.
     Unread is what the checkpoints have not committed: a failed run leaves it unread, so the next tick asks again. The
     cursor only says what was observed last.
     """
@@ -36,7 +37,7 @@ def unread_sensor(settings: Settings) -> dg.SensorDefinition:
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         found = unread(contracts.values(), lake)
         now = datetime.now(timezone.utc)
-        skip = found.nothing() or streamed(contracts.values(), lake) or not_now(context.instance, found.position, now)
+        skip = found.nothing() or streamed(contracts.values(), lake) or not_now(context.instance, found, now)
         told = json.dumps(found.told())
         return dg.SensorResult(
             run_requests=None if skip else [dg.RunRequest(tags={POSITION: found.position})],

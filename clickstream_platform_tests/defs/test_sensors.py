@@ -8,7 +8,10 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import dagster as dg
+import pyarrow as pa
 import pytest
+from dagster._core.events import StepMaterializationData  # what a step that ends writes; there is no public way
+from deltalake import write_deltalake
 
 from clickstream_platform.defs.runs import FIRST_PAUSE, LONGEST_PAUSE, POSITION, attempts, stopped
 from clickstream_platform.defs.schedules import every_five_minutes
@@ -65,6 +68,19 @@ def ended(instance: dg.DagsterInstance, status: dg.DagsterRunStatus, tags: dict[
     return run.run_id
 
 
+def materialized(instance: dg.DagsterInstance, asset: str, run_id: str) -> None:
+    """As if a step of this run had ended that made this asset."""
+    made = dg.AssetMaterialization(asset)
+    instance.report_dagster_event(
+        dg.DagsterEvent(
+            dg.DagsterEventType.ASSET_MATERIALIZATION.value,
+            "refresh",
+            event_specific_data=StepMaterializationData(made),
+        ),
+        run_id=run_id,
+    )
+
+
 def reason(result: dg.SensorResult) -> str:
     assert not result.run_requests
     assert result.skip_reason is not None
@@ -106,6 +122,33 @@ def test_a_run_under_way_is_not_joined_by_another(
     land(settings)
     run_id = ended(instance, status)
     assert reason(tick(instance, settings)) == f"run {run_id[:8]} (refresh) is {status.value.lower()}"
+
+
+def test_a_run_that_is_done_with_events_is_followed_by_one_that_reads_what_came_since(
+    instance: dg.DagsterInstance, settings: Settings
+) -> None:
+    land(settings)
+    first = ended(instance, dg.DagsterRunStatus.STARTED)
+    materialized(instance, "events", "an-earlier-run")
+    assert reason(tick(instance, settings)) == f"run {first[:8]} (refresh) is started"
+    materialized(instance, "events", first)
+    assert tick(instance, settings).run_requests
+    second = ended(instance, dg.DagsterRunStatus.NOT_STARTED)
+    assert reason(tick(instance, settings)) == f"run {second[:8]} (refresh) is not_started"
+    materialized(instance, "events", second)
+    assert reason(tick(instance, settings)) == f"run {second[:8]} (refresh) is not_started"  # a third would only wait
+
+
+def test_a_run_whose_later_tables_have_something_left_is_not_joined_by_another(
+    instance: dg.DagsterInstance, settings: Settings
+) -> None:
+    table = Lake(settings.lake_folder).table("events")
+    write_deltalake(str(table.path), pa.table({"event_id": ["e1"]}))
+    run_id = ended(instance, dg.DagsterRunStatus.STARTED)
+    materialized(instance, "events", run_id)
+    result = tick(instance, settings)
+    assert json.loads(result.cursor or "")["sessions"] == "1 events"
+    assert reason(result) == f"run {run_id[:8]} (refresh) is started"
 
 
 def test_the_schedule_asks_for_a_run_unless_one_is_under_way() -> None:
