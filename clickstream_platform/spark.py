@@ -54,6 +54,8 @@ ENGINE_CONF = {
     "spark.databricks.delta.snapshotPartitions": "1",
     # More than 32 files by default become a job of their own to list them. They lie here, and the log names them.
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",
+    # What a batch keeps for its second look it keeps for seconds: compressing it took a fifth of parsing it.
+    "spark.sql.inMemoryColumnarStorage.compressed": "false",
     # Which line of Python made an expression is told to the JVM by some ten calls for each: two thirds of all calls of
     # a run. Only errors in the midst of a query, as a division by zero, name that line: docs/operations.md.
     "spark.python.sql.dataFrameDebugging.enabled": "false",
