@@ -47,7 +47,7 @@ def test_a_topic_that_was_simulated_becomes_tables(lab: Lab, monkeypatch: pytest
         lab.assert_exact("events")
     finally:
         assert clickstream("kafka", "down").stdout == "stopped\n"
-    assert clickstream("kafka", "down").stdout == "it was not running\n"
+    assert clickstream("kafka", "down").stdout == f"it was not running: no broker has its data in {lab.settings.home}\n"
 
 
 def test_killed_it_comes_up_again_with_what_it_had(tmp_path: Path) -> None:

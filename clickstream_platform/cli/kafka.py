@@ -34,5 +34,6 @@ def up(
 @app.command()
 def down() -> None:
     """Stop it. Its topics stay, in the folder `kafka` of the home."""
-    was_up = broker_of(from_env()).down()
-    typer.echo("stopped" if was_up else "it was not running")
+    settings = from_env()
+    was_up = broker_of(settings).down()
+    typer.echo("stopped" if was_up else f"it was not running: no broker has its data in {settings.home}")
