@@ -56,6 +56,7 @@ def test_a_wrong_value_names_the_variable_and_what_is_allowed(
         "kafka://host:9092/a/b",
         "kafka://host:9092/a(b",
         "kafka://host/a",
+        "kafka://user:password@host:9092/a",
     ],
 )
 def test_a_source_that_is_neither_folder_nor_topic_is_refused(url: str) -> None:

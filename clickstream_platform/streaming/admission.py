@@ -9,18 +9,20 @@ starts: whatever becomes of that run, the next one begins at the same offsets.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from clickstream_platform.errors import CheckpointError, DataLossError, SettingsError, SourceError
-from clickstream_platform.streaming.checkpoint import Begun, Checkpoint
+from clickstream_platform.streaming.checkpoint import BEGIN, Begun, Checkpoint
 from clickstream_platform.streaming.offsets import KafkaSource
 from clickstream_platform.streaming.topics import Topics, flat, look, nested, offsets_at, split
 
 log = logging.getLogger(__name__)
 
-Lost = dict[str, tuple[int, int | None]]  # by partition: offsets, the last one excluded; None: nobody knows how far
+Span = tuple[int, int | None]  # offsets, the last one excluded; None: nobody knows how far
+Gone = dict[str, Span]  # by partition, what the cluster no longer has
+Lost = dict[str, list[Span]]  # by partition, what of that no batch has read
 GO_ON = (
     "set CLICKSTREAM_FAIL_ON_DATA_LOSS=false to go on without them, which the ledger books; or first let producers send"
     " them again"
@@ -29,6 +31,7 @@ MOVE = (
     "let producers write to a topic of another name, and set CLICKSTREAM_SOURCE to that and, for the first run,"
     " CLICKSTREAM_FAIL_ON_DATA_LOSS=false"
 )
+NOTHING = Begun({}, {})
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Standing:
     def unread(self) -> dict[str, int]:
         """How many offsets are there to read, by partition. Some may hold no record: a transaction's marks do not."""
         spans = self.topics.spans
-        return {name: span.end - max(span.first, self.positions.get(name, 0)) for name, span in spans.items()}
+        return {name: max(span.end - max(span.first, self.positions.get(name, 0)), 0) for name, span in spans.items()}
 
 
 def standing(source: KafkaSource, checkpoint: Checkpoint) -> Standing:
@@ -72,9 +75,9 @@ def standing(source: KafkaSource, checkpoint: Checkpoint) -> Standing:
     read = flat(plan.end) if plan else flat(begun.end) if begun else None
     if read is None:
         return Standing(topics, _starts(source, topics, latest_is_first=True), begun=False)
-    _require_the_same(topics, read, begun.topic_ids if begun else {})
-    if source.fail_on_data_loss and (gone := lost(topics, read)):
-        raise DataLossError(", ".join(sorted({split(name)[0] for name in gone})), _said_of(gone), GO_ON)
+    _require_readable(topics, read, begun or NOTHING)
+    if source.fail_on_data_loss and (vanished := gone(topics, read)):
+        raise DataLossError(", ".join(sorted({split(name)[0] for name in vanished})), _said_of(vanished), GO_ON)
     return Standing(topics, read, begun=True)
 
 
@@ -84,40 +87,71 @@ def admit(source: KafkaSource, checkpoint: Checkpoint) -> dict[str, dict[str, in
     Call it under the table's lease. Raises what :func:`standing` does.
     """
     now = standing(source, checkpoint)
-    begun = checkpoint.begun()
-    starts = flat(begun.end) if begun else {} if now.begun else _first_starts(source, now.topics)
-    known = begun.topic_ids if begun else {}
-    admitted = Begun(nested(starts), {**known, **now.topics.ids})
-    if admitted != begun:
+    begun = checkpoint.begun() or NOTHING
+    if not now.begun and checkpoint.planned_by_spark():
+        finding = f"{BEGIN} is gone, but Spark has a note of its own of where to begin"
+        raise CheckpointError(checkpoint.table, finding, f"delete the folder {checkpoint.path}: no batch has read yet")
+    starts = flat(begun.end) if now.begun else _first_starts(source, now.topics)
+    left = {name: offset for name, offset in now.positions.items() if now.begun and name not in now.topics.spans}
+    admitted = Begun(nested(starts), {**begun.topic_ids, **now.topics.ids}, {**begun.left, **left})
+    if admitted != checkpoint.begun():
         checkpoint.begin(admitted)
     return nested({name: starts.get(name, 0) for name in now.topics.spans})
 
 
-def lost(topics: Topics, start: Mapping[str, int], end: Mapping[str, int] | None = None) -> Lost:
+def gone(topics: Topics, start: Mapping[str, int], end: Mapping[str, int] | None = None) -> Gone:
     """Offsets from ``start`` to ``end`` (the topics' own, if not given) that the cluster no longer has.
 
     A partition that ``start`` does not know is read from 0.
     """
     spans, ends = topics.spans, end or {name: span.end for name, span in topics.spans.items()}
-    gone: Lost = {name: (offset, None) for name, offset in start.items() if name not in ends}
+    found: Gone = {name: (offset, None) for name, offset in start.items() if name not in ends}
     for name in ends.keys() & spans.keys():
         first, last = start.get(name, 0), min(spans[name].first, ends[name])
         if first < last:
-            gone[name] = (first, last)
-    return gone
+            found[name] = (first, last)
+    return found
 
 
-def without(gone: Lost, read: Mapping[str, int]) -> Lost:
-    """What is lost of what is gone, if each of these partitions was read from there on: the rest went afterwards."""
-    found = {name: (first, last and min(last, read.get(name, last))) for name, (first, last) in gone.items()}
-    return {name: (first, last) for name, (first, last) in found.items() if last is None or first < last}
+def lost(vanished: Gone, read: Mapping[str, Iterable[int]]) -> Lost:
+    """What is lost of what is gone now: all but the offsets that were read before they went, by partition."""
+    found = {name: list(_gaps(*span, sorted(read.get(name, ())))) for name, span in vanished.items()}
+    return {name: gaps for name, gaps in found.items() if gaps}
 
 
-def _require_the_same(topics: Topics, read: Mapping[str, int], known: Mapping[str, str]) -> None:
-    for topic in {split(name)[0] for name in read} & topics.ids.keys():
-        if topic in known and known[topic] != topics.ids[topic]:
-            finding = f"it was deleted and made again (its id was {known[topic]}, is {topics.ids[topic]})"
-            raise SourceError(topic, f"{finding}: the offsets that were read name other records now", MOVE)
+def _gaps(first: int, last: int | None, read: Iterable[int]) -> Iterator[Span]:
+    for offset in read:
+        if offset > first:
+            yield first, offset
+        first = offset + 1
+    if last is None or first < last:
+        yield first, last
+
+
+def require_the_same(topics: Topics, checkpoint: Checkpoint) -> None:
+    """Raise a SourceError if a topic was made again since the run was admitted, during it for one.
+
+    The ids are those of the moment, so that a batch has read no other topic than the one it is booked under.
+    """
+    if begun := checkpoint.begun():
+        for topic in begun.topic_ids.keys() & topics.ids.keys():
+            _require_id(topic, begun.topic_ids[topic], topics.ids[topic])
+
+
+def _require_id(topic: str, known: str, found: str) -> None:
+    if known != found:
+        finding = f"it was deleted and made again (its id was {known}, is {found})"
+        raise SourceError(topic, f"{finding}: the offsets that were read name other records now", MOVE)
+
+
+def _require_readable(topics: Topics, read: Mapping[str, int], begun: Begun) -> None:
+    known, ids = begun.topic_ids, topics.ids
+    for topic in sorted({split(name)[0] for name in (*read, *begun.left)} & known.keys() & ids.keys()):
+        _require_id(topic, known[topic], ids[topic])
+    for name in sorted((begun.left.keys() - read.keys()) & topics.spans.keys()):
+        topic, number = split(name)
+        finding = f"partition {number} was read up to offset {begun.left[name]}, then CLICKSTREAM_SOURCE left it out"
+        raise SourceError(topic, f"{finding}: it would be read twice", f"leave it out again, or {MOVE}")
     for name, offset in read.items():
         topic, number = split(name)
         if name in topics.spans and offset > topics.spans[name].end:
@@ -125,14 +159,14 @@ def _require_the_same(topics: Topics, read: Mapping[str, int], known: Mapping[st
             raise SourceError(topic, f"it was replaced: {finding}", MOVE)
 
 
-def _said_of(gone: Lost) -> str:
-    counts = [last - first for first, last in gone.values() if last is not None]
-    records = f"{sum(counts):,} records" if len(counts) == len(gone) else "records"
-    return f"{records} that no batch has read are gone ({'; '.join(_each(gone))})"
+def _said_of(vanished: Gone) -> str:
+    counts = [last - first for first, last in vanished.values() if last is not None]
+    records = f"{sum(counts):,} records" if len(counts) == len(vanished) else "records"
+    return f"{records} that no batch has read are gone ({'; '.join(_each(vanished))})"
 
 
-def _each(gone: Lost) -> Iterator[str]:
-    for name, (first, last) in sorted(gone.items()):
+def _each(vanished: Gone) -> Iterator[str]:
+    for name, (first, last) in sorted(vanished.items()):
         topic, number = split(name)
         if last is None:
             yield f"{topic}, partition {number}: all from offset {first} on, it is no longer there or no longer read"

@@ -8,7 +8,7 @@ replay write nothing.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +32,12 @@ class Begun:
     Attributes:
         end: where nothing is read yet, by topic and partition.
         topic_ids: the id of every topic that was ever read. A topic that is made again has another.
+        left: of partitions that the source no longer has, by ``topic/number``: how far they were read.
     """
 
     end: dict[str, dict[str, int]]
     topic_ids: dict[str, str]
+    left: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,10 @@ class Checkpoint:
         hidden = self.path / f".{BEGIN}"
         hidden.write_text(json.dumps(asdict(begun)))
         hidden.replace(self.path / BEGIN)
+
+    def planned_by_spark(self) -> bool:
+        """Whether Spark has written down where a source begins, which goes before what it is told later."""
+        return (self.path / "sources" / "0" / "0").exists()
 
     def head_start_ms(self) -> int | None:
         """How far batch 0 goes, in milliseconds since 1970, if that is written down."""

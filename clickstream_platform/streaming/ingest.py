@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from clickstream_platform.events.parsing import accepted, rejected
 from clickstream_platform.streaming import landing, sink
-from clickstream_platform.streaming.admission import Lost, lost, without
+from clickstream_platform.streaming.admission import Lost, gone, lost, require_the_same
 from clickstream_platform.streaming.batch import MicroBatch
 from clickstream_platform.streaming.duplicates import without_duplicates
 from clickstream_platform.streaming.ledger import Entry
@@ -118,15 +118,21 @@ def _lost(batch: MicroBatch, records: DataFrame) -> Lost:
     """Offsets of the batch that Kafka let go before they were read. Spark passes over them without a word.
 
     Asked after the batch was read, so that nothing can go in between.
+
+    Raises:
+        SourceError: a topic was made again since the query began; Spark reads on in the new one.
     """
     source = batch.table.offsets
-    if not isinstance(source, KafkaSource) or source.fail_on_data_loss:  # Spark itself would have stopped
+    if not isinstance(source, KafkaSource):
         return {}
-    gone = lost(look(source), flat(batch.checkpoint.start(batch.batch_id)), flat(batch.plan.end))
-    if not gone:
+    topics = look(source)
+    require_the_same(topics, batch.checkpoint)
+    vanished = gone(topics, flat(batch.checkpoint.start(batch.batch_id)), flat(batch.plan.end))
+    if not vanished or source.fail_on_data_loss:  # then Spark has read them: it would have stopped
         return {}
-    read = records.where(records["partition"].isin(list(gone))).groupBy("partition").agg(F.min("offset").alias("first"))
-    return without(gone, {row["partition"]: row["first"] for row in read.collect()})
+    of_these = records.where(records["partition"].isin(list(vanished)))
+    read = of_these.groupBy("partition").agg(F.collect_list("offset").alias("offsets")).collect()
+    return lost(vanished, {row["partition"]: row["offsets"] for row in read})
 
 
 def _placed(batch: MicroBatch) -> DataFrame:
@@ -142,7 +148,7 @@ def _but(records: DataFrame, unreadable: dict[str, str]) -> DataFrame:
 def _warn(entry: Entry) -> None:
     for path, fault in entry.unreadable.items():
         log.warning("events: %s is %s; mend it and land it again under another name", path, fault)
-    for partition, (first, end) in entry.lost.items():
+    for partition, (first, end) in ((name, span) for name, spans in entry.lost.items() for span in spans):
         span = f"{first} on" if end is None else f"{first} to {end - 1}"
         log.warning("events: %s: offsets %s were gone before they were read; they are booked as lost", partition, span)
     if entry.reused_ids:

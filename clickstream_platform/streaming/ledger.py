@@ -74,12 +74,12 @@ class Entry:
     reused_ids: int = 0
     unreadable: dict[str, str] = field(default_factory=dict)
     handled_ms: int = 0
-    lost: dict[str, tuple[int, int | None]] = field(default_factory=dict)
+    lost: dict[str, list[tuple[int, int | None]]] = field(default_factory=dict)
 
     @property
     def lost_offsets(self) -> int:
         """How many offsets ``lost`` comes to, as far as anybody knows."""
-        return sum(end - first for first, end in self.lost.values() if end is not None)
+        return sum(end - first for spans in self.lost.values() for first, end in spans if end is not None)
 
     def to_json(self) -> str:
         """The text that the commit carries as ``userMetadata``."""

@@ -88,7 +88,7 @@ class KafkaSource:
         return not topic.startswith("__") and re.fullmatch(self.topics, topic) is not None
 
 
-_SERVERS = re.compile(r"[^,\s]+:\d+(,[^,\s]+:\d+)*", re.ASCII)
+_SERVERS = re.compile(r"[^,\s@]+:\d+(,[^,\s@]+:\d+)*", re.ASCII)
 _NAMES = re.compile(r"[\w.-]+(,[\w.-]+)*", re.ASCII)
 
 
@@ -219,10 +219,15 @@ def _kafka(spark: SparkSession, source: KafkaSource, starts: str) -> DataStreamR
         .options(**connection.for_spark(source.options))
         .option("kafka.bootstrap.servers", source.servers)
         .option("kafka.isolation.level", "read_committed")
-        .option("subscribe" if source.names else "subscribePattern", source.topics)
+        .option(*_topics(source))
         .option("startingOffsets", starts)
         .option("includeHeaders", True)
     )
+
+
+def _topics(source: KafkaSource) -> tuple[str, str]:
+    """As Spark takes them. It looks for a pattern anywhere in a name; what :meth:`KafkaSource.reads` says counts."""
+    return ("subscribe", source.topics) if source.names else ("subscribePattern", f"^(?!__)(?:{source.topics})$")
 
 
 def _time_of_record() -> Column:

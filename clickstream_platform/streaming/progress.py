@@ -74,7 +74,7 @@ class RunReport:
         return sum(batch.duplicates for batch in self.batches)
 
     @property
-    def lost(self) -> list[dict[str, tuple[int, int | None]]]:
+    def lost(self) -> list[dict[str, list[tuple[int, int | None]]]]:
         """Offsets that were gone before they were read, a batch each (``events`` only)."""
         return [batch.lost for batch in self.batches if batch.lost]
 

@@ -97,6 +97,7 @@ def _asking(source: KafkaSource) -> Generator[AdminClient]:
     from confluent_kafka import KafkaException  # noqa: PLC0415 - only who reads from Kafka pays for it
 
     client, met = _client(source.servers, tuple(sorted(connection.for_client(source.options).items())))
+    client.poll(0)  # what it met since it was last asked is an old story
     met.clear()
     try:
         yield client

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from clickstream_platform.streaming.admission import lost, without
+from clickstream_platform.streaming.admission import gone, lost
 from clickstream_platform.streaming.ledger import Entry, imbalances, line_of
 from clickstream_platform.streaming.topics import Span, Topics, flat, nested
 from clickstream_platform_tests.streaming.test_status import entry
@@ -23,18 +23,20 @@ def of_kafka(rows_in: int, start: dict[str, int], end: dict[str, int], **fields:
 
 def test_only_what_was_not_read_and_is_gone_is_lost() -> None:
     now = topics(p0=(100, 200), p1=(0, 50), p2=(10, 20))
-    assert lost(now, {"t/0": 100, "t/1": 0, "t/2": 10}) == {}
-    assert lost(now, {"t/0": 40, "t/1": 0}) == {"t/0": (40, 100), "t/2": (0, 10)}
-    assert lost(now, {"t/0": 40}, {"t/0": 60, "t/1": 5}) == {"t/0": (40, 60)}
+    assert gone(now, {"t/0": 100, "t/1": 0, "t/2": 10}) == {}
+    assert gone(now, {"t/0": 40, "t/1": 0}) == {"t/0": (40, 100), "t/2": (0, 10)}
+    assert gone(now, {"t/0": 40}, {"t/0": 60, "t/1": 5}) == {"t/0": (40, 60)}
 
 
 def test_of_a_partition_that_is_gone_nobody_knows_how_much_is_lost() -> None:
-    assert lost(topics(p0=(0, 9)), {"t/0": 9, "t/1": 5}) == {"t/1": (5, None)}
+    assert gone(topics(p0=(0, 9)), {"t/0": 9, "t/1": 5}) == {"t/1": (5, None)}
 
 
 def test_what_went_after_it_was_read_is_not_lost() -> None:
-    gone = lost(topics(p0=(100, 200), p1=(100, 200), p2=(100, 200)), {"t/0": 10, "t/1": 10, "t/2": 10})
-    assert without(gone, {"t/0": 10, "t/1": 60}) == {"t/1": (10, 60), "t/2": (10, 100)}
+    now = topics(p0=(100, 200), p1=(100, 200), p2=(100, 200), p3=(100, 200))
+    vanished = gone(now, {"t/0": 97, "t/1": 97, "t/2": 97, "t/3": 97})
+    read = {"t/0": [99, 98, 97, 100], "t/1": [97], "t/3": [98, 100]}
+    assert lost(vanished, read) == {"t/1": [(98, 100)], "t/2": [(97, 100)], "t/3": [(97, 98), (99, 100)]}
 
 
 @pytest.mark.parametrize(
@@ -43,9 +45,9 @@ def test_what_went_after_it_was_read_is_not_lost() -> None:
         (10, {}, []),
         (8, {}, []),  # marks of transactions, or compacted
         (11, {}, ["events batch 0: read 11 and lost 0, but had 10 offsets"]),
-        (4, {"lost": {"t/0": (0, 6)}}, []),
-        (5, {"lost": {"t/0": (0, 6)}}, ["events batch 0: read 5 and lost 6, but had 10 offsets"]),
-        (4, {"lost": {"t/9": (3, None)}}, []),
+        (4, {"lost": {"t/0": [(0, 2), (2, 6)]}}, []),
+        (5, {"lost": {"t/0": [(0, 2), (2, 6)]}}, ["events batch 0: read 5 and lost 6, but had 10 offsets"]),
+        (4, {"lost": {"t/9": [(3, None)]}}, []),
     ],
 )
 def test_a_batch_reads_and_loses_no_more_than_its_offsets(rows_in: int, fields: Any, found: list[str]) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pyspark.errors import StreamingQueryException
 from pyspark.sql import functions as F
 
 from clickstream_platform.errors import (
@@ -19,7 +20,7 @@ from clickstream_platform.errors import (
     UnreachableError,
 )
 from clickstream_platform.settings import from_env
-from clickstream_platform.streaming import admission, generation
+from clickstream_platform.streaming import admission, generation, sink
 from clickstream_platform.streaming.erasure import forget
 from clickstream_platform.streaming.ledger import entries
 from clickstream_platform.streaming.offsets import KafkaSource
@@ -192,6 +193,7 @@ def test_several_topics_and_a_pattern_are_read_also_what_is_added(lab: Lab, topi
     ingest(lab)
     assert users(lab) == ["one", "two"]
     lab = lab.reading(f"kafka://{topic.address}/{topic.name}[.]\\d")
+    type(topic)(topic.address, f"also-{topic.name}.4-not").made(1).send(event("not of the pattern"))
     three.made(1).send(event("three"))
     one.widened(3)
     one.send(event("wide"), partition=2)
@@ -257,6 +259,21 @@ def test_a_first_run_may_begin_at_given_offsets(kafka: Lab, topic: Topic) -> Non
     assert entry.start == {topic.name: {"0": 3, "1": 0}}
 
 
+def test_where_to_begin_is_not_chosen_again_once_spark_has_written_it_down(
+    kafka: Lab, topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic.made().send(event())
+    with monkeypatch.context() as patched:
+        patched.delattr(sink, "append")  # no batch can land
+        with pytest.raises(StreamingQueryException):
+            ingest(kafka)
+    checkpoint = generation.current(kafka.lake, "events")
+    (checkpoint.path / "begin.json").unlink()
+    with pytest.raises(CheckpointError, match=r"begin\.json is gone, but Spark has a note") as refused:
+        ingest(kafka.reading(topic.url, starting_offsets="latest"))
+    assert str(checkpoint.path) in refused.value.remedy
+
+
 @pytest.mark.parametrize(("partition", "offset"), [("0", 9), ("7", 0)])
 def test_an_offset_that_is_not_there_is_refused(kafka: Lab, topic: Topic, partition: str, offset: int) -> None:
     topic.made()
@@ -301,6 +318,30 @@ def test_a_topic_that_was_made_again_is_noticed_also_when_it_grew(kafka: Lab, to
     assert len(users(kafka)) == 5
 
 
+def test_a_topic_that_is_made_again_in_a_run_is_noticed_before_anything_of_it_lands(kafka: Lab, topic: Topic) -> None:
+    kafka = _in_small_batches(kafka, topic)
+    topic.made(1)
+    topic.send(*numbered(300, padding="x" * 2_000))
+    with pytest.raises(SourceError, match="it was deleted and made again"):
+        ingest(kafka, hooks=Hooks(committed=lambda _: topic.remade(1).send(*numbered(400, first=1000))))
+    assert users(kafka) == [f"u{number:04d}" for number in range(100)]
+    assert_conserved(kafka)
+
+
+def test_a_topic_that_was_left_out_does_not_come_back_to_be_read_twice(lab: Lab, topic: Topic) -> None:
+    one, two = (type(topic)(topic.address, f"{topic.name}-{n}") for n in (1, 2))
+    one.made(1).send(*numbered(2))
+    two.made(1).send(event("two"))
+    both = lab.reading(f"{one.url},{two.name}", fail_on_data_loss=False)
+    ingest(both)
+    two.send(event("more"))
+    ingest(lab.reading(two.url, fail_on_data_loss=False))
+    one.send(event("one"))
+    with pytest.raises(SourceError, match=f"{one.name}: partition 0 was read up to offset 2, then .* left it out"):
+        ingest(both)
+    assert users(lab) == ["more", "two", "u0000", "u0001"]
+
+
 def test_after_that_the_same_lake_goes_on_with_a_topic_of_another_name(kafka: Lab, topic: Topic) -> None:
     topic.made()
     topic.send(*numbered(5))
@@ -311,7 +352,7 @@ def test_after_that_the_same_lake_goes_on_with_a_topic_of_another_name(kafka: La
     with pytest.raises(DataLossError, match="all from offset 5 on"):
         ingest(kafka.reading(other.url))
     report = ingest(kafka.reading(other.url, fail_on_data_loss=False))
-    assert report.lost == [{f"{topic.name}/0": (5, None), f"{topic.name}/1": (0, None)}]
+    assert report.lost == [{f"{topic.name}/0": [(5, None)], f"{topic.name}/1": [(0, None)]}]
     other.send(event("w"))
     ingest(kafka.reading(other.url))
     assert users(kafka)[5:] == ["v", "w"]
@@ -336,8 +377,8 @@ def test_what_retention_removed_stops_a_run_or_is_booked(
     assert unread(kafka) == Lag(800, "records")
     report = ingest(kafka)
     assert [dict(batch.lost) for batch in report.batches] == [
-        {f"{topic.name}/0": (10, 1010)},
-        {f"{topic.name}/0": (1010, 1200)},
+        {f"{topic.name}/0": [(10, 1010)]},
+        {f"{topic.name}/0": [(1010, 1200)]},
     ]
     assert "offsets 10 to 1009 were gone before they were read" in caplog.text
     assert (report.rows_in, len(users(kafka))) == (800, 810)
