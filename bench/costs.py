@@ -27,11 +27,24 @@ class Cost:
 
 
 def measured(spark: SparkSession, action: Callable[[], object]) -> Cost:
-    """Do it once. Counts the processor time of this process and of its JVM."""
+    """Do it once. Counts the processor time of this process, of its JVM and of the JVM's Python workers."""
     jvm: int = spark.sparkContext._gateway.proc.pid  # type: ignore[union-attr]
-    wall, cpu = time.monotonic(), _cpu_of(jvm) + time.process_time()
+    wall, cpu = time.monotonic(), _cpu_of_all(jvm) + time.process_time()
     action()
-    return Cost(time.monotonic() - wall, _cpu_of(jvm) + time.process_time() - cpu)
+    return Cost(time.monotonic() - wall, _cpu_of_all(jvm) + time.process_time() - cpu)
+
+
+def _cpu_of_all(pid: int) -> float:
+    """The same of a process and its children that are alive; Spark keeps its workers for a minute after their task."""
+    children = {int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in _words(task / "children")}
+    return _cpu_of(pid) + sum(_cpu_of_all(child) for child in children)
+
+
+def _words(file: Path) -> list[str]:
+    try:
+        return file.read_text().split()
+    except FileNotFoundError:  # a thread that has ended
+        return []
 
 
 def _cpu_of(pid: int) -> float:

@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.functions import arrow_udf
 
 from clickstream_platform.broker import Broker
 from clickstream_platform.producing import Sender, make_topic
@@ -92,6 +93,9 @@ class Probe:
 
     def _counts(self, rows: DataFrame) -> DataFrame:
         return rows.groupBy("value").count()
+
+    def _python(self, rows: DataFrame) -> DataFrame:
+        return rows.select(arrow_udf(lambda value: value, "string")("value").alias("value"))
 
     def _start(self, rows: DataFrame, sink: str, trigger: Trigger, mark: str) -> StreamingQuery:
         mode = "append" if sink == "delta" and not isinstance(trigger, RealTime) else "update"

@@ -59,8 +59,6 @@ ENGINE_CONF = {
     # Which line of Python made an expression is told to the JVM by some ten calls for each: two thirds of all calls of
     # a run. Only errors in the midst of a query, as a division by zero, name that line: docs/operations.md.
     "spark.python.sql.dataFrameDebugging.enabled": "false",
-    # Of an object with one key twice, the last one counts, as in Python and JavaScript.
-    "spark.sql.variant.allowDuplicateKeys": "true",
     # Both save process forks, some in every batch. Right for local paths and one writer, which the lease sees to.
     "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
     "spark.sql.streaming.checkpointFileManagerClass": (

@@ -25,12 +25,13 @@ from clickstream_platform.delivery.post import delivering
 from clickstream_platform.printing import cell, show
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.streaming import stream as streams
+from clickstream_platform.streaming.console import records_of
 from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.offsets import KafkaSource
 from clickstream_platform.streaming.status import require_source
 from clickstream_platform.streaming.table import StreamingTable
 from clickstream_platform.streaming.tap import CONFS as TAP_CONFS
-from clickstream_platform.streaming.tap import Tap, lines_of, tapping
+from clickstream_platform.streaming.tap import Tap, tapping
 from clickstream_platform.streaming.topics import look
 from clickstream_platform.streaming.trigger import ProcessingTime, repeating, trigger_from
 from clickstream_platform.streaming.trigger_facts import require
@@ -137,7 +138,7 @@ def tap(
     jvm_stdout = STDOUT if table else writing
     with TemporaryDirectory(ignore_cleanup_errors=True) as checkpoint:  # noqa: SIM117 - the session ends first
         with program.spark_session(_wide(settings, tapped), jvm_stdout) as spark, _stopped_by_signals() as stop:
-            Thread(target=_show_lines, args=(reading, stop), daemon=True).start()
+            Thread(target=_show_lines, args=(reading, tapped, stop), daemon=True).start()
             query = tapped.start(spark, Path(checkpoint))
             try:
                 while not stop.is_set() and not query.awaitTermination(LOOKED_AT):  # pyright: ignore[reportArgumentType] - takes parts of a second
@@ -158,12 +159,13 @@ def _wide(settings: Settings, tapped: Tap) -> Settings:
     return settings.model_copy(update={"spark_master": master, "spark_conf": conf})
 
 
-def _show_lines(reading: int, stop: Event) -> None:
-    """Print the records that the console sink prints, until nobody reads them any more."""
+def _show_lines(reading: int, tapped: Tap, stop: Event) -> None:
+    """Show the records that the console sink prints, until nobody reads them any more."""
     try:
-        with os.fdopen(reading, errors="replace") as printed:
-            for line in lines_of(printed):
-                typer.echo(cell(line))
+        with os.fdopen(reading, "rb", buffering=0) as output:
+            for records in records_of(output):
+                for line in tapped.lines(records):
+                    typer.echo(cell(line))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)  # or Python would complain at its end
     finally:

@@ -1,41 +1,36 @@
 """Records in, events out: parse and validate, losing nothing.
 
-No step can fail a run, whatever the bytes: the functions used return null where ANSI mode would raise, and a null is
-a reason. Nothing depends on the session's time zone.
+Plain Python on columns of Arrow: a record is read in C by msgspec, the rest is done a column at a time. That costs an
+eighth of the same in Spark's expressions (docs/decisions/0018), and needs no JVM to be tested. No step can fail a run,
+whatever the bytes: what cannot be read is a reason.
 """
+
+# pyarrow makes its compute functions when it is imported:
+# pyright: reportAttributeAccessIssue=false
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.functions import arrow_udf
+from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 
-from clickstream_platform.events.schema import EVENTS, QUARANTINE, RAW, WIRE, Reason
+from clickstream_platform.events.instants import instants
+from clickstream_platform.events.reading import Read, read
+from clickstream_platform.events.schema import EVENTS, RAW, WIRE, Reason
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-# Spark's reader of JSON is lenient by default; a producer that needs it sends no JSON.
-_STRICT = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
-
-# Parsers stop at the end of the first value and ignore the rest, `{"a":1}{"a":2}` would lose a record. So each text is
-# read as the first element of an array whose second and last is the seal: only a text that is one whole value fits.
-_SEAL = "end of record"
-
-_FIELDS = ", ".join(f"{name} string" for name in WIRE.fieldNames())
-
 _WHITE = " \t\r\n"
-
-# Casting to a timestamp accepts far more than ISO-8601: a year alone, one-digit months, zones by name.
-_ISO = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d(:?\d\d)?)?\z"
-
-# The years 1 to 9999 in UTC, less two days at either end, in microseconds: a Python client that converts to its own
-# time zone, as PySpark's collect does, cannot hold an instant beyond.
-_FIRST_INSTANT = -62_135_424_000_000_000
-_LAST_INSTANT = 253_402_127_999_999_999
+_IDS = ("user_id", "session_id", "event_id")
+_IPV4 = r"^(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}\z"
+_IPV6 = r"^([0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,2}):(?::[0-9A-Fa-f:.]*|[0-9A-Fa-f:.]+)\z"  # up to three groups stay
 
 
 @dataclass(frozen=True)
@@ -58,30 +53,46 @@ class Rules:
     event_id_header: str = ""
 
 
-def parse(raw: DataFrame, rules: Rules) -> DataFrame:
-    """Every record with its faults and its fields: one row a row of ``raw``, in a stream as in a batch.
+# What is read of a record; the rest of its row is its place. Without comments, which Arrow does not carry.
+READ = StructType(
+    [
+        StructField("reasons", ArrayType(StringType())),
+        *[StructField(name, EVENTS[name].dataType) for name in (*WIRE.names, "extra", "event_date")],
+    ]
+)
 
-    Columns: those of ``RAW``; ``reasons``, empty if accepted; then the other columns of ``EVENTS``.
-    A rejected record's ``timestamp`` and ``event_date`` are null, so it cannot move a watermark. Its other fields are
-    whatever could be read.
 
-    Of a key that an object has twice, the last one counts. A number, a boolean, an array or an object in a wire field
-    becomes its JSON text. A blank ``user_id``, ``session_id`` or ``event_id`` becomes null, other fields stay as sent.
+@dataclass(frozen=True)
+class Parse:
+    """The query of ``events``: every record with its faults and its fields.
 
-    Each action on the result reads the JSON once; persist it before taking both halves of it.
+    A blank ``user_id``, ``session_id`` or ``event_id`` becomes null, other fields stay as sent. A rejected record's
+    ``timestamp`` and ``event_date`` are null, so it cannot move a watermark. Its other fields are whatever could be
+    read: see :func:`~clickstream_platform.events.reading.read`.
     """
-    read = _read(raw, rules)
-    valued = _valued(read, rules)
-    judged = valued.select("*", _reasons(rules).alias("reasons"))
-    event_time = F.when(F.size("reasons") == 0, F.col("_time"))
-    given = {"timestamp": event_time, "ip_address": _masked(rules.mask_ip)}
-    return judged.select(
-        *RAW.fieldNames(),
-        "reasons",
-        *[given.get(name, F.col(name)).alias(name) for name in WIRE.fieldNames()],
-        F.col("_extra").alias("extra"),
-        _utc_date(event_time).alias("event_date"),
-    )
+
+    rules: Rules
+
+    def __call__(self, raw: DataFrame) -> DataFrame:
+        """One row a row of ``raw``, in a stream as in a batch; each action on it reads the JSON once.
+
+        Columns: those of ``RAW``; ``reasons``, empty if accepted; then the other columns of ``EVENTS``.
+        """
+
+        def records(value: pa.Array, arrived_at: pa.Array, event_id: pa.Array) -> pa.Array:
+            return read_records(value, arrived_at, event_id, self.rules)
+
+        # Or Spark would move a filter on what is read before it, and read all of it twice.
+        once = arrow_udf(records, READ).asNondeterministic()  # pyright: ignore[reportCallIssue, reportArgumentType] - its types know of no structs
+        read = once("value", "arrived_at", header(self.rules.event_id_header))
+        parsed = raw.select(*RAW.fieldNames(), read.alias("_read"))
+        return parsed.select(*RAW.fieldNames(), *[F.col("_read")[name].alias(name) for name in READ.names])
+
+
+def header(name: str) -> Column:
+    """The bytes of each record's last header of that name, as Kafka's own clients take it; null without a name."""
+    of_name = F.filter("headers", lambda each: each["key"] == name)
+    return F.when(F.size(of_name) > 0, F.element_at(of_name, -1)["value"]) if name else F.lit(None).cast("binary")
 
 
 def accepted(parsed: DataFrame) -> DataFrame:
@@ -89,138 +100,108 @@ def accepted(parsed: DataFrame) -> DataFrame:
     return parsed.where(F.size("reasons") == 0).to(EVENTS)
 
 
-def rejected(parsed: DataFrame) -> DataFrame:
-    """The other records: the columns of ``QUARANTINE``, with their comments.
+def read_records(value: pa.Array, arrived_at: pa.Array, event_id: pa.Array, rules: Rules) -> pa.StructArray:
+    """What :class:`Parse` reads of some records, without Spark: rows of ``READ``. Raises nothing, whatever the bytes.
 
-    ``record_id`` is made here, not in ``parse``: the records of a file get their offsets only in the micro-batch.
+    Args:
+        value: the records' bytes.
+        arrived_at: when each reached the source.
+        event_id: bytes of an id from elsewhere, which goes before the record's own unless it is blank or no text.
+        rules: what makes a record an event.
     """
-    return parsed.where(F.size("reasons") > 0).withColumn("record_id", record_id()).to(QUARANTINE)
+    reads = [_read(each, rules) for each in value.to_pylist()]
+    fields = _fields(reads, event_id)
+    time = instants(fields["timestamp"])
+    reasons = _reasons(_faults(reads, fields, time, arrived_at, rules))
+    time = _where(pc.equal(pc.list_value_length(reasons), 0), time)
+    columns = {
+        **fields,
+        "reasons": reasons,
+        "timestamp": time,
+        "ip_address": _masked(fields["ip_address"], rules.mask_ip),
+        "extra": pa.array([each.extra for each in reads], pa.string()),
+        "event_date": pc.cast(time, pa.date32()),
+    }
+    return pa.StructArray.from_arrays([columns[name] for name in READ.names], names=READ.names)
 
 
-def _read(raw: DataFrame, rules: Rules) -> DataFrame:
-    """Add ``_text``, null if unreadable; ``_whole``, if it is one JSON value; ``_record``, null if it is no object."""
-    sealed = F.concat(F.lit("["), F.col("_text"), F.lit(f',{{"{_SEAL}":""}}]'))
-    rows = F.from_json(sealed, f"array<struct<{_FIELDS}, `{_SEAL}` string>>", _STRICT)
-    is_sealed = (F.size("_rows") == 2) & F.get("_rows", F.lit(1))[_SEAL].isNotNull()
-    # Texts take any value. In a `when`, not behind an `or`: Spark works out both sides of that for every record.
-    is_other_value = F.size(F.from_json(sealed, "array<string>", _STRICT)) == 2
-    whole = F.when(F.col("_rows").isNull(), is_other_value).otherwise(is_sealed)
-    return (
-        raw.select(*RAW.fieldNames(), _text(rules).alias("_text"))
-        .select("*", rows.alias("_rows"))
-        .select(
-            "*",
-            F.coalesce(whole, F.lit(False)).alias("_whole"),
-            F.when(is_sealed, F.get("_rows", F.lit(0))).alias("_record"),
-        )
-    )
+def _read(value: bytes | None, rules: Rules) -> Read:
+    if value is None:
+        return Read(fault=Reason.NO_VALUE)  # in a compacted topic: "forget this key"
+    return Read(fault=Reason.TOO_LARGE) if len(value) > rules.max_record_bytes else read(value)
 
 
-def _text(rules: Rules) -> Column:
-    """The record as text, without a byte order mark; null if it is too large or not UTF-8."""
-    text = F.col("value").cast("string")
-    bare = F.when(text.startswith("\ufeff"), F.substring(text, 2, rules.max_record_bytes)).otherwise(text)
-    return F.when(~_too_large(rules) & F.is_valid_utf8(text), bare)
+def _fields(reads: list[Read], event_id: pa.Array) -> dict[str, Any]:
+    """The columns of the wire fields, as texts."""
+    names, texts = WIRE.fieldNames(), [each.texts for each in reads]
+    columns = zip(*texts, strict=True) if texts else [()] * len(names)
+    fields = {name: pa.array(column, pa.string()) for name, column in zip(names, columns, strict=True)}
+    if event_id.null_count < len(event_id):
+        given = pa.array([_text(each) for each in event_id.to_pylist()], pa.string())
+        fields["event_id"] = pc.coalesce(_unless_blank(given), fields["event_id"])
+    return {name: _unless_blank(column) if name in _IDS else column for name, column in fields.items()}
 
 
-def _too_large(rules: Rules) -> Column:
-    return F.coalesce(F.octet_length("value") > rules.max_record_bytes, F.lit(False))
+def _text(value: bytes | None) -> str | None:
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        return None
 
 
-def _valued(read: DataFrame, rules: Rules) -> DataFrame:
-    """Add the wire fields as texts, ``_time``, and ``_extra`` with ``_unknown``, whether there should be one."""
-    wire = {name: F.col("_record")[name] for name in WIRE.fieldNames()}
-    if rules.event_id_header:
-        wire["event_id"] = F.coalesce(_header(rules.event_id_header), wire["event_id"])
-    known = F.array(*[F.lit(name) for name in WIRE.fieldNames()])
-    unknown = F.col("_record").isNotNull() & (F.size(F.array_except(F.json_object_keys("_text"), known)) > 0)
-    return read.withColumns(
-        {
-            **wire,
-            **{name: F.when(~_is_blank(wire[name]), wire[name]) for name in ("user_id", "session_id", "event_id")},
-            "_time": _instant(wire["timestamp"]),
-            "_unknown": unknown,
-            "_extra": F.when(unknown, _unknown_fields()),
-        }
-    )
+def _faults(reads: list[Read], fields: dict[str, Any], time: Any, arrived_at: Any, rules: Rules) -> dict[Reason, Any]:
+    """Which records have which fault."""
+    unread = pa.array([each.fault and each.fault.value for each in reads], pa.string())
+    is_read = pc.is_null(unread)
+    no_time = pc.or_kleene(pc.is_null(fields["timestamp"]), _is_blank(fields["timestamp"]))
+    ahead = pc.subtract(pc.cast(time, pa.int64()), pc.cast(arrived_at, pa.int64()))
+    of_read = {
+        Reason.MISSING_USER_ID: pc.is_null(fields["user_id"]),
+        Reason.MISSING_TIMESTAMP: no_time,
+        Reason.BAD_TIMESTAMP: pc.and_(pc.invert(no_time), pc.is_null(time)),
+        Reason.FUTURE_TIMESTAMP: _is_so(pc.greater(ahead, rules.future_tolerance // timedelta(microseconds=1))),
+        Reason.UNKNOWN_EVENT_TYPE: pc.invert(pc.is_in(fields["event_type"], pa.array(rules.event_types, pa.string()))),
+    }
+    found = {reason: pc.and_(is_read, has_it) for reason, has_it in of_read.items()}
+    return {reason: found.get(reason, _is_so(pc.equal(unread, reason.value))) for reason in Reason}
 
 
-def _masked(mask: str) -> Column:
+def _reasons(faults: dict[Reason, Any]) -> pa.ListArray:
+    """The names of the faults of each record, in the order of ``Reason``."""
+    reasons: list[list[str]] = [[] for _ in range(len(faults[Reason.NO_VALUE]))]
+    for reason, has_it in faults.items():
+        for row in pc.indices_nonzero(has_it).to_pylist():
+            reasons[row].append(reason.value)
+    return pa.array(reasons, pa.list_(pa.string()))
+
+
+def _masked(address: Any, mask: str) -> Any:
     """The address, or as much of it as may be kept."""
-    address = F.col("ip_address")
     if mask == "keep":
         return address
     if mask == "drop":
-        return F.lit(None).cast("string")
-    parts = {_IPV4: "$1.0", _IPV6: "$1::"}
-    masked = [F.when(address.rlike(p), F.regexp_replace(address, p, keep)) for p, keep in parts.items()]
-    return F.coalesce(*masked)
+        return pa.nulls(len(address), pa.string())
+    parts = {_IPV4: r"\1.0", _IPV6: r"\1::"}
+    masked = [
+        _where(pc.match_substring_regex(address, part), pc.replace_substring_regex(address, part, kept))
+        for part, kept in parts.items()
+    ]
+    return pc.coalesce(*masked)
 
 
-_IPV4 = r"^(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}\z"
-_IPV6 = r"^([0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,2}):(?::[0-9A-Fa-f:.]*|[0-9A-Fa-f:.]+)\z"  # up to three groups stay
+def _unless_blank(texts: Any) -> Any:
+    return _where(pc.invert(_is_blank(texts)), texts)
 
 
-def _header(name: str) -> Column:
-    """The text of the last header of that name, as Kafka's own clients take it; null if blank or no text."""
-    of_name = F.filter("headers", lambda header: header["key"] == name)
-    text = F.element_at(F.when(F.size(of_name) > 0, of_name), -1)["value"].cast("string")
-    return F.when(F.is_valid_utf8(text) & ~_is_blank(text), text)
+def _is_blank(texts: Any) -> Any:
+    return pc.equal(pc.ascii_trim(texts, _WHITE), "")
 
 
-def _is_blank(text: Column) -> Column:
-    return F.btrim(text, F.lit(_WHITE)) == ""
+def _is_so(holds: Any) -> Any:
+    """False where nobody knows."""
+    return pc.fill_null(holds, False)
 
 
-def _unknown_fields() -> Column:
-    """The fields that are not of the wire, as a JSON object. Reads the record a second time, as a variant."""
-    fields = F.try_variant_get(F.try_parse_json("_text"), "$", "map<string,variant>")
-    return F.to_json(F.to_variant_object(F.map_filter(fields, lambda name, _: ~name.isin(WIRE.fieldNames()))))
-
-
-def _instant(text: Column) -> Column:
-    """The instant that an ISO-8601 text names; without a zone it is UTC. Null if no client can hold it."""
-    # Spark reads a zone only behind seconds.
-    timed = F.when(text.substr(17, 1) == ":", text).otherwise(
-        F.concat(text.substr(1, 16), F.lit(":00"), F.substring(text, 17, 6))
-    )
-    zoned = F.when(F.substring(timed, 17, 99).rlike("[Z+-]"), timed).otherwise(F.concat(timed, F.lit("Z")))
-    instant = F.when(text.rlike(_ISO), zoned).try_cast("timestamp")
-    return F.when(F.unix_micros(instant).between(_FIRST_INSTANT, _LAST_INSTANT), instant)
-
-
-def _utc_date(instant: Column) -> Column:
-    # A cast to date would take the session's time zone.
-    return F.date_from_unix_date(F.floor(F.unix_seconds(instant) / 86_400).cast("int"))
-
-
-def _reasons(rules: Rules) -> Column:
-    """The names of the faults of a record, in the order of ``Reason``."""
-    has_value = F.col("value").isNotNull()
-    is_object = F.col("_record").isNotNull()
-    no_time = F.coalesce(_is_blank(F.col("timestamp")), F.lit(True))
-    # In microseconds: adding a duration to a timestamp takes the session's time zone for whole days.
-    ahead = F.unix_micros("_time") - F.unix_micros("arrived_at")
-    tolerance = rules.future_tolerance // timedelta(microseconds=1)
-    # The variant reader refuses a half surrogate that the field reader lets pass: no field may be lost to that.
-    lost_fields = F.col("_unknown") & F.col("_extra").isNull()
-    faults = {
-        Reason.MALFORMED_JSON: has_value & ~_too_large(rules) & (~F.col("_whole") | (is_object & lost_fields)),
-        Reason.NOT_AN_OBJECT: F.col("_whole") & ~is_object,
-        Reason.MISSING_USER_ID: is_object & F.col("user_id").isNull(),
-        Reason.MISSING_TIMESTAMP: is_object & no_time,
-        Reason.BAD_TIMESTAMP: is_object & ~no_time & F.col("_time").isNull(),
-        Reason.FUTURE_TIMESTAMP: ahead > tolerance,
-        Reason.UNKNOWN_EVENT_TYPE: is_object & ~F.coalesce(F.col("event_type").isin(*rules.event_types), F.lit(False)),
-        Reason.TOO_LARGE: _too_large(rules),
-        Reason.NO_VALUE: ~has_value,  # in a compacted topic: "forget this key"
-    }
-    named = [F.when(faults[reason], F.lit(reason.value)).otherwise("") for reason in Reason]
-    return F.array_remove(F.array(*named), "")
-
-
-def record_id() -> Column:
-    """A record's name for ever, a hash of its source, partition and offset."""
-    # The partition's length keeps it apart from the source, whatever signs they hold.
-    parts = (F.col("offset"), F.length("partition"), F.col("partition"), F.col("source"))
-    return F.sha2(reduce(lambda left, right: F.concat(left, F.lit(" "), right), (p.cast("string") for p in parts)), 256)
+def _where(holds: Any, values: Any) -> Any:
+    """The values for which it holds; the others are null."""
+    return pc.if_else(holds, values, pa.scalar(None, values.type))

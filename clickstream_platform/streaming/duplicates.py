@@ -17,24 +17,24 @@ from clickstream_platform.streaming.recompute import Read, as_ranges
 _PLACE = "struct<partition:string,offset:bigint>"
 
 
-class Deduplicated(NamedTuple):
-    """Events without duplicates; how many were left out; how many reuse an id with another time."""
+class Duplicates(NamedTuple):
+    """Which new events are duplicates: their places, None if none is; how many; how many others reuse an id."""
 
-    events: DataFrame
+    places: DataFrame | None
     copies: int
     reused: int
 
 
-def without_duplicates(
+def duplicates(
     events: DataFrame, stored: Read, hours: Collection[int], keep: Callable[[DataFrame], DataFrame]
-) -> Deduplicated:
-    """The events that are neither stored nor earlier among themselves.
+) -> Duplicates:
+    """The new events that are stored already, or that come earlier among themselves.
 
     A duplicate has the same timestamp, so the hours of the events are enough to look in. Of copies among the events,
     the first by partition and offset stays. Costs two jobs over the ids of those hours.
 
     Args:
-        events: new events.
+        events: new events: ``event_id``, ``timestamp`` and their places, ``partition`` and ``offset``.
         stored: reads the table ``events``.
         hours: the hours since 1970 in which the new events lie.
         keep: persists a frame for as long as the result is used.
@@ -46,12 +46,12 @@ def without_duplicates(
     ).first()
     assert facts is not None
     if not facts["copies"]:
-        return Deduplicated(events, 0, facts["reused"])
+        return Duplicates(None, 0, facts["reused"])
     copies = repeated.where("copies > 1").select("event_id", "timestamp", "place").alias("r")
     same = (F.col("e.event_id") == F.col("r.event_id")) & (F.col("e.timestamp") == F.col("r.timestamp"))
     stays = F.col("r.place").eqNullSafe(F.struct("e.partition", "e.offset"))
-    fresh = events.alias("e").join(copies, same & ~stays, "left_anti")
-    return Deduplicated(fresh, facts["copies"], facts["reused"])
+    places = events.alias("e").join(copies, same & ~stays).select("e.partition", "e.offset")
+    return Duplicates(places, facts["copies"], facts["reused"])
 
 
 def _ids(events: DataFrame, known: DataFrame) -> DataFrame:

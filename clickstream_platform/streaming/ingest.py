@@ -10,17 +10,13 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import DataFrame, Row
-from pyspark.sql import functions as F
-
-from clickstream_platform.events.parsing import accepted, rejected
 from clickstream_platform.streaming import landing, sink
 from clickstream_platform.streaming.admission import Lost, gone, lost, require_the_same
 from clickstream_platform.streaming.batch import MicroBatch
-from clickstream_platform.streaming.duplicates import without_duplicates
+from clickstream_platform.streaming.duplicates import duplicates
 from clickstream_platform.streaming.ledger import Entry
-from clickstream_platform.streaming.offsets import FileSource, KafkaSource, numbered
-from clickstream_platform.streaming.recompute import hour_of, moment
+from clickstream_platform.streaming.offsets import FileSource, KafkaSource
+from clickstream_platform.streaming.staging import Staged, clear, folder_of
 from clickstream_platform.streaming.topics import flat, look
 
 QUARANTINE = "quarantine"
@@ -28,67 +24,53 @@ log = logging.getLogger(__name__)
 
 
 def ingest(batch: MicroBatch) -> Entry | None:
-    """Land a batch of parsed records in ``quarantine`` and ``events``.
+    """Land a batch of staged records in ``quarantine`` and ``events``.
 
     Returns:
         The entry committed; None if the source had not moved, so that there was nothing to write.
     """
     with batch.keep:
-        if batch.batch_id > 0 and batch.is_empty:
-            batch.frame.count()
-            return None
         unreadable = _unreadable(batch)
-        records = batch.keep(_but(_placed(batch), unreadable))
-        facts = _facts(records, batch.late_before_ms)
-        unreadable |= _vanished(batch, records)
-        hours = {f["hour"] for f in facts if f["hour"] is not None}
-        fresh, copies, reused = without_duplicates(accepted(records), batch.held_during, hours, batch.keep)
-        good, faulty = [f for f in facts if not f["reasons"]], [f for f in facts if f["reasons"]]
+        staged = _staged(batch, unreadable)
+        if batch.batch_id > 0 and batch.is_empty:
+            return None
+        facts = staged.facts()
+        spark = batch.frame.sparkSession
+        places, copies, reused = duplicates(staged.events(spark), batch.held_during, facts.hours, batch.keep)
         entry = batch.entry(
             events_version=-1,
-            rows_in=sum(f["records"] for f in facts),
-            rows_out=sum(f["records"] for f in good) - copies,
-            late_rows=sum(f["late"] for f in facts),
+            rows_in=facts.records,
+            rows_out=len(facts.times) - copies,
+            late_rows=facts.until(batch.late_before_ms),
             revisions=0,
-            quarantined=sum(f["records"] for f in faulty),
+            quarantined=facts.rejected,
             duplicates=copies,
-            reasons=_by_reason(faulty),
+            reasons=facts.by_reason(),
             reused_ids=reused,
-            unreadable=unreadable,
-            lost=_lost(batch, records),
+            unreadable=unreadable | _vanished(batch, staged),
+            lost=_lost(batch, staged),
         )
         if entry.quarantined:
-            _quarantine(batch, rejected(records), entry, _size(faulty))
-        path = batch.lake.events.path
-        sink.append(sink.few_files(fresh), entry.rows_out, path, batch.commit(entry), size=_size(good))
+            _quarantine(batch, staged, entry)
+        fresh = staged.accepted(but=places.toArrow() if places else None)
+        sink.append(fresh, entry.rows_out, batch.lake.events.path, batch.commit(entry))
         _warn(entry)
         return entry
 
 
-def _facts(records: DataFrame, late_before_ms: int) -> list[Row]:
-    """What a batch holds, by reasons and hour of event time. The job that parses the records."""
-    is_late = F.col("timestamp") <= moment(late_before_ms * 1000)
-    size = F.sum(F.octet_length("value"))
-    counts = F.count("*").alias("records"), F.count_if(is_late).alias("late"), size.alias("bytes")
-    return records.groupBy("reasons", hour_of("timestamp").alias("hour")).agg(*counts).collect()
+def _staged(batch: MicroBatch, unreadable: dict[str, str]) -> Staged:
+    """Read the batch: its frame stages it. Without the records of files that break off in the middle."""
+    folder = folder_of(batch.lake)
+    files = tuple(row["file"] for row in batch.frame.collect())
+    batch.keep.callback(clear, folder)
+    return Staged(folder, files, unreadable)
 
 
-def _size(facts: list[Row]) -> int:
-    """The bytes of these records; a record without a value has none."""
-    return sum(f["bytes"] or 0 for f in facts)
-
-
-def _by_reason(faulty: list[Row]) -> dict[str, int]:
-    reasons = sorted({reason for f in faulty for reason in f["reasons"]})
-    return {reason: sum(f["records"] for f in faulty if reason in f["reasons"]) for reason in reasons}
-
-
-def _quarantine(batch: MicroBatch, records: DataFrame, entry: Entry, size: int) -> None:
+def _quarantine(batch: MicroBatch, staged: Staged, entry: Entry) -> None:
     """Append to ``quarantine``, unless a killed attempt has done so already (Delta knows the transaction)."""
     app_id = f"{QUARANTINE}/{batch.checkpoint.generation}"
     commit = sink.Commit(entry.to_json(), (app_id, batch.batch_id))
-    path = batch.lake.table(QUARANTINE).path
-    sink.append(sink.few_files(records), entry.quarantined, path, commit, size=size)
+    sink.append(staged.rejected(), entry.quarantined, batch.lake.table(QUARANTINE).path, commit)
 
 
 def _planned(batch: MicroBatch) -> dict[str, Path]:
@@ -105,16 +87,14 @@ def _unreadable(batch: MicroBatch) -> dict[str, str]:
     return {path: fault for path, file in _planned(batch).items() if (fault := landing.fault(file))}
 
 
-def _vanished(batch: MicroBatch, records: DataFrame) -> dict[str, str]:
+def _vanished(batch: MicroBatch, staged: Staged) -> dict[str, str]:
     """Files that were there when the batch began, are gone now, and gave no record."""
-    gone = [path for path, file in _planned(batch).items() if not file.exists()]
-    if not gone:
-        return {}
-    there = records.where(records["partition"].isin(gone)).select("partition").distinct().collect()
-    return dict.fromkeys(sorted(set(gone) - {row["partition"] for row in there}), "deleted before it was read")
+    vanished = [path for path, file in _planned(batch).items() if not file.exists()]
+    there = staged.offsets(vanished) if vanished else {}
+    return dict.fromkeys(sorted(set(vanished) - there.keys()), "deleted before it was read")
 
 
-def _lost(batch: MicroBatch, records: DataFrame) -> Lost:
+def _lost(batch: MicroBatch, staged: Staged) -> Lost:
     """Offsets of the batch that Kafka let go before they were read. Spark passes over them without a word.
 
     Asked after the batch was read, so that nothing can go in between.
@@ -130,19 +110,7 @@ def _lost(batch: MicroBatch, records: DataFrame) -> Lost:
     vanished = gone(topics, flat(batch.checkpoint.start(batch.batch_id)), flat(batch.plan.end))
     if not vanished or source.fail_on_data_loss:  # then Spark has read them: it would have stopped
         return {}
-    of_these = records.where(records["partition"].isin(list(vanished)))
-    read = of_these.groupBy("partition").agg(F.collect_list("offset").alias("offsets")).collect()
-    return lost(vanished, {row["partition"]: row["offsets"] for row in read})
-
-
-def _placed(batch: MicroBatch) -> DataFrame:
-    """The batch's records, each with its offset."""
-    return numbered(batch.frame) if isinstance(batch.table.offsets, FileSource) else batch.frame
-
-
-def _but(records: DataFrame, unreadable: dict[str, str]) -> DataFrame:
-    """The records without those of unreadable files."""
-    return records.where(~records["partition"].isin(list(unreadable))) if unreadable else records
+    return lost(vanished, staged.offsets(vanished))
 
 
 def _warn(entry: Entry) -> None:

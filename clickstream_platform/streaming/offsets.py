@@ -161,23 +161,15 @@ def read_files(spark: SparkSession, source: FileSource) -> DataFrame:
         F.col("value").cast("binary").alias("value"),
         F.lit("file").alias("source"),
         F.substr(path, F.position(root, path) + F.length(root)).alias("partition"),
-        F.lit(None).cast("bigint").alias("offset"),  # a stream cannot number its rows: see `numbered`
+        F.lit(None).cast("bigint").alias("offset"),  # a stream cannot number its rows: see `staging`
         F.col("_metadata.file_modification_time").alias("arrived_at"),
         *(F.lit(None).cast(RAW[name].dataType).alias(name) for name in ("key", "headers")),
     )
 
 
-# Files are neither split nor packed together, so that a line's number within its task is its number within its file.
+# Files are neither split nor packed together, so that a line's number within its task is its number within its file:
+# see `staging`.
 ONE_TASK_A_FILE = {"spark.sql.files.maxPartitionBytes": str(1 << 60), "spark.sql.files.openCostInBytes": str(1 << 60)}
-
-
-def numbered(records: DataFrame) -> DataFrame:
-    """A micro-batch of :func:`read_files` with each record's offset, and without the blank lines, which are no records.
-
-    Relies on the stream having kept every line in its place, and on :data:`ONE_TASK_A_FILE`.
-    """
-    line = F.monotonically_increasing_id().bitwiseAND(F.lit((1 << 33) - 1))  # the high bits are the task's number
-    return records.withColumn("offset", line).where(F.btrim(F.col("value").cast("string"), F.lit(" \t\r")) != "")
 
 
 # So that a broker that is gone is told of within ten seconds. Spark's own patience is three minutes.

@@ -1,6 +1,6 @@
 """``replay``: rejected records go through today's parser again. What is good now becomes events, as late ones do.
 
-A record is known by its source, partition and offset (its ``record_id`` is their hash), which an event keeps. So a
+A record is known by its source, partition and offset, which an event keeps. So a
 replay that was killed after it had added events finds them there, adds none twice, and takes their records out of
 quarantine.
 """
@@ -15,10 +15,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from clickstream_platform.errors import SettingsError, SourceError
-from clickstream_platform.events.parsing import accepted, record_id
+from clickstream_platform.events.parsing import accepted
 from clickstream_platform.events.schema import PLACE, RAW, Reason
 from clickstream_platform.streaming import sink
-from clickstream_platform.streaming.duplicates import without_duplicates
+from clickstream_platform.streaming.duplicates import duplicates
 from clickstream_platform.streaming.ingest import QUARANTINE
 from clickstream_platform.streaming.kept import Kept
 from clickstream_platform.streaming.lake import Lake
@@ -88,7 +88,9 @@ def replay(
         landed = sum(f["count"] for f in facts if f["landed"])
         hours = {f["hour"] for f in facts if not f["landed"]}
         near = partial(during, spark, lake.events, ("timestamp",))
-        fresh, copies, _ = without_duplicates(accepted(good.where("not landed")), near, hours, keep)
+        events_of = accepted(good.where("not landed"))
+        places, copies, _ = duplicates(events_of, near, hours, keep)
+        fresh = events_of.join(places, ["partition", "offset"], "left_anti") if places else events_of
         found = Replay(rejected.count(), sum(f["count"] for f in facts) - landed - copies, copies, landed)
         if found.accepted:
             added = Amendment(events.name, REPLAY, run_id, added=found.accepted)
@@ -98,7 +100,7 @@ def replay(
         if facts:
             left = Amendment(QUARANTINE, REPLAY, run_id, removed=found.tried - found.stayed, duplicates=copies)
             path = lake.table(QUARANTINE).path
-            sink.remove(good.select("record_id").toArrow(), path, ("record_id",), sink.Commit(left.to_json()))
+            sink.remove(good.select(*PLACE).toArrow(), path, PLACE, sink.Commit(left.to_json()))
         return found
 
 
@@ -112,8 +114,8 @@ def require(lake: Lake, reason: str | None) -> None:
 
 
 def _good(events: StreamingTable, rejected: DataFrame, stored: DataFrame) -> DataFrame:
-    """The records that are events by today's rules, or that ``events`` has already (``landed``), with record_id."""
-    parsed = events.query(rejected.select(*RAW.fieldNames())).withColumn("record_id", record_id())
+    """The records that are events by today's rules, or that ``events`` has already (``landed``)."""
+    parsed = events.query(rejected.select(*RAW.fieldNames()))
     places = stored.select(*PLACE, F.lit(True).alias("landed"))
     marked = parsed.join(places, [*PLACE], "left").withColumn("landed", F.coalesce("landed", F.lit(False)))
     return marked.where(F.col("landed") | (F.size("reasons") == 0))

@@ -18,7 +18,17 @@ from pyspark.sql.types import DataType, StructField, StructType
 
 from clickstream_platform.errors import CheckpointError, ClickstreamError, SourceError, UnreachableError
 from clickstream_platform.events import schema
-from clickstream_platform.streaming import admission, fingerprint, generation, monitoring, offsets, progress, sink
+from clickstream_platform.events.parsing import Parse
+from clickstream_platform.streaming import (
+    admission,
+    fingerprint,
+    generation,
+    monitoring,
+    offsets,
+    progress,
+    sink,
+    staging,
+)
 from clickstream_platform.streaming.batch import MicroBatch, Notify, land
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.ingest import QUARANTINE, ingest
@@ -234,10 +244,9 @@ class Run:
     def _stream(self, spark: SparkSession) -> DataFrame:
         """The streaming DataFrame whose batches :meth:`_land` takes."""
         table, source = self.table, self.table.offsets
-        if isinstance(source, FileSource):
-            return table.watermark.of(table.query(offsets.read_files(spark, source)))
-        if isinstance(source, KafkaSource):
-            return table.watermark.of(table.query(offsets.read_kafka(spark, source, self.starts)))
+        if isinstance(table.query, Parse):
+            return table.watermark.of(self._staging(spark, table.query))
+        assert isinstance(source, FromTable)
         events = table.watermark.of(offsets.read_table(spark, self.lake.table(source.name).path))
         if isinstance(table.state, Processor):
             return table.state.update(events, head_start(table, spark, self.lake, self.checkpoint))
@@ -246,6 +255,13 @@ class Run:
         if isinstance(table.state, Recompute):  # only says which keys and times are touched
             return events.select(*dict.fromkeys((*table.state.by, "timestamp")))
         return events
+
+    def _staging(self, spark: SparkSession, parse: Parse) -> DataFrame:
+        source, folder = self.table.offsets, staging.folder_of(self.lake)
+        if isinstance(source, FileSource):
+            return staging.staging(offsets.read_files(spark, source), parse, folder, lines=True)
+        assert isinstance(source, KafkaSource)
+        return staging.staging(offsets.read_kafka(spark, source, self.starts), parse, folder, lines=False)
 
     def report(self, query: StreamingQuery) -> RunReport:
         """What it did since it was started or, in a stream, since it last reported."""

@@ -138,7 +138,7 @@ class StreamingTable:
     @property
     def _query_name(self) -> str:
         query = self.query.func if isinstance(self.query, partial) else self.query
-        name = "SQL text" if isinstance(query, Sql) else query.__name__
+        name = "SQL text" if isinstance(query, Sql) else getattr(query, "__name__", type(query).__name__.lower())
         return f"{name}({'events' if self.derived else 'records'})"
 
     def sentences(self) -> dict[str, str]:

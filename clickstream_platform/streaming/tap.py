@@ -1,22 +1,23 @@
 """``tap``: see events as they come. Writes no table and leaves no checkpoint, so it disturbs nobody and forgets all.
 
-Its sink is Spark's console, which prints to the JVM's standard output: see :func:`lines_of` for what comes out there.
+Its sink is Spark's console, which prints to the JVM's standard output: a table's rows as a person reads them, single
+records for :mod:`.console` to read back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from clickstream_platform.errors import SettingsError
-from clickstream_platform.events.parsing import accepted
-from clickstream_platform.streaming import offsets
+from clickstream_platform.events.parsing import Parse, accepted
+from clickstream_platform.streaming import console, offsets
 from clickstream_platform.streaming.interval import from_words
 from clickstream_platform.streaming.offsets import FileSource, KafkaSource
 from clickstream_platform.streaming.state import Processor, Stateless
@@ -26,8 +27,6 @@ from clickstream_platform.streaming.trigger_facts import refusal
 
 CONFS = {"spark.sql.streaming.numRecentProgressUpdates": "10"}
 USUAL = timedelta(seconds=1)
-ROWS_A_BATCH = 10_000  # of which the console shows no more
-SHOWN_OF_A_REJECTED_RECORD = 200  # characters
 
 
 @dataclass(frozen=True)
@@ -63,21 +62,28 @@ class Tap:
 
     def start(self, spark: SparkSession, checkpoint: Path) -> StreamingQuery:
         """Start the query. The checkpoint is for its lifetime only: the caller deletes it."""
-        parsed = self.events.query(self._records(spark))
-        shown = self._rows(accepted(parsed)) if self.table else parsed.select(_line().alias("line"))
+        records = self._records(spark)
+        printed = self._rows(records, self.table) if self.table else records.select(console.printed().alias("line"))
         is_whole = self.table is not None and not isinstance(self.table.state, Stateless)
         return (
-            shown.writeStream.format("console")
+            printed.writeStream.format("console")
             .outputMode("complete" if is_whole else "update")
-            .option("numRows", self.rows if self.table else ROWS_A_BATCH)
+            .option("numRows", self.rows if self.table else console.ROWS_A_BATCH)
             .option("truncate", False)
             .option("checkpointLocation", str(checkpoint))
             .trigger(**self.trigger.options())
             .start()
         )
 
-    def _rows(self, events: DataFrame) -> DataFrame:
-        return self.table.query(events) if self.table and self.table.derived else events
+    def lines(self, records: Sequence[console.Printed]) -> list[str]:
+        """What a person reads of records that the query printed, where it is not a table's."""
+        parse = self.events.query
+        assert isinstance(parse, Parse)
+        return console.shown(records, parse.rules)
+
+    def _rows(self, records: DataFrame, table: StreamingTable) -> DataFrame:
+        events = accepted(self.events.query(records))
+        return table.query(events) if table.derived else events
 
     def _records(self, spark: SparkSession) -> DataFrame:
         source = self.events.offsets
@@ -105,21 +111,3 @@ def tapping(
     except ValueError as wrong:
         finding, _, remedy = str(wrong).partition("; ")
         raise SettingsError("--every", f"{every!r}: {finding}", remedy) from wrong
-
-
-def _line() -> Column:
-    """One record, parsed: what a person looks at first. A rejected one with its reasons and its first characters."""
-    fields = ("user_id", "session_id", "event_type", "page_url", "product_id", "device_type")
-    said = [F.coalesce(F.col(name), F.lit("-")) for name in fields]
-    event = F.concat_ws("  ", F.date_format("timestamp", "yyyy-MM-dd HH:mm:ss.SSS"), *said)
-    text = F.substring(F.coalesce(F.col("value").cast("string"), F.lit("no value")), 1, SHOWN_OF_A_REJECTED_RECORD)
-    rejected = F.concat(F.lit("rejected, "), F.array_join("reasons", ", "), F.lit(":  "), text)
-    return F.when(F.size("reasons") == 0, event).otherwise(rejected)
-
-
-def lines_of(printed: Iterable[str]) -> Iterator[str]:
-    """The records among what the console prints of one column: no frames, no heads, nothing of an empty batch."""
-    for line in printed:
-        text = line.rstrip("\r\n")
-        if text.startswith("|") and text.endswith("|") and text.strip("| ") != "line":
-            yield text[1:-1].rstrip()

@@ -24,6 +24,7 @@ QUERIES = {  # by name: source, operation, sink
     "Kafka to Delta": ("kafka", "rows", "delta"),
     "Kafka, watermark": ("kafka", "watermark", "console"),
     "Kafka, counts": ("kafka", "counts", "console"),
+    "Kafka, a Python function": ("kafka", "python", "console"),
 }
 """What was tried with every trigger. A table's batches land by foreachBatch."""
 
@@ -113,6 +114,7 @@ FACTS: dict[type[Trigger], Facts] = {
             "Kafka to Delta": "[DELTA_UNSUPPORTED_OUTPUT_MODE] Data source "
             "org.apache.spark.sql.delta.sources.DeltaDataSource does not support Update output mode",
             "Kafka, counts": _NOT_ALLOWED.format(f"operator(s): {_SPARK}.aggregate.HashAggregateExec"),
+            "Kafka, a Python function": _NOT_ALLOWED.format(f"operator(s): {_SPARK}.python.ArrowEvalPythonExec"),
         },
     ),
 }
@@ -161,6 +163,9 @@ _MATRIX = (
 _WORDS = (
     "",
     "A rate source counts from the moment it is started, so nothing is there yet for a trigger that ends.",
+    "",
+    "Records are parsed by a Python function. So `clickstream tap` lets Spark print them as they are, and parses them",
+    "itself.",
     "",
     "The refusals, in Spark's own words:",
     "",

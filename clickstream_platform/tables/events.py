@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import partial
 
-from clickstream_platform.events.parsing import Rules, parse
+from clickstream_platform.events.parsing import Parse, Rules
 from clickstream_platform.events.schema import EVENTS, PLACE
 from clickstream_platform.expectations import AcceptedValues, Conservation, FreshEvents, NonNegative, NotNull, UniqueKey
 from clickstream_platform.settings import Settings
@@ -33,7 +32,7 @@ def events_table(settings: Settings) -> StreamingTable:
         columns=columns_of(EVENTS),
         offsets=source_from(settings),
         trigger=AvailableNow(),
-        query=partial(parse, rules=rules),
+        query=Parse(rules),
         state=Stateless(),
         watermark=Watermark("timestamp", delay=timedelta(minutes=10)),
         sink=Append(),

@@ -7,19 +7,21 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from pyspark.sql import functions as F
 
-from clickstream_platform.events.parsing import Rules, accepted, parse, rejected
-from clickstream_platform.events.schema import EVENTS, QUARANTINE, RAW
+from clickstream_platform.events.instants import INSTANT
+from clickstream_platform.events.parsing import Parse, Rules, accepted, read_records
+from clickstream_platform.events.schema import EVENTS, QUARANTINE, RAW, WIRE
+from clickstream_platform.streaming.staging import Staged, record_id, staging
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pyspark.sql import DataFrame, Row, SparkSession
-
-pytestmark = pytest.mark.spark
+    from pyspark.sql import DataFrame, SparkSession
 
 RULES = Rules(("click", "page_view", "purchase"), future_tolerance=timedelta(hours=1), max_record_bytes=100_000)
 ARRIVED = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
@@ -47,6 +49,10 @@ def without(name: str) -> bytes:
 def ending(text: str) -> bytes:
     """A good event whose last fields are raw JSON text, for what ``json.dumps`` would not write."""
     return event()[:-1] + b"," + text.encode() + b"}"
+
+
+def nested(levels: int) -> str:
+    return "[" * levels + "]" * levels
 
 
 def at(text: object, micros: int | None = None, *reasons: str) -> Case:
@@ -96,7 +102,17 @@ SHAPES = [
     malformed("10,000 open objects", b'{"a":' * 10_000),
     malformed("a field nested 10,000 deep", ending('"x":' + "[" * 10_000 + "]" * 10_000)),
     malformed("a number of 5,000 digits", ending('"x":' + "9" * 5_000)),
-    malformed("half a surrogate in an unknown field, which Spark's variants refuse", ending('"x":"\\ud83d"')),
+    malformed("a number with an exponent of 20 digits", ending('"x":1e12345678901234567890')),
+    malformed("half a surrogate in an unknown field, which no UTF-8 can hold", ending('"x":"\\ud83d"')),
+    malformed("half a surrogate in the name of an unknown field", ending('"\\ud83d":1')),
+    malformed("half a surrogate in a wire field", ending('"user_id":"\\ud83d"')),
+    malformed("the other half of a surrogate in a wire field", ending('"user_id":"\\udc00"')),
+    # The record itself is the first level.
+    malformed("a field one level deeper than 500", ending(f'"x":{nested(500)}')),
+    malformed("a wire field one level deeper than 500", ending(f'"page_url":{nested(500)}')),
+    malformed("objects one level deeper than 500", b'{"a":' * 501 + b"1" + b"}" * 501),
+    malformed("an array one level deeper than 500", nested(501).encode()),
+    no_object(nested(500).encode()),
     *[no_object(value) for value in (b"[1,2]", b"[]", b"null", b"true", b"12", b' "text"', b"[%s]" % event())],
     Case("one byte too large is not read", event(x="y" * 100_000), ["too_large"], {"user_id": None}),
     Case("large and broken is large", b"\xff" * 100_001, ["too_large"]),
@@ -122,7 +138,16 @@ FIELDS = [
         {"user_id": f"{12345678901234567890}"},
     ),
     Case("so does one of 50 digits", ending('"user_id":' + "7" * 50), columns={"user_id": "7" * 50}),
+    Case("a decimal number keeps its digits", ending('"user_id":1.10'), columns={"user_id": "1.10"}),
     Case("a huge exponent", ending('"user_id":1e999999999999')),
+    Case("an escaped name is the name", ending('"user\\u005fid":"u2"'), columns={"user_id": "u2", "extra": None}),
+    Case("also of a number", ending('"user\\u005fid":2'), columns={"user_id": "2", "extra": None}),
+    Case(
+        "a wire field as deep as allowed",
+        ending(f'"page_url":{nested(499)}'),
+        columns={"page_url": nested(499), "extra": None},
+    ),
+    Case("1,000 brackets in a text are no levels", event(page_url="[" * 1_000), columns={"page_url": "[" * 1_000}),
     Case("an object in a wire field", event(page_url={"a": [1, None]}), columns={"page_url": '{"a":[1,null]}'}),
     Case("an array in a wire field", event(page_url=[1, "b"]), columns={"page_url": '[1,"b"]'}),
     Case("a boolean in a wire field", event(device_type=True), columns={"device_type": "true"}),
@@ -149,7 +174,7 @@ UNKNOWN = [
     Case(
         "a field named as a raw column",
         event(offset=7, source="x"),
-        columns={"extra": '{"offset":7,"source":"x"}', "source": "s"},
+        columns={"extra": '{"offset":7,"source":"x"}'},
     ),
     Case(
         "types",
@@ -161,9 +186,28 @@ UNKNOWN = [
     Case("an empty name", ending('"":1'), columns={"extra": '{"":1}'}),
     Case("of two, the last counts", ending('"a":1,"a":2,"b":{"c":1,"c":2}'), columns={"extra": '{"a":2,"b":{"c":2}}'}),
     Case("a long number keeps its digits", ending(f'"a":{"7" * 38}'), columns={"extra": f'{{"a":{"7" * 38}}}'}),
-    Case("a huge exponent", ending('"a":1e999999999999'), columns={"extra": '{"a":"Infinity"}'}),
+    Case("a huge exponent", ending('"a":1e999999999999'), columns={"extra": '{"a":1E+999999999999}'}),
     Case(
-        "900 levels", ending('"a":' + "[" * 900 + "]" * 900), columns={"extra": '{"a":' + "[" * 900 + "]" * 900 + "}"}
+        "a decimal number keeps its digits",
+        ending('"a":0.1234567890123456789012345'),
+        columns={"extra": '{"a":0.1234567890123456789012345}'},
+    ),
+    Case("500 levels", ending(f'"a":{nested(499)}'), columns={"extra": f'{{"a":{nested(499)}}}'}),
+    Case(
+        "500 levels of objects",
+        b'{"a":' * 499 + event() + b"}" * 499,
+        ["missing_user_id", "missing_timestamp", "unknown_event_type"],
+    ),
+    Case("1,000 brackets in a text", event(a="[" * 1_000), columns={"extra": f'{{"a":"{"[" * 1_000}"}}'}),
+    Case(
+        "brackets in a text with quotes",
+        event(a='"\\' + "{" * 1_000),
+        columns={"extra": f'{{"a":"\\"\\\\{"{" * 1_000}"}}'},
+    ),
+    Case(
+        "2,000 shallow objects",
+        event(a=[{"b": []}] * 2_000),
+        columns={"extra": '{"a":[' + ",".join(['{"b":[]}'] * 2_000) + "]}"},
     ),
     Case("the name that ends a record", ending('"end of record":1'), columns={"extra": '{"end of record":1}'}),
     Case("quotes and signs", event(**{'a"\\': "\n<é😀"}), columns={"extra": '{"a\\"\\\\":"\\n<é😀"}'}),
@@ -203,6 +247,10 @@ TIMES = [
                 "2024-05-01T10:00:00.1234567890Z",
                 "2024-05-01T10:00:00Z\n",
                 " 2024-05-01T10:00:00Z",
+                "2024-05-01T10:00:00Z ",
+                "2024-05-01T10:00:00 ",
+                "2024-05-01T10:00:00 Z",
+                "2024-05-01T10:00:00 +01:00",
             ),
             *(
                 "0000-12-31T23:59:59Z",
@@ -234,104 +282,209 @@ TIMES = [
 CASES = [*SHAPES, *FIELDS, *UNKNOWN, *TIMES]
 
 
+def read_all(
+    values: list[bytes | None],
+    rules: Rules = RULES,
+    *,
+    arrived: list[datetime] | None = None,
+    ids: list[bytes | None] | None = None,
+) -> list[dict[str, Any]]:
+    """What becomes of each record, without Spark. ``micros`` is the event time as a number."""
+    found = read_records(
+        pa.array(values, pa.binary()),
+        pa.array(arrived or [ARRIVED] * len(values), INSTANT),
+        pa.array(ids or [None] * len(values), pa.binary()),
+        rules,
+    )
+    micros = pc.cast(found.field("timestamp"), pa.int64()).to_pylist()
+    return [{**row, "micros": at} for row, at in zip(found.to_pylist(), micros, strict=True)]
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> list[dict[str, Any]]:
+    """Every case, in one column."""
+    return read_all([case.value for case in CASES])
+
+
+@pytest.mark.parametrize("index", range(len(CASES)), ids=[case.claim[:60] for case in CASES])
+def test_a_record_has_exactly_its_faults(outcomes: list[dict[str, Any]], index: int) -> None:
+    case, row = CASES[index], outcomes[index]
+    assert row["reasons"] == case.reasons
+    assert {name: row[name] for name in case.columns} == case.columns
+
+
+@pytest.mark.parametrize("index", range(len(CASES)), ids=[case.claim[:60] for case in CASES])
+def test_a_record_reads_the_same_alone(outcomes: list[dict[str, Any]], index: int) -> None:
+    assert read_all([CASES[index].value]) == [outcomes[index]]
+
+
+def test_no_records_are_no_rows() -> None:
+    assert read_all([]) == []
+
+
+def test_a_rejected_record_has_no_event_time(outcomes: list[dict[str, Any]]) -> None:
+    for row in outcomes:
+        assert (row["micros"] is None) == bool(row["reasons"])
+        assert (row["event_date"] is None) == bool(row["reasons"])
+
+
+def test_no_wire_text_of_an_unread_record_is_kept(outcomes: list[dict[str, Any]]) -> None:
+    unread = [row for row in outcomes if {"malformed_json", "not_an_object", "too_large"} & {*row["reasons"]}]
+    assert {row[name] for row in unread for name in (*WIRE.names, "extra")} == {None}
+
+
+def test_the_clock_of_the_future_is_the_arrival() -> None:
+    arrivals = [datetime(2024, 5, 1, 9, tzinfo=timezone.utc), datetime(2024, 5, 1, 8, 59, 59, tzinfo=timezone.utc)]
+    found = read_all([event(), event()], arrived=arrivals)
+    assert [row["reasons"] for row in found] == [[], ["future_timestamp"]]
+
+
+ADDRESSES = ["192.0.2.77", "2001:db8:85a3:8d3::8a2e", "2001:db8::1", "::1", "unknown", None]
+
+
+@pytest.mark.parametrize(
+    ("mask", "kept"),
+    [
+        ("keep", ADDRESSES),
+        ("/24", ["192.0.2.0", "2001:db8:85a3::", "2001:db8::", None, None, None]),
+        ("drop", [None] * 6),
+    ],
+)
+def test_of_an_address_so_much_is_kept(mask: str, kept: list[str | None]) -> None:
+    found = read_all([event(ip_address=address) for address in ADDRESSES], replace(RULES, mask_ip=mask))
+    assert [row["ip_address"] for row in found] == kept
+    assert all(row["reasons"] == [] for row in found)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (b"given", "given"),
+        ("é😀".encode(), "é😀"),
+        (b" given ", " given "),
+        (None, "own"),
+        (b"", "own"),
+        (b" \t\r\n", "own"),
+        (b"\xff", "own"),
+    ],
+)
+def test_an_id_from_elsewhere_goes_first_unless_it_is_blank_or_no_text(given: bytes | None, kept: str) -> None:
+    # A record beside it has an id from elsewhere in any case.
+    found = read_all([event(event_id="own"), event(event_id="own")], ids=[given, b"x"])
+    assert [row["event_id"] for row in found] == [kept, "x"]
+
+
+def test_an_id_from_elsewhere_is_no_fault_and_mends_none() -> None:
+    found = read_all([event(), b"{", None], ids=[b"\xff", b"x", b"x"])
+    assert [row["reasons"] for row in found] == [[], ["malformed_json"], ["no_value"]]
+
+
 def raw_records(spark: SparkSession, values: list[bytes | None]) -> DataFrame:
     rows = [(value, "s", "p", offset, ARRIVED, None, None) for offset, value in enumerate(values)]
     return spark.createDataFrame(rows, RAW)
 
 
-@pytest.fixture(scope="module", params=["UTC", "America/New_York"])
+@pytest.fixture(params=["UTC", "America/New_York"])
 def zone(spark: SparkSession, request: pytest.FixtureRequest) -> Iterator[str]:
     spark.conf.set("spark.sql.session.timeZone", request.param)
     yield request.param
     spark.conf.set("spark.sql.session.timeZone", "UTC")
 
 
-@pytest.fixture(scope="module")
-def outcomes(spark: SparkSession, zone: str) -> dict[int, Row]:
-    """Every case in one job. The instants leave Spark as numbers: Python cannot hold year 1 in every zone."""
-    parsed = parse(raw_records(spark, [case.value for case in CASES]), RULES)
+@pytest.mark.spark
+@pytest.mark.usefixtures("zone")
+def test_spark_gives_the_same_in_every_time_zone(spark: SparkSession, outcomes: list[dict[str, Any]]) -> None:
+    # The instants leave Spark as numbers: Python cannot hold year 1 in every zone.
+    parsed = Parse(RULES)(raw_records(spark, [case.value for case in CASES]))
     shown = parsed.withColumn("micros", F.unix_micros("timestamp")).drop("timestamp", "arrived_at", "value")
-    rows = shown.collect()
-    assert len(rows) == len(CASES)
-    return {row["offset"]: row for row in rows}
+    rows = sorted((row.asDict() for row in shown.collect()), key=lambda row: row["offset"])
+    place = {"source": "s", "partition": "p", "key": None, "headers": None}
+    assert rows == [{**_without_timestamp(row), **place, "offset": offset} for offset, row in enumerate(outcomes)]
 
 
-@pytest.mark.parametrize("index", range(len(CASES)), ids=[case.claim[:60] for case in CASES])
-def test_a_record_has_exactly_its_faults(outcomes: dict[int, Row], index: int) -> None:
-    case, row = CASES[index], outcomes[index]
-    assert row["reasons"] == case.reasons
-    assert {name: row[name] for name in case.columns} == case.columns
+def _without_timestamp(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "timestamp"}
 
 
-def test_a_rejected_record_has_no_event_time(outcomes: dict[int, Row]) -> None:
-    for row in outcomes.values():
-        assert (row["micros"] is None) == bool(row["reasons"])
-        assert (row["event_date"] is None) == bool(row["reasons"])
-
-
-def test_no_wire_text_of_an_unread_record_is_kept(outcomes: dict[int, Row]) -> None:
-    unread = [row for row in outcomes.values() if {"malformed_json", "not_an_object", "too_large"} & {*row["reasons"]}]
-    assert {row["page_url"] for row in unread} == {None}
-
-
-def test_the_halves_are_the_whole_in_the_shape_of_their_tables(spark: SparkSession) -> None:
-    values = [event(), b"{", event(a=1), None, b"[]"]
-    parsed = parse(raw_records(spark, values), RULES)
-    events, quarantine = accepted(parsed), rejected(parsed)
+@pytest.mark.spark
+def test_the_events_have_the_shape_of_their_table(spark: SparkSession) -> None:
+    events = accepted(Parse(RULES)(raw_records(spark, HALVES)))
     assert [(c.name, c.dataType, c.metadata) for c in events.schema] == [
         (c.name, c.dataType, c.metadata) for c in EVENTS
     ]
-    assert [(c.name, c.metadata) for c in quarantine.schema] == [(c.name, c.metadata) for c in QUARANTINE]
     assert sorted(row["offset"] for row in events.collect()) == [0, 2]
-    rows = {row["offset"]: row for row in quarantine.collect()}
-    assert {offset: row["value"] for offset, row in rows.items()} == {1: b"{", 3: None, 4: b"[]"}
 
 
-def test_a_record_id_depends_on_source_partition_and_offset_alone(spark: SparkSession) -> None:
+HALVES = [event(), b"{", event(a=1), None, b"[]"]
+
+
+@pytest.mark.spark
+def test_the_halves_are_the_whole(spark: SparkSession, tmp_path: Path) -> None:
+    staged = staged_records(raw_records(spark, HALVES).coalesce(1), tmp_path)
+    assert [row["offset"] for batch in staged.accepted() for row in batch.to_pylist()] == [0, 2]
+    rows = [row for batch in staged.rejected() for row in batch.select(QUARANTINE.names).to_pylist()]
+    assert {row["offset"]: row["value"] for row in rows} == {1: b"{", 3: None, 4: b"[]"}
+    assert [row["reasons"] for row in rows] == [["malformed_json"], ["no_value"], ["not_an_object"]]
+
+
+def staged_records(raw: DataFrame, folder: Path, *, lines: bool = False) -> Staged:
+    frame = staging(raw, Parse(RULES), folder / "staged", lines=lines)
+    return Staged(folder / "staged", tuple(row["file"] for row in frame.collect()))
+
+
+def test_a_record_id_depends_on_source_partition_and_offset_alone() -> None:
     places = [
         *(("a", "b", 1), ("a", "b", 2), ("a", "b 2", 1), ("2 a", "b", 1)),
         *(("ab", "", 1), ("", "ab", 1), ("b a", "", 1)),
     ]
-    rows = [(value, *place, ARRIVED, None, None) for value in (b"{}", b"[]") for place in places]
-    ids = [row["record_id"] for row in rejected(parse(spark.createDataFrame(rows, RAW), RULES)).collect()]
+    ids = [record_id(*place) for place in places]
     assert len(set(ids)) == len(places)
-    assert ids[: len(places)] == ids[len(places) :]
+    assert ids == [record_id(*place) for place in places]
     assert {len(name) for name in ids} == {64}
 
 
-def test_a_record_id_takes_the_offset_that_the_record_has_in_the_end(spark: SparkSession) -> None:
-    parsed = parse(raw_records(spark, [b"{"]), RULES)
-    ids = [rejected(parsed.withColumn("offset", F.lit(n))).collect()[0]["record_id"] for n in (0, 1)]
-    assert len({*ids}) == 2
-    assert ids[0] == rejected(parsed).collect()[0]["record_id"]
+@pytest.mark.spark
+def test_a_record_id_is_what_it_was_when_spark_made_it(spark: SparkSession) -> None:
+    places = [("topic", "0", 2**40), ("/landing", "é😀 1.json", 0)]
+    frame = spark.createDataFrame(places, "source string, partition string, offset long")
+    made = frame.selectExpr("sha2(concat(offset, ' ', length(partition), ' ', partition, ' ', source), 256) AS id")
+    assert [row["id"] for row in made.collect()] == [record_id(*place) for place in places]
 
 
-def test_the_clock_of_the_future_is_the_arrival(spark: SparkSession) -> None:
-    arrivals = [datetime(2024, 5, 1, 9, tzinfo=timezone.utc), datetime(2024, 5, 1, 8, 59, 59, tzinfo=timezone.utc)]
-    rows = [(event(), "s", "p", offset, arrived, None, None) for offset, arrived in enumerate(arrivals)]
-    parsed = parse(spark.createDataFrame(rows, RAW), RULES).orderBy("offset")
-    assert [row["reasons"] for row in parsed.select("reasons").collect()] == [[], ["future_timestamp"]]
+@pytest.mark.spark
+def test_a_record_id_takes_the_offset_that_the_record_has_in_the_end(spark: SparkSession, tmp_path: Path) -> None:
+    values: list[bytes | None] = [event(), b"{", b" ", b"[]", b"{"]
+    raw = raw_records(spark, values).withColumn("offset", F.lit(0).cast("long")).coalesce(1)
+    staged = staged_records(raw, tmp_path, lines=True)
+    ids = [row["record_id"] for batch in staged.rejected() for row in batch.to_pylist()]
+    assert ids == [record_id("s", "p", line) for line in (1, 3, 4)]
 
 
-@pytest.mark.parametrize(
-    ("mask", "kept"),
-    [
-        ("keep", ["192.0.2.77", "2001:db8:85a3:8d3::8a2e", "2001:db8::1", "::1", "unknown", None]),
-        ("/24", ["192.0.2.0", "2001:db8:85a3::", "2001:db8::", None, None, None]),
-        ("drop", [None] * 6),
-    ],
-)
-def test_of_an_address_so_much_is_kept(spark: SparkSession, mask: str, kept: list[str | None]) -> None:
-    sent = ["192.0.2.77", "2001:db8:85a3:8d3::8a2e", "2001:db8::1", "::1", "unknown", None]
-    raw = raw_records(spark, [event(ip_address=address) for address in sent])
-    found = parse(raw, replace(RULES, mask_ip=mask)).orderBy("offset").select("ip_address", "reasons").collect()
-    assert [row["ip_address"] for row in found] == kept
-    assert all(row["reasons"] == [] for row in found)
+HEADERS = [
+    ([("id", b"one")], "one"),
+    ([("id", b"one"), ("id", b"two"), ("ID", b"three")], "two"),
+    ([("id", b"one"), ("id", None)], "own"),
+    ([("id", b"one"), ("id", b" ")], "own"),
+    ([("other", b"one")], "own"),
+    ([], "own"),
+    (None, "own"),
+]
 
 
+@pytest.mark.spark
+@pytest.mark.parametrize("named", ["id", ""])
+def test_an_event_id_is_that_of_the_last_header_of_the_name(spark: SparkSession, named: str) -> None:
+    value = event(event_id="own")
+    rows = [(value, "s", "p", offset, ARRIVED, None, headers) for offset, (headers, _) in enumerate(HEADERS)]
+    parsed = Parse(replace(RULES, event_id_header=named))(spark.createDataFrame(rows, RAW))
+    ids = [row["event_id"] for row in parsed.orderBy("offset").select("event_id").collect()]
+    assert ids == [kept if named else "own" for _, kept in HEADERS]
+
+
+@pytest.mark.spark
 def test_a_stream_says_the_same_as_a_batch(spark: SparkSession, tmp_path: Path) -> None:
     raw_records(spark, [case.value for case in CASES]).coalesce(1).write.parquet(str(tmp_path / "raw"))
-    stream = parse(spark.readStream.schema(RAW).parquet(str(tmp_path / "raw")), RULES)
+    stream = Parse(RULES)(spark.readStream.schema(RAW).parquet(str(tmp_path / "raw")))
     query = (
         stream.withWatermark("timestamp", "10 minutes")
         .writeStream.format("parquet")
@@ -341,7 +494,7 @@ def test_a_stream_says_the_same_as_a_batch(spark: SparkSession, tmp_path: Path) 
     )
     query.awaitTermination()
     streamed = spark.read.parquet(str(tmp_path / "parsed"))
-    batch = parse(spark.read.schema(RAW).parquet(str(tmp_path / "raw")), RULES)
+    batch = Parse(RULES)(spark.read.schema(RAW).parquet(str(tmp_path / "raw")))
     assert streamed.count() == len(CASES)
     assert streamed.exceptAll(batch.select(streamed.columns)).isEmpty()
     # The newest event that was accepted, not the one of the year 9999.
@@ -350,12 +503,13 @@ def test_a_stream_says_the_same_as_a_batch(spark: SparkSession, tmp_path: Path) 
     assert progress["eventTime"]["max"] == "2024-05-01T13:00:00.000Z"
 
 
-@pytest.mark.parametrize("half", ["all", "accepted", "rejected"])
+@pytest.mark.spark
+@pytest.mark.parametrize("half", ["all", "accepted"])
 def test_an_action_reads_the_fields_of_a_record_once(
     spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str], half: str
 ) -> None:
     # Not from a list: Spark works that out while it plans.
     raw_records(spark, [event()]).write.parquet(str(tmp_path / "raw"))
-    parsed = parse(spark.read.schema(RAW).parquet(str(tmp_path / "raw")), RULES)
-    {"all": parsed, "accepted": accepted(parsed), "rejected": rejected(parsed)}[half].explain()
-    assert capsys.readouterr().out.count("from_json(ArrayType(StructType(") == 1
+    parsed = Parse(RULES)(spark.read.schema(RAW).parquet(str(tmp_path / "raw")))
+    {"all": parsed, "accepted": accepted(parsed)}[half].explain()
+    assert capsys.readouterr().out.count("ArrowEvalPython [records(") == 1

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.console import AT_ONCE, LONGEST, Printed, records_of
 from clickstream_platform.streaming.state import Processor
-from clickstream_platform.streaming.tap import Tap, lines_of, tapping
+from clickstream_platform.streaming.tap import Tap, tapping
 from clickstream_platform.streaming.trigger import Continuous, ProcessingTime, RealTime
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.topics import Topic
 
 SECOND = timedelta(seconds=1)
+ARRIVED = int(datetime(2024, 3, 1, 12, tzinfo=timezone.utc).timestamp()) * 1_000_000
 FILES = tables(Settings(home=Path("unused")))
 KAFKA = tables(Settings(home=Path("unused"), source="kafka://127.0.0.1:1/clicks"))
 
@@ -58,9 +64,80 @@ def test_a_stateful_function_of_its_own_is_refused() -> None:
         Tap(FILES["events"], FILES["user_patterns"], ProcessingTime(SECOND))
 
 
-def test_of_what_the_console_prints_only_records_are_shown() -> None:
-    frame = "-------\nBatch: 1\n-------\n+-------+\n|line   |\n+-------+\n|a | b  |\n|c      |\n+-------+\n\n"
-    assert list(lines_of(frame.splitlines(keepends=True))) == ["a | b", "c"]
+def test_of_what_the_console_prints_only_records_are_read() -> None:
+    head = "-------\nBatch: 1\n-------\n+-------+\n|line   |\n+-------+"
+    lines = [printed(b"a | b"), printed(b""), printed(None), printed(b"c", None)]
+    frame = "\n".join([head, *lines, "+-------+", "only showing top 4 rows", "\n"])
+    records = [
+        Printed(b"a | b", 5, ARRIVED),
+        Printed(b"", 0, ARRIVED),
+        Printed(None, 0, ARRIVED),
+        Printed(b"c", 1, None),
+    ]
+    assert list(records_of(BytesIO(frame.encode()))) == [records]
+
+
+@pytest.mark.parametrize("row", ["|no record|", "|YQ==,1|", "|Y,1,5|", r"|YQ\r\n==,1,5|"])
+def test_a_row_that_is_no_record_is_not_dropped_in_silence(row: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        list(records_of(BytesIO(f"{row}\n".encode())))
+
+
+def test_records_are_read_as_soon_as_they_are_printed_and_as_many_at_once_as_there_are() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb", buffering=0) as output, os.fdopen(writing, "wb", buffering=0) as jvm:
+        read = records_of(output)
+        jvm.write(f"{printed(b'one')}\n{printed(b'two')}\n{printed(b'three')[:9]}".encode())
+        assert [each.value for each in next(read)] == [b"one", b"two"]
+        jvm.write(f"{printed(b'three')[9:]}\n".encode())
+        assert [each.value for each in next(read)] == [b"three"]
+
+
+def test_a_line_longer_than_what_is_read_at_once_is_read_whole() -> None:
+    line = printed(b"x").replace(" |", f"{' ' * 3 * AT_ONCE}|")
+    found = [each.value for records in records_of(BytesIO(f"{line}\n{line}\n".encode())) for each in records]
+    assert found == [b"x", b"x"]
+
+
+def test_an_event_is_shown_by_what_a_person_looks_at_first() -> None:
+    fields = {"user_id": 7, "event_type": "click", "page_url": "/a\tb", "timestamp": "2024-03-01T12:00:00.1239+02:00"}
+    assert shown(json.dumps(fields).encode()) == "2024-03-01 10:00:00.123  7  -  click  /a\\tb  -  -"
+    assert shown(line("u", "0001-01-03T00:00:00Z").encode()).startswith("0001-01-03 00:00:00.000  u  -  click  -")
+    assert shown(line("u").encode(), arrived_at=None).startswith("2024-03-01 10:00:00.000  u")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (b"{broken\n\r", r"malformed_json:  {broken\n\r"),
+        (b'{"timestamp": "soon"}', 'missing_user_id, bad_timestamp, unknown_event_type:  {"timestamp": "soon"}'),
+        (b'{"user_id": "\xff"}', 'malformed_json:  {"user_id": "\ufffd"}'),
+        (b"[]" + b" " * 300, "not_an_object:  []"),
+        (b"", "malformed_json:"),
+        (None, "no_value:  no value"),
+        ("ö€😀".encode() * 100, f"malformed_json:  {'ö€😀' * 66}ö€"),
+    ],
+)
+def test_a_rejected_record_is_shown_with_its_reasons_and_its_first_characters(value: bytes | None, text: str) -> None:
+    assert shown(value) == f"rejected, {text}"
+
+
+def test_what_comes_too_early_for_its_arrival_is_rejected() -> None:
+    assert shown(line("u").encode(), arrived_at=0).startswith('rejected, future_timestamp:  {"user_id": "u"')
+
+
+def test_a_record_too_long_for_the_console_is_shown_unparsed() -> None:
+    value = json.dumps(event("u", page_url="/" * LONGEST)).encode()
+    assert shown(value) == f"not parsed, {len(value):,} bytes:  {value[:200].decode()}"
+    assert shown(value, max_record_bytes=LONGEST) == f"rejected, too_large:  {value[:200].decode()}"
+    assert shown(value[:LONGEST], max_record_bytes=100) == f"rejected, too_large:  {value[:200].decode()}"
+    assert "  u  " in shown(json.dumps(event("u", page_url="/" * 7_000)).encode())
+
+
+def test_an_event_id_that_comes_in_a_header_makes_no_difference() -> None:
+    record = json.dumps(event("u", event_id=" ")).encode()
+    assert shown(record, event_id_header="id") == shown(record)
+    assert "  u  " in shown(record)
 
 
 @pytest.mark.spark
@@ -88,8 +165,13 @@ def test_a_topic_with_more_partitions_than_cores_is_shown_without_micro_batches(
     home = Settings(home=tmp_path / "home", source=topic.url)
     with tapped(home, "--from-start", *how) as tap:
         tap.shows("from-before")
+        topic.send(None, b"", b"\xff", b"x" * 20_000, partition=0, headers=[("id", b"\xfe")])
         topic.send(event("live", page_url="/\x1b[2J"), partition=1)
         tap.shows("live")
+        tap.shows("not parsed, 20,000 bytes:  xxx")
+    assert {"rejected, no_value:  no value", "rejected, malformed_json:", "rejected, malformed_json:  \ufffd"} < set(
+        tap.text().splitlines()
+    )
     assert "\x1b" not in tap.text()
     assert tap.process.returncode == 0
 
@@ -158,8 +240,22 @@ def tapped(home: Settings, *arguments: str) -> Generator[Tapped]:
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def line(user: str) -> str:
-    return f'{{"user_id": "{user}", "event_type": "click", "timestamp": "2024-03-01T10:00:00Z"}}\n'
+def printed(value: bytes | None, arrived_at: int | None = ARRIVED) -> str:
+    """A record as the console prints it."""
+    first = "-,-" if value is None else f"{b64encode(value[:LONGEST]).decode()},{len(value)}"
+    return f"|{first},{'-' if arrived_at is None else arrived_at}   |"
+
+
+def shown(value: bytes | None, arrived_at: int | None = ARRIVED, **settings: Any) -> str:
+    """A record as a person sees it, after it went through the console."""
+    events = tables(Settings(home=Path("unused"), **settings))["events"]
+    (records,) = records_of(BytesIO(f"{printed(value, arrived_at)}\n".encode()))
+    (text,) = Tap(events, None, ProcessingTime(SECOND)).lines(records)
+    return text
+
+
+def line(user: str, timestamp: str = "2024-03-01T10:00:00Z") -> str:
+    return f'{{"user_id": "{user}", "event_type": "click", "timestamp": "{timestamp}"}}\n'
 
 
 def land(folder: Path, text: str) -> None:
