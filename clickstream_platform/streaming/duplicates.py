@@ -1,94 +1,81 @@
 """Which events are duplicates: the same ``event_id`` and the same ``timestamp``. Exact, without state or time limit.
 
 Events without an id are never duplicates. An id that comes with another time is kept, and counted: the producer reuses
-its ids, or has two clocks.
+its ids, or has two clocks. Looked for by DuckDB, which needs a tenth of what two jobs of Spark take.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import NamedTuple
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset as ds
 
-from clickstream_platform.streaming.recompute import Read, as_ranges
+from clickstream_platform.streaming.lake import LakeTable, Span
+from clickstream_platform.streaming.recompute import as_ranges, spans_of
 
-_PLACE = "struct<partition:string,offset:bigint>"
+# Few ids occur twice, and a hash of each is enough to find them: the exact look is at the suspects alone. A stored
+# event has no place, and so comes before all copies of it.
+_FOUND = """
+WITH
+  ids AS (
+    SELECT event_id, timestamp, partition, "offset" FROM new WHERE event_id IS NOT NULL
+    UNION ALL
+    SELECT event_id, timestamp, NULL, NULL FROM stored WHERE event_id IS NOT NULL AND ({within})
+  ),
+  suspected AS (SELECT hash(event_id) AS hash FROM ids GROUP BY ALL HAVING count(*) > 1 AND count(partition) > 0),
+  looked_at AS (
+    SELECT
+      partition,
+      "offset",
+      row_number() OVER (PARTITION BY event_id, timestamp ORDER BY partition NULLS FIRST, "offset") AS copy,
+      min(timestamp) OVER (PARTITION BY event_id) < max(timestamp) OVER (PARTITION BY event_id) AS is_reused
+    FROM ids WHERE hash(event_id) IN (FROM suspected)
+  )
+SELECT partition, "offset", copy > 1 AS is_copy FROM looked_at
+WHERE partition IS NOT NULL AND (copy > 1 OR is_reused)
+"""
 
 
 class Duplicates(NamedTuple):
-    """Which new events are duplicates: their places, None if none is; how many; how many others reuse an id."""
+    """Which new events are duplicates: ``partition`` and ``offset`` of each; and how many others reuse an id."""
 
-    places: DataFrame | None
-    copies: int
+    places: pa.Table
     reused: int
 
 
-def duplicates(
-    events: DataFrame, stored: Read, hours: Collection[int], keep: Callable[[DataFrame], DataFrame]
-) -> Duplicates:
+def duplicates(new: pa.Table | ds.Dataset, events: LakeTable, hours: Collection[int]) -> Duplicates:
     """The new events that are stored already, or that come earlier among themselves.
 
-    A duplicate has the same timestamp, so the hours of the events are enough to look in. Of copies among the events,
-    the first by partition and offset stays. Costs two jobs over the ids of those hours.
+    A duplicate has the same timestamp, so the hours of the new events are enough to look in. Of copies among them, the
+    first by partition and offset stays. Reads the ids of those hours.
 
     Args:
-        events: new events: ``event_id``, ``timestamp`` and their places, ``partition`` and ``offset``.
-        stored: reads the table ``events``.
+        new: events: ``event_id``, ``timestamp`` and their places, ``partition`` and ``offset``.
+        events: the table ``events``.
         hours: the hours since 1970 in which the new events lie.
-        keep: persists a frame for as long as the result is used.
+
+    Raises:
+        CheckpointError: there is more to the table than its files.
     """
-    repeated = keep(_repeated(_suspected(_ids(events, stored(as_ranges(sorted(hours)))))))
-    facts = repeated.agg(
-        F.sum(F.when(F.col("copies") > 1, F.col("new") - F.col("place").isNotNull().cast("int"))).alias("copies"),
-        F.count_if((F.col("at_times") > 1) & F.col("place").isNotNull()).alias("reused"),
-    ).first()
-    assert facts is not None
-    if not facts["copies"]:
-        return Duplicates(None, 0, facts["reused"])
-    copies = repeated.where("copies > 1").select("event_id", "timestamp", "place").alias("r")
-    same = (F.col("e.event_id") == F.col("r.event_id")) & (F.col("e.timestamp") == F.col("r.timestamp"))
-    stays = F.col("r.place").eqNullSafe(F.struct("e.partition", "e.offset"))
-    places = events.alias("e").join(copies, same & ~stays).select("e.partition", "e.offset")
-    return Duplicates(places, facts["copies"], facts["reused"])
+    spans = spans_of(as_ranges(sorted(hours)))
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.register("new", new)
+        connection.register("stored", _stored(events, spans))
+        found = connection.sql(_FOUND.format(within=_within(spans))).to_arrow_table()
+    places = found.filter(found["is_copy"]).select(["partition", "offset"])
+    return Duplicates(places, found.num_rows - places.num_rows)
 
 
-def _ids(events: DataFrame, known: DataFrame) -> DataFrame:
-    """Every id that new and stored events have: event_id, timestamp; place and 1 as ``new``, or null and 0."""
-    new = F.struct("partition", "offset").alias("place"), F.lit(1).alias("new")
-    stored = F.lit(None).cast(_PLACE).alias("place"), F.lit(0).alias("new")
-    of_both = events.select("event_id", "timestamp", *new).unionByName(known.select("event_id", "timestamp", *stored))
-    return of_both.where(F.col("event_id").isNotNull())
+def _stored(events: LakeTable, spans: list[Span]) -> ds.Dataset:
+    files = events.plain() and events.files_within("timestamp", "timestamp", spans)
+    schema = pa.schema([("event_id", pa.string()), ("timestamp", pa.timestamp("us", "UTC"))])
+    return ds.dataset([str(events.path / file) for file in files], schema=schema, format="parquet")
 
 
-def _suspected(ids: DataFrame) -> DataFrame:
-    """Those of the ids that occur twice, once new, and a few that only share a hash with such a one.
-
-    Few ids do, and 8 bytes of each are enough to find them: an eighth of the work of looking at the ids themselves.
-    """
-    hashed = ids.withColumn("hash", F.xxhash64("event_id"))
-    twice = hashed.groupBy("hash").agg(F.count("*").alias("n"), F.max("new").alias("new")).where("n > 1 AND new = 1")
-    return hashed.join(F.broadcast(twice.select("hash")), "hash", "left_semi")
-
-
-def _repeated(ids: DataFrame) -> DataFrame:
-    """The times of every id that new events share, with each other or with stored ones.
-
-    Columns: event_id; at_times, how many different times the id has; timestamp; place, the first new copy's, null if
-    the event is stored; new, how many copies are; copies, how many there are in all.
-    """
-    # Null places come first in an order, so that a stored event is the first of its copies.
-    of_one = ids.groupBy("event_id", "timestamp").agg(
-        F.min(F.struct(F.col("place").isNotNull(), "place")).alias("first"),
-        F.sum("new").alias("new"),
-        F.count("*").alias("copies"),
-    )
-    times = F.struct("timestamp", "first.place", "new", "copies")
-    of_id = of_one.groupBy("event_id").agg(F.collect_list(times).alias("times"))
-    return (
-        of_id.where((F.size("times") > 1) | F.exists("times", lambda t: t["copies"] > 1))
-        .select("event_id", F.size("times").alias("at_times"), F.explode("times").alias("t"))
-        .select("event_id", "at_times", "t.*")
-        .where("new > 0")
-    )
+def _within(spans: list[Span]) -> str:
+    each = (f"epoch_us(timestamp) >= {span.since} AND epoch_us(timestamp) < {span.until}" for span in spans)
+    return " OR ".join(each) or "false"

@@ -35,16 +35,15 @@ def ingest(batch: MicroBatch) -> Entry | None:
         if batch.batch_id > 0 and batch.is_empty:
             return None
         facts = staged.facts()
-        spark = batch.frame.sparkSession
-        places, copies, reused = duplicates(staged.events(spark), batch.held_during, facts.hours, batch.keep)
+        copies, reused = duplicates(staged.events, batch.lake.events, facts.hours)
         entry = batch.entry(
             events_version=-1,
             rows_in=facts.records,
-            rows_out=len(facts.times) - copies,
+            rows_out=len(facts.times) - len(copies),
             late_rows=facts.until(batch.late_before_ms),
             revisions=0,
             quarantined=facts.rejected,
-            duplicates=copies,
+            duplicates=len(copies),
             reasons=facts.by_reason(),
             reused_ids=reused,
             unreadable=unreadable | _vanished(batch, staged),
@@ -52,8 +51,7 @@ def ingest(batch: MicroBatch) -> Entry | None:
         )
         if entry.quarantined:
             _quarantine(batch, staged, entry)
-        fresh = staged.accepted(but=places.toArrow() if places else None)
-        sink.append(fresh, entry.rows_out, batch.lake.events.path, batch.commit(entry))
+        sink.append(staged.accepted(but=copies), entry.rows_out, batch.lake.events.path, batch.commit(entry))
         _warn(entry)
         return entry
 

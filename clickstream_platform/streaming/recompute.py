@@ -126,6 +126,11 @@ def as_ranges(hours: Sequence[int]) -> list[Hours]:
     return [Hours(hours[a], hours[b - 1]) for a, b in zip([0, *cuts], [*cuts, len(hours)], strict=True)]
 
 
+def spans_of(hours: Sequence[Hours]) -> list[Span]:
+    """The same ranges in microseconds."""
+    return [Span(each.first * HOUR_US, (each.last + 1) * HOUR_US) for each in hours]
+
+
 def during(
     spark: SparkSession, table: LakeTable, span: Sequence[str], hours: Sequence[Hours], version: int | None = None
 ) -> DataFrame:
@@ -139,7 +144,7 @@ def during(
         version: of the table; the newest, if not given.
     """
     start, end = span[0], span[-1]
-    spans = [Span(each.first * HOUR_US, (each.last + 1) * HOUR_US) for each in hours]
+    spans = spans_of(hours)
     rows = some_of(spark, table, table.files_within(start, end, spans, version), version)
     touches = [(F.col(start) < moment(each.until)) & (F.col(end) >= moment(each.since)) for each in spans]
     return rows.where(reduce(lambda a, b: a | b, touches, F.lit(False)))

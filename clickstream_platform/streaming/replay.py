@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from functools import partial
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -25,7 +24,7 @@ from clickstream_platform.streaming.lake import Lake
 from clickstream_platform.streaming.lease import all_leased
 from clickstream_platform.streaming.ledger import Amendment
 from clickstream_platform.streaming.offsets import snapshot
-from clickstream_platform.streaming.recompute import during, hour_of
+from clickstream_platform.streaming.recompute import hour_of
 from clickstream_platform.streaming.table import StreamingTable
 
 REPLAY = "replay"
@@ -87,10 +86,11 @@ def replay(
         facts = good.groupBy("landed", hour_of("timestamp").alias("hour")).agg(*counts).collect()
         landed = sum(f["count"] for f in facts if f["landed"])
         hours = {f["hour"] for f in facts if not f["landed"]}
-        near = partial(during, spark, lake.events, ("timestamp",))
-        events_of = accepted(good.where("not landed"))
-        places, copies, _ = duplicates(events_of, near, hours, keep)
-        fresh = events_of.join(places, ["partition", "offset"], "left_anti") if places else events_of
+        new = accepted(good.where("not landed"))
+        ids = new.select("event_id", "timestamp", "partition", "offset").toArrow()
+        places = duplicates(ids, lake.events, hours).places
+        copies = len(places)
+        fresh = new.join(spark.createDataFrame(places), ["partition", "offset"], "left_anti") if copies else new
         found = Replay(rejected.count(), sum(f["count"] for f in facts) - landed - copies, copies, landed)
         if found.accepted:
             added = Amendment(events.name, REPLAY, run_id, added=found.accepted)

@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
@@ -174,12 +174,16 @@ class Staged:
     files: tuple[str, ...]
     without: Collection[str] = ()
 
+    @property
+    def _dataset(self) -> ds.Dataset:
+        files = [str(self.folder / file) for file in self.files]
+        return ds.dataset(files, schema=STAGED, format="parquet").filter(~_is_of(self.without))
+
     def _batches(self, which: ds.Expression, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The rows that are so, some at a time."""
-        dataset = ds.dataset([str(self.folder / file) for file in self.files], schema=STAGED, format="parquet")
         # One at a time and none ahead: a batch may be of records of a megabyte.
-        yield from dataset.to_batches(
-            columns, filter=which & ~_is_of(self.without), batch_readahead=1, fragment_readahead=1, use_threads=False
+        yield from self._dataset.to_batches(
+            columns=columns, filter=which, batch_readahead=1, fragment_readahead=1, use_threads=False
         )
 
     def facts(self) -> Facts:
@@ -197,16 +201,14 @@ class Staged:
                 found.setdefault(place["partition"], []).append(place["offset"])
         return found
 
-    def events(self, spark: SparkSession) -> DataFrame:
-        """The accepted ones: all that their duplicates are found by."""
-        columns = StructType([EVENTS[name] for name in ("event_id", "timestamp", "partition", "offset")])
-        staged = spark.read.schema(columns).parquet(*[str(self.folder / file) for file in self.files])
-        is_event = F.col("timestamp").isNotNull()
-        return staged.where(is_event & ~F.col("partition").isin(list(self.without)) if self.without else is_event)
+    @property
+    def events(self) -> ds.Dataset:
+        """The accepted ones, with whatever else is staged of them."""
+        return self._dataset.filter(pc.field("timestamp").is_valid())
 
     def accepted(self, but: pa.Table | None = None) -> Iterator[pa.RecordBatch]:
         """The events, without those at some places (``partition``, ``offset``)."""
-        left_out = None if but is None else _places(but)
+        left_out = _places(but) if but else None
         for batch in self._batches(pc.field("timestamp").is_valid()):
             yield batch if left_out is None else batch.filter(pc.invert(pc.is_in(_places(batch), left_out)))
 
