@@ -29,14 +29,14 @@ def instants(texts: pa.StringArray) -> pa.TimestampArray:
     A date and a time by ISO-8601, with seconds or without; finer than a microsecond is cut off. Without a zone it is
     UTC. A leap second is none.
     """
-    iso = _where(pc.match_substring_regex(texts, _ISO), texts)
-    iso = _where(pc.invert(_is_no_leap_day(iso)), iso)
+    iso = where(pc.match_substring_regex(texts, _ISO), texts)
+    iso = where(pc.invert(_is_no_leap_day(iso)), iso)
     iso = pc.replace_substring_regex(iso, r"(\.\d{6})\d+", r"\1")
     is_zoned = pc.match_substring_regex(iso, r"^.{16,}[Z+-]")
     zoned = pc.if_else(is_zoned, iso, pc.binary_join_element_wise(iso, "Z", ""))
     found = pc.cast(zoned, INSTANT)
     micros = pc.cast(found, pa.int64())
-    return _where(pc.and_(pc.greater_equal(micros, FIRST_INSTANT), pc.less_equal(micros, LAST_INSTANT)), found)
+    return where(pc.and_(pc.greater_equal(micros, FIRST_INSTANT), pc.less_equal(micros, LAST_INSTANT)), found)
 
 
 def _is_no_leap_day(iso: pa.StringArray) -> pa.BooleanArray:
@@ -50,6 +50,6 @@ def _divides(year: Any, by: int) -> Any:
     return pc.equal(pc.multiply(pc.divide(year, by), by), year)
 
 
-def _where(holds: Any, values: Any) -> Any:
+def where(holds: Any, values: Any) -> Any:
     """The values for which it holds; the others are null."""
     return pc.if_else(holds, values, pa.scalar(None, values.type))

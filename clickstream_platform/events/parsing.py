@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import arrow_udf
 from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 
-from clickstream_platform.events.instants import instants
+from clickstream_platform.events.instants import instants, where
 from clickstream_platform.events.reading import Read, read
 from clickstream_platform.events.schema import EVENTS, RAW, WIRE, Reason
 
@@ -113,7 +113,7 @@ def read_records(value: pa.Array, arrived_at: pa.Array, event_id: pa.Array, rule
     fields = _fields(reads, event_id)
     time = instants(fields["timestamp"])
     reasons = _reasons(_faults(reads, fields, time, arrived_at, rules))
-    time = _where(pc.equal(pc.list_value_length(reasons), 0), time)
+    time = where(pc.equal(pc.list_value_length(reasons), 0), time)
     columns = {
         **fields,
         "reasons": reasons,
@@ -183,14 +183,14 @@ def _masked(address: Any, mask: str) -> Any:
         return pa.nulls(len(address), pa.string())
     parts = {_IPV4: r"\1.0", _IPV6: r"\1::"}
     masked = [
-        _where(pc.match_substring_regex(address, part), pc.replace_substring_regex(address, part, kept))
+        where(pc.match_substring_regex(address, part), pc.replace_substring_regex(address, part, kept))
         for part, kept in parts.items()
     ]
     return pc.coalesce(*masked)
 
 
 def _unless_blank(texts: Any) -> Any:
-    return _where(pc.invert(_is_blank(texts)), texts)
+    return where(pc.invert(_is_blank(texts)), texts)
 
 
 def _is_blank(texts: Any) -> Any:
@@ -200,8 +200,3 @@ def _is_blank(texts: Any) -> Any:
 def _is_so(holds: Any) -> Any:
     """False where nobody knows."""
     return pc.fill_null(holds, False)
-
-
-def _where(holds: Any, values: Any) -> Any:
-    """The values for which it holds; the others are null."""
-    return pc.if_else(holds, values, pa.scalar(None, values.type))

@@ -1,8 +1,7 @@
 """``replay``: rejected records go through today's parser again. What is good now becomes events, as late ones do.
 
-A record is known by its source, partition and offset, which an event keeps. So a
-replay that was killed after it had added events finds them there, adds none twice, and takes their records out of
-quarantine.
+A record is known by its source, partition and offset, which an event keeps. So a replay that was killed after it had
+added events finds them there, adds none twice, and takes their records out of quarantine.
 """
 
 from __future__ import annotations

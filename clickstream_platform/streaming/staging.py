@@ -35,10 +35,10 @@ from clickstream_platform.events.instants import INSTANT
 from clickstream_platform.events.parsing import Parse, header, read_records
 from clickstream_platform.events.schema import EVENTS, PLACE, QUARANTINE
 from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.recompute import HOUR_US
 
 _COLUMNS = StructType([*EVENTS, *[column for column in QUARANTINE if column.name not in EVENTS.names]])
 STAGED = to_arrow_schema(_COLUMNS, timezone="UTC")
-HOUR_US = 3_600_000_000
 
 
 class _Header(msgspec.Struct):
@@ -97,7 +97,7 @@ def _numbered(lines: pa.RecordBatch, first: int) -> pa.RecordBatch:
     """Lines of one file with their numbers as offsets, and without the blank ones."""
     offsets = pa.array(range(first, first + lines.num_rows), pa.int64())
     numbered = lines.set_column(lines.schema.get_field_index("offset"), "offset", offsets)
-    return numbered.filter(pa.array([bool(line.strip(b" \t\r")) for line in lines["value"].to_pylist()], pa.bool_()))
+    return numbered.filter(pc.invert(pc.match_substring_regex(lines["value"], r"^[ \t\r]*\z")))
 
 
 def _parsed(records: pa.RecordBatch, parse: Parse) -> pa.Table:
