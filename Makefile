@@ -22,7 +22,7 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 setup: $(STAMP) ## make .venv, install the lock file, fetch the Spark jars
-	@$(BIN)/python -m clickstream_platform.preparing
+	@$(BIN)/python -m clickstream_platform.prepare
 
 demo: setup ## 50,000 events, good and bad, become Delta tables; then compare them with their queries
 	@$(BIN)/clickstream demo

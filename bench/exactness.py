@@ -23,15 +23,17 @@ from typing import TYPE_CHECKING
 from delta.tables import DeltaTable
 from pyspark.sql import functions as F
 
-from clickstream_platform.events.simulation import SPAN, START, Shares, simulate, write_arrival, write_landing
+from clickstream_platform.jvm.session import build_session
 from clickstream_platform.settings import Settings
-from clickstream_platform.spark import build_session
-from clickstream_platform.streaming import sink
-from clickstream_platform.streaming.lake import Lake
-from clickstream_platform.streaming.offsets import read_table, snapshot
-from clickstream_platform.streaming.run import Hooks, run
-from clickstream_platform.streaming.sink import CHANGE, Commit, Upsert, matches
-from clickstream_platform.streaming.table import StreamingTable
+from clickstream_platform.simulator.simulation import SPAN, START, Shares, simulate, write_arrival, write_landing
+from clickstream_platform.streaming.contract.sink import Upsert
+from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.lake import writer
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.lake.reader import matches, snapshot
+from clickstream_platform.streaming.lake.writer import CHANGE, Commit
+from clickstream_platform.streaming.runtime.run import Hooks, run
+from clickstream_platform.streaming.sources.delta import read_table
 from clickstream_platform.tables import tables
 
 if TYPE_CHECKING:
@@ -75,7 +77,7 @@ class Plain:
             assert isinstance(self.table.sink, Upsert)
             changes = frame.withColumn(CHANGE, F.lit("upsert")).toArrow()
             if changes:
-                sink.merge(changes, self.path, self.table.sink, Commit("", (self.mode, batch_id)))
+                writer.merge(changes, self.path, self.table.sink, Commit("", (self.mode, batch_id)))
         else:
             self._merge_by_spark(frame)
 

@@ -21,18 +21,18 @@ from typing import TYPE_CHECKING
 
 from costs import Cost, measured
 
-from clickstream_platform.events.simulation import SPAN, START, Shares, simulate, write_landing
+from clickstream_platform.jvm.session import build_session
 from clickstream_platform.settings import Settings
-from clickstream_platform.spark import build_session
-from clickstream_platform.streaming.lake import Lake
-from clickstream_platform.streaming.maintain import maintain
-from clickstream_platform.streaming.run import Hooks, run
+from clickstream_platform.simulator.simulation import SPAN, START, Shares, simulate, write_landing
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.maintenance.housekeeping import maintain
+from clickstream_platform.streaming.runtime.run import Hooks, run
 from clickstream_platform.tables import tables
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from clickstream_platform.streaming.table import StreamingTable
+    from clickstream_platform.streaming.contract.table import StreamingTable
 
 TICK, WARM, TICKS = 10_000, 4, 3
 HOURS = timedelta(hours=2)  # the least that the simulator fills

@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from costs import measured
 
-from clickstream_platform.broker import Broker
 from clickstream_platform.defs.sensors import unread_sensor
-from clickstream_platform.events.simulation import SPAN, START, simulate, write_landing
-from clickstream_platform.producing import Sender, keyed, make_topic
+from clickstream_platform.jvm.session import build_session
 from clickstream_platform.settings import Settings, from_env
-from clickstream_platform.spark import build_session
-from clickstream_platform.streaming.lake import Lake
-from clickstream_platform.streaming.offsets import KafkaSource
-from clickstream_platform.streaming.run import Hooks, run
+from clickstream_platform.simulator.broker import Broker
+from clickstream_platform.simulator.kafka_producer import Sender, keyed, make_topic
+from clickstream_platform.simulator.simulation import SPAN, START, simulate, write_landing
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.runtime.run import Hooks, run
+from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 from clickstream_platform.tables import tables
 
 if TYPE_CHECKING:

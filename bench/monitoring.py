@@ -25,9 +25,9 @@ from unittest.mock import patch
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.listener import StreamingQueryListener
 
+from clickstream_platform.jvm.session import build_session
 from clickstream_platform.settings import Settings
-from clickstream_platform.spark import build_session
-from clickstream_platform.streaming import monitoring
+from clickstream_platform.streaming.observe import listener
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -49,7 +49,7 @@ class Silent(StreamingQueryListener):
 
 
 def _nobody(spark: SparkSession) -> None:
-    """In place of :func:`~clickstream_platform.streaming.monitoring.listen`."""
+    """In place of :func:`~clickstream_platform.streaming.observe.listener.listen`."""
 
 
 def _pyspark(spark: SparkSession) -> None:
@@ -68,7 +68,7 @@ def round_of(spark: SparkSession, folder: Path, number: int) -> tuple[list[int],
     writer = counts.writeStream.queryName(f"bench-{number}").outputMode("update")
     writer = writer.option("checkpointLocation", str(folder / f"checkpoint-{number}"))
     writer = writer.foreachBatch(_counted).trigger(availableNow=True)
-    monitoring.listen(spark)
+    listener.listen(spark)
     query = writer.start()
     query.awaitTermination()
     own = (time.process_time() - before) / BATCHES
@@ -99,7 +99,7 @@ def main() -> None:
             ways = list(WAYS)[:: 1 if number % 2 else -1]  # whoever is last in one round is first in the next
             for place, way in enumerate(ways):
                 instead = WAYS[way]
-                with patch.object(monitoring, "listen", instead) if instead else nullcontext():
+                with patch.object(listener, "listen", instead) if instead else nullcontext():
                     # A session hears of its own queries only.
                     milliseconds, cpu = round_of(spark.newSession(), folder, 1 + number * len(WAYS) + place)
                 batches[way] += milliseconds

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
-from clickstream_platform.events.simulation import simulate, write_arrival
+from clickstream_platform.jvm.session import build_session
 from clickstream_platform.settings import Settings
-from clickstream_platform.spark import build_session
-from clickstream_platform.streaming.lake import Lake
-from clickstream_platform.streaming.offsets import snapshot
-from clickstream_platform.streaming.run import run
-from clickstream_platform.streaming.verify import verify
+from clickstream_platform.simulator.simulation import simulate, write_arrival
+from clickstream_platform.streaming.audit.verify import verify
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.lake.reader import snapshot
+from clickstream_platform.streaming.runtime.run import run
 from clickstream_platform.tables import tables
 
 if TYPE_CHECKING:

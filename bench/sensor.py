@@ -23,14 +23,14 @@ from typing import IO, TYPE_CHECKING
 
 import dagster as dg
 
-from clickstream_platform.broker import Broker
 from clickstream_platform.defs.runs import UNFINISHED
 from clickstream_platform.defs.sensors import unread_sensor
-from clickstream_platform.producing import make_topic
 from clickstream_platform.settings import Settings, from_env
-from clickstream_platform.streaming.lake import Lake
-from clickstream_platform.streaming.offsets import KafkaSource
-from clickstream_platform.streaming.status import lag
+from clickstream_platform.simulator.broker import Broker
+from clickstream_platform.simulator.kafka_producer import make_topic
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.observe.status import lag
+from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 from clickstream_platform.tables import tables
 
 if TYPE_CHECKING:

@@ -24,12 +24,12 @@ from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from clickstream_platform.events.simulation import live
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.lake import Lake
-from clickstream_platform.streaming.ledger import entries
-from clickstream_platform.streaming.status import lag
-from clickstream_platform.streaming.trigger import ProcessingTime, trigger_from
+from clickstream_platform.simulator.simulation import live
+from clickstream_platform.streaming.contract.trigger import ProcessingTime, trigger_from
+from clickstream_platform.streaming.lake.ledger import entries
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.observe.status import lag
 from clickstream_platform.tables import tables
 
 CLICKSTREAM = [sys.executable, "-c", "from clickstream_platform.cli import main; main()"]

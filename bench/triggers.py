@@ -21,13 +21,20 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import arrow_udf
 
-from clickstream_platform.broker import Broker
-from clickstream_platform.producing import Sender, make_topic
+from clickstream_platform.jvm.session import build_session
 from clickstream_platform.settings import Settings, from_env
-from clickstream_platform.spark import build_session
-from clickstream_platform.streaming.offsets import KafkaSource
-from clickstream_platform.streaming.trigger import AvailableNow, Continuous, Once, ProcessingTime, RealTime, Trigger
-from clickstream_platform.streaming.trigger_facts import QUERIES, refusal
+from clickstream_platform.simulator.broker import Broker
+from clickstream_platform.simulator.kafka_producer import Sender, make_topic
+from clickstream_platform.streaming.contract.trigger import (
+    AvailableNow,
+    Continuous,
+    Once,
+    ProcessingTime,
+    RealTime,
+    Trigger,
+)
+from clickstream_platform.streaming.contract.trigger_support import QUERIES, refusal
+from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dagster as dg
 
 from clickstream_platform.defs.assets import table_asset
-from clickstream_platform.defs.care import care_jobs
 from clickstream_platform.defs.checks import table_checks
 from clickstream_platform.defs.jobs import rebuild_job, refresh, report, validate
+from clickstream_platform.defs.maintenance import care_jobs
 from clickstream_platform.defs.report import daily_report
 from clickstream_platform.defs.resources import SparkResource
 from clickstream_platform.defs.schedules import every_five_minutes, every_morning, every_night

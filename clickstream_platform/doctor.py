@@ -9,12 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from clickstream_platform import class_data
 from clickstream_platform.errors import ClickstreamError, SetupError, SourceError
-from clickstream_platform.jars import SPARK_JARS, damaged, missing
-from clickstream_platform.machine import nearest_folder, require_java, require_room
+from clickstream_platform.jvm import class_data
+from clickstream_platform.jvm.jars import SPARK_JARS, damaged, missing
+from clickstream_platform.jvm.machine import nearest_folder, require_java, require_room
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.offsets import FileSource, source_from
+from clickstream_platform.streaming.sources.files.source import FileSource
+from clickstream_platform.streaming.sources.named import source_from
 
 OLDEST_PYTHON, FIRST_UNTRIED_PYTHON = (3, 10), (3, 14)
 ROOM = 1_000_000_000  # the demo takes 50 MB; Spark's shuffles and state want room to breathe

@@ -16,10 +16,10 @@ import duckdb
 from deltalake.exceptions import DeltaError
 from duckdb import DuckDBPyConnection
 
-from clickstream_platform.answers import Answer
 from clickstream_platform.errors import QueryError
-from clickstream_platform.streaming import generation
-from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.export import Answer
+from clickstream_platform.streaming.lake import generations
+from clickstream_platform.streaming.lake.places import Lake
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ def connect(lake: Lake) -> DuckDBPyConnection:
 
 def _add(connection: DuckDBPyConnection, lake: Lake, name: str) -> None:
     # First the watermark, then the rows: one that is older than the rows calls too few of them final, never too many.
-    watermark = generation.current(lake, name).watermark_ms()
+    watermark = generations.current(lake, name).watermark_ms()
     table = lake.table(name).open()
     if table is None:  # removed since it was listed
         return

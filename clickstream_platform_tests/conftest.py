@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from clickstream_platform.broker import Broker
+from clickstream_platform.jvm.session import build_session
 from clickstream_platform.settings import Settings, from_env
-from clickstream_platform.spark import build_session
-from clickstream_platform.streaming.lake import Lake
-from clickstream_platform.streaming.offsets import snapshot
-from clickstream_platform.streaming.run import run
-from clickstream_platform.streaming.verify import verify
+from clickstream_platform.simulator.broker import Broker
+from clickstream_platform.streaming.audit.verify import verify
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.lake.reader import snapshot
+from clickstream_platform.streaming.runtime.run import run
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.topics import Topic, secured
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from clickstream_platform.streaming.progress import RunReport
-    from clickstream_platform.streaming.table import StreamingTable
-    from clickstream_platform.streaming.verify import Verification
+    from clickstream_platform.streaming.audit.verify import Verification
+    from clickstream_platform.streaming.contract.table import StreamingTable
+    from clickstream_platform.streaming.runtime.report import RunReport
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

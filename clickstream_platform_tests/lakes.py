@@ -10,10 +10,10 @@ import pyarrow as pa
 from deltalake import CommitProperties, Transaction, write_deltalake
 
 from clickstream_platform.events.schema import QUARANTINE as QUARANTINE_SCHEMA
-from clickstream_platform.streaming.ingest import QUARANTINE
-from clickstream_platform.streaming.ledger import Entry
-from clickstream_platform.streaming.table import Column, columns_of
-from clickstream_platform_tests.streaming.test_status import Home
+from clickstream_platform.streaming.contract.side_tables import QUARANTINE
+from clickstream_platform.streaming.contract.table import Column, columns_of
+from clickstream_platform.streaming.lake.ledger import Entry
+from clickstream_platform_tests.streaming.observe.test_status import Home
 
 TYPES = {
     "string": pa.string(),

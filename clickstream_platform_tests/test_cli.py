@@ -17,20 +17,19 @@ import pytest
 from pyspark.errors import PySparkException
 from typer.testing import CliRunner
 
-from clickstream_platform import rendering
-from clickstream_platform.cli import app
+from clickstream_platform.cli import program, views
 from clickstream_platform.errors import TableBusyError
-from clickstream_platform.printing import cell
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.lease import lease
-from clickstream_platform.streaming.progress import RunReport
-from clickstream_platform.streaming.table import StreamingTable
-from clickstream_platform.streaming.trigger import ProcessingTime
-from clickstream_platform.streaming.validate import CheckResult
-from clickstream_platform.streaming.verify import Difference, Verification
+from clickstream_platform.streaming.audit.validate import CheckResult
+from clickstream_platform.streaming.audit.verify import Difference, Verification
+from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.contract.trigger import ProcessingTime
+from clickstream_platform.streaming.lake.lease import lease
+from clickstream_platform.streaming.runtime.report import RunReport
 from clickstream_platform.tables import tables
+from clickstream_platform.terminal import cell
 from clickstream_platform_tests.conftest import event
-from clickstream_platform_tests.streaming.test_status import Home, entry
+from clickstream_platform_tests.streaming.observe.test_status import Home, entry
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -43,7 +42,7 @@ TABLES = list(tables(Settings()))
 
 def clickstream(*arguments: str) -> Result:
     """Run a command as a shell would, except that it is this process."""
-    return CliRunner().invoke(app, arguments)
+    return CliRunner().invoke(program, arguments)
 
 
 @pytest.fixture
@@ -60,7 +59,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 @pytest.fixture
 def without_spark(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
     """Commands get no SparkSession; the test says what the engine does."""
-    monkeypatch.setattr("clickstream_platform.cli.program.spark_session", lambda settings: nullcontext(None))  # pyright: ignore[reportUnknownLambdaType]
+    monkeypatch.setattr("clickstream_platform.cli.app.spark_session", lambda settings: nullcontext(None))  # pyright: ignore[reportUnknownLambdaType]
     return home
 
 
@@ -78,12 +77,12 @@ def runs(monkeypatch: pytest.MonkeyPatch, fails_at: str = "", failure: BaseExcep
             raise failure
         return report(table.name)
 
-    monkeypatch.setattr("clickstream_platform.streaming.run.run", run)
+    monkeypatch.setattr("clickstream_platform.streaming.runtime.run.run", run)
 
 
 def found(monkeypatch: pytest.MonkeyPatch, function: str, of: Callable[[str], Any]) -> None:
     """Let ``verify`` or ``validate`` find something for each table."""
-    monkeypatch.setattr(f"clickstream_platform.streaming.{function}.{function}", lambda table, *_: of(table.name))  # pyright: ignore[reportUnknownLambdaType]
+    monkeypatch.setattr(f"clickstream_platform.streaming.audit.{function}.{function}", lambda table, *_: of(table.name))  # pyright: ignore[reportUnknownLambdaType]
 
 
 def test_status_explain_and_ledger_need_no_java(home: Home) -> None:
@@ -106,7 +105,7 @@ def test_a_run_over_a_kafka_that_is_down_says_so_before_a_jvm_starts(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CLICKSTREAM_SOURCE", "kafka://127.0.0.1:1/clicks")
-    monkeypatch.setattr("clickstream_platform.cli.program.build_session", None)
+    monkeypatch.setattr("clickstream_platform.cli.app.build_session", None)
     result = clickstream("run")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "127.0.0.1:1 does not answer within 3 s" in result.stderr
@@ -159,7 +158,7 @@ def test_a_wrong_setting_is_one_line_with_variable_value_and_what_is_allowed(
 def test_a_trigger_that_cannot_be_is_refused_before_a_jvm_starts(
     home: Home, monkeypatch: pytest.MonkeyPatch, command: str, answer: str
 ) -> None:
-    monkeypatch.setattr("clickstream_platform.cli.program.build_session", None)
+    monkeypatch.setattr("clickstream_platform.cli.app.build_session", None)
     result = clickstream(*command.split())
     assert (result.exit_code, result.stdout) == (2, "")
     assert answer in result.stderr
@@ -168,7 +167,7 @@ def test_a_trigger_that_cannot_be_is_refused_before_a_jvm_starts(
 def test_a_stream_whose_input_is_nowhere_is_refused_before_a_jvm_starts(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clickstream_platform.cli.program.build_session", None)
+    monkeypatch.setattr("clickstream_platform.cli.app.build_session", None)
     result = clickstream("stream", "sessions")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "sessions: there is no table events yet; run events first\n"
@@ -176,7 +175,7 @@ def test_a_stream_whose_input_is_nowhere_is_refused_before_a_jvm_starts(
 
 def test_status_names_the_trigger(home: Home) -> None:
     assert "trigger: available now\n" in clickstream("status").stdout
-    with lease(home.lake, "sessions", "live", trigger=ProcessingTime(timedelta(seconds=30))):
+    with lease(home.lake, "sessions", "live", trigger=ProcessingTime(timedelta(seconds=30)).name):
         assert "trigger: every 30 s (sessions)\n" in clickstream("status").stdout
 
 
@@ -228,11 +227,11 @@ def test_offsets_are_shown_with_both_ends_included() -> None:
     def delta(version: int) -> dict[str, Any]:
         return {"reservoirVersion": version, "index": -1}
 
-    assert rendering.offsets(None, {"logOffset": 0}) == "log 0"
-    assert rendering.offsets({"logOffset": 0}, {"logOffset": 3}) == "log 1-3"
-    assert rendering.offsets(None, delta(2)) == "v0-1"
-    assert rendering.offsets(delta(2), delta(3)) == "v2"
-    assert rendering.offsets({"t": {"0": 5}}, {"t": {"0": 9, "1": 2}}) == "5-10"
+    assert views.offsets(None, {"logOffset": 0}) == "log 0"
+    assert views.offsets({"logOffset": 0}, {"logOffset": 3}) == "log 1-3"
+    assert views.offsets(None, delta(2)) == "v0-1"
+    assert views.offsets(delta(2), delta(3)) == "v2"
+    assert views.offsets({"t": {"0": 5}}, {"t": {"0": 9, "1": 2}}) == "5-10"
 
 
 def test_run_says_what_each_table_did(without_spark: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -424,7 +423,7 @@ def demo(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Itera
         patch.chdir(home.parent)
         patch.setenv("CLICKSTREAM_HOME", str(home))
         patch.delenv("DAGSTER_HOME", raising=False)
-        patch.setattr("clickstream_platform.cli.program.spark_session", lambda settings: nullcontext(spark))  # pyright: ignore[reportUnknownLambdaType]
+        patch.setattr("clickstream_platform.cli.app.spark_session", lambda settings: nullcontext(spark))  # pyright: ignore[reportUnknownLambdaType]
         yield home, clickstream("demo", "--events", "2000")
 
 

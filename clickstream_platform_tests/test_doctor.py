@@ -10,7 +10,7 @@ import pytest
 from clickstream_platform import doctor
 from clickstream_platform.doctor import Finding, diagnose
 from clickstream_platform.errors import SetupError
-from clickstream_platform.machine import require_java
+from clickstream_platform.jvm.machine import require_java
 from clickstream_platform.settings import Settings, from_env
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.ledger import last_entry
-from clickstream_platform.streaming.watermark import Watermark
+from clickstream_platform.streaming.contract.watermark import Watermark
+from clickstream_platform.streaming.lake.ledger import last_entry
 from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.naive_patterns import Limits, Seen, naive_patterns
 

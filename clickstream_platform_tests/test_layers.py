@@ -11,29 +11,33 @@ import pytest
 PACKAGE = "clickstream_platform"
 ROOT = Path(__file__).parents[1] / PACKAGE
 
-# Imports point down. A package may import itself and what is listed.
-LOWEST = {"errors", "expectations", "settings"}
-MAY_IMPORT = {
-    "errors": set[str](),
-    "expectations": set[str](),
-    "settings": {"errors"},
-    "events": LOWEST,
-    "queries": LOWEST | {"events"},
-    "streaming": LOWEST | {"events"},
-    "answers": set[str](),
-    "sql": LOWEST | {"answers", "streaming"},
-    "report": LOWEST | {"sql", "streaming"},
-    "printing": set[str](),
-    "live": LOWEST | {"printing", "sql", "streaming"},
-    "delivery": LOWEST | {"streaming"},
-    "tables": LOWEST | {"events", "queries", "streaming"},
-    "defs": LOWEST | {"events", "queries", "streaming", "tables", "spark", "delivery", "report"},
-    "definitions": LOWEST | {"events", "queries", "streaming", "tables", "spark", "defs"},
-}
+# A unit may import those of the floors below its own. Units of one floor do not know each other.
+FLOORS = (
+    ("cli", "definitions"),
+    ("defs", "doctor", "prepare"),
+    ("delivery", "live", "report"),
+    ("simulator", "sql", "tables"),
+    ("jvm",),
+    ("export", "queries", "streaming", "terminal"),
+    ("events",),
+    ("settings",),
+    ("errors", "expectations"),
+)
+STREAMING_FLOORS = (
+    ("maintenance",),
+    ("runtime",),
+    ("audit", "ingest"),
+    ("batches",),
+    ("observe", "tap"),
+    ("contract",),
+    ("sources",),
+    ("lake",),
+    ("checkpoint",),
+)
 
 
 def layer(module: str) -> str:
-    """``streaming`` of ``clickstream_platform.streaming.run``."""
+    """``streaming`` of ``clickstream_platform.streaming.runtime.run``."""
     return [*module.split("."), ""][1]
 
 
@@ -67,16 +71,35 @@ def modules_that_use(attribute: str, of: str = "") -> set[str]:
     }
 
 
-@pytest.mark.parametrize("importer", MAY_IMPORT)
-def test_imports_point_down(importer: str) -> None:
-    allowed = MAY_IMPORT[importer] | {importer, ""}
-    wrong = {
-        (module, imported)
-        for module, tree in sources(importer).items()
-        for imported in imports(tree)
-        if imported.startswith(f"{PACKAGE}.") and layer(imported) not in allowed
+def units(floors: tuple[tuple[str, ...], ...]) -> dict[str, int]:
+    """The floor of every unit, 0 at the top."""
+    return {unit: floor for floor, units in enumerate(floors) for unit in units}
+
+
+def arrows(below: str) -> set[tuple[str, str]]:
+    """Which unit right below a package imports which, as ``(importer, imported)``."""
+    depth = len(below.split("."))
+    return {
+        (importer, imported)
+        for module, tree in sources().items()
+        for name in imports(tree)
+        if module.startswith(f"{below}.") and name.startswith(f"{below}.")
+        for importer, imported in [(module.split(".")[depth], name.split(".")[depth])]
+        if importer != imported
     }
-    assert wrong == set()
+
+
+@pytest.mark.parametrize(("below", "floors"), [(PACKAGE, FLOORS), (f"{PACKAGE}.streaming", STREAMING_FLOORS)])
+def test_imports_point_down(below: str, floors: tuple[tuple[str, ...], ...]) -> None:
+    floor_of = units(floors)
+    assert {(a, b) for a, b in arrows(below) if floor_of[a] >= floor_of[b]} == set()
+
+
+@pytest.mark.parametrize(("below", "floors"), [(PACKAGE, FLOORS), (f"{PACKAGE}.streaming", STREAMING_FLOORS)])
+def test_every_module_and_package_has_its_floor(below: str, floors: tuple[tuple[str, ...], ...]) -> None:
+    folder = ROOT.parent.joinpath(*below.split("."))
+    there = {path.stem for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert there - {"__init__"} == units(floors).keys()
 
 
 def test_only_defs_and_definitions_import_dagster() -> None:
@@ -97,16 +120,16 @@ def test_the_command_line_reaches_dagster_only_to_report() -> None:
 
 def test_settings_alone_read_the_environment() -> None:
     # Not settings of ours: what Java itself goes by, and the variable that Spark takes its Python workers from.
-    of_java_and_spark = {f"{PACKAGE}.machine", f"{PACKAGE}.maven", f"{PACKAGE}.spark"}
+    of_java_and_spark = {f"{PACKAGE}.jvm.machine", f"{PACKAGE}.jvm.maven", f"{PACKAGE}.jvm.session"}
     assert modules_that_use("environ", "os") | modules_that_use("getenv", "os") <= of_java_and_spark
 
 
 def test_run_alone_starts_the_streams_of_tables_and_tap_those_that_write_none() -> None:
-    assert modules_that_use("writeStream") == {f"{PACKAGE}.streaming.run", f"{PACKAGE}.streaming.tap"}
+    assert modules_that_use("writeStream") == {f"{PACKAGE}.streaming.runtime.run", f"{PACKAGE}.streaming.tap.tap"}
 
 
 def test_spark_alone_builds_sessions() -> None:
-    assert modules_that_use("builder", "SparkSession") == {f"{PACKAGE}.spark"}
+    assert modules_that_use("builder", "SparkSession") == {f"{PACKAGE}.jvm.session"}
 
 
 def test_a_query_reads_neither_the_clock_nor_the_environment_nor_a_path() -> None:

@@ -12,8 +12,10 @@ import trustme
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings, from_env
-from clickstream_platform.streaming import connection
-from clickstream_platform.streaming.offsets import FileSource, KafkaSource, source_from
+from clickstream_platform.streaming.sources.files.source import FileSource
+from clickstream_platform.streaming.sources.kafka.options import check, for_client, for_spark
+from clickstream_platform.streaming.sources.kafka.source import KafkaSource
+from clickstream_platform.streaming.sources.named import source_from
 from clickstream_platform_tests.topics import pkcs8
 
 
@@ -137,13 +139,13 @@ def test_a_key_is_read_with_its_password_alone(
     (file := tmp_path / "own.key").write_text(pkcs8(own, "s3cret"))
     options = {"ssl.certificate.location": str(file), "ssl.key.location": str(file), "ssl.key.password": password}
     with pytest.raises(SettingsError, match=finding) if finding else nullcontext():
-        connection.check(options)
+        check(options)
 
 
 def test_a_file_that_is_no_key_is_refused(tmp_path: Path) -> None:
     (file := tmp_path / "own.key").write_bytes(b"\x30\x82\xff")
     with pytest.raises(SettingsError, match="cannot be read as a key"):
-        connection.check({"ssl.certificate.location": str(file), "ssl.key.location": str(file)})
+        check({"ssl.certificate.location": str(file), "ssl.key.location": str(file)})
 
 
 def test_a_password_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,9 +163,9 @@ def test_one_vocabulary_connects_both_clients(tmp_path: Path, own: trustme.LeafC
     key = pkcs8(own)
     files = dict.fromkeys(("ssl.ca.location", "ssl.certificate.location", "ssl.key.location"), str(pem))
     options = {**LOGIN, **files, "sasl.password": 'a"b\\c', "kafka.max.poll.records": "10"}
-    assert connection.for_client(options) == {**LOGIN, **files, "sasl.password": 'a"b\\c'}
+    assert for_client(options) == {**LOGIN, **files, "sasl.password": 'a"b\\c'}
     login = 'org.apache.kafka.common.security.plain.PlainLoginModule required username="me" password="a\\"b\\\\c";'
-    assert connection.for_spark(options) == {
+    assert for_spark(options) == {
         "kafka.security.protocol": "SASL_SSL",
         "kafka.sasl.mechanism": "PLAIN",
         "kafka.sasl.jaas.config": login,

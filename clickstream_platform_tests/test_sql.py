@@ -14,12 +14,12 @@ import pytest
 from deltalake import DeltaTable
 from typer.testing import CliRunner
 
-from clickstream_platform.cli import app
+from clickstream_platform.cli import program
 from clickstream_platform.errors import QueryError
 from clickstream_platform.settings import Settings
 from clickstream_platform.sql import ask, connect
 from clickstream_platform_tests.lakes import at, write
-from clickstream_platform_tests.streaming.test_status import Home, delta
+from clickstream_platform_tests.streaming.observe.test_status import Home, delta
 
 DOC = Path(__file__).parents[1] / "docs" / "query.md"
 
@@ -61,7 +61,7 @@ def refused(home: Home, statement: str) -> str:
 
 
 def clickstream(*arguments: str) -> Any:
-    return CliRunner().invoke(app, ["sql", *arguments])
+    return CliRunner().invoke(program, ["sql", *arguments])
 
 
 def test_every_table_of_the_lake_is_a_view(home: Home) -> None:

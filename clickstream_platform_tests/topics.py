@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from clickstream_platform.broker import Broker
+from clickstream_platform.simulator.broker import Broker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

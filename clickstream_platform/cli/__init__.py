@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from clickstream_platform.cli import care, checking, kafka, looking, program, running, streaming, trying
+from clickstream_platform.cli import checks, inspect, kafka, maintenance, runs, simulator, streams
+from clickstream_platform.cli.app import program
 
-app = program.app
-for panel in (trying, running, streaming, looking, checking, care):
-    app.add_typer(panel.app)
-app.add_typer(kafka.app, name="kafka", rich_help_panel=trying.PANEL)
+for panel in (simulator, runs, streams, inspect, checks, maintenance):
+    program.add_typer(panel.commands)
+program.add_typer(kafka.commands, name="kafka", rich_help_panel=simulator.PANEL)
 
 
 def main() -> None:
     """The entry point of ``clickstream``."""
-    app()
+    program()

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from clickstream_platform import producing
-from clickstream_platform.broker import Broker
 from clickstream_platform.settings import Settings, from_env
-from clickstream_platform.streaming.offsets import KafkaSource
+from clickstream_platform.simulator import kafka_producer
+from clickstream_platform.simulator.broker import Broker
+from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 
-app = typer.Typer(no_args_is_help=True, help="A Kafka broker of your own, for development: up and down.")
+commands = typer.Typer(no_args_is_help=True, help="A Kafka broker of your own, for development: up and down.")
 
 
 def broker_of(settings: Settings) -> Broker:
@@ -19,19 +19,19 @@ def broker_of(settings: Settings) -> Broker:
     return Broker(settings.home / "kafka")
 
 
-@app.command(epilog='Example: export CLICKSTREAM_SOURCE="$(clickstream kafka up)"')
+@commands.command(epilog='Example: export CLICKSTREAM_SOURCE="$(clickstream kafka up)"')
 def up(
     topic: Annotated[str, typer.Option(help="A topic to make, if there is none of that name.")] = "clicks",
-    partitions: Annotated[int, typer.Option(min=1, help="Its partitions.")] = producing.PARTITIONS,
+    partitions: Annotated[int, typer.Option(min=1, help="Its partitions.")] = kafka_producer.PARTITIONS,
 ) -> None:
     """Start a broker on this machine, unless it runs, and print the source to set. It runs until `kafka down`."""
     settings = from_env()
     address = broker_of(settings).up(settings.cache)
-    producing.make_topic(KafkaSource(address, topic), partitions)
+    kafka_producer.make_topic(KafkaSource(address, topic), partitions)
     typer.echo(f"kafka://{address}/{topic}")
 
 
-@app.command()
+@commands.command()
 def down() -> None:
     """Stop it. Its topics stay, in the folder `kafka` of the home."""
     settings = from_env()

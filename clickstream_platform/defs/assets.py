@@ -14,11 +14,11 @@ from clickstream_platform.defs.resources import SparkResource
 from clickstream_platform.defs.specs import table_specs
 from clickstream_platform.delivery.post import delivering
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.lake import Lake
-from clickstream_platform.streaming.ledger import Entry
-from clickstream_platform.streaming.run import Hooks, run
-from clickstream_platform.streaming.status import require_source
-from clickstream_platform.streaming.table import StreamingTable
+from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.lake.ledger import Entry
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.observe.status import require_source
+from clickstream_platform.streaming.runtime.run import Hooks, run
 
 
 def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinition:

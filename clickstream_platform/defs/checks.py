@@ -12,9 +12,9 @@ import dagster as dg
 from clickstream_platform.defs.errors import told_to_dagster
 from clickstream_platform.defs.resources import SparkResource
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.lake import Lake
-from clickstream_platform.streaming.table import StreamingTable
-from clickstream_platform.streaming.validate import NO_BATCH, CheckResult, described, validate
+from clickstream_platform.streaming.audit.validate import NO_BATCH, CheckResult, described, validate
+from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.lake.places import Lake
 
 
 def table_checks(table: StreamingTable, settings: Settings) -> dg.AssetChecksDefinition:

@@ -11,8 +11,8 @@ from clickstream_platform.defs.keys import DAILY_REPORT, REBUILD, REFRESH, REPOR
 from clickstream_platform.defs.metadata import materialized
 from clickstream_platform.defs.resources import SparkResource
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.lake import Lake
-from clickstream_platform.streaming.run import rebuild
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.runtime.run import rebuild
 from clickstream_platform.tables import selected
 
 refresh = dg.define_asset_job(

@@ -6,8 +6,10 @@ import re
 
 import dagster as dg
 
-from clickstream_platform.streaming.offsets import FileSource, FromTable, Offsets
-from clickstream_platform.streaming.table import StreamingTable
+from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.sources.delta import FromTable
+from clickstream_platform.streaming.sources.files.source import FileSource
+from clickstream_platform.streaming.sources.named import Offsets
 
 REFRESH, VALIDATE, REBUILD, REPORT = "refresh", "validate", "rebuild", "report"
 VERIFY, REPLAY, FORGET, MAINTAIN = "verify", "replay", "forget", "maintain"

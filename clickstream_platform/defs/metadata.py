@@ -10,13 +10,12 @@ from typing import Any
 import dagster as dg
 
 from clickstream_platform.defs.preview import preview
-from clickstream_platform.streaming.ingest import QUARANTINE
-from clickstream_platform.streaming.lake import Lake
-from clickstream_platform.streaming.ledger import Amendment, Entry, booked
-from clickstream_platform.streaming.processed import LATE_EVENTS
-from clickstream_platform.streaming.progress import RunReport
-from clickstream_platform.streaming.state import Processor
-from clickstream_platform.streaming.table import StreamingTable
+from clickstream_platform.streaming.contract.side_tables import LATE_EVENTS, QUARANTINE
+from clickstream_platform.streaming.contract.state import Processor
+from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.lake.ledger import Amendment, Entry, booked
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.runtime.report import RunReport
 
 # What Dagster's own kinds of result do with these: badges of changed data and changed code.
 DATA_VERSION, CODE_VERSION = "dagster/data_version", "dagster/code_version"

@@ -10,7 +10,7 @@ import dagster as dg
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from clickstream_platform.streaming.lake import LakeTable, select
+from clickstream_platform.streaming.lake.tables import LakeTable, select
 
 ROWS = 10
 LONGEST = 40  # characters: a page address with its parameters has no end

@@ -11,8 +11,8 @@ import dagster as dg
 from clickstream_platform.defs.errors import told_to_dagster
 from clickstream_platform.defs.keys import DAILY_REPORT
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.ingest import QUARANTINE
-from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.contract.side_tables import QUARANTINE
+from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.tables import tables
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ import dagster as dg
 from dagster._core.errors import DagsterHomeNotSetError
 
 from clickstream_platform.defs.metadata import materialized
-from clickstream_platform.streaming.lake import Lake
-from clickstream_platform.streaming.progress import RunReport
-from clickstream_platform.streaming.table import StreamingTable
+from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.runtime.report import RunReport
 
 log = logging.getLogger(__name__)
 

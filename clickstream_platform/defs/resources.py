@@ -9,8 +9,8 @@ from dagster_pyspark import LazyPySparkResource
 from pydantic import Field, PrivateAttr
 from pyspark.sql import SparkSession
 
+from clickstream_platform.jvm.session import build_session
 from clickstream_platform.settings import Settings
-from clickstream_platform.spark import build_session
 
 
 class SparkResource(LazyPySparkResource):
@@ -25,7 +25,7 @@ class SparkResource(LazyPySparkResource):
 
     @property
     def spark_session(self) -> SparkSession:
-        """The session, which :func:`~clickstream_platform.spark.build_session` makes."""
+        """The session, which :func:`~clickstream_platform.jvm.session.build_session` makes."""
         return super().spark_session
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:

@@ -13,8 +13,8 @@ from clickstream_platform.defs.metadata import markdown_table
 from clickstream_platform.defs.runs import POSITION, not_now
 from clickstream_platform.defs.unread import Unread, streamed, unread
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.lake import Lake
-from clickstream_platform.streaming.table import StreamingTable
+from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.tables import tables
 
 

@@ -13,12 +13,12 @@ from clickstream_platform.events.schema import LATE, WIRE, StructType
 from clickstream_platform.events.schema import QUARANTINE as QUARANTINE_SCHEMA
 from clickstream_platform.expectations import NotNull
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.ingest import QUARANTINE
-from clickstream_platform.streaming.lake import Lake
-from clickstream_platform.streaming.offsets import FileSource, source_from
-from clickstream_platform.streaming.processed import LATE_EVENTS
-from clickstream_platform.streaming.state import Processor
-from clickstream_platform.streaming.table import Column, StreamingTable
+from clickstream_platform.streaming.contract.side_tables import LATE_EVENTS, QUARANTINE
+from clickstream_platform.streaming.contract.state import Processor
+from clickstream_platform.streaming.contract.table import Column, StreamingTable
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.sources.files.source import FileSource
+from clickstream_platform.streaming.sources.named import source_from
 
 INCOMING, DERIVED = "incoming", "derived"  # groups: what comes from outside; what is made of `events`
 REQUIRED_OF_PRODUCERS = {"user_id", "timestamp", "event_type"}

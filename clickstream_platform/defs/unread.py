@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from clickstream_platform.errors import ClickstreamError
-from clickstream_platform.streaming import generation
-from clickstream_platform.streaming.lake import Lake
-from clickstream_platform.streaming.lease import held_with
-from clickstream_platform.streaming.status import Lag, lag
-from clickstream_platform.streaming.table import StreamingTable
+from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.lake import generations
+from clickstream_platform.streaming.lake.lease import held_with
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.observe.status import Lag, lag
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def unread(contracts: Iterable[StreamingTable], lake: Lake) -> Unread:
     problems: dict[str, ClickstreamError] = {}
     places: list[str] = []
     for table in contracts:
-        checkpoint = generation.current(lake, table.name)
+        checkpoint = generations.current(lake, table.name)
         places.append(f"{table.name} {checkpoint.generation}/{checkpoint.committed()}")
         try:
             lags[table.name] = lag(table, lake, checkpoint)

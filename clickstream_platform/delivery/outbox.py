@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from clickstream_platform.errors import DeliveryError
-from clickstream_platform.streaming.lake import Lake
-from clickstream_platform.streaming.sink import Upsert
-from clickstream_platform.streaming.status import iso
-from clickstream_platform.streaming.table import StreamingTable
+from clickstream_platform.streaming.contract.sink import Upsert
+from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.observe.status import iso
 
 KEPT = timedelta(days=30)  # as long as Delta keeps the log: a delivery is known, and not repeated, until then
 LOCKED = 10.0  # seconds to wait for another process that writes

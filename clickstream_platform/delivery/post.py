@@ -12,12 +12,12 @@ from clickstream_platform.delivery.channels import Channel, Patience, channels_o
 from clickstream_platform.delivery.outbox import Outbox, alerts_of
 from clickstream_platform.errors import DeliveryError
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.lake import Lake
-from clickstream_platform.streaming.run import Hooks
-from clickstream_platform.streaming.table import StreamingTable
+from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.runtime.run import Hooks
 
 if TYPE_CHECKING:
-    from clickstream_platform.delivery.sending import Sender
+    from clickstream_platform.delivery.sender import Sender
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ def deliver(outbox: Outbox, channels: Sequence[Channel], patience: Patience | No
     Returns:
         For each channel that had something to be told, what became of it.
     """
-    from clickstream_platform.delivery.sending import Sender  # noqa: PLC0415 - only who delivers waits for requests
+    from clickstream_platform.delivery.sender import Sender  # noqa: PLC0415 - only who delivers waits for requests
 
     patience = patience or Patience()
     try:

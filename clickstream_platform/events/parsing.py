@@ -20,9 +20,9 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import arrow_udf
 from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 
-from clickstream_platform.events.instants import instants, where
-from clickstream_platform.events.reading import Read, read
+from clickstream_platform.events.json_record import Read, read
 from clickstream_platform.events.schema import EVENTS, RAW, WIRE, Reason
+from clickstream_platform.events.timestamps import instants, where
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -68,7 +68,7 @@ class Parse:
 
     A blank ``user_id``, ``session_id`` or ``event_id`` becomes null, other fields stay as sent. A rejected record's
     ``timestamp`` and ``event_date`` are null, so it cannot move a watermark. Its other fields are whatever could be
-    read: see :func:`~clickstream_platform.events.reading.read`.
+    read: see :func:`~clickstream_platform.events.json_record.read`.
     """
 
     rules: Rules

@@ -9,11 +9,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from clickstream_platform.live.reading import Activity, Rows, Seen
 from clickstream_platform.live.sparks import bar, spark
-from clickstream_platform.printing import NONE, Fitting, cell, clock, day_and_time, grid, line
-from clickstream_platform.streaming.monitoring import QueryStatus
-from clickstream_platform.streaming.status import TableStatus
+from clickstream_platform.live.visitors import Activity, Rows, Seen
+from clickstream_platform.streaming.observe.listener import QueryStatus
+from clickstream_platform.streaming.observe.status import TableStatus
+from clickstream_platform.terminal import NONE, Fitting, cell, clock, day_and_time, grid, line
 
 STYLES = {"started": "cyan", "running": "green", "idle": "dim", "failed": "bold red", "killed": "bold red"}
 BATCHES = 12  # in the plot of a query

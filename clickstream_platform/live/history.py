@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from clickstream_platform.live.sparks import bar, spark
-from clickstream_platform.printing import clock, grid
-from clickstream_platform.streaming.ledger import Entry
+from clickstream_platform.streaming.lake.ledger import Entry
+from clickstream_platform.terminal import clock, grid
 
 PLOTTED = 60  # runs in one plot
 

@@ -15,7 +15,17 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.stateful_processor import StatefulProcessor, StatefulProcessorHandle
 
-from clickstream_platform.queries.visit import CLICK, OTHER, PURCHASE, VIEW, Event, Memory, Pattern, Thresholds, fold
+from clickstream_platform.queries.pattern_fold import (
+    CLICK,
+    OTHER,
+    PURCHASE,
+    VIEW,
+    Event,
+    Memory,
+    Pattern,
+    Thresholds,
+    fold,
+)
 
 BUCKETS = 256  # of users, in the state store; a batch has at most so many calls
 DIGITS = {"page_view": VIEW, "click": CLICK, "purchase": PURCHASE}

@@ -10,10 +10,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from clickstream_platform.errors import QueryError
 from clickstream_platform.report import plots
-from clickstream_platform.report.reading import Reading
+from clickstream_platform.report.figures import Reading
 from clickstream_platform.report.sections import Section, sections
 from clickstream_platform.sql import ask, connect, views
-from clickstream_platform.streaming.lake import Lake
+from clickstream_platform.streaming.lake.places import Lake
 
 # What is counted beside events, by which time.
 TIMES = {

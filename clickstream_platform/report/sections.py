@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from clickstream_platform.report.figures import DAY, HOUR, MINUTE, Reading
 from clickstream_platform.report.plots import Plot, Ranked, Spread
-from clickstream_platform.report.reading import DAY, HOUR, MINUTE, Reading
 
 # Minutes of a session: up to, and what that class is called.
 LENGTHS, LONGER = ((0, "0"), (1, "0-1"), (2, "1-2"), (5, "2-5"), (10, "5-10"), (30, "10-30"), (60, "30-60")), "> 60"

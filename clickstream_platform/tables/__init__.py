@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.table import StreamingTable
+from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.tables.alerts import alerts_table
 from clickstream_platform.tables.clickstream_aggregated import clickstream_aggregated_table
 from clickstream_platform.tables.events import events_table

@@ -9,12 +9,12 @@ from clickstream_platform.expectations import AcceptedValues, NotNull, UniqueKey
 from clickstream_platform.queries.alerts import Rule, alerts
 from clickstream_platform.queries.user_activity import WINDOW
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.offsets import FromTable
-from clickstream_platform.streaming.sink import Upsert
-from clickstream_platform.streaming.state import Recompute
-from clickstream_platform.streaming.table import Column, StreamingTable
-from clickstream_platform.streaming.trigger import AvailableNow
-from clickstream_platform.streaming.watermark import Watermark
+from clickstream_platform.streaming.contract.sink import Upsert
+from clickstream_platform.streaming.contract.state import Recompute
+from clickstream_platform.streaming.contract.table import Column, StreamingTable
+from clickstream_platform.streaming.contract.trigger import AvailableNow
+from clickstream_platform.streaming.contract.watermark import Watermark
+from clickstream_platform.streaming.sources.delta import FromTable
 
 
 def alerts_table(settings: Settings) -> StreamingTable:

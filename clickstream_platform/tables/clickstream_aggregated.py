@@ -7,12 +7,12 @@ from datetime import timedelta
 from clickstream_platform.expectations import NonNegative, NotNull, UniqueKey
 from clickstream_platform.queries.clickstream_aggregated import WINDOW, clickstream_aggregated
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.offsets import FromTable
-from clickstream_platform.streaming.sink import Upsert
-from clickstream_platform.streaming.state import StateStore
-from clickstream_platform.streaming.table import Column, StreamingTable
-from clickstream_platform.streaming.trigger import AvailableNow
-from clickstream_platform.streaming.watermark import Watermark
+from clickstream_platform.streaming.contract.sink import Upsert
+from clickstream_platform.streaming.contract.state import StateStore
+from clickstream_platform.streaming.contract.table import Column, StreamingTable
+from clickstream_platform.streaming.contract.trigger import AvailableNow
+from clickstream_platform.streaming.contract.watermark import Watermark
+from clickstream_platform.streaming.sources.delta import FromTable
 
 
 def clickstream_aggregated_table(_: Settings) -> StreamingTable:

@@ -8,12 +8,12 @@ from clickstream_platform.events.parsing import Parse, Rules
 from clickstream_platform.events.schema import EVENTS, PLACE
 from clickstream_platform.expectations import AcceptedValues, Conservation, FreshEvents, NonNegative, NotNull, UniqueKey
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.offsets import source_from
-from clickstream_platform.streaming.sink import Append
-from clickstream_platform.streaming.state import Stateless
-from clickstream_platform.streaming.table import StreamingTable, columns_of
-from clickstream_platform.streaming.trigger import AvailableNow
-from clickstream_platform.streaming.watermark import Watermark
+from clickstream_platform.streaming.contract.sink import Append
+from clickstream_platform.streaming.contract.state import Stateless
+from clickstream_platform.streaming.contract.table import StreamingTable, columns_of
+from clickstream_platform.streaming.contract.trigger import AvailableNow
+from clickstream_platform.streaming.contract.watermark import Watermark
+from clickstream_platform.streaming.sources.named import source_from
 
 
 def events_table(settings: Settings) -> StreamingTable:

@@ -7,12 +7,12 @@ from datetime import timedelta
 from clickstream_platform.expectations import NonNegative, NotNull, UniqueKey
 from clickstream_platform.queries.processed_events import PROCESSED_EVENTS, WINDOW
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.offsets import FromTable
-from clickstream_platform.streaming.sink import Upsert
-from clickstream_platform.streaming.state import Recompute
-from clickstream_platform.streaming.table import Column, Sql, StreamingTable
-from clickstream_platform.streaming.trigger import AvailableNow
-from clickstream_platform.streaming.watermark import Watermark
+from clickstream_platform.streaming.contract.sink import Upsert
+from clickstream_platform.streaming.contract.state import Recompute
+from clickstream_platform.streaming.contract.table import Column, Sql, StreamingTable
+from clickstream_platform.streaming.contract.trigger import AvailableNow
+from clickstream_platform.streaming.contract.watermark import Watermark
+from clickstream_platform.streaming.sources.delta import FromTable
 
 KEY = ("user_id", "session_id", "event_type", "page_url", "product_id", "timestamp", "device_type", "window_start")
 

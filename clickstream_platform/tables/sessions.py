@@ -8,12 +8,12 @@ from functools import partial
 from clickstream_platform.expectations import NonNegative, NotNull, UniqueKey
 from clickstream_platform.queries.sessions import GAP, sessions
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.offsets import FromTable
-from clickstream_platform.streaming.sink import Upsert
-from clickstream_platform.streaming.state import Recompute
-from clickstream_platform.streaming.table import Column, StreamingTable
-from clickstream_platform.streaming.trigger import AvailableNow
-from clickstream_platform.streaming.watermark import Watermark
+from clickstream_platform.streaming.contract.sink import Upsert
+from clickstream_platform.streaming.contract.state import Recompute
+from clickstream_platform.streaming.contract.table import Column, StreamingTable
+from clickstream_platform.streaming.contract.trigger import AvailableNow
+from clickstream_platform.streaming.contract.watermark import Watermark
+from clickstream_platform.streaming.sources.delta import FromTable
 
 
 def sessions_table(settings: Settings) -> StreamingTable:

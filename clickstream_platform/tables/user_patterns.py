@@ -9,15 +9,15 @@ from functools import partial
 from pyspark.sql import DataFrame
 
 from clickstream_platform.expectations import AcceptedValues, NonNegative, NotNull, UniqueKey
+from clickstream_platform.queries.pattern_fold import GAP, LONGEST, PATTERNS, Thresholds
 from clickstream_platform.queries.user_patterns import BUCKETS, update_user_state, user_patterns
-from clickstream_platform.queries.visit import GAP, LONGEST, PATTERNS, Thresholds
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.offsets import FromTable
-from clickstream_platform.streaming.sink import Append
-from clickstream_platform.streaming.state import Processor
-from clickstream_platform.streaming.table import Column, StreamingTable
-from clickstream_platform.streaming.trigger import AvailableNow
-from clickstream_platform.streaming.watermark import Watermark
+from clickstream_platform.streaming.contract.sink import Append
+from clickstream_platform.streaming.contract.state import Processor
+from clickstream_platform.streaming.contract.table import Column, StreamingTable
+from clickstream_platform.streaming.contract.trigger import AvailableNow
+from clickstream_platform.streaming.contract.watermark import Watermark
+from clickstream_platform.streaming.sources.delta import FromTable
 
 KEY = ("user_id", "visit_start", "number")
 

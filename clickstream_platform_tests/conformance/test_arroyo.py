@@ -18,7 +18,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.state import Recompute, StateStore
+from clickstream_platform.streaming.contract.state import Recompute, StateStore
 from clickstream_platform_tests.conformance import vectors
 from clickstream_platform_tests.conformance.vectors import contract, json_lines, time
 from clickstream_platform_tests.conftest import Lab
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
-    from clickstream_platform.streaming.progress import RunReport
-    from clickstream_platform.streaming.table import StreamingTable
+    from clickstream_platform.streaming.contract.table import StreamingTable
+    from clickstream_platform.streaming.runtime.report import RunReport
 
 HOUR, MONTH = timedelta(hours=1), timedelta(days=30)  # Arroyo's INTERVAL '1' MONTH
 GAP = timedelta(seconds=20)

@@ -19,7 +19,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.ledger import entries
+from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform_tests.conformance import ecom
 from clickstream_platform_tests.conftest import Lab
 

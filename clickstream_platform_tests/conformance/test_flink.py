@@ -17,7 +17,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.state import Recompute, StateStore
+from clickstream_platform.streaming.contract.state import Recompute, StateStore
 from clickstream_platform_tests.conformance import vectors
 from clickstream_platform_tests.conformance.vectors import DATA, Row, contract, time
 from clickstream_platform_tests.conftest import Lab
@@ -25,8 +25,8 @@ from clickstream_platform_tests.conftest import Lab
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from clickstream_platform.streaming.progress import RunReport
-    from clickstream_platform.streaming.table import StreamingTable
+    from clickstream_platform.streaming.contract.table import StreamingTable
+    from clickstream_platform.streaming.runtime.report import RunReport
 
 pytestmark = pytest.mark.spark
 

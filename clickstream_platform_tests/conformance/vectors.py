@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from clickstream_platform.streaming.offsets import FromTable
-from clickstream_platform.streaming.sink import Upsert
-from clickstream_platform.streaming.state import Recompute, StateStore
-from clickstream_platform.streaming.table import Column, StreamingTable
-from clickstream_platform.streaming.trigger import AvailableNow
-from clickstream_platform.streaming.watermark import Watermark
+from clickstream_platform.streaming.contract.sink import Upsert
+from clickstream_platform.streaming.contract.state import Recompute, StateStore
+from clickstream_platform.streaming.contract.table import Column, StreamingTable
+from clickstream_platform.streaming.contract.trigger import AvailableNow
+from clickstream_platform.streaming.contract.watermark import Watermark
+from clickstream_platform.streaming.sources.delta import FromTable
 from clickstream_platform_tests.conftest import Lab
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from clickstream_platform.streaming.progress import RunReport
+    from clickstream_platform.streaming.runtime.report import RunReport
 
 DATA = Path(__file__).parent / "data"
 

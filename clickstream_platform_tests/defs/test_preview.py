@@ -11,7 +11,7 @@ import pytest
 from deltalake import QueryBuilder, write_deltalake
 
 from clickstream_platform.defs.preview import masked, preview
-from clickstream_platform.streaming.lake import LakeTable
+from clickstream_platform.streaming.lake.tables import LakeTable
 
 
 def write(path: Path, sql: str) -> None:

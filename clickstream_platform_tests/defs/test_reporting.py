@@ -11,9 +11,9 @@ import pytest
 
 from clickstream_platform.defs.reporting import report_run
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.lake import Lake
-from clickstream_platform.streaming.ledger import Entry
-from clickstream_platform.streaming.progress import RunReport
+from clickstream_platform.streaming.lake.ledger import Entry
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.runtime.report import RunReport
 from clickstream_platform.tables import tables
 
 ENTRY = Entry(

@@ -18,9 +18,9 @@ from clickstream_platform.defs.schedules import every_five_minutes
 from clickstream_platform.defs.sensors import failures, unread_sensor
 from clickstream_platform.errors import UnreachableError
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.lake import Lake
-from clickstream_platform.streaming.lease import lease
-from clickstream_platform.streaming.trigger import ProcessingTime
+from clickstream_platform.streaming.contract.trigger import ProcessingTime
+from clickstream_platform.streaming.lake.lease import lease
+from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform_tests.topics import Topic
 
 
@@ -94,7 +94,7 @@ def test_nothing_unread_asks_for_nothing(instance: dg.DagsterInstance, settings:
 def test_what_a_stream_reads_asks_for_nothing(instance: dg.DagsterInstance, settings: Settings) -> None:
     land(settings)
     every_second = ProcessingTime(timedelta(seconds=1))
-    with lease(Lake(settings.lake_folder), "events", "live", trigger=every_second):
+    with lease(Lake(settings.lake_folder), "events", "live", trigger=every_second.name):
         assert reason(tick(instance, settings)) == "`clickstream stream` keeps events up to date (every 1 s)"
     assert tick(instance, settings).run_requests
 

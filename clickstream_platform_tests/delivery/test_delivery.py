@@ -16,16 +16,16 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from clickstream_platform.cli import app
+from clickstream_platform.cli import program
 from clickstream_platform.delivery import outbox as outboxes
 from clickstream_platform.delivery.channels import Channel, Patience, channels_of
 from clickstream_platform.delivery.outbox import Alert, Outbox, alerts_of
 from clickstream_platform.delivery.post import Delivered, deliver, delivering
 from clickstream_platform.errors import DeliveryError, SettingsError
 from clickstream_platform.settings import Settings, from_env
-from clickstream_platform.streaming.ledger import entries
-from clickstream_platform.streaming.run import Hooks
-from clickstream_platform.streaming.table import StreamingTable
+from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.lake.ledger import entries
+from clickstream_platform.streaming.runtime.run import Hooks
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import Lab, event
 
@@ -272,10 +272,10 @@ def test_status_says_what_waits_and_why(tmp_path: Path, receiver: Receiver, monk
     noted(outbox, "a", "b")
     receiver.answers = [200, 404]
     deliver(outbox, [webhook(receiver.url)], SHORT)
-    text = CliRunner().invoke(app, ["status"]).stdout
+    text = CliRunner().invoke(program, ["status"]).stdout
     assert "alerts to webhook: 1 delivered, 1 wait for the next run (at " in text
     assert "it answered 404)" in text
-    (found,) = json.loads(CliRunner().invoke(app, ["status", "--json"]).stdout)["deliveries"]
+    (found,) = json.loads(CliRunner().invoke(program, ["status", "--json"]).stdout)["deliveries"]
     assert {name: found[name] for name in ("channel", "delivered", "waiting", "problem")} == {
         "channel": "webhook",
         "delivered": 1,

@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 import pytest
 from pyspark.sql import functions as F
 
-from clickstream_platform.events.instants import INSTANT
 from clickstream_platform.events.parsing import Parse, Rules, accepted, read_records
 from clickstream_platform.events.schema import EVENTS, QUARANTINE, RAW, WIRE
-from clickstream_platform.streaming.staging import Staged, record_id, staging
+from clickstream_platform.events.timestamps import INSTANT
+from clickstream_platform.streaming.ingest.staging import Staged, record_id, staging
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,15 +17,15 @@ import pytest
 from rich.console import Console, RenderableType
 from typer.testing import CliRunner
 
-from clickstream_platform.cli import app
+from clickstream_platform.cli import program
 from clickstream_platform.live.dashboard import dashboard
 from clickstream_platform.live.history import history, last_runs
-from clickstream_platform.live.reading import SHOWN, Seen, look
 from clickstream_platform.live.sparks import bar, spark
+from clickstream_platform.live.visitors import SHOWN, Seen, look
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.journal import Journal
+from clickstream_platform.streaming.observe.journal import Journal
 from clickstream_platform_tests.lakes import at, write
-from clickstream_platform_tests.streaming.test_status import Home, entry
+from clickstream_platform_tests.streaming.observe.test_status import Home, entry
 
 PAGES = 7
 
@@ -77,7 +77,7 @@ def row(text: str, begin: str) -> list[str]:
 
 
 def clickstream(*arguments: str) -> Any:
-    return CliRunner().invoke(app, ["status", *arguments])
+    return CliRunner().invoke(program, ["status", *arguments])
 
 
 def test_the_last_minutes_are_those_up_to_the_newest_event(home: Home) -> None:

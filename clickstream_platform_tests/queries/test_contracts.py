@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from clickstream_platform.events.parsing import accepted
 from clickstream_platform.events.schema import RAW
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.state import Stateless
+from clickstream_platform.streaming.contract.state import Stateless
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.queries.frames import events_of
 

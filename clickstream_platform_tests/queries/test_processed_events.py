@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clickstream_platform.queries.processed_events import PROCESSED_EVENTS
-from clickstream_platform.streaming.table import Sql
+from clickstream_platform.streaming.contract.table import Sql
 from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.queries.frames import Fields, by_user, column, events_of, rows_of, seen
 

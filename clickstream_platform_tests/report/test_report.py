@@ -13,7 +13,7 @@ import dagster as dg
 import pytest
 from typer.testing import CliRunner
 
-from clickstream_platform.cli import app
+from clickstream_platform.cli import program
 from clickstream_platform.defs.report import daily_report
 from clickstream_platform.errors import QueryError
 from clickstream_platform.report.page import Report, report
@@ -21,7 +21,7 @@ from clickstream_platform.report.plots import LIGHT, NAMES, OverTime, Ranked, Sp
 from clickstream_platform.report.sections import Section
 from clickstream_platform.settings import Settings
 from clickstream_platform_tests.lakes import at, write
-from clickstream_platform_tests.streaming.test_status import Home, entry
+from clickstream_platform_tests.streaming.observe.test_status import Home, entry
 
 
 def an_event(
@@ -198,9 +198,9 @@ def test_a_lake_without_events_is_said_so(tmp_path: Path) -> None:
 
 
 def test_the_command_writes_the_page_where_it_says(home: Home, tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["report", "--days", "1"])
+    result = CliRunner().invoke(program, ["report", "--days", "1"])
     assert result.stdout == f"{home.settings.home / 'report.html'}\n"
-    assert CliRunner().invoke(app, ["report", "--to", "a/b.html"]).exit_code == 0
+    assert CliRunner().invoke(program, ["report", "--to", "a/b.html"]).exit_code == 0
     assert (tmp_path / "a" / "b.html").read_text().startswith("<!doctype html>")
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["b.html"]
 

@@ -1,0 +1,75 @@
+"""Commands for the life of the data after it landed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from clickstream_platform.cli import app, views
+from clickstream_platform.cli.runs import hooks
+from clickstream_platform.delivery.post import delivering
+from clickstream_platform.settings import from_env
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.maintenance import erasure, retention
+from clickstream_platform.streaming.maintenance import housekeeping as maintenance
+from clickstream_platform.streaming.maintenance import reprocess as replaying
+from clickstream_platform.tables import tables
+from clickstream_platform.terminal import show
+
+PANEL = "Look after"
+commands = typer.Typer()
+
+
+@commands.command(
+    rich_help_panel=PANEL, epilog="Example: CLICKSTREAM_EVENT_TYPES=click,page_view,purchase,scroll clickstream replay"
+)
+def replay(
+    reason: Annotated[str | None, typer.Option(help="Only records with this fault.", show_default=False)] = None,
+) -> None:
+    """Put rejected records through today's rules again. What is good now becomes events, as late ones do.
+
+    Nothing doubles, however often it is run. The other tables read the new events in their next run.
+    """
+    settings = from_env()
+    lake = Lake(settings.lake_folder)
+    replaying.require(lake, reason)
+    with app.spark_session(settings) as spark:
+        show(views.replay(replaying.replay(tables(settings)["events"], spark, lake, reason)))
+
+
+@commands.command(rich_help_panel=PANEL, epilog="Example: clickstream forget --user u000117")
+def forget(
+    *,
+    user: Annotated[str | None, typer.Option(help="Whom: a user_id as it is in events.", show_default=False)] = None,
+    proof: Annotated[bool, typer.Option("--proof", help="Show the erasures so far, delete nothing.")] = False,
+) -> None:
+    """Delete a person from every table, and leave a proof that does not name them.
+
+    Landing files, topics, logs and copies elsewhere are yours to clean.
+    Files of older versions go with the first `maintain` after seven days.
+    """
+    settings = from_env()
+    lake = Lake(settings.lake_folder)
+    if proof or user is None:
+        show(views.erasures(erasure.proofs(lake), user))
+        return
+    erasure.require(lake, user)
+    with app.spark_session(settings) as spark:
+        found = erasure.forget(user, list(tables(settings).values()), spark, lake, delivering(hooks(), settings))
+    show(views.erasures([found], user))
+
+
+@commands.command(rich_help_panel=PANEL, epilog="Example: clickstream maintain")
+def maintain() -> None:
+    """Roll up the ledger, join small files, delete what no reader needs any more: what a lake needs every night.
+
+    With CLICKSTREAM_RETENTION set, events older than that leave the lake first, and the rows made of them.
+    """
+    settings = from_env()
+    lake, contracts = Lake(settings.lake_folder), list(tables(settings).values())
+    if before := retention.due(lake, settings.retention):
+        with app.spark_session(settings) as spark:
+            removed = retention.expire(before, contracts, spark, lake, delivering(hooks(), settings))
+            typer.echo(f"{removed:,} events before {before} have left the lake")
+    show(views.maintained(maintenance.maintain(contracts, lake)))

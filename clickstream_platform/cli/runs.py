@@ -1,0 +1,108 @@
+"""Commands that bring tables up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clickstream_platform.cli import app, views
+from clickstream_platform.cli.app import TableName, TableNames
+from clickstream_platform.delivery.post import delivering
+from clickstream_platform.settings import from_env
+from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.contract.trigger import trigger_from
+from clickstream_platform.streaming.contract.trigger_support import require
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.observe.status import lag, require_source
+from clickstream_platform.streaming.runtime import run as runs
+from clickstream_platform.streaming.runtime.report import RunReport
+from clickstream_platform.tables import selected
+from clickstream_platform.terminal import show
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+PANEL = "Run"
+commands = typer.Typer()
+TakeOver = Annotated[
+    bool, typer.Option("--take-over", help="Take the lease that a run on another host has left behind.")
+]
+ALERTS_SHOWN = 5  # of one batch: a first run over much history may find thousands
+
+
+@commands.command(rich_help_panel=PANEL, epilog="Example: clickstream run  |  clickstream run events sessions")
+def run(
+    names: TableNames = None,
+    *,
+    trigger: Annotated[
+        str | None,
+        typer.Option(help="`available now` or `once`. Default: each contract's own.", show_default=False),
+    ] = None,
+    take_over: TakeOver = False,
+) -> None:
+    """Process what is there, table after table, then stop. With nothing new, no table changes."""
+    settings = from_env()
+    contracts, lake = _triggered(selected(settings, names or []), trigger), Lake(settings.lake_folder)
+    require_source(contracts, lake)
+    with app.spark_session(settings) as spark:
+        run_all(contracts, spark, lake, delivering(hooks(), settings, typer.echo), take_over=take_over)
+
+
+@commands.command(rich_help_panel=PANEL, epilog="Example: clickstream rebuild sessions")
+def rebuild(name: TableName) -> None:
+    """Compute a table anew from all of `events`, in one commit; until then the old rows serve."""
+    settings = from_env()
+    (table,), lake = selected(settings, [name]), Lake(settings.lake_folder)
+    with app.spark_session(settings) as spark:
+        report = runs.rebuild(table, spark, lake, delivering(hooks(), settings, typer.echo))
+        report_run(table, report, lake)
+    show("", views.reports([report]))
+
+
+def _triggered(contracts: list[StreamingTable], text: str | None) -> list[StreamingTable]:
+    """The contracts with another trigger, if one is asked for. It has to be one that ends."""
+    if text is None:
+        return contracts
+    trigger = trigger_from(text, "--trigger")
+    require(trigger, "run", "--trigger")
+    return [replace(table, trigger=trigger) for table in contracts]
+
+
+def run_all(
+    contracts: Sequence[StreamingTable], spark: SparkSession, lake: Lake, hooks: runs.Hooks, *, take_over: bool = False
+) -> None:
+    """Run tables in order and say what happened, also when one fails: those after it are left alone."""
+    done: list[RunReport] = []
+    try:
+        for table in contracts:
+            found = lag(table, lake)
+            typer.echo(f"{table.name}: {found.amount:,} {found.unit} to read")
+            done.append(runs.run(table, spark, lake, hooks, take_over=take_over))
+            report_run(table, done[-1], lake)
+    finally:
+        if done:
+            show("", views.reports(done), "")
+        if left := [table.name for table in contracts[len(done) :]]:
+            typer.echo(f"not done: {', '.join(left)}")
+
+
+def hooks() -> runs.Hooks:
+    """Print each batch as it is committed, and each new alert."""
+    return runs.Hooks(notify=_announce, committed=lambda entry: typer.echo(views.batch_line(entry)))
+
+
+def _announce(_: StreamingTable, rows: list[dict[str, Any]]) -> None:
+    for row in rows[:ALERTS_SHOWN]:
+        typer.echo(views.alert_line(row))
+    if len(rows) > ALERTS_SHOWN:
+        typer.echo(f"  and {len(rows) - ALERTS_SHOWN:,} alerts more")
+
+
+def report_run(table: StreamingTable, report: RunReport, lake: Lake) -> None:
+    """Tell Dagster, if there is an instance to tell."""
+    from clickstream_platform.defs.reporting import report_run as told  # noqa: PLC0415 - Dagster takes seconds to import
+
+    told(table, report, lake)

@@ -1,0 +1,157 @@
+"""Commands that make data, and the demo."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clickstream_platform.cli import app, views
+from clickstream_platform.cli.app import exit_unless
+from clickstream_platform.cli.checks import verify_all
+from clickstream_platform.cli.runs import hooks, run_all
+from clickstream_platform.errors import SettingsError
+from clickstream_platform.settings import Settings, from_env
+from clickstream_platform.simulator import demo as demonstration
+from clickstream_platform.simulator import kafka_producer, simulation
+from clickstream_platform.simulator.expected import Truth
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.sources.files.source import FileSource
+from clickstream_platform.streaming.sources.kafka.source import KafkaSource
+from clickstream_platform.streaming.sources.named import source_from
+from clickstream_platform.tables import selected
+from clickstream_platform.terminal import show
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+PANEL = "Try"
+commands = typer.Typer()
+DEMO_EVENTS = 50_000
+Share = Annotated[float, typer.Option(min=0, max=1, rich_help_panel="Shares of what goes wrong, 0 to 1")]
+USUAL = simulation.Shares()
+
+
+@commands.command(rich_help_panel=PANEL, epilog="Example: CLICKSTREAM_HOME=/tmp/demo clickstream demo")
+def demo(
+    events: Annotated[int, typer.Option(min=1_000, help="Records to simulate.")] = DEMO_EVENTS,
+    *,
+    kafka: Annotated[
+        bool, typer.Option("--kafka", help="Through a Kafka broker of its own, in the home folder.")
+    ] = False,
+) -> None:
+    """Simulate visitors with every known fault in two arrivals, run all tables on each, compare with the known truth.
+
+    A second demo lands nothing, reads nothing and compares again.
+    """
+    simulated = demonstration.simulated(events)
+    with demonstration.on_kafka(from_env()) if kafka else nullcontext(from_env()) as settings:
+        _demo(settings, simulated)
+
+
+def _demo(settings: Settings, simulated: simulation.Simulation) -> None:
+    place = demonstration.admitted(settings, simulated, lake := Lake(settings.lake_folder))
+    contracts = selected(settings, [])
+    with app.spark_session(settings) as spark:
+        for arrival in demonstration.ARRIVALS:
+            is_new = place.land(simulated, arrival)
+            typer.echo(f"arrival {arrival} of 2 {'has landed' if is_new else 'was there already'} in {place}\n")
+            if is_new or arrival == demonstration.ARRIVALS[-1]:
+                run_all(contracts, spark, lake, hooks())
+        for name in demonstration.PREVIEWS:
+            show(_previewed(name, spark, lake), "")
+        found = demonstration.compared(simulated.truth, lake)
+        show(views.comparisons(found), "")
+        is_exact = verify_all(contracts, spark, lake)
+    go_on = "clickstream kafka up" if isinstance(place, demonstration.Topic) else "clickstream status"
+    typer.echo(f"\nThe tables are in {lake.root}\nGo on with: {go_on}, clickstream explain sessions, make dev")
+    exit_unless(is_exact and all(line.agrees for line in found))
+
+
+def _previewed(name: str, spark: SparkSession, lake: Lake) -> Any:
+    first = demonstration.first_rows(name, spark, lake)
+    return views.preview(name, lake.table(name).rows(), demonstration.PREVIEWS[name], first)
+
+
+@commands.command(
+    rich_help_panel=PANEL,
+    epilog="Example: clickstream simulate --events 1000000 --late 0.1  |  clickstream simulate --rate 200",
+)
+def simulate(
+    *,
+    events: Annotated[int, typer.Option(min=1, help="Records to write, faulty ones included.")] = DEMO_EVENTS,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
+    arrivals: Annotated[int, typer.Option(min=1, help="Parts; what is late comes in a later one.")] = 2,
+    only: Annotated[int | None, typer.Option(help="Write only this part, counted from 1.", show_default=False)] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Instead: a live feed of so many records a second.", show_default=False)
+    ] = None,
+    duration: Annotated[
+        float | None, typer.Option(min=0, help="Seconds that the live feed lasts; until Ctrl-C if not given.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where to write. Default: the landing folder.", show_default=False)
+    ] = None,
+    kafka: Annotated[
+        bool, typer.Option("--kafka", help="Produce into the topic of CLICKSTREAM_SOURCE; make it, if there is none.")
+    ] = False,
+    late: Share = USUAL.late,
+    duplicate: Share = USUAL.duplicate,
+    malformed: Share = USUAL.malformed,
+    future: Share = USUAL.future,
+    too_large: Share = USUAL.too_large,
+    no_session: Share = USUAL.no_session,
+    no_event_id: Share = USUAL.no_event_id,
+    extra_field: Share = USUAL.extra_field,
+    no_value: Share = 0.01,
+) -> None:
+    """Write visitors of a web shop into the landing folder, with their faults, and say what must come of them.
+
+    With --kafka each record has its visitor as key, and a share of them is followed by one without a value.
+    """
+    shares = simulation.Shares(late, duplicate, malformed, future, too_large, no_session, no_event_id, extra_field)
+    place = _topic(from_env()) if kafka else folder or _landing(from_env())
+    where = place if isinstance(place, Path) else f"the topic {place.topics}"
+    if rate is not None:
+        typer.echo(f"writing {rate:g} records a second to {where}" + ("" if duration else "; Ctrl-C ends it"))
+        lasts = timedelta(seconds=duration) if duration else None
+        if isinstance(place, Path):
+            written = simulation.live(place, rate, seed, duration=lasts, shares=shares)
+        else:
+            written = kafka_producer.live(place, rate, seed, no_value, duration=lasts, shares=shares)
+        typer.echo(f"{written:,} records written")
+        return
+    simulated = simulation.simulate(events, seed, shares=shares)
+    if isinstance(place, Path):
+        written, truth = _write(simulated, place, arrivals, only)
+        typer.echo(f"{written} files in {place}\n")
+    else:
+        written, truth = kafka_producer.produce(place, simulated, no_value, arrivals=arrivals, only=only)
+        typer.echo(f"{written:,} records written to {where}\n")
+    show(views.truth(truth))
+
+
+def _write(simulated: simulation.Simulation, folder: Path, arrivals: int, only: int | None) -> tuple[int, Truth]:
+    """Write all parts or one. Returns the number of files, and what holds once the parts up to there have been read."""
+    if only is None:
+        return len(simulation.write_landing(folder, simulated, arrivals=arrivals)), simulated.truth
+    files = simulation.write_arrival(folder, simulated, only, arrivals=arrivals)
+    return len(files), simulated.truth_after(only, arrivals=arrivals)
+
+
+def _landing(settings: Settings) -> Path:
+    source = source_from(settings)
+    if not isinstance(source, FileSource):
+        raise SettingsError("CLICKSTREAM_SOURCE", "it is no folder to write to", "say --kafka, or where with --folder")
+    return source.folder
+
+
+def _topic(settings: Settings) -> KafkaSource:
+    source = source_from(settings)
+    if not isinstance(source, KafkaSource):
+        raise SettingsError("CLICKSTREAM_SOURCE", "it is no topic to produce to", "set it to kafka://host:port/topic")
+    kafka_producer.make_topic(source)
+    return source

@@ -1,0 +1,171 @@
+"""Commands that go on until they are told to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import uuid
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event, Thread
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from clickstream_platform.cli import app, views
+from clickstream_platform.cli.app import TableNames
+from clickstream_platform.cli.runs import PANEL, TakeOver, hooks, report_run
+from clickstream_platform.delivery.post import delivering
+from clickstream_platform.settings import Settings, from_env
+from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.contract.trigger import ProcessingTime, repeating, trigger_from
+from clickstream_platform.streaming.contract.trigger_support import require
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.observe.status import require_source
+from clickstream_platform.streaming.runtime import stream as streams
+from clickstream_platform.streaming.sources.kafka.cluster import look
+from clickstream_platform.streaming.sources.kafka.source import KafkaSource
+from clickstream_platform.streaming.tap.console import records_of
+from clickstream_platform.streaming.tap.tap import CONFS as TAP_CONFS
+from clickstream_platform.streaming.tap.tap import Tap, tapping
+from clickstream_platform.tables import selected, tables
+from clickstream_platform.terminal import cell, show
+
+commands = typer.Typer()
+USUAL = ProcessingTime(timedelta(minutes=1))
+STDOUT = 1
+LOOKED_AT = 0.5  # seconds between two looks at a query
+
+
+@commands.command(rich_help_panel=PANEL, epilog='Example: clickstream stream --every "2 minutes"')
+def stream(
+    names: TableNames = None,
+    *,
+    every: Annotated[
+        str | None,
+        typer.Option(help='How often, as in "30 seconds". Default: each contract\'s own interval, or a minute.'),
+    ] = None,
+    take_over: TakeOver = False,
+) -> None:
+    """Keep tables up to date in one process, until Ctrl-C or SIGTERM. A query that fails is started again."""
+    settings = from_env()
+    contracts, lake = _streamed(settings, names or [], every), Lake(settings.lake_folder)
+    streams.require_inputs(contracts, lake)
+    require_source(contracts, lake)
+    told = streams.Told(_failed, lambda table, report: report_run(table, report, lake))
+    hearing = delivering(hooks(), settings, typer.echo)
+    with app.spark_session(_lasting(settings)) as spark, _stopped_by_signals() as stop:
+        for table in contracts:
+            typer.echo(f"{table.name}: {table.trigger}")
+        run_id = uuid.uuid4().hex[:12]
+        streams.stream(contracts, spark, lake, hearing, told, stop, run_id=run_id, take_over=take_over)
+    typer.echo("stopped; what is committed stays, and the next run goes on from there")
+
+
+def _streamed(settings: Settings, names: list[str], every: str | None) -> list[StreamingTable]:
+    """The contracts of these names, each with an interval: the one asked for, its own, or the usual one.
+
+    Raises:
+        SettingsError: a name or the interval is unknown, or the trigger is not one of a stream.
+    """
+    contracts = selected(settings, names)
+    if every is None:
+        return [replace(table, trigger=repeating(table.trigger, USUAL)) for table in contracts]
+    trigger = trigger_from(every, "--every")
+    require(trigger, "stream", "--every")
+    return [replace(table, trigger=trigger) for table in contracts]
+
+
+def _lasting(settings: Settings) -> Settings:
+    """The same settings for a session that lasts."""
+    return settings.model_copy(update={"spark_conf": {**streams.CONFS, **settings.spark_conf}})
+
+
+@contextmanager
+def _stopped_by_signals() -> Generator[Event]:
+    """An event that SIGTERM and the first Ctrl-C set. The second Ctrl-C does not wait for anything."""
+    stop = Event()
+
+    def told(signum: int, _: FrameType | None) -> None:
+        if stop.is_set() and signum == signal.SIGINT:
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {signum: signal.signal(signum, told) for signum in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
+def _failed(table: StreamingTable, failure: BaseException, pause: float) -> None:
+    show(views.retry(table, failure, pause), stderr=True)
+
+
+@commands.command(rich_help_panel=PANEL, epilog="Example: clickstream tap  |  clickstream tap --console user_activity")
+def tap(
+    *,
+    real_time: Annotated[
+        bool, typer.Option("--real-time", help="Kafka: Spark's real-time mode, not its continuous one.")
+    ] = False,
+    console: Annotated[
+        str | None,
+        typer.Option(metavar="TABLE", help="Instead: all of this table's rows, again and again.", show_default=False),
+    ] = None,
+    every: Annotated[
+        str | None,
+        typer.Option(help='How often, as in "10 seconds". Default: a second; in real time five.', show_default=False),
+    ] = None,
+    from_start: Annotated[bool, typer.Option("--from-start", help="Begin with what is there already.")] = False,
+    rows: Annotated[int, typer.Option(min=1, help="Of --console: rows shown.")] = 20,
+) -> None:
+    """Show events as they come, parsed, until Ctrl-C. Writes no table and leaves no checkpoint.
+
+    From Kafka without micro-batches, from files in micro-batches. --console is Spark's console sink in complete mode,
+    for debugging: what a table's query makes of the events that came since the start.
+    """
+    settings = from_env()
+    events, (table,) = tables(settings)["events"], selected(settings, [console]) if console else (None,)
+    tapped = Tap(events, table, tapping(events, table, every, real_time=real_time), from_start, rows)
+    reading, writing = os.pipe()
+    jvm_stdout = STDOUT if table else writing
+    with TemporaryDirectory(ignore_cleanup_errors=True) as checkpoint:  # noqa: SIM117 - the session ends first
+        with app.spark_session(_wide(settings, tapped), jvm_stdout) as spark, _stopped_by_signals() as stop:
+            Thread(target=_show_lines, args=(reading, tapped, stop), daemon=True).start()
+            query = tapped.start(spark, Path(checkpoint))
+            try:
+                while not stop.is_set() and not query.awaitTermination(LOOKED_AT):  # pyright: ignore[reportArgumentType] - takes parts of a second
+                    pass
+            finally:
+                query.stop()
+
+
+def _wide(settings: Settings, tapped: Tap) -> Settings:
+    """The same settings with a core for each partition: without micro-batches, a task stays with each to the end.
+
+    Raises what Kafka has to say, before a JVM starts.
+    """
+    source, conf = tapped.events.offsets, {**TAP_CONFS, **settings.spark_conf}
+    partitions = len(look(source).spans) if isinstance(source, KafkaSource) else 0
+    is_enough = isinstance(tapped.trigger, ProcessingTime) or not settings.spark_master.startswith("local")
+    master = settings.spark_master if is_enough else f"local[{partitions + 1}]"
+    return settings.model_copy(update={"spark_master": master, "spark_conf": conf})
+
+
+def _show_lines(reading: int, tapped: Tap, stop: Event) -> None:
+    """Show the records that the console sink prints, until nobody reads them any more."""
+    try:
+        with os.fdopen(reading, "rb", buffering=0) as output:
+            for records in records_of(output):
+                for line in tapped.lines(records):
+                    typer.echo(cell(line))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)  # or Python would complain at its end
+    finally:
+        stop.set()

@@ -1,0 +1,119 @@
+"""The jobs that look after a lake: compare, replay, forget, maintain. The command line has the same."""
+
+# No `from __future__ import annotations`: Dagster looks at the types of a function's arguments, not at their text.
+
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from clickstream_platform.defs.assets import hooks
+from clickstream_platform.defs.errors import told_to_dagster
+from clickstream_platform.defs.keys import FORGET, MAINTAIN, REPLAY, VERIFY
+from clickstream_platform.defs.metadata import markdown_table
+from clickstream_platform.defs.resources import SparkResource
+from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.audit import verify
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.maintenance import erasure, housekeeping, reprocess, retention
+from clickstream_platform.tables import selected, tables
+
+
+class Verify(dg.Config):
+    """What to compare."""
+
+    tables: list[str] = Field(default=[], description="Names of tables; all of them, if none is named.")
+
+
+class Replay(dg.Config):
+    """Which rejected records to try."""
+
+    reason: str | None = Field(default=None, description="Only records with this fault, such as unknown_event_type.")
+
+
+class Forget(dg.Config):
+    """Whom to forget."""
+
+    user: str = Field(description="A user_id as it is in events. Dagster keeps it with the run, until that is deleted.")
+
+
+def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
+    """The four jobs."""
+    lake = Lake(settings.lake_folder)
+    contracts = list(tables(settings).values())
+
+    @dg.op(name="verify_tables", description="Run the queries over all of events and compare both ways, row by row.")
+    def verify_tables(context: dg.OpExecutionContext, config: Verify, spark: SparkResource) -> None:
+        with told_to_dagster(context.retry_number):
+            wanted = selected(settings, config.tables)
+            found = [verify.verify(table, spark.spark_session, lake) for table in wanted]
+        verdicts = {"tables": _verdicts(found)}
+        if wrong := [each.table for each in found if not each.clean]:
+            raise dg.Failure(f"they differ: {', '.join(wrong)}", metadata=verdicts, allow_retries=False)  # noqa: EM102
+        context.add_output_metadata(verdicts)
+
+    @dg.op(name="replay_records", description="Put rejected records through today's rules again.")
+    def replay_records(context: dg.OpExecutionContext, config: Replay, spark: SparkResource) -> None:
+        with told_to_dagster(context.retry_number):
+            found = reprocess.replay(contracts[0], spark.spark_session, lake, config.reason, run_id=context.run.run_id)
+        counts = {"tried": found.tried, "accepted": found.accepted, "duplicates": found.duplicates}
+        context.add_output_metadata({**counts, "still_rejected": found.stayed})
+
+    @dg.op(name="forget_person", description="Delete a person from every table, and leave a proof.")
+    def forget_person(context: dg.OpExecutionContext, config: Forget, spark: SparkResource) -> None:
+        with told_to_dagster(context.retry_number):
+            proof = erasure.forget(
+                config.user,
+                contracts,
+                spark.spark_session,
+                lake,
+                hooks(context.log, settings),
+                run_id=context.run.run_id,
+            )
+        context.add_output_metadata({"erased": _erased(proof), "files_until": str(proof.files_until)})
+
+    @dg.op(name="maintain_lake", description="Retention, ledger roll-up, compaction, vacuum, old checkpoints.")
+    def maintain_lake(context: dg.OpExecutionContext, spark: SparkResource) -> None:
+        run_id = context.run.run_id
+        with told_to_dagster(context.retry_number):
+            if before := retention.due(lake, settings.retention):
+                told = hooks(context.log, settings)
+                retention.expire(before, contracts, spark.spark_session, lake, told, run_id=run_id)
+            done = housekeeping.maintain(contracts, lake, run_id=run_id)
+        context.add_output_metadata({"tables": _done(done)})
+
+    return [
+        _job(VERIFY, verify_tables, "Compare tables with their queries over all events. Fails if any differs."),
+        _job(REPLAY, replay_records, "What was rejected and is good by today's rules becomes events."),
+        _job(FORGET, forget_person, "Delete a person from every table. Landing files and topics are yours to clean."),
+        _job(MAINTAIN, maintain_lake, "What a lake needs every night. Without retention it starts no JVM."),
+    ]
+
+
+def _job(name: str, op: Callable[..., Any], description: str) -> dg.JobDefinition:
+    @dg.job(name=name, description=description)
+    def job() -> None:
+        op()
+
+    return job
+
+
+def _verdicts(found: list[verify.Verification]) -> dg.MarkdownMetadataValue:
+    head = ("table", "rows", "missing", "extra", "different", "ledger")
+    rows = (
+        (v.table, *map(str, (v.rows, v.missing, v.extra, v.different)), "; ".join(v.ledger) or "balances")
+        for v in found
+    )
+    return dg.MetadataValue.md(markdown_table(head, rows))
+
+
+def _erased(proof: erasure.Erasure) -> dg.MarkdownMetadataValue:
+    rows = ((each.table, str(each.rows), str(each.version)) for each in proof.tables)
+    return dg.MetadataValue.md(markdown_table(("table", "rows deleted", "gone since version"), rows))
+
+
+def _done(done: list[housekeeping.Maintained]) -> dg.MarkdownMetadataValue:
+    head = ("table", "ledger lines", "files joined", "deleted", "log cleaned", "old checkpoints")
+    rows = ((d.table, *map(str, (d.rolled_up, d.joined, d.deleted, d.cleaned, d.generations))) for d in done)
+    return dg.MetadataValue.md(markdown_table(head, rows))

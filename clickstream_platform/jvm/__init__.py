@@ -1,0 +1,1 @@
+"""The JVM: which jars, which classes, which session."""

@@ -1,0 +1,174 @@
+"""The only builder of a SparkSession.
+
+A session costs 5-8 s and a JVM of 600 MB: one a run, one per test session.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clickstream_platform.errors import SetupError
+from clickstream_platform.jvm import class_data
+from clickstream_platform.jvm.jars import jar_paths
+from clickstream_platform.jvm.machine import jvm_reason, require_java
+from clickstream_platform.streaming.observe import journal
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from clickstream_platform.jvm.machine import Java
+    from clickstream_platform.settings import Settings
+
+log = logging.getLogger(__name__)
+
+# What the engine needs, wherever Spark runs.
+ENGINE_CONF = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.session.timeZone": "UTC",
+    # Off by default in Spark: a second start would stop the first query without an exception.
+    "spark.sql.streaming.stopActiveRunOnRestart": "false",
+    # The default of 100 loses the first batches of a long run.
+    "spark.sql.streaming.numRecentProgressUpdates": "100000",
+    "spark.sql.streaming.stateStore.providerClass": (
+        "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
+    ),
+    # Every batch leaves a snapshot of its state. With a changelog they are left to a thread that wakes once a minute,
+    # later than most runs last: each run would replay all changes since the first. See docs/decisions/0015.
+    "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "false",
+    # The same thread deletes the snapshots that nobody needs.
+    "spark.sql.streaming.stateStore.maintenanceInterval": "2s",
+    # Default INT96 counts nanoseconds: year 1 and year 9999 overflow in every reader but Spark.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    # A batch that is replayed after a week reads `events` as of a week ago.
+    "spark.databricks.delta.vacuum.enforceTimeTravelWithinDeletedFileRetentionDuration": "false",
+    # Planning anew after every shuffle makes each a job of its own: 36 instead of 17 for a batch of sessions.
+    "spark.sql.adaptive.enabled": "false",
+    # 50 tasks by default to replay a log of some kilobytes.
+    "spark.databricks.delta.snapshotPartitions": "1",
+    # More than 32 files by default become a job of their own to list them. They lie here, and the log names them.
+    "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",
+    # What a batch keeps for its second look it keeps for seconds: compressing it took a fifth of parsing it.
+    "spark.sql.inMemoryColumnarStorage.compressed": "false",
+    # Which line of Python made an expression is told to the JVM by some ten calls for each: two thirds of all calls of
+    # a run. Only errors in the midst of a query, as a division by zero, name that line: docs/operations.md.
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
+    # Both save process forks, some in every batch. Right for local paths and one writer, which the lease sees to.
+    "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
+    "spark.sql.streaming.checkpointFileManagerClass": (
+        "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
+    ),
+    # What no page shows need not be kept: a thousand plans fill half the heap of a long process.
+    "spark.ui.retainedJobs": "20",
+    "spark.ui.retainedStages": "20",
+    "spark.ui.retainedTasks": "200",
+    "spark.sql.ui.retainedExecutions": "5",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+}
+
+# The first compiler only: it halves the processor time of a short run, and costs a tenth of a run of 2,000,000 events.
+# It comes with a code cache of 48 MB, which some hundred batches fill; from then on the JVM mostly sweeps it. And no
+# collector that works beside the tasks: there is no core to spare, and no pause that anybody would notice.
+LOCAL_JVM = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseParallelGC"
+
+
+def spark_conf(settings: Settings, java: Java) -> dict[str, str]:
+    """Every conf of the session, the user's own ``spark_conf`` last. Resolves the jars: 7 s once, then milliseconds."""
+    local_jvm = {"spark.driver.extraJavaOptions": f"{LOCAL_JVM} {class_data.to_use(java, settings.cache)}"}
+    jars = ":".join(str(path) for path in jar_paths(settings.cache))
+    return {
+        **ENGINE_CONF,
+        "spark.master": settings.spark_master,
+        "spark.driver.memory": settings.spark_driver_memory,
+        **(local_jvm if settings.spark_master.startswith("local") else {}),
+        "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
+        # Nothing is ever in it, but Spark makes it: where the tables can be written, so can it.
+        "spark.sql.warehouse.dir": str(settings.lake_folder / "_spark-warehouse"),
+        journal.CONF: str(settings.queries_folder),
+        # On the class path, not in spark.jars: class-data sharing covers only the class path.
+        "spark.driver.extraClassPath": jars,
+        "spark.executor.extraClassPath": jars,
+        "spark.driver.host": "localhost",
+        "spark.driver.bindAddress": "127.0.0.1",
+        **settings.spark_conf,
+    }
+
+
+def build_session(
+    settings: Settings, app_name: str = "clickstream", *, jvm_log: Path | None = None, jvm_stdout: int | None = None
+) -> SparkSession:
+    """Start a SparkSession, or return the one this process has.
+
+    Args:
+        settings: the settings.
+        app_name: the name of the application.
+        jvm_log: a file for what the JVM prints as long as it lives: some lines at every start, Java stacks when a query
+            fails. Without it, or if it cannot be written, that goes where this process's own output goes.
+        jvm_stdout: a file descriptor for the JVM's stdout alone, where Spark's console sink prints.
+
+    Raises:
+        SetupError: no Java 17, the jars cannot be had, or the JVM does not start.
+    """
+    java = require_java()
+    # Without it, Python workers are the first `python3` on the PATH, which fails late and obscurely.
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    from pyspark.sql import SparkSession  # noqa: PLC0415 - a CLI that only reads files does not pay for the import
+
+    builder = SparkSession.builder.appName(app_name)
+    for key, value in spark_conf(settings, java).items():
+        builder = builder.config(key, value)
+    session = _started(builder, jvm_log if jvm_log and _is_writable(jvm_log) else None, jvm_stdout)
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+def _is_writable(file: Path) -> bool:
+    """Whether a file can be written; warns if it cannot."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    except OSError as failed:
+        remedy = "what the JVM says is printed here; make CLICKSTREAM_HOME a folder that can be written"
+        log.warning("%s: it cannot be written (%s); %s", file, failed.strerror, remedy)
+        return False
+    return True
+
+
+def _started(builder: SparkSession.Builder, jvm_log: Path | None, jvm_stdout: int | None) -> SparkSession:
+    from pyspark.errors import PySparkRuntimeError  # noqa: PLC0415
+
+    try:
+        with _output_to(jvm_log, jvm_stdout) if jvm_log else nullcontext():
+            return builder.getOrCreate()
+    except PySparkRuntimeError as failed:
+        said = jvm_reason(jvm_log.read_text(errors="replace")) if jvm_log else str(failed)
+        remedy = "mend CLICKSTREAM_SPARK_MASTER, CLICKSTREAM_SPARK_DRIVER_MEMORY or CLICKSTREAM_SPARK_CONF"
+        raise SetupError("spark", f"its JVM does not start ({said})", remedy) from failed
+
+
+@contextmanager
+def _output_to(file: Path, stdout: int | None) -> Generator[None]:
+    """A process started in this block inherits the file, begun anew, as its stderr and, without another, its stdout.
+
+    A logging configuration alone would not do: a JVM says that it uses incubator modules, or why it cannot start,
+    before it reads any.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    before, log = [os.dup(1), os.dup(2)], os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
+    os.dup2(log if stdout is None else stdout, 1)
+    os.dup2(log, 2)
+    try:
+        yield
+    finally:
+        for stream, own in enumerate(before, start=1):
+            os.dup2(own, stream)
+            os.close(own)
+        os.close(log)

@@ -1,0 +1,1 @@
+"""Simulated visitors, the tables that must come of them, and a Kafka broker for development."""

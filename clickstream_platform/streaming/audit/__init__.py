@@ -1,0 +1,1 @@
+"""The promise, checked: every table against its query, every ledger against itself, every expectation."""

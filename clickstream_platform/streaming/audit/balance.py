@@ -1,0 +1,43 @@
+"""Whether a ledger adds up: no hole, no overlap, no record unaccounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from clickstream_platform.streaming.lake.ledger import Entry
+from clickstream_platform.streaming.sources.kafka.cluster import flat
+
+
+def imbalances(entries_newest_first: list[Entry]) -> list[str]:
+    """What is wrong with a ledger: holes or overlaps of offsets, or records unaccounted for. Empty when it balances."""
+    found = [
+        f"{e.table} batch {e.batch_id}: read {e.rows_in}, but {e.rows_out} accepted + {e.quarantined} quarantined"
+        f" + {e.duplicates} duplicates"
+        for e in entries_newest_first
+        if e.events_version < 0 and e.rows_in != e.rows_out + e.quarantined + e.duplicates
+    ]
+    found.extend(line for e in entries_newest_first for line in _beyond_its_offsets(e))
+    oldest_first = entries_newest_first[::-1]
+    for before, after in pairwise(oldest_first):
+        if before.generation == after.generation:
+            found.extend(_joint(before, after))
+    return found
+
+
+def _beyond_its_offsets(entry: Entry) -> Iterator[str]:
+    """Of Kafka only: an offset is one record, none, or lost."""
+    if entry.events_version >= 0 or entry.end is None or "logOffset" in entry.end:
+        return
+    start, end = flat(entry.start), flat(entry.end)
+    offsets = sum(offset - start.get(partition, 0) for partition, offset in end.items())
+    if entry.rows_in + entry.lost_offsets > offsets:
+        found = f"read {entry.rows_in} and lost {entry.lost_offsets}, but had {offsets} offsets"
+        yield f"{entry.table} batch {entry.batch_id}: {found}"
+
+
+def _joint(before: Entry, after: Entry) -> Iterator[str]:
+    if after.batch_id <= before.batch_id:
+        yield f"{after.table} batch {after.batch_id} was committed after batch {before.batch_id}"
+    if after.events_version < 0 and after.start != before.end:
+        yield f"{after.table} batch {after.batch_id} starts at {after.start}, but the one before ended at {before.end}"

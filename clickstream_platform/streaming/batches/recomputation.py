@@ -1,0 +1,137 @@
+"""``recompute``: the one answer to lateness, sessions and repairs.
+
+A row of a table is a function of some events near each other in time. Whichever of these events are new, the row
+computed anew from all of them is right. So a batch is handled in four steps: *touched* intervals of event time for
+each key; *widened* by the table's own rows that an event may join; the *events* of those intervals, of those keys
+only; the table's query over them, compared with what the table holds.
+
+One widening is enough for sessions: two of them stay more than a gap apart, so a row that no touched interval reaches
+cannot change, and each one that is reached lies wholly inside its interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from clickstream_platform.streaming.contract.sink import Upsert
+from clickstream_platform.streaming.contract.state import Recompute, StateStore
+from clickstream_platform.streaming.lake.hours import Hours, as_ranges, hour_of
+from clickstream_platform.streaming.lake.reader import matches
+from clickstream_platform.streaming.lake.writer import CHANGE
+
+Read = Callable[["Sequence[Hours]"], DataFrame]  # the rows of some hours
+
+
+def touched(events: DataFrame, by: Sequence[str], reach: timedelta, late_before_ms: int) -> DataFrame:
+    """For each key and stretch of time: the first and last event, how many there are, and how many are late."""
+    stretch = F.floor(F.unix_micros("timestamp") / F.lit(_micros(reach))).alias("stretch")
+    return events.groupBy(*by, stretch).agg(
+        F.min("timestamp").alias("first"),
+        F.max("timestamp").alias("last"),
+        F.count("*").alias("events"),
+        F.count_if(F.col("timestamp") <= F.timestamp_millis(F.lit(late_before_ms))).alias("late"),
+    )
+
+
+def recompute(
+    query: Callable[[DataFrame], DataFrame],
+    state: Recompute | StateStore,
+    sink: Upsert,
+    touched: DataFrame,
+    events: Read,
+    rows: Read,
+    hours: Sequence[Hours],
+    keep: Callable[[DataFrame], DataFrame],
+) -> DataFrame:
+    """What must change in a table so that it equals its query again.
+
+    Args:
+        query: the table's query.
+        state: how far an event reaches, and by which columns the query is local.
+        sink: the table's key and the span of its rows.
+        touched: what :func:`touched` made of the new events. Read twice: persist it.
+        events: reads events, the new ones included, as of the version that the batch ends at.
+        rows: reads the table as it is.
+        hours: the hours that the touched intervals reach (:func:`hours_reached`).
+        keep: persists a frame for as long as the result is used.
+
+    Returns:
+        The changed rows with a column ``_change``: insert, update or delete; rows that stay as they are are left out.
+        Lazy; only where rows can join, building it runs a small job that finds the hours of the widened intervals.
+    """
+    start, end = sink.span
+    reached = touched.select(*state.by, *_bounds(state))
+    near = rows(hours)
+    if isinstance(state, Recompute) and state.joins_rows:
+        intervals = keep(_islands(reached.unionByName(_within_reach(near, reached, state, sink)), state.by))
+        hours = _hours_of(intervals)
+    else:
+        intervals = keep(_islands(reached, state.by))
+    inside = (F.col(f"t.{start}") >= F.col("s.lo")) & (F.col(f"t.{end}") <= F.col("s.hi"))
+    during = F.col("t.timestamp").between(F.col("s.lo"), F.col("s.hi"))
+    involved = _restricted(events(hours), intervals, state.by, during)
+    return difference(
+        _restricted(query(involved), intervals, state.by, inside), _restricted(near, intervals, state.by, inside), sink
+    )
+
+
+def hours_reached(state: Recompute | StateStore) -> Column:
+    """An aggregate over what :func:`touched` made: the hours that its intervals reach, for :func:`as_ranges`."""
+    return F.array_sort(F.array_distinct(F.flatten(F.collect_set(_hours(*_bounds(state))))))
+
+
+def _bounds(state: Recompute | StateStore) -> tuple[Column, Column]:
+    reach = F.make_dt_interval(secs=F.lit(state.reach.total_seconds()))
+    return (F.col("first") - reach).alias("lo"), (F.col("last") + reach).alias("hi")
+
+
+def _hours(lo: Column, hi: Column) -> Column:
+    return F.sequence(hour_of(lo), hour_of(hi))
+
+
+def _hours_of(intervals: DataFrame) -> list[Hours]:
+    rows = intervals.select(F.explode(_hours(F.col("lo"), F.col("hi"))).alias("hour")).distinct().collect()
+    return as_ranges(sorted(row.hour for row in rows))
+
+
+def _within_reach(rows: DataFrame, reached: DataFrame, state: Recompute, sink: Upsert) -> DataFrame:
+    """The spans of the table's own rows that a touched interval overlaps or meets."""
+    held = rows.select(*state.by, F.col(sink.span[0]).alias("lo"), F.col(sink.span[1]).alias("hi"))
+    overlaps = (F.col("t.lo") <= F.col("s.hi")) & (F.col("t.hi") >= F.col("s.lo"))
+    return _restricted(held, reached, state.by, overlaps)
+
+
+def _micros(duration: timedelta) -> int:
+    return round(duration.total_seconds() * 1_000_000)
+
+
+def _islands(intervals: DataFrame, by: Sequence[str]) -> DataFrame:
+    """Intervals of the same key that overlap or meet become one."""
+    ordered = Window.partitionBy(*by).orderBy("lo", "hi")
+    before = F.max("hi").over(ordered.rowsBetween(Window.unboundedPreceding, -1))
+    begins = (before.isNull() | (F.col("lo") > before)).cast("int")
+    numbered = intervals.withColumn("begins", begins).withColumn("island", F.sum("begins").over(ordered))
+    return numbered.groupBy(*by, "island").agg(F.min("lo").alias("lo"), F.max("hi").alias("hi")).drop("island")
+
+
+def _restricted(rows: DataFrame, intervals: DataFrame, by: Sequence[str], inside: Column) -> DataFrame:
+    """The rows ``t`` of which some interval ``s`` of the same key satisfies the condition."""
+    return rows.alias("t").join(intervals.alias("s"), matches(tuple(by), "t", "s") & inside, "left_semi")
+
+
+def difference(wanted: DataFrame, held: DataFrame, sink: Upsert) -> DataFrame:
+    """What turns ``held`` into ``wanted``, with a column ``_change``."""
+    w = wanted.withColumn("_there", F.lit(True)).alias("w")
+    h = held.withColumn("_there", F.lit(True)).alias("h")
+    both = w.join(h, matches(sink.keys, "w", "h"), "full_outer")
+    same = matches(tuple(wanted.columns), "w", "h")
+    change = (
+        F.when(F.col("w._there").isNull(), "delete").when(F.col("h._there").isNull(), "insert").when(~same, "update")
+    )
+    gone = F.col("w._there").isNull()
+    values = [F.when(gone, F.col(f"h.{c}")).otherwise(F.col(f"w.{c}")).alias(c) for c in wanted.columns]
+    return both.select(*values, change.alias(CHANGE)).where(F.col(CHANGE).isNotNull())

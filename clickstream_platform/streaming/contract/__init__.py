@@ -1,0 +1,1 @@
+"""A table's contract: six sentences, each of them a field."""

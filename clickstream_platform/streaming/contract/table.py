@@ -1,0 +1,154 @@
+"""The contract of a table: six sentences, each of them a field, each of them enforced."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from pyspark.sql import DataFrame
+from pyspark.sql.types import StructType
+
+from clickstream_platform.events.schema import PLACE
+from clickstream_platform.expectations import Expectation
+from clickstream_platform.streaming.contract.sink import Append, Sink, Upsert
+from clickstream_platform.streaming.contract.state import Processor, Recompute, State, Stateless, StateStore
+from clickstream_platform.streaming.contract.trigger import Trigger
+from clickstream_platform.streaming.contract.trigger_support import FACTS
+from clickstream_platform.streaming.contract.watermark import Watermark
+from clickstream_platform.streaming.sources.delta import FromTable
+from clickstream_platform.streaming.sources.named import Offsets
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: its name, its type in SQL, what it says."""
+
+    name: str
+    type: str
+    description: str
+
+
+def columns_of(schema: StructType) -> tuple[Column, ...]:
+    """A schema's fields as columns, described by their comments."""
+    return tuple(
+        Column(field.name, field.dataType.simpleString(), field.metadata.get("comment", "")) for field in schema.fields
+    )
+
+
+@dataclass(frozen=True)
+class Sql:
+    """A query as SQL text, over the table ``{events}``. As pure and local as any query."""
+
+    text: str
+
+    def __call__(self, events: DataFrame) -> DataFrame:
+        """The rows that the text selects."""
+        return events.sparkSession.sql(self.text, events=events)
+
+
+@dataclass(frozen=True)
+class StreamingTable:
+    """A Delta table that equals ``query`` over all accepted events after every committed batch.
+
+    Attributes:
+        name: its folder in the lake and its key in Dagster; stable for its users.
+        version: raised by hand when the meaning changes; the next run then asks for a rebuild.
+        description: its grain, in one sentence.
+        columns: what the query must return, checked before a stream starts.
+        offsets: WHAT to process.
+        trigger: WHEN. Another one needs no new checkpoint.
+        query: HOW, a function or :class:`Sql`; pure, runs unchanged on a stream and on a batch, local to the state's
+            ``by`` columns.
+        state: WHAT to remember.
+        watermark: WHAT to forget.
+        sink: where a batch lands; it fixes the output mode.
+        expectations: what asset checks validate.
+        parameters: the settings the query depends on; a change of one asks for a rebuild.
+        partition_by: columns that split the table's files into folders.
+        max_state_rows: rows that its state store may hold after a batch; a run that finds more there stops.
+        announces: whether new rows are given to the run's ``notify`` hook.
+    """
+
+    name: str
+    version: int
+    description: str
+    columns: tuple[Column, ...]
+    offsets: Offsets
+    trigger: Trigger
+    query: Callable[[DataFrame], DataFrame]
+    state: State
+    watermark: Watermark
+    sink: Sink
+    expectations: tuple[Expectation, ...] = ()
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    partition_by: tuple[str, ...] = ()
+    max_state_rows: int = 10_000_000
+    announces: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a contract that contradicts itself."""
+        problem = self._contradiction()
+        if problem:
+            msg = f"{self.name}: {problem}"
+            raise ValueError(msg)
+
+    def _contradiction(self) -> str | None:
+        names = {column.name for column in self.columns}
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
+            return "a table is named in lower case, as it is a folder and an asset key"
+        facts = FACTS[type(self.trigger)]
+        if not {"run", "stream"} & set(facts.taken_by):
+            return f"its trigger cannot be {self.trigger.name}: {facts.reason}; {facts.instead}"
+        if isinstance(self.state, StateStore | Recompute) and not isinstance(self.sink, Upsert):
+            return f"{type(self.state).__name__} revises rows, so the sink must be Upsert"
+        if isinstance(self.state, Stateless) and not isinstance(self.sink, Append):
+            return "a stateless query only adds rows, so the sink must be Append"
+        if isinstance(self.state, Processor) and not isinstance(self.sink, Append):
+            return "a row that a Processor gives is never revised, so the sink must be Append"
+        if isinstance(self.state, Processor) and not names.issuperset((*self.state.key, *self.state.span)):
+            return "the state's key and span must be columns of the table"
+        if isinstance(self.sink, Upsert) and not names.issuperset((*self.sink.keys, *self.sink.span)):
+            return "the sink's key and span must be columns of the table"
+        if isinstance(self.sink, Upsert) and "final_at" not in names:
+            return "rows are revised, so a column final_at must say until when they are"
+        if not isinstance(self.state, Stateless) and not self.state.by:
+            return f"{type(self.state).__name__} needs a column of the key to be local to"
+        return None
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that tell its rows apart."""
+        if isinstance(self.sink, Upsert):
+            return self.sink.keys
+        return self.state.key if isinstance(self.state, Processor) else PLACE
+
+    @property
+    def span(self) -> tuple[str, ...]:
+        """The columns that say between which times the events of a row lie; one column where a row is one event."""
+        if isinstance(self.sink, Upsert):
+            return self.sink.span
+        return self.state.span if isinstance(self.state, Processor) else (self.watermark.column,)
+
+    @property
+    def derived(self) -> bool:
+        """Whether it reads ``events`` (and so can be rebuilt), not the source."""
+        return isinstance(self.offsets, FromTable)
+
+    @property
+    def _query_name(self) -> str:
+        query = self.query.func if isinstance(self.query, partial) else self.query
+        name = "SQL text" if isinstance(query, Sql) else getattr(query, "__name__", type(query).__name__.lower())
+        return f"{name}({'events' if self.derived else 'records'})"
+
+    def sentences(self) -> dict[str, str]:
+        """The six sentences, with this table's own second halves."""
+        return {
+            "Offsets decide WHAT to process": str(self.offsets),
+            "Trigger decides WHEN to process": str(self.trigger),
+            "SQL decides HOW to process": f"{self._query_name}: {self.description}",
+            "State decides WHAT to remember": str(self.state),
+            "Watermark decides WHAT to forget": str(self.watermark),
+            "Checkpoint decides WHEN a batch is complete": f"_checkpoints/{self.name}/<generation>; {self.sink}",
+        }

@@ -1,0 +1,1 @@
+"""Records become events: the micro-batches of ``events`` and ``quarantine``."""

@@ -1,0 +1,228 @@
+"""A micro-batch of records, read once: every task parses its records and writes them into a Parquet file of its own.
+
+Keeping them in Spark instead, and writing them from there, costs three times as much: docs/decisions/0018. Staged files
+are nobody's: those of a task that failed, or of a process that was killed, are named by no row and go with the next
+run. They lie in the lake, as they hold what will be in it.
+"""
+
+# pyarrow makes its compute functions when it is imported:
+# pyright: reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import StructType
+
+from clickstream_platform.events.parsing import Parse, header, read_records
+from clickstream_platform.events.schema import EVENTS, PLACE, QUARANTINE
+from clickstream_platform.events.timestamps import INSTANT
+from clickstream_platform.streaming.lake.hours import HOUR_US
+from clickstream_platform.streaming.lake.places import Lake
+
+_COLUMNS = StructType([*EVENTS, *[column for column in QUARANTINE if column.name not in EVENTS.names]])
+STAGED = to_arrow_schema(_COLUMNS, timezone="UTC")
+
+
+class _Header(msgspec.Struct):
+    key: str
+    value: bytes | None = None
+
+
+_HEADERS = msgspec.json.Decoder(list[_Header])  # msgspec reads bytes from base64, as which Spark writes them
+
+
+def folder_of(lake: Lake) -> Path:
+    """Where the records of a batch are staged. One run at a time uses it: it holds the lease of ``events``."""
+    return lake.root / "_staging"
+
+
+def staging(records: DataFrame, parse: Parse, folder: Path, *, lines: bool) -> DataFrame:
+    """The stream that stages each batch of raw records when it is collected. Empties the folder.
+
+    Args:
+        records: of the columns of ``RAW``, in their places.
+        parse: the parser.
+        folder: where the files go.
+        lines: whether the records are lines of files, each file read by one task: a record's offset is then its line's
+            number, and a blank line is no record.
+
+    Returns:
+        One row a file: ``file``, its name; ``timestamp``, the newest event time in it, which moves a watermark.
+    """
+    clear(folder)
+    # A column of lists makes Spark measure all of a batch of Arrow again for each of its rows: 40 us a record.
+    flat = records.withColumns({"headers": F.to_json("headers"), "event_id": header(parse.rules.event_id_header)})
+    return flat.mapInArrow(partial(_stage, parse=parse, folder=folder, lines=lines), "file string, timestamp timestamp")
+
+
+def clear(folder: Path) -> None:
+    """Delete what is staged."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _stage(batches: Iterator[pa.RecordBatch], parse: Parse, folder: Path, *, lines: bool) -> Iterator[pa.RecordBatch]:
+    """One task."""
+    name, newest = f"{uuid4().hex}.parquet", pa.scalar(None, INSTANT)
+    with pq.ParquetWriter(folder / name, STAGED, compression="lz4") as writer:
+        first = 0
+        for batch in batches:
+            records = _numbered(batch, first) if lines else batch
+            first += batch.num_rows
+            staged = _parsed(records, parse)
+            newest = pc.max(pa.array([newest, pc.max(staged["timestamp"])], INSTANT))
+            writer.write_table(staged)  # a row group each: no more than a batch is ever held
+    yield pa.RecordBatch.from_pydict({"file": [name], "timestamp": pa.array([newest], INSTANT)})
+
+
+def _numbered(lines: pa.RecordBatch, first: int) -> pa.RecordBatch:
+    """Lines of one file with their numbers as offsets, and without the blank ones."""
+    offsets = pa.array(range(first, first + lines.num_rows), pa.int64())
+    numbered = lines.set_column(lines.schema.get_field_index("offset"), "offset", offsets)
+    return numbered.filter(pc.invert(pc.match_substring_regex(lines["value"], r"^[ \t\r]*\z")))
+
+
+def _parsed(records: pa.RecordBatch, parse: Parse) -> pa.Table:
+    """What is staged of some records: an event or, rejected, the bytes and the record's id as well."""
+    read = read_records(records["value"], records["arrived_at"], records["event_id"], parse.rules)
+    columns = dict(zip(records.schema.names, records.columns, strict=True))
+    columns |= {field.name: column for field, column in zip(read.type, read.flatten(), strict=True)}
+    is_rejected = pc.greater(pc.list_value_length(columns["reasons"]), 0)
+    columns["value"] = pc.if_else(is_rejected, columns["value"], pa.scalar(None, pa.binary()))
+    columns["record_id"] = _record_ids(records, is_rejected)
+    columns["headers"] = _headers(records["headers"])
+    return pa.table([columns[field.name].cast(field.type) for field in STAGED], STAGED)
+
+
+def _headers(texts: pa.StringArray) -> pa.ListArray:
+    kind = STAGED.field("headers").type
+    if texts.null_count == len(texts):
+        return pa.nulls(len(texts), kind)
+    lists = [text and [msgspec.structs.asdict(each) for each in _HEADERS.decode(text)] for text in texts.to_pylist()]
+    return pa.array(lists, kind)
+
+
+def _record_ids(records: pa.RecordBatch, is_rejected: pa.BooleanArray) -> pa.StringArray:
+    rejected = records.select(PLACE).filter(is_rejected).to_pylist()
+    ids = pa.array([record_id(**place) for place in rejected], pa.string())
+    return pc.replace_with_mask(pa.nulls(len(is_rejected), pa.string()), is_rejected, ids)
+
+
+def record_id(source: str, partition: str, offset: int) -> str:
+    """A record's name for ever, a hash of its source, partition and offset."""
+    # The partition's length keeps it apart from the source, whatever signs they hold.
+    return hashlib.sha256(f"{offset} {len(partition)} {partition} {source}".encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What some staged records are.
+
+    Attributes:
+        records: how many there are.
+        reasons: how many are rejected for what, by all the reasons of one record.
+        times: the event times of the others, in microseconds since 1970.
+    """
+
+    records: int
+    reasons: Counter[tuple[str, ...]]
+    times: np.ndarray[Any, np.dtype[np.int64]]
+
+    @property
+    def rejected(self) -> int:
+        """How many are rejected."""
+        return sum(self.reasons.values())
+
+    @property
+    def hours(self) -> set[int]:
+        """The hours since 1970 in which events lie."""
+        return set(np.unique(self.times // HOUR_US).tolist())
+
+    def until(self, moment_ms: int) -> int:
+        """How many events are not later than a moment, in milliseconds since 1970."""
+        return int((self.times <= moment_ms * 1000).sum())
+
+    def by_reason(self) -> dict[str, int]:
+        """How many records have which fault; one that has several counts for each."""
+        reasons = sorted({reason for several in self.reasons for reason in several})
+        return {each: sum(n for several, n in self.reasons.items() if each in several) for each in reasons}
+
+
+@dataclass(frozen=True)
+class Staged:
+    """The records of one batch, without those of some partitions."""
+
+    folder: Path
+    files: tuple[str, ...]
+    without: Collection[str] = ()
+
+    @property
+    def _dataset(self) -> ds.Dataset:
+        files = [str(self.folder / file) for file in self.files]
+        return ds.dataset(files, schema=STAGED, format="parquet").filter(~_is_of(self.without))
+
+    def _batches(self, which: ds.Expression, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows that are so, some at a time."""
+        # One at a time and none ahead: a batch may be of records of a megabyte.
+        yield from self._dataset.to_batches(
+            columns=columns, filter=which, batch_readahead=1, fragment_readahead=1, use_threads=False
+        )
+
+    def facts(self) -> Facts:
+        """Count them. Reads two columns."""
+        of_all = pa.Table.from_batches(self._batches(pc.scalar(True), ["reasons", "timestamp"]), _FACTS)
+        times = of_all["timestamp"].drop_null().cast(pa.int64()).to_numpy()
+        faulty = of_all.filter(pc.greater(pc.list_value_length(of_all["reasons"]), 0))["reasons"].to_pylist()
+        return Facts(of_all.num_rows, Counter(tuple(reasons) for reasons in faulty), times)
+
+    def offsets(self, partitions: Collection[str]) -> dict[str, list[int]]:
+        """Those of the records of some partitions."""
+        found: dict[str, list[int]] = {}
+        for batch in self._batches(_is_of(partitions), ["partition", "offset"]):
+            for place in batch.to_pylist():
+                found.setdefault(place["partition"], []).append(place["offset"])
+        return found
+
+    @property
+    def events(self) -> ds.Dataset:
+        """The accepted ones, with whatever else is staged of them."""
+        return self._dataset.filter(pc.field("timestamp").is_valid())
+
+    def accepted(self, but: pa.Table | None = None) -> Iterator[pa.RecordBatch]:
+        """The events, without those at some places (``partition``, ``offset``)."""
+        left_out = _places(but) if but else None
+        for batch in self._batches(pc.field("timestamp").is_valid()):
+            yield batch if left_out is None else batch.filter(pc.invert(pc.is_in(_places(batch), left_out)))
+
+    def rejected(self) -> Iterator[pa.RecordBatch]:
+        """The others."""
+        return self._batches(pc.field("timestamp").is_null())
+
+
+_FACTS = pa.schema([STAGED.field("reasons"), STAGED.field("timestamp")])
+
+
+def _is_of(partitions: Collection[str]) -> ds.Expression:
+    return pc.field("partition").isin(pa.array(partitions, pa.string()))
+
+
+def _places(rows: pa.Table | pa.RecordBatch) -> Any:
+    return pc.binary_join_element_wise(rows["partition"], pc.cast(rows["offset"], pa.string()), "\n")

@@ -1,0 +1,112 @@
+"""One writer a table: a lease file, held for the life of the process.
+
+``flock`` is let go by the kernel however the process ends, so a killed run never blocks the next one. Behind it
+stands the transaction in every Delta commit: a second writer would waste work, but double nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Generator, Iterable
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from typing import IO, Any
+
+from clickstream_platform.errors import TableBusyError
+from clickstream_platform.streaming.lake.places import Lake
+
+
+@contextmanager
+def lease(
+    lake: Lake,
+    table: str,
+    run_id: str,
+    *,
+    trigger: str | None = None,
+    take_over: bool = False,
+    patience: timedelta = timedelta(0),
+) -> Generator[None]:
+    """Hold the lease of a table, for the duration of the block.
+
+    Args:
+        lake: where the table lies.
+        table: its name.
+        run_id: who asks.
+        trigger: the name of its query's trigger, for who looks at it.
+        take_over: take a lease that another host has left behind; this host cannot tell whether its process lives.
+        patience: how long to wait for a run of this host to end.
+
+    Raises:
+        TableBusyError: another run holds it; names its pid and host.
+    """
+    folder = lake.checkpoints(table)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lease").open("a+") as file:
+        deadline = time.monotonic() + max(patience, GLANCE).total_seconds()
+        while not _locked(file) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        _take(file, table, take_over=take_over)
+        holder = {"run_id": run_id, "pid": os.getpid(), "host": socket.gethostname()}
+        _write(file, json.dumps({**holder, "trigger": trigger}))
+        try:
+            yield
+        finally:
+            _write(file, "")
+
+
+def held_with(lake: Lake, table: str) -> str | None:
+    """The trigger of the query that holds a table now; None if it is free, or held without one."""
+    path = lake.checkpoints(table) / "lease"
+    if not path.exists():
+        return None
+    with path.open() as file:  # what a process left behind that was killed says nothing: only the lock does
+        return None if _locked(file) else _holder(file).get("trigger")
+
+
+GLANCE = timedelta(milliseconds=200)  # whoever only looks whether it is held has it for less than that
+PATIENCE = timedelta(minutes=10)  # longer than a usual run
+
+
+@contextmanager
+def all_leased(tables: Iterable[str], lake: Lake, run_id: str) -> Generator[None]:
+    """Hold the leases of several tables, waiting up to :data:`PATIENCE` for each."""
+    with ExitStack() as leases:
+        for table in tables:
+            leases.enter_context(lease(lake, table, run_id, patience=PATIENCE))
+        yield
+
+
+def _locked(file: IO[str]) -> bool:
+    """Lock the file, unless another process has; locked once, it stays so until it is closed."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _take(file: IO[str], table: str, *, take_over: bool) -> None:
+    if not _locked(file):
+        holder = _holder(file)
+        finding = f"run {holder.get('run_id')} holds it (pid {holder.get('pid')} on {holder.get('host')})"
+        raise TableBusyError(table, finding, "wait for that run to end, or stop it")
+    holder = _holder(file)
+    if not take_over and holder.get("host", socket.gethostname()) != socket.gethostname():
+        finding = f"host {holder['host']} left its lease behind (run {holder.get('run_id')}, pid {holder.get('pid')})"
+        raise TableBusyError(table, finding, "make sure that run has ended, then use --take-over")
+
+
+def _holder(file: IO[str]) -> dict[str, Any]:
+    file.seek(0)
+    return json.loads(file.read() or "{}")
+
+
+def _write(file: IO[str], text: str) -> None:
+    file.seek(0)
+    file.truncate()
+    file.write(text)
+    file.flush()

@@ -1,0 +1,34 @@
+"""Where each table and its checkpoints lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from clickstream_platform.streaming.lake.tables import LakeTable
+
+
+@dataclass(frozen=True)
+class Lake:
+    """A folder of Delta tables, with their checkpoints under ``_checkpoints/<table>/<generation>/``."""
+
+    root: Path
+
+    def names(self) -> list[str]:
+        """The tables that are there, in alphabetical order. A folder that begins with ``_`` or ``.`` is none."""
+        folders = self.root.iterdir() if self.root.is_dir() else ()
+        return sorted(path.name for path in folders if path.name[0] not in "_." and self.table(path.name).exists)
+
+    def table(self, name: str) -> LakeTable:
+        """The Delta table of that name."""
+        return LakeTable(self.root / name)
+
+    def checkpoints(self, name: str) -> Path:
+        """The folder of all generations of a table."""
+        return self.root / "_checkpoints" / name
+
+    @cached_property
+    def events(self) -> LakeTable:
+        """The table that every other one reads."""
+        return self.table("events")

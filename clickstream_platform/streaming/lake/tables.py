@@ -1,0 +1,190 @@
+"""The lake as plain files: where each table lies, and what its Delta log says. No JVM; some milliseconds a call.
+
+Everything that assumes a local path is in this module, in :mod:`.checkpoint`, :mod:`.lease` and in the listing of a
+landing folder.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timezone
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+import pyarrow as pa
+from deltalake import DeltaTable, QueryBuilder
+from deltalake.exceptions import TableNotFoundError
+
+from clickstream_platform.errors import CheckpointError
+
+
+@dataclass(frozen=True)
+class AddedFile:
+    """A data file that one commit added, as the commit describes it."""
+
+    path: str
+    rows: int
+    min_timestamp: datetime | None  # None: no statistics, so it may hold any time
+
+
+class Span(NamedTuple):
+    """A stretch of time in microseconds since 1970, its end excluded."""
+
+    since: int
+    until: int
+
+
+@dataclass(frozen=True)
+class LakeTable:
+    """One Delta table on disk, which may not exist yet."""
+
+    path: Path
+
+    @property
+    def exists(self) -> bool:
+        """Whether the folder is a Delta table."""
+        return DeltaTable.is_deltatable(str(self.path))
+
+    def open(self) -> DeltaTable | None:
+        """The table at its newest version; None if there is none."""
+        try:
+            return DeltaTable(str(self.path))
+        except TableNotFoundError:
+            return None
+
+    def version(self) -> int | None:
+        """The newest version; None if there is no table."""
+        table = self.open()
+        return None if table is None else table.version()
+
+    def rows(self, version: int | None = None) -> int:
+        """The number of rows, now or at a version, from the statistics in the log: no data file is read."""
+        table = self.open() if version is None else DeltaTable(str(self.path), version=version)
+        return 0 if table is None else table.count()
+
+    def dates(self) -> set[date]:
+        """The dates that it is partitioned by."""
+        table = self.open()
+        return {date.fromisoformat(each["event_date"]) for each in table.partitions()} if table else set()
+
+    def transaction(self, app_id: str) -> int | None:
+        """The last batch id that was committed under this application id; None if none was."""
+        table = self.open()
+        return None if table is None else table.transaction_version(app_id)
+
+    def added_files(self, start: int, end: int) -> Iterator[AddedFile]:
+        """The data files that the commits ``start`` to ``end`` (both included) added as new data.
+
+        A commit that only rewrites what was there (compaction, erasure) adds none, as for a stream with
+        ``skipChangeCommits``.
+
+        Raises:
+            CheckpointError: the log of a version is gone; the table was down for longer than the log is kept.
+        """
+        for version in range(start, end + 1):
+            actions = self._commit(version)
+            if not any("remove" in action and action["remove"].get("dataChange", True) for action in actions):
+                yield from (
+                    _added(action["add"])
+                    for action in actions
+                    if "add" in action and action["add"].get("dataChange", True)
+                )
+
+    def schema(self, version: int | None = None) -> dict[str, Any]:
+        """The columns, as Delta and Spark say them in JSON."""
+        return json.loads(self.plain(version).schema().to_json())
+
+    def plain(self, version: int | None = None) -> DeltaTable:
+        """The table, now or at a version, of which a data file tells all: no deletion vectors, no mapped columns.
+
+        Raises:
+            CheckpointError: somebody has given it such features.
+        """
+        table = DeltaTable(str(self.path), version=version)
+        protocol = table.protocol()
+        if protocol.min_reader_version > 1:
+            features = ", ".join(protocol.reader_features or [f"reader version {protocol.min_reader_version}"])
+            finding = f"it was given {features}, and its files alone no longer say what is in it"
+            raise CheckpointError(self.path.name, finding, "drop that again (ALTER TABLE ... DROP FEATURE)")
+        return table
+
+    def files(self, version: int | None = None) -> list[str]:
+        """The data files that make up the table, now or at a version, relative to it."""
+        root = f"{self.path}/"
+        return [unquote(uri.removeprefix(root)) for uri in DeltaTable(str(self.path), version=version).file_uris()]
+
+    def files_within(self, start: str, end: str, spans: Sequence[Span], version: int | None = None) -> list[str]:
+        """The data files, relative to the table, in which rows can be whose times overlap one of some spans.
+
+        Args:
+            start: the column of a row's first time.
+            end: the column of its last; the same, if a row has only one.
+            spans: in microseconds since 1970.
+            version: of the table; the newest, if not given.
+        """
+        files = pa.table(DeltaTable(str(self.path), version=version).get_add_actions(flatten=True))
+        if not files.num_rows:
+            return []
+        first, last = files[f"min.{start}"].cast(pa.int64()), files[f"max.{end}"].cast(pa.int64())
+        return [
+            unquote(path)
+            for path, lo, hi in zip(files["path"].to_pylist(), first.to_pylist(), last.to_pylist(), strict=True)
+            if lo is None or hi is None or any(lo < span.until and hi >= span.since for span in spans)
+        ]
+
+    def same_rows_until(self, version: int) -> int:
+        """The newest version up to which no commit has added rows: compaction and erasure are stepped over.
+
+        Raises:
+            CheckpointError: the log of a version is gone.
+        """
+        newest = self.version() or 0
+        while version < newest and not any(file.rows for file in self.added_files(version + 1, version + 1)):
+            version += 1
+        return version
+
+    def committed_at(self, version: int) -> datetime | None:
+        """When a version was committed; None if it was not yet.
+
+        Raises:
+            CheckpointError: the log of the version is gone.
+        """
+        if version > (self.version() or 0):
+            return None
+        info = next(action["commitInfo"] for action in self._commit(version) if "commitInfo" in action)
+        return datetime.fromtimestamp(info["timestamp"] / 1000, timezone.utc)
+
+    def _commit(self, version: int) -> list[dict[str, Any]]:
+        log = self.path / "_delta_log" / f"{version:020d}.json"
+        try:
+            return [json.loads(line) for line in log.read_text().splitlines() if line]
+        except FileNotFoundError as gone:
+            finding = f"the log of version {version} is gone"
+            raise CheckpointError(
+                self.path.name, finding, "run `clickstream rebuild` for the tables that read it"
+            ) from gone
+
+    def history(self, limit: int | None = None) -> list[dict[str, Any]]:
+        """The commits, newest first, as Delta describes them."""
+        table = self.open()
+        return [] if table is None else table.history(limit)
+
+
+def select(held: DeltaTable, query: str) -> list[dict[str, Any]]:
+    """The rows of a SQL query (DataFusion's dialect) over one table, which it calls ``held``."""
+    found = QueryBuilder().register("held", held).execute(query).read_all()
+    columns = {name: found.column(name).to_pylist() for name in found.schema.names}
+    return [{name: values[i] for name, values in columns.items()} for i in range(found.num_rows)]
+
+
+def _added(add: dict[str, Any]) -> AddedFile:
+    stats = json.loads(add.get("stats") or "{}")
+    minimum = stats.get("minValues", {}).get("timestamp")
+    return AddedFile(
+        path=unquote(add["path"]),
+        rows=stats.get("numRecords", 0),
+        min_timestamp=datetime.fromisoformat(minimum.replace("Z", "+00:00")) if minimum else None,
+    )

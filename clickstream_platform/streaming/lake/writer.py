@@ -1,0 +1,190 @@
+"""Where a batch lands: exactly one Delta commit, which carries the batch's transaction and its ledger entry.
+
+The transaction is ``(<table>/<generation>, <batch id>)``. A batch that is replayed finds it and writes nothing, which
+makes every write exactly once; the entry is in the same commit, which makes the ledger atomic.
+
+Spark computes, delta-rs commits: a MERGE of some rows takes it 0.02 s, where Spark's takes more than a second. Only
+what is too much for one process's memory is written by Spark's tasks. See docs/decisions/0014.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema, Transaction, write_deltalake
+from pyspark.sql import DataFrame
+from pyspark.sql.types import StructType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from deltalake.table import TableMerger
+
+CHANGE = "_change"  # insert, update or delete, in the frame that `merge` takes
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What a commit carries: its line of the ledger and, for a batch, the transaction (application id, batch id)."""
+
+    line: str
+    transaction: tuple[str, int] | None = None
+
+    def options(self) -> dict[str, str]:
+        """Both, as options of Spark's writer, which writes a transaction once."""
+        if self.transaction is None:
+            return {"userMetadata": self.line}
+        app_id, batch_id = self.transaction
+        return {"userMetadata": self.line, "txnAppId": app_id, "txnVersion": str(batch_id)}
+
+    def properties(self) -> CommitProperties:
+        """Both, as delta-rs takes them, which writes a transaction as often as it is told."""
+        transactions = [Transaction(*self.transaction)] if self.transaction else []
+        return CommitProperties(custom_metadata={"userMetadata": self.line}, app_transactions=transactions)
+
+    def is_in(self, table: DeltaTable) -> bool:
+        """Whether the transaction is in the table already."""
+        if self.transaction is None:
+            return False
+        app_id, batch_id = self.transaction
+        last = table.transaction_version(app_id)
+        return last is not None and last >= batch_id
+
+
+APPENDED_FILE = 100_000_000  # bytes
+UPSERTED_FILE = 8_000_000  # bytes: a MERGE rewrites every file in which it changes a row
+FEW = 100_000  # rows that are written as one file by this process
+LITTLE = 100_000_000  # bytes of such rows, where one of them may be of a megabyte
+_THEN = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)  # only `maintain` cleans the log
+_Mode = Literal["append", "overwrite"]
+
+
+def create(path: Path, schema: StructType, partition_by: tuple[str, ...], properties: dict[str, str]) -> None:
+    """Make an empty table, comments included, unless there is one."""
+    described = Schema.from_json(schema.json())
+    DeltaTable.create(str(path), described, mode="ignore", partition_by=list(partition_by), configuration=properties)
+
+
+def append(
+    rows: DataFrame | Iterator[pa.RecordBatch], count: int, path: Path, commit: Commit, *, size: int = 0
+) -> None:
+    """Add the rows. Without rows it still commits the entry. Costs 0.05 s; a frame of over 100,000 rows 0.3 s.
+
+    Args:
+        rows: what to add; batches of Arrow are written as they come.
+        count: how many they are.
+        path: the table.
+        commit: what the commit carries.
+        size: the bytes of a frame, or more, where rows may be large: this process holds no more than 100 MB of them.
+    """
+    if isinstance(rows, DataFrame):
+        _write(rows, count, path, commit, "append", size)
+        return
+    table = DeltaTable(str(path))
+    if not commit.is_in(table):
+        schema = pa.schema(table.schema())
+        alike = (batch.select(schema.names).cast(schema) for batch in rows)
+        _commit(
+            pa.RecordBatchReader.from_batches(schema, alike) if count else schema.empty_table(), table, commit, "append"
+        )
+
+
+def overwrite(rows: DataFrame, count: int, path: Path, commit: Commit) -> None:
+    """Replace the whole table by the rows, ``count`` of them, schema included, in one commit."""
+    _write(rows, count, path, commit, "overwrite")
+
+
+def note(path: Path, commit: Commit) -> None:
+    """Commit the entry alone: the ledger has no holes."""
+    table = DeltaTable(str(path))
+    _commit(pa.schema(table.schema()).empty_table(), table, commit, "append")
+
+
+def _write(rows: DataFrame, count: int, path: Path, commit: Commit, mode: _Mode, size: int = 0) -> None:
+    table = DeltaTable(str(path))
+    if count > FEW or (count and size > LITTLE):
+        writer = rows.write.format("delta").mode(mode).option("overwriteSchema", mode == "overwrite")
+        writer.options(**commit.options()).save(str(path))
+    elif not commit.is_in(table):
+        schema = pa.schema(Schema.from_json(rows.schema.json()) if mode == "overwrite" else table.schema())
+        few = rows.toArrow().select(schema.names).cast(schema) if count else schema.empty_table()
+        _commit(few, table, commit, mode)
+
+
+def _commit(rows: pa.Table | pa.RecordBatchReader, table: DeltaTable, commit: Commit, mode: _Mode) -> None:
+    write_deltalake(
+        table,
+        rows,
+        mode=mode,
+        schema_mode="overwrite" if mode == "overwrite" else None,
+        commit_properties=commit.properties(),
+        post_commithook_properties=_THEN,
+    )
+
+
+def few_files(rows: DataFrame) -> DataFrame:
+    """As many write tasks as shuffle partitions: a scan of a landing folder has one task a file."""
+    return rows.coalesce(int(rows.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1))
+
+
+def merge(changes: pa.Table, path: Path, keys: tuple[str, ...], time: str, commit: Commit) -> None:
+    """Apply changed rows to the table. Reads only the files in which rows of their times can be.
+
+    Args:
+        changes: rows of the table with a column ``_change``; at least one, at most one a key.
+        path: the table.
+        keys: the columns of its key.
+        time: the column by which its files are pruned.
+        commit: what the commit carries. Its transaction must not be in the table.
+    """
+    first, last = changes.group_by([]).aggregate([(time, "min"), (time, "max")]).columns
+    within = f"{_column('t', time)} BETWEEN {_constant(first[0])} AND {_constant(last[0])}"
+    columns = {f'"{name}"': _column("s", name) for name in changes.column_names if name != CHANGE}
+    (
+        _merging(changes, path, f"{_same(keys)} AND {within}", commit)
+        .when_matched_delete(f"s.{CHANGE} = 'delete'")
+        .when_matched_update(columns)
+        .when_not_matched_insert(columns, f"s.{CHANGE} <> 'delete'")
+        .execute()
+    )
+
+
+def remove(rows: pa.Table, path: Path, keys: tuple[str, ...], commit: Commit) -> None:
+    """Delete the rows of these keys, each named once. Costs a MERGE that reads the whole table."""
+    _merging(rows, path, _same(keys), commit).when_matched_delete().execute()
+
+
+def delete(path: Path, time: str, before: datetime, commit: Commit) -> None:
+    """Delete the rows of before that moment. No id is in the condition, whose text stays in the table's log."""
+    condition = f'"{time}" < {_constant(pa.scalar(before, pa.timestamp("us", "UTC")))}'
+    DeltaTable(str(path)).delete(condition, commit_properties=commit.properties(), post_commithook_properties=_THEN)
+
+
+def _merging(source: pa.Table, path: Path, condition: str, commit: Commit) -> TableMerger:
+    """A MERGE of a source ``s`` into the table ``t``, still without its clauses."""
+    return DeltaTable(str(path)).merge(
+        source,
+        condition,
+        source_alias="s",
+        target_alias="t",
+        commit_properties=commit.properties(),
+        post_commithook_properties=_THEN,
+    )
+
+
+def _same(keys: tuple[str, ...]) -> str:
+    """The same, in delta-rs's SQL, of the table ``t`` and its source ``s``."""
+    return " AND ".join(f"({_column('t', key)} IS NOT DISTINCT FROM {_column('s', key)})" for key in keys)
+
+
+def _column(side: str, name: str) -> str:
+    return f'{side}."{name}"'
+
+
+def _constant(time: pa.Scalar) -> str:
+    """A timestamp in delta-rs's SQL, in microseconds: its texts end in the year 2262."""
+    return f"""arrow_cast({time.cast(pa.int64()).as_py()}, 'Timestamp(Microsecond, Some("UTC"))')"""

@@ -1,0 +1,1 @@
+"""What a lake needs over the years: housekeeping, retention, erasure, reprocessing."""

@@ -1,0 +1,120 @@
+"""``replay``: rejected records go through today's parser again. What is good now becomes events, as late ones do.
+
+A record is known by its source, partition and offset, which an event keeps. So a replay that was killed after it had
+added events finds them there, adds none twice, and takes their records out of quarantine.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from clickstream_platform.errors import SettingsError, SourceError
+from clickstream_platform.events.parsing import accepted
+from clickstream_platform.events.schema import PLACE, RAW, Reason
+from clickstream_platform.streaming.batches.persisted import Kept
+from clickstream_platform.streaming.contract.side_tables import QUARANTINE
+from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.ingest.deduplicate import duplicates
+from clickstream_platform.streaming.lake import writer
+from clickstream_platform.streaming.lake.hours import hour_of
+from clickstream_platform.streaming.lake.lease import all_leased
+from clickstream_platform.streaming.lake.ledger import Amendment
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.lake.reader import snapshot
+
+REPLAY = "replay"
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What became of the rejected records.
+
+    Attributes:
+        tried: records that went through the parser.
+        accepted: of these, new events.
+        duplicates: of these, copies of events that are there already.
+        landed: of these, events that an earlier replay had added before it was killed.
+    """
+
+    tried: int
+    accepted: int
+    duplicates: int
+    landed: int
+
+    @property
+    def stayed(self) -> int:
+        """Records that are still rejected."""
+        return self.tried - self.accepted - self.duplicates - self.landed
+
+
+def replay(
+    events: StreamingTable, spark: SparkSession, lake: Lake, reason: str | None = None, *, run_id: str | None = None
+) -> Replay:
+    """Parse the records of ``quarantine`` again, by the rules of today's settings.
+
+    What is good now is appended to ``events``, from where the next run of every other table reads it; then it leaves
+    ``quarantine``. What is not stays as it is, with the reasons it had. Killed anywhere or run twice, nothing doubles.
+
+    Costs two passes over the records tried, one over the places of all events, and a MERGE.
+
+    Args:
+        events: the contract of ``events``; its query is the parser.
+        spark: the session.
+        lake: where the tables lie.
+        reason: try only the records that have this fault; all, if not given.
+        run_id: the run's name in lease and ledger; made up if not given.
+
+    Raises:
+        SettingsError: there is no such reason.
+        SourceError: nothing has been read yet.
+        TableBusyError: a run is at ``events`` and does not end within ten minutes.
+    """
+    require(lake, reason)
+    run_id = run_id or uuid.uuid4().hex[:12]
+    with all_leased([events.name], lake, run_id), Kept() as keep:
+        rejected = snapshot(spark, lake.table(QUARANTINE).path)
+        if reason is not None:
+            rejected = rejected.where(F.array_contains("reasons", reason))
+        stored = snapshot(spark, lake.events.path)
+        good = keep(_good(events, rejected, stored))
+        counts = F.count("*").alias("count"), F.sum(F.octet_length("value")).alias("bytes")
+        facts = good.groupBy("landed", hour_of("timestamp").alias("hour")).agg(*counts).collect()
+        landed = sum(f["count"] for f in facts if f["landed"])
+        hours = {f["hour"] for f in facts if not f["landed"]}
+        new = accepted(good.where("not landed"))
+        ids = new.select("event_id", "timestamp", "partition", "offset").toArrow()
+        places = duplicates(ids, lake.events, hours).places
+        copies = len(places)
+        fresh = new.join(spark.createDataFrame(places), ["partition", "offset"], "left_anti") if copies else new
+        found = Replay(rejected.count(), sum(f["count"] for f in facts) - landed - copies, copies, landed)
+        if found.accepted:
+            added = Amendment(events.name, REPLAY, run_id, added=found.accepted)
+            size = sum(f["bytes"] for f in facts if not f["landed"])
+            commit = writer.Commit(added.to_json())
+            writer.append(writer.few_files(fresh), found.accepted, lake.events.path, commit, size=size)
+        if facts:
+            left = Amendment(QUARANTINE, REPLAY, run_id, removed=found.tried - found.stayed, duplicates=copies)
+            path = lake.table(QUARANTINE).path
+            writer.remove(good.select(*PLACE).toArrow(), path, PLACE, writer.Commit(left.to_json()))
+        return found
+
+
+def require(lake: Lake, reason: str | None) -> None:
+    """Raise what :func:`replay` raises without looking at a row, before a JVM is started for it."""
+    known = [each.value for each in Reason]
+    if reason is not None and reason not in known:
+        raise SettingsError("--reason", f"{reason!r} is not allowed", f"choose from {', '.join(known)}")
+    if not lake.table(QUARANTINE).exists:
+        raise SourceError(QUARANTINE, "nothing was read yet", "run `clickstream run events` first")
+
+
+def _good(events: StreamingTable, rejected: DataFrame, stored: DataFrame) -> DataFrame:
+    """The records that are events by today's rules, or that ``events`` has already (``landed``)."""
+    parsed = events.query(rejected.select(*RAW.fieldNames()))
+    places = stored.select(*PLACE, F.lit(True).alias("landed"))
+    marked = parsed.join(places, [*PLACE], "left").withColumn("landed", F.coalesce("landed", F.lit(False)))
+    return marked.where(F.col("landed") | (F.size("reasons") == 0))

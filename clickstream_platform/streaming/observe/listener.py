@@ -1,0 +1,219 @@
+"""What streaming queries say of themselves while they run: heard from Spark, written into the journal, read without it.
+
+Spark tells a listener of every batch, from a thread of its own: no batch waits for it (measured by
+``bench/monitoring.py``). A listener that fails is warned of once a process and changes nothing for the query.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+from weakref import WeakSet
+
+from pyspark import SparkContext
+from pyspark.sql import SparkSession
+from pyspark.sql.streaming.listener import StreamingQueryListener
+
+from clickstream_platform.streaming.observe.journal import CONF, Journal, read
+from clickstream_platform.streaming.observe.status import iso
+
+Standing = Literal["started", "running", "idle", "ended", "failed", "killed"]
+ACTIVE = ("started", "running", "idle")
+
+
+@dataclass(frozen=True)
+class QueryStatus:
+    """What a streaming query said of itself at one moment: a line of the journal.
+
+    Attributes:
+        at: the moment (ISO 8601, UTC): for a batch, when it began.
+        id: the query's, the same for every run on one checkpoint.
+        run_id: Spark's own, of this start.
+        name: the table and the run: ``<table>-<run id>``.
+        status: started: no batch is through yet; running: one is; idle: there was nothing to read; ended; failed.
+            ``killed`` is never written: its process is gone, and the last line says none of the two before.
+        batch_id: the last batch's; None before the first.
+        input_rows: what the last batch read.
+        input_rows_per_second: of that, by the time since the batch before began.
+        processed_rows_per_second: of that, by the time that the batch took.
+        watermark: the one that the last batch went by (ISO 8601, UTC); None before there is one.
+        state_rows: rows in the state store after it; None without one.
+        state_bytes: memory and disk that these take, as Spark counts it; None without one.
+        duration_ms: how long the last batch took.
+        last_progress: when the last batch began (ISO 8601, UTC).
+        problem: what it failed of, in one line.
+    """
+
+    at: str
+    id: str
+    run_id: str
+    name: str | None
+    status: Standing
+    batch_id: int | None = None
+    input_rows: int | None = None
+    input_rows_per_second: float | None = None
+    processed_rows_per_second: float | None = None
+    watermark: str | None = None
+    state_rows: int | None = None
+    state_bytes: int | None = None
+    duration_ms: int | None = None
+    last_progress: str | None = None
+    problem: str | None = None
+
+    @property
+    def table(self) -> str:
+        """The table that it fills."""
+        return (self.name or self.id).partition("-")[0]
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it is at work, or waits for more."""
+        return self.status in ACTIVE
+
+
+def after(before: QueryStatus, progress: dict[str, Any]) -> QueryStatus:
+    """What a query says once Spark has reported a progress, which is of a batch only if something was executed."""
+    if "addBatch" not in progress.get("durationMs", {}):
+        return replace(before, at=progress["timestamp"], status="idle")
+    operators = progress["stateOperators"]
+    return replace(
+        before,
+        at=progress["timestamp"],
+        status="running",
+        batch_id=progress["batchId"],
+        input_rows=progress.get("numInputRows"),
+        input_rows_per_second=_rounded(progress.get("inputRowsPerSecond")),
+        processed_rows_per_second=_rounded(progress.get("processedRowsPerSecond")),
+        watermark=_moved(progress.get("eventTime", {}).get("watermark")),
+        state_rows=sum(each["numRowsTotal"] for each in operators) if operators else None,
+        state_bytes=sum(each["memoryUsedBytes"] for each in operators) if operators else None,
+        duration_ms=progress["durationMs"].get("triggerExecution"),
+        last_progress=progress["timestamp"],
+    )
+
+
+def _rounded(rate: float | None) -> float | None:
+    return None if rate is None else round(rate, 1)
+
+
+def _moved(watermark: str | None) -> str | None:
+    """Spark's watermark begins at 1970, which says nothing."""
+    return None if watermark is None or watermark.startswith("1970") else watermark
+
+
+class Listener(StreamingQueryListener):
+    """Hears of the queries of one session, from threads of Spark's, and writes down what each says.
+
+    PySpark's way to call a listener fetches an event field by field: some hundred calls of the JVM, 0.2 s of this
+    process's time a batch. This one is called by the JVM itself, and takes each event as one text.
+    """
+
+    class Java:
+        """As what the JVM sees it."""
+
+        implements = ("org.apache.spark.sql.streaming.PythonStreamingQueryListener",)
+
+    @property
+    def _jlistener(self) -> Any:
+        """What ``addListener`` gives to the JVM."""
+        jvm: Any = SparkContext._jvm  # pyright: ignore[reportPrivateUsage] - as PySpark's own does
+        return jvm.PythonStreamingQueryListenerWrapper(self)
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._last: dict[str, QueryStatus] = {}
+
+    def onQueryStarted(self, event: Any) -> None:  # noqa: N802 - the names are Spark's
+        """Before ``start()`` returns: the query waits for this one."""
+        self._note(event, _started)
+
+    def onQueryProgress(self, event: Any) -> None:  # noqa: N802
+        """After every batch."""
+        self._note(event, lambda before, said: after(before, said["progress"]))
+
+    def onQueryIdle(self, event: Any) -> None:  # noqa: N802
+        """Every some seconds while there is nothing to read."""
+        self._note(event, lambda before, said: replace(before, at=said["timestamp"], status="idle"))
+
+    def onQueryTerminated(self, event: Any) -> None:  # noqa: N802
+        """At the end, some tenths of a second after whoever waited for it went on."""
+        self._note(event, _terminated)
+
+    def _note(self, event: Any, now: Callable[[QueryStatus, dict[str, Any]], QueryStatus]) -> None:
+        try:
+            said = json.loads(event.json())
+            run_id = said.get("progress", said)["runId"]
+            before = self._last.get(run_id) or QueryStatus("", said.get("id", ""), run_id, None, "started")
+            found = self._last[run_id] = now(before, said)
+            if (before.status, found.status) != ("idle", "idle"):  # one line for all the time that nothing came
+                self._journal.write(asdict(found))
+            if not found.is_active:
+                del self._last[run_id]
+        except Exception as failed:  # whatever it is: what watches a query must not stop it
+            self._journal.warn(repr(failed))
+
+
+def _started(_: QueryStatus, said: dict[str, Any]) -> QueryStatus:
+    return QueryStatus(said["timestamp"], said["id"], said["runId"], said["name"], "started")
+
+
+def _terminated(before: QueryStatus, said: dict[str, Any]) -> QueryStatus:
+    stopped = said.get("exception")
+    problem = _in_one_line(stopped) if stopped else None
+    return replace(before, at=iso(time.time() * 1000), status="failed" if stopped else "ended", problem=problem)
+
+
+def _in_one_line(stopped: str) -> str:
+    """What Spark's text of an error says first; of an error in our part of a batch, what its traceback ends with."""
+    lines = [line for line in stopped.splitlines() if line.strip() and not line[0].isspace()] or [stopped.strip()]
+    return lines[-1 if "Traceback" in lines[0] else 0][:300]
+
+
+_journal = cache(Journal)  # one file a process and folder
+_heard: WeakSet[SparkSession] = WeakSet()
+
+
+def listen(spark: SparkSession) -> None:
+    """Have every query of a session written down from now on. The second call for a session does nothing.
+
+    A session hears of its own queries only, not of those of a ``newSession()``.
+    """
+    folder = spark.conf.get(CONF, None)
+    if not folder or spark in _heard:
+        return
+    _heard.add(spark)
+    # As it was when the JVM started: whoever builds a session once more changes the conf, not where others look.
+    journal = _journal(Path(spark.sparkContext.getConf().get(CONF) or folder))
+    try:
+        spark.streams.addListener(Listener(journal))
+    except Exception as failed:  # a Spark that cannot be listened to runs the queries all the same
+        journal.warn(repr(failed))
+
+
+def queries(folder: Path) -> list[list[QueryStatus]]:
+    """What every query said that is written down, oldest first; the queries by their last word, newest first.
+
+    Needs no Spark. A query whose process is gone has ``killed`` as its last status, unless it had ended.
+    """
+    found: dict[str, list[QueryStatus]] = {}
+    for written in read(folder):
+        own: dict[str, list[QueryStatus]] = {}
+        for record in written.records:
+            if status := _status(record):
+                own.setdefault(status.run_id, []).append(status)
+        for said in own.values():
+            if said[-1].is_active and not written.lives:
+                said[-1] = replace(said[-1], status="killed")
+        found |= own
+    return sorted(found.values(), key=lambda said: said[-1].at, reverse=True)
+
+
+def _status(record: dict[str, Any]) -> QueryStatus | None:
+    """A line as this version knows it; None for a line of another one that lacks what matters."""
+    known = {each.name: record[each.name] for each in fields(QueryStatus) if each.name in record}
+    return QueryStatus(**known) if {"at", "id", "run_id", "name", "status"} <= known.keys() else None

@@ -1,0 +1,64 @@
+"""What lies in ``quarantine``, by reason. Reads the table without a JVM; costs one pass over it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+
+from clickstream_platform.streaming.contract.side_tables import QUARANTINE
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.lake.tables import select
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One rejected record: where it was, and its bytes."""
+
+    partition: str
+    offset: int
+    value: bytes
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """The records that have one fault; a record with several is counted for each.
+
+    Attributes:
+        reason: the fault.
+        records: how many have it.
+        first: when the first of them arrived.
+        last: when the last one did.
+        samples: the newest few.
+    """
+
+    reason: str
+    records: int
+    first: datetime
+    last: datetime
+    samples: tuple[Sample, ...]
+
+
+def rejections(lake: Lake, samples: int = 2) -> list[Rejection]:
+    """The reasons in ``quarantine``, the most frequent first; empty if there is none, or no table yet."""
+    held = lake.table(QUARANTINE).open()
+    if held is None:
+        return []
+    counted = select(
+        held,
+        f"select reason, count(*) as records, min(arrived_at) as first, max(arrived_at) as last from {_FAULTS} "
+        "group by reason order by records desc, reason",
+    )
+    newest = select(
+        held,
+        'select reason, "partition", "offset", value from (select *, row_number() over '
+        '(partition by reason order by arrived_at desc, "partition", "offset") as n '
+        f"from {_FAULTS}) where n <= {samples:d} order by n",
+    )
+    shown: dict[str, list[Sample]] = defaultdict(list)
+    for row in newest:
+        shown[row.pop("reason")].append(Sample(**row))
+    return [Rejection(**row, samples=tuple(shown[row["reason"]])) for row in counted]
+
+
+_FAULTS = "(select *, unnest(reasons) as reason from held)"

@@ -1,0 +1,1 @@
+"""Runs and streams: queries from start to stop."""

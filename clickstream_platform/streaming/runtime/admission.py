@@ -1,0 +1,80 @@
+"""Whether a run may go on from a table's checkpoint, and from which."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from clickstream_platform.errors import CheckpointError
+from clickstream_platform.streaming.checkpoint import Checkpoint, next_version
+from clickstream_platform.streaming.lake.places import Lake
+
+if TYPE_CHECKING:
+    from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.lake.generations import current, following
+
+log = logging.getLogger(__name__)
+
+
+def admitted(lake: Lake, table: StreamingTable) -> Checkpoint:
+    """The checkpoint to go on from.
+
+    A checkpoint that is gone starts a new generation: batch 0 reads all of ``events`` and overwrites the table. Only
+    ``events`` cannot do that.
+
+    Raises:
+        CheckpointError: table and checkpoint do not belong together; someone restored or replaced one of them.
+    """
+    checkpoint = current(lake, table.name)
+    last = lake.table(table.name).transaction(checkpoint.app_id)
+    if last is not None and checkpoint.planned() < 0:
+        if not table.derived:
+            finding = f"its checkpoint {checkpoint.path} is gone, so what was read already is not known"
+            raise CheckpointError(table.name, finding, "restore the checkpoint, or begin a new lake")
+        log.warning("%s: its checkpoint is gone; a new generation reads all of events", table.name)
+        return following(lake, table.name)
+    _refuse_strangers(lake, table, checkpoint, -1 if last is None else last)
+    if table.derived and (lost := _lost(lake, checkpoint)):
+        log.warning("%s: it was down for too long: %s; a new generation reads all of events", table.name, lost)
+        return following(lake, table.name)
+    return checkpoint
+
+
+def _lost(lake: Lake, checkpoint: Checkpoint) -> str | None:
+    """What is gone of the files and log of ``events`` that the next batch would read; None if all are there."""
+    planned, committed = checkpoint.planned(), checkpoint.committed()
+    done, interrupted = checkpoint.plan(committed), checkpoint.plan(planned) if planned > committed else None
+    needed: list[str] = []
+    try:
+        if done:
+            added = lake.events.added_files(next_version(done.end), lake.events.version() or 0)
+            needed += [file.path for file in added]
+        if interrupted:
+            needed += lake.events.files(next_version(interrupted.end) - 1)
+    except CheckpointError as gone:
+        return gone.finding
+    missing = next((path for path in needed if not (lake.events.path / path).exists()), None)
+    return f"the file {missing} of events is gone" if missing else None
+
+
+def _refuse_strangers(lake: Lake, table: StreamingTable, checkpoint: Checkpoint, last: int) -> None:
+    committed = checkpoint.committed()
+    missing = [n for n in range(last + 1, committed + 1) if _read_something(lake, table, checkpoint, n)]
+    if last <= checkpoint.planned() and not missing:
+        return
+    remedy = f"run `clickstream rebuild {table.name}`" if table.derived else "restore both from one moment"
+    finding = (
+        f"its last transaction is batch {last}, its checkpoint's last one {committed}: one was restored or replaced"
+    )
+    raise CheckpointError(table.name, finding, remedy)
+
+
+def _read_something(lake: Lake, table: StreamingTable, checkpoint: Checkpoint, batch_id: int) -> bool:
+    """Whether a batch had to commit something to the table."""
+    plan = checkpoint.plan(batch_id)
+    if plan is None or batch_id == 0:
+        return True
+    start = checkpoint.start(batch_id)
+    if not table.derived:
+        return start != plan.end
+    return any(True for _ in lake.events.added_files(next_version(start), next_version(plan.end) - 1))

@@ -1,0 +1,95 @@
+"""What a generation's checkpoint was made for, kept beside it.
+
+Spark checks the *types* of old state, not its meaning: another window length or another key mixes old and new state
+without an error. So a table's declared facts and its plan are written down when a generation begins, and compared at
+the start of every run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import timedelta
+from typing import Any
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from clickstream_platform.errors import CheckpointError
+from clickstream_platform.events.schema import EVENTS
+from clickstream_platform.streaming.checkpoint import Checkpoint
+from clickstream_platform.streaming.contract.state import Processor, Recompute, Stateless, StateStore
+from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.sources.delta import FromTable
+from clickstream_platform.streaming.sources.files.source import FileSource
+
+FILE = "fingerprint.json"
+
+
+def declared(table: StreamingTable) -> dict[str, Any]:
+    """The facts a checkpoint depends on. The watermark's delay is not one: changing it is safe."""
+    state = table.state
+    return {
+        "version": table.version,
+        "source": _source(table),
+        "columns": [f"{column.name} {column.type}" for column in table.columns],
+        "state": type(state).__name__,
+        "by": [] if isinstance(state, Stateless) else list(state.by),
+        "reach_ms": 0 if isinstance(state, Stateless) else round(_reach(state).total_seconds() * 1000),
+        "sink": str(table.sink),
+        **{name: str(value) for name, value in table.parameters.items()},
+    }
+
+
+def _reach(state: StateStore | Recompute | Processor) -> timedelta:
+    return state.forget_after if isinstance(state, Processor) else state.reach
+
+
+def _source(table: StreamingTable) -> str:
+    if isinstance(table.offsets, FromTable):
+        return table.offsets.name
+    # Which topics may follow which is for `admission` to say: it knows what was read of each.
+    return f"files {table.offsets.folder}" if isinstance(table.offsets, FileSource) else "kafka"
+
+
+def plan_of(table: StreamingTable, spark: SparkSession) -> str:
+    """A hash of the query's analysed plan, expression ids normalised. Compared only under the same Spark version."""
+    nothing = spark.range(0, 0, 1, 1).select(*(F.lit(None).cast(f.dataType).alias(f.name) for f in EVENTS.fields))
+    java: Any = table.query(nothing)._jdf  # pyright: ignore[reportPrivateUsage] - only the JVM knows the plan
+    plan: str = java.queryExecution().analyzed().canonicalized().toString()
+    return hashlib.sha256(plan.encode()).hexdigest()[:16]
+
+
+def of(table: StreamingTable, spark: SparkSession) -> dict[str, Any]:
+    """The fingerprint of a table as it is declared now."""
+    plan = {"spark": spark.version, "plan": plan_of(table, spark)} if table.derived else {}
+    return {**declared(table), **plan}
+
+
+def write(checkpoint: Checkpoint, fingerprint: dict[str, Any]) -> None:
+    """Keep it beside the checkpoint, before the generation's first batch."""
+    checkpoint.path.mkdir(parents=True, exist_ok=True)
+    (checkpoint.path / FILE).write_text(json.dumps(fingerprint, indent=1))
+
+
+def check(checkpoint: Checkpoint, now: dict[str, Any]) -> None:
+    """Refuse a checkpoint that was made for something else.
+
+    Raises:
+        CheckpointError: a fact changed since the generation began; names each, with both values.
+    """
+    file = checkpoint.path / FILE
+    if not file.exists():
+        write(checkpoint, now)
+        return
+    then = json.loads(file.read_text())
+    if then.get("spark") != now.get("spark"):
+        then, now = {**then, "plan": None, "spark": None}, {**now, "plan": None, "spark": None}
+    changed = [f"{key} was {then.get(key)!r} and is {now.get(key)!r}" for key in now if then.get(key) != now[key]]
+    if changed:
+        remedy = "set it back, or begin a new lake" if checkpoint.table == "events" else _remedy(checkpoint.table)
+        raise CheckpointError(checkpoint.table, f"changed since its checkpoint began: {'; '.join(changed)}", remedy)
+
+
+def _remedy(table: str) -> str:
+    return f"run `clickstream rebuild {table}`, or set it back"

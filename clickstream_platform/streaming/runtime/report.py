@@ -1,0 +1,97 @@
+"""What a run did, typed: made from the ledger entries of its batches and Spark's own progress."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from clickstream_platform.streaming.lake.ledger import Entry
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """One run of one table.
+
+    Attributes:
+        table: the table's name.
+        run_id: the run.
+        generation: the checkpoint's generation it used.
+        batches: the entries of the batches it committed, oldest first.
+        replayed: batches that were already in the table and only lacked their mark in the checkpoint.
+        start: the source's offset where the first batch begins, included.
+        end: the source's offset where the last batch ends, excluded.
+        watermark_ms: the watermark afterwards, in milliseconds since 1970; None before there is one.
+        state_rows: rows in the state store afterwards; None without one, or when no batch ran.
+        dropped_by_watermark: rows Spark's state store dropped as late, by Spark's own count; they were recomputed.
+        rows: rows in the table afterwards.
+        delta_version: the table's version afterwards.
+        duration: from taking the lease to letting it go.
+    """
+
+    table: str
+    run_id: str
+    generation: int
+    batches: tuple[Entry, ...]
+    replayed: int
+    start: dict[str, Any] | None
+    end: dict[str, Any] | None
+    watermark_ms: int | None
+    state_rows: int | None
+    dropped_by_watermark: int
+    rows: int
+    delta_version: int
+    duration: timedelta
+
+    @property
+    def rows_in(self) -> int:
+        """Records or events read."""
+        return sum(batch.rows_in for batch in self.batches)
+
+    @property
+    def rows_out(self) -> int:
+        """Rows inserted, updated or deleted."""
+        return sum(batch.rows_out for batch in self.batches)
+
+    @property
+    def late_rows(self) -> int:
+        """Events that came behind the watermark: in the table all the same, or listed in ``late_events``."""
+        return sum(batch.late_rows for batch in self.batches)
+
+    @property
+    def revisions(self) -> int:
+        """Rows changed although the watermark had passed their ``final_at``."""
+        return sum(batch.revisions for batch in self.batches)
+
+    @property
+    def quarantined(self) -> int:
+        """Records rejected (``events`` only)."""
+        return sum(batch.quarantined for batch in self.batches)
+
+    @property
+    def duplicates(self) -> int:
+        """Events left out as duplicates (``events`` only)."""
+        return sum(batch.duplicates for batch in self.batches)
+
+    @property
+    def lost(self) -> list[dict[str, list[tuple[int, int | None]]]]:
+        """Offsets that were gone before they were read, a batch each (``events`` only)."""
+        return [batch.lost for batch in self.batches if batch.lost]
+
+    @property
+    def unreadable(self) -> dict[str, str]:
+        """Files that could not be read, by path (``events`` only)."""
+        return {path: finding for batch in self.batches for path, finding in batch.unreadable.items()}
+
+
+def state_rows(progress: list[Any]) -> int | None:
+    """Rows in the state store after the last batch that ran; None if none did."""
+    counts = [
+        sum(op["numRowsTotal"] for op in record["stateOperators"]) for record in progress if record["stateOperators"]
+    ]
+    return counts[-1] if counts else None
+
+
+def dropped_by_watermark(progress: list[Any]) -> int:
+    """Rows dropped as late, by Spark's own count. It counts after partial aggregation, so several events may be one."""
+    return sum(op["numRowsDroppedByWatermark"] for record in progress for op in record["stateOperators"])

@@ -1,0 +1,202 @@
+"""``stream``: tables side by side in one process, each with a query of its own, until it is told to stop.
+
+A query that fails is started again, after a pause that grows with every failure in a row; the other tables go on.
+What a table promises after a run it promises here after every batch, because both are the same query, checkpoint and
+commit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from threading import Event, Lock
+from typing import Any
+
+from py4j.protocol import Py4JError
+from pyspark.sql import SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+from tenacity import RetryCallState, Retrying, retry_if_exception
+from tenacity.nap import sleep_using_event
+from tenacity.stop import stop_when_event_set
+
+from clickstream_platform.errors import RetryableError, SetupError
+from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.lake.lease import lease
+from clickstream_platform.streaming.lake.ledger import Entry
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.observe import listener
+from clickstream_platform.streaming.runtime.report import RunReport
+from clickstream_platform.streaming.runtime.run import Hooks, Run, admitted, require_input
+
+CONFS = {"spark.sql.streaming.numRecentProgressUpdates": "100"}  # a stream has no end, and each takes some kilobytes
+LOOKED_AT = 0.5  # seconds between two looks at a query
+LAST_BATCH = 5.0  # seconds a batch may still take when the stream is told to stop
+REPORTED = timedelta(minutes=1)  # at most as often; a table with a longer interval reports each batch
+LONGEST_PAUSE = 60.0  # seconds; the first is 1 and each is twice the one before
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a caller may want to hear of a stream, beside its hooks. Called by one thread at a time.
+
+    Attributes:
+        failed: the table, what went wrong, and the seconds until it is started again.
+        reported: the table and what it did since the last report, about once a minute if it did anything.
+    """
+
+    failed: Callable[[StreamingTable, BaseException, float], None]
+    reported: Callable[[StreamingTable, RunReport], None] = lambda table, report: None
+
+
+def require_inputs(tables: Sequence[StreamingTable], lake: Lake) -> None:
+    """Refuse tables that would wait for ever: what they read is neither there nor among them (a SourceError)."""
+    if all(table.derived for table in tables):
+        for table in tables:
+            require_input(table, lake)
+
+
+def stream(
+    tables: Sequence[StreamingTable],
+    spark: SparkSession,
+    lake: Lake,
+    hooks: Hooks,
+    told: Told,
+    stop: Event,
+    *,
+    run_id: str,
+    take_over: bool = False,
+) -> None:
+    """Keep tables up to date until ``stop`` is set; then end their queries and free their leases.
+
+    A batch that is on gets :data:`LAST_BATCH` seconds to end. One that does not is replayed by whoever goes on.
+
+    Args:
+        tables: contracts whose triggers do not end.
+        spark: the session; it is neither configured nor stopped. :data:`CONFS` should be among its confs.
+        lake: where tables and checkpoints lie.
+        hooks: as of a run; called from several threads.
+        told: what else to call.
+        stop: set by whoever ends the stream.
+        run_id: the stream's name in leases and entries.
+        take_over: take leases that another host has left behind.
+
+    Raises:
+        SetupError: the JVM has ended.
+    """
+    listener.listen(spark)  # once, before several threads do
+    alone = Lock()
+    lives = [_Live(table, spark, lake, hooks, told, stop, run_id, take_over, alone) for table in tables]
+    with ThreadPoolExecutor(len(lives), "table") as threads:
+        try:
+            results = [threads.submit(live.keep_running) for live in lives]
+            stop.wait()
+        finally:
+            stop.set()
+    for result in results:
+        result.result()
+
+
+@dataclass
+class _Live:
+    """One table of a stream, in a thread of its own."""
+
+    table: StreamingTable
+    spark: SparkSession
+    lake: Lake
+    hooks: Hooks
+    told: Told
+    stop: Event
+    run_id: str
+    take_over: bool
+    alone: Lock  # held while the caller is told something
+    failures: int = 0  # since the last commit
+    reported_at: float = field(default_factory=time.monotonic)
+
+    def keep_running(self) -> None:
+        """Run the table until the stream stops, however often its query fails."""
+        again = Retrying(
+            retry=retry_if_exception(lambda _: self.stop.is_set() or _is_alive(self.spark)),
+            wait=lambda _: min(2.0 ** (self.failures - 1), LONGEST_PAUSE),
+            sleep=sleep_using_event(self.stop),
+            before_sleep=self._say,
+            stop=stop_when_event_set(self.stop),
+            retry_error_callback=lambda _: None,  # it failed because it was told to stop, or just then
+        )
+        try:
+            again(self._run)
+        except Exception as failure:
+            raise SetupError("spark", "its JVM has ended", "see spark.log, and start the stream again") from failure
+        finally:
+            self.stop.set()
+
+    def _run(self) -> None:
+        """One query, from lease to lease. Returns when the stream stops; what fails before raises."""
+        if self._is_told_to_stop_before_there_is_input():
+            return
+        try:
+            with lease(
+                self.lake, self.table.name, self.run_id, trigger=self.table.trigger.name, take_over=self.take_over
+            ):
+                run = admitted(self.table, self.spark, self.lake, self._hooks(), self.run_id)
+                with run.going_on() as query:
+                    self._watch(run, query)
+        except Exception:
+            self.failures += 1
+            raise
+        self.hooks.ended(self.table)
+
+    def _is_told_to_stop_before_there_is_input(self) -> bool:
+        """Waits for the first commit of ``events``: five tables of nothing would only be in its way."""
+        while self.table.derived and not self.lake.events.version() and not self.stop.wait(LOOKED_AT):
+            pass
+        return self.stop.is_set()
+
+    def _watch(self, run: Run, query: StreamingQuery) -> None:
+        try:
+            while not query.awaitTermination(LOOKED_AT):  # pyright: ignore[reportArgumentType] - takes parts of a second
+                if self.stop.is_set():
+                    _let_end(query)
+                    return
+                if time.monotonic() - self.reported_at >= REPORTED.total_seconds():
+                    self._report(run, query)
+        finally:
+            self._report(run, query)
+        raise RetryableError(self.table.name, "its query ended, and nobody had told it to", "it is started again")
+
+    def _report(self, run: Run, query: StreamingQuery) -> None:
+        if run.landed:
+            with self.alone:
+                self.told.reported(self.table, run.report(query))
+        self.reported_at = time.monotonic()
+
+    def _hooks(self) -> Hooks:
+        def committed(entry: Entry) -> None:
+            self.failures = 0
+            self.hooks.committed(entry)
+            if self.table.announces:  # here, before the next batch announces rows that are not in the table yet
+                self.hooks.ended(self.table)
+
+        return replace(self.hooks, committed=committed)
+
+    def _say(self, state: RetryCallState) -> None:
+        failure = state.outcome and state.outcome.exception()
+        if failure and not self.stop.is_set():
+            with self.alone:
+                self.told.failed(self.table, failure, state.upcoming_sleep)
+
+
+def _let_end(query: StreamingQuery) -> None:
+    deadline = time.monotonic() + LAST_BATCH
+    while query.isActive and query.status["isTriggerActive"] and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+def _is_alive(spark: SparkSession) -> bool:
+    try:
+        context: Any = spark.sparkContext._jsc  # pyright: ignore[reportPrivateUsage] - nothing else asks the JVM
+        return context is not None and not context.sc().isStopped()
+    except (Py4JError, OSError):
+        return False

@@ -1,0 +1,83 @@
+"""Offsets decide WHAT to process: where a table's input comes from, and how far it has been read.
+
+Every source of records yields one raw shape, :data:`~clickstream_platform.events.schema.RAW`. An offset range is read
+from ``start`` (included) to ``end`` (excluded).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.streaming.readwriter import DataStreamReader
+
+from clickstream_platform.streaming.sources.kafka import options
+from clickstream_platform.streaming.sources.kafka.source import KafkaSource
+
+# So that a broker that is gone is told of within ten seconds. Spark's own patience is three minutes.
+IMPATIENT = {
+    "kafka.default.api.timeout.ms": "4000",
+    "kafka.request.timeout.ms": "3000",
+    "kafkaConsumer.pollTimeoutMs": "4000",
+    "fetchOffset.numRetries": "1",
+    "fetchOffset.retryIntervalMs": "0",
+}
+
+
+def read_kafka(spark: SparkSession, source: KafkaSource, starts: Mapping[str, Mapping[str, int]]) -> DataFrame:
+    """The stream of the topics' records, as raw records; those of aborted transactions are none.
+
+    Args:
+        spark: the session.
+        source: which topics.
+        starts: where a first run begins: of every partition, by topic. Later runs go on from the checkpoint.
+    """
+    records = _kafka(spark, source, json.dumps(starts))
+    records = records.option("maxOffsetsPerTrigger", source.max_offsets_per_trigger)
+    records = records.option("failOnDataLoss", source.fail_on_data_loss)
+    if source.min_partitions:
+        records = records.option("minPartitions", source.min_partitions)
+    # Producers' clocks lie: a record has not arrived later than now.
+    return _raw(records.load(), F.least(_time_of_record(), F.current_timestamp()))
+
+
+def tap_kafka(spark: SparkSession, source: KafkaSource, start: str) -> DataFrame:
+    """The same, from ``earliest`` or ``latest`` on, for triggers that know no limits and no current time."""
+    return _raw(_kafka(spark, source, start).option("failOnDataLoss", False).load(), _time_of_record())
+
+
+def _kafka(spark: SparkSession, source: KafkaSource, starts: str) -> DataStreamReader:
+    return (
+        spark.readStream.format("kafka")
+        .options(**IMPATIENT)
+        .options(**options.for_spark(source.options))
+        .option("kafka.bootstrap.servers", source.servers)
+        .option("kafka.isolation.level", "read_committed")
+        .option(*_topics(source))
+        .option("startingOffsets", starts)
+        .option("includeHeaders", True)
+    )
+
+
+def _topics(source: KafkaSource) -> tuple[str, str]:
+    """As Spark takes them. It looks for a pattern anywhere in a name; what :meth:`KafkaSource.reads` says counts."""
+    return ("subscribe", source.topics) if source.names else ("subscribePattern", f"^(?!__)(?:{source.topics})$")
+
+
+def _time_of_record() -> Column:
+    """Null for a record that has none, for which Kafka says -1."""
+    return F.when(F.unix_millis("timestamp") >= 0, F.col("timestamp"))
+
+
+def _raw(records: DataFrame, arrived_at: Column) -> DataFrame:
+    return records.select(
+        F.col("value"),
+        F.lit("kafka").alias("source"),
+        F.concat_ws("/", "topic", "partition").alias("partition"),
+        F.col("offset"),
+        arrived_at.alias("arrived_at"),
+        F.col("key"),
+        F.when(F.size("headers") > 0, F.col("headers")).alias("headers"),
+    )

@@ -1,0 +1,116 @@
+"""``tap``: see events as they come. Writes no table and leaves no checkpoint, so it disturbs nobody and forgets all.
+
+Its sink is Spark's console, which prints to the JVM's standard output: a table's rows as a person reads them, single
+records for :mod:`.console` to read back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.streaming.query import StreamingQuery
+
+from clickstream_platform.errors import SettingsError
+from clickstream_platform.events.parsing import Parse, accepted
+from clickstream_platform.streaming.contract.durations import from_words
+from clickstream_platform.streaming.contract.state import Processor, Stateless
+from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.contract.trigger import Continuous, ProcessingTime, RealTime, Trigger
+from clickstream_platform.streaming.contract.trigger_support import refusal
+from clickstream_platform.streaming.sources.files import source as files
+from clickstream_platform.streaming.sources.files.source import FileSource
+from clickstream_platform.streaming.sources.kafka import reader
+from clickstream_platform.streaming.sources.kafka.source import KafkaSource
+from clickstream_platform.streaming.tap import console
+
+CONFS = {"spark.sql.streaming.numRecentProgressUpdates": "10"}
+USUAL = timedelta(seconds=1)
+
+
+@dataclass(frozen=True)
+class Tap:
+    """What to look at, and how.
+
+    Attributes:
+        events: the contract of ``events``: the source, and how records are parsed.
+        table: instead of events, all rows of this table's query over what has come since the start, again and again.
+        trigger: when to look.
+        from_start: begin with what is there already, not with what comes from now on.
+        rows: of a table, how many are shown.
+    """
+
+    events: StreamingTable
+    table: StreamingTable | None
+    trigger: Trigger
+    from_start: bool = False
+    rows: int = 20
+
+    def __post_init__(self) -> None:
+        """Refuse what Spark would refuse after ten seconds, with its own words."""
+        if self.table and isinstance(self.table.state, Processor):
+            finding = f"{self.table.name} has a stateful function of its own, of which no batch gives all rows"
+            raise SettingsError("tap", finding, f"use `clickstream run {self.table.name}` and `clickstream sql`")
+        if self.table:
+            query = "Kafka, counts"
+        else:
+            query = "files to the console" if isinstance(self.events.offsets, FileSource) else "Kafka to the console"
+        if words := refusal(self.trigger, query):
+            finding = f"{self.trigger.name} does not work here ({query}); Spark says: {words}"
+            raise SettingsError("tap", finding, "leave --real-time out")
+
+    def start(self, spark: SparkSession, checkpoint: Path) -> StreamingQuery:
+        """Start the query. The checkpoint is for its lifetime only: the caller deletes it."""
+        records = self._records(spark)
+        printed = self._rows(records, self.table) if self.table else records.select(console.printed().alias("line"))
+        is_whole = self.table is not None and not isinstance(self.table.state, Stateless)
+        return (
+            printed.writeStream.format("console")
+            .outputMode("complete" if is_whole else "update")
+            .option("numRows", self.rows if self.table else console.ROWS_A_BATCH)
+            .option("truncate", False)
+            .option("checkpointLocation", str(checkpoint))
+            .trigger(**self.trigger.options())
+            .start()
+        )
+
+    def lines(self, records: Sequence[console.Printed]) -> list[str]:
+        """What a person reads of records that the query printed, where it is not a table's."""
+        parse = self.events.query
+        assert isinstance(parse, Parse)
+        return console.shown(records, parse.rules)
+
+    def _rows(self, records: DataFrame, table: StreamingTable) -> DataFrame:
+        events = accepted(self.events.query(records))
+        return table.query(events) if table.derived else events
+
+    def _records(self, spark: SparkSession) -> DataFrame:
+        source = self.events.offsets
+        if isinstance(source, KafkaSource):
+            return reader.tap_kafka(spark, source, "earliest" if self.from_start else "latest")
+        assert isinstance(source, FileSource)
+        records = files.read_files(spark, source)
+        if self.from_start:
+            return records
+        return records.where(F.col("arrived_at") >= F.lit(datetime.now(timezone.utc)))
+
+
+def tapping(
+    events: StreamingTable, table: StreamingTable | None, every: str | None, *, real_time: bool = False
+) -> RealTime | Continuous | ProcessingTime:
+    """The trigger: in real time if that is asked for; otherwise without micro-batches where Spark can do without.
+
+    Raises:
+        SettingsError: ``every`` is no interval, or too short for the trigger.
+    """
+    has_batches = table is not None or isinstance(events.offsets, FileSource)
+    kind = RealTime if real_time else ProcessingTime if has_batches else Continuous
+    try:
+        return kind(from_words(every) if every is not None else max(USUAL, kind.shortest))
+    except ValueError as wrong:
+        finding, _, remedy = str(wrong).partition("; ")
+        raise SettingsError("--every", f"{every!r}: {finding}", remedy) from wrong

@@ -1,0 +1,279 @@
+"""The Spark jars: fetched once, compared with their checksums, and what is said when they cannot be had.
+
+Only the tests on the user's own cache may fetch the 19 MB, and they do it once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from clickstream_platform.errors import SetupError
+from clickstream_platform.jvm.jars import SPARK_JARS, damaged, jar_paths, missing
+from clickstream_platform.jvm.machine import require_java, require_room
+from clickstream_platform.jvm.maven import Artifact, resolve
+from clickstream_platform.settings import from_env
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+needs_java = pytest.mark.spark  # with no more than Ivy in it, half a second each
+UNREACHABLE = "http://127.0.0.1:9/"  # the discard port: nothing listens
+
+
+@pytest.fixture(scope="session")
+def user_cache() -> Path:
+    """The cache that the Spark tests use too."""
+    return from_env().cache
+
+
+@pytest.fixture
+def java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Makes the only ``java`` that this process can find: a script with the given body."""
+
+    def write(script: str) -> Path:
+        path = tmp_path / "bin" / "java"
+        path.parent.mkdir()
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        return path
+
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    return write
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Iterator[tuple[str, Artifact]]:
+    """A Maven repository on this machine, and the one small jar it has."""
+    folder = tmp_path / "repository"
+    jar = folder / "org" / "example" / "tiny" / "1.0" / "tiny-1.0.jar"
+    jar.parent.mkdir(parents=True)
+    with zipfile.ZipFile(jar, "w") as archive:
+        archive.writestr("hello.txt", "hello")
+    content = jar.read_bytes()
+    handler = partial(_Quiet, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        tiny = Artifact("org.example", "tiny", "1.0", len(content), hashlib.sha256(content).hexdigest())
+        yield f"http://127.0.0.1:{server.server_address[1]}/", tiny
+        server.shutdown()
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@needs_java
+def test_the_users_cache_has_every_jar_and_none_is_damaged(user_cache: Path) -> None:
+    paths = jar_paths(user_cache)
+
+    assert [path.name for path in paths] == [artifact.file_name for artifact in SPARK_JARS]
+    assert not missing(user_cache)
+    assert not damaged(user_cache)
+
+
+@needs_java
+def test_a_second_call_takes_milliseconds_and_starts_no_java(user_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jar_paths(user_cache)
+    monkeypatch.setenv("PATH", "")
+
+    started = perf_counter()
+    jar_paths(user_cache)
+
+    assert perf_counter() - started < 0.05
+
+
+@needs_java
+def test_a_damaged_jar_of_the_right_size_is_found(user_cache: Path, tmp_path: Path) -> None:
+    jars = tmp_path / "jars"
+    jars.mkdir()
+    for path in jar_paths(user_cache):
+        (jars / path.name).symlink_to(path)
+    victim = jars / SPARK_JARS[1].file_name
+    content = bytearray(victim.read_bytes())
+    content[1000] ^= 1
+    victim.unlink()
+    victim.write_bytes(content)
+
+    assert damaged(tmp_path) == (victim,)
+
+
+@needs_java
+def test_what_is_fetched_lands_whole_and_leaves_nothing_else(repository: tuple[str, Artifact], tmp_path: Path) -> None:
+    address, tiny = repository
+    cache = tmp_path / "cache"
+
+    (jar,) = resolve([tiny], cache, address)
+
+    assert hashlib.sha256(jar.read_bytes()).hexdigest() == tiny.sha256
+    assert sorted(path.name for path in jar.parent.iterdir()) == [".lock", "tiny-1.0.jar"]
+
+
+@needs_java
+def test_a_jar_cut_short_is_fetched_again(repository: tuple[str, Artifact], tmp_path: Path) -> None:
+    address, tiny = repository
+    jar = tmp_path / "cache" / "jars" / tiny.file_name
+    jar.parent.mkdir(parents=True)
+    jar.write_bytes(b"PK")
+
+    resolve([tiny], tmp_path / "cache", address)
+
+    assert jar.stat().st_size == tiny.size
+
+
+@needs_java
+def test_what_a_killed_process_left_is_cleared_away(repository: tuple[str, Artifact], tmp_path: Path) -> None:
+    address, tiny = repository
+    left = tmp_path / "cache" / "jars" / ".fetch-killed"
+    left.mkdir(parents=True)
+    (left / "half.jar").write_bytes(b"PK")
+
+    resolve([tiny], tmp_path / "cache", address)
+
+    assert not left.exists()
+
+
+@needs_java
+def test_two_processes_at_once_fetch_once(repository: tuple[str, Artifact], tmp_path: Path) -> None:
+    address, tiny = repository
+    script = f"""
+import logging
+from pathlib import Path
+from clickstream_platform.maven import Artifact, resolve
+logging.basicConfig(level=logging.INFO)
+resolve([{tiny!r}], Path({str(tmp_path / "cache")!r}), {address!r})
+"""
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", script], stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
+        )
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=60)[1] for process in started]
+
+    assert [process.returncode for process in started] == [0, 0]
+    assert sum("fetching" in text for text in said) == 1
+
+
+@needs_java
+def test_content_that_differs_from_the_pinned_one_never_reaches_the_cache(
+    repository: tuple[str, Artifact], tmp_path: Path
+) -> None:
+    address, tiny = repository
+
+    with pytest.raises(SetupError, match=r"tiny-1\.0\.jar: what was fetched has the SHA-256 .*, not 000000000000"):
+        resolve([replace(tiny, sha256="0" * 64)], tmp_path / "cache", address)
+    assert not list((tmp_path / "cache" / "jars").glob("*.jar"))
+
+
+@needs_java
+def test_no_network_names_the_repository_and_the_cause(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"^jars: http://127\.0\.0\.1:9/ cannot be reached .*HTTPS_PROXY") as refused:
+        resolve(SPARK_JARS, tmp_path, UNREACHABLE)
+    assert "\n" not in str(refused.value)
+
+
+@needs_java
+def test_an_artifact_that_the_repository_lacks_is_named(repository: tuple[str, Artifact], tmp_path: Path) -> None:
+    address, tiny = repository
+
+    with pytest.raises(SetupError, match=r"did not deliver them .*org\.example#absent;1\.0: not found"):
+        resolve([replace(tiny, name="absent")], tmp_path / "cache", address)
+
+
+def test_a_full_disk_is_found_before_the_fetch(tmp_path: Path) -> None:
+    beyond_any_disk = replace(SPARK_JARS[0], size=1 << 60)
+
+    with pytest.raises(SetupError, match=r"MB of disk are free, the jars need .* set CLICKSTREAM_CACHE"):
+        resolve([beyond_any_disk], tmp_path, UNREACHABLE)
+
+
+def test_room_is_asked_of_the_disk_that_will_hold_a_folder_not_made_yet(tmp_path: Path) -> None:
+    assert require_room(tmp_path / "not" / "made", 1, "tables", "CLICKSTREAM_HOME") > 1
+
+
+def test_a_cache_that_cannot_be_written_names_the_setting(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(SetupError, match=r"cannot be written \(Not a directory\); set CLICKSTREAM_CACHE"):
+        jar_paths(tmp_path / "file")
+
+
+@pytest.mark.usefixtures("java")
+def test_no_java_says_what_to_install() -> None:
+    with pytest.raises(SetupError, match=r"^java: not found on the PATH; install Java 17 or newer"):
+        require_java()
+
+
+@pytest.mark.parametrize("version", ["1.8.0_402", "11.0.22"])
+def test_an_old_java_is_named_with_its_version(java: Callable[[str], Path], version: str) -> None:
+    path = java(f"echo 'openjdk version \"{version}\" 2024-01-16' >&2")
+
+    with pytest.raises(SetupError, match=rf"{path} is version {version}, too old for Spark; install Java 17"):
+        require_java()
+
+
+@pytest.mark.parametrize("version", ["17", "17.0.15", "21.0.2", "26-ea"])
+def test_java_17_and_newer_are_taken(java: Callable[[str], Path], version: str) -> None:
+    path = java(f"echo 'Picked up JAVA_TOOL_OPTIONS: -Dx=1' >&2; echo 'openjdk version \"{version}\"' >&2")
+
+    assert require_java().path == path
+    assert require_java().version == version
+
+
+def test_a_java_that_does_not_run_is_quoted(java: Callable[[str], Path]) -> None:
+    java("echo 'Error: could not find libjava.so' >&2; exit 1")
+
+    with pytest.raises(SetupError, match=r"failed \(Error: could not find libjava\.so\)"):
+        require_java()
+
+
+def test_java_home_comes_before_the_path(
+    java: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = java("echo 'openjdk version \"17.0.1\"' >&2")
+    monkeypatch.setenv("PATH", os.defpath)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+
+    assert require_java().path == path
+
+
+@pytest.mark.usefixtures("java")
+def test_a_java_home_without_java_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "gone"))
+
+    with pytest.raises(SetupError, match=r"JAVA_HOME is .*gone, but there is no bin/java in it"):
+        require_java()
+
+
+@pytest.mark.parametrize(
+    ("tool_options", "expected"),
+    [("", ["-Dhttps.proxyHost=proxy.example", "-Dhttps.proxyPort=3128"]), ("-Dhttps.proxyHost=other", [])],
+)
+def test_the_proxy_of_the_environment_reaches_java(
+    java: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tool_options: str, expected: list[str]
+) -> None:
+    java(f'echo \'openjdk version "17.0.1"\' >&2; echo "$@" >> {tmp_path}/arguments')
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", tool_options)
+
+    with pytest.raises(SetupError, match="Ivy brought no such jar"):
+        resolve(SPARK_JARS[:1], tmp_path / "cache")
+    asked_for_version, fetched = (tmp_path / "arguments").read_text().splitlines()
+    assert asked_for_version == "-version"
+    assert [argument for argument in fetched.split() if "proxy" in argument] == expected

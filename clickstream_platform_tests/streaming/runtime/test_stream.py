@@ -1,0 +1,245 @@
+"""Tables side by side with processing-time triggers: exact while they run, started again when they fail, stopped."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from clickstream_platform.errors import SourceError, TableBusyError
+from clickstream_platform.settings import Settings
+from clickstream_platform.simulator.simulation import live
+from clickstream_platform.streaming.contract.trigger import AvailableNow, Once, ProcessingTime
+from clickstream_platform.streaming.lake.lease import held_with, lease
+from clickstream_platform.streaming.lake.ledger import Entry, entries
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.observe.status import lag
+from clickstream_platform.streaming.runtime.report import RunReport
+from clickstream_platform.streaming.runtime.run import Hooks, run
+from clickstream_platform.streaming.runtime.stream import Told, require_inputs, stream
+from clickstream_platform.tables import tables
+from clickstream_platform_tests.conftest import KINDS, Lab, event
+
+EVERY_SECOND = ProcessingTime(timedelta(seconds=1))
+PURCHASES = [event("u1", f"12:00:{i:02}", event_type="purchase") for i in range(6)]  # an alert
+
+
+@dataclass
+class Streaming:
+    """A stream of a lab's tables in this process, and what it told."""
+
+    lab: Lab
+    names: tuple[str, ...]
+    hooks: Hooks = field(default_factory=Hooks)
+    stop: threading.Event = field(default_factory=threading.Event)
+    failures: list[tuple[str, str, float]] = field(default_factory=list)
+    reports: list[RunReport] = field(default_factory=list)
+
+    def go_on(self) -> None:
+        contracts = [replace(self.lab.contracts[name], trigger=EVERY_SECOND) for name in self.names]
+        told = Told(
+            lambda table, failure, pause: self.failures.append((table.name, str(failure), pause)),
+            lambda table, report: self.reports.append(report),
+        )
+        stream(contracts, self.lab.spark, self.lab.lake, self.hooks, told, self.stop, run_id="live")
+
+    def read_all(self) -> None:
+        """Wait until every table has read what has landed."""
+        wait_until(lambda: not any(lag(self.lab.contracts[name], self.lab.lake).amount for name in self.names))
+
+
+@contextmanager
+def streaming(lab: Lab, *names: str, hooks: Hooks | None = None) -> Generator[Streaming]:
+    found = Streaming(lab, names or tuple(lab.contracts), hooks or Hooks())
+    thread = threading.Thread(target=found.go_on)
+    thread.start()
+    try:
+        yield found
+    finally:
+        found.stop.set()
+        thread.join()
+
+
+def wait_until(holds: Callable[[], bool], process: subprocess.Popen[bytes] | None = None, seconds: float = 150) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert process is None or process.poll() is None, "it ended too early"
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.spark
+def test_a_stream_is_exact_tells_alerts_on_the_way_and_starts_a_failed_query_again(lab: Lab) -> None:
+    rows_of_alerts: list[int] = []
+    faults = [OSError("the disk is full")]
+
+    def committed(entry: Entry) -> None:
+        if entry.table == "user_activity" and entry.batch_id > 0 and faults:
+            raise faults.pop()  # its rows are committed, the checkpoint does not know it yet
+
+    hooks = Hooks(committed=committed, ended=lambda table: rows_of_alerts.append(lab.lake.table("alerts").rows()))
+    lab.land(event(at="10:00:00"), event(at="12:00:00"), "{")
+    with streaming(lab, hooks=hooks) as going:
+        going.read_all()
+        lab.land(event(at="10:01:00"), *PURCHASES)  # late, and more purchases than usual
+        going.read_all()
+        assert 1 in rows_of_alerts  # told while the stream goes on, and then the row is there
+        assert held_with(lab.lake, "alerts") == "every 1 s"
+    assert [(table, pause) for table, _, pause in going.failures] == [("user_activity", 1.0)]
+    assert "the disk is full" in going.failures[0][1]
+    assert {report.table for report in going.reports} == set(lab.contracts)
+    assert sum(report.rows_in for report in going.reports if report.table == "events") == 10
+    for name in lab.contracts:  # queries side by side: no commit carries another table's transaction
+        booked = list(entries(lab.lake.table(name)))
+        assert {(entry.table, entry.run_id) for entry in booked} == {(name, "live")}
+        assert not any(lab.lake.table(name).transaction(f"{other}/1") for other in lab.contracts if other != name)
+    lab.assert_exact()
+    assert all(not report.batches for report in lab.run().values())  # leases are free, everything is read
+
+
+@pytest.mark.spark
+def test_a_table_goes_on_from_its_checkpoint_under_another_trigger(lab: Lab) -> None:
+    names = ("events", "user_activity")
+    for hour, trigger in enumerate([AvailableNow(), Once(), EVERY_SECOND, AvailableNow()]):
+        lab.land(event(at=f"{10 + hour}:00:00"), event(at=f"{9 + hour}:58:00"))
+        if trigger == EVERY_SECOND:
+            with streaming(lab, *names) as going:
+                going.read_all()
+            continue
+        for name in names:
+            run(replace(lab.contracts[name], trigger=trigger), lab.spark, lab.lake)
+    booked = list(entries(lab.lake.table("events")))
+    assert [entry.batch_id for entry in sorted(booked, key=lambda e: e.batch_id)] == [0, 1, 2, 3]
+    assert {path.name for path in lab.lake.checkpoints("events").glob("[0-9]*")} == {"1"}
+    lab.assert_exact(*names)
+
+
+@pytest.mark.spark
+def test_a_run_of_a_contract_with_an_interval_ends(lab: Lab) -> None:
+    lab.land(event())
+    report = run(replace(lab.contracts["events"], trigger=EVERY_SECOND), lab.spark, lab.lake)
+    assert report.rows_in == 1
+
+
+@pytest.mark.spark
+def test_a_table_that_another_process_writes_waits_for_its_lease(lab: Lab) -> None:
+    lab.land(event())
+    with lease(lab.lake, "events", "a Dagster run"), streaming(lab, "events") as going:
+        wait_until(lambda: len(going.failures) >= 2)
+    assert [pause for _, _, pause in going.failures[:2]] == [1.0, 2.0]
+    assert "run a Dagster run holds it" in going.failures[0][1]
+
+
+def test_tables_whose_input_is_nowhere_are_refused_before_anything_starts(tmp_path: Path) -> None:
+    contracts, lake = tables(Settings(home=tmp_path)), Lake(tmp_path / "lake")
+    require_inputs(list(contracts.values()), lake)
+    with pytest.raises(SourceError, match="sessions: there is no table events yet"):
+        require_inputs([contracts["sessions"]], lake)
+
+
+@pytest.mark.spark
+def test_sigterm_ends_a_stream_cleanly_and_dagster_has_seen_it(lab: Lab, tmp_path: Path) -> None:
+    lab.land(*(event(f"u{i}") for i in range(20)))
+    process = started(lab, DAGSTER_HOME=str(tmp_path))
+    wait_until(lambda: bool(lab.lake.table("purchases").version()), process)
+    with pytest.raises(TableBusyError, match=f"pid {process.pid}"):
+        lab.run("events")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 0
+    wait_until(lambda: not is_alive(process.pid))
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        told = instance.get_latest_materialization_event(dg.AssetKey("events"))
+    assert told is not None
+    assert told.asset_materialization is not None
+    assert told.asset_materialization.metadata["rows_in"].value == 20
+    lab.run()
+    lab.assert_exact()
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize(("whom", "exit_code"), [("everybody", 0), ("the JVM", 1)])
+def test_a_stream_whose_jvm_ends_ends_too(lab: Lab, whom: str, exit_code: int) -> None:
+    lab.land(event())
+    process = started(lab, "events", "purchases")
+    wait_until(lambda: bool(lab.lake.table("purchases").version()), process)
+    if whom == "everybody":  # as systemd does: Python and the JVM at once
+        os.killpg(process.pid, signal.SIGTERM)
+    else:
+        os.kill(jvm_of(process.pid), signal.SIGKILL)
+    assert process.wait(timeout=60) == exit_code
+    assert ("spark: its JVM has ended" in errors_of(lab)) == (whom == "the JVM")
+    wait_until(lambda: not is_alive(process.pid))
+    lab.run("events", "purchases")
+    lab.assert_exact("events", "purchases")
+
+
+@pytest.mark.spark
+def test_a_minute_of_500_records_a_second_is_read_whole_and_within_its_memory(lab: Lab) -> None:
+    """``bench/stream.py`` looks for longer, and at the lag on the way."""
+    process = started(lab.only(*KINDS), *KINDS, CLICKSTREAM_SPARK_DRIVER_MEMORY="1g")
+    written = live(lab.landing, 500, seed=1, duration=timedelta(minutes=1))
+    wait_until(lambda: not any(lag(table, lab.lake).amount for table in lab.contracts.values()), process, 300)
+    assert peak_of(jvm_of(process.pid)) < 2_000  # MB: the heap, and as much again for all the rest
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 0
+    assert sum(entry.rows_in for entry in entries(lab.lake.events)) == written
+    lab.assert_exact()
+
+
+def peak_of(pid: int) -> int:
+    """The most megabytes that a process has held."""
+    found = re.search(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found
+    return int(found[1]) // 1024
+
+
+def started(lab: Lab, *names: str, **environment: str) -> subprocess.Popen[bytes]:
+    program = "from clickstream_platform.cli import main; main()"
+    arguments = [sys.executable, "-c", program, "stream", "--every", "1 second", *names]
+    environment = {**os.environ, "CLICKSTREAM_HOME": str(lab.settings.home), **environment}
+    with (lab.settings.home.parent / "errors").open("wb") as errors:
+        process = subprocess.Popen(arguments, env=environment, stderr=errors, start_new_session=True)
+    _started.append(process)
+    return process
+
+
+_started: list[subprocess.Popen[bytes]] = []
+
+
+@pytest.fixture(autouse=True)
+def no_stream_outlives_its_test() -> Iterator[None]:
+    yield
+    for process in _started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    _started.clear()
+
+
+def errors_of(lab: Lab) -> str:
+    return (lab.settings.home.parent / "errors").read_text()
+
+
+def jvm_of(pid: int) -> int:
+    """The Java process in the group of a process."""
+    found = subprocess.run(["ps", "-o", "pid=,comm=", "-g", str(pid)], capture_output=True, text=True, check=True)
+    return next(int(line.split()[0]) for line in found.stdout.splitlines() if line.split()[1] == "java")
+
+
+def is_alive(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
