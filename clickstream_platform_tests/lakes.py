@@ -10,9 +10,9 @@ import pyarrow as pa
 from deltalake import CommitProperties, Transaction, write_deltalake
 
 from clickstream_platform.events.schema import QUARANTINE as QUARANTINE_SCHEMA
-from clickstream_platform.streaming.contract.side_tables import QUARANTINE
 from clickstream_platform.streaming.contract.table import Column, columns_of
 from clickstream_platform.streaming.lake.ledger import Entry
+from clickstream_platform.tables.events import QUARANTINE
 from clickstream_platform_tests.streaming.observe.test_status import Home
 
 TYPES = {
@@ -35,7 +35,7 @@ def at(clock: str, day: int = 1) -> datetime:
 def write(home: Home, name: str, rows: Iterable[dict[str, Any]], *, of: Entry | None = None) -> None:
     """Append rows to a table; columns that a row does not name are null. With an entry it is a batch of that ledger."""
     columns: tuple[Column, ...]
-    if name == QUARANTINE:
+    if name == QUARANTINE.name:
         columns, partition_by = columns_of(QUARANTINE_SCHEMA), ()
     else:
         columns, partition_by = home.contracts[name].columns, home.contracts[name].partition_by

@@ -19,7 +19,6 @@ from clickstream_platform.export import csv_lines, json_lines
 from clickstream_platform.live.history import fields_of, history, last_runs
 from clickstream_platform.settings import from_env
 from clickstream_platform.streaming.audit.balance import imbalances
-from clickstream_platform.streaming.contract.side_tables import LATE_EVENTS, QUARANTINE
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.generations import current
 from clickstream_platform.streaming.lake.ledger import Entry, entries
@@ -28,6 +27,8 @@ from clickstream_platform.streaming.observe.listener import queries
 from clickstream_platform.streaming.observe.quarantine import rejections
 from clickstream_platform.streaming.observe.status import status as statuses
 from clickstream_platform.tables import selected
+from clickstream_platform.tables.events import QUARANTINE
+from clickstream_platform.tables.user_patterns import LATE_EVENTS
 from clickstream_platform.terminal import show
 
 PANEL = "Look"
@@ -77,7 +78,7 @@ def _statuses(contracts: Sequence[StreamingTable], lake: Lake, journal: Path, *,
         listed = {"tables": found, "deliveries": told}
         print_json({**{key: [asdict(each) for each in of] for key, of in listed.items()}, "queries": active})
     else:
-        left_out = {name: lake.table(name).rows() for name in (QUARANTINE, LATE_EVENTS)}
+        left_out = {name: lake.table(name).rows() for name in (QUARANTINE.name, LATE_EVENTS.name)}
         show(views.statuses(found, left_out), *views.deliveries(told))
 
 
@@ -115,7 +116,7 @@ def quarantine(
     *, samples: Annotated[int, typer.Option(min=0, help="Records shown of each.")] = 2, as_json: AsJson = False
 ) -> None:
     """Why records were rejected, how many, and the newest of each. Starts no JVM."""
-    found = rejections(Lake(from_env().lake_folder), samples)
+    found = rejections(Lake(from_env().lake_folder).table(QUARANTINE.name), samples)
     if as_json:
         print_json({"reasons": [views.rejection_fields(each) for each in found]})
     else:

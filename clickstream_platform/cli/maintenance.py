@@ -33,7 +33,7 @@ def replay(
     """
     settings = from_env()
     lake = Lake(settings.lake_folder)
-    replaying.require(lake, reason)
+    replaying.require(tables(settings)["events"], lake, reason)
     with app.spark_session(settings) as spark:
         show(views.replay(replaying.replay(tables(settings)["events"], spark, lake, reason)))
 

@@ -17,7 +17,6 @@ from clickstream_platform.simulator.demo import Comparison
 from clickstream_platform.simulator.expected import Truth
 from clickstream_platform.streaming.audit.validate import CheckResult
 from clickstream_platform.streaming.audit.verify import Difference, Verification
-from clickstream_platform.streaming.contract.side_tables import LATE_EVENTS, QUARANTINE
 from clickstream_platform.streaming.contract.table import Sql, StreamingTable
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
@@ -27,6 +26,8 @@ from clickstream_platform.streaming.maintenance.reprocess import Replay
 from clickstream_platform.streaming.observe.quarantine import Rejection
 from clickstream_platform.streaming.observe.status import TableStatus
 from clickstream_platform.streaming.runtime.report import RunReport
+from clickstream_platform.tables.events import QUARANTINE
+from clickstream_platform.tables.user_patterns import LATE_EVENTS
 from clickstream_platform.terminal import NONE, Fitting, cell, clock, day_and_time, grid, line, verdict
 
 WIDEST = 60  # characters of one value in a table: a page address with its parameters has no end
@@ -111,7 +112,7 @@ def statuses(found: Sequence[TableStatus], left_out: Mapping[str, int]) -> Rende
         ),
     )
     problems = [line(f"{s.name}: lag unknown: {s.problem}", "yellow") for s in found if s.problem]
-    why = {QUARANTINE: "rejected records", LATE_EVENTS: "events that came too late for user_patterns"}
+    why = {QUARANTINE.name: "rejected records", LATE_EVENTS.name: "events that came too late for user_patterns"}
     others = [Text(f"{name}: {rows:,} {why[name]}") for name, rows in left_out.items()]
     return Group(table, "", *problems, *_triggers(found), *others)
 

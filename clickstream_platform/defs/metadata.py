@@ -10,12 +10,13 @@ from typing import Any
 import dagster as dg
 
 from clickstream_platform.defs.preview import preview
-from clickstream_platform.streaming.contract.side_tables import LATE_EVENTS, QUARANTINE
 from clickstream_platform.streaming.contract.state import Processor
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.ledger import Amendment, Entry, booked
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.runtime.report import RunReport
+from clickstream_platform.tables.events import QUARANTINE
+from clickstream_platform.tables.user_patterns import LATE_EVENTS
 
 # What Dagster's own kinds of result do with these: badges of changed data and changed code.
 DATA_VERSION, CODE_VERSION = "dagster/data_version", "dagster/code_version"
@@ -49,9 +50,9 @@ def materialized(table: StreamingTable, report: RunReport, lake: Lake) -> list[M
     )
     beside = {}
     if not table.derived:
-        beside = {QUARANTINE: _of_quarantine(report, lake)}
+        beside = {QUARANTINE.name: _of_quarantine(report, lake)}
     elif isinstance(table.state, Processor):
-        beside = {LATE_EVENTS: _of_late_events(report, lake)}
+        beside = {LATE_EVENTS.name: _of_late_events(report, lake)}
     others = [
         Materialized(dg.AssetKey(name), metadata, _data_version(lake, name), own.code_version)
         for name, metadata in beside.items()
@@ -103,7 +104,7 @@ def _of_quarantine(report: RunReport, lake: Lake) -> dict[str, Any]:
     for batch in report.batches:
         for reason, records in batch.reasons.items():
             reasons[reason] = reasons.get(reason, 0) + records
-    table = lake.table(QUARANTINE)
+    table = lake.table(QUARANTINE.name)
     counts = [(reason, str(records)) for reason, records in sorted(reasons.items(), key=lambda each: -each[1])]
     return {
         "reasons": dg.MetadataValue.md(
@@ -117,7 +118,7 @@ def _of_quarantine(report: RunReport, lake: Lake) -> dict[str, Any]:
 
 
 def _of_late_events(report: RunReport, lake: Lake) -> dict[str, Any]:
-    table = lake.table(LATE_EVENTS)
+    table = lake.table(LATE_EVENTS.name)
     return {
         "preview": preview(table, "timestamp"),
         "dagster/row_count": table.rows(),
@@ -128,7 +129,7 @@ def _of_late_events(report: RunReport, lake: Lake) -> dict[str, Any]:
 
 def _six_sentences(table: StreamingTable, report: RunReport) -> str:
     """Each sentence, and what this run shows of it. What it says of the table is in the asset's definition."""
-    left_out = f"listed in {LATE_EVENTS}" if isinstance(table.state, Processor) else "none of them left out"
+    left_out = f"listed in {LATE_EVENTS.name}" if isinstance(table.state, Processor) else "none of them left out"
     late, revised = _several(report.late_rows, "late event"), _several(report.revisions, "revision")
     proofs = (
         f"from {_offset(report.start)} up to {_offset(report.end)}",
@@ -162,4 +163,9 @@ def _data_version(lake: Lake, name: str) -> str | None:
 
 
 def _has_news(line: Entry | Amendment, name: str) -> bool:
-    return isinstance(line, Amendment) or line.batch_id == 0 or line.rows_out > 0 or name in (QUARANTINE, LATE_EVENTS)
+    return (
+        isinstance(line, Amendment)
+        or line.batch_id == 0
+        or line.rows_out > 0
+        or name in (QUARANTINE.name, LATE_EVENTS.name)
+    )

@@ -11,9 +11,9 @@ import dagster as dg
 from clickstream_platform.defs.errors import told_to_dagster
 from clickstream_platform.defs.keys import DAILY_REPORT
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.contract.side_tables import QUARANTINE
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.tables import tables
+from clickstream_platform.tables.events import QUARANTINE
 
 if TYPE_CHECKING:
     from clickstream_platform.report.page import Report
@@ -27,7 +27,7 @@ def daily_report(settings: Settings) -> dg.AssetsDefinition:
 
     @dg.asset(
         name=DAILY_REPORT,
-        deps=[*tables(settings), QUARANTINE],
+        deps=[*tables(settings), QUARANTINE.name],
         description=f"One page on the last {DAYS} days: visitors, sessions, purchases, alerts, data quality, cost.",
         group_name="reports",
         kinds={"duckdb", "html"},

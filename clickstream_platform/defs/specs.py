@@ -13,12 +13,13 @@ from clickstream_platform.events.schema import LATE, WIRE, StructType
 from clickstream_platform.events.schema import QUARANTINE as QUARANTINE_SCHEMA
 from clickstream_platform.expectations import NotNull
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.contract.side_tables import LATE_EVENTS, QUARANTINE
 from clickstream_platform.streaming.contract.state import Processor
 from clickstream_platform.streaming.contract.table import Column, StreamingTable
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.files.source import FileSource
 from clickstream_platform.streaming.sources.named import source_from
+from clickstream_platform.tables.events import QUARANTINE
+from clickstream_platform.tables.user_patterns import LATE_EVENTS
 
 INCOMING, DERIVED = "incoming", "derived"  # groups: what comes from outside; what is made of `events`
 REQUIRED_OF_PRODUCERS = {"user_id", "timestamp", "event_type"}
@@ -46,11 +47,14 @@ def table_specs(table: StreamingTable, settings: Settings) -> list[dg.AssetSpec]
     own = _spec(table, settings, table.name, _description(table), _schema(table.columns, required))
     if isinstance(table.state, Processor):
         schema = _schema(_columns(LATE), {"user_id", "timestamp", "event_type", "generation", "batch_id", "watermark"})
-        return [own, _spec(table, settings, LATE_EVENTS, f"One event that came too late for {table.name}.", schema)]
+        return [
+            own,
+            _spec(table, settings, LATE_EVENTS.name, f"One event that came too late for {table.name}.", schema),
+        ]
     if table.derived:
         return [own]
     schema = _schema(_columns(QUARANTINE_SCHEMA), {"record_id", "reasons"})
-    return [own, _spec(table, settings, QUARANTINE, "One record that was rejected, as it came, and why.", schema)]
+    return [own, _spec(table, settings, QUARANTINE.name, "One record that was rejected, as it came, and why.", schema)]
 
 
 def _spec(

@@ -16,7 +16,6 @@ from clickstream_platform.simulator.broker import Broker
 from clickstream_platform.simulator.expected import Simulation, Truth
 from clickstream_platform.simulator.kafka_producer import Sender, keyed, make_topic
 from clickstream_platform.simulator.simulation import simulate, write_arrival, write_landing
-from clickstream_platform.streaming.contract.side_tables import LATE_EVENTS, QUARANTINE
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.ledger import Entry, entries
 from clickstream_platform.streaming.lake.places import Lake
@@ -26,6 +25,8 @@ from clickstream_platform.streaming.sources.files.source import FileSource
 from clickstream_platform.streaming.sources.kafka.cluster import look
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 from clickstream_platform.streaming.sources.named import source_from
+from clickstream_platform.tables.events import QUARANTINE
+from clickstream_platform.tables.user_patterns import LATE_EVENTS
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -39,7 +40,7 @@ REVISED = ("user_activity", "clickstream_aggregated", "processed_events", "sessi
 
 PREVIEWS = {  # the last column of each gives way where there is no room
     "events": ("timestamp", "user_id", "event_type", "product_id", "device_type", "session_id", "page_url"),
-    QUARANTINE: ("partition", "offset", "reasons", "value"),
+    QUARANTINE.name: ("partition", "offset", "reasons", "value"),
     "user_activity": ("window_start", "user_id", "total_events", "unique_pages", "purchase_count", "session_id"),
     "clickstream_aggregated": ("window_start", "user_id", "event_count", "session_count"),
     "processed_events": ("timestamp", "user_id", "event_type", "event_count", "product_id", "session_id", "page_url"),
@@ -47,7 +48,7 @@ PREVIEWS = {  # the last column of each gives way where there is no room
     "purchases": ("timestamp", "user_id", "product_id", "device_type", "session_id", "page_url"),
     "alerts": ("window_start", "user_id", "rule", "value", "threshold", "session_id"),
     "user_patterns": ("detected_at", "user_id", "pattern", "product_id", "events", "seconds_to_purchase"),
-    LATE_EVENTS: ("timestamp", "user_id", "event_type", "batch_id", "watermark"),
+    LATE_EVENTS.name: ("timestamp", "user_id", "event_type", "batch_id", "watermark"),
 }
 
 WHY_REJECTED = {
@@ -203,7 +204,9 @@ def compared(truth: Truth, lake: Lake) -> list[Comparison]:
         Comparison("records read", truth.records, _total(booked, "rows_in"), "every line that landed, in two arrivals"),
         Comparison("accepted", truth.accepted, lake.events.rows(), "rows of events"),
         Comparison("duplicates", truth.duplicates, _total(booked, "duplicates"), "event_id and timestamp seen before"),
-        Comparison("rejected", truth.rejected, lake.table(QUARANTINE).rows(), "rows of quarantine, with their bytes:"),
+        Comparison(
+            "rejected", truth.rejected, lake.table(QUARANTINE.name).rows(), "rows of quarantine, with their bytes:"
+        ),
         *rejected,
         *_of_tables(truth, lake),
         *_lateness(booked, lake),
@@ -232,5 +235,7 @@ def _lateness(booked: list[Entry], lake: Lake) -> list[Comparison]:
         Comparison("late events", None, _total(booked, "late_rows"), "behind the watermark; all are in these tables"),
         Comparison("revisions", None, revised, "rows they changed that were thought final"),
         Comparison("user_patterns", None, lake.table("user_patterns").rows(), "what visitors did in their order"),
-        Comparison("late_events", None, lake.table(LATE_EVENTS).rows(), "too late for user_patterns, and for it alone"),
+        Comparison(
+            "late_events", None, lake.table(LATE_EVENTS.name).rows(), "too late for user_patterns, and for it alone"
+        ),
     ]

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -54,23 +54,26 @@ def folder_of(lake: Lake) -> Path:
     return lake.root / "_staging"
 
 
-def staging(records: DataFrame, parse: Parse, folder: Path, *, lines: bool) -> DataFrame:
+Records = Callable[["Iterator[pa.RecordBatch]"], "Iterator[pa.RecordBatch]"]
+
+
+def staging(read: DataFrame, parse: Parse, folder: Path, records: Records) -> DataFrame:
     """The stream that stages each batch of raw records when it is collected. Empties the folder.
 
     Args:
-        records: of the columns of ``RAW``, in their places.
+        read: what the source reads.
         parse: the parser.
         folder: where the files go.
-        lines: whether the records are lines of files, each file read by one task: a record's offset is then its line's
-            number, and a blank line is no record.
+        records: of what a task has read, the raw records, of the columns of ``RAW``, in their places.
 
     Returns:
         One row a file: ``file``, its name; ``timestamp``, the newest event time in it, which moves a watermark.
     """
     clear(folder)
     # A column of lists makes Spark measure all of a batch of Arrow again for each of its rows: 40 us a record.
-    flat = records.withColumns({"headers": F.to_json("headers"), "event_id": header(parse.rules.event_id_header)})
-    return flat.mapInArrow(partial(_stage, parse=parse, folder=folder, lines=lines), "file string, timestamp timestamp")
+    flat = read.withColumns({"headers": F.to_json("headers"), "event_id": header(parse.rules.event_id_header)})
+    stage = partial(_stage, parse=parse, folder=folder, records=records)
+    return flat.mapInArrow(stage, "file string, timestamp timestamp")
 
 
 def clear(folder: Path) -> None:
@@ -79,25 +82,15 @@ def clear(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
 
-def _stage(batches: Iterator[pa.RecordBatch], parse: Parse, folder: Path, *, lines: bool) -> Iterator[pa.RecordBatch]:
+def _stage(read: Iterator[pa.RecordBatch], parse: Parse, folder: Path, records: Records) -> Iterator[pa.RecordBatch]:
     """One task."""
     name, newest = f"{uuid4().hex}.parquet", pa.scalar(None, INSTANT)
     with pq.ParquetWriter(folder / name, STAGED, compression="lz4") as writer:
-        first = 0
-        for batch in batches:
-            records = _numbered(batch, first) if lines else batch
-            first += batch.num_rows
-            staged = _parsed(records, parse)
+        for batch in records(read):
+            staged = _parsed(batch, parse)
             newest = pc.max(pa.array([newest, pc.max(staged["timestamp"])], INSTANT))
             writer.write_table(staged)  # a row group each: no more than a batch is ever held
     yield pa.RecordBatch.from_pydict({"file": [name], "timestamp": pa.array([newest], INSTANT)})
-
-
-def _numbered(lines: pa.RecordBatch, first: int) -> pa.RecordBatch:
-    """Lines of one file with their numbers as offsets, and without the blank ones."""
-    offsets = pa.array(range(first, first + lines.num_rows), pa.int64())
-    numbered = lines.set_column(lines.schema.get_field_index("offset"), "offset", offsets)
-    return numbered.filter(pc.invert(pc.match_substring_regex(lines["value"], r"^[ \t\r]*\z")))
 
 
 def _parsed(records: pa.RecordBatch, parse: Parse) -> pa.Table:

@@ -16,10 +16,12 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from clickstream_platform.files import write_whole
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 MARK = "clickstream_ledger"
 AMENDMENT = "clickstream_amendment"
+REPLAY, ERASURE, RETENTION = "replay", "erasure", "retention"  # the kinds of amendment
 
 
 @dataclass(frozen=True)
@@ -179,11 +181,8 @@ def roll_up(table: LakeTable) -> int:
     if not commits:
         return 0
     lines = [c for c in reversed(commits) if line_of(c.get("userMetadata"))]
-    newest, folder = commits[0]["version"], _folder(table)
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f"_{newest:020d}"
-    unfinished.write_text("".join(f"{commit['version']} {commit['userMetadata']}\n" for commit in lines))
-    unfinished.rename(folder / f"{newest:020d}.txt")
+    text = "".join(f"{commit['version']} {commit['userMetadata']}\n" for commit in lines)
+    write_whole(_folder(table) / f"{commits[0]['version']:020d}.txt", text)
     return len(lines)
 
 

@@ -29,7 +29,7 @@ from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe import listener
 from clickstream_platform.streaming.runtime.report import RunReport
-from clickstream_platform.streaming.runtime.run import Hooks, Run, admitted, require_input
+from clickstream_platform.streaming.runtime.run import Hooks, Run, admitted
 
 CONFS = {"spark.sql.streaming.numRecentProgressUpdates": "100"}  # a stream has no end, and each takes some kilobytes
 LOOKED_AT = 0.5  # seconds between two looks at a query
@@ -55,7 +55,7 @@ def require_inputs(tables: Sequence[StreamingTable], lake: Lake) -> None:
     """Refuse tables that would wait for ever: what they read is neither there nor among them (a SourceError)."""
     if all(table.derived for table in tables):
         for table in tables:
-            require_input(table, lake)
+            table.offsets.require_there(table.name, lake)
 
 
 def stream(
@@ -167,7 +167,7 @@ class _Live:
         raise RetryableError(self.table.name, "its query ended, and nobody had told it to", "it is started again")
 
     def _report(self, run: Run, query: StreamingQuery) -> None:
-        if run.landed:
+        if run.committed:
             with self.alone:
                 self.told.reported(self.table, run.report(query))
         self.reported_at = time.monotonic()

@@ -7,15 +7,11 @@ from urllib.parse import urlsplit
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.sources.delta import FromTable
 from clickstream_platform.streaming.sources.files.source import FileSource
 from clickstream_platform.streaming.sources.kafka.source import ALLOWED, KafkaSource, kafka_source
 
-Source = FileSource | KafkaSource
-Offsets = FileSource | KafkaSource | FromTable
 
-
-def source_from(settings: Settings) -> Source:
+def source_from(settings: Settings) -> FileSource | KafkaSource:
     """The source that the settings name.
 
     Raises:

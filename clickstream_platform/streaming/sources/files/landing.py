@@ -12,6 +12,8 @@ from urllib.parse import unquote, urlsplit
 
 from clickstream_platform.streaming.checkpoint import Checkpoint
 
+DELETED = "deleted before it was read"
+
 
 def listed(folder: Path) -> set[Path]:
     """Every file that the source would read: none whose name, or a folder's, begins with ``_`` or ``.``."""
@@ -63,7 +65,7 @@ def fault(file: Path) -> str | None:
         else:
             file.open("rb").close()
     except FileNotFoundError:
-        return "deleted before it was read"
+        return DELETED
     except (OSError, EOFError, zlib.error) as broken:
         return f"unreadable: {broken}"
     return None
