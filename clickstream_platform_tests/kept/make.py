@@ -15,7 +15,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +30,8 @@ TOLD = ("name", "rows", "watermark", "batches", "lag", "lag_unit", "generation")
 UNTOLD = ("quarantine", "late_events")  # tables whose rows `status --json` does not say
 
 COMMAND = "from clickstream_platform.cli import main; main()"
-# The first write of the run never happens: its batch is planned, and nothing of it is in a table.
-KILLED = f"import deltalake, os; deltalake.write_deltalake = lambda *_, **__: os._exit(9)\n{COMMAND}"
+# The first write of the run never happens, its JVM is killed with it: a batch is planned, and nothing of it in a table.
+KILLED = f"import deltalake, os; deltalake.write_deltalake = lambda *_, **__: os.killpg(0, 9)\n{COMMAND}"
 # From 1,200 records on there is a crawler, and so alerts; with this seed in both runs. Many are too late for the state.
 SIMULATED = ("--events", "1200", "--seed", "5", "--arrivals", "6", "--late", "0.3", "--malformed", "0.03")
 # So that the first two runs have more than ten batches: Spark then compacts its log of files, and Delta its own.
@@ -59,6 +58,7 @@ class Home:
             env={**_without_settings(), **own, **settings},
             cwd=self.path,
             stdout=subprocess.PIPE,
+            start_new_session=program == KILLED,  # or it would take this process with it
             text=True,
             check=False,
         )
@@ -146,8 +146,7 @@ def _send(home: Home, *numbers: int) -> None:
 def _killed(home: Home) -> int:
     """Start a run that ends inside its first batch; return the batch's id, once it is sure that it is half done."""
     before, rows = home.batches, home.rows("events")
-    home.clickstream("run", "events", program=KILLED, exits=9)
-    time.sleep(10)  # the JVM notices that Python has ended, and ends
+    home.clickstream("run", "events", program=KILLED, exits=-9)
     planned, complete = home.batches
     if complete != before[1] or len(planned - complete) != 1 or home.rows("events") != rows:
         msg = f"the run was not killed inside a batch: planned {sorted(planned)}, complete {sorted(complete)}"
