@@ -1,0 +1,1 @@
+"""Sources: WHAT arrives."""
