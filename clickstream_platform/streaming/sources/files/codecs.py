@@ -16,15 +16,16 @@ from functools import partial
 import cramjam
 import pyarrow as pa
 
+from clickstream_platform.streaming.sources.files.contents import is_text
 from clickstream_platform.streaming.sources.files.raw import Raw
 from clickstream_platform.streaming.sources.files.unpacking import (
-    CHUNK,
     SNAPPY,
     Chunks,
     CutOff,
     Inflate,
     arrow,
     members,
+    plain,
     snappy,
 )
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
@@ -37,7 +38,7 @@ class Codec:
     Attributes:
         name: what it is called in findings.
         magic: how a packed file begins.
-        unpacked: all bytes of such a file, in chunks of about :data:`CHUNK`.
+        unpacked: all bytes of such a file, in chunks of about a megabyte.
     """
 
     name: str
@@ -69,15 +70,7 @@ def unpacked(raw: Raw) -> Chunks:
         Unreadable: while they are read.
     """
     codec = codec_of(raw)
-    if codec is None:
-        return plain(raw)
-    return _told(codec, raw)
-
-
-def plain(raw: Raw) -> Chunks:
-    """The bytes as they are."""
-    while chunk := raw.read(CHUNK):
-        yield chunk
+    return plain(raw) if codec is None else _told(codec, raw)
 
 
 def _told(codec: Codec, raw: Raw) -> Chunks:
@@ -91,15 +84,8 @@ def _told(codec: Codec, raw: Raw) -> Chunks:
 
 
 def _is_zlib(head: bytes) -> bool:
-    """Whether a file begins as zlib writes, and can be unpacked; such two bytes alone may as well begin a text."""
-    is_header = re.match(rb"[\x08\x18\x28\x38\x48\x58\x68\x78].", head, re.DOTALL)
-    if not is_header or int.from_bytes(head[:2], "big") % 31 or head[1] & 0x20 or (len(head) > 2 and head.isascii()):
-        return False
-    try:
-        zlib.decompressobj().decompress(head, CHUNK)
-    except zlib.error:
-        return False
-    return True
+    """Whether a file begins as zlib writes. A text may begin with these two bytes, too, and goes on as one."""
+    return re.match(rb"x[\x01\x5e\x9c\xda]", head) is not None and not is_text(head)
 
 
 def _after_skippable(raw: Raw) -> int:
@@ -117,11 +103,7 @@ def _after_skippable(raw: Raw) -> int:
 
 CODECS = (
     Codec("gzip", re.compile(rb"\x1f\x8b"), lambda raw: members(lambda: Inflate(31), raw, padding=b"\0")),
-    Codec(
-        "bzip2",
-        re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"),
-        partial(members, bz2.BZ2Decompressor),
-    ),
+    Codec("bzip2", re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"), partial(members, bz2.BZ2Decompressor)),
     Codec("zstd", re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"), arrow("zstd")),
     Codec("lz4", re.compile(rb"\x04\x22\x4d\x18"), arrow("lz4")),
     Codec("snappy", re.compile(re.escape(SNAPPY)), snappy),

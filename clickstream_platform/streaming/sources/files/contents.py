@@ -64,7 +64,7 @@ def not_text(head: bytes) -> str | None:
     if it has a NUL in its first bytes and most of them lie in lines that are no text either: one line full of them,
     left by a disk, spoils that line and not the file. Bytes that are no UTF-8 spoil only their line, whatever they are.
     """
-    if encoding_of(head) not in (None, "utf-8") or _is_text(head):
+    if encoding_of(head) not in (None, "utf-8") or is_text(head):
         return None
     kind = next((kind for beginning, kind in _BEGINNINGS.items() if beginning.match(head)), None)
     if kind:
@@ -74,11 +74,11 @@ def not_text(head: bytes) -> str | None:
     if b"\0" not in head:
         return None
     lines = head.split(b"\n")
-    of_text = sum(len(line) for line in lines if _is_text(line))
+    of_text = sum(len(line) for line in lines if is_text(line))
     return None if 2 * of_text >= len(head) - len(lines) else "its first bytes are binary"
 
 
-def _is_text(part: bytes) -> bool:
+def is_text(part: bytes) -> bool:
     """Whether these bytes, which may end within a character, are UTF-8 without control characters."""
     try:
         codecs.getincrementaldecoder("utf-8")().decode(part)

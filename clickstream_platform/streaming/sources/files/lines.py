@@ -103,26 +103,24 @@ def _whole(text: bytes, first: int, limit: int) -> tuple[pa.RecordBatch, int]:
         cut = min(KEPT, limit)
         values = pa.array([each[:cut] if len(each) > limit else each for each in values.to_pylist()], pa.binary())
     batch = _batch(np.arange(first, first + count), values, sizes)
-    blank = _blank(text, signs, starts, ends)
-    if len(blank):
-        is_record = np.ones(count, bool)
-        is_record[blank] = False
-        batch = batch.filter(pa.array(is_record))
-    return batch, count
+    blank = _is_blank(text, signs, starts, ends)
+    return batch.filter(pa.array(~blank)) if blank.any() else batch, count
 
 
-def _blank(text: bytes, signs: Any, starts: Any, ends: Any) -> list[int]:
-    """The lines that are blank. All lines are looked at together, one sign after another."""
-    blank: list[int] = []
+def _is_blank(text: bytes, signs: Any, starts: Any, ends: Any) -> Any:
+    """Whether each line is blank. All lines are looked at together, one sign after another."""
+    blank = np.zeros(len(starts), bool)
     rows = np.flatnonzero(~_IS_INK[signs[starts]])
     for at in range(64):  # few lines begin with as many blanks
         is_empty = starts[rows] + at == ends[rows]
-        blank += rows[is_empty].tolist()
+        blank[rows[is_empty]] = True
         rows = rows[~is_empty]
         rows = rows[~_IS_INK[signs[starts[rows] + at]]]
         if not len(rows):
             return blank
-    return blank + [row for row in rows.tolist() if not text[starts[row] : ends[row]].strip(_BLANK)]
+    for row in rows:
+        blank[row] = not text[starts[row] : ends[row]].strip(_BLANK)
+    return blank
 
 
 def _batch(numbers: Any, values: pa.Array, sizes: Any) -> pa.RecordBatch:

@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from clickstream_platform.errors import SourceError
@@ -63,12 +64,16 @@ class Listing:
     def partitions(self, file: File) -> Iterator[str]:
         """Every partition that a file has had or may have had: links come and go, and with them its shortest path."""
         yield file.partition
-        if not self.also:
-            return
-        parts = file.name.split(b"/")
-        for n in range(len(parts) + 1):
+        if self.also:
+            names = [file.name, *self.also.get(file.name, ())]
+            yield from map(partition_of, chain(names[1:], *map(self._by_folders, names)))
+
+    def _by_folders(self, name: bytes) -> Iterator[bytes]:
+        """The same path through other paths to the folders in it."""
+        parts = name.split(b"/")
+        for n in range(len(parts)):
             for other in self.also.get(b"/".join(parts[:n]), ()):
-                yield partition_of(b"/".join([other, *parts[n:]]))
+                yield b"/".join([other, *parts[n:]])
 
 
 def listed(folder: Path) -> Listing:

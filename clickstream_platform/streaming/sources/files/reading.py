@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from clickstream_platform.streaming.sources.files.codecs import plain, unpacked
+from clickstream_platform.streaming.sources.files.codecs import unpacked
 from clickstream_platform.streaming.sources.files.formats import records
 from clickstream_platform.streaming.sources.files.lines import ROWS, lines
 from clickstream_platform.streaming.sources.files.manifest import Entry
 from clickstream_platform.streaming.sources.files.names import path_of
 from clickstream_platform.streaming.sources.files.raw import Raw, opened
+from clickstream_platform.streaming.sources.files.unpacking import plain
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
 BYTES = 16_000_000  # of a batch, or one record

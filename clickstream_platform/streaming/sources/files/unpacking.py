@@ -20,6 +20,12 @@ class CutOff(Exception):  # noqa: N818 - a finding about a file, which stops no 
     """The file ends before what is packed in it does."""
 
 
+def plain(raw: Raw) -> Chunks:
+    """The bytes as they are."""
+    while chunk := raw.read(CHUNK):
+        yield chunk
+
+
 class Inflate:
     """What zlib unpacks, with the interface of ``bz2.BZ2Decompressor``.
 
@@ -81,6 +87,7 @@ def arrow(name: str) -> Callable[[Raw], Chunks]:
 
 
 SNAPPY = b"\xff\x06\x00\x00sNaPpY"
+_PADDING = 0xFE
 _LARGEST = 100_000  # a chunk holds 64 KB of data, which snappy makes a sixth longer at worst
 
 
@@ -94,7 +101,8 @@ def snappy(raw: Raw) -> Chunks:
             raise CutOff
         if kind <= 1 and size <= _LARGEST:
             waiting += header + body
-        elif not (0x80 <= kind <= 0xFE or header + body == SNAPPY):
+        elif not (kind == _PADDING or header + body == SNAPPY):
+            # Kinds from 0x80 on may be passed over, too. Nobody writes them: it is data with a flipped bit.
             message = f"a chunk of kind {kind} and {size:,} bytes"
             raise ValueError(message)
         if len(waiting) > 4 * _LARGEST:
