@@ -49,7 +49,7 @@ _MARKS = {
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
 _UNMARKED = re.compile(rb"(?:[\t\n\r -~]\0){2}|(?:\0[\t\n\r -~]){2}")
-_NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
 def encoding_of(head: bytes) -> str | None:
@@ -61,8 +61,9 @@ def not_text(head: bytes) -> str | None:
     """What begins so, if it is no text.
 
     A known beginning counts if there is more than text behind it: ``ORC`` may be a word. Without one, a file is no text
-    if it has a NUL in its first bytes and most of them lie in lines that are no text either: one line full of them,
-    left by a disk, spoils that line and not the file. Bytes that are no UTF-8 spoil only their line, whatever they are.
+    if there are a NUL and other control characters among its first bytes, more than one in a hundred, and most of these
+    bytes lie in lines that are no text either. A line that a disk has damaged spoils itself and not its file, and so do
+    bytes that are no UTF-8.
     """
     if encoding_of(head) not in (None, "utf-8") or is_text(head):
         return None
@@ -71,20 +72,20 @@ def not_text(head: bytes) -> str | None:
         return f"it begins like {kind}"
     if _UNMARKED.match(head):
         return "it begins like UTF-16 without a byte order mark"
-    if b"\0" not in head:
-        return None
     lines = head.split(b"\n")
     of_text = sum(len(line) for line in lines if is_text(line))
-    return None if 2 * of_text >= len(head) - len(lines) else "its first bytes are binary"
+    is_binary = b"\0" in head and 100 * len(_CONTROL.findall(head)) > len(head) and 2 * of_text < len(head) - len(lines)
+    return "its first bytes are binary" if is_binary else None
 
 
 def is_text(part: bytes) -> bool:
     """Whether these bytes, which may end within a character, are UTF-8 without control characters."""
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(part)
-    except UnicodeDecodeError:
-        return False
-    return not _NO_TEXT.search(part)
+    if not part.isascii():
+        try:
+            codecs.utf_8_decode(part)
+        except UnicodeDecodeError:
+            return False
+    return not _CONTROL.search(part)
 
 
 def utf8(chunks: Iterator[bytes], encoding: str | None) -> Iterator[bytes]:

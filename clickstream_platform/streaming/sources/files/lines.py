@@ -103,8 +103,9 @@ def _whole(text: bytes, first: int, limit: int) -> tuple[pa.RecordBatch, int]:
         cut = min(KEPT, limit)
         values = pa.array([each[:cut] if len(each) > limit else each for each in values.to_pylist()], pa.binary())
     batch = _batch(np.arange(first, first + count), values, sizes)
-    blank = _is_blank(text, signs, starts, ends)
-    return batch.filter(pa.array(~blank)) if blank.any() else batch, count
+    if not _IS_INK[signs[starts]].all():
+        batch = batch.filter(pa.array(~_is_blank(text, signs, starts, ends)))
+    return batch, count
 
 
 def _is_blank(text: bytes, signs: Any, starts: Any, ends: Any) -> Any:

@@ -28,6 +28,9 @@ class Raw:
         self.start, self.end, self.position = start, end, start
         self._descriptor = descriptor
 
+    def close(self) -> None:
+        """Nothing: who opened the file closes it."""
+
     def read(self, size: int) -> bytes:
         """The next bytes, at most that many; none at the end."""
         data = self.peek(self.position, size)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from clickstream_platform.errors import SourceError
 from clickstream_platform.streaming.sources.files.codecs import unpacked
 from clickstream_platform.streaming.sources.files.formats import records
 from clickstream_platform.streaming.sources.files.lines import ROWS, lines
@@ -61,6 +62,9 @@ def read_task(folder: Path, entries: Iterable[Entry], max_record_bytes: int) -> 
     Returns:
         Batches of :data:`RECORDS`, each of one file or of several small ones; and a :class:`FileRead` for each entry,
         after its last record.
+
+    Raises:
+        SourceError: reading a file failed for a reason that does not lie in the file.
     """
     waiting = _Waiting()
     for entry in entries:
@@ -71,6 +75,9 @@ def read_task(folder: Path, entries: Iterable[Entry], max_record_bytes: int) -> 
                 yield from waiting.add(batch, entry)
         except Unreadable as unreadable:
             fault = unreadable.finding
+        except Exception as error:  # whatever stops the task, it names the file it was at
+            finding = f"reading it failed: {type(error).__name__}: {error}"
+            raise SourceError(entry.partition, finding, "leave this file out to go on") from error
         waiting.read.append(FileRead(entry.partition, entry.bytes, count, fault))
     yield from waiting.flush()
 

@@ -4,7 +4,6 @@ import codecs
 import gzip
 import io
 import random
-import sqlite3
 import struct
 import tarfile
 import zipfile
@@ -50,12 +49,6 @@ def _tar(file: io.BytesIO) -> None:
         archive.addfile(info, io.BytesIO(TEXT))
 
 
-def _sqlite() -> bytes:
-    with sqlite3.connect(":memory:") as base:
-        base.execute("create table t (a)")
-        return base.serialize() if hasattr(base, "serialize") else b"SQLite format 3\0" + b"\0" * 84  # from Python 3.11
-
-
 NO_TEXT = {
     "Parquet": _of(lambda file: pyarrow.parquet.write_table(TABLE, file)),
     "ORC": _of(lambda file: pyarrow.orc.write_table(TABLE, file)),
@@ -70,7 +63,7 @@ NO_TEXT = {
     "7z": b"7z\xbc\xaf\x27\x1c\0\x04",
     "xz": b"\xfd7zXZ\0\0\x04\xe6\xd6\xb4F\2\0!\1",
     "lz4 file of the legacy": b"\x02\x21\x4c\x18\x0d\0\0\0" + TEXT,
-    "SQLite": _sqlite(),
+    "SQLite": b"SQLite format 3\0\x10\0\1\1\0@  ",
     "program": b"\x7fELF\x02\x01\x01\0",
     "gzip file in another": gzip.compress(gzip.compress(TEXT)),
 }
@@ -113,6 +106,13 @@ def test_one_bad_line_spoils_no_file(tmp_path: Path, line: bytes, at: int) -> No
     text = line + b"\n" + TEXT if at == 0 else TEXT + line + b"\n" + TEXT
 
     assert read(written(tmp_path / "a", text)) == naive(text)
+
+
+def test_long_line_with_a_nul_spoils_no_file(tmp_path: Path) -> None:
+    text = b'{"user_id": "' + b"u" * 5_000 + b"\0" + b'"}\n' + TEXT
+
+    assert read(written(tmp_path / "a", text)) == naive(text)
+    assert read(written(tmp_path / "b", text[3_000:])) == naive(text[3_000:])
 
 
 def test_utf8_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def _landed(folder: Path, **sizes: int) -> Path:
     folder.mkdir(exist_ok=True)
     for second, (name, size) in enumerate(sizes.items()):
         (folder / name).write_bytes((b"{}" * size)[:size])
-        os.utime(folder / name, (1_700_000_000 + second,) * 2)
+        os.utime(folder / name, (1_700_000_000 + second, 1_700_000_000 + second))
     return folder
 
 

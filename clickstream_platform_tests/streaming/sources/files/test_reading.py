@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from clickstream_platform.errors import SourceError
 from clickstream_platform.streaming.sources.files import manifest as manifest_module
 from clickstream_platform.streaming.sources.files import raw as raw_module
 from clickstream_platform.streaming.sources.files import reading
@@ -49,6 +51,10 @@ def _entries(folder: Path) -> list[Entry]:
 
 def _results(folder: Path, entries: list[Entry]) -> list[FileRead]:
     return [each for each in read_task(folder, entries, 1_000_000) if isinstance(each, FileRead)]
+
+
+def _batches(given: Iterable[pa.RecordBatch | FileRead]) -> list[pa.RecordBatch]:
+    return [each for each in given if not isinstance(each, FileRead)]
 
 
 def test_colon_in_a_name_and_a_stale_checksum_beside_it_are_nothing_special(tmp_path: Path) -> None:
@@ -91,19 +97,19 @@ def test_fault_is_told_after_the_records_before_it(tmp_path: Path) -> None:
 
     assert isinstance(given[-1], FileRead)
     assert given[-1].fault
-    assert given[-1].records == sum(len(each) for each in given[:-1] if isinstance(each, pa.RecordBatch)) > 400_000
+    assert given[-1].records == sum(batch.num_rows for batch in _batches(given)) > 400_000
 
 
 def test_many_small_files_make_one_batch(tmp_path: Path) -> None:
     for n in range(100):
         (tmp_path / f"{n:03}").write_bytes(TEXT)
 
-    batch, *results = read_task(tmp_path, _entries(tmp_path), 1_000_000)
+    given = list(read_task(tmp_path, _entries(tmp_path), 1_000_000))
 
-    assert isinstance(batch, pa.RecordBatch)
+    (batch,) = _batches(given)
     assert batch.num_rows == 1200
     assert batch["partition"].to_pylist()[::12] == [f"{n:03}" for n in range(100)]
-    assert results == [FileRead(f"{n:03}", len(TEXT), 12) for n in range(100)]
+    assert given[1:] == [FileRead(f"{n:03}", len(TEXT), 12) for n in range(100)]
 
 
 def test_no_batch_holds_more_bytes_than_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +117,7 @@ def test_no_batch_holds_more_bytes_than_allowed(tmp_path: Path, monkeypatch: pyt
     for n in range(10):
         (tmp_path / str(n)).write_bytes(b"x" * 1_000)
 
-    batches = [each for each in read_task(tmp_path, _entries(tmp_path), 1_000_000) if isinstance(each, pa.RecordBatch)]
+    batches = _batches(read_task(tmp_path, _entries(tmp_path), 1_000_000))
 
     assert sum(batch.num_rows for batch in batches) == 10
     assert max(batch.num_rows for batch in batches) == 2
@@ -121,9 +127,8 @@ def test_arrival_is_the_entrys(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(TEXT)
     os.utime(tmp_path / "a", (10**11, 10**11))
 
-    (batch, _) = read_task(tmp_path, _entries(tmp_path), 1_000_000)
+    (batch,) = _batches(read_task(tmp_path, _entries(tmp_path), 1_000_000))
 
-    assert isinstance(batch, pa.RecordBatch)
     assert batch["arrived_at"].cast(pa.int64()).unique().to_pylist() == [NOW]
 
 
@@ -208,6 +213,17 @@ def test_what_the_system_refuses_is_told(
     monkeypatch.setattr(raw_module.os, call, refusing)
 
     assert [result.fault for result in _results(tmp_path, entries)] == [fault]
+
+
+def test_what_stops_the_reading_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> None:
+        raise MemoryError
+
+    (tmp_path / "a").write_bytes(TEXT)
+    monkeypatch.setattr(reading, "records", stop)
+
+    with pytest.raises(SourceError, match="^a: reading it failed: MemoryError"):
+        _results(tmp_path, _entries(tmp_path))
 
 
 NAMES = [
