@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from clickstream_platform.errors import CheckpointError
-from clickstream_platform.streaming.sources.files.listing import File
+from clickstream_platform.streaming.sources.files.found import File
 from clickstream_platform.streaming.sources.files.names import path_of
 from clickstream_platform.streaming.sources.files.splits import Split, splits
 

@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clickstream_platform.errors import SourceError
 from clickstream_platform.streaming.sources.files import listing as module
-from clickstream_platform.streaming.sources.files.listing import Listing, listed
+from clickstream_platform.streaming.sources.files.found import Listing
+from clickstream_platform.streaming.sources.files.listing import listed
 from clickstream_platform.streaming.sources.files.names import name_of, partition_of, path_of
 
 
@@ -24,6 +27,7 @@ def _file(path: Path, content: bytes = b"{}\n") -> Path:
     return path
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=1, max_size=20))
 def test_any_path_survives_as_a_partition(name: bytes) -> None:
     partition = partition_of(name)
@@ -247,3 +251,70 @@ def test_source_that_is_a_link_is_followed(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("real")
 
     assert _partitions(tmp_path / "link") == ["a.json"]
+
+
+FOLDERS = ["source", "source/a", "source/a/b", "source/.hidden", "else", "else/c", "else/c/_d", "else/_e=1"]
+PLACES = st.sampled_from(FOLDERS)
+LINKS = st.dictionaries(
+    st.tuples(PLACES, st.sampled_from("xyz0")), st.sampled_from([*FOLDERS, "else/c/f", "source/f", "."])
+)
+
+
+@settings(deadline=None)
+@given(st.sets(PLACES), LINKS)
+def test_everything_that_can_be_reached_is_listed_once(
+    tmp_path_factory: pytest.TempPathFactory, with_file: set[str], links: dict[tuple[str, str], str]
+) -> None:
+    root = tmp_path_factory.mktemp("tree")
+    for folder in FOLDERS:
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    for folder in with_file:
+        _file(root / folder / "f")
+    for (folder, name), target in links.items():
+        (root / folder / name).symlink_to(root / target)
+
+    found = listed(root / "source")
+
+    assert sorted(file.path.resolve() for file in found.files) == sorted(_reached(root / "source"))
+    assert all(path_of(root / "source", file.partition).samefile(file.path) for file in found.files)
+    assert listed(root / "source") == found
+    links_followed = [sum(parent.is_symlink() for parent in [file.path, *file.path.parents]) for file in found.files]
+    assert all(n == 0 for n, file in zip(links_followed, found.files, strict=True) if _lies_visibly_in(root, file.path))
+
+
+def _reached(source: Path) -> set[Path]:
+    """The files that visible names lead to, by their real paths: told by looking at real folders alone."""
+    folders, files = [source], set[Path]()
+    for folder in folders:
+        for entry in folder.iterdir():
+            real = entry.resolve()
+            if entry.name[0] == "." or (entry.name[0] == "_" and "=" not in entry.name) or real in source.parents:
+                continue
+            if real.is_dir() and real not in folders:
+                folders.append(real)
+            elif real.is_file():
+                files.add(real)
+    return files
+
+
+def _lies_visibly_in(root: Path, path: Path) -> bool:
+    real = path.resolve()
+    return real.is_relative_to(root / "source") and ".hidden" not in real.parts
+
+
+def test_partition_and_path_are_the_same_under_every_locale(tmp_path: Path) -> None:
+    for name in (b"caf\xc3\xa9", b"caf\xe9", b"a"):
+        _file(tmp_path / os.fsdecode(name))
+    code = (
+        "import sys; from pathlib import Path;"
+        "from clickstream_platform.streaming.sources.files.listing import listed;"
+        "from clickstream_platform.streaming.sources.files.names import path_of;"
+        "folder = Path(sys.argv[1]);"
+        "print([(ascii(f.partition), path_of(folder, f.partition).read_text()) for f in listed(folder).files])"
+    )
+    env = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+    told = subprocess.run([sys.executable, "-c", code, tmp_path], env=env, capture_output=True, text=True, check=True)
+
+    expected = [("a", "{}\n"), ("caf\xe9", "{}\n"), ("//caf%E9", "{}\n")]
+    assert told.stdout.strip() == str([(ascii(partition), text) for partition, text in expected])

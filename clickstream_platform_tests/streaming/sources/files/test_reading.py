@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clickstream_platform.errors import SourceError
@@ -222,7 +222,7 @@ def test_what_stops_the_reading_names_the_file(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "a").write_bytes(TEXT)
     monkeypatch.setattr(reading, "records", stop)
 
-    with pytest.raises(SourceError, match="^a: reading it failed: MemoryError"):
+    with pytest.raises(SourceError, match=r"^a: reading it failed: MemoryError"):
         _results(tmp_path, _entries(tmp_path))
 
 
@@ -245,7 +245,7 @@ CONTENT = st.lists(LINE, max_size=30).map(lambda lines: b"{" + b"\n".join(lines)
 FILES = st.dictionaries(st.sampled_from(NAMES), st.tuples(st.sampled_from(sorted(PACK)), CONTENT, st.booleans()))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None)
 @given(FILES, st.integers(1, 5), st.integers(10, 300))
 def test_every_record_of_a_folder_is_given_once_or_its_file_is_refused(
     tmp_path_factory: pytest.TempPathFactory, files: dict[bytes, tuple[str, bytes, bool]], tasks: int, smallest: int
