@@ -24,6 +24,7 @@ from clickstream_platform.streaming.sources.files.unpacking import (
     CutOff,
     Inflate,
     arrow,
+    gathered,
     members,
     plain,
     snappy,
@@ -76,7 +77,7 @@ def unpacked(raw: Raw) -> Chunks:
 def _told(codec: Codec, raw: Raw) -> Chunks:
     """With every fault of the codec as a finding."""
     try:
-        yield from codec.unpacked(raw)
+        yield from gathered(codec.unpacked(raw))
     except CutOff as cut:
         raise Unreadable(codec.name, f"cut off after {raw.position:,} bytes") from cut
     except (OSError, EOFError, ValueError, zlib.error, pa.ArrowException, cramjam.DecompressionError) as error:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from clickstream_platform.streaming.sources.files.raw import Raw
 
 CHUNK = 1 << 20  # bytes read, and given, at once: what fits a processor's cache is worked on fastest
+_INPUT = 1 << 16  # packed bytes: what a member leaves of them is copied for the next one
 
 Chunks = Iterator[bytes]
 
@@ -54,19 +55,32 @@ class Inflate:
         return self._inflate.unused_data
 
 
+def gathered(chunks: Chunks) -> Chunks:
+    """The same bytes in chunks that are worth the work on each: loggers write a gzip member for every line."""
+    parts, size = list[bytes](), 0
+    for chunk in chunks:
+        parts.append(chunk)
+        size += len(chunk)
+        if size >= CHUNK // 2:
+            yield b"".join(parts) if len(parts) > 1 else chunk
+            parts, size = [], 0
+    if parts:
+        yield b"".join(parts)
+
+
 def members(new: Callable[[], Inflate | bz2.BZ2Decompressor], raw: Raw, padding: bytes = b"") -> Chunks:
     """One member after another, with padding behind each."""
-    data = raw.read(CHUNK)
+    data = raw.read(_INPUT)
     while data:
         member = new()
         while not member.eof:
             if out := member.decompress(data, CHUNK):
                 yield out
             data = b""
-            if not member.eof and member.needs_input and not (data := raw.read(CHUNK)):
+            if not member.eof and member.needs_input and not (data := raw.read(_INPUT)):
                 raise CutOff
         data = member.unused_data.lstrip(padding) if padding else member.unused_data
-        while not data and (more := raw.read(CHUNK)):
+        while not data and (more := raw.read(_INPUT)):
             data = more.lstrip(padding) if padding else more
 
 

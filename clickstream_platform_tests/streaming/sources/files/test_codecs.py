@@ -36,6 +36,17 @@ def test_several_members_are_one_file(tmp_path: Path, codec: str) -> None:
 
 
 @pytest.mark.parametrize("codec", PACKED)
+def test_member_for_every_line_makes_no_chunk_for_every_line(tmp_path: Path, codec: str) -> None:
+    file = written(tmp_path / "a", b"".join(PACK[codec](b'{"n":%d}\n' % n) for n in range(2_000)))
+
+    with opened(file) as raw:
+        chunks = list(unpacked(raw))
+
+    assert b"".join(chunks) == b"".join(b'{"n":%d}\n' % n for n in range(2_000))
+    assert len(chunks) == 1
+
+
+@pytest.mark.parametrize("codec", PACKED)
 def test_empty_text_is_no_record(tmp_path: Path, codec: str) -> None:
     assert read(written(tmp_path / "a", PACK[codec](b""))) == []
 
