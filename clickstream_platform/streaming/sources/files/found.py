@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
@@ -19,7 +20,7 @@ class File:
     Attributes:
         name: its path within the source, as the system has it.
         partition: the same as text.
-        path: where it lies.
+        where: its whole path.
         size: in bytes.
         mtime_us: when it was last changed, in microseconds since 1970, as its producer or file system says.
         identity: its device and inode.
@@ -27,10 +28,15 @@ class File:
 
     name: bytes
     partition: str
-    path: Path
+    where: bytes
     size: int
     mtime_us: int
     identity: Identity
+
+    @property
+    def path(self) -> Path:
+        """Its whole path, as Python has it."""
+        return Path(os.fsdecode(self.where))
 
 
 @dataclass(frozen=True)

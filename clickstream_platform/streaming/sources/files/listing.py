@@ -111,9 +111,14 @@ class _Walk:
         folders: list[bytes] = []
         for entry in found:
             inside = os.path.join(name, entry.name)  # noqa: PTH118 - bytes
-            if entry.is_symlink():
+            try:
+                is_link, is_folder = entry.is_symlink(), entry.is_dir(follow_symlinks=False)
+            except OSError as error:  # where the system must look at it to tell
+                self._ignore(inside, _not_found(error))
+                continue
+            if is_link:
                 self._links.append(inside)
-            elif entry.is_dir(follow_symlinks=False):
+            elif is_folder:
                 folders.append(inside)
             else:
                 self._look(inside)
@@ -125,7 +130,8 @@ class _Walk:
         try:
             found = os.stat(path)  # noqa: PTH116 - bytes
         except OSError as error:
-            if os.path.lexists(path):
+            is_gone = isinstance(error, FileNotFoundError | NotADirectoryError) and not os.path.lexists(path)
+            if not is_gone:
                 self._ignore(name, _not_found(error))
             return
         kind = stat.S_IFMT(found.st_mode)
@@ -145,8 +151,7 @@ class _Walk:
             self._again(name, self._names[identity])
             return
         self._names.setdefault(identity, name)
-        where, mtime_us = Path(os.fsdecode(path)), found.st_mtime_ns // 1000
-        self.files.append(File(name, partition_of(name), where, found.st_size, mtime_us, identity))
+        self.files.append(File(name, partition_of(name), path, found.st_size, found.st_mtime_ns // 1000, identity))
 
     def _again(self, name: bytes, listed_as: bytes) -> None:
         if name != listed_as:

@@ -4,6 +4,8 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -219,6 +221,23 @@ def test_folder_that_cannot_be_read_is_told_and_stops_no_other(tmp_path: Path, m
 
     assert [file.partition for file in found.files] == ["open/b.json"]
     assert found.ignored == {"closed": "a folder that cannot be listed: Permission denied"}
+
+
+def test_file_that_cannot_be_looked_at_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.json", "b.json"):
+        _file(tmp_path / name)
+    stat, lstat = os.stat, os.lstat
+
+    def guarded(path: bytes, real: Callable[[bytes], os.stat_result] = stat) -> os.stat_result:
+        if path.endswith(b"a.json"):
+            raise PermissionError(13, "Permission denied", path)
+        return real(path)
+
+    monkeypatch.setattr(os, "stat", guarded)
+    monkeypatch.setattr(os, "lstat", partial(guarded, real=lstat))
+
+    assert _partitions(tmp_path) == ["b.json"]
+    assert listed(tmp_path).ignored == {"a.json": "cannot be looked at: Permission denied"}
 
 
 def test_file_that_vanishes_meanwhile_is_simply_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
