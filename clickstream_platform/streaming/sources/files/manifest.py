@@ -106,13 +106,18 @@ def manifest_path(folder: Path, number: int) -> Path:
 def write(folder: Path, number: int, tasks: Sequence[Sequence[Entry]]) -> Path:
     """Write a manifest down. When this returns, it is on the disk.
 
+    Its modification time is later than that of the manifest before it: a stream of files goes by that, to a
+    millisecond, whatever their names.
+
     Raises:
         CheckpointError: there is one of this number.
     """
     path = manifest_path(folder, number)
     if path.exists():
         raise CheckpointError(str(path), "this manifest is written already", "let one run at a time read the source")
-    write_whole(path, "".join(to_line(task) + "\n" for task in tasks))
+    before = manifest_path(folder, number - 1)
+    not_before_ns = before.stat().st_mtime_ns + 2_000_000 if before.exists() else 0
+    write_whole(path, "".join(to_line(task) + "\n" for task in tasks), not_before_ns)
     return path
 
 
@@ -137,13 +142,21 @@ def read(folder: Path, number: int) -> Manifest:
     return Manifest(number, tuple(sorted(entries.values(), key=lambda each: (each.arrived_at_us, each.partition))))
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is there with all that is in it or not at all, whatever happens. Makes its folder."""
+def write_whole(path: Path, text: str, not_before_ns: int = 0) -> None:
+    """Write a file so that it is there with all that is in it or not at all, whatever happens. Makes its folder.
+
+    Args:
+        path: the file.
+        text: what is to be in it.
+        not_before_ns: the earliest modification time that it may have, in nanoseconds since 1970.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.unfinished")
     with unfinished.open("w", encoding="ascii") as file:
         file.write(text)
         file.flush()
+        if os.fstat(file.fileno()).st_mtime_ns < not_before_ns:
+            os.utime(file.fileno(), ns=(not_before_ns, not_before_ns))
         os.fsync(file.fileno())
     unfinished.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)

@@ -137,6 +137,14 @@ def test_manifest_is_never_written_over(tmp_path: Path) -> None:
     assert manifest_path(tmp_path, 1).read_text() == ""
 
 
+def test_each_manifest_is_younger_than_the_one_before_it(tmp_path: Path) -> None:
+    os.utime(write(tmp_path, 1, []), (4_000_000_000, 4_000_000_000))  # a clock that was put back since
+
+    times = [write(tmp_path, number, []).stat().st_mtime_ns // 1_000_000 for number in range(2, 6)]
+
+    assert [4_000_000_000_000, *times] == sorted({4_000_000_000_000, *times})
+
+
 @pytest.mark.parametrize(("owner", "step"), [(os, "fsync"), (Path, "replace")])
 def test_crash_while_a_manifest_is_written_leaves_none(tmp_path: Path, owner: object, step: str) -> None:
     def crash(*_: object) -> None:
