@@ -23,8 +23,8 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 from deltalake import DeltaTable
 
-from clickstream_platform.broker import Broker
 from clickstream_platform.settings import Settings, from_env
+from clickstream_platform.simulator.broker import Broker
 from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.kept.make import EXPECTED, KEPT, ROOT, TOPIC
 from clickstream_platform_tests.topics import Topic

@@ -93,5 +93,6 @@ QUARANTINE = StructType(
         _VALUE,
         *_ORIGIN,
         _column("reasons", ArrayType(StringType()), "All that is wrong with the record."),
+        _column("size", LongType(), "The record's bytes when it came; more than value has, if only its start is kept."),
     ]
 )

@@ -20,7 +20,8 @@ from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.ledger import Entry, entries
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import snapshot
-from clickstream_platform.streaming.sources.files import landing
+from clickstream_platform.streaming.sources.files.intake import Intake
+from clickstream_platform.streaming.sources.files.listing import listed
 from clickstream_platform.streaming.sources.files.source import FileSource
 from clickstream_platform.streaming.sources.kafka.cluster import look
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource
@@ -112,7 +113,7 @@ class Folder:
 
     def land(self, simulation: Simulation, arrival: int) -> bool:
         """Let an arrival land. Returns whether anything is new: a second demo lands nothing."""
-        before = landing.listed(self.path)
+        before = {file.path for file in listed(self.path).files}
         return not before.issuperset(write_arrival(self.path, simulation, arrival, arrivals=len(ARRIVALS)))
 
 
@@ -155,7 +156,7 @@ def admitted(settings: Settings, simulation: Simulation, lake: Lake) -> Folder |
         return _admitted_topic(source, simulation, lake)
     with TemporaryDirectory() as apart:
         own = {file.name for file in write_landing(Path(apart), simulation, arrivals=len(ARRIVALS))}
-    foreign = sorted(file for file in _known_files(source, lake) if file.name not in own)
+    foreign = sorted(_known_files(source, lake) - own)
     if foreign:
         finding = f"it holds other events than the demo's, such as {foreign[0]}"
         raise SettingsError("CLICKSTREAM_HOME", finding, "set it to another folder for the demo")
@@ -173,13 +174,13 @@ def _admitted_topic(source: KafkaSource, simulation: Simulation, lake: Lake) -> 
     return topic
 
 
-def _known_files(source: FileSource, lake: Lake) -> set[Path]:
-    """What has landed, and what was read, whether it is still there or not."""
+def _known_files(source: FileSource, lake: Lake) -> set[str]:
+    """What has landed, and what was read, whether it is still there or not; by its path in the folder."""
     checkpoint = generations.current(lake, "events")
     plan = checkpoint.plan(checkpoint.planned())
-    end = plan.end if plan else None
-    is_of_files = end is not None and "logOffset" in end
-    return landing.listed(source.folder) | (landing.planned(checkpoint, None, end) if is_of_files else set())
+    is_of_topics = plan is not None and plan.end is not None and "logOffset" not in plan.end
+    read = set() if is_of_topics else Intake(checkpoint).known(source.folder).sizes.keys()
+    return {file.partition for file in listed(source.folder).files} | read
 
 
 def first_rows(name: str, spark: SparkSession, lake: Lake, count: int = 3) -> list[tuple[str | None, ...]]:

@@ -39,7 +39,7 @@ class ProcessorBatches(Strategy[Processor]):
 
     def stream(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> DataFrame:
         """The function over the new events."""
-        events = self.table.watermark.of(self.table.offsets.read(spark, lake))
+        events = self.table.watermark.of(self.table.offsets.read(spark, lake, checkpoint))
         return self.state.update(events, self._initial_watermark_ms(spark, lake, checkpoint))
 
     def _initial_watermark_ms(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> int:

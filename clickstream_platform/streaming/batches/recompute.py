@@ -21,7 +21,7 @@ class RecomputeBatches(RevisingStrategy[Recompute]):
 
     def stream(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> DataFrame:
         """Of the new events what says which rows they touch."""
-        events = self.table.watermark.of(self.table.offsets.read(spark, lake))
+        events = self.table.watermark.of(self.table.offsets.read(spark, lake, checkpoint))
         return events.select(*dict.fromkeys((*self.state.by, "timestamp")))
 
     def commit(self, batch: MicroBatch, notify: Notify) -> Entry | None:

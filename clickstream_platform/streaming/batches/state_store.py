@@ -29,7 +29,7 @@ class StateStoreBatches(RevisingStrategy[StateStore]):
 
     def stream(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> DataFrame:
         """The query over the new events."""
-        return self.table.query(self.table.watermark.of(self.table.offsets.read(spark, lake)))
+        return self.table.query(self.table.watermark.of(self.table.offsets.read(spark, lake, checkpoint)))
 
     def commit(self, batch: MicroBatch, notify: Notify) -> Entry | None:
         """Merge what the store gave, and what late events change of the rows that it has let go."""

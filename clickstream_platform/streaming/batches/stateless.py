@@ -26,7 +26,7 @@ class StatelessBatches(Strategy[Stateless]):
 
     def stream(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> DataFrame:
         """The new events."""
-        return self.table.watermark.of(self.table.offsets.read(spark, lake))
+        return self.table.watermark.of(self.table.offsets.read(spark, lake, checkpoint))
 
     def commit(self, batch: MicroBatch, notify: Notify) -> Entry | None:
         """Append the query over the new events; batch 0 overwrites with the query over all."""

@@ -35,16 +35,18 @@ class Ingest(StatelessBatches):
 
     def stream(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> DataFrame:
         """The stream that stages what no batch has read."""
-        read = self.source.read(spark, lake)
+        read = self.source.read(spark, lake, checkpoint)
         return self.table.watermark.of(staging(read, self.parse, folder_of(lake), self.source.records))
 
     def commit(self, batch: MicroBatch, notify: Notify) -> Entry | None:
         """Append the batch's rejected records to ``quarantine``, then its events to ``events``."""
-        staged = self._staged(batch)
+        folder = folder_of(batch.lake)
+        staged = Staged.collected(batch.frame, folder)
+        batch.persist.callback(clear, folder)
         if batch.batch_id > 0 and batch.is_empty:
             return None
-        missed = self.source.missed(batch.checkpoint, batch.batch_id, staged)
-        staged = replace(staged, without=missed.unreadable)
+        account = self.source.account(batch.checkpoint, batch.batch_id, staged)
+        staged = replace(staged, without=account.unreadable)
         facts = staged.facts()
         copies, reused = duplicates(staged.events, batch.lake.events, facts.hours)
         entry = batch.entry(
@@ -57,8 +59,9 @@ class Ingest(StatelessBatches):
             duplicates=len(copies),
             reasons=facts.by_reason(),
             reused_ids=reused,
-            unreadable=missed.unreadable,
-            lost=missed.lost,
+            files=account.files,
+            unreadable=account.unreadable,
+            lost=account.lost,
         )
         if entry.quarantined:
             self._quarantine(batch, staged, entry)
@@ -67,13 +70,6 @@ class Ingest(StatelessBatches):
             return None
         _warn(entry)
         return entry
-
-    def _staged(self, batch: MicroBatch) -> Staged:
-        """Read the batch: its frame stages it."""
-        folder = folder_of(batch.lake)
-        files = tuple(row["file"] for row in batch.frame.collect())
-        batch.persist.callback(clear, folder)
-        return Staged(folder, files)
 
     def _quarantine(self, batch: MicroBatch, staged: Staged, entry: Entry) -> None:
         """Append to the side table, unless a killed attempt has done so already (Delta knows the transaction)."""
@@ -85,7 +81,7 @@ class Ingest(StatelessBatches):
 
 def _warn(entry: Entry) -> None:
     for path, fault in entry.unreadable.items():
-        log.warning("events: %s is %s; mend it and land it again under another name", path, fault)
+        log.warning("events: %s is refused whole: %s; mend it and land it again under another name", path, fault)
     for partition, (first, end) in ((name, span) for name, spans in entry.lost.items() for span in spans):
         span = f"{first} on" if end is None else f"{first} to {end - 1}"
         log.warning("events: %s: offsets %s were gone before they were read; they are booked as lost", partition, span)

@@ -48,7 +48,9 @@ class Entry:
         duplicates: ``events`` only: events left out because the table, or this batch, already has them.
         reasons: ``events`` only: rejected records by reason; a record with several faults counts for each.
         reused_ids: ``events`` only: accepted events whose event_id was seen with another timestamp.
-        unreadable: ``events`` only: files that could not be read, by path, with what was found.
+        files: ``events`` only: of each file that the batch read, its bytes and the records in it; those of a file that
+            could not be read to its end are 0.
+        unreadable: ``events`` only: files that were refused whole, by path, with what was found.
         handled_ms: ``user_patterns`` only: the event time, in milliseconds since 1970, that events are handled to.
         lost: ``events`` only: offsets of the batch that were gone before it read them, by Kafka partition: the first,
             and the one after the last, which is None where the partition itself is gone.
@@ -75,6 +77,7 @@ class Entry:
     unreadable: dict[str, str] = field(default_factory=dict)
     handled_ms: int = 0
     lost: dict[str, list[tuple[int, int | None]]] = field(default_factory=dict)
+    files: dict[str, list[int]] = field(default_factory=dict)
 
     @property
     def lost_offsets(self) -> int:

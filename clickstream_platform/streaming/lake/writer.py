@@ -91,6 +91,15 @@ def create(
     DeltaTable.create(str(path), described, mode="ignore", partition_by=list(partition_by), configuration=properties)
 
 
+def add_columns(path: Path, schema: StructType) -> None:
+    """Give a table the columns of a schema that it lacks, null in all its rows; no commit if it lacks none."""
+    table = DeltaTable(str(path))
+    there = {field.name for field in table.schema().fields}
+    lacking = [field for field in Schema.from_json(schema.json()).fields if field.name not in there]
+    if lacking:
+        table.alter.add_columns(lacking)
+
+
 def append(
     rows: DataFrame | Iterator[pa.RecordBatch], count: int, path: Path, commit: Commit, *, size: int = 0
 ) -> bool:

@@ -116,7 +116,8 @@ def admitted(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hook
     table.offsets.require_there(table.name, lake)
     checkpoint = admission.admitted(lake, table)
     fingerprint.check(checkpoint, fingerprint.of(table, spark))
-    return Run(replace(table, offsets=table.offsets.begin(checkpoint)), spark, lake, checkpoint, hooks, run_id)
+    source = table.offsets.begin(checkpoint, goes_on=not table.trigger.ends)
+    return Run(replace(table, offsets=source), spark, lake, checkpoint, hooks, run_id)
 
 
 def rebuild(
@@ -221,6 +222,12 @@ class Run:
         except Exception as failure:
             self.failure = failure if isinstance(failure, ClickstreamError) else None
             raise
+        except BaseException as failure:
+            # A panic of Rust's is no Exception. Raised, it would end the thread that the JVM waits for, for ever.
+            finding = f"batch {batch_id} was stopped by {type(failure).__name__}: {failure}"
+            remedy = "run it again: what is committed stays; if it happens again, report it with this text"
+            self.failure = CheckpointError(self.table.name, finding, remedy)
+            raise self.failure from failure
 
     def _require_room(self, reported: list[Any]) -> None:
         """Look at the state store as the last batch left it, by what Spark has reported of the batches so far."""
@@ -257,10 +264,13 @@ class Run:
 
 
 def _create(lake: Lake, table: StreamingTable) -> None:
-    """Make the empty Delta tables of a contract, if they are not there yet."""
-    if table.beside and not lake.table(table.beside.name).exists:
-        beside = table.beside
-        writer.create(lake.table(beside.name).path, beside.schema, (), (beside.time,), Append.file_size)
+    """Make the empty Delta tables of a contract, if they are not there yet. A side table gets the columns it lacks."""
+    if beside := table.beside:
+        path = lake.table(beside.name).path
+        if lake.table(beside.name).exists:
+            writer.add_columns(path, beside.schema)
+        else:
+            writer.create(path, beside.schema, (), (beside.time,), Append.file_size)
     if not lake.table(table.name).exists:
         path = lake.table(table.name).path
         writer.create(path, _schema(table), table.partition_by, table.span, table.sink.file_size)

@@ -57,11 +57,14 @@ class FromTable:
             return Lag(table.rows(), "events")
         return Lag(sum(file.rows for file in table.added_files(next_version(plan.end), newest)), "events")
 
-    def begin(self, checkpoint: Checkpoint) -> FromTable:
+    def begin(self, checkpoint: Checkpoint, *, goes_on: bool = False) -> FromTable:
         """Itself: a first batch reads the whole table."""
         return self
 
-    def read(self, spark: SparkSession, lake: Lake) -> DataFrame:
+    def plan(self, checkpoint: Checkpoint) -> None:
+        """Spark sees new commits by itself."""
+
+    def read(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> DataFrame:
         """The stream of the table's new rows: whole commits, and only those that add data."""
         return (
             spark.readStream.format("delta")

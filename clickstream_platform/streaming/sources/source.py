@@ -7,8 +7,9 @@ source is a class with these methods and a line in :mod:`.named`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import pyarrow as pa
@@ -30,11 +31,13 @@ class Lag:
         amount: how much.
         unit: files, events or records.
         partitions: how much of it in each partition of a Kafka topic.
+        remarks: what is there and will not be read, with the reason.
     """
 
     amount: int
     unit: str
     partitions: Mapping[str, int] = field(default_factory=dict[str, int], compare=False)
+    remarks: tuple[str, ...] = field(default=(), compare=False)
 
 
 class Source(Protocol):
@@ -73,15 +76,23 @@ class Source(Protocol):
         """
         ...
 
-    def begin(self: Self, checkpoint: Checkpoint) -> Self:
+    def begin(self: Self, checkpoint: Checkpoint, *, goes_on: bool = False) -> Self:
         """Let a run begin, or say why not. Call it under the table's lease, right before :meth:`read`.
+
+        Args:
+            checkpoint: the table's.
+            goes_on: whether the query does not end. :meth:`plan` is then to be called while it runs.
 
         Returns:
             The source, with all that a first run has to know. Raises what :meth:`unread` does.
         """
         ...
 
-    def read(self, spark: SparkSession, lake: Lake) -> DataFrame:
+    def plan(self, checkpoint: Checkpoint) -> None:
+        """Offer what has come since to a query that goes on. Cheap where Spark sees by itself what has come."""
+        ...
+
+    def read(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> DataFrame:
         """The stream of what no batch has read."""
         ...
 
@@ -90,25 +101,49 @@ class Source(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class PartRead:
+    """What a task says of a file, or of a stretch of it, that it has read.
+
+    Attributes:
+        partition: the file.
+        bytes: how many were to be read, as they lie on the disk.
+        records: how many were given.
+        fault: why it could not be read to its end; None if it was.
+    """
+
+    partition: str
+    bytes: int
+    records: int
+    fault: str | None = None
+
+
 class Staged(Protocol):
     """What became of the records of one batch, as far as a source asks."""
 
-    def offsets(self, partitions: Mapping[str, Any]) -> dict[str, list[int]]:
+    @property
+    def parts(self) -> Sequence[PartRead]:
+        """What the tasks say of the files they read; nothing where a source has no files."""
+        ...
+
+    def offsets(self, partitions: Collection[str]) -> dict[str, list[int]]:
         """The offsets of the records that were read of some partitions."""
         ...
 
 
 @dataclass(frozen=True)
-class Missed:
-    """What a batch should have read and did not.
+class Account:
+    """What a batch has read of its source, beside the records.
 
     Attributes:
-        unreadable: files that could not be read, by path, with what was found. None of their records counts.
+        files: of each file, its bytes and the records that were read of it; those of a refused one are none.
+        unreadable: files that were refused whole, by path, with what was found.
         lost: offsets that were gone before they were read, by partition.
     """
 
+    files: dict[str, list[int]] = field(default_factory=dict[str, "list[int]"])
     unreadable: dict[str, str] = field(default_factory=dict[str, str])
-    lost: Lost = field(default_factory=dict[str, list[tuple[int, int | None]]])
+    lost: Lost = field(default_factory=dict[str, "list[tuple[int, int | None]]"])
 
 
 class RecordSource(Source, Protocol):
@@ -122,18 +157,29 @@ class RecordSource(Source, Protocol):
     on_console: ClassVar[str]
     comes_in_batches: ClassVar[bool]
 
-    def records(self, read: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Of what a task has read of :meth:`read`, the records. Runs in the task, so the source is pickled."""
+    def records(self, read: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch | PartRead]:
+        """Of what a task has read of :meth:`read`, the records. Runs in the task, so the source is pickled.
+
+        Returns:
+            Batches with the columns that :mod:`..ingest.staging` asks for; and, where it reads files, what became of
+            each. All records of a partition that has a fault are left out by the caller.
+        """
         ...
 
-    def missed(self, checkpoint: Checkpoint, batch_id: int, staged: Staged) -> Missed:
-        """What of a planned batch was not read; asked once the batch is read, so that nothing can go in between.
+    def account(self, checkpoint: Checkpoint, batch_id: int, staged: Staged) -> Account:
+        """What a batch has read; asked once it is read, so that nothing can go in between.
 
         Raises:
             SourceError: the source is not the one that the run began with.
         """
         ...
 
-    def tap(self, spark: SparkSession, *, from_start: bool) -> DataFrame:
-        """The stream of records as they come, or of all that are there, for a query that keeps no checkpoint."""
+    def tap(self, spark: SparkSession, folder: Path, *, from_start: bool) -> DataFrame:
+        """The stream of records as they come, or of all that are there, for a query whose checkpoint is thrown away.
+
+        Args:
+            spark: the session.
+            folder: of the query alone, for what the source has to write down.
+            from_start: begin with what is there already.
+        """
         ...

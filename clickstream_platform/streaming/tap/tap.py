@@ -58,7 +58,7 @@ class Tap:
 
     def start(self, spark: SparkSession, checkpoint: Path) -> StreamingQuery:
         """Start the query. The checkpoint is for its lifetime only: the caller deletes it."""
-        records = self._source.tap(spark, from_start=self.from_start)
+        records = self._source.tap(spark, checkpoint, from_start=self.from_start)
         printed = self._rows(records, self.table) if self.table else records.select(console.printed().alias("line"))
         is_whole = self.table is not None and self.table.state.revises
         return (

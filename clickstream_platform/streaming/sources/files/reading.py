@@ -18,6 +18,7 @@ from clickstream_platform.streaming.sources.files.names import path_of
 from clickstream_platform.streaming.sources.files.raw import Raw, opened
 from clickstream_platform.streaming.sources.files.unpacking import plain
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
+from clickstream_platform.streaming.sources.source import PartRead
 
 BYTES = 16_000_000  # of a batch, or one record
 RECORDS = pa.schema(
@@ -31,24 +32,7 @@ RECORDS = pa.schema(
 )
 
 
-@dataclass(frozen=True)
-class FileRead:
-    """What became of a file, or of a stretch of it.
-
-    Attributes:
-        partition: the file.
-        bytes: how many were to be read, as they lie on the disk.
-        records: how many were given.
-        fault: why it could not be read to its end; None if it was.
-    """
-
-    partition: str
-    bytes: int
-    records: int
-    fault: str | None = None
-
-
-def read_task(folder: Path, entries: Iterable[Entry], max_record_bytes: int) -> Iterator[pa.RecordBatch | FileRead]:
+def read_task(folder: Path, entries: Iterable[Entry], max_record_bytes: int) -> Iterator[pa.RecordBatch | PartRead]:
     """Read the files of a task.
 
     A file is found to be faulty when some of its records have been given already. It is refused whole: the caller
@@ -60,7 +44,7 @@ def read_task(folder: Path, entries: Iterable[Entry], max_record_bytes: int) -> 
         max_record_bytes: a longer record is given by its beginning, with a ``size`` beyond this.
 
     Returns:
-        Batches of :data:`RECORDS`, each of one file or of several small ones; and a :class:`FileRead` for each entry,
+        Batches of :data:`RECORDS`, each of one file or of several small ones; and a :class:`PartRead` for each entry,
         after its last record.
 
     Raises:
@@ -78,7 +62,7 @@ def read_task(folder: Path, entries: Iterable[Entry], max_record_bytes: int) -> 
         except Exception as error:  # whatever stops the task, it names the file it was at
             finding = f"reading it failed: {type(error).__name__}: {error}"
             raise SourceError(entry.partition, finding, "leave this file out to go on") from error
-        waiting.read.append(FileRead(entry.partition, entry.bytes, count, fault))
+        waiting.read.append(PartRead(entry.partition, entry.bytes, count, fault))
     yield from waiting.flush()
 
 
@@ -100,12 +84,12 @@ def _lines_or_more(raw: Raw, entry: Entry, max_record_bytes: int) -> Iterator[pa
 class _Waiting:
     """Records not given yet: many small files make one batch, which costs as much as one of one file."""
 
-    read: list[FileRead] = field(default_factory=list[FileRead])
+    read: list[PartRead] = field(default_factory=list[PartRead])
     _batches: list[tuple[pa.RecordBatch, Entry]] = field(default_factory=list[tuple[pa.RecordBatch, Entry]])
     _rows: int = 0
     _bytes: int = 0
 
-    def add(self, batch: pa.RecordBatch, entry: Entry) -> Iterator[pa.RecordBatch | FileRead]:
+    def add(self, batch: pa.RecordBatch, entry: Entry) -> Iterator[pa.RecordBatch | PartRead]:
         """Take some records; give those before them, if it is enough."""
         size = batch.get_total_buffer_size()  # costs a hundredth of `nbytes`, which looks at every row
         if self._rows + batch.num_rows > ROWS or self._bytes + size > BYTES:
@@ -114,7 +98,7 @@ class _Waiting:
         self._rows += batch.num_rows
         self._bytes += size
 
-    def flush(self) -> Iterator[pa.RecordBatch | FileRead]:
+    def flush(self) -> Iterator[pa.RecordBatch | PartRead]:
         """Give everything, and then what became of the files that are read."""
         if self._batches:
             yield self._batch()

@@ -17,7 +17,7 @@ from clickstream_platform.streaming.sources.files import raw as raw_module
 from clickstream_platform.streaming.sources.files import reading
 from clickstream_platform.streaming.sources.files.listing import listed
 from clickstream_platform.streaming.sources.files.manifest import Entry, from_line, plan, to_line
-from clickstream_platform.streaming.sources.files.reading import RECORDS, FileRead, read_task
+from clickstream_platform.streaming.sources.files.reading import RECORDS, PartRead, read_task
 from clickstream_platform_tests.streaming.sources.files.packing import PACK, TEXT, WITH_CHECKSUM, naive
 
 NOW = 1_764_000_000_000_000
@@ -36,7 +36,7 @@ def _read(folder: Path, tasks: int = 2) -> tuple[dict[Place, bytes], dict[str, s
 
 def _take(folder: Path, task: list[Entry], values: dict[Place, bytes], faults: dict[str, str | None]) -> None:
     for each in read_task(folder, task, 1_000_000):
-        if isinstance(each, FileRead):
+        if isinstance(each, PartRead):
             faults[each.partition] = faults.get(each.partition) or each.fault
         else:
             assert each.schema == RECORDS
@@ -49,12 +49,12 @@ def _entries(folder: Path) -> list[Entry]:
     return [entry for manifest in plan(listed(folder).files, NOW, 1) for entry in manifest.entries]
 
 
-def _results(folder: Path, entries: list[Entry]) -> list[FileRead]:
-    return [each for each in read_task(folder, entries, 1_000_000) if isinstance(each, FileRead)]
+def _results(folder: Path, entries: list[Entry]) -> list[PartRead]:
+    return [each for each in read_task(folder, entries, 1_000_000) if isinstance(each, PartRead)]
 
 
-def _batches(given: Iterable[pa.RecordBatch | FileRead]) -> list[pa.RecordBatch]:
-    return [each for each in given if not isinstance(each, FileRead)]
+def _batches(given: Iterable[pa.RecordBatch | PartRead]) -> list[pa.RecordBatch]:
+    return [each for each in given if not isinstance(each, PartRead)]
 
 
 def test_colon_in_a_name_and_a_stale_checksum_beside_it_are_nothing_special(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_fault_is_told_after_the_records_before_it(tmp_path: Path) -> None:
 
     given = list(read_task(tmp_path, _entries(tmp_path), 1_000_000))
 
-    assert isinstance(given[-1], FileRead)
+    assert isinstance(given[-1], PartRead)
     assert given[-1].fault
     assert given[-1].records == sum(batch.num_rows for batch in _batches(given)) > 400_000
 
@@ -109,7 +109,7 @@ def test_many_small_files_make_one_batch(tmp_path: Path) -> None:
     (batch,) = _batches(given)
     assert batch.num_rows == 1200
     assert batch["partition"].to_pylist()[::12] == [f"{n:03}" for n in range(100)]
-    assert given[1:] == [FileRead(f"{n:03}", len(TEXT), 12) for n in range(100)]
+    assert given[1:] == [PartRead(f"{n:03}", len(TEXT), 12) for n in range(100)]
 
 
 def test_no_batch_holds_more_bytes_than_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +145,7 @@ def test_file_of_another_size_than_listed_is_refused(tmp_path: Path, size: int, 
     entries = _entries(tmp_path)
     (tmp_path / "a").write_bytes((TEXT * 2)[:size])
 
-    assert _results(tmp_path, entries) == [FileRead("a", len(TEXT), 0, fault)]
+    assert _results(tmp_path, entries) == [PartRead("a", len(TEXT), 0, fault)]
 
 
 def test_file_that_grows_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +169,7 @@ def test_other_time_of_the_same_bytes_is_no_fault(tmp_path: Path) -> None:
     entries = _entries(tmp_path)
     os.utime(tmp_path / "a", (1, 1))
 
-    assert _results(tmp_path, entries) == [FileRead("a", len(TEXT), 12)]
+    assert _results(tmp_path, entries) == [PartRead("a", len(TEXT), 12)]
 
 
 def test_file_that_is_gone_is_told(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_file_that_is_gone_is_told(tmp_path: Path) -> None:
     entries = _entries(tmp_path)
     (tmp_path / "a").unlink()
 
-    assert _results(tmp_path, entries) == [FileRead("a", len(TEXT), 0, "deleted before it was read")]
+    assert _results(tmp_path, entries) == [PartRead("a", len(TEXT), 0, "deleted before it was read")]
 
 
 def test_pipe_in_the_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None:
