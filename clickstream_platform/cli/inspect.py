@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal
@@ -157,5 +157,5 @@ def report(
 
     settings = from_env()
     path = to or settings.home / "report.html"
-    page.write(path, page.report(Lake(settings.lake_folder), days).html())
+    page.write(path, page.report(Lake(settings.lake_folder), days, datetime.now(timezone.utc)).html())
     typer.echo(path)

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import datetime, time, timedelta, timezone
 from pathlib import Path
 
+from duckdb import DuckDBPyConnection
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from clickstream_platform.errors import QueryError
 from clickstream_platform.report import plots
+from clickstream_platform.report.alternative import in_words
 from clickstream_platform.report.figures import Reading
-from clickstream_platform.report.sections import Section, sections
+from clickstream_platform.report.notices import notices, without_events
+from clickstream_platform.report.section import Section
+from clickstream_platform.report.sections import sections
 from clickstream_platform.sql import ask, connect, views
+from clickstream_platform.streaming.contract.side_tables import QUARANTINE
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.wording import length
 
 # What is counted beside events, by which time.
 TIMES = {
@@ -21,35 +30,42 @@ TIMES = {
     "purchases": "timestamp",
     "alerts": "window_start",
     "user_patterns": "detected_at",
-    "quarantine": "arrived_at",
 }
-NAMES = {"quarantine": "rejected records", "user_patterns": "patterns"}
+NAMES = {"user_patterns": "patterns"}
+REJECTED = "records in quarantine"
 
 
 @dataclass(frozen=True)
 class Report:
-    """What is known of some days.
+    """What is known of some days. Every time is in UTC.
 
     Attributes:
-        since: the first moment, the beginning of a day in UTC.
-        until: the newest event.
+        since: the first moment, the beginning of a day.
+        until: the newest event; in a lake without one, the newest arrival of a rejected record.
+        made_at: when the tables were read.
         totals: what there is of everything, by name.
         sections: the cards of the page, in their order.
+        notices: what a reader must know before the figures.
     """
 
     since: datetime
     until: datetime
+    made_at: datetime
     totals: dict[str, int]
     sections: list[Section]
+    notices: Sequence[str] = ()
 
     def html(self) -> str:
         """The page. The same report gives the same text."""
         environment = Environment(
             loader=PackageLoader("clickstream_platform.report", "."), autoescape=True, undefined=StrictUndefined
         )
-        environment.filters["number"] = lambda value: f"{value:,}" if isinstance(value, int) else value
+        environment.filters |= {"number": _number, "singular": _singular, "code": _code}
         pictures = {s.title: plots.svg(s.plot, s.title) for s in self.sections if s.plot}
-        return environment.get_template("page.html.j2").render(report=self, pictures=pictures)
+        told = {s.title: in_words(s.plot) for s in self.sections if s.plot}
+        age = length(self.made_at - self.until)
+        template = environment.get_template("page.html.j2")
+        return template.render(report=self, pictures=pictures, told=told, age=age)
 
     def png(self) -> bytes:
         """The first four plots in one picture."""
@@ -57,38 +73,63 @@ class Report:
         return plots.png(dict(drawn[:4]))
 
 
-def report(lake: Lake, days: int) -> Report:
+def _number(value: object) -> object:
+    return f"{value:,}" if isinstance(value, int) else value
+
+
+def _singular(name: str, count: int) -> str:
+    return re.sub(r"^(\w+)s\b", r"\1", name) if count == 1 else name
+
+
+def _code(text: str) -> Markup:
+    """A sentence of ours, in which what stands between backticks is a command."""
+    return Markup(re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped just before
+
+
+def report(lake: Lake, days: int, made_at: datetime) -> Report:
     """What happened in the last days: the day of the newest event, and those before it.
 
     Records and batches count from the same moment on, by when they arrived and were committed. Reads the files of these
-    days; the lateness of events needs two columns of all of them.
+    days; the lateness of events needs two columns of all of them. A lake in which every record was rejected has a
+    report too, of what was rejected.
 
     Raises:
-        QueryError: the lake has no event.
+        QueryError: the lake has neither an event nor a rejected record.
     """
     connection = connect(lake)
-    newest = None
-    if "events" in views(connection):
-        ((newest,),) = ask(connection, "SELECT max(timestamp) FROM events").rows
-    if newest is None:
+    newest = _newest(connection, "events", "timestamp")
+    until = newest or _newest(connection, QUARANTINE, "arrived_at")
+    if until is None:
         raise QueryError(
             str(lake.root), "there is no event in this lake yet", "run `clickstream run`, or land some events"
         )
-    until = newest.astimezone(timezone.utc)
-    first: date = until.date() - timedelta(days=days - 1)
-    reading = Reading(connection, lake, datetime.combine(first, time(), timezone.utc), until)
-    return Report(reading.since, until, _totals(reading), sections(reading))
+    first = datetime.combine(until.date() - timedelta(days=days - 1), time(), timezone.utc)
+    reading = Reading(connection, lake, first, until)
+    totals = _totals(reading)
+    told = list(notices(reading)) if newest else [without_events(totals[REJECTED])]
+    return Report(first, until, made_at, totals, sections(reading), told)
+
+
+def _newest(connection: DuckDBPyConnection, table: str, column: str) -> datetime | None:
+    if table not in views(connection):
+        return None
+    ((newest,),) = ask(connection, f"SELECT max({column}) FROM {table}").rows
+    return newest and newest.astimezone(timezone.utc)
 
 
 def _totals(reading: Reading) -> dict[str, int]:
-    found = reading.rows(
-        "SELECT count(*), count(DISTINCT user_id) FROM events WHERE timestamp BETWEEN $since AND $until"
-    )
-    totals: dict[str, int] = dict(zip(("events", "visitors"), found[0], strict=True))
+    totals = {"events": 0, "visitors": 0}
+    if "events" in reading.names:
+        counts = "count(*), count(DISTINCT user_id)"
+        found = reading.rows(f"SELECT {counts} FROM events WHERE timestamp BETWEEN $since AND $until")
+        totals = dict(zip(totals, found[0], strict=True))
     for table, column in TIMES.items():
         if table in reading.names:
-            ((count,),) = reading.rows(f"SELECT count(*) FROM {table} WHERE {column} >= $since")
+            ((count,),) = reading.rows(f"SELECT count(*) FROM {table} WHERE {column} BETWEEN $since AND $until")
             totals[NAMES.get(table, table)] = count
+    if QUARANTINE in reading.names:  # a record arrives after what happened, so also after the newest event
+        ((count,),) = reading.rows(f"SELECT count(*) FROM {QUARANTINE} WHERE arrived_at >= $since")
+        totals[REJECTED] = count
     return totals
 
 

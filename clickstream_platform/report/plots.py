@@ -13,37 +13,42 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, MaxNLocator
+from matplotlib.ticker import EngFormatter, MaxNLocator, NullLocator
 
 # Of a plot in the page: 72 points an inch, so as wide as a telephone, and its text is as large as it says.
 INCHES, FONT = (5.0, 2.8), 10.5
 PLAIN: Any = {"font.size": FONT, "text.parse_math": False}  # a dollar sign in a name is no formula
 UNSAID = ("Date", "Creator", "Type", "Format")  # what matplotlib would write into every picture
 SHOWN = 12  # bars of a ranking
+LETTER = 0.028  # of the width of a ranking's axes beside the longest name that there is, a table's
 
 
 @dataclass(frozen=True)
 class OverTime:
-    """Counts in spans of equal length, one line of them for each kind, stacked."""
+    """Counts of ``what`` in spans of equal length, one line of them for each kind, stacked. Times are in UTC."""
 
     starts: Sequence[datetime]
     span: timedelta
     counts: Mapping[str, Sequence[int]]
+    what: str
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """One bar for each name, the longest names to the left of it, the value to the right."""
+    """One bar of ``what`` for each name, the name to the left of it, the value to the right."""
 
     values: Mapping[str, float]
+    what: str
     labels: Mapping[str, str] = field(default_factory=dict)  # what is written for a value, where it is not the number
 
 
 @dataclass(frozen=True)
 class Spread:
-    """One column for each class, in the order of the classes."""
+    """One column of ``what`` for each class, in the order of the classes, which are measured in ``unit``."""
 
     values: Mapping[str, int]
+    what: str
+    unit: str
 
 
 Plot = OverTime | Ranked | Spread
@@ -60,7 +65,7 @@ class Palette:
 
 
 # On paper, and in a picture that cannot change its colours.
-LIGHT = Palette("#1f2430", "#667085", "#e4e7ec", ("#2f6fde", "#e8833a", "#1a9a75", "#98a2b3"))
+LIGHT = Palette("#1f2430", "#5b6472", "#e1e5ea", ("#2f6fde", "#d9731f", "#0b5d4a", "#8a94a3"))
 # Stand-ins that matplotlib accepts; the page puts its own variables in their place, and so can be light or dark.
 VARIABLES = Palette("#010101", "#020202", "#030303", ("#040404", "#050505", "#060606", "#070707"))
 NAMES = dict(
@@ -135,7 +140,8 @@ def _draw_over_time(axes: Axes, plot: OverTime, palette: Palette) -> None:
     larger = ["", "%Y", "%d %b", "%d %b", "%H:%M", "%H:%M"]
     formatter = ConciseDateFormatter(locator, formats=formats, zero_formats=larger, show_offset=False)
     axes.xaxis.set_major_formatter(formatter)
-    _count_axis(axes, palette)
+    axes.set_xlabel(_days(plot), color=palette.muted, fontsize=FONT)
+    _count_axis(axes, plot.what, palette)
     if len(plot.counts) > 1:
         axes.legend(
             loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, fontsize=FONT, labelcolor=palette.text,
@@ -149,18 +155,28 @@ def _draw_ranked(axes: Axes, plot: Ranked, palette: Palette) -> None:
     bars = axes.barh(names, values, color=palette.kinds[0], height=0.62)
     written = [plot.labels.get(name, f"{value:,.0f}") for name, value in zip(names, values, strict=True)]
     axes.bar_label(bars, written, padding=4, color=palette.text, fontsize=FONT)
-    axes.set_xlim(0, max(values) * 1.25 or 1)
-    axes.xaxis.set_visible(False)
+    for_labels = min(0.7, LETTER * max(map(len, written)))  # of the width, to the right of the longest bar
+    axes.set_xlim(0, max(values) / (1 - for_labels) or 1)
+    axes.set_xlabel(plot.what, color=palette.muted, fontsize=FONT)
+    axes.xaxis.set_major_locator(NullLocator())
     axes.spines["bottom"].set_visible(False)
     axes.tick_params(axis="y", labelcolor=palette.text)
 
 
 def _draw_spread(axes: Axes, plot: Spread, palette: Palette) -> None:
     axes.bar(list(plot.values), list(plot.values.values()), color=palette.kinds[0], width=0.8)
-    _count_axis(axes, palette)
+    axes.set_xlabel(plot.unit, color=palette.muted, fontsize=FONT)
+    _count_axis(axes, plot.what, palette)
 
 
-def _count_axis(axes: Axes, palette: Palette) -> None:
+def _days(plot: OverTime) -> str:
+    """What the axis of time shows, with the year, which its ticks leave out."""
+    first, last = f"{plot.starts[0]:%Y-%m-%d}", f"{plot.starts[-1]:%Y-%m-%d}"
+    return f"UTC, {first}" if first == last else f"UTC, {first} to {last}"
+
+
+def _count_axis(axes: Axes, what: str, palette: Palette) -> None:
+    axes.set_ylabel(what, color=palette.muted, fontsize=FONT)
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.yaxis.set_major_formatter(EngFormatter(sep=""))
     axes.grid(axis="y", color=palette.lines, linewidth=0.8)
