@@ -75,9 +75,7 @@ def lateness(lake: Reading) -> Section | None:
     if ahead == total:
         return Section("Late and out of order", finding)
     labels = {name: f"{count:,} ({share(count, total)})" for name, count in classes.items()}
-    return Section(
-        "Late and out of order", finding, Ranked(classes, "the other events, by how far they were behind", labels)
-    )
+    return Section("Late and out of order", finding, Ranked(classes, "other events, by how far behind", labels))
 
 
 def cost(lake: Reading) -> Section | None:

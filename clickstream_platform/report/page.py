@@ -33,6 +33,7 @@ TIMES = {
 }
 NAMES = {"user_patterns": "patterns"}
 REJECTED = "records in quarantine"
+WHOLE = re.compile(r"(\d{4}-\d\d-\d\d(?: \d\d:\d\d)?(?: UTC)?|(?:&[lg]t; )?[\d.]+ %|[\d,]+ (?:d|h|min|s)\b)")
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Report:
         environment = Environment(
             loader=PackageLoader("clickstream_platform.report", "."), autoescape=True, undefined=StrictUndefined
         )
-        environment.filters |= {"number": _number, "singular": _singular, "code": _code}
+        environment.filters |= {"number": _number, "singular": _singular, "prose": _prose, "name": _name}
         pictures = {s.title: plots.svg(s.plot, s.title) for s in self.sections if s.plot}
         told = {s.title: in_words(s.plot) for s in self.sections if s.plot}
         age = length(self.made_at - self.until)
@@ -81,9 +82,15 @@ def _singular(name: str, count: int) -> str:
     return re.sub(r"^(\w+)s\b", r"\1", name) if count == 1 else name
 
 
-def _code(text: str) -> Markup:
-    """A sentence of ours, in which what stands between backticks is a command."""
-    return Markup(re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped just before
+def _prose(text: str) -> Markup:
+    """A sentence: what stands between backticks is a command, and no line ends within a time or before a %."""
+    marked = re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(text)))
+    return Markup(WHOLE.sub(r'<span class="whole">\1</span>', marked))
+
+
+def _name(value: object) -> object:
+    """A value in whose name a line may end after an underscore."""
+    return Markup(str(escape(value)).replace("_", "_<wbr>")) if isinstance(value, str) else _number(value)
 
 
 def report(lake: Lake, days: int, made_at: datetime) -> Report:

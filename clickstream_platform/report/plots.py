@@ -15,12 +15,13 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator, NullLocator
 
-# Of a plot in the page: 72 points an inch, so as wide as a telephone, and its text is as large as it says.
-INCHES, FONT = (5.0, 2.8), 10.5
+# Of a plot in the page: 72 points an inch, so as wide as a card on a telephone, where its text is as large as it says.
+INCHES, FONT = (4.2, 2.6), 10.5
 PLAIN: Any = {"font.size": FONT, "text.parse_math": False}  # a dollar sign in a name is no formula
 UNSAID = ("Date", "Creator", "Type", "Format")  # what matplotlib would write into every picture
 SHOWN = 12  # bars of a ranking
-LETTER = 0.028  # of the width of a ranking's axes beside the longest name that there is, a table's
+LEGEND = 34  # letters of all kinds together that one line has room for
+LETTER = 0.032  # of the width of a ranking's axes beside the longest name that there is, a table's
 
 
 @dataclass(frozen=True)
@@ -142,9 +143,10 @@ def _draw_over_time(axes: Axes, plot: OverTime, palette: Palette) -> None:
     axes.xaxis.set_major_formatter(formatter)
     axes.set_xlabel(_days(plot), color=palette.muted, fontsize=FONT)
     _count_axis(axes, plot.what, palette)
+    letters = sum(map(len, plot.counts))
     if len(plot.counts) > 1:
         axes.legend(
-            loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, fontsize=FONT, labelcolor=palette.text,
+            loc="lower left", bbox_to_anchor=(0, 1), ncols=4 if letters <= LEGEND else 2, frameon=False, fontsize=FONT, labelcolor=palette.text,
             handlelength=0.8, handleheight=0.8, borderpad=0, columnspacing=1.2,
         )  # fmt: skip
 
@@ -166,6 +168,7 @@ def _draw_ranked(axes: Axes, plot: Ranked, palette: Palette) -> None:
 def _draw_spread(axes: Axes, plot: Spread, palette: Palette) -> None:
     axes.bar(list(plot.values), list(plot.values.values()), color=palette.kinds[0], width=0.8)
     axes.set_xlabel(plot.unit, color=palette.muted, fontsize=FONT)
+    axes.set_ylim(0, max(plot.values.values()) * 1.08 or 1)
     _count_axis(axes, plot.what, palette)
 
 

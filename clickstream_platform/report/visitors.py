@@ -8,7 +8,7 @@ from clickstream_platform.report.section import Grid, Section
 from clickstream_platform.wording import number_of, share
 
 # Minutes of a session: up to, and what that class is called.
-LENGTHS, LONGER = ((0, "0"), (1, "0-1"), (2, "1-2"), (5, "2-5"), (10, "5-10"), (30, "10-30"), (60, "30-60")), "> 60"
+LENGTHS, LONGER = ((0, "0"), (1, "0-1"), (2, "1-2"), (5, "2-5"), (10, "5-10"), (30, "10-30")), "> 30"
 BEGUN = "session_start BETWEEN $since AND $until"  # a session counts where it began, also beyond midnight
 
 
@@ -36,7 +36,7 @@ def sessions(lake: Reading) -> Section | None:
     ((middle,),) = lake.rows(f"SELECT median(session_duration_minutes) FROM sessions WHERE {BEGUN}")
     found = {name: count for name, count, _ in rows}
     total, held = sum(found.values()), sum(held for _, _, held in rows)
-    each = f"{held / total:.1f} events each" if held != total else "one event each"
+    each = f"they have {held / total:.1f} events on average" if held != total else "each has one event"
     finding = f"{number_of(total, 'session')} began. Half of them last {middle:.1f} minutes or more; {each}."
     if total == 1:
         finding = f"1 session began. It lasts {middle:.1f} minutes and has {number_of(held, 'event')}."
@@ -96,8 +96,8 @@ def alerts(lake: Reading) -> Section | None:
     )
     if not rules:
         return None
-    said = number_of(sum(rule[1] for rule in rules), "time")
+    said = number_of(sum(rule[1] for rule in rules), "alert")
     grid = Grid(("rule", "alerts", "visitors", "largest value"), rules)
     plot = lake.over_time(lake.counted("alerts", "window_start", "rule"), "alerts")
-    finding = f"A visitor broke a rule within five minutes {said}."
+    finding = f"{said}. An alert is one visitor who did more in five minutes than a rule allows."
     return Section(f"Alerts per {lake.unit}", finding, plot, grid)
