@@ -58,7 +58,8 @@ def status(
         _watch(contracts, lake, settings.queries_folder, every)
     elif name:
         runs = last_runs(entries(lake.table(name)), limit)
-        print_json({"table": name, "runs": fields_of(runs)}) if as_json else show(history(name, runs))
+        now = datetime.now(timezone.utc)
+        print_json({"table": name, "runs": fields_of(runs)}) if as_json else show(history(name, runs, now))
     else:
         _statuses(contracts, lake, settings.queries_folder, as_json=as_json)
 

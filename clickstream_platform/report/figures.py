@@ -11,7 +11,7 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from clickstream_platform.report.plots import OverTime
+from clickstream_platform.report.plots import OTHER, OverTime
 from clickstream_platform.sql import ask, views
 from clickstream_platform.streaming.lake.ledger import Entry, entries
 from clickstream_platform.streaming.lake.places import Lake
@@ -75,9 +75,9 @@ class Reading:
         first = _floor(self.since, self.span)
         starts = [first + n * self.span for n in range((self.until - first) // self.span + 1)]
         place = {start: number for number, start in enumerate(starts)}
-        counts = {kind: [0] * len(starts) for kind in (*large, *(["other"] if len(totals) > len(large) else []))}
+        counts = {kind: [0] * len(starts) for kind in (*large, *([OTHER] if len(totals) > len(large) else []))}
         for start, kind, count in rows:
-            counts[kind if kind in large else "other"][place[start.astimezone(timezone.utc)]] += count
+            counts[kind if kind in large else OTHER][place[start.astimezone(timezone.utc)]] += count
         return OverTime(starts, self.span, counts, what)
 
     def counted(self, table: str, time: str, kind: str) -> list[tuple[datetime, str, int]]:

@@ -84,13 +84,17 @@ def cost(lake: Reading) -> Section | None:
     booked = {name: found for name, found in booked.items() if found}  # not those that carry another's entries
     if not booked:
         return None
-    spent = {name: sum(entry.duration_ms for entry in found) / 1000 for name, found in booked.items()}
+    spent = {name: sum(entry.duration_ms for entry in found) for name, found in booked.items()}
     spent = dict(sorted(spent.items(), key=lambda each: -each[1]))
     grid = Grid(("table", "batches", "read", "written", "revised"), [_cost(name, booked[name]) for name in spent])
     batches = number_of(sum(map(len, booked.values())), "batch", "batches")
-    finding = f"{sum(spent.values()):,.1f} seconds of work in {batches}."
-    labels = {name: f"{seconds:,.1f} s" for name, seconds in spent.items()}
-    return Section("What each table cost", finding, Ranked(spent, "seconds of work", labels), grid)
+    seconds = {name: milliseconds / 1000 for name, milliseconds in spent.items()}
+    plot = Ranked(seconds, "seconds of work", {name: _time(milliseconds) for name, milliseconds in spent.items()})
+    return Section("What each table cost", f"{_time(sum(spent.values()))} of work in {batches}.", plot, grid)
+
+
+def _time(milliseconds: int) -> str:
+    return f"{milliseconds / 1000:,.1f} s" if milliseconds >= 100 else f"{milliseconds} ms"
 
 
 def _cost(name: str, booked: list[Entry]) -> tuple[str, int, int, int, int]:

@@ -51,9 +51,9 @@ def left_out(lake: Reading) -> str:
     ((waiting,),) = lake.rows(f"SELECT count(*) FROM events WHERE timestamp > {_micros(entry.handled_ms)}")
     said: list[str] = []
     if late:
-        is_, them = ("is", "it") if late == 1 else ("are", "them")
+        they_are, them = ("it is", "it") if late == 1 else ("they are", "them")
         said.append(
-            f"{number_of(late, 'event')} came too late to be taken in order: {is_} in no pattern, but in {LATE_EVENTS}."
+            f"{number_of(late, 'event')} came too late to be taken in order: {they_are} in no pattern, but in {LATE_EVENTS}."
             f" {REBUILD} takes {them} in, and may find more patterns."
         )
     if waiting:

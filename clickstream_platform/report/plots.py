@@ -11,7 +11,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.dates import date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator, NullLocator
 
@@ -20,6 +20,13 @@ INCHES, FONT = (4.2, 2.6), 10.5
 PLAIN: Any = {"font.size": FONT, "text.parse_math": False}  # a dollar sign in a name is no formula
 UNSAID = ("Date", "Creator", "Type", "Format")  # what matplotlib would write into every picture
 SHOWN = 12  # bars of a ranking
+OTHER = "other"  # the kind that the small ones are counted as, together
+TICKS = 6  # of time, at most
+STEPS = (
+    *(timedelta(minutes=minutes) for minutes in (1, 2, 5, 10, 15, 30)),
+    *(timedelta(hours=hours) for hours in (1, 2, 3, 6, 12)),
+    *(timedelta(days=days) for days in (1, 2, 3, 7, 14, 28, 56, 84)),
+)
 LEGEND = 34  # letters of all kinds together that one line has room for
 LETTER = 0.032  # of the width of a ranking's axes beside the longest name that there is, a table's
 
@@ -85,7 +92,7 @@ def svg(plot: Plot, name: str) -> str:
     """
     settings: Any = {**PLAIN, "svg.fonttype": "none", "svg.hashsalt": name}
     with mpl.rc_context(settings):
-        figure = Figure(figsize=INCHES, layout="constrained")
+        figure = Figure(figsize=_inches(plot), layout="constrained")
         draw(figure.subplots(), plot, VARIABLES)
         written = io.StringIO()
         figure.savefig(written, format="svg", transparent=True, metadata=dict.fromkeys(UNSAID))
@@ -93,6 +100,11 @@ def svg(plot: Plot, name: str) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r' id="[\w.]+_\d+"| (?:width|height)="[\d.]+pt"', "", text)  # ids that every plot has
     return re.sub("|".join(NAMES), lambda found: f"var({NAMES[found[0]]})", text)
+
+
+def _inches(plot: Plot) -> tuple[float, float]:
+    """Bars are as thick however many they are."""
+    return (INCHES[0], 0.5 + 0.32 * min(len(plot.values), SHOWN)) if isinstance(plot, Ranked) else INCHES
 
 
 def png(plots: Mapping[str, Plot]) -> bytes:
@@ -129,18 +141,12 @@ def _draw_over_time(axes: Axes, plot: OverTime, palette: Palette) -> None:
     below = [0] * len(plot.starts)
     for number, (kind, counts) in enumerate(plot.counts.items()):
         above = [low + count for low, count in zip(below, counts, strict=True)]
-        colour = palette.kinds[min(number, len(palette.kinds) - 1)]
+        colour = palette.kinds[-1 if kind == OTHER else number]
         axes.stairs(above, edges, baseline=below, fill=True, color=colour, label=kind, linewidth=0)
         below = above
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylim(0, max(below) * 1.08 or 1)
-    locator = AutoDateLocator(minticks=3, maxticks=6)
-    axes.xaxis.set_major_locator(locator)
-    # Years, months, days, hours, minutes, seconds; in `larger`, what the first one of each is called instead.
-    formats = ["%Y", "%b", "%d %b", "%H:%M", "%H:%M", "%S"]
-    larger = ["", "%Y", "%d %b", "%d %b", "%H:%M", "%H:%M"]
-    formatter = ConciseDateFormatter(locator, formats=formats, zero_formats=larger, show_offset=False)
-    axes.xaxis.set_major_formatter(formatter)
+    _time_axis(axes, plot)
     axes.set_xlabel(_days(plot), color=palette.muted, fontsize=FONT)
     _count_axis(axes, plot.what, palette)
     letters = sum(map(len, plot.counts))
@@ -170,6 +176,16 @@ def _draw_spread(axes: Axes, plot: Spread, palette: Palette) -> None:
     axes.set_xlabel(plot.unit, color=palette.muted, fontsize=FONT)
     axes.set_ylim(0, max(plot.values.values()) * 1.08 or 1)
     _count_axis(axes, plot.what, palette)
+
+
+def _time_axis(axes: Axes, plot: OverTime) -> None:
+    """Ticks at the same distance, from the first start on; a tick at midnight is told by its day, if there are several."""
+    length = plot.starts[-1] + plot.span - plot.starts[0]
+    step = next(step for step in STEPS if step >= plot.span and length <= TICKS * step)
+    ticks = [start for start in plot.starts if not (start - plot.starts[0]) % step]
+    by_day = step >= timedelta(days=1) or ticks[0].date() != ticks[-1].date()
+    labels = [f"{tick:%d %b}" if by_day and tick.hour == tick.minute == 0 else f"{tick:%H:%M}" for tick in ticks]
+    axes.set_xticks(date2num(ticks), labels)
 
 
 def _days(plot: OverTime) -> str:

@@ -65,7 +65,9 @@ def conversion(lake: Reading) -> Section | None:
     stages = {"all sessions": total, "saw a product": viewed, "and clicked": clicked, "and bought": bought}
     labels = {name: f"{count:,} ({share(count, total)})" for name, count in stages.items()}
     have = "has" if converted == 1 else "have"
-    finding = f"{converted:,} of {number_of(total, 'session')} {have} a purchase: {share(converted, total)}."
+    finding = f"{converted:,} of {total:,} sessions {have} a purchase: {share(converted, total)}."
+    if total == 1:
+        finding = f"The one session has {'a' if converted else 'no'} purchase."
     if other := converted - bought:
         finding += f" Of these, {other:,} {'lacks' if other == 1 else 'lack'} a product seen or a click."
     note = "In any order within a session. The pattern view_click_purchase asks for this order, and for one product."
