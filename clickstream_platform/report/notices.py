@@ -17,8 +17,8 @@ def without_events(rejected: int) -> str:
     """Of a lake that has no event at all."""
     records = number_of(rejected, "rejected record")
     return (
-        f"There is no event in this lake, but {records}. `clickstream quarantine` shows why they were rejected. Mend what"
-        f" sends them, and run `clickstream run`; records that are right by now are taken in by `clickstream replay`."
+        f"There is no event in this lake, but {records}. `clickstream quarantine` shows the reasons. Mend what"
+        " sends them, and run `clickstream run`; records that are right by now are taken in by `clickstream replay`."
     )
 
 

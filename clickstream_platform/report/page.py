@@ -6,11 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, timezone
+from html import escape
 from pathlib import Path
+from typing import Any
 
 from duckdb import DuckDBPyConnection
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
 
 from clickstream_platform.errors import QueryError
 from clickstream_platform.report import plots
@@ -61,12 +62,21 @@ class Report:
         environment = Environment(
             loader=PackageLoader("clickstream_platform.report", "."), autoescape=True, undefined=StrictUndefined
         )
-        environment.filters |= {"number": _number, "singular": _singular, "prose": _prose, "name": _name}
+        filters: Any = environment.filters
+        filters.update(singular=_singular, prose=_prose, value=_value)
         pictures = {s.title: plots.svg(s.plot, s.title) for s in self.sections if s.plot}
         told = {s.title: in_words(s.plot) for s in self.sections if s.plot}
-        age = length(self.made_at - self.until)
-        template = environment.get_template("page.html.j2")
-        return template.render(report=self, pictures=pictures, told=told, age=age)
+        return environment.get_template("page.html.j2").render(report=self, pictures=pictures, told=told)
+
+    @property
+    def times(self) -> str:
+        """Of which time the page is, when it was made, and by which clock all of that is said."""
+        newest = "event" if self.totals.get("events") else "record"
+        return (
+            f"From {self.since:%Y-%m-%d %H:%M} to the newest {newest}, {self.until:%Y-%m-%d %H:%M}."
+            f" Made at {self.made_at:%Y-%m-%d %H:%M} UTC, {length(self.made_at - self.until)} later."
+            " All times are in UTC."
+        )
 
     def png(self) -> bytes:
         """The first four plots in one picture."""
@@ -74,23 +84,19 @@ class Report:
         return plots.png(dict(drawn[:4]))
 
 
-def _number(value: object) -> object:
-    return f"{value:,}" if isinstance(value, int) else value
-
-
 def _singular(name: str, count: int) -> str:
     return re.sub(r"^(\w+)s\b", r"\1", name) if count == 1 else name
 
 
-def _prose(text: str) -> Markup:
-    """A sentence: what stands between backticks is a command, and no line ends within a time or before a %."""
-    marked = re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(text)))
-    return Markup(WHOLE.sub(r'<span class="whole">\1</span>', marked))
+def _prose(text: str) -> str:
+    """A sentence as HTML: what stands between backticks is a command, and no line ends within a time or before a %."""
+    marked = re.sub("`([^`]*)`", r"<code>\1</code>", escape(text))
+    return WHOLE.sub(r'<span class="whole">\1</span>', marked)
 
 
-def _name(value: object) -> object:
-    """A value in whose name a line may end after an underscore."""
-    return Markup(str(escape(value)).replace("_", "_<wbr>")) if isinstance(value, str) else _number(value)
+def _value(value: object) -> str:
+    """A value as HTML: numbers with separators; a line may end after an underscore of a name."""
+    return f"{value:,}" if isinstance(value, int) else escape(str(value)).replace("_", "_<wbr>")
 
 
 def report(lake: Lake, days: int, made_at: datetime) -> Report:

@@ -7,10 +7,8 @@ from datetime import datetime, timezone
 from clickstream_platform.report.figures import Reading
 from clickstream_platform.report.section import Grid, Section
 from clickstream_platform.streaming.contract.side_tables import LATE_EVENTS
-from clickstream_platform.streaming.lake.ledger import last_entry
+from clickstream_platform.streaming.lake.ledger import Entry, last_entry
 from clickstream_platform.wording import number_of
-
-REBUILD = "`clickstream rebuild user_patterns`"
 
 
 def patterns(lake: Reading) -> Section | None:
@@ -43,28 +41,31 @@ def _duration(lake: Reading) -> str:
 def left_out(lake: Reading) -> str:
     """Which events are in no pattern, at any time since the table was last built, and what changes that."""
     entry = last_entry(lake.lake.table("user_patterns"))
-    if entry is None:
+    return " ".join(filter(None, (_late(lake, entry), _waiting(lake, entry)))) if entry else ""
+
+
+def _late(lake: Reading, entry: Entry) -> str:
+    """Those listed by the generation that serves; others are of a generation before a rebuild, which took them in."""
+    if LATE_EVENTS not in lake.names:
         return ""
-    late = 0
-    if LATE_EVENTS in lake.names:
-        ((late,),) = lake.rows(f"SELECT count(*) FROM {LATE_EVENTS} WHERE generation = {entry.generation}")
-    ((waiting,),) = lake.rows(f"SELECT count(*) FROM events WHERE timestamp > {_micros(entry.handled_ms)}")
-    said: list[str] = []
-    if late:
-        they_are, them = ("it is", "it") if late == 1 else ("they are", "them")
-        said.append(
-            f"{number_of(late, 'event')} came too late to be taken in order: {they_are} in no pattern, but in {LATE_EVENTS}."
-            f" {REBUILD} takes {them} in, and may find more patterns."
-        )
-    if waiting:
-        reached = lake.clock(datetime.fromtimestamp(entry.handled_ms / 1000, timezone.utc))
-        verb = "waits" if waiting == 1 else "wait"
-        said.append(
-            f"{number_of(waiting, 'event')} after {reached} {verb} for newer ones, which move the watermark;"
-            " a rebuild does not change that."
-        )
-    return " ".join(said)
+    ((late,),) = lake.rows(f"SELECT count(*) FROM {LATE_EVENTS} WHERE generation = {entry.generation}")
+    if not late:
+        return ""
+    they_are, them = ("it is", "it") if late == 1 else ("they are", "them")
+    return (
+        f"{number_of(late, 'event')} came too late to be taken in order: {they_are} in no pattern, but in"
+        f" {LATE_EVENTS}. `clickstream rebuild user_patterns` takes {them} in, and may find more patterns."
+    )
 
 
-def _micros(milliseconds: int) -> str:
-    return f"make_timestamptz({milliseconds * 1000})"
+def _waiting(lake: Reading, entry: Entry) -> str:
+    """Those that the watermark has not passed."""
+    handled = f"make_timestamptz({entry.handled_ms * 1000})"
+    ((waiting,),) = lake.rows(f"SELECT count(*) FROM events WHERE timestamp > {handled}")
+    if not waiting:
+        return ""
+    reached = lake.clock(datetime.fromtimestamp(entry.handled_ms / 1000, timezone.utc))
+    return (
+        f"{number_of(waiting, 'event')} after {reached} {'waits' if waiting == 1 else 'wait'} for newer ones, which"
+        " move the watermark; a rebuild does not change that."
+    )

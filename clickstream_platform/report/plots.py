@@ -126,7 +126,7 @@ def draw(axes: Axes, plot: Plot, palette: Palette) -> None:
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(palette.lines)
     axes.tick_params(length=0, labelsize=FONT, labelcolor=palette.muted)
-    axes.tick_params(axis="x", pad=6)
+    axes.tick_params(axis="x", pad=9)
     axes.set_axisbelow(True)
     if isinstance(plot, OverTime):
         _draw_over_time(axes, plot, palette)
@@ -149,11 +149,11 @@ def _draw_over_time(axes: Axes, plot: OverTime, palette: Palette) -> None:
     _time_axis(axes, plot)
     axes.set_xlabel(_days(plot), color=palette.muted, fontsize=FONT)
     _count_axis(axes, plot.what, palette)
-    letters = sum(map(len, plot.counts))
     if len(plot.counts) > 1:
+        columns = 4 if sum(map(len, plot.counts)) <= LEGEND else 2
         axes.legend(
-            loc="lower left", bbox_to_anchor=(0, 1), ncols=4 if letters <= LEGEND else 2, frameon=False, fontsize=FONT, labelcolor=palette.text,
-            handlelength=0.8, handleheight=0.8, borderpad=0, columnspacing=1.2,
+            loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False, fontsize=FONT,
+            labelcolor=palette.text, handlelength=0.8, handleheight=0.8, borderpad=0, columnspacing=1.2,
         )  # fmt: skip
 
 
@@ -179,7 +179,7 @@ def _draw_spread(axes: Axes, plot: Spread, palette: Palette) -> None:
 
 
 def _time_axis(axes: Axes, plot: OverTime) -> None:
-    """Ticks at the same distance, from the first start on; a tick at midnight is told by its day, if there are several."""
+    """Ticks at one distance, from the first start on; one at midnight is told by its day, if there are several."""
     length = plot.starts[-1] + plot.span - plot.starts[0]
     step = next(step for step in STEPS if step >= plot.span and length <= TICKS * step)
     ticks = [start for start in plot.starts if not (start - plot.starts[0]) % step]

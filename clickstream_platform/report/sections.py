@@ -13,6 +13,8 @@ from clickstream_platform.report.figures import Reading
 from clickstream_platform.report.patterns import patterns
 from clickstream_platform.report.section import Section
 
+EVENTS = "events"  # what every other table is made of
+
 # Every section, with the table that it reads.
 SECTIONS: tuple[tuple[str, Callable[[Reading], Section | None]], ...] = (
     ("events", visitors.events),
@@ -29,4 +31,4 @@ SECTIONS: tuple[tuple[str, Callable[[Reading], Section | None]], ...] = (
 
 def sections(lake: Reading) -> list[Section]:
     """What there is to say."""
-    return [found for table, section in SECTIONS if table in lake.names and (found := section(lake))]
+    return [found for table, section in SECTIONS if {table, EVENTS} <= lake.names and (found := section(lake))]

@@ -41,7 +41,7 @@ def sessions(lake: Reading) -> Section | None:
     if total == 1:
         finding = f"1 session began. It lasts {middle:.1f} minutes and has {number_of(held, 'event')}."
     classes = {name: found.get(name, 0) for name in (*(name for _, name in LENGTHS), LONGER)}
-    note = "A session is one visitor's events of one session id, until 30 minutes pass without one."
+    note = "A session is one visitor's events of one session id, until a long pause ends it."
     return Section("Length of sessions", finding, Spread(classes, "sessions", "minutes"), note=note)
 
 
@@ -51,8 +51,8 @@ def conversion(lake: Reading) -> Section | None:
     What has a purchase is said by ``sessions``; ``events`` between a session's start and end say what else it has.
     """
     ((total, viewed, clicked, bought, converted),) = lake.rows(
-        f"WITH session AS (SELECT user_id, session_id, session_start, session_end, purchases FROM sessions WHERE {BEGUN})"
-        ", seen AS (SELECT coalesce(bool_or(event_type = 'page_view' AND product_id IS NOT NULL), false) AS viewed,"
+        f"WITH session AS (SELECT * EXCLUDE (event_sequence) FROM sessions WHERE {BEGUN}), seen AS ("
+        " SELECT coalesce(bool_or(event_type = 'page_view' AND product_id IS NOT NULL), false) AS viewed,"
         " coalesce(bool_or(event_type = 'click'), false) AS clicked, any_value(purchases) > 0 AS bought"
         " FROM session s LEFT JOIN events e ON s.user_id = e.user_id AND s.session_id IS NOT DISTINCT FROM e.session_id"
         " AND e.timestamp BETWEEN s.session_start AND s.session_end"

@@ -72,7 +72,7 @@ def _session(stretch: Sequence[Row]) -> Row:
 
 @pytest.fixture(params=range(3))
 def home(request: pytest.FixtureRequest, tmp_path: Path) -> Home:
-    home, rng = Home(Settings(home=tmp_path / "home")), Random(request.param)  # noqa: S311 - no secret
+    home, rng = Home(Settings(home=tmp_path / "home")), Random(request.param)
     events = some_events(rng)
     write(home, "events", events)
     write(home, "sessions", of_sessions(events))

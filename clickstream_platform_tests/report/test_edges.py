@@ -62,7 +62,7 @@ def test_a_lake_in_which_all_was_rejected_says_so_and_what_to_do(home: Home) -> 
     assert [each.title for each in found.sections] == ["Data quality", "What each table cost"]
     assert section(home, "Data quality").finding == "None of 3 records was accepted."
     said = text(home)
-    assert "There is no event in this lake, but 3 rejected records. clickstream quarantine shows why" in said
+    assert "There is no event in this lake, but 3 rejected records. clickstream quarantine shows the reasons." in said
     assert "clickstream replay" in said
     assert "to the newest record, 2024-03-01 23:00" in said
 
@@ -92,7 +92,9 @@ def test_an_event_at_midnight_begins_the_day_and_a_session_counts_where_it_began
     before, after = at("23:50:00"), at("00:00:00", day=2)
     write(home, "events", [event(before), event(after)])
     long = {"session_duration_minutes": 10.0, "events_in_session": 2, "purchases": 0}
-    write(home, "sessions", [{"user_id": "a", "session_id": "s", "session_start": before, "session_end": after, **long}])
+    write(
+        home, "sessions", [{"user_id": "a", "session_id": "s", "session_start": before, "session_end": after, **long}]
+    )
     assert made(home, 1).totals == {"events": 1, "visitors": 1, "sessions": 0}
     assert made(home, 2).totals == {"events": 2, "visitors": 1, "sessions": 1}
     plot = section(home, "Events per minute", days=1).plot
@@ -116,7 +118,8 @@ def test_events_that_are_in_no_pattern_are_told_with_what_a_rebuild_does(home: H
     assert found.note == (
         "1 event came too late to be taken in order: it is in no pattern, but in late_events."
         " `clickstream rebuild user_patterns` takes it in, and may find more patterns."
-        " 1 event after 2024-03-01 12:00 waits for newer ones, which move the watermark; a rebuild does not change that."
+        " 1 event after 2024-03-01 12:00 waits for newer ones, which move the watermark;"
+        " a rebuild does not change that."
     )
 
 

@@ -23,7 +23,6 @@ from clickstream_platform.settings import Settings
 from clickstream_platform_tests.lakes import at, write
 from clickstream_platform_tests.streaming.observe.test_status import Home, entry
 
-
 MADE = datetime(2024, 3, 3, 12, 30, tzinfo=timezone.utc)
 
 
@@ -184,7 +183,7 @@ def test_the_page_fetches_nothing_and_runs_nothing(home: Home) -> None:
     assert "@import" not in html
     assert [found for found in re.findall(r"url\(([^)]*)\)", html) if not found.startswith("#")] == []
     assert re.findall(r"(?:src|href)=\"(?!#)[^\"]*\"", html) == []
-    assert "&lt;script&gt;alert(&#39;$x$&#39;)" in html
+    assert "&lt;script&gt;alert(&#x27;$x$&#x27;)" in html
 
 
 def test_every_plot_is_sound_svg_in_the_pages_own_colours(home: Home) -> None:
