@@ -57,7 +57,7 @@ def page() -> str:
     starts = [NOON - timedelta(hours=12) + timedelta(hours=n) for n in range(7 * 24)]
     kinds = ("view_click_purchase", "purchase_burst", "other")
     over_time = OverTime(starts, timedelta(hours=1), {kind: range(len(starts)) for kind in kinds}, "patterns")
-    lengths = dict.fromkeys(("0", "0-1", "1-2", "2-5", "5-10", "10-30", "> 30"), 12_345)
+    lengths: dict[str, int] = dict.fromkeys(("0", "0-1", "1-2", "2-5", "5-10", "10-30", "> 30"), 12_345)
     seconds = Ranked(dict.fromkeys(tables, 1), "seconds of work", dict.fromkeys(tables, "123,456.7 s"))
     stages = ("all sessions", "saw a product", "and clicked")
     shares = Ranked(dict.fromkeys(stages, 1), "sessions", dict.fromkeys(stages, "12,345,678 (> 99.99 %)"))
