@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-UNITS = (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("min", timedelta(minutes=1)))
+UNITS = (("days", timedelta(days=1)), ("h", timedelta(hours=1)), ("min", timedelta(minutes=1)))
 
 
 def number_of(count: int, noun: str, plural: str = "") -> str:
@@ -28,7 +28,7 @@ def share(part: int, whole: int) -> str:
 
 
 def length(span: timedelta) -> str:
-    """How long, in the largest unit of which there are two or more: ``90 min``, ``634 d``. Less than nothing is 0 s."""
+    """How long, in the largest unit of which there are two or more: ``90 min``, ``634 days``. Less than nothing is 0 s."""
     for unit, one in UNITS:
         if span >= 2 * one:
             return f"{span // one:,} {unit}"

@@ -46,7 +46,7 @@ def test_one_is_singular() -> None:
         (timedelta(seconds=59.6), "60 s"),
         (timedelta(minutes=90), "90 min"),
         (timedelta(hours=47), "47 h"),
-        (timedelta(days=1_200), "1,200 d"),
+        (timedelta(days=1_200), "1,200 days"),
     ],
 )
 def test_a_span_has_one_unit(span: timedelta, said: str) -> None:

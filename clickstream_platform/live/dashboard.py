@@ -139,7 +139,7 @@ def _problems(seen: Seen) -> list[Text]:
 
 
 def _visitors(found: Activity, now: datetime) -> Table:
-    """What they did, minute by minute. The last minute is that of the newest event, however long ago that was."""
+    """What they did, minute by minute. The newest minute is that of the newest event, however long ago that was."""
     minutes = found.minutes
     rows = (
         ("events", [minute.events for minute in minutes], sum(minute.events for minute in minutes)),
@@ -147,7 +147,7 @@ def _visitors(found: Activity, now: datetime) -> Table:
         ("purchases", [minute.purchases for minute in minutes], sum(minute.purchases for minute in minutes)),
     )
     return grid(
-        *("a minute", f"{len(minutes)} min up to the newest event", *(counted := ("last", "most", "all"))),
+        *("a minute", f"{len(minutes)} min up to the newest event", *(counted := ("newest", "most", "all"))),
         right=counted,
         rows=((name, spark(values, len(minutes)), values[-1], max(values), total) for name, values, total in rows),
         title=f"Visitors up to {clock(found.until.timestamp() * 1000)} UTC, {length(now - found.until)} ago",

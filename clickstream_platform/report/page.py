@@ -34,7 +34,7 @@ TIMES = {
 }
 NAMES = {"user_patterns": "patterns"}
 REJECTED = "records in quarantine"
-WHOLE = re.compile(r"(\d{4}-\d\d-\d\d(?: \d\d:\d\d)?(?: UTC)?|(?:&[lg]t; )?[\d.]+ %|[\d,.]+ (?:d|h|min|m?s)\b)")
+WHOLE = re.compile(r"(\d{4}-\d\d-\d\d(?: \d\d:\d\d)?(?: UTC)?|(?:&[lg]t; )?[\d.]+ %|[\d,.]+ (?:days|h|min|m?s)\b)")
 
 
 @dataclass(frozen=True)

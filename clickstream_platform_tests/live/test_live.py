@@ -208,7 +208,7 @@ def test_the_history_sums_the_batches_of_a_run(home: Home) -> None:
 def test_a_minute_long_past_is_not_called_now_and_every_time_has_its_year_zone_and_age(home: Home) -> None:
     looked = replace(seen(home), at=at("12:00:10", day=11))
     text = drawn(dashboard(looked), 200)
-    assert "Visitors up to 2024-03-01 12:00 UTC, 10 d ago" in text
+    assert "Visitors up to 2024-03-01 12:00 UTC, 10 days ago" in text
     assert not re.search(r"\bnow\b", text)
     for part in ("at (UTC)", "window from (UTC)", "watermark (UTC)", "2024-03-01 11:50"):
         assert part in text

@@ -136,7 +136,7 @@ def test_tables_that_are_behind_or_not_there_are_named(home: Home) -> None:
 def test_the_clock_is_said_once_at_the_top_with_when_the_page_was_made(home: Home) -> None:
     write(home, "events", [event(at("09:30:00"))])
     said = text(home)
-    top = "to the newest event, 2024-03-01 09:30. Made at 2026-11-25 15:51 UTC, 999 d later. All times are in UTC."
+    top = "to the newest event, 2024-03-01 09:30. Made at 2026-11-25 15:51 UTC, 999 days later. All times are in UTC."
     assert top in said
     assert said.count("UTC") == 2
     assert re.findall(r"\d\d:\d\d", re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "", said)) == []  # none without its date
