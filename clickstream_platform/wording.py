@@ -28,7 +28,7 @@ def share(part: int, whole: int) -> str:
 
 
 def length(span: timedelta) -> str:
-    """How long, in the largest unit of which there are two or more: ``90 min``, ``634 days``. Less than nothing is 0 s."""
+    """How long, in the largest unit that it has two of: ``90 min``, ``634 days``. Less than nothing is ``0 s``."""
     for unit, one in UNITS:
         if span >= 2 * one:
             return f"{span // one:,} {unit}"
