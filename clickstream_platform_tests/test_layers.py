@@ -21,7 +21,7 @@ FLOORS = (
     ("export", "queries", "streaming", "terminal"),
     ("events",),
     ("settings",),
-    ("errors", "expectations"),
+    ("errors", "expectations", "wording"),
 )
 STREAMING_FLOORS = (
     ("maintenance",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal
@@ -59,7 +59,8 @@ def status(
         _watch(contracts, lake, settings.queries_folder, every)
     elif name:
         runs = last_runs(entries(lake.table(name)), limit)
-        print_json({"table": name, "runs": fields_of(runs)}) if as_json else show(history(name, runs))
+        now = datetime.now(timezone.utc)
+        print_json({"table": name, "runs": fields_of(runs)}) if as_json else show(history(name, runs, now))
     else:
         _statuses(contracts, lake, settings.queries_folder, as_json=as_json)
 
@@ -158,5 +159,5 @@ def report(
 
     settings = from_env()
     path = to or settings.home / "report.html"
-    page.write(path, page.report(Lake(settings.lake_folder), days).html())
+    page.write(path, page.report(Lake(settings.lake_folder), days, datetime.now(timezone.utc)).html())
     typer.echo(path)
