@@ -27,6 +27,7 @@ def table_checks(table: StreamingTable, settings: Settings) -> dg.AssetChecksDef
 
     @dg.multi_asset_check(name=f"{table.name}_checks", specs=specs, can_subset=True)
     def checks(context: dg.AssetCheckExecutionContext, spark: SparkResource) -> Iterator[dg.AssetCheckResult]:
+        context.log.info(f"{table.name}: {len(specs)} checks, on every row")
         with told_to_dagster(context.retry_number):
             found = [result_of(each) for each in validate(table, spark.spark_session, lake)]
         asked = {key.name for key in context.selected_asset_check_keys}

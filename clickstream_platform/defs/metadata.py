@@ -10,53 +10,55 @@ from typing import Any
 import dagster as dg
 
 from clickstream_platform.defs.preview import preview
+from clickstream_platform.defs.versions import data_version, input_versions, tags
 from clickstream_platform.streaming.contract.side_tables import LATE_EVENTS, QUARANTINE
 from clickstream_platform.streaming.contract.state import Processor
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.lake.ledger import Amendment, Entry, booked
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.runtime.report import RunReport
-
-# What Dagster's own kinds of result do with these: badges of changed data and changed code.
-DATA_VERSION, CODE_VERSION = "dagster/data_version", "dagster/code_version"
 
 
 @dataclass(frozen=True)
 class Materialized:
-    """What one run made of one Delta table, as Dagster is told."""
+    """What one run made of one Delta table, as Dagster is told.
+
+    Attributes:
+        key: the table's asset.
+        metadata: what the asset's page shows.
+        data_version: changes whenever a row does.
+        code_version: the version of the table's contract.
+        inputs: the data version of what it was made of, by asset.
+    """
 
     key: dg.AssetKey
     metadata: dict[str, Any]
-    data_version: str | None
+    data_version: str
     code_version: str
+    inputs: dict[dg.AssetKey, str]
 
     def result(self) -> dg.MaterializeResult[Any]:
-        """For the run of the asset itself."""
-        version = None if self.data_version is None else dg.DataVersion(self.data_version)
+        """For the run of the asset itself, which Dagster notes the versions of the inputs of."""
+        version = dg.DataVersion(self.data_version)
         return dg.MaterializeResult(asset_key=self.key, metadata=self.metadata, data_version=version)
 
-    def event(self) -> dg.AssetMaterialization:
+    def event(self, instance: dg.DagsterInstance) -> dg.AssetMaterialization:
         """For a run of something else: a rebuild, the command line."""
-        versions = {CODE_VERSION: self.code_version, DATA_VERSION: self.data_version}
-        tags = {name: version for name, version in versions.items() if version is not None}
-        return dg.AssetMaterialization(self.key, metadata=self.metadata, tags=tags)
+        known = tags(self.code_version, self.data_version, self.inputs, instance)
+        return dg.AssetMaterialization(self.key, metadata=self.metadata, tags=known)
 
 
 def materialized(table: StreamingTable, report: RunReport, lake: Lake) -> list[Materialized]:
     """What a run of a table made: the table; for ``events`` what it rejected, for a Processor what came too late."""
-    own = Materialized(
-        dg.AssetKey(table.name), _of_run(table, report, lake), _data_version(lake, table.name), str(table.version)
-    )
-    beside = {}
+    made = {table.name: _of_run(table, report, lake)}
     if not table.derived:
-        beside = {QUARANTINE: _of_quarantine(report, lake)}
+        made[QUARANTINE] = _of_quarantine(report, lake)
     elif isinstance(table.state, Processor):
-        beside = {LATE_EVENTS: _of_late_events(report, lake)}
-    others = [
-        Materialized(dg.AssetKey(name), metadata, _data_version(lake, name), own.code_version)
-        for name, metadata in beside.items()
+        made[LATE_EVENTS] = _of_late_events(report, lake)
+    inputs = input_versions(table, lake)
+    return [
+        Materialized(dg.AssetKey(name), metadata, data_version(lake, name), str(table.version), inputs)
+        for name, metadata in made.items()
     ]
-    return [own, *others]
 
 
 def markdown_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -153,13 +155,3 @@ def _offset(offset: dict[str, Any] | None) -> str:
 
 def _several(count: int, one: str, ending: str = "s") -> str:
     return f"{count:,} {one}{'' if count == 1 else ending}"
-
-
-def _data_version(lake: Lake, name: str) -> str | None:
-    """The version of the last commit that changed a row: a run without news moves nothing downstream."""
-    version = next((each.version for each in booked(lake.table(name)) if _has_news(each.line, name)), None)
-    return None if version is None else str(version)
-
-
-def _has_news(line: Entry | Amendment, name: str) -> bool:
-    return isinstance(line, Amendment) or line.batch_id == 0 or line.rows_out > 0 or name in (QUARANTINE, LATE_EVENTS)

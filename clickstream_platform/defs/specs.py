@@ -43,7 +43,8 @@ def source_spec(settings: Settings) -> dg.AssetSpec:
 def table_specs(table: StreamingTable, settings: Settings) -> list[dg.AssetSpec]:
     """The assets that a run of a table makes: the table, and what the same batches write beside it."""
     required = {name for each in table.expectations if isinstance(each, NotNull) for name in each.columns}
-    own = _spec(table, settings, table.name, _description(table), _schema(table.columns, required))
+    own = _spec(table, settings, table.name, table.description, _schema(table.columns, required))
+    own = own.merge_attributes(metadata={"contract": dg.MetadataValue.md(_contract(table))})
     if isinstance(table.state, Processor):
         schema = _schema(_columns(LATE), {"user_id", "timestamp", "event_type", "generation", "batch_id", "watermark"})
         return [own, _spec(table, settings, LATE_EVENTS, f"One event that came too late for {table.name}.", schema)]
@@ -80,10 +81,9 @@ def _freshness(settings: Settings) -> dg.FreshnessPolicy:
     return dg.FreshnessPolicy.time_window(fail_window=fail, warn_window=fail / 2)
 
 
-def _description(table: StreamingTable) -> str:
-    """The contract's own words, then its six sentences as a list: Dagster cuts a table of that width off."""
-    sentences = (f"- **{first}:** {escaped(second)}" for first, second in table.sentences().items())
-    return "\n".join((table.description, "", *sentences))
+def _contract(table: StreamingTable) -> str:
+    """The six sentences as a list. Not in the description, of which the catalog shows the bare text."""
+    return "\n".join(f"- **{first}:** {escaped(second)}" for first, second in table.sentences().items())
 
 
 def _columns(shape: StructType) -> list[Column]:
