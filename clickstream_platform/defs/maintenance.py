@@ -33,7 +33,8 @@ def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
     contracts = list(tables(settings).values())
     some_tables = dg.Field([one_of("Table", tables(settings))], description="The tables; all, if none is named.")
     a_reason = dg.Field(
-        dg.Noneable(one_of("Reason", Reason)), description="Only records with this fault; null for all."
+        dg.Noneable(one_of("Reason", [each.value for each in Reason])),
+        description="Only records with this fault; null for all.",
     )
 
     @dg.op(
