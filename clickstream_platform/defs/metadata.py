@@ -11,9 +11,11 @@ import dagster as dg
 
 from clickstream_platform.defs.preview import preview
 from clickstream_platform.defs.versions import data_version, input_versions, tags
+from clickstream_platform.streaming.batches.processor import left_out
 from clickstream_platform.streaming.contract.side_tables import LATE_EVENTS, QUARANTINE
 from clickstream_platform.streaming.contract.state import Processor
 from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.lake.ledger import last_entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.runtime.report import RunReport
 
@@ -91,9 +93,18 @@ def _of_run(table: StreamingTable, report: RunReport, lake: Lake) -> dict[str, A
         **_known(watermark=report.watermark_ms and dg.MetadataValue.timestamp(report.watermark_ms / 1000)),
         **_known(state_rows=report.state_rows),
         **({} if table.derived else {"quarantined": report.quarantined, "duplicates": report.duplicates}),
+        **(_left_out(table, lake) if isinstance(table.state, Processor) else {}),
         **({"unreadable": dg.MetadataValue.json(report.unreadable)} if report.unreadable else {}),
         **({"lost": dg.MetadataValue.json(report.lost)} if report.lost else {}),
     }
+
+
+def _left_out(table: StreamingTable, lake: Lake) -> dict[str, Any]:
+    """How many events the table does without because they came too late, and what a rebuild would change."""
+    entry = last_entry(lake.table(table.name))
+    events = left_out(entry, lake) if entry else 0
+    would = f"would take in {_several(events, 'event')} that came too late, and may so find more rows"
+    return {"left_out": events, "a rebuild": would if events else "would find the same rows"}
 
 
 def _known(**values: Any) -> dict[str, Any]:
@@ -130,14 +141,14 @@ def _of_late_events(report: RunReport, lake: Lake) -> dict[str, Any]:
 
 def _six_sentences(table: StreamingTable, report: RunReport) -> str:
     """Each sentence, and what this run shows of it. What it says of the table is in the asset's definition."""
-    left_out = f"listed in {LATE_EVENTS}" if isinstance(table.state, Processor) else "none of them left out"
+    fate = f"listed in {LATE_EVENTS}" if isinstance(table.state, Processor) else "none of them left out"
     late, revised = _several(report.late_rows, "late event"), _several(report.revisions, "revision")
     proofs = (
         f"from {_offset(report.start)} up to {_offset(report.end)}",
         f"{_several(len(report.batches), 'micro-batch', 'es')} in {report.duration.total_seconds():.1f} s",
         f"{report.rows_in:,} read, {report.rows_out:,} rows written",
         "nothing kept" if report.state_rows is None else f"{report.state_rows:,} rows kept",
-        f"{late}, {left_out}; {revised}",
+        f"{late}, {fate}; {revised}",
         f"generation {report.generation}, "
         + (f"batch {report.batches[-1].batch_id}" if report.batches else "no new batch"),
     )
