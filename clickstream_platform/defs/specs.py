@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from datetime import timedelta
 
@@ -21,6 +22,7 @@ from clickstream_platform.streaming.sources.files.source import FileSource
 from clickstream_platform.streaming.sources.named import source_from
 
 INCOMING, DERIVED = "incoming", "derived"  # groups: what comes from outside; what is made of `events`
+COLUMN = 66  # characters
 REQUIRED_OF_PRODUCERS = {"user_id", "timestamp", "event_type"}
 
 
@@ -82,8 +84,13 @@ def _freshness(settings: Settings) -> dg.FreshnessPolicy:
 
 
 def _contract(table: StreamingTable) -> str:
-    """The six sentences as a list. Not in the description, of which the catalog shows the bare text."""
-    return "\n".join(f"- **{first}:** {escaped(second)}" for first, second in table.sentences().items())
+    """The six sentences. Not in the description, of which the catalog shows the bare text."""
+    return "\n\n".join(f"**{first}**  \n{_wrapped(escaped(second))}" for first, second in table.sentences().items())
+
+
+def _wrapped(text: str) -> str:
+    """The text in lines that a column of metadata has room for. Dagster cuts a longer one off."""
+    return "  \n".join(textwrap.wrap(text, COLUMN))
 
 
 def _columns(shape: StructType) -> list[Column]:
