@@ -102,7 +102,7 @@ def _of_run(table: StreamingTable, report: RunReport, lake: Lake) -> dict[str, A
 def _left_out(table: StreamingTable, lake: Lake) -> dict[str, Any]:
     """How many events the table does without because they came too late, and what a rebuild would change."""
     entry = last_entry(lake.table(table.name))
-    events = left_out(entry, lake) if entry else 0
+    events = left_out(entry, lake) if entry and lake.table(LATE_EVENTS).exists else 0
     would = f"would take in {_several(events, 'event')} that came too late, and may so find more rows"
     return {"left_out": events, "a rebuild": would if events else "would find the same rows"}
 
