@@ -221,3 +221,26 @@ def test_only_what_may_pass_is_retried() -> None:
     assert failed.value.metadata["remedy"].value == "start one"
     with pytest.raises(ZeroDivisionError), told_to_dagster(0):
         _ = 1 / 0
+
+
+def test_a_step_that_gave_up_is_headed_by_what_was_in_the_way(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clickstream_platform.defs.errors.FIRST_WAIT", 0)
+    attempts: list[int] = []
+
+    @dg.asset
+    def purchases(context: dg.AssetExecutionContext) -> None:
+        attempts.append(context.retry_number)
+        with told_to_dagster(context.retry_number):
+            raise TableBusyError("purchases", "another run holds it", "wait")
+
+    result = dg.materialize([purchases], instance=instance, raise_on_error=False)
+    (failed,) = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    assert attempts == [0, 1, 2]
+    assert failed.error is not None
+    assert (
+        failed.error.message.strip()
+        == "dagster._core.definitions.events.Failure: purchases: another run holds it; wait"
+    )
+    assert failures(instance, result.run_id) == ["purchases: another run holds it; wait"]
