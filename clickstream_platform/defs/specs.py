@@ -22,7 +22,7 @@ from clickstream_platform.streaming.sources.files.source import FileSource
 from clickstream_platform.streaming.sources.named import source_from
 
 INCOMING, DERIVED = "incoming", "derived"  # groups: what comes from outside; what is made of `events`
-COLUMN = 66  # characters
+COLUMN = 66  # characters that Dagster shows of a line of metadata in a window of 1,600 pixels
 REQUIRED_OF_PRODUCERS = {"user_id", "timestamp", "event_type"}
 
 

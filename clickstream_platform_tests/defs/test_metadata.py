@@ -8,14 +8,15 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from deltalake import write_deltalake
+from deltalake import DeltaTable, write_deltalake
 
+from clickstream_platform.defs.assets import to_read
 from clickstream_platform.defs.metadata import materialized
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.side_tables import LATE_EVENTS
 from clickstream_platform_tests.defs.test_reporting import REPORT
 from clickstream_platform_tests.lakes import at, write
-from clickstream_platform_tests.streaming.observe.test_status import Home, entry
+from clickstream_platform_tests.streaming.observe.test_status import Home, delta, entry
 
 
 @pytest.fixture
@@ -42,3 +43,17 @@ def test_user_patterns_says_how_many_events_its_generation_left_out_and_what_a_r
 
 def test_no_other_table_leaves_anything_out(home: Home) -> None:
     assert [name for name in home.contracts if "left_out" in said(home, name)] == ["user_patterns"]
+
+
+def test_what_is_to_be_read_is_said_before_a_run(home: Home) -> None:
+    home.land("1.json", "2.json")
+    assert to_read(home.contracts["events"], home.lake) == "events: 2 files to read"
+
+
+def test_a_log_that_is_gone_is_left_to_the_run_which_may_begin_a_new_generation(home: Home) -> None:
+    for _ in range(3):
+        home.commit("events", rows=3)
+    DeltaTable(home.lake.events.path).create_checkpoint()
+    home.plan("sessions", 0, delta(2))
+    (home.lake.events.path / "_delta_log" / f"{2:020d}.json").unlink()
+    assert "the log of version 2 is gone" in to_read(home.contracts["sessions"], home.lake)
