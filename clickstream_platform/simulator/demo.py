@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, datetime, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from clickstream_platform.settings import Settings
 from clickstream_platform.simulator.broker import Broker
 from clickstream_platform.simulator.expected import Simulation, Truth
 from clickstream_platform.simulator.kafka_producer import Sender, keyed, make_topic
-from clickstream_platform.simulator.simulation import simulate, write_arrival, write_landing
+from clickstream_platform.simulator.simulation import simulate, start_before, write_arrival, write_landing
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.ledger import Entry, entries
 from clickstream_platform.streaming.lake.places import Lake
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 SEED = 2026
 ARRIVALS = (1, 2)
+ENDED = "demo-end.txt"
 # The simulator's truth knows these rules by heart, as a second opinion must.
 RULES = ("event_types", "future_tolerance", "max_record_bytes", "alert_purchase_count", "alert_total_events")
 
@@ -80,9 +82,21 @@ class Comparison:
         return self.expected in (None, self.found)
 
 
-def simulated(events: int) -> Simulation:
-    """The demo's records: the same on every machine."""
-    return simulate(events, SEED)
+def simulated(events: int, end: date) -> Simulation:
+    """The demo's records: the same on every machine, up to the day before ``end``."""
+    return simulate(events, SEED, start_before(end))
+
+
+def end_of(home: Path, asked: date | None) -> date:
+    """The day before which the demo's events end: the one asked for, that of the home's first demo, or today, UTC."""
+    known = home / ENDED
+    return asked or (date.fromisoformat(known.read_text()) if known.exists() else datetime.now(timezone.utc).date())
+
+
+def keep_end(home: Path, end: date) -> None:
+    """Write down where the demo of this home ends, so that one on another day lands nothing new."""
+    home.mkdir(parents=True, exist_ok=True)
+    (home / ENDED).write_text(end.isoformat())
 
 
 @contextmanager
