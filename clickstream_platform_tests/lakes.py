@@ -13,7 +13,7 @@ from clickstream_platform.events.schema import QUARANTINE as QUARANTINE_SCHEMA
 from clickstream_platform.streaming.contract.side_tables import QUARANTINE
 from clickstream_platform.streaming.contract.table import Column, columns_of
 from clickstream_platform.streaming.lake.ledger import Entry
-from clickstream_platform_tests.streaming.observe.test_status import Home
+from clickstream_platform_tests.homes import Home
 
 TYPES = {
     "string": pa.string(),

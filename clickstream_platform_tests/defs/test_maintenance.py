@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from clickstream_platform_tests.conftest import Lab, event
-from clickstream_platform_tests.defs.test_assets import execute
+from clickstream_platform_tests.defs.jobs import execute
 
 pytestmark = pytest.mark.spark
 

@@ -154,7 +154,7 @@ def test_two_processes_at_once_fetch_once(repository: tuple[str, Artifact], tmp_
     script = f"""
 import logging
 from pathlib import Path
-from clickstream_platform.maven import Artifact, resolve
+from clickstream_platform.jvm.maven import Artifact, resolve
 logging.basicConfig(level=logging.INFO)
 resolve([{tiny!r}], Path({str(tmp_path / "cache")!r}), {address!r})
 """

@@ -30,10 +30,9 @@ from clickstream_platform.streaming.sources.kafka import continuity
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 from clickstream_platform_tests.conftest import event
 from clickstream_platform_tests.topics import PASSWORD, USER, listener
+from clickstream_platform_tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from clickstream_platform.simulator.broker import Broker
     from clickstream_platform.streaming.runtime.report import RunReport
     from clickstream_platform_tests.conftest import Lab
@@ -155,7 +154,7 @@ def test_a_compacted_topic_has_holes_and_nothing_is_missed(kafka: Lab, topic: To
     topic.send(*numbered(50), key=b"same")
     time.sleep(0.2)  # so that the next record begins a segment: the active one is never compacted
     topic.send(event("last"), key=b"other")
-    _until(lambda: _records(topic) < 51)
+    wait_until(lambda: _records(topic) < 51)
     report = ingest(kafka)
     assert report.rows_in < 51
     assert "last" in users(kafka)
@@ -516,10 +515,3 @@ def _records(topic: Topic) -> int:
         count += 1
     consumer.close()
     return count
-
-
-def _until(holds: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
