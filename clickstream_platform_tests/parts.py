@@ -47,9 +47,7 @@ class Part:
 PARTS = (
     Part("conformance", "results that other engines published, and a public data set", ("conformance",)),
     Part("property", "random scenarios, against a naive program", ("test_exactness.py",)),
-    Part(
-        "kill", "processes that are killed or interrupted", ("streaming/runtime/test_kill.py", "defs/test_signals.py")
-    ),
+    Part("kill", "processes killed or told to stop", ("streaming/runtime/test_kill.py", "defs/test_signals.py")),
     Part("kafka", "a real broker", ("simulator/test_broker.py",), frozenset({"broker"})),
     Part(JVM, "the rest of those that need a JVM, as a rule a SparkSession", ("",)),
 )

@@ -261,7 +261,7 @@ GAPS = [timedelta(minutes=1), timedelta(minutes=20), SESSION_GAP, timedelta(minu
 @pytest.mark.parametrize("gap", GAPS, ids=str)
 def test_no_two_events_of_a_visitor_lie_a_session_gap_apart(gap: timedelta, shares: Shares) -> None:
     times: defaultdict[str, list[int]] = defaultdict(list)
-    for record in simulate(20_000, 1, shares=shares, gap=gap).records:
+    for record in simulate(6_000, 1, shares=shares, gap=gap).records:
         if isinstance(record.outcome, Event):
             times[record.outcome.user_id].append(record.outcome.time)
     gap_ms = gap // timedelta(milliseconds=1)
