@@ -69,10 +69,8 @@ def require_packages() -> None:
     for package, wanted in MADE_FOR.items():
         found = _installed(package)
         if found != wanted:
-            theirs = ", ".join(jar.file_name for jar in SPARK_JARS if jar.version == wanted)
-            raise SetupError(
-                package, f"{found} is installed, the jars are those of {wanted} ({theirs})", "run make setup"
-            )
+            jar = next(jar.file_name for jar in SPARK_JARS if jar.version == wanted)
+            raise SetupError(package, f"{found} is installed, the jars belong to {wanted}, as {jar}", "run make setup")
 
 
 def _installed(package: str) -> str:

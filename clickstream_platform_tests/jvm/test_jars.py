@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING
 import pytest
 from packaging.requirements import Requirement
 
+from clickstream_platform.doctor import diagnose
 from clickstream_platform.errors import SetupError
 from clickstream_platform.jvm import jars, maven
 from clickstream_platform.jvm.jars import MADE_FOR, SPARK_JARS, damaged, jar_paths, missing
@@ -205,11 +207,12 @@ def test_another_version_than_that_of_the_jars_is_refused_before_a_jvm_starts(
 ) -> None:
     monkeypatch.setattr(jars, "version", {**MADE_FOR, package: "9.9.9"}.__getitem__)
 
-    with pytest.raises(
-        SetupError, match=rf"^{package}: 9\.9\.9 is installed, .*{MADE_FOR[package]}\.jar.*run make setup"
-    ):
+    said = rf"^{package}: 9\.9\.9 is installed, .*-{MADE_FOR[package]}\.jar; run make setup"
+    with pytest.raises(SetupError, match=said):
         build_session(Settings(home=tmp_path, cache=tmp_path / "cache"))
     assert list(tmp_path.iterdir()) == []  # nothing was fetched
+    (of_jars,) = (finding for finding in diagnose(Settings(home=tmp_path)) if finding.name == "jars")
+    assert re.match(said, f"{of_jars.finding}; {of_jars.remedy}")
 
 
 def test_the_jars_are_those_of_the_packages_that_are_installed_and_dagsters_integration_takes_them() -> None:
