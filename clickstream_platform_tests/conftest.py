@@ -55,7 +55,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item, part in part_of.items():
         for name in {part, parts.JVM} if part != parts.FAST else ():
             item.add_marker(name)
-        item.add_marker(pytest.mark.xdist_group(parts.group_of(item)))
+        if group := parts.group_of(item):
+            item.add_marker(pytest.mark.xdist_group(group))
     if chosen:
         config.hook.pytest_deselected(items=[item for item in items if part_of[item] != chosen])
         items[:] = [item for item in items if part_of[item] == chosen]
