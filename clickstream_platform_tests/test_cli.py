@@ -29,7 +29,7 @@ from clickstream_platform.streaming.runtime.report import RunReport
 from clickstream_platform.tables import tables
 from clickstream_platform.terminal import cell
 from clickstream_platform_tests.conftest import event
-from clickstream_platform_tests.streaming.observe.test_status import Home, entry
+from clickstream_platform_tests.homes import Home, entry
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

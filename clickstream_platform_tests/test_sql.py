@@ -18,8 +18,8 @@ from clickstream_platform.cli import program
 from clickstream_platform.errors import QueryError
 from clickstream_platform.settings import Settings
 from clickstream_platform.sql import ask, connect
+from clickstream_platform_tests.homes import Home, delta
 from clickstream_platform_tests.lakes import at, write
-from clickstream_platform_tests.streaming.observe.test_status import Home, delta
 
 DOC = Path(__file__).parents[1] / "docs" / "query.md"
 
