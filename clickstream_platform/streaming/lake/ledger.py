@@ -46,6 +46,7 @@ class Entry:
         duplicates: ``events`` only: events left out because the table, or this batch, already has them.
         reasons: ``events`` only: rejected records by reason; a record with several faults counts for each.
         reused_ids: ``events`` only: accepted events whose event_id was seen with another timestamp.
+        placeholder_ids: ``events`` only: records not rejected that have an id such as ``null`` or ``undefined``.
         unreadable: ``events`` only: files that could not be read, by path, with what was found.
         handled_ms: ``user_patterns`` only: the event time, in milliseconds since 1970, that events are handled to.
         lost: ``events`` only: offsets of the batch that were gone before it read them, by Kafka partition: the first,
@@ -73,6 +74,7 @@ class Entry:
     unreadable: dict[str, str] = field(default_factory=dict)
     handled_ms: int = 0
     lost: dict[str, list[tuple[int, int | None]]] = field(default_factory=dict)
+    placeholder_ids: int = 0
 
     @property
     def lost_offsets(self) -> int:
