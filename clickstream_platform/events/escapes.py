@@ -15,6 +15,7 @@ _BACKSLASH = re.compile(
 _OF_ONE = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _PERCENT = re.compile(r"(?P<octets>(?:%[0-9a-fA-F]{2})+)|(?P<units>(?:%u[0-9a-fA-F]{4})+)")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7};?|#[xX][0-9a-fA-F]{1,6};?|[A-Za-z][A-Za-z0-9]{1,31};)")
+_LONGEST = 40  # signs of one escape, with others before its own signs
 _CODE = re.compile(r"\\+(?:u[0-9a-fA-F]{4}(?:\\+u[dD][c-fC-F][0-9a-fA-F]{2})?|x[0-9a-fA-F]{2}|U[0-9a-fA-F]{8})")
 # Also a whole one of something of which more may follow: half a pair of UTF-16, the first bytes of a sign of UTF-8.
 _HALF = re.compile(
@@ -28,8 +29,12 @@ class TooManyFormsError(Exception):
     """A text is escaped more often than is undone."""
 
 
-def forms(text: str) -> Iterator[str]:
+def forms(text: str, *, is_cut: bool = False) -> Iterator[str]:
     """The text as it is, then with escapes undone, one kind after the other, until none is left.
+
+    Args:
+        text: the text.
+        is_cut: whether it may end within an escape: then also without that.
 
     Raises:
         TooManyFormsError: after the first ``MOST``.
@@ -37,7 +42,7 @@ def forms(text: str) -> Iterator[str]:
     seen, waiting = {text}, [text]
     for form in waiting:
         yield form
-        for sign, undo in _WAYS:
+        for sign, undo in (*_WAYS, *_OF_A_CUT[:is_cut]):
             other = undo(form) if sign in form else form
             if other not in seen:
                 if len(seen) == MOST:
@@ -46,9 +51,10 @@ def forms(text: str) -> Iterator[str]:
                 waiting.append(other)
 
 
-def without_half_an_escape(text: str) -> str:
+def _without_half(text: str) -> str:
     """The text, without an escape at its end that may go on beyond it."""
-    return _HALF.sub("", text, count=1)
+    whole, end = text[:-_LONGEST], text[-_LONGEST:]
+    return whole + _HALF.sub("", end, count=1)
 
 
 def sign_at(text: str, at: int) -> str:
@@ -98,3 +104,4 @@ _WAYS = (
     ("&", _without_entities),
     ("+", lambda text: text.replace("+", " ")),  # a blank, in a form that a browser sends
 )
+_OF_A_CUT = (("", _without_half),)

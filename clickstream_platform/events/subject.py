@@ -16,11 +16,12 @@ from functools import lru_cache
 from json import JSONDecoder
 from typing import Any, Literal
 
-from clickstream_platform.events.escapes import TooManyFormsError, forms, sign_at, without_half_an_escape
+from clickstream_platform.events.escapes import TooManyFormsError, forms, sign_at
 from clickstream_platform.events.views import NARROW, View, views
 
 CUT = 4  # signs of an id at the end of a record that is cut off; fewer tell nobody apart
 _LEVELS = 20  # of JSON within a text within JSON; deeper, its escapes are still undone
+_LONGEST = 32  # signs to write one, with escapes of escapes
 _BETWEEN = re.compile(r"[\s,\x1e]*")  # one value and the next
 _OPENS = ("{", "[", '"')
 _CODE = re.compile(r"[bfnrtv]|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}")  # what may be but an escape, after a backslash
@@ -119,7 +120,8 @@ def _sought(ids: frozenset[str]) -> _Sought:
 
 
 def _mention(sought: _Sought, texts: list[View]) -> Mention:
-    if any(_is_in(sought, view.text, 0) for view in texts):
+    parsed = [(view.text, *_values(view.text)) for view in texts]
+    if any(_is_in(sought, *each, 0) for each in parsed):
         return _YES
     whole = [view for view in texts if view.is_whole]
     if not whole:
@@ -128,14 +130,13 @@ def _mention(sought: _Sought, texts: list[View]) -> Mention:
         return Mention("unknown", "its encoding is not known, and the id is not written alike in all")
     if any(view.is_binary and _has_parts(sought, view.text) for view in texts):
         return Mention("unknown", "it has the id in it, among bytes that are no text")
-    if any(_breaks_off_in_one(sought, view.text) for view in texts):
+    if any(rest and _breaks_off_in_one(sought, text) for text, _, rest in parsed):
         return Mention("unknown", "it breaks off where the id may have stood")
     return _NO
 
 
-def _is_in(sought: _Sought, text: str, level: int) -> bool:
+def _is_in(sought: _Sought, text: str, found: list[Any], rest: str, level: int) -> bool:
     """Whether a text mentions one: by its values if all of it is JSON, one value or many; by its words if not."""
-    found, rest = _values(text)
     return any(_is_in_value(sought, value, level) for value in found) or (bool(rest) and _is_in_words(sought, text))
 
 
@@ -186,7 +187,7 @@ def _is_in_texts(sought: _Sought, texts: list[str], level: int) -> bool:
 
 
 def _is_in_json(sought: _Sought, text: str, level: int) -> bool:
-    return level < _LEVELS and text.lstrip().startswith(_OPENS) and _is_in(sought, text, level + 1)
+    return level < _LEVELS and text.lstrip().startswith(_OPENS) and _is_in(sought, text, *_values(text), level + 1)
 
 
 def _is_in_words(sought: _Sought, text: str) -> bool:
@@ -212,12 +213,11 @@ def _has_parts(sought: _Sought, text: str) -> bool:
 
 
 def _breaks_off_in_one(sought: _Sought, text: str) -> bool:
-    """Whether JSON that has no end may have lost one of them there, but for its first signs."""
-    _, rest = _values(text)
-    if not rest or not text.lstrip().startswith(_OPENS):
+    """Whether what begins as JSON ends in the first signs of one, as it would if it had broken off there."""
+    if not text.lstrip().startswith(_OPENS):
         return False
-    undone = {form for start in (text, without_half_an_escape(text)) for form in forms(start.rstrip("\ufffd"))}
-    ends = {unicodedata.normalize("NFD", end) for form in undone for end in (form, without_half_an_escape(form))}
+    text = text[-_LONGEST * max(map(len, sought.decomposed), default=0) :]
+    ends = [unicodedata.normalize("NFD", form) for form in forms(text.rstrip("\ufffd"), is_cut=True)]
     return any(_ends_in(end, each) for end in ends for each in sought.decomposed)
 
 

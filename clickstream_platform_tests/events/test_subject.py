@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from clickstream_platform.events.json_record import read
@@ -33,9 +33,7 @@ ESCAPED = [
     rb'{"user_id": "auth0|51/Jos\u00E9", "event_type": "unknown", "event_id": "auth0|51/Jos\u00E9-2"}',
     '{"user_id": "auth0|51/José", "event_type": "unknown", "event_id": "auth0|51/José-4"}'.encode(),
 ]
-GO = (
-    rb'{"user_id": "a\u0026b\u003cc\u003e@x.com", "event_type": "unknown", "event_id": "a\u0026b\u003cc\u003e@x.com-5"}'
-)
+GO = rb'{"user_id": "a\u0026b\u003cc\u003e@x.com", "event_type": "x", "event_id": "a\u0026b\u003cc\u003e@x.com-5"}'
 
 
 def test_an_id_is_found_as_any_language_escapes_it() -> None:
@@ -134,7 +132,7 @@ def test_what_events_keeps_as_a_user_id_is_found(user_id: Any) -> None:
         (gzip.compress(json.dumps({"user_id": JOSE}).encode()), "no text"),
         (bytes(range(128, 256)) + bytes(range(32)), "no text"),
         (f"\x0e\x1a{JOSE}x\x02".encode(), "among bytes that are no text"),
-        ("%25" * 200 + "41", "escaped more often"),
+        ("%" + "25" * 200 + "41", "escaped more often"),
         (json.dumps({"user_id": JOSE}, ensure_ascii=False)[:-4], "breaks off"),
     ],
 )
@@ -150,7 +148,17 @@ def test_an_id_that_a_known_encoding_has_is_looked_for_in_it_and_another_one_can
     assert verdict('{"user_id": "Иван"}'.encode("cp1251"), "Иван") == "yes"
 
 
-@pytest.mark.parametrize("written", [r"auth0|51\/Jos\u00E9", JOSE, r"auth0|51/Jos\\u00e9", "auth0%7C51%2FJos%C3%A9"])
+WRITTEN = [
+    JOSE,
+    r"auth0|51\/Jos\u00E9",
+    r"auth0|51/Jos\\u00e9",
+    r"auth0|51\\\/Jos\\u00e9",
+    "auth0%7C51%2FJos%C3%A9",
+    "auth0%257C51%252FJos%25C3%25A9",
+]
+
+
+@pytest.mark.parametrize("written", WRITTEN)
 def test_where_a_record_breaks_off_within_the_id_nobody_can_tell(written: str) -> None:
     record = f'{{"page_url": "/a", "user_id": "{written}", "x": 1}}'.encode()
     start = record.index(b"auth0")
@@ -218,9 +226,10 @@ def holding(draw: st.DrawFn, id_: str) -> str:
     return inner
 
 
-@given(
-    ids.flatmap(lambda id_: st.tuples(st.just(id_), holding(id_))), st.sampled_from(["utf-8", "utf-16", "utf-32-le"])
-)
+cases = ids.flatmap(lambda id_: st.tuples(st.just(id_), holding(id_)))
+
+
+@given(cases, st.sampled_from(["utf-8", "utf-16", "utf-32-le"]))
 @settings(max_examples=400, deadline=None)
 @example(("\u0301", '"\u0301"'), "utf-8")
 @example(("\\n", r'"\\n"'), "utf-8")
@@ -230,7 +239,7 @@ def test_any_id_is_found_in_any_json_in_any_spelling(case: tuple[str, str], enco
     assert verdict(text.encode(encoding), id_) == "yes"
 
 
-@given(ids.flatmap(lambda id_: st.tuples(st.just(id_), holding(id_))), st.sampled_from(["{]", "}}", "[", " junk"]))
+@given(cases, st.sampled_from(["{]", "}}", "[", " junk"]))
 @settings(max_examples=400, deadline=None)
 def test_it_is_found_in_what_is_no_json(case: tuple[str, str], junk: str) -> None:
     id_, text = case
@@ -246,7 +255,6 @@ others = st.text("abcxyzéλ0189._|@:/", min_size=1, max_size=10).filter(
 @given(others, st.sampled_from("aZ0_-éλ"), st.sampled_from("aZ0_-éλ"), st.booleans(), st.data())
 @settings(max_examples=400, deadline=None)
 def test_an_id_within_a_word_is_not_found(id_: str, before: str, after: str, is_cut: bool, data: st.DataObject) -> None:
-    assume(not set("kvé") & set(id_[0]))
     words = [before + id_ + after, before + id_, id_ + after]
     text = f'[{", ".join(data.draw(spelling(word)) for word in words)}, {{"k_": "v_"}}]'
     assert verdict(text[:-1] if is_cut else text, id_) == "no"
