@@ -6,6 +6,8 @@ import re
 
 import pyarrow as pa
 
+from clickstream_platform.events.json_record import read
+from clickstream_platform.events.schema import WIRE
 from clickstream_platform.events.timestamps import Unit, are_ambiguous, instants
 
 _NUMBER = r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[Ee][+-]?\d+)?"
@@ -37,3 +39,10 @@ def why_no_instant(text: str, unit: Unit = "auto") -> str | None:
         return "a number, which CLICKSTREAM_TIMESTAMP_UNIT=iso does not allow"
     found = (fault for form, fault in _FAULTS.items() if re.fullmatch(form, text, re.ASCII | re.DOTALL))
     return next(found, "neither a text by ISO-8601 nor a number since 1970")
+
+
+def time_fault(record: bytes, unit: Unit = "auto") -> str:
+    """The time of a record and what is wrong with it; empty if nothing is, or if no time can be read."""
+    text = read(record).texts[WIRE.names.index("timestamp")]
+    why = None if text is None else why_no_instant(text, unit)
+    return f"{text}: {why}" if why else ""
