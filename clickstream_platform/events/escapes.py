@@ -16,12 +16,12 @@ _OF_ONE = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _PERCENT = re.compile(r"(?P<octets>(?:%[0-9a-fA-F]{2})+)|(?P<units>(?:%u[0-9a-fA-F]{4})+)")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7};?|#[xX][0-9a-fA-F]{1,6};?|[A-Za-z][A-Za-z0-9]{1,31};)")
 _LONGEST = 40  # signs of one escape, with others before its own signs
-_CODE = re.compile(r"\\+(?:u[0-9a-fA-F]{4}(?:\\+u[dD][c-fC-F][0-9a-fA-F]{2})?|x[0-9a-fA-F]{2}|U[0-9a-fA-F]{8})")
-# Also a whole one of something of which more may follow: half a pair of UTF-16, the first bytes of a sign of UTF-8.
+# Also whole ones of something that is not: half a pair of UTF-16, the first bytes of a sign of UTF-8.
+_H, _BYTE, _MORE = "[0-9a-fA-F]", r"(?:%|\\+x)", r"(?:(?:%|\\+x)[89abAB][0-9a-fA-F])"
 _HALF = re.compile(
-    r"(?:\\+(?:[uU][0-9a-fA-F]{0,7})?|\\+u[dD][89abAB][0-9a-fA-F]{2}\\+(?:u[0-9a-fA-F]{0,3})?"
-    r"|(?:(?:%|\\+x)[c-fC-F][0-9a-fA-F](?:(?:%|\\+x)[89abAB][0-9a-fA-F]){0,2})?(?:(?:%u?|\\+x)[0-9a-fA-F]{0,3})?"
-    r"|&#?[A-Za-z0-9]*)\Z"
+    rf"(?:\\+(?:u{_H}{{0,3}}|U{_H}{{0,7}}|x{_H}?)?|%(?:{_H}?|u{_H}{{0,3}})|&(?:#|#?[A-Za-z0-9]{{1,31}})?"
+    rf"|\\+u[dD][89abAB]{_H}{_H}(?:\\+(?:u{_H}{{0,3}})?)?"
+    rf"|{_BYTE}(?:[cCdD]{_H}|[eE]{_H}{_MORE}?|[fF]{_H}{_MORE}{{0,2}})(?:{_BYTE}{_H}?)?)\Z"
 )
 
 
@@ -58,9 +58,11 @@ def _without_half(text: str) -> str:
 
 
 def sign_at(text: str, at: int) -> str:
-    """The sign of which the code stands at a place, after one backslash or several; empty if there is none."""
-    code = _CODE.match(text, at)
-    return _without_backslashes(re.sub(r"\\+", r"\\", code[0])) if code else ""
+    """The sign that stands at a place once the backslashes there are undone, all layers; empty at the end."""
+    rest = text[at : at + _LONGEST * 6]
+    while rest.startswith("\\") and (undone := _without_backslashes(rest)) != rest:
+        rest = undone
+    return rest[:1]
 
 
 def _without_backslashes(text: str) -> str:
