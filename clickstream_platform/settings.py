@@ -47,6 +47,13 @@ class Settings(BaseSettings):
         default=timedelta(hours=1), ge=timedelta(0), description="How far an event may lie ahead of its arrival."
     )
     max_record_bytes: int = Field(default=1_000_000, ge=1, description="A longer record is quarantined unread.")
+    timestamp_unit: Literal["auto", "s", "ms", "us", "ns", "iso"] = Field(
+        default="auto",
+        description="Unit of timestamps that are numbers: auto (told by size), s, ms, us, ns; iso: no number is one.",
+    )
+    placeholder_ids: Literal["count", "reject"] = Field(
+        default="count", description="What becomes of a record with an id such as null or undefined: count or reject."
+    )
     max_sequence_length: int = Field(default=1_000, ge=1, description="Events listed in a session's event_sequence.")
     alert_purchase_count: int = Field(
         default=5, ge=1, description="More purchases than this in one window are an alert."

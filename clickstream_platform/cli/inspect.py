@@ -117,7 +117,8 @@ def quarantine(
     *, samples: Annotated[int, typer.Option(min=0, help="Records shown of each.")] = 2, as_json: AsJson = False
 ) -> None:
     """Why records were rejected, how many, and the newest of each. Starts no JVM."""
-    found = rejections(Lake(from_env().lake_folder).table(QUARANTINE.name), samples)
+    settings = from_env()
+    found = rejections(Lake(settings.lake_folder).table(QUARANTINE.name), samples, settings.timestamp_unit)
     if as_json:
         print_json({"reasons": [views.rejection_fields(each) for each in found]})
     else:

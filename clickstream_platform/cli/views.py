@@ -267,7 +267,7 @@ def rejections(found: Sequence[Rejection]) -> RenderableType:
 
 
 def _rejection(found: Rejection) -> Iterable[Sequence[object]]:
-    shown = [sample.value for sample in found.samples]
+    shown = [sample.why or sample.value for sample in found.samples]
     yield found.reason, found.records, clock(found.last.timestamp() * 1000), shown[0] if shown else None
     yield from (("", "", "", value) for value in shown[1:])
 
@@ -275,7 +275,12 @@ def _rejection(found: Rejection) -> Iterable[Sequence[object]]:
 def rejection_fields(found: Rejection) -> dict[str, Any]:
     """One reason, for a program. Bytes that are no UTF-8 have escapes."""
     samples = [
-        {"partition": s.partition, "offset": s.offset, "value": s.value.decode(errors="backslashreplace")}
+        {
+            "partition": s.partition,
+            "offset": s.offset,
+            "value": s.value.decode(errors="backslashreplace"),
+            **({"why": s.why} if s.why else {}),
+        }
         for s in found.samples
     ]
     times = {name: moment.isoformat() for name, moment in (("first", found.first), ("last", found.last))}

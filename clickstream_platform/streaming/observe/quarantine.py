@@ -6,16 +6,27 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
+from clickstream_platform.events.schema import Reason
+from clickstream_platform.events.time_faults import time_fault
+from clickstream_platform.events.timestamps import Unit
 from clickstream_platform.streaming.lake.tables import LakeTable, select
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One rejected record: where it was, and its bytes."""
+    """One rejected record.
+
+    Attributes:
+        partition: where it was.
+        offset: where there.
+        value: its bytes.
+        why: if its time is the fault, that time and what is wrong with it.
+    """
 
     partition: str
     offset: int
     value: bytes
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,7 +48,7 @@ class Rejection:
     samples: tuple[Sample, ...]
 
 
-def rejections(quarantine: LakeTable, samples: int = 2) -> list[Rejection]:
+def rejections(quarantine: LakeTable, samples: int = 2, unit: Unit = "auto") -> list[Rejection]:
     """The reasons in the table of rejected records, the most frequent first; empty if there is none, or no table."""
     held = quarantine.open()
     if held is None:
@@ -55,8 +66,10 @@ def rejections(quarantine: LakeTable, samples: int = 2) -> list[Rejection]:
     )
     shown: dict[str, list[Sample]] = defaultdict(list)
     for row in newest:
-        shown[row.pop("reason")].append(Sample(**row))
+        reason = row.pop("reason")
+        shown[reason].append(Sample(**row, why=time_fault(row["value"], unit) if reason in _OF_TIME else ""))
     return [Rejection(**row, samples=tuple(shown[row["reason"]])) for row in counted]
 
 
+_OF_TIME = (Reason.BAD_TIMESTAMP, Reason.AMBIGUOUS_TIMESTAMP)
 _FAULTS = "(select *, unnest(reasons) as reason from held)"
