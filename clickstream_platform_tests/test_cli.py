@@ -105,7 +105,7 @@ def test_a_run_over_a_kafka_that_is_down_says_so_before_a_jvm_starts(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CLICKSTREAM_SOURCE", "kafka://127.0.0.1:1/clicks")
-    monkeypatch.setattr("clickstream_platform.cli.app.build_session", None)
+    monkeypatch.setattr("clickstream_platform.jvm.session.build_session", None)
     result = clickstream("run")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "127.0.0.1:1 does not answer within 3 s" in result.stderr
@@ -158,7 +158,7 @@ def test_a_wrong_setting_is_one_line_with_variable_value_and_what_is_allowed(
 def test_a_trigger_that_cannot_be_is_refused_before_a_jvm_starts(
     home: Home, monkeypatch: pytest.MonkeyPatch, command: str, answer: str
 ) -> None:
-    monkeypatch.setattr("clickstream_platform.cli.app.build_session", None)
+    monkeypatch.setattr("clickstream_platform.jvm.session.build_session", None)
     result = clickstream(*command.split())
     assert (result.exit_code, result.stdout) == (2, "")
     assert answer in result.stderr
@@ -167,7 +167,7 @@ def test_a_trigger_that_cannot_be_is_refused_before_a_jvm_starts(
 def test_a_stream_whose_input_is_nowhere_is_refused_before_a_jvm_starts(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clickstream_platform.cli.app.build_session", None)
+    monkeypatch.setattr("clickstream_platform.jvm.session.build_session", None)
     result = clickstream("stream", "sessions")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "sessions: there is no table events yet; run events first\n"

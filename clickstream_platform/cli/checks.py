@@ -9,7 +9,6 @@ import typer
 
 from clickstream_platform.cli import app, views
 from clickstream_platform.cli.app import TableNames, exit_unless
-from clickstream_platform.doctor import diagnose
 from clickstream_platform.settings import from_env
 from clickstream_platform.streaming.audit import validate as validation
 from clickstream_platform.streaming.audit import verify as verifying
@@ -44,14 +43,6 @@ def validate(names: TableNames = None) -> None:
         found = [result for table in contracts for result in validation.validate(table, spark, lake)]
     show(views.checks(found))
     exit_unless(all(result.passed for result in found if result.blocking))
-
-
-@commands.command(rich_help_panel=PANEL)
-def doctor() -> None:
-    """Look for what a run needs of this machine. Exit code 1 if something is missing; changes nothing."""
-    found = diagnose(from_env())
-    show(views.findings(found))
-    exit_unless(all(finding.ok for finding in found))
 
 
 def verify_all(contracts: Sequence[StreamingTable], spark: SparkSession, lake: Lake) -> bool:

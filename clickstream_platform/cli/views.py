@@ -4,30 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from clickstream_platform.delivery.outbox import ChannelStatus
-from clickstream_platform.doctor import Finding
-from clickstream_platform.errors import ClickstreamError
-from clickstream_platform.simulator.demo import Comparison
-from clickstream_platform.simulator.expected import Truth
-from clickstream_platform.streaming.audit.validate import CheckResult
-from clickstream_platform.streaming.audit.verify import Difference, Verification
+from clickstream_platform.cli.failures import failure
 from clickstream_platform.streaming.contract.side_tables import LATE_EVENTS, QUARANTINE
-from clickstream_platform.streaming.contract.table import Sql, StreamingTable
-from clickstream_platform.streaming.lake.ledger import Entry
-from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.maintenance.erasure import Erasure
-from clickstream_platform.streaming.maintenance.housekeeping import Maintained
-from clickstream_platform.streaming.maintenance.reprocess import Replay
-from clickstream_platform.streaming.observe.quarantine import Rejection
-from clickstream_platform.streaming.observe.status import TableStatus
-from clickstream_platform.streaming.runtime.report import RunReport
 from clickstream_platform.terminal import NONE, Fitting, cell, clock, day_and_time, grid, line, verdict
+
+if TYPE_CHECKING:
+    from clickstream_platform.delivery.outbox import ChannelStatus
+    from clickstream_platform.doctor import Finding
+    from clickstream_platform.simulator.demo import Comparison
+    from clickstream_platform.simulator.expected import Truth
+    from clickstream_platform.streaming.audit.validate import CheckResult
+    from clickstream_platform.streaming.audit.verify import Difference, Verification
+    from clickstream_platform.streaming.contract.table import StreamingTable
+    from clickstream_platform.streaming.lake.ledger import Entry
+    from clickstream_platform.streaming.lake.places import Lake
+    from clickstream_platform.streaming.maintenance.erasure import Erasure
+    from clickstream_platform.streaming.maintenance.housekeeping import Maintained
+    from clickstream_platform.streaming.maintenance.reprocess import Replay
+    from clickstream_platform.streaming.observe.quarantine import Rejection
+    from clickstream_platform.streaming.observe.status import TableStatus
+    from clickstream_platform.streaming.runtime.report import RunReport
 
 WIDEST = 60  # characters of one value in a table: a page address with its parameters has no end
 
@@ -35,14 +37,6 @@ WIDEST = 60  # characters of one value in a table: a page address with its param
 def retry(table: StreamingTable, error: BaseException, pause: float) -> Text:
     """A query of a stream that failed, and when it is started again."""
     return line(f"{table.name} is started again in {pause:g} s: ").append_text(failure(error))
-
-
-def failure(error: BaseException) -> Text:
-    """An error in one line. Spark's own begin with what went wrong; the plan and the Java stack come after."""
-    if isinstance(error, ClickstreamError):
-        return line(str(error), "bold red")
-    first = str(error).strip().partition("\n")[0][:300]
-    return line(f"spark: {first}; the JVM's words are in spark.log of CLICKSTREAM_HOME, --debug shows more", "bold red")
 
 
 def batch_line(entry: Entry) -> str:
@@ -139,6 +133,8 @@ def _delivery(found: ChannelStatus) -> str:
 
 def explanation(table: StreamingTable, lake: Lake, generation: int) -> RenderableType:
     """The six sentences of a table, its columns, its key, its checkpoint."""
+    from clickstream_platform.streaming.contract.table import Sql  # noqa: PLC0415 - for this picture alone
+
     sentences = Table.grid(padding=(0, 2))
     sentences.add_column(no_wrap=True, style="bold")
     sentences.add_column(overflow="fold")
