@@ -60,6 +60,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 def without_spark(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
     """Commands get no SparkSession; the test says what the engine does."""
     monkeypatch.setattr("clickstream_platform.cli.app.spark_session", lambda settings: nullcontext(None))  # pyright: ignore[reportUnknownLambdaType]
+    home.land("a.json")
     return home
 
 
@@ -149,7 +150,7 @@ def test_a_wrong_setting_is_one_line_with_variable_value_and_what_is_allowed(
             "once is not for `clickstream stream`: it ends, and a stream does not; use `clickstream",
         ),
         ("run --trigger 2min", "every 2 min is not for `clickstream run`: it never ends, and a run does; use"),
-        ("run --trigger continuous_1s", "it is no interval"),
+        ("run --trigger continuous_1s", "--trigger: 'continuous_1s' is no trigger of a run; say `available now` or `once`"),
         ("tap --every 0s", "--every: '0s': an interval must be at least a millisecond"),
         ("tap --real-time", "FileStreamSource is not supported; leave --real-time out"),
         ("tap --console nope", "nope: there is no such table"),

@@ -17,6 +17,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from clickstream_platform.cli.contents import COMMANDS
+from clickstream_platform.cli.progress import starting
 from clickstream_platform.errors import ClickstreamError, SettingsError
 
 if TYPE_CHECKING:
@@ -78,7 +79,6 @@ def _raised_by_spark() -> tuple[type[BaseException], ...]:
 program = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,  # they print local variables: settings, records
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -100,7 +100,9 @@ def _print_version(wanted: bool) -> None:
 def clickstream(
     *,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Click events in, right Delta tables out."""
     ours = logging.StreamHandler()
@@ -116,7 +118,8 @@ def spark_session(settings: Settings, jvm_stdout: int | None = None) -> Generato
 
     from clickstream_platform.jvm.session import build_session  # noqa: PLC0415
 
-    session = build_session(settings, jvm_log=settings.home / "spark.log", jvm_stdout=jvm_stdout)
+    with starting("starting Spark, some seconds ..."):
+        session = build_session(settings, jvm_log=settings.home / "spark.log", jvm_stdout=jvm_stdout)
     # Spark's own handler calls the JVM while a call to it is being answered, and fails at that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -129,7 +132,7 @@ def spark_session(settings: Settings, jvm_stdout: int | None = None) -> Generato
 
 def print_json(found: object) -> None:
     """One JSON object, as `--json` promises."""
-    typer.echo(json.dumps(found, indent=2))
+    typer.echo(json.dumps(found, indent=2, default=str))  # a time or a decimal of a row
 
 
 def exit_unless(good: bool) -> None:

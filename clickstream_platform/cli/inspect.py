@@ -6,26 +6,22 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clickstream_platform.cli import views
 from clickstream_platform.cli.app import AsJson, TableName, exit_unless, print_json
-from clickstream_platform.delivery.outbox import Outbox
+from clickstream_platform.cli.ready import lake_of
 from clickstream_platform.errors import SettingsError
-from clickstream_platform.live.history import fields_of, history, last_runs
-from clickstream_platform.settings import from_env
-from clickstream_platform.streaming.audit.balance import imbalances
+from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.streaming.contract.side_tables import LATE_EVENTS, QUARANTINE
-from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.lake.generations import current
-from clickstream_platform.streaming.lake.ledger import Entry, entries
-from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.listener import queries
-from clickstream_platform.streaming.observe.status import status as statuses
-from clickstream_platform.tables import selected
 from clickstream_platform.terminal import show
+
+if TYPE_CHECKING:
+    from clickstream_platform.streaming.contract.table import StreamingTable
+    from clickstream_platform.streaming.lake.ledger import Entry
+    from clickstream_platform.streaming.lake.places import Lake
 
 PANEL = "Look"
 commands = typer.Typer()
@@ -46,8 +42,12 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Where every table stands: rows, watermark, and what is left to read; or the last runs of one. Starts no JVM."""
+    from clickstream_platform.live.history import fields_of, history, last_runs  # noqa: PLC0415
+    from clickstream_platform.streaming.lake.ledger import entries  # noqa: PLC0415
+    from clickstream_platform.tables import selected  # noqa: PLC0415 - the contracts import Spark, and `ledger` has none
+
     settings = from_env()
-    contracts, lake = selected(settings, [name] if name else []), Lake(settings.lake_folder)
+    contracts, lake = selected(settings, [name] if name else []), lake_of(settings)
     if watch and (name or as_json):
         raise SettingsError("--watch", "it shows every table, to a person", "leave out the table and --json")
     if watch:
@@ -67,22 +67,34 @@ def _watch(contracts: Sequence[StreamingTable], lake: Lake, journal: Path, every
 
 
 def _statuses(contracts: Sequence[StreamingTable], lake: Lake, journal: Path, *, as_json: bool) -> None:
+    from clickstream_platform.delivery.outbox import Outbox  # noqa: PLC0415
+    from clickstream_platform.streaming.observe.listener import queries  # noqa: PLC0415
+    from clickstream_platform.streaming.observe.status import status as statuses  # noqa: PLC0415
+
     found, told = statuses(contracts, lake), Outbox.of(lake).status()
     if as_json:
         active = [asdict(said[-1]) for said in queries(journal) if said[-1].is_active]
-        listed = {"tables": found, "deliveries": told}
-        print_json({**{key: [asdict(each) for each in of] for key, of in listed.items()}, "queries": active})
+        listed = {key: [asdict(each) for each in of] for key, of in (("tables", found), ("deliveries", told))}
+        print_json({"lake": str(lake.root), "is_there": bool(lake.names()), **listed, "queries": active})
     else:
         left_out = {name: lake.table(name).rows() for name in (QUARANTINE, LATE_EVENTS)}
-        show(views.statuses(found, left_out), *views.deliveries(told))
+        shown = views.statuses(found, left_out) if lake.names() else views.no_lake(found)
+        show(views.place(lake, is_there=bool(lake.names())), "", shown, *views.deliveries(told))
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream explain sessions")
-def explain(name: TableName) -> None:
+def explain(name: TableName, *, as_json: AsJson = False) -> None:
     """The six sentences of a table, its columns, and where its checkpoint is. Starts no JVM."""
+    from clickstream_platform.streaming.lake.generations import current  # noqa: PLC0415
+    from clickstream_platform.tables import selected  # noqa: PLC0415
+
     settings = from_env()
-    (table,), lake = selected(settings, [name]), Lake(settings.lake_folder)
-    show(views.explanation(table, lake, current(lake, name).generation))
+    (table,), lake = selected(settings, [name]), lake_of(settings)
+    generation = current(lake, name).generation
+    if as_json:
+        print_json(views.explanation_fields(table, lake, generation))
+    else:
+        show(views.explanation(table, lake, generation))
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream ledger --table events --limit 5")
@@ -93,9 +105,12 @@ def ledger(
     as_json: AsJson = False,
 ) -> None:
     """What every batch read and wrote, newest first, and whether the ledger balances. Starts no JVM."""
+    from clickstream_platform.streaming.audit.balance import imbalances  # noqa: PLC0415
+    from clickstream_platform.streaming.lake.ledger import entries  # noqa: PLC0415
+
     settings = from_env()
-    contracts, lake = selected(settings, [table] if table else []), Lake(settings.lake_folder)
-    booked = [list(entries(lake.table(contract.name))) for contract in contracts]
+    lake = lake_of(settings)
+    booked = [list(entries(lake.table(name))) for name in _with_a_ledger(table, settings, lake)]
     wrong = [line for of_one in booked for line in imbalances(of_one)]
     newest: list[Entry] = sorted((e for of_one in booked for e in of_one), key=lambda e: -e.committed_at_ms)
     newest = newest[: limit or None]
@@ -104,6 +119,16 @@ def ledger(
     else:
         show(views.ledger(newest), "", views.imbalance(wrong))
     exit_unless(not wrong)
+
+
+def _with_a_ledger(table: str | None, settings: Settings, lake: Lake) -> list[str]:
+    """The table asked for, or all that the lake has. The contracts are asked only about one that it has not."""
+    there = [name for name in lake.names() if name not in (QUARANTINE, LATE_EVENTS)]
+    if table is None or table in there:
+        return [table] if table else there
+    from clickstream_platform.tables import selected  # noqa: PLC0415 - the contracts import Spark
+
+    return [contract.name for contract in selected(settings, [table])]
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream report --days 1 --to today.html")
@@ -119,5 +144,5 @@ def report(
 
     settings = from_env()
     path = to or settings.home / "report.html"
-    page.write(path, page.report(Lake(settings.lake_folder), days).html())
+    page.write(path, page.report(lake_of(settings), days).html())
     typer.echo(path)

@@ -10,9 +10,9 @@ import typer
 
 from clickstream_platform.cli import views
 from clickstream_platform.cli.app import AsJson, print_json
+from clickstream_platform.cli.ready import lake_of
 from clickstream_platform.export import csv_lines, json_lines
 from clickstream_platform.settings import from_env
-from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.quarantine import rejections
 from clickstream_platform.terminal import show
 
@@ -26,7 +26,7 @@ def quarantine(
     *, samples: Annotated[int, typer.Option(min=0, help="Records shown of each.")] = 2, as_json: AsJson = False
 ) -> None:
     """Why records were rejected, how many, and the newest of each. Starts no JVM."""
-    found = rejections(Lake(from_env().lake_folder), samples)
+    found = rejections(lake_of(from_env()), samples)
     if as_json:
         print_json({"reasons": [views.rejection_fields(each) for each in found]})
     else:
@@ -46,7 +46,7 @@ def sql(
     from clickstream_platform.sql import PAGE, ask, connect  # noqa: PLC0415 - DuckDB takes a tenth of a second to import
 
     is_limited = form == "table" and limit > 0
-    with closing(connect(Lake(from_env().lake_folder))) as connection:
+    with closing(connect(lake_of(from_env()))) as connection:
         answer = ask(connection, statement, limit + 1 if is_limited else PAGE)
         if form == "table":
             rows = list(islice(answer.rows, limit or None))

@@ -11,22 +11,20 @@ import typer
 
 from clickstream_platform.cli import app, views
 from clickstream_platform.cli.app import exit_unless
-from clickstream_platform.cli.checks import verify_all
-from clickstream_platform.cli.runs import hooks, run_all
+from clickstream_platform.cli.ready import lake_of
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings, from_env
-from clickstream_platform.simulator import demo as demonstration
 from clickstream_platform.simulator import kafka_producer, simulation
 from clickstream_platform.simulator.expected import Truth
-from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.files.source import FileSource
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 from clickstream_platform.streaming.sources.named import source_from
-from clickstream_platform.tables import selected
 from clickstream_platform.terminal import show
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from clickstream_platform.streaming.lake.places import Lake
 
 PANEL = "Try"
 commands = typer.Typer()
@@ -47,13 +45,20 @@ def demo(
 
     A second demo lands nothing, reads nothing and compares again.
     """
+    from clickstream_platform.simulator import demo as demonstration  # noqa: PLC0415 - `simulate` needs no Spark
+
     simulated = demonstration.simulated(events)
     with demonstration.on_kafka(from_env()) if kafka else nullcontext(from_env()) as settings:
         _demo(settings, simulated)
 
 
 def _demo(settings: Settings, simulated: simulation.Simulation) -> None:
-    place = demonstration.admitted(settings, simulated, lake := Lake(settings.lake_folder))
+    from clickstream_platform.cli.checks import verified  # noqa: PLC0415
+    from clickstream_platform.cli.runs import hooks, run_all  # noqa: PLC0415
+    from clickstream_platform.simulator import demo as demonstration  # noqa: PLC0415
+    from clickstream_platform.tables import selected  # noqa: PLC0415
+
+    place = demonstration.admitted(settings, simulated, lake := lake_of(settings, to_write=True))
     contracts = selected(settings, [])
     with app.spark_session(settings) as spark:
         for arrival in demonstration.ARRIVALS:
@@ -65,13 +70,15 @@ def _demo(settings: Settings, simulated: simulation.Simulation) -> None:
             show(_previewed(name, spark, lake), "")
         found = demonstration.compared(simulated.truth, lake)
         show(views.comparisons(found), "")
-        is_exact = verify_all(contracts, spark, lake)
+        is_exact = all(each.clean for each in verified(contracts, spark, lake))
     go_on = "clickstream kafka up" if isinstance(place, demonstration.Topic) else "clickstream status"
     typer.echo(f"\nThe tables are in {lake.root}\nGo on with: {go_on}, clickstream explain sessions, make dev")
     exit_unless(is_exact and all(line.agrees for line in found))
 
 
 def _previewed(name: str, spark: SparkSession, lake: Lake) -> Any:
+    from clickstream_platform.simulator import demo as demonstration  # noqa: PLC0415
+
     first = demonstration.first_rows(name, spark, lake)
     return views.preview(name, lake.table(name).rows(), demonstration.PREVIEWS[name], first)
 

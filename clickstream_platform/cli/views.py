@@ -12,7 +12,19 @@ from rich.text import Text
 
 from clickstream_platform.cli.failures import failure
 from clickstream_platform.streaming.contract.side_tables import LATE_EVENTS, QUARANTINE
-from clickstream_platform.terminal import NONE, Fitting, cell, clock, day_and_time, grid, line, verdict
+from clickstream_platform.terminal import (
+    NONE,
+    Fitting,
+    ago,
+    cell,
+    clock,
+    dated,
+    grid,
+    line,
+    milliseconds_of,
+    minute,
+    verdict,
+)
 
 if TYPE_CHECKING:
     from clickstream_platform.delivery.outbox import ChannelStatus
@@ -62,7 +74,7 @@ def reports(done: Sequence[RunReport]) -> Table:
     """What the runs of some tables did."""
     counted = ("batches", "in", "out", "late", "rev.", "quar.", "dupl.", "s")
     return grid(
-        *("table", *counted[:-1], "watermark", "s"),
+        *("table", *counted[:-1], "watermark (UTC)", "s"),
         right=counted,
         gap=1,
         rows=(
@@ -75,7 +87,7 @@ def reports(done: Sequence[RunReport]) -> Table:
                 r.revisions,
                 r.quarantined if r.table == "events" else None,
                 r.duplicates if r.table == "events" else None,
-                _day_and_time(r.watermark_ms),
+                None if r.watermark_ms is None else clock(r.watermark_ms),
                 f"{r.duration.total_seconds():.1f}",
             )
             for r in done
@@ -83,31 +95,58 @@ def reports(done: Sequence[RunReport]) -> Table:
     )
 
 
+def place(lake: Lake, *, is_there: bool) -> Text:
+    """Which lake was looked at, and what to do where there is none."""
+    if is_there:
+        return line(f"lake {lake.root}")
+    return line(f"no lake at {lake.root} yet; `clickstream run` makes it, CLICKSTREAM_HOME names another", "yellow")
+
+
+def no_lake(found: Sequence[TableStatus]) -> RenderableType:
+    """What a first run would read."""
+    unread = [Text(f"{s.name}: {s.lag:,} {s.lag_unit} to read") for s in found if s.lag]
+    return Group(*unread, *_problems(found), *_triggers(found))
+
+
 def statuses(found: Sequence[TableStatus], left_out: Mapping[str, int]) -> RenderableType:
     """Where every table stands."""
-    table = grid(
-        *("table", "rows", "version", "watermark", "batches", "lag", "gen.", "last run"),
+    wide = grid(
+        *("table", "rows", "version", "watermark (UTC)", "batches", "lag", "gen.", "last run (UTC)"),
         right=("rows", "version", "batches", "lag", "gen."),
         cut=("table",),
         gap=1,
         rows=(
-            (
-                s.name,
-                s.rows,
-                s.delta_version,
-                day_and_time(s.watermark),
-                s.batches,
-                "unknown" if s.lag is None else f"{s.lag:,} {s.lag_unit}",
-                s.generation,
-                day_and_time(s.last_run.at if s.last_run else None),
-            )
+            (s.name, s.rows, s.delta_version, minute(s.watermark), s.batches, _lag(s), s.generation, _last_run(s))
             for s in found
         ),
     )
-    problems = [line(f"{s.name}: lag unknown: {s.problem}", "yellow") for s in found if s.problem]
+    narrow = grid(
+        *("table", "rows", "watermark (UTC)", "lag", "last run"),
+        right=("rows", "lag"),
+        cut=("table",),
+        gap=1,
+        rows=((s.name, s.rows, minute(s.watermark), _lag(s), _ago(s)) for s in found),
+    )
     why = {QUARANTINE: "rejected records", LATE_EVENTS: "events that came too late for user_patterns"}
     others = [Text(f"{name}: {rows:,} {why[name]}") for name, rows in left_out.items()]
-    return Group(table, "", *problems, *_triggers(found), *others)
+    return Group(Fitting(wide, narrow), "", *_problems(found), *_triggers(found), *others)
+
+
+def _lag(found: TableStatus) -> str:
+    return "unknown" if found.lag is None else f"{found.lag:,} {found.lag_unit}"
+
+
+def _last_run(found: TableStatus) -> str | None:
+    return f"{minute(found.last_run.at)}, {_ago(found)}" if found.last_run else None
+
+
+def _ago(found: TableStatus) -> str | None:
+    at = milliseconds_of(found.last_run.at if found.last_run else None)
+    return None if at is None else ago(at)
+
+
+def _problems(found: Sequence[TableStatus]) -> list[Text]:
+    return [line(f"{s.name}: lag unknown: {s.problem}", "yellow") for s in found if s.problem]
 
 
 def _triggers(found: Sequence[TableStatus]) -> Iterable[Text]:
@@ -127,7 +166,8 @@ def _delivery(found: ChannelStatus) -> str:
     said = f"alerts to {found.channel}: {found.delivered:,} delivered"
     if not found.waiting:
         return said
-    why = f" (at {_clock_of(found.tried_at)} {found.problem})" if found.problem else ""
+    tried = milliseconds_of(found.tried_at)
+    why = f" ({dated(tried)}: {found.problem})" if found.problem and tried is not None else ""
     return f"{said}, {found.waiting:,} wait for the next run{why}"
 
 
@@ -153,17 +193,36 @@ def explanation(table: StreamingTable, lake: Lake, generation: int) -> Renderabl
     return Group(Text(table.name, "bold"), "", sentences, *said, "", columns, "", places)
 
 
+def explanation_fields(table: StreamingTable, lake: Lake, generation: int) -> dict[str, Any]:
+    """The same, for a program."""
+    from clickstream_platform.streaming.contract.table import Sql  # noqa: PLC0415
+
+    checkpoint = lake.checkpoints(table.name) / str(generation)
+    return {
+        "table": table.name,
+        "description": table.description,
+        "sentences": table.sentences(),
+        "query": table.query.text.strip() if isinstance(table.query, Sql) else None,
+        "columns": [{"name": c.name, "type": c.type, "description": c.description} for c in table.columns],
+        "key": list(table.key),
+        "path": str(lake.table(table.name).path),
+        "generation": generation,
+        "checkpoint": str(checkpoint),
+        "has_checkpoint": checkpoint.exists(),
+    }
+
+
 def ledger(entries: Sequence[Entry]) -> Table:
     """Ledger entries, one a line."""
     counted = ("batch", "in", "out", "quar.", "dupl.", "late", "rev.", "s")
     return grid(
-        *("committed", "table", "batch", "read", *counted[1:], "run"),
+        *("committed (UTC)", "table", "batch", "read", *counted[1:], "run"),
         right=counted,
         cut=("run",),
         gap=1,
         rows=(
             (
-                _day_and_time(e.committed_at_ms),
+                clock(e.committed_at_ms),
                 e.table,
                 f"{e.generation}/{e.batch_id}",
                 offsets(e.start, e.end),
@@ -263,7 +322,7 @@ def rejections(found: Sequence[Rejection]) -> RenderableType:
 
 def _rejection(found: Rejection) -> Iterable[Sequence[object]]:
     shown = [sample.value for sample in found.samples]
-    yield found.reason, found.records, clock(found.last.timestamp() * 1000), shown[0] if shown else None
+    yield found.reason, found.records, dated(found.last.timestamp() * 1000), shown[0] if shown else None
     yield from (("", "", "", value) for value in shown[1:])
 
 
@@ -402,12 +461,3 @@ def _as_written(value: object) -> str:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
-
-
-def _day_and_time(milliseconds: int | None) -> str | None:
-    """Without the year."""
-    return None if milliseconds is None else clock(milliseconds)[5:]
-
-
-def _clock_of(iso: str | None) -> str | None:
-    return iso[:16].replace("T", " ") if iso else None

@@ -1,0 +1,72 @@
+"""What a command can be told before it does anything, above all before it starts a JVM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import typer
+
+from clickstream_platform.errors import TableBusyError
+from clickstream_platform.jvm.machine import require_folder
+from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.lake.lease import lease
+from clickstream_platform.streaming.lake.places import Lake
+
+if TYPE_CHECKING:
+    from clickstream_platform.streaming.contract.table import StreamingTable
+
+GLANCE = "glance"  # the run id of who only looks whether a table is held
+
+
+def lake_of(settings: Settings, *, to_write: bool = False) -> Lake:
+    """The lake that the settings name, which may not be there yet.
+
+    Args:
+        settings: the settings.
+        to_write: whether the command makes or changes tables. One that only looks needs no more than to read.
+
+    Raises:
+        SetupError: its folder cannot be one, or not be written to; names the variable to set.
+    """
+    require_folder(settings.lake_folder, "CLICKSTREAM_LAKE" if settings.lake else "CLICKSTREAM_HOME", to_write=to_write)
+    return Lake(settings.lake_folder)
+
+
+def require_source(contracts: Iterable[StreamingTable], lake: Lake, settings: Settings) -> None:
+    """Raise what a run of these tables would raise of its source.
+
+    Raises:
+        SourceError, UnreachableError, DataLossError: the landing folder or the topic cannot be read.
+        SetupError: the landing folder cannot be made.
+    """
+    from clickstream_platform.doctor import require_landing  # noqa: PLC0415 - who only looks needs neither
+    from clickstream_platform.streaming.observe import status  # noqa: PLC0415
+    from clickstream_platform.streaming.sources.files.source import FileSource  # noqa: PLC0415
+
+    read = list(contracts)
+    for table in read:
+        if isinstance(table.offsets, FileSource):
+            require_landing(table.offsets.folder, settings)
+            require_folder(table.offsets.folder, "CLICKSTREAM_HOME", to_write=not table.offsets.folder.exists())
+    status.require_source(read, lake)
+
+
+def require_free(names: Iterable[str], lake: Lake, *, take_over: bool = False) -> None:
+    """Refuse tables of which one is held by another run.
+
+    Raises:
+        TableBusyError: names the run, its pid and its host.
+    """
+    for name in names:
+        with lease(lake, name, GLANCE, take_over=take_over):
+            pass
+
+
+def say_if_busy(names: Iterable[str], lake: Lake) -> None:
+    """Say of each table that is held who holds it, for a command that waits for it."""
+    for name in names:
+        try:
+            require_free([name], lake)
+        except TableBusyError as busy:
+            typer.echo(f"{busy.subject}: {busy.finding}; this waits up to ten minutes for that run to end", err=True)
