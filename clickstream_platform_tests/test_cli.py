@@ -150,7 +150,10 @@ def test_a_wrong_setting_is_one_line_with_variable_value_and_what_is_allowed(
             "once is not for `clickstream stream`: it ends, and a stream does not; use `clickstream",
         ),
         ("run --trigger 2min", "every 2 min is not for `clickstream run`: it never ends, and a run does; use"),
-        ("run --trigger continuous_1s", "--trigger: 'continuous_1s' is no trigger of a run; say `available now` or `once`"),
+        (
+            "run --trigger continuous_1s",
+            "--trigger: 'continuous_1s' is no trigger of a run; say `available now` or `once`",
+        ),
         ("tap --every 0s", "--every: '0s': an interval must be at least a millisecond"),
         ("tap --real-time", "FileStreamSource is not supported; leave --real-time out"),
         ("tap --console nope", "nope: there is no such table"),

@@ -17,7 +17,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from clickstream_platform.cli.contents import COMMANDS
-from clickstream_platform.cli.progress import starting
+from clickstream_platform.cli.progress import Warnings, starting
 from clickstream_platform.errors import ClickstreamError, SettingsError
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def clickstream(
     ] = False,
 ) -> None:
     """Click events in, right Delta tables out."""
-    ours = logging.StreamHandler()
+    ours = Warnings()
     ours.setFormatter(logging.Formatter("warning: %(message)s"))
     ours.addFilter(logging.Filter("clickstream_platform"))  # py4j logs the traceback of whatever it raises
     logging.basicConfig(level=logging.WARNING, handlers=[ours], force=True)

@@ -12,7 +12,7 @@ import typer
 
 from clickstream_platform.cli import views
 from clickstream_platform.cli.app import AsJson, TableName, exit_unless, print_json
-from clickstream_platform.cli.ready import lake_of
+from clickstream_platform.cli.ready import lake_of, made
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.streaming.contract.side_tables import LATE_EVENTS, QUARANTINE
@@ -144,5 +144,7 @@ def report(
 
     settings = from_env()
     path = to or settings.home / "report.html"
-    page.write(path, page.report(lake_of(settings), days).html())
+    lake = lake_of(settings)
+    made(path.absolute().parent, "--to" if to else "CLICKSTREAM_HOME")
+    page.write(path, page.report(lake, days).html())
     typer.echo(path)

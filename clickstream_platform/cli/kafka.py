@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from clickstream_platform.cli.app import AsJson, exit_unless, print_json
+from clickstream_platform.cli.ready import made
 from clickstream_platform.errors import UnreachableError
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.simulator import kafka_producer
@@ -29,6 +30,7 @@ def up(
 ) -> None:
     """Start a broker on this machine, unless it runs, and print the source to set. It runs until `kafka down`."""
     settings = from_env()
+    made(settings.home, "CLICKSTREAM_HOME")
     address = broker_of(settings).up(settings.cache)
     kafka_producer.make_topic(KafkaSource(address, topic), partitions)
     typer.echo(f"kafka://{address}/{topic}")

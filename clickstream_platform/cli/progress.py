@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from threading import Event, Lock, Thread
+from typing import TextIO
 
 import typer
 
@@ -53,6 +55,17 @@ def say(text: str) -> None:
         if sys.stderr.isatty():
             _write("")
         typer.echo(text)
+
+
+class Warnings(logging.StreamHandler[TextIO]):
+    """Print warnings on stderr, in place of the line that says what goes on."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Erase that line, then print."""
+        with _one_at_a_time:
+            if sys.stderr.isatty():
+                _write("")
+            super().emit(record)
 
 
 def _tick(what: str, ended: Event) -> None:

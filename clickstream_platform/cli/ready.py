@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from clickstream_platform.errors import TableBusyError
+from clickstream_platform.errors import SetupError, TableBusyError
 from clickstream_platform.jvm.machine import require_folder
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.lake.lease import lease
@@ -29,8 +30,27 @@ def lake_of(settings: Settings, *, to_write: bool = False) -> Lake:
     Raises:
         SetupError: its folder cannot be one, or not be written to; names the variable to set.
     """
-    require_folder(settings.lake_folder, "CLICKSTREAM_LAKE" if settings.lake else "CLICKSTREAM_HOME", to_write=to_write)
+    variable = "CLICKSTREAM_LAKE" if settings.lake else "CLICKSTREAM_HOME"
+    if to_write:
+        made(settings.lake_folder, variable)
+    else:
+        require_folder(settings.lake_folder, variable, to_write=False)
     return Lake(settings.lake_folder)
+
+
+def made(folder: Path, variable: str) -> Path:
+    """The folder, made if it was not there.
+
+    Raises:
+        SetupError: it cannot be made, or not be written to; names the variable, or the option, to set.
+    """
+    require_folder(folder, variable)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as failed:  # what permissions do not tell: a file system that takes no folders
+        finding = f"it cannot be made ({failed.strerror})"
+        raise SetupError(str(folder), finding, f"set {variable} to a folder that can") from failed
+    return folder
 
 
 def require_source(contracts: Iterable[StreamingTable], lake: Lake, settings: Settings) -> None:
@@ -48,7 +68,8 @@ def require_source(contracts: Iterable[StreamingTable], lake: Lake, settings: Se
     for table in read:
         if isinstance(table.offsets, FileSource):
             require_landing(table.offsets.folder, settings)
-            require_folder(table.offsets.folder, "CLICKSTREAM_HOME", to_write=not table.offsets.folder.exists())
+            if not table.offsets.folder.exists():
+                made(table.offsets.folder, "CLICKSTREAM_HOME")
     status.require_source(read, lake)
 
 

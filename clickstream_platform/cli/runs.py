@@ -109,7 +109,6 @@ def _has_anything(contracts: Sequence[StreamingTable], lake: Lake) -> bool:
     first = contracts[0]
     if not isinstance(first.offsets, FileSource) or lake.events.exists or landing.listed(first.offsets.folder):
         return True
-    first.offsets.folder.mkdir(parents=True, exist_ok=True)
     typer.echo(
         f"nothing has landed in {first.offsets.folder} yet: put files of JSON lines there, make some with"
         " `clickstream simulate`, or set CLICKSTREAM_SOURCE to another folder or to a topic"

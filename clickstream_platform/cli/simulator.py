@@ -11,7 +11,7 @@ import typer
 
 from clickstream_platform.cli import app, views
 from clickstream_platform.cli.app import exit_unless
-from clickstream_platform.cli.ready import lake_of
+from clickstream_platform.cli.ready import lake_of, made
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.simulator import kafka_producer, simulation
@@ -58,6 +58,7 @@ def _demo(settings: Settings, simulated: simulation.Simulation) -> None:
     from clickstream_platform.simulator import demo as demonstration  # noqa: PLC0415
     from clickstream_platform.tables import selected  # noqa: PLC0415
 
+    made(settings.home, "CLICKSTREAM_HOME")
     place = demonstration.admitted(settings, simulated, lake := lake_of(settings, to_write=True))
     contracts = selected(settings, [])
     with app.spark_session(settings) as spark:
@@ -120,7 +121,7 @@ def simulate(
     With --kafka each record has its visitor as key, and a share of them is followed by one without a value.
     """
     shares = simulation.Shares(late, duplicate, malformed, future, too_large, no_session, no_event_id, extra_field)
-    place = _topic(from_env()) if kafka else folder or _landing(from_env())
+    place = _topic(from_env()) if kafka else made(folder, "--folder") if folder else _landing(from_env())
     where = place if isinstance(place, Path) else f"the topic {place.topics}"
     if rate is not None:
         typer.echo(f"writing {rate:g} records a second to {where}" + ("" if duration else "; Ctrl-C ends it"))
@@ -153,7 +154,7 @@ def _landing(settings: Settings) -> Path:
     source = source_from(settings)
     if not isinstance(source, FileSource):
         raise SettingsError("CLICKSTREAM_SOURCE", "it is no folder to write to", "say --kafka, or where with --folder")
-    return source.folder
+    return made(source.folder, "CLICKSTREAM_SOURCE" if settings.source else "CLICKSTREAM_HOME")
 
 
 def _topic(settings: Settings) -> KafkaSource:

@@ -116,7 +116,7 @@ def statuses(found: Sequence[TableStatus], left_out: Mapping[str, int]) -> Rende
         cut=("table",),
         gap=1,
         rows=(
-            (s.name, s.rows, s.delta_version, minute(s.watermark), s.batches, _lag(s), s.generation, _last_run(s))
+            (s.name, _rows(s), s.delta_version, minute(s.watermark), s.batches, _lag(s), s.generation, _last_run(s))
             for s in found
         ),
     )
@@ -125,11 +125,16 @@ def statuses(found: Sequence[TableStatus], left_out: Mapping[str, int]) -> Rende
         right=("rows", "lag"),
         cut=("table",),
         gap=1,
-        rows=((s.name, s.rows, minute(s.watermark), _lag(s), _ago(s)) for s in found),
+        rows=((s.name, _rows(s), minute(s.watermark), _lag(s), _ago(s)) for s in found),
     )
     why = {QUARANTINE: "rejected records", LATE_EVENTS: "events that came too late for user_patterns"}
     others = [Text(f"{name}: {rows:,} {why[name]}") for name, rows in left_out.items()]
     return Group(Fitting(wide, narrow), "", *_problems(found), *_triggers(found), *others)
+
+
+def _rows(found: TableStatus) -> int | None:
+    """None where there is no table: it is not empty, it is not there."""
+    return None if found.delta_version is None else found.rows
 
 
 def _lag(found: TableStatus) -> str:
