@@ -15,7 +15,11 @@ from clickstream_platform.simulator.broker import Broker
 from clickstream_platform.streaming.sources.kafka.cluster import TIMEOUT
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 
-commands = typer.Typer(no_args_is_help=True, help="A Kafka broker of your own, for development: up, status and down.")
+commands = typer.Typer(
+    no_args_is_help=True,
+    help="A Kafka broker of your own, for development: up, status and down.",
+    epilog="Example: clickstream kafka up  |  clickstream kafka status  |  clickstream kafka down",
+)
 
 
 def broker_of(settings: Settings) -> Broker:

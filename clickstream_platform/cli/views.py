@@ -76,6 +76,7 @@ def reports(done: Sequence[RunReport]) -> Table:
     return grid(
         *("table", *counted[:-1], "watermark (UTC)", "s"),
         right=counted,
+        cut=("table",),
         gap=1,
         rows=(
             (
@@ -223,7 +224,7 @@ def ledger(entries: Sequence[Entry]) -> Table:
     return grid(
         *("committed (UTC)", "table", "batch", "read", *counted[1:], "run"),
         right=counted,
-        cut=("run",),
+        cut=("table", "run"),
         gap=1,
         rows=(
             (
