@@ -487,7 +487,7 @@ def test_a_source_that_somebody_named_and_is_not_there_is_told_before_a_jvm_star
     assert result.stderr == "source: there is no folder /nowhere; make it, or set CLICKSTREAM_SOURCE to another\n"
 
 
-@pytest.mark.parametrize("command", ["run", "run sessions", "stream", "rebuild sessions"])
+@pytest.mark.parametrize("command", ["run", "run sessions", "rebuild sessions"])
 def test_a_busy_table_is_told_before_a_jvm_starts(home: Home, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     monkeypatch.setattr("clickstream_platform.jvm.session.build_session", None)
     write(home, "events", [{"user_id": "u"}])

@@ -8,7 +8,7 @@ import typer
 
 from clickstream_platform.cli import app, views
 from clickstream_platform.cli.progress import going_on
-from clickstream_platform.cli.ready import lake_of, say_if_busy
+from clickstream_platform.cli.ready import WAITS, lake_of, say_if_busy
 from clickstream_platform.cli.runs import hooks
 from clickstream_platform.delivery.post import delivering
 from clickstream_platform.settings import from_env
@@ -35,7 +35,7 @@ def replay(
     settings = from_env()
     lake = lake_of(settings, to_write=True)
     replaying.require(lake, reason)
-    say_if_busy(["events"], lake)
+    say_if_busy(["events"], lake, WAITS)
     with app.spark_session(settings) as spark:
         with going_on("rejected records are tried again"):
             found = replaying.replay(tables(settings)["events"], spark, lake, reason)
@@ -59,7 +59,7 @@ def forget(
         show(views.erasures(erasure.proofs(lake), user))
         return
     erasure.require(lake, user)
-    say_if_busy(tables(settings), lake)
+    say_if_busy(tables(settings), lake, WAITS)
     with app.spark_session(settings) as spark, going_on("the person leaves every table"):
         found = erasure.forget(user, list(tables(settings).values()), spark, lake, delivering(hooks(), settings))
     show(views.erasures([found], user))
@@ -73,7 +73,7 @@ def maintain() -> None:
     """
     settings = from_env()
     lake, contracts = lake_of(settings, to_write=True), list(tables(settings).values())
-    say_if_busy((table.name for table in contracts), lake)
+    say_if_busy((table.name for table in contracts), lake, WAITS)
     if before := retention.due(lake, settings.retention):
         with app.spark_session(settings) as spark, going_on("old events leave the lake"):
             removed = retention.expire(before, contracts, spark, lake, delivering(hooks(), settings))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from clickstream_platform.streaming.contract.table import StreamingTable
 
 GLANCE = "glance"  # the run id of who only looks whether a table is held
+WAITS = "this waits up to ten minutes for that run to end"
 
 
 def lake_of(settings: Settings, *, to_write: bool = False) -> Lake:
@@ -84,10 +85,10 @@ def require_free(names: Iterable[str], lake: Lake, *, take_over: bool = False) -
             pass
 
 
-def say_if_busy(names: Iterable[str], lake: Lake) -> None:
-    """Say of each table that is held who holds it, for a command that waits for it."""
+def say_if_busy(names: Iterable[str], lake: Lake, then: str) -> None:
+    """Say of each table that is held who holds it, and what the command does then: it waits."""
     for name in names:
         try:
             require_free([name], lake)
         except TableBusyError as busy:
-            typer.echo(f"{busy.subject}: {busy.finding}; this waits up to ten minutes for that run to end", err=True)
+            typer.echo(f"{busy.subject}: {busy.finding}; {then}", err=True)

@@ -19,7 +19,7 @@ import typer
 
 from clickstream_platform.cli import app, views
 from clickstream_platform.cli.app import TableNames
-from clickstream_platform.cli.ready import lake_of, require_free, require_source
+from clickstream_platform.cli.ready import lake_of, require_source, say_if_busy
 from clickstream_platform.cli.runs import PANEL, TakeOver, hooks, report_run
 from clickstream_platform.delivery.post import delivering
 from clickstream_platform.settings import Settings, from_env
@@ -57,7 +57,8 @@ def stream(
     contracts, lake = _streamed(settings, names or [], every), lake_of(settings, to_write=True)
     streams.require_inputs(contracts, lake)
     require_source(contracts, lake, settings)
-    require_free((table.name for table in contracts), lake, take_over=take_over)
+    if not take_over:
+        say_if_busy((table.name for table in contracts), lake, "its query starts once that run has ended")
     told = streams.Told(_failed, lambda table, report: report_run(table, report, lake))
     hearing = delivering(hooks(), settings, typer.echo)
     with app.spark_session(_lasting(settings)) as spark, _stopped_by_signals() as stop:
