@@ -497,6 +497,14 @@ def test_a_busy_table_is_told_before_a_jvm_starts(home: Home, monkeypatch: pytes
     assert result.stderr.startswith(f"sessions: run r7 holds it (pid {os.getpid()} on ")
 
 
+def test_a_stream_says_of_a_busy_table_that_it_waits(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(home, "events", [{"user_id": "u"}])
+    with lease(home.lake, "sessions", "r7"):
+        said = clickstream("stream", "sessions").stderr
+    assert "sessions: run r7 holds it" in said
+    assert "its query starts once that run has ended" in said
+
+
 def test_a_command_that_waits_for_a_table_says_so(without_spark: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     write(without_spark, "quarantine", [{"record_id": "r", "reasons": ["malformed_json"]}])
     write(without_spark, "events", [{"user_id": "u"}])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timezone
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -13,7 +13,7 @@ from clickstream_platform.live.sparks import bar, spark
 from clickstream_platform.live.visitors import Activity, Rows, Seen
 from clickstream_platform.streaming.observe.listener import QueryStatus
 from clickstream_platform.streaming.observe.status import TableStatus
-from clickstream_platform.terminal import NONE, Fitting, ago, cell, clock, grid, line, milliseconds_of, minute
+from clickstream_platform.terminal import NONE, Fitting, cell, clock, day_and_time, grid, line
 
 STYLES = {"started": "cyan", "running": "green", "idle": "dim", "failed": "bold red", "killed": "bold red"}
 BATCHES = 12  # in the plot of a query
@@ -25,7 +25,7 @@ def dashboard(seen: Seen) -> RenderableType:
     parts.extend(_problems(seen))
     if seen.activity is None:
         return Group(*parts, Text("no event is in the lake yet: clickstream run"))
-    return Group(*parts, *_visitors(seen.activity, seen.at), "", _lists(seen.activity))
+    return Group(*parts, *_visitors(seen.activity), "", _lists(seen.activity))
 
 
 def _headline(seen: Seen) -> Text:
@@ -45,7 +45,7 @@ def _end(seen: Seen) -> str:
 def _tables(seen: Seen) -> Table:
     right = ("batch", "in/s", "done/s", "state rows", "state", "lag", "rows")
     return grid(
-        *("table", "query", "batch", "in/s", "done/s", "rows a batch", "state rows", "state", "watermark (UTC)"),
+        *("table", "query", "batch", "in/s", "done/s", "rows a batch", "state rows", "state", "watermark"),
         *("lag", "rows", "last"),
         right=right,
         gap=2,
@@ -56,7 +56,7 @@ def _tables(seen: Seen) -> Table:
                 spark([each.input_rows for each in _batches(query)], BATCHES),
                 query[-1].state_rows if query else None,
                 _bytes(query[-1].state_bytes if query else None),
-                minute(table.watermark),
+                day_and_time(table.watermark),
                 _lag(table),
                 table.rows,
                 _last(table, query, seen.at),
@@ -68,10 +68,10 @@ def _tables(seen: Seen) -> Table:
 
 def _few_columns(seen: Seen) -> Table:
     return grid(
-        *("table", "query", "batch", "done/s", "watermark (UTC)", "lag", "last"),
+        *("table", "query", "batch", "done/s", "watermark", "lag", "last"),
         right=("batch", "done/s", "lag"),
         rows=(
-            (name.name, *_query(query)[:2], _query(query)[3], minute(name.watermark), _lag(name),
+            (name.name, *_query(query)[:2], _query(query)[3], day_and_time(name.watermark), _lag(name),
              _last(name, query, seen.at))
             for name, query in _with_queries(seen)
         ),
@@ -124,7 +124,13 @@ def _last(table: TableStatus, said: Sequence[QueryStatus], now: datetime) -> str
 
 
 def _ago(iso: str, now: datetime) -> str:
-    return ago(milliseconds_of(iso) or 0, now.timestamp() * 1000)
+    moment = datetime.fromisoformat(iso.replace("Z", "+00:00"))
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    seconds = max(0, round((now - moment).total_seconds()))
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit} ago"
+    return f"{seconds} s ago"
 
 
 def _problems(seen: Seen) -> list[Text]:
@@ -134,8 +140,8 @@ def _problems(seen: Seen) -> list[Text]:
     return [*unknown, *failed]
 
 
-def _visitors(found: Activity, now: datetime) -> list[RenderableType]:
-    minutes, until = found.minutes, found.until.timestamp() * 1000
+def _visitors(found: Activity) -> list[RenderableType]:
+    minutes = found.minutes
     rows = (
         ("events", [minute.events for minute in minutes], sum(minute.events for minute in minutes)),
         ("visitors", [minute.visitors for minute in minutes], found.visitors),
@@ -143,9 +149,9 @@ def _visitors(found: Activity, now: datetime) -> list[RenderableType]:
     )
     return [
         grid(
-            *("a minute", f"the {len(minutes)} minutes up to {clock(until)} UTC, {ago(until, now.timestamp() * 1000)}"),
-            *("newest", "most", "all"),
-            right=("newest", "most", "all"),
+            *("a minute", f"the {len(minutes)} minutes up to {clock(found.until.timestamp() * 1000)} UTC"),
+            *("now", "most", "all"),
+            right=("now", "most", "all"),
             rows=((name, spark(values, len(minutes)), values[-1], max(values), total) for name, values, total in rows),
         )
     ]
@@ -179,16 +185,16 @@ def _active(rows: Rows) -> Table:
 
 def _purchases(rows: Rows) -> Table:
     shown = ((_time(at), _cut(product, 20), _cut(user, 20)) for at, product, user in rows)
-    return grid("at (UTC)", "product", "visitor", rows=shown, title="Newest purchases")
+    return grid("at", "product", "visitor", rows=shown, title="Newest purchases")
 
 
 def _alerts(rows: Rows) -> Table:
     shown = ((_time(at), rule, value, _cut(user, 20)) for at, rule, value, user in rows)
-    return grid("window (UTC)", "rule", "value", "visitor", right=("value",), rows=shown, title="Newest alerts")
+    return grid("window", "rule", "value", "visitor", right=("value",), rows=shown, title="Newest alerts")
 
 
 def _time(moment: datetime) -> str:
-    return clock(moment.timestamp() * 1000)
+    return clock(moment.timestamp() * 1000, "minutes")[5:]
 
 
 def _cut(value: object, width: int) -> str:

@@ -104,7 +104,7 @@ def _table(table: str, runs: Sequence[Run]) -> Table:
     counted = ("batches", "in", "out", *(["quar."] if table == "events" else []), "late", "rev.", "s")
     longest = max(run.duration_ms for run in runs)
     return grid(
-        *("committed (UTC)", *counted, "", "run"),
+        *("committed", *counted, "", "run"),
         right=counted,
         cut=("run",),
         gap=1,
