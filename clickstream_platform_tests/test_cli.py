@@ -36,6 +36,8 @@ from clickstream_platform.streaming.lake.lease import lease
 from clickstream_platform.streaming.maintenance.reprocess import Replay
 from clickstream_platform.streaming.runtime.report import RunReport
 from clickstream_platform.tables import tables
+from clickstream_platform.tables.events import QUARANTINE
+from clickstream_platform.tables.user_patterns import LATE_EVENTS
 from clickstream_platform.terminal import ago, cell, dated
 from clickstream_platform_tests.conftest import event
 from clickstream_platform_tests.lakes import write
@@ -421,7 +423,7 @@ HEAVY = {*("pyspark", "py4j", "dagster", "pyarrow", "pandas", "matplotlib", "con
         ("sql 'select 1'", ("duckdb", "deltalake")),
         ("quarantine", ("deltalake",)),
         ("ledger", ("deltalake",)),
-        ("simulate --events 10", ("deltalake", "pyspark", "py4j")),
+        ("simulate --events 10", ("deltalake", "pyspark", "py4j", "pyarrow")),
         ("kafka down", ("deltalake",)),
     ],
 )
@@ -524,6 +526,10 @@ def test_a_run_over_an_empty_landing_folder_says_what_to_do_and_starts_no_jvm(ho
     assert result.exit_code == 0
     assert result.stdout.startswith(f"nothing has landed in {home.landing} yet: put files of JSON lines there")
     assert home.landing.is_dir()
+
+
+def test_status_counts_the_tables_that_others_write_beside_themselves() -> None:
+    assert set(views.LEFT_OUT) == {QUARANTINE.name, LATE_EVENTS.name}
 
 
 def test_status_says_which_lake_it_looked_at(home: Home) -> None:

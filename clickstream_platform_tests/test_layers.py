@@ -15,13 +15,13 @@ ROOT = Path(__file__).parents[1] / PACKAGE
 FLOORS = (
     ("cli", "definitions"),
     ("defs", "doctor", "prepare"),
-    ("delivery", "live", "report"),
-    ("simulator", "sql", "tables"),
+    ("delivery", "live", "report", "simulator"),
+    ("sql", "tables"),
     ("jvm",),
     ("export", "queries", "streaming", "terminal"),
     ("events",),
     ("settings",),
-    ("errors", "expectations"),
+    ("errors", "expectations", "files", "wording"),
 )
 STREAMING_FLOORS = (
     ("maintenance",),

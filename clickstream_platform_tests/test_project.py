@@ -71,7 +71,7 @@ def test_containers_run_dagster_as_this_machine_does() -> None:
     docker = load("docker/dagster.yaml")
 
     assert set(docker.pop("storage")) == {"postgres"}
-    assert docker == load("dagster.yaml")
+    assert docker == load(".dagster_home/dagster.yaml")
 
 
 def test_the_containers_files_name_what_exists() -> None:
@@ -98,7 +98,7 @@ def test_every_entrance_finds_the_same_definitions() -> None:
 def test_dagster_accepts_the_instance_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from dagster import DagsterInstance  # noqa: PLC0415 - the other tests need not wait for it
 
-    (tmp_path / "dagster.yaml").write_text(text("dagster.yaml"))
+    (tmp_path / "dagster.yaml").write_text(text(".dagster_home/dagster.yaml"))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
 
     with DagsterInstance.get() as instance:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +15,6 @@ from clickstream_platform.cli.app import AsJson, TableName, exit_unless, print_j
 from clickstream_platform.cli.ready import lake_of, made
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings, from_env
-from clickstream_platform.streaming.contract.side_tables import LATE_EVENTS, QUARANTINE
 from clickstream_platform.terminal import show
 
 if TYPE_CHECKING:
@@ -54,7 +53,8 @@ def status(
         _watch(contracts, lake, settings.queries_folder, every)
     elif name:
         runs = last_runs(entries(lake.table(name)), limit)
-        print_json({"table": name, "runs": fields_of(runs)}) if as_json else show(history(name, runs))
+        now = datetime.now(timezone.utc)
+        print_json({"table": name, "runs": fields_of(runs)}) if as_json else show(history(name, runs, now))
     else:
         _statuses(contracts, lake, settings.queries_folder, as_json=as_json)
 
@@ -77,7 +77,7 @@ def _statuses(contracts: Sequence[StreamingTable], lake: Lake, journal: Path, *,
         listed = {key: [asdict(each) for each in of] for key, of in (("tables", found), ("deliveries", told))}
         print_json({"lake": str(lake.root), "is_there": bool(lake.names()), **listed, "queries": active})
     else:
-        left_out = {name: lake.table(name).rows() for name in (QUARANTINE, LATE_EVENTS)}
+        left_out = {name: lake.table(name).rows() for name in views.LEFT_OUT}
         shown = views.statuses(found, left_out) if lake.names() else views.no_lake(found)
         show(views.place(lake, is_there=bool(lake.names())), "", shown, *views.deliveries(told))
 
@@ -123,7 +123,7 @@ def ledger(
 
 def _with_a_ledger(table: str | None, settings: Settings, lake: Lake) -> list[str]:
     """The table asked for, or all that the lake has. The contracts are asked only about one that it has not."""
-    there = [name for name in lake.names() if name not in (QUARANTINE, LATE_EVENTS)]
+    there = [name for name in lake.names() if name not in views.LEFT_OUT]
     if table is None or table in there:
         return [table] if table else there
     from clickstream_platform.tables import selected  # noqa: PLC0415 - the contracts import Spark
@@ -146,5 +146,5 @@ def report(
     path = to or settings.home / "report.html"
     lake = lake_of(settings)
     made(path.absolute().parent, "--to" if to else "CLICKSTREAM_HOME")
-    page.write(path, page.report(lake, days).html())
+    page.write(path, page.report(lake, days, datetime.now(timezone.utc)).html())
     typer.echo(path)

@@ -10,11 +10,10 @@ from clickstream_platform.cli.app import AsJson, exit_unless, print_json
 from clickstream_platform.cli.ready import made
 from clickstream_platform.errors import UnreachableError
 from clickstream_platform.settings import Settings, from_env
-from clickstream_platform.simulator import kafka_producer
 from clickstream_platform.simulator.broker import Broker
-from clickstream_platform.streaming.sources.kafka.cluster import TIMEOUT
-from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 
+PARTITIONS = 4  # several, so that one sees what they do
+TIMEOUT = 3.0  # seconds; it is on this machine
 commands = typer.Typer(
     no_args_is_help=True,
     help="A Kafka broker of your own, for development: up, status and down.",
@@ -30,9 +29,12 @@ def broker_of(settings: Settings) -> Broker:
 @commands.command(epilog='Example: export CLICKSTREAM_SOURCE="$(clickstream kafka up)"')
 def up(
     topic: Annotated[str, typer.Option(help="A topic to make, if there is none of that name.")] = "clicks",
-    partitions: Annotated[int, typer.Option(min=1, help="Its partitions.")] = kafka_producer.PARTITIONS,
+    partitions: Annotated[int, typer.Option(min=1, help="Its partitions.")] = PARTITIONS,
 ) -> None:
     """Start a broker on this machine, unless it runs, and print the source to set. It runs until `kafka down`."""
+    from clickstream_platform.simulator import kafka_producer  # noqa: PLC0415 - what a source needs is Spark's
+    from clickstream_platform.streaming.sources.kafka.source import KafkaSource  # noqa: PLC0415
+
     settings = from_env()
     made(settings.home, "CLICKSTREAM_HOME")
     address = broker_of(settings).up(settings.cache)

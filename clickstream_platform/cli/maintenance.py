@@ -34,7 +34,7 @@ def replay(
     """
     settings = from_env()
     lake = lake_of(settings, to_write=True)
-    replaying.require(lake, reason)
+    replaying.require(tables(settings)["events"], lake, reason)
     say_if_busy(["events"], lake, WAITS)
     with app.spark_session(settings) as spark:
         with going_on("rejected records are tried again"):

@@ -26,7 +26,7 @@ def quarantine(
     *, samples: Annotated[int, typer.Option(min=0, help="Records shown of each.")] = 2, as_json: AsJson = False
 ) -> None:
     """Why records were rejected, how many, and the newest of each. Starts no JVM."""
-    found = rejections(lake_of(from_env()), samples)
+    found = rejections(lake_of(from_env()).table("quarantine"), samples)
     if as_json:
         print_json({"reasons": [views.rejection_fields(each) for each in found]})
     else:

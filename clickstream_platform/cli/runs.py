@@ -22,7 +22,6 @@ from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.status import lag
 from clickstream_platform.streaming.runtime import run as runs
 from clickstream_platform.streaming.runtime.report import RunReport
-from clickstream_platform.streaming.sources.files import landing
 from clickstream_platform.streaming.sources.files.source import FileSource
 from clickstream_platform.tables import selected
 from clickstream_platform.terminal import show
@@ -107,7 +106,7 @@ def run_all(
 def _has_anything(contracts: Sequence[StreamingTable], lake: Lake) -> bool:
     """Whether anything was ever read, or is there to be read. If not, says so, and how to get it."""
     first = contracts[0]
-    if not isinstance(first.offsets, FileSource) or lake.events.exists or landing.listed(first.offsets.folder):
+    if not isinstance(first.offsets, FileSource) or lake.events.exists or lag(first, lake).amount:
         return True
     typer.echo(
         f"nothing has landed in {first.offsets.folder} yet: put files of JSON lines there, make some with"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from datetime import timedelta
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,6 +30,14 @@ PANEL = "Try"
 commands = typer.Typer()
 DEMO_EVENTS = 50_000
 Share = Annotated[float, typer.Option(min=0, max=1, rich_help_panel="Shares of what goes wrong, 0 to 1")]
+End = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%d"],
+        help="Events lie in the seven days before this one, UTC. Default: today.",
+        show_default=False,
+    ),
+]
 USUAL = simulation.Shares()
 
 
@@ -37,29 +45,31 @@ USUAL = simulation.Shares()
 def demo(
     events: Annotated[int, typer.Option(min=1_000, help="Records to simulate.")] = DEMO_EVENTS,
     *,
+    end: End = None,
     kafka: Annotated[
         bool, typer.Option("--kafka", help="Through a Kafka broker of its own, in the home folder.")
     ] = False,
 ) -> None:
     """Simulate visitors with every known fault in two arrivals, run all tables on each, compare with the known truth.
 
-    A second demo lands nothing, reads nothing and compares again.
+    A second demo, on whatever day, lands nothing, reads nothing and compares again.
     """
     from clickstream_platform.simulator import demo as demonstration  # noqa: PLC0415 - `simulate` needs no Spark
 
-    simulated = demonstration.simulated(events)
     with demonstration.on_kafka(from_env()) if kafka else nullcontext(from_env()) as settings:
-        _demo(settings, simulated)
+        _demo(settings, events, demonstration.end_of(settings.home, end and end.date()))
 
 
-def _demo(settings: Settings, simulated: simulation.Simulation) -> None:
+def _demo(settings: Settings, events: int, end: date) -> None:
     from clickstream_platform.cli.checks import verified  # noqa: PLC0415
     from clickstream_platform.cli.runs import hooks, run_all  # noqa: PLC0415
     from clickstream_platform.simulator import demo as demonstration  # noqa: PLC0415
     from clickstream_platform.tables import selected  # noqa: PLC0415
 
+    simulated = demonstration.simulated(events, end)
     made(settings.home, "CLICKSTREAM_HOME")
     place = demonstration.admitted(settings, simulated, lake := lake_of(settings, to_write=True))
+    demonstration.keep_end(settings.home, end)
     contracts = selected(settings, [])
     with app.spark_session(settings) as spark:
         for arrival in demonstration.ARRIVALS:
@@ -91,7 +101,8 @@ def _previewed(name: str, spark: SparkSession, lake: Lake) -> Any:
 def simulate(
     *,
     events: Annotated[int, typer.Option(min=1, help="Records to write, faulty ones included.")] = DEMO_EVENTS,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
+    seed: Annotated[int, typer.Option(help="The same seed and end give the same bytes.")] = 1,
+    end: End = None,
     arrivals: Annotated[int, typer.Option(min=1, help="Parts; what is late comes in a later one.")] = 2,
     only: Annotated[int | None, typer.Option(help="Write only this part, counted from 1.", show_default=False)] = None,
     rate: Annotated[
@@ -132,7 +143,8 @@ def simulate(
             written = kafka_producer.live(place, rate, seed, no_value, duration=lasts, shares=shares)
         typer.echo(f"{written:,} records written")
         return
-    simulated = simulation.simulate(events, seed, shares=shares)
+    day = end.date() if end else datetime.now(timezone.utc).date()
+    simulated = simulation.simulate(events, seed, simulation.start_before(day), shares=shares)
     if isinstance(place, Path):
         written, truth = _write(simulated, place, arrivals, only)
         typer.echo(f"{written} files in {place}\n")

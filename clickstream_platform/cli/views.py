@@ -11,7 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 from clickstream_platform.cli.failures import failure
-from clickstream_platform.streaming.contract.side_tables import LATE_EVENTS, QUARANTINE
 from clickstream_platform.terminal import (
     NONE,
     Fitting,
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from clickstream_platform.streaming.observe.status import TableStatus
     from clickstream_platform.streaming.runtime.report import RunReport
 
+LEFT_OUT = {"quarantine": "rejected records", "late_events": "events that came too late for user_patterns"}
 WIDEST = 60  # characters of one value in a table: a page address with its parameters has no end
 
 
@@ -128,8 +128,7 @@ def statuses(found: Sequence[TableStatus], left_out: Mapping[str, int]) -> Rende
         gap=1,
         rows=((s.name, _rows(s), minute(s.watermark), _lag(s), _ago(s)) for s in found),
     )
-    why = {QUARANTINE: "rejected records", LATE_EVENTS: "events that came too late for user_patterns"}
-    others = [Text(f"{name}: {rows:,} {why[name]}") for name, rows in left_out.items()]
+    others = [Text(f"{name}: {rows:,} {LEFT_OUT[name]}") for name, rows in left_out.items()]
     return Group(Fitting(wide, narrow), "", *_problems(found), *_triggers(found), *others)
 
 

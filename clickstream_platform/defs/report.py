@@ -3,6 +3,7 @@
 # No `from __future__ import annotations`: Dagster looks at the types of a function's arguments, not at their text.
 
 import base64
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,9 @@ import dagster as dg
 from clickstream_platform.defs.errors import told_to_dagster
 from clickstream_platform.defs.keys import DAILY_REPORT
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.contract.side_tables import QUARANTINE
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.tables import tables
+from clickstream_platform.tables.events import QUARANTINE
 
 if TYPE_CHECKING:
     from clickstream_platform.report.page import Report
@@ -27,7 +28,7 @@ def daily_report(settings: Settings) -> dg.AssetsDefinition:
 
     @dg.asset(
         name=DAILY_REPORT,
-        deps=[*tables(settings), QUARANTINE],
+        deps=[*tables(settings), QUARANTINE.name],
         description=f"One page on the last {DAYS} days: visitors, sessions, purchases, alerts, data quality, cost.",
         group_name="reports",
         kinds={"duckdb", "html"},
@@ -38,7 +39,7 @@ def daily_report(settings: Settings) -> dg.AssetsDefinition:
         from clickstream_platform.report import page  # noqa: PLC0415 - loading the definitions need not wait for it
 
         with told_to_dagster(context.retry_number):
-            found = page.report(Lake(settings.lake_folder), DAYS)
+            found = page.report(Lake(settings.lake_folder), DAYS, datetime.now(timezone.utc))
             page.write(path, found.html())
         return dg.MaterializeResult(metadata=_metadata(found, path))
 

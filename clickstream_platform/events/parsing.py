@@ -100,7 +100,9 @@ def accepted(parsed: DataFrame) -> DataFrame:
     return parsed.where(F.size("reasons") == 0).to(EVENTS)
 
 
-def read_records(value: pa.Array, arrived_at: pa.Array, event_id: pa.Array, rules: Rules) -> pa.StructArray:
+def read_records(
+    value: pa.Array, arrived_at: pa.Array, event_id: pa.Array, rules: Rules, size: pa.Array | None = None
+) -> pa.StructArray:
     """What :class:`Parse` reads of some records, without Spark: rows of ``READ``. Raises nothing, whatever the bytes.
 
     Args:
@@ -108,8 +110,10 @@ def read_records(value: pa.Array, arrived_at: pa.Array, event_id: pa.Array, rule
         arrived_at: when each reached the source.
         event_id: bytes of an id from elsewhere, which goes before the record's own unless it is blank or no text.
         rules: what makes a record an event.
+        size: the records' lengths, where of some only the beginning is given.
     """
-    reads = [_read(each, rules) for each in value.to_pylist()]
+    sizes = pc.binary_length(value) if size is None else size
+    reads = [_read(each, length, rules) for each, length in zip(value.to_pylist(), sizes.to_pylist(), strict=True)]
     fields = _fields(reads, event_id)
     time = instants(fields["timestamp"])
     reasons = _reasons(_faults(reads, fields, time, arrived_at, rules))
@@ -125,10 +129,10 @@ def read_records(value: pa.Array, arrived_at: pa.Array, event_id: pa.Array, rule
     return pa.StructArray.from_arrays([columns[name] for name in READ.names], names=READ.names)
 
 
-def _read(value: bytes | None, rules: Rules) -> Read:
-    if value is None:
+def _read(value: bytes | None, size: int | None, rules: Rules) -> Read:
+    if value is None or size is None:
         return Read(fault=Reason.NO_VALUE)  # in a compacted topic: "forget this key"
-    return Read(fault=Reason.TOO_LARGE) if len(value) > rules.max_record_bytes else read(value)
+    return Read(fault=Reason.TOO_LARGE) if size > rules.max_record_bytes else read(value)
 
 
 def _fields(reads: list[Read], event_id: pa.Array) -> dict[str, Any]:

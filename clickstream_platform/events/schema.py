@@ -55,7 +55,7 @@ _VALUE = _column("value", BinaryType(), "The record's bytes as they arrived.")
 WIRE = StructType(
     [
         _column("user_id", StringType(), "The visitor. Never null; a number is kept as its text."),
-        _column("session_id", StringType(), "The visit as the producer counts it, null if it does not."),
+        _column("session_id", StringType(), "The session as the producer counts it, null if it does not."),
         _column("event_type", StringType(), "What the visitor did, one of the accepted event types."),
         _column("page_url", StringType(), "The page it happened on."),
         _column("product_id", StringType(), "The product it was about, if any."),
@@ -93,5 +93,6 @@ QUARANTINE = StructType(
         _VALUE,
         *_ORIGIN,
         _column("reasons", ArrayType(StringType()), "All that is wrong with the record."),
+        _column("size", LongType(), "The record's bytes when it came; more than value has, if only its start is kept."),
     ]
 )

@@ -1,4 +1,4 @@
-"""One visit after another."""
+"""One session after another."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, datetime, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -15,23 +16,26 @@ from clickstream_platform.settings import Settings
 from clickstream_platform.simulator.broker import Broker
 from clickstream_platform.simulator.expected import Simulation, Truth
 from clickstream_platform.simulator.kafka_producer import Sender, keyed, make_topic
-from clickstream_platform.simulator.simulation import simulate, write_arrival, write_landing
-from clickstream_platform.streaming.contract.side_tables import LATE_EVENTS, QUARANTINE
+from clickstream_platform.simulator.simulation import simulate, start_before, write_arrival, write_landing
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.ledger import Entry, entries
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import snapshot
-from clickstream_platform.streaming.sources.files import landing
+from clickstream_platform.streaming.sources.files.intake import Intake
+from clickstream_platform.streaming.sources.files.listing import listed
 from clickstream_platform.streaming.sources.files.source import FileSource
 from clickstream_platform.streaming.sources.kafka.cluster import look
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 from clickstream_platform.streaming.sources.named import source_from
+from clickstream_platform.tables.events import QUARANTINE
+from clickstream_platform.tables.user_patterns import LATE_EVENTS
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 SEED = 2026
 ARRIVALS = (1, 2)
+ENDED = "demo-end.txt"
 # The simulator's truth knows these rules by heart, as a second opinion must.
 RULES = ("event_types", "future_tolerance", "max_record_bytes", "alert_purchase_count", "alert_total_events")
 
@@ -39,7 +43,7 @@ REVISED = ("user_activity", "clickstream_aggregated", "processed_events", "sessi
 
 PREVIEWS = {  # the last column of each gives way where there is no room
     "events": ("timestamp", "user_id", "event_type", "product_id", "device_type", "session_id", "page_url"),
-    QUARANTINE: ("partition", "offset", "reasons", "value"),
+    QUARANTINE.name: ("partition", "offset", "reasons", "value"),
     "user_activity": ("window_start", "user_id", "total_events", "unique_pages", "purchase_count", "session_id"),
     "clickstream_aggregated": ("window_start", "user_id", "event_count", "session_count"),
     "processed_events": ("timestamp", "user_id", "event_type", "event_count", "product_id", "session_id", "page_url"),
@@ -47,7 +51,7 @@ PREVIEWS = {  # the last column of each gives way where there is no room
     "purchases": ("timestamp", "user_id", "product_id", "device_type", "session_id", "page_url"),
     "alerts": ("window_start", "user_id", "rule", "value", "threshold", "session_id"),
     "user_patterns": ("detected_at", "user_id", "pattern", "product_id", "events", "seconds_to_purchase"),
-    LATE_EVENTS: ("timestamp", "user_id", "event_type", "batch_id", "watermark"),
+    LATE_EVENTS.name: ("timestamp", "user_id", "event_type", "batch_id", "watermark"),
 }
 
 WHY_REJECTED = {
@@ -78,9 +82,21 @@ class Comparison:
         return self.expected in (None, self.found)
 
 
-def simulated(events: int) -> Simulation:
-    """The demo's records: the same on every machine."""
-    return simulate(events, SEED)
+def simulated(events: int, end: date) -> Simulation:
+    """The demo's records: the same on every machine, up to the day before ``end``."""
+    return simulate(events, SEED, start_before(end))
+
+
+def end_of(home: Path, asked: date | None) -> date:
+    """The day before which the demo's events end: the one asked for, that of the home's first demo, or today, UTC."""
+    known = home / ENDED
+    return asked or (date.fromisoformat(known.read_text()) if known.exists() else datetime.now(timezone.utc).date())
+
+
+def keep_end(home: Path, end: date) -> None:
+    """Write down where the demo of this home ends, so that one on another day lands nothing new."""
+    home.mkdir(parents=True, exist_ok=True)
+    (home / ENDED).write_text(end.isoformat())
 
 
 @contextmanager
@@ -111,7 +127,7 @@ class Folder:
 
     def land(self, simulation: Simulation, arrival: int) -> bool:
         """Let an arrival land. Returns whether anything is new: a second demo lands nothing."""
-        before = landing.listed(self.path)
+        before = {file.path for file in listed(self.path).files}
         return not before.issuperset(write_arrival(self.path, simulation, arrival, arrivals=len(ARRIVALS)))
 
 
@@ -154,7 +170,7 @@ def admitted(settings: Settings, simulation: Simulation, lake: Lake) -> Folder |
         return _admitted_topic(source, simulation, lake)
     with TemporaryDirectory() as apart:
         own = {file.name for file in write_landing(Path(apart), simulation, arrivals=len(ARRIVALS))}
-    foreign = sorted(file for file in _known_files(source, lake) if file.name not in own)
+    foreign = sorted(_known_files(source, lake) - own)
     if foreign:
         finding = f"it holds other events than the demo's, such as {foreign[0]}"
         raise SettingsError("CLICKSTREAM_HOME", finding, "set it to another folder for the demo")
@@ -172,13 +188,13 @@ def _admitted_topic(source: KafkaSource, simulation: Simulation, lake: Lake) -> 
     return topic
 
 
-def _known_files(source: FileSource, lake: Lake) -> set[Path]:
-    """What has landed, and what was read, whether it is still there or not."""
+def _known_files(source: FileSource, lake: Lake) -> set[str]:
+    """What has landed, and what was read, whether it is still there or not; by its path in the folder."""
     checkpoint = generations.current(lake, "events")
     plan = checkpoint.plan(checkpoint.planned())
-    end = plan.end if plan else None
-    is_of_files = end is not None and "logOffset" in end
-    return landing.listed(source.folder) | (landing.planned(checkpoint, None, end) if is_of_files else set())
+    is_of_topics = plan is not None and plan.end is not None and "logOffset" not in plan.end
+    read = set() if is_of_topics else Intake(checkpoint).known(source.folder).sizes.keys()
+    return {file.partition for file in listed(source.folder).files} | read
 
 
 def first_rows(name: str, spark: SparkSession, lake: Lake, count: int = 3) -> list[tuple[str | None, ...]]:
@@ -203,7 +219,9 @@ def compared(truth: Truth, lake: Lake) -> list[Comparison]:
         Comparison("records read", truth.records, _total(booked, "rows_in"), "every line that landed, in two arrivals"),
         Comparison("accepted", truth.accepted, lake.events.rows(), "rows of events"),
         Comparison("duplicates", truth.duplicates, _total(booked, "duplicates"), "event_id and timestamp seen before"),
-        Comparison("rejected", truth.rejected, lake.table(QUARANTINE).rows(), "rows of quarantine, with their bytes:"),
+        Comparison(
+            "rejected", truth.rejected, lake.table(QUARANTINE.name).rows(), "rows of quarantine, with their bytes:"
+        ),
         *rejected,
         *_of_tables(truth, lake),
         *_lateness(booked, lake),
@@ -232,5 +250,7 @@ def _lateness(booked: list[Entry], lake: Lake) -> list[Comparison]:
         Comparison("late events", None, _total(booked, "late_rows"), "behind the watermark; all are in these tables"),
         Comparison("revisions", None, revised, "rows they changed that were thought final"),
         Comparison("user_patterns", None, lake.table("user_patterns").rows(), "what visitors did in their order"),
-        Comparison("late_events", None, lake.table(LATE_EVENTS).rows(), "too late for user_patterns, and for it alone"),
+        Comparison(
+            "late_events", None, lake.table(LATE_EVENTS.name).rows(), "too late for user_patterns, and for it alone"
+        ),
     ]

@@ -13,7 +13,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from functools import cache, lru_cache
 from operator import attrgetter
 from pathlib import Path
@@ -24,7 +24,7 @@ from clickstream_platform.errors import SettingsError
 from clickstream_platform.simulator.expected import DUPLICATE, Event, Record, Simulation
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-START = datetime(2026, 1, 5, tzinfo=timezone.utc)  # fixed, so that the same seed gives the same bytes on any day
+START = datetime(2026, 1, 5, tzinfo=timezone.utc)  # where no other is given: the same seed, the same bytes on any day
 SPAN = timedelta(days=7)
 FUTURE = timedelta(days=50 * 365)  # ahead of any arrival for decades, yet before 2262: pandas counts nanoseconds
 OVERSIZE = 1_000_000  # a too large record is longer than this many bytes, the default limit
@@ -211,8 +211,9 @@ def _milliseconds(at: datetime) -> int:
 class _Shop:
     """The visitors of one seed, and what becomes of their actions on the way to us."""
 
-    def __init__(self, rng: Random, shares: Shares, visitors: int, *, alerts: bool = True) -> None:
+    def __init__(self, rng: Random, shares: Shares, visitors: int, *, alerts: bool = True, mask: int = 0) -> None:
         self.rng = rng
+        self._mask = mask  # of every id that is drawn
         self._shares = shares
         self._visitors = [self._visitor(number) for number in range(1, visitors + 1)]
         self._first = [_crawl, _spree] if alerts else []
@@ -221,7 +222,7 @@ class _Shop:
         """Begin one. The first two raise an alert of either kind, later ones seldom."""
         rng = self.rng
         visitor = self._visitors[int(rng.random() * len(self._visitors))]
-        session_id = f"{rng.getrandbits(64):016x}" if visitor.has_session else None
+        session_id = f"{rng.getrandbits(64) ^ (self._mask >> 64):016x}" if visitor.has_session else None
         draw = int(rng.random() * 4_000)
         plan = self._first.pop() if self._first else {0: _crawl, 1: _spree}.get(draw, _browse)
         head = f'{{"user_id":"{visitor.user_id}","session_id":{json.dumps(session_id)}'
@@ -256,7 +257,7 @@ class _Shop:
     def _line(self, visit: _Visit, action: _Action, stamp: str, *, has_id: bool) -> bytes:
         rng, shares = self.rng, self._shares
         has_id = has_id or rng.random() >= shares.no_event_id
-        event_id = f',"event_id":"{rng.getrandbits(128):032x}"' if has_id else ""
+        event_id = f',"event_id":"{rng.getrandbits(128) ^ self._mask:032x}"' if has_id else ""
         extra = rng.choice(EXTRAS) if rng.random() < shares.extra_field else ""
         return f"{visit.head}{action.wire}{stamp}{visit.visitor.tail}{event_id}{extra}}}".encode()
 
@@ -278,7 +279,8 @@ def simulate(
     """Simulate exactly ``events`` records, everything included. All is held in memory: about 700 bytes a record.
 
     Times that are not in the future lie from ``start`` up to ``start + span``: write the records after that. From 1,000
-    events on at least one alert of each rule is raised, with the default shares.
+    events on at least one alert of each rule is raised, with the default shares. Whole days between two starts make no
+    other difference than to the dates and the ids, so that the truth is the same.
 
     Raises:
         SettingsError: no events, a ``start`` without a time zone, or a ``span`` under two hours.
@@ -290,8 +292,10 @@ def simulate(
     if span < timedelta(hours=2):
         raise SettingsError("simulate", f"a span of {span}", "choose two hours or more")
     shares = shares or Shares()
-    rng = Random(f"{seed} {events} {start} {span} {shares}")  # so that no other simulation has the same event_ids
-    shop = _Shop(rng, shares, visitors=max(20, events // 60), alerts=events >= ALERTS_FROM)
+    # No other simulation has the same event_ids: they depend on everything, the date by a mask.
+    rng = Random(f"{seed} {events} {datetime.combine(START, start.timetz())} {span} {shares}")
+    mask = 0 if start.date() == START.date() else Random(f"{start.date()}").getrandbits(128)
+    shop = _Shop(rng, shares, visitors=max(20, events // 60), alerts=events >= ALERTS_FROM, mask=mask)
     starts, end = _starts(rng, start, span), _milliseconds(start + span) - BEAT
     records: list[Record] = []
     while len(records) < events:
@@ -304,6 +308,11 @@ def simulate(
             at += pause
     del records[events:]  # a copy follows its original, so none loses it
     return Simulation(seed, sorted(records, key=attrgetter("arrival")))
+
+
+def start_before(end: date, *, span: timedelta = SPAN) -> datetime:
+    """The start of a simulation that ends with the day before ``end``, UTC."""
+    return datetime.combine(end, datetime.min.time(), timezone.utc) - span
 
 
 def _starts(rng: Random, start: datetime, span: timedelta) -> Iterator[int]:

@@ -12,8 +12,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from clickstream_platform.files import write_whole
+
 BEGIN = "begin.json"
-HEAD_START = "head_start_ms"
+INITIAL_WATERMARK = "head_start_ms"  # its name in every lake since the first
 
 
 @dataclass(frozen=True)
@@ -96,26 +98,20 @@ class Checkpoint:
 
     def begin(self, begun: Begun) -> None:
         """Write that down, whole or not at all."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        hidden = self.path / f".{BEGIN}"
-        hidden.write_text(json.dumps(asdict(begun)))
-        hidden.replace(self.path / BEGIN)
+        write_whole(self.path / BEGIN, json.dumps(asdict(begun)))
 
     def planned_by_spark(self) -> bool:
         """Whether Spark has written down where a source begins, which goes before what it is told later."""
         return (self.path / "sources" / "0" / "0").exists()
 
-    def head_start_ms(self) -> int | None:
+    def initial_watermark_ms(self) -> int | None:
         """How far batch 0 goes, in milliseconds since 1970, if that is written down."""
-        file = self.path / HEAD_START
+        file = self.path / INITIAL_WATERMARK
         return int(file.read_text()) if file.exists() else None
 
-    def write_head_start(self, to_ms: int) -> int:
+    def write_initial_watermark(self, to_ms: int) -> int:
         """Write that down, whole or not at all; give it back."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        hidden = self.path / f".{HEAD_START}"
-        hidden.write_text(str(to_ms))
-        hidden.replace(self.path / HEAD_START)
+        write_whole(self.path / INITIAL_WATERMARK, str(to_ms))
         return to_ms
 
 

@@ -32,14 +32,16 @@ def tables(settings: Settings) -> dict[str, StreamingTable]:
     """Every table's contract under these settings, by name, in the order they are run.
 
     Raises:
-        ValueError: two contracts have one name, and so one folder and one checkpoint.
+        ValueError: two contracts write tables of one name, and so into one folder.
     """
     found: dict[str, StreamingTable] = {}
+    written: set[str] = set()
     for table in TABLES:
         contract = replace(table(settings), max_state_rows=settings.max_state_rows)
-        if contract.name in found:
-            msg = f"{contract.name}: two tables have this name, and so one checkpoint; give one of them another"
+        if twice := written & {*contract.names}:
+            msg = f"{twice.pop()}: two tables have this name, and so one folder; give one of them another"
             raise ValueError(msg)
+        written |= {*contract.names}
         found[contract.name] = contract
     return found
 

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from clickstream_platform.events import schema
 from clickstream_platform.events.parsing import Parse, Rules
 from clickstream_platform.events.schema import EVENTS, PLACE
 from clickstream_platform.expectations import AcceptedValues, Conservation, FreshEvents, NonNegative, NotNull, UniqueKey
 from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.contract.side_tables import SideTable
 from clickstream_platform.streaming.contract.sink import Append
 from clickstream_platform.streaming.contract.state import Stateless
 from clickstream_platform.streaming.contract.table import StreamingTable, columns_of
 from clickstream_platform.streaming.contract.trigger import AvailableNow
 from clickstream_platform.streaming.contract.watermark import Watermark
 from clickstream_platform.streaming.sources.named import source_from
+
+QUARANTINE = SideTable(
+    name="quarantine",
+    description="One record that was rejected, as it came, and why.",
+    rows_are="rejected records",
+    schema=schema.QUARANTINE,
+    required=("record_id", "reasons"),
+    time="arrived_at",
+)
 
 
 def events_table(settings: Settings) -> StreamingTable:
@@ -45,4 +56,5 @@ def events_table(settings: Settings) -> StreamingTable:
             FreshEvents(settings.max_event_age),
         ),
         partition_by=("event_date",),
+        beside=QUARANTINE,
     )

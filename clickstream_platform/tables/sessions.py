@@ -1,4 +1,4 @@
-"""``sessions``: one visit after another."""
+"""``sessions``: one session after another."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def sessions_table(settings: Settings) -> StreamingTable:
     return StreamingTable(
         name="sessions",
         version=1,
-        description="One visit: a user's events of one session id, until 30 minutes pass without one.",
+        description="One session: a user's events of one session id, until 30 minutes pass without one.",
         columns=(
             Column("user_id", "string", "The visitor."),
             Column("session_id", "string", "The session, as the client named it; null if it named none."),

@@ -8,10 +8,12 @@ from functools import partial
 
 from pyspark.sql import DataFrame
 
+from clickstream_platform.events.schema import LATE
 from clickstream_platform.expectations import AcceptedValues, NonNegative, NotNull, UniqueKey
 from clickstream_platform.queries.pattern_fold import GAP, LONGEST, PATTERNS, Thresholds
 from clickstream_platform.queries.user_patterns import BUCKETS, update_user_state, user_patterns
 from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.contract.side_tables import SideTable
 from clickstream_platform.streaming.contract.sink import Append
 from clickstream_platform.streaming.contract.state import Processor
 from clickstream_platform.streaming.contract.table import Column, StreamingTable
@@ -20,6 +22,14 @@ from clickstream_platform.streaming.contract.watermark import Watermark
 from clickstream_platform.streaming.sources.delta import FromTable
 
 KEY = ("user_id", "visit_start", "number")
+LATE_EVENTS = SideTable(
+    name="late_events",
+    description="One event that came too late for user_patterns.",
+    rows_are="events that came too late for user_patterns",
+    schema=LATE,
+    required=("user_id", "timestamp", "event_type", "generation", "batch_id", "watermark"),
+    time="timestamp",
+)
 
 
 def user_patterns_table(settings: Settings) -> StreamingTable:
@@ -68,4 +78,5 @@ def user_patterns_table(settings: Settings) -> StreamingTable:
             "longest visit": LONGEST,
             "buckets": BUCKETS,
         },
+        beside=LATE_EVENTS,
     )

@@ -66,7 +66,13 @@ def test_a_run_is_reported_with_what_its_asset_would_say(tmp_path: Path, monkeyp
     assert events.asset_materialization is not None
     said = events.asset_materialization
     assert (said.metadata["run_id"].value, said.metadata["dagster/row_count"].value) == ("by hand", 3)
-    assert said.tags == {"dagster/code_version": "1"}
+    assert said.tags == {
+        "dagster/code_version": "1",
+        "dagster/data_version": "empty",
+        "dagster/data_version_is_user_provided": "true",
+        "dagster/input_data_version/landing": "INITIAL",
+        "dagster/input_event_pointer/landing": "NULL",
+    }
     assert quarantine is not None
     assert quarantine.asset_materialization is not None
     reasons = str(quarantine.asset_materialization.metadata["reasons"].value)

@@ -16,6 +16,7 @@ from clickstream_platform.events.parsing import Parse, Rules, accepted, read_rec
 from clickstream_platform.events.schema import EVENTS, QUARANTINE, RAW, WIRE
 from clickstream_platform.events.timestamps import INSTANT
 from clickstream_platform.streaming.ingest.staging import Staged, record_id, staging
+from clickstream_platform.streaming.sources.files.source import FileSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -428,7 +429,8 @@ def test_the_halves_are_the_whole(spark: SparkSession, tmp_path: Path) -> None:
 
 
 def staged_records(raw: DataFrame, folder: Path, *, lines: bool = False) -> Staged:
-    frame = staging(raw, Parse(RULES), folder / "staged", lines=lines)
+    records = FileSource(folder).records if lines else iter
+    frame = staging(raw, Parse(RULES), folder / "staged", records)
     return Staged(folder / "staged", tuple(row["file"] for row in frame.collect()))
 
 

@@ -1,4 +1,4 @@
-"""``sessions``: where a visit begins and ends, and what is said of it."""
+"""``sessions``: where a session begins and ends, and what is said of it."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import time
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,16 @@ import pytest
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.simulator.expected import Event, Record, Simulation, Truth, truth_of
-from clickstream_platform.simulator.simulation import SPAN, START, Shares, live, simulate, write_arrival, write_landing
+from clickstream_platform.simulator.simulation import (
+    SPAN,
+    START,
+    Shares,
+    live,
+    simulate,
+    start_before,
+    write_arrival,
+    write_landing,
+)
 
 UTC = timezone.utc
 NONE_OF_IT = Shares(0, 0, 0, 0, 0, 0, 0, 0)
@@ -162,6 +171,24 @@ def test_the_same_seed_gives_the_same_names_and_bytes(tmp_path: Path) -> None:
 
 def test_a_seed_gives_the_same_bytes_on_every_machine_and_day() -> None:
     assert hashlib.sha256(b"\n".join(simulate(3_000, 7))).hexdigest()[:16] == "1d163f1977ad0bc5"
+
+
+def test_a_seed_and_an_end_give_the_same_bytes_on_every_machine_and_day() -> None:
+    assert start_before(date(2026, 1, 12)) == START
+    moved = simulate(3_000, 7, start_before(date(2026, 3, 31)))
+    assert hashlib.sha256(b"\n".join(moved)).hexdigest()[:16] == "abf5fbd7dcc17185"
+
+
+def test_whole_days_between_two_starts_leave_the_truth_as_it_is() -> None:
+    here, moved = simulate(3_000, 7), simulate(3_000, 7, START + timedelta(days=300))
+    assert moved.truth == here.truth
+    assert [moved.truth_after(1), moved.truth_after(2)] == [here.truth_after(1), here.truth_after(2)]
+    times = [
+        (a.outcome.time, b.outcome.time)
+        for a, b in zip(here.records, moved.records, strict=True)
+        if isinstance(a.outcome, Event) and isinstance(b.outcome, Event)
+    ]
+    assert {later - earlier for earlier, later in times} == {300 * 24 * 60 * 60_000}
 
 
 def test_other_arguments_share_no_event_id_and_no_file_name(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from clickstream_platform.streaming.lake.ledger import Entry
-from clickstream_platform.streaming.sources.kafka.cluster import flat
+from clickstream_platform.streaming.sources.kafka.cluster import offsets_between
 
 
 def imbalances(entries_newest_first: list[Entry]) -> list[str]:
@@ -27,11 +27,8 @@ def imbalances(entries_newest_first: list[Entry]) -> list[str]:
 
 def _beyond_its_offsets(entry: Entry) -> Iterator[str]:
     """Of Kafka only: an offset is one record, none, or lost."""
-    if entry.events_version >= 0 or entry.end is None or "logOffset" in entry.end:
-        return
-    start, end = flat(entry.start), flat(entry.end)
-    offsets = sum(offset - start.get(partition, 0) for partition, offset in end.items())
-    if entry.rows_in + entry.lost_offsets > offsets:
+    offsets = offsets_between(entry.start, entry.end) if entry.events_version < 0 else None
+    if offsets is not None and entry.rows_in + entry.lost_offsets > offsets:
         found = f"read {entry.rows_in} and lost {entry.lost_offsets}, but had {offsets} offsets"
         yield f"{entry.table} batch {entry.batch_id}: {found}"
 

@@ -24,7 +24,6 @@ from clickstream_platform.expectations import (
     UniqueKey,
 )
 from clickstream_platform.streaming.audit.balance import imbalances
-from clickstream_platform.streaming.contract.side_tables import QUARANTINE
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.ledger import Amendment, Entry, booked, is_complete, last_entry
 from clickstream_platform.streaming.lake.places import Lake
@@ -131,7 +130,7 @@ class _Look:
             case MatchesEvents(event_type):
                 return self._matches_events(event_type, fact)
             case Conservation():
-                wrong = _unbalanced(self.lake)
+                wrong = _unbalanced(self.table, self.lake)
                 return not wrong, "; ".join(wrong[:5]) or "the ledger balances"
             case FreshEvents(max_age):
                 return self._is_fresh(max_age, fact)
@@ -222,14 +221,15 @@ def _log(lake: Lake, name: str) -> _Log:
     )
 
 
-def _unbalanced(lake: Lake) -> list[str]:
+def _unbalanced(table: StreamingTable, lake: Lake) -> list[str]:
     """What is wrong with the ledgers of ``events`` and ``quarantine``. No data file is read.
 
     A batch of ``quarantine`` that ``events`` lacks is not wrong: it was killed in between, or it is being written. So
     ``events``, which is written last, is read first.
     """
-    events = _log(lake, "events")
-    rejected = _log(lake, QUARANTINE)
+    assert table.beside is not None  # a contract with this expectation declares what it rejects
+    events = _log(lake, table.name)
+    rejected = _log(lake, table.beside.name)
     since = max(events.since(), rejected.since())
     landed = rejected.quarantined(since)
     return [

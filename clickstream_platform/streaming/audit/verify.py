@@ -12,9 +12,8 @@ from pyspark.sql import functions as F
 from clickstream_platform.errors import SourceError
 from clickstream_platform.events.schema import PLACE
 from clickstream_platform.streaming.audit.balance import imbalances
-from clickstream_platform.streaming.batches.persisted import Kept
-from clickstream_platform.streaming.batches.processor import handled, left_out
-from clickstream_platform.streaming.contract.state import Processor
+from clickstream_platform.streaming.batches.persisted import Persisted
+from clickstream_platform.streaming.batches.strategies import strategy_of
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.ledger import Amendment, Entry, booked, entries, last_entry
 from clickstream_platform.streaming.lake.places import Lake
@@ -84,12 +83,12 @@ def verify(table: StreamingTable, spark: SparkSession, lake: Lake, show: int = 5
     events = snapshot(spark, lake.events.path, version)
     there = lake.events.rows(version)
     ledger += _unread(table, [e for e in batches if e.generation == entry.generation], there, lake)
-    if isinstance(table.state, Processor):
-        events = handled(events, entry, lake)
-    with Kept() as keep:
-        both = keep(_compared(table.query(events), held, table.key))
+    strategy = strategy_of(table)
+    events = strategy.covered(events, entry, lake)
+    with Persisted() as persist:
+        both = persist(_compared(table.query(events), held, table.key))
         found = _verdict(both, table, version, table.key, show, ledger)
-    return replace(found, left_out=left_out(entry, lake)) if isinstance(table.state, Processor) else found
+    return replace(found, left_out=strategy.left_out(entry, lake))
 
 
 def _unread(table: StreamingTable, batches: list[Entry], there: int, lake: Lake) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from pyspark.sql import DataFrame
 
 
-class Kept(ExitStack):
-    """Persists frames until its block ends: ``with Kept() as keep: rows = keep(rows)``."""
+class Persisted(ExitStack):
+    """Persists frames until its block ends: ``with Persisted() as persist: rows = persist(rows)``."""
 
     def __call__(self, frame: DataFrame) -> DataFrame:
         """The frame, to be computed by the first action on it."""

@@ -1,113 +1,146 @@
-"""One micro-batch of a table whose rows a stateful function of our own finds (:class:`.state.Processor`).
+"""A table whose rows a stateful function of our own finds, in the order of a key's events.
 
-The function handles events in their order, up to the watermark. Events that come behind it are left out, and land in
-``late_events`` with their batch. Batch 0 of a generation has no watermark, so it is told beforehand how far to go: as
-far as the watermark will be once the batch is read. That makes a first run or a rebuild one overwrite here too, and
-only what waits behind it goes into the state store.
+The function handles events up to the watermark. Events that come behind it are left out, and land in the contract's
+side table with their batch. Batch 0 of a generation has no watermark, so it is told beforehand how far to go: as far as
+the watermark will be once the batch is read. That makes a first run or a rebuild one overwrite here too, and only what
+waits behind it goes into the state store.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from clickstream_platform.events.schema import LATE, PLACE
-from clickstream_platform.streaming.batches.micro_batch import MicroBatch, described, late_of
+from clickstream_platform.events.schema import PLACE
+from clickstream_platform.streaming.batches.first_batch import described
+from clickstream_platform.streaming.batches.late_events import late_events
+from clickstream_platform.streaming.batches.micro_batch import MicroBatch, Notify
+from clickstream_platform.streaming.batches.persisted import Persisted
+from clickstream_platform.streaming.batches.recomputation import difference
+from clickstream_platform.streaming.batches.strategy import Strategy
 from clickstream_platform.streaming.checkpoint import Checkpoint
-from clickstream_platform.streaming.contract.side_tables import LATE_EVENTS
-from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.lake import reader, writer
+from clickstream_platform.streaming.contract.side_tables import SideTable
+from clickstream_platform.streaming.contract.state import Processor
+from clickstream_platform.streaming.lake import writer
+from clickstream_platform.streaming.lake.amendments import revise
 from clickstream_platform.streaming.lake.hours import moment
-from clickstream_platform.streaming.lake.ledger import Entry, last_entry
+from clickstream_platform.streaming.lake.ledger import RETENTION, Entry, last_entry
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.reader import snapshot
+from clickstream_platform.streaming.lake.reader import matches, snapshot
 from clickstream_platform.streaming.lake.tables import select
 
 
-def land_processed(batch: MicroBatch) -> Entry | None:
-    """Append what the function found to the table, after the batch's late events to ``late_events``.
+@dataclass(frozen=True)
+class ProcessorBatches(Strategy[Processor]):
+    """A batch's frame: the rows that the function found in the events it has handled."""
 
-    Batch 0 overwrites both, the table first: until then the old rows serve, with the old late events.
+    def stream(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> DataFrame:
+        """The function over the new events."""
+        events = self.table.watermark.of(self.table.offsets.read(spark, lake, checkpoint))
+        return self.state.update(events, self._initial_watermark_ms(spark, lake, checkpoint))
 
-    Returns:
-        The entry committed; None if the batch had read nothing and found nothing, so that there was nothing to write.
-    """
-    with batch.keep:
-        rows = batch.keep(batch.frame.select(described(batch.table)))
+    def _initial_watermark_ms(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> int:
+        """How far batch 0 of this generation goes. Decided once, and written down before Spark plans it.
+
+        It is never ahead of the watermark that batch 0 leaves behind: events are only added until then.
+        """
+        known = checkpoint.initial_watermark_ms()
+        if known is not None:
+            return known
+        newest = snapshot(spark, lake.events.path).agg(F.unix_millis(F.max(self.table.watermark.column))).first()
+        assert newest is not None
+        delay_ms = round(self.table.watermark.delay.total_seconds() * 1000)
+        return checkpoint.write_initial_watermark(max((newest[0] or 0) - delay_ms, 0))
+
+    def commit(self, batch: MicroBatch, notify: Notify) -> Entry | None:
+        """Append what the function found to the table, after the batch's late events to the side table.
+
+        Batch 0 overwrites both, the table first: until then the old rows serve, with the old late events.
+        """
+        rows = batch.persist(batch.frame.select(described(self.table)))
         rows_out = rows.count()
-        rows_in, late = late_of(batch)
+        rows_in, late = late_events(batch)
         if not rows_in and not rows_out and batch.batch_id:
             return None
-        late_rows = 0 if late is None else batch.keep(late).count()
+        late_rows = 0 if late is None else batch.persist(late).count()
         entry = batch.entry(
             events_version=batch.versions[1],
             rows_in=rows_in,
             rows_out=rows_out,
             late_rows=late_rows,
             revisions=0,
-            handled_ms=handled_ms(batch.checkpoint, batch.batch_id),
+            handled_ms=max(batch.plan.watermark_ms, batch.checkpoint.initial_watermark_ms() or 0),
         )
-        path = batch.lake.table(batch.table.name).path
+        path, commit = batch.target.path, batch.commit(entry)
         if batch.batch_id == 0:
-            writer.overwrite(rows, rows_out, path, batch.commit(entry))
-        if late is not None and (late_rows or batch.batch_id == 0):
-            _land_late(batch, entry, late)
-        if batch.batch_id > 0:
-            writer.append(rows, rows_out, path, batch.commit(entry))
-        return entry
+            written = writer.overwrite(rows, rows_out, path, commit)
+            self._list_late(batch, entry, late)
+        else:
+            if late_rows:
+                self._list_late(batch, entry, late)
+            written = writer.append(rows, rows_out, path, commit)
+        return entry if written else None
 
+    def complete(self, batch: MicroBatch) -> None:
+        """List the late events of batch 0, which may have been killed right after the table's own commit."""
+        if batch.batch_id == 0:
+            entry, late = last_entry(batch.target), late_events(batch)[1]
+            assert entry is not None
+            self._list_late(batch, entry, late)
+        super().complete(batch)
 
-def mend(batch: MicroBatch) -> None:
-    """Write what may be missing of a batch that is in the table already: batch 0 may have been killed in between."""
-    if batch.batch_id == 0:
-        entry, late = last_entry(batch.lake.table(batch.table.name)), late_of(batch)[1]
-        assert entry is not None
+    @property
+    def _beside(self) -> SideTable:
+        assert self.table.beside is not None  # the contract refuses to be without
+        return self.table.beside
+
+    def _list_late(self, batch: MicroBatch, entry: Entry, late: DataFrame | None) -> None:
+        """One commit of the side table, unless a killed attempt has made it already (Delta knows the transaction)."""
         assert late is not None
-        _land_late(batch, entry, late)
+        listed = late.select(
+            *late.columns,
+            F.lit(entry.generation).cast("bigint").alias("generation"),
+            F.lit(entry.batch_id).cast("bigint").alias("batch_id"),
+            moment(entry.late_before_ms * 1000).alias("watermark"),
+        ).to(self._beside.schema)
+        commit = writer.Commit(entry.to_json(), (f"{self._beside.name}/{entry.generation}", entry.batch_id))
+        write = writer.append if batch.batch_id else writer.overwrite
+        write(writer.few_files(listed), entry.late_rows, batch.lake.table(self._beside.name).path, commit)
 
+    def covered(self, events: DataFrame, entry: Entry, lake: Lake) -> DataFrame:
+        """The events that a generation has handled by this entry: up to the watermark, less those too late."""
+        late = snapshot(events.sparkSession, lake.table(self._beside.name).path)
+        late = late.where(F.col("generation") == entry.generation)
+        in_time = events.where(F.col("timestamp") <= moment(entry.handled_ms * 1000)).alias("t")
+        return in_time.join(late.alias("s"), matches(PLACE, "t", "s"), "left_anti")
 
-def _land_late(batch: MicroBatch, entry: Entry, late: DataFrame) -> None:
-    """One commit of ``late_events``, unless a killed attempt has made it already (Delta knows the transaction)."""
-    listed = late.select(
-        *late.columns,
-        F.lit(entry.generation).cast("bigint").alias("generation"),
-        F.lit(entry.batch_id).cast("bigint").alias("batch_id"),
-        moment(entry.late_before_ms * 1000).alias("watermark"),
-    ).to(LATE)
-    commit = writer.Commit(entry.to_json(), (f"{LATE_EVENTS}/{entry.generation}", entry.batch_id))
-    write = writer.append if batch.batch_id else writer.overwrite
-    write(writer.few_files(listed), entry.late_rows, batch.lake.table(LATE_EVENTS).path, commit)
+    def left_out(self, entry: Entry, lake: Lake) -> int:
+        """How many events the side table lists of the entry's generation; 0 without one. No JVM."""
+        listed = lake.table(self._beside.name)
+        if not listed.exists:
+            return 0
+        count = f"SELECT count(*) AS rows FROM held WHERE generation = {entry.generation}"
+        return select(listed.plain(), count)[0]["rows"]
 
+    def expire(self, midnight: datetime, spark: SparkSession, lake: Lake, run_id: str) -> None:
+        """Let go of rows that began before the midnight; what it cuts is handled anew from the events that stay.
 
-def handled_ms(checkpoint: Checkpoint, batch_id: int) -> int:
-    """The event time up to which, included, events are handled once this batch is done."""
-    plan = checkpoint.plan(batch_id)
-    assert plan is not None
-    return max(plan.watermark_ms, checkpoint.head_start_ms() or 0)
-
-
-def head_start(table: StreamingTable, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> int:
-    """How far batch 0 of this generation goes. Decided once, and written down before Spark plans it.
-
-    It is never ahead of the watermark that batch 0 leaves behind: events are only added until then.
-    """
-    known = checkpoint.head_start_ms()
-    if known is not None:
-        return known
-    newest = snapshot(spark, lake.events.path).agg(F.unix_millis(F.max(table.watermark.column))).first()
-    assert newest is not None
-    delay_ms = round(table.watermark.delay.total_seconds() * 1000)
-    return checkpoint.write_head_start(max((newest[0] or 0) - delay_ms, 0))
-
-
-def left_out(entry: Entry, lake: Lake) -> int:
-    """How many events a generation has left out as too late. No JVM."""
-    count = f"SELECT count(*) AS rows FROM held WHERE generation = {entry.generation}"
-    return select(lake.table(LATE_EVENTS).plain(), count)[0]["rows"]
-
-
-def handled(events: DataFrame, entry: Entry, lake: Lake) -> DataFrame:
-    """Of all events those that a generation has handled by this entry: up to the watermark, less those too late."""
-    late = snapshot(events.sparkSession, lake.table(LATE_EVENTS).path).where(F.col("generation") == entry.generation)
-    in_time = events.where(F.col("timestamp") <= moment(entry.handled_ms * 1000)).alias("t")
-    return in_time.join(late.alias("s"), reader.matches(PLACE, "t", "s"), "left_anti")
+        Nothing of that is still open in the state store, unless it had no pause for as long as events are kept.
+        """
+        held, into = lake.table(self.table.name), self.table.key
+        entry = last_entry(held)
+        assert entry is not None
+        time, start, cut_at = F.col(self.table.watermark.column), F.col(self.table.span[0]), F.lit(midnight)
+        pause = F.make_dt_interval(secs=F.lit(self.state.forget_after.total_seconds()))
+        with Persisted() as persist:
+            events = self.covered(snapshot(spark, lake.events.path), entry, lake)
+            rows = snapshot(spark, held.path)
+            just_before = (time < cut_at) & (time >= cut_at - pause)
+            cut = persist(events.where(just_before).select(*self.state.by).distinct())
+            later = rows.where(start >= cut_at).join(cut, [*self.state.by], "left_semi")
+            wanted = self.table.query(events.where(time >= cut_at).join(cut, [*self.state.by], "left_semi"))
+            changes = difference(wanted, rows.where(start < cut_at).unionByName(later), into)
+            revise(changes.toArrow(), into, self.table.span[0], held, RETENTION, run_id)

@@ -1,4 +1,4 @@
-"""``recompute``: the one answer to lateness, sessions and repairs.
+"""Recomputation: the one answer to lateness, sessions and repairs.
 
 A row of a table is a function of some events near each other in time. Whichever of these events are new, the row
 computed anew from all of them is right. So a batch is handled in four steps: *touched* intervals of event time for
@@ -12,18 +12,19 @@ cannot change, and each one that is reached lies wholly inside its interval.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from clickstream_platform.streaming.contract.sink import Upsert
 from clickstream_platform.streaming.contract.state import Recompute, StateStore
+from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.hours import Hours, as_ranges, hour_of
 from clickstream_platform.streaming.lake.reader import matches
 from clickstream_platform.streaming.lake.writer import CHANGE
 
-Read = Callable[["Sequence[Hours]"], DataFrame]  # the rows of some hours
+ReadHours = Callable[["Sequence[Hours]"], DataFrame]  # the rows of some hours
 
 
 def touched(events: DataFrame, by: Sequence[str], reach: timedelta, late_before_ms: int) -> DataFrame:
@@ -37,46 +38,57 @@ def touched(events: DataFrame, by: Sequence[str], reach: timedelta, late_before_
     )
 
 
-def recompute(
-    query: Callable[[DataFrame], DataFrame],
-    state: Recompute | StateStore,
-    sink: Upsert,
-    touched: DataFrame,
-    events: Read,
-    rows: Read,
-    hours: Sequence[Hours],
-    keep: Callable[[DataFrame], DataFrame],
-) -> DataFrame:
-    """What must change in a table so that it equals its query again.
+@dataclass(frozen=True)
+class Recomputation:
+    """A table to bring up to its query, and how to read it.
 
-    Args:
-        query: the table's query.
-        state: how far an event reaches, and by which columns the query is local.
-        sink: the table's key and the span of its rows.
-        touched: what :func:`touched` made of the new events. Read twice: persist it.
-        events: reads events, the new ones included, as of the version that the batch ends at.
-        rows: reads the table as it is.
-        hours: the hours that the touched intervals reach (:func:`hours_reached`).
-        keep: persists a frame for as long as the result is used.
-
-    Returns:
-        The changed rows with a column ``_change``: insert, update or delete; rows that stay as they are are left out.
-        Lazy; only where rows can join, building it runs a small job that finds the hours of the widened intervals.
+    Attributes:
+        table: its contract: the query, its key, the span of its rows.
+        state: how far an event reaches, by which columns the query is local, whether rows join.
+        events: reads events of some hours, the new ones included, as of the version that the batch ends at.
+        rows: reads the table's rows of some hours, as it is.
+        persist: persists a frame for as long as the result is used.
     """
-    start, end = sink.span
-    reached = touched.select(*state.by, *_bounds(state))
-    near = rows(hours)
-    if isinstance(state, Recompute) and state.joins_rows:
-        intervals = keep(_islands(reached.unionByName(_within_reach(near, reached, state, sink)), state.by))
-        hours = _hours_of(intervals)
-    else:
-        intervals = keep(_islands(reached, state.by))
-    inside = (F.col(f"t.{start}") >= F.col("s.lo")) & (F.col(f"t.{end}") <= F.col("s.hi"))
-    during = F.col("t.timestamp").between(F.col("s.lo"), F.col("s.hi"))
-    involved = _restricted(events(hours), intervals, state.by, during)
-    return difference(
-        _restricted(query(involved), intervals, state.by, inside), _restricted(near, intervals, state.by, inside), sink
-    )
+
+    table: StreamingTable
+    state: Recompute | StateStore
+    events: ReadHours
+    rows: ReadHours
+    persist: Callable[[DataFrame], DataFrame]
+
+    def changes(self, touched: DataFrame, hours: Sequence[Hours]) -> DataFrame:
+        """What must change in the table so that it equals its query again.
+
+        Args:
+            touched: what :func:`touched` made of the new events. Read twice: persist it.
+            hours: the hours that the touched intervals reach (:func:`hours_reached`).
+
+        Returns:
+            The changed rows with a column ``_change``: insert, update or delete; rows that stay as they are are left
+            out. Lazy; only where rows can join, building it runs a small job that finds the hours of the widened
+            intervals.
+        """
+        by, (start, end) = self.state.by, self.table.span
+        reached = touched.select(*by, *_bounds(self.state))
+        near = self.rows(hours)
+        if self.state.joins_rows:
+            reached = reached.unionByName(self._within_reach(near, reached))
+        intervals = self.persist(_islands(reached, by))
+        if self.state.joins_rows:
+            hours = _hours_of(intervals)
+        inside = (F.col(f"t.{start}") >= F.col("s.lo")) & (F.col(f"t.{end}") <= F.col("s.hi"))
+        during = F.col("t.timestamp").between(F.col("s.lo"), F.col("s.hi"))
+        wanted = self.table.query(_restricted(self.events(hours), intervals, by, during))
+        return difference(
+            _restricted(wanted, intervals, by, inside), _restricted(near, intervals, by, inside), self.table.key
+        )
+
+    def _within_reach(self, rows: DataFrame, reached: DataFrame) -> DataFrame:
+        """The spans of the table's own rows that a touched interval overlaps or meets."""
+        start, end = self.table.span
+        held = rows.select(*self.state.by, F.col(start).alias("lo"), F.col(end).alias("hi"))
+        overlaps = (F.col("t.lo") <= F.col("s.hi")) & (F.col("t.hi") >= F.col("s.lo"))
+        return _restricted(held, reached, self.state.by, overlaps)
 
 
 def hours_reached(state: Recompute | StateStore) -> Column:
@@ -98,13 +110,6 @@ def _hours_of(intervals: DataFrame) -> list[Hours]:
     return as_ranges(sorted(row.hour for row in rows))
 
 
-def _within_reach(rows: DataFrame, reached: DataFrame, state: Recompute, sink: Upsert) -> DataFrame:
-    """The spans of the table's own rows that a touched interval overlaps or meets."""
-    held = rows.select(*state.by, F.col(sink.span[0]).alias("lo"), F.col(sink.span[1]).alias("hi"))
-    overlaps = (F.col("t.lo") <= F.col("s.hi")) & (F.col("t.hi") >= F.col("s.lo"))
-    return _restricted(held, reached, state.by, overlaps)
-
-
 def _micros(duration: timedelta) -> int:
     return round(duration.total_seconds() * 1_000_000)
 
@@ -123,11 +128,11 @@ def _restricted(rows: DataFrame, intervals: DataFrame, by: Sequence[str], inside
     return rows.alias("t").join(intervals.alias("s"), matches(tuple(by), "t", "s") & inside, "left_semi")
 
 
-def difference(wanted: DataFrame, held: DataFrame, sink: Upsert) -> DataFrame:
+def difference(wanted: DataFrame, held: DataFrame, key: tuple[str, ...]) -> DataFrame:
     """What turns ``held`` into ``wanted``, with a column ``_change``."""
     w = wanted.withColumn("_there", F.lit(True)).alias("w")
     h = held.withColumn("_there", F.lit(True)).alias("h")
-    both = w.join(h, matches(sink.keys, "w", "h"), "full_outer")
+    both = w.join(h, matches(key, "w", "h"), "full_outer")
     same = matches(tuple(wanted.columns), "w", "h")
     change = (
         F.when(F.col("w._there").isNull(), "delete").when(F.col("h._there").isNull(), "insert").when(~same, "update")

@@ -1,6 +1,28 @@
-"""Tables that another table's batches write beside it."""
+"""A table that another table's batches write beside it."""
 
 from __future__ import annotations
 
-QUARANTINE = "quarantine"
-LATE_EVENTS = "late_events"
+from dataclasses import dataclass
+
+from pyspark.sql.types import StructType
+
+
+@dataclass(frozen=True)
+class SideTable:
+    """A Delta table whose rows come with the batches of the contract that declares it, a commit a batch.
+
+    Attributes:
+        name: its folder in the lake and its key in Dagster. No two contracts may declare the same.
+        description: its grain, in one sentence.
+        rows_are: what its rows are, in a few words: ``rejected records``.
+        schema: its columns.
+        required: the columns that are never null.
+        time: the column whose time a row is found by, and leaves by.
+    """
+
+    name: str
+    description: str
+    rows_are: str
+    schema: StructType
+    required: tuple[str, ...]
+    time: str

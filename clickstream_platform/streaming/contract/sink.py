@@ -1,28 +1,28 @@
-"""How a batch's rows join a table: they are only added, or a row replaces the one with the same key."""
+"""Where a batch lands: its rows are only added, or each replaces the one with the same key."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
 class Append:
-    """Rows are only added. Output mode: append."""
+    """Rows are only added."""
 
-    output_mode = "append"
+    keys: ClassVar[tuple[str, ...]] = ()
+    span: ClassVar[tuple[str, ...]] = ()
+    revises: ClassVar[bool] = False
+    file_size: ClassVar[int] = 100_000_000  # bytes
 
     def __str__(self) -> str:
-        """How a batch lands."""
+        """How a batch lands, in words."""
         return "one append a batch, with its transaction"
 
 
 @dataclass(frozen=True, init=False)
 class Upsert:
-    """A row replaces the one with the same key. Output mode: update.
+    """A row replaces the one with the same key.
 
     Attributes:
         keys: the columns of the key; any of them may be null.
@@ -31,14 +31,16 @@ class Upsert:
 
     keys: tuple[str, ...]
     span: tuple[str, str]
-    output_mode = "update"
+
+    revises: ClassVar[bool] = True
+    file_size: ClassVar[int] = 8_000_000  # bytes: a MERGE rewrites every file in which it changes a row
 
     def __init__(self, *keys: str, span: tuple[str, str]) -> None:
         object.__setattr__(self, "keys", keys)
         object.__setattr__(self, "span", span)
 
     def __str__(self) -> str:
-        """How a batch lands."""
+        """How a batch lands, in words."""
         return f"one MERGE a batch on ({', '.join(self.keys)}), with its transaction"
 
 

@@ -1,10 +1,15 @@
-"""State decides WHAT to remember."""
+"""State decides WHAT to remember.
+
+A kind of state is declared here; how its batches are streamed, committed, erased and expired is its strategy's
+(:mod:`clickstream_platform.streaming.batches.strategies`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, ClassVar
 
 from pyspark.sql import DataFrame
 
@@ -13,17 +18,43 @@ from clickstream_platform.errors import StateError
 NEAR = 0.8  # of its limit: from there on a state store is warned of
 
 
+class _Kind:
+    """What every kind of state says of itself; the defaults are those of a state that nobody need remember.
+
+    Attributes:
+        key: the columns that tell rows apart, where the sink does not say it.
+        span: the columns between whose times the events of a row lie, where the sink does not say it.
+        revises: whether a row may change after it was written.
+        is_stored: whether Spark's state store keeps something between micro-batches.
+        drops_late: whether Spark drops an event that is late for the watermark of the batch before.
+        lists_late: whether late events are left out, and listed in the contract's side table.
+        sink_rule: why the sink must be what it must be.
+    """
+
+    key: ClassVar[tuple[str, ...]] = ()
+    span: ClassVar[tuple[str, ...]] = ()
+    revises: ClassVar[bool] = False
+    is_stored: ClassVar[bool] = False
+    drops_late: ClassVar[bool] = False
+    lists_late: ClassVar[bool] = False
+    sink_rule: ClassVar[str]
+
+
 @dataclass(frozen=True)
-class Stateless:
+class Stateless(_Kind):
     """Nothing: each event is handled by itself."""
 
+    by: ClassVar[tuple[str, ...]] = ()
+    reaches: ClassVar[timedelta] = timedelta(0)
+    sink_rule: ClassVar[str] = "a stateless query only adds rows, so the sink must be Append"
+
     def __str__(self) -> str:
-        """The sentence's second half."""
+        """What is remembered, in words."""
         return "nothing between micro-batches"
 
 
 @dataclass(frozen=True)
-class StateStore:
+class StateStore(_Kind):
     """Spark's state store keeps the open groups; what it drops as late is recomputed from ``events``.
 
     Attributes:
@@ -34,13 +65,24 @@ class StateStore:
     by: tuple[str, ...]
     reach: timedelta
 
+    joins_rows: ClassVar[bool] = False
+    revises: ClassVar[bool] = True
+    is_stored: ClassVar[bool] = True
+    drops_late: ClassVar[bool] = True
+    sink_rule: ClassVar[str] = "StateStore revises rows, so the sink must be Upsert"
+
+    @property
+    def reaches(self) -> timedelta:
+        """The reach."""
+        return self.reach
+
     def __str__(self) -> str:
-        """The sentence's second half."""
+        """What is remembered, in words."""
         return f"the open groups of ({', '.join(self.by)}), in Spark's state store"
 
 
 @dataclass(frozen=True)
-class Recompute:
+class Recompute(_Kind):
     """Nothing but the lake: the rows a micro-batch touches are computed anew from ``events``.
 
     Attributes:
@@ -54,8 +96,16 @@ class Recompute:
     reach: timedelta
     joins_rows: bool = False
 
+    revises: ClassVar[bool] = True
+    sink_rule: ClassVar[str] = "Recompute revises rows, so the sink must be Upsert"
+
+    @property
+    def reaches(self) -> timedelta:
+        """The reach."""
+        return self.reach
+
     def __str__(self) -> str:
-        """The sentence's second half."""
+        """What is remembered, in words."""
         minutes = self.reach / timedelta(minutes=1)
         rows = f"rows of ({', '.join(self.by)}) within {minutes:g} min of a new event"
         return f"nothing: {rows} are computed anew from events"
@@ -66,7 +116,7 @@ class Processor:
     """Spark's state store keeps what a function of our own remembers of each key. It handles events in their order.
 
     Every event waits until the watermark has passed it, so the rows do not depend on how the input was cut. What comes
-    behind the watermark is left out, and listed in ``late_events``.
+    behind the watermark is left out, and listed in the contract's side table.
 
     Attributes:
         by: the columns that the function is local to.
@@ -83,14 +133,31 @@ class Processor:
     key: tuple[str, ...]
     span: tuple[str, str]
 
+    revises: ClassVar[bool] = False
+    is_stored: ClassVar[bool] = True
+    drops_late: ClassVar[bool] = False
+    lists_late: ClassVar[bool] = True
+    sink_rule: ClassVar[str] = "a row that a Processor gives is never revised, so the sink must be Append"
+
+    @property
+    def reaches(self) -> timedelta:
+        """How long after its last event a key is remembered."""
+        return self.forget_after
+
     def __str__(self) -> str:
-        """The sentence's second half."""
+        """What is remembered, in words."""
         minutes = self.forget_after / timedelta(minutes=1)
         held = f"each ({', '.join(self.by)})'s last steps and the events that wait for the watermark"
         return f"{held}, in Spark's state store; forgotten after {minutes:g} min without an event"
 
 
 State = Stateless | StateStore | Recompute | Processor
+
+
+def facts(state: State) -> dict[str, Any]:
+    """What a checkpoint depends on: another value asks for a rebuild."""
+    reach_ms = round(state.reaches.total_seconds() * 1000)
+    return {"state": type(state).__name__, "by": list(state.by), "reach_ms": reach_ms}
 
 
 def comes_near(table: str, rows: int, limit: int) -> bool:

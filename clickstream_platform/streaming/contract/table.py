@@ -12,13 +12,13 @@ from pyspark.sql.types import StructType
 
 from clickstream_platform.events.schema import PLACE
 from clickstream_platform.expectations import Expectation
-from clickstream_platform.streaming.contract.sink import Append, Sink, Upsert
-from clickstream_platform.streaming.contract.state import Processor, Recompute, State, Stateless, StateStore
+from clickstream_platform.streaming.contract.side_tables import SideTable
+from clickstream_platform.streaming.contract.sink import Sink
+from clickstream_platform.streaming.contract.state import State
 from clickstream_platform.streaming.contract.trigger import Trigger
 from clickstream_platform.streaming.contract.trigger_support import FACTS
 from clickstream_platform.streaming.contract.watermark import Watermark
-from clickstream_platform.streaming.sources.delta import FromTable
-from clickstream_platform.streaming.sources.named import Offsets
+from clickstream_platform.streaming.sources.source import Source
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,14 @@ class StreamingTable:
         partition_by: columns that split the table's files into folders.
         max_state_rows: rows that its state store may hold after a batch; a run that finds more there stops.
         announces: whether new rows are given to the run's ``notify`` hook.
+        beside: the side table that the same batches write: what was rejected, or what came too late.
     """
 
     name: str
     version: int
     description: str
     columns: tuple[Column, ...]
-    offsets: Offsets
+    offsets: Source
     trigger: Trigger
     query: Callable[[DataFrame], DataFrame]
     state: State
@@ -86,6 +87,7 @@ class StreamingTable:
     partition_by: tuple[str, ...] = ()
     max_state_rows: int = 10_000_000
     announces: bool = False
+    beside: SideTable | None = None
 
     def __post_init__(self) -> None:
         """Refuse a contract that contradicts itself."""
@@ -95,46 +97,45 @@ class StreamingTable:
             raise ValueError(msg)
 
     def _contradiction(self) -> str | None:
-        names = {column.name for column in self.columns}
+        names, kind = {column.name for column in self.columns}, type(self.state).__name__
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
             return "a table is named in lower case, as it is a folder and an asset key"
         facts = FACTS[type(self.trigger)]
         if not {"run", "stream"} & set(facts.taken_by):
             return f"its trigger cannot be {self.trigger.name}: {facts.reason}; {facts.instead}"
-        if isinstance(self.state, StateStore | Recompute) and not isinstance(self.sink, Upsert):
-            return f"{type(self.state).__name__} revises rows, so the sink must be Upsert"
-        if isinstance(self.state, Stateless) and not isinstance(self.sink, Append):
-            return "a stateless query only adds rows, so the sink must be Append"
-        if isinstance(self.state, Processor) and not isinstance(self.sink, Append):
-            return "a row that a Processor gives is never revised, so the sink must be Append"
-        if isinstance(self.state, Processor) and not names.issuperset((*self.state.key, *self.state.span)):
+        if self.state.revises != self.sink.revises:
+            return self.state.sink_rule
+        if not names.issuperset((*self.state.key, *self.state.span)):
             return "the state's key and span must be columns of the table"
-        if isinstance(self.sink, Upsert) and not names.issuperset((*self.sink.keys, *self.sink.span)):
+        if not names.issuperset((*self.sink.keys, *self.sink.span)):
             return "the sink's key and span must be columns of the table"
-        if isinstance(self.sink, Upsert) and "final_at" not in names:
+        if self.sink.revises and "final_at" not in names:
             return "rows are revised, so a column final_at must say until when they are"
-        if not isinstance(self.state, Stateless) and not self.state.by:
-            return f"{type(self.state).__name__} needs a column of the key to be local to"
+        if not self.state.by and self.state.reaches:
+            return f"{kind} needs a column of the key to be local to"
+        if self.state.lists_late and self.beside is None:
+            return f"{kind} leaves late events out, so a side table must be declared that lists them"
         return None
 
     @property
     def key(self) -> tuple[str, ...]:
         """The columns that tell its rows apart."""
-        if isinstance(self.sink, Upsert):
-            return self.sink.keys
-        return self.state.key if isinstance(self.state, Processor) else PLACE
+        return self.sink.keys or self.state.key or PLACE
 
     @property
     def span(self) -> tuple[str, ...]:
         """The columns that say between which times the events of a row lie; one column where a row is one event."""
-        if isinstance(self.sink, Upsert):
-            return self.sink.span
-        return self.state.span if isinstance(self.state, Processor) else (self.watermark.column,)
+        return self.sink.span or self.state.span or (self.watermark.column,)
 
     @property
     def derived(self) -> bool:
         """Whether it reads ``events`` (and so can be rebuilt), not the source."""
-        return isinstance(self.offsets, FromTable)
+        return self.offsets.is_table
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The Delta tables that its batches write: its own, and the side table."""
+        return (self.name, self.beside.name) if self.beside else (self.name,)
 
     @property
     def _query_name(self) -> str:
@@ -143,7 +144,7 @@ class StreamingTable:
         return f"{name}({'events' if self.derived else 'records'})"
 
     def sentences(self) -> dict[str, str]:
-        """The six sentences, with this table's own second halves."""
+        """The six sentences, each with what it means for this table."""
         return {
             "Offsets decide WHAT to process": str(self.offsets),
             "Trigger decides WHEN to process": str(self.trigger),

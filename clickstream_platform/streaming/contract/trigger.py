@@ -19,6 +19,8 @@ from clickstream_platform.streaming.contract import durations as intervals
 class AvailableNow:
     """Process what is there when the run starts, in as many micro-batches as the source's limits ask for, then stop."""
 
+    ends: ClassVar[bool] = True
+
     def options(self) -> dict[str, Any]:
         """The keyword arguments of ``DataStreamWriter.trigger``."""
         return {"availableNow": True}
@@ -40,6 +42,8 @@ class Once:
     Deprecated in Spark: it ignores the source's limits, so a long backlog becomes one batch that may not fit.
     """
 
+    ends: ClassVar[bool] = True
+
     def options(self) -> dict[str, Any]:
         """The keyword arguments of ``DataStreamWriter.trigger``."""
         return {"once": True}
@@ -57,6 +61,7 @@ class Once:
 @dataclass(frozen=True)
 class _Interval:
     interval: timedelta
+    ends: ClassVar[bool] = False
     shortest: ClassVar = timedelta(milliseconds=1)  # what Spark counts in
 
     def __post_init__(self) -> None:
@@ -129,7 +134,7 @@ Trigger = AvailableNow | Once | ProcessingTime | Continuous | RealTime
 
 def ending(trigger: Trigger) -> Trigger:
     """The trigger of a run, which ends: a contract's own, or ``AvailableNow`` where that never would."""
-    return trigger if isinstance(trigger, AvailableNow | Once) else AvailableNow()
+    return trigger if trigger.ends else AvailableNow()
 
 
 def repeating(trigger: Trigger, usual: ProcessingTime) -> Trigger:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from clickstream_platform.streaming.lake.hours import as_ranges, spans_of
-from clickstream_platform.streaming.lake.tables import LakeTable, Span
+from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
 
 # Few ids occur twice, and a hash of each is enough to find them: the exact look is at the suspects alone. A stored
 # event has no place, and so comes before all copies of it.
@@ -70,13 +70,13 @@ def duplicates(new: pa.Table | ds.Dataset, events: LakeTable, hours: Collection[
     return Duplicates(places, found.num_rows - places.num_rows)
 
 
-def _stored(events: LakeTable, spans: list[Span]) -> ds.Dataset:
+def _stored(events: LakeTable, spans: list[TimeSpan]) -> ds.Dataset:
     events.plain()  # or its files would not tell all
     files = events.files_within("timestamp", "timestamp", spans)
     schema = pa.schema([("event_id", pa.string()), ("timestamp", pa.timestamp("us", "UTC"))])
     return ds.dataset([str(events.path / file) for file in files], schema=schema, format="parquet")
 
 
-def _within(spans: list[Span]) -> str:
+def _within(spans: list[TimeSpan]) -> str:
     each = (f"epoch_us(timestamp) >= {span.since} AND epoch_us(timestamp) < {span.until}" for span in spans)
     return " OR ".join(each) or "false"

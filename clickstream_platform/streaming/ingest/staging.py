@@ -11,10 +11,11 @@ run. They lie in the lake, as they hold what will be in it.
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from collections import Counter
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,15 +28,15 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
-from clickstream_platform.events.parsing import Parse, header, read_records
+from clickstream_platform.events.parsing import Parse, read_records
 from clickstream_platform.events.schema import EVENTS, PLACE, QUARANTINE
 from clickstream_platform.events.timestamps import INSTANT
 from clickstream_platform.streaming.lake.hours import HOUR_US
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.sources.source import PartRead
 
 _COLUMNS = StructType([*EVENTS, *[column for column in QUARANTINE if column.name not in EVENTS.names]])
 STAGED = to_arrow_schema(_COLUMNS, timezone="UTC")
@@ -54,23 +55,27 @@ def folder_of(lake: Lake) -> Path:
     return lake.root / "_staging"
 
 
-def staging(records: DataFrame, parse: Parse, folder: Path, *, lines: bool) -> DataFrame:
+Records = Callable[["Iterator[pa.RecordBatch]"], "Iterator[pa.RecordBatch | PartRead]"]
+
+
+def staging(read: DataFrame, parse: Parse, folder: Path, records: Records) -> DataFrame:
     """The stream that stages each batch of raw records when it is collected. Empties the folder.
 
     Args:
-        records: of the columns of ``RAW``, in their places.
+        read: what the source reads.
         parse: the parser.
         folder: where the files go.
-        lines: whether the records are lines of files, each file read by one task: a record's offset is then its line's
-            number, and a blank line is no record.
+        records: of what a task has read, the raw records: the columns of ``RAW`` in any order, the headers as JSON, and
+            ``event_id``, bytes of an id from elsewhere, and ``size``, the record's length, more than that of ``value``
+            where only its beginning is given.
 
     Returns:
-        One row a file: ``file``, its name; ``timestamp``, the newest event time in it, which moves a watermark.
+        One row a staged file: ``file``, its name; ``timestamp``, the newest event time in it, which moves a watermark;
+        ``parts``, what the task says of the files that it read, as JSON.
     """
     clear(folder)
-    # A column of lists makes Spark measure all of a batch of Arrow again for each of its rows: 40 us a record.
-    flat = records.withColumns({"headers": F.to_json("headers"), "event_id": header(parse.rules.event_id_header)})
-    return flat.mapInArrow(partial(_stage, parse=parse, folder=folder, lines=lines), "file string, timestamp timestamp")
+    stage = partial(_stage, parse=parse, folder=folder, records=records)
+    return read.mapInArrow(stage, "file string, timestamp timestamp, parts string")
 
 
 def clear(folder: Path) -> None:
@@ -79,30 +84,24 @@ def clear(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
 
-def _stage(batches: Iterator[pa.RecordBatch], parse: Parse, folder: Path, *, lines: bool) -> Iterator[pa.RecordBatch]:
+def _stage(read: Iterator[pa.RecordBatch], parse: Parse, folder: Path, records: Records) -> Iterator[pa.RecordBatch]:
     """One task."""
-    name, newest = f"{uuid4().hex}.parquet", pa.scalar(None, INSTANT)
+    name, newest, parts = f"{uuid4().hex}.parquet", pa.scalar(None, INSTANT), list[PartRead]()
     with pq.ParquetWriter(folder / name, STAGED, compression="lz4") as writer:
-        first = 0
-        for batch in batches:
-            records = _numbered(batch, first) if lines else batch
-            first += batch.num_rows
-            staged = _parsed(records, parse)
+        for found in records(read):
+            if isinstance(found, PartRead):
+                parts.append(found)
+                continue
+            staged = _parsed(found, parse)
             newest = pc.max(pa.array([newest, pc.max(staged["timestamp"])], INSTANT))
             writer.write_table(staged)  # a row group each: no more than a batch is ever held
-    yield pa.RecordBatch.from_pydict({"file": [name], "timestamp": pa.array([newest], INSTANT)})
-
-
-def _numbered(lines: pa.RecordBatch, first: int) -> pa.RecordBatch:
-    """Lines of one file with their numbers as offsets, and without the blank ones."""
-    offsets = pa.array(range(first, first + lines.num_rows), pa.int64())
-    numbered = lines.set_column(lines.schema.get_field_index("offset"), "offset", offsets)
-    return numbered.filter(pc.invert(pc.match_substring_regex(lines["value"], r"^[ \t\r]*\z")))
+    said = json.dumps([asdict(part) for part in parts])
+    yield pa.RecordBatch.from_pydict({"file": [name], "timestamp": pa.array([newest], INSTANT), "parts": [said]})
 
 
 def _parsed(records: pa.RecordBatch, parse: Parse) -> pa.Table:
     """What is staged of some records: an event or, rejected, the bytes and the record's id as well."""
-    read = read_records(records["value"], records["arrived_at"], records["event_id"], parse.rules)
+    read = read_records(records["value"], records["arrived_at"], records["event_id"], parse.rules, records["size"])
     columns = dict(zip(records.schema.names, records.columns, strict=True))
     columns |= {field.name: column for field, column in zip(read.type, read.flatten(), strict=True)}
     is_rejected = pc.greater(pc.list_value_length(columns["reasons"]), 0)
@@ -168,10 +167,11 @@ class Facts:
 
 @dataclass(frozen=True)
 class Staged:
-    """The records of one batch, without those of some partitions."""
+    """The records of one batch, without those of some partitions; and what the tasks say of the files they read."""
 
     folder: Path
     files: tuple[str, ...]
+    parts: tuple[PartRead, ...] = ()
     without: Collection[str] = ()
 
     @property
@@ -185,6 +185,13 @@ class Staged:
         yield from self._dataset.to_batches(
             columns=columns, filter=which, batch_readahead=1, fragment_readahead=1, use_threads=False
         )
+
+    @classmethod
+    def collected(cls, staging: DataFrame, folder: Path) -> Staged:
+        """Stage a batch: collect what :func:`staging` made."""
+        rows = staging.collect()
+        parts = (PartRead(**part) for row in rows for part in json.loads(row["parts"]))
+        return cls(folder, tuple(row["file"] for row in rows), tuple(parts))
 
     def facts(self) -> Facts:
         """Count them. Reads two columns."""

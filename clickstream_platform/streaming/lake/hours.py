@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from clickstream_platform.streaming.lake.tables import Span
+from clickstream_platform.streaming.lake.tables import TimeSpan
 
 HOUR_US = 3_600_000_000
 
@@ -33,9 +33,9 @@ def as_ranges(hours: Sequence[int]) -> list[Hours]:
     return [Hours(hours[a], hours[b - 1]) for a, b in zip([0, *cuts], [*cuts, len(hours)], strict=True)]
 
 
-def spans_of(hours: Sequence[Hours]) -> list[Span]:
+def spans_of(hours: Sequence[Hours]) -> list[TimeSpan]:
     """The same ranges in microseconds."""
-    return [Span(each.first * HOUR_US, (each.last + 1) * HOUR_US) for each in hours]
+    return [TimeSpan(each.first * HOUR_US, (each.last + 1) * HOUR_US) for each in hours]
 
 
 def hour_of(time: Column | str) -> Column:

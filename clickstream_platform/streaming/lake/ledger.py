@@ -16,10 +16,12 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from clickstream_platform.files import write_whole
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 MARK = "clickstream_ledger"
 AMENDMENT = "clickstream_amendment"
+REPLAY, ERASURE, RETENTION = "replay", "erasure", "retention"  # the kinds of amendment
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,9 @@ class Entry:
         duplicates: ``events`` only: events left out because the table, or this batch, already has them.
         reasons: ``events`` only: rejected records by reason; a record with several faults counts for each.
         reused_ids: ``events`` only: accepted events whose event_id was seen with another timestamp.
-        unreadable: ``events`` only: files that could not be read, by path, with what was found.
+        files: ``events`` only: of each file that the batch read, its bytes and the records in it; those of a file that
+            could not be read to its end are 0.
+        unreadable: ``events`` only: files that were refused whole, by path, with what was found.
         handled_ms: ``user_patterns`` only: the event time, in milliseconds since 1970, that events are handled to.
         lost: ``events`` only: offsets of the batch that were gone before it read them, by Kafka partition: the first,
             and the one after the last, which is None where the partition itself is gone.
@@ -73,6 +77,7 @@ class Entry:
     unreadable: dict[str, str] = field(default_factory=dict)
     handled_ms: int = 0
     lost: dict[str, list[tuple[int, int | None]]] = field(default_factory=dict)
+    files: dict[str, list[int]] = field(default_factory=dict)
 
     @property
     def lost_offsets(self) -> int:
@@ -179,11 +184,8 @@ def roll_up(table: LakeTable) -> int:
     if not commits:
         return 0
     lines = [c for c in reversed(commits) if line_of(c.get("userMetadata"))]
-    newest, folder = commits[0]["version"], _folder(table)
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f"_{newest:020d}"
-    unfinished.write_text("".join(f"{commit['version']} {commit['userMetadata']}\n" for commit in lines))
-    unfinished.rename(folder / f"{newest:020d}.txt")
+    text = "".join(f"{commit['version']} {commit['userMetadata']}\n" for commit in lines)
+    write_whole(_folder(table) / f"{commits[0]['version']:020d}.txt", text)
     return len(lines)
 
 

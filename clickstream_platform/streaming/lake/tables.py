@@ -29,7 +29,7 @@ class AddedFile:
     min_timestamp: datetime | None  # None: no statistics, so it may hold any time
 
 
-class Span(NamedTuple):
+class TimeSpan(NamedTuple):
     """A stretch of time in microseconds since 1970, its end excluded."""
 
     since: int
@@ -41,6 +41,11 @@ class LakeTable:
     """One Delta table on disk, which may not exist yet."""
 
     path: Path
+
+    @property
+    def name(self) -> str:
+        """The table's name: its folder's."""
+        return self.path.name
 
     @property
     def exists(self) -> bool:
@@ -115,7 +120,7 @@ class LakeTable:
         root = f"{self.path}/"
         return [unquote(uri.removeprefix(root)) for uri in DeltaTable(str(self.path), version=version).file_uris()]
 
-    def files_within(self, start: str, end: str, spans: Sequence[Span], version: int | None = None) -> list[str]:
+    def files_within(self, start: str, end: str, spans: Sequence[TimeSpan], version: int | None = None) -> list[str]:
         """The data files, relative to the table, in which rows can be whose times overlap one of some spans.
 
         Args:

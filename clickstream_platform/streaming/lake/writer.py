@@ -10,6 +10,9 @@ what is too much for one process's memory is written by Spark's tasks. See docs/
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -54,24 +57,52 @@ class Commit:
         last = table.transaction_version(app_id)
         return last is not None and last >= batch_id
 
+    def is_newest_of(self, path: Path) -> bool:
+        """Whether one of the newest commits of a table carries this line: it names the run, so it is this commit."""
+        return any(each.get("userMetadata") == self.line for each in DeltaTable(str(path)).history(10))
 
-APPENDED_FILE = 100_000_000  # bytes
-UPSERTED_FILE = 8_000_000  # bytes: a MERGE rewrites every file in which it changes a row
+
 FEW = 100_000  # rows that are written as one file by this process
 LITTLE = 100_000_000  # bytes of such rows, where one of them may be of a megabyte
 _THEN = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)  # only `maintain` cleans the log
 _Mode = Literal["append", "overwrite"]
 
 
-def create(path: Path, schema: StructType, partition_by: tuple[str, ...], properties: dict[str, str]) -> None:
-    """Make an empty table, comments included, unless there is one."""
+def create(
+    path: Path, schema: StructType, partition_by: tuple[str, ...], times: tuple[str, ...], file_size: int
+) -> None:
+    """Make an empty table, comments included, unless there is one.
+
+    Args:
+        path: where.
+        schema: its columns.
+        partition_by: the columns that split its files into folders.
+        times: the columns of a row's times. They alone have statistics in the log, so that no id stays there.
+        file_size: bytes, the size that joining small files aims at.
+    """
+    properties = {
+        "delta.enableDeletionVectors": "false",  # everyone can read it
+        "delta.dataSkippingStatsColumns": ",".join(times),
+        "delta.enableExpiredLogCleanup": "false",  # only `maintain` cleans the log, once the ledger in it is rolled up
+        "delta.checkpointInterval": "10",
+        "delta.targetFileSize": str(file_size),
+    }
     described = Schema.from_json(schema.json())
     DeltaTable.create(str(path), described, mode="ignore", partition_by=list(partition_by), configuration=properties)
 
 
+def add_columns(path: Path, schema: StructType) -> None:
+    """Give a table the columns of a schema that it lacks, null in all its rows; no commit if it lacks none."""
+    table = DeltaTable(str(path))
+    there = {field.name for field in table.schema().fields}
+    lacking = [field for field in Schema.from_json(schema.json()).fields if field.name not in there]
+    if lacking:
+        table.alter.add_columns(lacking)
+
+
 def append(
     rows: DataFrame | Iterator[pa.RecordBatch], count: int, path: Path, commit: Commit, *, size: int = 0
-) -> None:
+) -> bool:
     """Add the rows. Without rows it still commits the entry. Costs 0.05 s; a frame of over 100,000 rows 0.3 s.
 
     Args:
@@ -80,42 +111,46 @@ def append(
         path: the table.
         commit: what the commit carries.
         size: the bytes of a frame, or more, where rows may be large: this process holds no more than 100 MB of them.
+
+    Returns:
+        Whether this call committed; False if the commit's transaction was found in the table.
     """
     if isinstance(rows, DataFrame):
-        _write(rows, count, path, commit, "append", size)
-        return
+        return _write(rows, count, path, commit, "append", size)
     table = DeltaTable(str(path))
-    if not commit.is_in(table):
-        schema = pa.schema(table.schema())
-        alike = (batch.select(schema.names).cast(schema) for batch in rows)
-        _commit(
-            pa.RecordBatchReader.from_batches(schema, alike) if count else schema.empty_table(), table, commit, "append"
-        )
+    if commit.is_in(table):
+        return False
+    schema = pa.schema(table.schema())
+    alike = (batch.select(schema.names).cast(schema) for batch in rows)
+    streamed = pa.RecordBatchReader.from_batches(schema, alike) if count else schema.empty_table()
+    return _commit(streamed, table, commit, "append")
 
 
-def overwrite(rows: DataFrame, count: int, path: Path, commit: Commit) -> None:
-    """Replace the whole table by the rows, ``count`` of them, schema included, in one commit."""
-    _write(rows, count, path, commit, "overwrite")
+def overwrite(rows: DataFrame, count: int, path: Path, commit: Commit) -> bool:
+    """Replace the whole table by the rows, ``count`` of them, schema included, in one commit. Returns as an append."""
+    return _write(rows, count, path, commit, "overwrite")
 
 
-def note(path: Path, commit: Commit) -> None:
-    """Commit the entry alone: the ledger has no holes."""
+def note(path: Path, commit: Commit) -> bool:
+    """Commit the entry alone: the ledger has no holes. Returns as an append."""
     table = DeltaTable(str(path))
-    _commit(pa.schema(table.schema()).empty_table(), table, commit, "append")
+    return not commit.is_in(table) and _commit(pa.schema(table.schema()).empty_table(), table, commit, "append")
 
 
-def _write(rows: DataFrame, count: int, path: Path, commit: Commit, mode: _Mode, size: int = 0) -> None:
+def _write(rows: DataFrame, count: int, path: Path, commit: Commit, mode: _Mode, size: int = 0) -> bool:
     table = DeltaTable(str(path))
+    if commit.is_in(table):
+        return False
     if count > FEW or (count and size > LITTLE):
         writer = rows.write.format("delta").mode(mode).option("overwriteSchema", mode == "overwrite")
         writer.options(**commit.options()).save(str(path))
-    elif not commit.is_in(table):
-        schema = pa.schema(Schema.from_json(rows.schema.json()) if mode == "overwrite" else table.schema())
-        few = rows.toArrow().select(schema.names).cast(schema) if count else schema.empty_table()
-        _commit(few, table, commit, mode)
+        return commit.is_newest_of(path)  # Spark writes nothing, and says nothing, if another was faster
+    schema = pa.schema(Schema.from_json(rows.schema.json()) if mode == "overwrite" else table.schema())
+    few = rows.toArrow().select(schema.names).cast(schema) if count else schema.empty_table()
+    return _commit(few, table, commit, mode)
 
 
-def _commit(rows: pa.Table | pa.RecordBatchReader, table: DeltaTable, commit: Commit, mode: _Mode) -> None:
+def _commit(rows: pa.Table | pa.RecordBatchReader, table: DeltaTable, commit: Commit, mode: _Mode) -> bool:
     write_deltalake(
         table,
         rows,
@@ -124,6 +159,7 @@ def _commit(rows: pa.Table | pa.RecordBatchReader, table: DeltaTable, commit: Co
         commit_properties=commit.properties(),
         post_commithook_properties=_THEN,
     )
+    return True
 
 
 def few_files(rows: DataFrame) -> DataFrame:
@@ -131,16 +167,18 @@ def few_files(rows: DataFrame) -> DataFrame:
     return rows.coalesce(int(rows.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1))
 
 
-def merge(changes: pa.Table, path: Path, keys: tuple[str, ...], time: str, commit: Commit) -> None:
-    """Apply changed rows to the table. Reads only the files in which rows of their times can be.
+def merge(changes: pa.Table, path: Path, keys: tuple[str, ...], time: str, commit: Commit) -> bool:
+    """Apply changed rows to the table. Reads only the files in which rows of their times can be. Returns as an append.
 
     Args:
         changes: rows of the table with a column ``_change``; at least one, at most one a key.
         path: the table.
         keys: the columns of its key.
         time: the column by which its files are pruned.
-        commit: what the commit carries. Its transaction must not be in the table.
+        commit: what the commit carries.
     """
+    if commit.is_in(DeltaTable(str(path))):
+        return False
     first, last = changes.group_by([]).aggregate([(time, "min"), (time, "max")]).columns
     within = f"{_column('t', time)} BETWEEN {_constant(first[0])} AND {_constant(last[0])}"
     columns = {f'"{name}"': _column("s", name) for name in changes.column_names if name != CHANGE}
@@ -151,6 +189,7 @@ def merge(changes: pa.Table, path: Path, keys: tuple[str, ...], time: str, commi
         .when_not_matched_insert(columns, f"s.{CHANGE} <> 'delete'")
         .execute()
     )
+    return True
 
 
 def remove(rows: pa.Table, path: Path, keys: tuple[str, ...], commit: Commit) -> None:
@@ -162,6 +201,34 @@ def delete(path: Path, time: str, before: datetime, commit: Commit) -> None:
     """Delete the rows of before that moment. No id is in the condition, whose text stays in the table's log."""
     condition = f'"{time}" < {_constant(pa.scalar(before, pa.timestamp("us", "UTC")))}'
     DeltaTable(str(path)).delete(condition, commit_properties=commit.properties(), post_commithook_properties=_THEN)
+
+
+def compact(path: Path, file_size: int) -> int:
+    """Join small files into larger ones of about that many bytes; returns how many were joined."""
+    return DeltaTable(str(path)).optimize.compact(target_size=file_size)["numFilesRemoved"]
+
+
+def vacuum(path: Path, kept: timedelta) -> int:
+    """Delete files that left the table longer ago than that, and what killed runs wrote but never committed.
+
+    Returns how many there were.
+    """
+    vacuumed = partial(
+        DeltaTable(str(path)).vacuum,
+        retention_hours=ceil(kept / timedelta(hours=1)),
+        full=True,
+        enforce_retention_duration=False,
+    )
+    # A vacuum that deletes nothing would make two versions all the same.
+    return len(vacuumed(dry_run=False)) if vacuumed(dry_run=True) else 0
+
+
+def clean_log(path: Path) -> int:
+    """Delete the log of commits that no reader needs any more, by Delta's own rule; returns how many there were."""
+    log = path / "_delta_log"
+    before = len(list(log.glob("*.json")))
+    DeltaTable(str(path)).cleanup_metadata()
+    return before - len(list(log.glob("*.json")))
 
 
 def _merging(source: pa.Table, path: Path, condition: str, commit: Commit) -> TableMerger:

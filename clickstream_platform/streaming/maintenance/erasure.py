@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -20,20 +21,19 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from clickstream_platform.errors import SettingsError, SourceError
-from clickstream_platform.streaming.contract.side_tables import LATE_EVENTS, QUARANTINE
-from clickstream_platform.streaming.contract.state import Processor, StateStore
+from clickstream_platform.files import write_whole
+from clickstream_platform.streaming.batches.strategies import strategy_of
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.lake import generations, writer
+from clickstream_platform.streaming.lake import generations
+from clickstream_platform.streaming.lake.amendments import remove
 from clickstream_platform.streaming.lake.lease import all_leased
-from clickstream_platform.streaming.lake.ledger import Amendment
+from clickstream_platform.streaming.lake.ledger import ERASURE
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import snapshot
 from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform.streaming.maintenance.housekeeping import FILES_KEPT
 from clickstream_platform.streaming.observe.status import iso
 from clickstream_platform.streaming.runtime.run import Hooks, rebuild_leased, run_leased
-
-ERASURE = "erasure"
 
 
 @dataclass(frozen=True)
@@ -134,35 +134,35 @@ def _erase(
     run_id: str,
 ) -> list[Erased]:
     """``events`` after the tables made of it, so that a run in between changes nothing; state stores after that."""
-    theirs = spark.createDataFrame([(user_id,)], "user_id string")
-    stateful = [table for table in contracts if isinstance(table.state, StateStore | Processor)]
-    by_id = [table.name for table in contracts if table.derived and table not in stateful]
-    erased = [_removed(name, theirs, ("user_id",), lake, run_id) for name in by_id]
-    records = snapshot(spark, lake.table(QUARANTINE).path).where(_names(user_id)).select("record_id")
-    erased.append(_removed(QUARANTINE, records, ("record_id",), lake, run_id))
-    if lake.table(LATE_EVENTS).exists:
-        erased.append(_removed(LATE_EVENTS, theirs, ("user_id",), lake, run_id))
-    erased.append(_removed("events", theirs, ("user_id",), lake, run_id))
-    for table in stateful:
-        rows = _rows_of(theirs, ("user_id",), lake.table(table.name))
-        report = rebuild_leased(table, spark, lake, hooks, run_id)
-        erased.append(Erased(table.name, rows, report.delta_version))
-        generations.remove_superseded(lake, table.name)
+    persons = spark.createDataFrame([(user_id,)], "user_id string")
+    erased: list[Erased] = []
+    for table in sorted(contracts, key=_turn):
+        held = lake.table(table.name)
+        if table.beside:
+            beside = lake.table(table.beside.name)
+            erased.append(Erased(beside.name, _erased_beside(user_id, persons, beside, run_id), beside.version() or 0))
+        rebuild = partial(rebuild_leased, table, spark, lake, hooks, run_id)
+        rows = strategy_of(table).erase(persons, lake, run_id, rebuild)
+        erased.append(Erased(table.name, rows, held.version() or 0))
+        if table.state.is_stored:
+            generations.remove_superseded(lake, table.name)
     return erased
 
 
-def _removed(name: str, theirs: DataFrame, key: tuple[str, ...], lake: Lake, run_id: str) -> Erased:
-    """Not a DELETE: its condition, with the id in it, would stay in the table's log."""
-    table = lake.table(name)
-    rows = _rows_of(theirs, key, table)
-    if rows:
-        amendment = Amendment(name, ERASURE, run_id, removed=rows)
-        writer.remove(theirs.toArrow(), table.path, key, writer.Commit(amendment.to_json()))
-    return Erased(name, rows, table.version() or 0)
+def _turn(table: StreamingTable) -> int:
+    """When a table's turn is: those made of ``events`` come before it, so that a run in between changes nothing.
+
+    Those with a state store come last: they are made again of what is left of ``events``.
+    """
+    return 2 if table.state.is_stored else 0 if table.derived else 1
 
 
-def _rows_of(theirs: DataFrame, key: tuple[str, ...], table: LakeTable) -> int:
-    return snapshot(theirs.sparkSession, table.path).join(theirs, [*key], "left_semi").count()
+def _erased_beside(user_id: str, persons: DataFrame, beside: LakeTable, run_id: str) -> int:
+    """Take a person out of a side table: by the id, or out of what is kept of records that were never parsed."""
+    rows = snapshot(persons.sparkSession, beside.path)
+    if "user_id" in rows.columns:
+        return remove(persons, ("user_id",), beside, ERASURE, run_id)
+    return remove(rows.where(_names(user_id)).select("record_id"), ("record_id",), beside, ERASURE, run_id)
 
 
 def _names(user_id: str) -> Column:
@@ -183,9 +183,7 @@ def _iso(moment: datetime) -> str:
 
 
 def _write(lake: Lake, proof: Erasure) -> None:
-    file = _folder(lake) / f"{proof.run_id}.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(TypeAdapter(Erasure).dump_json(proof, indent=1))
+    write_whole(_folder(lake) / f"{proof.run_id}.json", TypeAdapter(Erasure).dump_json(proof, indent=1))
 
 
 def proofs(lake: Lake) -> list[Erasure]:

@@ -10,22 +10,13 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from functools import partial
-from math import ceil
-from pathlib import Path
-
-from deltalake import DeltaTable
 
 from clickstream_platform.streaming.checkpoint import next_version
-from clickstream_platform.streaming.contract.side_tables import LATE_EVENTS, QUARANTINE
-from clickstream_platform.streaming.contract.sink import Upsert
-from clickstream_platform.streaming.contract.state import Processor
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.lake import generations
+from clickstream_platform.streaming.lake import generations, writer
 from clickstream_platform.streaming.lake.lease import all_leased
 from clickstream_platform.streaming.lake.ledger import roll_up
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.writer import APPENDED_FILE, UPSERTED_FILE
 
 FILES_KEPT = timedelta(days=7)  # Delta's default: a reader of an older version has so long to end
 LOG_KEPT = timedelta(days=30)  # Delta's default: so long a version can be read, as far as its files are there
@@ -65,16 +56,8 @@ def maintain(contracts: Sequence[StreamingTable], lake: Lake, *, run_id: str | N
     for table in contracts:
         if lake.table(table.name).exists:
             with all_leased([table.name], lake, run_id):
-                names = [table.name, *_beside(table)]
-                done += [_maintain(name, table, contracts, lake, now) for name in names]
+                done += [_maintain(name, table, contracts, lake, now) for name in table.names]
     return done
-
-
-def _beside(table: StreamingTable) -> list[str]:
-    """The table that the same batches write."""
-    if not table.derived:
-        return [QUARANTINE]
-    return [LATE_EVENTS] if isinstance(table.state, Processor) else []
 
 
 def _maintain(
@@ -83,33 +66,16 @@ def _maintain(
     need = _need(contracts, lake, now) if name == "events" else _Need(now, now)
     files_kept, log_kept = max(FILES_KEPT, now - need.files_since), max(LOG_KEPT, now - need.log_since)
     rolled_up = roll_up(lake.table(name))
-    held = DeltaTable(str(lake.table(name).path))
-    size = UPSERTED_FILE if isinstance(table.sink, Upsert) else APPENDED_FILE
+    path, size = lake.table(name).path, table.sink.file_size
     return Maintained(
         table=name,
         rolled_up=rolled_up,
-        joined=held.optimize.compact(target_size=size)["numFilesRemoved"],
-        deleted=_vacuum(held, files_kept),
-        cleaned=_clean(held) if log_kept == LOG_KEPT else 0,
+        joined=writer.compact(path, size),
+        deleted=writer.vacuum(path, files_kept),
+        cleaned=writer.clean_log(path) if log_kept == LOG_KEPT else 0,
         generations=generations.remove_superseded(lake, name),
         held_back_by=need.table if files_kept > FILES_KEPT else None,
     )
-
-
-def _vacuum(held: DeltaTable, kept: timedelta) -> int:
-    """Delete files that left the table longer ago than that, and what killed runs wrote but never committed."""
-    vacuum = partial(
-        held.vacuum, retention_hours=ceil(kept / timedelta(hours=1)), full=True, enforce_retention_duration=False
-    )
-    # A vacuum that deletes nothing would make two versions all the same.
-    return len(vacuum(dry_run=False)) if vacuum(dry_run=True) else 0
-
-
-def _clean(held: DeltaTable) -> int:
-    log = Path(held.table_uri.removeprefix("file://")) / "_delta_log"
-    before = len(list(log.glob("*.json")))
-    held.cleanup_metadata()
-    return before - len(list(log.glob("*.json")))
 
 
 @dataclass(frozen=True)

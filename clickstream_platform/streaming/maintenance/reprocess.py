@@ -15,18 +15,16 @@ from pyspark.sql import functions as F
 from clickstream_platform.errors import SettingsError, SourceError
 from clickstream_platform.events.parsing import accepted
 from clickstream_platform.events.schema import PLACE, RAW, Reason
-from clickstream_platform.streaming.batches.persisted import Kept
-from clickstream_platform.streaming.contract.side_tables import QUARANTINE
+from clickstream_platform.streaming.batches.persisted import Persisted
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.ingest.deduplicate import duplicates
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.hours import hour_of
 from clickstream_platform.streaming.lake.lease import all_leased
-from clickstream_platform.streaming.lake.ledger import Amendment
+from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import snapshot
-
-REPLAY = "replay"
+from clickstream_platform.streaming.lake.tables import LakeTable
 
 
 @dataclass(frozen=True)
@@ -73,14 +71,14 @@ def replay(
         SourceError: nothing has been read yet.
         TableBusyError: a run is at ``events`` and does not end within ten minutes.
     """
-    require(lake, reason)
+    quarantine = require(events, lake, reason)
     run_id = run_id or uuid.uuid4().hex[:12]
-    with all_leased([events.name], lake, run_id), Kept() as keep:
-        rejected = snapshot(spark, lake.table(QUARANTINE).path)
+    with all_leased([events.name], lake, run_id), Persisted() as persist:
+        rejected = snapshot(spark, quarantine.path)
         if reason is not None:
             rejected = rejected.where(F.array_contains("reasons", reason))
         stored = snapshot(spark, lake.events.path)
-        good = keep(_good(events, rejected, stored))
+        good = persist(_good(events, rejected, stored))
         counts = F.count("*").alias("count"), F.sum(F.octet_length("value")).alias("bytes")
         facts = good.groupBy("landed", hour_of("timestamp").alias("hour")).agg(*counts).collect()
         landed = sum(f["count"] for f in facts if f["landed"])
@@ -97,19 +95,21 @@ def replay(
             commit = writer.Commit(added.to_json())
             writer.append(writer.few_files(fresh), found.accepted, lake.events.path, commit, size=size)
         if facts:
-            left = Amendment(QUARANTINE, REPLAY, run_id, removed=found.tried - found.stayed, duplicates=copies)
-            path = lake.table(QUARANTINE).path
-            writer.remove(good.select(*PLACE).toArrow(), path, PLACE, writer.Commit(left.to_json()))
+            left = Amendment(quarantine.name, REPLAY, run_id, removed=found.tried - found.stayed, duplicates=copies)
+            writer.remove(good.select(*PLACE).toArrow(), quarantine.path, PLACE, writer.Commit(left.to_json()))
         return found
 
 
-def require(lake: Lake, reason: str | None) -> None:
-    """Raise what :func:`replay` raises without looking at a row, before a JVM is started for it."""
+def require(events: StreamingTable, lake: Lake, reason: str | None) -> LakeTable:
+    """The table of rejected records. Raises what :func:`replay` raises without looking at a row, before a JVM."""
     known = [each.value for each in Reason]
     if reason is not None and reason not in known:
         raise SettingsError("--reason", f"{reason!r} is not allowed", f"choose from {', '.join(known)}")
-    if not lake.table(QUARANTINE).exists:
-        raise SourceError(QUARANTINE, "nothing was read yet", "run `clickstream run events` first")
+    assert events.beside is not None
+    quarantine = lake.table(events.beside.name)
+    if not quarantine.exists:
+        raise SourceError(quarantine.name, "nothing was read yet", "run `clickstream run events` first")
+    return quarantine
 
 
 def _good(events: StreamingTable, rejected: DataFrame, stored: DataFrame) -> DataFrame:

@@ -6,9 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
-from clickstream_platform.streaming.contract.side_tables import QUARANTINE
-from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.tables import select
+from clickstream_platform.streaming.lake.tables import LakeTable, select
 
 
 @dataclass(frozen=True)
@@ -39,9 +37,9 @@ class Rejection:
     samples: tuple[Sample, ...]
 
 
-def rejections(lake: Lake, samples: int = 2) -> list[Rejection]:
-    """The reasons in ``quarantine``, the most frequent first; empty if there is none, or no table yet."""
-    held = lake.table(QUARANTINE).open()
+def rejections(quarantine: LakeTable, samples: int = 2) -> list[Rejection]:
+    """The reasons in the table of rejected records, the most frequent first; empty if there is none, or no table."""
+    held = quarantine.open()
     if held is None:
         return []
     counted = select(

@@ -7,37 +7,17 @@ reads it again.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
 
-from clickstream_platform.errors import CheckpointError, ClickstreamError
-from clickstream_platform.streaming.checkpoint import Checkpoint, next_version
+from clickstream_platform.errors import ClickstreamError
+from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.lease import held_with
 from clickstream_platform.streaming.lake.ledger import last_entry
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.tables import LakeTable
-from clickstream_platform.streaming.sources.files import landing
-from clickstream_platform.streaming.sources.files.source import FileSource
-from clickstream_platform.streaming.sources.kafka import continuity
-from clickstream_platform.streaming.sources.kafka.source import KafkaSource
-
-
-@dataclass(frozen=True)
-class Lag:
-    """What is there and no committed batch has read.
-
-    Attributes:
-        amount: how much.
-        unit: files, events or records.
-        partitions: how much of it in each partition of a Kafka topic.
-    """
-
-    amount: int
-    unit: str
-    partitions: dict[str, int] = field(default_factory=dict, compare=False)
+from clickstream_platform.streaming.sources.source import Lag
 
 
 @dataclass(frozen=True)
@@ -118,44 +98,17 @@ def _lag_or_problem(table: StreamingTable, lake: Lake, checkpoint: Checkpoint) -
 
 
 def require_source(contracts: Iterable[StreamingTable], lake: Lake) -> None:
-    """Raise what a run of these tables would raise of Kafka, before a JVM starts."""
+    """Raise what a run of these tables would raise of their sources, before a JVM starts."""
     for table in contracts:
-        if isinstance(table.offsets, KafkaSource):
-            continuity.standing(table.offsets, generations.current(lake, table.name))
+        table.offsets.look(generations.current(lake, table.name))
 
 
 def lag(table: StreamingTable, lake: Lake, checkpoint: Checkpoint | None = None) -> Lag:
-    """What the next run of a table would read.
+    """What the next run of a table would read. Raises what :meth:`.Source.unread` does.
 
     Args:
         table: the table.
         lake: where it lies.
         checkpoint: its current one, for a caller who has looked it up (2 ms).
-
-    Raises:
-        UnreachableError, SourceError, DataLossError: as :func:`.continuity.standing`.
-        CheckpointError: ``events`` no longer has the log of a version that was not read yet, or was read from another
-            kind of source.
     """
-    checkpoint = checkpoint or generations.current(lake, table.name)
-    plan = checkpoint.plan(checkpoint.committed())
-    end = plan.end if plan else None
-    if isinstance(table.offsets, FileSource):
-        if end and "logOffset" not in end:
-            remedy = "set CLICKSTREAM_SOURCE back, or CLICKSTREAM_HOME to another folder"
-            raise CheckpointError(table.name, "it was read from Kafka, not from files", remedy)
-        return Lag(len(landing.listed(table.offsets.folder) - landing.planned(checkpoint, None, end)), "files")
-    if isinstance(table.offsets, KafkaSource):
-        partitions = continuity.standing(table.offsets, checkpoint).unread()
-        return Lag(sum(partitions.values()), "records", partitions)
-    return Lag(_unread_events(lake.table(table.offsets.name), end), "events")
-
-
-def _unread_events(events: LakeTable, end: dict[str, Any] | None) -> int:
-    """Events in commits after ``end``; all of them before batch 0, which reads the whole snapshot."""
-    newest = events.version()
-    if newest is None:
-        return 0
-    if end is None:
-        return events.rows()
-    return sum(file.rows for file in events.added_files(next_version(end), newest))
+    return table.offsets.unread(checkpoint or generations.current(lake, table.name), lake)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import timedelta
 from typing import Any
 
 from pyspark.sql import SparkSession
@@ -17,39 +16,24 @@ from pyspark.sql import functions as F
 
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.events.schema import EVENTS
+from clickstream_platform.files import write_whole
 from clickstream_platform.streaming.checkpoint import Checkpoint
-from clickstream_platform.streaming.contract.state import Processor, Recompute, Stateless, StateStore
+from clickstream_platform.streaming.contract.state import facts
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.sources.delta import FromTable
-from clickstream_platform.streaming.sources.files.source import FileSource
 
 FILE = "fingerprint.json"
 
 
 def declared(table: StreamingTable) -> dict[str, Any]:
     """The facts a checkpoint depends on. The watermark's delay is not one: changing it is safe."""
-    state = table.state
     return {
         "version": table.version,
-        "source": _source(table),
+        "source": table.offsets.identity,
         "columns": [f"{column.name} {column.type}" for column in table.columns],
-        "state": type(state).__name__,
-        "by": [] if isinstance(state, Stateless) else list(state.by),
-        "reach_ms": 0 if isinstance(state, Stateless) else round(_reach(state).total_seconds() * 1000),
+        **facts(table.state),
         "sink": str(table.sink),
         **{name: str(value) for name, value in table.parameters.items()},
     }
-
-
-def _reach(state: StateStore | Recompute | Processor) -> timedelta:
-    return state.forget_after if isinstance(state, Processor) else state.reach
-
-
-def _source(table: StreamingTable) -> str:
-    if isinstance(table.offsets, FromTable):
-        return table.offsets.name
-    # Which topics may follow which is for `admission` to say: it knows what was read of each.
-    return f"files {table.offsets.folder}" if isinstance(table.offsets, FileSource) else "kafka"
 
 
 def plan_of(table: StreamingTable, spark: SparkSession) -> str:
@@ -68,8 +52,7 @@ def of(table: StreamingTable, spark: SparkSession) -> dict[str, Any]:
 
 def write(checkpoint: Checkpoint, fingerprint: dict[str, Any]) -> None:
     """Keep it beside the checkpoint, before the generation's first batch."""
-    checkpoint.path.mkdir(parents=True, exist_ok=True)
-    (checkpoint.path / FILE).write_text(json.dumps(fingerprint, indent=1))
+    write_whole(checkpoint.path / FILE, json.dumps(fingerprint, indent=1))
 
 
 def check(checkpoint: Checkpoint, now: dict[str, Any]) -> None:

@@ -10,25 +10,23 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.types import DataType, StructField, StructType
 
-from clickstream_platform.errors import CheckpointError, ClickstreamError, SourceError, UnreachableError
-from clickstream_platform.events import schema
-from clickstream_platform.events.parsing import Parse
-from clickstream_platform.streaming.batches.micro_batch import MicroBatch, Notify, land
-from clickstream_platform.streaming.batches.processor import head_start, land_processed, mend
+from clickstream_platform.errors import CheckpointError, ClickstreamError
+from clickstream_platform.streaming.batches.micro_batch import MicroBatch, Notify
+from clickstream_platform.streaming.batches.strategies import strategy_of
+from clickstream_platform.streaming.batches.strategy import Strategy
 from clickstream_platform.streaming.checkpoint import Checkpoint
-from clickstream_platform.streaming.contract import sink
-from clickstream_platform.streaming.contract.side_tables import LATE_EVENTS, QUARANTINE
-from clickstream_platform.streaming.contract.state import Processor, Recompute, Stateless, StateStore, comes_near
-from clickstream_platform.streaming.contract.table import Column, StreamingTable, columns_of
+from clickstream_platform.streaming.contract.sink import Append
+from clickstream_platform.streaming.contract.state import comes_near
+from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import ending
-from clickstream_platform.streaming.ingest import staging
-from clickstream_platform.streaming.ingest.ingest import ingest
+from clickstream_platform.streaming.ingest.ingest import Ingest
 from clickstream_platform.streaming.lake import generations, writer
 from clickstream_platform.streaming.lake.lease import lease
 from clickstream_platform.streaming.lake.ledger import Entry
@@ -36,16 +34,13 @@ from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe import listener
 from clickstream_platform.streaming.runtime import admission, fingerprint, report
 from clickstream_platform.streaming.runtime.report import RunReport
-from clickstream_platform.streaming.sources import delta
-from clickstream_platform.streaming.sources.delta import FromTable
-from clickstream_platform.streaming.sources.files import source as files
-from clickstream_platform.streaming.sources.files.source import FileSource
-from clickstream_platform.streaming.sources.kafka import continuity, reader
-from clickstream_platform.streaming.sources.kafka.source import KafkaSource
+
+if TYPE_CHECKING:
+    from clickstream_platform.events.parsing import Parse
+    from clickstream_platform.streaming.contract.state import Stateless
+    from clickstream_platform.streaming.sources.source import RecordSource
 
 log = logging.getLogger(__name__)
-
-Starts = dict[str, dict[str, int]]  # where a first run over Kafka begins, by topic and partition
 
 
 def log_new_rows(table: StreamingTable, rows: list[dict[str, Any]]) -> None:
@@ -118,11 +113,11 @@ def admitted(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hook
 
     Raises what :func:`run` does, but for the lease.
     """
-    require_input(table, lake)
+    table.offsets.require_there(table.name, lake)
     checkpoint = admission.admitted(lake, table)
     fingerprint.check(checkpoint, fingerprint.of(table, spark))
-    starts = continuity.admit(table.offsets, checkpoint) if isinstance(table.offsets, KafkaSource) else {}
-    return Run(table, spark, lake, checkpoint, hooks, run_id, starts)
+    source = table.offsets.begin(checkpoint, goes_on=not table.trigger.ends)
+    return Run(replace(table, offsets=source), spark, lake, checkpoint, hooks, run_id)
 
 
 def rebuild(
@@ -146,17 +141,11 @@ def rebuild(
 
 def rebuild_leased(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hooks, run_id: str) -> RunReport:
     """As :func:`rebuild`, for a caller that holds the table's lease; ``hooks.ended`` is left to it."""
-    require_input(table, lake)
+    table.offsets.require_there(table.name, lake)
     checkpoint = generations.following(lake, table.name)
     fingerprint.write(checkpoint, fingerprint.of(table, spark))
     table = replace(table, trigger=ending(table.trigger))
     return Run(table, spark, lake, checkpoint, hooks, run_id).complete()
-
-
-def require_input(table: StreamingTable, lake: Lake) -> None:
-    """Refuse a table whose input table is not there yet (a SourceError)."""
-    if isinstance(table.offsets, FromTable) and not lake.table(table.offsets.name).exists:
-        raise SourceError(table.name, f"there is no table {table.offsets.name} yet", f"run {table.offsets.name} first")
 
 
 @dataclass
@@ -169,8 +158,7 @@ class Run:
     checkpoint: Checkpoint
     hooks: Hooks
     run_id: str
-    starts: Starts = field(default_factory=dict[str, dict[str, int]])
-    landed: deque[Entry] = field(default_factory=deque[Entry])  # since the last report
+    committed: deque[Entry] = field(default_factory=deque[Entry])  # since the last report
     replayed: int = 0
     failure: Exception | None = None
     query: StreamingQuery | None = None
@@ -192,81 +180,67 @@ class Run:
         try:
             yield query
         except Exception as stopped:
-            raise (self.failure or _typed(self.table, self.checkpoint, stopped)) from stopped
+            raise (self.failure or self.table.offsets.explained(stopped, self.checkpoint)) from stopped
         finally:
             query.stop()
 
     def _start(self) -> StreamingQuery:
-        spark = _numbering(self.spark) if isinstance(self.table.offsets, FileSource) else self.spark
-        listener.listen(spark)
+        stream = self.strategy.stream(self.spark, self.lake, self.checkpoint)
+        listener.listen(stream.sparkSession)  # the source may have a session of its own
         return (
-            self._stream(spark)
-            .writeStream.queryName(f"{self.table.name}-{self.run_id}")
-            .outputMode("update" if isinstance(self.table.state, StateStore) else "append")
+            stream.writeStream.queryName(f"{self.table.name}-{self.run_id}")
+            .outputMode(self.strategy.output_mode)
             .option("checkpointLocation", str(self.checkpoint.path))
             .trigger(**self.table.trigger.options())
             .foreachBatch(self._micro_batch)
             .start()
         )
 
+    @cached_property
+    def strategy(self) -> Strategy[Any]:
+        """How its batches are handled: those of records by ``ingest``, those of events by the kind of state."""
+        table = self.table
+        if table.derived:
+            return strategy_of(table)
+        source, parse, state = table.offsets, table.query, table.state
+        return Ingest(table, cast("Stateless", state), cast("RecordSource", source), cast("Parse", parse))
+
     def _micro_batch(self, frame: DataFrame, batch_id: int) -> None:
         batch = MicroBatch(self.table, self.lake, self.checkpoint, self.run_id, batch_id, frame)
         try:
             if batch.replays:
-                if isinstance(self.table.state, Processor):
-                    mend(batch)
-                frame.count()  # a stateful frame that nobody reads fails, and the watermark would not move
+                self.strategy.complete(batch)
                 self.replayed += 1
                 return
             if self.query and not batch.is_empty:  # one that is empty only lets the state store forget
                 self._require_room([self.query.lastProgress])
-            entry = self._land(batch)
+            with batch.persist:
+                entry = self.strategy.commit(batch, self.hooks.notify)
             if entry:
-                self.landed.append(entry)
+                self.committed.append(entry)
                 self.hooks.committed(entry)
         except Exception as failure:
             self.failure = failure if isinstance(failure, ClickstreamError) else None
             raise
+        except BaseException as failure:
+            # A panic of Rust's is no Exception. Raised, it would end the thread that the JVM waits for, for ever.
+            finding = f"batch {batch_id} was stopped by {type(failure).__name__}: {failure}"
+            remedy = "run it again: what is committed stays; if it happens again, report it with this text"
+            self.failure = CheckpointError(self.table.name, finding, remedy)
+            raise self.failure from failure
 
     def _require_room(self, reported: list[Any]) -> None:
         """Look at the state store as the last batch left it, by what Spark has reported of the batches so far."""
-        if isinstance(self.table.state, Stateless | Recompute):
+        if not self.table.state.is_stored:
             return
         rows, limit = report.state_rows([each for each in reported if each]), self.table.max_state_rows
         if rows is not None and comes_near(self.table.name, rows, limit) and not self.is_near_limit:
             self.is_near_limit = True
             log.warning("%s: its state store holds %s of %s rows allowed", self.table.name, f"{rows:,}", f"{limit:,}")
 
-    def _land(self, batch: MicroBatch) -> Entry | None:
-        if not self.table.derived:
-            return ingest(batch)
-        return land_processed(batch) if isinstance(self.table.state, Processor) else land(batch, self.hooks.notify)
-
-    def _stream(self, spark: SparkSession) -> DataFrame:
-        """The streaming DataFrame whose batches :meth:`_land` takes."""
-        table, source = self.table, self.table.offsets
-        if isinstance(table.query, Parse):
-            return table.watermark.of(self._staging(spark, table.query))
-        assert isinstance(source, FromTable)
-        events = table.watermark.of(delta.read_table(spark, self.lake.table(source.name).path))
-        if isinstance(table.state, Processor):
-            return table.state.update(events, head_start(table, spark, self.lake, self.checkpoint))
-        if isinstance(table.state, StateStore):
-            return table.query(events)
-        if isinstance(table.state, Recompute):  # only says which keys and times are touched
-            return events.select(*dict.fromkeys((*table.state.by, "timestamp")))
-        return events
-
-    def _staging(self, spark: SparkSession, parse: Parse) -> DataFrame:
-        source, folder = self.table.offsets, staging.folder_of(self.lake)
-        if isinstance(source, FileSource):
-            return staging.staging(files.read_files(spark, source), parse, folder, lines=True)
-        assert isinstance(source, KafkaSource)
-        return staging.staging(reader.read_kafka(spark, source, self.starts), parse, folder, lines=False)
-
     def report(self, query: StreamingQuery) -> RunReport:
         """What it did since it was started or, in a stream, since it last reported."""
-        batches, started = tuple(self.landed.popleft() for _ in range(len(self.landed))), self.started
+        batches, started = tuple(self.committed.popleft() for _ in range(len(self.committed))), self.started
         self.started = time.monotonic()
         first = batches[0].batch_id if batches else 0
         records = [record for record in query.recentProgress if record["batchId"] >= first]
@@ -290,61 +264,19 @@ class Run:
 
 
 def _create(lake: Lake, table: StreamingTable) -> None:
-    """Make the empty Delta tables of a contract, if they are not there yet."""
-    if not table.derived and not lake.table(QUARANTINE).exists:
-        _create_table(lake, QUARANTINE, columns_of(schema.QUARANTINE), "arrived_at")
-    if isinstance(table.state, Processor) and not lake.table(LATE_EVENTS).exists:
-        _create_table(lake, LATE_EVENTS, columns_of(schema.LATE), "timestamp")
+    """Make the empty Delta tables of a contract, if they are not there yet. A side table gets the columns it lacks."""
+    if beside := table.beside:
+        path = lake.table(beside.name).path
+        if lake.table(beside.name).exists:
+            writer.add_columns(path, beside.schema)
+        else:
+            writer.create(path, beside.schema, (), (beside.time,), Append.file_size)
     if not lake.table(table.name).exists:
-        size = writer.UPSERTED_FILE if isinstance(table.sink, sink.Upsert) else writer.APPENDED_FILE
-        _create_table(lake, table.name, table.columns, ",".join(table.span), table.partition_by, size)
+        path = lake.table(table.name).path
+        writer.create(path, _schema(table), table.partition_by, table.span, table.sink.file_size)
 
 
-def _create_table(
-    lake: Lake,
-    name: str,
-    columns: tuple[Column, ...],
-    times: str,
-    partition_by: tuple[str, ...] = (),
-    file_size: int = writer.APPENDED_FILE,
-) -> None:
-    properties = {
-        "delta.enableDeletionVectors": "false",  # everyone can read it
-        "delta.dataSkippingStatsColumns": times,  # statistics on times only: no id stays in the log
-        "delta.enableExpiredLogCleanup": "false",  # only `maintain` cleans the log, once the ledger in it is rolled up
-        "delta.checkpointInterval": "10",
-        "delta.targetFileSize": str(file_size),
-    }
-    fields = [
-        StructField(each.name, DataType.fromDDL(each.type), metadata={"comment": each.description}) for each in columns
-    ]
-    writer.create(lake.table(name).path, StructType(fields), partition_by, properties)
-
-
-def _typed(table: StreamingTable, checkpoint: Checkpoint, stopped: Exception) -> Exception:
-    """A query's failure as an error a person can act on, where there is one."""
-    if not isinstance(table.offsets, KafkaSource):
-        return stopped
-    try:
-        continuity.standing(table.offsets, checkpoint)
-    except ClickstreamError as found:  # the cluster is down, or the topics have changed since the run began
-        return found
-    if any(sign in str(stopped) for sign in _KAFKA_WAS_AWAY):
-        finding = f"{table.offsets.servers} did not answer for some seconds, and does again"
-        return UnreachableError("kafka", finding, "run it again: the next run goes on from there")
-    return stopped
-
-
-_KAFKA_WAS_AWAY = (
-    "org.apache.kafka.common.errors.TimeoutException",
-    "org.apache.kafka.common.errors.DisconnectException",
-    "java.util.concurrent.TimeoutException: Cannot fetch record",
-)
-
-
-def _numbering(spark: SparkSession) -> SparkSession:
-    """A session that scans one file by one task. A stream reads by the confs of the session that made it."""
-    session = spark.newSession()
-    for key, value in files.ONE_TASK_A_FILE.items():
-        session.conf.set(key, value)
-    return session
+def _schema(table: StreamingTable) -> StructType:
+    return StructType(
+        [StructField(c.name, DataType.fromDDL(c.type), metadata={"comment": c.description}) for c in table.columns]
+    )

@@ -24,15 +24,17 @@ from tenacity.stop import stop_when_event_set
 
 from clickstream_platform.errors import RetryableError, SetupError
 from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.contract.trigger import ProcessingTime
 from clickstream_platform.streaming.lake.lease import lease
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe import listener
 from clickstream_platform.streaming.runtime.report import RunReport
-from clickstream_platform.streaming.runtime.run import Hooks, Run, admitted, require_input
+from clickstream_platform.streaming.runtime.run import Hooks, Run, admitted
 
 CONFS = {"spark.sql.streaming.numRecentProgressUpdates": "100"}  # a stream has no end, and each takes some kilobytes
 LOOKED_AT = 0.5  # seconds between two looks at a query
+SELDOM_PLANNED = 10.0  # seconds between two looks at what the source has, at most
 LAST_BATCH = 5.0  # seconds a batch may still take when the stream is told to stop
 REPORTED = timedelta(minutes=1)  # at most as often; a table with a longer interval reports each batch
 LONGEST_PAUSE = 60.0  # seconds; the first is 1 and each is twice the one before
@@ -55,7 +57,7 @@ def require_inputs(tables: Sequence[StreamingTable], lake: Lake) -> None:
     """Refuse tables that would wait for ever: what they read is neither there nor among them (a SourceError)."""
     if all(table.derived for table in tables):
         for table in tables:
-            require_input(table, lake)
+            table.offsets.require_there(table.name, lake)
 
 
 def stream(
@@ -114,6 +116,7 @@ class _Live:
     alone: Lock  # held while the caller is told something
     failures: int = 0  # since the last commit
     reported_at: float = field(default_factory=time.monotonic)
+    planned_at: float = 0
 
     def keep_running(self) -> None:
         """Run the table until the stream stops, however often its query fails."""
@@ -160,14 +163,22 @@ class _Live:
                 if self.stop.is_set():
                     _let_end(query)
                     return
+                self._plan(run)
                 if time.monotonic() - self.reported_at >= REPORTED.total_seconds():
                     self._report(run, query)
         finally:
             self._report(run, query)
         raise RetryableError(self.table.name, "its query ended, and nobody had told it to", "it is started again")
 
+    def _plan(self, run: Run) -> None:
+        """Let the source offer what has come, some times between two triggers."""
+        interval = self.table.trigger.interval if isinstance(self.table.trigger, ProcessingTime) else timedelta(0)
+        if time.monotonic() - self.planned_at >= min(interval.total_seconds() / 4, SELDOM_PLANNED):
+            run.table.offsets.plan(run.checkpoint)
+            self.planned_at = time.monotonic()
+
     def _report(self, run: Run, query: StreamingQuery) -> None:
-        if run.landed:
+        if run.committed:
             with self.alone:
                 self.told.reported(self.table, run.report(query))
         self.reported_at = time.monotonic()

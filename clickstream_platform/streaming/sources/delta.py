@@ -1,11 +1,16 @@
-"""A Delta table of the lake as a source."""
+"""A Delta table of the lake as a source of events."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import ClassVar
 
 from pyspark.sql import DataFrame, SparkSession
+
+from clickstream_platform.errors import SourceError
+from clickstream_platform.streaming.checkpoint import Checkpoint, next_version
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.sources.source import Lag
 
 
 @dataclass(frozen=True)
@@ -14,16 +19,60 @@ class FromTable:
 
     name: str
 
+    is_table: ClassVar[bool] = True
+
     def __str__(self) -> str:
-        """The sentence's second half."""
+        """What is processed, in words."""
         return f"commits of {self.name} that no batch has read yet"
 
+    @property
+    def identity(self) -> str:
+        """The table's name."""
+        return self.name
 
-def read_table(spark: SparkSession, path: Path) -> DataFrame:
-    """The stream of a Delta table's new rows: whole commits, and only those that add data."""
-    return (
-        spark.readStream.format("delta")
-        .option("skipChangeCommits", True)
-        .option("maxFilesPerTrigger", 2**31 - 1)  # no limit, so that no batch ends inside a commit
-        .load(str(path))
-    )
+    @property
+    def asset(self) -> tuple[str, ...]:
+        """The table's name."""
+        return (self.name,)
+
+    def require_there(self, reader: str, lake: Lake) -> None:
+        """Refuse a table whose input table is not there yet (a SourceError)."""
+        if not lake.table(self.name).exists:
+            raise SourceError(reader, f"there is no table {self.name} yet", f"run {self.name} first")
+
+    def look(self, checkpoint: Checkpoint) -> None:
+        """Nothing can be wrong with it that a run of the table itself would not mend."""
+
+    def unread(self, checkpoint: Checkpoint, lake: Lake) -> Lag:
+        """Events in commits that no batch has read; all of them before batch 0, which reads the whole snapshot.
+
+        Raises:
+            CheckpointError: the table no longer has the log of a version that was not read yet.
+        """
+        table, plan = lake.table(self.name), checkpoint.plan(checkpoint.committed())
+        newest = table.version()
+        if newest is None:
+            return Lag(0, "events")
+        if plan is None or plan.end is None:
+            return Lag(table.rows(), "events")
+        return Lag(sum(file.rows for file in table.added_files(next_version(plan.end), newest)), "events")
+
+    def begin(self, checkpoint: Checkpoint, *, goes_on: bool = False) -> FromTable:
+        """Itself: a first batch reads the whole table."""
+        return self
+
+    def plan(self, checkpoint: Checkpoint) -> None:
+        """Spark sees new commits by itself."""
+
+    def read(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> DataFrame:
+        """The stream of the table's new rows: whole commits, and only those that add data."""
+        return (
+            spark.readStream.format("delta")
+            .option("skipChangeCommits", True)
+            .option("maxFilesPerTrigger", 2**31 - 1)  # no limit, so that no batch ends inside a commit
+            .load(str(lake.table(self.name).path))
+        )
+
+    def explained(self, failure: Exception, checkpoint: Checkpoint) -> Exception:
+        """The failure: the table is ours."""
+        return failure

@@ -8,24 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.parsing import Parse, accepted
 from clickstream_platform.streaming.contract.durations import from_words
-from clickstream_platform.streaming.contract.state import Processor, Stateless
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import Continuous, ProcessingTime, RealTime, Trigger
 from clickstream_platform.streaming.contract.trigger_support import refusal
-from clickstream_platform.streaming.sources.files import source as files
-from clickstream_platform.streaming.sources.files.source import FileSource
-from clickstream_platform.streaming.sources.kafka import reader
-from clickstream_platform.streaming.sources.kafka.source import KafkaSource
+from clickstream_platform.streaming.sources.source import RecordSource
 from clickstream_platform.streaming.tap import console
 
 CONFS = {"spark.sql.streaming.numRecentProgressUpdates": "10"}
@@ -52,22 +48,19 @@ class Tap:
 
     def __post_init__(self) -> None:
         """Refuse what Spark would refuse after ten seconds, with its own words."""
-        if self.table and isinstance(self.table.state, Processor):
+        if self.table and self.table.state.lists_late:
             finding = f"{self.table.name} has a stateful function of its own, of which no batch gives all rows"
             raise SettingsError("tap", finding, f"use `clickstream run {self.table.name}` and `clickstream sql`")
-        if self.table:
-            query = "Kafka, counts"
-        else:
-            query = "files to the console" if isinstance(self.events.offsets, FileSource) else "Kafka to the console"
+        query = "Kafka, counts" if self.table else self._source.on_console
         if words := refusal(self.trigger, query):
             finding = f"{self.trigger.name} does not work here ({query}); Spark says: {words}"
             raise SettingsError("tap", finding, "leave --real-time out")
 
     def start(self, spark: SparkSession, checkpoint: Path) -> StreamingQuery:
         """Start the query. The checkpoint is for its lifetime only: the caller deletes it."""
-        records = self._records(spark)
+        records = self._source.tap(spark, checkpoint, from_start=self.from_start)
         printed = self._rows(records, self.table) if self.table else records.select(console.printed().alias("line"))
-        is_whole = self.table is not None and not isinstance(self.table.state, Stateless)
+        is_whole = self.table is not None and self.table.state.revises
         return (
             printed.writeStream.format("console")
             .outputMode("complete" if is_whole else "update")
@@ -80,23 +73,15 @@ class Tap:
 
     def lines(self, records: Sequence[console.Printed]) -> list[str]:
         """What a person reads of records that the query printed, where it is not a table's."""
-        parse = self.events.query
-        assert isinstance(parse, Parse)
-        return console.shown(records, parse.rules)
+        return console.shown(records, cast("Parse", self.events.query).rules)
+
+    @property
+    def _source(self) -> RecordSource:
+        return cast("RecordSource", self.events.offsets)
 
     def _rows(self, records: DataFrame, table: StreamingTable) -> DataFrame:
         events = accepted(self.events.query(records))
         return table.query(events) if table.derived else events
-
-    def _records(self, spark: SparkSession) -> DataFrame:
-        source = self.events.offsets
-        if isinstance(source, KafkaSource):
-            return reader.tap_kafka(spark, source, "earliest" if self.from_start else "latest")
-        assert isinstance(source, FileSource)
-        records = files.read_files(spark, source)
-        if self.from_start:
-            return records
-        return records.where(F.col("arrived_at") >= F.lit(datetime.now(timezone.utc)))
 
 
 def tapping(
@@ -107,7 +92,7 @@ def tapping(
     Raises:
         SettingsError: ``every`` is no interval, or too short for the trigger.
     """
-    has_batches = table is not None or isinstance(events.offsets, FileSource)
+    has_batches = table is not None or cast("RecordSource", events.offsets).comes_in_batches
     kind = RealTime if real_time else ProcessingTime if has_batches else Continuous
     try:
         return kind(from_words(every) if every is not None else max(USUAL, kind.shortest))

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.contract.side_tables import LATE_EVENTS
 from clickstream_platform.streaming.runtime.run import rebuild
 from clickstream_platform.tables import tables
+from clickstream_platform.tables.user_patterns import LATE_EVENTS
 from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.streaming.runtime.test_faults import fault
 
@@ -28,7 +28,7 @@ def funnel(user: str, at: str) -> list[dict[str, object]]:
 
 
 def late(lab: Lab) -> list[tuple[str, int, int]]:
-    rows = lab.table(LATE_EVENTS).orderBy("timestamp").collect()
+    rows = lab.table(LATE_EVENTS.name).orderBy("timestamp").collect()
     return [(f"{row.timestamp:%H:%M:%S.%f}", row.generation, row.batch_id) for row in rows]
 
 

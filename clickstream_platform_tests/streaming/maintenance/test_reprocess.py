@@ -75,12 +75,12 @@ def test_only_the_named_reason_is_tried(lab: Lab) -> None:
     lab.land(*SCROLLS, "{", "[]")
     lab.run("events")
     assert replayed(lab, "malformed_json") == Replay(tried=1, accepted=0, duplicates=0, landed=0)
-    assert {each.reason: each.records for each in rejections(lab.lake)} == {
+    assert {each.reason: each.records for each in rejections(lab.lake.table("quarantine"))} == {
         "unknown_event_type": 3,
         "malformed_json": 1,
         "not_an_object": 1,
     }
-    assert rejections(lab.lake)[1].samples[0].value == b"{"
+    assert rejections(lab.lake.table("quarantine"))[1].samples[0].value == b"{"
 
 
 def test_bad_arguments_are_refused_without_a_jvm(tmp_path: Path) -> None:
@@ -90,4 +90,4 @@ def test_bad_arguments_are_refused_without_a_jvm(tmp_path: Path) -> None:
         replayed(lab, "typo")
     with pytest.raises(SourceError, match="run `clickstream run events` first"):
         replayed(lab)
-    assert rejections(lab.lake) == []
+    assert rejections(lab.lake.table("quarantine")) == []

@@ -1,1 +1,1 @@
-"""Files that land in a folder as a source."""
+"""Files of a folder: listed, written down in manifests and read as bytes, without Spark."""

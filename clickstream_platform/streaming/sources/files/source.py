@@ -2,58 +2,227 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Thread
+from typing import ClassVar
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
 
+from clickstream_platform.errors import ClickstreamError, SourceError
 from clickstream_platform.events.schema import RAW
+from clickstream_platform.streaming.checkpoint import Checkpoint
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.sources.files.intake import Intake
+from clickstream_platform.streaming.sources.files.known import adopt, changed, unread
+from clickstream_platform.streaming.sources.files.listing import listed
+from clickstream_platform.streaming.sources.files.manifest import Entry, Manifest, from_line, plan
+from clickstream_platform.streaming.sources.files.names import path_of
+from clickstream_platform.streaming.sources.files.reading import read_task
+from clickstream_platform.streaming.sources.source import Account, Lag, PartRead, Staged
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class FileSource:
-    """A landing folder of newline-delimited JSON, plain or gzip, at any depth.
+    """A folder in which files of newline-delimited JSON land, plain or compressed, at any depth.
 
     Producers write under a name that begins with ``_`` or ``.`` and rename into place: such names are ignored, and a
     path is read once. A record's partition is its file's path within the folder, its offset the line number, from 0.
     A blank line is no record.
+
+    Attributes:
+        folder: where they land.
+        max_bytes_per_trigger: of the files of one batch; a larger file has a batch of its own.
+        max_record_bytes: a longer record is given by its beginning.
+        skipped: files that a person has said to go on without, with the reason; known once a run was let begin.
+        goes_on: whether the query does not end, so that files are planned while it runs; known likewise.
     """
 
     folder: Path
     max_bytes_per_trigger: int = 128_000_000
+    max_record_bytes: int = 1_000_000
+    skipped: Mapping[str, str] = field(default_factory=dict[str, str], compare=False, repr=False)
+    goes_on: bool = field(default=False, compare=False, repr=False)
+
+    is_table: ClassVar[bool] = False
+    on_console: ClassVar[str] = "files to the console"
+    comes_in_batches: ClassVar[bool] = True
+    label: ClassVar[str] = "json"
 
     def __str__(self) -> str:
-        """The sentence's second half."""
+        """What is processed, in words."""
         return f"files in {self.folder} that no batch has read yet"
 
+    @property
+    def identity(self) -> str:
+        """The folder."""
+        return f"files {self.folder}"
 
-def read_files(spark: SparkSession, source: FileSource) -> DataFrame:
-    """The stream of a landing folder's lines, as raw records. Makes the folder, if there is none yet."""
-    source.folder.mkdir(parents=True, exist_ok=True)
+    @property
+    def asset(self) -> tuple[str, ...]:
+        """One asset, whatever the folder."""
+        return ("landing",)
+
+    def require_there(self, reader: str, lake: Lake) -> None:
+        """A folder that is not there yet is made."""
+
+    def look(self, checkpoint: Checkpoint) -> None:
+        """Raise a SourceError if the folder is none, or cannot be listed."""
+        listed(self.folder)
+
+    def unread(self, checkpoint: Checkpoint, lake: Lake) -> Lag:
+        """Files that no committed batch has read; and what lies there that none will read.
+
+        Raises:
+            CheckpointError: the checkpoint is that of a topic, or of another folder.
+            SourceError: the folder is none, or cannot be listed.
+        """
+        listing, intake = listed(self.folder), Intake(checkpoint)
+        waiting, known = intake.waiting(self.folder), intake.known(self.folder)
+        ignored = [f"{name} is {reason}" for name, reason in listing.ignored.items()]
+        grown = [
+            f"{name} had {before:,} bytes when it was read, and has {now:,}: what was changed in it is in no table"
+            for name, (before, now) in changed(listing, known).items()
+        ]
+        return Lag(len(unread(listing, known)) + waiting, "files", remarks=(*ignored, *grown))
+
+    def begin(self, checkpoint: Checkpoint, *, goes_on: bool = False) -> FileSource:
+        """Let a run begin: take over a checkpoint of before there were manifests, and plan what is there."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        intake = Intake(checkpoint)
+        if not intake.is_taken_over:
+            intake.take_over(self.folder, [self._listed(each) for each in intake.interrupted(self.folder)])
+        intake.folder.mkdir(parents=True, exist_ok=True)  # Spark wants a folder, if there is no manifest yet
+        if goes_on:
+            self.plan(checkpoint)
+        else:
+            intake.write(self._unplanned(intake), self.folder)
+        return replace(self, skipped=intake.skipped(), goes_on=goes_on)
+
+    def _listed(self, partition: str) -> Entry:
+        """A file that Spark has planned, as if it had been listed now; one that is gone as an empty one."""
+        now_us, path = time.time_ns() // 1000, path_of(self.folder, partition)
+        found = path.stat() if path.exists() else None
+        mtime_us = found.st_mtime_ns // 1000 if found else now_us
+        return Entry(partition, found.st_size if found else 0, mtime_us, max(0, min(mtime_us, now_us)))
+
+    def plan(self, checkpoint: Checkpoint) -> None:
+        """Write manifests of what has come, as long as all that wait together are no more than a batch may have."""
+        intake = Intake(checkpoint)
+        room = self.max_bytes_per_trigger - intake.untaken_bytes()
+        if room <= 0:
+            return
+        for manifest in self._unplanned(intake):
+            room -= sum(entry.size for entry in manifest.entries)
+            if room < 0 and intake.untaken_bytes():
+                return
+            intake.write([manifest], self.folder)
+
+    def _unplanned(self, intake: Intake) -> list[Manifest]:
+        known = intake.known(self.folder)
+        files = unread(listed(self.folder), known)
+        return plan(files, time.time_ns() // 1000, known.number + 1, self.max_bytes_per_trigger)
+
+    def read(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> DataFrame:
+        """The stream of the manifests' lines, each a task. A batch is a manifest, or what :meth:`plan` let wait."""
+        return _tasks(spark, Intake(checkpoint).folder, manifests=_ALL if self.goes_on else 1)
+
+    def records(self, read: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch | PartRead]:
+        """The records of the files that the lines of manifests name, and what became of each file."""
+        for lines in read:
+            for line in lines["value"].to_pylist():
+                entries = from_line(line)
+                yield from self._refused(entries)
+                there = [entry for entry in entries if entry.partition not in self.skipped]
+                for found in read_task(self.folder, there, self.max_record_bytes):
+                    yield found if isinstance(found, PartRead) else _raw(found)
+
+    def _refused(self, entries: list[Entry]) -> Iterator[PartRead]:
+        for entry in entries:
+            if reason := self.skipped.get(entry.partition):
+                yield PartRead(entry.partition, entry.bytes, 0, reason)
+
+    def account(self, checkpoint: Checkpoint, batch_id: int, staged: Staged) -> Account:
+        """Every file of the batch, with its bytes and records; those that could not be read to their end."""
+        files: dict[str, list[int]] = {}
+        faults = {part.partition: part.fault for part in staged.parts if part.fault}
+        for part in staged.parts:
+            counted = files.setdefault(part.partition, [0, 0])
+            counted[0] += part.bytes
+            counted[1] += 0 if part.partition in faults else part.records
+        return Account(dict(sorted(files.items())), dict(sorted(faults.items())))
+
+    def tap(self, spark: SparkSession, folder: Path, *, from_start: bool) -> DataFrame:
+        """The records of files as they come, or of all that are there. What cannot be read is passed over.
+
+        A thread looks for new files each second, until ``folder`` is gone.
+        """
+        intake = Intake(Checkpoint(folder, "tap", 0))
+        listing = listed(self.folder)
+        adopt(intake.folder, {} if from_start else {file.partition: file.size for file in listing.files})
+        Thread(target=self._feed, args=[intake], name="tap", daemon=True).start()
+        return _tasks(spark, intake.folder, manifests=_ALL).mapInArrow(self._tapped, RAW)
+
+    def _feed(self, intake: Intake) -> None:
+        try:
+            while intake.folder.is_dir():
+                intake.write(self._unplanned(intake), self.folder)
+                time.sleep(1)
+        except (OSError, ClickstreamError) as failed:
+            if intake.folder.is_dir():  # or the tap has ended
+                log.warning("tap: %s; no more files are looked for", failed)
+
+    def _tapped(self, read: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for found in self.records(read):
+            if not isinstance(found, PartRead):
+                headers = pa.nulls(len(found), _RAW.field("headers").type)
+                columns = [headers if name == "headers" else found[name] for name in _RAW.names]
+                yield pa.RecordBatch.from_arrays(columns, schema=_RAW)
+
+    def explained(self, failure: Exception, checkpoint: Checkpoint) -> Exception:
+        """What stopped the process while it read files names them, and says how to go on without one."""
+        planned = checkpoint.planned()
+        if planned <= checkpoint.committed() or not any(sign in str(failure) for sign in _READING_STOPPED):
+            return failure
+        files = [entry.partition for entry in Intake(checkpoint).batch(planned)]
+        named = ", ".join(files[:5]) + (f" and {len(files) - 5:,} more" if len(files) > 5 else "")
+        last = str(failure).strip().splitlines()[-1]
+        remedy = "run it again; if it stops at the same file, `clickstream skip FILE` goes on without it"
+        return SourceError("events", f"reading stopped in a batch of {named}: {last}", remedy)
+
+
+_RAW = to_arrow_schema(RAW, timezone="UTC")
+_ALL = 100_000  # manifests: there are never as many
+_READING_STOPPED = ("Python worker exited unexpectedly", "reading it failed", "MemoryError")
+
+
+def _tasks(spark: SparkSession, folder: Path, manifests: int) -> DataFrame:
+    """The lines of manifests as a stream, on as many tasks as can run at once."""
     lines = (
         spark.readStream.format("text")
-        .option("lineSep", "\n")
-        .option("recursiveFileLookup", True)
-        .option("maxFileAge", "36500d")  # the default of 7 days skips older files in silence
-        .option("maxBytesPerTrigger", source.max_bytes_per_trigger)
-        .option("ignoreMissingFiles", True)  # both are looked for, and booked by path, in `ingest`
-        .option("ignoreCorruptFiles", True)
-        .load(str(source.folder))
+        .option("maxFilesPerTrigger", manifests)
+        .option("maxFileAge", "36500d")  # the default of 7 days skips older ones in silence
+        .load(str(folder))
     )
-    root = F.lit(str(source.folder).rstrip("/") + "/")
-    # Spark gives the path as a URL; url_decode would make a blank of a plus sign.
-    path = F.url_decode(F.replace(F.col("_metadata.file_path"), F.lit("+"), F.lit("%2B")))
-    return lines.select(
-        F.col("value").cast("binary").alias("value"),
-        F.lit("file").alias("source"),
-        F.substr(path, F.position(root, path) + F.length(root)).alias("partition"),
-        F.lit(None).cast("bigint").alias("offset"),  # a stream cannot number its rows: see `staging`
-        F.col("_metadata.file_modification_time").alias("arrived_at"),
-        *(F.lit(None).cast(RAW[name].dataType).alias(name) for name in ("key", "headers")),
-    )
+    return lines.repartition(spark.sparkContext.defaultParallelism)
 
 
-# Files are neither split nor packed together, so that a line's number within its task is its number within its file:
-# see `staging`.
-ONE_TASK_A_FILE = {"spark.sql.files.maxPartitionBytes": str(1 << 60), "spark.sql.files.openCostInBytes": str(1 << 60)}
+def _raw(records: pa.RecordBatch) -> pa.RecordBatch:
+    """Records of files with the columns of every source."""
+    rows = len(records)
+    return pa.RecordBatch.from_pydict(
+        {
+            **{name: records[name] for name in records.schema.names},
+            "source": pa.array(["file"] * rows, pa.string()),
+            "key": pa.nulls(rows, pa.binary()),
+            "headers": pa.nulls(rows, pa.string()),
+            "event_id": pa.nulls(rows, pa.binary()),
+        }
+    )

@@ -16,18 +16,19 @@ from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
 from clickstream_platform.errors import ClickstreamError, SourceError, UnreachableError
 from clickstream_platform.streaming.sources.kafka import options
-from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError, TopicPartition
     from confluent_kafka.admin import AdminClient
+
+    from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 
 TIMEOUT = 3.0  # seconds for a broker to answer: a person waits for it, and so does Dagster's sensor
 NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"  # what a cluster without topic ids answers
 
 
 @dataclass(frozen=True)
-class Span:
+class OffsetSpan:
     """The offsets of a partition: ``first`` included, ``end`` excluded. An open transaction ends them."""
 
     first: int
@@ -44,7 +45,7 @@ class Topics:
     """
 
     ids: Mapping[str, str]
-    spans: Mapping[str, Span]
+    spans: Mapping[str, OffsetSpan]
 
 
 def look(source: KafkaSource) -> Topics:
@@ -60,7 +61,7 @@ def look(source: KafkaSource) -> Topics:
         spec = _spec()
         firsts = _offsets(client, partitions, spec.earliest())
         ends = _offsets(client, partitions, spec.latest())
-    return Topics(ids, {name: Span(firsts[name], end) for name, end in ends.items()})
+    return Topics(ids, {name: OffsetSpan(firsts[name], end) for name, end in ends.items()})
 
 
 def offsets_at(source: KafkaSource, topics: Topics, moment: datetime) -> dict[str, int]:
@@ -89,6 +90,14 @@ def nested(offsets: Mapping[str, int]) -> dict[str, dict[str, int]]:
         topic, number = split(partition)
         found.setdefault(topic, {})[str(number)] = offset
     return found
+
+
+def offsets_between(start: dict[str, Any] | None, end: dict[str, Any] | None) -> int | None:
+    """How many offsets lie between two of a checkpoint's; None if they are not of topics."""
+    if end is None or not all(isinstance(of_topic, dict) for of_topic in end.values()):
+        return None
+    first = flat(start)
+    return sum(offset - first.get(partition, 0) for partition, offset in flat(end).items())
 
 
 @contextmanager

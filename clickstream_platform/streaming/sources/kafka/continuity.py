@@ -12,17 +12,17 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from clickstream_platform.errors import CheckpointError, DataLossError, SettingsError, SourceError
 from clickstream_platform.streaming.checkpoint import BEGIN, Begun, Checkpoint
 from clickstream_platform.streaming.sources.kafka.cluster import Topics, flat, look, nested, offsets_at, split
-from clickstream_platform.streaming.sources.kafka.source import KafkaSource
+from clickstream_platform.streaming.sources.source import Lost
 
 log = logging.getLogger(__name__)
 
-Span = tuple[int, int | None]  # offsets, the last one excluded; None: nobody knows how far
-Gone = dict[str, Span]  # by partition, what the cluster no longer has
-Lost = dict[str, list[Span]]  # by partition, what of that no batch has read
+OffsetRange = tuple[int, int | None]  # offsets, the last one excluded; None: nobody knows how far
+Gone = dict[str, OffsetRange]  # by partition, what the cluster no longer has
 GO_ON = (
     "set CLICKSTREAM_FAIL_ON_DATA_LOSS=false to go on without them, which the ledger books; or first let producers send"
     " them again"
@@ -31,6 +31,10 @@ MOVE = (
     "let producers write to a topic of another name, and set CLICKSTREAM_SOURCE to that and, for the first run,"
     " CLICKSTREAM_FAIL_ON_DATA_LOSS=false"
 )
+
+if TYPE_CHECKING:
+    from clickstream_platform.streaming.sources.kafka.source import KafkaSource
+
 NOTHING = Begun({}, {})
 
 
@@ -119,7 +123,7 @@ def lost(vanished: Gone, read: Mapping[str, Iterable[int]]) -> Lost:
     return {name: gaps for name, gaps in found.items() if gaps}
 
 
-def _gaps(first: int, last: int | None, read: Iterable[int]) -> Iterator[Span]:
+def _gaps(first: int, last: int | None, read: Iterable[int]) -> Iterator[OffsetRange]:
     for offset in read:
         if offset > first:
             yield first, offset

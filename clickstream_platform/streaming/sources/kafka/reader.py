@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.readwriter import DataStreamReader
 
 from clickstream_platform.streaming.sources.kafka import options
-from clickstream_platform.streaming.sources.kafka.source import KafkaSource
+
+if TYPE_CHECKING:
+    from clickstream_platform.streaming.sources.kafka.source import KafkaSource
+
 
 # So that a broker that is gone is told of within ten seconds. Spark's own patience is three minutes.
 IMPATIENT = {

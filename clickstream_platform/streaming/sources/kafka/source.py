@@ -1,14 +1,31 @@
 """Topics of a Kafka cluster as a source."""
 
+# pyarrow makes its compute functions when it is imported:
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
+from typing import ClassVar
 
-from clickstream_platform.errors import SettingsError
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from clickstream_platform.errors import ClickstreamError, SettingsError, UnreachableError
+from clickstream_platform.events.parsing import header
 from clickstream_platform.settings import Settings, starting_at
-from clickstream_platform.streaming.sources.kafka import options
+from clickstream_platform.streaming.checkpoint import Checkpoint
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.sources.kafka import continuity, options
+from clickstream_platform.streaming.sources.kafka.cluster import flat, look
+from clickstream_platform.streaming.sources.kafka.reader import read_kafka, tap_kafka
+from clickstream_platform.streaming.sources.source import Account, Lag, PartRead, Staged
 
 _SERVERS = re.compile(r"[^,\s@]+:\d+(,[^,\s@]+:\d+)*", re.ASCII)
 _NAMES = re.compile(r"[\w.-]+(,[\w.-]+)*", re.ASCII)
@@ -30,6 +47,8 @@ class KafkaSource:
         max_offsets_per_trigger: records in one micro-batch.
         min_partitions: tasks that read a micro-batch, at least; 0 for one a partition.
         fail_on_data_loss: stop when offsets that were not read yet are gone. If not, the ledger books them.
+        event_id_header: the header whose value is a record's event id; none if empty.
+        starts: where the first batch of a lake begins, by topic and partition; known once a run was let begin.
         options: how to connect, in the words of :mod:`.options`. Never shown.
     """
 
@@ -41,9 +60,27 @@ class KafkaSource:
     fail_on_data_loss: bool = True
     options: dict[str, str] = field(default_factory=dict, repr=False)
 
+    event_id_header: str = ""
+    starts: dict[str, dict[str, int]] = field(default_factory=dict, repr=False)
+
+    is_table: ClassVar[bool] = False
+    on_console: ClassVar[str] = "Kafka to the console"
+    comes_in_batches: ClassVar[bool] = False
+    label: ClassVar[str] = "kafka"
+
     def __str__(self) -> str:
-        """The sentence's second half."""
+        """What is processed, in words."""
         return f"records of the Kafka {self.kind} {self.topics} that no batch has read yet"
+
+    @property
+    def identity(self) -> str:
+        """Which topics may follow which is for :mod:`.continuity` to say: it knows what was read of each."""
+        return "kafka"
+
+    @property
+    def asset(self) -> tuple[str, ...]:
+        """The topics, in signs by which Dagster can select an asset."""
+        return ("kafka", re.sub(r"[^\w.-]", "_", self.topics))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -60,6 +97,74 @@ class KafkaSource:
         if self.names:
             return topic in self.names
         return not topic.startswith("__") and re.fullmatch(self.topics, topic) is not None
+
+    def require_there(self, reader: str, lake: Lake) -> None:
+        """The topics are looked for by :meth:`look`."""
+
+    def look(self, checkpoint: Checkpoint) -> None:
+        """Ask the cluster, and raise what :func:`.continuity.standing` does."""
+        continuity.standing(self, checkpoint)
+
+    def unread(self, checkpoint: Checkpoint, lake: Lake) -> Lag:
+        """Records that no committed batch has read. Raises what :func:`.continuity.standing` does."""
+        partitions = continuity.standing(self, checkpoint).unread()
+        return Lag(sum(partitions.values()), "records", partitions)
+
+    def begin(self, checkpoint: Checkpoint, *, goes_on: bool = False) -> KafkaSource:
+        """Let a run begin, with the offsets that a first one starts at. Raises what :func:`.continuity.admit` does."""
+        return replace(self, starts=continuity.admit(self, checkpoint))
+
+    def plan(self, checkpoint: Checkpoint) -> None:
+        """Spark sees new records by itself."""
+
+    def read(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> DataFrame:
+        """The stream of the topics' records, as raw records; those of aborted transactions are none.
+
+        Headers are one text each: a column of lists makes Spark measure all of a batch of Arrow again for each of its
+        rows, 40 us a record.
+        """
+        event_id = header(self.event_id_header).alias("event_id")
+        return read_kafka(spark, self, self.starts).withColumns({"event_id": event_id, "headers": F.to_json("headers")})
+
+    def records(self, read: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch | PartRead]:
+        """What was read, with the size of each record: Spark's own reader gives it whole."""
+        for batch in read:
+            yield batch.append_column("size", pc.binary_length(batch["value"]).cast(pa.int64()))
+
+    def account(self, checkpoint: Checkpoint, batch_id: int, staged: Staged) -> Account:
+        """Offsets that Kafka let go before they were read. Spark passes over them without a word.
+
+        Raises:
+            SourceError: a topic was made again since the query began; Spark reads on in the new one.
+        """
+        topics, plan = look(self), checkpoint.plan(batch_id)
+        continuity.require_the_same(topics, checkpoint)
+        gone = continuity.gone(topics, flat(checkpoint.start(batch_id)), flat(plan.end if plan else None))
+        if not gone or self.fail_on_data_loss:  # then Spark has read them: it would have stopped
+            return Account()
+        return Account(lost=continuity.lost(gone, staged.offsets(gone)))
+
+    def tap(self, spark: SparkSession, folder: Path, *, from_start: bool) -> DataFrame:
+        """The records as they come, or of all that are there, for triggers that know no limits and no current time."""
+        return tap_kafka(spark, self, "earliest" if from_start else "latest")
+
+    def explained(self, failure: Exception, checkpoint: Checkpoint) -> Exception:
+        """What the cluster says of a failure: it is down, or the topics have changed; else the failure."""
+        try:
+            continuity.standing(self, checkpoint)
+        except ClickstreamError as found:
+            return found
+        if any(sign in str(failure) for sign in _WAS_AWAY):
+            finding = f"{self.servers} did not answer for some seconds, and does again"
+            return UnreachableError("kafka", finding, "run it again: the next run goes on from there")
+        return failure
+
+
+_WAS_AWAY = (
+    "org.apache.kafka.common.errors.TimeoutException",
+    "org.apache.kafka.common.errors.DisconnectException",
+    "java.util.concurrent.TimeoutException: Cannot fetch record",
+)
 
 
 def kafka_source(settings: Settings) -> KafkaSource:
@@ -80,6 +185,7 @@ def kafka_source(settings: Settings) -> KafkaSource:
         settings.min_partitions,
         settings.fail_on_data_loss,
         settings.kafka_options,
+        settings.event_id_header,
     )
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from clickstream_platform.streaming.sources.files import landing
+from clickstream_platform.streaming.sources.files.intake import Intake
+from clickstream_platform.streaming.sources.files.manifest import Manifest
 from clickstream_platform_tests.conftest import Lab, event
 
 pytestmark = pytest.mark.spark
@@ -19,7 +20,9 @@ def test_every_fault_in_one_folder_costs_nothing_but_itself(lab: Lab, caplog: py
     lab.land(name="empty.json")
     _write(lab, "half.json", good + b"\n" + good[:40])
     lab.land(b'{"user_id": "' + b"x" * 5_000_000 + b'"}', event("beside"), name="large.json")
-    lab.land(bytes(range(128, 256)), b"\x00\x01\x02", b'{"user_id": "a\x00b"}', name="junk.bin")
+    junk = (bytes(range(128, 256)), b"\x00\x01\x02", b'{"user_id": "a\x00b"}')
+    lab.land(*junk, event("among junk"), event("among junk"), name="junk.json")
+    lab.land(*junk, name="junk.bin")
     lab.land('{"user_id": "first", "user_id": "last", "event_type": "click", "timestamp": "2024-03-01T10:00:00Z"}')
     lab.land(event(42, "2024-03-01T10:00:00Z", session_id=None), event("null_session", session_id=None))  # type: ignore[arg-type]
     lab.land(event("old", "0001-06-01T00:00:00Z"), event("new", "9999-06-01T00:00:00Z"))
@@ -31,31 +34,30 @@ def test_every_fault_in_one_folder_costs_nothing_but_itself(lab: Lab, caplog: py
     _write(lab, ".hidden/file.json", good)
     report = lab.run()["events"]
     users = sorted(row.user_id for row in lab.table("events").collect())
-    assert users == ["42", "beside", "good", "good", "last", "null_session", "old"]
+    assert users == ["42", "among junk", "among junk", "beside", "good", "good", "last", "null_session", "old"]
     assert report.batches[0].reasons == {
         "malformed_json": 4,
         "too_large": 1,
         "future_timestamp": 1,
         "bad_timestamp": 2,
     }
-    assert [*report.unreadable] == ["cut.json.gz"]
-    assert "cut.json.gz is unreadable" in caplog.text
-    assert max(len(row.value) for row in lab.table("quarantine").collect()) == 5_000_015
+    assert [*report.unreadable] == ["cut.json.gz", "junk.bin"]
+    assert "cut.json.gz is refused whole: gzip: cut off" in caplog.text
+    large = max(lab.table("quarantine").collect(), key=lambda row: row.size)
+    assert (large.size, len(large.value)) == (5_000_015, 1_000)
     lab.assert_exact()
 
 
 def test_a_file_deleted_between_listing_and_reading_is_booked(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     lab.land(event("stays"), name="stays.json")
-    lab.land(event("goes"), name="goes.json")
-    looked_at = landing.fault
+    goes = lab.land(event("goes"), name="goes.json")
+    write = Intake.write
 
-    def delete_after_the_look(file: Path) -> str | None:
-        found = looked_at(file)
-        if file.name == "goes.json":
-            file.unlink()
-        return found
+    def delete_after_the_plan(intake: Intake, manifests: list[Manifest], source: Path) -> None:
+        write(intake, manifests, source)
+        goes.unlink(missing_ok=True)
 
-    monkeypatch.setattr(landing, "fault", delete_after_the_look)
+    monkeypatch.setattr(Intake, "write", delete_after_the_plan)
     report = lab.run("events")["events"]
     assert [row.user_id for row in lab.table("events").collect()] == ["stays"]
     assert report.unreadable == {"goes.json": "deleted before it was read"}

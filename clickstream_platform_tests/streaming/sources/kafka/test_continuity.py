@@ -8,14 +8,14 @@ import pytest
 
 from clickstream_platform.streaming.audit.balance import imbalances
 from clickstream_platform.streaming.lake.ledger import Entry, line_of
-from clickstream_platform.streaming.sources.kafka.cluster import Span, Topics, flat, nested
+from clickstream_platform.streaming.sources.kafka.cluster import OffsetSpan, Topics, flat, nested
 from clickstream_platform.streaming.sources.kafka.continuity import gone, lost
 from clickstream_platform_tests.streaming.observe.test_status import entry
 
 
 def topics(**spans: tuple[int, int]) -> Topics:
     """Partitions of one topic, ``p0`` and so on, from their first offset to their end."""
-    return Topics({"t": "id"}, {f"t/{name[1:]}": Span(*span) for name, span in spans.items()})
+    return Topics({"t": "id"}, {f"t/{name[1:]}": OffsetSpan(*span) for name, span in spans.items()})
 
 
 def of_kafka(rows_in: int, start: dict[str, int], end: dict[str, int], **fields: Any) -> Entry:

@@ -1,0 +1,96 @@
+"""A batch that changes rows: those that its events touch are computed anew, compared, and merged in one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from clickstream_platform.streaming.batches.micro_batch import MicroBatch, Notify
+from clickstream_platform.streaming.batches.persisted import Persisted
+from clickstream_platform.streaming.batches.recomputation import Recomputation, hours_reached, touched
+from clickstream_platform.streaming.batches.strategy import Strategy
+from clickstream_platform.streaming.contract.state import Recompute, StateStore
+from clickstream_platform.streaming.lake import writer
+from clickstream_platform.streaming.lake.amendments import revise
+from clickstream_platform.streaming.lake.hours import Hours, as_ranges
+from clickstream_platform.streaming.lake.ledger import RETENTION, Entry
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.lake.reader import during, snapshot
+
+Revising = TypeVar("Revising", bound=StateStore | Recompute)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a batch read, and the rows that it changes, with a column ``_change``."""
+
+    rows_in: int
+    late_rows: int
+    rows: DataFrame
+
+
+@dataclass(frozen=True)
+class RevisingStrategy(Strategy[Revising]):
+    """A table whose rows are revised, by :class:`.Recomputation`."""
+
+    def recomputed(self, batch: MicroBatch, new_events: DataFrame) -> Changes | None:
+        """The rows that new events touch, of which only keys and times matter; None if there are no new events."""
+        touches = batch.persist(touched(new_events, self.state.by, self.state.reach, batch.late_before_ms))
+        counts = F.sum("events").alias("events"), F.sum("late").alias("late")
+        facts = touches.agg(*counts, hours_reached(self.state).alias("hours")).first()
+        assert facts is not None
+        if not facts["events"]:
+            return None
+        found = Recomputation(self.table, self.state, batch.events_during, batch.held_during, batch.persist)
+        return Changes(facts["events"], facts["late"], found.changes(touches, as_ranges(facts["hours"])))
+
+    def commit_changes(self, batch: MicroBatch, found: Changes | None, notify: Notify) -> Entry | None:
+        """Merge what was found, announced before; the entry alone if no row changes; nothing if nothing was read."""
+        if found is None:
+            return None
+        changes = found.rows.toArrow()  # consumes a state store's frame, also that of a batch that read nothing
+        if not found.rows_in:
+            return None
+        if self.table.announces and changes:
+            new = changes.filter(pc.field(writer.CHANGE) == "insert").drop_columns(writer.CHANGE)
+            notify(self.table, new.to_pylist())
+        late_before = pa.scalar(batch.late_before_ms * 1000, pa.timestamp("us", "UTC"))
+        entry = batch.entry(
+            events_version=batch.versions[1],
+            rows_in=found.rows_in,
+            rows_out=changes.num_rows,
+            late_rows=found.late_rows,
+            revisions=changes.filter(pc.field("final_at") <= late_before).num_rows,
+        )
+        path, commit = batch.target.path, batch.commit(entry)
+        if changes:
+            written = writer.merge(changes, path, self.table.key, self.table.span[0], commit)
+        else:
+            written = writer.note(path, commit)
+        return entry if written else None
+
+    def expire(self, midnight: datetime, spark: SparkSession, lake: Lake, run_id: str) -> None:
+        """Compute anew what old events touch, without them."""
+        held, is_old = lake.table(self.table.name), F.col("timestamp") < F.lit(midnight)
+
+        def young(hours: Sequence[Hours]) -> DataFrame:
+            return during(spark, lake.events, ("timestamp",), hours).where(~is_old)
+
+        def rows(hours: Sequence[Hours]) -> DataFrame:
+            return during(spark, held, self.table.span, hours)
+
+        with Persisted() as persist:
+            old = snapshot(spark, lake.events.path).where(is_old)
+            touches = persist(touched(old, self.state.by, self.state.reach, 0))
+            reached = touches.agg(hours_reached(self.state).alias("hours")).first()
+            assert reached is not None
+            found = Recomputation(self.table, self.state, young, rows, persist)
+            changes = found.changes(touches, as_ranges(reached["hours"]))
+            revise(changes.toArrow(), self.table.key, self.table.span[0], held, RETENTION, run_id)

@@ -1,0 +1,31 @@
+"""A table that remembers nothing but the lake: the rows that a batch touches are computed anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame, SparkSession
+
+from clickstream_platform.streaming.batches.changes import RevisingStrategy
+from clickstream_platform.streaming.batches.first_batch import overwrite
+from clickstream_platform.streaming.batches.micro_batch import MicroBatch, Notify
+from clickstream_platform.streaming.checkpoint import Checkpoint
+from clickstream_platform.streaming.contract.state import Recompute
+from clickstream_platform.streaming.lake.ledger import Entry
+from clickstream_platform.streaming.lake.places import Lake
+
+
+@dataclass(frozen=True)
+class RecomputeBatches(RevisingStrategy[Recompute]):
+    """A batch's frame: keys and times of the events that it read."""
+
+    def stream(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> DataFrame:
+        """Of the new events what says which rows they touch."""
+        events = self.table.watermark.of(self.table.offsets.read(spark, lake, checkpoint))
+        return events.select(*dict.fromkeys((*self.state.by, "timestamp")))
+
+    def commit(self, batch: MicroBatch, notify: Notify) -> Entry | None:
+        """Merge the rows that differ; batch 0 overwrites with the query over all events."""
+        if batch.batch_id == 0:
+            return overwrite(batch, batch.frame.count(), self.table.query(batch.events()), notify)
+        return self.commit_changes(batch, self.recomputed(batch, batch.frame), notify)

@@ -1,0 +1,53 @@
+"""A table whose query handles each event by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import functions as F
+
+from clickstream_platform.streaming.batches.first_batch import overwrite
+from clickstream_platform.streaming.batches.micro_batch import MicroBatch, Notify
+from clickstream_platform.streaming.batches.strategy import Strategy
+from clickstream_platform.streaming.checkpoint import Checkpoint
+from clickstream_platform.streaming.contract.state import Stateless
+from clickstream_platform.streaming.lake import writer
+from clickstream_platform.streaming.lake.amendments import remove_before
+from clickstream_platform.streaming.lake.hours import moment
+from clickstream_platform.streaming.lake.ledger import RETENTION, Entry
+from clickstream_platform.streaming.lake.places import Lake
+
+
+@dataclass(frozen=True)
+class StatelessBatches(Strategy[Stateless]):
+    """A batch's frame: the events that it read. Their rows are appended."""
+
+    def stream(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> DataFrame:
+        """The new events."""
+        return self.table.watermark.of(self.table.offsets.read(spark, lake, checkpoint))
+
+    def commit(self, batch: MicroBatch, notify: Notify) -> Entry | None:
+        """Append the query over the new events; batch 0 overwrites with the query over all."""
+        if batch.batch_id == 0:
+            return overwrite(batch, batch.frame.count(), self.table.query(batch.events()), notify)
+        seen = Observation()
+        is_late = F.col("timestamp") <= moment(batch.late_before_ms * 1000)
+        events = batch.frame.observe(seen, F.count("*").alias("events"), F.count_if(is_late).alias("late"))
+        rows = batch.persist(self.table.query(events))
+        rows_out = rows.count()
+        if not seen.get["events"]:
+            return None
+        entry = batch.entry(
+            events_version=batch.versions[1],
+            rows_in=seen.get["events"],
+            rows_out=rows_out,
+            late_rows=seen.get["late"],
+            revisions=0,
+        )
+        return entry if writer.append(rows, rows_out, batch.target.path, batch.commit(entry)) else None
+
+    def expire(self, midnight: datetime, spark: SparkSession, lake: Lake, run_id: str) -> None:
+        """Delete the rows of old events."""
+        remove_before(midnight, self.table.watermark.column, lake.table(self.table.name), spark, RETENTION, run_id)

@@ -1,0 +1,56 @@
+"""Changes of rows outside of any batch: each is one commit, which carries its amendment of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from clickstream_platform.streaming.lake import writer
+from clickstream_platform.streaming.lake.ledger import Amendment
+from clickstream_platform.streaming.lake.reader import snapshot
+from clickstream_platform.streaming.lake.tables import LakeTable
+
+
+def remove(keys: DataFrame, key: Sequence[str], table: LakeTable, kind: str, run_id: str) -> int:
+    """Delete the rows of some keys; no commit if there are none. Returns how many there were.
+
+    Not by a DELETE: its condition, with an id in it, would stay in the table's log.
+
+    Args:
+        keys: the columns of ``key``, each key once.
+        key: the columns.
+        table: the table.
+        kind: of the amendment.
+        run_id: the run that is booked.
+    """
+    rows = rows_of(keys, key, table)
+    if rows:
+        amendment = Amendment(table.name, kind, run_id, removed=rows)
+        writer.remove(keys.toArrow(), table.path, tuple(key), writer.Commit(amendment.to_json()))
+    return rows
+
+
+def rows_of(keys: DataFrame, key: Sequence[str], table: LakeTable) -> int:
+    """How many rows a table has of some keys."""
+    return snapshot(keys.sparkSession, table.path).join(keys, [*key], "left_semi").count()
+
+
+def remove_before(moment: datetime, time: str, table: LakeTable, spark: SparkSession, kind: str, run_id: str) -> int:
+    """Delete the rows whose ``time`` lies before a moment; no commit if there are none. Returns how many there were."""
+    rows = snapshot(spark, table.path).where(F.col(time) < F.lit(moment)).count()
+    if rows:
+        amendment = Amendment(table.name, kind, run_id, removed=rows)
+        writer.delete(table.path, time, moment, writer.Commit(amendment.to_json()))
+    return rows
+
+
+def revise(changes: pa.Table, key: tuple[str, ...], time: str, table: LakeTable, kind: str, run_id: str) -> None:
+    """Apply changed rows, as :func:`.writer.merge` takes them; no commit if there are none."""
+    kinds = changes[writer.CHANGE].to_pylist()
+    if kinds:
+        amendment = Amendment(table.name, kind, run_id, added=kinds.count("insert"), removed=kinds.count("delete"))
+        writer.merge(changes, table.path, key, time, writer.Commit(amendment.to_json()))

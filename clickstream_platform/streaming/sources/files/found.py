@@ -1,0 +1,68 @@
+"""What a listing of the source found."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+from clickstream_platform.streaming.sources.files.names import partition_of
+
+Identity = tuple[int, int]  # device and inode
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of the source.
+
+    Attributes:
+        name: its path within the source, as the system has it.
+        partition: the same as text.
+        where: its whole path.
+        size: in bytes.
+        mtime_us: when it was last changed, in microseconds since 1970, as its producer or file system says.
+        identity: its device and inode.
+    """
+
+    name: bytes
+    partition: str
+    where: bytes
+    size: int
+    mtime_us: int
+    identity: Identity
+
+    @property
+    def path(self) -> Path:
+        """Its whole path, as Python has it."""
+        return Path(os.fsdecode(self.where))
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What was found.
+
+    Attributes:
+        files: those to be read, each once, in the order of their names.
+        ignored: what is neither read nor opened, by its path as a partition, and why.
+        also: other paths, not listed, by the path of the file or folder they lead to.
+    """
+
+    files: tuple[File, ...] = ()
+    ignored: dict[str, str] = field(default_factory=dict[str, str])
+    also: dict[bytes, list[bytes]] = field(default_factory=dict[bytes, list[bytes]])
+
+    def partitions(self, file: File) -> Iterator[str]:
+        """Every partition that a file has had or may have had: links come and go, and with them its shortest path."""
+        yield file.partition
+        if self.also:
+            names = [file.name, *self.also.get(file.name, ())]
+            yield from map(partition_of, chain(names[1:], *map(self._by_folders, names)))
+
+    def _by_folders(self, name: bytes) -> Iterator[bytes]:
+        """The same path through other paths to the folders in it."""
+        parts = name.split(b"/")
+        for n in range(len(parts)):
+            for other in self.also.get(b"/".join(parts[:n]), ()):
+                yield b"/".join([other, *parts[n:]])

@@ -1,0 +1,171 @@
+"""How far a checkpoint has come in a folder: which files its manifests name, and which of these a batch has read.
+
+The manifests lie in the checkpoint. Spark reads them as its source, and its own log says which of them are in which
+batch. A checkpoint of before there were manifests names the files themselves in that log: it is taken over.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from clickstream_platform.errors import CheckpointError
+from clickstream_platform.files import write_whole
+from clickstream_platform.streaming.checkpoint import Checkpoint
+from clickstream_platform.streaming.sources.files.known import Known, adopt, keep_index, known, prune
+from clickstream_platform.streaming.sources.files.manifest import Entry, Manifest, manifest_path, read, write
+
+FOLDER = "manifests"
+SKIPPED = "_skipped.json"  # Spark passes over such names
+TASKS = 8  # lines of a manifest, at most: as many tasks can read it
+
+
+@dataclass(frozen=True)
+class Intake:
+    """The manifests of one checkpoint."""
+
+    checkpoint: Checkpoint
+
+    @property
+    def folder(self) -> Path:
+        """Where the manifests lie."""
+        return self.checkpoint.path / FOLDER
+
+    def known(self, source: Path) -> Known:
+        """The files that manifests name. Of a checkpoint that has none yet, those that Spark has planned itself.
+
+        Raises:
+            CheckpointError: a manifest is missing or broken.
+        """
+        if self.folder.is_dir():
+            return known(self.folder)
+        return Known(sizes=dict.fromkeys(self._planned_by_spark(source), -1))
+
+    def waiting(self, source: Path) -> int:
+        """How many files manifests name that no committed batch has read."""
+        committed = self._offset_of(self.checkpoint.committed())
+        if not self.folder.is_dir():
+            return len({path for batch, path in self._log() if batch > committed})
+        done = self._newest_taken(committed)
+        return sum(len(read(self.folder, number).entries) for number in range(done + 1, known(self.folder).number + 1))
+
+    def untaken_bytes(self) -> int:
+        """Bytes of the files of manifests that Spark has put into no batch yet."""
+        newest = known(self.folder).number
+        taken = self._newest_taken(self._offset_of(self.checkpoint.planned()))
+        return sum(e.size for number in range(taken + 1, newest + 1) for e in read(self.folder, number).entries)
+
+    def write(self, manifests: list[Manifest], source: Path) -> None:
+        """Write new manifests down, and the index if it is time."""
+        for manifest in manifests:
+            write(self.folder, manifest.number, manifest.tasks(source, TASKS))
+        if manifests and keep_index(self.folder, known(self.folder)):
+            prune(self.folder, self._newest_taken(self._offset_of(self.checkpoint.committed())))
+
+    def batch(self, batch_id: int) -> list[Entry]:
+        """The files of a planned batch; none if it is not planned, or was cleaned up since."""
+        first, last = self._offset_of(batch_id - 1) + 1, self._offset_of(batch_id)
+        numbers = [int(path.stem) for batch, path in self._log() if first <= batch <= last and self._is_manifest(path)]
+        return [entry for number in sorted(numbers) for entry in read(self.folder, number).entries]
+
+    def skipped(self) -> dict[str, str]:
+        """The files that a person has said to go on without, with the reason that is booked."""
+        file = self.folder / SKIPPED
+        return json.loads(file.read_text()) if file.exists() else {}
+
+    def skip(self, partition: str, reason: str) -> None:
+        """Go on without a file."""
+        write_whole(self.folder / SKIPPED, json.dumps(self.skipped() | {partition: reason}))
+
+    def take_over(self, source: Path, planned: list[Entry]) -> None:
+        """Go on from a checkpoint without manifests. Killed anywhere, the next call does the rest.
+
+        Args:
+            source: the folder.
+            planned: the files of a batch that Spark has planned and not committed; none if there is no such batch.
+        """
+        names = self._planned_by_spark(source)
+        if planned:
+            path = manifest_path(self.folder, 1)
+            if not path.exists():
+                write(self.folder, 1, Manifest(1, tuple(planned)).tasks(source, TASKS))
+            self._replace_in_log(self._offset_of(self.checkpoint.planned()), path)
+        adopt(self.folder, dict.fromkeys(names, -1))  # last: from here on it has manifests
+
+    @property
+    def is_taken_over(self) -> bool:
+        """Whether it has manifests, or an index of files that were read before there were any."""
+        return any(self.folder.glob("_known-*")) if self._has_files_in_log() else True
+
+    def interrupted(self, source: Path) -> list[str]:
+        """The files, as partitions, of a batch that Spark has planned itself and not committed."""
+        planned, committed = self.checkpoint.planned(), self.checkpoint.committed()
+        if planned <= committed:
+            return []
+        last = self._offset_of(planned)
+        first = self._offset_of(planned - 1) + 1
+        return [self._partition(path, source) for batch, path in self._log() if first <= batch <= last]
+
+    def _planned_by_spark(self, source: Path) -> list[str]:
+        return [self._partition(path, source) for _, path in self._log() if not self._is_manifest(path)]
+
+    def _partition(self, path: Path, source: Path) -> str:
+        try:
+            return str(path.relative_to(source))
+        except ValueError as elsewhere:
+            finding = f"it was read from another folder: {path}"
+            raise CheckpointError(self.checkpoint.table, finding, "set CLICKSTREAM_SOURCE back") from elsewhere
+
+    def _is_manifest(self, path: Path) -> bool:
+        return path.parent.name == FOLDER and path.parent.parent.name == self.checkpoint.path.name
+
+    def _has_files_in_log(self) -> bool:
+        return any(not self._is_manifest(path) for _, path in self._log())
+
+    def _newest_taken(self, offset: int) -> int:
+        """The newest manifest in the batches up to an offset of Spark's log; 0 if there is none."""
+        return max((int(p.stem) for batch, p in self._log() if batch <= offset and self._is_manifest(p)), default=0)
+
+    def _offset_of(self, batch_id: int) -> int:
+        """Where a batch ends in Spark's log of its source; -1 before there is anything."""
+        plan = self.checkpoint.plan(batch_id) if batch_id >= 0 else None
+        if plan is None or plan.end is None:
+            return -1
+        if "logOffset" not in plan.end:
+            raise self._of_topics()
+        return plan.end["logOffset"]
+
+    def _of_topics(self) -> CheckpointError:
+        remedy = "set CLICKSTREAM_SOURCE back, or CLICKSTREAM_HOME to another folder"
+        return CheckpointError(self.checkpoint.table, "it was read from Kafka, not from files", remedy)
+
+    @property
+    def _spark_log(self) -> Path:
+        return self.checkpoint.path / "sources" / "0"
+
+    def _log(self) -> Iterator[tuple[int, Path]]:
+        """What Spark has taken: the number in its log, and the file. The log is compacted every ten entries."""
+        folder = self._spark_log
+        names = [file.name for file in folder.iterdir()] if folder.is_dir() else []
+        compacted = max((int(n.removesuffix(".compact")) for n in names if n.endswith(".compact")), default=-1)
+        wanted = [str(n) for n in sorted(int(name) for name in names if name.isdigit()) if n > compacted]
+        for name in [*([f"{compacted}.compact"] if compacted >= 0 else []), *wanted]:
+            for line in (folder / name).read_text().splitlines()[1:]:
+                entry: dict[str, Any] = json.loads(line)
+                if "batchId" not in entry:
+                    raise self._of_topics()
+                yield entry["batchId"], Path(unquote(urlsplit(entry["path"]).path))
+
+    def _replace_in_log(self, offset: int, manifest: Path) -> None:
+        """Let Spark read a manifest in place of the files that it names, in the newest entry of its log."""
+        file = next(f for name in (str(offset), f"{offset}.compact") if (f := self._spark_log / name).exists())
+        head, *lines = file.read_text().splitlines()
+        before = [line for line in lines if json.loads(line)["batchId"] != offset]
+        milliseconds = manifest.stat().st_mtime_ns // 1_000_000
+        entry = {"path": manifest.as_uri(), "timestamp": milliseconds, "batchId": offset}
+        file.with_name(f".{file.name}.crc").unlink(missing_ok=True)  # a checksum of what is no longer in it
+        write_whole(file, "\n".join([head, *before, json.dumps(entry, separators=(",", ":"))]))

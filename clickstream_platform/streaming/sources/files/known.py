@@ -1,0 +1,123 @@
+"""The files that manifests name: a batch has read them, or will.
+
+Every :data:`EVERY` manifests an index is written of all files named so far. What it holds can be derived from the
+manifests before it, so that these may then be deleted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clickstream_platform.errors import CheckpointError
+from clickstream_platform.streaming.sources.files.found import File, Listing
+from clickstream_platform.streaming.sources.files.manifest import from_line, manifest_path, write_whole
+
+EVERY = 64  # manifests: as many are read at the start of a run, at most
+_INDEX = "_known-"  # Spark passes over such names
+
+
+@dataclass(frozen=True)
+class Known:
+    """What all manifests name.
+
+    Attributes:
+        number: the number of the newest manifest; 0 if there is none. The first one is number 1.
+        indexed: the newest that the index holds; -1 without an index.
+        sizes: the size of each file when it was listed, by partition; -1 if nobody knows.
+    """
+
+    number: int = 0
+    indexed: int = -1
+    sizes: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+def known(folder: Path) -> Known:
+    """What the manifests of a folder name; nothing if there is no such folder.
+
+    Raises:
+        CheckpointError: a manifest is missing or broken.
+    """
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    indexed = max((int(name.removeprefix(_INDEX)) for name in names if name.startswith(_INDEX)), default=-1)
+    numbers = sorted(int(name[:-5]) for name in names if name.endswith(".json") and name[:-5].isdigit())
+    later = [number for number in numbers if number > max(indexed, 0)]
+    newest = max(later, default=max(indexed, 0))
+    if later != list(range(max(indexed, 0) + 1, newest + 1)):
+        raise CheckpointError(str(folder), "a manifest is missing in the middle", "restore the folder from a copy")
+    sizes: dict[str, int] = _read(folder / _index_name(indexed)) if indexed >= 0 else {}
+    for number in later:
+        sizes.update(_named(manifest_path(folder, number)))
+    return Known(newest, indexed, sizes)
+
+
+def _named(path: Path) -> dict[str, int]:
+    try:
+        lines = path.read_text("ascii").splitlines()
+        return {entry.partition: entry.size for line in lines for entry in from_line(line)}
+    except (ValueError, TypeError) as error:
+        raise _broken(path) from error
+
+
+def _read(path: Path) -> dict[str, int]:
+    try:
+        return json.loads(path.read_text("ascii"))
+    except ValueError as error:
+        raise _broken(path) from error
+
+
+def _broken(path: Path) -> CheckpointError:
+    return CheckpointError(str(path), "it is not as it was written", "restore it from a copy")
+
+
+def _index_name(number: int) -> str:
+    return f"{_INDEX}{number:012d}"
+
+
+def keep_index(folder: Path, all_known: Known) -> bool:
+    """Write a new index if it is time; whether it was. The one before it is deleted then."""
+    if all_known.number - max(all_known.indexed, 0) < EVERY:
+        return False
+    _write_index(folder, all_known.number, all_known.sizes)
+    return True
+
+
+def adopt(folder: Path, sizes: Mapping[str, int]) -> None:
+    """Begin with files that were read before there were manifests. Before the first manifest is written."""
+    _write_index(folder, 0, sizes)
+
+
+def _write_index(folder: Path, number: int, sizes: Mapping[str, int]) -> None:
+    write_whole(folder / _index_name(number), json.dumps(dict(sizes)))
+    for path in folder.glob(f"{_INDEX}*"):
+        if path.name < _index_name(number):
+            path.unlink(missing_ok=True)
+
+
+def prune(folder: Path, below: int) -> None:
+    """Delete the manifests below a number that an index holds: those that no batch will read again."""
+    indexed = known_index(folder)
+    for path in folder.glob("*.json"):
+        if path.stem.isdigit() and int(path.stem) < min(below, indexed + 1):
+            path.unlink(missing_ok=True)
+
+
+def known_index(folder: Path) -> int:
+    """The newest manifest that the index holds; -1 without an index."""
+    return max((int(path.name.removeprefix(_INDEX)) for path in folder.glob(f"{_INDEX}*")), default=-1)
+
+
+def unread(listing: Listing, all_known: Known) -> list[File]:
+    """The files that no manifest names, under none of the paths that lead to them."""
+    return [file for file in listing.files if not any(each in all_known.sizes for each in listing.partitions(file))]
+
+
+def changed(listing: Listing, all_known: Known) -> dict[str, tuple[int, int]]:
+    """Files that have another size than when they were listed for a batch, by partition: that one and the new one.
+
+    They are not read again: what was added to them or put in their place is in no table.
+    """
+    before = {file: all_known.sizes.get(file.partition, -1) for file in listing.files}
+    return {file.partition: (size, file.size) for file, size in before.items() if size not in (-1, file.size)}

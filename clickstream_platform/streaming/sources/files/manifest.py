@@ -1,0 +1,166 @@
+"""Manifests: which files a batch reads, and which task reads what of them.
+
+A manifest is a text file, one line a task, so that a stream that reads its lines starts the tasks. It is written whole
+or not at all.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from clickstream_platform.errors import CheckpointError
+from clickstream_platform.streaming.sources.files.found import File
+from clickstream_platform.streaming.sources.files.names import path_of
+from clickstream_platform.streaming.sources.files.splits import Split, splits
+
+MAX_BYTES = 128_000_000
+MAX_FILES = 10_000  # a batch's ledger entry names each of its files
+_OPENING = 32_000  # bytes that are read in the time that it takes to open a file
+_SMALLEST = 8_000_000  # bytes of a split: less is read before a task has started
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of a batch, or a stretch of it.
+
+    Attributes:
+        partition: its path within the source.
+        size: bytes of the whole file when it was listed.
+        mtime_us: when it was last changed, in microseconds since 1970, as its producer or file system says.
+        arrived_at_us: the same, but neither before 1970 nor after it was listed.
+        split: the stretch; None for the whole file.
+    """
+
+    partition: str
+    size: int
+    mtime_us: int
+    arrived_at_us: int
+    split: Split | None = None
+
+    @property
+    def bytes(self) -> int:
+        """How many are to be read."""
+        return self.split.end - self.split.start if self.split else self.size
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The files of one batch, whole, in the order in which they arrived."""
+
+    number: int
+    entries: tuple[Entry, ...]
+
+    def tasks(self, folder: Path, n: int) -> list[list[Entry]]:
+        """Who reads what: at most ``n`` tasks of about equal size. A large file is split, if it can be."""
+        target = max(sum(entry.size for entry in self.entries) // n + 1, _SMALLEST)
+        parts = [part for entry in self.entries for part in _parts(entry, folder, target)]
+        tasks: list[list[tuple[int, Entry]]] = [[] for _ in range(min(n, len(parts)))]
+        loads = [(0, task) for task in range(len(tasks))]
+        for at, part in sorted(enumerate(parts), key=lambda each: -each[1].bytes):
+            load, task = loads[0]
+            tasks[task].append((at, part))
+            heapq.heapreplace(loads, (load + part.bytes + _OPENING, task))
+        return [[part for _, part in sorted(task, key=lambda each: each[0])] for task in tasks]
+
+
+def _parts(entry: Entry, folder: Path, target: int) -> Iterator[Entry]:
+    found = splits(path_of(folder, entry.partition), entry.size, target)
+    yield from [replace(entry, split=each) for each in found] if len(found) > 1 else [entry]
+
+
+def plan(
+    files: Iterable[File], now_us: int, number: int, max_bytes: int = MAX_BYTES, max_files: int = MAX_FILES
+) -> list[Manifest]:
+    """All files in batches, in the order in which they arrived.
+
+    Args:
+        files: those that no batch has read.
+        now_us: the time, in microseconds since 1970. No file has arrived later.
+        number: of the first manifest.
+        max_bytes: of one batch; a larger file has a batch of its own.
+        max_files: of one batch.
+    """
+    entries = [Entry(each.partition, each.size, each.mtime_us, max(0, min(each.mtime_us, now_us))) for each in files]
+    groups: list[list[Entry]] = []
+    total = 0
+    for entry in sorted(entries, key=lambda each: (each.arrived_at_us, each.partition)):
+        if not groups or total + entry.size > max_bytes or len(groups[-1]) == max_files:
+            groups.append([])
+            total = 0
+        groups[-1].append(entry)
+        total += entry.size
+    return [Manifest(number + at, tuple(group)) for at, group in enumerate(groups)]
+
+
+def manifest_path(folder: Path, number: int) -> Path:
+    """Where a manifest lies."""
+    return folder / f"{number:012d}.json"
+
+
+def write(folder: Path, number: int, tasks: Sequence[Sequence[Entry]]) -> Path:
+    """Write a manifest down. When this returns, it is on the disk.
+
+    Its modification time is later than that of the manifest before it: a stream of files goes by that, to a
+    millisecond, whatever their names.
+
+    Raises:
+        CheckpointError: there is one of this number.
+    """
+    path = manifest_path(folder, number)
+    if path.exists():
+        raise CheckpointError(str(path), "this manifest is written already", "let one run at a time read the source")
+    before = manifest_path(folder, number - 1)
+    not_before_ns = before.stat().st_mtime_ns + 2_000_000 if before.exists() else 0
+    write_whole(path, "".join(to_line(task) + "\n" for task in tasks), not_before_ns)
+    return path
+
+
+def to_line(task: Sequence[Entry]) -> str:
+    """A task as one line of ASCII."""
+    return json.dumps([asdict(entry) for entry in task], separators=(",", ":"))
+
+
+def from_line(line: str) -> list[Entry]:
+    """The task that a line stands for."""
+    return [_entry(**fields) for fields in json.loads(line)]
+
+
+def _entry(split: dict[str, int] | None, **fields: Any) -> Entry:
+    return Entry(**fields, split=Split(**split) if split else None)
+
+
+def read(folder: Path, number: int) -> Manifest:
+    """A manifest as it was planned. Raises what :meth:`~pathlib.Path.read_text` does."""
+    lines = manifest_path(folder, number).read_text("ascii").splitlines()
+    entries = {entry.partition: replace(entry, split=None) for line in lines for entry in from_line(line)}
+    return Manifest(number, tuple(sorted(entries.values(), key=lambda each: (each.arrived_at_us, each.partition))))
+
+
+def write_whole(path: Path, text: str, not_before_ns: int = 0) -> None:
+    """Write a file so that it is there with all that is in it or not at all, whatever happens. Makes its folder.
+
+    Args:
+        path: the file.
+        text: what is to be in it.
+        not_before_ns: the earliest modification time that it may have, in nanoseconds since 1970.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    with unfinished.open("w", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        if os.fstat(file.fileno()).st_mtime_ns < not_before_ns:
+            os.utime(file.fileno(), ns=(not_before_ns, not_before_ns))
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,39 @@
+"""A file's path within the source as text, and back. The same under every locale.
+
+The system takes a path as bytes, the column ``partition`` as text. Nearly all paths are UTF-8 and stay as they are;
+any other is written in percent escapes behind two slashes, with which no path within a folder begins.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+_ESCAPED = "//"
+
+
+def partition_of(name: bytes) -> str:
+    """The partition of the file at a path within the source."""
+    try:
+        return name.decode("utf-8")
+    except UnicodeDecodeError:
+        return _ESCAPED + quote_from_bytes(name)
+
+
+def name_of(partition: str) -> bytes:
+    """The path within the source that a partition stands for."""
+    if partition.startswith(_ESCAPED):
+        return unquote_to_bytes(partition.removeprefix(_ESCAPED))
+    return partition.encode("utf-8")
+
+
+def path_of(folder: Path, partition: str) -> Path:
+    """Where the file of a partition lies."""
+    return folder / os.fsdecode(name_of(partition))
+
+
+def is_visible(name: bytes) -> bool:
+    """Whether a file or folder of that name is looked at."""
+    # "_a=1" is a folder of a partitioned data set.
+    return not (name.startswith(b".") or (name.startswith(b"_") and b"=" not in name) or name.endswith(b"._COPYING_"))

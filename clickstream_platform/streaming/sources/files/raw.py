@@ -1,0 +1,96 @@
+"""A stretch of a file's bytes as they lie on the disk."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from clickstream_platform.streaming.sources.files.unreadable import Unreadable, finding
+
+
+class Raw:
+    """The bytes ``start`` (included) to ``end`` (excluded) of an open file, read from front to back.
+
+    Reading raises :class:`Unreadable` if the system does not give them all.
+
+    Attributes:
+        start: where it begins.
+        end: where it ends.
+        position: where the next read goes on.
+    """
+
+    closed = False  # Arrow asks
+
+    def __init__(self, descriptor: int, start: int, end: int) -> None:
+        self.start, self.end, self.position = start, end, start
+        self._descriptor = descriptor
+
+    def close(self) -> None:
+        """Nothing: who opened the file closes it."""
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, at most that many; none at the end."""
+        data = self.peek(self.position, size)
+        self.position += len(data)
+        return data
+
+    def peek(self, position: int, size: int) -> bytes:
+        """As many bytes at a position, or up to the end."""
+        wanted, parts = min(size, self.end - position), list[bytes]()
+        while wanted > 0:
+            try:
+                data = os.pread(self._descriptor, wanted, position)
+            except OSError as error:
+                raise Unreadable(finding(error)) from error
+            if not data:
+                raise Unreadable(_changed(self.end, position))
+            parts.append(data)
+            position, wanted = position + len(data), wanted - len(data)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+@contextmanager
+def opened(path: Path, size: int | None = None, start: int = 0, end: int | None = None) -> Generator[Raw]:
+    """A file, or a stretch of it, to be read.
+
+    Args:
+        path: the file.
+        size: its size when it was listed. A file that has another one, before or after it is read, was still being
+            written, and nobody knows where its records end.
+        start: where to begin.
+        end: where to end; None for the end of the file.
+
+    Raises:
+        Unreadable: it is gone, no file, not to be read, or of another size. Also when the block is left.
+    """
+    try:
+        # What was a file may be a pipe by now, and opening that would wait for a writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise Unreadable(finding(error)) from error
+    try:
+        found = _size(descriptor)
+        size = found if size is None else size
+        if found != size:
+            raise Unreadable(_changed(size, found))
+        yield Raw(descriptor, start, size if end is None else end)
+        if (found := _size(descriptor)) != size:
+            raise Unreadable(_changed(size, found))
+    finally:
+        os.close(descriptor)
+
+
+def _size(descriptor: int) -> int:
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        raise Unreadable("no longer a file")
+    return found.st_size
+
+
+def _changed(listed: int, found: int) -> str:
+    if found < listed:
+        return f"cut from {listed:,} to {found:,} bytes after it was listed"
+    return f"still being written: it grew from {listed:,} to {found:,} bytes after it was listed"

@@ -1,0 +1,115 @@
+"""What a task does: read its files, one after another, and say what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from clickstream_platform.errors import SourceError
+from clickstream_platform.streaming.sources.files.codecs import unpacked
+from clickstream_platform.streaming.sources.files.formats import records
+from clickstream_platform.streaming.sources.files.lines import ROWS, lines
+from clickstream_platform.streaming.sources.files.manifest import Entry
+from clickstream_platform.streaming.sources.files.names import path_of
+from clickstream_platform.streaming.sources.files.raw import Raw, opened
+from clickstream_platform.streaming.sources.files.unpacking import plain
+from clickstream_platform.streaming.sources.files.unreadable import Unreadable
+from clickstream_platform.streaming.sources.source import PartRead
+
+BYTES = 16_000_000  # of a batch, or one record
+RECORDS = pa.schema(
+    [
+        ("partition", pa.string()),
+        ("offset", pa.int64()),
+        ("value", pa.binary()),
+        ("size", pa.int64()),
+        ("arrived_at", pa.timestamp("us", "UTC")),
+    ]
+)
+
+
+def read_task(folder: Path, entries: Iterable[Entry], max_record_bytes: int) -> Iterator[pa.RecordBatch | PartRead]:
+    """Read the files of a task.
+
+    A file is found to be faulty when some of its records have been given already. It is refused whole: the caller
+    leaves out all records of a partition of which any task, for any stretch of the file, says that it has a fault.
+
+    Args:
+        folder: the source.
+        entries: what to read.
+        max_record_bytes: a longer record is given by its beginning, with a ``size`` beyond this.
+
+    Returns:
+        Batches of :data:`RECORDS`, each of one file or of several small ones; and a :class:`PartRead` for each entry,
+        after its last record.
+
+    Raises:
+        SourceError: reading a file failed for a reason that does not lie in the file.
+    """
+    waiting = _Waiting()
+    for entry in entries:
+        count, fault = 0, None
+        try:
+            for batch in _records(folder, entry, max_record_bytes):
+                count += batch.num_rows
+                yield from waiting.add(batch, entry)
+        except Unreadable as unreadable:
+            fault = unreadable.finding
+        except Exception as error:  # whatever stops the task, it names the file it was at
+            finding = f"reading it failed: {type(error).__name__}: {error}"
+            raise SourceError(entry.partition, finding, "leave this file out to go on") from error
+        waiting.read.append(PartRead(entry.partition, entry.bytes, count, fault))
+    yield from waiting.flush()
+
+
+def _records(folder: Path, entry: Entry, max_record_bytes: int) -> Iterator[pa.RecordBatch]:
+    split = entry.split
+    start, end = (split.start, split.end) if split else (0, entry.size)
+    with opened(path_of(folder, entry.partition), entry.size, start, end) as raw:
+        yield from _lines_or_more(raw, entry, max_record_bytes)
+
+
+def _lines_or_more(raw: Raw, entry: Entry, max_record_bytes: int) -> Iterator[pa.RecordBatch]:
+    # Only a plain text is split. Its first bytes have told so, and are not seen from the middle.
+    if entry.split and entry.split.start:
+        return lines(plain(raw), max_record_bytes, entry.split.first_line)
+    return records(unpacked(raw), max_record_bytes)
+
+
+@dataclass
+class _Waiting:
+    """Records not given yet: many small files make one batch, which costs as much as one of one file."""
+
+    read: list[PartRead] = field(default_factory=list[PartRead])
+    _batches: list[tuple[pa.RecordBatch, Entry]] = field(default_factory=list[tuple[pa.RecordBatch, Entry]])
+    _rows: int = 0
+    _bytes: int = 0
+
+    def add(self, batch: pa.RecordBatch, entry: Entry) -> Iterator[pa.RecordBatch | PartRead]:
+        """Take some records; give those before them, if it is enough."""
+        size = batch.get_total_buffer_size()  # costs a hundredth of `nbytes`, which looks at every row
+        if self._rows + batch.num_rows > ROWS or self._bytes + size > BYTES:
+            yield from self.flush()
+        self._batches.append((batch, entry))
+        self._rows += batch.num_rows
+        self._bytes += size
+
+    def flush(self) -> Iterator[pa.RecordBatch | PartRead]:
+        """Give everything, and then what became of the files that are read."""
+        if self._batches:
+            yield self._batch()
+        yield from self.read
+        self._batches, self.read, self._rows, self._bytes = [], [], 0, 0
+
+    def _batch(self) -> pa.RecordBatch:
+        batches, entries = zip(*self._batches, strict=True)
+        all_rows = pa.concat_batches(batches)
+        which = np.repeat(np.arange(len(entries)), [batch.num_rows for batch in batches])
+        partitions = pa.array([entry.partition for entry in entries], pa.string()).take(pa.array(which))
+        arrived = np.array([entry.arrived_at_us for entry in entries], np.int64)[which]
+        columns = [partitions, *all_rows.columns, pa.array(arrived).cast(RECORDS.field("arrived_at").type)]
+        return pa.RecordBatch.from_arrays(columns, schema=RECORDS)

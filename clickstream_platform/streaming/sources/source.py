@@ -1,0 +1,188 @@
+"""Offsets decide WHAT to process: what every source promises, whatever it reads.
+
+Two kinds of source are read. A :class:`Source` of events is a Delta table of the lake; a :class:`RecordSource` gives
+records as they come from outside, in one raw shape, :data:`~clickstream_platform.events.schema.RAW`. A new kind of
+source is a class with these methods and a line in :mod:`.named`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+
+from clickstream_platform.streaming.checkpoint import Checkpoint
+from clickstream_platform.streaming.lake.places import Lake
+
+Self = TypeVar("Self", bound="Source")  # typing has its own from Python 3.11 on
+Offset = dict[str, Any] | None  # as Spark writes it into a checkpoint
+Lost = dict[str, list[tuple[int, int | None]]]  # by partition: offsets, the last one excluded; None: nobody knows
+
+
+@dataclass(frozen=True)
+class Lag:
+    """What is there and no committed batch has read.
+
+    Attributes:
+        amount: how much.
+        unit: files, events or records.
+        partitions: how much of it in each partition of a Kafka topic.
+        remarks: what is there and will not be read, with the reason.
+    """
+
+    amount: int
+    unit: str
+    partitions: Mapping[str, int] = field(default_factory=dict[str, int], compare=False)
+    remarks: tuple[str, ...] = field(default=(), compare=False)
+
+
+class Source(Protocol):
+    """Where a table's input comes from, and how far it has been read.
+
+    Attributes:
+        is_table: whether it is a table of the lake, so that what reads it can be rebuilt.
+    """
+
+    is_table: ClassVar[bool]
+
+    @property
+    def identity(self) -> str:
+        """What a checkpoint was made for: another source of that identity may go on from it."""
+        ...
+
+    @property
+    def asset(self) -> tuple[str, ...]:
+        """Its key in Dagster."""
+        ...
+
+    def require_there(self, reader: str, lake: Lake) -> None:
+        """Refuse a table, ``reader``, whose input does not exist and will not be made by the run (a SourceError)."""
+        ...
+
+    def look(self, checkpoint: Checkpoint) -> None:
+        """Raise what a run would raise of the source, without a JVM and without changing anything."""
+        ...
+
+    def unread(self, checkpoint: Checkpoint, lake: Lake) -> Lag:
+        """What the next run would read.
+
+        Raises:
+            UnreachableError, SourceError, DataLossError: the source does not answer, or is not what was read.
+            CheckpointError: it no longer has what was not read yet, or the checkpoint is another kind of source's.
+        """
+        ...
+
+    def begin(self: Self, checkpoint: Checkpoint, *, goes_on: bool = False) -> Self:
+        """Let a run begin, or say why not. Call it under the table's lease, right before :meth:`read`.
+
+        Args:
+            checkpoint: the table's.
+            goes_on: whether the query does not end. :meth:`plan` is then to be called while it runs.
+
+        Returns:
+            The source, with all that a first run has to know. Raises what :meth:`unread` does.
+        """
+        ...
+
+    def plan(self, checkpoint: Checkpoint) -> None:
+        """Offer what has come since to a query that goes on. Cheap where Spark sees by itself what has come."""
+        ...
+
+    def read(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> DataFrame:
+        """The stream of what no batch has read."""
+        ...
+
+    def explained(self, failure: Exception, checkpoint: Checkpoint) -> Exception:
+        """A query's failure as an error that a person can act on, where it was the source's; else the failure."""
+        ...
+
+
+@dataclass(frozen=True)
+class PartRead:
+    """What a task says of a file, or of a stretch of it, that it has read.
+
+    Attributes:
+        partition: the file.
+        bytes: how many were to be read, as they lie on the disk.
+        records: how many were given.
+        fault: why it could not be read to its end; None if it was.
+    """
+
+    partition: str
+    bytes: int
+    records: int
+    fault: str | None = None
+
+
+class Staged(Protocol):
+    """What became of the records of one batch, as far as a source asks."""
+
+    @property
+    def parts(self) -> Sequence[PartRead]:
+        """What the tasks say of the files they read; nothing where a source has no files."""
+        ...
+
+    def offsets(self, partitions: Collection[str]) -> dict[str, list[int]]:
+        """The offsets of the records that were read of some partitions."""
+        ...
+
+
+@dataclass(frozen=True)
+class Account:
+    """What a batch has read of its source, beside the records.
+
+    Attributes:
+        files: of each file, its bytes and the records that were read of it; those of a refused one are none.
+        unreadable: files that were refused whole, by path, with what was found.
+        lost: offsets that were gone before they were read, by partition.
+    """
+
+    files: dict[str, list[int]] = field(default_factory=dict[str, "list[int]"])
+    unreadable: dict[str, str] = field(default_factory=dict[str, str])
+    lost: Lost = field(default_factory=dict[str, "list[tuple[int, int | None]]"])
+
+
+class RecordSource(Source, Protocol):
+    """A source of records from outside.
+
+    Attributes:
+        on_console: what Spark's console sink reads it as: the words of :mod:`..contract.trigger_support`.
+        comes_in_batches: whether it can only be read by micro-batches.
+        label: what it is, as Dagster marks an asset.
+    """
+
+    label: ClassVar[str]
+
+    on_console: ClassVar[str]
+    comes_in_batches: ClassVar[bool]
+
+    def records(self, read: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch | PartRead]:
+        """Of what a task has read of :meth:`read`, the records. Runs in the task, so the source is pickled.
+
+        Returns:
+            Batches with the columns that :mod:`..ingest.staging` asks for; and, where it reads files, what became of
+            each. All records of a partition that has a fault are left out by the caller.
+        """
+        ...
+
+    def account(self, checkpoint: Checkpoint, batch_id: int, staged: Staged) -> Account:
+        """What a batch has read; asked once it is read, so that nothing can go in between.
+
+        Raises:
+            SourceError: the source is not the one that the run began with.
+        """
+        ...
+
+    def tap(self, spark: SparkSession, folder: Path, *, from_start: bool) -> DataFrame:
+        """The stream of records as they come, or of all that are there, for a query whose checkpoint is thrown away.
+
+        Args:
+            spark: the session.
+            folder: of the query alone, for what the source has to write down.
+            from_start: begin with what is there already.
+        """
+        ...

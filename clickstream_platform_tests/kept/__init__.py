@@ -1,0 +1,1 @@
+"""Lakes made by the code of earlier releases, and what makes them."""

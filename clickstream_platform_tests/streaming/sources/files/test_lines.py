@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import gzip
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clickstream_platform.streaming.sources.files import lines as module
+from clickstream_platform.streaming.sources.files import splits as splits_module
+from clickstream_platform.streaming.sources.files.codecs import unpacked
+from clickstream_platform.streaming.sources.files.formats import records
+from clickstream_platform.streaming.sources.files.lines import lines
+from clickstream_platform.streaming.sources.files.raw import opened
+from clickstream_platform.streaming.sources.files.splits import Split, splits
+from clickstream_platform_tests.streaming.sources.files.packing import PACK, naive, read, rows, written
+
+PARTS = [
+    b"\n",
+    b"\r\n",
+    b" ",
+    b"\t",
+    b"\r",
+    b"{}",
+    b"a",
+    b'{"user_id": "u"}',
+    "é".encode(),
+    b"\xff",
+    b"x" * 70,
+    b" " * 70,
+]
+TEXTS = st.lists(st.sampled_from(PARTS), max_size=40).map(b"".join)
+
+
+@settings(deadline=None)
+@given(TEXTS, st.integers(1, 60), st.integers(1, 100))
+def test_lines_are_the_same_however_the_text_is_cut(text: bytes, size: int, max_record_bytes: int) -> None:
+    chunks = [text[at : at + size] for at in range(0, len(text), size)]
+
+    assert rows(lines(chunks, max_record_bytes)) == naive(text, max_record_bytes)
+
+
+@settings(deadline=None)
+@given(TEXTS, st.sampled_from(sorted(PACK)), st.integers(1, 100))
+def test_lines_are_the_same_in_every_codec(
+    tmp_path_factory: pytest.TempPathFactory, text: bytes, codec: str, max_record_bytes: int
+) -> None:
+    file = written(tmp_path_factory.getbasetemp() / "a", PACK[codec](b"{" + text))
+
+    assert read(file, max_record_bytes) == naive(b"{" + text, max_record_bytes)
+
+
+@settings(deadline=None)
+@given(TEXTS, st.integers(1, 200), st.integers(1, 50), st.booleans())
+def test_splits_give_the_lines_of_the_whole_file(
+    tmp_path_factory: pytest.TempPathFactory, text: bytes, target: int, chunk: int, has_mark: bool
+) -> None:
+    content = b"\xef\xbb\xbf" * has_mark + b"{" + text
+    file = written(tmp_path_factory.getbasetemp() / "a", content)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(splits_module, "_CHUNK", chunk)
+        found = splits(file, len(content), target)
+
+    assert [found[0].start, *(split.end for split in found)] == [0, *(split.start for split in found[1:]), len(content)]
+    assert all(split.end - split.start >= target for split in found[:-1])
+    assert [row for split in found for row in _of(content, split)] == naive(b"{" + text)
+
+
+def _of(content: bytes, split: Split) -> list[tuple[int, bytes, int]]:
+    stretch = content[split.start : split.end]
+    if split.start == 0:
+        return rows(records(iter([stretch]), 1_000_000))
+    return rows(lines([stretch], 1_000_000, split.first_line))
+
+
+@pytest.mark.parametrize("codec", sorted(PACK.keys() - {"plain"}))
+def test_packed_file_is_one_split(tmp_path: Path, codec: str) -> None:
+    packed = PACK[codec](b"".join(b'{"n": %d}\n' % n for n in range(1000)))
+
+    assert splits(written(tmp_path / "a", packed), len(packed), 10) == [Split(0, len(packed), 0)]
+
+
+def test_utf16_and_pictures_are_one_split(tmp_path: Path) -> None:
+    for content in ("\ufeff{}\n" * 100).encode("utf-16-le"), b"\x89PNG\r\n\x1a\n" + b"\0\n" * 100:
+        assert splits(written(tmp_path / "a", content), len(content), 10) == [Split(0, len(content), 0)]
+
+
+def test_file_that_is_gone_is_one_split(tmp_path: Path) -> None:
+    assert splits(tmp_path / "a", 1000, 10) == [Split(0, 1000, 0)]
+
+
+def test_no_batch_is_of_more_rows_than_allowed() -> None:
+    sizes = [batch.num_rows for batch in lines([b"a\n" * 25_000], 100)]
+
+    assert sizes == [module.ROWS, module.ROWS, 5_000]
+
+
+def test_line_of_300_megabytes_is_told_by_its_beginning_in_little_memory(tmp_path: Path) -> None:
+    event = b'{"user_id": "u1", "event_type": "click"},' * 25_000
+    file = tmp_path / "a.gz"
+    with gzip.open(file, "wb", 1) as packed:
+        packed.write(b"[")
+        for _ in range(300):
+            packed.write(event)
+        packed.write(b'{}]\n{"user_id": "u2"}\n')
+
+    tracemalloc.start()
+    with opened(file) as raw:
+        found = rows(records(unpacked(raw), 1_000_000))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    long = b"[" + event[: module.KEPT - 1]
+    assert found == [(0, long, 300 * len(event) + 4), (1, b'{"user_id": "u2"}', 17)]
+    assert peak < 30_000_000
+
+
+def test_line_as_long_as_allowed_is_whole() -> None:
+    assert rows(lines([b"a" * 2_000 + b"\n" + b"b" * 2_001], 2_000)) == [
+        (0, b"a" * 2_000, 2_000),
+        (1, b"b" * 1_000, 2_001),
+    ]
+
+
+def test_blank_line_of_any_length_is_no_record() -> None:
+    chunks = [b" " * 5_000, b"\t" * 5_000, b"\r\na", b"\n" + b" " * 300 + b"\n" + b" " * 300 + b"b"]
+
+    assert rows(lines(chunks, 2_000)) == [(1, b"a", 1), (3, b" " * 300 + b"b", 301)]

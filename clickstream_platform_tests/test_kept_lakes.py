@@ -1,0 +1,219 @@
+"""Lakes that earlier releases made: today's code opens them, goes on where they stopped, and skips and doubles nothing.
+
+What is in the lakes and how they were made: docs/kept-lakes.md.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import gzip
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+from deltalake import DeltaTable
+
+from clickstream_platform.settings import Settings, from_env
+from clickstream_platform.simulator.broker import Broker
+from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.kept.make import EXPECTED, KEPT, ROOT, TOPIC
+from clickstream_platform_tests.topics import Topic
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = pytest.mark.spark
+
+RELEASES = sorted(path.parent.name for path in KEPT.glob(f"*/{EXPECTED}"))
+PLACE = ("partition", "offset")
+
+Place = tuple[str, int]
+Held = dict[Place, bytes | None]  # what a source holds: each record by its place
+Row = dict[str, Any]
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_lake_over_files_is_taken_over(spark: SparkSession, release: str) -> None:
+    with unpacked(release, "files") as home:
+        lab, expected = Lab(spark, Settings(home=home)), expected_of(release, "files")
+        assert_taken_over(lab, expected, lambda: lines_of(lab.landing, expected["unreadable"]), lab.land)
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_lake_over_kafka_is_taken_over(spark: SparkSession, release: str) -> None:
+    with unpacked(release, "kafka") as home, running(Broker(home / "kafka")) as address:
+        topic = Topic(address, TOPIC)
+        lab = Lab(spark, Settings(home=home, source=topic.url))
+        assert_taken_over(lab, expected_of(release, "kafka"), lambda: records_of(topic), topic.send)
+
+
+def assert_taken_over(lab: Lab, expected: Row, held: Callable[[], Held], land: Callable[..., object]) -> None:
+    """The lake stands where its release left it, goes on from there, and again once more has landed."""
+    assert_stands(lab, expected)
+    before = rows_by_place(lab, "events")
+    lab.run()
+    then, ledger = held(), ledger_of(lab)
+    assert_all_read_once(lab, then, ledger, expected["unreadable"])
+    interrupted = expected["interrupted"]
+    assert [e["rows_in"] for e in ledger if e["batch_id"] == interrupted["batch_id"]] == [interrupted["records"]]
+
+    land(*arriving_after(before, then))
+    lab.run()
+    now, longer = held(), ledger_of(lab)
+    assert len(now) == len(then) + 4
+    assert_all_read_once(lab, now, longer, expected["unreadable"])
+    assert total(longer, "duplicates") == total(ledger, "duplicates") + 1
+    after = rows_by_place(lab, "events")
+    assert {place: after[place] for place in before} == before
+    assert [(table["name"], table["lag"]) for table in status(lab)] == [(name, 0) for name in lab.contracts]
+    lab.assert_exact()
+
+
+def assert_stands(lab: Lab, expected: Row) -> None:
+    """``status`` says of every table of the release what the release said itself."""
+    told = {table["name"]: table for table in status(lab)}
+    for table in expected["tables"]:
+        assert table.items() <= told[table["name"]].items()
+        assert table["rows"] > 0
+    for name, rows in expected["rows"].items():
+        assert len(rows_of(lab, name)) == rows > 0
+    assert expected["interrupted"]["batch_id"] not in {entry["batch_id"] for entry in ledger_of(lab)}
+
+
+def assert_all_read_once(lab: Lab, held: Held, ledger: list[Row], unreadable: list[str]) -> None:
+    """Every record of the source is in ``events`` or ``quarantine``, or is a copy of one in ``events``; none twice."""
+    events, quarantine = rows_by_place(lab, "events"), rows_by_place(lab, "quarantine")
+    assert not events.keys() & quarantine.keys()
+    assert events.keys() | quarantine.keys() <= held.keys()
+    left_out = held.keys() - events.keys() - quarantine.keys()
+    assert {id_of(held[place]) for place in left_out} <= {id_of(held[place]) for place in events} - {None}
+    found = [total(ledger, name) for name in ("rows_in", "rows_out", "quarantined", "duplicates")]
+    assert found == [len(held), len(events), len(quarantine), len(left_out)]
+    assert sorted(path for entry in ledger for path in entry["unreadable"]) == unreadable
+
+
+def arriving_after(before: dict[Place, Row], held: Held) -> tuple[Row | bytes, ...]:
+    """One event that is newer than all others, one that is too late, one that is there already, and no event."""
+    copy = next(value for place, value in held.items() if place in before and value and id_of(value))
+    newest = max(row["timestamp"] for row in before.values()) + timedelta(hours=1)
+    return event("new", newest.isoformat()), event("late", "2026-01-01T10:00:00Z"), copy, b"{"
+
+
+def id_of(record: bytes | None) -> tuple[Any, Any] | None:
+    """What makes an event a duplicate, as it was sent; None if nothing does."""
+    try:
+        sent = json.loads(record or b"")
+    except ValueError:
+        return None
+    is_known = isinstance(sent, dict) and sent.get("event_id") is not None
+    return (sent["event_id"], sent.get("timestamp")) if is_known else None
+
+
+def rows_of(lab: Lab, table: str) -> list[Row]:
+    return DeltaTable(str(lab.settings.lake_folder / table)).to_pyarrow_table().to_pylist()
+
+
+def rows_by_place(lab: Lab, table: str) -> dict[Place, Row]:
+    """A table's rows, none of which may have the place of another."""
+    rows = rows_of(lab, table)
+    by_place = {(row["partition"], row["offset"]): row for row in rows}
+    assert len(by_place) == len(rows)
+    return by_place
+
+
+def lines_of(landing: Path, unreadable: list[str]) -> Held:
+    """The lines of a landing folder that are not blank."""
+    files = [file for file in landing.iterdir() if file.name not in unreadable]
+    contents = {f.name: gzip.decompress(f.read_bytes()) if f.suffix == ".gz" else f.read_bytes() for f in files}
+    return {
+        (name, number): line
+        for name, content in contents.items()
+        for number, line in enumerate(content.split(b"\n"))
+        if line.strip()
+    }
+
+
+def records_of(topic: Topic) -> Held:
+    """All records of a topic."""
+    consumer = Consumer({"bootstrap.servers": topic.address, "group.id": "count", "enable.auto.commit": False})
+    found: Held = {}
+    for number in consumer.list_topics(topic.name, 10).topics[topic.name].partitions:
+        partition = TopicPartition(topic.name, number, 0)
+        end = consumer.get_watermark_offsets(partition, 10)[1]
+        consumer.assign([partition])
+        for _ in range(end):
+            message = consumer.poll(10)
+            assert message is not None
+            assert message.error() is None
+            found[f"{topic.name}/{number}", message.offset() or 0] = message.value()
+    consumer.close()
+    return found
+
+
+def status(lab: Lab) -> list[Row]:
+    return told(lab, "status", "--json")["tables"]
+
+
+def ledger_of(lab: Lab) -> list[Row]:
+    """What the batches of ``events`` did. The ledger has to balance."""
+    return told(lab, "ledger", "--table", "events", "--limit", "0", "--json")["entries"]
+
+
+def total(ledger: list[Row], count: str) -> int:
+    return sum(entry[count] for entry in ledger)
+
+
+def told(lab: Lab, *arguments: str) -> Row:
+    """What a command says of a lake, in a process that finds no Java. It has to exit with 0."""
+    environment = {
+        **os.environ,
+        "CLICKSTREAM_HOME": str(lab.settings.home),
+        "CLICKSTREAM_SOURCE": lab.settings.source,
+        "JAVA_HOME": str(lab.settings.home / "nowhere"),
+        "PATH": "",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    program = [sys.executable, "-c", "from clickstream_platform.cli import main; main()", *arguments]
+    run = subprocess.run(program, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    assert run.returncode == 0, run.stdout
+    return json.loads(run.stdout)
+
+
+def expected_of(release: str, lake: str) -> Row:
+    return json.loads((KEPT / release / EXPECTED).read_text())[lake]
+
+
+@contextmanager
+def unpacked(release: str, lake: str) -> Generator[Path]:
+    """The home of a kept lake, where it was made. One process at a time has it, and leaves nothing behind."""
+    home = ROOT / release / lake
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with home.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        Broker(home / "kafka").down(kill=True)  # of a test that was killed: it would write into the folder
+        shutil.rmtree(home, ignore_errors=True)
+        with tarfile.open(KEPT / release / f"{lake}.tar.xz") as archive:
+            archive.extractall(home, filter="data")
+        try:
+            yield home
+        finally:
+            shutil.rmtree(home)
+
+
+@contextmanager
+def running(broker: Broker) -> Generator[str]:
+    """The address of a broker that runs as long as the block."""
+    try:
+        yield broker.up(from_env().cache)
+    finally:
+        broker.down()
