@@ -23,11 +23,12 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 from typer.testing import CliRunner
 
-from clickstream_platform.cli import program, views
+from clickstream_platform.cli import kafka, program, views
 from clickstream_platform.cli.contents import COMMANDS
 from clickstream_platform.cli.progress import going_on, say
 from clickstream_platform.errors import TableBusyError
 from clickstream_platform.settings import Settings
+from clickstream_platform.simulator import kafka_producer
 from clickstream_platform.streaming.audit.validate import CheckResult
 from clickstream_platform.streaming.audit.verify import Difference, Verification
 from clickstream_platform.streaming.contract.table import StreamingTable
@@ -601,6 +602,10 @@ def test_verify_and_validate_as_json_are_one_object(without_spark: Home, monkeyp
     result = clickstream("validate", "alerts", "--json")
     assert (result.exit_code, json.loads(result.stdout)["passed"]) == (0, True)
     assert json.loads(result.stdout)["checks"][0]["name"] == "unique_key"
+
+
+def test_a_topic_has_as_many_partitions_by_kafka_up_as_by_simulate() -> None:
+    assert kafka.PARTITIONS == kafka_producer.PARTITIONS
 
 
 def test_kafka_status_says_that_no_broker_runs(home: Home) -> None:
