@@ -5,7 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
-PYTEST := $(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist loadfile
+# Tests that share a lake or a frame stay together on one worker, all others go where there is room.
+PYTEST := $(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist loadgroup
+# What is in which part: clickstream_platform_tests/parts.py. The fast one first, as it says soonest what is wrong.
+PARTS := fast conformance property kill kafka engine spark
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.10 \
 	--generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links
 
@@ -16,7 +19,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 	&& echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-kafka test test-fast soak check lock dev
+.PHONY: help setup demo demo-kafka test soak check lock dev $(PARTS:%=test-%)
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -30,14 +33,14 @@ demo: setup ## 50,000 events, good and bad, become Delta tables; then compare th
 demo-kafka: setup ## the same through a Kafka broker of its own, without Docker
 	@CLICKSTREAM_HOME=.clickstream/kafka-demo $(BIN)/clickstream demo --kafka
 
-test: setup ## all tests: first those without a JVM, then those on Spark
-	@echo "tests without a JVM ..."
-	@$(PYTEST) -m "not spark"
-	@echo "tests on Spark ..."
-	@$(PYTEST) -m spark
+test: setup ## all tests, part after part; one part alone: make test-spark, test-kafka, see CONTRIBUTING.md
+	@for part in $(PARTS); do echo "tests, part $$part ..."; $(PYTEST) --part=$$part || exit 1; done
 
 test-fast: $(STAMP) ## the tests that need no JVM
-	@$(PYTEST) -m "not spark"
+	@$(PYTEST) --part=fast
+
+$(patsubst %,test-%,$(filter-out fast,$(PARTS))): test-%: setup
+	@$(PYTEST) --part=$*
 
 soak: setup ## 45 minutes of new random scenarios and kills; MINUTES=5 for fewer
 	@$(BIN)/python -m clickstream_platform_tests.soak --minutes $(or $(MINUTES),45)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from clickstream_platform.errors import ClickstreamError, SetupError, SourceError
 from clickstream_platform.jvm import class_data
-from clickstream_platform.jvm.jars import SPARK_JARS, damaged, missing
+from clickstream_platform.jvm.jars import SPARK_JARS, damaged, missing, require_packages
 from clickstream_platform.jvm.machine import require_folder, require_java, require_room
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.sources.files.source import FileSource
@@ -82,6 +82,7 @@ def _home(settings: Settings) -> str:
 
 
 def _jars(settings: Settings) -> str:
+    require_packages()
     if altered := damaged(settings.cache):
         remedy = "delete it, and the next run fetches it again"
         raise SetupError("jars", f"{altered[0]} is not what was fetched", remedy)

@@ -13,7 +13,7 @@ from clickstream_platform.streaming.contract.table import Column, columns_of
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.tables.events import QUARANTINE
 from clickstream_platform.tables.user_patterns import LATE_EVENTS
-from clickstream_platform_tests.streaming.observe.test_status import Home
+from clickstream_platform_tests.homes import Home
 
 SIDE_TABLES = {each.name: each.schema for each in (QUARANTINE, LATE_EVENTS)}
 TYPES = {

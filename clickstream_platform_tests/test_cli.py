@@ -41,8 +41,8 @@ from clickstream_platform.tables.events import QUARANTINE
 from clickstream_platform.tables.user_patterns import LATE_EVENTS
 from clickstream_platform.terminal import ago, cell, dated
 from clickstream_platform_tests.conftest import event
+from clickstream_platform_tests.homes import Home, entry
 from clickstream_platform_tests.lakes import write
-from clickstream_platform_tests.streaming.observe.test_status import Home, entry
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -24,8 +24,8 @@ from clickstream_platform.errors import QueryError
 from clickstream_platform.settings import Settings
 from clickstream_platform.sql import ask, connect
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform_tests.homes import Home, delta
 from clickstream_platform_tests.lakes import at, write
-from clickstream_platform_tests.streaming.observe.test_status import Home, delta
 
 STRUCT = {"type": "struct", "fields": [{"name": "of", "type": "long", "nullable": True, "metadata": {}}]}
 LIST = {"type": "array", "elementType": STRUCT, "containsNull": True}

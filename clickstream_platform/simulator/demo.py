@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from clickstream_platform.errors import SettingsError
+from clickstream_platform.events.session import gap_in_words
 from clickstream_platform.settings import Settings
 from clickstream_platform.simulator.broker import Broker
 from clickstream_platform.simulator.expected import Simulation, Truth
@@ -237,7 +238,7 @@ def _of_tables(truth: Truth, lake: Lake) -> list[Comparison]:
         "user_activity": (truth.activity_windows, "one for each user, session and five minutes"),
         "clickstream_aggregated": (truth.sliding_windows, "one for each user and five minutes, beginning every minute"),
         "processed_events": (None, "events that differ in more than their place"),
-        "sessions": (truth.sessions, "visits, until 30 minutes pass without an event"),
+        "sessions": (truth.sessions, f"visits, until {gap_in_words()} pass without an event"),
         "purchases": (truth.purchases, "accepted events that are purchases"),
         "alerts": (truth.alerts, "windows with over 5 purchases or 100 events"),
     }

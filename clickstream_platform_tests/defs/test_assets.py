@@ -19,6 +19,7 @@ from clickstream_platform.defs.sensors import failures
 from clickstream_platform.errors import SourceError, TableBusyError
 from clickstream_platform.settings import Settings
 from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.defs.jobs import execute
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -61,12 +62,6 @@ def refreshed(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
     lab.land(event("visitor-1", ip_address="203.0.113.7"), event("visitor-1", event_type="purchase"), "{")
     with dg.DagsterInstance.ephemeral() as instance:
         yield Refreshed(lab, instance, execute(lab, instance, "refresh"))
-
-
-def execute(lab: Lab, instance: dg.DagsterInstance, job: str, **options: object) -> dg.ExecuteInProcessResult:
-    """Run a job on the session that this process has; the executor and the resource are those of a real run."""
-    found = definitions(lab.settings).resolve_job_def(job)
-    return found.execute_in_process(instance=instance, raise_on_error=False, **options)  # pyright: ignore[reportArgumentType]
 
 
 def materialized(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetMaterialization]:

@@ -10,9 +10,9 @@ import pytest
 from clickstream_platform.definitions import definitions
 from clickstream_platform.settings import Settings
 from clickstream_platform_tests.conftest import Lab, event
-from clickstream_platform_tests.defs.test_assets import execute
+from clickstream_platform_tests.defs.jobs import execute
+from clickstream_platform_tests.homes import Home
 from clickstream_platform_tests.lakes import write
-from clickstream_platform_tests.streaming.observe.test_status import Home
 
 OPS = {"replay": "replay_records", "forget": "forget_person", "verify": "verify_tables"}
 

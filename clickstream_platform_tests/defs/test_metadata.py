@@ -14,8 +14,8 @@ from clickstream_platform.defs.assets import to_read
 from clickstream_platform.defs.metadata import materialized
 from clickstream_platform.settings import Settings
 from clickstream_platform_tests.defs.test_reporting import REPORT
+from clickstream_platform_tests.homes import Home, delta, entry
 from clickstream_platform_tests.lakes import at, write
-from clickstream_platform_tests.streaming.observe.test_status import Home, delta, entry
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from clickstream_platform.defs.versions import data_version, input_versions
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.lake.ledger import Amendment
 from clickstream_platform_tests.defs.test_reporting import REPORT
+from clickstream_platform_tests.homes import Home, entry
 from clickstream_platform_tests.lakes import at, write
-from clickstream_platform_tests.streaming.observe.test_status import Home, entry
 
 
 @pytest.fixture

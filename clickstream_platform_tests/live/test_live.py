@@ -26,8 +26,8 @@ from clickstream_platform.live.sparks import bar, spark
 from clickstream_platform.live.visitors import SHOWN, Seen, look
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.observe.journal import Journal
+from clickstream_platform_tests.homes import NOON_MS, Home, entry
 from clickstream_platform_tests.lakes import at, write
-from clickstream_platform_tests.streaming.observe.test_status import NOON_MS, Home, entry
 
 PAGES = 7
 

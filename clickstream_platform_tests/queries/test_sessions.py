@@ -62,6 +62,14 @@ def test_a_pause_of_thirty_minutes_ends_no_session_and_a_longer_one_does(found: 
     assert column(found["just_over"], "events_in_session") == [1, 1]
 
 
+@pytest.mark.parametrize(("gap", "counts"), [(timedelta(minutes=20), [1, 1]), (timedelta(days=1), [2])], ids=str)
+def test_another_gap_cuts_at_its_own_length(spark: SparkSession, gap: timedelta, counts: list[int]) -> None:
+    rows = rows_of(sessions(events_of(spark, [seen("u", "10:00:00"), seen("u", "10:20:00.000001")]), CAP, gap))
+    assert column(rows, "events_in_session") == counts
+    last = datetime.fromisoformat(rows[-1]["session_end"])
+    assert datetime.fromisoformat(rows[-1]["final_at"]) == last + gap
+
+
 def test_two_session_ids_are_two_sessions_even_at_the_same_time(found: dict[str, list[Fields]]) -> None:
     counts = {row["session_id"]: row["events_in_session"] for row in found["two_ids"]}
     assert counts == {"a": 2, "b": 1, None: 1}

@@ -18,8 +18,8 @@ from clickstream_platform.report.plots import OverTime, Ranked, Spread
 from clickstream_platform.report.section import Section
 from clickstream_platform.settings import Settings
 from clickstream_platform.wording import share
+from clickstream_platform_tests.homes import Home
 from clickstream_platform_tests.lakes import at, write
-from clickstream_platform_tests.streaming.observe.test_status import Home
 
 Row = dict[str, Any]
 SINCE = at("00:00:00", day=2)

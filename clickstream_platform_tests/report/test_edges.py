@@ -16,8 +16,8 @@ from clickstream_platform.report.page import Report, report
 from clickstream_platform.report.plots import LIGHT, OverTime
 from clickstream_platform.report.section import Section
 from clickstream_platform.settings import Settings
+from clickstream_platform_tests.homes import NOON_MS, Home, entry
 from clickstream_platform_tests.lakes import at, write
-from clickstream_platform_tests.streaming.observe.test_status import NOON_MS, Home, entry
 
 MADE = datetime(2026, 11, 25, 15, 51, tzinfo=timezone.utc)
 TEMPLATE = Path(__file__).parents[2] / "clickstream_platform" / "report" / "page.html.j2"

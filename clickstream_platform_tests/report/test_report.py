@@ -20,8 +20,8 @@ from clickstream_platform.report.page import Report, report
 from clickstream_platform.report.plots import LIGHT, NAMES, OverTime, Ranked, Spread
 from clickstream_platform.report.sections import Section
 from clickstream_platform.settings import Settings
+from clickstream_platform_tests.homes import Home, entry
 from clickstream_platform_tests.lakes import at, write
-from clickstream_platform_tests.streaming.observe.test_status import Home, entry
 
 MADE = datetime(2024, 3, 3, 12, 30, tzinfo=timezone.utc)
 
