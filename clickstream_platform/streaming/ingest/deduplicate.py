@@ -1,7 +1,8 @@
 """Which events are duplicates: the same ``event_id`` and the same ``timestamp``. Exact, without state or time limit.
 
-Events without an id, or with one that is only a placeholder (``null``), are never duplicates. An id that comes with another time is kept, and counted: the producer reuses
-its ids, or has two clocks. Looked for by DuckDB, which needs a tenth of what two jobs of Spark take.
+Events without an id, or with one that is only a placeholder (``null``), are never duplicates. An id that comes with
+another time is kept, and counted: the producer reuses its ids, or has two clocks. Looked for by DuckDB, which needs a
+tenth of what two jobs of Spark take.
 """
 
 from __future__ import annotations
