@@ -40,6 +40,7 @@ from clickstream_platform.tables import tables
 from clickstream_platform.tables.events import QUARANTINE
 from clickstream_platform.tables.user_patterns import LATE_EVENTS
 from clickstream_platform.terminal import ago, cell, dated
+from clickstream_platform_tests.command import clickstream
 from clickstream_platform_tests.conftest import event
 from clickstream_platform_tests.homes import Home, entry
 from clickstream_platform_tests.lakes import write
@@ -49,11 +50,6 @@ if TYPE_CHECKING:
     from typer.testing import Result
 
 TABLES = list(tables(Settings()))
-
-
-def clickstream(*arguments: str) -> Result:
-    """Run a command as a shell would, except that it is this process."""
-    return CliRunner().invoke(program, arguments)
 
 
 def loaded(name: str) -> TyperCommand | TyperGroup:

@@ -7,8 +7,10 @@ import re
 import pyarrow as pa
 
 from clickstream_platform.events.json_record import read
-from clickstream_platform.events.schema import WIRE
+from clickstream_platform.events.schema import WIRE, Reason
 from clickstream_platform.events.timestamps import Unit, are_ambiguous, instants
+
+OF_TIME = (Reason.BAD_TIMESTAMP, Reason.AMBIGUOUS_TIMESTAMP)  # the reasons that have a sentence
 
 _NUMBER = r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[Ee][+-]?\d+)?"
 _DAY = r"\d{4}-?(?:\d\d-?\d\d|W\d\d-?\d|\d{3})"

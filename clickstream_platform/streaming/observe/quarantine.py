@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from clickstream_platform.events.schema import Reason
-from clickstream_platform.events.time_faults import time_fault
-from clickstream_platform.events.timestamps import Unit
 from clickstream_platform.streaming.lake.tables import LakeTable, select
+
+if TYPE_CHECKING:
+    from clickstream_platform.events.timestamps import Unit
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,16 @@ def rejections(quarantine: LakeTable, samples: int = 2, unit: Unit = "auto") -> 
     shown: dict[str, list[Sample]] = defaultdict(list)
     for row in newest:
         reason = row.pop("reason")
-        shown[reason].append(Sample(**row, why=time_fault(row["value"], unit) if reason in _OF_TIME else ""))
+        shown[reason].append(Sample(**row, why=_why(reason, row["value"], unit)))
     return [Rejection(**row, samples=tuple(shown[row["reason"]])) for row in counted]
 
 
-_OF_TIME = (Reason.BAD_TIMESTAMP, Reason.AMBIGUOUS_TIMESTAMP)
+def _why(reason: str, value: bytes, unit: Unit) -> str:
+    if not reason.endswith("_timestamp"):
+        return ""
+    from clickstream_platform.events.time_faults import OF_TIME, time_fault  # noqa: PLC0415 - spares the others Arrow
+
+    return time_fault(value, unit) if reason in OF_TIME else ""
+
+
 _FAULTS = "(select *, unnest(reasons) as reason from held)"
