@@ -123,7 +123,7 @@ class Folder:
     path: Path
 
     def __str__(self) -> str:
-        """Where it is."""
+        """The place of the demo's input, in words."""
         return str(self.path)
 
     def land(self, simulation: Simulation, arrival: int) -> bool:
@@ -139,7 +139,7 @@ class Topic:
     source: KafkaSource
 
     def __str__(self) -> str:
-        """Where it is."""
+        """The place of the demo's input, in words."""
         return f"the Kafka topic {self.source.topics} at {self.source.servers}"
 
     def land(self, simulation: Simulation, arrival: int) -> bool:
