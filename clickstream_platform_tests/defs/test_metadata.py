@@ -13,7 +13,7 @@ from deltalake import DeltaTable, write_deltalake
 from clickstream_platform.defs.assets import to_read
 from clickstream_platform.defs.metadata import materialized
 from clickstream_platform.settings import Settings
-from clickstream_platform_tests.defs.test_reporting import REPORT
+from clickstream_platform_tests.defs.reports import REPORT
 from clickstream_platform_tests.homes import Home, delta, entry
 from clickstream_platform_tests.lakes import at, write
 

@@ -16,7 +16,7 @@ from clickstream_platform.defs.reporting import report_run
 from clickstream_platform.defs.versions import data_version, input_versions
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.lake.ledger import Amendment
-from clickstream_platform_tests.defs.test_reporting import REPORT
+from clickstream_platform_tests.defs.reports import REPORT
 from clickstream_platform_tests.homes import Home, entry
 from clickstream_platform_tests.lakes import at, write
 

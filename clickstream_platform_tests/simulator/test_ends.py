@@ -10,8 +10,8 @@ import pytest
 
 from clickstream_platform.simulator.demo import end_of, keep_end, simulated
 from clickstream_platform.simulator.simulation import simulate, start_before, write_landing
-from clickstream_platform_tests.simulator.test_simulation import accepted, hashes
-from clickstream_platform_tests.test_cli import clickstream
+from clickstream_platform_tests.command import clickstream
+from clickstream_platform_tests.simulator.simulated import accepted, hashes
 
 
 def today() -> date:

@@ -16,7 +16,7 @@ import pytest
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.session import SESSION_GAP
-from clickstream_platform.simulator.expected import Event, Record, Simulation, Truth, truth_of
+from clickstream_platform.simulator.expected import Event, Record, Truth, truth_of
 from clickstream_platform.simulator.simulation import (
     SPAN,
     START,
@@ -27,6 +27,7 @@ from clickstream_platform.simulator.simulation import (
     write_arrival,
     write_landing,
 )
+from clickstream_platform_tests.simulator.simulated import accepted, hashes
 
 UTC = timezone.utc
 NONE_OF_IT = Shares(0, 0, 0, 0, 0, 0, 0, 0)
@@ -39,14 +40,6 @@ Json = dict[str, Any]
 def lines_of(paths: Iterable[Path]) -> list[bytes]:
     contents = (gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes() for path in paths)
     return [line for content in contents for line in content.split(b"\n")[:-1]]
-
-
-def hashes(folder: Path) -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
-
-
-def accepted(simulation: Simulation) -> list[Json]:
-    return [json.loads(record.line) for record in simulation.records if isinstance(record.outcome, Event)]
 
 
 def parsed(text: str) -> datetime | None:

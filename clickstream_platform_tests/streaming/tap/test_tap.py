@@ -111,7 +111,7 @@ def test_an_event_is_shown_by_what_a_person_looks_at_first() -> None:
     ("value", "text"),
     [
         (b"{broken\n\r", r"malformed_json:  {broken\n\r"),
-        (b'{"timestamp": "soon"}', 'missing_user_id, bad_timestamp, unknown_event_type:  {"timestamp": "soon"}'),
+        (b'{"timestamp": "soon"}', 'missing_user_id, bad_timestamp, missing_event_type:  {"timestamp": "soon"}'),
         (b'{"user_id": "\xff"}', 'malformed_json:  {"user_id": "\ufffd"}'),
         (b"[]" + b" " * 300, "not_an_object:  []"),
         (b"", "malformed_json:"),
