@@ -19,8 +19,8 @@ from clickstream_platform_tests import parts
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 LOCKS = ["requirements.lock", "docker/requirements.lock"]
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docker/README.md"]
-DOCUMENTS += [str(file.relative_to(ROOT)) for file in sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [str(file.relative_to(ROOT)) for file in sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docker/README.md", *PAGES]
 PYTHON = ("clickstream_platform", "clickstream_platform_tests", "bench")
 PINNED = re.compile(r"^([a-z0-9-]+)(?:\[[a-z,]+\])?==([^ ]+)", re.MULTILINE)
 
