@@ -1,7 +1,6 @@
 """The lake as plain files: where each table lies, and what its Delta log says. No JVM; some milliseconds a call.
 
-Everything that assumes a local path is in this module, in :mod:`.checkpoint`, :mod:`.lease` and in the listing of a
-landing folder.
+It takes the lake for a local folder. docs/architecture.md lists every module that does.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where a batch lands: exactly one Delta commit, which carries the batch's transaction and its ledger entry.
+"""The only writer of Delta tables. A batch is one commit, which carries its transaction and its ledger entry.
 
 The transaction is ``(<table>/<generation>, <batch id>)``. A batch that is replayed finds it and writes nothing, which
 makes every write exactly once; the entry is in the same commit, which makes the ledger atomic.
@@ -246,7 +246,7 @@ def _merging(source: pa.Table, path: Path, condition: str, commit: Commit) -> Ta
 
 
 def _same(keys: tuple[str, ...]) -> str:
-    """The same, in delta-rs's SQL, of the table ``t`` and its source ``s``."""
+    """The condition, in delta-rs's SQL, that a row of the table ``t`` and one of its source ``s`` agree in the keys."""
     return " AND ".join(f"({_column('t', key)} IS NOT DISTINCT FROM {_column('s', key)})" for key in keys)
 
 
