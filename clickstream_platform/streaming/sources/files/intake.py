@@ -46,12 +46,16 @@ class Intake:
         return Known(sizes=dict.fromkeys(self._planned_by_spark(source), -1))
 
     def waiting(self, source: Path) -> int:
-        """How many files manifests name that no committed batch has read."""
+        """How many files are planned that no committed batch has read."""
+        if self.folder.is_dir():
+            return len(self.planned_and_unread())
         committed = self._offset_of(self.checkpoint.committed())
-        if not self.folder.is_dir():
-            return len({path for batch, path in self._log() if batch > committed})
-        done = self._newest_taken(committed)
-        return sum(len(read(self.folder, number).entries) for number in range(done + 1, known(self.folder).number + 1))
+        return len({path for batch, path in self._log() if batch > committed})
+
+    def planned_and_unread(self) -> set[str]:
+        """The files, as partitions, of manifests that no committed batch has read."""
+        done, newest = self._newest_taken(self._offset_of(self.checkpoint.committed())), known(self.folder).number
+        return {e.partition for number in range(done + 1, newest + 1) for e in read(self.folder, number).entries}
 
     def untaken_bytes(self) -> int:
         """Bytes of the files of manifests that Spark has put into no batch yet."""
