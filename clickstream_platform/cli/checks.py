@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clickstream_platform.cli import app, views
-from clickstream_platform.cli.app import TableNames, exit_unless
+from clickstream_platform.cli.app import AsJson, TableNames, exit_unless, print_json
 from clickstream_platform.doctor import diagnose
-from clickstream_platform.settings import from_env
+from clickstream_platform.errors import SettingsError
+from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.streaming.audit import validate as validation
 from clickstream_platform.streaming.audit import verify as verifying
 from clickstream_platform.streaming.contract.table import StreamingTable
@@ -25,14 +26,42 @@ PANEL = "Check"
 commands = typer.Typer()
 
 
-@commands.command(rich_help_panel=PANEL, epilog="Example: clickstream verify sessions")
-def verify(names: TableNames = None) -> None:
-    """Run every table's query over all events, and compare both ways, row by row. Exit code 1 if anything differs."""
+@commands.command(
+    rich_help_panel=PANEL, epilog="Example: clickstream verify sessions  |  clickstream verify --source --json"
+)
+def verify(
+    names: TableNames = None,
+    *,
+    source: Annotated[
+        bool, typer.Option("--source", help="Instead: count the source again, and compare it with the ledger.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run every table's query over all events, and compare both ways, row by row. Exit code 1 if anything differs.
+
+    With --source no table is computed: every file, or offset range, is counted again and compared with the ledger.
+    """
     settings = from_env()
+    if source:
+        _verify_source(settings, names or [], as_json=as_json)
+        return
+    if as_json:
+        raise SettingsError("--json", "it is for --source", "leave it out, or add --source")
     contracts, lake = selected(settings, names or []), Lake(settings.lake_folder)
     with app.spark_session(settings) as spark:
         is_exact = verify_all(contracts, spark, lake)
     exit_unless(is_exact)
+
+
+def _verify_source(settings: Settings, names: list[str], *, as_json: bool) -> None:
+    from clickstream_platform.streaming.audit.source_account import source_account  # noqa: PLC0415 - DuckDB is slow
+
+    if names not in ([], ["events"]):
+        raise SettingsError("--source", "only events has a source outside of the lake", "leave out the tables")
+    (events,) = selected(settings, ["events"])
+    found = source_account(events, Lake(settings.lake_folder))
+    print_json(views.source_account_fields(found)) if as_json else show(views.source_account(found))
+    exit_unless(found.clean)
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream validate || exit 1")

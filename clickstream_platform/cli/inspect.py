@@ -19,6 +19,7 @@ from clickstream_platform.export import csv_lines, json_lines
 from clickstream_platform.live.history import fields_of, history, last_runs
 from clickstream_platform.settings import from_env
 from clickstream_platform.streaming.audit.balance import imbalances
+from clickstream_platform.streaming.audit.books import refused
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.generations import current
 from clickstream_platform.streaming.lake.ledger import Entry, entries
@@ -72,14 +73,16 @@ def _watch(contracts: Sequence[StreamingTable], lake: Lake, journal: Path, every
 
 
 def _statuses(contracts: Sequence[StreamingTable], lake: Lake, journal: Path, *, as_json: bool) -> None:
-    found, told = statuses(contracts, lake), Outbox.of(lake).status()
+    found, told, files = statuses(contracts, lake), Outbox.of(lake).status(), refused(lake)
     if as_json:
         active = [asdict(said[-1]) for said in queries(journal) if said[-1].is_active]
         listed = {"tables": found, "deliveries": told}
-        print_json({**{key: [asdict(each) for each in of] for key, of in listed.items()}, "queries": active})
+        print_json(
+            {**{key: [asdict(each) for each in of] for key, of in listed.items()}, "queries": active, "refused": files}
+        )
     else:
         left_out = {name: lake.table(name).rows() for name in (QUARANTINE.name, LATE_EVENTS.name)}
-        show(views.statuses(found, left_out), *views.deliveries(told))
+        show(views.statuses(found, left_out, files), *views.deliveries(told))
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream explain sessions")

@@ -12,6 +12,7 @@ from clickstream_platform.cli import app, views
 from clickstream_platform.cli.app import TableName, TableNames
 from clickstream_platform.delivery.post import delivering
 from clickstream_platform.settings import from_env
+from clickstream_platform.streaming.audit.shares import remarks
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import trigger_from
 from clickstream_platform.streaming.contract.trigger_support import require
@@ -82,6 +83,8 @@ def run_all(
             typer.echo(f"{table.name}: {found.amount:,} {found.unit} to read")
             done.append(runs.run(table, spark, lake, hooks, take_over=take_over))
             report_run(table, done[-1], lake)
+            for remark in remarks(table, done[-1].batches):
+                typer.echo(f"warning: {table.name}: {remark}")
     finally:
         if done:
             show("", views.reports(done), "")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -15,6 +16,7 @@ from clickstream_platform.doctor import Finding
 from clickstream_platform.errors import ClickstreamError
 from clickstream_platform.simulator.demo import Comparison
 from clickstream_platform.simulator.expected import Truth
+from clickstream_platform.streaming.audit.books import refused_said
 from clickstream_platform.streaming.audit.validate import CheckResult
 from clickstream_platform.streaming.audit.verify import Difference, Verification
 from clickstream_platform.streaming.contract.table import Sql, StreamingTable
@@ -29,6 +31,10 @@ from clickstream_platform.streaming.runtime.report import RunReport
 from clickstream_platform.tables.events import QUARANTINE
 from clickstream_platform.tables.user_patterns import LATE_EVENTS
 from clickstream_platform.terminal import NONE, Fitting, cell, clock, day_and_time, grid, line, verdict
+
+if TYPE_CHECKING:
+    from clickstream_platform.streaming.audit.source_account import SourceAccount
+    from clickstream_platform.streaming.sources.recount import Gone
 
 WIDEST = 60  # characters of one value in a table: a page address with its parameters has no end
 
@@ -90,7 +96,9 @@ def reports(done: Sequence[RunReport]) -> Table:
     )
 
 
-def statuses(found: Sequence[TableStatus], left_out: Mapping[str, int]) -> RenderableType:
+def statuses(
+    found: Sequence[TableStatus], left_out: Mapping[str, int], refused: Mapping[str, str] | None = None
+) -> RenderableType:
     """Where every table stands."""
     table = grid(
         *("table", "rows", "version", "watermark", "batches", "lag", "gen.", "last run"),
@@ -114,7 +122,8 @@ def statuses(found: Sequence[TableStatus], left_out: Mapping[str, int]) -> Rende
     problems = [line(f"{s.name}: lag unknown: {s.problem}", "yellow") for s in found if s.problem]
     why = {QUARANTINE.name: "rejected records", LATE_EVENTS.name: "events that came too late for user_patterns"}
     others = [Text(f"{name}: {rows:,} {why[name]}") for name, rows in left_out.items()]
-    return Group(table, "", *problems, *_triggers(found), *others)
+    files = [line(f"{refused_said(refused)}: `clickstream verify --source` lists them", "yellow")] if refused else []
+    return Group(table, "", *problems, *_triggers(found), *others, *files)
 
 
 def _triggers(found: Sequence[TableStatus]) -> Iterable[Text]:
@@ -221,6 +230,56 @@ def verification(found: Verification) -> RenderableType:
     counts = f"{found.missing:,} missing, {found.extra:,} extra, {found.different:,} different"
     summary = _line(False, f"{found.table}: {counts}, of {found.rows:,} rows", "DIFFERS")
     return Group(summary, *(line(f"         {wrong}") for wrong in found.ledger), *map(_difference, found.first))
+
+
+def source_account(found: SourceAccount) -> RenderableType:
+    """Whether the source holds what the ledger says; what it says otherwise, and what could not be checked."""
+    again = found.recount
+    size = f"{again.bytes:,} bytes, " if again.unit == "files" else ""
+    counted = f"the source: {again.checked:,} {again.unit}, {size}{again.records:,} records counted"
+    booked = f"{found.read:,} booked: {found.accepted:,} accepted + {found.quarantined:,} quarantined"
+    summary = _line(found.clean, f"{counted}; {booked} + {found.duplicates:,} duplicates", "DIFFERS")
+    parts: list[Text] = [line(f"         {each}", "bold red") for each in found.errors[:FINDINGS]]
+    parts += _more(len(found.errors), "contradictions")
+    parts += [line(f"         not checkable: {_gone(each)}", "yellow") for each in again.gone[:FINDINGS]]
+    parts += _more(len(again.gone), "not checkable")
+    parts += [line(f"         refused whole: {path}: {fault}", "yellow") for path, fault in _few(found.refused)]
+    parts += _more(len(found.refused), "refused whole")
+    parts += [line(f"         {each}", "yellow") for each in again.notes[:FINDINGS]]
+    unit = "bytes" if again.unit == "files" else "offsets"
+    parts += [line(f"         not read yet: {name}, {size:,} {unit}") for name, size in _few(again.unread)]
+    return Group(summary, *parts, *_more(len(again.unread), "not read yet"))
+
+
+FINDINGS = 20  # of a kind, to a person: --json has all
+
+
+def _few(found: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return list(found.items())[:FINDINGS]
+
+
+def _more(count: int, what: str) -> list[Text]:
+    return [line(f"         and {count - FINDINGS:,} more {what}; --json lists all")] if count > FINDINGS else []
+
+
+def _gone(found: Gone) -> str:
+    size = "" if found.bytes is None else f"{found.bytes:,} bytes and "
+    return f"{found.what}: {found.why}; booked are {size}{found.records:,} records"
+
+
+def source_account_fields(found: SourceAccount) -> dict[str, Any]:
+    """The same for programs, whole."""
+    again = found.recount
+    return {
+        "clean": found.clean,
+        "booked": {name: getattr(found, name) for name in ("read", "accepted", "quarantined", "duplicates")},
+        "counted": {"unit": again.unit, "checked": again.checked, "bytes": again.bytes, "records": again.records},
+        "errors": found.errors,
+        "not_checkable": [asdict(each) for each in again.gone],
+        "refused": found.refused,
+        "unread": again.unread,
+        "notes": again.notes,
+    }
 
 
 def _difference(found: Difference) -> Table:

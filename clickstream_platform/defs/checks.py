@@ -47,6 +47,6 @@ def result_of(found: CheckResult) -> dg.AssetCheckResult:
         check_name=found.name,
         passed=found.passed,
         severity=dg.AssetCheckSeverity.ERROR if severe else dg.AssetCheckSeverity.WARN,
-        metadata={"found": found.found},
+        metadata={"found": found.found, **found.numbers},
         description=f"{found.description} Found: {rows}.",
     )

@@ -43,7 +43,7 @@ class Intake:
         """
         if self.folder.is_dir():
             return known(self.folder)
-        return Known(sizes=dict.fromkeys(self._planned_by_spark(source), -1))
+        return Known(sizes=dict.fromkeys(self._names_by_spark(source), -1))
 
     def waiting(self, source: Path) -> int:
         """How many files manifests name that no committed batch has read."""
@@ -52,6 +52,22 @@ class Intake:
             return len({path for batch, path in self._log() if batch > committed})
         done = self._newest_taken(committed)
         return sum(len(read(self.folder, number).entries) for number in range(done + 1, known(self.folder).number + 1))
+
+    def uncommitted(self, source: Path) -> set[str]:
+        """The files that :meth:`waiting` counts."""
+        committed = self._offset_of(self.checkpoint.committed())
+        if not self.folder.is_dir():
+            return {self._partition(path, source) for batch, path in self._log() if batch > committed}
+        numbers = range(self._newest_taken(committed) + 1, known(self.folder).number + 1)
+        return {entry.partition for number in numbers for entry in read(self.folder, number).entries}
+
+    def planned_by_spark(self, source: Path) -> dict[int, list[str]]:
+        """The files that Spark planned itself, before there were manifests, by the number in its log."""
+        found: dict[int, list[str]] = {}
+        for number, path in self._log():
+            if not self._is_manifest(path):
+                found.setdefault(number, []).append(self._partition(path, source))
+        return found
 
     def untaken_bytes(self) -> int:
         """Bytes of the files of manifests that Spark has put into no batch yet."""
@@ -88,7 +104,7 @@ class Intake:
             source: the folder.
             planned: the files of a batch that Spark has planned and not committed; none if there is no such batch.
         """
-        names = self._planned_by_spark(source)
+        names = self._names_by_spark(source)
         if planned:
             path = manifest_path(self.folder, 1)
             if not path.exists():
@@ -110,8 +126,8 @@ class Intake:
         first = self._offset_of(planned - 1) + 1
         return [self._partition(path, source) for batch, path in self._log() if first <= batch <= last]
 
-    def _planned_by_spark(self, source: Path) -> list[str]:
-        return [self._partition(path, source) for _, path in self._log() if not self._is_manifest(path)]
+    def _names_by_spark(self, source: Path) -> list[str]:
+        return [name for names in self.planned_by_spark(source).values() for name in names]
 
     def _partition(self, path: Path, source: Path) -> str:
         try:

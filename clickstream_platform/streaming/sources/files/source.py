@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Thread
@@ -17,6 +17,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from clickstream_platform.errors import ClickstreamError, SourceError
 from clickstream_platform.events.schema import RAW
 from clickstream_platform.streaming.checkpoint import Checkpoint
+from clickstream_platform.streaming.lake import ledger
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.files.intake import Intake
 from clickstream_platform.streaming.sources.files.known import adopt, changed, unread
@@ -24,6 +25,8 @@ from clickstream_platform.streaming.sources.files.listing import listed
 from clickstream_platform.streaming.sources.files.manifest import Entry, Manifest, from_line, plan
 from clickstream_platform.streaming.sources.files.names import path_of
 from clickstream_platform.streaming.sources.files.reading import read_task
+from clickstream_platform.streaming.sources.files.recount import Plans, recounted
+from clickstream_platform.streaming.sources.recount import Recount
 from clickstream_platform.streaming.sources.source import Account, Lag, PartRead, Staged
 
 log = logging.getLogger(__name__)
@@ -157,6 +160,16 @@ class FileSource:
             counted[0] += part.bytes
             counted[1] += 0 if part.partition in faults else part.records
         return Account(dict(sorted(files.items())), dict(sorted(faults.items())))
+
+    def recount(self, checkpoint: Checkpoint, entries: Callable[[], Iterable[ledger.Entry]]) -> Recount:
+        """Count every file again. Raises a SourceError if there is no folder, or none that can be listed."""
+        if not self.folder.is_dir():
+            raise SourceError(str(self.folder), "there is no such folder", "set CLICKSTREAM_SOURCE")
+        listed(self.folder)
+        intake = Intake(checkpoint)
+        committed = intake.known(self.folder).sizes.keys() - intake.uncommitted(self.folder)
+        plans = Plans(frozenset(committed), intake.planned_by_spark(self.folder))
+        return recounted(self.folder, plans, entries())
 
     def tap(self, spark: SparkSession, folder: Path, *, from_start: bool) -> DataFrame:
         """The records of files as they come, or of all that are there. What cannot be read is passed over.
