@@ -22,7 +22,7 @@ from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.files.intake import Intake
 from clickstream_platform.streaming.sources.files.known import adopt, changed, unread
 from clickstream_platform.streaming.sources.files.listing import listed
-from clickstream_platform.streaming.sources.files.manifest import Entry, Manifest, from_line, plan
+from clickstream_platform.streaming.sources.files.manifest import Entry, Manifest, arrival, from_line, plan
 from clickstream_platform.streaming.sources.files.names import path_of
 from clickstream_platform.streaming.sources.files.reading import read_task
 from clickstream_platform.streaming.sources.files.recount import Plans, recounted
@@ -113,7 +113,7 @@ class FileSource:
         now_us, path = time.time_ns() // 1000, path_of(self.folder, partition)
         found = path.stat() if path.exists() else None
         mtime_us = found.st_mtime_ns // 1000 if found else now_us
-        return Entry(partition, found.st_size if found else 0, mtime_us, max(0, min(mtime_us, now_us)))
+        return Entry(partition, found.st_size if found else 0, mtime_us, arrival(mtime_us, now_us))
 
     def plan(self, checkpoint: Checkpoint) -> None:
         """Write manifests of what has come, as long as all that wait together are no more than a batch may have."""
