@@ -13,6 +13,7 @@ from clickstream_platform.streaming.sources.files.listing import listed
 from clickstream_platform.streaming.sources.files.manifest import (
     Entry,
     Manifest,
+    arrival,
     from_line,
     manifest_path,
     plan,
