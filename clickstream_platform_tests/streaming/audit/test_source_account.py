@@ -100,9 +100,12 @@ def test_a_batch_that_left_no_entry_is_found(copy: Lab, monkeypatch: pytest.Monk
     )
 
 
-def test_what_an_erasure_took_out_is_not_missed(copy: Lab) -> None:
-    forget("w", list(copy.contracts.values()), copy.spark, copy.lake)
-    assert account(copy).errors == ()
+def test_what_an_erasure_took_out_is_not_missed(lab: Lab) -> None:
+    lab.only("events").land(event("u"), event("w"), '{"user_id": "w"}')
+    lab.run()
+    forget("w", list(lab.contracts.values()), lab.spark, lab.lake)
+    assert lab.lake.events.rows() == 1
+    assert account(lab).errors == ()
 
 
 def test_a_file_that_is_deleted_is_not_checkable_and_one_that_came_is_unread(copy: Lab) -> None:

@@ -70,7 +70,7 @@ def recounted(folder: Path, plans: Plans, entries: Iterable[Entry]) -> Recount:
     for name, booking in booked.items():
         _compare(name, booking, counted(_path(root, name)), found)
     for entry in read:
-        if not entry.files and entry.rows_in:
+        if not entry.files:
             known |= _compare_batch(root, entry, plans, found)
     _the_others(root, known, plans, found)
     return Recount(
@@ -140,7 +140,7 @@ def _compare_batch(root: bytes, entry: Entry, plans: Plans, found: _Findings) ->
     what = f"batch {entry.batch_id}, of {len(names):,} files"
     now = {name: counted(_path(root, name)) for name in names if name not in entry.unreadable}
     there = [each for each in now.values() if each]
-    if not names or len(there) < len(now):
+    if (not names and entry.rows_in) or len(there) < len(now):
         why = f"{len(now) - len(there):,} of them are gone" if names else "nothing says any more which files it read"
         found.gone.append(Gone(what, None, entry.rows_in, f"{why}, and its ledger entry does not name files"))
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from clickstream_platform.streaming.sources.recount import Gone, Recount
 def entry(
     files: dict[str, list[int]], *, batch: int = 0, refused: dict[str, str] | None = None, rows: int = -1
 ) -> Entry:
+    """A batch that has read some files; ``rows`` only where it does not name them."""
     rows_in = rows if rows >= 0 else sum(records for _, records in files.values())
     return Entry(
         table="events", generation=1, batch_id=batch, run_id="r", start={"logOffset": batch - 1} if batch else None,
@@ -36,10 +38,10 @@ def land(folder: Path, name: str, text: str = "{}\n{}\n") -> Path:
 
 
 def of(
-    folder: Path, *entries: Entry, committed: set[str] | None = None, by_spark: dict[int, list[str]] | None = None
+    folder: Path, *entries: Entry, committed: Iterable[str] = (), by_spark: dict[int, list[str]] | None = None
 ) -> Recount:
     named = {name for each in entries for name in each.files}
-    return recounted(folder, Plans(frozenset(named | (committed or set())), by_spark or {}), entries)
+    return recounted(folder, Plans(frozenset({*named, *committed}), by_spark or {}), entries)
 
 
 def test_a_folder_that_is_as_it_was_booked_has_no_contradiction(folder: Path) -> None:
@@ -121,3 +123,9 @@ def test_a_batch_of_before_the_ledger_named_files_is_compared_as_a_whole(folder:
     found = of(folder, right, wrong, committed={"a.json", "b.json"}, by_spark=by_spark)
     assert [(gone.what, gone.records) for gone in found.gone] == [("batch 1, of 1 files", 3)]
     assert not found.errors
+
+
+def test_a_file_that_such_a_batch_refused_is_accounted_for(folder: Path) -> None:
+    (folder / "cut.gz").write_bytes(b"\x1f\x8b\x08")
+    found = of(folder, entry({}, refused={"cut.gz": "cut off"}), committed=["cut.gz"], by_spark={0: ["cut.gz"]})
+    assert (found.errors, found.unread) == ((), {})

@@ -397,7 +397,7 @@ def test_after_that_the_same_lake_goes_on_with_a_topic_of_another_name(kafka: La
     other.send(event("w"))
     ingest(kafka.reading(other.url))
     assert users(kafka)[5:] == ["v", "w"]
-    assert_conserved(kafka)
+    assert_conserved(kafka.reading(other.url))
 
 
 def test_what_retention_removed_stops_a_run_or_is_booked(
