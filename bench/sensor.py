@@ -68,7 +68,7 @@ class Watch:
 def watch(scratch: Path, settings: Settings, rate: float, seconds: float) -> None:
     """Feed, watch, and wait for what comes after."""
     tick = unread_sensor(settings).minimum_interval_seconds or 0
-    shutil.copy(REPOSITORY / "dagster.yaml", scratch)
+    shutil.copy(REPOSITORY / ".dagster_home" / "dagster.yaml", scratch)
     environment = {**os.environ, "DAGSTER_HOME": str(scratch), "CLICKSTREAM_HOME": str(settings.home)}
     environment["CLICKSTREAM_SOURCE"] = settings.source_url
     feed = ("clickstream", "simulate", "--kafka", "--rate", f"{rate:g}", "--duration", f"{seconds:g}")

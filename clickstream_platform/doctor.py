@@ -11,8 +11,8 @@ from pathlib import Path
 
 from clickstream_platform.errors import ClickstreamError, SetupError, SourceError
 from clickstream_platform.jvm import class_data
-from clickstream_platform.jvm.jars import SPARK_JARS, damaged, missing
-from clickstream_platform.jvm.machine import nearest_folder, require_java, require_room
+from clickstream_platform.jvm.jars import SPARK_JARS, damaged, missing, require_packages
+from clickstream_platform.jvm.machine import require_folder, require_java, require_room
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.sources.files.source import FileSource
 from clickstream_platform.streaming.sources.named import source_from
@@ -76,17 +76,18 @@ def _disk(settings: Settings) -> str:
 
 
 def _home(settings: Settings) -> str:
-    _require_writable(settings.home, "CLICKSTREAM_HOME")
-    _require_writable(settings.lake_folder, "CLICKSTREAM_LAKE")
+    require_folder(settings.home, "CLICKSTREAM_HOME")
+    require_folder(settings.lake_folder, "CLICKSTREAM_LAKE")
     return f"{settings.home} is writable" if settings.home.exists() else f"{settings.home} will be made"
 
 
 def _jars(settings: Settings) -> str:
+    require_packages()
     if altered := damaged(settings.cache):
         remedy = "delete it, and the next run fetches it again"
         raise SetupError("jars", f"{altered[0]} is not what was fetched", remedy)
     if to_fetch := missing(settings.cache):
-        _require_writable(settings.cache, "CLICKSTREAM_CACHE")
+        require_folder(settings.cache, "CLICKSTREAM_CACHE")
         size = sum(artifact.size for artifact in to_fetch)
         require_room(settings.cache, 3 * size, "the jars", "CLICKSTREAM_CACHE")
         return f"{len(to_fetch)} of {len(SPARK_JARS)} are not in {settings.cache} yet; the next run fetches them"
@@ -97,11 +98,21 @@ def _source(settings: Settings) -> str:
     source = source_from(settings)
     if not isinstance(source, FileSource):
         return _answering(source.servers)
-    if not source.folder.exists():
-        return f"{source.folder} is not there yet; the first run makes it"
-    if not source.folder.is_dir() or not os.access(source.folder, os.R_OK | os.X_OK):
-        raise SourceError("source", f"{source.folder} is not a folder you may read", "set CLICKSTREAM_SOURCE")
-    return f"files in {source.folder}"
+    require_landing(source.folder, settings)
+    return f"files in {source.folder}" if source.folder.exists() else f"{source.folder} will be made by the first run"
+
+
+def require_landing(folder: Path, settings: Settings) -> None:
+    """Refuse a landing folder that cannot be read, or that somebody has named and that is not there.
+
+    Raises:
+        SourceError: says which folder it is.
+    """
+    if not folder.exists():
+        if settings.source:
+            raise SourceError("source", f"there is no folder {folder}", "make it, or set CLICKSTREAM_SOURCE to another")
+    elif not folder.is_dir() or not os.access(folder, os.R_OK | os.X_OK):
+        raise SourceError("source", f"{folder} is not a folder you may read", "set CLICKSTREAM_SOURCE to one")
 
 
 CHECKS: dict[str, Callable[[Settings], str]] = {
@@ -113,15 +124,6 @@ CHECKS: dict[str, Callable[[Settings], str]] = {
     "jars": _jars,
     "source": _source,
 }
-
-
-def _require_writable(folder: Path, variable: str) -> None:
-    """Without writing: a doctor leaves nothing behind."""
-    nearest = nearest_folder(folder)
-    if not nearest.is_dir():
-        raise SetupError(str(folder), f"{nearest} is not a folder", f"set {variable} to a folder")
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise SetupError(str(folder), f"you may not write to {nearest}", f"set {variable} to a folder you may write")
 
 
 def _answering(servers: str) -> str:

@@ -44,7 +44,22 @@ class DataLossError(SourceError):
 
 
 class QueryError(ClickstreamError):
-    """A question in SQL that cannot be answered as it was put."""
+    """A question in SQL that cannot be answered as it was put.
+
+    Args:
+        subject: what it is about.
+        finding: what was found there.
+        remedy: what to do about it.
+        place: the line of the statement, and below it a caret under the word; empty where no word is to blame.
+    """
+
+    def __init__(self, subject: str, finding: str, remedy: str, place: str = "") -> None:
+        self.place = place
+        super().__init__(subject, finding, remedy)
+
+    def __str__(self) -> str:
+        """One line, and the place below it."""
+        return f"{super().__str__()}\n{self.place}" if self.place else super().__str__()
 
 
 class DeliveryError(ClickstreamError):

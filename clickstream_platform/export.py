@@ -42,13 +42,22 @@ def _csv_line(values: Iterable[Any]) -> str:
 
 
 def _flat(value: Any) -> Any:
-    return json.dumps(value) if isinstance(value, list | dict | bool) else value
+    return _json(value) if isinstance(value, list | dict | bool | Decimal) else value
 
 
 def json_lines(answer: Answer) -> Iterator[str]:
     """The answer as one JSON object a row. Of two columns with one name, the last one counts."""
     for row in answer.rows:
-        yield json.dumps(dict(zip(answer.columns, map(_plain, row), strict=True)))
+        yield _json(dict(zip(answer.columns, map(_plain, row), strict=True)))
+
+
+def _json(value: Any) -> str:
+    """As :func:`json.dumps`, and a decimal with all of its digits: a float holds 15 of them."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{json.dumps(name)}: {_json(each)}' for name, each in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_json, value))}]"
+    return f"{value:f}" if isinstance(value, Decimal) else json.dumps(value)
 
 
 def _plain(value: Any) -> Any:
@@ -66,4 +75,4 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, date | time):
         return value.isoformat()
-    return float(value) if isinstance(value, Decimal) else value if isinstance(value, str | int | None) else str(value)
+    return value if isinstance(value, str | int | Decimal | None) else str(value)

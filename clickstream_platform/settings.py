@@ -7,18 +7,25 @@ any set-up.
 from __future__ import annotations
 
 import json
+import logging
+import re
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from platformdirs import user_cache_path
 from pydantic import Field, NonNegativeInt, SecretStr, TypeAdapter, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, NoDecode, SettingsConfigDict
 
 from clickstream_platform.errors import SettingsError
 
+log = logging.getLogger(__name__)
+
 PREFIX = "CLICKSTREAM_"
+# Kubernetes gives every pod such variables for a service named `clickstream`.
+OF_A_SERVICE = re.compile(r"SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?")
 
 
 class Settings(BaseSettings):
@@ -47,6 +54,13 @@ class Settings(BaseSettings):
         default=timedelta(hours=1), ge=timedelta(0), description="How far an event may lie ahead of its arrival."
     )
     max_record_bytes: int = Field(default=1_000_000, ge=1, description="A longer record is quarantined unread.")
+    timestamp_unit: Literal["auto", "s", "ms", "us", "ns", "iso"] = Field(
+        default="auto",
+        description="Unit of timestamps that are numbers: auto (told by size), s, ms, us, ns; iso: no number is one.",
+    )
+    placeholder_ids: Literal["count", "reject"] = Field(
+        default="count", description="What becomes of a record with an id such as null or undefined: count or reject."
+    )
     max_sequence_length: int = Field(default=1_000, ge=1, description="Events listed in a session's event_sequence.")
     alert_purchase_count: int = Field(
         default=5, ge=1, description="More purchases than this in one window are an alert."
@@ -201,9 +215,13 @@ class Settings(BaseSettings):
 def from_env() -> Settings:
     """Read the settings from the environment and ``.env``.
 
+    A variable that begins like a setting and is none, nor looks like one, is warned of.
+
     Raises:
-        SettingsError: a value is not allowed; names the variable, the value and what is allowed.
+        SettingsError: a value is not allowed; names the variable, the value and what is allowed. Or a variable is no
+            setting, but nearly one.
     """
+    _refuse_misspelt()
     try:
         return Settings()
     except ValidationError as invalid:
@@ -215,6 +233,18 @@ def from_env() -> Settings:
     if known and (not known.repr or known.annotation is SecretStr):
         raise SettingsError(variable, "its value is not allowed", remedy)
     raise SettingsError(variable, f"{first['input']!r} is not allowed", remedy)
+
+
+def _refuse_misspelt() -> None:
+    known = {name.upper() for name in Settings.model_fields}
+    for where, source in (("the environment", EnvSettingsSource(Settings)), (".env", DotEnvSettingsSource(Settings))):
+        given = {name.upper().removeprefix(PREFIX) for name in source.env_vars if name.upper().startswith(PREFIX)}
+        for name in sorted(given - known):
+            variable, finding = f"{PREFIX}{name}", f"there is no such setting, but {where} has it"
+            if near := get_close_matches(name, known, n=1):
+                raise SettingsError(variable, finding, f"say {PREFIX}{near[0]}, or remove it")
+            if not OF_A_SERVICE.fullmatch(name):
+                log.warning("%s: %s; .env.example lists all settings", variable, finding)
 
 
 def starting_at(text: str) -> str | datetime | dict[str, dict[str, int]]:

@@ -1,22 +1,24 @@
-"""SQL over the lake without Spark: delta-rs knows a table's files, Arrow reads them, DuckDB computes.
+"""SQL over the lake without Spark: delta-rs knows which files make up a table, DuckDB reads them and computes.
 
 A connection sees every table as it is at one moment. It is a database in memory with views on files: it can change
-neither the lake nor any other file.
+neither the lake nor any other file. DuckDB reads the files itself, in threads that end with the connection: threads of
+Arrow would outlive it, call Python back, and hang or crash a process that ends meanwhile.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import duckdb
-from deltalake.exceptions import DeltaError
+from deltalake.exceptions import TableNotFoundError
 from duckdb import DuckDBPyConnection
 
-from clickstream_platform.errors import QueryError
+from clickstream_platform.errors import CheckpointError, QueryError
 from clickstream_platform.export import Answer
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.places import Lake
@@ -27,14 +29,24 @@ FINAL = "_final"  # ends the name of the view that shows a table's final rows on
 PAGE = 10_000  # rows fetched at a time
 NUMERIC = re.compile(r"U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(.*\)")
 READS = ("SELECT", "MULTI")  # kinds of statement; also of DESCRIBE, SHOW, SUMMARIZE; MULTI: PIVOT
+TYPES = {  # Delta's names, where DuckDB has another or may mean another
+    "string": "VARCHAR",
+    "long": "BIGINT",
+    "short": "SMALLINT",
+    "byte": "TINYINT",
+    "binary": "BLOB",
+    "timestamp": "TIMESTAMPTZ",
+    "timestamp_ntz": "TIMESTAMP",
+}
 
 
 def connect(lake: Lake) -> DuckDBPyConnection:
     """A database with a view for every table of the lake, and a view ``<table>_final`` where rows have a ``final_at``.
 
     A ``_final`` view shows the rows that the table's watermark has passed: only a late event, a replayed record or an
-    erasure changes them still. Every other table only ever gains rows, so it needs none. No data file is read yet; a
-    statement reads the columns and the files that it needs. What Arrow cannot read is left out with a warning.
+    erasure changes them still. Every other table only ever gains rows, so it needs none. No data is read yet; a
+    statement reads the columns and the files that it needs. A table of which the files alone do not say what is in it
+    is left out with a warning. Close the connection once its answers are read.
 
     Raises:
         QueryError: the lake has no table yet.
@@ -46,26 +58,78 @@ def connect(lake: Lake) -> DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_progress_bar = false")  # it would be drawn into the answer
+    files: list[str] = []
     for name in names:
         try:
-            _add(connection, lake, name)
-        except DeltaError as unreadable:
-            log.warning("%s: left out, Arrow cannot read it: %s", name, unreadable)
+            files += _add(connection, lake, name)
+        except TableNotFoundError:  # removed since it was listed
+            continue
+        except CheckpointError as unreadable:
+            log.warning("%s: left out: %s", name, unreadable.finding)
+        except duckdb.IOException as gone:
+            log.warning("%s: left out: %s", name, str(gone).partition("\n")[0])
+    connection.execute(f"SET allowed_paths = {_listed(files)}")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
 
 
-def _add(connection: DuckDBPyConnection, lake: Lake, name: str) -> None:
+def _add(connection: DuckDBPyConnection, lake: Lake, name: str) -> list[str]:
+    """Make the views of a table. Returns the files that they read."""
     # First the watermark, then the rows: one that is older than the rows calls too few of them final, never too many.
     watermark = generations.current(lake, name).watermark_ms()
-    table = lake.table(name).open()
-    if table is None:  # removed since it was listed
-        return
-    connection.register(name, table.to_pyarrow_dataset())
-    if any(field.name == "final_at" for field in table.schema().fields):
+    table = lake.table(name)
+    held = table.plain()
+    columns = {field.name: _type(json.loads(field.type.to_json())) for field in held.schema().fields}
+    files = sorted(str(table.path / file) for file in table.files(held.version()))
+    _view(connection, name, columns, files, held.metadata().partition_columns)
+    if "final_at" in columns:
         passed = f"final_at <= epoch_ms({watermark}) AT TIME ZONE 'UTC'" if watermark else "false"
-        connection.execute(f'CREATE TEMP VIEW "{name}{FINAL}" AS SELECT * FROM "{name}" WHERE {passed}')
+        connection.execute(f"CREATE TEMP VIEW {_named(name + FINAL)} AS SELECT * FROM {_named(name)} WHERE {passed}")
+    return files
+
+
+def _view(
+    connection: DuckDBPyConnection, name: str, columns: dict[str, str], files: list[str], partition_by: list[str]
+) -> None:
+    none = f"SELECT {', '.join(f'NULL::{of} AS {_named(column)}' for column, of in columns.items())} WHERE false"
+    if not files:
+        _create(connection, name, columns, none)
+        return
+    partitions = ", ".join(f"{_named(column)}: {columns[column]}" for column in partition_by)
+    hive = f"hive_partitioning = true, hive_types = {{{partitions}}}" if partitions else "hive_partitioning = false"
+    read = f"FROM read_parquet({_listed(files)}, {hive}"
+    try:
+        _create(connection, name, columns, f"{read})")
+    except duckdb.BinderException:
+        # The first file lacks a column that somebody has added since; the footers of all must be read to find it.
+        _create(connection, name, columns, f"{read}, union_by_name = true) UNION ALL BY NAME {none}")
+
+
+def _create(connection: DuckDBPyConnection, name: str, columns: dict[str, str], source: str) -> None:
+    typed = ", ".join(f"{_named(column)}::{of} AS {_named(column)}" for column, of in columns.items())
+    connection.execute(f"CREATE TEMP VIEW {_named(name)} AS SELECT {typed} FROM ({source})")
+
+
+def _type(of: Any) -> str:
+    """A type of Delta's, as its log writes it, in DuckDB's words."""
+    if isinstance(of, str):
+        return TYPES.get(of, of)
+    if of["type"] == "array":
+        return f"{_type(of['elementType'])}[]"
+    if of["type"] == "map":
+        return f"MAP({_type(of['keyType'])}, {_type(of['valueType'])})"
+    fields = (f"{_named(each['name'])} {_type(each['type'])}" for each in of["fields"])
+    return f"STRUCT({', '.join(fields)})"
+
+
+def _named(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _listed(texts: Iterable[str]) -> str:
+    quoted = ("'" + text.replace("'", "''") + "'" for text in texts)
+    return f"[{', '.join(quoted)}]"
 
 
 def views(connection: DuckDBPyConnection) -> list[str]:
@@ -74,14 +138,14 @@ def views(connection: DuckDBPyConnection) -> list[str]:
     return [name for (name,) in found]
 
 
-def ask(connection: DuckDBPyConnection, statement: str) -> Answer:
-    """Run one statement that reads.
+def ask(connection: DuckDBPyConnection, statement: str, page: int = PAGE) -> Answer:
+    """Run one statement that reads. Its rows are computed as they are asked for, a page at a time.
 
     Raises:
         QueryError: it is no SQL, asks for what is not there, does something else than read, or fails while its rows
             are fetched.
     """
-    with _told(connection):
+    with _told(connection, statement):
         kinds = [each.type.name for each in connection.extract_statements(statement)]
         if len(kinds) != 1 or kinds[0] not in READS:
             finding = "there is no statement" if not kinds else "this is not one statement that reads"
@@ -89,29 +153,43 @@ def ask(connection: DuckDBPyConnection, statement: str) -> Answer:
         described = connection.execute(statement).description or []
     names = tuple(str(column[0]) for column in described)
     numeric = tuple(str(column[0]) for column in described if NUMERIC.fullmatch(str(column[1])))
-    return Answer(names, numeric, _fetched(connection))
+    return Answer(names, numeric, _fetched(connection, statement, page))
 
 
-def _fetched(connection: DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+def _fetched(connection: DuckDBPyConnection, statement: str, page: int) -> Iterator[tuple[Any, ...]]:
     while True:
-        with _told(connection):
-            page = connection.fetchmany(PAGE)
-        if not page:
+        with _told(connection, statement):
+            rows = connection.fetchmany(page)
+        if not rows:
             return
-        yield from page
+        yield from rows
 
 
 @contextmanager
-def _told(connection: DuckDBPyConnection) -> Generator[None]:
-    """Say in one line what DuckDB says in several."""
+def _told(connection: DuckDBPyConnection, statement: str) -> Generator[None]:
+    """Say what DuckDB says in several lines in one, and below it, where it says so, the place in the statement."""
     try:
         yield
-    except duckdb.CatalogException as unknown:
-        raise QueryError("sql", _first_line(unknown), f"the lake has {', '.join(views(connection))}") from unknown
     except duckdb.Error as wrong:
-        remedy = '`clickstream sql "describe TABLE"` lists a table\'s columns'
-        raise QueryError("sql", _first_line(wrong), remedy) from wrong
+        finding, mark, place = str(wrong).strip().partition("\nLINE ")
+        finding = re.sub(r"[!.]?\s*\n\s*", ": ", finding.strip().rstrip("!.?"))
+        raise QueryError("sql", finding, _remedy(connection, statement, wrong), f"{mark}{place}".strip()) from wrong
 
 
-def _first_line(error: duckdb.Error) -> str:
-    return str(error).strip().partition("\n")[0].rstrip("!.")
+def _remedy(connection: DuckDBPyConnection, statement: str, wrong: duckdb.Error) -> str:
+    if isinstance(wrong, duckdb.CatalogException):
+        return f"the lake has {', '.join(views(connection))}"
+    if isinstance(wrong, duckdb.ParserException) and (taken := _keywords(connection, statement)):
+        quoted = " and ".join(map(_named, taken))
+        return f"{' and '.join(taken)} in SQL means something else than a column: write {quoted}, in double quotes"
+    return '`clickstream sql "describe TABLE"` lists a table\'s columns'
+
+
+def _keywords(connection: DuckDBPyConnection, statement: str) -> list[str]:
+    """Columns of the lake that the statement names without quotes, though the name is a keyword of SQL."""
+    found = connection.execute(
+        "SELECT DISTINCT column_name FROM duckdb_columns() JOIN duckdb_keywords() ON keyword_name = lower(column_name)"
+        " WHERE keyword_category = 'reserved' AND NOT internal ORDER BY ALL"
+    ).fetchall()
+    bare = {word.lower() for word in re.findall(r"\w+", re.sub(r"\"[^\"]*\"|'[^']*'", " ", statement))}
+    return [name for (name,) in found if name.lower() in bare]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -53,6 +54,40 @@ def clock(milliseconds: float, timespec: str = "minutes") -> str:
 def day_and_time(iso: str | None) -> str | None:
     """An ISO 8601 moment to the minute, without the year: where a table has little room."""
     return iso[5:16].replace("T", " ") if iso else None
+
+
+def ago(milliseconds: float, now: float | None = None) -> str:
+    """How long a moment lies back, in the largest unit that it has two of: ``3 min ago``. Both are in milliseconds."""
+    seconds = round((time.time() * 1000 if now is None else now) / 1000 - milliseconds / 1000)
+    if seconds < 0:
+        return f"in {_length(-seconds)}"
+    return f"{_length(seconds)} ago"
+
+
+def _length(seconds: int) -> str:
+    for unit, length in (("days", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length:,} {unit}"
+    return f"{seconds} s"
+
+
+def dated(milliseconds: float) -> str:
+    """A moment to the minute, with its zone and its age: ``2026-11-25 14:03 UTC, 3 min ago``."""
+    return f"{clock(milliseconds)} UTC, {ago(milliseconds)}"
+
+
+def milliseconds_of(iso: str | None) -> float | None:
+    """An ISO 8601 moment in milliseconds since 1970. Without a zone it is in UTC."""
+    if iso is None:
+        return None
+    moment = datetime.fromisoformat(iso.replace("Z", "+00:00"))  # Python 3.10 does not know the Z
+    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp() * 1000
+
+
+def minute(iso: str | None) -> str | None:
+    """An ISO 8601 moment to the minute, in UTC: for a column whose head names the zone."""
+    found = milliseconds_of(iso)
+    return None if found is None else clock(found)
 
 
 def grid(

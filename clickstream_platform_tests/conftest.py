@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +22,8 @@ from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import snapshot
 from clickstream_platform.streaming.runtime.run import run
 from clickstream_platform.tables import tables
+from clickstream_platform_tests import parts
+from clickstream_platform_tests.no_jvm import no_jvm
 from clickstream_platform_tests.topics import Topic, secured
 
 if TYPE_CHECKING:
@@ -32,6 +36,52 @@ if TYPE_CHECKING:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=3, help="how often a run over Kafka is killed; 20 is a soak")
+    parser.addoption("--part", choices=parts.NAMES, help="only the tests of one part of the suite")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    folder = TemporaryDirectory(prefix="no-jvm-")
+    config.add_cleanup(folder.cleanup)
+    config.stash[TELLTALE] = Path(folder.name)
+    for part in parts.PARTS:
+        config.addinivalue_line("markers", f"{part.name}: {part.what}")
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark every test with what it needs, its part and its group; leave out the other parts."""
+    chosen: str | None = config.getoption("--part")
+    part_of = {item: parts.part_of(item) for item in items}
+    for item, part in part_of.items():
+        for name in {part, parts.JVM} if part != parts.FAST else ():
+            item.add_marker(name)
+        if group := parts.group_of(item):
+            item.add_marker(pytest.mark.xdist_group(group))
+    if chosen:
+        config.hook.pytest_deselected(items=[item for item in items if part_of[item] != chosen])
+        items[:] = [item for item in items if part_of[item] == chosen]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # around the fixtures too, whatever their scope
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
+    if not parts.needs_jvm(item):
+        guard = ExitStack()
+        guard.enter_context(no_jvm(item.config.stash[TELLTALE]))
+        item.stash[GUARD] = guard
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    try:
+        return (yield)
+    finally:
+        if GUARD in item.stash:
+            item.stash[GUARD].close()
+
+
+GUARD = pytest.StashKey[ExitStack]()
+TELLTALE = pytest.StashKey[Path]()
 
 
 @pytest.fixture(scope="session")

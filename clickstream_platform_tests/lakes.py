@@ -9,12 +9,13 @@ from typing import Any
 import pyarrow as pa
 from deltalake import CommitProperties, Transaction, write_deltalake
 
-from clickstream_platform.events.schema import QUARANTINE as QUARANTINE_SCHEMA
 from clickstream_platform.streaming.contract.table import Column, columns_of
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.tables.events import QUARANTINE
-from clickstream_platform_tests.streaming.observe.test_status import Home
+from clickstream_platform.tables.user_patterns import LATE_EVENTS
+from clickstream_platform_tests.homes import Home
 
+SIDE_TABLES = {each.name: each.schema for each in (QUARANTINE, LATE_EVENTS)}
 TYPES = {
     "string": pa.string(),
     "bigint": pa.int64(),
@@ -35,18 +36,18 @@ def at(clock: str, day: int = 1) -> datetime:
 def write(home: Home, name: str, rows: Iterable[dict[str, Any]], *, of: Entry | None = None) -> None:
     """Append rows to a table; columns that a row does not name are null. With an entry it is a batch of that ledger."""
     columns: tuple[Column, ...]
-    if name == QUARANTINE.name:
-        columns, partition_by = columns_of(QUARANTINE_SCHEMA), ()
+    if name in SIDE_TABLES:
+        columns, partition_by = columns_of(SIDE_TABLES[name]), ()
     else:
         columns, partition_by = home.contracts[name].columns, home.contracts[name].partition_by
-    schema = pa.schema([(column.name, TYPES[column.type]) for column in columns])
+    fields = pa.schema([(column.name, TYPES[column.type]) for column in columns])
     carried = CommitProperties(
         custom_metadata={"userMetadata": of.to_json()} if of else None,
         app_transactions=[Transaction(f"{name}/{of.generation}", of.batch_id)] if of else None,
     )
     write_deltalake(
         str(home.lake.table(name).path),
-        pa.Table.from_pylist(list(rows), schema=schema),
+        pa.Table.from_pylist(list(rows), schema=fields),
         mode="append",
         partition_by=list(partition_by) or None,
         commit_properties=carried,

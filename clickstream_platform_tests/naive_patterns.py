@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, NamedTuple
 
-GAP, DAY = timedelta(minutes=30), timedelta(days=1)
+from clickstream_platform.events.session import SESSION_GAP
+
+DAY = timedelta(days=1)
 ORDER = {"page_view": 0, "click": 1, "purchase": 2}
 
 
@@ -46,7 +48,7 @@ def naive_patterns(events: Sequence[Seen], limits: Limits) -> Iterator[tuple[Any
 def _visits(events: Sequence[Seen]) -> Iterator[list[Seen]]:
     visit: list[Seen] = []
     for seen in events:
-        if visit and (seen.at - visit[-1].at > GAP or seen.at - visit[0].at > DAY):
+        if visit and (seen.at - visit[-1].at > SESSION_GAP or seen.at - visit[0].at > DAY):
             yield visit
             visit = []
         visit.append(seen)

@@ -22,7 +22,7 @@ USERS = 60  # of one example of the property test, each a scenario
 
 def passed(*arguments: str, **environment: str) -> int | None:
     """How many tests of a pytest process passed; None if any failed, which is shown."""
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "spark", *arguments]
+    command = [sys.executable, "-m", "pytest", "-q", str(HERE), *arguments]
     done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
     if done.returncode:
         print(done.stdout, done.stderr, sep="\n")
@@ -40,10 +40,8 @@ def main() -> None:
     while time.monotonic() - started < lasts.total_seconds():
         seed, rounds = secrets.randbelow(2**32), rounds + 1
         print(f"round {rounds}, seed {seed} ...", flush=True)
-        cuts = passed(str(HERE / "test_exactness.py"), f"--hypothesis-seed={seed}", SOAK_EXAMPLES=str(EXAMPLES))
-        killed = passed(
-            str(HERE / "streaming" / "test_kill.py"), "-k", "any_step or at_random", "--kills=5", SOAK_SEED=str(seed)
-        )
+        cuts = passed("--part=property", f"--hypothesis-seed={seed}", SOAK_EXAMPLES=str(EXAMPLES))
+        killed = passed("--part=kill", "-k", "any_step or at_random", "--kills=5", SOAK_SEED=str(seed))
         if cuts is None or killed is None:
             print(f"failed in round {rounds}, seed {seed}")
             raise SystemExit(1)

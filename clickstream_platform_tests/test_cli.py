@@ -4,45 +4,58 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from datetime import datetime, timedelta
+from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pyspark.errors import PySparkException
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
 from typer.testing import CliRunner
 
-from clickstream_platform.cli import program, views
+from clickstream_platform.cli import kafka, program, views
+from clickstream_platform.cli.contents import COMMANDS
+from clickstream_platform.cli.progress import going_on, say
 from clickstream_platform.errors import TableBusyError
 from clickstream_platform.settings import Settings
+from clickstream_platform.simulator import kafka_producer
 from clickstream_platform.streaming.audit.validate import CheckResult
 from clickstream_platform.streaming.audit.verify import Difference, Verification
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import ProcessingTime
 from clickstream_platform.streaming.lake.lease import lease
+from clickstream_platform.streaming.maintenance.reprocess import Replay
 from clickstream_platform.streaming.runtime.report import RunReport
 from clickstream_platform.tables import tables
-from clickstream_platform.terminal import cell
+from clickstream_platform.tables.events import QUARANTINE
+from clickstream_platform.tables.user_patterns import LATE_EVENTS
+from clickstream_platform.terminal import ago, cell, dated
+from clickstream_platform_tests.command import clickstream
 from clickstream_platform_tests.conftest import event
-from clickstream_platform_tests.streaming.observe.test_status import Home, entry
+from clickstream_platform_tests.homes import Home, entry
+from clickstream_platform_tests.lakes import write
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
     from typer.testing import Result
 
-CHANGING = ["demo", "simulate", "run", "stream", "rebuild", "replay", "forget", "maintain"]
-COMMANDS = [*CHANGING, "tap", "status", "explain", "verify", "validate", "ledger", "quarantine", "sql", "report"]
 TABLES = list(tables(Settings()))
 
 
-def clickstream(*arguments: str) -> Result:
-    """Run a command as a shell would, except that it is this process."""
-    return CliRunner().invoke(program, arguments)
+def loaded(name: str) -> TyperCommand | TyperGroup:
+    """A command of the table of contents, imported."""
+    group = get_group(import_module(f"clickstream_platform.cli.{COMMANDS[name].module}").commands)
+    return group.commands.get(name, group)  # pyright: ignore[reportReturnType]
 
 
 @pytest.fixture
@@ -60,6 +73,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 def without_spark(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
     """Commands get no SparkSession; the test says what the engine does."""
     monkeypatch.setattr("clickstream_platform.cli.app.spark_session", lambda settings: nullcontext(None))  # pyright: ignore[reportUnknownLambdaType]
+    home.land("a.json")
     return home
 
 
@@ -89,6 +103,7 @@ def test_status_explain_and_ledger_need_no_java(home: Home) -> None:
     home.commit("events", rows=3, of=entry(rows_in=3, rows_out=3))
     for command in (["status"], ["status", "--json"], ["explain", "sessions"], ["ledger"], ["ledger", "--json"]):
         assert clickstream(*command).exit_code == 0, command
+    home.land("a.json")
     assert clickstream("run").stderr.startswith("java: JAVA_HOME is ")
 
 
@@ -105,7 +120,7 @@ def test_a_run_over_a_kafka_that_is_down_says_so_before_a_jvm_starts(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CLICKSTREAM_SOURCE", "kafka://127.0.0.1:1/clicks")
-    monkeypatch.setattr("clickstream_platform.cli.app.build_session", None)
+    monkeypatch.setattr("clickstream_platform.jvm.session.build_session", None)
     result = clickstream("run")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "127.0.0.1:1 does not answer within 3 s" in result.stderr
@@ -149,7 +164,10 @@ def test_a_wrong_setting_is_one_line_with_variable_value_and_what_is_allowed(
             "once is not for `clickstream stream`: it ends, and a stream does not; use `clickstream",
         ),
         ("run --trigger 2min", "every 2 min is not for `clickstream run`: it never ends, and a run does; use"),
-        ("run --trigger continuous_1s", "it is no interval"),
+        (
+            "run --trigger continuous_1s",
+            "--trigger: 'continuous_1s' is no trigger of a run; say `available now` or `once`",
+        ),
         ("tap --every 0s", "--every: '0s': an interval must be at least a millisecond"),
         ("tap --real-time", "FileStreamSource is not supported; leave --real-time out"),
         ("tap --console nope", "nope: there is no such table"),
@@ -158,7 +176,7 @@ def test_a_wrong_setting_is_one_line_with_variable_value_and_what_is_allowed(
 def test_a_trigger_that_cannot_be_is_refused_before_a_jvm_starts(
     home: Home, monkeypatch: pytest.MonkeyPatch, command: str, answer: str
 ) -> None:
-    monkeypatch.setattr("clickstream_platform.cli.app.build_session", None)
+    monkeypatch.setattr("clickstream_platform.jvm.session.build_session", None)
     result = clickstream(*command.split())
     assert (result.exit_code, result.stdout) == (2, "")
     assert answer in result.stderr
@@ -167,7 +185,7 @@ def test_a_trigger_that_cannot_be_is_refused_before_a_jvm_starts(
 def test_a_stream_whose_input_is_nowhere_is_refused_before_a_jvm_starts(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clickstream_platform.cli.app.build_session", None)
+    monkeypatch.setattr("clickstream_platform.jvm.session.build_session", None)
     result = clickstream("stream", "sessions")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "sessions: there is no table events yet; run events first\n"
@@ -362,15 +380,235 @@ def test_a_value_stays_on_its_line_and_steers_no_terminal() -> None:
     assert cell(datetime(1, 1, 1)) == "0001-01-01 00:00:00.000"
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_gives_an_example(home: Home, command: str) -> None:
-    result = clickstream(command, "--help")
+def every_command() -> list[tuple[str, ...]]:
+    """What can be called, those of ``kafka`` included."""
+    groups = {name: loaded(name) for name in COMMANDS}
+    below = [(name, sub) for name, group in groups.items() if isinstance(group, TyperGroup) for sub in group.commands]
+    return [(name,) for name in COMMANDS] + below
+
+
+@pytest.mark.parametrize("command", every_command(), ids=" ".join)
+def test_help_gives_an_example(home: Home, command: tuple[str, ...]) -> None:
+    result = clickstream(*command, "--help")
     assert result.exit_code == 0
     assert "Example: " in result.stdout
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_help_lists_is_what_the_command_says_of_itself(name: str) -> None:
+    command, listed = loaded(name), COMMANDS[name]
+    assert " ".join((command.help or "").partition("\n\n")[0].split()) == listed.help
+    if not isinstance(command, TyperGroup):
+        assert command.rich_help_panel == listed.panel  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_a_misspelt_command_is_answered_with_the_nearest(home: Home) -> None:
+    result = clickstream("statsu")
+    assert result.exit_code == 2
+    assert "status" in result.stderr
+
+
+HEAVY = {*("pyspark", "py4j", "dagster", "pyarrow", "pandas", "matplotlib", "confluent_kafka", "duckdb", "deltalake")}
+
+
+@pytest.mark.parametrize(
+    ("command", "imported"),
+    [
+        ("--version", ()),
+        ("--help", ()),
+        ("sql --help", ("deltalake",)),
+        ("sql 'select 1'", ("duckdb", "deltalake")),
+        ("quarantine", ("deltalake",)),
+        ("ledger", ("deltalake",)),
+        ("simulate --events 10", ("deltalake", "pyspark", "py4j", "pyarrow")),
+        ("kafka down", ("deltalake",)),
+    ],
+)
+def test_a_command_imports_what_it_needs_and_nothing_else(
+    tmp_path: Path, command: str, imported: tuple[str, ...]
+) -> None:
+    write(Home(Settings(home=tmp_path / "home")), "events", [{"user_id": "u"}])
+    asked = (
+        f"import sys; from clickstream_platform.cli import program; program({shlex.split(command)!r}, "
+        "standalone_mode=False); print('\\n', *{name.partition('.')[0] for name in sys.modules})"
+    )
+    env = os.environ | {"CLICKSTREAM_HOME": str(tmp_path / "home"), "PYTHONPATH": os.pathsep.join(sys.path)}
+    run = subprocess.run(
+        [sys.executable, "-c", asked], cwd=tmp_path, env=env, capture_output=True, text=True, check=True
+    )
+    modules = set(run.stdout.splitlines()[-1].split())
+    assert modules & HEAVY == set(imported)
+
+
 def test_version(home: Home) -> None:
     assert clickstream("--version").stdout.startswith("clickstream")
+
+
+def test_completion_is_offered_for_the_shell(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_CLICKSTREAM_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "clickstream sta")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    assert CliRunner().invoke(program, [], prog_name="clickstream").stdout.split() == ["status"]
+
+
+WHOLE = "demo simulate run stream replay maintain tap verify validate quarantine report status ledger"
+
+
+@pytest.mark.parametrize(
+    "command", [*WHOLE.split(), "explain events", "rebuild alerts", "forget --user u", "kafka up", "sql select"]
+)
+def test_a_home_that_is_a_file_is_told_before_anything_is_done(
+    home: Home, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    home.settings.home.write_text("mine")
+    monkeypatch.setattr("clickstream_platform.jvm.session.build_session", None)
+    result = clickstream(*command.split())
+    assert result.exit_code == 1
+    assert result.stderr.endswith(f"{home.settings.home} is not a folder; set CLICKSTREAM_HOME to a folder\n")
+    assert result.stderr.count("\n") == 1
+    assert home.settings.home.read_text() == "mine"
+
+
+def test_a_home_that_cannot_be_made_is_one_line(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKSTREAM_HOME", "/proc/nowhere")
+    assert clickstream("run").stderr.startswith("/proc/nowhere/l")
+    assert clickstream("run").stderr.endswith("; set CLICKSTREAM_HOME to a folder that can\n")
+
+
+@pytest.mark.parametrize("command", ["run", "stream", "tap"])
+def test_a_source_that_somebody_named_and_is_not_there_is_told_before_a_jvm_starts(
+    home: Home, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr("clickstream_platform.jvm.session.build_session", None)
+    monkeypatch.setenv("CLICKSTREAM_SOURCE", "/nowhere")
+    result = clickstream(command)
+    assert result.exit_code == 1
+    assert result.stderr == "source: there is no folder /nowhere; make it, or set CLICKSTREAM_SOURCE to another\n"
+
+
+@pytest.mark.parametrize("command", ["run", "run sessions", "rebuild sessions"])
+def test_a_busy_table_is_told_before_a_jvm_starts(home: Home, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setattr("clickstream_platform.jvm.session.build_session", None)
+    write(home, "events", [{"user_id": "u"}])
+    with lease(home.lake, "sessions", "r7"):
+        result = clickstream(*command.split())
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"sessions: run r7 holds it (pid {os.getpid()} on ")
+
+
+def test_a_stream_says_of_a_busy_table_that_it_waits(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(home, "events", [{"user_id": "u"}])
+    with lease(home.lake, "sessions", "r7"):
+        said = clickstream("stream", "sessions").stderr
+    assert "sessions: run r7 holds it" in said
+    assert "its query starts once that run has ended" in said
+
+
+def test_a_command_that_waits_for_a_table_says_so(without_spark: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(without_spark, "quarantine", [{"record_id": "r", "reasons": ["malformed_json"]}])
+    write(without_spark, "events", [{"user_id": "u"}])
+    monkeypatch.setattr(
+        "clickstream_platform.streaming.maintenance.reprocess.replay",
+        lambda *_: Replay(0, 0, 0, 0),  # pyright: ignore[reportUnknownLambdaType]
+    )
+    with lease(without_spark.lake, "events", "r7"):
+        result = clickstream("replay")
+    assert result.exit_code == 0, result.output
+    assert "events: run r7 holds it" in result.stderr
+    assert "waits up to ten minutes" in result.stderr
+
+
+def test_a_run_over_an_empty_landing_folder_says_what_to_do_and_starts_no_jvm(home: Home) -> None:
+    result = clickstream("run")
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"nothing has landed in {home.landing} yet: put files of JSON lines there")
+    assert home.landing.is_dir()
+
+
+def test_status_counts_the_tables_that_others_write_beside_themselves() -> None:
+    assert set(views.LEFT_OUT) == {QUARANTINE.name, LATE_EVENTS.name}
+
+
+def test_status_says_which_lake_it_looked_at(home: Home) -> None:
+    home.land("a.json")
+    text = clickstream("status").stdout
+    assert text.startswith(f"no lake at {home.lake.root} yet; `clickstream run` makes it")
+    assert "events: 1 files to read" in text
+    assert "sessions" not in text
+    home.commit("events", rows=3, of=entry(rows_in=3, rows_out=3))
+    first, *lines = clickstream("status").stdout.splitlines()
+    assert first == f"lake {home.lake.root}"
+    rows = {name: words[0] for name, *words in map(str.split, filter(None, lines)) if words}
+    assert (rows["events"], rows["sessions"]) == ("3", "-")
+    assert json.loads(clickstream("status", "--json").stdout)["lake"] == str(home.lake.root)
+
+
+def test_a_time_is_shown_with_its_year_its_zone_and_its_age() -> None:
+    minute, now = 60_000, 1_800_000_000_000
+    assert dated(now - 3 * minute).startswith("2027-01-15 07:57 UTC, ")
+    assert [ago(now - back, now) for back in (5_000, 3 * minute, 200 * minute, 100 * 24 * 60 * minute)] == [
+        "5 s ago", "3 min ago", "3 h ago", "100 days ago"
+    ]  # fmt: skip
+    assert ago(now + 3 * minute, now) == "in 3 min"
+
+
+def test_what_goes_on_is_said_on_a_terminal_only_and_erased_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("clickstream_platform.cli.progress.PATIENCE", 0.0)
+    with going_on("events: running"):
+        say("a line")
+    assert capsys.readouterr() == ("a line\n", "")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with going_on("events: running"):
+        time.sleep(0.1)
+        say("a line")
+    out, err = capsys.readouterr()
+    assert out == "a line\n"
+    assert "events: running ... 0 s" in err
+    assert err.endswith("\x1b[2K")
+
+
+def test_explain_as_json_has_these_keys(home: Home) -> None:
+    found = json.loads(clickstream("explain", "sessions", "--json").stdout)
+    assert found.keys() == {
+        "table", "description", "sentences", "query", "columns", "key", "path", "generation", "checkpoint",
+        "has_checkpoint",
+    }  # fmt: skip
+    assert found["sentences"] == home.contracts["sessions"].sentences()
+    assert found["columns"][0] == {"name": "user_id", "type": "string", "description": "The visitor."}
+
+
+def test_doctor_as_json_says_what_is_missing(home: Home) -> None:
+    result = clickstream("doctor", "--json")
+    found = json.loads(result.stdout)
+    assert (result.exit_code, found["ok"]) == (1, False)
+    assert found["findings"][0].keys() == {"name", "ok", "finding", "remedy"}
+    assert "java" in {one["name"] for one in found["findings"] if not one["ok"]}
+
+
+def test_verify_and_validate_as_json_are_one_object(without_spark: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = {"user_id": "u", "at": datetime(2024, 3, 1), "price": Decimal("1.5")}
+    found(monkeypatch, "verify", lambda name: Verification(name, 4, 7, 1, 0, 0, (Difference({"u": 1}, row, None),), ()))
+    result = clickstream("verify", "alerts", "--json")
+    said = json.loads(result.stdout)
+    assert (result.exit_code, said["clean"], said["tables"][0]["clean"]) == (1, False, False)
+    assert said["tables"][0]["first"][0]["expected"] == {"user_id": "u", "at": "2024-03-01 00:00:00", "price": "1.5"}
+    found(monkeypatch, "validate", lambda name: [CheckResult(name, "unique_key", False, False, 2, "No twins.")])
+    result = clickstream("validate", "alerts", "--json")
+    assert (result.exit_code, json.loads(result.stdout)["passed"]) == (0, True)
+    assert json.loads(result.stdout)["checks"][0]["name"] == "unique_key"
+
+
+def test_a_topic_has_as_many_partitions_by_kafka_up_as_by_simulate() -> None:
+    assert kafka.PARTITIONS == kafka_producer.PARTITIONS
+
+
+def test_kafka_status_says_that_no_broker_runs(home: Home) -> None:
+    result = clickstream("kafka", "status")
+    assert result.exit_code == 1
+    assert "it does not run" in result.stdout
+    assert json.loads(clickstream("kafka", "status", "--json").stdout)["running"] is False
 
 
 def in_a_process_of_its_own(
@@ -385,9 +623,11 @@ def in_a_process_of_its_own(
 
 @pytest.mark.spark
 def test_a_run_shows_nothing_of_its_jvm(tmp_path: Path) -> None:
+    (tmp_path / "home" / "landing").mkdir(parents=True)
+    (tmp_path / "home" / "landing" / "1.json").write_text(json.dumps(event("a")) + "\n")
     result = in_a_process_of_its_own(tmp_path / "home", "run", "events")
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout.startswith("events: 0 files to read\n\ntable ")
+    assert result.stdout.startswith("events: 1 files to read\nevents: batch 0 committed: 1 in, 1 out")
     assert "incubator modules" in (tmp_path / "home" / "spark.log").read_text()
 
 

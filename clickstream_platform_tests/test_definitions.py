@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster_dg_core.context import DgContext
 from syrupy.assertion import SnapshotAssertion
 
 from clickstream_platform.definitions import definitions
@@ -35,6 +36,7 @@ def an_asset(spec: dg.AssetSpec, pool: str | None) -> dict[str, Any]:
         "kinds": sorted(spec.kinds),
         "owners": list(spec.owners),
         "description": spec.description,
+        "contract": contract.text if (contract := spec.metadata.get("contract")) else None,
         "code_version": spec.code_version,
         "pool": pool,
         "freshness": windows(spec.freshness_policy),
@@ -98,3 +100,31 @@ def test_a_setting_that_is_not_allowed_is_named_when_loading(monkeypatch: pytest
     assert said.stderr.splitlines()[-1].startswith(
         "clickstream_platform.errors.SettingsError: CLICKSTREAM_SHUFFLE_PARTITIONS: 'none' is not allowed"
     )
+
+
+def test_a_description_is_bare_text_as_the_catalog_shows_it() -> None:
+    described = {spec.key.to_user_string(): spec.description or "" for spec in loaded().resolve_all_asset_specs()}
+    assert all(described.values())
+    assert [name for name, text in described.items() if any(sign in text for sign in ("*", "`", "&", "\n", "["))] == []
+
+
+def test_every_entrance_names_the_code_location_as_the_package() -> None:
+    named = DgContext.for_project_environment(ROOT, {}).code_location_name
+    assert named == "clickstream_platform"
+
+
+@pytest.mark.parametrize("job", ["refresh", "validate", "report", "rebuild", "verify", "replay", "forget", "maintain"])
+def test_the_launchpad_of_every_job_opens_with_config_that_is_valid(job: str) -> None:
+    found = loaded().resolve_job_def(job)
+    assert dg.validate_run_config(found, dict(found.run_config or {}))
+
+
+def test_the_launchpad_offers_the_tables_and_refuses_other_words() -> None:
+    rebuild = loaded().resolve_job_def("rebuild")
+    with pytest.raises(dg.DagsterInvalidConfigError, match="not in enum type DerivedTable"):
+        dg.validate_run_config(rebuild, {"ops": {"rebuild_table": {"config": {"table": "events"}}}})
+
+
+def test_the_code_server_can_tell_the_web_interface_of_every_job() -> None:
+    jobs = loaded().get_repository_def().get_all_jobs()
+    assert all(job.get_job_snapshot_id() for job in jobs)

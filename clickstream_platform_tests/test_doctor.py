@@ -105,6 +105,15 @@ def test_a_landing_folder_that_is_a_file_is_a_fault(settings: Settings, tmp_path
     assert not finding(settings.model_copy(update={"source": str(tmp_path / "file")}), "source").ok
 
 
+def test_a_landing_folder_that_somebody_named_has_to_be_there(settings: Settings, tmp_path: Path) -> None:
+    assert finding(settings.model_copy(update={"home": tmp_path / "new"}), "source").ok
+
+    found = finding(settings.model_copy(update={"source": str(tmp_path / "typo")}), "source")
+
+    assert not found.ok
+    assert found.finding == f"there is no folder {tmp_path / 'typo'}"
+
+
 def test_a_kafka_server_is_tried(settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

@@ -20,6 +20,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
+from clickstream_platform.events.session import SESSION_GAP
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.watermark import Watermark
 from clickstream_platform.streaming.lake.ledger import last_entry
@@ -34,7 +35,6 @@ pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]  # seconds: some 30 
 USERS = 60
 EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "5"))  # `make soak` wants more
 NOON = datetime(2024, 3, 1, 12)
-GAP = timedelta(minutes=30)
 WINDOW = timedelta(minutes=5)
 Event = dict[str, Any]
 
@@ -160,7 +160,7 @@ PROCESSED = ("user_id", "session_id", "event_type", "page_url", "product_id", "t
 def naive_sessions(events: Sequence[Event]) -> Iterator[tuple[Any, ...]]:
     """What ``sessions`` must hold, said without Spark."""
     for (user, session), of_key in _by_key(events).items():
-        ends = [i for i, (a, b) in enumerate(pairwise(of_key), 1) if _time(b) - _time(a) > GAP]
+        ends = [i for i, (a, b) in enumerate(pairwise(of_key), 1) if _time(b) - _time(a) > SESSION_GAP]
         for start, end in pairwise([0, *ends, len(of_key)]):
             visit = of_key[start:end]
             kinds = [made["event_type"] for made in visit]

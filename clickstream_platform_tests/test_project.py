@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from clickstream_platform.events.session import gap_in_words
 from clickstream_platform.settings import PREFIX, Settings, from_env
+from clickstream_platform_tests import parts
 
-ROOT = Path(__file__).parents[1]
+TESTS = Path(__file__).parent
+ROOT = TESTS.parent
 LOCKS = ["requirements.lock", "docker/requirements.lock"]
 PINNED = re.compile(r"^([a-z0-9-]+)(?:\[[a-z,]+\])?==([^ ]+)", re.MULTILINE)
 
@@ -71,7 +75,7 @@ def test_containers_run_dagster_as_this_machine_does() -> None:
     docker = load("docker/dagster.yaml")
 
     assert set(docker.pop("storage")) == {"postgres"}
-    assert docker == load("dagster.yaml")
+    assert docker == load(".dagster_home/dagster.yaml")
 
 
 def test_the_containers_files_name_what_exists() -> None:
@@ -98,7 +102,7 @@ def test_every_entrance_finds_the_same_definitions() -> None:
 def test_dagster_accepts_the_instance_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from dagster import DagsterInstance  # noqa: PLC0415 - the other tests need not wait for it
 
-    (tmp_path / "dagster.yaml").write_text(text("dagster.yaml"))
+    (tmp_path / "dagster.yaml").write_text(text(".dagster_home/dagster.yaml"))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
 
     with DagsterInstance.get() as instance:
@@ -118,6 +122,53 @@ def test_ci_runs_what_the_makefile_offers() -> None:
     assert called <= targets
     assert {"check", "test"} <= called
     assert len(targets) <= 10
+
+
+def test_every_part_of_the_suite_has_its_target() -> None:
+    (named,) = re.findall(r"^PARTS := (.+)$", text("Makefile"), re.MULTILINE)
+
+    assert sorted(named.split()) == sorted(parts.NAMES)
+    for part in parts.NAMES:
+        assert f"| `make test-{part}` |" in text("CONTRIBUTING.md")
+
+
+def test_ci_runs_on_every_python_that_the_project_takes() -> None:
+    matrix = load(".github/workflows/ci.yaml")["jobs"]["python"]["strategy"]["matrix"]["python"]
+    oldest, too_new = (int(minor) for minor in re.findall(r"3\.(\d+)", _line("pyproject.toml", "requires-python")))
+
+    assert matrix == [f"3.{minor}" for minor in range(oldest, too_new)]
+    assert f"Python {matrix[0]}-{matrix[-1]}" in text("README.md")
+
+
+def test_the_cache_of_ci_knows_the_jars_by_files_that_exist() -> None:
+    (named,) = re.findall(r"hashFiles\((.+?)\) \}\}", text(".github/workflows/ci.yaml"))
+
+    assert [path for path in re.findall("'(.+?)'", named) if not (ROOT / path).exists()] == []
+
+
+def _line(path: str, start: str) -> str:
+    return next(line for line in text(path).splitlines() if line.startswith(start))
+
+
+def test_the_documents_say_the_gap_of_a_session_as_it_is() -> None:
+    for path, about in [("README.md", "| `sessions` |"), ("docs/glossary.md", "| session |")]:
+        assert gap_in_words() in _line(path, about)
+
+
+def test_no_test_module_imports_another() -> None:
+    of_tests = re.compile(r"^\s*(?:from|import) (clickstream_platform_tests\S*(?:\.| import )test_\w+)", re.MULTILINE)
+    found = {file.name: of_tests.findall(file.read_text()) for file in TESTS.rglob("*.py")}
+
+    assert {name: others for name, others in found.items() if others} == {}
+
+
+def test_a_program_in_a_text_imports_what_exists() -> None:
+    """Programs that tests hand to another Python: neither ruff nor pyright looks into them."""
+    imported = re.compile(r"from (clickstream_platform[\w.]*) import")
+    named = {name for file in TESTS.rglob("*.py") for name in imported.findall(file.read_text())}
+
+    assert len(named) > 50
+    assert [name for name in sorted(named) if not find_spec(name)] == []
 
 
 def test_help_lists_every_target() -> None:

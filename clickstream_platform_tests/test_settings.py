@@ -184,3 +184,29 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     settings = from_env()
     assert settings.event_types == ("click", "scroll")
     assert settings.future_tolerance == timedelta(minutes=5)
+
+
+@pytest.mark.parametrize("where", ["the environment", ".env"])
+def test_a_misspelt_setting_is_refused_with_the_nearest_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if where == ".env":
+        Path(".env").write_text("DAGSTER_HOME=x\nCLICKSTREAM_KAFKA_OPTION=s3cret\n")
+    else:
+        monkeypatch.setenv("CLICKSTREAM_KAFKA_OPTION", "s3cret")
+    with pytest.raises(SettingsError) as refused:
+        from_env()
+    assert str(refused.value) == (
+        f"CLICKSTREAM_KAFKA_OPTION: there is no such setting, but {where} has it; "
+        "say CLICKSTREAM_KAFKA_OPTIONS, or remove it"
+    )
+
+
+def test_a_variable_like_no_setting_is_warned_of_and_those_of_kubernetes_are_not(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("WILD", "SERVICE_HOST", "SERVICE_PORT_HTTP", "PORT_8080_TCP_ADDR"):
+        monkeypatch.setenv(f"CLICKSTREAM_{name}", "1")
+    from_env()
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["CLICKSTREAM_WILD"]

@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from clickstream_platform.simulator.broker import Broker
+from clickstream_platform_tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,10 +122,7 @@ class Topic:
     def remade(self, partitions: int = 2) -> Topic:
         """Deleted, and made again under its name."""
         self.deleted()
-        deadline = time.monotonic() + 10
-        while self.name in self._admin.list_topics(timeout=5).topics:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until(lambda: self.name not in self._admin.list_topics(timeout=5).topics)
         return self.made(partitions)
 
     def deleted(self) -> None:

@@ -5,25 +5,25 @@ from __future__ import annotations
 import json
 import logging
 import signal
+import sys
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from importlib.metadata import PackageNotFoundError, version
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from py4j.protocol import Py4JError
-from pyspark.errors import PySparkException
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
 
-from clickstream_platform.cli import views
+from clickstream_platform.cli.contents import COMMANDS
+from clickstream_platform.cli.progress import Warnings, starting
 from clickstream_platform.errors import ClickstreamError, SettingsError
-from clickstream_platform.jvm.session import build_session
-from clickstream_platform.settings import Settings
-from clickstream_platform.terminal import show
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from clickstream_platform.settings import Settings
 
 TableNames = Annotated[list[str] | None, typer.Argument(metavar="TABLES", help="All tables, if none is named.")]
 TableName = Annotated[str, typer.Argument(metavar="TABLE", help="Its name, as `clickstream status` lists it.")]
@@ -31,7 +31,23 @@ AsJson = Annotated[bool, typer.Option("--json", help="For programs: one JSON obj
 
 
 class Commands(TyperGroup):
-    """Ends in one line what a person can mend and what Spark raised. Anything else is a bug, with its traceback."""
+    """The commands of :mod:`.contents`, each imported when it is called.
+
+    Ends in one line what a person can mend and what Spark raised. Anything else is a bug, with its traceback.
+    """
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, listed in COMMANDS.items():
+            self.commands[name] = TyperCommand(name, help=listed.help, rich_help_panel=listed.panel)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Import the command that is called."""
+        if args and (listed := COMMANDS.get(args[0])):
+            module = import_module(f"clickstream_platform.cli.{listed.module}")
+            group = get_group(module.commands)
+            self.commands[args[0]] = group.commands.get(args[0], group)
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command. Exit code 2: a setting is wrong and nothing has begun; 130: Ctrl-C; 1: anything else."""
@@ -40,17 +56,29 @@ class Commands(TyperGroup):
         except KeyboardInterrupt:
             typer.echo("interrupted; what is committed stays, and the next run goes on from there", err=True)
             raise typer.Exit(130) from None
-        except (ClickstreamError, PySparkException, Py4JError) as error:
+        except (ClickstreamError, *_raised_by_spark()) as error:
+            from clickstream_platform.cli.failures import failure  # noqa: PLC0415 - Rich's console, where all went well
+            from clickstream_platform.terminal import show  # noqa: PLC0415
+
             if ctx.params["debug"]:
                 raise
-            show(views.failure(error), stderr=True)
+            show(failure(error), stderr=True)
             raise typer.Exit(2 if isinstance(error, SettingsError) else 1) from error
+
+
+def _raised_by_spark() -> tuple[type[BaseException], ...]:
+    """What Spark and its JVM raise. Looked up once something was raised: a command without Spark never imports it."""
+    if "pyspark" not in sys.modules:
+        return ()
+    from py4j.protocol import Py4JError  # noqa: PLC0415
+    from pyspark.errors import PySparkException  # noqa: PLC0415
+
+    return PySparkException, Py4JError
 
 
 program = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,  # they print local variables: settings, records
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -59,6 +87,8 @@ program = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - e-mail and zip, for one word
+
         try:
             typer.echo(f"clickstream {version('clickstream-platform')}")
         except PackageNotFoundError:  # run from a checkout that was never installed
@@ -70,10 +100,12 @@ def _print_version(wanted: bool) -> None:
 def clickstream(
     *,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Click events in, right Delta tables out."""
-    ours = logging.StreamHandler()
+    ours = Warnings()
     ours.setFormatter(logging.Formatter("warning: %(message)s"))
     ours.addFilter(logging.Filter("clickstream_platform"))  # py4j logs the traceback of whatever it raises
     logging.basicConfig(level=logging.WARNING, handlers=[ours], force=True)
@@ -82,7 +114,12 @@ def clickstream(
 @contextmanager
 def spark_session(settings: Settings, jvm_stdout: int | None = None) -> Generator[SparkSession]:
     """A SparkSession for one command. What its JVM logs is kept in ``spark.log`` of the home, not shown."""
-    session = build_session(settings, jvm_log=settings.home / "spark.log", jvm_stdout=jvm_stdout)
+    from py4j.protocol import Py4JError  # noqa: PLC0415 - who has no session does not pay for one
+
+    from clickstream_platform.jvm.session import build_session  # noqa: PLC0415
+
+    with starting("starting Spark, some seconds ..."):
+        session = build_session(settings, jvm_log=settings.home / "spark.log", jvm_stdout=jvm_stdout)
     # Spark's own handler calls the JVM while a call to it is being answered, and fails at that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -95,7 +132,7 @@ def spark_session(settings: Settings, jvm_stdout: int | None = None) -> Generato
 
 def print_json(found: object) -> None:
     """One JSON object, as `--json` promises."""
-    typer.echo(json.dumps(found, indent=2))
+    typer.echo(json.dumps(found, indent=2, default=str))  # a time or a decimal of a row
 
 
 def exit_unless(good: bool) -> None:

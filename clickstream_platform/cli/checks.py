@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clickstream_platform.cli import app, views
+from clickstream_platform.cli import account, app, views
 from clickstream_platform.cli.app import AsJson, TableNames, exit_unless, print_json
-from clickstream_platform.doctor import diagnose
+from clickstream_platform.cli.progress import going_on
+from clickstream_platform.cli.ready import lake_of
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.streaming.audit import validate as validation
@@ -39,18 +41,18 @@ def verify(
 ) -> None:
     """Run every table's query over all events, and compare both ways, row by row. Exit code 1 if anything differs.
 
-    With --source no table is computed: every file, or offset range, is counted again and compared with the ledger.
+    With --source no query runs and no JVM starts: each file, or offset range, is counted and compared with the ledger.
     """
     settings = from_env()
     if source:
         _verify_source(settings, names or [], as_json=as_json)
         return
-    if as_json:
-        raise SettingsError("--json", "it is for --source", "leave it out, or add --source")
-    contracts, lake = selected(settings, names or []), Lake(settings.lake_folder)
+    contracts, lake = selected(settings, names or []), lake_of(settings)
     with app.spark_session(settings) as spark:
-        is_exact = verify_all(contracts, spark, lake)
-    exit_unless(is_exact)
+        found = verified(contracts, spark, lake, shown=not as_json)
+    if as_json:
+        print_json({"clean": all(f.clean for f in found), "tables": [{**asdict(f), "clean": f.clean} for f in found]})
+    exit_unless(all(each.clean for each in found))
 
 
 def _verify_source(settings: Settings, names: list[str], *, as_json: bool) -> None:
@@ -59,34 +61,38 @@ def _verify_source(settings: Settings, names: list[str], *, as_json: bool) -> No
     if names not in ([], ["events"]):
         raise SettingsError("--source", "only events has a source outside of the lake", "leave out the tables")
     (events,) = selected(settings, ["events"])
-    found = source_account(events, Lake(settings.lake_folder))
-    print_json(views.source_account_fields(found)) if as_json else show(views.source_account(found))
+    with going_on("the source: counted"):
+        found = source_account(events, lake_of(settings))
+    print_json(account.fields(found)) if as_json else show(account.picture(found))
     exit_unless(found.clean)
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream validate || exit 1")
-def validate(names: TableNames = None) -> None:
+def validate(names: TableNames = None, *, as_json: AsJson = False) -> None:
     """Check what every table promises of its rows. Exit code 1 if a check of error severity fails."""
     settings = from_env()
-    contracts, lake = selected(settings, names or []), Lake(settings.lake_folder)
+    contracts, lake = selected(settings, names or []), lake_of(settings)
+    found: list[validation.CheckResult] = []
     with app.spark_session(settings) as spark:
-        found = [result for table in contracts for result in validation.validate(table, spark, lake)]
-    show(views.checks(found))
-    exit_unless(all(result.passed for result in found if result.blocking))
+        for table in contracts:
+            with going_on(f"{table.name}: checked"):
+                found += validation.validate(table, spark, lake)
+    is_good = all(result.passed for result in found if result.blocking)
+    if as_json:
+        print_json({"passed": is_good, "checks": [asdict(result) for result in found]})
+    else:
+        show(views.checks(found))
+    exit_unless(is_good)
 
 
-@commands.command(rich_help_panel=PANEL)
-def doctor() -> None:
-    """Look for what a run needs of this machine. Exit code 1 if something is missing; changes nothing."""
-    found = diagnose(from_env())
-    show(views.findings(found))
-    exit_unless(all(finding.ok for finding in found))
-
-
-def verify_all(contracts: Sequence[StreamingTable], spark: SparkSession, lake: Lake) -> bool:
-    """Verify table after table and show each; whether all are clean."""
+def verified(
+    contracts: Sequence[StreamingTable], spark: SparkSession, lake: Lake, *, shown: bool = True
+) -> list[verifying.Verification]:
+    """Verify table after table, and show what each came to."""
     found: list[verifying.Verification] = []
     for table in contracts:
-        found.append(verifying.verify(table, spark, lake))
-        show(views.verification(found[-1]))
-    return all(verification.clean for verification in found)
+        with going_on(f"{table.name}: compared"):
+            found.append(verifying.verify(table, spark, lake))
+        if shown:
+            show(views.verification(found[-1]))
+    return found

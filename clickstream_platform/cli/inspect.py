@@ -4,37 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import timedelta
-from itertools import islice
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clickstream_platform.cli import views
 from clickstream_platform.cli.app import AsJson, TableName, exit_unless, print_json
-from clickstream_platform.delivery.outbox import Outbox
+from clickstream_platform.cli.ready import lake_of, made
 from clickstream_platform.errors import SettingsError
-from clickstream_platform.export import csv_lines, json_lines
-from clickstream_platform.live.history import fields_of, history, last_runs
-from clickstream_platform.settings import from_env
-from clickstream_platform.streaming.audit.balance import imbalances
-from clickstream_platform.streaming.audit.books import refused
-from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.lake.generations import current
-from clickstream_platform.streaming.lake.ledger import Entry, entries
-from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.listener import queries
-from clickstream_platform.streaming.observe.quarantine import rejections
-from clickstream_platform.streaming.observe.status import status as statuses
-from clickstream_platform.tables import selected
-from clickstream_platform.tables.events import QUARANTINE
-from clickstream_platform.tables.user_patterns import LATE_EVENTS
-from clickstream_platform.terminal import show
+from clickstream_platform.settings import Settings, from_env
+from clickstream_platform.terminal import line, show
+
+if TYPE_CHECKING:
+    from clickstream_platform.streaming.contract.table import StreamingTable
+    from clickstream_platform.streaming.lake.ledger import Entry
+    from clickstream_platform.streaming.lake.places import Lake
 
 PANEL = "Look"
 commands = typer.Typer()
-Form = Literal["table", "csv", "json"]
 
 
 @commands.command(
@@ -52,15 +41,20 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Where every table stands: rows, watermark, and what is left to read; or the last runs of one. Starts no JVM."""
+    from clickstream_platform.live.history import fields_of, history, last_runs  # noqa: PLC0415
+    from clickstream_platform.streaming.lake.ledger import entries  # noqa: PLC0415
+    from clickstream_platform.tables import selected  # noqa: PLC0415 - the contracts import Spark, and `ledger` has none
+
     settings = from_env()
-    contracts, lake = selected(settings, [name] if name else []), Lake(settings.lake_folder)
+    contracts, lake = selected(settings, [name] if name else []), lake_of(settings)
     if watch and (name or as_json):
         raise SettingsError("--watch", "it shows every table, to a person", "leave out the table and --json")
     if watch:
         _watch(contracts, lake, settings.queries_folder, every)
     elif name:
         runs = last_runs(entries(lake.table(name)), limit)
-        print_json({"table": name, "runs": fields_of(runs)}) if as_json else show(history(name, runs))
+        now = datetime.now(timezone.utc)
+        print_json({"table": name, "runs": fields_of(runs)}) if as_json else show(history(name, runs, now))
     else:
         _statuses(contracts, lake, settings.queries_folder, as_json=as_json)
 
@@ -73,24 +67,39 @@ def _watch(contracts: Sequence[StreamingTable], lake: Lake, journal: Path, every
 
 
 def _statuses(contracts: Sequence[StreamingTable], lake: Lake, journal: Path, *, as_json: bool) -> None:
-    found, told, files = statuses(contracts, lake), Outbox.of(lake).status(), refused(lake)
+    from clickstream_platform.delivery.outbox import Outbox  # noqa: PLC0415
+    from clickstream_platform.streaming.audit.books import refused, refused_said  # noqa: PLC0415
+    from clickstream_platform.streaming.observe.listener import queries  # noqa: PLC0415
+    from clickstream_platform.streaming.observe.status import status as statuses  # noqa: PLC0415
+
+    files = refused(lake)
+    found, told = statuses(contracts, lake), Outbox.of(lake).status()
     if as_json:
         active = [asdict(said[-1]) for said in queries(journal) if said[-1].is_active]
-        listed = {"tables": found, "deliveries": told}
-        print_json(
-            {**{key: [asdict(each) for each in of] for key, of in listed.items()}, "queries": active, "refused": files}
-        )
+        listed = {key: [asdict(each) for each in of] for key, of in (("tables", found), ("deliveries", told))}
+        of_lake = {"lake": str(lake.root), "is_there": bool(lake.names()), "refused": files}
+        print_json({**of_lake, **listed, "queries": active})
     else:
-        left_out = {name: lake.table(name).rows() for name in (QUARANTINE.name, LATE_EVENTS.name)}
-        show(views.statuses(found, left_out, files), *views.deliveries(told))
+        left_out = {name: lake.table(name).rows() for name in views.LEFT_OUT}
+        shown = views.statuses(found, left_out) if lake.names() else views.no_lake(found)
+        show(views.place(lake, is_there=bool(lake.names())), "", shown, *views.deliveries(told))
+        if files:
+            show(line(f"{refused_said(files)}: `clickstream verify --source` lists them", "yellow"))
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream explain sessions")
-def explain(name: TableName) -> None:
+def explain(name: TableName, *, as_json: AsJson = False) -> None:
     """The six sentences of a table, its columns, and where its checkpoint is. Starts no JVM."""
+    from clickstream_platform.streaming.lake.generations import current  # noqa: PLC0415
+    from clickstream_platform.tables import selected  # noqa: PLC0415
+
     settings = from_env()
-    (table,), lake = selected(settings, [name]), Lake(settings.lake_folder)
-    show(views.explanation(table, lake, current(lake, name).generation))
+    (table,), lake = selected(settings, [name]), lake_of(settings)
+    generation = current(lake, name).generation
+    if as_json:
+        print_json(views.explanation_fields(table, lake, generation))
+    else:
+        show(views.explanation(table, lake, generation))
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream ledger --table events --limit 5")
@@ -101,9 +110,12 @@ def ledger(
     as_json: AsJson = False,
 ) -> None:
     """What every batch read and wrote, newest first, and whether the ledger balances. Starts no JVM."""
+    from clickstream_platform.streaming.audit.balance import imbalances  # noqa: PLC0415
+    from clickstream_platform.streaming.lake.ledger import entries  # noqa: PLC0415
+
     settings = from_env()
-    contracts, lake = selected(settings, [table] if table else []), Lake(settings.lake_folder)
-    booked = [list(entries(lake.table(contract.name))) for contract in contracts]
+    lake = lake_of(settings)
+    booked = [list(entries(lake.table(name))) for name in _with_a_ledger(table, settings, lake)]
     wrong = [line for of_one in booked for line in imbalances(of_one)]
     newest: list[Entry] = sorted((e for of_one in booked for e in of_one), key=lambda e: -e.committed_at_ms)
     newest = newest[: limit or None]
@@ -114,38 +126,14 @@ def ledger(
     exit_unless(not wrong)
 
 
-@commands.command(rich_help_panel=PANEL, epilog="Example: clickstream quarantine --samples 5")
-def quarantine(
-    *, samples: Annotated[int, typer.Option(min=0, help="Records shown of each.")] = 2, as_json: AsJson = False
-) -> None:
-    """Why records were rejected, how many, and the newest of each. Starts no JVM."""
-    found = rejections(Lake(from_env().lake_folder).table(QUARANTINE.name), samples)
-    if as_json:
-        print_json({"reasons": [views.rejection_fields(each) for each in found]})
-    else:
-        show(views.rejections(found))
+def _with_a_ledger(table: str | None, settings: Settings, lake: Lake) -> list[str]:
+    """The table asked for, or all that the lake has. The contracts are asked only about one that it has not."""
+    there = [name for name in lake.names() if name not in views.LEFT_OUT]
+    if table is None or table in there:
+        return [table] if table else there
+    from clickstream_platform.tables import selected  # noqa: PLC0415 - the contracts import Spark
 
-
-@commands.command(
-    rich_help_panel=PANEL, epilog='Example: clickstream sql "select rule, count(*) from alerts_final group by rule"'
-)
-def sql(
-    statement: Annotated[str, typer.Argument(help="One statement in DuckDB's SQL; `show tables` lists the views.")],
-    *,
-    form: Annotated[Form, typer.Option("--format", help="csv and json are for programs: every row, whole.")] = "table",
-    limit: Annotated[int, typer.Option(min=0, help="Rows shown in a table; 0 for all.")] = 40,
-) -> None:
-    """Ask the tables of the lake. Starts no JVM; reads only. `<table>_final` has the rows that are final."""
-    from clickstream_platform.sql import ask, connect  # noqa: PLC0415 - DuckDB and Arrow take half a second to import
-
-    answer = ask(connect(Lake(from_env().lake_folder)), statement)
-    if form == "table":
-        rows = list(islice(answer.rows, limit or None))
-        is_cut = bool(limit) and next(answer.rows, None) is not None
-        show(views.answer(answer.columns, answer.numeric, rows), *views.length(len(rows), is_cut=is_cut))
-        return
-    for line in csv_lines(answer) if form == "csv" else json_lines(answer):
-        typer.echo(line)
+    return [contract.name for contract in selected(settings, [table])]
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream report --days 1 --to today.html")
@@ -161,5 +149,7 @@ def report(
 
     settings = from_env()
     path = to or settings.home / "report.html"
-    page.write(path, page.report(Lake(settings.lake_folder), days).html())
+    lake = lake_of(settings)
+    made(path.absolute().parent, "--to" if to else "CLICKSTREAM_HOME")
+    page.write(path, page.report(lake, days, datetime.now(timezone.utc)).html())
     typer.echo(path)

@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from clickstream_platform.cli import app, views
+from clickstream_platform.cli.progress import going_on
+from clickstream_platform.cli.ready import WAITS, lake_of, say_if_busy
 from clickstream_platform.cli.runs import hooks
 from clickstream_platform.delivery.post import delivering
 from clickstream_platform.settings import from_env
-from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.maintenance import erasure, retention
 from clickstream_platform.streaming.maintenance import housekeeping as maintenance
 from clickstream_platform.streaming.maintenance import reprocess as replaying
@@ -32,10 +33,13 @@ def replay(
     Nothing doubles, however often it is run. The other tables read the new events in their next run.
     """
     settings = from_env()
-    lake = Lake(settings.lake_folder)
+    lake = lake_of(settings, to_write=True)
     replaying.require(tables(settings)["events"], lake, reason)
+    say_if_busy(["events"], lake, WAITS)
     with app.spark_session(settings) as spark:
-        show(views.replay(replaying.replay(tables(settings)["events"], spark, lake, reason)))
+        with going_on("rejected records are tried again"):
+            found = replaying.replay(tables(settings)["events"], spark, lake, reason)
+        show(views.replay(found))
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream forget --user u000117")
@@ -50,12 +54,13 @@ def forget(
     Files of older versions go with the first `maintain` after seven days.
     """
     settings = from_env()
-    lake = Lake(settings.lake_folder)
+    lake = lake_of(settings, to_write=not proof and user is not None)
     if proof or user is None:
         show(views.erasures(erasure.proofs(lake), user))
         return
     erasure.require(lake, user)
-    with app.spark_session(settings) as spark:
+    say_if_busy(tables(settings), lake, WAITS)
+    with app.spark_session(settings) as spark, going_on("the person leaves every table"):
         found = erasure.forget(user, list(tables(settings).values()), spark, lake, delivering(hooks(), settings))
     show(views.erasures([found], user))
 
@@ -67,9 +72,12 @@ def maintain() -> None:
     With CLICKSTREAM_RETENTION set, events older than that leave the lake first, and the rows made of them.
     """
     settings = from_env()
-    lake, contracts = Lake(settings.lake_folder), list(tables(settings).values())
+    lake, contracts = lake_of(settings, to_write=True), list(tables(settings).values())
+    say_if_busy((table.name for table in contracts), lake, WAITS)
     if before := retention.due(lake, settings.retention):
-        with app.spark_session(settings) as spark:
+        with app.spark_session(settings) as spark, going_on("old events leave the lake"):
             removed = retention.expire(before, contracts, spark, lake, delivering(hooks(), settings))
-            typer.echo(f"{removed:,} events before {before} have left the lake")
-    show(views.maintained(maintenance.maintain(contracts, lake)))
+        typer.echo(f"{removed:,} events before {before} have left the lake")
+    with going_on("files are joined and deleted"):
+        found = maintenance.maintain(contracts, lake)
+    show(views.maintained(found))

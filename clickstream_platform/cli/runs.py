@@ -10,16 +10,20 @@ import typer
 
 from clickstream_platform.cli import app, views
 from clickstream_platform.cli.app import TableName, TableNames
+from clickstream_platform.cli.progress import going_on, say
+from clickstream_platform.cli.ready import lake_of, require_free, require_source
 from clickstream_platform.delivery.post import delivering
+from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import from_env
 from clickstream_platform.streaming.audit.shares import remarks
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import trigger_from
 from clickstream_platform.streaming.contract.trigger_support import require
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.status import lag, require_source
+from clickstream_platform.streaming.observe.status import lag
 from clickstream_platform.streaming.runtime import run as runs
 from clickstream_platform.streaming.runtime.report import RunReport
+from clickstream_platform.streaming.sources.files.source import FileSource
 from clickstream_platform.tables import selected
 from clickstream_platform.terminal import show
 
@@ -46,19 +50,24 @@ def run(
 ) -> None:
     """Process what is there, table after table, then stop. With nothing new, no table changes."""
     settings = from_env()
-    contracts, lake = _triggered(selected(settings, names or []), trigger), Lake(settings.lake_folder)
-    require_source(contracts, lake)
+    contracts = _triggered(selected(settings, names or []), trigger)
+    require_source(contracts, lake := lake_of(settings, to_write=True), settings)
+    require_free((table.name for table in contracts), lake, take_over=take_over)
+    if not _has_anything(contracts, lake):
+        return
     with app.spark_session(settings) as spark:
-        run_all(contracts, spark, lake, delivering(hooks(), settings, typer.echo), take_over=take_over)
+        run_all(contracts, spark, lake, delivering(hooks(), settings, say), take_over=take_over)
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream rebuild sessions")
 def rebuild(name: TableName) -> None:
     """Compute a table anew from all of `events`, in one commit; until then the old rows serve."""
     settings = from_env()
-    (table,), lake = selected(settings, [name]), Lake(settings.lake_folder)
+    (table,), lake = selected(settings, [name]), lake_of(settings, to_write=True)
+    require_free([name], lake)
     with app.spark_session(settings) as spark:
-        report = runs.rebuild(table, spark, lake, delivering(hooks(), settings, typer.echo))
+        with going_on(f"{name}: computed anew"):
+            report = runs.rebuild(table, spark, lake, delivering(hooks(), settings, say))
         report_run(table, report, lake)
     show("", views.reports([report]))
 
@@ -67,7 +76,11 @@ def _triggered(contracts: list[StreamingTable], text: str | None) -> list[Stream
     """The contracts with another trigger, if one is asked for. It has to be one that ends."""
     if text is None:
         return contracts
-    trigger = trigger_from(text, "--trigger")
+    try:
+        trigger = trigger_from(text, "--trigger")
+    except SettingsError as unknown:
+        finding = f"{text!r} is no trigger of a run"
+        raise SettingsError("--trigger", finding, "say `available now` or `once`") from unknown
     require(trigger, "run", "--trigger")
     return [replace(table, trigger=trigger) for table in contracts]
 
@@ -81,7 +94,8 @@ def run_all(
         for table in contracts:
             found = lag(table, lake)
             typer.echo(f"{table.name}: {found.amount:,} {found.unit} to read")
-            done.append(runs.run(table, spark, lake, hooks, take_over=take_over))
+            with going_on(f"{table.name}: running"):
+                done.append(runs.run(table, spark, lake, hooks, take_over=take_over))
             report_run(table, done[-1], lake)
             for remark in remarks(table, done[-1].batches):
                 typer.echo(f"warning: {table.name}: {remark}")
@@ -92,16 +106,28 @@ def run_all(
             typer.echo(f"not done: {', '.join(left)}")
 
 
+def _has_anything(contracts: Sequence[StreamingTable], lake: Lake) -> bool:
+    """Whether anything was ever read, or is there to be read. If not, says so, and how to get it."""
+    first = contracts[0]
+    if not isinstance(first.offsets, FileSource) or lake.events.exists or lag(first, lake).amount:
+        return True
+    typer.echo(
+        f"nothing has landed in {first.offsets.folder} yet: put files of JSON lines there, make some with"
+        " `clickstream simulate`, or set CLICKSTREAM_SOURCE to another folder or to a topic"
+    )
+    return False
+
+
 def hooks() -> runs.Hooks:
     """Print each batch as it is committed, and each new alert."""
-    return runs.Hooks(notify=_announce, committed=lambda entry: typer.echo(views.batch_line(entry)))
+    return runs.Hooks(notify=_announce, committed=lambda entry: say(views.batch_line(entry)))
 
 
 def _announce(_: StreamingTable, rows: list[dict[str, Any]]) -> None:
     for row in rows[:ALERTS_SHOWN]:
-        typer.echo(views.alert_line(row))
+        say(views.alert_line(row))
     if len(rows) > ALERTS_SHOWN:
-        typer.echo(f"  and {len(rows) - ALERTS_SHOWN:,} alerts more")
+        say(f"  and {len(rows) - ALERTS_SHOWN:,} alerts more")
 
 
 def report_run(table: StreamingTable, report: RunReport, lake: Lake) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from datetime import timedelta
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,27 +11,33 @@ import typer
 
 from clickstream_platform.cli import app, views
 from clickstream_platform.cli.app import exit_unless
-from clickstream_platform.cli.checks import verify_all
-from clickstream_platform.cli.runs import hooks, run_all
+from clickstream_platform.cli.ready import lake_of, made
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings, from_env
-from clickstream_platform.simulator import demo as demonstration
 from clickstream_platform.simulator import kafka_producer, simulation
 from clickstream_platform.simulator.expected import Truth
-from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.files.source import FileSource
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 from clickstream_platform.streaming.sources.named import source_from
-from clickstream_platform.tables import selected
 from clickstream_platform.terminal import show
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from clickstream_platform.streaming.lake.places import Lake
+
 PANEL = "Try"
 commands = typer.Typer()
 DEMO_EVENTS = 50_000
 Share = Annotated[float, typer.Option(min=0, max=1, rich_help_panel="Shares of what goes wrong, 0 to 1")]
+End = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%d"],
+        help="Events lie in the seven days before this one, UTC. Default: today.",
+        show_default=False,
+    ),
+]
 USUAL = simulation.Shares()
 
 
@@ -39,21 +45,31 @@ USUAL = simulation.Shares()
 def demo(
     events: Annotated[int, typer.Option(min=1_000, help="Records to simulate.")] = DEMO_EVENTS,
     *,
+    end: End = None,
     kafka: Annotated[
         bool, typer.Option("--kafka", help="Through a Kafka broker of its own, in the home folder.")
     ] = False,
 ) -> None:
     """Simulate visitors with every known fault in two arrivals, run all tables on each, compare with the known truth.
 
-    A second demo lands nothing, reads nothing and compares again.
+    A second demo, on whatever day, lands nothing, reads nothing and compares again.
     """
-    simulated = demonstration.simulated(events)
+    from clickstream_platform.simulator import demo as demonstration  # noqa: PLC0415 - `simulate` needs no Spark
+
     with demonstration.on_kafka(from_env()) if kafka else nullcontext(from_env()) as settings:
-        _demo(settings, simulated)
+        _demo(settings, events, demonstration.end_of(settings.home, end and end.date()))
 
 
-def _demo(settings: Settings, simulated: simulation.Simulation) -> None:
-    place = demonstration.admitted(settings, simulated, lake := Lake(settings.lake_folder))
+def _demo(settings: Settings, events: int, end: date) -> None:
+    from clickstream_platform.cli.checks import verified  # noqa: PLC0415
+    from clickstream_platform.cli.runs import hooks, run_all  # noqa: PLC0415
+    from clickstream_platform.simulator import demo as demonstration  # noqa: PLC0415
+    from clickstream_platform.tables import selected  # noqa: PLC0415
+
+    simulated = demonstration.simulated(events, end)
+    made(settings.home, "CLICKSTREAM_HOME")
+    place = demonstration.admitted(settings, simulated, lake := lake_of(settings, to_write=True))
+    demonstration.keep_end(settings.home, end)
     contracts = selected(settings, [])
     with app.spark_session(settings) as spark:
         for arrival in demonstration.ARRIVALS:
@@ -65,13 +81,15 @@ def _demo(settings: Settings, simulated: simulation.Simulation) -> None:
             show(_previewed(name, spark, lake), "")
         found = demonstration.compared(simulated.truth, lake)
         show(views.comparisons(found), "")
-        is_exact = verify_all(contracts, spark, lake)
+        is_exact = all(each.clean for each in verified(contracts, spark, lake))
     go_on = "clickstream kafka up" if isinstance(place, demonstration.Topic) else "clickstream status"
     typer.echo(f"\nThe tables are in {lake.root}\nGo on with: {go_on}, clickstream explain sessions, make dev")
     exit_unless(is_exact and all(line.agrees for line in found))
 
 
 def _previewed(name: str, spark: SparkSession, lake: Lake) -> Any:
+    from clickstream_platform.simulator import demo as demonstration  # noqa: PLC0415
+
     first = demonstration.first_rows(name, spark, lake)
     return views.preview(name, lake.table(name).rows(), demonstration.PREVIEWS[name], first)
 
@@ -83,7 +101,8 @@ def _previewed(name: str, spark: SparkSession, lake: Lake) -> Any:
 def simulate(
     *,
     events: Annotated[int, typer.Option(min=1, help="Records to write, faulty ones included.")] = DEMO_EVENTS,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
+    seed: Annotated[int, typer.Option(help="The same seed and end give the same bytes.")] = 1,
+    end: End = None,
     arrivals: Annotated[int, typer.Option(min=1, help="Parts; what is late comes in a later one.")] = 2,
     only: Annotated[int | None, typer.Option(help="Write only this part, counted from 1.", show_default=False)] = None,
     rate: Annotated[
@@ -113,7 +132,7 @@ def simulate(
     With --kafka each record has its visitor as key, and a share of them is followed by one without a value.
     """
     shares = simulation.Shares(late, duplicate, malformed, future, too_large, no_session, no_event_id, extra_field)
-    place = _topic(from_env()) if kafka else folder or _landing(from_env())
+    place = _topic(from_env()) if kafka else made(folder, "--folder") if folder else _landing(from_env())
     where = place if isinstance(place, Path) else f"the topic {place.topics}"
     if rate is not None:
         typer.echo(f"writing {rate:g} records a second to {where}" + ("" if duration else "; Ctrl-C ends it"))
@@ -124,7 +143,8 @@ def simulate(
             written = kafka_producer.live(place, rate, seed, no_value, duration=lasts, shares=shares)
         typer.echo(f"{written:,} records written")
         return
-    simulated = simulation.simulate(events, seed, shares=shares)
+    day = end.date() if end else datetime.now(timezone.utc).date()
+    simulated = simulation.simulate(events, seed, simulation.start_before(day), shares=shares)
     if isinstance(place, Path):
         written, truth = _write(simulated, place, arrivals, only)
         typer.echo(f"{written} files in {place}\n")
@@ -146,7 +166,7 @@ def _landing(settings: Settings) -> Path:
     source = source_from(settings)
     if not isinstance(source, FileSource):
         raise SettingsError("CLICKSTREAM_SOURCE", "it is no folder to write to", "say --kafka, or where with --folder")
-    return source.folder
+    return made(source.folder, "CLICKSTREAM_SOURCE" if settings.source else "CLICKSTREAM_HOME")
 
 
 def _topic(settings: Settings) -> KafkaSource:

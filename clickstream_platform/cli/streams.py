@@ -19,6 +19,7 @@ import typer
 
 from clickstream_platform.cli import app, views
 from clickstream_platform.cli.app import TableNames
+from clickstream_platform.cli.ready import lake_of, require_source, say_if_busy
 from clickstream_platform.cli.runs import PANEL, TakeOver, hooks, report_run
 from clickstream_platform.delivery.post import delivering
 from clickstream_platform.settings import Settings, from_env
@@ -26,7 +27,6 @@ from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import ProcessingTime, repeating, trigger_from
 from clickstream_platform.streaming.contract.trigger_support import require
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.status import require_source
 from clickstream_platform.streaming.runtime import stream as streams
 from clickstream_platform.streaming.sources.kafka.cluster import look
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource
@@ -54,9 +54,11 @@ def stream(
 ) -> None:
     """Keep tables up to date in one process, until Ctrl-C or SIGTERM. A query that fails is started again."""
     settings = from_env()
-    contracts, lake = _streamed(settings, names or [], every), Lake(settings.lake_folder)
+    contracts, lake = _streamed(settings, names or [], every), lake_of(settings, to_write=True)
     streams.require_inputs(contracts, lake)
-    require_source(contracts, lake)
+    require_source(contracts, lake, settings)
+    if not take_over:
+        say_if_busy((table.name for table in contracts), lake, "its query starts once that run has ended")
     told = streams.Told(_failed, lambda table, report: report_run(table, report, lake))
     hearing = delivering(hooks(), settings, typer.echo)
     with app.spark_session(_lasting(settings)) as spark, _stopped_by_signals() as stop:
@@ -132,6 +134,7 @@ def tap(
     """
     settings = from_env()
     events, (table,) = tables(settings)["events"], selected(settings, [console]) if console else (None,)
+    require_source([events], Lake(settings.lake_folder), settings)
     tapped = Tap(events, table, tapping(events, table, every, real_time=real_time), from_start, rows)
     reading, writing = os.pipe()
     jvm_stdout = STDOUT if table else writing

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -11,45 +10,45 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from clickstream_platform.delivery.outbox import ChannelStatus
-from clickstream_platform.doctor import Finding
-from clickstream_platform.errors import ClickstreamError
-from clickstream_platform.simulator.demo import Comparison
-from clickstream_platform.simulator.expected import Truth
-from clickstream_platform.streaming.audit.books import refused_said
-from clickstream_platform.streaming.audit.validate import CheckResult
-from clickstream_platform.streaming.audit.verify import Difference, Verification
-from clickstream_platform.streaming.contract.table import Sql, StreamingTable
-from clickstream_platform.streaming.lake.ledger import Entry
-from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.maintenance.erasure import Erasure
-from clickstream_platform.streaming.maintenance.housekeeping import Maintained
-from clickstream_platform.streaming.maintenance.reprocess import Replay
-from clickstream_platform.streaming.observe.quarantine import Rejection
-from clickstream_platform.streaming.observe.status import TableStatus
-from clickstream_platform.streaming.runtime.report import RunReport
-from clickstream_platform.tables.events import QUARANTINE
-from clickstream_platform.tables.user_patterns import LATE_EVENTS
-from clickstream_platform.terminal import NONE, Fitting, cell, clock, day_and_time, grid, line, verdict
+from clickstream_platform.cli.failures import failure
+from clickstream_platform.terminal import (
+    NONE,
+    Fitting,
+    ago,
+    cell,
+    clock,
+    dated,
+    grid,
+    line,
+    milliseconds_of,
+    minute,
+    verdict,
+)
 
 if TYPE_CHECKING:
-    from clickstream_platform.streaming.audit.source_account import SourceAccount
-    from clickstream_platform.streaming.sources.recount import Gone
+    from clickstream_platform.delivery.outbox import ChannelStatus
+    from clickstream_platform.doctor import Finding
+    from clickstream_platform.simulator.demo import Comparison
+    from clickstream_platform.simulator.expected import Truth
+    from clickstream_platform.streaming.audit.validate import CheckResult
+    from clickstream_platform.streaming.audit.verify import Difference, Verification
+    from clickstream_platform.streaming.contract.table import StreamingTable
+    from clickstream_platform.streaming.lake.ledger import Entry
+    from clickstream_platform.streaming.lake.places import Lake
+    from clickstream_platform.streaming.maintenance.erasure import Erasure
+    from clickstream_platform.streaming.maintenance.housekeeping import Maintained
+    from clickstream_platform.streaming.maintenance.reprocess import Replay
+    from clickstream_platform.streaming.observe.quarantine import Rejection
+    from clickstream_platform.streaming.observe.status import TableStatus
+    from clickstream_platform.streaming.runtime.report import RunReport
 
+LEFT_OUT = {"quarantine": "rejected records", "late_events": "events that came too late for user_patterns"}
 WIDEST = 60  # characters of one value in a table: a page address with its parameters has no end
 
 
 def retry(table: StreamingTable, error: BaseException, pause: float) -> Text:
     """A query of a stream that failed, and when it is started again."""
     return line(f"{table.name} is started again in {pause:g} s: ").append_text(failure(error))
-
-
-def failure(error: BaseException) -> Text:
-    """An error in one line. Spark's own begin with what went wrong; the plan and the Java stack come after."""
-    if isinstance(error, ClickstreamError):
-        return line(str(error), "bold red")
-    first = str(error).strip().partition("\n")[0][:300]
-    return line(f"spark: {first}; the JVM's words are in spark.log of CLICKSTREAM_HOME, --debug shows more", "bold red")
 
 
 def batch_line(entry: Entry) -> str:
@@ -75,8 +74,9 @@ def reports(done: Sequence[RunReport]) -> Table:
     """What the runs of some tables did."""
     counted = ("batches", "in", "out", "late", "rev.", "quar.", "dupl.", "s")
     return grid(
-        *("table", *counted[:-1], "watermark", "s"),
+        *("table", *counted[:-1], "watermark (UTC)", "s"),
         right=counted,
+        cut=("table",),
         gap=1,
         rows=(
             (
@@ -88,7 +88,7 @@ def reports(done: Sequence[RunReport]) -> Table:
                 r.revisions,
                 r.quarantined if r.table == "events" else None,
                 r.duplicates if r.table == "events" else None,
-                _day_and_time(r.watermark_ms),
+                None if r.watermark_ms is None else clock(r.watermark_ms),
                 f"{r.duration.total_seconds():.1f}",
             )
             for r in done
@@ -96,34 +96,62 @@ def reports(done: Sequence[RunReport]) -> Table:
     )
 
 
-def statuses(
-    found: Sequence[TableStatus], left_out: Mapping[str, int], refused: Mapping[str, str] | None = None
-) -> RenderableType:
+def place(lake: Lake, *, is_there: bool) -> Text:
+    """Which lake was looked at, and what to do where there is none."""
+    if is_there:
+        return line(f"lake {lake.root}")
+    return line(f"no lake at {lake.root} yet; `clickstream run` makes it, CLICKSTREAM_HOME names another", "yellow")
+
+
+def no_lake(found: Sequence[TableStatus]) -> RenderableType:
+    """What a first run would read."""
+    unread = [Text(f"{s.name}: {s.lag:,} {s.lag_unit} to read") for s in found if s.lag]
+    return Group(*unread, *_problems(found), *_triggers(found))
+
+
+def statuses(found: Sequence[TableStatus], left_out: Mapping[str, int]) -> RenderableType:
     """Where every table stands."""
-    table = grid(
-        *("table", "rows", "version", "watermark", "batches", "lag", "gen.", "last run"),
+    wide = grid(
+        *("table", "rows", "version", "watermark (UTC)", "batches", "lag", "gen.", "last run (UTC)"),
         right=("rows", "version", "batches", "lag", "gen."),
         cut=("table",),
         gap=1,
         rows=(
-            (
-                s.name,
-                s.rows,
-                s.delta_version,
-                day_and_time(s.watermark),
-                s.batches,
-                "unknown" if s.lag is None else f"{s.lag:,} {s.lag_unit}",
-                s.generation,
-                day_and_time(s.last_run.at if s.last_run else None),
-            )
+            (s.name, _rows(s), s.delta_version, minute(s.watermark), s.batches, _lag(s), s.generation, _last_run(s))
             for s in found
         ),
     )
-    problems = [line(f"{s.name}: lag unknown: {s.problem}", "yellow") for s in found if s.problem]
-    why = {QUARANTINE.name: "rejected records", LATE_EVENTS.name: "events that came too late for user_patterns"}
-    others = [Text(f"{name}: {rows:,} {why[name]}") for name, rows in left_out.items()]
-    files = [line(f"{refused_said(refused)}: `clickstream verify --source` lists them", "yellow")] if refused else []
-    return Group(table, "", *problems, *_triggers(found), *others, *files)
+    narrow = grid(
+        *("table", "rows", "watermark (UTC)", "lag", "last run"),
+        right=("rows", "lag"),
+        cut=("table",),
+        gap=1,
+        rows=((s.name, _rows(s), minute(s.watermark), _lag(s), _ago(s)) for s in found),
+    )
+    others = [Text(f"{name}: {rows:,} {LEFT_OUT[name]}") for name, rows in left_out.items()]
+    return Group(Fitting(wide, narrow), "", *_problems(found), *_triggers(found), *others)
+
+
+def _rows(found: TableStatus) -> int | None:
+    """None where there is no table: it is not empty, it is not there."""
+    return None if found.delta_version is None else found.rows
+
+
+def _lag(found: TableStatus) -> str:
+    return "unknown" if found.lag is None else f"{found.lag:,} {found.lag_unit}"
+
+
+def _last_run(found: TableStatus) -> str | None:
+    return f"{minute(found.last_run.at)}, {_ago(found)}" if found.last_run else None
+
+
+def _ago(found: TableStatus) -> str | None:
+    at = milliseconds_of(found.last_run.at if found.last_run else None)
+    return None if at is None else ago(at)
+
+
+def _problems(found: Sequence[TableStatus]) -> list[Text]:
+    return [line(f"{s.name}: lag unknown: {s.problem}", "yellow") for s in found if s.problem]
 
 
 def _triggers(found: Sequence[TableStatus]) -> Iterable[Text]:
@@ -143,12 +171,15 @@ def _delivery(found: ChannelStatus) -> str:
     said = f"alerts to {found.channel}: {found.delivered:,} delivered"
     if not found.waiting:
         return said
-    why = f" (at {_clock_of(found.tried_at)} {found.problem})" if found.problem else ""
+    tried = milliseconds_of(found.tried_at)
+    why = f" ({dated(tried)}: {found.problem})" if found.problem and tried is not None else ""
     return f"{said}, {found.waiting:,} wait for the next run{why}"
 
 
 def explanation(table: StreamingTable, lake: Lake, generation: int) -> RenderableType:
     """The six sentences of a table, its columns, its key, its checkpoint."""
+    from clickstream_platform.streaming.contract.table import Sql  # noqa: PLC0415 - for this picture alone
+
     sentences = Table.grid(padding=(0, 2))
     sentences.add_column(no_wrap=True, style="bold")
     sentences.add_column(overflow="fold")
@@ -167,17 +198,36 @@ def explanation(table: StreamingTable, lake: Lake, generation: int) -> Renderabl
     return Group(Text(table.name, "bold"), "", sentences, *said, "", columns, "", places)
 
 
+def explanation_fields(table: StreamingTable, lake: Lake, generation: int) -> dict[str, Any]:
+    """The same, for a program."""
+    from clickstream_platform.streaming.contract.table import Sql  # noqa: PLC0415
+
+    checkpoint = lake.checkpoints(table.name) / str(generation)
+    return {
+        "table": table.name,
+        "description": table.description,
+        "sentences": table.sentences(),
+        "query": table.query.text.strip() if isinstance(table.query, Sql) else None,
+        "columns": [{"name": c.name, "type": c.type, "description": c.description} for c in table.columns],
+        "key": list(table.key),
+        "path": str(lake.table(table.name).path),
+        "generation": generation,
+        "checkpoint": str(checkpoint),
+        "has_checkpoint": checkpoint.exists(),
+    }
+
+
 def ledger(entries: Sequence[Entry]) -> Table:
     """Ledger entries, one a line."""
     counted = ("batch", "in", "out", "quar.", "dupl.", "late", "rev.", "s")
     return grid(
-        *("committed", "table", "batch", "read", *counted[1:], "run"),
+        *("committed (UTC)", "table", "batch", "read", *counted[1:], "run"),
         right=counted,
-        cut=("run",),
+        cut=("table", "run"),
         gap=1,
         rows=(
             (
-                _day_and_time(e.committed_at_ms),
+                clock(e.committed_at_ms),
                 e.table,
                 f"{e.generation}/{e.batch_id}",
                 offsets(e.start, e.end),
@@ -232,56 +282,6 @@ def verification(found: Verification) -> RenderableType:
     return Group(summary, *(line(f"         {wrong}") for wrong in found.ledger), *map(_difference, found.first))
 
 
-def source_account(found: SourceAccount) -> RenderableType:
-    """Whether the source holds what the ledger says; what it says otherwise, and what could not be checked."""
-    again = found.recount
-    size = f"{again.bytes:,} bytes, " if again.unit == "files" else ""
-    counted = f"the source: {again.checked:,} {again.unit}, {size}{again.records:,} records counted"
-    booked = f"{found.read:,} booked: {found.accepted:,} accepted + {found.quarantined:,} quarantined"
-    summary = _line(found.clean, f"{counted}; {booked} + {found.duplicates:,} duplicates", "DIFFERS")
-    parts: list[Text] = [line(f"         {each}", "bold red") for each in found.errors[:FINDINGS]]
-    parts += _more(len(found.errors), "contradictions")
-    parts += [line(f"         not checkable: {_gone(each)}", "yellow") for each in again.gone[:FINDINGS]]
-    parts += _more(len(again.gone), "not checkable")
-    parts += [line(f"         refused whole: {path}: {fault}", "yellow") for path, fault in _few(found.refused)]
-    parts += _more(len(found.refused), "refused whole")
-    parts += [line(f"         {each}", "yellow") for each in again.notes[:FINDINGS]]
-    unit = "bytes" if again.unit == "files" else "offsets"
-    parts += [line(f"         not read yet: {name}, {size:,} {unit}") for name, size in _few(again.unread)]
-    return Group(summary, *parts, *_more(len(again.unread), "not read yet"))
-
-
-FINDINGS = 20  # of a kind, to a person: --json has all
-
-
-def _few(found: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return list(found.items())[:FINDINGS]
-
-
-def _more(count: int, what: str) -> list[Text]:
-    return [line(f"         and {count - FINDINGS:,} more {what}; --json lists all")] if count > FINDINGS else []
-
-
-def _gone(found: Gone) -> str:
-    size = "" if found.bytes is None else f"{found.bytes:,} bytes and "
-    return f"{found.what}: {found.why}; booked are {size}{found.records:,} records"
-
-
-def source_account_fields(found: SourceAccount) -> dict[str, Any]:
-    """The same for programs, whole."""
-    again = found.recount
-    return {
-        "clean": found.clean,
-        "booked": {name: getattr(found, name) for name in ("read", "accepted", "quarantined", "duplicates")},
-        "counted": {"unit": again.unit, "checked": again.checked, "bytes": again.bytes, "records": again.records},
-        "errors": found.errors,
-        "not_checkable": [asdict(each) for each in again.gone],
-        "refused": found.refused,
-        "unread": again.unread,
-        "notes": again.notes,
-    }
-
-
 def _difference(found: Difference) -> Table:
     """Expected and actual side by side: the columns that differ, or all if one side has no such row."""
     expected, actual = found.expected or {}, found.actual or {}
@@ -326,15 +326,20 @@ def rejections(found: Sequence[Rejection]) -> RenderableType:
 
 
 def _rejection(found: Rejection) -> Iterable[Sequence[object]]:
-    shown = [sample.value for sample in found.samples]
-    yield found.reason, found.records, clock(found.last.timestamp() * 1000), shown[0] if shown else None
+    shown = [sample.why or sample.value for sample in found.samples]
+    yield found.reason, found.records, dated(found.last.timestamp() * 1000), shown[0] if shown else None
     yield from (("", "", "", value) for value in shown[1:])
 
 
 def rejection_fields(found: Rejection) -> dict[str, Any]:
     """One reason, for a program. Bytes that are no UTF-8 have escapes."""
     samples = [
-        {"partition": s.partition, "offset": s.offset, "value": s.value.decode(errors="backslashreplace")}
+        {
+            "partition": s.partition,
+            "offset": s.offset,
+            "value": s.value.decode(errors="backslashreplace"),
+            **({"why": s.why} if s.why else {}),
+        }
         for s in found.samples
     ]
     times = {name: moment.isoformat() for name, moment in (("first", found.first), ("last", found.last))}
@@ -466,12 +471,3 @@ def _as_written(value: object) -> str:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
-
-
-def _day_and_time(milliseconds: int | None) -> str | None:
-    """Without the year."""
-    return None if milliseconds is None else clock(milliseconds)[5:]
-
-
-def _clock_of(iso: str | None) -> str | None:
-    return iso[:16].replace("T", " ") if iso else None

@@ -13,30 +13,46 @@ from clickstream_platform.defs.metadata import materialized
 from clickstream_platform.defs.resources import SparkResource
 from clickstream_platform.defs.specs import table_specs
 from clickstream_platform.delivery.post import delivering
+from clickstream_platform.errors import CheckpointError
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.status import require_source
+from clickstream_platform.streaming.observe.status import lag
 from clickstream_platform.streaming.runtime.run import Hooks, run
 
 
 def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinition:
     """The asset of a table; ``events`` brings ``quarantine`` along, ``user_patterns`` brings ``late_events``.
 
-    It is materialized also when there was nothing new, or Dagster would skip its checks and everything downstream. The
-    data version stays what it was then.
+    Either may be selected alone: the batches write both, so both are materialized whatever was selected. It is
+    materialized also when there was nothing new, or Dagster would skip its checks and everything downstream. The data
+    version stays what it was then.
     """
     lake = Lake(settings.lake_folder)
+    specs = table_specs(table, settings)
 
-    @dg.multi_asset(name=table.name, specs=table_specs(table, settings), pool=pool(table))
+    @dg.multi_asset(name=table.name, specs=specs, pool=pool(table), can_subset=len(specs) > 1)
     def asset(context: dg.AssetExecutionContext, spark: SparkResource) -> Iterator[dg.MaterializeResult[Any]]:
         with told_to_dagster(context.retry_number):
-            require_source([table], lake)  # before the JVM starts
+            context.log.info(to_read(table, lake))  # before the JVM starts
             report = run(table, spark.spark_session, lake, hooks(context.log, settings), run_id=context.run.run_id)
-        yield from (made.result() for made in materialized(table, report, lake))
+        for made in materialized(table, report, lake):
+            if made.key in context.selected_asset_keys:
+                yield made.result()
+            else:
+                context.log_event(made.event(context.instance))
 
     return asset
+
+
+def to_read(table: StreamingTable, lake: Lake) -> str:
+    """What a run would read, in words. Raises what a run would of its source."""
+    try:
+        found = lag(table, lake)
+    except CheckpointError as problem:  # a run may begin a new generation, or else it raises this itself
+        return str(problem)
+    return f"{table.name}: {found.amount:,} {found.unit} to read"
 
 
 def hooks(log: dg.DagsterLogManager, settings: Settings) -> Hooks:

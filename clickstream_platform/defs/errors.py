@@ -15,7 +15,7 @@ FIRST_WAIT = 10  # seconds, doubled for the next: a busy table or a broker that 
 
 @contextmanager
 def told_to_dagster(attempt: int) -> Generator[None]:
-    """Retry a :class:`RetryableError`; fail with the sentence of any other error of ours.
+    """Retry a :class:`RetryableError`; fail with the sentence of any other error of ours, or of the last attempt.
 
     Not a ``RetryPolicy``: that would also retry what nobody knows to be transient.
 
@@ -24,8 +24,8 @@ def told_to_dagster(attempt: int) -> Generator[None]:
     """
     try:
         yield
-    except RetryableError as error:
-        raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=FIRST_WAIT * 2**attempt) from error
     except ClickstreamError as error:
+        if isinstance(error, RetryableError) and attempt < MAX_RETRIES:
+            raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=FIRST_WAIT * 2**attempt) from error
         metadata = {"subject": error.subject, "finding": error.finding, "remedy": error.remedy}
         raise dg.Failure(str(error), metadata=metadata, allow_retries=False) from error

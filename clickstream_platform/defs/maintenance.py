@@ -2,17 +2,16 @@
 
 # No `from __future__ import annotations`: Dagster looks at the types of a function's arguments, not at their text.
 
-from collections.abc import Callable
-from typing import Any
-
 import dagster as dg
 from pydantic import Field
 
 from clickstream_platform.defs.assets import hooks
 from clickstream_platform.defs.errors import told_to_dagster
 from clickstream_platform.defs.keys import FORGET, MAINTAIN, REPLAY, VERIFY
+from clickstream_platform.defs.launchpad import job, one_of
 from clickstream_platform.defs.metadata import markdown_table
 from clickstream_platform.defs.resources import SparkResource
+from clickstream_platform.events.schema import Reason
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.audit import verify
 from clickstream_platform.streaming.lake.places import Lake
@@ -20,57 +19,57 @@ from clickstream_platform.streaming.maintenance import erasure, housekeeping, re
 from clickstream_platform.tables import selected, tables
 
 
-class Verify(dg.Config):
-    """What to compare."""
-
-    tables: list[str] = Field(default=[], description="Names of tables; all of them, if none is named.")
-
-
-class Replay(dg.Config):
-    """Which rejected records to try."""
-
-    reason: str | None = Field(default=None, description="Only records with this fault, such as unknown_event_type.")
-
-
 class Forget(dg.Config):
     """Whom to forget."""
 
-    user: str = Field(description="A user_id as it is in events. Dagster keeps it with the run, until that is deleted.")
+    user: str = Field(
+        default="", description="A user_id as it is in events. Dagster keeps it with the run, until that is deleted."
+    )
 
 
 def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
     """The four jobs."""
     lake = Lake(settings.lake_folder)
     contracts = list(tables(settings).values())
+    some_tables = dg.Field([one_of("Table", tables(settings))], description="The tables; all, if none is named.")
+    a_reason = dg.Field(
+        dg.Noneable(one_of("Reason", [each.value for each in Reason])),
+        description="Only records with this fault; null for all.",
+    )
 
-    @dg.op(name="verify_tables", description="Run the queries over all of events and compare both ways, row by row.")
-    def verify_tables(context: dg.OpExecutionContext, config: Verify, spark: SparkResource) -> None:
+    @dg.op(
+        name="verify_tables",
+        description="Run the queries over all of events and compare both ways, row by row.",
+        config_schema={"tables": some_tables},
+    )
+    def verify_tables(context: dg.OpExecutionContext, spark: SparkResource) -> None:
         with told_to_dagster(context.retry_number):
-            wanted = selected(settings, config.tables)
+            wanted = selected(settings, context.op_config["tables"])
             found = [verify.verify(table, spark.spark_session, lake) for table in wanted]
         verdicts = {"tables": _verdicts(found)}
         if wrong := [each.table for each in found if not each.clean]:
             raise dg.Failure(f"they differ: {', '.join(wrong)}", metadata=verdicts, allow_retries=False)  # noqa: EM102
         context.add_output_metadata(verdicts)
 
-    @dg.op(name="replay_records", description="Put rejected records through today's rules again.")
-    def replay_records(context: dg.OpExecutionContext, config: Replay, spark: SparkResource) -> None:
+    @dg.op(
+        name="replay_records",
+        description="Put rejected records through today's rules again.",
+        config_schema={"reason": a_reason},
+    )
+    def replay_records(context: dg.OpExecutionContext, spark: SparkResource) -> None:
+        reason = context.op_config["reason"]
         with told_to_dagster(context.retry_number):
-            found = reprocess.replay(contracts[0], spark.spark_session, lake, config.reason, run_id=context.run.run_id)
+            reprocess.require(contracts[0], lake, reason)  # before the JVM starts
+            found = reprocess.replay(contracts[0], spark.spark_session, lake, reason, run_id=context.run.run_id)
         counts = {"tried": found.tried, "accepted": found.accepted, "duplicates": found.duplicates}
         context.add_output_metadata({**counts, "still_rejected": found.stayed})
 
     @dg.op(name="forget_person", description="Delete a person from every table, and leave a proof.")
     def forget_person(context: dg.OpExecutionContext, config: Forget, spark: SparkResource) -> None:
         with told_to_dagster(context.retry_number):
-            proof = erasure.forget(
-                config.user,
-                contracts,
-                spark.spark_session,
-                lake,
-                hooks(context.log, settings),
-                run_id=context.run.run_id,
-            )
+            erasure.require(lake, config.user)  # before the JVM starts
+            session, told = spark.spark_session, hooks(context.log, settings)
+            proof = erasure.forget(config.user, contracts, session, lake, told, run_id=context.run.run_id)
         context.add_output_metadata({"erased": _erased(proof), "files_until": str(proof.files_until)})
 
     @dg.op(name="maintain_lake", description="Retention, ledger roll-up, compaction, vacuum, old checkpoints.")
@@ -84,19 +83,18 @@ def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
         context.add_output_metadata({"tables": _done(done)})
 
     return [
-        _job(VERIFY, verify_tables, "Compare tables with their queries over all events. Fails if any differs."),
-        _job(REPLAY, replay_records, "What was rejected and is good by today's rules becomes events."),
-        _job(FORGET, forget_person, "Delete a person from every table. Landing files and topics are yours to clean."),
-        _job(MAINTAIN, maintain_lake, "What a lake needs every night. Without retention it starts no JVM."),
+        job(
+            VERIFY, verify_tables, "Compare tables with their queries over all events. Fails if any differs.", tables=[]
+        ),
+        job(REPLAY, replay_records, "What was rejected and is good by today's rules becomes events.", reason=None),
+        job(
+            FORGET,
+            forget_person,
+            "Delete a person from every table. Landing files and topics are yours to clean.",
+            user="",
+        ),
+        job(MAINTAIN, maintain_lake, "What a lake needs every night. Without retention it starts no JVM."),
     ]
-
-
-def _job(name: str, op: Callable[..., Any], description: str) -> dg.JobDefinition:
-    @dg.job(name=name, description=description)
-    def job() -> None:
-        op()
-
-    return job
 
 
 def _verdicts(found: list[verify.Verification]) -> dg.MarkdownMetadataValue:

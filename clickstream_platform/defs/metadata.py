@@ -10,54 +10,55 @@ from typing import Any
 import dagster as dg
 
 from clickstream_platform.defs.preview import preview
-from clickstream_platform.streaming.contract.state import Processor
+from clickstream_platform.defs.versions import data_version, input_versions, tags
+from clickstream_platform.streaming.batches.strategies import strategy_of
+from clickstream_platform.streaming.contract.side_tables import SideTable
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.lake.ledger import Amendment, Entry, booked
+from clickstream_platform.streaming.lake.ledger import last_entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.runtime.report import RunReport
-from clickstream_platform.tables.events import QUARANTINE
-from clickstream_platform.tables.user_patterns import LATE_EVENTS
-
-# What Dagster's own kinds of result do with these: badges of changed data and changed code.
-DATA_VERSION, CODE_VERSION = "dagster/data_version", "dagster/code_version"
 
 
 @dataclass(frozen=True)
 class Materialized:
-    """What one run made of one Delta table, as Dagster is told."""
+    """What one run made of one Delta table, as Dagster is told.
+
+    Attributes:
+        key: the table's asset.
+        metadata: what the asset's page shows.
+        data_version: changes whenever a row does.
+        code_version: the version of the table's contract.
+        inputs: the data version of what it was made of, by asset.
+    """
 
     key: dg.AssetKey
     metadata: dict[str, Any]
-    data_version: str | None
+    data_version: str
     code_version: str
+    inputs: dict[dg.AssetKey, str]
 
     def result(self) -> dg.MaterializeResult[Any]:
-        """For the run of the asset itself."""
-        version = None if self.data_version is None else dg.DataVersion(self.data_version)
+        """For the run of the asset itself, which Dagster notes the versions of the inputs of."""
+        version = dg.DataVersion(self.data_version)
         return dg.MaterializeResult(asset_key=self.key, metadata=self.metadata, data_version=version)
 
-    def event(self) -> dg.AssetMaterialization:
+    def event(self, instance: dg.DagsterInstance) -> dg.AssetMaterialization:
         """For a run of something else: a rebuild, the command line."""
-        versions = {CODE_VERSION: self.code_version, DATA_VERSION: self.data_version}
-        tags = {name: version for name, version in versions.items() if version is not None}
-        return dg.AssetMaterialization(self.key, metadata=self.metadata, tags=tags)
+        known = tags(self.code_version, self.data_version, self.inputs, instance)
+        return dg.AssetMaterialization(self.key, metadata=self.metadata, tags=known)
 
 
 def materialized(table: StreamingTable, report: RunReport, lake: Lake) -> list[Materialized]:
     """What a run of a table made: the table; for ``events`` what it rejected, for a Processor what came too late."""
-    own = Materialized(
-        dg.AssetKey(table.name), _of_run(table, report, lake), _data_version(lake, table.name), str(table.version)
-    )
-    beside = {}
-    if not table.derived:
-        beside = {QUARANTINE.name: _of_quarantine(report, lake)}
-    elif isinstance(table.state, Processor):
-        beside = {LATE_EVENTS.name: _of_late_events(report, lake)}
-    others = [
-        Materialized(dg.AssetKey(name), metadata, _data_version(lake, name), own.code_version)
-        for name, metadata in beside.items()
+    made = {table.name: _of_run(table, report, lake)}
+    if table.beside:
+        of_beside = _of_late_events if table.state.lists_late else _of_quarantine
+        made[table.beside.name] = of_beside(table.beside, report, lake)
+    inputs = input_versions(table, lake)
+    return [
+        Materialized(dg.AssetKey(name), metadata, data_version(lake, name), str(table.version), inputs)
+        for name, metadata in made.items()
     ]
-    return [own, *others]
 
 
 def markdown_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -90,37 +91,46 @@ def _of_run(table: StreamingTable, report: RunReport, lake: Lake) -> dict[str, A
         **_known(watermark=report.watermark_ms and dg.MetadataValue.timestamp(report.watermark_ms / 1000)),
         **_known(state_rows=report.state_rows),
         **({} if table.derived else {"quarantined": report.quarantined, "duplicates": report.duplicates}),
+        **(_left_out(table, lake) if table.state.lists_late else {}),
         **({"unreadable": dg.MetadataValue.json(report.unreadable)} if report.unreadable else {}),
         **({"lost": dg.MetadataValue.json(report.lost)} if report.lost else {}),
     }
+
+
+def _left_out(table: StreamingTable, lake: Lake) -> dict[str, Any]:
+    """How many events the table does without because they came too late, and what a rebuild would change."""
+    entry = last_entry(lake.table(table.name))
+    events = strategy_of(table).left_out(entry, lake) if entry else 0
+    would = f"would take in {_several(events, 'event')} that came too late, and may so find more rows"
+    return {"left_out": events, "a rebuild": would if events else "would find the same rows"}
 
 
 def _known(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _of_quarantine(report: RunReport, lake: Lake) -> dict[str, Any]:
+def _of_quarantine(beside: SideTable, report: RunReport, lake: Lake) -> dict[str, Any]:
     reasons: dict[str, int] = {}
     for batch in report.batches:
         for reason, records in batch.reasons.items():
             reasons[reason] = reasons.get(reason, 0) + records
-    table = lake.table(QUARANTINE.name)
+    table = lake.table(beside.name)
     counts = [(reason, str(records)) for reason, records in sorted(reasons.items(), key=lambda each: -each[1])]
     return {
         "reasons": dg.MetadataValue.md(
             markdown_table(("reason", "records of this run"), counts) if counts else "nothing rejected"
         ),
-        "preview": preview(table, "arrived_at"),
+        "preview": preview(table, beside.time),
         "dagster/row_count": table.rows(),
         "quarantined": report.quarantined,
         "delta_version": table.version() or 0,
     }
 
 
-def _of_late_events(report: RunReport, lake: Lake) -> dict[str, Any]:
-    table = lake.table(LATE_EVENTS.name)
+def _of_late_events(beside: SideTable, report: RunReport, lake: Lake) -> dict[str, Any]:
+    table = lake.table(beside.name)
     return {
-        "preview": preview(table, "timestamp"),
+        "preview": preview(table, beside.time),
         "dagster/row_count": table.rows(),
         "rows_late": report.late_rows,
         "delta_version": table.version() or 0,
@@ -129,14 +139,14 @@ def _of_late_events(report: RunReport, lake: Lake) -> dict[str, Any]:
 
 def _six_sentences(table: StreamingTable, report: RunReport) -> str:
     """Each sentence, and what this run shows of it. What it says of the table is in the asset's definition."""
-    left_out = f"listed in {LATE_EVENTS.name}" if isinstance(table.state, Processor) else "none of them left out"
+    fate = f"listed in {table.beside.name}" if table.state.lists_late and table.beside else "none of them left out"
     late, revised = _several(report.late_rows, "late event"), _several(report.revisions, "revision")
     proofs = (
         f"from {_offset(report.start)} up to {_offset(report.end)}",
         f"{_several(len(report.batches), 'micro-batch', 'es')} in {report.duration.total_seconds():.1f} s",
         f"{report.rows_in:,} read, {report.rows_out:,} rows written",
         "nothing kept" if report.state_rows is None else f"{report.state_rows:,} rows kept",
-        f"{late}, {left_out}; {revised}",
+        f"{late}, {fate}; {revised}",
         f"generation {report.generation}, "
         + (f"batch {report.batches[-1].batch_id}" if report.batches else "no new batch"),
     )
@@ -154,18 +164,3 @@ def _offset(offset: dict[str, Any] | None) -> str:
 
 def _several(count: int, one: str, ending: str = "s") -> str:
     return f"{count:,} {one}{'' if count == 1 else ending}"
-
-
-def _data_version(lake: Lake, name: str) -> str | None:
-    """The version of the last commit that changed a row: a run without news moves nothing downstream."""
-    version = next((each.version for each in booked(lake.table(name)) if _has_news(each.line, name)), None)
-    return None if version is None else str(version)
-
-
-def _has_news(line: Entry | Amendment, name: str) -> bool:
-    return (
-        isinstance(line, Amendment)
-        or line.batch_id == 0
-        or line.rows_out > 0
-        or name in (QUARANTINE.name, LATE_EVENTS.name)
-    )

@@ -30,6 +30,7 @@ def preview(table: LakeTable, newest_by: str) -> dg.TableMetadataValue | dg.Mark
         return dg.MetadataValue.md(f"no preview: {failed}")
     if not rows:
         return dg.MetadataValue.md("no rows yet")
+    rows = [{newest_by: row[newest_by], **row} for row in rows]  # first: the right end of a wide table is out of sight
     return dg.MetadataValue.table([dg.TableRecord({k: _shown(v) for k, v in masked(row).items()}) for row in rows])
 
 

@@ -3,6 +3,7 @@
 # No `from __future__ import annotations`: Dagster looks at the types of a function's arguments, not at their text.
 
 import base64
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ def daily_report(settings: Settings) -> dg.AssetsDefinition:
         from clickstream_platform.report import page  # noqa: PLC0415 - loading the definitions need not wait for it
 
         with told_to_dagster(context.retry_number):
-            found = page.report(Lake(settings.lake_folder), DAYS)
+            found = page.report(Lake(settings.lake_folder), DAYS, datetime.now(timezone.utc))
             page.write(path, found.html())
         return dg.MaterializeResult(metadata=_metadata(found, path))
 

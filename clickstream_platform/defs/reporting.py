@@ -23,7 +23,7 @@ def report_run(table: StreamingTable, report: RunReport, lake: Lake) -> None:
     try:
         with dg.DagsterInstance.get() as instance:
             for made in materialized(table, report, lake):
-                instance.report_runless_asset_event(made.event())
+                instance.report_runless_asset_event(made.event(instance))
     except DagsterHomeNotSetError:
         return
     except Exception as failure:  # whatever a database, a disk or a dagster.yaml can do

@@ -2,6 +2,8 @@
 
 # No `from __future__ import annotations`: Dagster looks at the types of a resource's fields, not at their text.
 
+import logging
+import time
 from typing import Any
 
 import dagster as dg
@@ -37,4 +39,9 @@ class SparkResource(LazyPySparkResource):
 
     def _init_session(self) -> None:
         if self._spark_session is None:
+            log, began = self.get_resource_context().log or logging.getLogger(__name__), time.monotonic()
+            log.info(
+                f"starting a JVM with a heap of {self.settings.spark_driver_memory} at {self.settings.spark_master}"
+            )
             self._spark_session = build_session(self.settings, "dagster")
+            log.info(f"the JVM is up after {time.monotonic() - began:.1f} s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from datetime import timedelta
 
@@ -9,19 +10,15 @@ import dagster as dg
 
 from clickstream_platform.defs.keys import input_key
 from clickstream_platform.defs.metadata import escaped
-from clickstream_platform.events.schema import LATE, WIRE, StructType
-from clickstream_platform.events.schema import QUARANTINE as QUARANTINE_SCHEMA
+from clickstream_platform.events.schema import WIRE, StructType
 from clickstream_platform.expectations import NotNull
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.contract.state import Processor
 from clickstream_platform.streaming.contract.table import Column, StreamingTable
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.sources.files.source import FileSource
 from clickstream_platform.streaming.sources.named import source_from
-from clickstream_platform.tables.events import QUARANTINE
-from clickstream_platform.tables.user_patterns import LATE_EVENTS
 
 INCOMING, DERIVED = "incoming", "derived"  # groups: what comes from outside; what is made of `events`
+COLUMN = 66  # characters that Dagster shows of a line of metadata in a window of 1,600 pixels
 REQUIRED_OF_PRODUCERS = {"user_id", "timestamp", "event_type"}
 
 
@@ -32,7 +29,7 @@ def source_spec(settings: Settings) -> dg.AssetSpec:
         input_key(source),
         description="Click events as producers send them: one JSON object a record. Fields not listed are kept too.",
         group_name=INCOMING,
-        kinds={"json" if isinstance(source, FileSource) else "kafka"},
+        kinds={source.label},
         owners=[settings.owner],
         metadata={
             "dagster/uri": settings.source_url,
@@ -44,17 +41,12 @@ def source_spec(settings: Settings) -> dg.AssetSpec:
 def table_specs(table: StreamingTable, settings: Settings) -> list[dg.AssetSpec]:
     """The assets that a run of a table makes: the table, and what the same batches write beside it."""
     required = {name for each in table.expectations if isinstance(each, NotNull) for name in each.columns}
-    own = _spec(table, settings, table.name, _description(table), _schema(table.columns, required))
-    if isinstance(table.state, Processor):
-        schema = _schema(_columns(LATE), {"user_id", "timestamp", "event_type", "generation", "batch_id", "watermark"})
-        return [
-            own,
-            _spec(table, settings, LATE_EVENTS.name, f"One event that came too late for {table.name}.", schema),
-        ]
-    if table.derived:
+    own = _spec(table, settings, table.name, table.description, _schema(table.columns, required))
+    own = own.merge_attributes(metadata={"contract": dg.MetadataValue.md(_contract(table))})
+    if table.beside is None:
         return [own]
-    schema = _schema(_columns(QUARANTINE_SCHEMA), {"record_id", "reasons"})
-    return [own, _spec(table, settings, QUARANTINE.name, "One record that was rejected, as it came, and why.", schema)]
+    schema = _schema(_columns(table.beside.schema), set(table.beside.required))
+    return [own, _spec(table, settings, table.beside.name, table.beside.description, schema)]
 
 
 def _spec(
@@ -84,10 +76,14 @@ def _freshness(settings: Settings) -> dg.FreshnessPolicy:
     return dg.FreshnessPolicy.time_window(fail_window=fail, warn_window=fail / 2)
 
 
-def _description(table: StreamingTable) -> str:
-    """The contract's own words, then its six sentences as a list: Dagster cuts a table of that width off."""
-    sentences = (f"- **{first}:** {escaped(second)}" for first, second in table.sentences().items())
-    return "\n".join((table.description, "", *sentences))
+def _contract(table: StreamingTable) -> str:
+    """The six sentences. Not in the description, of which the catalog shows the bare text."""
+    return "\n\n".join(f"**{first}**  \n{_wrapped(escaped(second))}" for first, second in table.sentences().items())
+
+
+def _wrapped(text: str) -> str:
+    """The text in lines that a column of metadata has room for. Dagster cuts a longer one off."""
+    return "  \n".join(textwrap.wrap(text, COLUMN))
 
 
 def _columns(shape: StructType) -> list[Column]:

@@ -10,25 +10,31 @@ whatever the bytes: what cannot be read is a reason.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import arrow_udf
-from pyspark.sql.types import ArrayType, StringType, StructField, StructType
+from pyspark.sql.types import ArrayType, BooleanType, StringType, StructField, StructType
 
 from clickstream_platform.events.json_record import Read, read
 from clickstream_platform.events.schema import EVENTS, RAW, WIRE, Reason
-from clickstream_platform.events.timestamps import instants, where
+from clickstream_platform.events.timestamps import Unit, are_ambiguous, instants, where
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 _WHITE = " \t\r\n"
 _IDS = ("user_id", "session_id", "event_id")
+# What a program writes where it has no id, in lower case; the last is the nil UUID, which names nobody by RFC 9562.
+PLACEHOLDERS = (
+    *("null", "(null)", "<null>", "undefined", "none", "(none)", "nil", "nan", "[object object]"),
+    "00000000-0000-0000-0000-000000000000",
+)
 _IPV4 = r"^(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}\z"
 _IPV6 = r"^([0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,2}):(?::[0-9A-Fa-f:.]*|[0-9A-Fa-f:.]+)\z"  # up to three groups stay
 
@@ -44,6 +50,10 @@ class Rules:
         mask_ip: what becomes of ``ip_address``: ``keep``; ``/24``, which leaves the network of an IPv4 address, 48 bits
             of an IPv6 one, and nothing of any other text; ``drop``. A rejected record keeps its bytes, address and all.
         event_id_header: the header whose value is the event's id, before a field of the record; none if empty.
+        timestamp_unit: how numbers are read as event times: see
+            :func:`~clickstream_platform.events.timestamps.instants`.
+        placeholder_ids: what becomes of a record with an id that is one of ``PLACEHOLDERS``, or a blank session_id or
+            event_id: ``count`` accepts it and says so in ``has_placeholder``, ``reject`` rejects it as well.
     """
 
     event_types: tuple[str, ...]
@@ -51,6 +61,8 @@ class Rules:
     max_record_bytes: int
     mask_ip: str = "keep"
     event_id_header: str = ""
+    timestamp_unit: Unit = "auto"
+    placeholder_ids: Literal["count", "reject"] = "count"
 
 
 # What is read of a record; the rest of its row is its place. Without comments, which Arrow does not carry.
@@ -58,6 +70,7 @@ READ = StructType(
     [
         StructField("reasons", ArrayType(StringType())),
         *[StructField(name, EVENTS[name].dataType) for name in (*WIRE.names, "extra", "event_date")],
+        StructField("has_placeholder", BooleanType()),
     ]
 )
 
@@ -76,7 +89,7 @@ class Parse:
     def __call__(self, raw: DataFrame) -> DataFrame:
         """One row a row of ``raw``, in a stream as in a batch; each action on it reads the JSON once.
 
-        Columns: those of ``RAW``; ``reasons``, empty if accepted; then the other columns of ``EVENTS``.
+        Columns: those of ``RAW``; ``reasons``, empty if accepted; the other columns of ``EVENTS``; ``has_placeholder``.
         """
 
         def records(value: pa.Array, arrived_at: pa.Array, event_id: pa.Array) -> pa.Array:
@@ -114,9 +127,13 @@ def read_records(
     """
     sizes = pc.binary_length(value) if size is None else size
     reads = [_read(each, length, rules) for each, length in zip(value.to_pylist(), sizes.to_pylist(), strict=True)]
-    fields = _fields(reads, event_id)
-    time = instants(fields["timestamp"])
-    reasons = _reasons(_faults(reads, fields, time, arrived_at, rules))
+    sent = _fields(reads, event_id)
+    has_placeholder = _have_placeholders(sent)
+    fields = {name: _unless_blank(column) if name in _IDS else column for name, column in sent.items()}
+    time = instants(fields["timestamp"], rules.timestamp_unit)
+    faults = _faults(reads, fields, time, arrived_at, rules)
+    faults[Reason.PLACEHOLDER_ID] = pc.and_(has_placeholder, rules.placeholder_ids == "reject")
+    reasons = _reasons(faults)
     time = where(pc.equal(pc.list_value_length(reasons), 0), time)
     columns = {
         **fields,
@@ -125,6 +142,7 @@ def read_records(
         "ip_address": _masked(fields["ip_address"], rules.mask_ip),
         "extra": pa.array([each.extra for each in reads], pa.string()),
         "event_date": pc.cast(time, pa.date32()),
+        "has_placeholder": has_placeholder,
     }
     return pa.StructArray.from_arrays([columns[name] for name in READ.names], names=READ.names)
 
@@ -136,14 +154,24 @@ def _read(value: bytes | None, size: int | None, rules: Rules) -> Read:
 
 
 def _fields(reads: list[Read], event_id: pa.Array) -> dict[str, Any]:
-    """The columns of the wire fields, as texts."""
+    """The columns of the wire fields, as texts, and as sent."""
     names, texts = WIRE.fieldNames(), [each.texts for each in reads]
     columns = zip(*texts, strict=True) if texts else [()] * len(names)
     fields = {name: pa.array(column, pa.string()) for name, column in zip(names, columns, strict=True)}
     if event_id.null_count < len(event_id):
         given = pa.array([_text(each) for each in event_id.to_pylist()], pa.string())
         fields["event_id"] = pc.coalesce(_unless_blank(given), fields["event_id"])
-    return {name: _unless_blank(column) if name in _IDS else column for name, column in fields.items()}
+    return fields
+
+
+def _have_placeholders(sent: dict[str, Any]) -> Any:
+    """Which records have an id that is none. A blank user_id is not meant: it is missing, and a fault of its own."""
+    found = pa.scalar(False)
+    for name in _IDS:
+        known = PLACEHOLDERS if name == "user_id" else ("", *PLACEHOLDERS)
+        id_ = pc.ascii_lower(pc.ascii_trim(sent[name], _WHITE))
+        found = pc.or_(found, pc.is_in(id_, pa.array(known, pa.string())))
+    return found
 
 
 def _text(value: bytes | None) -> str | None:
@@ -157,14 +185,20 @@ def _faults(reads: list[Read], fields: dict[str, Any], time: Any, arrived_at: An
     """Which records have which fault."""
     unread = pa.array([each.fault and each.fault.value for each in reads], pa.string())
     is_read = pc.is_null(unread)
-    no_time = pc.or_kleene(pc.is_null(fields["timestamp"]), _is_blank(fields["timestamp"]))
+    no_time, no_type = _is_missing(fields["timestamp"]), _is_missing(fields["event_type"])
+    is_known = pc.is_in(fields["event_type"], pa.array(rules.event_types, pa.string()))
+    bad_time = pc.and_(pc.invert(no_time), pc.is_null(time))
+    # Only `auto` asks what a number may mean; and few records are asked about.
+    is_ambiguous = _of_those(bad_time, are_ambiguous, fields["timestamp"]) if rules.timestamp_unit == "auto" else False
     ahead = pc.subtract(pc.cast(time, pa.int64()), pc.cast(arrived_at, pa.int64()))
     of_read = {
         Reason.MISSING_USER_ID: pc.is_null(fields["user_id"]),
         Reason.MISSING_TIMESTAMP: no_time,
-        Reason.BAD_TIMESTAMP: pc.and_(pc.invert(no_time), pc.is_null(time)),
+        Reason.BAD_TIMESTAMP: pc.and_not(bad_time, is_ambiguous),
+        Reason.AMBIGUOUS_TIMESTAMP: pc.and_(bad_time, is_ambiguous),
         Reason.FUTURE_TIMESTAMP: _is_so(pc.greater(ahead, rules.future_tolerance // timedelta(microseconds=1))),
-        Reason.UNKNOWN_EVENT_TYPE: pc.invert(pc.is_in(fields["event_type"], pa.array(rules.event_types, pa.string()))),
+        Reason.MISSING_EVENT_TYPE: no_type,
+        Reason.UNKNOWN_EVENT_TYPE: pc.and_not(pc.invert(no_type), is_known),
     }
     found = {reason: pc.and_(is_read, has_it) for reason, has_it in of_read.items()}
     return {reason: found.get(reason, _is_so(pc.equal(unread, reason.value))) for reason in Reason}
@@ -199,6 +233,15 @@ def _unless_blank(texts: Any) -> Any:
 
 def _is_blank(texts: Any) -> Any:
     return pc.equal(pc.ascii_trim(texts, _WHITE), "")
+
+
+def _is_missing(texts: Any) -> Any:
+    return pc.or_kleene(pc.is_null(texts), _is_blank(texts))
+
+
+def _of_those(chosen: Any, predicate: Callable[[Any], Any], texts: Any) -> Any:
+    """What holds for the chosen ones; false for the others."""
+    return pc.replace_with_mask(pc.and_(chosen, False), chosen, predicate(texts.filter(chosen)))
 
 
 def _is_so(holds: Any) -> Any:

@@ -26,9 +26,12 @@ class Reason(str, Enum):
     MALFORMED_JSON = "malformed_json"
     NOT_AN_OBJECT = "not_an_object"
     MISSING_USER_ID = "missing_user_id"
+    PLACEHOLDER_ID = "placeholder_id"
     MISSING_TIMESTAMP = "missing_timestamp"
     BAD_TIMESTAMP = "bad_timestamp"
+    AMBIGUOUS_TIMESTAMP = "ambiguous_timestamp"
     FUTURE_TIMESTAMP = "future_timestamp"
+    MISSING_EVENT_TYPE = "missing_event_type"
     UNKNOWN_EVENT_TYPE = "unknown_event_type"
     TOO_LARGE = "too_large"
     NO_VALUE = "no_value"
@@ -55,7 +58,7 @@ _VALUE = _column("value", BinaryType(), "The record's bytes as they arrived.")
 WIRE = StructType(
     [
         _column("user_id", StringType(), "The visitor. Never null; a number is kept as its text."),
-        _column("session_id", StringType(), "The visit as the producer counts it, null if it does not."),
+        _column("session_id", StringType(), "The session as the producer counts it, null if it does not."),
         _column("event_type", StringType(), "What the visitor did, one of the accepted event types."),
         _column("page_url", StringType(), "The page it happened on."),
         _column("product_id", StringType(), "The product it was about, if any."),

@@ -2,29 +2,40 @@
 
 ``spark.jars.packages`` would ask the network at every session start (9 s) and fails on a Maven cache that holds a pom
 without its jar.
+
+The jars belong to one version of pyspark and one of delta-spark. Beside another Spark they would load, and fail in the
+middle of a run; so that is refused before a JVM starts.
 """
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from clickstream_platform.errors import SetupError
 from clickstream_platform.jvm.maven import Artifact, missing_from, resolve, sha256
+
+MADE_FOR = {"pyspark": "4.2.0", "delta-spark": "4.4.0"}
+"""The packages that the jars belong to. Who takes another version takes its jars, with their checksums, here."""
+
+_SPARK, _DELTA = MADE_FOR["pyspark"], MADE_FOR["delta-spark"]
+_MINOR = _SPARK.rpartition(".")[0]  # Delta's jar names the Spark it is compiled for
 
 SPARK_JARS = (
     Artifact(
-        "io.delta", "delta-spark_4.2_2.13", "4.4.0", 9_515_916,
+        "io.delta", f"delta-spark_{_MINOR}_2.13", _DELTA, 9_515_916,
         "27d4fd8b1f879535c573ed1c718177d6a27f24d3e626ba02e216369725721ead",
     ),
     Artifact(
-        "io.delta", "delta-storage", "4.4.0", 113_863,
+        "io.delta", "delta-storage", _DELTA, 113_863,
         "c46735481fa8e326b0957be02b4420cbcab4b325bb08009b7f2045a95133f1cc",
     ),
     Artifact(
-        "org.apache.spark", "spark-sql-kafka-0-10_2.13", "4.2.0", 494_879,
+        "org.apache.spark", "spark-sql-kafka-0-10_2.13", _SPARK, 494_879,
         "64539c45e5d39f7ddb747312c239f38f5208d08c1a0ddf7d70beb2fbd9373705",
     ),
     Artifact(
-        "org.apache.spark", "spark-token-provider-kafka-0-10_2.13", "4.2.0", 66_617,
+        "org.apache.spark", "spark-token-provider-kafka-0-10_2.13", _SPARK, 66_617,
         "641c7947afc8aa1189e433b7c2d305293993c8691bc1c2062d6d4f513b12518c",
     ),
     Artifact(
@@ -43,9 +54,30 @@ def jar_paths(cache: Path) -> tuple[Path, ...]:
     """The jars for a SparkSession's class path, fetched into ``cache`` if they are not there yet.
 
     Raises:
-        SetupError: as ``resolve``.
+        SetupError: an installed package is of another version than the jars, or as ``resolve``.
     """
+    require_packages()
     return resolve(SPARK_JARS, cache)
+
+
+def require_packages() -> None:
+    """Compare the packages that are installed with those that the jars were made for: milliseconds, no import.
+
+    Raises:
+        SetupError: one is of another version, or missing.
+    """
+    for package, wanted in MADE_FOR.items():
+        found = _installed(package)
+        if found != wanted:
+            jar = next(jar.file_name for jar in SPARK_JARS if jar.version == wanted)
+            raise SetupError(package, f"{found} is installed, the jars belong to {wanted}, as {jar}", "run make setup")
+
+
+def _installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "no version"
 
 
 def missing(cache: Path) -> tuple[Artifact, ...]:

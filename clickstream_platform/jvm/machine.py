@@ -60,6 +60,20 @@ def nearest_folder(path: Path) -> Path:
     return next(folder for folder in (path, *path.parents) if folder.exists())
 
 
+def require_folder(folder: Path, variable: str, *, to_write: bool = True) -> None:
+    """Refuse a folder that cannot be made, or not be written to. Looks, and leaves nothing behind.
+
+    Raises:
+        SetupError: names what is in the way, and the variable to set.
+    """
+    nearest = nearest_folder(folder)
+    if not nearest.is_dir():
+        raise SetupError(str(folder), f"{nearest} is not a folder", f"set {variable} to a folder")
+    if not os.access(nearest, os.X_OK | (os.W_OK if to_write else os.R_OK)):
+        do = "write to" if to_write else "read"
+        raise SetupError(str(folder), f"you may not {do} {nearest}", f"set {variable} to a folder you may {do}")
+
+
 def last_line(output: str) -> str:
     """The last line that a program printed: as a rule, what it died of."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]

@@ -13,10 +13,12 @@ from clickstream_platform.live.sparks import bar, spark
 from clickstream_platform.live.visitors import Activity, Rows, Seen
 from clickstream_platform.streaming.observe.listener import QueryStatus
 from clickstream_platform.streaming.observe.status import TableStatus
-from clickstream_platform.terminal import NONE, Fitting, cell, clock, day_and_time, grid, line
+from clickstream_platform.terminal import NONE, Fitting, cell, clock, grid, line
+from clickstream_platform.wording import length, number_of
 
 STYLES = {"started": "cyan", "running": "green", "idle": "dim", "failed": "bold red", "killed": "bold red"}
 BATCHES = 12  # in the plot of a query
+WATERMARK = "watermark (UTC)"
 
 
 def dashboard(seen: Seen) -> RenderableType:
@@ -25,13 +27,13 @@ def dashboard(seen: Seen) -> RenderableType:
     parts.extend(_problems(seen))
     if seen.activity is None:
         return Group(*parts, Text("no event is in the lake yet: clickstream run"))
-    return Group(*parts, *_visitors(seen.activity), "", _lists(seen.activity))
+    return Group(*parts, _visitors(seen.activity, seen.at), "", _lists(seen.activity))
 
 
 def _headline(seen: Seen) -> Text:
     count = len(seen.active)
     if count:
-        said = f"{count} active {'query' if count == 1 else 'queries'}"
+        said = number_of(count, "active query", "active queries")
     else:
         said = "no active query" + (f", the last one {_end(seen)}" if seen.queries else "")
     return line(f"clickstream  {clock(seen.at.timestamp() * 1000, 'seconds')} UTC  {said}", "bold")
@@ -45,7 +47,7 @@ def _end(seen: Seen) -> str:
 def _tables(seen: Seen) -> Table:
     right = ("batch", "in/s", "done/s", "state rows", "state", "lag", "rows")
     return grid(
-        *("table", "query", "batch", "in/s", "done/s", "rows a batch", "state rows", "state", "watermark"),
+        *("table", "query", "batch", "in/s", "done/s", "rows a batch", "state rows", "state", WATERMARK),
         *("lag", "rows", "last"),
         right=right,
         gap=2,
@@ -56,7 +58,7 @@ def _tables(seen: Seen) -> Table:
                 spark([each.input_rows for each in _batches(query)], BATCHES),
                 query[-1].state_rows if query else None,
                 _bytes(query[-1].state_bytes if query else None),
-                day_and_time(table.watermark),
+                _minute(table.watermark),
                 _lag(table),
                 table.rows,
                 _last(table, query, seen.at),
@@ -68,10 +70,10 @@ def _tables(seen: Seen) -> Table:
 
 def _few_columns(seen: Seen) -> Table:
     return grid(
-        *("table", "query", "batch", "done/s", "watermark", "lag", "last"),
+        *("table", "query", "batch", "done/s", WATERMARK, "lag", "last"),
         right=("batch", "done/s", "lag"),
         rows=(
-            (name.name, *_query(query)[:2], _query(query)[3], day_and_time(name.watermark), _lag(name),
+            (name.name, *_query(query)[:2], _query(query)[3], _minute(name.watermark), _lag(name),
              _last(name, query, seen.at))
             for name, query in _with_queries(seen)
         ),
@@ -114,7 +116,8 @@ def _bytes(count: int | None) -> str:
 def _lag(table: TableStatus) -> Text:
     if table.lag is None:
         return Text("unknown", "yellow")
-    return Text(f"{table.lag:,} {table.lag_unit}", "yellow" if table.lag else "")
+    unit = (table.lag_unit or "").removesuffix("s")
+    return Text(number_of(table.lag, unit), "yellow" if table.lag else "")
 
 
 def _last(table: TableStatus, said: Sequence[QueryStatus], now: datetime) -> str:
@@ -125,12 +128,7 @@ def _last(table: TableStatus, said: Sequence[QueryStatus], now: datetime) -> str
 
 def _ago(iso: str, now: datetime) -> str:
     moment = datetime.fromisoformat(iso.replace("Z", "+00:00"))
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-    seconds = max(0, round((now - moment).total_seconds()))
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds // length} {unit} ago"
-    return f"{seconds} s ago"
+    return f"{length(now - (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)))} ago"
 
 
 def _problems(seen: Seen) -> list[Text]:
@@ -140,21 +138,20 @@ def _problems(seen: Seen) -> list[Text]:
     return [*unknown, *failed]
 
 
-def _visitors(found: Activity) -> list[RenderableType]:
+def _visitors(found: Activity, now: datetime) -> Table:
+    """What they did, minute by minute. The newest minute is that of the newest event, however long ago that was."""
     minutes = found.minutes
     rows = (
         ("events", [minute.events for minute in minutes], sum(minute.events for minute in minutes)),
         ("visitors", [minute.visitors for minute in minutes], found.visitors),
         ("purchases", [minute.purchases for minute in minutes], sum(minute.purchases for minute in minutes)),
     )
-    return [
-        grid(
-            *("a minute", f"the {len(minutes)} minutes up to {clock(found.until.timestamp() * 1000)} UTC"),
-            *("now", "most", "all"),
-            right=("now", "most", "all"),
-            rows=((name, spark(values, len(minutes)), values[-1], max(values), total) for name, values, total in rows),
-        )
-    ]
+    return grid(
+        *("a minute", f"{len(minutes)} min up to the newest event", *(counted := ("newest", "most", "all"))),
+        right=counted,
+        rows=((name, spark(values, len(minutes)), values[-1], max(values), total) for name, values, total in rows),
+        title=f"Visitors up to {clock(found.until.timestamp() * 1000)} UTC, {length(now - found.until)} ago",
+    )
 
 
 def _lists(found: Activity) -> RenderableType:
@@ -180,21 +177,25 @@ def _pages(rows: Rows) -> Table:
 def _active(rows: Rows) -> Table:
     counted = ("events", "pages", "clicks", "purchases")
     shown = ((_cut(user, 20), *counts) for user, *counts in rows)
-    return grid("visitor", *counted, right=counted, rows=shown, title="Most active in five minutes")
+    return grid("visitor", *counted, right=counted, rows=shown, title="Most active within five minutes")
 
 
 def _purchases(rows: Rows) -> Table:
     shown = ((_time(at), _cut(product, 20), _cut(user, 20)) for at, product, user in rows)
-    return grid("at", "product", "visitor", rows=shown, title="Newest purchases")
+    return grid("at (UTC)", "product", "visitor", rows=shown, title="Newest purchases")
 
 
 def _alerts(rows: Rows) -> Table:
     shown = ((_time(at), rule, value, _cut(user, 20)) for at, rule, value, user in rows)
-    return grid("window", "rule", "value", "visitor", right=("value",), rows=shown, title="Newest alerts")
+    return grid("window from (UTC)", "rule", "value", "visitor", right=("value",), rows=shown, title="Newest alerts")
 
 
 def _time(moment: datetime) -> str:
-    return clock(moment.timestamp() * 1000, "minutes")[5:]
+    return clock(moment.timestamp() * 1000)
+
+
+def _minute(iso: str | None) -> str | None:
+    return iso[:16].replace("T", " ") if iso else None
 
 
 def _cut(value: object, width: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -13,6 +14,7 @@ from rich.text import Text
 from clickstream_platform.live.sparks import bar, spark
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.terminal import clock, grid
+from clickstream_platform.wording import length
 
 PLOTTED = 60  # runs in one plot
 
@@ -73,11 +75,11 @@ def fields_of(runs: Sequence[Run]) -> list[dict[str, Any]]:
     return [asdict(run) for run in runs]
 
 
-def history(table: str, runs: Sequence[Run]) -> RenderableType:
-    """The runs in a table, and one plot of each figure over them."""
+def history(table: str, runs: Sequence[Run], now: datetime) -> RenderableType:
+    """The runs in a table, with how long ago each ended, and one plot of each figure over them."""
     if not runs:
         return Text(f"{table}: no run has committed a batch yet")
-    return Group(_plots(runs), "", _table(table, runs))
+    return Group(_plots(runs), "", _table(table, runs, now))
 
 
 def _plots(runs: Sequence[Run]) -> Table:
@@ -100,17 +102,18 @@ def _ends(values: Sequence[float], form: str) -> tuple[str, str, str]:
     return format(min(values), form), format(max(values), form), format(values[-1], form)
 
 
-def _table(table: str, runs: Sequence[Run]) -> Table:
+def _table(table: str, runs: Sequence[Run], now: datetime) -> Table:
     counted = ("batches", "in", "out", *(["quar."] if table == "events" else []), "late", "rev.", "s")
     longest = max(run.duration_ms for run in runs)
     return grid(
-        *("committed", *counted, "", "run"),
-        right=counted,
+        *("committed (UTC)", "ago", *counted, "", "run"),
+        right=("ago", *counted),
         cut=("run",),
         gap=1,
         rows=(
             (
                 clock(run.ended_at_ms),
+                length(now - datetime.fromtimestamp(run.ended_at_ms / 1000, timezone.utc)),
                 *(run.batches, run.rows_in, run.rows_out),
                 *([run.quarantined] if table == "events" else []),
                 *(run.late_rows, run.revisions, f"{run.duration_ms / 1000:.1f}"),

@@ -13,7 +13,8 @@ from datetime import timedelta
 from operator import itemgetter
 from typing import NamedTuple
 
-GAP = timedelta(minutes=30)  # the usual visit gap in web analytics; exactly 30:00 does not end a visit
+from clickstream_platform.events.session import SESSION_GAP
+
 LONGEST = timedelta(hours=24)  # a bot that never rests is a new visitor every day, so what is remembered has a bound
 PATTERNS = ("rapid_clicks", "hesitation", "view_click_purchase", "purchase_burst")
 
@@ -22,7 +23,7 @@ PATTERNS = ("rapid_clicks", "hesitation", "view_click_purchase", "purchase_burst
 Event = tuple[int, str]
 VIEW, CLICK, PURCHASE = "012"
 OTHER = "3"  # only keeps the visit going
-_GAP, _LONGEST = (round(limit / timedelta(microseconds=1)) for limit in (GAP, LONGEST))
+_GAP, _LONGEST = (round(limit / timedelta(microseconds=1)) for limit in (SESSION_GAP, LONGEST))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""One visit after another."""
+"""One session after another."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from datetime import timedelta
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-GAP = timedelta(minutes=30)  # the usual visit gap in web analytics
+from clickstream_platform.events.session import SESSION_GAP
 
 
-def sessions(events: DataFrame, max_sequence_length: int) -> DataFrame:
-    """One row per stretch of a user's and session id's events whose neighbours are at most 30 minutes apart.
+def sessions(events: DataFrame, max_sequence_length: int, gap: timedelta = SESSION_GAP) -> DataFrame:
+    """One row per stretch of a user's and session id's events whose neighbours are at most a gap apart.
 
-    A pause of exactly 30:00 does not end a session, as in Spark's ``session_window``; a microsecond more does. Events
+    A pause of exactly the gap does not end a session, as in Spark's ``session_window``; a microsecond more does. Events
     without a session id are a user's own stretch. ``event_sequence`` is in event-time order (at one time: by type)
     and stops at ``max_sequence_length``; ``events_in_session`` counts them all.
     """
     is_purchase = F.col("event_type") == "purchase"
-    grouped = events.groupBy(
-        "user_id", "session_id", F.session_window("timestamp", f"{GAP.seconds} seconds").alias("stretch")
-    ).agg(
+    gap_seconds = gap // timedelta(seconds=1)
+    stretch = F.session_window("timestamp", f"{gap_seconds} seconds").alias("stretch")
+    grouped = events.groupBy("user_id", "session_id", stretch).agg(
         F.min("timestamp").alias("session_start"),
         F.max("timestamp").alias("session_end"),
         F.count("*").alias("events_in_session"),
@@ -37,5 +37,5 @@ def sessions(events: DataFrame, max_sequence_length: int) -> DataFrame:
         F.slice("ordered.event_type", 1, max_sequence_length).alias("event_sequence"),
         "purchases",
         (seconds / 60).alias("session_duration_minutes"),
-        (F.col("session_end") + F.expr(f"INTERVAL {GAP.seconds} SECONDS")).alias("final_at"),
+        (F.col("session_end") + F.expr(f"INTERVAL {gap_seconds} SECONDS")).alias("final_at"),
     )

@@ -1,4 +1,4 @@
-"""Patterns in the order of visitors' events, by one fold (:mod:`.visit`) with two callers.
+"""Patterns in the order of visitors' events, by one fold (:mod:`.pattern_fold`) with two callers.
 
 :func:`user_patterns` folds over all events of a user at once; :func:`update_user_state` as far as the watermark, batch
 after batch, with what it must remember in between.

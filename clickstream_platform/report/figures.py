@@ -11,7 +11,7 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from clickstream_platform.report.plots import OverTime
+from clickstream_platform.report.plots import OTHER, OverTime
 from clickstream_platform.sql import ask, views
 from clickstream_platform.streaming.lake.ledger import Entry, entries
 from clickstream_platform.streaming.lake.places import Lake
@@ -57,8 +57,17 @@ class Reading:
         length = self.until - self.since
         return MINUTE if length <= 3 * HOUR else HOUR if length <= 10 * DAY else DAY
 
-    def over_time(self, rows: Sequence[tuple[datetime, str, int]]) -> OverTime:
-        """Counts by start and kind, gaps filled; kinds by their total, the small ones together."""
+    @staticmethod
+    def clock(moment: datetime) -> str:
+        """A moment to the minute, in UTC, which the page says once for all of them."""
+        return f"{moment.astimezone(timezone.utc):%Y-%m-%d %H:%M}"
+
+    def time_of(self, start: datetime) -> str:
+        """When a span began: a day has no time."""
+        return f"{start:%Y-%m-%d}" if self.span == DAY else self.clock(start)
+
+    def over_time(self, rows: Sequence[tuple[datetime, str, int]], what: str) -> OverTime:
+        """Counts of something by start and kind, gaps filled; kinds by their total, the small ones together."""
         totals: dict[str, int] = defaultdict(int)
         for _, kind, count in rows:
             totals[kind] += count
@@ -66,10 +75,10 @@ class Reading:
         first = _floor(self.since, self.span)
         starts = [first + n * self.span for n in range((self.until - first) // self.span + 1)]
         place = {start: number for number, start in enumerate(starts)}
-        counts = {kind: [0] * len(starts) for kind in (*large, *(["other"] if len(totals) > len(large) else []))}
+        counts = {kind: [0] * len(starts) for kind in (*large, *([OTHER] if len(totals) > len(large) else []))}
         for start, kind, count in rows:
-            counts[kind if kind in large else "other"][place[start.astimezone(timezone.utc)]] += count
-        return OverTime(starts, self.span, counts)
+            counts[kind if kind in large else OTHER][place[start.astimezone(timezone.utc)]] += count
+        return OverTime(starts, self.span, counts, what)
 
     def counted(self, table: str, time: str, kind: str) -> list[tuple[datetime, str, int]]:
         """Rows of a table by the span that a time column is in, and by kind."""

@@ -6,16 +6,18 @@ from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, datetime, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from clickstream_platform.errors import SettingsError
+from clickstream_platform.events.session import gap_in_words
 from clickstream_platform.settings import Settings
 from clickstream_platform.simulator.broker import Broker
 from clickstream_platform.simulator.expected import Simulation, Truth
 from clickstream_platform.simulator.kafka_producer import Sender, keyed, make_topic
-from clickstream_platform.simulator.simulation import simulate, write_arrival, write_landing
+from clickstream_platform.simulator.simulation import simulate, start_before, write_arrival, write_landing
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.ledger import Entry, entries
 from clickstream_platform.streaming.lake.places import Lake
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 SEED = 2026
 ARRIVALS = (1, 2)
+ENDED = "demo-end.txt"
 # The simulator's truth knows these rules by heart, as a second opinion must.
 RULES = ("event_types", "future_tolerance", "max_record_bytes", "alert_purchase_count", "alert_total_events")
 
@@ -56,9 +59,12 @@ WHY_REJECTED = {
     "malformed_json": "no JSON: cut off, two records in one, a proxy's answer",
     "not_an_object": "JSON without fields: a list, a number, a word",
     "missing_user_id": "nobody to count it for",
+    "placeholder_id": "an id that is none: null, undefined, [object Object]",
     "missing_timestamp": "no time, so it belongs to no window and no session",
     "bad_timestamp": "no time that ever was: 30 February, 'yesterday'",
+    "ambiguous_timestamp": "a number that may be a date, a year or a counter",
     "future_timestamp": "over an hour ahead: it would make everything else late",
+    "missing_event_type": "nothing says what it was",
     "unknown_event_type": "not a click, a page_view or a purchase",
     "too_large": "longer than a megabyte",
     "no_value": "a key without a value: a compacted topic's way to say 'forget it'",
@@ -80,9 +86,21 @@ class Comparison:
         return self.expected in (None, self.found)
 
 
-def simulated(events: int) -> Simulation:
-    """The demo's records: the same on every machine."""
-    return simulate(events, SEED)
+def simulated(events: int, end: date) -> Simulation:
+    """The demo's records: the same on every machine, up to the day before ``end``."""
+    return simulate(events, SEED, start_before(end))
+
+
+def end_of(home: Path, asked: date | None) -> date:
+    """The day before which the demo's events end: the one asked for, that of the home's first demo, or today, UTC."""
+    known = home / ENDED
+    return asked or (date.fromisoformat(known.read_text()) if known.exists() else datetime.now(timezone.utc).date())
+
+
+def keep_end(home: Path, end: date) -> None:
+    """Write down where the demo of this home ends, so that one on another day lands nothing new."""
+    home.mkdir(parents=True, exist_ok=True)
+    (home / ENDED).write_text(end.isoformat())
 
 
 @contextmanager
@@ -223,7 +241,7 @@ def _of_tables(truth: Truth, lake: Lake) -> list[Comparison]:
         "user_activity": (truth.activity_windows, "one for each user, session and five minutes"),
         "clickstream_aggregated": (truth.sliding_windows, "one for each user and five minutes, beginning every minute"),
         "processed_events": (None, "events that differ in more than their place"),
-        "sessions": (truth.sessions, "visits, until 30 minutes pass without an event"),
+        "sessions": (truth.sessions, f"visits, until {gap_in_words()} pass without an event"),
         "purchases": (truth.purchases, "accepted events that are purchases"),
         "alerts": (truth.alerts, "windows with over 5 purchases or 100 events"),
     }

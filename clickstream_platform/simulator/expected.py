@@ -1,6 +1,7 @@
 """Simulated records, and what the tables must say about them, found by plain Python.
 
-The truth is a second opinion: it shares no code and no constant with the queries, and knows nothing of Spark.
+The truth is a second opinion: it shares no code with the queries, and of their constants only when a session ends; it
+knows nothing of Spark.
 """
 
 from __future__ import annotations
@@ -8,15 +9,16 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
 from clickstream_platform.errors import SettingsError
+from clickstream_platform.events.session import SESSION_GAP
 
 DUPLICATE = "duplicate"
 
-SESSION_GAP_MS = 30 * 60_000  # longer inactivity ends a session; no simulated gap comes within a second of it
 WINDOW_MS = 5 * 60_000  # windows are aligned to 1970-01-01T00:00Z
 MINUTE_MS = 60_000
 PURCHASES_ALLOWED = 5  # in one window; one more is an alert
@@ -55,7 +57,7 @@ class Truth:
         accepted: rows of ``events``.
         duplicates: records with the ``event_id`` and the ``timestamp`` of an earlier one.
         quarantined: rows of ``quarantine`` by reason; a reason that does not occur is absent.
-        sessions: runs of one user's events in one session (or without any) with no gap of 30 minutes.
+        sessions: runs of one user's events in one session (or without any) in which no pause is longer than the gap.
         purchases: accepted purchase events.
         activity_windows: user, session and 5-minute window with at least one event: rows of ``user_activity``.
         sliding_windows: user and 5-minute window, one beginning every minute: rows of ``clickstream_aggregated``.
@@ -91,6 +93,7 @@ class Simulation:
 
     seed: int
     records: Sequence[Record] = field(repr=False)
+    gap: timedelta = SESSION_GAP
 
     def __iter__(self) -> Iterator[bytes]:
         return (record.line for record in self.records)
@@ -101,12 +104,12 @@ class Simulation:
     @cached_property
     def truth(self) -> Truth:
         """What must hold when everything has been read."""
-        return truth_of(self.records)
+        return truth_of(self.records, self.gap)
 
     def truth_after(self, number: int, *, arrivals: int = 2) -> Truth:
         """What must hold when the first ``number`` of ``arrivals`` parts have been read, and no more."""
         parts = (self.arrival(part, arrivals=arrivals) for part in range(1, number + 1))
-        return truth_of(record for part in parts for record in part)
+        return truth_of((record for part in parts for record in part), self.gap)
 
     def arrival(self, number: int, *, arrivals: int = 2) -> Sequence[Record]:
         """One of ``arrivals`` equal parts, counted from 1. Part 2 has what came too late to be in part 1.
@@ -119,8 +122,13 @@ class Simulation:
         return self.records[len(self) * (number - 1) // arrivals : len(self) * number // arrivals]
 
 
-def truth_of(records: Iterable[Record]) -> Truth:
-    """Count what must become of these records. Their order does not matter."""
+def truth_of(records: Iterable[Record], gap: timedelta = SESSION_GAP) -> Truth:
+    """Count what must become of these records. Their order does not matter.
+
+    Args:
+        records: what was written.
+        gap: a longer pause ends a session.
+    """
     fates: Counter[str] = Counter()
     events: list[Event] = []
     for _, _, outcome in records:
@@ -135,7 +143,7 @@ def truth_of(records: Iterable[Record]) -> Truth:
         accepted=len(events),
         duplicates=fates.pop(DUPLICATE, 0),
         quarantined=dict(sorted(fates.items())),
-        sessions=_sessions(events),
+        sessions=_sessions(events, gap),
         purchases=len(purchases),
         activity_windows=len(windows),
         sliding_windows=len({(e.user_id, e.time // MINUTE_MS - before) for e in events for before in range(5)}),
@@ -149,11 +157,10 @@ def _windows(events: Sequence[Event]) -> Counter[tuple[str, str | None, int]]:
     return Counter((user_id, session_id, time // WINDOW_MS) for user_id, session_id, time, _ in events)
 
 
-def _sessions(events: Sequence[Event]) -> int:
+def _sessions(events: Sequence[Event], gap: timedelta) -> int:
     times: defaultdict[tuple[str, str | None], list[int]] = defaultdict(list)
     for user_id, session_id, time, _ in events:
         times[user_id, session_id].append(time)
-    gaps = sum(
-        later - earlier > SESSION_GAP_MS for all_of in times.values() for earlier, later in pairwise(sorted(all_of))
-    )
-    return len(times) + gaps
+    longest_ms = gap // timedelta(milliseconds=1)
+    ends = sum(later - earlier > longest_ms for all_of in times.values() for earlier, later in pairwise(sorted(all_of)))
+    return len(times) + ends

@@ -13,23 +13,23 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta, timezone
-from functools import cache, lru_cache
+from datetime import date, datetime, timedelta, timezone
+from functools import cache, lru_cache, partial
 from operator import attrgetter
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
 from clickstream_platform.errors import SettingsError
+from clickstream_platform.events.session import SESSION_GAP
 from clickstream_platform.simulator.expected import DUPLICATE, Event, Record, Simulation
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-START = datetime(2026, 1, 5, tzinfo=timezone.utc)  # fixed, so that the same seed gives the same bytes on any day
+START = datetime(2026, 1, 5, tzinfo=timezone.utc)  # where no other is given: the same seed, the same bytes on any day
 SPAN = timedelta(days=7)
 FUTURE = timedelta(days=50 * 365)  # ahead of any arrival for decades, yet before 2262: pandas counts nanoseconds
 OVERSIZE = 1_000_000  # a too large record is longer than this many bytes, the default limit
 ALERTS_FROM = 1_000  # events: fewer leave no room for a crawler
-BEAT = 16_000  # milliseconds; see _on_beat
 LIVE_VISITORS = 5_000
 TICK = timedelta(seconds=1)  # of the live feed: one file each
 
@@ -141,13 +141,13 @@ NEXT = {
 }
 
 
-def _browse(rng: Random) -> Iterator[tuple[_Action, int]]:
+def _browse(rng: Random, gap_ms: int) -> Iterator[tuple[_Action, int]]:
     """One visit, seldom as far as a purchase. One pause in 150 ends the session, though not the ``session_id``."""
     product, scene = _popular(rng), NEXT["enter"][int(rng.random() * 10)]
     while scene != "leave":
         if scene == "look":
             product = _popular(rng)
-        pause = rng.expovariate(1 / 25_000) if rng.random() > 1 / 150 else 60_000 * rng.uniform(31, 180)
+        pause = rng.expovariate(1 / 25_000) if rng.random() > 1 / 150 else gap_ms / 30 * rng.uniform(31, 180)
         yield SCENES[scene](rng, product), 2_000 + int(pause)
         scene = NEXT[scene][int(rng.random() * 10)]
 
@@ -205,14 +205,30 @@ def _stamp(at: int) -> str:
 
 
 def _milliseconds(at: datetime) -> int:
-    return (at - EPOCH) // timedelta(milliseconds=1)
+    return _in_ms(at - EPOCH)
+
+
+def _in_ms(length: timedelta) -> int:
+    return length // timedelta(milliseconds=1)
 
 
 class _Shop:
     """The visitors of one seed, and what becomes of their actions on the way to us."""
 
-    def __init__(self, rng: Random, shares: Shares, visitors: int, *, alerts: bool = True) -> None:
+    def __init__(
+        self,
+        rng: Random,
+        shares: Shares,
+        visitors: int,
+        *,
+        alerts: bool = True,
+        mask: int = 0,
+        gap: timedelta = SESSION_GAP,
+    ) -> None:
         self.rng = rng
+        self._mask = mask  # of every id that is drawn
+        self.beat = _beat(_in_ms(gap))
+        self._browse = partial(_browse, gap_ms=_in_ms(gap))
         self._shares = shares
         self._visitors = [self._visitor(number) for number in range(1, visitors + 1)]
         self._first = [_crawl, _spree] if alerts else []
@@ -221,9 +237,9 @@ class _Shop:
         """Begin one. The first two raise an alert of either kind, later ones seldom."""
         rng = self.rng
         visitor = self._visitors[int(rng.random() * len(self._visitors))]
-        session_id = f"{rng.getrandbits(64):016x}" if visitor.has_session else None
+        session_id = f"{rng.getrandbits(64) ^ (self._mask >> 64):016x}" if visitor.has_session else None
         draw = int(rng.random() * 4_000)
-        plan = self._first.pop() if self._first else {0: _crawl, 1: _spree}.get(draw, _browse)
+        plan = self._first.pop() if self._first else {0: _crawl, 1: _spree}.get(draw, self._browse)
         head = f'{{"user_id":"{visitor.user_id}","session_id":{json.dumps(session_id)}'
         return _Visit(visitor, session_id, head, plan(rng))
 
@@ -251,12 +267,12 @@ class _Shop:
         device = rng.choices(("mobile", "desktop", "tablet"), (58, 35, 7))[0]
         address = f"198.{rng.randint(18, 19)}.{rng.randrange(256)}.{rng.randrange(256)}"  # RFC 2544: nobody's
         tail = f'","device_type":"{device}","ip_address":"{address}"'
-        return _Visitor(f"u{number:06d}", tail, rng.random() >= self._shares.no_session, rng.randrange(BEAT))
+        return _Visitor(f"u{number:06d}", tail, rng.random() >= self._shares.no_session, rng.randrange(self.beat))
 
     def _line(self, visit: _Visit, action: _Action, stamp: str, *, has_id: bool) -> bytes:
         rng, shares = self.rng, self._shares
         has_id = has_id or rng.random() >= shares.no_event_id
-        event_id = f',"event_id":"{rng.getrandbits(128):032x}"' if has_id else ""
+        event_id = f',"event_id":"{rng.getrandbits(128) ^ self._mask:032x}"' if has_id else ""
         extra = rng.choice(EXTRAS) if rng.random() < shares.extra_field else ""
         return f"{visit.head}{action.wire}{stamp}{visit.visitor.tail}{event_id}{extra}}}".encode()
 
@@ -273,15 +289,23 @@ class _Shop:
 
 
 def simulate(
-    events: int, seed: int, start: datetime = START, *, span: timedelta = SPAN, shares: Shares | None = None
+    events: int,
+    seed: int,
+    start: datetime = START,
+    *,
+    span: timedelta = SPAN,
+    shares: Shares | None = None,
+    gap: timedelta = SESSION_GAP,
 ) -> Simulation:
     """Simulate exactly ``events`` records, everything included. All is held in memory: about 700 bytes a record.
 
     Times that are not in the future lie from ``start`` up to ``start + span``: write the records after that. From 1,000
-    events on at least one alert of each rule is raised, with the default shares.
+    events on at least one alert of each rule is raised, with the default shares. Whole days between two starts make no
+    other difference than to the dates and the ids, so that the truth is the same.
+    A pause longer than ``gap`` ends a session; no two events of a visitor lie that far apart, give or take a second.
 
     Raises:
-        SettingsError: no events, a ``start`` without a time zone, or a ``span`` under two hours.
+        SettingsError: no events, a ``start`` without a time zone, a ``span`` under two hours, a ``gap`` under a minute.
     """
     if events < 1:
         raise SettingsError("simulate", f"{events} events", "choose at least 1")
@@ -289,21 +313,31 @@ def simulate(
         raise SettingsError("simulate", f"a start of {start} in no time zone", "add tzinfo=timezone.utc")
     if span < timedelta(hours=2):
         raise SettingsError("simulate", f"a span of {span}", "choose two hours or more")
+    if gap < timedelta(minutes=1):
+        raise SettingsError("simulate", f"a session gap of {gap}", "choose a minute or more")
     shares = shares or Shares()
-    rng = Random(f"{seed} {events} {start} {span} {shares}")  # so that no other simulation has the same event_ids
-    shop = _Shop(rng, shares, visitors=max(20, events // 60), alerts=events >= ALERTS_FROM)
-    starts, end = _starts(rng, start, span), _milliseconds(start + span) - BEAT
+    other = "" if gap == SESSION_GAP else f" {gap}"
+    # No other simulation has the same event_ids: they depend on everything, the date by a mask.
+    rng = Random(f"{seed} {events} {datetime.combine(START, start.timetz())} {span} {shares}{other}")
+    mask = 0 if start.date() == START.date() else Random(f"{start.date()}").getrandbits(128)
+    shop = _Shop(rng, shares, visitors=max(20, events // 60), alerts=events >= ALERTS_FROM, mask=mask, gap=gap)
+    starts, end = _starts(rng, start, span), _milliseconds(start + span) - shop.beat
     records: list[Record] = []
     while len(records) < events:
         visit, at = shop.visit(), next(starts)
         for action, pause in visit.actions:
             if at >= end:
                 break
-            on_beat = _on_beat(at, visit.visitor.phase)
+            on_beat = _on_beat(at, visit.visitor.phase, shop.beat)
             records += shop.records(visit, action, on_beat, on_beat + shop.lateness())
             at += pause
     del records[events:]  # a copy follows its original, so none loses it
-    return Simulation(seed, sorted(records, key=attrgetter("arrival")))
+    return Simulation(seed, sorted(records, key=attrgetter("arrival")), gap)
+
+
+def start_before(end: date, *, span: timedelta = SPAN) -> datetime:
+    """The start of a simulation that ends with the day before ``end``, UTC."""
+    return datetime.combine(end, datetime.min.time(), timezone.utc) - span
 
 
 def _starts(rng: Random, start: datetime, span: timedelta) -> Iterator[int]:
@@ -315,14 +349,22 @@ def _starts(rng: Random, start: datetime, span: timedelta) -> Iterator[int]:
         yield _milliseconds(start) + int((hour + rng.random()) * 3_600_000)
 
 
-def _on_beat(at: int, phase: int) -> int:
-    """Move a time forward, in order, so that no two of one visitor lie 30 minutes apart, give or take a second.
+def _on_beat(at: int, phase: int, beat: int) -> int:
+    """Move a time forward, in order, so that no two of one visitor lie a session gap apart, give or take a second.
 
-    Each visitor acts in 7 of every 16 seconds only. Two times then lie less than 7 s off a multiple of 16 s apart, and
-    30 minutes are 8 s off one. This holds for every pair, so also while the events between them have not arrived.
+    Each visitor acts in the last 7/16 of every beat only. Two times then lie less than 7/16 of a beat off a multiple of
+    it apart, and the gap is further off one, see :func:`_beat`. This holds for every pair, so also while the events
+    between them have not arrived.
     """
-    into = (at - phase) % BEAT
-    return at - into + 9_000 + into * 7 // 16
+    into = (at - phase) % beat
+    return at - into + beat * 9 // 16 + into * 7 // 16
+
+
+@cache
+def _beat(gap_ms: int) -> int:
+    """The shortest beat from 16 s on, in milliseconds, that a gap lies 7/16 and a second off any multiple of."""
+    beats = itertools.count(16_000)
+    return next(beat for beat in beats if min(gap_ms % beat, -gap_ms % beat) >= beat * 7 / 16 + 1_000)
 
 
 def write_landing(

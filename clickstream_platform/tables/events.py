@@ -44,6 +44,8 @@ def events_table(settings: Settings) -> StreamingTable:
         settings.max_record_bytes,
         settings.mask_ip,
         settings.event_id_header,
+        settings.timestamp_unit,
+        settings.placeholder_ids,
     )
     return StreamingTable(
         name="events",

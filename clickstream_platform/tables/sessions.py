@@ -1,12 +1,13 @@
-"""``sessions``: one visit after another."""
+"""``sessions``: one session after another."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from functools import partial
 
+from clickstream_platform.events.session import SESSION_GAP, gap_in_words
 from clickstream_platform.expectations import NonNegative, NotNull, UniqueKey
-from clickstream_platform.queries.sessions import GAP, sessions
+from clickstream_platform.queries.sessions import sessions
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.sink import Upsert
 from clickstream_platform.streaming.contract.state import Recompute
@@ -21,7 +22,7 @@ def sessions_table(settings: Settings) -> StreamingTable:
     return StreamingTable(
         name="sessions",
         version=1,
-        description="One visit: a user's events of one session id, until 30 minutes pass without one.",
+        description=f"One session: a user's events of one session id, until {gap_in_words()} pass without one.",
         columns=(
             Column("user_id", "string", "The visitor."),
             Column("session_id", "string", "The session, as the client named it; null if it named none."),
@@ -36,7 +37,7 @@ def sessions_table(settings: Settings) -> StreamingTable:
         offsets=FromTable("events"),
         trigger=AvailableNow(),
         query=partial(sessions, max_sequence_length=settings.max_sequence_length),
-        state=Recompute(by=("user_id", "session_id"), reach=GAP, joins_rows=True),
+        state=Recompute(by=("user_id", "session_id"), reach=SESSION_GAP, joins_rows=True),
         watermark=Watermark("timestamp", delay=timedelta(minutes=30)),
         sink=Upsert("user_id", "session_id", "session_start", span=("session_start", "session_end")),
         expectations=(

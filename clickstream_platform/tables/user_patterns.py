@@ -9,8 +9,9 @@ from functools import partial
 from pyspark.sql import DataFrame
 
 from clickstream_platform.events.schema import LATE
+from clickstream_platform.events.session import SESSION_GAP, gap_in_words
 from clickstream_platform.expectations import AcceptedValues, NonNegative, NotNull, UniqueKey
-from clickstream_platform.queries.pattern_fold import GAP, LONGEST, PATTERNS, Thresholds
+from clickstream_platform.queries.pattern_fold import LONGEST, PATTERNS, Thresholds
 from clickstream_platform.queries.user_patterns import BUCKETS, update_user_state, user_patterns
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.side_tables import SideTable
@@ -51,7 +52,9 @@ def user_patterns_table(settings: Settings) -> StreamingTable:
         description="One pattern in the order of a visitor's events, such as three views of a product and no purchase.",
         columns=(
             Column("user_id", "string", "The visitor."),
-            Column("visit_start", "timestamp", "First event of the visit; 30 minutes without one, or a day, end it."),
+            Column(
+                "visit_start", "timestamp", f"First event of the visit; {gap_in_words()} without one, or a day, end it."
+            ),
             Column("number", "bigint", "Which pattern of the visit it is, from 1."),
             Column("pattern", "string", f"The pattern: {', '.join(PATTERNS)}."),
             Column("product_id", "string", "The product; null for a pattern that is not about one."),
@@ -64,7 +67,9 @@ def user_patterns_table(settings: Settings) -> StreamingTable:
         offsets=FromTable("events"),
         trigger=AvailableNow(),
         query=partial(user_patterns, limits=limits),
-        state=Processor(by=("user_id",), forget_after=GAP, update=update, key=KEY, span=("visit_start", "detected_at")),
+        state=Processor(
+            by=("user_id",), forget_after=SESSION_GAP, update=update, key=KEY, span=("visit_start", "detected_at")
+        ),
         watermark=Watermark("timestamp", delay=timedelta(minutes=30)),
         sink=Append(),
         expectations=(

@@ -1,8 +1,8 @@
 """Half a year of a shop, through the whole engine in three cuts: every table is exact, and the same in each of them.
 
 The shop's own numbers: 31,106 events, 3,605 sessions, 470 purchases. A session id is never used by two users and never
-holds a pause of 30 minutes (the longest is 27:57), so the 3,605 are both: session ids, and visits as ``sessions`` ends
-them.
+holds a pause of 30 minutes (the longest is 27:57), so the 3,605 are both: session ids, and rows of
+``sessions``.
 """
 
 from __future__ import annotations

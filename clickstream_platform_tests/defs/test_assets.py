@@ -19,6 +19,7 @@ from clickstream_platform.defs.sensors import failures
 from clickstream_platform.errors import SourceError, TableBusyError
 from clickstream_platform.settings import Settings
 from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.defs.jobs import execute
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -61,12 +62,6 @@ def refreshed(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
     lab.land(event("visitor-1", ip_address="203.0.113.7"), event("visitor-1", event_type="purchase"), "{")
     with dg.DagsterInstance.ephemeral() as instance:
         yield Refreshed(lab, instance, execute(lab, instance, "refresh"))
-
-
-def execute(lab: Lab, instance: dg.DagsterInstance, job: str, **options: object) -> dg.ExecuteInProcessResult:
-    """Run a job on the session that this process has; the executor and the resource are those of a real run."""
-    found = definitions(lab.settings).resolve_job_def(job)
-    return found.execute_in_process(instance=instance, raise_on_error=False, **options)  # pyright: ignore[reportArgumentType]
 
 
 def materialized(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetMaterialization]:
@@ -115,6 +110,29 @@ def test_refresh_checks_every_expectation(refreshed: Refreshed) -> None:
     declared = {(t.name, e.name) for t in refreshed.lab.contracts.values() for e in t.expectations}
     assert {(check.asset_key.to_user_string(), check.check_name) for check in checks} == declared
     assert {check.check_name for check in checks if not check.passed} == {"fresh_events"}  # of 2024: a warning
+
+
+@pytest.mark.spark
+def test_a_run_says_when_its_jvm_starts_and_each_batch(refreshed: Refreshed) -> None:
+    logged = refreshed.instance.all_logs(refreshed.result.run_id)
+    said = [entry.user_message for entry in logged if not entry.dagster_event]
+    assert said[0] == "events: 1 files to read"
+    assert said[1].startswith("starting a JVM")
+    assert said[2].startswith("the JVM is up after")
+    assert said[3].startswith("events: batch 0 is committed: 3 read, 2 rows written")
+    assert "events: 6 checks, on every row" in said
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("selected", ["events", "quarantine", "user_patterns", "late_events"])
+def test_a_table_may_be_selected_without_what_its_batches_write_beside_it(
+    refreshed: Refreshed, instance: dg.DagsterInstance, selected: str
+) -> None:
+    result = execute(refreshed.lab, instance, "refresh", asset_selection=[dg.AssetKey(selected)])
+    assert result.success
+    together = [{"events", "quarantine"}, {"user_patterns", "late_events"}]
+    assert materialized(result).keys() in together
+    assert selected in materialized(result)
 
 
 @pytest.mark.spark
@@ -178,23 +196,9 @@ def test_rebuild_makes_a_table_anew_and_shows_it_on_its_page(
     assert shown is not None
     assert shown.asset_materialization is not None
     assert shown.asset_materialization.metadata["generation"].value == 2
+    read = data_versions(refreshed.result)["events"]
+    assert (shown.asset_materialization.tags or {})["dagster/input_data_version/events"] == read
     lab.assert_exact("purchases")
-
-
-@pytest.mark.spark
-@pytest.mark.parametrize(
-    ("table", "why"),
-    [("events", "it is read from the source"), ("visits", "there is no such table; choose from events, user_activity")],
-)
-def test_rebuild_of_what_cannot_be_rebuilt_says_why(
-    lab: Lab, instance: dg.DagsterInstance, table: str, why: str
-) -> None:
-    result = execute(lab, instance, "rebuild", run_config={"ops": {"rebuild_table": {"config": {"table": table}}}})
-    assert not result.success
-    (failure,) = [e.step_failure_data.user_failure_data for e in result.all_events if e.is_step_failure]
-    assert failure is not None
-    assert (failure.description or "").startswith(f"{table}: {why}")
-    assert not list(lab.settings.lake_folder.glob("*"))
 
 
 def test_only_what_may_pass_is_retried() -> None:
@@ -203,9 +207,35 @@ def test_only_what_may_pass_is_retried() -> None:
     with pytest.raises(dg.RetryRequested) as second, told_to_dagster(1):
         raise TableBusyError("events", "another run holds it", "wait")
     assert (first.value.seconds_to_wait, second.value.seconds_to_wait) == (10, 20)
+    with pytest.raises(dg.Failure, match="another run holds it; wait") as last, told_to_dagster(2):
+        raise TableBusyError("events", "another run holds it", "wait")
+    assert not last.value.allow_retries
     with pytest.raises(dg.Failure, match="no broker") as failed, told_to_dagster(0):
         raise SourceError("kafka", "no broker", "start one")
     assert not failed.value.allow_retries
     assert failed.value.metadata["remedy"].value == "start one"
     with pytest.raises(ZeroDivisionError), told_to_dagster(0):
         _ = 1 / 0
+
+
+def test_a_step_that_gave_up_is_headed_by_what_was_in_the_way(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clickstream_platform.defs.errors.FIRST_WAIT", 0)
+    attempts: list[int] = []
+
+    @dg.asset
+    def purchases() -> None:
+        attempts.append(len(attempts))
+        with told_to_dagster(attempts[-1]):
+            raise TableBusyError("purchases", "another run holds it", "wait")
+
+    result = dg.materialize([purchases], instance=instance, raise_on_error=False)
+    (failed,) = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    assert attempts == [0, 1, 2]
+    assert failed.error is not None
+    assert (
+        failed.error.message.strip()
+        == "dagster._core.definitions.events.Failure: purchases: another run holds it; wait"
+    )
+    assert failures(instance, result.run_id) == ["purchases: another run holds it; wait"]

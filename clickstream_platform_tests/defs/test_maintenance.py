@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import dagster as dg
 import pytest
 
+from clickstream_platform.definitions import definitions
+from clickstream_platform.settings import Settings
 from clickstream_platform_tests.conftest import Lab, event
-from clickstream_platform_tests.defs.test_assets import execute
-
-pytestmark = pytest.mark.spark
-
+from clickstream_platform_tests.defs.jobs import execute
+from clickstream_platform_tests.homes import Home
+from clickstream_platform_tests.lakes import write
 
 OPS = {"replay": "replay_records", "forget": "forget_person", "verify": "verify_tables"}
 
@@ -23,6 +26,7 @@ def metadata(result: dg.ExecuteInProcessResult) -> str:
     return "\n".join(f"{name}: {value.value}" for name, value in output.step_output_data.metadata.items())
 
 
+@pytest.mark.spark
 def test_a_lake_is_looked_after_in_dagster(lab: Lab, instance: dg.DagsterInstance) -> None:
     lab.land(event("a"), event("b"), event("c", event_type="scroll"))
     lab.run()
@@ -36,6 +40,7 @@ def test_a_lake_is_looked_after_in_dagster(lab: Lab, instance: dg.DagsterInstanc
     assert [row.user_id for row in lab.table("sessions").orderBy("user_id").collect()] == ["b", "c"]
 
 
+@pytest.mark.spark
 def test_a_table_that_differs_fails_the_job(lab: Lab, instance: dg.DagsterInstance) -> None:
     lab.land(event("a", event_type="purchase"))
     lab.run("events", "purchases")
@@ -47,3 +52,17 @@ def test_a_table_that_differs_fails_the_job(lab: Lab, instance: dg.DagsterInstan
     assert told is not None
     assert told.description == "they differ: purchases"
     assert "| purchases | 0 | 1 | 0 | 0 |" in str(told.metadata["tables"].value)
+
+
+def test_forget_as_its_launchpad_opens_forgets_nobody_and_starts_no_jvm(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    home = Home(Settings.model_validate({"home": tmp_path}))
+    write(home, "events", [{"user_id": "a"}])
+    job = definitions(home.settings).resolve_job_def("forget")
+    result = job.execute_in_process(instance=instance, raise_on_error=False)
+    (failed,) = [event for event in result.all_events if event.event_type_value == "STEP_FAILURE"]
+    told = failed.step_failure_data.user_failure_data
+    assert told is not None
+    assert "an empty id is nobody's" in (told.description or "")
+    assert [entry for entry in instance.all_logs(result.run_id) if "JVM" in entry.user_message] == []

@@ -92,3 +92,10 @@ def test_any_year_is_shown(tmp_path: Path, year: int) -> None:
     write(tmp_path, f"select {at(micros(datetime(year, 1, 1)))}")
     (row,) = shown(tmp_path)
     assert row["at"].endswith("-01-01 00:00:00")
+
+
+def test_the_time_is_the_first_column(tmp_path: Path) -> None:
+    write(tmp_path, f"select 1 as first, {at(0)}")
+    found = preview(LakeTable(tmp_path), "at")
+    assert isinstance(found, dg.TableMetadataValue)
+    assert list(found.records[0].data) == ["at", "first"]

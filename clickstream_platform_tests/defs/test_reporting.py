@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -11,44 +10,9 @@ import pytest
 
 from clickstream_platform.defs.reporting import report_run
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.runtime.report import RunReport
 from clickstream_platform.tables import tables
-
-ENTRY = Entry(
-    table="events",
-    generation=1,
-    batch_id=0,
-    run_id="by hand",
-    start=None,
-    end={"logOffset": 0},
-    events_version=-1,
-    rows_in=5,
-    rows_out=3,
-    late_rows=0,
-    revisions=0,
-    late_before_ms=0,
-    committed_at_ms=0,
-    duration_ms=1000,
-    quarantined=2,
-    reasons={"malformed_json": 2},
-)
-REPORT = RunReport(
-    table="events",
-    run_id="by hand",
-    generation=1,
-    batches=(ENTRY,),
-    replayed=0,
-    start=None,
-    end={"logOffset": 0},
-    watermark_ms=None,
-    state_rows=None,
-    dropped_by_watermark=0,
-    rows=3,
-    delta_version=1,
-    duration=timedelta(seconds=2),
-)
+from clickstream_platform_tests.defs.reports import REPORT
 
 
 def report(home: Path, table: str = "events") -> None:
@@ -66,7 +30,13 @@ def test_a_run_is_reported_with_what_its_asset_would_say(tmp_path: Path, monkeyp
     assert events.asset_materialization is not None
     said = events.asset_materialization
     assert (said.metadata["run_id"].value, said.metadata["dagster/row_count"].value) == ("by hand", 3)
-    assert said.tags == {"dagster/code_version": "1"}
+    assert said.tags == {
+        "dagster/code_version": "1",
+        "dagster/data_version": "empty",
+        "dagster/data_version_is_user_provided": "true",
+        "dagster/input_data_version/landing": "INITIAL",
+        "dagster/input_event_pointer/landing": "NULL",
+    }
     assert quarantine is not None
     assert quarantine.asset_materialization is not None
     reasons = str(quarantine.asset_materialization.metadata["reasons"].value)

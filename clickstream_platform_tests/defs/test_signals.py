@@ -7,13 +7,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 DG = Path(sys.executable).with_name("dg")
@@ -37,15 +37,6 @@ def launched(lab: Lab, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
             shutil.rmtree(left)
 
 
-def eventually(holds: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
-
-
 def members(group: int) -> list[str]:
     """The processes of a group that are alive: ``java``, for one."""
     said = subprocess.run(["ps", "-A", "-o", "pgid=,stat=,comm="], capture_output=True, text=True, check=True).stdout
@@ -59,14 +50,14 @@ def test_an_interrupted_launch_leaves_no_jvm_and_the_next_run_completes_it(
     lab: Lab, launched: subprocess.Popen[bytes], sent: str
 ) -> None:
     planned = lab.lake.checkpoints("events") / "1" / "offsets" / "0"
-    assert eventually(planned.exists, 120)
+    wait_until(planned.exists, launched)
     assert "java" in members(launched.pid)
     if sent == "SIGINT":
         os.killpg(launched.pid, signal.SIGINT)  # a terminal sends it to the whole group
     else:
         launched.terminate()
     assert launched.wait(60) != 0
-    assert eventually(lambda: members(launched.pid) == [], 20)
+    wait_until(lambda: members(launched.pid) == [])
     lab.run("events")
     assert lab.table("events").count() == 1_000
     lab.assert_exact("events")

@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 import pytest
 from pyspark.sql import functions as F
 
-from clickstream_platform.events.parsing import Parse, Rules, accepted, read_records
+from clickstream_platform.events.parsing import PLACEHOLDERS, Parse, Rules, accepted, read_records
 from clickstream_platform.events.schema import EVENTS, QUARANTINE, RAW, WIRE
-from clickstream_platform.events.timestamps import INSTANT
+from clickstream_platform.events.timestamps import INSTANT, Unit
 from clickstream_platform.streaming.ingest.staging import Staged, record_id, staging
 from clickstream_platform.streaming.sources.files.source import FileSource
 
@@ -121,7 +121,7 @@ SHAPES = [
     Case(
         "an empty object names every fault",
         b"{}",
-        ["missing_user_id", "missing_timestamp", "unknown_event_type"],
+        ["missing_user_id", "missing_timestamp", "missing_event_type"],
     ),
 ]
 
@@ -161,9 +161,13 @@ FIELDS = [
     Case("even if it is null", ending('"user_id":null'), ["missing_user_id"]),
     *[
         Case(f"event type {value!r} is unknown", event(event_type=value), ["unknown_event_type"])
-        for value in (None, "", "Click", " click", "scroll", ["click"], 1)
+        for value in ("Click", " click", "scroll", ["click"], 1)
     ],
-    Case("no event_type", without("event_type"), ["unknown_event_type"]),
+    *[
+        Case(f"event type {value!r} is none", event(event_type=value), ["missing_event_type"])
+        for value in (None, "", " \t")
+    ],
+    Case("no event_type", without("event_type"), ["missing_event_type"]),
     Case(
         "field names are case-sensitive",
         ending('"User_ID":"u2"'),
@@ -197,7 +201,7 @@ UNKNOWN = [
     Case(
         "500 levels of objects",
         b'{"a":' * 499 + event() + b"}" * 499,
-        ["missing_user_id", "missing_timestamp", "unknown_event_type"],
+        ["missing_user_id", "missing_timestamp", "missing_event_type"],
     ),
     Case("1,000 brackets in a text", event(a="[" * 1_000), columns={"extra": f'{{"a":"{"[" * 1_000}"}}'}),
     Case(
@@ -228,6 +232,21 @@ TIMES = [
     at("2024-05-01T06:00:00-04:00", TEN),
     at("2024-05-01T10:00:00-00:00", TEN),
     at("2024-03-10T02:30:00", 1_710_037_800_000_000),  # an hour that New York's clocks leave out
+    at("2024-05-01", TEN - 600 * MINUTE),
+    at("2024-05-01T10", TEN),
+    at("2024-04-30T24:00:00Z", TEN - 600 * MINUTE),
+    at("20240501T100000Z", TEN),
+    at("2024-05-01t10:00:00,5z", TEN + 500_000),
+    at(" 2024-05-01 10:00:00 UTC\n", TEN),
+    at("2024-05-01T10:00:00 +01:00", TEN - 60 * MINUTE),
+    at("2024-05-01T10:00:00.1234567890Z", TEN + 123_456),
+    at(1_714_557_600, TEN),
+    at(1_714_557_600.5, TEN + 500_000),
+    at(1_714_557_600_123, TEN + 123_000),
+    at("1714557600123456", TEN + 123_456),
+    at(1_714_557_600_123_456_789, TEN + 123_456),
+    at(20240501, TEN - 600 * MINUTE),
+    *[at(value, None, "ambiguous_timestamp") for value in (0, "2024", 20240230, 202405011000, -5, 1e7)],
     at("0001-01-03T00:00:00Z", -62_135_424_000_000_000),
     at("9999-12-29T23:59:59.999999999Z", None, "future_timestamp"),
     at("1582-10-10T00:00:00Z", -12_219_724_800_000_000),
@@ -239,19 +258,16 @@ TIMES = [
     *[
         at(value, None, "bad_timestamp")
         for value in (
-            *("yesterday", "2024", "2024-05", "2024-05-01", "2024-05-01T10", "2024-5-1T10:00:00Z", "20240501T100000Z"),
-            *("T10:00:00", "10:00:00", "2024-05-01T10:00:00 UTC", "2024-05-01T10:00:00Europe/Paris", "now", "epoch"),
-            *("2024-02-30T10:00:00Z", "2023-02-29T10:00:00Z", "2024-13-01T10:00:00Z", "2024-05-01T24:00:00Z"),
+            *("yesterday", "2024-05", "2024-5-1T10:00:00Z", "2024-0501", "2024-05-01T10:0000", "2024-05-01Z"),
+            *("T10:00:00", "10:00:00", "2024-05-01T10:00:00 CET", "2024-05-01T10:00:00Europe/Paris", "now", "epoch"),
+            *("2024-02-30T10:00:00Z", "2023-02-29T10:00:00Z", "2024-13-01T10:00:00Z", "2024-05-01T24:00:01Z"),
             *("2024-05-01T10:60:00Z", "2024-06-30T23:59:60Z", "2024-05-01T10:00:00+19:00", "2024-05-01T10:00:00+05:60"),
             *(
                 "2024-05-01T10:00:00.Z",
-                "2024-05-01T10:00:00.1234567890Z",
-                "2024-05-01T10:00:00Z\n",
-                " 2024-05-01T10:00:00Z",
-                "2024-05-01T10:00:00Z ",
-                "2024-05-01T10:00:00 ",
-                "2024-05-01T10:00:00 Z",
-                "2024-05-01T10:00:00 +01:00",
+                "2024-05-01T10:00:00.5.5Z",
+                "2024-05-01  10:00:00Z",
+                "2024-05-01T10:00:00  Z",
+                "2024-05-01T10:00:00ZZ",
             ),
             *(
                 "0000-12-31T23:59:59Z",
@@ -259,7 +275,7 @@ TIMES = [
                 "9999-12-31T23:59:59-01:00",
                 "10000-01-01T00:00:00Z",
             ),
-            *("-2024-05-01T10:00:00Z", "٢٠٢٤-05-01T10:00:00Z", 1_714_557_600_000, 1714557600.5, True, [], {"$date": 0}),
+            *("-2024-05-01T10:00:00Z", "٢٠٢٤-05-01T10:00:00Z", "NaN", 1e30, True, [], {"$date": 0}),
         )
     ],
     Case(
@@ -355,6 +371,51 @@ def test_of_an_address_so_much_is_kept(mask: str, kept: list[str | None]) -> Non
     found = read_all([event(ip_address=address) for address in ADDRESSES], replace(RULES, mask_ip=mask))
     assert [row["ip_address"] for row in found] == kept
     assert all(row["reasons"] == [] for row in found)
+
+
+BAD = ["bad_timestamp"]
+
+
+@pytest.mark.parametrize(("unit", "reasons"), [("auto", []), ("ms", []), ("s", BAD), ("iso", BAD)])
+def test_a_number_is_read_by_the_unit_that_is_set(unit: Unit, reasons: list[str]) -> None:
+    found = read_all([event(timestamp=1_714_557_600_000), event()], replace(RULES, timestamp_unit=unit))
+    assert [row["reasons"] for row in found] == [reasons, []]
+
+
+def test_a_small_number_is_not_ambiguous_where_the_unit_is_set() -> None:
+    found = read_all([event(timestamp=20240501), event(timestamp="x")], replace(RULES, timestamp_unit="s"))
+    assert [row["micros"] for row in found] == [20_240_501_000_000, None]
+    assert found[1]["reasons"] == ["bad_timestamp"]
+
+
+NO_IDS = [*PLACEHOLDERS, " NULL ", "Undefined\t", "[object Object]", "NaN"]
+
+
+@pytest.mark.parametrize("name", ["user_id", "session_id", "event_id"])
+def test_an_id_that_is_none_is_kept_and_counted(name: str) -> None:
+    found = read_all([event(**{name: each}) for each in (*NO_IDS, "nullable", "u1")])
+    assert [row[name] for row in found] == [*NO_IDS, "nullable", "u1"]
+    assert [row["has_placeholder"] for row in found] == [True] * len(NO_IDS) + [False, False]
+    assert all(row["reasons"] == [] for row in found)
+
+
+@pytest.mark.parametrize("name", ["user_id", "session_id", "event_id"])
+def test_an_id_that_is_none_is_rejected_where_that_is_set(name: str) -> None:
+    rules = replace(RULES, placeholder_ids="reject")
+    found = read_all([event(**{name: each}) for each in (*NO_IDS, "u1")], rules)
+    assert [row["reasons"] for row in found] == [["placeholder_id"]] * len(NO_IDS) + [[]]
+
+
+def test_a_blank_id_is_a_placeholder_unless_it_is_a_fault_of_its_own() -> None:
+    records = [event(user_id=" "), event(session_id=""), event(event_id=" "), event(session_id=None), b"{", None]
+    found = read_all(records, replace(RULES, placeholder_ids="reject"))
+    assert [row["has_placeholder"] for row in found] == [False, True, True, False, False, False]
+    assert [row["reasons"] for row in found[:4]] == [["missing_user_id"], ["placeholder_id"], ["placeholder_id"], []]
+
+
+def test_an_id_from_elsewhere_takes_the_place_of_a_placeholder_and_may_be_one() -> None:
+    found = read_all([event(event_id="null"), event(event_id="own")], ids=[b"given", b"undefined"])
+    assert [row["has_placeholder"] for row in found] == [False, True]
 
 
 @pytest.mark.parametrize(

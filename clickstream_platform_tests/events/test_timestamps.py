@@ -114,7 +114,7 @@ def test_february_has_a_29th_in_leap_years_alone() -> None:
 def test_a_time_of_day_that_does_not_exist_is_none() -> None:
     noon = micros(datetime(2024, 2, 29, 12))
     pairs = range(100)
-    hours = [noon + (hour - 12) * 3_600_000_000 if hour < 24 else None for hour in pairs]
+    hours = [noon + (hour - 12) * 3_600_000_000 if hour <= 24 else None for hour in pairs]  # 24:00 ends the day
     minutes = [noon + minute * 60_000_000 if minute < 60 else None for minute in pairs]
     seconds = [noon + second * 1_000_000 if second < 60 else None for second in pairs]
     assert found(f"2024-02-29T{hour:02}:00" for hour in pairs) == hours

@@ -26,6 +26,7 @@ def test_without_an_archive_a_jvm_is_told_nothing(tmp_path: Path) -> None:
     assert class_data.to_use(require_java(), tmp_path) == ""
 
 
+@pytest.mark.spark
 def test_a_jvm_that_refuses_the_archive_goes_on_and_says_nothing(tmp_path: Path) -> None:
     java = require_java()
     class_data.archive(java, tmp_path).write_bytes(b"of another JVM")
@@ -59,7 +60,7 @@ def test_a_session_maps_the_classes_of_a_run_that_was_made_for_it(tmp_path: Path
 MAPPED = """
 from pathlib import Path
 from clickstream_platform.settings import from_env
-from clickstream_platform.spark import build_session
+from clickstream_platform.jvm.session import build_session
 
 session = build_session(from_env())
 print(Path(f"/proc/{session.sparkContext._gateway.proc.pid}/maps").read_text())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -14,18 +15,22 @@ import zipfile
 from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import requires, version
 from pathlib import Path
 from threading import Thread
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 import pytest
+from packaging.requirements import Requirement
 
+from clickstream_platform.doctor import diagnose
 from clickstream_platform.errors import SetupError
-from clickstream_platform.jvm.jars import SPARK_JARS, damaged, jar_paths, missing
+from clickstream_platform.jvm import jars, maven
+from clickstream_platform.jvm.jars import MADE_FOR, SPARK_JARS, damaged, jar_paths, missing
 from clickstream_platform.jvm.machine import require_java, require_room
 from clickstream_platform.jvm.maven import Artifact, resolve
-from clickstream_platform.settings import from_env
+from clickstream_platform.jvm.session import build_session
+from clickstream_platform.settings import Settings, from_env
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,14 +93,14 @@ def test_the_users_cache_has_every_jar_and_none_is_damaged(user_cache: Path) -> 
 
 
 @needs_java
-def test_a_second_call_takes_milliseconds_and_starts_no_java(user_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    jar_paths(user_cache)
-    monkeypatch.setenv("PATH", "")
+def test_a_second_call_reads_no_jar_waits_for_no_lock_and_starts_no_java(
+    user_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = jar_paths(user_cache)
+    for costly in ("sha256", "require_java", "_alone"):
+        monkeypatch.delattr(maven, costly)
 
-    started = perf_counter()
-    jar_paths(user_cache)
-
-    assert perf_counter() - started < 0.05
+    assert jar_paths(user_cache) == found
 
 
 @needs_java
@@ -154,7 +159,7 @@ def test_two_processes_at_once_fetch_once(repository: tuple[str, Artifact], tmp_
     script = f"""
 import logging
 from pathlib import Path
-from clickstream_platform.maven import Artifact, resolve
+from clickstream_platform.jvm.maven import Artifact, resolve
 logging.basicConfig(level=logging.INFO)
 resolve([{tiny!r}], Path({str(tmp_path / "cache")!r}), {address!r})
 """
@@ -194,6 +199,28 @@ def test_an_artifact_that_the_repository_lacks_is_named(repository: tuple[str, A
 
     with pytest.raises(SetupError, match=r"did not deliver them .*org\.example#absent;1\.0: not found"):
         resolve([replace(tiny, name="absent")], tmp_path / "cache", address)
+
+
+@pytest.mark.parametrize("package", ["pyspark", "delta-spark"])
+def test_another_version_than_that_of_the_jars_is_refused_before_a_jvm_starts(
+    package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jars, "version", {**MADE_FOR, package: "9.9.9"}.__getitem__)
+
+    said = rf"^{package}: 9\.9\.9 is installed, .*-{MADE_FOR[package]}\.jar; run make setup"
+    with pytest.raises(SetupError, match=said):
+        build_session(Settings(home=tmp_path, cache=tmp_path / "cache"))
+    assert list(tmp_path.iterdir()) == []  # nothing was fetched
+    (of_jars,) = (finding for finding in diagnose(Settings(home=tmp_path)) if finding.name == "jars")
+    assert re.match(said, f"{of_jars.finding}; {of_jars.remedy}")
+
+
+def test_the_jars_are_those_of_the_packages_that_are_installed_and_dagsters_integration_takes_them() -> None:
+    for package, wanted in MADE_FOR.items():
+        assert version(package) == wanted
+    for package in ("delta-spark", "dagster-pyspark"):
+        (asked,) = (each for each in map(Requirement, requires(package) or ()) if each.name == "pyspark")
+        assert asked.specifier.contains(MADE_FOR["pyspark"])
 
 
 def test_a_full_disk_is_found_before_the_fetch(tmp_path: Path) -> None:

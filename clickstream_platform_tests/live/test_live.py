@@ -6,10 +6,12 @@ import io
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,8 @@ from clickstream_platform.live.sparks import bar, spark
 from clickstream_platform.live.visitors import SHOWN, Seen, look
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.observe.journal import Journal
+from clickstream_platform_tests.homes import NOON_MS, Home, entry
 from clickstream_platform_tests.lakes import at, write
-from clickstream_platform_tests.streaming.observe.test_status import Home, entry
 
 PAGES = 7
 
@@ -114,7 +116,7 @@ def test_the_dashboard_shows_queries_tables_and_visitors(home: Home) -> None:
     assert "1 active query" in text.splitlines()[0]
     assert row(text, "user_activity")[1:8] == ["running", "2", "4.5", "1,234", "▂▁█", "12,345", "2.5"]
     assert row(text, "events")[1] == "-"
-    assert "1 files" in text
+    assert "1 file " in text
     for part in ("/page/3", "Top pages", "Newest purchases", "p1", "Newest alerts", "total_events", "12:00 UTC"):
         assert part in text
 
@@ -198,13 +200,30 @@ def test_the_history_sums_the_batches_of_a_run(home: Home) -> None:
     assert (new.run_id, new.batches, new.rows_in, new.rows_out) == ("new", 2, 10, 5)
     assert (new.late_rows, new.revisions, new.duration_ms) == (1, 1, 1_000)
     assert old.run_id == "old"
-    text = drawn(history("sessions", [new, old]))
+    text = drawn(history("sessions", [new, old], at("12:00:00", day=3)))
     assert row(text, "rows in") == ["rows", "in", "▆█", "7", "10", "10"]
     assert bar(1, 1) in text
 
 
+def test_a_minute_long_past_is_not_called_now_and_every_time_has_its_year_zone_and_age(home: Home) -> None:
+    looked = replace(seen(home), at=at("12:00:10", day=11))
+    text = drawn(dashboard(looked), 200)
+    assert "Visitors up to 2024-03-01 12:00 UTC, 10 days ago" in text
+    assert not re.search(r"\bnow\b", text)
+    for part in ("at (UTC)", "window from (UTC)", "watermark (UTC)", "2024-03-01 11:50"):
+        assert part in text
+    assert not re.search(r"(?<!\d{4}-)\b\d\d-\d\d \d\d:\d\d", text)  # no day without its year
+
+
+def test_the_history_says_how_long_ago_a_run_ended(home: Home) -> None:
+    (run,) = last_runs([entry("sessions", committed_at_ms=NOON_MS)], limit=1)
+    text = drawn(history("sessions", [run], at("15:00:00")))
+    assert row(text, "2024-03-01")[:4] == ["2024-03-01", "12:00", "3", "h"]
+    assert "committed (UTC)" in text
+
+
 def test_status_of_a_table_shows_its_runs(home: Home) -> None:
-    assert row(clickstream("events").stdout, "2024-03-01")[2:5] == ["1", "10", "10"]
+    assert row(clickstream("events").stdout, "2024-03-01")[4:7] == ["1", "10", "10"]
     (run,) = json.loads(clickstream("events", "--json").stdout)["runs"]
     assert (run["run_id"], run["rows_in"]) == ("run-0", 10)
     assert clickstream("sessions").stdout.strip() == "sessions: no run has committed a batch yet"

@@ -1,4 +1,4 @@
-"""``sessions``: where a visit begins and ends, and what is said of it."""
+"""``sessions``: where a session begins and ends, and what is said of it."""
 
 from __future__ import annotations
 
@@ -60,6 +60,14 @@ def test_a_pause_of_thirty_minutes_ends_no_session_and_a_longer_one_does(found: 
     assert column(found["just_under"], "events_in_session") == [2]
     assert column(found["exactly"], "events_in_session") == [3]
     assert column(found["just_over"], "events_in_session") == [1, 1]
+
+
+@pytest.mark.parametrize(("gap", "counts"), [(timedelta(minutes=20), [1, 1]), (timedelta(days=1), [2])], ids=str)
+def test_another_gap_cuts_at_its_own_length(spark: SparkSession, gap: timedelta, counts: list[int]) -> None:
+    rows = rows_of(sessions(events_of(spark, [seen("u", "10:00:00"), seen("u", "10:20:00.000001")]), CAP, gap))
+    assert column(rows, "events_in_session") == counts
+    last = datetime.fromisoformat(rows[-1]["session_end"])
+    assert datetime.fromisoformat(rows[-1]["final_at"]) == last + gap
 
 
 def test_two_session_ids_are_two_sessions_even_at_the_same_time(found: dict[str, list[Fields]]) -> None:

@@ -7,15 +7,27 @@ import time
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from clickstream_platform.errors import SettingsError
-from clickstream_platform.simulator.expected import Event, Record, Simulation, Truth, truth_of
-from clickstream_platform.simulator.simulation import SPAN, START, Shares, live, simulate, write_arrival, write_landing
+from clickstream_platform.events.session import SESSION_GAP
+from clickstream_platform.simulator.expected import Event, Record, Truth, truth_of
+from clickstream_platform.simulator.simulation import (
+    SPAN,
+    START,
+    Shares,
+    live,
+    simulate,
+    start_before,
+    write_arrival,
+    write_landing,
+)
+from clickstream_platform_tests.simulator.simulated import accepted, hashes
 
 UTC = timezone.utc
 NONE_OF_IT = Shares(0, 0, 0, 0, 0, 0, 0, 0)
@@ -28,14 +40,6 @@ Json = dict[str, Any]
 def lines_of(paths: Iterable[Path]) -> list[bytes]:
     contents = (gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes() for path in paths)
     return [line for content in contents for line in content.split(b"\n")[:-1]]
-
-
-def hashes(folder: Path) -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
-
-
-def accepted(simulation: Simulation) -> list[Json]:
-    return [json.loads(record.line) for record in simulation.records if isinstance(record.outcome, Event)]
 
 
 def parsed(text: str) -> datetime | None:
@@ -164,6 +168,24 @@ def test_a_seed_gives_the_same_bytes_on_every_machine_and_day() -> None:
     assert hashlib.sha256(b"\n".join(simulate(3_000, 7))).hexdigest()[:16] == "1d163f1977ad0bc5"
 
 
+def test_a_seed_and_an_end_give_the_same_bytes_on_every_machine_and_day() -> None:
+    assert start_before(date(2026, 1, 12)) == START
+    moved = simulate(3_000, 7, start_before(date(2026, 3, 31)))
+    assert hashlib.sha256(b"\n".join(moved)).hexdigest()[:16] == "abf5fbd7dcc17185"
+
+
+def test_whole_days_between_two_starts_leave_the_truth_as_it_is() -> None:
+    here, moved = simulate(3_000, 7), simulate(3_000, 7, START + timedelta(days=300))
+    assert moved.truth == here.truth
+    assert [moved.truth_after(1), moved.truth_after(2)] == [here.truth_after(1), here.truth_after(2)]
+    times = [
+        (a.outcome.time, b.outcome.time)
+        for a, b in zip(here.records, moved.records, strict=True)
+        if isinstance(a.outcome, Event) and isinstance(b.outcome, Event)
+    ]
+    assert {later - earlier for earlier, later in times} == {300 * 24 * 60 * 60_000}
+
+
 def test_other_arguments_share_no_event_id_and_no_file_name(tmp_path: Path) -> None:
     others = [
         simulate(500, 1),
@@ -252,16 +274,33 @@ def test_some_session_ids_hold_more_than_one_session() -> None:
     assert len(ids) * 1.02 < simulation.truth.sessions < len(ids) * 1.3
 
 
+GAPS = [timedelta(minutes=1), timedelta(minutes=20), SESSION_GAP, timedelta(minutes=31, seconds=7), timedelta(days=1)]
+
+
 @pytest.mark.parametrize("shares", [Shares(), Shares(no_session=1)])
-def test_no_two_events_of_a_visitor_lie_thirty_minutes_apart(shares: Shares) -> None:
+@pytest.mark.parametrize("gap", GAPS, ids=str)
+def test_no_two_events_of_a_visitor_lie_a_session_gap_apart(gap: timedelta, shares: Shares) -> None:
     times: defaultdict[str, list[int]] = defaultdict(list)
-    for record in simulate(20_000, 1, shares=shares).records:
+    for record in simulate(6_000, 1, shares=shares, gap=gap).records:
         if isinstance(record.outcome, Event):
             times[record.outcome.user_id].append(record.outcome.time)
+    gap_ms = gap // timedelta(milliseconds=1)
     for together in map(sorted, times.values()):
         for at in together:
-            following = bisect_left(together, at + 30 * 60_000 - 1_000)
-            assert following == len(together) or together[following] > at + 30 * 60_000 + 1_000
+            following = bisect_left(together, at + gap_ms - 1_000)
+            assert following == len(together) or together[following] > at + gap_ms + 1_000
+
+
+@pytest.mark.parametrize("gap", GAPS, ids=str)
+def test_sessions_of_any_gap_are_those_that_one_counts_pause_by_pause(gap: timedelta) -> None:
+    simulation = simulate(5_000, 1, gap=gap)
+    times: defaultdict[tuple[str, str | None], list[datetime]] = defaultdict(list)
+    for event in accepted(simulation):
+        times[event["user_id"], event["session_id"]].append(parsed(event["timestamp"]) or START)
+    pauses = [after - before for of_one in times.values() for before, after in pairwise(sorted(of_one))]
+    assert simulation.truth.sessions == len(times) + sum(pause > gap for pause in pauses)
+    assert sum(pause > gap for pause in pauses) > 5  # some end by a pause, and not all
+    assert sum(timedelta(0) < pause < gap for pause in pauses) > 100
 
 
 @pytest.mark.parametrize("span", [SPAN, timedelta(hours=2)])
@@ -343,6 +382,7 @@ def test_search_terms_that_need_escaping_survive() -> None:
         (lambda: simulate(0, 1), "0 events"),
         (lambda: simulate(1, 1, datetime(2026, 1, 5)), "in no time zone"),
         (lambda: simulate(1, 1, span=timedelta(hours=1)), "a span of 1:00:00"),
+        (lambda: simulate(1, 1, gap=timedelta(seconds=59)), "a session gap of 0:00:59"),
         (lambda: write_arrival(Path(), simulate(9, 1), 3), "arrival 3 of 2; choose 1..2"),
         (lambda: simulate(9, 1).truth_after(3), "arrival 3 of 2; choose 1..2"),
         (lambda: write_landing(Path(), simulate(9, 1), files_per_arrival=0), "0 files an arrival"),

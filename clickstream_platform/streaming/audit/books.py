@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from clickstream_platform.streaming.audit.balance import imbalances
-from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.ledger import Amendment, Entry, booked, entries, is_complete
 from clickstream_platform.streaming.lake.places import Lake
+
+if TYPE_CHECKING:
+    from clickstream_platform.streaming.contract.table import StreamingTable
 
 
 @dataclass(frozen=True)

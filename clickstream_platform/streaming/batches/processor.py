@@ -118,9 +118,12 @@ class ProcessorBatches(Strategy[Processor]):
         return in_time.join(late.alias("s"), matches(PLACE, "t", "s"), "left_anti")
 
     def left_out(self, entry: Entry, lake: Lake) -> int:
-        """How many events the side table lists of the entry's generation. No JVM."""
+        """How many events the side table lists of the entry's generation; 0 without one. No JVM."""
+        listed = lake.table(self._beside.name)
+        if not listed.exists:
+            return 0
         count = f"SELECT count(*) AS rows FROM held WHERE generation = {entry.generation}"
-        return select(lake.table(self._beside.name).plain(), count)[0]["rows"]
+        return select(listed.plain(), count)[0]["rows"]
 
     def expire(self, midnight: datetime, spark: SparkSession, lake: Lake, run_id: str) -> None:
         """Let go of rows that began before the midnight; what it cuts is handled anew from the events that stay.

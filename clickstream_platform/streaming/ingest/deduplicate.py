@@ -1,7 +1,8 @@
 """Which events are duplicates: the same ``event_id`` and the same ``timestamp``. Exact, without state or time limit.
 
-Events without an id are never duplicates. An id that comes with another time is kept, and counted: the producer reuses
-its ids, or has two clocks. Looked for by DuckDB, which needs a tenth of what two jobs of Spark take.
+Events without an id, or with one that is only a placeholder (``null``), are never duplicates. An id that comes with
+another time is kept, and counted: the producer reuses its ids, or has two clocks. Looked for by DuckDB, which needs a
+tenth of what two jobs of Spark take.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from clickstream_platform.events.parsing import PLACEHOLDERS
 from clickstream_platform.streaming.lake.hours import as_ranges, spans_of
 from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
 
@@ -21,9 +23,9 @@ from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
 _FOUND = """
 WITH
   ids AS (
-    SELECT event_id, timestamp, partition, "offset" FROM new WHERE event_id IS NOT NULL
+    SELECT event_id, timestamp, partition, "offset" FROM new WHERE {is_id}
     UNION ALL
-    SELECT event_id, timestamp, NULL, NULL FROM stored WHERE event_id IS NOT NULL AND ({within})
+    SELECT event_id, timestamp, NULL, NULL FROM stored WHERE {is_id} AND ({within})
   ),
   suspected AS (SELECT hash(event_id) AS hash FROM ids GROUP BY ALL HAVING count(*) > 1 AND count(partition) > 0),
   looked_at AS (
@@ -37,6 +39,9 @@ WITH
 SELECT partition, "offset", copy > 1 AS is_copy FROM looked_at
 WHERE partition IS NOT NULL AND (copy > 1 OR is_reused)
 """
+
+# An id that is only a placeholder, or none, tells no two events apart.
+_IS_ID = f"event_id IS NOT NULL AND lower(trim(event_id)) NOT IN ({', '.join(map(repr, PLACEHOLDERS))})"
 
 
 class Duplicates(NamedTuple):
@@ -65,7 +70,7 @@ def duplicates(new: pa.Table | ds.Dataset, events: LakeTable, hours: Collection[
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("new", new)
         connection.register("stored", _stored(events, spans))
-        found = connection.sql(_FOUND.format(within=_within(spans))).to_arrow_table()
+        found = connection.sql(_FOUND.format(within=_within(spans), is_id=_IS_ID)).to_arrow_table()
     places = found.filter(found["is_copy"]).select(["partition", "offset"])
     return Duplicates(places, found.num_rows - places.num_rows)
 

@@ -62,6 +62,7 @@ class Ingest(StatelessBatches):
             files=account.files,
             unreadable=account.unreadable,
             lost=account.lost,
+            placeholder_ids=facts.placeholders,
         )
         if entry.quarantined:
             self._quarantine(batch, staged, entry)
@@ -87,6 +88,10 @@ def _warn(entry: Entry) -> None:
         log.warning("events: %s: offsets %s were gone before they were read; they are booked as lost", partition, span)
     if entry.reused_ids:
         log.warning("events: %d events reuse an event_id with another timestamp; they are kept", entry.reused_ids)
+
+    if entry.placeholder_ids:
+        finding = "events: %d records have an id that is none, such as null or undefined; they are kept"
+        log.warning(f"{finding}: CLICKSTREAM_PLACEHOLDER_IDS=reject rejects such", entry.placeholder_ids)
 
 
 def counts(entry: Entry) -> dict[str, Any]:

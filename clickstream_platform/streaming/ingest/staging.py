@@ -31,14 +31,16 @@ from pyspark.sql import DataFrame
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
-from clickstream_platform.events.parsing import Parse, read_records
+from clickstream_platform.events.parsing import READ, Parse, read_records
 from clickstream_platform.events.schema import EVENTS, PLACE, QUARANTINE
 from clickstream_platform.events.timestamps import INSTANT
 from clickstream_platform.streaming.lake.hours import HOUR_US
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.source import PartRead
 
-_COLUMNS = StructType([*EVENTS, *[column for column in QUARANTINE if column.name not in EVENTS.names]])
+_COLUMNS = StructType(
+    [*EVENTS, *[column for column in QUARANTINE if column.name not in EVENTS.names], READ["has_placeholder"]]
+)
 STAGED = to_arrow_schema(_COLUMNS, timezone="UTC")
 
 
@@ -139,11 +141,13 @@ class Facts:
         records: how many there are.
         reasons: how many are rejected for what, by all the reasons of one record.
         times: the event times of the others, in microseconds since 1970.
+        placeholders: how many of the others have an id that is none, such as ``undefined``.
     """
 
     records: int
     reasons: Counter[tuple[str, ...]]
     times: np.ndarray[Any, np.dtype[np.int64]]
+    placeholders: int = 0
 
     @property
     def rejected(self) -> int:
@@ -194,11 +198,12 @@ class Staged:
         return cls(folder, tuple(row["file"] for row in rows), tuple(parts))
 
     def facts(self) -> Facts:
-        """Count them. Reads two columns."""
-        of_all = pa.Table.from_batches(self._batches(pc.scalar(True), ["reasons", "timestamp"]), _FACTS)
+        """Count them. Reads three columns."""
+        of_all = pa.Table.from_batches(self._batches(pc.scalar(True), _FACTS.names), _FACTS)
         times = of_all["timestamp"].drop_null().cast(pa.int64()).to_numpy()
         faulty = of_all.filter(pc.greater(pc.list_value_length(of_all["reasons"]), 0))["reasons"].to_pylist()
-        return Facts(of_all.num_rows, Counter(tuple(reasons) for reasons in faulty), times)
+        placeholders = of_all.filter(pc.and_(of_all["has_placeholder"], pc.is_valid(of_all["timestamp"]))).num_rows
+        return Facts(of_all.num_rows, Counter(tuple(reasons) for reasons in faulty), times, placeholders)
 
     def offsets(self, partitions: Collection[str]) -> dict[str, list[int]]:
         """Those of the records of some partitions."""
@@ -224,7 +229,7 @@ class Staged:
         return self._batches(pc.field("timestamp").is_null())
 
 
-_FACTS = pa.schema([STAGED.field("reasons"), STAGED.field("timestamp")])
+_FACTS = pa.schema([STAGED.field(name) for name in ("reasons", "timestamp", "has_placeholder")])
 
 
 def _is_of(partitions: Collection[str]) -> ds.Expression:

@@ -48,6 +48,7 @@ class Entry:
         duplicates: ``events`` only: events left out because the table, or this batch, already has them.
         reasons: ``events`` only: rejected records by reason; a record with several faults counts for each.
         reused_ids: ``events`` only: accepted events whose event_id was seen with another timestamp.
+        placeholder_ids: ``events`` only: records not rejected that have an id such as ``null`` or ``undefined``.
         files: ``events`` only: of each file that the batch read, its bytes and the records in it; those of a file that
             could not be read to its end are 0.
         unreadable: ``events`` only: files that were refused whole, by path, with what was found.
@@ -78,6 +79,7 @@ class Entry:
     handled_ms: int = 0
     lost: dict[str, list[tuple[int, int | None]]] = field(default_factory=dict)
     files: dict[str, list[int]] = field(default_factory=dict)
+    placeholder_ids: int = 0
 
     @property
     def lost_offsets(self) -> int:

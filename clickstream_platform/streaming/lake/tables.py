@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import TableNotFoundError
 
@@ -130,6 +129,8 @@ class LakeTable:
             spans: in microseconds since 1970.
             version: of the table; the newest, if not given.
         """
+        import pyarrow as pa  # noqa: PLC0415 - 0.15 s, and most of who reads a log never calls this
+
         files = pa.table(DeltaTable(str(self.path), version=version).get_add_actions(flatten=True))
         if not files.num_rows:
             return []

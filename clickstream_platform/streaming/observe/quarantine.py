@@ -5,17 +5,29 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from clickstream_platform.streaming.lake.tables import LakeTable, select
+
+if TYPE_CHECKING:
+    from clickstream_platform.events.timestamps import Unit
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One rejected record: where it was, and its bytes."""
+    """One rejected record.
+
+    Attributes:
+        partition: where it was.
+        offset: where there.
+        value: its bytes.
+        why: if its time is the fault, that time and what is wrong with it.
+    """
 
     partition: str
     offset: int
     value: bytes
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,7 +49,7 @@ class Rejection:
     samples: tuple[Sample, ...]
 
 
-def rejections(quarantine: LakeTable, samples: int = 2) -> list[Rejection]:
+def rejections(quarantine: LakeTable, samples: int = 2, unit: Unit = "auto") -> list[Rejection]:
     """The reasons in the table of rejected records, the most frequent first; empty if there is none, or no table."""
     held = quarantine.open()
     if held is None:
@@ -55,8 +67,17 @@ def rejections(quarantine: LakeTable, samples: int = 2) -> list[Rejection]:
     )
     shown: dict[str, list[Sample]] = defaultdict(list)
     for row in newest:
-        shown[row.pop("reason")].append(Sample(**row))
+        reason = row.pop("reason")
+        shown[reason].append(Sample(**row, why=_why(reason, row["value"], unit)))
     return [Rejection(**row, samples=tuple(shown[row["reason"]])) for row in counted]
+
+
+def _why(reason: str, value: bytes, unit: Unit) -> str:
+    if not reason.endswith("_timestamp"):
+        return ""
+    from clickstream_platform.events.time_faults import OF_TIME, time_fault  # noqa: PLC0415 - spares the others Arrow
+
+    return time_fault(value, unit) if reason in OF_TIME else ""
 
 
 _FAULTS = "(select *, unnest(reasons) as reason from held)"

@@ -154,7 +154,10 @@ class RecordSource(Source, Protocol):
     Attributes:
         on_console: what Spark's console sink reads it as: the words of :mod:`..contract.trigger_support`.
         comes_in_batches: whether it can only be read by micro-batches.
+        label: what it is, as Dagster marks an asset.
     """
+
+    label: ClassVar[str]
 
     on_console: ClassVar[str]
     comes_in_batches: ClassVar[bool]

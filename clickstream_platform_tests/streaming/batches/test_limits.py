@@ -40,7 +40,7 @@ def test_a_user_with_10_000_sessions(lab: Lab) -> None:
     lab.run("events", "sessions")
     lab.land(event("regular", "2024-03-01T00:15:00Z"), event("regular", "2024-08-01T12:00:00Z"))
     lab.run("events", "sessions")
-    assert lab.table("sessions").count() in (9_998, 9_999)  # each of the two joins its neighbours
+    assert lab.table("sessions").count() == 9_998  # each of the two lies between two sessions and makes them one
     lab.assert_exact("sessions")
 
 

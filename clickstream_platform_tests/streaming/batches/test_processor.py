@@ -12,7 +12,7 @@ from clickstream_platform.streaming.runtime.run import rebuild
 from clickstream_platform.tables import tables
 from clickstream_platform.tables.user_patterns import LATE_EVENTS
 from clickstream_platform_tests.conftest import Lab, event
-from clickstream_platform_tests.streaming.runtime.test_faults import fault
+from clickstream_platform_tests.faults import fault
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -55,6 +55,11 @@ def test_of_copies_among_themselves_the_first_by_partition_and_offset_stays() ->
     assert found([], new) == ({("q", 1), ("p", 9)}, 0)
 
 
+def test_a_placeholder_tells_no_two_events_apart() -> None:
+    new = [Sent("null", 5, "p", 1), Sent(" NULL", 5, "p", 2), Sent("[object Object]", 5, "p", 3)]
+    assert found([Sent("null", 5), Sent("[object Object]", 5)], new) == (set(), 0)
+
+
 def test_an_id_with_another_time_is_kept_and_counted() -> None:
     assert found([Sent("e", 5)], [Sent("e", 6, "p", 1), Sent("e", 6, "p", 2)]) == ({("p", 2)}, 1)
 

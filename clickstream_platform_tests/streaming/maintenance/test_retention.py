@@ -18,7 +18,7 @@ CUT = date(2024, 3, 2)  # two days before the newest event's
 
 
 def days(lab: Lab) -> Lab:
-    """Four days; a visit goes on over the midnight at which they are cut."""
+    """Four days; a session goes on over the midnight at which they are cut."""
     lab.land(*(event("a", f"2024-03-0{d}T12:00:00Z", event_type="purchase", page_url="/b") for d in (1, 2, 4)))
     views = ("2024-03-01T23:50:00Z", "2024-03-02T00:10:00Z", "2024-03-02T00:20:00Z")
     lab.land(*(event("b", view, event_type="page_view", product_id="p") for view in views))

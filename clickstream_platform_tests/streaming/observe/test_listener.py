@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from clickstream_platform.streaming.observe.journal import CONF, Journal
 from clickstream_platform.streaming.observe.listener import Listener, QueryStatus, listen, queries
 from clickstream_platform.streaming.runtime.run import Hooks
 from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.waiting import wait_until
 
 ABOUT = {"id": "q", "runId": "r", "name": "sessions-abc", "timestamp": "2024-03-01T12:00:00.000Z"}
 OPERATOR = {"operatorName": "stateStoreSave", "numRowsTotal": 7, "memoryUsedBytes": 900}
@@ -121,14 +120,6 @@ def test_an_event_that_nobody_understands_is_warned_of_once(
     assert last(folder).status == "started"
 
 
-def waited_for(found: Callable[[], bool]) -> bool:
-    """Spark tells of an end some tenths of a second after it."""
-    deadline = time.monotonic() + 10
-    while not found() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return found()
-
-
 @pytest.mark.spark
 def test_a_run_leaves_lines_of_every_batch(lab: Lab) -> None:
     lab.land(event("a", "10:00:00"), event("b", "10:01:00"))
@@ -143,7 +134,7 @@ def test_a_run_leaves_lines_of_every_batch(lab: Lab) -> None:
         return next((said for said in queries(folder) if said[0].name == name), [])
 
     for name in ("events-first", "user_activity-second"):
-        assert waited_for(lambda name=name: [each.status for each in said(name)][-1:] == ["ended"])
+        wait_until(lambda name=name: [each.status for each in said(name)][-1:] == ["ended"])
     assert [each.status for each in said("events-first")][:2] == ["started", "running"]
     (batch,) = [each for each in said("user_activity-second") if each.batch_id == 0 and each.status == "running"]
     assert (batch.input_rows, batch.state_rows) == (2, 2)
@@ -160,7 +151,7 @@ def test_a_query_that_fails_is_written_down_with_what_it_failed_of(lab: Lab) -> 
     with pytest.raises(SourceError):
         lab.run("events", run_id="failing", hooks=Hooks(committed=fails))
     folder = Path(lab.spark.sparkContext.getConf().get(CONF) or "")
-    assert waited_for(lambda: last(folder).status == "failed")
+    wait_until(lambda: last(folder).status == "failed")
     assert last(folder).name == "events-failing"
     assert "there is no room" in (last(folder).problem or "")
 
@@ -177,7 +168,7 @@ def test_a_listener_that_throws_stops_no_query_and_is_warned_of_once(
     lab.land(event("a", "10:00:00"))
     with caplog.at_level(logging.WARNING, "clickstream_platform"):
         lab.run("events")
-        assert waited_for(lambda: "of the listener" in caplog.text)
+        wait_until(lambda: "of the listener" in caplog.text)
     assert lab.lake.events.rows() == 1
     (message,) = (message for message in caplog.messages if "of the listener" in message)
     assert "what the queries say cannot be written down (ValueError('of the listener')); the run goes on" in message

@@ -8,28 +8,26 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.audit.balance import imbalances
-from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.runtime.run import rebuild
 from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.faults import fault
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 pytestmark = pytest.mark.spark
 
-WRITES = ("append", "merge", "note", "overwrite")
-# The writes of a batch, in their order: `events` commits quarantine first. Of `user_patterns`: test_processed.py.
+# The writes of a batch, in their order: `events` commits quarantine first. Of `user_patterns`: test_processor.py.
 WRITTEN = ("user_activity", "clickstream_aggregated", "processed_events", "sessions", "purchases", "alerts")
 STEPS = [
     (table, nth, when)
@@ -37,34 +35,6 @@ STEPS = [
     for nth in range(writes)
     for when in ("before", "after")
 ]
-
-
-class InjectedError(Exception):
-    """The fault that a test injects."""
-
-
-@contextmanager
-def fault(nth: int, when: str) -> Generator[None]:
-    """The n-th write of the block fails, before or after its commit."""
-    writes = 0
-
-    def failing(write: Callable[..., None]) -> Callable[..., None]:
-        def attempt(*arguments: Any, **named: Any) -> None:
-            nonlocal writes
-            fails = writes == nth
-            writes += 1
-            if fails and when == "before":
-                raise InjectedError
-            write(*arguments, **named)
-            if fails:
-                raise InjectedError
-
-        return attempt
-
-    with pytest.MonkeyPatch.context() as patch:
-        for name in WRITES:
-            patch.setattr(writer, name, failing(getattr(writer, name)))
-        yield
 
 
 def assert_made_good(lab: Lab, *tables: str) -> None:

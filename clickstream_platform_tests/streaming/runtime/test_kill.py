@@ -1,16 +1,18 @@
-"""A run that ends in the middle: by ``kill -9`` of its whole process group, by Ctrl-C. The next run makes it good."""
+"""A run that ends in the middle: by ``kill -9`` of its whole process group, by Ctrl-C. The next run makes it good.
+
+No test looks for the right moment on the clock: the run itself stops at one of its writes, and dies there or waits.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -24,63 +26,40 @@ from clickstream_platform.streaming.audit.balance import imbalances
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.stopped_run import Stop
 from clickstream_platform_tests.topics import Topic
+from clickstream_platform_tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = pytest.mark.spark
-
-RUN = "from clickstream_platform.cli import main; main()"
-
-# Runs the command line; at the n-th write of the run, before or after its commit, the process kills itself, alone or
-# with its JVM.
-KILLED = """
-import os, signal
-from clickstream_platform.streaming import sink
-nth, when, whom = int(os.environ["NTH"]), os.environ["WHEN"], os.environ["WHOM"]
-writes = 0
-
-def killing(write):
-    def attempt(*arguments, **named):
-        global writes
-        dies, writes = writes == nth, writes + 1
-        if dies and when == "before":
-            die()
-        write(*arguments, **named)
-        if dies:
-            die()
-    return attempt
-
-def die():
-    os.killpg(0, signal.SIGKILL) if whom == "group" else os.kill(os.getpid(), signal.SIGKILL)
-
-for name in ("append", "merge", "overwrite"):
-    setattr(sink, name, killing(getattr(sink, name)))
-"""
 # The writes of a run: quarantine, events, user_activity, clickstream_aggregated, processed_events, sessions, purchases,
 # alerts, late_events, user_patterns.
 STEPS = [(0, "after"), (1, "before"), (1, "after"), (2, "before"), (5, "after"), (8, "after")]
 
 
+@pytest.fixture(scope="module", params=["kill group", "kill python alone"])
+def how(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def killed_often(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lab:
-    """A lake that goes on after every kill of this module."""
+def killed_often(how: str, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """A lake that goes on after every kill of this kind."""
     lab = Lab(spark, Settings(home=tmp_path_factory.mktemp("killed") / "home"))
     lab.land(*(event(f"u{i % 7}", f"10:{i:02}:00", event_type="purchase") for i in range(50)), "{")
     lab.run()
     return lab
 
 
-@pytest.mark.parametrize("whom", ["group", "python alone"])
 @pytest.mark.parametrize(("nth", "when"), STEPS)
-def test_killed_at_any_step_a_rerun_is_exact(killed_often: Lab, nth: int, when: str, whom: str) -> None:
+def test_killed_at_any_step_a_rerun_is_exact(killed_often: Lab, nth: int, when: str, how: str) -> None:
     lab, there = killed_often, killed_often.lake.events.rows()
     bought = [event("u1", f"11:{lab.landed:02}:{i:02}", event_type="purchase") for i in range(6)]
     lab.land(event("u2", f"08:{lab.landed:02}:00"), *bought, "{")
-    killed = _start(lab, program=KILLED + RUN, NTH=str(nth), WHEN=when, WHOM=whom)
+    killed = _start(lab, Stop(how, nth, when))  # type: ignore[arg-type]
     assert killed.wait(timeout=300) == -signal.SIGKILL
-    _wait_until(lambda: not _alive(killed.pid), None)  # without Python, the JVM ends by itself
+    wait_until(lambda: not _alive(killed.pid))  # without Python, the JVM ends by itself
     lab.run()
     assert lab.lake.events.rows() == there + 7
     for name in lab.contracts:
@@ -88,16 +67,15 @@ def test_killed_at_any_step_a_rerun_is_exact(killed_often: Lab, nth: int, when: 
     lab.assert_exact()
 
 
-def test_killed_in_the_middle_of_any_table_a_rerun_is_exact(lab: Lab) -> None:
+def test_killed_in_the_middle_of_any_table_a_rerun_is_exact(lab: Lab, tmp_path: Path) -> None:
     lab.land(*(event(f"u{i % 7}", f"10:{i // 60:02}:{i % 60:02}", event_id=f"{i}") for i in range(600)), "{")
     lab.run()
     for i, victim in enumerate(["events", "user_activity", "sessions"]):
         late = event("u1", f"08:0{i}:00", event_type="purchase")
         lab.land(late, event("u2", f"{11 + i}:00:00"))
-        run = _start(lab)
-        _wait_until(lambda name=victim: _in_the_middle(lab, name), run)
-        os.killpg(run.pid, signal.SIGKILL)
-        run.wait()
+        run = _held(lab, tmp_path / f"held at {victim}", table=victim)
+        assert _in_the_middle(lab, victim)
+        _kill(run)
     lab.run()
     lab.assert_exact()
     assert lab.table("events").count() == 606
@@ -106,49 +84,42 @@ def test_killed_in_the_middle_of_any_table_a_rerun_is_exact(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("seed", [int(os.environ.get("SOAK_SEED", "1"))])
-def test_killed_at_random_a_rerun_is_exact(killed_often: Lab, seed: int) -> None:
-    lab, chance = killed_often, Random(seed)
-    for _ in range(2):
-        before = _steps(lab, "events")
+def test_killed_at_random_a_rerun_is_exact(lab: Lab, tmp_path: Path, seed: int) -> None:
+    chance, last = Random(seed), list(lab.contracts)[-1]
+    lab.land(*(event(f"u{i % 7}", f"10:{i:02}:00", event_type="purchase") for i in range(50)), "{")
+    lab.run()
+    for number in range(2):
         lab.land(*(event(f"u{i}", f"{chance.randrange(8, 20):02}:00:{i:02}") for i in range(20)))
-        killed = _start(lab)
-        _wait_until(lambda known=before: _steps(lab, "events") != known, killed)
-        time.sleep(chance.uniform(0, 12))  # seconds: anywhere in the run, or after it
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(killed.pid, signal.SIGKILL)
-        killed.wait()
+        _kill_within(chance.uniform(0, 12), lab, Stop("hold", table=last, held=str(tmp_path / f"{number}")))
     lab.run()
     lab.assert_exact()
 
 
-def test_ctrl_c_stops_the_queries_and_leaves_no_jvm(lab: Lab) -> None:
+def test_ctrl_c_stops_the_queries_and_leaves_no_jvm(lab: Lab, tmp_path: Path) -> None:
     lab.land(*(event(f"u{i}") for i in range(200)))
-    run = _start(lab)
-    _wait_until(lambda: _in_the_middle(lab, "events"), run)
+    run = _held(lab, tmp_path / "held", table="events")
+    assert _in_the_middle(lab, "events")
     run.send_signal(signal.SIGINT)
+    (tmp_path / "held").unlink()
     assert run.wait(timeout=60) != 0
-    _wait_until(lambda: not _alive(run.pid), None)
+    wait_until(lambda: not _alive(run.pid))
     lab.run()
     lab.assert_exact()
 
 
 def test_killed_at_random_every_record_of_a_topic_is_there_once(
-    lab: Lab, topic: Topic, request: pytest.FixtureRequest
+    lab: Lab, topic: Topic, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     kills: int = request.config.getoption("--kills")  # type: ignore[assignment] - it has a default
-    rng = Random(1)
+    chance = Random(1)
     lab = lab.reading(topic.made(4).url)
     simulated = simulate(500 * kills, seed=7)
     sender = Sender(KafkaSource(topic.address, topic.name))
     for arrival in range(1, kills + 1):
         sender.send(keyed(record.line for record in simulated.arrival(arrival, arrivals=kills)))
-        before = _steps(lab, "events")
-        run = _start(lab, "events", CLICKSTREAM_SOURCE=topic.url, CLICKSTREAM_MAX_OFFSETS_PER_TRIGGER="100")
-        _wait_until(lambda known=before: _steps(lab, "events") != known, run)
-        time.sleep(rng.uniform(0, 2))
-        assert run.poll() is None, "the run ended before it was killed"
-        os.killpg(run.pid, signal.SIGKILL)
-        run.wait()
+        fifth = Stop("hold", nth=4, table="events", held=str(tmp_path / f"{arrival}"))  # 500 records are five batches
+        of_topic = {"CLICKSTREAM_SOURCE": topic.url, "CLICKSTREAM_MAX_OFFSETS_PER_TRIGGER": "100"}
+        _kill_within(chance.uniform(0, 2), lab, fifth, "events", **of_topic)
     lab.run("events")
     lab.assert_exact("events")
     found = lab.table("events").selectExpr("user_id", "event_id", "unix_millis(timestamp)").collect()
@@ -161,9 +132,33 @@ def _accepted(simulated: Simulation) -> Iterator[tuple[str, str | None, int]]:
             yield record.outcome.user_id, json.loads(record.line).get("event_id"), record.outcome.time
 
 
-def _start(lab: Lab, *names: str, program: str = RUN, **environment: str) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "CLICKSTREAM_HOME": str(lab.settings.home), **environment}
-    return subprocess.Popen([sys.executable, "-c", program, "run", *names], env=environment, start_new_session=True)
+def _start(lab: Lab, stop: Stop, *names: str, **environment: str) -> subprocess.Popen[bytes]:
+    return stop.start("run", *names, CLICKSTREAM_HOME=str(lab.settings.home), **environment)
+
+
+def _held(lab: Lab, file: Path, *, table: str) -> subprocess.Popen[bytes]:
+    """A run that waits right before the first commit to a table."""
+    run = _start(lab, Stop("hold", table=table, held=str(file)))
+    wait_until(file.exists, run)
+    return run
+
+
+def _kill_within(seconds: float, lab: Lab, end: Stop, *names: str, **environment: str) -> None:
+    """Kill a run so many seconds after it planned its first batch, or later, as soon as a planned batch is uncommitted.
+
+    The run never ends by itself, as ``end`` holds it.
+    """
+    before = _steps(lab, "events")
+    run = _start(lab, end, *names, **environment)
+    wait_until(lambda: _steps(lab, "events") != before, run)
+    time.sleep(seconds)
+    wait_until(lambda: any(_in_the_middle(lab, name) for name in names or lab.contracts), run, every=0.001)
+    _kill(run)
+
+
+def _kill(run: subprocess.Popen[bytes]) -> None:
+    os.killpg(run.pid, signal.SIGKILL)
+    assert run.wait() == -signal.SIGKILL
 
 
 def _in_the_middle(lab: Lab, table: str) -> bool:
@@ -183,11 +178,3 @@ def _alive(group: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def _wait_until(holds: Callable[[], bool], run: subprocess.Popen[bytes] | None, seconds: float = 300) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert run is None or run.poll() is None, "the run ended before it was stopped"
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

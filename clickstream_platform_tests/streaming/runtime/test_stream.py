@@ -8,8 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -31,6 +30,7 @@ from clickstream_platform.streaming.runtime.run import Hooks, run
 from clickstream_platform.streaming.runtime.stream import Told, require_inputs, stream
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import KINDS, Lab, event
+from clickstream_platform_tests.waiting import wait_until
 
 EVERY_SECOND = ProcessingTime(timedelta(seconds=1))
 PURCHASES = [event("u1", f"12:00:{i:02}", event_type="purchase") for i in range(6)]  # an alert
@@ -70,14 +70,6 @@ def streaming(lab: Lab, *names: str, hooks: Hooks | None = None) -> Generator[St
     finally:
         found.stop.set()
         thread.join()
-
-
-def wait_until(holds: Callable[[], bool], process: subprocess.Popen[bytes] | None = None, seconds: float = 150) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert process is None or process.poll() is None, "it ended too early"
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @pytest.mark.spark
@@ -190,7 +182,7 @@ def test_a_minute_of_500_records_a_second_is_read_whole_and_within_its_memory(la
     """``bench/stream.py`` looks for longer, and at the lag on the way."""
     process = started(lab.only(*KINDS), *KINDS, CLICKSTREAM_SPARK_DRIVER_MEMORY="1g")
     written = live(lab.landing, 500, seed=1, duration=timedelta(minutes=1))
-    wait_until(lambda: not any(lag(table, lab.lake).amount for table in lab.contracts.values()), process, 300)
+    wait_until(lambda: not any(lag(table, lab.lake).amount for table in lab.contracts.values()), process)
     assert peak_of(jvm_of(process.pid)) < 2_000  # MB: the heap, and as much again for all the rest
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 0

@@ -28,6 +28,7 @@ from clickstream_platform.streaming.tap.tap import Tap, tapping
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.topics import Topic
+from clickstream_platform_tests.waiting import wait_until
 
 SECOND = timedelta(seconds=1)
 ARRIVED = int(datetime(2024, 3, 1, 12, tzinfo=timezone.utc).timestamp()) * 1_000_000
@@ -110,7 +111,7 @@ def test_an_event_is_shown_by_what_a_person_looks_at_first() -> None:
     ("value", "text"),
     [
         (b"{broken\n\r", r"malformed_json:  {broken\n\r"),
-        (b'{"timestamp": "soon"}', 'missing_user_id, bad_timestamp, unknown_event_type:  {"timestamp": "soon"}'),
+        (b'{"timestamp": "soon"}', 'missing_user_id, bad_timestamp, missing_event_type:  {"timestamp": "soon"}'),
         (b'{"user_id": "\xff"}', 'malformed_json:  {"user_id": "\ufffd"}'),
         (b"[]" + b" " * 300, "not_an_object:  []"),
         (b"", "malformed_json:"),
@@ -214,12 +215,7 @@ class Tapped:
 
     def shows(self, text: str, keep_on: Callable[[], object] = lambda: None) -> None:
         """Wait for a text; what is to be done until then is done again and again."""
-        deadline = time.monotonic() + 120
-        while text not in self.text():
-            assert self.process.poll() is None, "it ended too early"
-            assert time.monotonic() < deadline
-            keep_on()
-            time.sleep(0.5)
+        wait_until(lambda: text in self.text(), self.process, every=0.5, meanwhile=keep_on)
 
 
 @contextmanager

@@ -57,6 +57,7 @@ class FileSource:
     is_table: ClassVar[bool] = False
     on_console: ClassVar[str] = "files to the console"
     comes_in_batches: ClassVar[bool] = True
+    label: ClassVar[str] = "json"
 
     def __str__(self) -> str:
         """What is processed, in words."""

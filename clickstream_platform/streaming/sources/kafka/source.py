@@ -69,6 +69,7 @@ class KafkaSource:
     is_table: ClassVar[bool] = False
     on_console: ClassVar[str] = "Kafka to the console"
     comes_in_batches: ClassVar[bool] = False
+    label: ClassVar[str] = "kafka"
 
     def __str__(self) -> str:
         """What is processed, in words."""

@@ -10,7 +10,7 @@ from clickstream_platform.streaming.audit.balance import imbalances
 from clickstream_platform.streaming.lake.ledger import Entry, line_of
 from clickstream_platform.streaming.sources.kafka.cluster import OffsetSpan, Topics, flat, nested
 from clickstream_platform.streaming.sources.kafka.continuity import gone, lost
-from clickstream_platform_tests.streaming.observe.test_status import entry
+from clickstream_platform_tests.homes import entry
 
 
 def topics(**spans: tuple[int, int]) -> Topics:

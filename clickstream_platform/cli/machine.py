@@ -1,0 +1,28 @@
+"""The command that looks at the machine."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import typer
+
+from clickstream_platform.cli import views
+from clickstream_platform.cli.app import AsJson, exit_unless, print_json
+from clickstream_platform.doctor import diagnose
+from clickstream_platform.settings import from_env
+from clickstream_platform.terminal import show
+
+PANEL = "Check"
+commands = typer.Typer()
+
+
+@commands.command(rich_help_panel=PANEL, epilog="Example: clickstream doctor || exit 1")
+def doctor(*, as_json: AsJson = False) -> None:
+    """Look for what a run needs of this machine. Exit code 1 if something is missing; changes nothing."""
+    found = diagnose(from_env())
+    is_good = all(finding.ok for finding in found)
+    if as_json:
+        print_json({"ok": is_good, "findings": [asdict(finding) for finding in found]})
+    else:
+        show(views.findings(found))
+    exit_unless(is_good)

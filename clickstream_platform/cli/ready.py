@@ -1,0 +1,94 @@
+"""What a command can be told before it does anything, above all before it starts a JVM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from clickstream_platform.errors import SetupError, TableBusyError
+from clickstream_platform.jvm.machine import require_folder
+from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.lake.lease import lease
+from clickstream_platform.streaming.lake.places import Lake
+
+if TYPE_CHECKING:
+    from clickstream_platform.streaming.contract.table import StreamingTable
+
+GLANCE = "glance"  # the run id of who only looks whether a table is held
+WAITS = "this waits up to ten minutes for that run to end"
+
+
+def lake_of(settings: Settings, *, to_write: bool = False) -> Lake:
+    """The lake that the settings name, which may not be there yet.
+
+    Args:
+        settings: the settings.
+        to_write: whether the command makes or changes tables. One that only looks needs no more than to read.
+
+    Raises:
+        SetupError: its folder cannot be one, or not be written to; names the variable to set.
+    """
+    variable = "CLICKSTREAM_LAKE" if settings.lake else "CLICKSTREAM_HOME"
+    if to_write:
+        made(settings.lake_folder, variable)
+    else:
+        require_folder(settings.lake_folder, variable, to_write=False)
+    return Lake(settings.lake_folder)
+
+
+def made(folder: Path, variable: str) -> Path:
+    """The folder, made if it was not there.
+
+    Raises:
+        SetupError: it cannot be made, or not be written to; names the variable, or the option, to set.
+    """
+    require_folder(folder, variable)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as failed:  # what permissions do not tell: a file system that takes no folders
+        finding = f"it cannot be made ({failed.strerror})"
+        raise SetupError(str(folder), finding, f"set {variable} to a folder that can") from failed
+    return folder
+
+
+def require_source(contracts: Iterable[StreamingTable], lake: Lake, settings: Settings) -> None:
+    """Raise what a run of these tables would raise of its source.
+
+    Raises:
+        SourceError, UnreachableError, DataLossError: the landing folder or the topic cannot be read.
+        SetupError: the landing folder cannot be made.
+    """
+    from clickstream_platform.doctor import require_landing  # noqa: PLC0415 - who only looks needs neither
+    from clickstream_platform.streaming.observe import status  # noqa: PLC0415
+    from clickstream_platform.streaming.sources.files.source import FileSource  # noqa: PLC0415
+
+    read = list(contracts)
+    for table in read:
+        if isinstance(table.offsets, FileSource):
+            require_landing(table.offsets.folder, settings)
+            if not table.offsets.folder.exists():
+                made(table.offsets.folder, "CLICKSTREAM_HOME")
+    status.require_source(read, lake)
+
+
+def require_free(names: Iterable[str], lake: Lake, *, take_over: bool = False) -> None:
+    """Refuse tables of which one is held by another run.
+
+    Raises:
+        TableBusyError: names the run, its pid and its host.
+    """
+    for name in names:
+        with lease(lake, name, GLANCE, take_over=take_over):
+            pass
+
+
+def say_if_busy(names: Iterable[str], lake: Lake, then: str) -> None:
+    """Say of each table that is held who holds it, and what the command does then: it waits."""
+    for name in names:
+        try:
+            require_free([name], lake)
+        except TableBusyError as busy:
+            typer.echo(f"{busy.subject}: {busy.finding}; {then}", err=True)

@@ -1,0 +1,50 @@
+"""Why a text is no instant, in a sentence for the person who sent it. No Spark."""
+
+from __future__ import annotations
+
+import re
+
+import pyarrow as pa
+
+from clickstream_platform.events.json_record import read
+from clickstream_platform.events.schema import WIRE, Reason
+from clickstream_platform.events.timestamps import Unit, are_ambiguous, instants
+
+OF_TIME = (Reason.BAD_TIMESTAMP, Reason.AMBIGUOUS_TIMESTAMP)  # the reasons that have a sentence
+
+_NUMBER = r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[Ee][+-]?\d+)?"
+_DAY = r"\d{4}-?(?:\d\d-?\d\d|W\d\d-?\d|\d{3})"
+_FAULTS = {  # the first that fits counts
+    _NUMBER: "a number beyond the years 1 to 9999",
+    r"[+-]\d{4,}-?\d\d-?\d\d.*": "a year with a sign, or of more than four digits",
+    r"\d{4}-\d\d|\d{4}-?W\d\d": "a month or a week, without a day",
+    r".*\d:?[0-5]\d:?60(?:[.,]\d+)?(?: ?[A-Z+-].*)?": "a leap second, which no clock that counts from 1970 has",
+    rf"{_DAY} ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d)": "a date with a zone and no time of day",
+    rf"{_DAY}[T ]24.*": "after 24:00:00, the end of the day",
+    rf"{_DAY}[T ].*\d ?(?:[A-Z]{{2,5}}|\[?[A-Z_]+/.*)": "a zone by name, where Z, UTC, GMT or +01:00 is read",
+    r".*[:T]\d\d(?:[.,]\d+)? ?[+-](?:19|[2-9]\d|18:?(?!00)\d\d).*": "further than 18 hours from UTC",
+    rf"{_DAY}(?:[T ]\d\d.*)?": "a date or a time of day that does not exist, or beyond the years 1 to 9999",
+    r"\d{1,2}:\d\d.*|T\d\d.*": "a time of day, without a date",
+}
+
+
+def why_no_instant(text: str, unit: Unit = "auto") -> str | None:
+    """What is wrong with an event's ``timestamp``; None if it is an instant. For messages: the words may change."""
+    if instants(pa.array([text]), unit)[0].is_valid:
+        return None
+    text = text.strip(" \t\n\r\v\f").upper().replace("\u2212", "-")
+    if not text:
+        return "blank"
+    if unit == "auto" and are_ambiguous(pa.array([text]))[0].as_py():
+        return "a number that may be a date, a year or a counter: CLICKSTREAM_TIMESTAMP_UNIT names the unit of numbers"
+    if unit == "iso" and re.fullmatch(_NUMBER, text):
+        return "a number, which CLICKSTREAM_TIMESTAMP_UNIT=iso does not allow"
+    found = (fault for form, fault in _FAULTS.items() if re.fullmatch(form, text, re.ASCII | re.DOTALL))
+    return next(found, "neither a text by ISO-8601 nor a number since 1970")
+
+
+def time_fault(record: bytes, unit: Unit = "auto") -> str:
+    """The time of a record and what is wrong with it; empty if nothing is, or if no time can be read."""
+    text = read(record).texts[WIRE.names.index("timestamp")]
+    why = None if text is None else why_no_instant(text, unit)
+    return f"{text}: {why}" if why else ""

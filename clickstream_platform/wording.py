@@ -1,0 +1,35 @@
+"""How figures are said to people, on the page and in the terminal: counts with their noun, shares, spans of time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+UNITS = (("days", timedelta(days=1)), ("h", timedelta(hours=1)), ("min", timedelta(minutes=1)))
+
+
+def number_of(count: int, noun: str, plural: str = "") -> str:
+    """A count with its noun, ``1 event`` or ``2,345 events``; the plural is the noun with an s, unless it is given."""
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+
+
+def share(part: int, whole: int) -> str:
+    """A share in percent. Only none of the whole is ``0 %``, and only all of it is ``100 %``.
+
+    What one decimal would round to either gets two, and ``< 0.01 %`` or ``> 99.99 %`` is what two would.
+    """
+    if part in (0, whole):
+        return "100 %" if part else "0 %"
+    percent = 100 * part / whole
+    if percent < 0.01:
+        return "< 0.01 %"
+    if percent > 99.99:
+        return "> 99.99 %"
+    return f"{percent:.1f} %" if 0.05 <= percent < 99.95 else f"{percent:.2f} %"
+
+
+def length(span: timedelta) -> str:
+    """How long, in the largest unit that it has two of: ``90 min``, ``634 days``. Less than nothing is ``0 s``."""
+    for unit, one in UNITS:
+        if span >= 2 * one:
+            return f"{span // one:,} {unit}"
+    return f"{max(0, round(span.total_seconds()))} s"

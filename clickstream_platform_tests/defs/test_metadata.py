@@ -1,0 +1,58 @@
+"""What a materialization says, of a lake that was written without Spark."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from clickstream_platform.defs.assets import to_read
+from clickstream_platform.defs.metadata import materialized
+from clickstream_platform.settings import Settings
+from clickstream_platform_tests.defs.reports import REPORT
+from clickstream_platform_tests.homes import Home, delta, entry
+from clickstream_platform_tests.lakes import at, write
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(Settings.model_validate({"home": tmp_path}))
+
+
+def said(home: Home, table: str) -> dict[str, Any]:
+    return materialized(home.contracts[table], replace(REPORT, table=table), home.lake)[0].metadata
+
+
+def test_user_patterns_says_how_many_events_its_generation_left_out_and_what_a_rebuild_would_do(home: Home) -> None:
+    assert (said(home, "user_patterns")["left_out"], said(home, "user_patterns")["a rebuild"]) == (
+        0,
+        "would find the same rows",
+    )
+    write(home, "user_patterns", [{}], of=entry("user_patterns", generation=2))
+    late = {"timestamp": [at("10:00:00")] * 3, "generation": [1, 2, 2]}
+    write_deltalake(str(home.lake.table("late_events").path), pa.table(late))
+    found = said(home, "user_patterns")
+    assert found["left_out"] == 2
+    assert found["a rebuild"] == "would take in 2 events that came too late, and may so find more rows"
+
+
+def test_no_other_table_leaves_anything_out(home: Home) -> None:
+    assert [name for name in home.contracts if "left_out" in said(home, name)] == ["user_patterns"]
+
+
+def test_what_is_to_be_read_is_said_before_a_run(home: Home) -> None:
+    home.land("1.json", "2.json")
+    assert to_read(home.contracts["events"], home.lake) == "events: 2 files to read"
+
+
+def test_a_log_that_is_gone_is_left_to_the_run_which_may_begin_a_new_generation(home: Home) -> None:
+    for _ in range(3):
+        home.commit("events", rows=3)
+    DeltaTable(home.lake.events.path).create_checkpoint()
+    home.plan("sessions", 0, delta(2))
+    (home.lake.events.path / "_delta_log" / f"{2:020d}.json").unlink()
+    assert "the log of version 2 is gone" in to_read(home.contracts["sessions"], home.lake)

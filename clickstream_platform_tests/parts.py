@@ -1,0 +1,80 @@
+"""The parts of the suite, which `make test-<part>` runs one by one. A new part is one more line in :data:`PARTS`.
+
+Nobody marks a test by hand: what it uses and where it lies say where it belongs. A test without a JVM is in the part
+``fast``, wherever it lies. Only a test that starts a JVM in a process of its own, without a fixture for it, says
+``@pytest.mark.spark``; one that forgets to is failed by :mod:`clickstream_platform_tests.no_jvm`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+FAST = "fast"
+JVM = "spark"  # the marker of every test with a JVM, whatever its part
+JVM_FIXTURES = frozenset({"spark", "broker"})  # and so every fixture that uses one of them
+
+
+@dataclass(frozen=True)
+class Part:
+    """Tests with a JVM that are run together.
+
+    Attributes:
+        name: of its marker and of its `make` target.
+        what: what these tests have in common.
+        places: folders and modules, below this package, whose tests are all in it.
+        fixtures: who uses one of these is in it too.
+    """
+
+    name: str
+    what: str
+    places: tuple[str, ...] = ()
+    fixtures: frozenset[str] = frozenset()
+
+    def has(self, item: pytest.Item) -> bool:
+        """Whether a test with a JVM belongs to it."""
+        place = item.path.relative_to(HERE)
+        is_there = any(place.is_relative_to(each) for each in self.places)
+        return is_there or not self.fixtures.isdisjoint(_fixtures_of(item))
+
+
+# A test is in the first part that has it.
+PARTS = (
+    Part("conformance", "results that other engines published, and a public data set", ("conformance",)),
+    Part("property", "random scenarios, against a naive program", ("test_exactness.py",)),
+    Part("kill", "processes killed or told to stop", ("streaming/runtime/test_kill.py", "defs/test_signals.py")),
+    Part("kafka", "a real broker", ("simulator/test_broker.py",), frozenset({"broker"})),
+    Part("engine", "the streaming engine on Spark, over files", ("streaming",)),
+    Part(JVM, "the rest of those that need a JVM, as a rule a SparkSession", ("",)),
+)
+NAMES = (FAST, *(part.name for part in PARTS))
+
+
+def part_of(item: pytest.Item) -> str:
+    """The one part that a test is in."""
+    return next(part.name for part in PARTS if part.has(item)) if needs_jvm(item) else FAST
+
+
+def needs_jvm(item: pytest.Item) -> bool:
+    """Whether it uses a fixture with a JVM, or says that it starts one."""
+    return item.get_closest_marker(JVM) is not None or not JVM_FIXTURES.isdisjoint(_fixtures_of(item))
+
+
+def group_of(item: pytest.Item) -> str:
+    """Of tests that one worker must run, as they share what is made once for their module; else empty."""
+    known: Mapping[str, Sequence[Any]] = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined] - no public way
+    shared = [name for name, found in known.items() if found[-1].scope in ("class", "module", "package")]
+    if not shared:
+        return ""
+    chosen: Mapping[str, int] = item.callspec.indices if hasattr(item, "callspec") else {}  # type: ignore[attr-defined]
+    which = [f"{name}={chosen[name]}" for name in sorted(shared) if name in chosen]
+    return " ".join([item.path.relative_to(HERE).as_posix(), *which])
+
+
+def _fixtures_of(item: pytest.Item) -> list[str]:
+    return getattr(item, "fixturenames", [])

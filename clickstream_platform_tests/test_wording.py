@@ -1,0 +1,53 @@
+"""How figures are said: no share is rounded to all or nothing, and one thing is one thing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from clickstream_platform.wording import length, number_of, share
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "said"),
+    [
+        (0, 7, "0 %"),
+        (7, 7, "100 %"),
+        (2, 3, "66.7 %"),
+        (9_999, 10_000, "99.99 %"),
+        (999_999, 1_000_000, "> 99.99 %"),
+        (1, 10_000, "0.01 %"),
+        (1, 1_000_000, "< 0.01 %"),
+        (9_995, 10_000, "99.95 %"),
+        (9_994, 10_000, "99.9 %"),
+    ],
+)
+def test_only_all_is_all_and_only_nothing_is_nothing(part: int, whole: int, said: str) -> None:
+    assert share(part, whole) == said
+
+
+def test_no_share_between_none_and_all_says_either() -> None:
+    for whole in (3, 1_001, 40_000, 123_457):
+        for part in {1, 2, whole // 2, whole - 2, whole - 1}:
+            assert share(part, whole) not in ("0 %", "100 %", "0.0 %", "100.0 %", "0.00 %", "100.00 %")
+
+
+def test_one_is_singular() -> None:
+    said = [number_of(count, "event") for count in (0, 1, 1_234)]
+    assert said == ["0 events", "1 event", "1,234 events"]
+    assert number_of(2, "query", "queries") == "2 queries"
+
+
+@pytest.mark.parametrize(
+    ("span", "said"),
+    [
+        (timedelta(seconds=-5), "0 s"),
+        (timedelta(seconds=59.6), "60 s"),
+        (timedelta(minutes=90), "90 min"),
+        (timedelta(hours=47), "47 h"),
+        (timedelta(days=1_200), "1,200 days"),
+    ],
+)
+def test_a_span_has_one_unit(span: timedelta, said: str) -> None:
+    assert length(span) == said
