@@ -24,7 +24,7 @@ from clickstream_platform_tests.landings import LIMIT, Arrival, Identity, Landin
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = [pytest.mark.spark, pytest.mark.timeout(7200)]  # seconds: some 5 s an example on two quiet cores
+pytestmark = pytest.mark.timeout(7200)  # seconds: some 3 s an example on two quiet cores
 
 EXAMPLES = int(os.environ.get("SOAK_FOLDERS", "4"))  # `make soak` wants more
 Place = tuple[Identity, int]

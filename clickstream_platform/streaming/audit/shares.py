@@ -52,7 +52,9 @@ class Share:
         return self.refused_bytes / self.bytes if self.bytes else 0.0
 
     def exceeds(self, expectation: ShareExpectation) -> bool:
-        """Whether it is more than is expected. Of too few records nothing is said, unless every file was refused."""
+        """Whether it is more than is expected. Of too few records nothing is said, unless all was refused."""
+        if expectation.most >= 1:
+            return False
         if self.records < expectation.at_least:
             return self.refused > 0 and self.records == 0
         rise = None if self.usual is None else max(self.usual * expectation.rise, expectation.most / expectation.rise)

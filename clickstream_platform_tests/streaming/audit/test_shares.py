@@ -14,7 +14,7 @@ from clickstream_platform.expectations import DuplicateShare, RejectedShare
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.audit.shares import Share, remarks, said, share
 from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment, entries
-from clickstream_platform_tests.streaming.observe.test_status import Home, entry
+from clickstream_platform_tests.homes import Home, entry
 
 REJECTED, DUPLICATE = RejectedShare(most=0.05, rise=5), DuplicateShare(most=0.5, rise=5)
 
@@ -131,3 +131,8 @@ def test_a_run_says_of_its_own_batches_what_is_too_much_however_few_they_are(led
         "2 of 3 records were duplicates: their event_id and timestamp were there already",
     ]
     assert remarks(ledger.contracts["sessions"], list(entries(ledger.lake.events))) == []
+
+
+def test_a_maximum_of_one_turns_the_check_off(ledger: Ledger) -> None:
+    ledger.batch(41, 41)
+    assert not ledger.rejected.exceeds(RejectedShare(most=1, rise=5))

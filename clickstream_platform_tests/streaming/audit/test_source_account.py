@@ -10,21 +10,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
-from typer.testing import CliRunner
 
-from clickstream_platform.cli import program
 from clickstream_platform.errors import SourceError
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.audit.source_account import SourceAccount, source_account
 from clickstream_platform.streaming.audit.validate import validate
 from clickstream_platform.streaming.lake import ledger
 from clickstream_platform.streaming.maintenance.erasure import forget
+from clickstream_platform_tests.command import clickstream
 from clickstream_platform_tests.conftest import Lab, event
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-pytestmark = pytest.mark.spark
 
 
 @pytest.fixture(scope="module")
@@ -137,15 +134,13 @@ def test_the_command_says_so_and_exits_1_if_they_differ(copy: Lab, monkeypatch: 
     for name in ("home", "lake", "source"):
         monkeypatch.setenv(f"CLICKSTREAM_{name.upper()}", str(getattr(copy.settings, name)))
     monkeypatch.setenv("JAVA_HOME", "/nowhere")
-    shown = CliRunner().invoke(program, ["verify", "--source"])
+    shown = clickstream("verify", "--source")
     assert shown.exit_code == 0, shown.output
     assert "3 files" in shown.output
     assert "5 booked: 3 accepted + 1 quarantined + 1 duplicates" in shown.output
     assert "refused whole: c.gz: gzip" in shown.output
     (copy.landing / "b.json").write_text("{}\n{}\n")
-    differs = CliRunner().invoke(program, ["verify", "--source", "--json"])
+    differs = clickstream("verify", "--source", "--json")
     assert differs.exit_code == 1
     assert "b.json holds 2 records, booked are 1" in json.loads(differs.output)["errors"]
-    status = CliRunner().invoke(program, ["status", "events"])
-    assert status.exit_code == 0
-    assert "1 file was refused whole (c.gz" in CliRunner().invoke(program, ["status"]).output
+    assert "1 file was refused whole (c.gz" in clickstream("status").output
