@@ -22,10 +22,10 @@ def picture(found: SourceAccount) -> RenderableType:
     """Whether the source holds what the ledger says; what it says otherwise, and what could not be checked."""
     again = found.recount
     size = f"{again.bytes:,} bytes, " if again.unit == "files" else ""
-    counted = f"the source: {again.checked:,} {again.unit}, {size}{again.records:,} records counted"
-    booked = f"{found.read:,} booked: {found.accepted:,} accepted + {found.quarantined:,} quarantined"
-    said = f"  {counted}; {booked} + {found.duplicates:,} duplicates"
-    summary = verdict(found.clean, "DIFFERS").append(said, "")
+    summary = verdict(found.clean, "DIFFERS")
+    summary.append(f"  the source: {again.checked:,} {again.unit}, {size}{again.records:,} records counted", "")
+    ways = f"{found.accepted:,} accepted + {found.quarantined:,} quarantined + {found.duplicates:,} duplicates"
+    booked = line(f"         the ledger: {found.read:,} records read = {ways}")
     parts: list[Text] = [line(f"         {each}", "bold red") for each in found.errors[:FINDINGS]]
     parts += _more(len(found.errors), "contradictions")
     parts += [line(f"         not checkable: {_gone(each)}", "yellow") for each in again.gone[:FINDINGS]]
@@ -35,7 +35,7 @@ def picture(found: SourceAccount) -> RenderableType:
     parts += [line(f"         {each}", "yellow") for each in again.notes[:FINDINGS]]
     unit = "bytes" if again.unit == "files" else "offsets"
     parts += [line(f"         not read yet: {name}, {size:,} {unit}") for name, size in _few(again.unread)]
-    return Group(summary, *parts, *_more(len(again.unread), "not read yet"))
+    return Group(summary, booked, *parts, *_more(len(again.unread), "not read yet"))
 
 
 def _few(found: Mapping[str, Any]) -> list[tuple[str, Any]]:
