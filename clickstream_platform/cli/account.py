@@ -23,7 +23,10 @@ def picture(found: SourceAccount) -> RenderableType:
     again = found.recount
     size = f"{again.bytes:,} bytes, " if again.unit == "files" else ""
     summary = verdict(found.clean, "DIFFERS")
-    summary.append(f"  the source: {again.checked:,} {again.unit}, {size}{again.records:,} records counted", "")
+    summary.append(
+        f"{' ' * (9 - len(summary))}the source: {again.checked:,} {again.unit}, {size}{again.records:,} records counted",
+        "",
+    )
     ways = f"{found.accepted:,} accepted + {found.quarantined:,} quarantined + {found.duplicates:,} duplicates"
     booked = line(f"         the ledger: {found.read:,} records read = {ways}")
     parts: list[Text] = [line(f"         {each}", "bold red") for each in found.errors[:FINDINGS]]
