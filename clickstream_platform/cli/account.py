@@ -22,11 +22,9 @@ def picture(found: SourceAccount) -> RenderableType:
     """Whether the source holds what the ledger says; what it says otherwise, and what could not be checked."""
     again = found.recount
     size = f"{again.bytes:,} bytes, " if again.unit == "files" else ""
+    counted = f"the source: {again.checked:,} {again.unit}, {size}{again.records:,} records counted"
     summary = verdict(found.clean, "DIFFERS")
-    summary.append(
-        f"{' ' * (9 - len(summary))}the source: {again.checked:,} {again.unit}, {size}{again.records:,} records counted",
-        "",
-    )
+    summary.append(" " * (9 - len(summary)) + counted, "")
     ways = f"{found.accepted:,} accepted + {found.quarantined:,} quarantined + {found.duplicates:,} duplicates"
     booked = line(f"         the ledger: {found.read:,} records read = {ways}")
     parts: list[Text] = [line(f"         {each}", "bold red") for each in found.errors[:FINDINGS]]
