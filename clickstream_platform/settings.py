@@ -28,6 +28,24 @@ PREFIX = "CLICKSTREAM_"
 OF_A_SERVICE = re.compile(r"SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?")
 
 
+# Spark, DuckDB and delta-rs each take some of these for a pattern, or for an escape.
+_NOT_IN_A_PATH = re.compile(r"[*?\[\]{}\\\x00-\x1f\x7f]|%[0-9A-Fa-f]{2}")
+
+
+def _folder(value: str | Path) -> Path:
+    """A folder as an absolute path, without ``..``.
+
+    Raises:
+        ValueError: its path has signs that what reads and writes tables takes for something else.
+    """
+    folder = Path(value).expanduser()
+    folder = folder.resolve() if ".." in folder.parts else folder.absolute()
+    if taken := _NOT_IN_A_PATH.search(str(folder)):
+        msg = f"allowed: a folder whose path has no {taken[0]!r}, which Spark or DuckDB would take for something else"
+        raise ValueError(msg)
+    return folder
+
+
 class Settings(BaseSettings):
     """What a user may set. Durations are ISO-8601 (``PT1H``) or ``HH:MM:SS``; sizes are bytes."""
 
@@ -189,12 +207,12 @@ class Settings(BaseSettings):
         if "://" in value:
             msg = "allowed: a local folder; leases and checkpoints are not yet kept elsewhere"
             raise ValueError(msg)
-        return value
+        return str(_folder(value)) if value else value
 
     @field_validator("home", "cache")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+        return _folder(value)
 
     @property
     def source_url(self) -> str:
@@ -204,7 +222,7 @@ class Settings(BaseSettings):
     @property
     def lake_folder(self) -> Path:
         """The lake, with the default filled in."""
-        return Path(self.lake).expanduser().absolute() if self.lake else self.home / "lake"
+        return Path(self.lake) if self.lake else self.home / "lake"
 
     @property
     def queries_folder(self) -> Path:

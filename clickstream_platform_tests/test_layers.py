@@ -108,6 +108,15 @@ def test_every_module_and_package_has_its_floor(below: str, floors: tuple[tuple[
     assert there - {"__init__"} == units(floors).keys()
 
 
+def test_the_page_about_the_architecture_draws_these_floors() -> None:
+    page = (ROOT.parent / "docs" / "architecture.md").read_text()
+    (drawn,) = (block for block in page.split("```") if block.startswith("\nthe package"))
+    heading, *floors = drawn.strip("\n").splitlines()
+    middle = heading.index("streaming/")
+    assert tuple(tuple(floor[:middle].split()) for floor in floors) == FLOORS
+    assert tuple(tuple(floor[middle:].split()) for floor in floors) == STREAMING_FLOORS
+
+
 def test_only_defs_and_definitions_import_dagster() -> None:
     users = {
         module

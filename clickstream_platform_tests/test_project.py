@@ -19,6 +19,9 @@ from clickstream_platform_tests import parts
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 LOCKS = ["requirements.lock", "docker/requirements.lock"]
+PAGES = [str(file.relative_to(ROOT)) for file in sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docker/README.md", *PAGES]
+PYTHON = ("clickstream_platform", "clickstream_platform_tests", "bench")
 PINNED = re.compile(r"^([a-z0-9-]+)(?:\[[a-z,]+\])?==([^ ]+)", re.MULTILINE)
 
 
@@ -188,3 +191,30 @@ def test_a_machine_without_a_fitting_python_is_told_in_one_sentence(tmp_path: Pa
 
     assert said.returncode != 0
     assert "python: no Python 3.10 to 3.13 that can make environments was found; install python3.11" in said.stderr
+
+
+def _anchors(document: Path) -> set[str]:
+    """What a heading is called in a link, as GitHub makes it."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_a_link_in_a_document_leads_somewhere(document: str) -> None:
+    dead: list[str] = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", text(document)):
+        path, _, anchor = link.partition("#")
+        file = (ROOT / document).parent / path if path else ROOT / document
+        if "://" not in link and (not file.exists() or (anchor and anchor not in _anchors(file))):
+            dead.append(link)
+
+    assert dead == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_a_module_that_a_document_names_exists(document: str) -> None:
+    """By its whole path, or by the end of one: ``lake/writer.py``, ``test_kill.py``."""
+    named = re.findall(r"`((?:[\w.-]+/)*\w+\.py)\b", text(document))
+    files = [f"/{file.relative_to(ROOT)}" for folder in PYTHON for file in (ROOT / folder).rglob("*.py")]
+
+    assert [name for name in named if not any(file.endswith(f"/{name}") for file in files)] == []

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from clickstream_platform.cli import app, views
+from clickstream_platform.cli.app import exit_unless
 from clickstream_platform.cli.progress import going_on
 from clickstream_platform.cli.ready import WAITS, lake_of, say_if_busy
 from clickstream_platform.cli.runs import hooks
@@ -42,27 +43,37 @@ def replay(
         show(views.replay(found))
 
 
-@commands.command(rich_help_panel=PANEL, epilog="Example: clickstream forget --user u000117")
+@commands.command(
+    rich_help_panel=PANEL, epilog="Example: clickstream forget --user u000117  |  clickstream forget --user a --user b"
+)
 def forget(
     *,
-    user: Annotated[str | None, typer.Option(help="Whom: a user_id as it is in events.", show_default=False)] = None,
+    user: Annotated[
+        list[str] | None, typer.Option(help="Whom: a user_id as it is in events. May be repeated.", show_default=False)
+    ] = None,
     proof: Annotated[bool, typer.Option("--proof", help="Show the erasures so far, delete nothing.")] = False,
+    unsearchable: Annotated[
+        bool, typer.Option("--unsearchable", help="Delete rejected records that cannot be searched, too.")
+    ] = False,
 ) -> None:
-    """Delete a person from every table, and leave a proof that does not name them.
+    """Delete persons from every table, and leave a proof that does not name them.
 
     Landing files, topics, logs and copies elsewhere are yours to clean.
     Files of older versions go with the first `maintain` after seven days.
     """
     settings = from_env()
-    lake = lake_of(settings, to_write=not proof and user is not None)
-    if proof or user is None:
-        show(views.erasures(erasure.proofs(lake), user))
+    lake = lake_of(settings, to_write=not proof and bool(user))
+    if proof or not user:
+        show(views.erasures(erasure.proofs(lake), user or ()))
         return
     erasure.require(lake, user)
     say_if_busy(tables(settings), lake, WAITS)
+    contracts = list(tables(settings).values())
     with app.spark_session(settings) as spark, going_on("the person leaves every table"):
-        found = erasure.forget(user, list(tables(settings).values()), spark, lake, delivering(hooks(), settings))
+        told = delivering(hooks(), settings)
+        found = erasure.forget(user, contracts, spark, lake, told, unsearchable=unsearchable)
     show(views.erasures([found], user))
+    exit_unless(found.completed_at is not None)
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream maintain")

@@ -360,17 +360,25 @@ def replay(found: Replay) -> RenderableType:
     return Group(table, Text(more)) if found.accepted else table
 
 
-def erasures(found: Sequence[Erasure], user: str | None) -> RenderableType:
+def erasures(found: Sequence[Erasure], users: Sequence[str]) -> RenderableType:
     """Proofs, newest last; of whom they are is said only to who knows the id."""
     if not found:
         return Text("nobody was erased from this lake")
-    return Group(*(part for each in found for part in _erasure(each, user)))
+    return Group(*(part for each in found for part in _erasure(each, users)))
 
 
-def _erasure(found: Erasure, user: str | None) -> Iterable[RenderableType]:
-    whose = "" if user is None else f", {'of' if found.is_about(user) else 'not of'} this user"
+def _erasure(found: Erasure, users: Sequence[str]) -> Iterable[RenderableType]:
+    is_theirs = all(found.is_about(user) for user in users)
+    whose = (
+        "" if not users else f", {'of' if is_theirs else 'not of'} {'this user' if len(users) == 1 else 'these users'}"
+    )
     if found.completed_at is None:
-        yield line(f"erasure {found.run_id}: begun {found.begun_at}, not completed{whose}; run it again", "bold red")
+        again = "look at what could not be searched" if found.unsearched else "run it again"
+        yield line(f"erasure {found.run_id}: begun {found.begun_at}, not completed{whose}; {again}", "bold red")
+        for why, records in found.unsearched.items():
+            yield line(f"{records:,} in quarantine may mention them: {why}", "yellow")
+        if found.unsearched:
+            yield Text("`clickstream forget --unsearchable` with the same ids deletes these records too")
         return
     yield line(f"erasure {found.run_id}: completed {found.completed_at}{whose}", "bold")
     yield grid(

@@ -25,6 +25,9 @@ class Forget(dg.Config):
     user: str = Field(
         default="", description="A user_id as it is in events. Dagster keeps it with the run, until that is deleted."
     )
+    unsearchable: bool = Field(
+        default=False, description="Delete the rejected records of which nobody can tell whom they mention, too."
+    )
 
 
 def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
@@ -67,10 +70,12 @@ def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
     @dg.op(name="forget_person", description="Delete a person from every table, and leave a proof.")
     def forget_person(context: dg.OpExecutionContext, config: Forget, spark: SparkResource) -> None:
         with told_to_dagster(context.retry_number):
-            erasure.require(lake, config.user)  # before the JVM starts
+            erasure.require(lake, [config.user])  # before the JVM starts
             session, told = spark.spark_session, hooks(context.log, settings)
-            proof = erasure.forget(config.user, contracts, session, lake, told, run_id=context.run.run_id)
-        context.add_output_metadata({"erased": _erased(proof), "files_until": str(proof.files_until)})
+            too, run_id = bool(config.unsearchable), context.run.run_id
+            proof = erasure.forget([config.user], contracts, session, lake, told, unsearchable=too, run_id=run_id)
+        said = {"completed": proof.completed_at is not None, "unsearched": sum(proof.unsearched.values())}
+        context.add_output_metadata({"erased": _erased(proof), "files_until": str(proof.files_until), **said})
 
     @dg.op(name="maintain_lake", description="Retention, ledger roll-up, compaction, vacuum, old checkpoints.")
     def maintain_lake(context: dg.OpExecutionContext, spark: SparkResource) -> None:
@@ -92,6 +97,7 @@ def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
             forget_person,
             "Delete a person from every table. Landing files and topics are yours to clean.",
             user="",
+            unsearchable=False,
         ),
         job(MAINTAIN, maintain_lake, "What a lake needs every night. Without retention it starts no JVM."),
     ]

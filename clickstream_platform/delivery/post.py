@@ -39,7 +39,7 @@ class Delivered:
     problem: str | None
 
     def __str__(self) -> str:
-        """One line."""
+        """What was delivered and what is left, in one line."""
         left = f", then {self.problem}; the others wait for the next run" if self.problem else ""
         return f"alerts to {self.channel}: {self.alerts:,} delivered{left}"
 

@@ -27,7 +27,7 @@ from clickstream_platform.streaming.sources.files.listing import listed
 from clickstream_platform.streaming.sources.files.source import FileSource
 from clickstream_platform.streaming.sources.kafka.cluster import look
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource
-from clickstream_platform.streaming.sources.named import source_from
+from clickstream_platform.streaming.sources.named import folder_from, source_from
 from clickstream_platform.tables.events import QUARANTINE
 from clickstream_platform.tables.user_patterns import LATE_EVENTS
 
@@ -126,7 +126,7 @@ class Folder:
     path: Path
 
     def __str__(self) -> str:
-        """Where it is."""
+        """The place of the demo's input, in words."""
         return str(self.path)
 
     def land(self, simulation: Simulation, arrival: int) -> bool:
@@ -142,7 +142,7 @@ class Topic:
     source: KafkaSource
 
     def __str__(self) -> str:
-        """Where it is."""
+        """The place of the demo's input, in words."""
         return f"the Kafka topic {self.source.topics} at {self.source.servers}"
 
     def land(self, simulation: Simulation, arrival: int) -> bool:
@@ -174,11 +174,12 @@ def admitted(settings: Settings, simulation: Simulation, lake: Lake) -> Folder |
         return _admitted_topic(source, simulation, lake)
     with TemporaryDirectory() as apart:
         own = {file.name for file in write_landing(Path(apart), simulation, arrivals=len(ARRIVALS))}
-    foreign = sorted(_known_files(source, lake) - own)
+    landing = folder_from(settings)
+    foreign = sorted(_known_files(landing, lake) - own)
     if foreign:
         finding = f"it holds other events than the demo's, such as {foreign[0]}"
         raise SettingsError("CLICKSTREAM_HOME", finding, "set it to another folder for the demo")
-    return Folder(source.folder)
+    return Folder(landing.folder)
 
 
 def _admitted_topic(source: KafkaSource, simulation: Simulation, lake: Lake) -> Topic:

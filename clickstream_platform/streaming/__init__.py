@@ -1,1 +1,1 @@
-"""The engine: one file a sentence (offsets, trigger, state, watermark, sink, checkpoint), then what joins them."""
+"""The engine. What each sub-package owns and which may import which: docs/architecture.md."""

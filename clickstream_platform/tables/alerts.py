@@ -18,7 +18,10 @@ from clickstream_platform.streaming.sources.delta import FromTable
 
 
 def alerts_table(settings: Settings) -> StreamingTable:
-    """The contract. A new row is given to the run's ``notify`` hook."""
+    """One row for a user and session id in five minutes and a rule that they break.
+
+    A new row is given to the run's ``notify`` hook, before its commit.
+    """
     rules = (
         Rule("many_purchases", "purchase_count", settings.alert_purchase_count),
         Rule("many_events", "total_events", settings.alert_total_events),

@@ -16,7 +16,7 @@ from clickstream_platform.streaming.sources.delta import FromTable
 
 
 def clickstream_aggregated_table(_: Settings) -> StreamingTable:
-    """The contract."""
+    """One row for a user in five minutes; such a window begins every minute, so an event counts in five rows."""
     return StreamingTable(
         name="clickstream_aggregated",
         version=1,

@@ -37,7 +37,7 @@ QUARANTINE = SideTable(
 
 
 def events_table(settings: Settings) -> StreamingTable:
-    """The contract. What it rejects, the same batch writes to ``quarantine``."""
+    """One row an accepted event. Records that are rejected, the same batch writes to ``quarantine``."""
     rules = Rules(
         settings.event_types,
         settings.future_tolerance,

@@ -18,7 +18,7 @@ KEY = ("user_id", "session_id", "event_type", "page_url", "product_id", "timesta
 
 
 def processed_events_table(_: Settings) -> StreamingTable:
-    """The contract.
+    """One row for events that are alike in everything but their place, in five minutes.
 
     Spark refuses to group a stream by the watermarked column beside its window, so no state store could keep this
     table; a batch may, and so a table that is recomputed.

@@ -17,7 +17,7 @@ from clickstream_platform.streaming.sources.delta import FromTable
 
 
 def purchases_table(settings: Settings) -> StreamingTable:
-    """The contract."""
+    """One row a purchase event."""
     return StreamingTable(
         name="purchases",
         version=1,

@@ -18,7 +18,7 @@ from clickstream_platform.streaming.sources.delta import FromTable
 
 
 def sessions_table(settings: Settings) -> StreamingTable:
-    """The contract."""
+    """One row a session: a visitor's events of one session id, until a pause longer than the gap."""
     return StreamingTable(
         name="sessions",
         version=1,

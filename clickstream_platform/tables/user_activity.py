@@ -16,7 +16,7 @@ from clickstream_platform.streaming.sources.delta import FromTable
 
 
 def user_activity_table(settings: Settings) -> StreamingTable:
-    """The contract."""
+    """One row for a user and session id in five minutes: counts, and the device. ``alerts`` is made of these."""
     return StreamingTable(
         name="user_activity",
         version=1,

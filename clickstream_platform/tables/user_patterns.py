@@ -34,7 +34,7 @@ LATE_EVENTS = SideTable(
 
 
 def user_patterns_table(settings: Settings) -> StreamingTable:
-    """The contract. Events that come behind its watermark, the same batch writes to ``late_events``."""
+    """One row a pattern of a visit. Events that come behind the watermark, the same batch writes to ``late_events``."""
     limits = Thresholds(
         clicks=settings.pattern_clicks,
         clicks_within=settings.pattern_clicks_within,

@@ -20,7 +20,7 @@ ROWS_A_FILE = 100_000
 
 
 def overwrite(batch: MicroBatch, rows_in: int, wanted: DataFrame, notify: Notify) -> Entry | None:
-    """Replace the table by the rows of its query. Raises nothing of its own.
+    """Replace the table by the rows of its query.
 
     Args:
         batch: batch 0. Its frame is consumed already, or ``wanted`` is made of it.

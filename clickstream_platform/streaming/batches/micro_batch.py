@@ -73,7 +73,7 @@ class MicroBatch:
 
     @property
     def target(self) -> LakeTable:
-        """The Delta table."""
+        """The Delta table that the batch commits to."""
         return self.lake.table(self.table.name)
 
     @property
@@ -87,7 +87,7 @@ class MicroBatch:
         return snapshot(self.frame.sparkSession, self.lake.events.path, self.versions[1])
 
     def held(self) -> DataFrame:
-        """The table as it is."""
+        """The rows that the table has now, before the batch's commit."""
         return snapshot(self.frame.sparkSession, self.target.path)
 
     def events_during(self, hours: Sequence[Hours]) -> DataFrame:

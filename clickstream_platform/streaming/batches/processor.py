@@ -1,6 +1,6 @@
 """A table whose rows a stateful function of our own finds, in the order of a key's events.
 
-The function handles events up to the watermark. Events that come behind it are left out, and land in the contract's
+The function handles events up to the watermark. Events that come behind it are left out, and listed in the contract's
 side table with their batch. Batch 0 of a generation has no watermark, so it is told beforehand how far to go: as far as
 the watermark will be once the batch is read. That makes a first run or a rebuild one overwrite here too, and only what
 waits behind it goes into the state store.

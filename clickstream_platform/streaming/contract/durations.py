@@ -10,7 +10,7 @@ _WRITTEN = re.compile(r"([-+]?\d+(?:\.\d+)?)\s*([a-z]*)")
 
 
 def for_spark(length: timedelta) -> str:
-    """The only place that makes Spark's interval text."""
+    """An interval as triggers and watermarks give it to Spark. Queries write the lengths of windows themselves."""
     return f"{length // timedelta(milliseconds=1)} milliseconds"
 
 

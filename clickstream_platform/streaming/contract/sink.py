@@ -1,4 +1,4 @@
-"""Where a batch lands: its rows are only added, or each replaces the one with the same key."""
+"""How a batch changes its table: rows are only added, or each replaces the one with the same key."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Append:
     file_size: ClassVar[int] = 100_000_000  # bytes
 
     def __str__(self) -> str:
-        """How a batch lands, in words."""
+        """What a batch commits, in words."""
         return "one append a batch, with its transaction"
 
 
@@ -40,7 +40,7 @@ class Upsert:
         object.__setattr__(self, "span", span)
 
     def __str__(self) -> str:
-        """How a batch lands, in words."""
+        """What a batch commits, in words."""
         return f"one MERGE a batch on ({', '.join(self.keys)}), with its transaction"
 
 

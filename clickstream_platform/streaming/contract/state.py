@@ -19,7 +19,7 @@ NEAR = 0.8  # of its limit: from there on a state store is warned of
 
 
 class _Kind:
-    """What every kind of state says of itself; the defaults are those of a state that nobody need remember.
+    """What every kind of state says of itself; by default what a query says that keeps nothing between batches.
 
     Attributes:
         key: the columns that tell rows apart, where the sink does not say it.
@@ -73,7 +73,7 @@ class StateStore(_Kind):
 
     @property
     def reaches(self) -> timedelta:
-        """The reach."""
+        """How far from an event's time a row that it touches may begin or end."""
         return self.reach
 
     def __str__(self) -> str:
@@ -101,7 +101,7 @@ class Recompute(_Kind):
 
     @property
     def reaches(self) -> timedelta:
-        """The reach."""
+        """How far from an event's time a row that it touches may begin or end."""
         return self.reach
 
     def __str__(self) -> str:

@@ -31,7 +31,7 @@ class AvailableNow:
         return "available now"
 
     def __str__(self) -> str:
-        """The sentence's second half."""
+        """What a table with this trigger processes in a run or stream, in words, for ``clickstream explain``."""
         return "everything available when a run starts, then it stops"
 
 
@@ -54,7 +54,7 @@ class Once:
         return "once"
 
     def __str__(self) -> str:
-        """The sentence's second half."""
+        """What a table with this trigger processes in a run or stream, in words, for ``clickstream explain``."""
         return "everything available when a run starts, in one micro-batch, then it stops"
 
 
@@ -89,7 +89,7 @@ class ProcessingTime(_Interval):
         return f"every {intervals.in_words(self.interval)}"
 
     def __str__(self) -> str:
-        """The sentence's second half."""
+        """What a table with this trigger processes in a run or stream, in words, for ``clickstream explain``."""
         return f"what is there, every {intervals.in_words(self.interval)}, until it is stopped"
 
 
@@ -106,7 +106,7 @@ class Continuous(_Interval):
         return f"continuous {intervals.in_words(self.interval)}"
 
     def __str__(self) -> str:
-        """The sentence's second half."""
+        """What a table with this trigger processes in a run or stream, in words, for ``clickstream explain``."""
         return f"each record as it comes; offsets noted every {intervals.in_words(self.interval)}"
 
 
@@ -125,7 +125,7 @@ class RealTime(_Interval):
         return f"real-time {intervals.in_words(self.interval)}"
 
     def __str__(self) -> str:
-        """The sentence's second half."""
+        """What a table with this trigger processes in a run or stream, in words, for ``clickstream explain``."""
         return f"each record as it comes, in micro-batches of {intervals.in_words(self.interval)}"
 
 

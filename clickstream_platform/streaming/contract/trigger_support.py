@@ -33,7 +33,7 @@ QUERIES = {  # by name: source, operation, sink
     "Kafka, counts": ("kafka", "counts", "console"),
     "Kafka, a Python function": ("kafka", "python", "console"),
 }
-"""What was tried with every trigger. A table's batches land by foreachBatch."""
+"""What was tried with every trigger. A table's batches are committed by foreachBatch."""
 
 NOTHING_YET = "it ended and no row arrived"  # no refusal: a rate source begins to count when it is started
 

@@ -1,6 +1,7 @@
 """Watermark decides WHAT to forget.
 
-It forgets *state*, not events: an event behind the watermark still reaches every table (see :mod:`.recompute`).
+It forgets *state*, not events: an event behind the watermark still reaches every table (see
+:mod:`~clickstream_platform.streaming.batches.recomputation`).
 """
 
 from __future__ import annotations
@@ -28,6 +29,6 @@ class Watermark:
         return events.withWatermark(self.column, for_spark(self.delay))
 
     def __str__(self) -> str:
-        """The sentence's second half."""
+        """What may be forgotten, in words, for ``clickstream explain``."""
         minutes = self.delay / timedelta(minutes=1)
         return f"state older than the newest {self.column} less {minutes:g} min; late events still count"

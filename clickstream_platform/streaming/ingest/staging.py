@@ -1,8 +1,8 @@
 """A micro-batch of records, read once: every task parses its records and writes them into a Parquet file of its own.
 
-Keeping them in Spark instead, and writing them from there, costs three times as much: docs/decisions/0018. Staged files
-are nobody's: those of a task that failed, or of a process that was killed, are named by no row and go with the next
-run. They lie in the lake, as they hold what will be in it.
+Keeping them in Spark instead, and writing them from there, costs three times as much: docs/decisions/0018. A file that
+no row names, because its task failed or its process was killed, is never read, and the next run deletes it. The files
+lie in the lake, as they hold what will be in it.
 """
 
 # pyarrow makes its compute functions when it is imported:
@@ -87,7 +87,7 @@ def clear(folder: Path) -> None:
 
 
 def _stage(read: Iterator[pa.RecordBatch], parse: Parse, folder: Path, records: Records) -> Iterator[pa.RecordBatch]:
-    """One task."""
+    """What one task does: write the records it has read into a file of its own, and give the row that names it."""
     name, newest, parts = f"{uuid4().hex}.parquet", pa.scalar(None, INSTANT), list[PartRead]()
     with pq.ParquetWriter(folder / name, STAGED, compression="lz4") as writer:
         for found in records(read):
@@ -184,7 +184,7 @@ class Staged:
         return ds.dataset(files, schema=STAGED, format="parquet").filter(~_is_of(self.without))
 
     def _batches(self, which: ds.Expression, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """The rows that are so, some at a time."""
+        """The rows for which the condition holds, some at a time."""
         # One at a time and none ahead: a batch may be of records of a megabyte.
         yield from self._dataset.to_batches(
             columns=columns, filter=which, batch_readahead=1, fragment_readahead=1, use_threads=False
@@ -225,7 +225,7 @@ class Staged:
             yield batch if left_out is None else batch.filter(pc.invert(pc.is_in(_places(batch), left_out)))
 
     def rejected(self) -> Iterator[pa.RecordBatch]:
-        """The others."""
+        """The records that are no events, with their bytes and reasons."""
         return self._batches(pc.field("timestamp").is_null())
 
 

@@ -34,7 +34,7 @@ def as_ranges(hours: Sequence[int]) -> list[Hours]:
 
 
 def spans_of(hours: Sequence[Hours]) -> list[TimeSpan]:
-    """The same ranges in microseconds."""
+    """Ranges of hours in microseconds since 1970."""
     return [TimeSpan(each.first * HOUR_US, (each.last + 1) * HOUR_US) for each in hours]
 
 

@@ -1,7 +1,6 @@
 """The lake as plain files: where each table lies, and what its Delta log says. No JVM; some milliseconds a call.
 
-Everything that assumes a local path is in this module, in :mod:`.checkpoint`, :mod:`.lease` and in the listing of a
-landing folder.
+It takes the lake for a local folder. docs/architecture.md lists every module that does.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import TableNotFoundError
@@ -36,6 +35,11 @@ class TimeSpan(NamedTuple):
     until: int
 
 
+def uri_of(path: Path) -> str:
+    """A table's folder as delta-rs takes it. A bare path with a ``#`` or a ``?`` in it would be cut off there."""
+    return path.absolute().as_uri()
+
+
 @dataclass(frozen=True)
 class LakeTable:
     """One Delta table on disk, which may not exist yet."""
@@ -50,12 +54,12 @@ class LakeTable:
     @property
     def exists(self) -> bool:
         """Whether the folder is a Delta table."""
-        return DeltaTable.is_deltatable(str(self.path))
+        return DeltaTable.is_deltatable(uri_of(self.path))
 
     def open(self) -> DeltaTable | None:
         """The table at its newest version; None if there is none."""
         try:
-            return DeltaTable(str(self.path))
+            return DeltaTable(uri_of(self.path))
         except TableNotFoundError:
             return None
 
@@ -66,7 +70,7 @@ class LakeTable:
 
     def rows(self, version: int | None = None) -> int:
         """The number of rows, now or at a version, from the statistics in the log: no data file is read."""
-        table = self.open() if version is None else DeltaTable(str(self.path), version=version)
+        table = self.open() if version is None else DeltaTable(uri_of(self.path), version=version)
         return 0 if table is None else table.count()
 
     def dates(self) -> set[date]:
@@ -107,7 +111,7 @@ class LakeTable:
         Raises:
             CheckpointError: somebody has given it such features.
         """
-        table = DeltaTable(str(self.path), version=version)
+        table = DeltaTable(uri_of(self.path), version=version)
         protocol = table.protocol()
         if protocol.min_reader_version > 1:
             features = ", ".join(protocol.reader_features or [f"reader version {protocol.min_reader_version}"])
@@ -117,8 +121,9 @@ class LakeTable:
 
     def files(self, version: int | None = None) -> list[str]:
         """The data files that make up the table, now or at a version, relative to it."""
-        root = f"{self.path}/"
-        return [unquote(uri.removeprefix(root)) for uri in DeltaTable(str(self.path), version=version).file_uris()]
+        table = DeltaTable(uri_of(self.path), version=version)
+        root = urlsplit(table.table_uri).path
+        return [unquote(uri.removeprefix(root)) for uri in table.file_uris()]
 
     def files_within(self, start: str, end: str, spans: Sequence[TimeSpan], version: int | None = None) -> list[str]:
         """The data files, relative to the table, in which rows can be whose times overlap one of some spans.
@@ -131,7 +136,7 @@ class LakeTable:
         """
         import pyarrow as pa  # noqa: PLC0415 - 0.15 s, and most of who reads a log never calls this
 
-        files = pa.table(DeltaTable(str(self.path), version=version).get_add_actions(flatten=True))
+        files = pa.table(DeltaTable(uri_of(self.path), version=version).get_add_actions(flatten=True))
         if not files.num_rows:
             return []
         first, last = files[f"min.{start}"].cast(pa.int64()), files[f"max.{end}"].cast(pa.int64())
@@ -174,9 +179,22 @@ class LakeTable:
             ) from gone
 
     def history(self, limit: int | None = None) -> list[dict[str, Any]]:
-        """The commits, newest first, as Delta describes them."""
-        table = self.open()
-        return [] if table is None else table.history(limit)
+        """The commits as Delta describes them, each with its ``version``, newest first, as far as the log goes back."""
+        newest, found = self.version(), list[dict[str, Any]]()
+        for version in range(-1 if newest is None else newest, -1, -1):
+            info = self._info(version) if limit is None or len(found) < limit else None
+            if info is None:
+                break
+            found.append({**info, "version": version})
+        return found
+
+    def _info(self, version: int) -> dict[str, Any] | None:
+        """What a commit says of itself; None if its log is gone."""
+        try:
+            with (self.path / "_delta_log" / f"{version:020d}.json").open() as log:
+                return next((json.loads(line)["commitInfo"] for line in log if line.startswith('{"commitInfo"')), {})
+        except FileNotFoundError:
+            return None
 
 
 def select(held: DeltaTable, query: str) -> list[dict[str, Any]]:

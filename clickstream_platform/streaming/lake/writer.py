@@ -1,4 +1,4 @@
-"""Where a batch lands: exactly one Delta commit, which carries the batch's transaction and its ledger entry.
+"""The only writer of Delta tables. A batch is one commit, which carries its transaction and its ledger entry.
 
 The transaction is ``(<table>/<generation>, <batch id>)``. A batch that is replayed finds it and writes nothing, which
 makes every write exactly once; the entry is in the same commit, which makes the ledger atomic.
@@ -20,6 +20,8 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema, Transaction, write_deltalake
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
+
+from clickstream_platform.streaming.lake.tables import LakeTable, uri_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +61,7 @@ class Commit:
 
     def is_newest_of(self, path: Path) -> bool:
         """Whether one of the newest commits of a table carries this line: it names the run, so it is this commit."""
-        return any(each.get("userMetadata") == self.line for each in DeltaTable(str(path)).history(10))
+        return any(each.get("userMetadata") == self.line for each in LakeTable(path).history(10))
 
 
 FEW = 100_000  # rows that are written as one file by this process
@@ -88,12 +90,12 @@ def create(
         "delta.targetFileSize": str(file_size),
     }
     described = Schema.from_json(schema.json())
-    DeltaTable.create(str(path), described, mode="ignore", partition_by=list(partition_by), configuration=properties)
+    DeltaTable.create(uri_of(path), described, mode="ignore", partition_by=list(partition_by), configuration=properties)
 
 
 def add_columns(path: Path, schema: StructType) -> None:
     """Give a table the columns of a schema that it lacks, null in all its rows; no commit if it lacks none."""
-    table = DeltaTable(str(path))
+    table = DeltaTable(uri_of(path))
     there = {field.name for field in table.schema().fields}
     lacking = [field for field in Schema.from_json(schema.json()).fields if field.name not in there]
     if lacking:
@@ -117,7 +119,7 @@ def append(
     """
     if isinstance(rows, DataFrame):
         return _write(rows, count, path, commit, "append", size)
-    table = DeltaTable(str(path))
+    table = DeltaTable(uri_of(path))
     if commit.is_in(table):
         return False
     schema = pa.schema(table.schema())
@@ -133,12 +135,12 @@ def overwrite(rows: DataFrame, count: int, path: Path, commit: Commit) -> bool:
 
 def note(path: Path, commit: Commit) -> bool:
     """Commit the entry alone: the ledger has no holes. Returns as an append."""
-    table = DeltaTable(str(path))
+    table = DeltaTable(uri_of(path))
     return not commit.is_in(table) and _commit(pa.schema(table.schema()).empty_table(), table, commit, "append")
 
 
 def _write(rows: DataFrame, count: int, path: Path, commit: Commit, mode: _Mode, size: int = 0) -> bool:
-    table = DeltaTable(str(path))
+    table = DeltaTable(uri_of(path))
     if commit.is_in(table):
         return False
     if count > FEW or (count and size > LITTLE):
@@ -177,7 +179,7 @@ def merge(changes: pa.Table, path: Path, keys: tuple[str, ...], time: str, commi
         time: the column by which its files are pruned.
         commit: what the commit carries.
     """
-    if commit.is_in(DeltaTable(str(path))):
+    if commit.is_in(DeltaTable(uri_of(path))):
         return False
     first, last = changes.group_by([]).aggregate([(time, "min"), (time, "max")]).columns
     within = f"{_column('t', time)} BETWEEN {_constant(first[0])} AND {_constant(last[0])}"
@@ -200,12 +202,12 @@ def remove(rows: pa.Table, path: Path, keys: tuple[str, ...], commit: Commit) ->
 def delete(path: Path, time: str, before: datetime, commit: Commit) -> None:
     """Delete the rows of before that moment. No id is in the condition, whose text stays in the table's log."""
     condition = f'"{time}" < {_constant(pa.scalar(before, pa.timestamp("us", "UTC")))}'
-    DeltaTable(str(path)).delete(condition, commit_properties=commit.properties(), post_commithook_properties=_THEN)
+    DeltaTable(uri_of(path)).delete(condition, commit_properties=commit.properties(), post_commithook_properties=_THEN)
 
 
 def compact(path: Path, file_size: int) -> int:
     """Join small files into larger ones of about that many bytes; returns how many were joined."""
-    return DeltaTable(str(path)).optimize.compact(target_size=file_size)["numFilesRemoved"]
+    return DeltaTable(uri_of(path)).optimize.compact(target_size=file_size)["numFilesRemoved"]
 
 
 def vacuum(path: Path, kept: timedelta) -> int:
@@ -214,7 +216,7 @@ def vacuum(path: Path, kept: timedelta) -> int:
     Returns how many there were.
     """
     vacuumed = partial(
-        DeltaTable(str(path)).vacuum,
+        DeltaTable(uri_of(path)).vacuum,
         retention_hours=ceil(kept / timedelta(hours=1)),
         full=True,
         enforce_retention_duration=False,
@@ -227,13 +229,13 @@ def clean_log(path: Path) -> int:
     """Delete the log of commits that no reader needs any more, by Delta's own rule; returns how many there were."""
     log = path / "_delta_log"
     before = len(list(log.glob("*.json")))
-    DeltaTable(str(path)).cleanup_metadata()
+    DeltaTable(uri_of(path)).cleanup_metadata()
     return before - len(list(log.glob("*.json")))
 
 
 def _merging(source: pa.Table, path: Path, condition: str, commit: Commit) -> TableMerger:
     """A MERGE of a source ``s`` into the table ``t``, still without its clauses."""
-    return DeltaTable(str(path)).merge(
+    return DeltaTable(uri_of(path)).merge(
         source,
         condition,
         source_alias="s",
@@ -244,7 +246,7 @@ def _merging(source: pa.Table, path: Path, condition: str, commit: Commit) -> Ta
 
 
 def _same(keys: tuple[str, ...]) -> str:
-    """The same, in delta-rs's SQL, of the table ``t`` and its source ``s``."""
+    """The condition, in delta-rs's SQL, that a row of the table ``t`` and one of its source ``s`` agree in the keys."""
     return " AND ".join(f"({_column('t', key)} IS NOT DISTINCT FROM {_column('s', key)})" for key in keys)
 
 

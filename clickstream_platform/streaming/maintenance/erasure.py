@@ -6,21 +6,22 @@ Only the lake is reached. Landing files, topics, logs and whatever was copied el
 from __future__ import annotations
 
 import hashlib
-import json
-import re
 import secrets
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 
+import pyarrow as pa
 from pydantic import TypeAdapter
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from clickstream_platform.errors import SettingsError, SourceError
+from clickstream_platform.events.subject import mentions
 from clickstream_platform.files import write_whole
 from clickstream_platform.streaming.batches.strategies import strategy_of
 from clickstream_platform.streaming.contract.table import StreamingTable
@@ -58,11 +59,14 @@ class Erasure:
     Attributes:
         run_id: the run that did it.
         salt: a random text.
-        subject: SHA-256 of the salt and the user id: whoever knows the id can tell that it is meant.
+        subject: SHA-256 of the salt and the user id: whoever knows the id can tell that it is meant. Of several
+            persons one after another, separated by commas.
         begun_at: when it began (ISO 8601, UTC).
-        completed_at: when the last table was done; None if it was stopped before, and must be run again.
+        completed_at: when the last table was done; None if it was stopped before, and must be run again, or if there
+            are rejected records that could not be searched.
         files_until: when the files that still hold the person may be deleted: the first `maintain` after it does that.
         tables: what was deleted where.
+        unsearched: rejected records that may mention the person and stayed, by why that could not be found out.
     """
 
     run_id: str
@@ -72,61 +76,123 @@ class Erasure:
     completed_at: str | None = None
     files_until: str | None = None
     tables: tuple[Erased, ...] = ()
+    unsearched: dict[str, int] = field(default_factory=dict)
 
     def is_about(self, user_id: str) -> bool:
         """Whether this is the proof for that user."""
-        return self.subject == _hashed(self.salt, user_id)
+        return _hashed(self.salt, user_id) in self.subject.split(",")
 
 
 def forget(
-    user_id: str,
+    users: str | Sequence[str],
     contracts: Sequence[StreamingTable],
     spark: SparkSession,
     lake: Lake,
     hooks: Hooks | None = None,
     *,
+    unsearchable: bool = False,
     run_id: str | None = None,
 ) -> Erasure:
-    """Delete a person from every table, now, and from its files once the retention of files is over.
+    """Delete persons from every table, now, and from its files once the retention of files is over.
 
     Takes the leases of all tables, reads what has arrived, then deletes: rows by ``user_id``; rejected records whose
-    bytes, key or headers hold the id as a word of its own, which a record that is cut off inside the id does not. A
-    table whose state store remembers the person begins a new generation, and the old state is deleted. Killed
-    anywhere, run it again.
+    bytes, key or headers mention an id, however it is written (:func:`~clickstream_platform.events.subject.mentions`).
+    A table whose state store remembers a person begins a new generation, and the old state is deleted. Killed anywhere,
+    run it again.
 
-    Later events of the same person are accepted like any others. Costs a run of every table, a rebuild of those with
+    Later events of the same persons are accepted like any others. Costs a run of every table, a rebuild of those with
     a state store, and a pass over each of the others.
 
+    Args:
+        users: the user ids, as they are in ``events``.
+        contracts: all tables.
+        spark: the session.
+        lake: where the tables lie.
+        hooks: as of a run.
+        unsearchable: also delete the rejected records of which nobody can tell whom they mention. Without, they stay,
+            are counted, and the erasure is not completed while there are any.
+        run_id: the run's name in leases, ledger and proof; made up if not given.
+
     Raises:
-        SettingsError: the id is empty.
+        SettingsError: an id is empty.
         SourceError: nothing has been read yet.
         TableBusyError: a run is at one of the tables and does not end within ten minutes.
     """
-    require(lake, user_id)
+    users = [users] if isinstance(users, str) else [*dict.fromkeys(users)]
+    require(lake, users)
     run_id, hooks, salt = run_id or uuid.uuid4().hex[:12], hooks or Hooks(), secrets.token_hex(16)
-    proof = Erasure(run_id, salt, _hashed(salt, user_id), _iso(datetime.now(timezone.utc)))
+    subject = ",".join(_hashed(salt, user_id) for user_id in users)
+    proof = Erasure(run_id, salt, subject, _iso(datetime.now(timezone.utc)))
     with all_leased([table.name for table in contracts], lake, run_id):
         _write(lake, proof)
         for table in contracts:
             run_leased(table, spark, lake, hooks, run_id)
-        erased = _erase(user_id, contracts, spark, lake, hooks, run_id)
-        hooks.forgotten(user_id)
+        search = _Search(users, unsearchable=unsearchable)
+        erased = _erase(search, contracts, spark, lake, hooks, run_id)
+        for user_id in users:
+            hooks.forgotten(user_id)
         now = datetime.now(timezone.utc)
-        proof = replace(proof, completed_at=_iso(now), files_until=_iso(now + FILES_KEPT), tables=tuple(erased))
+        completed = None if search.unsearched else _iso(now)
+        proof = replace(
+            proof,
+            completed_at=completed,
+            files_until=_iso(now + FILES_KEPT),
+            tables=tuple(erased),
+            unsearched=search.unsearched,
+        )
         _write(lake, proof)
     return proof
 
 
-def require(lake: Lake, user_id: str) -> None:
+def require(lake: Lake, users: Sequence[str]) -> None:
     """Raise what :func:`forget` raises without looking at a row, before a JVM is started for it."""
-    if not user_id.strip():
+    if not users or not all(user_id.strip() for user_id in users):
         raise SettingsError("--user", "an empty id is nobody's", "give the user_id as it is in events")
     if not lake.events.exists:
         raise SourceError("events", "nothing was read yet", "there is nothing to forget")
 
 
+@dataclass
+class _Search:
+    """Which records mention some persons.
+
+    Attributes:
+        users: their ids.
+        unsearchable: whether a record counts of which that cannot be told.
+        unsearched: the others of these, by why; known once :meth:`records` was called.
+    """
+
+    users: Sequence[str]
+    unsearchable: bool
+    unsearched: dict[str, int] = field(default_factory=dict[str, int])
+
+    def records(self, quarantine: DataFrame) -> DataFrame:
+        """The ``record_id`` of every record to be deleted, each once."""
+        kept = quarantine.select("record_id", "value", "key", F.col("headers.value").alias("headers"))
+        said = kept.mapInArrow(partial(_verdicts, users=self.users), "record_id string, verdict string, why string")
+        rows = said.where("verdict <> 'no'").collect()
+        ids = {row["record_id"] for row in rows if row["verdict"] == "yes" or self.unsearchable}
+        self.unsearched = Counter(row["why"] for row in rows if row["record_id"] not in ids)
+        return quarantine.sparkSession.createDataFrame([(each,) for each in sorted(ids)], "record_id string")
+
+
+def _verdicts(batches: Iterator[pa.RecordBatch], users: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Of each record, the strongest of what its bytes, its key and its headers say."""
+    strength = ("no", "unknown", "yes").index
+    for batch in batches:
+        found = [
+            max(
+                (mentions(part, users) for part in (row["value"], row["key"], *(row["headers"] or ()))),
+                key=lambda mention: strength(mention.verdict),
+            )
+            for row in batch.to_pylist()
+        ]
+        verdicts, reasons = [each.verdict for each in found], [each.why for each in found]
+        yield pa.RecordBatch.from_pydict({"record_id": batch["record_id"], "verdict": verdicts, "why": reasons})
+
+
 def _erase(
-    user_id: str,
+    search: _Search,
     contracts: Sequence[StreamingTable],
     spark: SparkSession,
     lake: Lake,
@@ -134,13 +200,13 @@ def _erase(
     run_id: str,
 ) -> list[Erased]:
     """``events`` after the tables made of it, so that a run in between changes nothing; state stores after that."""
-    persons = spark.createDataFrame([(user_id,)], "user_id string")
+    persons = spark.createDataFrame([(user_id,) for user_id in search.users], "user_id string")
     erased: list[Erased] = []
     for table in sorted(contracts, key=_turn):
         held = lake.table(table.name)
         if table.beside:
             beside = lake.table(table.beside.name)
-            erased.append(Erased(beside.name, _erased_beside(user_id, persons, beside, run_id), beside.version() or 0))
+            erased.append(Erased(beside.name, _erased_beside(search, persons, beside, run_id), beside.version() or 0))
         rebuild = partial(rebuild_leased, table, spark, lake, hooks, run_id)
         rows = strategy_of(table).erase(persons, lake, run_id, rebuild)
         erased.append(Erased(table.name, rows, held.version() or 0))
@@ -157,21 +223,12 @@ def _turn(table: StreamingTable) -> int:
     return 2 if table.state.is_stored else 0 if table.derived else 1
 
 
-def _erased_beside(user_id: str, persons: DataFrame, beside: LakeTable, run_id: str) -> int:
-    """Take a person out of a side table: by the id, or out of what is kept of records that were never parsed."""
+def _erased_beside(search: _Search, persons: DataFrame, beside: LakeTable, run_id: str) -> int:
+    """Take persons out of a side table: by their ids, or out of what is kept of records that were never parsed."""
     rows = snapshot(persons.sparkSession, beside.path)
     if "user_id" in rows.columns:
         return remove(persons, ("user_id",), beside, ERASURE, run_id)
-    return remove(rows.where(_names(user_id)).select("record_id"), ("record_id",), beside, ERASURE, run_id)
-
-
-def _names(user_id: str) -> Column:
-    """Whether a record's bytes, key or headers hold the id as a word of its own: as it is, or with JSON's escapes."""
-    spellings = {user_id, json.dumps(user_id)[1:-1], json.dumps(user_id, ensure_ascii=False)[1:-1]}
-    words = "|".join(re.escape(spelling) for spelling in sorted(spellings))
-    headers = F.transform("headers", lambda header: header["value"].cast("string"))
-    held = F.concat_ws(" ", F.col("value").cast("string"), F.col("key").cast("string"), headers)
-    return held.rlike(rf"(?<![\p{{L}}\p{{N}}_-])({words})(?![\p{{L}}\p{{N}}_-])")
+    return remove(search.records(rows), ("record_id",), beside, ERASURE, run_id)
 
 
 def _hashed(salt: str, user_id: str) -> str:

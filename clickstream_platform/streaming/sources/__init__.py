@@ -1,1 +1,1 @@
-"""Sources: WHAT arrives."""
+"""Sources, WHAT arrives: tables of the lake, folders of files, topics of Kafka."""

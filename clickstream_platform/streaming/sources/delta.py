@@ -58,7 +58,7 @@ class FromTable:
         return Lag(sum(file.rows for file in table.added_files(next_version(plan.end), newest)), "events")
 
     def begin(self, checkpoint: Checkpoint, *, goes_on: bool = False) -> FromTable:
-        """Itself: a first batch reads the whole table."""
+        """The source itself: there is nothing to decide, as a first batch reads the whole table."""
         return self
 
     def plan(self, checkpoint: Checkpoint) -> None:

@@ -99,6 +99,34 @@ def test_stopped_in_the_middle_it_says_so_and_a_second_attempt_completes_it(
     lab.assert_exact()
 
 
+@pytest.mark.spark
+def test_an_id_is_found_however_a_producer_escaped_it(lab: Lab) -> None:
+    jose = "auth0|51/José"
+    lab.land(
+        event("ben"),
+        '{"user_id": "auth0|51\\/Jos\\u00e9"',  # as PHP's json_encode writes it, cut off
+        '{"user_id": "auth0|51/Jos\\u00E9", "event_type": 1}',
+        '{"user_id": "auth0|51/José", "event_type": 1}',
+        '{"user_id": "auth0|510/José", "event_type": 1}',
+    )
+    lab.only("events").run()
+    proof = forget([jose, "nobody"], list(lab.contracts.values()), lab.spark, lab.lake)
+    assert {each.table: each.rows for each in proof.tables} == {"quarantine": 3, "events": 0}
+    assert proof.completed_at
+    assert [proof.is_about(each) for each in (jose, "nobody", "ben")] == [True, True, False]
+
+
+@pytest.mark.spark
+def test_what_cannot_be_searched_is_said_and_can_be_deleted(lab: Lab) -> None:
+    lab.land(event("ben"), b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xab\x56\x00\xff", event("anna"))
+    lab.only("events").run()
+    proof = forget("anna", list(lab.contracts.values()), lab.spark, lab.lake)
+    assert (proof.completed_at, sum(proof.unsearched.values())) == (None, 1)
+    proof = forget("anna", list(lab.contracts.values()), lab.spark, lab.lake, unsearchable=True)
+    assert (proof.completed_at is not None, proof.unsearched) == (True, {})
+    assert lab.table("quarantine").count() == 0
+
+
 def test_an_empty_id_and_an_empty_lake_are_refused_without_a_jvm(tmp_path: Path) -> None:
     lab = Lab(None, Settings(home=tmp_path))  # type: ignore[arg-type] - it is not reached
     with pytest.raises(SettingsError, match="an empty id is nobody's"):

@@ -94,7 +94,7 @@ class Intake:
         return json.loads(file.read_text()) if file.exists() else {}
 
     def skip(self, partition: str, reason: str) -> None:
-        """Go on without a file."""
+        """Write down that a file is not to be read, and why."""
         write_whole(self.folder / SKIPPED, json.dumps(self.skipped() | {partition: reason}))
 
     def take_over(self, source: Path, planned: list[Entry]) -> None:

@@ -1,8 +1,4 @@
-"""Offsets decide WHAT to process: where a table's input comes from, and how far it has been read.
-
-Every source of records yields one raw shape, :data:`~clickstream_platform.events.schema.RAW`. An offset range is read
-from ``start`` (included) to ``end`` (excluded).
-"""
+"""Topics as Spark's streams of raw records, in the shape :data:`~clickstream_platform.events.schema.RAW`."""
 
 from __future__ import annotations
 
@@ -48,7 +44,7 @@ def read_kafka(spark: SparkSession, source: KafkaSource, starts: Mapping[str, Ma
 
 
 def tap_kafka(spark: SparkSession, source: KafkaSource, start: str) -> DataFrame:
-    """The same, from ``earliest`` or ``latest`` on, for triggers that know no limits and no current time."""
+    """The stream of the topics' raw records from ``earliest`` or ``latest`` on, for triggers without limits."""
     return _raw(_kafka(spark, source, start).option("failOnDataLoss", False).load(), _time_of_record())
 
 
