@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from clickstream_platform.errors import ClickstreamError, SetupError, SourceError
+from clickstream_platform.errors import ClickstreamError, SetupError
 from clickstream_platform.jvm import class_data
 from clickstream_platform.jvm.jars import SPARK_JARS, damaged, missing, require_packages
 from clickstream_platform.jvm.machine import require_folder, require_java, require_room
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.sources.files.source import FileSource
 from clickstream_platform.streaming.sources.named import source_from
 
 OLDEST_PYTHON, FIRST_UNTRIED_PYTHON = (3, 10), (3, 14)
@@ -95,24 +93,7 @@ def _jars(settings: Settings) -> str:
 
 
 def _source(settings: Settings) -> str:
-    source = source_from(settings)
-    if not isinstance(source, FileSource):
-        return _answering(source.servers)
-    require_landing(source.folder, settings)
-    return f"files in {source.folder}" if source.folder.exists() else f"{source.folder} will be made by the first run"
-
-
-def require_landing(folder: Path, settings: Settings) -> None:
-    """Refuse a landing folder that cannot be read, or that somebody has named and that is not there.
-
-    Raises:
-        SourceError: says which folder it is.
-    """
-    if not folder.exists():
-        if settings.source:
-            raise SourceError("source", f"there is no folder {folder}", "make it, or set CLICKSTREAM_SOURCE to another")
-    elif not folder.is_dir() or not os.access(folder, os.R_OK | os.X_OK):
-        raise SourceError("source", f"{folder} is not a folder you may read", "set CLICKSTREAM_SOURCE to one")
+    return source_from(settings).at_hand(is_named=bool(settings.source))
 
 
 CHECKS: dict[str, Callable[[Settings], str]] = {
@@ -124,20 +105,6 @@ CHECKS: dict[str, Callable[[Settings], str]] = {
     "jars": _jars,
     "source": _source,
 }
-
-
-def _answering(servers: str) -> str:
-    """The first Kafka server that accepts a connection; whether it is a Kafka, and has the topic, a run will find."""
-    refusal = "no server is named"
-    for server in servers.split(","):
-        host, _, port = server.strip().rpartition(":")
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=3).close()
-        except (OSError, ValueError, OverflowError) as refused:
-            refusal = f"{server} does not answer ({refused})"
-        else:
-            return f"{server} answers"
-    raise SourceError("source", refusal, "start Kafka, or set CLICKSTREAM_SOURCE")
 
 
 def _free_memory() -> int:

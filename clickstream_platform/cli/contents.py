@@ -94,11 +94,16 @@ COMMANDS = {
         "Put rejected records through today's rules again. What is good now becomes events, as late ones do.",
     ),
     "forget": Listed(
-        "maintenance", "Look after", "Delete a person from every table, and leave a proof that does not name them."
+        "maintenance", "Look after", "Delete persons from every table, and leave a proof that does not name them."
     ),
     "maintain": Listed(
         "maintenance",
         "Look after",
         "Roll up the ledger, join small files, delete what no reader needs any more: what a lake needs every night.",
+    ),
+    "skip": Listed(
+        "maintenance",
+        "Look after",
+        "Go on without a landing file at which runs stop: the next run books it as refused, and does not open it.",
     ),
 }

@@ -13,9 +13,12 @@ from clickstream_platform.cli.ready import WAITS, lake_of, say_if_busy
 from clickstream_platform.cli.runs import hooks
 from clickstream_platform.delivery.post import delivering
 from clickstream_platform.settings import from_env
+from clickstream_platform.streaming.lake import generations
+from clickstream_platform.streaming.lake.lease import all_leased
 from clickstream_platform.streaming.maintenance import erasure, retention
 from clickstream_platform.streaming.maintenance import housekeeping as maintenance
 from clickstream_platform.streaming.maintenance import reprocess as replaying
+from clickstream_platform.streaming.sources.named import folder_from
 from clickstream_platform.tables import tables
 from clickstream_platform.terminal import show
 
@@ -92,3 +95,14 @@ def maintain() -> None:
     with going_on("files are joined and deleted"):
         found = maintenance.maintain(contracts, lake)
     show(views.maintained(found))
+
+
+@commands.command(rich_help_panel=PANEL, epilog="Example: clickstream skip 2026/11/25/part-7.json.zst")
+def skip(file: Annotated[str, typer.Argument(help="Its path in the landing folder.")]) -> None:
+    """Go on without a landing file at which runs stop: the next run books it as refused, and does not open it."""
+    settings = from_env()
+    lake = lake_of(settings, to_write=True)
+    events = tables(settings)["events"]
+    with all_leased([events.name], lake, "skip"):
+        booked = folder_from(settings).skip(file, generations.current(lake, events.name))
+    typer.echo(f"{booked} will be left out; land it again under another name once it is mended")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import typer
 
@@ -16,6 +16,7 @@ from clickstream_platform.streaming.lake.places import Lake
 
 if TYPE_CHECKING:
     from clickstream_platform.streaming.contract.table import StreamingTable
+    from clickstream_platform.streaming.sources.source import RecordSource
 
 GLANCE = "glance"  # the run id of who only looks whether a table is held
 WAITS = "this waits up to ten minutes for that run to end"
@@ -61,17 +62,15 @@ def require_source(contracts: Iterable[StreamingTable], lake: Lake, settings: Se
         SourceError, UnreachableError, DataLossError: the landing folder or the topic cannot be read.
         SetupError: the landing folder cannot be made.
     """
-    from clickstream_platform.doctor import require_landing  # noqa: PLC0415 - who only looks needs neither
-    from clickstream_platform.streaming.observe import status  # noqa: PLC0415
-    from clickstream_platform.streaming.sources.files.source import FileSource  # noqa: PLC0415
+    from clickstream_platform.streaming.observe import status  # noqa: PLC0415 - who only looks needs it not
 
     read = list(contracts)
-    for table in read:
-        if isinstance(table.offsets, FileSource):
-            require_landing(table.offsets.folder, settings)
-            if not table.offsets.folder.exists():
-                made(table.offsets.folder, "CLICKSTREAM_HOME")
+    if not settings.source:
+        made(Path(settings.source_url), "CLICKSTREAM_HOME")
     status.require_source(read, lake)
+    for table in read:
+        if not table.derived:
+            cast("RecordSource", table.offsets).at_hand(is_named=bool(settings.source))
 
 
 def require_free(names: Iterable[str], lake: Lake, *, take_over: bool = False) -> None:

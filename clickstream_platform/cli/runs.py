@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -23,7 +23,7 @@ from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.status import lag
 from clickstream_platform.streaming.runtime import run as runs
 from clickstream_platform.streaming.runtime.report import RunReport
-from clickstream_platform.streaming.sources.files.source import FileSource
+from clickstream_platform.streaming.sources.source import RecordSource
 from clickstream_platform.tables import selected
 from clickstream_platform.terminal import show
 
@@ -109,13 +109,11 @@ def run_all(
 def _has_anything(contracts: Sequence[StreamingTable], lake: Lake) -> bool:
     """Whether anything was ever read, or is there to be read. If not, says so, and how to get it."""
     first = contracts[0]
-    if not isinstance(first.offsets, FileSource) or lake.events.exists or lag(first, lake).amount:
+    if first.derived or lake.events.exists or lag(first, lake).amount:
         return True
-    typer.echo(
-        f"nothing has landed in {first.offsets.folder} yet: put files of JSON lines there, make some with"
-        " `clickstream simulate`, or set CLICKSTREAM_SOURCE to another folder or to a topic"
-    )
-    return False
+    hint = cast("RecordSource", first.offsets).how_to_fill
+    typer.echo(hint, nl=bool(hint))
+    return not hint
 
 
 def hooks() -> runs.Hooks:

@@ -12,13 +12,11 @@ import typer
 from clickstream_platform.cli import app, views
 from clickstream_platform.cli.app import exit_unless
 from clickstream_platform.cli.ready import lake_of, made
-from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.simulator import kafka_producer, simulation
 from clickstream_platform.simulator.expected import Truth
-from clickstream_platform.streaming.sources.files.source import FileSource
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource
-from clickstream_platform.streaming.sources.named import source_from
+from clickstream_platform.streaming.sources.named import folder_from, topics_from
 from clickstream_platform.terminal import show
 
 if TYPE_CHECKING:
@@ -163,15 +161,10 @@ def _write(simulated: simulation.Simulation, folder: Path, arrivals: int, only: 
 
 
 def _landing(settings: Settings) -> Path:
-    source = source_from(settings)
-    if not isinstance(source, FileSource):
-        raise SettingsError("CLICKSTREAM_SOURCE", "it is no folder to write to", "say --kafka, or where with --folder")
-    return made(source.folder, "CLICKSTREAM_SOURCE" if settings.source else "CLICKSTREAM_HOME")
+    return made(folder_from(settings).folder, "CLICKSTREAM_SOURCE" if settings.source else "CLICKSTREAM_HOME")
 
 
 def _topic(settings: Settings) -> KafkaSource:
-    source = source_from(settings)
-    if not isinstance(source, KafkaSource):
-        raise SettingsError("CLICKSTREAM_SOURCE", "it is no topic to produce to", "set it to kafka://host:port/topic")
+    source = topics_from(settings)
     kafka_producer.make_topic(source)
     return source

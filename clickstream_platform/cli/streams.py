@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -26,10 +26,8 @@ from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import ProcessingTime, repeating, trigger_from
 from clickstream_platform.streaming.contract.trigger_support import require
-from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.runtime import stream as streams
-from clickstream_platform.streaming.sources.kafka.cluster import look
-from clickstream_platform.streaming.sources.kafka.source import KafkaSource
+from clickstream_platform.streaming.sources.source import RecordSource
 from clickstream_platform.streaming.tap.console import records_of
 from clickstream_platform.streaming.tap.tap import CONFS as TAP_CONFS
 from clickstream_platform.streaming.tap.tap import Tap, tapping
@@ -134,7 +132,7 @@ def tap(
     """
     settings = from_env()
     events, (table,) = tables(settings)["events"], selected(settings, [console]) if console else (None,)
-    require_source([events], Lake(settings.lake_folder), settings)
+    require_source([events], lake_of(settings), settings)
     tapped = Tap(events, table, tapping(events, table, every, real_time=real_time), from_start, rows)
     reading, writing = os.pipe()
     jvm_stdout = STDOUT if table else writing
@@ -154,8 +152,8 @@ def _wide(settings: Settings, tapped: Tap) -> Settings:
 
     Raises what Kafka has to say, before a JVM starts.
     """
-    source, conf = tapped.events.offsets, {**TAP_CONFS, **settings.spark_conf}
-    partitions = len(look(source).spans) if isinstance(source, KafkaSource) else 0
+    conf = {**TAP_CONFS, **settings.spark_conf}
+    partitions = cast("RecordSource", tapped.events.offsets).partitions()
     is_enough = isinstance(tapped.trigger, ProcessingTime) or not settings.spark_master.startswith("local")
     master = settings.spark_master if is_enough else f"local[{partitions + 1}]"
     return settings.model_copy(update={"spark_master": master, "spark_conf": conf})

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from clickstream_platform.streaming.observe.status import TableStatus
     from clickstream_platform.streaming.runtime.report import RunReport
 
+REMARKS = 5  # shown of a table; `--json` has all
 LEFT_OUT = {"quarantine": "rejected records", "late_events": "events that came too late for user_patterns"}
 WIDEST = 60  # characters of one value in a table: a page address with its parameters has no end
 
@@ -151,7 +152,8 @@ def _ago(found: TableStatus) -> str | None:
 
 
 def _problems(found: Sequence[TableStatus]) -> list[Text]:
-    return [line(f"{s.name}: lag unknown: {s.problem}", "yellow") for s in found if s.problem]
+    unknown = [line(f"{s.name}: lag unknown: {s.problem}", "yellow") for s in found if s.problem]
+    return unknown + [line(f"{s.name}: not read: {remark}", "yellow") for s in found for remark in s.remarks[:REMARKS]]
 
 
 def _triggers(found: Sequence[TableStatus]) -> Iterable[Text]:

@@ -27,7 +27,7 @@ from clickstream_platform.streaming.sources.files.listing import listed
 from clickstream_platform.streaming.sources.files.source import FileSource
 from clickstream_platform.streaming.sources.kafka.cluster import look
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource
-from clickstream_platform.streaming.sources.named import folder_from, source_from
+from clickstream_platform.streaming.sources.named import folder_from, source_from, topics_from
 from clickstream_platform.tables.events import QUARANTINE
 from clickstream_platform.tables.user_patterns import LATE_EVENTS
 
@@ -169,9 +169,8 @@ def admitted(settings: Settings, simulation: Simulation, lake: Lake) -> Folder |
         if getattr(settings, name) != Settings.model_fields[name].default:
             variable = f"CLICKSTREAM_{name.upper()}"
             raise SettingsError(variable, "the demo's truth holds for the default only", "leave it out for the demo")
-    source = source_from(settings)
-    if isinstance(source, KafkaSource):
-        return _admitted_topic(source, simulation, lake)
+    if not source_from(settings).comes_in_batches:
+        return _admitted_topic(topics_from(settings), simulation, lake)
     with TemporaryDirectory() as apart:
         own = {file.name for file in write_landing(Path(apart), simulation, arrivals=len(ARRIVALS))}
     landing = folder_from(settings)

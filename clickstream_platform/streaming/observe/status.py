@@ -44,6 +44,7 @@ class TableStatus:
         last_run: what committed its newest entry; None before the first.
         trigger: of the query that a process of this host runs on it now; of the contract, if none does.
         problem: why ``lag`` is not known, in the words of the error; None if it is.
+        remarks: what lies in the source and will not be read, with the reason.
     """
 
     name: str
@@ -57,6 +58,7 @@ class TableStatus:
     last_run: LastRun | None
     trigger: str
     problem: str | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def status(contracts: Iterable[StreamingTable], lake: Lake) -> tuple[TableStatus, ...]:
@@ -81,6 +83,7 @@ def _status(table: StreamingTable, lake: Lake) -> TableStatus:
         last_run=LastRun(entry.run_id, iso(entry.committed_at_ms)) if entry else None,
         trigger=held_with(lake, table.name) or table.trigger.name,
         problem=problem,
+        remarks=found.remarks if found else (),
     )
 
 

@@ -34,7 +34,7 @@ def folder_from(settings: Settings) -> FileSource:
     source = source_from(settings)
     if isinstance(source, FileSource):
         return source
-    raise SettingsError("CLICKSTREAM_SOURCE", "it is a topic, not a folder", "leave it out, or set it to a folder")
+    raise SettingsError("CLICKSTREAM_SOURCE", "it is no folder to write to", "say --kafka, or where with --folder")
 
 
 def topics_from(settings: Settings) -> KafkaSource:
@@ -46,7 +46,7 @@ def topics_from(settings: Settings) -> KafkaSource:
     source = source_from(settings)
     if isinstance(source, KafkaSource):
         return source
-    raise SettingsError("CLICKSTREAM_SOURCE", "it is a folder, not a topic", "set it to kafka://host:port/topic")
+    raise SettingsError("CLICKSTREAM_SOURCE", "it is no topic to produce to", "set it to kafka://host:port/topic")
 
 
 def _folder(settings: Settings) -> Path:

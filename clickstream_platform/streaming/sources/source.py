@@ -159,6 +159,26 @@ class RecordSource(Source, Protocol):
 
     label: ClassVar[str]
 
+    @property
+    def how_to_fill(self) -> str:
+        """What to do while nothing has ever come; empty if a run may as well wait for it."""
+        ...
+
+    def at_hand(self, *, is_named: bool) -> str:
+        """A word on the source, as far as can be seen without reading it.
+
+        Args:
+            is_named: whether somebody has named it. What is there by default may be made by the first run.
+
+        Raises:
+            SourceError: it is not there, or cannot be read.
+        """
+        ...
+
+    def partitions(self) -> int:
+        """How many tasks read it at once where there are no micro-batches; 0 if that is not possible."""
+        ...
+
     on_console: ClassVar[str]
     comes_in_batches: ClassVar[bool]
 

@@ -46,20 +46,20 @@ class Intake:
         return Known(sizes=dict.fromkeys(self._names_by_spark(source), -1))
 
     def waiting(self, source: Path) -> int:
-        """How many files manifests name that no committed batch has read."""
-        committed = self._offset_of(self.checkpoint.committed())
-        if not self.folder.is_dir():
-            return len({path for batch, path in self._log() if batch > committed})
-        done = self._newest_taken(committed)
-        return sum(len(read(self.folder, number).entries) for number in range(done + 1, known(self.folder).number + 1))
+        """How many files are planned that no committed batch has read."""
+        return len(self.uncommitted(source))
+
+    def planned_and_unread(self) -> set[str]:
+        """The files, as partitions, of manifests that no committed batch has read."""
+        done, newest = self._newest_taken(self._offset_of(self.checkpoint.committed())), known(self.folder).number
+        return {e.partition for number in range(done + 1, newest + 1) for e in read(self.folder, number).entries}
 
     def uncommitted(self, source: Path) -> set[str]:
-        """The files that :meth:`waiting` counts."""
+        """The files, as partitions, that are planned and that no committed batch has read."""
+        if self.folder.is_dir():
+            return self.planned_and_unread()
         committed = self._offset_of(self.checkpoint.committed())
-        if not self.folder.is_dir():
-            return {self._partition(path, source) for batch, path in self._log() if batch > committed}
-        numbers = range(self._newest_taken(committed) + 1, known(self.folder).number + 1)
-        return {entry.partition for number in numbers for entry in read(self.folder, number).entries}
+        return {self._partition(path, source) for batch, path in self._log() if batch > committed}
 
     def planned_by_spark(self, source: Path) -> dict[int, list[str]]:
         """The files that Spark planned itself, before there were manifests, by the number in its log."""

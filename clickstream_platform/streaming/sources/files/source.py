@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -23,7 +24,7 @@ from clickstream_platform.streaming.sources.files.intake import Intake
 from clickstream_platform.streaming.sources.files.known import adopt, changed, unread
 from clickstream_platform.streaming.sources.files.listing import listed
 from clickstream_platform.streaming.sources.files.manifest import Entry, Manifest, arrival, from_line, plan
-from clickstream_platform.streaming.sources.files.names import path_of
+from clickstream_platform.streaming.sources.files.names import partition_of, path_of
 from clickstream_platform.streaming.sources.files.reading import read_task
 from clickstream_platform.streaming.sources.files.recount import Plans, recounted
 from clickstream_platform.streaming.sources.recount import Recount
@@ -72,6 +73,29 @@ class FileSource:
     def asset(self) -> tuple[str, ...]:
         """One asset, whatever the folder."""
         return ("landing",)
+
+    @property
+    def how_to_fill(self) -> str:
+        """Where to put files."""
+        return (
+            f"nothing has landed in {self.folder} yet: put files of JSON lines there, make some with"
+            " `clickstream simulate`, or set CLICKSTREAM_SOURCE to another folder or to a topic"
+        )
+
+    def at_hand(self, *, is_named: bool) -> str:
+        """Whether the folder is there, and can be read."""
+        if not self.folder.exists():
+            if is_named:
+                remedy = "make it, or set CLICKSTREAM_SOURCE to another"
+                raise SourceError("source", f"there is no folder {self.folder}", remedy)
+            return f"{self.folder} will be made by the first run"
+        if not self.folder.is_dir() or not os.access(self.folder, os.R_OK | os.X_OK):
+            raise SourceError("source", f"{self.folder} is not a folder you may read", "set CLICKSTREAM_SOURCE to one")
+        return f"files in {self.folder}"
+
+    def partitions(self) -> int:
+        """None: files come in micro-batches."""
+        return 0
 
     def require_there(self, reader: str, lake: Lake) -> None:
         """A folder that is not there yet is made."""
@@ -171,6 +195,30 @@ class FileSource:
         committed = intake.known(self.folder).sizes.keys() - intake.uncommitted(self.folder)
         plans = Plans(frozenset(committed), intake.planned_by_spark(self.folder))
         return recounted(self.folder, plans, entries())
+
+    def skip(self, file: str, checkpoint: Checkpoint) -> str:
+        """Go on without a file: the next run books it as refused, and does not open it.
+
+        Args:
+            file: its path within the folder, or a whole path.
+            checkpoint: of ``events``.
+
+        Returns:
+            Its path within the folder, as it is booked.
+
+        Raises:
+            SourceError: there is no such file, or it was read already.
+        """
+        intake, within = Intake(checkpoint), Path(file)
+        within = within.relative_to(self.folder) if within.is_relative_to(self.folder) else within
+        partition = partition_of(os.fsencode(within))
+        known = intake.known(self.folder)
+        there = {each.partition for each in unread(listed(self.folder), known)} | intake.planned_and_unread()
+        if partition not in there:
+            finding = "it was read already" if partition in known.sizes else "no such file waits to be read"
+            raise SourceError(partition, finding, f"name a file as it lies in {self.folder}")
+        intake.skip(partition, "left out by `clickstream skip`")
+        return partition
 
     def tap(self, spark: SparkSession, folder: Path, *, from_start: bool) -> DataFrame:
         """The records of files as they come, or of all that are there. What cannot be read is passed over.

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,7 +18,7 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from clickstream_platform.errors import ClickstreamError, SettingsError, UnreachableError
+from clickstream_platform.errors import ClickstreamError, SettingsError, SourceError, UnreachableError
 from clickstream_platform.events.parsing import header
 from clickstream_platform.settings import Settings, starting_at
 from clickstream_platform.streaming.checkpoint import Checkpoint
@@ -100,6 +101,28 @@ class KafkaSource:
         if self.names:
             return topic in self.names
         return not topic.startswith("__") and re.fullmatch(self.topics, topic) is not None
+
+    @property
+    def how_to_fill(self) -> str:
+        """Nothing: a run of an empty topic notes where it begins."""
+        return ""
+
+    def at_hand(self, *, is_named: bool) -> str:
+        """The first server that accepts a connection; whether it is a Kafka, and has the topic, a run will find."""
+        refusal = "no server is named"
+        for server in self.servers.split(","):
+            host, _, port = server.strip().rpartition(":")
+            try:
+                socket.create_connection((host.strip("[]"), int(port)), timeout=3).close()
+            except (OSError, ValueError, OverflowError) as refused:
+                refusal = f"{server} does not answer ({refused})"
+            else:
+                return f"{server} answers"
+        raise SourceError("source", refusal, "start Kafka, or set CLICKSTREAM_SOURCE")
+
+    def partitions(self) -> int:
+        """Those of its topics. Raises what :func:`.cluster.look` does."""
+        return len(look(self).spans)
 
     def require_there(self, reader: str, lake: Lake) -> None:
         """The topics are looked for by :meth:`look`."""
