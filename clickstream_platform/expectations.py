@@ -69,4 +69,42 @@ class FreshEvents:
     blocking = False
 
 
-Expectation = UniqueKey | NotNull | AcceptedValues | NonNegative | MatchesEvents | Conservation | FreshEvents
+@dataclass(frozen=True)
+class RejectedShare:
+    """Of what arrived last, not too much was rejected: no more than a share, and not far more than in the runs before.
+
+    Attributes:
+        most: the share of the records, and of the bytes in files that were refused whole.
+        rise: how many times the usual share it may be, as far as that is more than ``most / rise``.
+        at_least: records that are looked at: the newest run's, and those of the runs before it until there are as many.
+    """
+
+    most: float
+    rise: float
+    at_least: int = 20  # below, one record more or less is too much of a share
+    name = "rejected_share"
+    blocking = True
+
+
+@dataclass(frozen=True)
+class DuplicateShare:
+    """The same of events that were left out as duplicates."""
+
+    most: float
+    rise: float
+    at_least: int = 20
+    name = "duplicate_share"
+    blocking = True
+
+
+Expectation = (
+    UniqueKey
+    | NotNull
+    | AcceptedValues
+    | NonNegative
+    | MatchesEvents
+    | Conservation
+    | FreshEvents
+    | RejectedShare
+    | DuplicateShare
+)

@@ -106,6 +106,21 @@ class Settings(BaseSettings):
         gt=timedelta(0),
         description="The newest event may be this old before a check warns.",
     )
+    max_rejected_share: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="More rejected records than this, of those that came last, fail a check. 1 allows all.",
+    )
+    max_duplicate_share: float = Field(
+        default=0.5, ge=0, le=1, description="The same of duplicates. A producer that sends everything twice has 0.5."
+    )
+    max_share_rise: float = Field(
+        default=5,
+        gt=1,
+        description="How many times the median share of the last runs either may be, "
+        "where that is more than its maximum divided by this.",
+    )
     mask_ip: Literal["keep", "/24", "drop"] = Field(
         default="keep", description="What becomes of ip_address: keep, /24 (IPv6: /48), or drop. For new events."
     )

@@ -17,6 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 EXAMPLES = 10
+FOLDERS = 60  # landing folders of the property test at the border: some 3 s each
 USERS = 60  # of one example of the property test, each a scenario
 
 
@@ -36,17 +37,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=45)
     lasts = timedelta(minutes=parser.parse_args().minutes)
+    examples = {"SOAK_EXAMPLES": str(EXAMPLES), "SOAK_FOLDERS": str(FOLDERS)}
     started, scenarios, kills, rounds = time.monotonic(), 0, 0, 0
     while time.monotonic() - started < lasts.total_seconds():
         seed, rounds = secrets.randbelow(2**32), rounds + 1
         print(f"round {rounds}, seed {seed} ...", flush=True)
-        cuts = passed("--part=property", f"--hypothesis-seed={seed}", SOAK_EXAMPLES=str(EXAMPLES))
+        cuts = passed("--part=property", f"--hypothesis-seed={seed}", **examples)
         killed = passed("--part=kill", "-k", "any_step or at_random", "--kills=5", SOAK_SEED=str(seed))
         if cuts is None or killed is None:
             print(f"failed in round {rounds}, seed {seed}")
             raise SystemExit(1)
         scenarios, kills = scenarios + EXAMPLES * USERS, kills + killed
-        print(f"  {scenarios:,} scenarios and {kills} kills survived", flush=True)
+        print(f"  {scenarios:,} scenarios, {rounds * FOLDERS:,} landing folders and {kills} kills survived", flush=True)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from deltalake import DeltaTable
 
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.simulator.broker import Broker
+from clickstream_platform.streaming.audit.source_account import source_account
 from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.kept.make import EXPECTED, KEPT, ROOT, TOPIC
 from clickstream_platform_tests.topics import Topic
@@ -77,6 +78,9 @@ def assert_taken_over(lab: Lab, expected: Row, held: Callable[[], Held], land: C
     assert {place: after[place] for place in before} == before
     assert [(table["name"], table["lag"]) for table in status(lab)] == [(name, 0) for name in lab.contracts]
     lab.assert_exact()
+    account = source_account(lab.contracts["events"], lab.lake)
+    assert account.errors == ()
+    assert account.recount.records == len(now)
 
 
 def assert_stands(lab: Lab, expected: Row) -> None:

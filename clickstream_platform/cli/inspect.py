@@ -15,7 +15,7 @@ from clickstream_platform.cli.app import AsJson, TableName, exit_unless, print_j
 from clickstream_platform.cli.ready import lake_of, made
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings, from_env
-from clickstream_platform.terminal import show
+from clickstream_platform.terminal import line, show
 
 if TYPE_CHECKING:
     from clickstream_platform.streaming.contract.table import StreamingTable
@@ -68,18 +68,23 @@ def _watch(contracts: Sequence[StreamingTable], lake: Lake, journal: Path, every
 
 def _statuses(contracts: Sequence[StreamingTable], lake: Lake, journal: Path, *, as_json: bool) -> None:
     from clickstream_platform.delivery.outbox import Outbox  # noqa: PLC0415
+    from clickstream_platform.streaming.audit.books import refused, refused_said  # noqa: PLC0415
     from clickstream_platform.streaming.observe.listener import queries  # noqa: PLC0415
     from clickstream_platform.streaming.observe.status import status as statuses  # noqa: PLC0415
 
+    files = refused(lake)
     found, told = statuses(contracts, lake), Outbox.of(lake).status()
     if as_json:
         active = [asdict(said[-1]) for said in queries(journal) if said[-1].is_active]
         listed = {key: [asdict(each) for each in of] for key, of in (("tables", found), ("deliveries", told))}
-        print_json({"lake": str(lake.root), "is_there": bool(lake.names()), **listed, "queries": active})
+        of_lake = {"lake": str(lake.root), "is_there": bool(lake.names()), "refused": files}
+        print_json({**of_lake, **listed, "queries": active})
     else:
         left_out = {name: lake.table(name).rows() for name in views.LEFT_OUT}
         shown = views.statuses(found, left_out) if lake.names() else views.no_lake(found)
         show(views.place(lake, is_there=bool(lake.names())), "", shown, *views.deliveries(told))
+        if files:
+            show(line(f"{refused_said(files)}: `clickstream verify --source` lists them", "yellow"))
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream explain sessions")

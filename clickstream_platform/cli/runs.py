@@ -15,6 +15,7 @@ from clickstream_platform.cli.ready import lake_of, require_free, require_source
 from clickstream_platform.delivery.post import delivering
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import from_env
+from clickstream_platform.streaming.audit.shares import remarks
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import trigger_from
 from clickstream_platform.streaming.contract.trigger_support import require
@@ -96,6 +97,8 @@ def run_all(
             with going_on(f"{table.name}: running"):
                 done.append(runs.run(table, spark, lake, hooks, take_over=take_over))
             report_run(table, done[-1], lake)
+            for remark in remarks(table, done[-1].batches):
+                typer.echo(f"warning: {table.name}: {remark}")
     finally:
         if done:
             show("", views.reports(done), "")

@@ -51,7 +51,7 @@ def result_of(found: CheckResult, lake: Lake) -> dg.AssetCheckResult:
         check_name=found.name,
         passed=found.passed,
         severity=dg.AssetCheckSeverity.ERROR if severe else dg.AssetCheckSeverity.WARN,
-        metadata={"found": found.found, **_numbers(found, lake)},
+        metadata={"found": found.found, **_numbers(found, lake), **found.numbers},
         description=f"{found.description} Found: {rows}.",
     )
 

@@ -7,7 +7,16 @@ from datetime import timedelta
 from clickstream_platform.events import schema
 from clickstream_platform.events.parsing import Parse, Rules
 from clickstream_platform.events.schema import EVENTS, PLACE
-from clickstream_platform.expectations import AcceptedValues, Conservation, FreshEvents, NonNegative, NotNull, UniqueKey
+from clickstream_platform.expectations import (
+    AcceptedValues,
+    Conservation,
+    DuplicateShare,
+    FreshEvents,
+    NonNegative,
+    NotNull,
+    RejectedShare,
+    UniqueKey,
+)
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.side_tables import SideTable
 from clickstream_platform.streaming.contract.sink import Append
@@ -56,6 +65,8 @@ def events_table(settings: Settings) -> StreamingTable:
             NonNegative(("offset",)),
             Conservation(),
             FreshEvents(settings.max_event_age),
+            RejectedShare(settings.max_rejected_share, settings.max_share_rise),
+            DuplicateShare(settings.max_duplicate_share, settings.max_share_rise),
         ),
         partition_by=("event_date",),
         beside=QUARANTINE,

@@ -8,7 +8,7 @@ long.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -16,16 +16,19 @@ from typing import TYPE_CHECKING, Any
 from clickstream_platform.expectations import (
     AcceptedValues,
     Conservation,
+    DuplicateShare,
     Expectation,
     FreshEvents,
     MatchesEvents,
     NonNegative,
     NotNull,
+    RejectedShare,
     UniqueKey,
 )
-from clickstream_platform.streaming.audit.balance import imbalances
+from clickstream_platform.streaming.audit.books import refused, refused_said, unbalanced
+from clickstream_platform.streaming.audit.shares import ShareExpectation, said, share
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.lake.ledger import Amendment, Entry, booked, is_complete, last_entry
+from clickstream_platform.streaming.lake.ledger import last_entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import snapshot
 
@@ -46,6 +49,7 @@ class CheckResult:
         blocking: whether what is downstream must not be built on the table when it does not.
         found: the number of rows that break it, or a sentence.
         description: what is expected, in words.
+        numbers: what was measured, where there is more than one number to it.
     """
 
     table: str
@@ -54,6 +58,7 @@ class CheckResult:
     blocking: bool
     found: int | str
     description: str
+    numbers: dict[str, int | float] = field(default_factory=dict[str, "int | float"])
 
 
 def validate(
@@ -73,10 +78,7 @@ def validate(
     if last_entry(lake.table(table.name)) is None:
         return [_result(table, each, False, NO_BATCH) for each in table.expectations]
     look = _Look(table, spark, lake, now or datetime.now(timezone.utc))
-    return [
-        _result(table, each, *look.at(each, facts))
-        for each, facts in zip(table.expectations, look.facts(), strict=True)
-    ]
+    return [look.result(each, fact) for each, fact in zip(table.expectations, look.facts(), strict=True)]
 
 
 def described(expectation: Expectation) -> str:
@@ -96,6 +98,10 @@ def described(expectation: Expectation) -> str:
             return "Read = accepted + quarantined + duplicates, in every batch, without holes or overlaps of offsets."
         case FreshEvents(max_age):
             return f"The newest event is at most {_spoken(max_age)} old."
+        case RejectedShare(most, rise):
+            return f"At most {most:.0%} of what came last is rejected, and {rise:g} times what is usual."
+        case DuplicateShare(most, rise):
+            return f"At most {most:.0%} of what came last are duplicates, and {rise:g} times what is usual."
 
 
 def _spoken(age: timedelta) -> str:
@@ -106,8 +112,15 @@ def _spoken(age: timedelta) -> str:
     return f"{age // timedelta(minutes=1)} min"
 
 
-def _result(table: StreamingTable, expectation: Expectation, passed: bool, found: int | str) -> CheckResult:
-    return CheckResult(table.name, expectation.name, passed, expectation.blocking, found, described(expectation))
+def _result(
+    table: StreamingTable,
+    expectation: Expectation,
+    passed: bool,
+    found: int | str,
+    numbers: dict[str, int | float] | None = None,
+) -> CheckResult:
+    text = described(expectation)
+    return CheckResult(table.name, expectation.name, passed, expectation.blocking, found, text, numbers or {})
 
 
 @dataclass(frozen=True)
@@ -124,18 +137,35 @@ class _Look:
         assert row is not None
         return row
 
-    def at(self, expectation: Expectation, fact: Any) -> tuple[bool, int | str]:
+    def result(self, expectation: Expectation, fact: Any) -> CheckResult:
+        """What an expectation came to, by the ledger or by what the rows say to it."""
+        match expectation:
+            case RejectedShare() | DuplicateShare():
+                return self._of_share(expectation)
+            case _:
+                return _result(self.table, expectation, *self._at(expectation, fact))
+
+    def _of_share(self, expectation: ShareExpectation) -> CheckResult:
+        found = share(expectation, self.lake)
+        passed, numbers = not found.exceeds(expectation), found.numbers()
+        return _result(self.table, expectation, passed, said(found, expectation), numbers)
+
+    def _at(self, expectation: Expectation, fact: Any) -> tuple[bool, int | str]:
         """Whether it holds, and what was found."""
         match expectation:
             case MatchesEvents(event_type):
                 return self._matches_events(event_type, fact)
             case Conservation():
-                wrong = _unbalanced(self.table, self.lake)
-                return not wrong, "; ".join(wrong[:5]) or "the ledger balances"
+                return self._is_balanced()
             case FreshEvents(max_age):
                 return self._is_fresh(max_age, fact)
             case _:
                 return fact == 0, fact
+
+    def _is_balanced(self) -> tuple[bool, str]:
+        wrong, files = unbalanced(self.table, self.lake), refused(self.lake)
+        text = "; ".join(wrong[:5]) or "the ledger balances"
+        return not wrong, f"{text}; {refused_said(files)}" if files else text
 
     def _matches_events(self, event_type: str, rows: int) -> tuple[bool, int | str]:
         entry = last_entry(self.lake.table(self.table.name))
@@ -171,84 +201,9 @@ def _measure(expectation: Expectation) -> Column:
             return F.count("*")
         case FreshEvents():
             return F.unix_millis(F.max("timestamp"))
-        case Conservation():  # asks the Delta log alone
+        case Conservation() | RejectedShare() | DuplicateShare():  # asks the Delta log alone
             return F.lit(None)
 
 
 def _any(conditions: Iterable[Column]) -> Column:
     return reduce(lambda a, b: a | b, conditions)
-
-
-@dataclass(frozen=True)
-class _Log:
-    """A table's rows, and what is left of its ledger."""
-
-    name: str
-    rows: int
-    entries: list[Entry]
-    amendments: list[Amendment]
-    complete: bool
-
-    def since(self) -> int:
-        """The moment, in milliseconds since 1970, after which no entry is missing."""
-        return self.entries[-1].committed_at_ms if self.entries and not self.complete else 0
-
-    def quarantined(self, since: int) -> dict[tuple[int, int], int]:
-        """Rejected records by generation and batch, of the entries after a moment."""
-        after = (entry for entry in self.entries if entry.committed_at_ms > since and entry.quarantined)
-        return {(entry.generation, entry.batch_id): entry.quarantined for entry in after}
-
-    def differs(self, landed: int) -> list[str]:
-        """Whether the rows are those that the ledger booked. What the log no longer holds cannot be added up."""
-        expected = landed + sum(each.added - each.removed for each in self.amendments)
-        if not self.complete or self.rows == expected:
-            return []
-        return [f"{self.name} has {self.rows} rows, its ledger {expected}"]
-
-
-def _log(lake: Lake, name: str) -> _Log:
-    table = lake.table(name)
-    opened = table.open()
-    if opened is None:
-        return _Log(name, 0, [], [], complete=True)
-    lines = [each.line for each in booked(table) if each.version <= opened.version()]  # a run may go on meanwhile
-    return _Log(
-        name,
-        opened.count(),  # by the statistics in the log
-        [line for line in lines if isinstance(line, Entry)],
-        [line for line in lines if isinstance(line, Amendment)],
-        is_complete(table),
-    )
-
-
-def _unbalanced(table: StreamingTable, lake: Lake) -> list[str]:
-    """What is wrong with the ledgers of ``events`` and ``quarantine``. No data file is read.
-
-    A batch of ``quarantine`` that ``events`` lacks is not wrong: it was killed in between, or it is being written. So
-    ``events``, which is written last, is read first.
-    """
-    assert table.beside is not None  # a contract with this expectation declares what it rejects
-    events = _log(lake, table.name)
-    rejected = _log(lake, table.beside.name)
-    since = max(events.since(), rejected.since())
-    landed = rejected.quarantined(since)
-    return [
-        *imbalances(events.entries),
-        *(
-            f"batch {b}: {n} quarantined, {landed.get((g, b), 0)} landed"
-            for (g, b), n in events.quarantined(since).items()
-            if landed.get((g, b)) != n
-        ),
-        *events.differs(sum(entry.rows_out for entry in events.entries)),
-        *rejected.differs(sum(entry.quarantined for entry in rejected.entries)),
-        *_unfinished_replay(events, rejected),
-    ]
-
-
-def _unfinished_replay(events: _Log, rejected: _Log) -> list[str]:
-    """Whether what a replay added to ``events`` has left ``quarantine``, where the ledgers go back that far."""
-    added = sum(each.added for each in events.amendments if each.kind == "replay")
-    left = sum(each.removed - each.duplicates for each in rejected.amendments if each.kind == "replay")
-    if added == left or not (events.complete and rejected.complete):
-        return []
-    return [f"a replay added {added - left} events that are still in quarantine: run `clickstream replay` again"]

@@ -7,7 +7,7 @@ source is a class with these methods and a line in :mod:`.named`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -16,7 +16,9 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
 from clickstream_platform.streaming.checkpoint import Checkpoint
+from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.sources.recount import Recount
 
 Self = TypeVar("Self", bound="Source")  # typing has its own from Python 3.11 on
 Offset = dict[str, Any] | None  # as Spark writes it into a checkpoint
@@ -194,6 +196,18 @@ class RecordSource(Source, Protocol):
 
         Raises:
             SourceError: the source is not the one that the run began with.
+        """
+        ...
+
+    def recount(self, checkpoint: Checkpoint, entries: Callable[[], Iterable[Entry]]) -> Recount:
+        """Count the source again, by code that shares nothing with what reads it, and compare it with the ledger.
+
+        Args:
+            checkpoint: the current one of ``events``.
+            entries: gives the ledger of ``events``; called when what is still unread is known.
+
+        Raises:
+            SourceError, UnreachableError: it is not there, or cannot be listed.
         """
         ...
 

@@ -43,19 +43,31 @@ class Intake:
         """
         if self.folder.is_dir():
             return known(self.folder)
-        return Known(sizes=dict.fromkeys(self._planned_by_spark(source), -1))
+        return Known(sizes=dict.fromkeys(self._names_by_spark(source), -1))
 
     def waiting(self, source: Path) -> int:
         """How many files are planned that no committed batch has read."""
-        if self.folder.is_dir():
-            return len(self.planned_and_unread())
-        committed = self._offset_of(self.checkpoint.committed())
-        return len({path for batch, path in self._log() if batch > committed})
+        return len(self.uncommitted(source))
 
     def planned_and_unread(self) -> set[str]:
         """The files, as partitions, of manifests that no committed batch has read."""
         done, newest = self._newest_taken(self._offset_of(self.checkpoint.committed())), known(self.folder).number
         return {e.partition for number in range(done + 1, newest + 1) for e in read(self.folder, number).entries}
+
+    def uncommitted(self, source: Path) -> set[str]:
+        """The files, as partitions, that are planned and that no committed batch has read."""
+        if self.folder.is_dir():
+            return self.planned_and_unread()
+        committed = self._offset_of(self.checkpoint.committed())
+        return {self._partition(path, source) for batch, path in self._log() if batch > committed}
+
+    def planned_by_spark(self, source: Path) -> dict[int, list[str]]:
+        """The files that Spark planned itself, before there were manifests, by the number in its log."""
+        found: dict[int, list[str]] = {}
+        for number, path in self._log():
+            if not self._is_manifest(path):
+                found.setdefault(number, []).append(self._partition(path, source))
+        return found
 
     def untaken_bytes(self) -> int:
         """Bytes of the files of manifests that Spark has put into no batch yet."""
@@ -92,7 +104,7 @@ class Intake:
             source: the folder.
             planned: the files of a batch that Spark has planned and not committed; none if there is no such batch.
         """
-        names = self._planned_by_spark(source)
+        names = self._names_by_spark(source)
         if planned:
             path = manifest_path(self.folder, 1)
             if not path.exists():
@@ -114,8 +126,8 @@ class Intake:
         first = self._offset_of(planned - 1) + 1
         return [self._partition(path, source) for batch, path in self._log() if first <= batch <= last]
 
-    def _planned_by_spark(self, source: Path) -> list[str]:
-        return [self._partition(path, source) for _, path in self._log() if not self._is_manifest(path)]
+    def _names_by_spark(self, source: Path) -> list[str]:
+        return [name for names in self.planned_by_spark(source).values() for name in names]
 
     def _partition(self, path: Path, source: Path) -> str:
         try:

@@ -21,6 +21,7 @@ from clickstream_platform.streaming.sources.files.splits import Split, splits
 
 MAX_BYTES = 128_000_000
 MAX_FILES = 10_000  # a batch's ledger entry names each of its files
+_DAY_US = 24 * 60 * 60 * 1_000_000
 _OPENING = 32_000  # bytes that are read in the time that it takes to open a file
 _SMALLEST = 8_000_000  # bytes of a split: less is read before a task has started
 
@@ -33,7 +34,7 @@ class Entry:
         partition: its path within the source.
         size: bytes of the whole file when it was listed.
         mtime_us: when it was last changed, in microseconds since 1970, as its producer or file system says.
-        arrived_at_us: the same, but neither before 1970 nor after it was listed.
+        arrived_at_us: when it arrived: see :func:`arrival`.
         split: the stretch; None for the whole file.
     """
 
@@ -77,7 +78,7 @@ def _parts(entry: Entry, folder: Path, target: int) -> Iterator[Entry]:
 def plan(
     files: Iterable[File], now_us: int, number: int, max_bytes: int = MAX_BYTES, max_files: int = MAX_FILES
 ) -> list[Manifest]:
-    """All files in batches, in the order in which they arrived.
+    """All files in batches, in the order in which they were changed.
 
     Args:
         files: those that no batch has read.
@@ -86,16 +87,29 @@ def plan(
         max_bytes: of one batch; a larger file has a batch of its own.
         max_files: of one batch.
     """
-    entries = [Entry(each.partition, each.size, each.mtime_us, max(0, min(each.mtime_us, now_us))) for each in files]
+    entries = [Entry(each.partition, each.size, each.mtime_us, arrival(each.mtime_us, now_us)) for each in files]
     groups: list[list[Entry]] = []
     total = 0
-    for entry in sorted(entries, key=lambda each: (each.arrived_at_us, each.partition)):
+    for entry in sorted(entries, key=_order):
         if not groups or total + entry.size > max_bytes or len(groups[-1]) == max_files:
             groups.append([])
             total = 0
         groups[-1].append(entry)
         total += entry.size
     return [Manifest(number + at, tuple(group)) for at, group in enumerate(groups)]
+
+
+def arrival(mtime_us: int, listed_us: int) -> int:
+    """When a file arrived, in microseconds since 1970.
+
+    That is when it was changed, if this was in the day before it was listed. Otherwise its modification time was
+    copied with it, or comes from a wrong clock, and says nothing of when the file came: then it is when it was listed.
+    """
+    return mtime_us if listed_us - _DAY_US <= mtime_us <= listed_us else listed_us
+
+
+def _order(entry: Entry) -> tuple[int, str]:
+    return entry.mtime_us, entry.partition
 
 
 def manifest_path(folder: Path, number: int) -> Path:
@@ -139,7 +153,7 @@ def read(folder: Path, number: int) -> Manifest:
     """A manifest as it was planned. Raises what :meth:`~pathlib.Path.read_text` does."""
     lines = manifest_path(folder, number).read_text("ascii").splitlines()
     entries = {entry.partition: replace(entry, split=None) for line in lines for entry in from_line(line)}
-    return Manifest(number, tuple(sorted(entries.values(), key=lambda each: (each.arrived_at_us, each.partition))))
+    return Manifest(number, tuple(sorted(entries.values(), key=_order)))
 
 
 def write_whole(path: Path, text: str, not_before_ns: int = 0) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Thread
@@ -18,13 +18,16 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from clickstream_platform.errors import ClickstreamError, SourceError
 from clickstream_platform.events.schema import RAW
 from clickstream_platform.streaming.checkpoint import Checkpoint
+from clickstream_platform.streaming.lake import ledger
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.files.intake import Intake
 from clickstream_platform.streaming.sources.files.known import adopt, changed, unread
 from clickstream_platform.streaming.sources.files.listing import listed
-from clickstream_platform.streaming.sources.files.manifest import Entry, Manifest, from_line, plan
+from clickstream_platform.streaming.sources.files.manifest import Entry, Manifest, arrival, from_line, plan
 from clickstream_platform.streaming.sources.files.names import partition_of, path_of
 from clickstream_platform.streaming.sources.files.reading import read_task
+from clickstream_platform.streaming.sources.files.recount import Plans, recounted
+from clickstream_platform.streaming.sources.recount import Recount
 from clickstream_platform.streaming.sources.source import Account, Lag, PartRead, Staged
 
 log = logging.getLogger(__name__)
@@ -135,7 +138,7 @@ class FileSource:
         now_us, path = time.time_ns() // 1000, path_of(self.folder, partition)
         found = path.stat() if path.exists() else None
         mtime_us = found.st_mtime_ns // 1000 if found else now_us
-        return Entry(partition, found.st_size if found else 0, mtime_us, max(0, min(mtime_us, now_us)))
+        return Entry(partition, found.st_size if found else 0, mtime_us, arrival(mtime_us, now_us))
 
     def plan(self, checkpoint: Checkpoint) -> None:
         """Write manifests of what has come, as long as all that wait together are no more than a batch may have."""
@@ -182,6 +185,16 @@ class FileSource:
             counted[0] += part.bytes
             counted[1] += 0 if part.partition in faults else part.records
         return Account(dict(sorted(files.items())), dict(sorted(faults.items())))
+
+    def recount(self, checkpoint: Checkpoint, entries: Callable[[], Iterable[ledger.Entry]]) -> Recount:
+        """Count every file again. Raises a SourceError if there is no folder, or none that can be listed."""
+        if not self.folder.is_dir():
+            raise SourceError(str(self.folder), "there is no such folder", "set CLICKSTREAM_SOURCE")
+        listed(self.folder)
+        intake = Intake(checkpoint)
+        committed = intake.known(self.folder).sizes.keys() - intake.uncommitted(self.folder)
+        plans = Plans(frozenset(committed), intake.planned_by_spark(self.folder))
+        return recounted(self.folder, plans, entries())
 
     def skip(self, file: str, checkpoint: Checkpoint) -> str:
         """Go on without a file: the next run books it as refused, and does not open it.

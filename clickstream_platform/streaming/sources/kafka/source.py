@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -22,10 +22,13 @@ from clickstream_platform.errors import ClickstreamError, SettingsError, SourceE
 from clickstream_platform.events.parsing import header
 from clickstream_platform.settings import Settings, starting_at
 from clickstream_platform.streaming.checkpoint import Checkpoint
+from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.kafka import continuity, options
 from clickstream_platform.streaming.sources.kafka.cluster import flat, look
 from clickstream_platform.streaming.sources.kafka.reader import read_kafka, tap_kafka
+from clickstream_platform.streaming.sources.kafka.recount import recounted
+from clickstream_platform.streaming.sources.recount import Recount
 from clickstream_platform.streaming.sources.source import Account, Lag, PartRead, Staged
 
 _SERVERS = re.compile(r"[^,\s@]+:\d+(,[^,\s@]+:\d+)*", re.ASCII)
@@ -166,6 +169,11 @@ class KafkaSource:
         if not gone or self.fail_on_data_loss:  # then Spark has read them: it would have stopped
             return Account()
         return Account(lost=continuity.lost(gone, staged.offsets(gone)))
+
+    def recount(self, checkpoint: Checkpoint, entries: Callable[[], Iterable[Entry]]) -> Recount:
+        """Read every batch's offsets again. Raises what :func:`.continuity.standing` does, but for data loss."""
+        now = continuity.standing(replace(self, fail_on_data_loss=False), checkpoint)
+        return recounted(self, now.topics, entries(), now.unread() if now.begun else {})
 
     def tap(self, spark: SparkSession, folder: Path, *, from_start: bool) -> DataFrame:
         """The records as they come, or of all that are there, for triggers that know no limits and no current time."""

@@ -13,6 +13,7 @@ from clickstream_platform.streaming.sources.files.listing import listed
 from clickstream_platform.streaming.sources.files.manifest import (
     Entry,
     Manifest,
+    arrival,
     from_line,
     manifest_path,
     plan,
@@ -61,10 +62,16 @@ def test_far_off_time_decides_nothing_but_the_order(tmp_path: Path) -> None:
     (manifest,) = plan(listed(tmp_path).files, NOW, 1)
 
     assert [(entry.partition, entry.arrived_at_us) for entry in manifest.entries] == [
-        ("early", 0),
-        ("now", 1_700_000_001_000_000),
+        ("early", NOW),
+        ("now", NOW),
         ("late", NOW),
     ]
+
+
+def test_arrival_is_when_a_file_was_changed_if_that_was_in_the_day_before_it_was_listed() -> None:
+    hour = 60 * 60 * 1_000_000
+
+    assert [arrival(NOW - n * hour, NOW) for n in (-1, 0, 1, 24, 25)] == [NOW, NOW, NOW - hour, NOW - 24 * hour, NOW]
 
 
 def test_many_small_files_are_shared_out_evenly(tmp_path: Path) -> None:

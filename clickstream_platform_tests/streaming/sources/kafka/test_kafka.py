@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from clickstream_platform.errors import (
     UnreachableError,
 )
 from clickstream_platform.settings import from_env
+from clickstream_platform.streaming.audit.source_account import source_account
 from clickstream_platform.streaming.audit.validate import validate
 from clickstream_platform.streaming.lake import generations, writer
 from clickstream_platform.streaming.lake.ledger import entries
@@ -27,7 +29,10 @@ from clickstream_platform.streaming.maintenance.erasure import forget
 from clickstream_platform.streaming.observe.status import Lag, lag, require_source
 from clickstream_platform.streaming.runtime.run import Hooks
 from clickstream_platform.streaming.sources.kafka import continuity
+from clickstream_platform.streaming.sources.kafka.cluster import look
+from clickstream_platform.streaming.sources.kafka.recount import recounted
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource
+from clickstream_platform.streaming.sources.recount import Gone, Recount
 from clickstream_platform_tests.conftest import event
 from clickstream_platform_tests.topics import PASSWORD, USER, listener
 from clickstream_platform_tests.waiting import wait_until
@@ -77,6 +82,12 @@ def admit(lab: Lab) -> None:
 def assert_conserved(lab: Lab) -> None:
     (found,) = [each for each in validate(lab.contracts["events"], lab.spark, lab.lake) if each.name == "conservation"]
     assert found.passed, found
+    assert recount(lab).errors == ()
+
+
+def recount(lab: Lab) -> Recount:
+    """The topics counted again, against the ledger."""
+    return source_account(lab.contracts["events"], lab.lake).recount
 
 
 # What is read
@@ -147,6 +158,35 @@ def test_records_of_an_aborted_transaction_are_none(kafka: Lab, topic: Topic) ->
     assert users(kafka) == ["u0100", "u0101", "u0102", "v"]
     assert unread(kafka) == Lag(0, "records")
     assert_conserved(kafka)
+    assert recount(kafka).records == 4
+
+
+def test_a_topic_is_counted_again_range_by_range(kafka: Lab, topic: Topic) -> None:
+    topic.made(2)
+    topic.send(*numbered(5), partition=0)
+    ingest(kafka)
+    topic.send(*numbered(3, first=5), partition=1)
+    topic.send(*numbered(2, first=8), aborted=True)
+    ingest(kafka)
+    topic.send(event("v"), partition=1)
+    found = recount(kafka)
+    assert (found.checked, found.records, found.unread, found.errors) == (2, 8, {f"{topic.name}/1": 1}, ())
+
+    source, (second, first) = kafka.contracts["events"].offsets, entries(kafka.lake.events)
+    assert isinstance(source, KafkaSource)
+    booked = [replace(first, rows_in=4), replace(second, rows_in=4)]
+    assert recounted(source, look(source), booked, {}).errors == (
+        f"batch 0 ({topic.name}/0: 0 to 4) holds 5 records, booked are 4: some are in no table",
+        f"batch 1 ({topic.name}/0: 5 to 7, {topic.name}/1: 0 to 2) holds 3 records, booked are 4",
+    )
+    topic.forget(0, before=2)
+    (gone,) = recount(kafka).gone
+    assert gone == Gone(
+        f"batch 0 ({topic.name}/0: 0 to 4)",
+        None,
+        5,
+        f"{topic.name}/0 begins at offset 2 by now; 3 of its records are there",
+    )
 
 
 def test_a_compacted_topic_has_holes_and_nothing_is_missed(kafka: Lab, topic: Topic) -> None:
@@ -312,9 +352,9 @@ def test_a_topic_that_was_made_again_is_noticed_also_when_it_grew(kafka: Lab, to
     topic.send(*numbered(5))
     ingest(kafka)
     topic.remade().send(*numbered(records, first=100))
-    for look in (ingest, unread, lambda lab: ingest(lab.reading(topic.url, fail_on_data_loss=False))):
+    for asked in (ingest, unread, lambda lab: ingest(lab.reading(topic.url, fail_on_data_loss=False))):
         with pytest.raises(SourceError, match="it was deleted and made again"):
-            look(kafka)
+            asked(kafka)
     assert len(users(kafka)) == 5
 
 
@@ -356,7 +396,7 @@ def test_after_that_the_same_lake_goes_on_with_a_topic_of_another_name(kafka: La
     other.send(event("w"))
     ingest(kafka.reading(other.url))
     assert users(kafka)[5:] == ["v", "w"]
-    assert_conserved(kafka)
+    assert_conserved(kafka.reading(other.url))
 
 
 def test_what_retention_removed_stops_a_run_or_is_booked(

@@ -1,0 +1,128 @@
+"""Where the rows of ``events`` and ``quarantine`` say they come from, against what the ledger says was read. No JVM."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow.dataset as ds
+
+from clickstream_platform.streaming.lake.ledger import Amendment, Entry, booked
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.sources.kafka.cluster import flat
+
+_PER_PARTITION = """
+SELECT partition, count(*), count(DISTINCT "offset"), min("offset"), max("offset")
+FROM ({rows}) GROUP BY partition
+"""
+
+
+@dataclass(frozen=True)
+class Landed:
+    """The rows of one partition, in both tables together.
+
+    Attributes:
+        rows: how many there are.
+        places: how many different offsets they have.
+        first: the smallest offset.
+        last: the largest.
+    """
+
+    rows: int
+    places: int
+    first: int
+    last: int
+
+
+def landed(lake: Lake) -> dict[str, Landed]:
+    """The rows of ``events`` and ``quarantine`` by partition. Reads two columns of both.
+
+    Raises:
+        CheckpointError: there is more to a table than its files.
+    """
+    with duckdb.connect() as connection:
+        names = [name for name in ("events", "quarantine") if lake.table(name).exists]
+        for name in names:
+            table = lake.table(name)
+            table.plain()
+            files = [str(table.path / file) for file in table.files()]
+            connection.register(name, ds.dataset(files, format="parquet") if files else _nothing())
+        rows = " UNION ALL ".join(f'SELECT partition, "offset" FROM {name}' for name in names)
+        found = connection.sql(_PER_PARTITION.format(rows=rows)).fetchall() if names else []
+    return {partition: Landed(*counts) for partition, *counts in found}
+
+
+def _nothing() -> ds.Dataset:
+    import pyarrow as pa  # noqa: PLC0415
+
+    return ds.dataset(pa.table({"partition": pa.array([], pa.string()), "offset": pa.array([], pa.int64())}))
+
+
+def contradictions(lake: Lake, entries: Collection[Entry], old_files: Collection[str]) -> Iterator[str]:
+    """Where rows and ledger contradict each other.
+
+    Args:
+        lake: the tables.
+        entries: the ledger of ``events``.
+        old_files: files of batches whose entries do not name them.
+    """
+    rows = landed(lake)
+    for partition, found in sorted(rows.items()):
+        if found.rows > found.places:
+            yield f"{partition}: {found.rows - found.places:,} of its records are in the tables twice"
+    by_topic = any(flat_ends(entry) for entry in entries)
+    yield from _of_topics(rows, entries) if by_topic else _of_files(rows, entries, old_files)
+    yield from _in_all(rows, lake, entries)
+
+
+def flat_ends(entry: Entry) -> dict[str, int]:
+    """Where a batch ends in each partition of its topics; nothing for a batch of files."""
+    return flat(entry.end) if entry.end and "logOffset" not in entry.end else {}
+
+
+def _of_files(rows: dict[str, Landed], entries: Collection[Entry], old_files: Collection[str]) -> Iterator[str]:
+    records = {path: count for entry in entries for path, (_, count) in entry.files.items()}
+    for partition, found in sorted(rows.items()):
+        if partition not in records and partition not in old_files:
+            yield f"{partition}: {found.rows:,} rows are of this file, which no entry names"
+        elif found.rows > records.get(partition, found.rows):
+            yield f"{partition}: {found.rows:,} rows are of this file, booked are {records[partition]:,} records"
+    for entry in entries:
+        of_batch = sum(rows[path].rows for path in entry.files if path in rows)
+        if entry.files and of_batch + entry.duplicates > entry.rows_in:
+            counts = f"{of_batch:,} rows and {entry.duplicates:,} duplicates, but {entry.rows_in:,} records were read"
+            yield f"batch {entry.batch_id}: {counts}"
+
+
+def _of_topics(rows: dict[str, Landed], entries: Collection[Entry]) -> Iterator[str]:
+    starts: dict[str, int] = {}
+    ends: dict[str, int] = {}
+    for entry in entries:
+        first = flat(entry.start)
+        for partition, end in flat_ends(entry).items():
+            starts[partition] = min(starts.get(partition, end), first.get(partition, 0))
+            ends[partition] = max(ends.get(partition, end), end)
+    for partition, found in sorted(rows.items()):
+        if partition not in ends:
+            yield f"{partition}: {found.rows:,} rows are of this partition, which no entry names"
+        elif found.first < starts[partition] or found.last >= ends[partition]:
+            span = f"{starts[partition]} to {ends[partition] - 1}"
+            yield f"{partition}: rows have the offsets {found.first} to {found.last}, booked are {span}"
+
+
+def _in_all(rows: dict[str, Landed], lake: Lake, entries: Collection[Entry]) -> Iterator[str]:
+    """Every record read is a row of one of the tables, a duplicate, or was taken out by somebody since."""
+    amended = [
+        each.line for name in ("events", "quarantine") for each in booked(lake.table(name))
+        if isinstance(each.line, Amendment)
+    ]  # fmt: skip
+    changed = sum(line.added - line.removed for line in amended)
+    held = sum(found.rows for found in rows.values())
+    read, duplicates = sum(entry.rows_in for entry in entries), sum(entry.duplicates for entry in entries)
+    if held != read - duplicates + changed:
+        taken_out = f", and {-changed:,} taken out since" if changed else ""
+        yield (
+            f"events and quarantine hold {held:,} rows together; booked are {read:,} records read,"
+            f" {duplicates:,} duplicates of them{taken_out}"
+        )

@@ -1,0 +1,157 @@
+"""How much of what came was rejected or a duplicate, by the ledger alone: no row is read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from statistics import median
+
+from clickstream_platform.expectations import DuplicateShare, RejectedShare
+from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment, Entry, booked, entries
+from clickstream_platform.streaming.lake.places import Lake
+
+RUNS = 20  # before the newest: what is usual
+FEWEST = 5  # of them: fewer say nothing of what is usual
+
+ShareExpectation = RejectedShare | DuplicateShare
+
+
+@dataclass(frozen=True)
+class Share:
+    """A part of what came last.
+
+    Attributes:
+        count: records of the kind that is asked for.
+        records: all of them.
+        refused: files that were refused whole; 0 where duplicates are asked for.
+        refused_bytes: of these files.
+        bytes: of all files.
+        usual: the median of the runs before; None if there were too few of them.
+        reasons: rejected records by reason.
+    """
+
+    count: int
+    records: int
+    refused: int = 0
+    refused_bytes: int = 0
+    bytes: int = 0
+    usual: float | None = None
+    reasons: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def of_records(self) -> float:
+        """The share of the records."""
+        return self.count / self.records if self.records else 0.0
+
+    @property
+    def of_bytes(self) -> float:
+        """The share of the bytes that lie in files that were refused whole."""
+        return self.refused_bytes / self.bytes if self.bytes else 0.0
+
+    def exceeds(self, expectation: ShareExpectation) -> bool:
+        """Whether it is more than is expected. Of too few records nothing is said, unless all was refused."""
+        if expectation.most >= 1:
+            return False
+        if self.records < expectation.at_least:
+            return self.refused > 0 and self.records == 0
+        rise = None if self.usual is None else max(self.usual * expectation.rise, expectation.most / expectation.rise)
+        most = expectation.most if rise is None else min(rise, expectation.most)
+        return self.of_records > most or self.of_bytes > expectation.most
+
+    def numbers(self) -> dict[str, int | float]:
+        """What there is to plot."""
+        known = {} if self.usual is None else {"usual_share": self.usual}
+        files = {"refused_files": self.refused, "refused_bytes": self.refused_bytes} if self.bytes else {}
+        return {"records": self.records, "count": self.count, "share": self.of_records, **known, **files}
+
+
+def share(expectation: ShareExpectation, lake: Lake) -> Share:
+    """The newest run's share; with that of the runs before it, until there are as many records as are asked for.
+
+    Rejected records that were replayed since no longer count.
+    """
+    by_run = [list(of_run) for _, of_run in groupby(entries(lake.events), key=lambda entry: entry.run_id)]
+    newest: list[Entry] = []
+    while by_run and (not newest or sum(entry.rows_in for entry in newest) < expectation.at_least):
+        newest += by_run.pop(0)
+    kind = _kind(expectation)
+    usual = [_of(run, kind) for run in by_run if sum(entry.rows_in for entry in run) >= expectation.at_least][:RUNS]
+    found = _summed(newest, kind, median(usual) if len(usual) >= FEWEST else None)
+    if isinstance(expectation, DuplicateShare) or not newest:
+        return found
+    return _with_refused(found, newest, _replayed(lake, newest[-1].committed_at_ms))
+
+
+def _kind(expectation: ShareExpectation) -> Callable[[Entry], int]:
+    match expectation:
+        case RejectedShare():
+            return lambda entry: entry.quarantined
+        case DuplicateShare():
+            return lambda entry: entry.duplicates
+
+
+def _of(run: Sequence[Entry], kind: Callable[[Entry], int]) -> float:
+    return sum(map(kind, run)) / sum(entry.rows_in for entry in run)
+
+
+def _summed(batches: Sequence[Entry], kind: Callable[[Entry], int], usual: float | None) -> Share:
+    return Share(sum(map(kind, batches)), sum(entry.rows_in for entry in batches), usual=usual)
+
+
+def _with_refused(found: Share, batches: Sequence[Entry], replayed: int) -> Share:
+    files = [(path, size, entry) for entry in batches for path, (size, _) in entry.files.items()]
+    reasons = sum((Counter(entry.reasons) for entry in batches), Counter[str]())
+    return Share(
+        max(found.count - replayed, 0),
+        found.records,
+        sum(len(entry.unreadable) for entry in batches),
+        sum(size for path, size, entry in files if path in entry.unreadable),
+        sum(size for _, size, _ in files),
+        found.usual,
+        tuple(reasons.most_common()),
+    )
+
+
+def _replayed(lake: Lake, since_ms: int) -> int:
+    """Records that have left ``quarantine`` by a replay since a moment."""
+    found = 0
+    for line in (each.line for each in booked(lake.table("quarantine"))):
+        if line.committed_at_ms < since_ms:
+            break
+        if isinstance(line, Amendment) and line.kind == REPLAY:
+            found += line.removed
+    return found
+
+
+def said(found: Share, expectation: ShareExpectation) -> str:
+    """A share in words."""
+    what = "were rejected" if isinstance(expectation, RejectedShare) else "were duplicates"
+    reasons = f" ({', '.join(f'{reason} {count:,}' for reason, count in found.reasons[:4])})" if found.reasons else ""
+    text = f"{found.count:,} of {found.records:,} records {what}{reasons if found.count else ''}"
+    if found.refused:
+        text += f", and {found.refused:,} {'file' if found.refused == 1 else 'files'} refused whole"
+    if found.usual is not None:
+        text += f"; usual are {found.usual:.1%}"
+    return text
+
+
+def remarks(table: StreamingTable, batches: Sequence[Entry]) -> list[str]:
+    """What a run that has committed these batches should say of them, however few records there were."""
+    lines: list[str] = []
+    for expectation in table.expectations:
+        if isinstance(expectation, RejectedShare | DuplicateShare):
+            found = _summed(batches, _kind(expectation), None)
+            if isinstance(expectation, RejectedShare):
+                found = _with_refused(found, batches, replayed=0)
+            if found.refused or found.of_records > expectation.most:
+                lines.append(f"{said(found, expectation)}: {_where(found, expectation)}")
+    return lines
+
+
+def _where(found: Share, expectation: ShareExpectation) -> str:
+    if isinstance(expectation, DuplicateShare):
+        return "their event_id and timestamp were there already"
+    return "`clickstream quarantine` shows them" if found.count else "`clickstream ledger --json` says why"

@@ -1,0 +1,223 @@
+"""The landing folder against the ledger, file by file. Lists and reads by itself: see :mod:`.count`."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from clickstream_platform.streaming.lake.ledger import Entry
+from clickstream_platform.streaming.sources.files.count import Counted, counted
+from clickstream_platform.streaming.sources.recount import Gone, Recount
+
+Identity = tuple[int, int]  # device and inode
+
+
+@dataclass(frozen=True)
+class Plans:
+    """What the checkpoint says, beside the ledger. To be asked before the ledger: a run may go on meanwhile.
+
+    Attributes:
+        committed: the files that committed batches have read.
+        by_spark: of batches that Spark has planned itself, before there were manifests: the files, by its log's number.
+    """
+
+    committed: frozenset[str]
+    by_spark: dict[int, list[str]]
+
+
+@dataclass(frozen=True)
+class _Booking:
+    batch_id: int
+    bytes: int
+    records: int
+    refused: str | None
+
+
+@dataclass
+class _Findings:
+    """What has been found so far."""
+
+    checked: int = 0
+    bytes: int = 0
+    records: int = 0
+    unread: dict[str, int] = field(default_factory=dict[str, int])
+    gone: list[Gone] = field(default_factory=list[Gone])
+    notes: list[str] = field(default_factory=list[str])
+    errors: list[str] = field(default_factory=list[str])
+
+    def add(self, found: Counted) -> None:
+        self.checked += 1
+        self.bytes += found.bytes
+        self.records += found.records
+
+
+def recounted(folder: Path, plans: Plans, entries: Iterable[Entry]) -> Recount:
+    """Count every file of the source again, and compare it with what was booked of it.
+
+    Args:
+        folder: the source.
+        plans: what is read and what is not.
+        entries: the ledger of ``events``.
+    """
+    root, found = os.fsencode(folder), _Findings()
+    read = sorted(entries, key=lambda entry: entry.committed_at_ms)
+    booked = _bookings(read, found)
+    known = _once(root, booked, found)
+    for name, booking in booked.items():
+        _compare(name, booking, counted(_path(root, name)), found)
+    for entry in read:
+        if not entry.files:
+            known |= _compare_batch(root, entry, plans, found)
+    _the_others(root, known, plans, found)
+    return Recount(
+        "files",
+        found.checked,
+        found.bytes,
+        found.records,
+        found.unread,
+        tuple(found.gone),
+        frozenset(name for names in plans.by_spark.values() for name in names),
+        tuple(found.notes),
+        tuple(found.errors),
+    )
+
+
+def _bookings(entries: Iterable[Entry], found: _Findings) -> dict[str, _Booking]:
+    booked: dict[str, _Booking] = {}
+    for entry in entries:
+        for name, (size, records) in entry.files.items():
+            if name in booked:
+                found.errors.append(f"{name} is booked twice: in batch {booked[name].batch_id} and {entry.batch_id}")
+            booked[name] = _Booking(entry.batch_id, size, records, entry.unreadable.get(name))
+        if entry.files and sum(records for _, records in entry.files.values()) != entry.rows_in:
+            of_files = sum(records for _, records in entry.files.values())
+            found.errors.append(
+                f"batch {entry.batch_id} is booked with {entry.rows_in} records, its files with {of_files}"
+            )
+    return booked
+
+
+def _once(root: bytes, booked: Iterable[str], found: _Findings) -> set[Identity]:
+    """The files that are booked and there. One that is booked under two names was read twice."""
+    names: dict[Identity, str] = {}
+    for name in booked:
+        status = _status(_path(root, name))
+        if status is None:
+            continue
+        identity = status.st_dev, status.st_ino
+        if identity in names:
+            found.errors.append(f"{names[identity]} and {name} are one file, and both are booked")
+        names[identity] = name
+    return set(names)
+
+
+def _compare(name: str, booking: _Booking, now: Counted | None, found: _Findings) -> None:
+    if now is None:
+        found.gone.append(Gone(name, booking.bytes, booking.records, "the file is gone"))
+        return
+    found.add(now)
+    if booking.refused:
+        if now.fault is None and now.is_text and now.records:
+            said = f"it was refused ({booking.refused}) and can be read now: {now.records:,} records"
+            found.notes.append(f"{name}: {said}; land it again under another name")
+        return
+    if now.bytes != booking.bytes:
+        found.errors.append(f"{name} has {now.bytes:,} bytes, booked are {booking.bytes:,}")
+    if now.fault:
+        found.errors.append(f"{name} cannot be read ({now.fault}), booked are {booking.records:,} records")
+    elif now.records != booking.records:
+        found.errors.append(f"{name} holds {now.records:,} records, booked are {booking.records:,}")
+
+
+def _compare_batch(root: bytes, entry: Entry, plans: Plans, found: _Findings) -> set[Identity]:
+    """A batch of before the ledger named files: only all of it together can be compared. Returns its files."""
+    first, last = ((offset or {}).get("logOffset", -1) for offset in (entry.start, entry.end))
+    names = [name for number in range(first + 1, last + 1) for name in plans.by_spark.get(number, ())]
+    what = f"batch {entry.batch_id}, of {len(names):,} files"
+    now = {name: counted(_path(root, name)) for name in names if name not in entry.unreadable}
+    there = [each for each in now.values() if each]
+    if (not names and entry.rows_in) or len(there) < len(now):
+        why = f"{len(now) - len(there):,} of them are gone" if names else "nothing says any more which files it read"
+        found.gone.append(Gone(what, None, entry.rows_in, f"{why}, and its ledger entry does not name files"))
+    else:
+        for each in there:
+            found.add(each)
+        if (records := sum(each.records for each in there)) != entry.rows_in:
+            found.errors.append(f"{what}: they hold {records:,} records, booked are {entry.rows_in:,}")
+    return {(s.st_dev, s.st_ino) for name in names if (s := _status(_path(root, name)))}
+
+
+def _the_others(root: bytes, known: set[Identity], plans: Plans, found: _Findings) -> None:
+    """The files that no entry accounts for."""
+    read = {(s.st_dev, s.st_ino) for name in plans.committed if (s := _status(_path(root, name)))}
+    for name, status in _walk(root, found):
+        identity = status.st_dev, status.st_ino
+        if identity in known:
+            continue
+        known.add(identity)
+        partition = _partition(name)
+        if identity in read:
+            now = counted(os.path.join(root, name))  # noqa: PTH118 - bytes
+            records = now.records if now else 0
+            finding = f"{status.st_size:,} bytes and {records:,} records that no entry accounts for"
+            found.errors.append(f"{partition}: {finding}, though a committed batch has read the file")
+        else:
+            found.unread[partition] = status.st_size
+
+
+def _walk(root: bytes, found: _Findings) -> Iterator[tuple[bytes, os.stat_result]]:
+    """The files of a folder by their paths in it. Every folder is entered once, whatever links lead to it."""
+
+    def unlisted(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            name = os.path.relpath(os.fsencode(error.filename), root)
+            found.notes.append(f"{_partition(name)}: a folder that cannot be listed ({error.strerror})")
+
+    seen, real = set[Identity](), os.path.realpath(root)
+    for folder, folders, files in os.walk(root, followlinks=True, onerror=unlisted):
+        status = _any_status(folder)
+        target = os.path.realpath(folder)
+        is_above = real != target and os.path.join(real, b"").startswith(os.path.join(target, b""))  # noqa: PTH118
+        if status is None or is_above or (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders[:] = [name for name in folders if _is_looked_at(name)]
+        for name in files:
+            path = os.path.join(folder, name)  # noqa: PTH118 - bytes
+            if _is_looked_at(name) and (status := _status(path)):
+                yield os.path.relpath(path, root), status
+
+
+def _is_looked_at(name: bytes) -> bool:
+    is_hidden = name.startswith(b".") or (name.startswith(b"_") and b"=" not in name)
+    return not is_hidden and not name.endswith(b"._COPYING_")
+
+
+def _any_status(path: bytes) -> os.stat_result | None:
+    try:
+        return os.stat(path)  # noqa: PTH116 - bytes
+    except OSError:
+        return None
+
+
+def _status(path: bytes) -> os.stat_result | None:
+    """Of a file; None for anything else."""
+    found = _any_status(path)
+    return found if found and stat.S_ISREG(found.st_mode) else None
+
+
+def _path(root: bytes, partition: str) -> bytes:
+    name = unquote_to_bytes(partition[2:]) if partition.startswith("//") else partition.encode()
+    return os.path.join(root, name)  # noqa: PTH118 - bytes
+
+
+def _partition(name: bytes) -> str:
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        return f"//{quote_from_bytes(name)}"

@@ -1,0 +1,241 @@
+"""Landing folders as anybody may leave them, drawn at random, with what must come of each file."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+from hypothesis import strategies as st
+
+from clickstream_platform_tests.conftest import event
+from clickstream_platform_tests.streaming.sources.files.packing import PACK, naive
+
+LIMIT = 2_000  # bytes of a record in these folders
+Line = tuple[Literal["event", "broken", "blank", "long"], int]
+Damage = Literal["", "cut", "flip", "garbage"]
+
+_FOLDERS = (b"", b"", b"sub dir", b"2024-01-01T10:00", b"d=1", b"_k=v", b"\xff\xfe", "ü/ß".encode(), b"%2e%2e/#?")
+_HIDDEN = (b".hidden", b"_writing", b"_folder/a", b".git/config")
+_NAMES = (
+    b"a.json",
+    b"caf\xe9.gz",
+    b"line\nbreak",
+    b"a b",
+    b"#%25",
+    b"c:d",
+    b"[1]{2}*?",
+    b"\\",
+    "日本.json".encode(),
+    b"-r",
+    b"~",
+)
+_MTIMES = (None, None, 0, -86_400, 951_782_400, 4_102_444_800, 9_000_000_000)  # 1970, before, 2000, 2100, 2255
+_BOMS = {
+    "utf-8-sig": b"",
+    "utf-16-le": codecs.BOM_UTF16_LE,
+    "utf-16-be": codecs.BOM_UTF16_BE,
+    "utf-32-le": codecs.BOM_UTF32_LE,
+}
+CHECKED = ("gzip", "zlib", "snappy")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A file as it was drawn."""
+
+    folder: bytes
+    name: bytes
+    lines: tuple[Line, ...]
+    ends: str
+    has_last_end: bool
+    encoding: str
+    codec: str
+    members: int
+    damage: Damage
+    mtime: int | None
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether it cannot be read to its end. A plain text can, whatever has befallen it."""
+        is_packed = self.codec != "plain" and any(kind in ("event", "broken") for kind, _ in self.lines)
+        return is_packed and (self.damage in ("cut", "garbage") or (self.damage == "flip" and self.codec in CHECKED))
+
+    @property
+    def is_spoiled(self) -> bool:
+        """Whether one of its signs is another than was written, so that nobody knows which lines are events."""
+        return self.damage == "flip" and self.codec == "plain" and self.encoding == "utf-8"
+
+    def content(self) -> bytes:
+        """Its bytes."""
+        text = self._encoded()
+        cuts = [len(text) * n // self.members for n in range(self.members + 1)]
+        packed = b"".join(PACK[self.codec](text[a:b]) for a, b in pairwise(cuts))
+        if self.is_spoiled and packed:
+            return _flipped(packed, len(packed) // 2)
+        return self._damaged(packed) if self.is_damaged else packed
+
+    def _damaged(self, packed: bytes) -> bytes:
+        if self.damage == "cut":
+            return packed[: -min(3, len(packed) - 1)]
+        if self.damage == "garbage":
+            return packed + b"this is no frame"
+        # In the checksum itself: elsewhere a copy from another place of a row of x's may unpack to the same.
+        return _flipped(packed, {"gzip": len(packed) - 6, "zlib": len(packed) - 3, "snappy": 14}[self.codec])
+
+    def _encoded(self) -> bytes:
+        text = self.ends.join(map(_text, self.lines)) + (self.ends if self.has_last_end and self.lines else "")
+        return _BOMS.get(self.encoding, b"") + text.encode(self.encoding)
+
+    def records(self) -> dict[int, Line | None]:
+        """The records in it by their lines' numbers; None: it may be anything by now."""
+        if self.is_damaged:
+            return {}
+        if self.is_spoiled:
+            return {number: None for number, _, _ in naive(self.content())}
+        return {number: line for number, line in enumerate(self.lines) if line[0] != "blank"}
+
+
+def _flipped(content: bytes, at: int) -> bytes:
+    return content[:at] + bytes([content[at] ^ 0x80]) + content[at + 1 :]
+
+
+def _text(line: Line) -> str:
+    kind, number = line
+    if kind == "blank":
+        return ("", " ", "\t \t")[number % 3]
+    if kind == "broken":
+        return '{"user_id": ' + "[" * (number % 5)
+    made = event(f"u{number % 7}", event_id=f"e{number}", page_url="/Ċ/ਊ")  # newlines' bytes in UTF-16
+    if kind == "long":
+        made["page_url"] = "x" * (LIMIT + number)
+    return json.dumps(made, ensure_ascii=False)
+
+
+_lines = st.lists(
+    st.tuples(st.sampled_from(["event", "event", "event", "broken", "blank", "long"]), st.integers(0, 400)),
+    max_size=12,
+).map(tuple)
+
+
+def _is_visible(name: bytes) -> bool:
+    return not {0, ord("/")} & {*name} and name[:1] not in (b".", b"_")
+
+
+LINKS = ("soft", "hard", "folder", "loop", "up", "nothing", "outside", "pipe")
+
+_files = st.builds(
+    Drawn,
+    folder=st.sampled_from(_FOLDERS),
+    name=st.sampled_from(_NAMES) | st.binary(min_size=1, max_size=40).filter(_is_visible),
+    lines=_lines,
+    ends=st.sampled_from(["\n", "\n", "\r\n"]),
+    has_last_end=st.booleans(),
+    encoding=st.sampled_from(["utf-8", "utf-8", *_BOMS]),
+    codec=st.sampled_from(["plain", *PACK]),
+    members=st.sampled_from([1, 1, 3]),
+    damage=st.sampled_from(["", "", "", "cut", "flip", "garbage"]),
+    mtime=st.sampled_from(_MTIMES),
+)
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What lands before one run.
+
+    Attributes:
+        files: drawn files.
+        links: the kind of a link, and which of the files so far it leads to.
+        hidden: names that are never read.
+        binaries: how many files land that are no text.
+    """
+
+    files: tuple[Drawn, ...]
+    links: tuple[tuple[str, int], ...]
+    hidden: tuple[bytes, ...]
+    binaries: int
+
+
+arrivals = st.builds(
+    Arrival,
+    files=st.lists(_files, min_size=6, max_size=25).map(tuple),
+    links=st.lists(st.tuples(st.sampled_from(LINKS), st.integers(0, 99)), max_size=6).map(tuple),
+    hidden=st.lists(st.sampled_from(_HIDDEN), max_size=2, unique=True).map(tuple),
+    binaries=st.integers(0, 2),
+)
+
+Identity = tuple[int, int]
+
+
+@dataclass
+class Landing:
+    """A landing folder, and what is in each of its files."""
+
+    folder: Path
+    landed: int = 0
+
+    def __post_init__(self) -> None:
+        self.drawn: dict[Identity, Drawn] = {}
+        self.binaries: set[Identity] = set()
+
+    def land(self, arrival: Arrival) -> None:
+        """Let it all land."""
+        root = os.fsencode(self.folder)
+        for file in arrival.files:
+            folder = root + b"/" + file.folder
+            path = self._put(folder, file.name + b"%d" % self._next(), file.content(), file.mtime)
+            self.drawn[identity(path)] = file
+        for _ in range(arrival.binaries):
+            path = self._put(root, b"picture%d" % self._next(), b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\n" + bytes(60), None)
+            self.binaries.add(identity(path))
+        for name in arrival.hidden:
+            self._put(os.path.dirname(root + b"/" + name), os.path.basename(name) + b"%d" % self._next(), b"{}\n", None)  # noqa: PTH119, PTH120
+        for kind, which in arrival.links:
+            self._link(root, kind, which)
+
+    def _next(self) -> int:
+        self.landed += 1
+        return self.landed
+
+    def _put(self, folder: bytes, name: bytes, content: bytes, mtime: int | None) -> bytes:
+        os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - names are bytes
+        path = folder + b"/" + name
+        with open(path, "xb") as file:  # noqa: PTH123
+            file.write(content)
+        if mtime is not None:
+            os.utime(path, (mtime, mtime))
+        return path
+
+    def _link(self, root: bytes, kind: str, which: int) -> None:
+        at = root + b"/link%d" % self._next()
+        there = [path for path in self._paths(root) if identity(path) in self.drawn]
+        target = there[which % len(there)]
+        if kind == "hard":
+            os.link(target, at)
+        elif kind == "outside":
+            outside = root + b"-elsewhere%d" % self.landed
+            file = Drawn(b"", b"a", (("event", 2_000_000 + self.landed),), "\n", True, "utf-8", "plain", 1, "", None)
+            self.drawn[identity(self._put(outside, b"a", file.content(), None))] = file
+            os.symlink(outside, at)  # noqa: PTH211
+        elif kind == "pipe":
+            os.mkfifo(at)
+        else:
+            up = os.path.dirname(target)  # noqa: PTH120
+            of = {"soft": target, "folder": up, "loop": root, "up": os.path.dirname(root), "nothing": b"nowhere"}  # noqa: PTH120
+            os.symlink(of[kind], at)  # noqa: PTH211
+
+    def _paths(self, root: bytes) -> Iterator[bytes]:
+        for folder, folders, files in os.walk(root):
+            folders.sort()
+            yield from (folder + b"/" + name for name in sorted(files) if not os.path.islink(folder + b"/" + name))  # noqa: PTH114
+
+
+def identity(path: bytes | str) -> Identity:
+    """A file, whatever name it is reached by."""
+    found = os.stat(path)  # noqa: PTH116
+    return found.st_dev, found.st_ino
