@@ -16,7 +16,6 @@ from clickstream_platform.events.parsing import PLACEHOLDERS, Parse, Rules, acce
 from clickstream_platform.events.schema import EVENTS, QUARANTINE, RAW, WIRE
 from clickstream_platform.events.timestamps import INSTANT, Unit
 from clickstream_platform.streaming.ingest.staging import Staged, record_id, staging
-from clickstream_platform.streaming.sources.files.source import FileSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -489,10 +488,10 @@ def test_the_halves_are_the_whole(spark: SparkSession, tmp_path: Path) -> None:
     assert [row["reasons"] for row in rows] == [["malformed_json"], ["no_value"], ["not_an_object"]]
 
 
-def staged_records(raw: DataFrame, folder: Path, *, lines: bool = False) -> Staged:
-    records = FileSource(folder).records if lines else iter
-    frame = staging(raw, Parse(RULES), folder / "staged", records)
-    return Staged(folder / "staged", tuple(row["file"] for row in frame.collect()))
+def staged_records(raw: DataFrame, folder: Path) -> Staged:
+    beside = {"event_id": F.lit(None).cast("binary"), "size": F.octet_length("value").cast("long")}
+    flat = raw.withColumns({"headers": F.to_json("headers"), **beside})
+    return Staged.collected(staging(flat, Parse(RULES), folder / "staged", iter), folder / "staged")
 
 
 def test_a_record_id_depends_on_source_partition_and_offset_alone() -> None:
@@ -515,10 +514,8 @@ def test_a_record_id_is_what_it_was_when_spark_made_it(spark: SparkSession) -> N
 
 
 @pytest.mark.spark
-def test_a_record_id_takes_the_offset_that_the_record_has_in_the_end(spark: SparkSession, tmp_path: Path) -> None:
-    values: list[bytes | None] = [event(), b"{", b" ", b"[]", b"{"]
-    raw = raw_records(spark, values).withColumn("offset", F.lit(0).cast("long")).coalesce(1)
-    staged = staged_records(raw, tmp_path, lines=True)
+def test_a_record_id_is_made_of_the_place_of_the_record(spark: SparkSession, tmp_path: Path) -> None:
+    staged = staged_records(raw_records(spark, [event(), b"{", event(), b"[]", b"{"]).coalesce(1), tmp_path)
     ids = [row["record_id"] for batch in staged.rejected() for row in batch.to_pylist()]
     assert ids == [record_id("s", "p", line) for line in (1, 3, 4)]
 

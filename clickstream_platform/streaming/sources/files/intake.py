@@ -117,6 +117,23 @@ class Intake:
         """Whether it has manifests, or an index of files that were read before there were any."""
         return any(self.folder.glob("_known-*")) if self._has_files_in_log() else True
 
+    def rebase(self) -> None:
+        """Let Spark's log name the manifests where they lie now: the home may have been copied or moved."""
+        folder = self._spark_log
+        for file in folder.iterdir() if folder.is_dir() else ():
+            if file.name.isdigit() or file.name.endswith(".compact"):
+                head, *lines = file.read_text().splitlines()
+                moved = [self._rebased(line) for line in lines]
+                if moved != lines:
+                    self._rewrite(file, [head, *moved])
+
+    def _rebased(self, line: str) -> str:
+        entry: dict[str, Any] = json.loads(line)
+        path = Path(unquote(urlsplit(entry.get("path", "")).path))
+        if not self._is_manifest(path) or path.parent == self.folder:
+            return line
+        return json.dumps({**entry, "path": (self.folder / path.name).as_uri()}, separators=(",", ":"))
+
     def interrupted(self, source: Path) -> list[str]:
         """The files, as partitions, of a batch that Spark has planned itself and not committed."""
         planned, committed = self.checkpoint.planned(), self.checkpoint.committed()
@@ -183,5 +200,9 @@ class Intake:
         before = [line for line in lines if json.loads(line)["batchId"] != offset]
         milliseconds = manifest.stat().st_mtime_ns // 1_000_000
         entry = {"path": manifest.as_uri(), "timestamp": milliseconds, "batchId": offset}
+        self._rewrite(file, [head, *before, json.dumps(entry, separators=(",", ":"))])
+
+    @staticmethod
+    def _rewrite(file: Path, lines: list[str]) -> None:
         file.with_name(f".{file.name}.crc").unlink(missing_ok=True)  # a checksum of what is no longer in it
-        write_whole(file, "\n".join([head, *before, json.dumps(entry, separators=(",", ":"))]))
+        write_whole(file, "\n".join(lines))
