@@ -12,6 +12,7 @@ from clickstream_platform.cli import app, views
 from clickstream_platform.cli.app import TableName, TableNames
 from clickstream_platform.cli.progress import going_on, say
 from clickstream_platform.cli.ready import lake_of, require_free, require_source
+from clickstream_platform.delivery.outbox import Outbox
 from clickstream_platform.delivery.post import delivering
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import from_env
@@ -22,6 +23,7 @@ from clickstream_platform.streaming.contract.trigger_support import require
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.status import lag
 from clickstream_platform.streaming.runtime import run as runs
+from clickstream_platform.streaming.runtime.idle import nothing_to_do
 from clickstream_platform.streaming.runtime.report import RunReport
 from clickstream_platform.streaming.sources.source import RecordSource
 from clickstream_platform.tables import selected
@@ -54,6 +56,9 @@ def run(
     require_source(contracts, lake := lake_of(settings, to_write=True), settings)
     require_free((table.name for table in contracts), lake, take_over=take_over)
     if not _has_anything(contracts, lake):
+        return
+    if nothing_to_do(contracts, lake) and not any(channel.waiting for channel in Outbox.of(lake).status()):
+        typer.echo("nothing new: every table has read all there is")
         return
     with app.spark_session(settings) as spark:
         run_all(contracts, spark, lake, delivering(hooks(), settings, say), take_over=take_over)

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from pyspark.sql import SparkSession
@@ -22,6 +25,7 @@ from clickstream_platform.streaming.contract.state import facts
 from clickstream_platform.streaming.contract.table import StreamingTable
 
 FILE = "fingerprint.json"
+LOOKED_AT = "looked_at"
 
 
 def declared(table: StreamingTable) -> dict[str, Any]:
@@ -72,6 +76,32 @@ def check(checkpoint: Checkpoint, now: dict[str, Any]) -> None:
     if changed:
         remedy = "set it back, or begin a new lake" if checkpoint.table == "events" else _remedy(checkpoint.table)
         raise CheckpointError(checkpoint.table, f"changed since its checkpoint began: {'; '.join(changed)}", remedy)
+
+
+def note(checkpoint: Checkpoint, table: StreamingTable) -> None:
+    """Write down that a run has looked at the table's plan: until code or settings change it need not be again."""
+    write_whole(checkpoint.path / LOOKED_AT, _without_a_jvm(table))
+
+
+def is_looked_at(checkpoint: Checkpoint, table: StreamingTable) -> bool:
+    """Whether nothing that a plan is made of has changed since a run looked at it. No JVM."""
+    file = checkpoint.path / LOOKED_AT
+    return file.exists() and file.read_text() == _without_a_jvm(table)
+
+
+def _without_a_jvm(table: StreamingTable) -> str:
+    """A hash of what the table declares, of all code of this package, and of the versions that a plan depends on."""
+    return hashlib.sha256(json.dumps([declared(table), _code()]).encode()).hexdigest()
+
+
+@cache
+def _code() -> list[str]:
+    package = Path(__file__).parents[2]
+    modules = (
+        file.relative_to(package).as_posix().encode() + file.read_bytes() for file in sorted(package.rglob("*.py"))
+    )
+    versions = (f"{name} {version(name)}" for name in ("pyspark", "delta-spark", "deltalake", "pyarrow"))
+    return [hashlib.sha256(b"".join(modules)).hexdigest(), *versions]
 
 
 def _remedy(table: str) -> str:

@@ -116,6 +116,7 @@ def admitted(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hook
     table.offsets.require_there(table.name, lake)
     checkpoint = admission.admitted(lake, table)
     fingerprint.check(checkpoint, fingerprint.of(table, spark))
+    fingerprint.note(checkpoint, table)
     source = table.offsets.begin(checkpoint, goes_on=not table.trigger.ends)
     return Run(replace(table, offsets=source), spark, lake, checkpoint, hooks, run_id)
 

@@ -1,0 +1,54 @@
+"""A run that would find nothing is known to find nothing, without a JVM; whatever it would have to do is not missed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from clickstream_platform.streaming.lake.generations import current
+from clickstream_platform.streaming.runtime.idle import nothing_to_do
+from clickstream_platform_tests.command import clickstream
+from clickstream_platform_tests.conftest import KINDS, Lab, event
+
+
+@pytest.fixture
+def done(lab: Lab) -> Lab:
+    lab.land(event("a"), event("b", "12:00:00"))
+    lab.only(*KINDS).run()
+    return lab
+
+
+def is_idle(lab: Lab) -> bool:
+    return nothing_to_do(lab.contracts.values(), lab.lake)
+
+
+def test_before_a_first_run_there_is_something_to_do(lab: Lab) -> None:
+    assert not is_idle(lab)
+
+
+def test_after_a_run_there_is_nothing_to_do_until_something_comes_or_changes(done: Lab) -> None:
+    assert is_idle(done)
+    done.land(event("c"))
+    assert not is_idle(done)
+    done.run("events")
+    assert not is_idle(done)  # the other tables have not read it
+    done.run()
+    assert is_idle(done)
+    done.contracts["sessions"] = replace(done.contracts["sessions"], parameters={"max_sequence_length": 2})
+    assert not is_idle(done)
+
+
+@pytest.mark.parametrize("table", ["events", "sessions"])
+def test_a_batch_without_its_mark_is_something_to_do(done: Lab, table: str) -> None:
+    checkpoint = current(done.lake, table)
+    Path(checkpoint.path / "commits" / str(checkpoint.committed())).unlink()
+    assert not is_idle(done)
+
+
+def test_a_run_that_finds_nothing_starts_no_jvm(done: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKSTREAM_HOME", str(done.settings.home))
+    monkeypatch.setattr("clickstream_platform.jvm.session.build_session", None)
+    result = clickstream("run", *KINDS)
+    assert (result.exit_code, result.stdout) == (0, "nothing new: every table has read all there is\n")
