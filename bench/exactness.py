@@ -25,7 +25,8 @@ from pyspark.sql import functions as F
 
 from clickstream_platform.jvm.session import build_session
 from clickstream_platform.settings import Settings
-from clickstream_platform.simulator.simulation import SPAN, START, Shares, simulate, write_arrival, write_landing
+from clickstream_platform.simulator.landing import write_arrival, write_landing
+from clickstream_platform.simulator.simulation import SPAN, START, Shares, simulate
 from clickstream_platform.streaming.contract.sink import Upsert
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import writer

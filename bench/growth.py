@@ -23,7 +23,8 @@ from costs import Cost, measured
 
 from clickstream_platform.jvm.session import build_session
 from clickstream_platform.settings import Settings
-from clickstream_platform.simulator.simulation import SPAN, START, Shares, simulate, write_landing
+from clickstream_platform.simulator.landing import write_landing
+from clickstream_platform.simulator.simulation import SPAN, START, Shares, simulate
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.maintenance.housekeeping import maintain
 from clickstream_platform.streaming.runtime.run import Hooks, run

@@ -24,7 +24,8 @@ from clickstream_platform.jvm.session import build_session
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.simulator.broker import Broker
 from clickstream_platform.simulator.kafka_producer import Sender, keyed, make_topic
-from clickstream_platform.simulator.simulation import SPAN, START, simulate, write_landing
+from clickstream_platform.simulator.landing import write_landing
+from clickstream_platform.simulator.simulation import SPAN, START, simulate
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.runtime.run import Hooks, run
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource

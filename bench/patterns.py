@@ -21,7 +21,8 @@ from pyspark.sql import functions as F
 
 from clickstream_platform.jvm.session import build_session
 from clickstream_platform.settings import Settings
-from clickstream_platform.simulator.simulation import simulate, write_arrival
+from clickstream_platform.simulator.landing import write_arrival
+from clickstream_platform.simulator.simulation import simulate
 from clickstream_platform.streaming.audit.verify import verify
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import snapshot

@@ -25,7 +25,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from clickstream_platform.settings import Settings
-from clickstream_platform.simulator.simulation import live
+from clickstream_platform.simulator.landing import live
 from clickstream_platform.streaming.contract.trigger import ProcessingTime, trigger_from
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.lake.places import Lake

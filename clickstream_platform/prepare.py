@@ -59,7 +59,8 @@ def _train(home: Path, cache: Path, archive: Path) -> None:
     """
     # Imported here: who only fetches jars need not wait a second for these.
     from clickstream_platform.jvm.session import LOCAL_JVM, build_session  # noqa: PLC0415
-    from clickstream_platform.simulator.simulation import simulate, write_arrival  # noqa: PLC0415
+    from clickstream_platform.simulator.landing import write_arrival  # noqa: PLC0415
+    from clickstream_platform.simulator.simulation import simulate  # noqa: PLC0415
     from clickstream_platform.streaming.lake.places import Lake  # noqa: PLC0415
     from clickstream_platform.streaming.runtime.run import Hooks, run  # noqa: PLC0415
     from clickstream_platform.tables import tables  # noqa: PLC0415

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clickstream_platform.cli import account, app, views
+from clickstream_platform.cli import account, app, results
 from clickstream_platform.cli.app import AsJson, TableNames, exit_unless, print_json
 from clickstream_platform.cli.progress import going_on
 from clickstream_platform.cli.ready import lake_of
@@ -81,7 +81,7 @@ def validate(names: TableNames = None, *, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"passed": is_good, "checks": [asdict(result) for result in found]})
     else:
-        show(views.checks(found))
+        show(results.checks(found))
     exit_unless(is_good)
 
 
@@ -94,5 +94,5 @@ def verified(
         with going_on(f"{table.name}: compared"):
             found.append(verifying.verify(table, spark, lake))
         if shown:
-            show(views.verification(found[-1]))
+            show(results.verification(found[-1]))
     return found

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import typer
 
-from clickstream_platform.cli import views
+from clickstream_platform.cli import results
 from clickstream_platform.cli.app import AsJson, exit_unless, print_json
 from clickstream_platform.doctor import diagnose
 from clickstream_platform.settings import from_env
@@ -24,5 +24,5 @@ def doctor(*, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"ok": is_good, "findings": [asdict(finding) for finding in found]})
     else:
-        show(views.findings(found))
+        show(results.findings(found))
     exit_unless(is_good)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from clickstream_platform.cli import app, views
+from clickstream_platform.cli import app, results
 from clickstream_platform.cli.app import exit_unless
 from clickstream_platform.cli.progress import going_on
 from clickstream_platform.cli.ready import WAITS, lake_of, say_if_busy
@@ -43,7 +43,7 @@ def replay(
     with app.spark_session(settings) as spark:
         with going_on("rejected records are tried again"):
             found = replaying.replay(tables(settings)["events"], spark, lake, reason)
-        show(views.replay(found))
+        show(results.replay(found))
 
 
 @commands.command(
@@ -67,7 +67,7 @@ def forget(
     settings = from_env()
     lake = lake_of(settings, to_write=not proof and bool(user))
     if proof or not user:
-        show(views.erasures(erasure.proofs(lake), user or ()))
+        show(results.erasures(erasure.proofs(lake), user or ()))
         return
     erasure.require(lake, user)
     say_if_busy(tables(settings), lake, WAITS)
@@ -75,7 +75,7 @@ def forget(
     with app.spark_session(settings) as spark, going_on("the person leaves every table"):
         told = delivering(hooks(), settings)
         found = erasure.forget(user, contracts, spark, lake, told, unsearchable=unsearchable)
-    show(views.erasures([found], user))
+    show(results.erasures([found], user))
     exit_unless(found.completed_at is not None)
 
 
@@ -94,7 +94,7 @@ def maintain() -> None:
         typer.echo(f"{removed:,} events before {before} have left the lake")
     with going_on("files are joined and deleted"):
         found = maintenance.maintain(contracts, lake)
-    show(views.maintained(found))
+    show(results.maintained(found))
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream skip 2026/11/25/part-7.json.zst")

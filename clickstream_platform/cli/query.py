@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from clickstream_platform.cli import views
+from clickstream_platform.cli import results
 from clickstream_platform.cli.app import AsJson, print_json
 from clickstream_platform.cli.ready import lake_of
 from clickstream_platform.export import csv_lines, json_lines
@@ -29,9 +29,9 @@ def quarantine(
     settings = from_env()
     found = rejections(lake_of(settings).table("quarantine"), samples, settings.timestamp_unit)
     if as_json:
-        print_json({"reasons": [views.rejection_fields(each) for each in found]})
+        print_json({"reasons": [results.rejection_fields(each) for each in found]})
     else:
-        show(views.rejections(found))
+        show(results.rejections(found))
 
 
 @commands.command(
@@ -52,7 +52,7 @@ def sql(
         if form == "table":
             rows = list(islice(answer.rows, limit or None))
             is_cut = is_limited and next(answer.rows, None) is not None
-            show(views.answer(answer.columns, answer.numeric, rows), *views.length(len(rows), is_cut=is_cut))
+            show(results.answer(answer.columns, answer.numeric, rows), *results.length(len(rows), is_cut=is_cut))
             return
         for line in csv_lines(answer) if form == "csv" else json_lines(answer):
             typer.echo(line)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clickstream_platform.cli import app, views
+from clickstream_platform.cli import app, results
 from clickstream_platform.cli.app import exit_unless
 from clickstream_platform.cli.ready import lake_of, made
 from clickstream_platform.settings import Settings, from_env
-from clickstream_platform.simulator import kafka_producer, simulation
+from clickstream_platform.simulator import kafka_producer, landing, simulation
 from clickstream_platform.simulator.expected import Truth
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 from clickstream_platform.streaming.sources.named import folder_from, topics_from
@@ -78,7 +78,7 @@ def _demo(settings: Settings, events: int, end: date) -> None:
         for name in demonstration.PREVIEWS:
             show(_previewed(name, spark, lake), "")
         found = demonstration.compared(simulated.truth, lake)
-        show(views.comparisons(found), "")
+        show(results.comparisons(found), "")
         is_exact = all(each.clean for each in verified(contracts, spark, lake))
     go_on = "clickstream kafka up" if isinstance(place, demonstration.Topic) else "clickstream status"
     typer.echo(f"\nThe tables are in {lake.root}\nGo on with: {go_on}, clickstream explain sessions, make dev")
@@ -89,7 +89,7 @@ def _previewed(name: str, spark: SparkSession, lake: Lake) -> Any:
     from clickstream_platform.simulator import demo as demonstration  # noqa: PLC0415
 
     first = demonstration.first_rows(name, spark, lake)
-    return views.preview(name, lake.table(name).rows(), demonstration.PREVIEWS[name], first)
+    return results.preview(name, lake.table(name).rows(), demonstration.PREVIEWS[name], first)
 
 
 @commands.command(
@@ -136,7 +136,7 @@ def simulate(
         typer.echo(f"writing {rate:g} records a second to {where}" + ("" if duration else "; Ctrl-C ends it"))
         lasts = timedelta(seconds=duration) if duration else None
         if isinstance(place, Path):
-            written = simulation.live(place, rate, seed, duration=lasts, shares=shares)
+            written = landing.live(place, rate, seed, duration=lasts, shares=shares)
         else:
             written = kafka_producer.live(place, rate, seed, no_value, duration=lasts, shares=shares)
         typer.echo(f"{written:,} records written")
@@ -149,14 +149,14 @@ def simulate(
     else:
         written, truth = kafka_producer.produce(place, simulated, no_value, arrivals=arrivals, only=only)
         typer.echo(f"{written:,} records written to {where}\n")
-    show(views.truth(truth))
+    show(results.truth(truth))
 
 
 def _write(simulated: simulation.Simulation, folder: Path, arrivals: int, only: int | None) -> tuple[int, Truth]:
     """Write all parts or one. Returns the number of files, and what holds once the parts up to there have been read."""
     if only is None:
-        return len(simulation.write_landing(folder, simulated, arrivals=arrivals)), simulated.truth
-    files = simulation.write_arrival(folder, simulated, only, arrivals=arrivals)
+        return len(landing.write_landing(folder, simulated, arrivals=arrivals)), simulated.truth
+    files = landing.write_arrival(folder, simulated, only, arrivals=arrivals)
     return len(files), simulated.truth_after(only, arrivals=arrivals)
 
 

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from clickstream_platform.errors import DeliveryError
-from clickstream_platform.streaming.contract.sink import Upsert
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.status import iso
@@ -79,7 +78,7 @@ class ChannelStatus:
 
 def alerts_of(table: StreamingTable, rows: Iterable[dict[str, Any]]) -> list[Alert]:
     """Rows as a run hands them over, as alerts."""
-    keys = table.sink.keys if isinstance(table.sink, Upsert) else tuple(column.name for column in table.columns)
+    keys = table.sink.keys or tuple(column.name for column in table.columns)
     plain = [{name: _plain(value) for name, value in row.items()} for row in rows]
     return [Alert(_digest([table.name, *(row[name] for name in keys)]), table.name, row) for row in plain]
 

@@ -17,7 +17,8 @@ from clickstream_platform.settings import Settings
 from clickstream_platform.simulator.broker import Broker
 from clickstream_platform.simulator.expected import Simulation, Truth
 from clickstream_platform.simulator.kafka_producer import Sender, keyed, make_topic
-from clickstream_platform.simulator.simulation import simulate, start_before, write_arrival, write_landing
+from clickstream_platform.simulator.landing import write_arrival, write_landing
+from clickstream_platform.simulator.simulation import simulate, start_before
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.ledger import Entry, entries
 from clickstream_platform.streaming.lake.places import Lake

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from clickstream_platform.errors import SourceError, UnreachableError
 from clickstream_platform.simulator.expected import Simulation, Truth
-from clickstream_platform.simulator.simulation import Shares, feed
+from clickstream_platform.simulator.landing import feed
+from clickstream_platform.simulator.simulation import Shares
 from clickstream_platform.streaming.sources.kafka import options
 from clickstream_platform.streaming.sources.kafka.cluster import TIMEOUT
 

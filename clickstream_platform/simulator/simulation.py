@@ -5,24 +5,19 @@ The same arguments give the same bytes under the same file names. Only ``live`` 
 
 from __future__ import annotations
 
-import hashlib
-import heapq
 import itertools
 import json
-import time
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta, timezone
 from functools import cache, lru_cache, partial
 from operator import attrgetter
-from pathlib import Path
 from random import Random
-from typing import NamedTuple
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.session import SESSION_GAP
 from clickstream_platform.simulator.expected import DUPLICATE, Event, Record, Simulation
+from clickstream_platform.simulator.visitors import Action, Journey, Visitor, browse, crawl, spree
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 START = datetime(2026, 1, 5, tzinfo=timezone.utc)  # where no other is given: the same seed, the same bytes on any day
@@ -30,12 +25,7 @@ SPAN = timedelta(days=7)
 FUTURE = timedelta(days=50 * 365)  # ahead of any arrival for decades, yet before 2262: pandas counts nanoseconds
 OVERSIZE = 1_000_000  # a too large record is longer than this many bytes, the default limit
 ALERTS_FROM = 1_000  # events: fewer leave no room for a crawler
-LIVE_VISITORS = 5_000
-TICK = timedelta(seconds=1)  # of the live feed: one file each
 
-CATALOGUE = tuple(f"p{number:05d}" for number in range(1, 2_001))
-# The last ones are here for what they do to JSON: two bytes a letter, quotes, a backslash.
-TERMS = ("running+shoes", "rain+jacket", "tent", "usb-c", "gift", "crème+brûlée", '5"+pan', "c:\\temp", "寿司")
 EXTRAS = (
     ',"utm_source":"newsletter"',
     ',"utm_source":"search","utm_term":"caf\\u00e9"',
@@ -81,89 +71,6 @@ class Shares:
         return self.malformed + self.future + self.too_large + self.duplicate
 
 
-class _Action(NamedTuple):
-    event_type: str
-    wire: str  # its part of the record, already JSON
-
-
-class _Visitor(NamedTuple):
-    user_id: str
-    tail: str  # device and address, already JSON
-    has_session: bool
-    phase: int
-
-
-class _Visit(NamedTuple):
-    visitor: _Visitor
-    session_id: str | None
-    head: str  # user and session, already JSON
-    actions: Iterator[tuple[_Action, int]]  # each with the milliseconds until the next
-
-
-@cache  # bounded by the catalogue
-def _action(event_type: str, page_url: str, product_id: str | None = None) -> _Action:
-    page = json.dumps(page_url, ensure_ascii=False)
-    wire = f',"event_type":"{event_type}","page_url":{page},"product_id":{json.dumps(product_id)},"timestamp":"'
-    return _Action(event_type, wire)
-
-
-def _popular(rng: Random) -> str:
-    """Zipf: the n-th product of the catalogue is wanted 1/n as often as the first."""
-    return CATALOGUE[int((len(CATALOGUE) + 1) ** rng.random()) - 1]
-
-
-SCENES: dict[str, Callable[[Random, str], _Action]] = {
-    "home": lambda rng, product: _action("page_view", "/home"),
-    "banner": lambda rng, product: _action("click", "/home"),
-    "search": lambda rng, product: _action("page_view", f"/search?q={rng.choice(TERMS)}"),
-    "look": lambda rng, product: _action("page_view", f"/product/{product}", product),
-    "pick": lambda rng, product: _action("click", f"/product/{product}", product),
-    "cart": lambda rng, product: _action("page_view", "/cart"),
-    "checkout": lambda rng, product: _action("page_view", "/checkout"),
-    "pay": lambda rng, product: _action("purchase", "/checkout", product),
-}
-
-
-def _ways(**tenths: int) -> tuple[str, ...]:
-    return tuple(scene for scene, count in tenths.items() for _ in range(count))
-
-
-NEXT = {
-    "enter": _ways(home=5, search=2, look=3),
-    "home": _ways(banner=2, search=4, look=3, leave=1),
-    "banner": _ways(look=8, home=2),
-    "search": _ways(look=7, search=2, leave=1),
-    "look": _ways(pick=4, look=3, search=1, home=1, leave=1),
-    "pick": _ways(cart=3, look=6, leave=1),
-    "cart": _ways(checkout=4, look=3, home=1, leave=2),
-    "checkout": _ways(pay=6, cart=2, leave=2),
-    "pay": _ways(pay=1, home=4, leave=5),
-}
-
-
-def _browse(rng: Random, gap_ms: int) -> Iterator[tuple[_Action, int]]:
-    """One visit, seldom as far as a purchase. One pause in 150 ends the session, though not the ``session_id``."""
-    product, scene = _popular(rng), NEXT["enter"][int(rng.random() * 10)]
-    while scene != "leave":
-        if scene == "look":
-            product = _popular(rng)
-        pause = rng.expovariate(1 / 25_000) if rng.random() > 1 / 150 else gap_ms / 30 * rng.uniform(31, 180)
-        yield SCENES[scene](rng, product), 2_000 + int(pause)
-        scene = NEXT[scene][int(rng.random() * 10)]
-
-
-def _crawl(rng: Random) -> Iterator[tuple[_Action, int]]:
-    """A bot: at least 220 pages in at most five minutes, so that one window has more than 100 however they fall."""
-    for _ in range(rng.randint(220, 300)):
-        yield SCENES["look"](rng, _popular(rng)), rng.randint(500, 1_000)
-
-
-def _spree(rng: Random) -> Iterator[tuple[_Action, int]]:
-    """A stolen card: at least 16 purchases in at most five minutes, so that one window has more than 5."""
-    for _ in range(rng.randint(16, 24)):
-        yield SCENES["pay"](rng, _popular(rng)), rng.randint(4_000, 12_000)
-
-
 def _broken(event: dict[str, object], rng: Random) -> str:
     """Cut it off, send it twice in one record or as Python prints it, or let a proxy answer instead."""
     text = json.dumps(event)
@@ -198,21 +105,23 @@ def _minute(minutes: int) -> str:
     return datetime.fromtimestamp(minutes * 60, timezone.utc).strftime("%Y-%m-%dT%H:%M:")
 
 
-def _stamp(at: int) -> str:
+def stamp(at: int) -> str:
     """ISO 8601 in UTC. ``strftime`` for each event would take as long as all the rest."""
     minutes, rest = divmod(at, 60_000)
     return f"{_minute(minutes)}{rest // 1_000:02d}.{rest % 1_000:03d}Z"
 
 
-def _milliseconds(at: datetime) -> int:
-    return _in_ms(at - EPOCH)
+def milliseconds(at: datetime) -> int:
+    """A moment in milliseconds since 1970."""
+    return in_ms(at - EPOCH)
 
 
-def _in_ms(length: timedelta) -> int:
+def in_ms(length: timedelta) -> int:
+    """A length of time in whole milliseconds."""
     return length // timedelta(milliseconds=1)
 
 
-class _Shop:
+class Shop:
     """The visitors of one seed, and what becomes of their actions on the way to us."""
 
     def __init__(
@@ -227,21 +136,21 @@ class _Shop:
     ) -> None:
         self.rng = rng
         self._mask = mask  # of every id that is drawn
-        self.beat = _beat(_in_ms(gap))
-        self._browse = partial(_browse, gap_ms=_in_ms(gap))
+        self.beat = _beat(in_ms(gap))
+        self._browse = partial(browse, gap_ms=in_ms(gap))
         self._shares = shares
         self._visitors = [self._visitor(number) for number in range(1, visitors + 1)]
-        self._first = [_crawl, _spree] if alerts else []
+        self._first = [crawl, spree] if alerts else []
 
-    def visit(self) -> _Visit:
+    def journey(self) -> Journey:
         """Begin one. The first two raise an alert of either kind, later ones seldom."""
         rng = self.rng
         visitor = self._visitors[int(rng.random() * len(self._visitors))]
         session_id = f"{rng.getrandbits(64) ^ (self._mask >> 64):016x}" if visitor.has_session else None
         draw = int(rng.random() * 4_000)
-        plan = self._first.pop() if self._first else {0: _crawl, 1: _spree}.get(draw, self._browse)
+        plan = self._first.pop() if self._first else {0: crawl, 1: spree}.get(draw, self._browse)
         head = f'{{"user_id":"{visitor.user_id}","session_id":{json.dumps(session_id)}'
-        return _Visit(visitor, session_id, head, plan(rng))
+        return Journey(visitor, session_id, head, plan(rng))
 
     def lateness(self) -> int:
         """Milliseconds between an action and the arrival of its record: the network's, or minutes to days."""
@@ -249,11 +158,11 @@ class _Shop:
             return int(120_000 * 2_160 ** self.rng.random())  # log-uniform: 2 minutes to 3 days
         return int(100 + 3_000 * self.rng.random())
 
-    def records(self, visit: _Visit, action: _Action, at: int, arrival: int) -> list[Record]:
+    def records(self, journey: Journey, action: Action, at: int, arrival: int) -> list[Record]:
         """The record of one action and perhaps its copy, which arrives later."""
         draw, shares = self.rng.random(), self._shares
-        line = self._line(visit, action, _stamp(at), has_id=draw < shares.duplicate)
-        event = Event(visit.visitor.user_id, visit.session_id, at, action.event_type)
+        line = self._line(journey, action, stamp(at), has_id=draw < shares.duplicate)
+        event = Event(journey.visitor.user_id, journey.session_id, at, action.event_type)
         if draw < shares.duplicate:
             copy = line if self.rng.random() < 0.5 else line[:-1] + b',"resent":true}'
             later = arrival + int(1_000 * 86_400 ** self.rng.random())  # log-uniform: a second to a day
@@ -262,25 +171,25 @@ class _Shop:
             return [self._rejected(line, arrival, at, draw - shares.duplicate)]
         return [Record(arrival, line, event)]
 
-    def _visitor(self, number: int) -> _Visitor:
+    def _visitor(self, number: int) -> Visitor:
         rng = self.rng
         device = rng.choices(("mobile", "desktop", "tablet"), (58, 35, 7))[0]
         address = f"198.{rng.randint(18, 19)}.{rng.randrange(256)}.{rng.randrange(256)}"  # RFC 2544: nobody's
         tail = f'","device_type":"{device}","ip_address":"{address}"'
-        return _Visitor(f"u{number:06d}", tail, rng.random() >= self._shares.no_session, rng.randrange(self.beat))
+        return Visitor(f"u{number:06d}", tail, rng.random() >= self._shares.no_session, rng.randrange(self.beat))
 
-    def _line(self, visit: _Visit, action: _Action, stamp: str, *, has_id: bool) -> bytes:
+    def _line(self, journey: Journey, action: Action, stamp: str, *, has_id: bool) -> bytes:
         rng, shares = self.rng, self._shares
         has_id = has_id or rng.random() >= shares.no_event_id
         event_id = f',"event_id":"{rng.getrandbits(128) ^ self._mask:032x}"' if has_id else ""
         extra = rng.choice(EXTRAS) if rng.random() < shares.extra_field else ""
-        return f"{visit.head}{action.wire}{stamp}{visit.visitor.tail}{event_id}{extra}}}".encode()
+        return f"{journey.head}{action.wire}{stamp}{journey.visitor.tail}{event_id}{extra}}}".encode()
 
     def _rejected(self, line: bytes, arrival: int, at: int, draw: float) -> Record:
         """Spoil the line in the one way that ``draw``, up to the sum of the three shares, picks."""
         event, shares = json.loads(line), self._shares
         if draw < shares.future:
-            ahead = event | {"timestamp": _stamp(at + FUTURE // timedelta(milliseconds=1))}
+            ahead = event | {"timestamp": stamp(at + FUTURE // timedelta(milliseconds=1))}
             return Record(arrival, json.dumps(ahead).encode(), "future_timestamp")
         if draw < shares.future + shares.too_large:
             return Record(arrival, json.dumps(event | {"padding": "x" * OVERSIZE}).encode(), "too_large")
@@ -320,16 +229,16 @@ def simulate(
     # No other simulation has the same event_ids: they depend on everything, the date by a mask.
     rng = Random(f"{seed} {events} {datetime.combine(START, start.timetz())} {span} {shares}{other}")
     mask = 0 if start.date() == START.date() else Random(f"{start.date()}").getrandbits(128)
-    shop = _Shop(rng, shares, visitors=max(20, events // 60), alerts=events >= ALERTS_FROM, mask=mask, gap=gap)
-    starts, end = _starts(rng, start, span), _milliseconds(start + span) - shop.beat
+    shop = Shop(rng, shares, visitors=max(20, events // 60), alerts=events >= ALERTS_FROM, mask=mask, gap=gap)
+    starts, end = _starts(rng, start, span), milliseconds(start + span) - shop.beat
     records: list[Record] = []
     while len(records) < events:
-        visit, at = shop.visit(), next(starts)
-        for action, pause in visit.actions:
+        journey, at = shop.journey(), next(starts)
+        for action, pause in journey.actions:
             if at >= end:
                 break
-            on_beat = _on_beat(at, visit.visitor.phase, shop.beat)
-            records += shop.records(visit, action, on_beat, on_beat + shop.lateness())
+            on_beat = _on_beat(at, journey.visitor.phase, shop.beat)
+            records += shop.records(journey, action, on_beat, on_beat + shop.lateness())
             at += pause
     del records[events:]  # a copy follows its original, so none loses it
     return Simulation(seed, sorted(records, key=attrgetter("arrival")), gap)
@@ -341,12 +250,12 @@ def start_before(end: date, *, span: timedelta = SPAN) -> datetime:
 
 
 def _starts(rng: Random, start: datetime, span: timedelta) -> Iterator[int]:
-    """When visits begin, by the rhythm of the day. The last hour is left for them to end in."""
+    """When journeys begin, by the rhythm of the day. The last hour is left for them to end in."""
     hours = range(span // timedelta(hours=1) - 1)
     weights = list(itertools.accumulate(RUSH_BY_HOUR[(start.hour + hour) % 24] for hour in hours))
     while True:
         hour = rng.choices(hours, cum_weights=weights)[0]
-        yield _milliseconds(start) + int((hour + rng.random()) * 3_600_000)
+        yield milliseconds(start) + int((hour + rng.random()) * 3_600_000)
 
 
 def _on_beat(at: int, phase: int, beat: int) -> int:
@@ -365,160 +274,3 @@ def _beat(gap_ms: int) -> int:
     """The shortest beat from 16 s on, in milliseconds, that a gap lies 7/16 and a second off any multiple of."""
     beats = itertools.count(16_000)
     return next(beat for beat in beats if min(gap_ms % beat, -gap_ms % beat) >= beat * 7 / 16 + 1_000)
-
-
-def write_landing(
-    folder: Path, simulation: Simulation, *, arrivals: int = 2, files_per_arrival: int = 4, gzip_every: int = 0
-) -> list[Path]:
-    """Write all arrivals, as ``write_arrival`` does."""
-    return [
-        path
-        for number in range(1, arrivals + 1)
-        for path in write_arrival(
-            folder, simulation, number, arrivals=arrivals, files_per_arrival=files_per_arrival, gzip_every=gzip_every
-        )
-    ]
-
-
-def write_arrival(
-    folder: Path,
-    simulation: Simulation,
-    number: int,
-    *,
-    arrivals: int = 2,
-    files_per_arrival: int = 4,
-    gzip_every: int = 0,
-) -> list[Path]:
-    """Write one of ``arrivals`` parts as newline-delimited JSON, every ``gzip_every``-th file compressed (0: none).
-
-    Each file is renamed into place when it is whole. Its name has a digest of its records, so a name never stands for
-    other records, and a file that is there already stays untouched: a second call changes nothing. Another way of
-    cutting the same simulation gives other files, which deliver every record once more.
-
-    Returns:
-        The files of this part, in the order of arrival, written now or before. None is empty.
-
-    Raises:
-        SettingsError: there is no such part, or no file to write it to.
-    """
-    records = simulation.arrival(number, arrivals=arrivals)
-    if files_per_arrival < 1 or gzip_every < 0:
-        finding = f"{files_per_arrival} files an arrival, every {gzip_every}th compressed"
-        raise SettingsError("simulate", finding, "choose 1 file or more, and for the second 0 or more")
-    paths: list[Path] = []
-    for file in range(files_per_arrival):
-        part = records[len(records) * file // files_per_arrival : len(records) * (file + 1) // files_per_arrival]
-        if not part:
-            continue
-        content = b"".join(record.line + b"\n" for record in part)
-        name = f"events-{simulation.seed}-{number:02d}-{file + 1:03d}-{hashlib.sha256(content).hexdigest()[:8]}.json"
-        if gzip_every and (file + 1) % gzip_every == 0:
-            name, content = f"{name}.gz", _gzip(content)
-        paths.append(_land(folder / name, content))
-    return paths
-
-
-def _gzip(content: bytes) -> bytes:
-    """Compress without a time. ``gzip.compress`` writes another header in each version of Python."""
-    packer = zlib.compressobj(wbits=31)  # 31: a gzip header and the largest window
-    return packer.compress(content) + packer.flush()
-
-
-def _land(path: Path, content: bytes) -> Path:
-    """Put a whole file in place, or leave the one that is there and the same."""
-    if not (path.exists() and path.read_bytes() == content):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        hidden = path.with_name(f".{path.name}")
-        hidden.write_bytes(content)
-        hidden.replace(path)
-    return path
-
-
-def live(
-    folder: Path,
-    rate_per_second: float,
-    seed: int,
-    *,
-    duration: timedelta | None = None,
-    shares: Shares | None = None,
-    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
-    sleep: Callable[[float], None] = time.sleep,
-) -> int:
-    """Write what visitors do now into a landing folder, one file a second, renamed into place when whole.
-
-    Otherwise as :func:`feed`.
-    """
-
-    def land(at: datetime, lines: list[bytes]) -> None:
-        _land(folder / f"live-{seed}-{_milliseconds(at)}.json", b"".join(line + b"\n" for line in lines))
-
-    return feed(land, rate_per_second, seed, duration=duration, shares=shares, now=now, sleep=sleep)
-
-
-def feed(
-    deliver: Callable[[datetime, list[bytes]], object],
-    rate_per_second: float,
-    seed: int,
-    *,
-    duration: timedelta | None = None,
-    shares: Shares | None = None,
-    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
-    sleep: Callable[[float], None] = time.sleep,
-) -> int:
-    """Deliver what visitors do now, once a second, until ``duration`` is over or ``sleep`` raises.
-
-    The faults are those of ``simulate``; what is late arrives now and is dated back. Where delivering is slower than
-    the rate, the rate falls. The same seed and clock give the same bytes.
-
-    Returns:
-        How many records were delivered. There is no truth about them.
-
-    Raises:
-        SettingsError: the rate is not above 0.
-    """
-    if rate_per_second <= 0:
-        raise SettingsError("live", f"{rate_per_second} records a second", "choose more than 0")
-    visitors = _Feed(_Shop(Random(f"{seed} {now()}"), shares or Shares(), LIVE_VISITORS))
-    started, written = now(), 0
-    for tick in itertools.count():
-        at = now()
-        if duration is not None and at - started >= duration:
-            break
-        lines = visitors.due(_milliseconds(at), int((tick + 1) * rate_per_second) - int(tick * rate_per_second))
-        if lines:
-            deliver(at, lines)
-        written += len(lines)
-        sleep(max(0.0, (TICK - (now() - at)).total_seconds()))
-    return written
-
-
-class _Feed:
-    """The visits under way and the copies under way: what ``live`` remembers between two files."""
-
-    def __init__(self, shop: _Shop) -> None:
-        self._shop = shop
-        self._visits: list[tuple[int, int, _Visit]] = []  # heap: when the next action is due, a tie-breaker
-        self._copies: list[Record] = []  # heap by arrival
-        self._serial = itertools.count()
-
-    def due(self, now: int, count: int) -> list[bytes]:
-        """Exactly ``count`` records: copies that arrive, then visitors whose pause is over, then new visitors."""
-        lines: list[bytes] = []
-        while len(lines) < count:
-            if self._copies and self._copies[0].arrival <= now:
-                lines.append(heapq.heappop(self._copies).line)
-            else:
-                lines += self._act(now)
-        return lines
-
-    def _act(self, now: int) -> list[bytes]:
-        """Let one visitor act. Nothing comes of it when the visit is over."""
-        is_ready = bool(self._visits) and self._visits[0][0] <= now
-        visit = heapq.heappop(self._visits)[2] if is_ready else self._shop.visit()
-        for action, pause in itertools.islice(visit.actions, 1):
-            heapq.heappush(self._visits, (now + pause, next(self._serial), visit))
-            original, *copies = self._shop.records(visit, action, now - self._shop.lateness(), now)
-            for copy in copies:
-                heapq.heappush(self._copies, copy)
-            return [original.line]
-        return []

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from clickstream_platform.simulator.demo import end_of, keep_end, simulated
-from clickstream_platform.simulator.simulation import simulate, start_before, write_landing
+from clickstream_platform.simulator.landing import write_landing
+from clickstream_platform.simulator.simulation import simulate, start_before
 from clickstream_platform_tests.command import clickstream
 from clickstream_platform_tests.simulator.simulated import accepted, hashes
 

@@ -17,16 +17,8 @@ import pytest
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.session import SESSION_GAP
 from clickstream_platform.simulator.expected import Event, Record, Truth, truth_of
-from clickstream_platform.simulator.simulation import (
-    SPAN,
-    START,
-    Shares,
-    live,
-    simulate,
-    start_before,
-    write_arrival,
-    write_landing,
-)
+from clickstream_platform.simulator.landing import live, write_arrival, write_landing
+from clickstream_platform.simulator.simulation import SPAN, START, Shares, simulate, start_before
 from clickstream_platform_tests.simulator.simulated import accepted, hashes
 
 UTC = timezone.utc

@@ -19,7 +19,7 @@ import pytest
 
 from clickstream_platform.errors import SourceError, TableBusyError
 from clickstream_platform.settings import Settings
-from clickstream_platform.simulator.simulation import live
+from clickstream_platform.simulator.landing import live
 from clickstream_platform.streaming.contract.trigger import AvailableNow, Once, ProcessingTime
 from clickstream_platform.streaming.lake.lease import held_with, lease
 from clickstream_platform.streaming.lake.ledger import Entry, entries

@@ -1,0 +1,243 @@
+"""What commands that look, compare, repair or ask have to show, for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from clickstream_platform.terminal import (
+    Fitting,
+    cell,
+    dated,
+    grid,
+    line,
+    verdict,
+)
+
+if TYPE_CHECKING:
+    from clickstream_platform.doctor import Finding
+    from clickstream_platform.simulator.demo import Comparison
+    from clickstream_platform.simulator.expected import Truth
+    from clickstream_platform.streaming.audit.validate import CheckResult
+    from clickstream_platform.streaming.audit.verify import Difference, Verification
+    from clickstream_platform.streaming.maintenance.erasure import Erasure
+    from clickstream_platform.streaming.maintenance.housekeeping import Maintained
+    from clickstream_platform.streaming.maintenance.reprocess import Replay
+    from clickstream_platform.streaming.observe.quarantine import Rejection
+
+WIDEST = 60  # characters of one value in a table: a page address with its parameters has no end
+
+
+def verification(found: Verification) -> RenderableType:
+    """One line that says whether a table keeps its promise; if it does not, where."""
+    if found.clean:
+        against = "the ledger says" if found.events_version < 0 else f"its query over events v{found.events_version}"
+        but = f", without {found.left_out:,} that came too late (late_events)" if found.left_out else ""
+        return _line(True, f"{found.table}: {found.rows:,} rows, as {against}{but}", "")
+    counts = f"{found.missing:,} missing, {found.extra:,} extra, {found.different:,} different"
+    summary = _line(False, f"{found.table}: {counts}, of {found.rows:,} rows", "DIFFERS")
+    return Group(summary, *(line(f"         {wrong}") for wrong in found.ledger), *map(_difference, found.first))
+
+
+def _difference(found: Difference) -> Table:
+    """Expected and actual side by side: the columns that differ, or all if one side has no such row."""
+    expected, actual = found.expected or {}, found.actual or {}
+    names = [name for name in expected | actual if name not in found.key]
+    names = [name for name in names if expected.get(name) != actual.get(name)] if expected and actual else names
+    rows = [(name, _side(found.expected, name), _side(found.actual, name)) for name in names]
+    title = "  ".join(f"{name}={cell(value)}" for name, value in found.key.items())
+    rows = rows or [("(all)", "once", "more than once")]
+    return grid("column", "expected", "actual", rows=rows, wrap=("expected", "actual"), title=title)
+
+
+def _side(row: dict[str, Any] | None, name: str) -> Text | str:
+    return Text("no such row", "dim") if row is None else cell(row[name])
+
+
+def checks(found: Sequence[CheckResult]) -> Group:
+    """What became of every expectation, a line each."""
+    return Group(*(_check(result) for result in found))
+
+
+def _check(result: CheckResult) -> Text:
+    rows = f"{result.found:,} rows break it" if isinstance(result.found, int) else result.found
+    about = f" Found: {rows}." if result.found else ""
+    return _line(result.passed, f"{result.table} {result.name}: {result.description}{about}", _severity(result))
+
+
+def _severity(result: CheckResult) -> str:
+    return "FAILED" if result.blocking else "warning"
+
+
+def rejections(found: Sequence[Rejection]) -> RenderableType:
+    """Why records were rejected, most frequent first, with the newest of each."""
+    if not found:
+        return Text("quarantine is empty: nothing was rejected", "green")
+    table = grid(
+        *("reason", "records", "last arrived", "the newest"),
+        right=("records",),
+        cut=("the newest",),
+        rows=(row for each in found for row in _rejection(each)),
+    )
+    return Group(table, Text("a record with several faults is counted for each; --json says where each record is"))
+
+
+def _rejection(found: Rejection) -> Iterable[Sequence[object]]:
+    shown = [sample.why or sample.value for sample in found.samples]
+    yield found.reason, found.records, dated(found.last.timestamp() * 1000), shown[0] if shown else None
+    yield from (("", "", "", value) for value in shown[1:])
+
+
+def rejection_fields(found: Rejection) -> dict[str, Any]:
+    """One reason, for a program. Bytes that are no UTF-8 have escapes."""
+    samples = [
+        {
+            "partition": s.partition,
+            "offset": s.offset,
+            "value": s.value.decode(errors="backslashreplace"),
+            **({"why": s.why} if s.why else {}),
+        }
+        for s in found.samples
+    ]
+    times = {name: moment.isoformat() for name, moment in (("first", found.first), ("last", found.last))}
+    return {"reason": found.reason, "records": found.records, **times, "samples": samples}
+
+
+def replay(found: Replay) -> RenderableType:
+    """What became of the rejected records."""
+    counts = (
+        ("records tried", found.tried),
+        ("events now", found.accepted),
+        ("were events already", found.landed),
+        ("duplicates", found.duplicates),
+        ("still rejected", found.stayed),
+    )
+    table = grid("replay", "count", right=("count",), rows=counts)
+    more = "the other tables read the new events in their next run: clickstream run"
+    return Group(table, Text(more)) if found.accepted else table
+
+
+def erasures(found: Sequence[Erasure], users: Sequence[str]) -> RenderableType:
+    """Proofs, newest last; of whom they are is said only to who knows the id."""
+    if not found:
+        return Text("nobody was erased from this lake")
+    return Group(*(part for each in found for part in _erasure(each, users)))
+
+
+def _erasure(found: Erasure, users: Sequence[str]) -> Iterable[RenderableType]:
+    is_theirs = all(found.is_about(user) for user in users)
+    whose = (
+        "" if not users else f", {'of' if is_theirs else 'not of'} {'this user' if len(users) == 1 else 'these users'}"
+    )
+    if found.completed_at is None:
+        again = "look at what could not be searched" if found.unsearched else "run it again"
+        yield line(f"erasure {found.run_id}: begun {found.begun_at}, not completed{whose}; {again}", "bold red")
+        for why, records in found.unsearched.items():
+            yield line(f"{records:,} in quarantine may mention them: {why}", "yellow")
+        if found.unsearched:
+            yield Text("`clickstream forget --unsearchable` with the same ids deletes these records too")
+        return
+    yield line(f"erasure {found.run_id}: completed {found.completed_at}{whose}", "bold")
+    yield grid(
+        *("table", "rows deleted", "gone since version"),
+        right=("rows deleted", "gone since version"),
+        rows=((each.table, each.rows, each.version) for each in found.tables),
+    )
+    yield line(f"files of older versions are there until `clickstream maintain` is run after {found.files_until}")
+    yield Text("landing files, topics, logs and copies elsewhere are yours to clean")
+
+
+def maintained(found: Sequence[Maintained]) -> RenderableType:
+    """What was done to every table."""
+    counted = ("ledger lines", "files joined", "deleted", "log cleaned", "old checkpoints")
+    rows = ((m.table, m.rolled_up, m.joined, m.deleted, m.cleaned, m.generations) for m in found)
+    behind = sorted({m.held_back_by for m in found if m.held_back_by})
+    held_back = [line(f"events keeps older files for {name}, which is behind: run it") for name in behind]
+    return Group(grid("table", *counted, right=counted, rows=rows), *held_back)
+
+
+def findings(found: Sequence[Finding]) -> Group:
+    """What a run needs of this machine, a line each."""
+    return Group(*(_line(finding.ok, str(finding), "missing") for finding in found))
+
+
+def _line(is_good: bool, text: str, bad: str) -> Text:
+    """A line that begins with ``ok``, or with what is wrong."""
+    begun = line("").append_text(verdict(is_good, bad))
+    begun.pad_right(9 - len(begun))
+    return begun.append(text)
+
+
+def truth(known: Truth) -> Table:
+    """What the tables must say once they have read what was simulated."""
+    quarantined = [(f"  {reason}", count) for reason, count in known.quarantined.items()]
+    rows = [
+        ("records", known.records),
+        ("accepted", known.accepted),
+        ("duplicates", known.duplicates),
+        ("quarantined", known.rejected),
+        *quarantined,
+        ("user_activity", known.activity_windows),
+        ("clickstream_aggregated", known.sliding_windows),
+        ("sessions", known.sessions),
+        ("purchases", known.purchases),
+        ("alerts", known.alerts),
+    ]
+    return grid("known truth", "count", right=("count",), rows=rows)
+
+
+def comparisons(found: Sequence[Comparison]) -> Table:
+    """What was simulated and what came out, side by side, and why."""
+    return grid(
+        *("what", "expected", "found", "", "why"),
+        right=("expected", "found"),
+        wrap=("why",),
+        rows=(
+            (c.what, c.expected, c.found, "" if c.expected is None else verdict(c.agrees, "DIFFERS"), c.why)
+            for c in found
+        ),
+    )
+
+
+def preview(name: str, rows: int, columns: Sequence[str], first: Iterable[Sequence[object]]) -> Table:
+    """The first rows of a table. The last column gives way."""
+    return grid(*columns, rows=first, cut=columns[-1:], title=f"{name}: {rows:,} rows")
+
+
+def answer(columns: Sequence[str], numeric: Sequence[str], rows: Sequence[Sequence[object]]) -> RenderableType:
+    """What a statement returned: a table, or a record after the other where the table would be too wide."""
+    texts = [[_as_written(value) for value in row] for row in rows]
+    wide = grid(*columns, right=numeric, rows=[[_shortened(text) for text in row] for row in texts])
+    return Fitting(wide, Group(*(_record(number, columns, row) for number, row in enumerate(texts, 1))))
+
+
+def length(rows: int, *, is_cut: bool) -> list[Text]:
+    """How many rows were shown, where one could think that it was all."""
+    if is_cut:
+        return [Text(f"the first {rows:,} rows; --limit 0 shows all", "dim")]
+    return [] if rows else [Text("no rows", "dim")]
+
+
+def _record(number: int, columns: Sequence[str], texts: Sequence[str]) -> RenderableType:
+    record = Table.grid(padding=(0, 2))
+    record.add_column(style="bold", no_wrap=True)
+    record.add_column(overflow="fold")
+    for name, text in zip(columns, texts, strict=True):
+        record.add_row(cell(name), text)
+    return Group(Text(f"row {number}", "dim"), record)
+
+
+def _as_written(value: object) -> str:
+    """A value of an answer: a number may be a year or an id, so it gets no separators; a time is in UTC."""
+    if isinstance(value, datetime) and value.tzinfo is None:
+        value = value.replace(tzinfo=timezone.utc)
+    return str(value) if isinstance(value, int) else cell(value)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
