@@ -8,7 +8,7 @@ WORKERS ?= 2
 # Tests that share a lake or a frame stay together on one worker, all others go where there is room.
 PYTEST := $(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist loadgroup
 # What is in which part: clickstream_platform_tests/parts.py. The fast one first, as it says soonest what is wrong.
-PARTS := fast conformance property kill kafka engine spark
+PARTS := fast wide conformance property kill kafka engine spark
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.10 \
 	--generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links
 

@@ -53,7 +53,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     chosen: str | None = config.getoption("--part")
     part_of = {item: parts.part_of(item) for item in items}
     for item, part in part_of.items():
-        for name in {part, parts.JVM} if part != parts.FAST else ():
+        for name in {part, parts.JVM} if part not in (parts.FAST, parts.WIDE) else ():
             item.add_marker(name)
         if group := parts.group_of(item):
             item.add_marker(pytest.mark.xdist_group(group))

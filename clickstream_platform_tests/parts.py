@@ -1,8 +1,9 @@
 """The parts of the suite, which `make test-<part>` runs one by one. A new part is one more line in :data:`PARTS`.
 
 Nobody marks a test by hand: what it uses and where it lies say where it belongs. A test without a JVM is in the part
-``fast``, wherever it lies. Only a test that starts a JVM in a process of its own, without a fixture for it, says
-``@pytest.mark.spark``; one that forgets to is failed by :mod:`clickstream_platform_tests.no_jvm`.
+``fast``, or in ``wide`` if its module draws thousands of examples or starts a hundred processes. Only a test that starts
+a JVM in a process of its own, without a fixture for it, says ``@pytest.mark.spark``; one that forgets to is failed by
+:mod:`clickstream_platform_tests.no_jvm`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).parent
-FAST = "fast"
+FAST, WIDE = "fast", "wide"
+WIDE_PLACES = ("events/test_subject.py", "events/test_time_forms.py", "events/test_timestamps.py", "test_sql.py")
 JVM = "spark"  # the marker of every test with a JVM, whatever its part
 JVM_FIXTURES = frozenset({"spark", "broker"})  # and so every fixture that uses one of them
 
@@ -52,12 +54,14 @@ PARTS = (
     Part("engine", "the streaming engine on Spark, over files", ("streaming",)),
     Part(JVM, "the rest of those that need a JVM, as a rule a SparkSession", ("",)),
 )
-NAMES = (FAST, *(part.name for part in PARTS))
+NAMES = (FAST, WIDE, *(part.name for part in PARTS))
 
 
 def part_of(item: pytest.Item) -> str:
     """The one part that a test is in."""
-    return next(part.name for part in PARTS if part.has(item)) if needs_jvm(item) else FAST
+    if needs_jvm(item):
+        return next(part.name for part in PARTS if part.has(item))
+    return WIDE if item.path.relative_to(HERE).as_posix() in WIDE_PLACES else FAST
 
 
 def needs_jvm(item: pytest.Item) -> bool:

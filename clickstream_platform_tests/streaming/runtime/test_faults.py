@@ -17,6 +17,7 @@ import pytest
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.audit.balance import imbalances
+from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.runtime.run import rebuild
 from clickstream_platform_tests.conftest import Lab, event
@@ -124,10 +125,9 @@ def test_without_its_offsets_file_events_is_refused_and_nothing_is_read_twice(la
 
 
 def _newest(lab: Lab, table: str, kind: str) -> Path:
-    """The newest file of a checkpoint's log; the checksum beside it is of no interest."""
-    generations = [path for path in lab.lake.checkpoints(table).glob("[0-9]*") if path.is_dir()]
-    newest = max(generations, key=lambda path: int(path.name))
-    file = max((newest / kind).glob("[0-9]*"), key=lambda path: int(path.name))
+    """The newest file of the log of the checkpoint that serves; the checksum beside it is of no interest."""
+    log = generations.current(lab.lake, table).path / kind
+    file = max(log.glob("[0-9]*"), key=lambda path: int(path.name))
     file.with_name(f".{file.name}.crc").unlink(missing_ok=True)
     return file
 
