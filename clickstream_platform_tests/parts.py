@@ -1,9 +1,9 @@
 """The parts of the suite, which `make test-<part>` runs one by one. A new part is one more line in :data:`PARTS`.
 
 Nobody marks a test by hand: what it uses and where it lies say where it belongs. A test without a JVM is in the part
-``fast``, or in ``wide`` if its module draws thousands of examples or starts a hundred processes. Only a test that starts
-a JVM in a process of its own, without a fixture for it, says ``@pytest.mark.spark``; one that forgets to is failed by
-:mod:`clickstream_platform_tests.no_jvm`.
+``fast``, or in ``wide`` if its module draws thousands of examples or starts a hundred processes. Only a test that
+starts a JVM in a process of its own, without a fixture for it, says ``@pytest.mark.spark``; one that forgets to is
+failed by :mod:`clickstream_platform_tests.no_jvm`.
 """
 
 from __future__ import annotations
