@@ -242,7 +242,7 @@ def _of_tables(truth: Truth, lake: Lake) -> list[Comparison]:
         "user_activity": (truth.activity_windows, "one for each user, session and five minutes"),
         "clickstream_aggregated": (truth.sliding_windows, "one for each user and five minutes, beginning every minute"),
         "processed_events": (None, "events that differ in more than their place"),
-        "sessions": (truth.sessions, f"visits, until {gap_in_words()} pass without an event"),
+        "sessions": (truth.sessions, f"a session id's events, until {gap_in_words()} pass without an event"),
         "purchases": (truth.purchases, "accepted events that are purchases"),
         "alerts": (truth.alerts, "windows with over 5 purchases or 100 events"),
     }
