@@ -17,7 +17,10 @@ import pytest
 
 HERE = Path(__file__).parent
 FAST, WIDE = "fast", "wide"
-WIDE_PLACES = ("events/test_subject.py", "events/test_time_forms.py", "events/test_timestamps.py", "test_sql.py")
+WIDE_PLACES = (
+    *("events/test_json_record.py", "events/test_subject.py", "events/test_time_forms.py", "events/test_timestamps.py"),
+    *("defs/test_versions.py", "test_sql.py"),
+)
 JVM = "spark"  # the marker of every test with a JVM, whatever its part
 JVM_FIXTURES = frozenset({"spark", "broker"})  # and so every fixture that uses one of them
 
