@@ -27,6 +27,7 @@ from clickstream_platform.jvm.session import build_session
 from clickstream_platform.settings import Settings
 from clickstream_platform.simulator.landing import write_arrival, write_landing
 from clickstream_platform.simulator.simulation import SPAN, START, Shares, simulate
+from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.sink import Upsert
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import writer
@@ -34,7 +35,6 @@ from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import matches, snapshot
 from clickstream_platform.streaming.lake.writer import CHANGE, Commit
 from clickstream_platform.streaming.runtime.run import Hooks, run
-from clickstream_platform.streaming.sources.delta import read_table
 from clickstream_platform.tables import tables
 
 if TYPE_CHECKING:
@@ -60,7 +60,9 @@ class Plain:
 
     def run(self) -> None:
         """Process what is there."""
-        events = self.table.watermark.of(read_table(self.spark, self.lake.events.path))
+        events = self.table.watermark.of(
+            self.table.offsets.read(self.spark, self.lake, Checkpoint(self.path, self.mode, 1))
+        )
         (
             self.table.query(events)
             .writeStream.outputMode("append" if self.mode == "append" else "update")
@@ -78,7 +80,8 @@ class Plain:
             assert isinstance(self.table.sink, Upsert)
             changes = frame.withColumn(CHANGE, F.lit("upsert")).toArrow()
             if changes:
-                writer.merge(changes, self.path, self.table.sink, Commit("", (self.mode, batch_id)))
+                commit = Commit("", (self.mode, batch_id))
+                writer.merge(changes, self.path, self.table.key, self.table.span[0], commit)
         else:
             self._merge_by_spark(frame)
 
