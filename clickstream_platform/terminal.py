@@ -51,11 +51,6 @@ def clock(milliseconds: float, timespec: str = "minutes") -> str:
     return moment.isoformat(" ", timespec)
 
 
-def day_and_time(iso: str | None) -> str | None:
-    """An ISO 8601 moment to the minute, without the year: where a table has little room."""
-    return iso[5:16].replace("T", " ") if iso else None
-
-
 def ago(milliseconds: float, now: float | None = None) -> str:
     """How long a moment lies back, in the largest unit that it has two of: ``3 min ago``. Both are in milliseconds."""
     seconds = round((time.time() * 1000 if now is None else now) / 1000 - milliseconds / 1000)

@@ -45,20 +45,12 @@ class Intake:
             return known(self.folder)
         return Known(sizes=dict.fromkeys(self._names_by_spark(source), -1))
 
-    def waiting(self, source: Path) -> int:
-        """How many files are planned that no committed batch has read."""
-        return len(self.uncommitted(source))
-
-    def planned_and_unread(self) -> set[str]:
-        """The files, as partitions, of manifests that no committed batch has read."""
-        done, newest = self._newest_taken(self._offset_of(self.checkpoint.committed())), known(self.folder).number
-        return {e.partition for number in range(done + 1, newest + 1) for e in read(self.folder, number).entries}
-
     def uncommitted(self, source: Path) -> set[str]:
         """The files, as partitions, that are planned and that no committed batch has read."""
-        if self.folder.is_dir():
-            return self.planned_and_unread()
         committed = self._offset_of(self.checkpoint.committed())
+        if self.folder.is_dir():
+            done, newest = self._newest_taken(committed), known(self.folder).number
+            return {e.partition for number in range(done + 1, newest + 1) for e in read(self.folder, number).entries}
         return {self._partition(path, source) for batch, path in self._log() if batch > committed}
 
     def planned_by_spark(self, source: Path) -> dict[int, list[str]]:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clickstream_platform.errors import CheckpointError
+from clickstream_platform.files import write_whole
 from clickstream_platform.streaming.sources.files.found import File, Listing
-from clickstream_platform.streaming.sources.files.manifest import from_line, manifest_path, write_whole
+from clickstream_platform.streaming.sources.files.manifest import from_line, manifest_path
 
 EVERY = 64  # manifests: as many are read at the start of a run, at most
 _INDEX = "_known-"  # Spark passes over such names

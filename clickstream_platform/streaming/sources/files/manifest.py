@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import heapq
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from clickstream_platform.errors import CheckpointError
+from clickstream_platform.files import write_whole
 from clickstream_platform.streaming.sources.files.found import File
 from clickstream_platform.streaming.sources.files.names import path_of
 from clickstream_platform.streaming.sources.files.splits import Split, splits
@@ -154,27 +154,3 @@ def read(folder: Path, number: int) -> Manifest:
     lines = manifest_path(folder, number).read_text("ascii").splitlines()
     entries = {entry.partition: replace(entry, split=None) for line in lines for entry in from_line(line)}
     return Manifest(number, tuple(sorted(entries.values(), key=_order)))
-
-
-def write_whole(path: Path, text: str, not_before_ns: int = 0) -> None:
-    """Write a file so that it is there with all that is in it or not at all, whatever happens. Makes its folder.
-
-    Args:
-        path: the file.
-        text: what is to be in it.
-        not_before_ns: the earliest modification time that it may have, in nanoseconds since 1970.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    with unfinished.open("w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        if os.fstat(file.fileno()).st_mtime_ns < not_before_ns:
-            os.utime(file.fileno(), ns=(not_before_ns, not_before_ns))
-        os.fsync(file.fileno())
-    unfinished.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -112,7 +112,7 @@ class FileSource:
             SourceError: the folder is none, or cannot be listed.
         """
         listing, intake = listed(self.folder), Intake(checkpoint)
-        waiting, known = intake.waiting(self.folder), intake.known(self.folder)
+        waiting, known = len(intake.uncommitted(self.folder)), intake.known(self.folder)
         ignored = [f"{name} is {reason}" for name, reason in listing.ignored.items()]
         grown = [
             f"{name} had {before:,} bytes when it was read, and has {now:,}: what was changed in it is in no table"
@@ -144,14 +144,15 @@ class FileSource:
     def plan(self, checkpoint: Checkpoint) -> None:
         """Write manifests of what has come, as long as all that wait together are no more than a batch may have."""
         intake = Intake(checkpoint)
-        room = self.max_bytes_per_trigger - intake.untaken_bytes()
-        if room <= 0:
+        waiting = intake.untaken_bytes()
+        if waiting >= self.max_bytes_per_trigger:
             return
         for manifest in self._unplanned(intake):
-            room -= sum(entry.size for entry in manifest.entries)
-            if room < 0 and intake.untaken_bytes():
+            size = sum(entry.size for entry in manifest.entries)
+            if waiting and waiting + size > self.max_bytes_per_trigger:
                 return
             intake.write([manifest], self.folder)
+            waiting += size
 
     def _unplanned(self, intake: Intake) -> list[Manifest]:
         known = intake.known(self.folder)
@@ -214,7 +215,7 @@ class FileSource:
         within = within.relative_to(self.folder) if within.is_relative_to(self.folder) else within
         partition = partition_of(os.fsencode(within))
         known = intake.known(self.folder)
-        there = {each.partition for each in unread(listed(self.folder), known)} | intake.planned_and_unread()
+        there = {each.partition for each in unread(listed(self.folder), known)} | intake.uncommitted(self.folder)
         if partition not in there:
             finding = "it was read already" if partition in known.sizes else "no such file waits to be read"
             raise SourceError(partition, finding, f"name a file as it lies in {self.folder}")
