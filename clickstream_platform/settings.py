@@ -20,6 +20,7 @@ from pydantic import Field, NonNegativeInt, SecretStr, TypeAdapter, ValidationEr
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, NoDecode, SettingsConfigDict
 
 from clickstream_platform.errors import SettingsError
+from clickstream_platform.source_list import by_name
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class Settings(BaseSettings):
     source: str = Field(
         default="",
         description="A landing folder, or kafka://host:port/topic: topics separated by commas, or a pattern. "
-        "Default: <home>/landing.",
+        "Several: a JSON object of them by name. Default: <home>/landing.",
     )
     lake: str = Field(default="", description="Folder of the Delta tables and their checkpoints. Default: <home>/lake.")
 
@@ -192,6 +193,12 @@ class Settings(BaseSettings):
         starting_at(value)
         return value
 
+    @field_validator("source")
+    @classmethod
+    def _one_or_several(cls, value: str) -> str:
+        by_name(value)
+        return value
+
     @field_validator("alert_webhook", "alert_slack_webhook")
     @classmethod
     def _an_address(cls, value: SecretStr) -> SecretStr:
@@ -215,9 +222,14 @@ class Settings(BaseSettings):
         return _folder(value)
 
     @property
+    def sources(self) -> dict[str, str]:
+        """The sources by name, in the order they are taken, with the default filled in."""
+        return by_name(self.source or str(self.home / "landing"))
+
+    @property
     def source_url(self) -> str:
-        """The source, with the default filled in."""
-        return self.source or str(self.home / "landing")
+        """The first source."""
+        return next(iter(self.sources.values()))
 
     @property
     def lake_folder(self) -> Path:

@@ -573,7 +573,7 @@ def test_explain_as_json_has_these_keys(home: Home) -> None:
     found = json.loads(clickstream("explain", "sessions", "--json").stdout)
     assert found.keys() == {
         "table", "description", "sentences", "query", "columns", "key", "path", "generation", "checkpoint",
-        "has_checkpoint",
+        "has_checkpoint", "sources",
     }  # fmt: skip
     assert found["sentences"] == home.contracts["sessions"].sentences()
     assert found["columns"][0] == {"name": "user_id", "type": "string", "description": "The visitor."}

@@ -21,7 +21,7 @@ from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import trigger_from
 from clickstream_platform.streaming.contract.trigger_support import require
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.status import lag
+from clickstream_platform.streaming.observe.status import lags, said_of_lag, unread
 from clickstream_platform.streaming.runtime import run as runs
 from clickstream_platform.streaming.runtime.idle import nothing_to_do
 from clickstream_platform.streaming.runtime.report import RunReport
@@ -97,8 +97,8 @@ def run_all(
     done: list[RunReport] = []
     try:
         for table in contracts:
-            found = lag(table, lake)
-            typer.echo(f"{table.name}: {found.amount:,} {found.unit} to read")
+            for title, found in lags(table, lake).items():
+                typer.echo(f"{title}: {said_of_lag(found)}")
             with going_on(f"{table.name}: running"):
                 done.append(runs.run(table, spark, lake, hooks, take_over=take_over))
             report_run(table, done[-1], lake)
@@ -114,7 +114,7 @@ def run_all(
 def _has_anything(contracts: Sequence[StreamingTable], lake: Lake) -> bool:
     """Whether anything was ever read, or is there to be read. If not, says so, and how to get it."""
     first = contracts[0]
-    if first.derived or lake.events.exists or lag(first, lake).amount:
+    if first.derived or lake.events.exists or any(unread(found) for found in lags(first, lake).values()):
         return True
     hint = cast("RecordSource", first.offsets).how_to_fill
     typer.echo(hint, nl=bool(hint))

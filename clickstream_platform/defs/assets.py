@@ -18,7 +18,7 @@ from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.status import lag
+from clickstream_platform.streaming.observe.status import lags, said_of_lag
 from clickstream_platform.streaming.runtime.run import Hooks, run
 
 
@@ -49,10 +49,9 @@ def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinitio
 def to_read(table: StreamingTable, lake: Lake) -> str:
     """What a run would read, in words. Raises what a run would of its source."""
     try:
-        found = lag(table, lake)
+        return "; ".join(f"{title}: {said_of_lag(found)}" for title, found in lags(table, lake).items())
     except CheckpointError as problem:  # a run may begin a new generation, or else it raises this itself
         return str(problem)
-    return f"{table.name}: {found.amount:,} {found.unit} to read"
 
 
 def hooks(log: dg.DagsterLogManager, settings: Settings) -> Hooks:
@@ -60,6 +59,6 @@ def hooks(log: dg.DagsterLogManager, settings: Settings) -> Hooks:
 
     def committed(entry: Entry) -> None:
         counts = f"{entry.rows_in:,} read, {entry.rows_out:,} rows written, {entry.late_rows:,} late"
-        log.info(f"{entry.table}: batch {entry.batch_id} is committed: {counts}, {entry.duration_ms / 1000:.1f} s")
+        log.info(f"{entry.title}: batch {entry.batch_id} is committed: {counts}, {entry.duration_ms / 1000:.1f} s")
 
     return delivering(Hooks(committed=committed), settings, log.info)

@@ -8,23 +8,27 @@ from datetime import timedelta
 
 import dagster as dg
 
-from clickstream_platform.defs.keys import input_key
+from clickstream_platform.defs.keys import input_key, input_keys
 from clickstream_platform.defs.metadata import escaped
 from clickstream_platform.events.schema import WIRE, StructType
 from clickstream_platform.expectations import NotNull
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.table import Column, StreamingTable
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.sources.named import source_from
+from clickstream_platform.streaming.sources.named import sources_from
+from clickstream_platform.streaming.sources.source import RecordSource
 
 INCOMING, DERIVED = "incoming", "derived"  # groups: what comes from outside; what is made of `events`
 COLUMN = 66  # characters that Dagster shows of a line of metadata in a window of 1,600 pixels
 REQUIRED_OF_PRODUCERS = {"user_id", "timestamp", "event_type"}
 
 
-def source_spec(settings: Settings) -> dg.AssetSpec:
-    """The landing folder or the topic. Nothing here makes it; the sensor observes how much of it is unread."""
-    source = source_from(settings)
+def source_specs(settings: Settings) -> list[dg.AssetSpec]:
+    """The landing folders and topics. Nothing here makes them; the sensor observes how much of each is unread."""
+    return [_source_spec(source, settings) for source in sources_from(settings)]
+
+
+def _source_spec(source: RecordSource, settings: Settings) -> dg.AssetSpec:
     return dg.AssetSpec(
         input_key(source),
         description="Click events as producers send them: one JSON object a record. Fields not listed are kept too.",
@@ -32,7 +36,7 @@ def source_spec(settings: Settings) -> dg.AssetSpec:
         kinds={source.label},
         owners=[settings.owner],
         metadata={
-            "dagster/uri": settings.source_url,
+            "dagster/uri": settings.sources[source.source_name],
             "dagster/column_schema": _schema(_columns(WIRE), REQUIRED_OF_PRODUCERS),
         },
     )
@@ -55,7 +59,7 @@ def _spec(
     lake = Lake(settings.lake_folder)
     return dg.AssetSpec(
         name,
-        deps=[input_key(table.offsets)],
+        deps=input_keys(table),
         description=description,
         group_name=DERIVED if table.derived else INCOMING,
         kinds={"spark", "deltalake"},

@@ -24,7 +24,7 @@ from clickstream_platform.streaming.contract.state import Stateless
 from clickstream_platform.streaming.contract.table import StreamingTable, columns_of
 from clickstream_platform.streaming.contract.trigger import AvailableNow
 from clickstream_platform.streaming.contract.watermark import Watermark
-from clickstream_platform.streaming.sources.named import source_from
+from clickstream_platform.streaming.sources.named import sources_from
 
 QUARANTINE = SideTable(
     name="quarantine",
@@ -47,12 +47,13 @@ def events_table(settings: Settings) -> StreamingTable:
         settings.timestamp_unit,
         settings.placeholder_ids,
     )
+    first, *further = sources_from(settings)
     return StreamingTable(
         name="events",
         version=1,
         description="One accepted event: parsed, validated, de-duplicated once for every other table.",
         columns=columns_of(EVENTS),
-        offsets=source_from(settings),
+        offsets=first,
         trigger=AvailableNow(),
         query=Parse(rules),
         state=Stateless(),
@@ -70,4 +71,5 @@ def events_table(settings: Settings) -> StreamingTable:
         ),
         partition_by=("event_date",),
         beside=QUARANTINE,
+        further=tuple(further),
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from clickstream_platform.source_list import MAIN
 from clickstream_platform.streaming.audit.balance import imbalances
 from clickstream_platform.streaming.lake.ledger import Amendment, Entry, booked, entries, is_complete
 from clickstream_platform.streaming.lake.places import Lake
@@ -28,10 +29,10 @@ class _Log:
         """The moment, in milliseconds since 1970, after which no entry is missing."""
         return self.entries[-1].committed_at_ms if self.entries and not self.complete else 0
 
-    def quarantined(self, since: int) -> dict[tuple[int, int], int]:
-        """Rejected records by generation and batch, of the entries after a moment."""
+    def quarantined(self, since: int) -> dict[tuple[str, int, int], int]:
+        """Rejected records by source, generation and batch, of the entries after a moment."""
         after = (entry for entry in self.entries if entry.committed_at_ms > since and entry.quarantined)
-        return {(entry.generation, entry.batch_id): entry.quarantined for entry in after}
+        return {(entry.source, entry.generation, entry.batch_id): entry.quarantined for entry in after}
 
     def differs(self, landed: int) -> list[str]:
         """Whether the rows are those that the ledger booked. What the log no longer holds cannot be added up."""
@@ -70,9 +71,9 @@ def unbalanced(table: StreamingTable, lake: Lake) -> list[str]:
     return [
         *imbalances(events.entries),
         *(
-            f"batch {b}: {n} quarantined, {landed.get((g, b), 0)} landed"
-            for (g, b), n in events.quarantined(since).items()
-            if landed.get((g, b)) != n
+            f"batch {batch[-1]}: {n} quarantined, {landed.get(batch, 0)} landed"
+            for batch, n in events.quarantined(since).items()
+            if landed.get(batch) != n
         ),
         *events.differs(sum(entry.rows_out for entry in events.entries)),
         *rejected.differs(sum(entry.quarantined for entry in rejected.entries)),
@@ -90,9 +91,13 @@ def _unfinished_replay(events: _Log, rejected: _Log) -> list[str]:
 
 
 def refused(lake: Lake) -> dict[str, str]:
-    """The files that were refused whole, with what was found, oldest first."""
+    """The files that were refused whole, with what was found, oldest first. A name of their source goes before."""
     newest_first = list(entries(lake.events))
-    return {path: fault for entry in reversed(newest_first) for path, fault in entry.unreadable.items()}
+    return {
+        path if entry.source == MAIN else f"{entry.source}: {path}": fault
+        for entry in reversed(newest_first)
+        for path, fault in entry.unreadable.items()
+    }
 
 
 def refused_said(files: Mapping[str, str], shown: int = 3) -> str:

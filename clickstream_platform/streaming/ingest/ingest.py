@@ -36,11 +36,11 @@ class Ingest(StatelessBatches):
     def stream(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> DataFrame:
         """The stream that stages what no batch has read."""
         read = self.source.read(spark, lake, checkpoint)
-        return self.table.watermark.of(staging(read, self.parse, folder_of(lake), self.source.records))
+        return self.table.watermark.of(staging(read, self.parse, folder_of(lake, checkpoint), self.source.records))
 
     def commit(self, batch: MicroBatch, notify: Notify) -> Entry | None:
         """Append the batch's rejected records to ``quarantine``, then its events to ``events``."""
-        folder = folder_of(batch.lake)
+        folder = folder_of(batch.lake, batch.checkpoint)
         staged = Staged.collected(batch.frame, folder)
         batch.persist.callback(clear, folder)
         if batch.batch_id > 0 and batch.is_empty:
@@ -76,7 +76,7 @@ class Ingest(StatelessBatches):
         """Append to the side table, unless a killed attempt has done so already (Delta knows the transaction)."""
         assert self.table.beside is not None
         name = self.table.beside.name
-        commit = writer.Commit(entry.to_json(), (f"{name}/{batch.checkpoint.generation}", batch.batch_id))
+        commit = writer.Commit(entry.to_json(), (batch.checkpoint.app_id_in(name), batch.batch_id))
         writer.append(staged.rejected(), entry.quarantined, batch.lake.table(name).path, commit)
 
 

@@ -34,6 +34,8 @@ from pyspark.sql.types import StructType
 from clickstream_platform.events.parsing import READ, Parse, read_records
 from clickstream_platform.events.schema import EVENTS, PLACE, QUARANTINE
 from clickstream_platform.events.timestamps import INSTANT
+from clickstream_platform.source_list import MAIN
+from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.lake.hours import HOUR_US
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.source import PartRead
@@ -52,9 +54,9 @@ class _Header(msgspec.Struct):
 _HEADERS = msgspec.json.Decoder(list[_Header])  # msgspec reads bytes from base64, as which Spark writes them
 
 
-def folder_of(lake: Lake) -> Path:
-    """Where the records of a batch are staged. One run at a time uses it: it holds the lease of ``events``."""
-    return lake.root / "_staging"
+def folder_of(lake: Lake, checkpoint: Checkpoint) -> Path:
+    """Where the records of a source's batch are staged. One query at a time uses it: its run has the table's lease."""
+    return lake.root / ("_staging" if checkpoint.source == MAIN else f"_staging-{checkpoint.source}")
 
 
 Records = Callable[["Iterator[pa.RecordBatch]"], "Iterator[pa.RecordBatch | PartRead]"]

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from clickstream_platform.files import write_whole
+from clickstream_platform.source_list import MAIN, title
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 MARK = "clickstream_ledger"
@@ -55,6 +56,7 @@ class Entry:
         handled_ms: ``user_patterns`` only: the event time, in milliseconds since 1970, that events are handled to.
         lost: ``events`` only: offsets of the batch that were gone before it read them, by Kafka partition: the first,
             and the one after the last, which is None where the partition itself is gone.
+        source: ``events`` only: the name of the source that the batch has read. Each has batch ids of its own.
     """
 
     table: str
@@ -80,6 +82,12 @@ class Entry:
     lost: dict[str, list[tuple[int, int | None]]] = field(default_factory=dict)
     files: dict[str, list[int]] = field(default_factory=dict)
     placeholder_ids: int = 0
+    source: str = MAIN
+
+    @property
+    def title(self) -> str:
+        """The table, and which source of it, where that is not the main one."""
+        return title(self.table, self.source)
 
     @property
     def lost_offsets(self) -> int:

@@ -9,16 +9,17 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from clickstream_platform.errors import SettingsError, SourceError
 from clickstream_platform.events.parsing import accepted
 from clickstream_platform.events.schema import PLACE, RAW, Reason
+from clickstream_platform.source_list import MAIN
 from clickstream_platform.streaming.batches.persisted import Persisted
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.ingest.deduplicate import duplicates
-from clickstream_platform.streaming.lake import writer
+from clickstream_platform.streaming.lake import generations, writer
 from clickstream_platform.streaming.lake.hours import hour_of
 from clickstream_platform.streaming.lake.lease import all_leased
 from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment
@@ -50,7 +51,13 @@ class Replay:
 
 
 def replay(
-    events: StreamingTable, spark: SparkSession, lake: Lake, reason: str | None = None, *, run_id: str | None = None
+    events: StreamingTable,
+    spark: SparkSession,
+    lake: Lake,
+    reason: str | None = None,
+    source: str | None = None,
+    *,
+    run_id: str | None = None,
 ) -> Replay:
     """Parse the records of ``quarantine`` again, by the rules of today's settings.
 
@@ -64,19 +71,24 @@ def replay(
         spark: the session.
         lake: where the tables lie.
         reason: try only the records that have this fault; all, if not given.
+        source: try only the records of the source of this name; of all, if not given.
         run_id: the run's name in lease and ledger; made up if not given.
 
     Raises:
-        SettingsError: there is no such reason.
+        SettingsError: there is no such reason, or no such source.
         SourceError: nothing has been read yet.
         TableBusyError: a run is at ``events`` and does not end within ten minutes.
     """
-    quarantine = require(events, lake, reason)
+    quarantine = require(events, lake, reason, source)
     run_id = run_id or uuid.uuid4().hex[:12]
     with all_leased([events.name], lake, run_id), Persisted() as persist:
         rejected = snapshot(spark, quarantine.path)
         if reason is not None:
             rejected = rejected.where(F.array_contains("reasons", reason))
+        if source is not None:
+            rejected = rejected.where(
+                F.split_part(F.col("source"), F.lit(":"), F.lit(2)) == ("" if source == MAIN else source)
+            )
         stored = snapshot(spark, lake.events.path)
         good = persist(_good(events, rejected, stored))
         counts = F.count("*").alias("count"), F.sum(F.octet_length("value")).alias("bytes")
@@ -84,10 +96,10 @@ def replay(
         landed = sum(f["count"] for f in facts if f["landed"])
         hours = {f["hour"] for f in facts if not f["landed"]}
         new = accepted(good.where("not landed"))
-        ids = new.select("event_id", "timestamp", "partition", "offset").toArrow()
+        ids = new.select("event_id", "timestamp", _partition().alias("partition"), "offset").toArrow()
         places = duplicates(ids, lake.events, hours).places
         copies = len(places)
-        fresh = new.join(spark.createDataFrame(places), ["partition", "offset"], "left_anti") if copies else new
+        fresh = _without(new, spark.createDataFrame(places)) if copies else new
         found = Replay(rejected.count(), sum(f["count"] for f in facts) - landed - copies, copies, landed)
         if found.accepted:
             added = Amendment(events.name, REPLAY, run_id, added=found.accepted)
@@ -100,16 +112,31 @@ def replay(
         return found
 
 
-def require(events: StreamingTable, lake: Lake, reason: str | None) -> LakeTable:
+def require(events: StreamingTable, lake: Lake, reason: str | None, source: str | None = None) -> LakeTable:
     """The table of rejected records. Raises what :func:`replay` raises without looking at a row, before a JVM."""
     known = [each.value for each in Reason]
     if reason is not None and reason not in known:
         raise SettingsError("--reason", f"{reason!r} is not allowed", f"choose from {', '.join(known)}")
+    sources = generations.sources(lake, events.name)
+    if source is not None and source not in sources:
+        there = f"choose from {', '.join(sources)}" if sources else "run `clickstream run events` first"
+        raise SettingsError("--source", f"this lake has read no source {source!r}", there)
     assert events.beside is not None
     quarantine = lake.table(events.beside.name)
     if not quarantine.exists:
         raise SourceError(quarantine.name, "nothing was read yet", "run `clickstream run events` first")
     return quarantine
+
+
+def _partition() -> Column:
+    """A partition's name among those of all sources, where that of one alone would be told apart by its batch."""
+    return F.concat_ws("\n", F.col("source"), F.col("partition"))
+
+
+def _without(records: DataFrame, places: DataFrame) -> DataFrame:
+    """Some records, without those at some places: :func:`_partition` and offset."""
+    at = (_partition() == F.col("p.partition")) & (F.col("r.offset") == F.col("p.offset"))
+    return records.alias("r").join(places.alias("p"), at, "left_anti")
 
 
 def _good(events: StreamingTable, rejected: DataFrame, stored: DataFrame) -> DataFrame:

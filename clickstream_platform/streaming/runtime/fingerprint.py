@@ -20,11 +20,10 @@ from pyspark.sql import functions as F
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.events.schema import EVENTS
 from clickstream_platform.files import write_whole
-from clickstream_platform.streaming.checkpoint import Checkpoint
+from clickstream_platform.streaming.checkpoint import FINGERPRINT, Checkpoint
 from clickstream_platform.streaming.contract.state import facts
 from clickstream_platform.streaming.contract.table import StreamingTable
 
-FILE = "fingerprint.json"
 LOOKED_AT = "looked_at"
 
 
@@ -56,7 +55,7 @@ def of(table: StreamingTable, spark: SparkSession) -> dict[str, Any]:
 
 def write(checkpoint: Checkpoint, fingerprint: dict[str, Any]) -> None:
     """Keep it beside the checkpoint, before the generation's first batch."""
-    write_whole(checkpoint.path / FILE, json.dumps(fingerprint, indent=1))
+    write_whole(checkpoint.path / FINGERPRINT, json.dumps(fingerprint, indent=1))
 
 
 def check(checkpoint: Checkpoint, now: dict[str, Any]) -> None:
@@ -65,7 +64,7 @@ def check(checkpoint: Checkpoint, now: dict[str, Any]) -> None:
     Raises:
         CheckpointError: a fact changed since the generation began; names each, with both values.
     """
-    file = checkpoint.path / FILE
+    file = checkpoint.path / FINGERPRINT
     if not file.exists():
         write(checkpoint, now)
         return
@@ -74,7 +73,7 @@ def check(checkpoint: Checkpoint, now: dict[str, Any]) -> None:
         then, now = {**then, "plan": None, "spark": None}, {**now, "plan": None, "spark": None}
     changed = [f"{key} was {then.get(key)!r} and is {now.get(key)!r}" for key in now if then.get(key) != now[key]]
     if changed:
-        remedy = "set it back, or begin a new lake" if checkpoint.table == "events" else _remedy(checkpoint.table)
+        remedy = _OF_EVENTS if checkpoint.table == "events" else _remedy(checkpoint.table)
         raise CheckpointError(checkpoint.table, f"changed since its checkpoint began: {'; '.join(changed)}", remedy)
 
 
@@ -102,6 +101,12 @@ def _code() -> list[str]:
     )
     versions = (f"{name} {version(name)}" for name in ("pyspark", "delta-spark", "deltalake", "pyarrow"))
     return [hashlib.sha256(b"".join(modules)).hexdigest(), *versions]
+
+
+_OF_EVENTS = (
+    "set it back, or begin a new lake; another source beside it, or instead of it, needs a name of its own:"
+    ' CLICKSTREAM_SOURCE={"name": "folder or topic"}'
+)
 
 
 def _remedy(table: str) -> str:

@@ -8,6 +8,7 @@ from typing import ClassVar
 from pyspark.sql import DataFrame, SparkSession
 
 from clickstream_platform.errors import SourceError
+from clickstream_platform.source_list import MAIN
 from clickstream_platform.streaming.checkpoint import Checkpoint, next_version
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.source import Lag
@@ -24,6 +25,16 @@ class FromTable:
     def __str__(self) -> str:
         """What is processed, in words."""
         return f"commits of {self.name} that no batch has read yet"
+
+    @property
+    def source_name(self) -> str:
+        """The one and only: it is no name of the settings."""
+        return MAIN
+
+    @property
+    def address(self) -> str:
+        """The table's name."""
+        return self.name
 
     @property
     def identity(self) -> str:

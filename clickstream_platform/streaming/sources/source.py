@@ -52,6 +52,16 @@ class Source(Protocol):
     is_table: ClassVar[bool]
 
     @property
+    def source_name(self) -> str:
+        """What the settings call it: ``main``, unless several are named there. A table of the lake is ``main``."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """Where it is, for a person."""
+        ...
+
+    @property
     def identity(self) -> str:
         """What a checkpoint was made for: another source of that identity may go on from it."""
         ...
@@ -181,6 +191,23 @@ class RecordSource(Source, Protocol):
 
     on_console: ClassVar[str]
     comes_in_batches: ClassVar[bool]
+
+    def shares_with(self, other: RecordSource, *, asking: bool) -> str | None:
+        """What of it another source has too, in words; None if nothing, as far as can be told.
+
+        Args:
+            other: another source of the same table.
+            asking: look for it outside of the settings: at what links lead to, at what a cluster says. Raises what
+                :meth:`look` does then.
+        """
+        ...
+
+    def read_before(self, other: Checkpoint) -> str | None:
+        """What of it was read by the checkpoint of another source, which may no longer be named; None if nothing.
+
+        Raises what :meth:`look` does.
+        """
+        ...
 
     def records(self, read: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch | PartRead]:
         """Of what a task has read of :meth:`read`, the records. Runs in the task, so the source is pickled.

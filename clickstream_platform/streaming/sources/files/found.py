@@ -47,11 +47,13 @@ class Listing:
         files: those to be read, each once, in the order of their names.
         ignored: what is neither read nor opened, by its path as a partition, and why.
         also: other paths, not listed, by the path of the file or folder they lead to.
+        links: the paths of all links, whatever they lead to.
     """
 
     files: tuple[File, ...] = ()
     ignored: dict[str, str] = field(default_factory=dict[str, str])
     also: dict[bytes, list[bytes]] = field(default_factory=dict[bytes, list[bytes]])
+    links: tuple[bytes, ...] = ()
 
     def partitions(self, file: File) -> Iterator[str]:
         """Every partition that a file has had or may have had: links come and go, and with them its shortest path."""

@@ -50,7 +50,7 @@ def listed(folder: Path) -> Listing:
         raise SourceError(str(folder), f"cannot be listed: {error.strerror}", "let this user read it") from error
     walk = _Walk(root, above)
     walk.run()
-    return Listing(tuple(sorted(walk.files, key=lambda file: file.name)), walk.ignored, walk.also)
+    return Listing(tuple(sorted(walk.files, key=lambda file: file.name)), walk.ignored, walk.also, tuple(walk.links))
 
 
 def _parents(root: bytes) -> Iterator[bytes]:
@@ -72,6 +72,7 @@ class _Walk:
         self.files: list[File] = []
         self.ignored: dict[str, str] = {}
         self.also: dict[bytes, list[bytes]] = {}
+        self.links: list[bytes] = []
         self._above = above
         self._folders: dict[Identity, bytes] = {}
         self._names: dict[Identity, bytes] = {}
@@ -83,6 +84,7 @@ class _Walk:
         self._follows_links = True
         while self._links:
             round_of_links, self._links = sorted(self._links), []
+            self.links += round_of_links
             for name in round_of_links:
                 self._look(name)
 
