@@ -17,7 +17,7 @@ from clickstream_platform.source_list import MAIN
 
 BEGIN = "begin.json"
 FINGERPRINT = "fingerprint.json"
-INITIAL_WATERMARK = "head_start_ms"  # its name in every lake since the first
+INITIAL_WATERMARK = "initial_watermark_ms"
 
 
 @dataclass(frozen=True)

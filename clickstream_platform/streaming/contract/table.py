@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from pyspark.sql import DataFrame
-from pyspark.sql.types import StructType
+from pyspark.sql.types import DataType, StructField, StructType
 
 from clickstream_platform.events.schema import PLACE
 from clickstream_platform.expectations import Expectation
@@ -136,6 +136,13 @@ class StreamingTable:
     def title(self) -> str:
         """The table, and which source of it, where that is not the main one."""
         return title(self.name, MAIN if self.further else self.offsets.source_name)
+
+    @property
+    def schema(self) -> StructType:
+        """Its columns as Delta keeps them, comments included."""
+        return StructType(
+            [StructField(c.name, DataType.fromDDL(c.type), metadata={"comment": c.description}) for c in self.columns]
+        )
 
     @property
     def key(self) -> tuple[str, ...]:

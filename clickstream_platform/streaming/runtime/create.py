@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pyspark.sql.types import DataType, StructField, StructType
-
 from clickstream_platform.streaming.contract.sink import Append
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import writer
@@ -11,19 +9,18 @@ from clickstream_platform.streaming.lake.places import Lake
 
 
 def create(lake: Lake, table: StreamingTable) -> None:
-    """Make the empty Delta tables of a contract, if they are not there yet. A side table gets the columns it lacks."""
+    """Make the empty Delta tables of a contract, if they are not there yet. Those that are get the columns they lack.
+
+    A derived table does not: null is not what its query gives. It gets them with the batch 0 of a rebuild.
+    """
     if beside := table.beside:
         path = lake.table(beside.name).path
         if lake.table(beside.name).exists:
             writer.add_columns(path, beside.schema)
         else:
             writer.create(path, beside.schema, (), (beside.time,), Append.file_size)
+    path = lake.table(table.name).path
     if not lake.table(table.name).exists:
-        path = lake.table(table.name).path
-        writer.create(path, _schema(table), table.partition_by, table.span, table.sink.file_size)
-
-
-def _schema(table: StreamingTable) -> StructType:
-    return StructType(
-        [StructField(c.name, DataType.fromDDL(c.type), metadata={"comment": c.description}) for c in table.columns]
-    )
+        writer.create(path, table.schema, table.partition_by, table.span, table.sink.file_size)
+    elif not table.derived:
+        writer.add_columns(path, table.schema)

@@ -132,7 +132,7 @@ def admitted(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hook
     if not table.derived:
         require_not_read_before(cast("RecordSource", table.offsets), table.name, lake)
     checkpoint = admission.admitted(lake, table)
-    fingerprint.check(checkpoint, fingerprint.of(table, spark))
+    fingerprint.check(checkpoint, table, spark)
     fingerprint.note(checkpoint, table)
     source = table.offsets.begin(checkpoint, goes_on=not table.trigger.ends)
     return Run(replace(table, offsets=source), spark, lake, checkpoint, hooks, run_id)
@@ -199,7 +199,8 @@ class Run:
     @contextmanager
     def going_on(self) -> Generator[StreamingQuery]:
         """Start it; what ends the query ends the block, and the other way round. Raises its failure, typed."""
-        create(self.lake, self.table)
+        with self.turn:
+            create(self.lake, self.table)
         query = self.query = self._start()
         try:
             yield query

@@ -105,7 +105,7 @@ def test_a_folder_that_was_read_under_another_name_is_refused(folders: tuple[Pat
     (checkpoint / FINGERPRINT).write_text(json.dumps({"source": f"files {a}"}))
     told(named(main=a, other=b), tmp_path / "lake")
     told(named(other=b), tmp_path / "lake")
-    with pytest.raises(SourceError, match="'history' would read again what 'main' has read.*leave it to 'main'"):
+    with pytest.raises(SourceError, match=r"'history' would read again what 'main' has read.*leave it to 'main'"):
         told(named(history=a), tmp_path / "lake")
     with pytest.raises(SourceError, match="'history' would read again what 'main' has read"):
         told(named(history=a.parent), tmp_path / "lake")
