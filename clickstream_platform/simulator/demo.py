@@ -19,6 +19,7 @@ from clickstream_platform.simulator.expected import Simulation, Truth
 from clickstream_platform.simulator.kafka_producer import Sender, keyed, make_topic
 from clickstream_platform.simulator.landing import write_arrival, write_landing
 from clickstream_platform.simulator.simulation import simulate, start_before
+from clickstream_platform.source_list import MAIN
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.ledger import Entry, entries
 from clickstream_platform.streaming.lake.places import Lake
@@ -170,6 +171,8 @@ def admitted(settings: Settings, simulation: Simulation, lake: Lake) -> Folder |
         if getattr(settings, name) != Settings.model_fields[name].default:
             variable = f"CLICKSTREAM_{name.upper()}"
             raise SettingsError(variable, "the demo's truth holds for the default only", "leave it out for the demo")
+    if [*settings.sources] != [MAIN]:
+        raise SettingsError("CLICKSTREAM_SOURCE", "the demo compares one source with its truth", "name one for it")
     if not source_from(settings).comes_in_batches:
         return _admitted_topic(topics_from(settings), simulation, lake)
     with TemporaryDirectory() as apart:

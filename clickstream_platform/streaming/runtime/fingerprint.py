@@ -23,6 +23,7 @@ from pyspark.sql import functions as F
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.events.schema import EVENTS
 from clickstream_platform.files import write_whole
+from clickstream_platform.source_list import ANOTHER_SOURCE
 from clickstream_platform.streaming.checkpoint import FINGERPRINT, Checkpoint
 from clickstream_platform.streaming.contract.state import facts
 from clickstream_platform.streaming.contract.table import StreamingTable
@@ -93,7 +94,7 @@ def check(checkpoint: Checkpoint, table: StreamingTable, spark: SparkSession) ->
         f"{k} was {then.get(k)!r} and is {now[k]!r}" for k in now if k not in may_differ and then.get(k) != now[k]
     ]
     if changed:
-        remedy = _remedy(checkpoint.table) if table.derived else _OF_EVENTS
+        remedy = _remedy(checkpoint.table) if table.derived else f"begin a new lake, or {ANOTHER_SOURCE}"
         raise CheckpointError(checkpoint.table, f"changed since its checkpoint began: {'; '.join(changed)}", remedy)
     if not table.derived and then != now:
         write(checkpoint, now)
@@ -134,12 +135,6 @@ def _code() -> list[str]:
     )
     versions = (f"{name} {version(name)}" for name in ("pyspark", "delta-spark", "deltalake", "pyarrow"))
     return [hashlib.sha256(b"".join(modules)).hexdigest(), *versions]
-
-
-_OF_EVENTS = (
-    "set it back, or begin a new lake; another source beside it, or instead of it, needs a name of its own:"
-    ' CLICKSTREAM_SOURCE={"name": "folder or topic"}'
-)
 
 
 def _remedy(table: str) -> str:

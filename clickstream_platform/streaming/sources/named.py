@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings
+from clickstream_platform.source_list import MAIN
 from clickstream_platform.streaming.sources.apart import require_apart
 from clickstream_platform.streaming.sources.files.source import FileSource
 from clickstream_platform.streaming.sources.kafka.source import ALLOWED, KafkaSource, kafka_source
@@ -23,7 +24,7 @@ def sources_from(settings: Settings) -> tuple[Named, ...]:
         SettingsError: one is neither a local folder nor ``kafka://host:port/topic``, or two have something in common.
     """
     found = [_source(settings, url, name) for name, url in settings.sources.items()]
-    if len(found) > 1:
+    if set(settings.sources) != {MAIN}:
         found = [source.one_of_several() for source in found]
         require_apart(found)
     return tuple(_starting(source, found) if isinstance(source, KafkaSource) else source for source in found)

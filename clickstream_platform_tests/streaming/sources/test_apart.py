@@ -115,7 +115,7 @@ def test_one_of_several_that_has_vanished_is_told_and_not_made(folders: tuple[Pa
     a, b = folders
     b.rmdir()
     (problem,) = require_source([tables(named(main=a, gone=b))["events"]], Lake(tmp_path / "lake"))
-    assert "the folder of the source 'gone' is not there; bring it back, or leave it out" in str(problem)
+    assert "the folder of the source 'gone' is not there; make it or bring it back, or leave it out" in str(problem)
     a.rmdir()
     with pytest.raises(SourceError, match="the source 'main' is not there"):
         told(named(main=a, gone=b), tmp_path / "lake")

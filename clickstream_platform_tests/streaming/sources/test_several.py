@@ -105,7 +105,7 @@ def test_a_source_may_be_left_out_and_named_again(two: Sources) -> None:
     assert users(again) == [("file", "u"), ("file", "v"), ("file:history", "old"), ("file:history", "older")]
     assert_in_order(again)
 
-    with pytest.raises(CheckpointError, match=r"source was 'files .*needs a name of its own"):
+    with pytest.raises(CheckpointError, match=r"source was 'files .*needs a name"):
         again.reading(str(two.history)).run("events")  # one that is not named is the main one
     renamed = again.reading(json.dumps({"main": str(again.landing), "old": str(two.history)}))
     with pytest.raises(SourceError, match="'old' would read again what 'history' has read"):

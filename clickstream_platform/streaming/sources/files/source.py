@@ -126,12 +126,12 @@ class FileSource:
         self._listed_whole()
 
     def one_of_several(self) -> FileSource:
-        """The same, of a folder that somebody has named. One that has vanished is not made again, as if it was new."""
+        """The same, of a folder that is named in a list: if it has vanished, it is not made again as if it was new."""
         return replace(self, must_be_there=True)
 
     def _listed_whole(self) -> Listing:
         if self.must_be_there and not self.folder.exists():
-            remedy = "bring it back, or leave it out of CLICKSTREAM_SOURCE: what was read of it stays"
+            remedy = "make it or bring it back, or leave it out of CLICKSTREAM_SOURCE: what was read of it stays"
             raise SourceError(str(self.folder), f"the folder of the source {self.source_name!r} is not there", remedy)
         return listed(self.folder)
 
