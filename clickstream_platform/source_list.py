@@ -7,7 +7,8 @@ import re
 from typing import Any
 
 MAIN = "main"  # a source that stands alone; its checkpoint and its transactions are those of lakes of one source
-ANOTHER_SOURCE = 'set CLICKSTREAM_SOURCE back; a source beside it, or instead of it, needs a name: CLICKSTREAM_SOURCE={"name": "..."}'
+# The remedy where a checkpoint is another source's.
+ANOTHER_SOURCE = 'set CLICKSTREAM_SOURCE back; a source beside it needs a name: CLICKSTREAM_SOURCE={"name": "..."}'
 _IS_LIST = re.compile(r'\s*\{\s*"')
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")  # a folder of the checkpoints, and part of a transaction
 _TAKEN = ("lease",)  # a file beside those folders

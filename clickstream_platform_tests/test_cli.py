@@ -126,6 +126,14 @@ def test_a_run_over_a_kafka_that_is_down_says_so_before_a_jvm_starts(
     assert "127.0.0.1:1 does not answer within 3 s" in result.stderr
 
 
+def test_status_names_a_source_that_is_left_out(home: Home) -> None:
+    home.commit("events", rows=3, of=entry(rows_in=3, rows_out=3))
+    home.plan("events/history", 0, {"logOffset": 0})
+    shown = clickstream("status").stdout
+    assert f"events from main: files {home.landing}: 0 batches read, 0 files to read" in " ".join(shown.split())
+    assert "events from history: 1 batch read; CLICKSTREAM_SOURCE leaves it out; named 'history' again" in shown
+
+
 def test_status_says_what_is_unknown_and_why(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKSTREAM_SOURCE", "kafka://127.0.0.1:1/clicks")
     result = clickstream("status")

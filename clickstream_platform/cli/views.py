@@ -22,6 +22,7 @@ from clickstream_platform.terminal import (
     milliseconds_of,
     minute,
 )
+from clickstream_platform.wording import number_of
 
 if TYPE_CHECKING:
     from clickstream_platform.delivery.outbox import ChannelStatus
@@ -137,12 +138,13 @@ def _sources(found: Sequence[TableStatus]) -> list[Text]:
 
 
 def _source(table: TableStatus, found: SourceStatus) -> str:
+    where = f"{table.name} from {found.name}: {found.source}" if found.source else f"{table.name} from {found.name}"
     if not found.is_named:
         way = f"CLICKSTREAM_SOURCE leaves it out; named {found.name!r} again, it goes on where it was"
-        return f"{table.name} from {found.name}: {found.source}: {found.batches:,} batches were read; {way}"
+        return f"{where}: {number_of(found.batches, 'batch', 'batches')} read; {way}"
     lag = "lag unknown" if found.lag is None else f"{found.lag:,} {found.lag_unit} to read"
     mark = f"; watermark {minute(found.watermark)}" if found.watermark else ""
-    return f"{table.name} from {found.name}: {found.source}: {found.batches:,} batches read, {lag}{mark}"
+    return f"{where}: {number_of(found.batches, 'batch', 'batches')} read, {lag}{mark}"
 
 
 def _rows(found: TableStatus) -> int | None:
