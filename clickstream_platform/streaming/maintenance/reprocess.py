@@ -135,8 +135,8 @@ def _partition() -> Column:
 
 def _without(records: DataFrame, places: DataFrame) -> DataFrame:
     """Some records, without those at some places: :func:`_partition` and offset."""
-    at = (_partition() == F.col("p.partition")) & (F.col("r.offset") == F.col("p.offset"))
-    return records.alias("r").join(places.alias("p"), at, "left_anti")
+    at = (_partition() == F.col("at_partition")) & (F.col("offset") == F.col("at_offset"))
+    return records.join(places.toDF("at_partition", "at_offset"), at, "left_anti")
 
 
 def _good(events: StreamingTable, rejected: DataFrame, stored: DataFrame) -> DataFrame:
