@@ -5,8 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
-# Tests that share a lake or a frame stay together on one worker, all others go where there is room.
-PYTEST := $(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist loadgroup
+# Tests that share a lake or a frame stay together on one worker, all others go where there is room. What Python has
+# compiled once is kept, whatever the environment says: the processes that tests start would compile it a hundred times.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist loadgroup
 # What is in which part: clickstream_platform_tests/parts.py. The fast one first, as it says soonest what is wrong.
 PARTS := fast wide conformance property kill kafka engine spark
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.10 \
