@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from clickstream_platform.streaming.sources.files.contents import HEAD, is_text
+from clickstream_platform.streaming.sources.files.contents import HEAD
+from clickstream_platform.streaming.sources.files.formats import A_RECORD_A_LINE, format_of
 from clickstream_platform.streaming.sources.files.lines import LINES, ended_lines
 from clickstream_platform.streaming.sources.files.raw import Raw
 
@@ -21,8 +22,8 @@ LARGEST = 64_000  # bytes: a larger file costs more to read than to look at
 def text_of(raw: Raw) -> bytes | None:
     """The whole text of a small file of JSON lines; None if it is large, a stretch, or may be anything else.
 
-    What begins with a brace and goes on as text is neither packed nor encoded in anything but UTF-8, and no known
-    format begins so: it is what :func:`.formats.records` would cut into lines as it is.
+    What begins with a brace is neither packed nor has a byte order mark: if its format is a record a line, it is what
+    :func:`.formats.records` would cut into lines as it is.
 
     Raises:
         Unreadable: the system does not give all bytes.
@@ -30,7 +31,7 @@ def text_of(raw: Raw) -> bytes | None:
     if raw.start or raw.end > LARGEST or raw.peek(0, 1) != b"{":
         return None
     text = raw.peek(0, raw.end)
-    return text if is_text(text[:HEAD]) else None
+    return text if format_of(text[:HEAD]) is A_RECORD_A_LINE else None
 
 
 def lines_of(texts: Sequence[bytes], max_record_bytes: int) -> tuple[pa.RecordBatch, Any]:
