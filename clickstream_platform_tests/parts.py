@@ -55,7 +55,8 @@ PARTS = (
     Part("property", "random scenarios, against a naive program", ("test_exactness.py", "test_border.py")),
     Part("kill", "processes killed or told to stop", ("streaming/runtime/test_kill.py", "defs/test_signals.py")),
     Part("kafka", "a real broker", ("simulator/test_broker.py",), frozenset({"broker"})),
-    Part("engine", "the streaming engine on Spark, over files", ("streaming",)),
+    Part("runs", "runs and streams over files, also those that fail", ("streaming/runtime",)),
+    Part("engine", "the rest of the streaming engine on Spark, over files", ("streaming",)),
     Part(JVM, "the rest of those that need a JVM, as a rule a SparkSession", ("",)),
 )
 NAMES = (FAST, WIDE, *(part.name for part in PARTS))
