@@ -12,10 +12,7 @@ import json
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
+from typing import TYPE_CHECKING, Any
 
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.events.schema import EVENTS
@@ -23,6 +20,9 @@ from clickstream_platform.files import write_whole
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.state import facts
 from clickstream_platform.streaming.contract.table import StreamingTable
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 FILE = "fingerprint.json"
 LOOKED_AT = "looked_at"
@@ -42,7 +42,9 @@ def declared(table: StreamingTable) -> dict[str, Any]:
 
 def plan_of(table: StreamingTable, spark: SparkSession) -> str:
     """A hash of the query's analysed plan, expression ids normalised. Compared only under the same Spark version."""
-    nothing = spark.range(0, 0, 1, 1).select(*(F.lit(None).cast(f.dataType).alias(f.name) for f in EVENTS.fields))
+    from pyspark.sql import functions as F  # noqa: PLC0415 - who only looks whether it has changed needs no Spark
+
+    nothing = spark.range(0, 0, 1, 1).select(*(F.lit(None).cast(f.dataType).alias(f.name) for f in EVENTS.spark))
     java: Any = table.query(nothing)._jdf  # pyright: ignore[reportPrivateUsage] - only the JVM knows the plan
     plan: str = java.queryExecution().analyzed().canonicalized().toString()
     return hashlib.sha256(plan.encode()).hexdigest()[:16]
