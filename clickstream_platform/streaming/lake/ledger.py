@@ -130,9 +130,9 @@ def line_of(text: str | None) -> Entry | Amendment | None:
     """What a commit's ``userMetadata`` says; None for a commit that booked nothing: it compacted the table, say."""
     if not text or (MARK not in text and AMENDMENT not in text):
         return None
-    found = json.loads(text)
-    kind = Entry if MARK in found else Amendment
-    return kind(**{f.name: found[f.name] for f in fields(kind) if f.name in found})
+    said = json.loads(text)
+    kind = Entry if MARK in said else Amendment
+    return kind(**{f.name: said[f.name] for f in fields(kind) if f.name in said})
 
 
 def booked(table: LakeTable) -> Iterator[Booked]:
