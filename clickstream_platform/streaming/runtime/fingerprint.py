@@ -74,7 +74,11 @@ def check(checkpoint: Checkpoint, now: dict[str, Any]) -> None:
         then, now = {**then, "plan": None, "spark": None}, {**now, "plan": None, "spark": None}
     changed = [f"{key} was {then.get(key)!r} and is {now.get(key)!r}" for key in now if then.get(key) != now[key]]
     if changed:
-        remedy = "set it back, or begin a new lake" if checkpoint.table == "events" else _remedy(checkpoint.table)
+        remedy = (
+            "set it back, or begin anew with `clickstream reset`"
+            if checkpoint.table == "events"
+            else _remedy(checkpoint.table)
+        )
         raise CheckpointError(checkpoint.table, f"changed since its checkpoint began: {'; '.join(changed)}", remedy)
 
 
