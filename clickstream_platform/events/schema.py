@@ -72,6 +72,7 @@ WIRE = StructType(
 # What every source yields. Source, partition and offset name a record for ever: a replay gives the same three.
 RAW = StructType([_VALUE, *_ORIGIN])
 
+# A new column comes last. A table that exists gains it there, and its checkpoint was made for those before it.
 EVENTS = StructType(
     [
         *WIRE.fields,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from pyspark.sql import DataFrame
-from pyspark.sql.types import StructType
+from pyspark.sql.types import DataType, StructField, StructType
 
 from clickstream_platform.events.schema import PLACE
 from clickstream_platform.expectations import Expectation
@@ -116,6 +116,13 @@ class StreamingTable:
         if self.state.lists_late and self.beside is None:
             return f"{kind} leaves late events out, so a side table must be declared that lists them"
         return None
+
+    @property
+    def schema(self) -> StructType:
+        """Its columns as Delta keeps them, comments included."""
+        return StructType(
+            [StructField(c.name, DataType.fromDDL(c.type), metadata={"comment": c.description}) for c in self.columns]
+        )
 
     @property
     def key(self) -> tuple[str, ...]:
