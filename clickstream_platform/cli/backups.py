@@ -1,4 +1,4 @@
-"""Commands that copy a lake as a whole, or set it aside. None starts a JVM."""
+"""Commands that copy a lake as a whole, set it aside, or follow its source. None starts a JVM."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from clickstream_platform.cli.ready import WAITS, lake_of, say_if_busy
 from clickstream_platform.errors import BackupError
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.streaming.maintenance import backup as backups
+from clickstream_platform.streaming.maintenance import moved as moving
 from clickstream_platform.streaming.maintenance import reset as resetting
 from clickstream_platform.streaming.maintenance import restore as restoring
+from clickstream_platform.streaming.sources.named import folder_from
 from clickstream_platform.tables import tables
 from clickstream_platform.terminal import show
 
@@ -64,6 +66,22 @@ def restore(
     with going_on("the lake is put back"):
         found = restoring.restore(folder.absolute(), lake)
     show(results.restored(found, lake.root))
+
+
+@commands.command(rich_help_panel=PANEL, epilog="Example: CLICKSTREAM_SOURCE=/new/landing clickstream moved")
+def moved() -> None:
+    """Go on from a landing folder that was copied or moved, once its files show that it is the same. Starts no JVM.
+
+    Every file that was read and lies there must lie under its old path and have its old size, and at least one must.
+    """
+    settings = from_env()
+    lake, events = lake_of(settings, to_write=True), tables(settings)["events"]
+    say_if_busy([events.name], lake, WAITS)
+    found = moving.moved(events, folder := folder_from(settings), lake)
+    gone = f", {found.gone:,} are no longer there" if found.gone else ""
+    typer.echo(
+        f"{folder.folder}: {found.same:,} files that were read lie there as they were{gone}; {found.unread:,} unread"
+    )
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream reset  |  clickstream reset --yes")

@@ -104,6 +104,11 @@ COMMANDS = {
     "restore": Listed(
         "backups", "Look after", "Put a backup where there is no lake; the next run goes on from there. Starts no JVM."
     ),
+    "moved": Listed(
+        "backups",
+        "Look after",
+        "Go on from a landing folder that was copied or moved, once its files show that it is the same. Starts no JVM.",
+    ),
     "reset": Listed(
         "backups",
         "Look after",
