@@ -186,6 +186,15 @@ class Lab:
             assert found.clean, found
 
 
+def without_a_column(lab: Lab, name: str, of: str = "events") -> Lab:
+    """As a release that did not have that column yet."""
+    contract = lab.contracts[of]
+    columns = tuple(column for column in contract.columns if column.name != name)
+    assert columns != contract.columns
+    lab.contracts = {**lab.contracts, of: replace(contract, columns=columns)}
+    return lab
+
+
 def _line(record: dict[str, Any] | str) -> bytes:
     return (record if isinstance(record, str) else json.dumps(record)).encode()
 

@@ -115,6 +115,7 @@ WIRE = Schema(
 # What every source yields. Source, partition and offset name a record for ever: a replay gives the same three.
 RAW = Schema((_VALUE, *_ORIGIN))
 
+# A new column comes last. A table that exists gains it there, and its checkpoint was made for those before it.
 EVENTS = Schema(
     (
         *WIRE.columns,

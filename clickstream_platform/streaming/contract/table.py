@@ -20,6 +20,7 @@ from clickstream_platform.streaming.sources.source import Source
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+    from pyspark.sql.types import StructType
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,15 @@ class StreamingTable:
         if self.state.lists_late and self.beside is None:
             return f"{kind} leaves late events out, so a side table must be declared that lists them"
         return None
+
+    @property
+    def schema(self) -> StructType:
+        """Its columns as Delta keeps them, comments included. Needs a session."""
+        from pyspark.sql.types import DataType, StructField, StructType  # noqa: PLC0415 - a contract needs no Spark
+
+        return StructType(
+            [StructField(c.name, DataType.fromDDL(c.type), metadata={"comment": c.description}) for c in self.columns]
+        )
 
     @property
     def key(self) -> tuple[str, ...]:

@@ -94,12 +94,16 @@ def create(
 
 
 def add_columns(path: Path, schema: StructType) -> None:
-    """Give a table the columns of a schema that it lacks, null in all its rows; no commit if it lacks none."""
+    """Give a table the columns of a schema that it lacks, null in all its rows; no commit if it lacks none.
+
+    The one commit changes no file. A stream that reads the table stops at it, if it was started before; started
+    again, it goes on from the same checkpoint.
+    """
     table = DeltaTable(uri_of(path))
     there = {field.name for field in table.schema().fields}
     lacking = [field for field in Schema.from_json(schema.json()).fields if field.name not in there]
     if lacking:
-        table.alter.add_columns(lacking)
+        table.alter.add_columns(lacking, post_commithook_properties=_THEN)
 
 
 def append(

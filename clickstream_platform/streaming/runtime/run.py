@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
-from pyspark.sql.types import DataType, StructField, StructType
 
 from clickstream_platform.errors import CheckpointError, ClickstreamError
 from clickstream_platform.streaming.batches.micro_batch import MicroBatch
@@ -92,7 +91,7 @@ def admitted(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hook
     """
     table.offsets.require_there(table.name, lake)
     checkpoint = admission.admitted(lake, table)
-    fingerprint.check(checkpoint, fingerprint.of(table, spark))
+    fingerprint.check(checkpoint, table, spark)
     fingerprint.note(checkpoint, table)
     source = table.offsets.begin(checkpoint, goes_on=not table.trigger.ends)
     return Run(replace(table, offsets=source), spark, lake, checkpoint, hooks, run_id)
@@ -242,19 +241,18 @@ class Run:
 
 
 def _create(lake: Lake, table: StreamingTable) -> None:
-    """Make the empty Delta tables of a contract, if they are not there yet. A side table gets the columns it lacks."""
+    """Make the empty Delta tables of a contract, if they are not there yet. Those that are get the columns they lack.
+
+    A derived table does not: null is not what its query gives. It gets them with the batch 0 of a rebuild.
+    """
     if beside := table.beside:
         path = lake.table(beside.name).path
         if lake.table(beside.name).exists:
             writer.add_columns(path, beside.schema.spark)
         else:
             writer.create(path, beside.schema.spark, (), (beside.time,), Append.file_size)
+    path = lake.table(table.name).path
     if not lake.table(table.name).exists:
-        path = lake.table(table.name).path
-        writer.create(path, _schema(table), table.partition_by, table.span, table.sink.file_size)
-
-
-def _schema(table: StreamingTable) -> StructType:
-    return StructType(
-        [StructField(c.name, DataType.fromDDL(c.type), metadata={"comment": c.description}) for c in table.columns]
-    )
+        writer.create(path, table.schema, table.partition_by, table.span, table.sink.file_size)
+    elif not table.derived:
+        writer.add_columns(path, table.schema)

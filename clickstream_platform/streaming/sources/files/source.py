@@ -112,12 +112,11 @@ class FileSource:
         """
         listing, intake = listed(self.folder), Intake(checkpoint)
         waiting, known = len(intake.uncommitted(self.folder)), intake.known(self.folder)
-        ignored = [f"{name} is {reason}" for name, reason in listing.ignored.items()]
         grown = [
             f"{name} had {before:,} bytes when it was read, and has {now:,}: what was changed in it is in no table"
             for name, (before, now) in changed(listing, known).items()
         ]
-        return Lag(len(unread(listing, known)) + waiting, "files", remarks=(*ignored, *grown))
+        return Lag(len(unread(listing, known)) + waiting, "files", remarks=(*listing.remarks(), *grown))
 
     def begin(self, checkpoint: Checkpoint, *, goes_on: bool = False) -> FileSource:
         """Let a run begin: take over a checkpoint of before there were manifests, and plan what is there."""
