@@ -9,6 +9,7 @@ what is too much for one process's memory is written by Spark's tasks. See docs/
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -22,7 +23,6 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Sc
 from clickstream_platform.streaming.lake.tables import LakeTable, uri_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
     from deltalake.table import TableMerger
@@ -121,7 +121,7 @@ def append(
     Returns:
         Whether this call committed; False if the commit's transaction was found in the table.
     """
-    if isinstance(rows, DataFrame):
+    if not isinstance(rows, Iterator):
         return _write(rows, count, path, commit, "append", size)
     table = DeltaTable(uri_of(path))
     if commit.is_in(table):
