@@ -737,6 +737,22 @@ def test_a_lake_is_looked_after_from_the_command_line(
     assert clickstream("verify").exit_code == 0
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("sessions --from 2026-01-02", "a stretch has both ends"),
+        ("sessions --from 2026-01-02 --to yesterday", "--to: 'yesterday' is no time"),
+        ("sessions --from 2026-01-02 --to 2026-01-02", "is not after"),
+        ("user_patterns --from 2026-01-02 --to 2026-01-03", "no stretch of it can be rebuilt"),
+        ("sessions --from 2026-01-02 --to 2026-01-03", "there is no table events yet; run events first"),
+    ],
+)
+def test_a_stretch_that_cannot_be_rebuilt_is_told_without_a_jvm(home: Home, arguments: str, said: str) -> None:
+    found = clickstream("rebuild", *arguments.split())
+    assert found.exit_code in (1, 2)
+    assert said in " ".join(found.stderr.split())
+
+
 def test_what_cannot_be_looked_after_is_said_without_a_jvm(home: Home) -> None:
     assert "quarantine is empty" in clickstream("quarantine").stdout
     assert "nobody was erased" in clickstream("forget", "--proof").stdout

@@ -13,6 +13,7 @@ from rich.text import Text
 from clickstream_platform.terminal import (
     Fitting,
     cell,
+    clock,
     dated,
     grid,
     line,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from clickstream_platform.streaming.maintenance.housekeeping import Maintained
     from clickstream_platform.streaming.maintenance.reprocess import Replay
     from clickstream_platform.streaming.maintenance.reset import Prospect
+    from clickstream_platform.streaming.maintenance.stretch import Remade
     from clickstream_platform.streaming.observe.quarantine import Rejection
 
 WIDEST = 60  # characters of one value in a table: a page address with its parameters has no end
@@ -163,6 +165,15 @@ def maintained(found: Sequence[Maintained]) -> RenderableType:
     behind = sorted({m.held_back_by for m in found if m.held_back_by})
     held_back = [line(f"events keeps older files for {name}, which is behind: run it") for name in behind]
     return Group(grid("table", *counted, right=counted, rows=rows), *held_back)
+
+
+def remade(found: Remade) -> RenderableType:
+    """What became of a stretch."""
+    since, until = (clock(each / 1000, "seconds") for each in found.stretch)
+    counts = (
+        f"{found.rows:,} rows, of which {found.added:,} were not there like that; {found.removed:,} are no longer there"
+    )
+    return line(f"{found.table} from {since} to {until}: {counts}")
 
 
 def backed_up(made: Backup, folder: Path, there: int) -> RenderableType:

@@ -21,7 +21,7 @@ from clickstream_platform.streaming.lake.tables import LakeTable
 
 MARK = "clickstream_ledger"
 AMENDMENT = "clickstream_amendment"
-REPLAY, ERASURE, RETENTION = "replay", "erasure", "retention"  # the kinds of amendment
+REPLAY, ERASURE, RETENTION, REBUILD = "replay", "erasure", "retention", "rebuild"  # the kinds of amendment
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,8 @@ class Amendment:
 
     Attributes:
         table: the table's name.
-        kind: ``replay`` of rejected records, ``erasure`` of a person, ``retention`` of old events.
+        kind: ``replay`` of rejected records, ``erasure`` of a person, ``retention`` of old events,
+            ``rebuild`` of a stretch.
         run_id: the run that committed it.
         added: rows it added.
         removed: rows it removed.

@@ -21,7 +21,7 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Sc
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
-from clickstream_platform.streaming.lake.tables import LakeTable, uri_of
+from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan, uri_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -196,6 +196,35 @@ def merge(changes: pa.Table, path: Path, keys: tuple[str, ...], time: str, commi
         .execute()
     )
     return True
+
+
+def replace(rows: DataFrame, count: int, path: Path, span: tuple[str, str], stretch: TimeSpan, commit: Commit) -> None:
+    """Replace the rows whose span touches a stretch of time, in one commit. The new rows must touch it, too.
+
+    Args:
+        rows: the new rows.
+        count: how many they are.
+        path: the table.
+        span: the columns of a row's first and last time.
+        stretch: its end is excluded.
+        commit: what the commit carries.
+    """
+    if count > FEW:
+        there = f"`{span[0]}` < timestamp_micros({stretch.until}) AND `{span[1]}` >= timestamp_micros({stretch.since})"
+        writer = rows.write.format("delta").mode("overwrite").option("replaceWhere", there)
+        writer.options(**commit.options()).save(str(path))
+        return
+    table = DeltaTable(uri_of(path))
+    schema = pa.schema(table.schema())
+    since, until = (_constant(pa.scalar(each, pa.timestamp("us", "UTC"))) for each in stretch)
+    write_deltalake(
+        table,
+        rows.toArrow().select(schema.names).cast(schema) if count else schema.empty_table(),
+        mode="overwrite",
+        predicate=f'"{span[0]}" < {until} AND "{span[1]}" >= {since}',
+        commit_properties=commit.properties(),
+        post_commithook_properties=_THEN,
+    )
 
 
 def remove(rows: pa.Table, path: Path, keys: tuple[str, ...], commit: Commit) -> None:
