@@ -725,7 +725,8 @@ def test_a_lake_is_looked_after_from_the_command_line(
     assert replayed.exit_code == 0, replayed.output
     assert replayed.stdout.split("records tried")[1].split()[0] == str(found["future_timestamp"])
     user = "u000001"
-    forgotten = clickstream("forget", "--user", user)
+    (tmp_path / "ids.txt").write_text(f"{user}\n")
+    forgotten = clickstream("forget", "--from-file", str(tmp_path / "ids.txt"))
     assert forgotten.exit_code == 0, forgotten.output
     assert "completed" in forgotten.stdout
     assert ", of this user" in clickstream("forget", "--proof", "--user", user).stdout
@@ -764,3 +765,5 @@ def test_what_cannot_be_looked_after_is_said_without_a_jvm(home: Home) -> None:
     assert "--reason: 'typo' is not allowed; choose from malformed_json, " in unknown.stderr
     assert "run `clickstream run events` first" in too_early.stderr
     assert "an empty id is nobody's" in empty.stderr
+    absent = clickstream("forget", "--from-file", "absent.txt")
+    assert (absent.exit_code, "absent.txt cannot be read" in absent.stderr) == (2, True)

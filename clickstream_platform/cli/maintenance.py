@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +14,7 @@ from clickstream_platform.cli.progress import going_on
 from clickstream_platform.cli.ready import WAITS, lake_of, say_if_busy
 from clickstream_platform.cli.runs import hooks
 from clickstream_platform.delivery.post import delivering
+from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import from_env
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.lease import all_leased
@@ -47,12 +50,17 @@ def replay(
 
 
 @commands.command(
-    rich_help_panel=PANEL, epilog="Example: clickstream forget --user u000117  |  clickstream forget --user a --user b"
+    rich_help_panel=PANEL,
+    epilog="Example: clickstream forget --user u000117  |  clickstream forget --from-file ids.txt",
 )
 def forget(
     *,
     user: Annotated[
         list[str] | None, typer.Option(help="Whom: a user_id as it is in events. May be repeated.", show_default=False)
+    ] = None,
+    from_file: Annotated[
+        Path | None,
+        typer.Option("--from-file", help="Whom: a file with one user_id a line; - for stdin.", show_default=False),
     ] = None,
     proof: Annotated[bool, typer.Option("--proof", help="Show the erasures so far, delete nothing.")] = False,
     unsearchable: Annotated[
@@ -65,18 +73,28 @@ def forget(
     Files of older versions go with the first `maintain` after seven days.
     """
     settings = from_env()
-    lake = lake_of(settings, to_write=not proof and bool(user))
-    if proof or not user:
-        show(results.erasures(erasure.proofs(lake), user or ()))
+    users = [*dict.fromkeys((*(user or ()), *(_ids_in(from_file) if from_file else ())))]
+    lake = lake_of(settings, to_write=not proof and bool(users))
+    if proof or not users:
+        show(results.erasures(erasure.proofs(lake), users))
         return
-    erasure.require(lake, user)
+    erasure.require(lake, users)
     say_if_busy(tables(settings), lake, WAITS)
     contracts = list(tables(settings).values())
-    with app.spark_session(settings) as spark, going_on("the person leaves every table"):
+    with app.spark_session(settings) as spark, going_on("they leave every table"):
         told = delivering(hooks(), settings)
-        found = erasure.forget(user, contracts, spark, lake, told, unsearchable=unsearchable)
-    show(results.erasures([found], user))
+        found = erasure.forget(users, contracts, spark, lake, told, unsearchable=unsearchable)
+    show(results.erasures([found], users))
     exit_unless(found.completed_at is not None)
+
+
+def _ids_in(file: Path) -> list[str]:
+    is_stdin = file == Path("-")
+    try:
+        content = sys.stdin.buffer.read() if is_stdin else file.read_bytes()
+    except OSError as failed:
+        raise SettingsError("--from-file", f"{file} cannot be read ({failed.strerror})", "name a file") from failed
+    return erasure.ids_in(content, "stdin" if is_stdin else str(file))
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream maintain")

@@ -136,7 +136,7 @@ def erasures(found: Sequence[Erasure], users: Sequence[str]) -> RenderableType:
 
 
 def _erasure(found: Erasure, users: Sequence[str]) -> Iterable[RenderableType]:
-    is_theirs = all(found.is_about(user) for user in users)
+    is_theirs = found.is_about(*users)
     whose = (
         "" if not users else f", {'of' if is_theirs else 'not of'} {'this user' if len(users) == 1 else 'these users'}"
     )
