@@ -18,9 +18,9 @@ from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import from_env
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.lease import all_leased
-from clickstream_platform.streaming.maintenance import erasure, retention
-from clickstream_platform.streaming.maintenance import housekeeping as maintenance
-from clickstream_platform.streaming.maintenance import reprocess as replaying
+from clickstream_platform.streaming.maintenance import retention
+from clickstream_platform.streaming.maintenance.persons import ids_in
+from clickstream_platform.streaming.maintenance.proofs import proofs
 from clickstream_platform.streaming.sources.named import folder_from
 from clickstream_platform.tables import tables
 from clickstream_platform.terminal import show
@@ -39,6 +39,8 @@ def replay(
 
     Nothing doubles, however often it is run. The other tables read the new events in their next run.
     """
+    from clickstream_platform.streaming.maintenance import reprocess as replaying  # noqa: PLC0415 - Spark
+
     settings = from_env()
     lake = lake_of(settings, to_write=True)
     replaying.require(tables(settings)["events"], lake, reason)
@@ -76,8 +78,10 @@ def forget(
     users = [*dict.fromkeys((*(user or ()), *(_ids_in(from_file) if from_file else ())))]
     lake = lake_of(settings, to_write=not proof and bool(users))
     if proof or not users:
-        show(results.erasures(erasure.proofs(lake), users))
+        show(results.erasures(proofs(lake), users))
         return
+    from clickstream_platform.streaming.maintenance import erasure  # noqa: PLC0415 - Spark, and a proof is a file
+
     erasure.require(lake, users)
     say_if_busy(tables(settings), lake, WAITS)
     contracts = list(tables(settings).values())
@@ -94,7 +98,7 @@ def _ids_in(file: Path) -> list[str]:
         content = sys.stdin.buffer.read() if is_stdin else file.read_bytes()
     except OSError as failed:
         raise SettingsError("--from-file", f"{file} cannot be read ({failed.strerror})", "name a file") from failed
-    return erasure.ids_in(content, "stdin" if is_stdin else str(file))
+    return ids_in(content, "stdin" if is_stdin else str(file))
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream maintain")
@@ -103,6 +107,8 @@ def maintain() -> None:
 
     With CLICKSTREAM_RETENTION set, events older than that leave the lake first, and the rows made of them.
     """
+    from clickstream_platform.streaming.maintenance import housekeeping as maintenance  # noqa: PLC0415 - Arrow
+
     settings = from_env()
     lake, contracts = lake_of(settings, to_write=True), list(tables(settings).values())
     say_if_busy((table.name for table in contracts), lake, WAITS)

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from clickstream_platform.streaming.audit.validate import CheckResult
     from clickstream_platform.streaming.audit.verify import Difference, Verification
     from clickstream_platform.streaming.maintenance.copying import Backup
-    from clickstream_platform.streaming.maintenance.erasure import Erasure
     from clickstream_platform.streaming.maintenance.housekeeping import Maintained
+    from clickstream_platform.streaming.maintenance.proofs import Erasure
     from clickstream_platform.streaming.maintenance.reprocess import Replay
     from clickstream_platform.streaming.maintenance.reset import Prospect
     from clickstream_platform.streaming.maintenance.stretch import Remade

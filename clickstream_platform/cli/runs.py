@@ -22,10 +22,8 @@ from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import trigger_from
 from clickstream_platform.streaming.contract.trigger_support import require
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.tables import TimeSpan
-from clickstream_platform.streaming.maintenance import stretch as stretches
 from clickstream_platform.streaming.observe.status import lag
-from clickstream_platform.streaming.runtime import run as runs
+from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.idle import nothing_to_do
 from clickstream_platform.streaming.runtime.report import RunReport
 from clickstream_platform.streaming.sources.source import RecordSource
@@ -85,31 +83,34 @@ def rebuild(
 
     With --from and --to only the rows of that stretch, from the events around it; the other rows stay as they are.
     """
+    from clickstream_platform.streaming.runtime.run import rebuild as rebuilt  # noqa: PLC0415 - Spark
+
     settings = from_env()
     (table,), lake = selected(settings, [name]), lake_of(settings, to_write=True)
-    stretch = _stretch(table, since, until)
-    require_free([name], lake)
-    if stretch:
+    if since is not None or until is not None:
+        from clickstream_platform.streaming.maintenance import stretch as stretches  # noqa: PLC0415 - Spark
+
+        stretch = stretches.require(table, *_both(since, until))
+        require_free([name], lake)
         table.offsets.require_there(table.name, lake)
         with app.spark_session(settings) as spark, going_on(f"{name}: a stretch is computed anew"):
             told = delivering(hooks(), settings, say)
             found = stretches.rebuild_stretch(table, stretch, spark, lake, told)
         show(results.remade(found))
         return
+    require_free([name], lake)
     with app.spark_session(settings) as spark:
         with going_on(f"{name}: computed anew"):
-            report = runs.rebuild(table, spark, lake, delivering(hooks(), settings, say))
+            report = rebuilt(table, spark, lake, delivering(hooks(), settings, say))
         report_run(table, report, lake)
     show("", views.reports([report]))
 
 
-def _stretch(table: StreamingTable, since: str | None, until: str | None) -> TimeSpan | None:
-    """The stretch that is asked for; None if it is the whole table."""
-    if since is None and until is None:
-        return None
+def _both(since: str | None, until: str | None) -> tuple[datetime, datetime]:
+    """The ends of the stretch that is asked for."""
     if since is None or until is None:
         raise SettingsError("--from, --to", "a stretch has both ends", "say both, or neither for the whole table")
-    return stretches.require(table, _moment(since, "--from"), _moment(until, "--to"))
+    return _moment(since, "--from"), _moment(until, "--to")
 
 
 def _moment(text: str, option: str) -> datetime:
@@ -135,16 +136,18 @@ def _triggered(contracts: list[StreamingTable], text: str | None) -> list[Stream
 
 
 def run_all(
-    contracts: Sequence[StreamingTable], spark: SparkSession, lake: Lake, hooks: runs.Hooks, *, take_over: bool = False
+    contracts: Sequence[StreamingTable], spark: SparkSession, lake: Lake, hooks: Hooks, *, take_over: bool = False
 ) -> None:
     """Run tables in order and say what happened, also when one fails: those after it are left alone."""
+    from clickstream_platform.streaming.runtime.run import run as run_table  # noqa: PLC0415 - Spark: an idle run has none
+
     done: list[RunReport] = []
     try:
         for table in contracts:
             found = lag(table, lake)
             typer.echo(f"{table.name}: {found.amount:,} {found.unit} to read")
             with going_on(f"{table.name}: running"):
-                done.append(runs.run(table, spark, lake, hooks, take_over=take_over))
+                done.append(run_table(table, spark, lake, hooks, take_over=take_over))
             report_run(table, done[-1], lake)
             for remark in remarks(table, done[-1].batches):
                 typer.echo(f"warning: {table.name}: {remark}")
@@ -165,9 +168,9 @@ def _has_anything(contracts: Sequence[StreamingTable], lake: Lake) -> bool:
     return not hint
 
 
-def hooks() -> runs.Hooks:
+def hooks() -> Hooks:
     """Print each batch as it is committed, and each new alert."""
-    return runs.Hooks(notify=_announce, committed=lambda entry: say(views.batch_line(entry)))
+    return Hooks(notify=_announce, committed=lambda entry: say(views.batch_line(entry)))
 
 
 def _announce(_: StreamingTable, rows: list[dict[str, Any]]) -> None:

@@ -17,6 +17,7 @@ from clickstream_platform.streaming.audit import verify
 from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.maintenance import erasure, housekeeping, reprocess, retention
+from clickstream_platform.streaming.maintenance.proofs import Erasure
 from clickstream_platform.tables import selected, tables
 
 
@@ -117,7 +118,7 @@ def _verdicts(found: list[verify.Verification]) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(markdown_table(head, rows))
 
 
-def _erased(proof: erasure.Erasure) -> dg.MarkdownMetadataValue:
+def _erased(proof: Erasure) -> dg.MarkdownMetadataValue:
     rows = ((each.table, str(each.rows), str(each.version)) for each in proof.tables)
     return dg.MetadataValue.md(markdown_table(("table", "rows deleted", "gone since version"), rows))
 

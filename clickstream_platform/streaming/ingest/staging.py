@@ -31,16 +31,16 @@ from pyspark.sql import DataFrame
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
-from clickstream_platform.events.parsing import READ, Parse, read_records
+from clickstream_platform.events.parsing import READ, read_records
+from clickstream_platform.events.rules import Parse
 from clickstream_platform.events.schema import EVENTS, PLACE, QUARANTINE
 from clickstream_platform.events.timestamps import INSTANT
 from clickstream_platform.streaming.lake.hours import HOUR_US
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.source import PartRead
 
-_COLUMNS = StructType(
-    [*EVENTS, *[column for column in QUARANTINE if column.name not in EVENTS.names], READ["has_placeholder"]]
-)
+_OF_REJECTED = [column for column in QUARANTINE.spark if column.name not in EVENTS.names]
+_COLUMNS = StructType([*EVENTS.spark, *_OF_REJECTED, READ["has_placeholder"]])
 STAGED = to_arrow_schema(_COLUMNS, timezone="UTC")
 
 

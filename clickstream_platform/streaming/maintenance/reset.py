@@ -14,7 +14,7 @@ from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.lease import all_leased
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.maintenance.erasure import proofs
+from clickstream_platform.streaming.maintenance.proofs import proofs
 
 BEFORE = "_before"
 COMMAND = "reset --yes"  # what a lake says in which it was stopped

@@ -23,7 +23,8 @@ from clickstream_platform.streaming.lake.ledger import REBUILD, Amendment, last_
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import during, matches, snapshot
 from clickstream_platform.streaming.lake.tables import TimeSpan
-from clickstream_platform.streaming.runtime.run import Hooks, run_leased
+from clickstream_platform.streaming.runtime.hooks import Hooks
+from clickstream_platform.streaming.runtime.run import run_leased
 
 
 @dataclass(frozen=True)

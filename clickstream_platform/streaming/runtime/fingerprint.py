@@ -14,11 +14,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-from pyspark.errors import AnalysisException
-from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
+from typing import TYPE_CHECKING, Any
 
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.events.schema import EVENTS
@@ -26,6 +22,9 @@ from clickstream_platform.files import write_whole
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.state import facts
 from clickstream_platform.streaming.contract.table import StreamingTable
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 FILE = "fingerprint.json"
 LOOKED_AT = "looked_at"
@@ -55,7 +54,10 @@ def plan_of(table: StreamingTable, spark: SparkSession, reads: Sequence[str]) ->
         reads: the columns that ``events`` has, in their order. A query that needs another one gives a text that no
             hash equals.
     """
-    columns = [EVENTS[name] for name in reads if name in EVENTS.names]
+    from pyspark.errors import AnalysisException  # noqa: PLC0415 - who only looks whether it has changed needs no Spark
+    from pyspark.sql import functions as F  # noqa: PLC0415
+
+    columns = [field for name in reads for field in EVENTS.spark.fields if field.name == name]
     nothing = spark.range(0, 0, 1, 1).select(*(F.lit(None).cast(f.dataType).alias(f.name) for f in columns))
     try:
         java: Any = table.query(nothing)._jdf  # pyright: ignore[reportPrivateUsage] - only the JVM knows the plan

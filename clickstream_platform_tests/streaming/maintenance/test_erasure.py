@@ -12,8 +12,10 @@ from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.audit.validate import validate
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.maintenance import erasure
-from clickstream_platform.streaming.maintenance.erasure import forget, ids_in, proofs
+from clickstream_platform.streaming.maintenance.erasure import forget
 from clickstream_platform.streaming.maintenance.housekeeping import maintain
+from clickstream_platform.streaming.maintenance.persons import ids_in
+from clickstream_platform.streaming.maintenance.proofs import proofs
 from clickstream_platform_tests.conftest import KINDS, Lab, event, killed
 
 WHO = "anna-7f3e"

@@ -17,7 +17,8 @@ from clickstream_platform.streaming.contract.state import Recompute, StateStore
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.lease import lease
 from clickstream_platform.streaming.lake.ledger import entries
-from clickstream_platform.streaming.runtime.run import Hooks, rebuild, run
+from clickstream_platform.streaming.runtime.hooks import Hooks
+from clickstream_platform.streaming.runtime.run import rebuild, run
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import Lab, event
 
