@@ -434,6 +434,8 @@ HEAVY = {
         ("doctor", ("deltalake",)),
         ("run events", ("deltalake",)),  # nothing has ever landed
         ("forget --proof", ("deltalake",)),
+        ("reset", ("deltalake",)),
+        ("backup backup", ("deltalake",)),
         ("simulate --events 10", ("deltalake",)),
         ("kafka status", ("deltalake",)),
         ("kafka down", ("deltalake",)),

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from clickstream_platform.cli import app, results
+from clickstream_platform.cli import app, care
 from clickstream_platform.cli.app import exit_unless
 from clickstream_platform.cli.progress import going_on
 from clickstream_platform.cli.ready import WAITS, lake_of, say_if_busy
@@ -48,7 +48,7 @@ def replay(
     with app.spark_session(settings) as spark:
         with going_on("rejected records are tried again"):
             found = replaying.replay(tables(settings)["events"], spark, lake, reason)
-        show(results.replay(found))
+        show(care.replay(found))
 
 
 @commands.command(
@@ -78,7 +78,7 @@ def forget(
     users = [*dict.fromkeys((*(user or ()), *(_ids_in(from_file) if from_file else ())))]
     lake = lake_of(settings, to_write=not proof and bool(users))
     if proof or not users:
-        show(results.erasures(proofs(lake), users))
+        show(care.erasures(proofs(lake), users))
         return
     from clickstream_platform.streaming.maintenance import erasure  # noqa: PLC0415 - Spark, and a proof is a file
 
@@ -87,8 +87,9 @@ def forget(
     contracts = list(tables(settings).values())
     with app.spark_session(settings) as spark, going_on("they leave every table"):
         told = delivering(hooks(), settings)
-        found = erasure.forget(users, contracts, spark, lake, told, unsearchable=unsearchable)
-    show(results.erasures([found], users))
+        kept = settings.files_kept
+        found = erasure.forget(users, contracts, spark, lake, told, unsearchable=unsearchable, files_kept=kept)
+    show(care.erasures([found], users))
     exit_unless(found.completed_at is not None)
 
 
@@ -101,8 +102,10 @@ def _ids_in(file: Path) -> list[str]:
     return ids_in(content, "stdin" if is_stdin else str(file))
 
 
-@commands.command(rich_help_panel=PANEL, epilog="Example: clickstream maintain")
-def maintain() -> None:
+@commands.command(rich_help_panel=PANEL, epilog="Example: clickstream maintain  |  clickstream maintain --dry-run")
+def maintain(
+    *, dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is too old and would leave.")] = False
+) -> None:
     """Roll up the ledger, join small files, delete what no reader needs any more: what a lake needs every night.
 
     With CLICKSTREAM_RETENTION set, events older than that leave the lake first, and the rows made of them.
@@ -110,15 +113,23 @@ def maintain() -> None:
     from clickstream_platform.streaming.maintenance import housekeeping as maintenance  # noqa: PLC0415 - Arrow
 
     settings = from_env()
-    lake, contracts = lake_of(settings, to_write=True), list(tables(settings).values())
+    lake, contracts = lake_of(settings, to_write=not dry_run), list(tables(settings).values())
+    old = retention.leaving(contracts, lake, settings.retention, settings.quarantine_retention)
+    if dry_run:
+        show(care.leaving(old))
+        return
     say_if_busy((table.name for table in contracts), lake, WAITS)
-    if before := retention.due(lake, settings.retention):
+    if before := old.before:
         with app.spark_session(settings) as spark, going_on("old events leave the lake"):
             removed = retention.expire(before, contracts, spark, lake, delivering(hooks(), settings))
         typer.echo(f"{removed:,} events before {before} have left the lake")
     with going_on("files are joined and deleted"):
-        found = maintenance.maintain(contracts, lake)
-    show(results.maintained(found))
+        if old.rejected_before:
+            retention.expire_rejected(contracts, lake, old.rejected_before)
+        found = maintenance.maintain(contracts, lake, files_kept=settings.files_kept, log_kept=settings.log_kept)
+    if old.rejected:
+        typer.echo(f"{old.rejected:,} rejected records of before {old.rejected_before} have left the lake")
+    show(care.maintained(found))
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream skip 2026/11/25/part-7.json.zst")

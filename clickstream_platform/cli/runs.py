@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from clickstream_platform.cli import app, results, views
+from clickstream_platform.cli import app, care, views
 from clickstream_platform.cli.app import TableName, TableNames
 from clickstream_platform.cli.progress import going_on, say
 from clickstream_platform.cli.ready import lake_of, require_free, require_source
@@ -96,7 +96,7 @@ def rebuild(
         with app.spark_session(settings) as spark, going_on(f"{name}: a stretch is computed anew"):
             told = delivering(hooks(), settings, say)
             found = stretches.rebuild_stretch(table, stretch, spark, lake, told)
-        show(results.remade(found))
+        show(care.remade(found))
         return
     require_free([name], lake)
     with app.spark_session(settings) as spark:

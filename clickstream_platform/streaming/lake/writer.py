@@ -9,6 +9,7 @@ what is too much for one process's memory is written by Spark's tasks. See docs/
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -22,7 +23,6 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Sc
 from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan, uri_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
     from deltalake.table import TableMerger
@@ -67,6 +67,7 @@ class Commit:
 FEW = 100_000  # rows that are written as one file by this process
 LITTLE = 100_000_000  # bytes of such rows, where one of them may be of a megabyte
 _THEN = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)  # only `maintain` cleans the log
+_LOG_KEPT, _LOG_KEPT_BY_DEFAULT = "delta.logRetentionDuration", "interval 720 hours"
 _Mode = Literal["append", "overwrite"]
 
 
@@ -121,7 +122,7 @@ def append(
     Returns:
         Whether this call committed; False if the commit's transaction was found in the table.
     """
-    if isinstance(rows, DataFrame):
+    if not isinstance(rows, Iterator):
         return _write(rows, count, path, commit, "append", size)
     table = DeltaTable(uri_of(path))
     if commit.is_in(table):
@@ -258,9 +259,12 @@ def vacuum(path: Path, kept: timedelta) -> int:
     return len(vacuumed(dry_run=False)) if vacuumed(dry_run=True) else 0
 
 
-def clean_log(path: Path) -> int:
-    """Delete the log of commits that no reader needs any more, by Delta's own rule; returns how many there were."""
-    log = path / "_delta_log"
+def clean_log(path: Path, kept: timedelta) -> int:
+    """Delete the log of commits older than that, as far as no newer version needs it; returns how many there were."""
+    log, table = path / "_delta_log", DeltaTable(uri_of(path))
+    wanted = f"interval {ceil(kept / timedelta(hours=1))} hours"
+    if table.metadata().configuration.get(_LOG_KEPT, _LOG_KEPT_BY_DEFAULT) != wanted:
+        table.alter.set_table_properties({_LOG_KEPT: wanted})
     before = len(list(log.glob("*.json")))
     DeltaTable(uri_of(path)).cleanup_metadata()
     return before - len(list(log.glob("*.json")))

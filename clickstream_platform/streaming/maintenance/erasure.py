@@ -10,7 +10,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from functools import partial
 
 import pyarrow as pa
@@ -43,6 +43,7 @@ def forget(
     hooks: Hooks | None = None,
     *,
     unsearchable: bool = False,
+    files_kept: timedelta = FILES_KEPT,
     run_id: str | None = None,
 ) -> Erasure:
     """Delete persons from every table, now, and from its files once the retention of files is over.
@@ -63,6 +64,7 @@ def forget(
         hooks: as of a run.
         unsearchable: also delete the rejected records of which nobody can tell whom they mention. Without, they stay,
             are counted, and the erasure is not completed while there are any.
+        files_kept: how long `maintain` leaves files of older versions.
         run_id: the run's name in leases, ledger and proof; made up if not given.
 
     Raises:
@@ -88,7 +90,7 @@ def forget(
         proof = replace(
             proof,
             completed_at=completed,
-            files_until=moment(now + FILES_KEPT),
+            files_until=moment(now + files_kept),
             tables=tuple(erased),
             unsearched=search.unsearched,
         )
