@@ -116,6 +116,7 @@ def test_status_as_json_has_every_table_with_these_keys(home: Home) -> None:
     assert [table["lag"] for table in found] == [1] + [0] * (len(TABLES) - 1)
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_run_over_a_kafka_that_is_down_says_so_before_a_jvm_starts(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,9 +124,10 @@ def test_a_run_over_a_kafka_that_is_down_says_so_before_a_jvm_starts(
     monkeypatch.setattr("clickstream_platform.jvm.session.build_session", None)
     result = clickstream("run")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "127.0.0.1:1 does not answer within 3 s" in result.stderr
+    assert "127.0.0.1:1 does not answer within 0.2 s" in result.stderr
 
 
+@pytest.mark.usefixtures("impatient")
 def test_status_says_what_is_unknown_and_why(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKSTREAM_SOURCE", "kafka://127.0.0.1:1/clicks")
     result = clickstream("status")

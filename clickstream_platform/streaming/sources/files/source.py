@@ -166,12 +166,11 @@ class FileSource:
         from clickstream_platform.streaming.sources.files.reading import read_task  # noqa: PLC0415 - only tasks read
 
         for lines in read:
-            for line in lines["value"].to_pylist():
-                entries = from_line(line)
-                yield from self._refused(entries)
-                there = [entry for entry in entries if entry.partition not in self.skipped]
-                for found in read_task(self.folder, there, self.max_record_bytes):
-                    yield found if isinstance(found, PartRead) else _raw(found)
+            entries = [entry for line in lines["value"].to_pylist() for entry in from_line(line)]
+            yield from self._refused(entries)
+            there = [entry for entry in entries if entry.partition not in self.skipped]
+            for each in read_task(self.folder, there, self.max_record_bytes):
+                yield each if isinstance(each, PartRead) else _raw(each)
 
     def _refused(self, entries: list[Entry]) -> Iterator[PartRead]:
         for entry in entries:
