@@ -16,7 +16,7 @@ from clickstream_platform.cli.ready import lake_of, require_free, require_source
 from clickstream_platform.delivery.outbox import Outbox
 from clickstream_platform.delivery.post import delivering
 from clickstream_platform.errors import SettingsError
-from clickstream_platform.settings import from_env
+from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.streaming.audit.shares import remarks
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import trigger_from
@@ -83,27 +83,30 @@ def rebuild(
 
     With --from and --to only the rows of that stretch, from the events around it; the other rows stay as they are.
     """
-    from clickstream_platform.streaming.runtime.run import rebuild as rebuilt  # noqa: PLC0415 - Spark
-
     settings = from_env()
     (table,), lake = selected(settings, [name]), lake_of(settings, to_write=True)
     if since is not None or until is not None:
-        from clickstream_platform.streaming.maintenance import stretch as stretches  # noqa: PLC0415 - Spark
-
-        stretch = stretches.require(table, *_both(since, until))
-        require_free([name], lake)
-        table.offsets.require_there(table.name, lake)
-        with app.spark_session(settings) as spark, going_on(f"{name}: a stretch is computed anew"):
-            told = delivering(hooks(), settings, say)
-            found = stretches.rebuild_stretch(table, stretch, spark, lake, told)
-        show(care.remade(found))
+        _rebuild_stretch(table, lake, settings, *_both(since, until))
         return
+    from clickstream_platform.streaming.runtime.run import rebuild as rebuilt  # noqa: PLC0415 - Spark
+
     require_free([name], lake)
     with app.spark_session(settings) as spark:
         with going_on(f"{name}: computed anew"):
             report = rebuilt(table, spark, lake, delivering(hooks(), settings, say))
         report_run(table, report, lake)
     show("", views.reports([report]))
+
+
+def _rebuild_stretch(table: StreamingTable, lake: Lake, settings: Settings, since: datetime, until: datetime) -> None:
+    from clickstream_platform.streaming.maintenance import stretch as stretches  # noqa: PLC0415 - Spark
+
+    stretch = stretches.require(table, since, until)
+    require_free([table.name], lake)
+    table.offsets.require_there(table.name, lake)
+    with app.spark_session(settings) as spark, going_on(f"{table.name}: a stretch is computed anew"):
+        found = stretches.rebuild_stretch(table, stretch, spark, lake, delivering(hooks(), settings, say))
+    show(care.remade(found))
 
 
 def _both(since: str | None, until: str | None) -> tuple[datetime, datetime]:
