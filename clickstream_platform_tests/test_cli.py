@@ -436,6 +436,8 @@ HEAVY = {
         ("doctor", ("deltalake",)),
         ("run events", ("deltalake",)),  # nothing has ever landed
         ("forget --proof", ("deltalake",)),
+        ("reset", ("deltalake",)),
+        ("backup backup", ("deltalake",)),
         ("simulate --events 10", ("deltalake",)),
         ("kafka status", ("deltalake",)),
         ("kafka down", ("deltalake",)),
@@ -750,7 +752,8 @@ def test_a_lake_is_looked_after_from_the_command_line(
     assert replayed.exit_code == 0, replayed.output
     assert replayed.stdout.split("records tried")[1].split()[0] == str(found["future_timestamp"])
     user = "u000001"
-    forgotten = clickstream("forget", "--user", user)
+    (tmp_path / "ids.txt").write_text(f"{user}\n")
+    forgotten = clickstream("forget", "--from-file", str(tmp_path / "ids.txt"))
     assert forgotten.exit_code == 0, forgotten.output
     assert "completed" in forgotten.stdout
     assert ", of this user" in clickstream("forget", "--proof", "--user", user).stdout
@@ -760,6 +763,22 @@ def test_a_lake_is_looked_after_from_the_command_line(
     looked_after = [line.split()[0] for line in maintained.stdout.splitlines()[2 : 4 + len(TABLES)]]
     assert looked_after == ["events", "quarantine", *TABLES[1:], "late_events"]
     assert clickstream("verify").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("sessions --from 2026-01-02", "a stretch has both ends"),
+        ("sessions --from 2026-01-02 --to yesterday", "--to: 'yesterday' is no time"),
+        ("sessions --from 2026-01-02 --to 2026-01-02", "is not after"),
+        ("user_patterns --from 2026-01-02 --to 2026-01-03", "no stretch of it can be rebuilt"),
+        ("sessions --from 2026-01-02 --to 2026-01-03", "there is no table events yet; run events first"),
+    ],
+)
+def test_a_stretch_that_cannot_be_rebuilt_is_told_without_a_jvm(home: Home, arguments: str, said: str) -> None:
+    found = clickstream("rebuild", *arguments.split())
+    assert found.exit_code in (1, 2)
+    assert said in " ".join(found.stderr.split())
 
 
 def test_what_cannot_be_looked_after_is_said_without_a_jvm(home: Home) -> None:
@@ -773,3 +792,5 @@ def test_what_cannot_be_looked_after_is_said_without_a_jvm(home: Home) -> None:
     assert "--reason: 'typo' is not allowed; choose from malformed_json, " in unknown.stderr
     assert "run `clickstream run events` first" in too_early.stderr
     assert "an empty id is nobody's" in empty.stderr
+    absent = clickstream("forget", "--from-file", "absent.txt")
+    assert (absent.exit_code, "absent.txt cannot be read" in absent.stderr) == (2, True)
