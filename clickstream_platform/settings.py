@@ -9,18 +9,18 @@ from __future__ import annotations
 import json
 import logging
 import re
-from datetime import datetime, timedelta
+from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from platformdirs import user_cache_path
-from pydantic import Field, NonNegativeInt, SecretStr, TypeAdapter, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, NoDecode, SettingsConfigDict
 
 from clickstream_platform.errors import SettingsError
-from clickstream_platform.source_list import by_name
+from clickstream_platform.source_list import by_name, starting_at
 
 log = logging.getLogger(__name__)
 
@@ -130,6 +130,21 @@ class Settings(BaseSettings):
         ge=timedelta(days=2),
         description="How long events are kept, by event date: P400D. Not set: always.",
     )
+    quarantine_retention: timedelta | None = Field(
+        default=None,
+        ge=timedelta(days=1),
+        description="How long rejected records are kept, by arrival: P30D. Not set: as long as events.",
+    )
+    files_kept: timedelta = Field(
+        default=timedelta(days=7),
+        ge=timedelta(hours=1),
+        description="How long files stay after they left a table: as long as a reader or a backup may take.",
+    )
+    log_kept: timedelta = Field(
+        default=timedelta(days=30),
+        ge=timedelta(days=1),
+        description="How long a table's older versions stay in its log: as far back as anybody asks for one.",
+    )
 
     starting_offsets: str = Field(
         default="earliest",
@@ -182,7 +197,7 @@ class Settings(BaseSettings):
     def _read_json(cls, value: object) -> object:
         return json.loads(value) if isinstance(value, str) else value
 
-    @field_validator("retention", mode="before")
+    @field_validator("retention", "quarantine_retention", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
@@ -275,23 +290,3 @@ def _refuse_misspelt() -> None:
                 raise SettingsError(variable, finding, f"say {PREFIX}{near[0]}, or remove it")
             if not OF_A_SERVICE.fullmatch(name):
                 log.warning("%s: %s; .env.example lists all settings", variable, finding)
-
-
-def starting_at(text: str) -> str | datetime | dict[str, dict[str, int]]:
-    """``CLICKSTREAM_STARTING_OFFSETS``: a word, a moment, or offsets by topic and partition.
-
-    Raises:
-        ValueError: it is none of them; says what is allowed.
-    """
-    if text in ("earliest", "latest"):
-        return text
-    msg = 'allowed: earliest, latest, a time with its zone (2026-01-05T10:00:00Z), or {"topic": {"0": 1200}}'
-    try:
-        if not text.startswith("{"):
-            moment = datetime.fromisoformat(text.replace("Z", "+00:00"))  # Python 3.10 does not know the Z
-            if moment.tzinfo:
-                return moment
-            raise ValueError(msg)
-        return TypeAdapter(dict[str, dict[Annotated[str, Field(pattern=r"^\d+$")], NonNegativeInt]]).validate_json(text)
-    except ValueError as wrong:
-        raise ValueError(msg) from wrong

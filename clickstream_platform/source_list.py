@@ -1,10 +1,11 @@
-"""``CLICKSTREAM_SOURCE``: one source as it stands, or several as a JSON object, each under a name."""
+"""``CLICKSTREAM_SOURCE``, one source as it stands or several as a JSON object by name; and where a first run starts."""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
 
 MAIN = "main"  # a source that stands alone; its checkpoint and its transactions are those of lakes of one source
 # The remedy where a checkpoint is another source's.
@@ -59,3 +60,25 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         msg = f"two sources are named {twice!r}; give one of them another name"
         raise ValueError(msg)
     return dict(pairs)
+
+
+def starting_at(text: str) -> str | datetime | dict[str, dict[str, int]]:
+    """``CLICKSTREAM_STARTING_OFFSETS``: a word, a moment, or offsets by topic and partition.
+
+    Raises:
+        ValueError: it is none of them; says what is allowed.
+    """
+    from pydantic import Field, NonNegativeInt, TypeAdapter  # noqa: PLC0415 - the tasks of a run need only a name of here
+
+    if text in ("earliest", "latest"):
+        return text
+    msg = 'allowed: earliest, latest, a time with its zone (2026-01-05T10:00:00Z), or {"topic": {"0": 1200}}'
+    try:
+        if not text.startswith("{"):
+            moment = datetime.fromisoformat(text.replace("Z", "+00:00"))  # Python 3.10 does not know the Z
+            if moment.tzinfo:
+                return moment
+            raise ValueError(msg)
+        return TypeAdapter(dict[str, dict[Annotated[str, Field(pattern=r"^\d+$")], NonNegativeInt]]).validate_json(text)
+    except ValueError as wrong:
+        raise ValueError(msg) from wrong

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from clickstream_platform.cli import sources
 from clickstream_platform.cli.failures import failure
 from clickstream_platform.terminal import (
     NONE,
@@ -22,14 +23,14 @@ from clickstream_platform.terminal import (
     milliseconds_of,
     minute,
 )
-from clickstream_platform.wording import number_of
 
 if TYPE_CHECKING:
     from clickstream_platform.delivery.outbox import ChannelStatus
     from clickstream_platform.streaming.contract.table import StreamingTable
-    from clickstream_platform.streaming.lake.ledger import Entry
+    from clickstream_platform.streaming.lake.ledger import Amendment, Entry
     from clickstream_platform.streaming.lake.places import Lake
-    from clickstream_platform.streaming.observe.status import SourceStatus, TableStatus
+    from clickstream_platform.streaming.maintenance.retention import Leaving
+    from clickstream_platform.streaming.observe.status import TableStatus
     from clickstream_platform.streaming.runtime.report import RunReport
 
 REMARKS = 5  # shown of a table; `--json` has all
@@ -126,25 +127,7 @@ def statuses(found: Sequence[TableStatus], left_out: Mapping[str, int]) -> Rende
         rows=((s.name, _rows(s), minute(s.watermark), _lag(s), _ago(s)) for s in found),
     )
     others = [Text(f"{name}: {rows:,} {LEFT_OUT[name]}") for name, rows in left_out.items()]
-    return Group(Fitting(wide, narrow), "", *_sources(found), *_problems(found), *_triggers(found), *others)
-
-
-def _sources(found: Sequence[TableStatus]) -> list[Text]:
-    """A line for each source of a table that has several, or that has one which is left out."""
-    several = (table for table in found if len(table.sources) > 1)
-    return [
-        line(_source(table, each), "" if each.is_named else "yellow") for table in several for each in table.sources
-    ]
-
-
-def _source(table: TableStatus, found: SourceStatus) -> str:
-    where = f"{table.name} from {found.name}: {found.source}" if found.source else f"{table.name} from {found.name}"
-    if not found.is_named:
-        way = f"CLICKSTREAM_SOURCE leaves it out; named {found.name!r} again, it goes on where it was"
-        return f"{where}: {number_of(found.batches, 'batch', 'batches')} read; {way}"
-    lag = "lag unknown" if found.lag is None else f"{found.lag:,} {found.lag_unit} to read"
-    mark = f"; watermark {minute(found.watermark)}" if found.watermark else ""
-    return f"{where}: {number_of(found.batches, 'batch', 'batches')} read, {lag}{mark}"
+    return Group(Fitting(wide, narrow), "", *sources.lines(found), *_problems(found), *_triggers(found), *others)
 
 
 def _rows(found: TableStatus) -> int | None:
@@ -259,6 +242,34 @@ def ledger(entries: Sequence[Entry]) -> Table:
             for e in entries
         ),
     )
+
+
+def amendments(lines: Sequence[Amendment]) -> Table:
+    """What was done to rows outside of batches, one commit a line."""
+    return grid(
+        *("committed (UTC)", "table", "what", "before", "added", "removed", "run"),
+        right=("added", "removed"),
+        cut=("table", "run"),
+        rows=(
+            (clock(a.committed_at_ms), a.table, a.kind, a.before[:10] or None, a.added, a.removed, a.run_id)
+            for a in lines
+        ),
+    )
+
+
+def too_old(found: Leaving) -> Text:
+    """What leaves the lake because it is too old: said before it happens."""
+    events, rejected = sum(found.events.values()), found.rejected
+    parts = [f"{events:,} events of before {found.before}"] if events else []
+    parts += [f"{rejected:,} rejected records of before {found.rejected_before}"] if rejected else []
+    return line(f"{' and '.join(parts)} leave with the next `clickstream maintain`; --dry-run says more", "yellow")
+
+
+def too_old_fields(found: Leaving) -> dict[str, Any]:
+    """The same, for a program."""
+    events = {"events": sum(found.events.values()), "before": str(found.before) if found.events else None}
+    cut = str(found.rejected_before) if found.rejected else None
+    return {**events, "rejected": found.rejected, "rejected_before": cut}
 
 
 def offsets(start: dict[str, Any] | None, end: dict[str, Any] | None) -> str:

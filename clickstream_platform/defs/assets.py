@@ -20,7 +20,8 @@ from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.status import lags, said_of_lag
-from clickstream_platform.streaming.runtime.run import Hooks, run
+from clickstream_platform.streaming.runtime.hooks import Hooks
+from clickstream_platform.streaming.runtime.run import run
 
 
 def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinition:

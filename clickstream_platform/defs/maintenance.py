@@ -17,6 +17,7 @@ from clickstream_platform.streaming.audit import verify
 from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.maintenance import erasure, housekeeping, reprocess, retention
+from clickstream_platform.streaming.maintenance.proofs import Erasure
 from clickstream_platform.tables import selected, tables
 
 
@@ -86,10 +87,11 @@ def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
         run_id = context.run.run_id
         with told_to_dagster(context.retry_number):
             layout.require(lake)
-            if before := retention.due(lake, settings.retention):
-                told = hooks(context.log, settings)
-                retention.expire(before, contracts, spark.spark_session, lake, told, run_id=run_id)
-            done = housekeeping.maintain(contracts, lake, run_id=run_id)
+            old = retention.leaving(contracts, lake, settings.retention, settings.quarantine_retention)
+            told = hooks(context.log, settings)
+            retention.let_go(old, contracts, lambda: spark.spark_session, lake, told, run_id=run_id)
+            kept = {"files_kept": settings.files_kept, "log_kept": settings.log_kept}
+            done = housekeeping.maintain(contracts, lake, run_id=run_id, **kept)
         context.add_output_metadata({"tables": _done(done)})
 
     return [
@@ -117,7 +119,7 @@ def _verdicts(found: list[verify.Verification]) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(markdown_table(head, rows))
 
 
-def _erased(proof: erasure.Erasure) -> dg.MarkdownMetadataValue:
+def _erased(proof: Erasure) -> dg.MarkdownMetadataValue:
     rows = ((each.table, str(each.rows), str(each.version)) for each in proof.tables)
     return dg.MetadataValue.md(markdown_table(("table", "rows deleted", "gone since version"), rows))
 

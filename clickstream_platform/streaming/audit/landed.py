@@ -53,9 +53,9 @@ def landed(lake: Lake) -> dict[str, Rows]:
             files = [str(table.path / file) for file in table.files()]
             connection.register(name, ds.dataset(files, format="parquet") if files else _nothing())
         rows = " UNION ALL ".join(f'SELECT source, partition, "offset" FROM {name}' for name in names)
-        found = connection.sql(_PER_PARTITION.format(rows=rows)).fetchall() if names else []
+        counts_of = connection.sql(_PER_PARTITION.format(rows=rows)).fetchall() if names else []
     by_source: dict[str, Rows] = {}
-    for source, partition, *counts in found:
+    for source, partition, *counts in counts_of:
         by_source.setdefault(name_in(source), {})[partition] = Landed(*counts)
     return by_source
 
@@ -75,18 +75,18 @@ def contradictions(lake: Lake, entries: Collection[Entry], old_files: Mapping[st
         entries: the ledger of ``events``.
         old_files: files of batches whose entries do not name them, by the name of their source.
     """
-    found = landed(lake)
-    for name in sorted({*found, *(entry.source for entry in entries)}):
+    by_source = landed(lake)
+    for name in sorted({*by_source, *(entry.source for entry in entries)}):
         of_source = [entry for entry in entries if entry.source == name]
-        for line in _of_source(found.get(name, {}), of_source, old_files.get(name, ())):
+        for line in _of_source(by_source.get(name, {}), of_source, old_files.get(name, ())):
             yield line if name == MAIN else f"{name}: {line}"
-    yield from _in_all([each for rows in found.values() for each in rows.values()], lake, entries)
+    yield from _in_all([each for rows in by_source.values() for each in rows.values()], lake, entries)
 
 
 def _of_source(rows: Rows, entries: Collection[Entry], old_files: Collection[str]) -> Iterator[str]:
-    for partition, found in sorted(rows.items()):
-        if found.rows > found.places:
-            yield f"{partition}: {found.rows - found.places:,} of its records are in the tables twice"
+    for partition, here in sorted(rows.items()):
+        if here.rows > here.places:
+            yield f"{partition}: {here.rows - here.places:,} of its records are in the tables twice"
     by_topic = any(flat_ends(entry) for entry in entries)
     yield from _of_topics(rows, entries) if by_topic else _of_files(rows, entries, old_files)
 
@@ -98,11 +98,11 @@ def flat_ends(entry: Entry) -> dict[str, int]:
 
 def _of_files(rows: Rows, entries: Collection[Entry], old_files: Collection[str]) -> Iterator[str]:
     records = {path: count for entry in entries for path, (_, count) in entry.files.items()}
-    for partition, found in sorted(rows.items()):
+    for partition, here in sorted(rows.items()):
         if partition not in records and partition not in old_files:
-            yield f"{partition}: {found.rows:,} rows are of this file, which no entry names"
-        elif found.rows > records.get(partition, found.rows):
-            yield f"{partition}: {found.rows:,} rows are of this file, booked are {records[partition]:,} records"
+            yield f"{partition}: {here.rows:,} rows are of this file, which no entry names"
+        elif here.rows > records.get(partition, here.rows):
+            yield f"{partition}: {here.rows:,} rows are of this file, booked are {records[partition]:,} records"
     for entry in entries:
         of_batch = sum(rows[path].rows for path in entry.files if path in rows)
         if entry.files and of_batch + entry.duplicates > entry.rows_in:
@@ -118,12 +118,12 @@ def _of_topics(rows: Rows, entries: Collection[Entry]) -> Iterator[str]:
         for partition, end in flat_ends(entry).items():
             starts[partition] = min(starts.get(partition, end), first.get(partition, 0))
             ends[partition] = max(ends.get(partition, end), end)
-    for partition, found in sorted(rows.items()):
+    for partition, here in sorted(rows.items()):
         if partition not in ends:
-            yield f"{partition}: {found.rows:,} rows are of this partition, which no entry names"
-        elif found.first < starts[partition] or found.last >= ends[partition]:
+            yield f"{partition}: {here.rows:,} rows are of this partition, which no entry names"
+        elif here.first < starts[partition] or here.last >= ends[partition]:
             span = f"{starts[partition]} to {ends[partition] - 1}"
-            yield f"{partition}: rows have the offsets {found.first} to {found.last}, booked are {span}"
+            yield f"{partition}: rows have the offsets {here.first} to {here.last}, booked are {span}"
 
 
 def _in_all(rows: Collection[Landed], lake: Lake, entries: Collection[Entry]) -> Iterator[str]:
@@ -133,7 +133,7 @@ def _in_all(rows: Collection[Landed], lake: Lake, entries: Collection[Entry]) ->
         if isinstance(each.line, Amendment)
     ]  # fmt: skip
     changed = sum(line.added - line.removed for line in amended)
-    held = sum(found.rows for found in rows)
+    held = sum(here.rows for here in rows)
     read, duplicates = sum(entry.rows_in for entry in entries), sum(entry.duplicates for entry in entries)
     if held != read - duplicates + changed:
         taken_out = f", and {-changed:,} taken out since" if changed else ""

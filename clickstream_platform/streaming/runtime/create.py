@@ -16,9 +16,9 @@ def create(lake: Lake, table: StreamingTable) -> None:
     if beside := table.beside:
         path = lake.table(beside.name).path
         if lake.table(beside.name).exists:
-            writer.add_columns(path, beside.schema)
+            writer.add_columns(path, beside.schema.spark)
         else:
-            writer.create(path, beside.schema, (), (beside.time,), Append.file_size)
+            writer.create(path, beside.schema.spark, (), (beside.time,), Append.file_size)
     path = lake.table(table.name).path
     if not lake.table(table.name).exists:
         writer.create(path, table.schema, table.partition_by, table.span, table.sink.file_size)

@@ -109,7 +109,8 @@ def test_a_source_may_be_left_out_and_named_again(two: Sources) -> None:
         again.reading(str(again.landing.parent / "third")).run("events")  # one that is not named is the main one
     with pytest.raises(SourceError, match="'main' would read again what 'history' has read"):
         again.reading(str(two.history)).run("events")
-    renamed = again.reading(json.dumps({"main": str(again.landing), "old": str(two.history)}))
+    landing = two.lab.settings.home / "landing"
+    renamed = again.reading(json.dumps({"main": str(landing), "old": str(two.history)}))
     with pytest.raises(SourceError, match="'old' would read again what 'history' has read"):
         renamed.run("events")
 

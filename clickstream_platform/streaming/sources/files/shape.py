@@ -11,7 +11,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 
 from clickstream_platform.events.schema import RAW
 
-_RAW = to_arrow_schema(RAW, timezone="UTC")
+_RAW = to_arrow_schema(RAW.spark, timezone="UTC")
 
 
 def tasks(spark: SparkSession, folder: Path, manifests: int) -> DataFrame:

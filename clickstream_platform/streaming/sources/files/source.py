@@ -9,10 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Thread
-from typing import ClassVar
-
-import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
+from typing import TYPE_CHECKING, ClassVar
 
 from clickstream_platform.errors import ClickstreamError, SourceError
 from clickstream_platform.events.schema import RAW
@@ -27,11 +24,13 @@ from clickstream_platform.streaming.sources.files.listing import listed
 from clickstream_platform.streaming.sources.files.manifest import Entry, Manifest, arrival, from_line, plan
 from clickstream_platform.streaming.sources.files.names import path_of
 from clickstream_platform.streaming.sources.files.overlap import in_both
-from clickstream_platform.streaming.sources.files.reading import read_task
 from clickstream_platform.streaming.sources.files.recount import Plans, recounted
-from clickstream_platform.streaming.sources.files.shape import of_every_source, tapped, tasks
 from clickstream_platform.streaming.sources.recount import Recount
 from clickstream_platform.streaming.sources.source import Account, Lag, PartRead, RecordSource, Staged
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame, SparkSession
 
 log = logging.getLogger(__name__)
 
@@ -169,9 +168,9 @@ class FileSource:
     def _listed(self, partition: str) -> Entry:
         """A file that Spark has planned, as if it had been listed now; one that is gone as an empty one."""
         now_us, path = time.time_ns() // 1000, path_of(self.folder, partition)
-        found = path.stat() if path.exists() else None
-        mtime_us = found.st_mtime_ns // 1000 if found else now_us
-        return Entry(partition, found.st_size if found else 0, mtime_us, arrival(mtime_us, now_us))
+        status = path.stat() if path.exists() else None
+        mtime_us = status.st_mtime_ns // 1000 if status else now_us
+        return Entry(partition, status.st_size if status else 0, mtime_us, arrival(mtime_us, now_us))
 
     def plan(self, checkpoint: Checkpoint) -> None:
         """Write manifests of what has come, as long as all that wait together are no more than a batch may have."""
@@ -193,17 +192,21 @@ class FileSource:
 
     def read(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> DataFrame:
         """The stream of the manifests' lines, each a task. A batch is a manifest, or what :meth:`plan` let wait."""
+        from clickstream_platform.streaming.sources.files.shape import tasks  # noqa: PLC0415 - Arrow
+
         return tasks(spark, Intake(checkpoint).folder, manifests=_ALL if self.goes_on else 1)
 
     def records(self, read: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch | PartRead]:
         """The records of the files that the lines of manifests name, and what became of each file."""
+        from clickstream_platform.streaming.sources.files.reading import read_task  # noqa: PLC0415 - only tasks read
+        from clickstream_platform.streaming.sources.files.shape import of_every_source  # noqa: PLC0415
+
         for lines in read:
-            for line in lines["value"].to_pylist():
-                entries = from_line(line)
-                yield from self._refused(entries)
-                there = [entry for entry in entries if entry.partition not in self.skipped]
-                for found in read_task(self.folder, there, self.max_record_bytes):
-                    yield found if isinstance(found, PartRead) else of_every_source(found, self._origin)
+            entries = [entry for line in lines["value"].to_pylist() for entry in from_line(line)]
+            yield from self._refused(entries)
+            there = [entry for entry in entries if entry.partition not in self.skipped]
+            for each in read_task(self.folder, there, self.max_record_bytes):
+                yield each if isinstance(each, PartRead) else of_every_source(each, self._origin)
 
     @property
     def _origin(self) -> str:
@@ -240,11 +243,13 @@ class FileSource:
 
         A thread looks for new files each second, until ``folder`` is gone.
         """
+        from clickstream_platform.streaming.sources.files.shape import tasks  # noqa: PLC0415 - Arrow
+
         intake = Intake(Checkpoint(folder, "tap", 0))
         listing = listed(self.folder)
         adopt(intake.folder, {} if from_start else {file.partition: file.size for file in listing.files})
         Thread(target=self._feed, args=[intake], name="tap", daemon=True).start()
-        return tasks(spark, intake.folder, manifests=_ALL).mapInArrow(self._tapped, RAW)
+        return tasks(spark, intake.folder, manifests=_ALL).mapInArrow(self._tapped, RAW.spark)
 
     def _feed(self, intake: Intake) -> None:
         try:
@@ -256,7 +261,9 @@ class FileSource:
                 log.warning("tap: %s; no more files are looked for", failed)
 
     def _tapped(self, read: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return tapped(found for found in self.records(read) if not isinstance(found, PartRead))
+        from clickstream_platform.streaming.sources.files.shape import tapped  # noqa: PLC0415 - only tasks read
+
+        return tapped(each for each in self.records(read) if not isinstance(each, PartRead))
 
     def explained(self, failure: Exception, checkpoint: Checkpoint) -> Exception:
         """What stopped the process while it read files names them, and says how to go on without one."""
