@@ -51,6 +51,10 @@ _ORIGIN = [
     _column("key", BinaryType(), "The record's key in Kafka; null if it has none."),
     _column("headers", _HEADERS, "The record's headers in Kafka, in their order; null if it has none."),
 ]
+_RECORD_TIME = [
+    _column("record_time", TimestampType(), "The record's own time in Kafka, not corrected; null if it has none."),
+    _column("record_time_type", StringType(), "Who set it: CreateTime, the producer; LogAppendTime, the broker."),
+]
 PLACE = ("source", "partition", "offset")  # names a record, and the event made of it, for ever
 _VALUE = _column("value", BinaryType(), "The record's bytes as they arrived.")
 
@@ -70,7 +74,7 @@ WIRE = StructType(
 )
 
 # What every source yields. Source, partition and offset name a record for ever: a replay gives the same three.
-RAW = StructType([_VALUE, *_ORIGIN])
+RAW = StructType([_VALUE, *_ORIGIN, *_RECORD_TIME])
 
 # A new column comes last. A table that exists gains it there, and its checkpoint was made for those before it.
 EVENTS = StructType(
@@ -79,6 +83,7 @@ EVENTS = StructType(
         _column("extra", StringType(), "Fields with any other name, as one JSON object; null if there are none."),
         *_ORIGIN,
         _column("event_date", DateType(), "Date of the event time in UTC; partitions the table."),
+        *_RECORD_TIME,
     ]
 )
 
@@ -98,5 +103,6 @@ QUARANTINE = StructType(
         *_ORIGIN,
         _column("reasons", ArrayType(StringType()), "All that is wrong with the record."),
         _column("size", LongType(), "The record's bytes when it came; more than value has, if only its start is kept."),
+        *_RECORD_TIME,
     ]
 )

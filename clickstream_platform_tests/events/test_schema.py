@@ -8,7 +8,12 @@ from clickstream_platform.events.schema import EVENTS, QUARANTINE, RAW, WIRE, Re
 def test_the_wire_fields_open_the_events_in_the_order_they_are_documented() -> None:
     wire = "user_id session_id event_type page_url product_id timestamp device_type ip_address event_id"
     assert " ".join(WIRE.fieldNames()) == wire
-    assert " ".join(EVENTS.fieldNames()) == f"{wire} extra source partition offset arrived_at key headers event_date"
+    others = "extra source partition offset arrived_at key headers event_date"
+    assert " ".join(EVENTS.fieldNames()).startswith(f"{wire} {others}")
+
+
+def test_what_an_event_has_more_than_in_the_first_lakes_comes_last() -> None:
+    assert EVENTS.fieldNames()[EVENTS.fieldNames().index("event_date") + 1 :] == ["record_time", "record_time_type"]
 
 
 def test_an_event_and_a_quarantined_record_say_where_they_came_from() -> None:

@@ -17,6 +17,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 
 from clickstream_platform.errors import ClickstreamError, SourceError
 from clickstream_platform.events.schema import RAW
+from clickstream_platform.events.timestamps import INSTANT
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.lake import ledger
 from clickstream_platform.streaming.lake.places import Lake
@@ -287,5 +288,7 @@ def _raw(records: pa.RecordBatch) -> pa.RecordBatch:
             "key": pa.nulls(rows, pa.binary()),
             "headers": pa.nulls(rows, pa.string()),
             "event_id": pa.nulls(rows, pa.binary()),
+            "record_time": pa.nulls(rows, INSTANT),
+            "record_time_type": pa.nulls(rows, pa.string()),
         }
     )
