@@ -11,7 +11,7 @@ whatever the bytes: what cannot be read is a reason.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,8 +21,10 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import arrow_udf
 from pyspark.sql.types import ArrayType, BooleanType, StringType, StructField, StructType
 
+from clickstream_platform.events.addresses import of_networks
 from clickstream_platform.events.json_record import Read, read
-from clickstream_platform.events.schema import EVENTS, RAW, WIRE, Reason
+from clickstream_platform.events.masking import Masks
+from clickstream_platform.events.schema import EVENTS, PLACEHOLDERS, RAW, WIRE, Reason
 from clickstream_platform.events.timestamps import Unit, are_ambiguous, instants, where
 
 if TYPE_CHECKING:
@@ -30,13 +32,6 @@ if TYPE_CHECKING:
 
 _WHITE = " \t\r\n"
 _IDS = ("user_id", "session_id", "event_id")
-# What a program writes where it has no id, in lower case; the last is the nil UUID, which names nobody by RFC 9562.
-PLACEHOLDERS = (
-    *("null", "(null)", "<null>", "undefined", "none", "(none)", "nil", "nan", "[object object]"),
-    "00000000-0000-0000-0000-000000000000",
-)
-_IPV4 = r"^(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}\z"
-_IPV6 = r"^([0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,2}):(?::[0-9A-Fa-f:.]*|[0-9A-Fa-f:.]+)\z"  # up to three groups stay
 
 
 @dataclass(frozen=True)
@@ -48,12 +43,13 @@ class Rules:
         future_tolerance: how far an event may lie ahead of its arrival.
         max_record_bytes: a longer record is rejected unread.
         mask_ip: what becomes of ``ip_address``: ``keep``; ``/24``, which leaves the network of an IPv4 address, 48 bits
-            of an IPv6 one, and nothing of any other text; ``drop``. A rejected record keeps its bytes, address and all.
+            of an IPv6 one, and nothing of any other text; ``drop``.
         event_id_header: the header whose value is the event's id, before a field of the record; none if empty.
         timestamp_unit: how numbers are read as event times: see
             :func:`~clickstream_platform.events.timestamps.instants`.
         placeholder_ids: what becomes of a record with an id that is one of ``PLACEHOLDERS``, or a blank session_id or
             event_id: ``count`` accepts it and says so in ``has_placeholder``, ``reject`` rejects it as well.
+        masks: which other fields, and which parameters of URLs, are dropped or hashed.
     """
 
     event_types: tuple[str, ...]
@@ -63,6 +59,11 @@ class Rules:
     event_id_header: str = ""
     timestamp_unit: Unit = "auto"
     placeholder_ids: Literal["count", "reject"] = "count"
+    masks: Masks = field(default_factory=Masks)
+
+    def kept(self, values: pa.Array) -> pa.Array:
+        """Of the bytes of records, what may be written: see :meth:`Masks.kept`. Whoever keeps bytes asks here."""
+        return self.masks.kept(values, self.mask_ip)
 
 
 # What is read of a record; the rest of its row is its place. Without comments, which Arrow does not carry.
@@ -95,11 +96,25 @@ class Parse:
         def records(value: pa.Array, arrived_at: pa.Array, event_id: pa.Array) -> pa.Array:
             return read_records(value, arrived_at, event_id, self.rules)
 
+        raw = self._masked(raw) if self.rules.masks else raw
         # Or Spark would move a filter on what is read before it, and read all of it twice.
         once = arrow_udf(records, READ).asNondeterministic()  # pyright: ignore[reportCallIssue, reportArgumentType] - its types know of no structs
         read = once("value", "arrived_at", header(self.rules.event_id_header))
         parsed = raw.select(*RAW.fieldNames(), read.alias("_read"))
         return parsed.select(*RAW.fieldNames(), *[F.col("_read")[name].alias(name) for name in READ.names])
+
+    def _masked(self, raw: DataFrame) -> DataFrame:
+        """Raw records whose keys and headers are as they may be kept. Their bytes go into no event."""
+
+        def keys(key: pa.Array) -> pa.Array:
+            return self.rules.masks.keys(key)
+
+        def headers(each: pa.Array) -> pa.Array:
+            return self.rules.masks.headers(each, self.rules.event_id_header)
+
+        kinds = {name: RAW[name].dataType for name in ("key", "headers")}
+        masked = {name: arrow_udf(of, kinds[name])(name) for name, of in (("key", keys), ("headers", headers))}  # pyright: ignore[reportCallIssue, reportArgumentType] - as below
+        return raw.withColumns(masked)
 
 
 def header(name: str) -> Column:
@@ -139,11 +154,13 @@ def read_records(
         **fields,
         "reasons": reasons,
         "timestamp": time,
-        "ip_address": _masked(fields["ip_address"], rules.mask_ip),
+        "ip_address": of_networks(fields["ip_address"], rules.mask_ip),
         "extra": pa.array([each.extra for each in reads], pa.string()),
         "event_date": pc.cast(time, pa.date32()),
         "has_placeholder": has_placeholder,
     }
+    if rules.masks:
+        columns |= rules.masks.columns(columns)
     return pa.StructArray.from_arrays([columns[name] for name in READ.names], names=READ.names)
 
 
@@ -211,20 +228,6 @@ def _reasons(faults: dict[Reason, Any]) -> pa.ListArray:
         for row in pc.indices_nonzero(has_it).to_pylist():
             reasons[row].append(reason.value)
     return pa.array(reasons, pa.list_(pa.string()))
-
-
-def _masked(address: Any, mask: str) -> Any:
-    """The address, or as much of it as may be kept."""
-    if mask == "keep":
-        return address
-    if mask == "drop":
-        return pa.nulls(len(address), pa.string())
-    parts = {_IPV4: r"\1.0", _IPV6: r"\1::"}
-    masked = [
-        where(pc.match_substring_regex(address, part), pc.replace_substring_regex(address, part, kept))
-        for part, kept in parts.items()
-    ]
-    return pc.coalesce(*masked)
 
 
 def _unless_blank(texts: Any) -> Any:

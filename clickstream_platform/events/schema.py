@@ -37,6 +37,13 @@ class Reason(str, Enum):
     NO_VALUE = "no_value"
 
 
+# What a program writes where it has no id, in lower case; the last is the nil UUID, which names nobody by RFC 9562.
+PLACEHOLDERS = (
+    *("null", "(null)", "<null>", "undefined", "none", "(none)", "nil", "nan", "[object object]"),
+    "00000000-0000-0000-0000-000000000000",
+)
+
+
 def _column(name: str, kind: DataType, comment: str) -> StructField:
     # Nullable throughout: Spark reads every column of a file or a topic as nullable, and would refuse to narrow that.
     return StructField(name, kind, nullable=True, metadata={"comment": comment})

@@ -107,9 +107,10 @@ def _parsed(records: pa.RecordBatch, parse: Parse) -> pa.Table:
     columns = dict(zip(records.schema.names, records.columns, strict=True))
     columns |= {field.name: column for field, column in zip(read.type, read.flatten(), strict=True)}
     is_rejected = pc.greater(pc.list_value_length(columns["reasons"]), 0)
-    columns["value"] = pc.if_else(is_rejected, columns["value"], pa.scalar(None, pa.binary()))
+    columns["value"] = parse.rules.kept(pc.if_else(is_rejected, columns["value"], pa.scalar(None, pa.binary())))
     columns["record_id"] = _record_ids(records, is_rejected)
-    columns["headers"] = _headers(records["headers"])
+    columns["key"] = parse.rules.masks.keys(records["key"])
+    columns["headers"] = parse.rules.masks.headers(_headers(records["headers"]), parse.rules.event_id_header)
     return pa.table([columns[field.name].cast(field.type) for field in STAGED], STAGED)
 
 

@@ -21,6 +21,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from clickstream_platform.errors import SettingsError, SourceError
+from clickstream_platform.events.parsing import Parse
 from clickstream_platform.events.subject import mentions
 from clickstream_platform.files import write_whole
 from clickstream_platform.streaming.batches.strategies import strategy_of
@@ -104,7 +105,7 @@ def forget(
     a state store, and a pass over each of the others.
 
     Args:
-        users: the user ids, as they are in ``events``.
+        users: the user ids, as they are in ``events``, or as they were sent: where only hashes of ids are kept, both.
         contracts: all tables.
         spark: the session.
         lake: where the tables lie.
@@ -127,9 +128,9 @@ def forget(
         _write(lake, proof)
         for table in contracts:
             run_leased(table, spark, lake, hooks, run_id)
-        search = _Search(users, unsearchable=unsearchable)
+        search = _Search(_as_kept(users, contracts), unsearchable=unsearchable)
         erased = _erase(search, contracts, spark, lake, hooks, run_id)
-        for user_id in users:
+        for user_id in search.users:
             hooks.forgotten(user_id)
         now = datetime.now(timezone.utc)
         completed = None if search.unsearched else _iso(now)
@@ -150,6 +151,12 @@ def require(lake: Lake, users: Sequence[str]) -> None:
         raise SettingsError("--user", "an empty id is nobody's", "give the user_id as it is in events")
     if not lake.events.exists:
         raise SourceError("events", "nothing was read yet", "there is nothing to forget")
+
+
+def _as_kept(users: Sequence[str], contracts: Sequence[StreamingTable]) -> list[str]:
+    """The ids, and their hashes where ``events`` has these; rows of before have the ids themselves."""
+    masks = [table.query.rules.masks for table in contracts if isinstance(table.query, Parse)]
+    return list(dict.fromkeys([*users, *(name for each in masks for user in users for name in each.names_of(user))]))
 
 
 @dataclass
