@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -26,7 +27,7 @@ MASKED = {
 
 def test_what_is_masked_is_nowhere_in_a_home_and_a_person_is_found_by_the_id_that_was_sent(lab: Lab) -> None:
     lab = lab.reading("", **MASKED).only("events", "sessions", "user_patterns")
-    named = {"email": SECRET, "page_url": f"/a?token={SECRET}", "deep": {"EMAIL": SECRET}}
+    named: dict[str, Any] = {"email": SECRET, "page_url": f"/a?token={SECRET}", "deep": {"EMAIL": SECRET}}
     lab.land(event(SECRET, **named), event("other", **named), event(SECRET, "11:00:00", event_type="swipe", **named))
     lab.land(f'{{"email": "{SECRET}"', f'["{SECRET}"]', event(SECRET, "07:00:00", **named), "x" * 1_000_001 + SECRET)
     lab.run()

@@ -1,11 +1,11 @@
 """What may not be written: fields and URL parameters, by name, that are dropped or hashed before anything is kept.
 
 A name means a field of a record wherever it stands in it, also within objects, lists and texts that are JSON, in upper
-or lower case. One function masks whatever bytes are kept of a record (:meth:`Masks.kept`). What cannot be read, so that
-nobody can say where a field is in it, is not kept at all.
+or lower case. One function masks whatever bytes are kept of a record (:meth:`Masking.kept`). What cannot be read, so
+that nobody can say where a field is in it, is not kept at all.
 
-Masking twice changes nothing: a hash begins with :data:`HASHED`, and is left as it is. So a record that was kept masked
-and is parsed again becomes the same event as if it had been good at once.
+Masking twice changes nothing: a hash begins with :data:`.masks.HASHED`, and is left as it is. So a record that was kept
+masked and is parsed again becomes the same event as if it had been good at once.
 """
 
 # pyarrow makes its compute functions when it is imported:
@@ -17,66 +17,32 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.addresses import of_network
 from clickstream_platform.events.escapes import TooManyFormsError, forms
 from clickstream_platform.events.json_record import any_json, object_of, to_json
+from clickstream_platform.events.masks import Masks
 from clickstream_platform.events.parameters import Parameters, plain
-from clickstream_platform.events.schema import PLACEHOLDERS, WIRE
-from clickstream_platform.settings import PREFIX, Settings
+from clickstream_platform.events.schema import WIRE
 
-HASHED = "hmac:"
-_HASH = re.compile(rf"{HASHED}[0-9a-f]{{64}}")
 _MAY_BE_QUOTED = re.compile(r"""["'\\%&]""")
 _LEVELS = 100  # of objects, lists and texts within each other; what lies deeper is dropped
-_SHORTEST_SECRET = 16  # characters
-# Without them a record is no event, or nobody can tell that it came twice.
-_NEEDED = frozenset({"user_id", "timestamp", "event_type", "event_id"})
-_READ = frozenset({"timestamp", "event_type"})  # what they say decides what becomes of a record
 _ADDRESS = "ip_address"
 _NOT_KEPT = "not_kept"
 _FILLED = ("user_id", "event_type")  # columns of `events` that are never null
 
 
 @dataclass(frozen=True)
-class Masks:
-    """Which fields and URL parameters of a record are dropped or hashed. Names are in lower case.
+class Masking:
+    """What is kept of records, their keys and their headers."""
 
-    Attributes:
-        dropped: fields that are left out.
-        hashed: fields of which an HMAC-SHA256 is kept.
-        dropped_parameters: parameters of URLs, in their queries and fragments, that are left out.
-        hashed_parameters: those of which a hash is kept.
-        secret: the key of the hashes.
-    """
-
-    dropped: frozenset[str] = frozenset()
-    hashed: frozenset[str] = frozenset()
-    dropped_parameters: frozenset[str] = frozenset()
-    hashed_parameters: frozenset[str] = frozenset()
-    secret: bytes = field(default=b"", repr=False)
-
-    def __bool__(self) -> bool:
-        """Whether anything is masked."""
-        return bool(self._fields or self.dropped_parameters or self.hashed_parameters)
-
-    def hash_of(self, text: str) -> str:
-        """What is kept of a hashed text. One that is blank, a placeholder, or a hash already, stays as it is."""
-        known = text.strip().lower()
-        if not known or known in PLACEHOLDERS or _HASH.fullmatch(text):
-            return text
-        return HASHED + hmac.new(self.secret, text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
-
-    def names_of(self, user_id: str) -> list[str]:
-        """As what a visitor may stand in ``events``: by the id, and by its hash if that is what is kept."""
-        return [user_id, self.hash_of(user_id)] if "user_id" in self.hashed else [user_id]
+    masks: Masks
 
     def columns(self, fields: dict[str, Any]) -> dict[str, Any]:
         """The wire fields that are texts, and ``extra``, as they may be kept."""
@@ -86,9 +52,9 @@ class Masks:
     def _column(self, name: str, texts: Any) -> Any:
         if name == "extra":
             return _each(texts, self._json)
-        if name in self.dropped:
+        if name in self.masks.dropped:
             return pa.nulls(len(texts), pa.string())
-        masked = _each(texts, self.hash_of if name in self.hashed else self._text)
+        masked = _each(texts, self.masks.hash_of if name in self.masks.hashed else self._text)
         if name in _FILLED:
             return pc.if_else(pc.is_valid(texts), pc.fill_null(masked, _NOT_KEPT), texts)
         return masked
@@ -99,7 +65,7 @@ class Masks:
         Of a record that is one JSON object, that object, written anew. Of any other, an object that says how long it
         was and what hash it had. Without any mask, the bytes as they are.
         """
-        if not self and mask_ip == "keep":
+        if not self.masks and mask_ip == "keep":
             return values
         masked = (None if each is None else self._record(each, mask_ip) for each in values.to_pylist())
         return pa.array(masked, pa.binary())
@@ -109,7 +75,7 @@ class Masks:
 
         So where any field is masked, a key is hashed; without a secret, dropped.
         """
-        if not self:
+        if not self.masks:
             return keys
         return _each(keys, self._key)
 
@@ -120,18 +86,14 @@ class Masks:
             headers: of each record its headers, or null.
             id_header: the name of the one that holds the event's id.
         """
-        if not self or headers.null_count == len(headers):
+        if not self.masks or headers.null_count == len(headers):
             return headers
         return pa.array([each and self._headers(each, id_header) for each in headers.to_pylist()], headers.type)
-
-    @property
-    def _fields(self) -> frozenset[str]:
-        return self.dropped | self.hashed
 
     def _record(self, value: bytes, mask_ip: str) -> bytes:
         record = object_of(value)
         if record is None:
-            how = ("hmac_sha256", hmac.new(self.secret, value, hashlib.sha256)) if self.secret else None
+            how = ("hmac_sha256", hmac.new(self.masks.secret, value, hashlib.sha256)) if self.masks.secret else None
             name, found = how or ("sha256", hashlib.sha256(value))
             return to_json({_NOT_KEPT: {"bytes": len(value), name: found.hexdigest()}})
         if mask_ip != "keep" and record.get(_ADDRESS) is not None:
@@ -143,17 +105,17 @@ class Masks:
         return to_json(found).decode() if found else None
 
     def _key(self, key: bytes) -> bytes | None:
-        if not self._fields:
+        if not self.masks.fields:
             return _of_bytes(key, self._text)
-        return _of_bytes(key, self.hash_of) if self.secret else None
+        return _of_bytes(key, self.masks.hash_of) if self.masks.secret else None
 
     def _headers(self, headers: list[dict[str, Any]], id_header: str) -> list[dict[str, Any]] | None:
         found: list[dict[str, Any]] = []
         for each in headers:
             name, value = plain(each["key"]), each["value"]
-            is_hashed = name in self.hashed or (each["key"] == id_header and "event_id" in self.hashed)
-            if name not in self.dropped:
-                masked = value and _of_bytes(value, self.hash_of if is_hashed else self._text)
+            is_hashed = name in self.masks.hashed or (each["key"] == id_header and "event_id" in self.masks.hashed)
+            if name not in self.masks.dropped:
+                masked = value and _of_bytes(value, self.masks.hash_of if is_hashed else self._text)
                 found.append({"key": each["key"], "value": masked})
         return found or None
 
@@ -173,9 +135,9 @@ class Masks:
         found: dict[str, Any] = {}
         for key, each in value.items():
             name = plain(key)
-            if name in self.hashed:
-                found[key] = None if each is None else self.hash_of(_as_text(each))
-            elif name not in self.dropped:
+            if name in self.masks.hashed:
+                found[key] = None if each is None else self.masks.hash_of(_as_text(each))
+            elif name not in self.masks.dropped:
                 found[self._text(key, level + 1) or ""] = self._value(each, level + 1)
         return found
 
@@ -189,20 +151,20 @@ class Masks:
                 return to_json(self._value(any_json(text), level + 1)).decode()
             except ValueError:
                 pass  # it only begins like JSON
-        if self._fields and self._may_have_a_field(text, anywhere=is_json):
+        if self.masks.fields and self._may_have_a_field(text, anywhere=is_json):
             return None
-        if not (self.dropped_parameters or self.hashed_parameters):
+        if not self.masks.parameters:
             return text
         return self._parameters(lambda part: self._text(part, level + 1)).masked(text)
 
     def _parameters(self, within: Callable[[str], str | None]) -> Parameters:
-        return Parameters(self.dropped_parameters, self.hashed_parameters, self.hash_of, within)
+        return Parameters(self.masks.dropped_parameters, self.masks.hashed_parameters, self.masks.hash_of, within)
 
     def _may_have_a_field(self, text: str, *, anywhere: bool) -> bool:
         """Whether a text has a masked field in it, as JSON and programs write one; or, anywhere, its name."""
         if not anywhere and not _MAY_BE_QUOTED.search(text):
             return False
-        found = _anywhere(self._fields) if anywhere else _quoted(self._fields)
+        found = _anywhere(self.masks.fields) if anywhere else _quoted(self.masks.fields)
         try:
             return any(found.search(form) for form in forms(text))
         except TooManyFormsError:
@@ -217,36 +179,6 @@ def _quoted(names: frozenset[str]) -> re.Pattern[str]:
 @cache
 def _anywhere(names: frozenset[str]) -> re.Pattern[str]:
     return re.compile("|".join(map(re.escape, names)), re.IGNORECASE)
-
-
-def masks(settings: Settings) -> Masks:
-    """The masks that the settings ask for.
-
-    Raises:
-        SettingsError: a field is named that every event needs; a name is to be dropped and hashed; something is to be
-            hashed, and there is no secret for it.
-    """
-    named = {
-        "DROP_FIELDS": settings.drop_fields,
-        "HASH_FIELDS": settings.hash_fields,
-        "DROP_URL_PARAMETERS": settings.drop_url_parameters,
-        "HASH_URL_PARAMETERS": settings.hash_url_parameters,
-    }
-    sets = {name: frozenset(map(plain, names)) for name, names in named.items()}
-    secret = settings.hash_secret.get_secret_value()
-    for of, refused in (("DROP_FIELDS", _NEEDED), ("HASH_FIELDS", _READ)):
-        if taken := sorted(sets[of] & refused):
-            finding = f"{', '.join(taken)} cannot be among them: no record would be an event"
-            raise SettingsError(PREFIX + of, finding, "leave it out")
-    for of in ("FIELDS", "URL_PARAMETERS"):
-        if twice := sorted(sets[f"DROP_{of}"] & sets[f"HASH_{of}"]):
-            finding = f"{', '.join(twice)} is also in CLICKSTREAM_DROP_{of}"
-            raise SettingsError(PREFIX + f"HASH_{of}", finding, "name it in one of them")
-    if (sets["HASH_FIELDS"] or sets["HASH_URL_PARAMETERS"]) and len(secret) < _SHORTEST_SECRET:
-        finding = "something is to be hashed, and the secret has fewer than 16 characters"
-        remedy = "set it to a long random text, such as `openssl rand -hex 32` gives, and keep it"
-        raise SettingsError("CLICKSTREAM_HASH_SECRET", finding, remedy)
-    return Masks(*sets.values(), secret.encode())
 
 
 def _as_text(value: Any) -> str:

@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clickstream_platform.errors import SettingsError
-from clickstream_platform.events.masking import HASHED, Masks, masks
-from clickstream_platform.events.parsing import Parse, Rules, read_records
+from clickstream_platform.events.masking import Masking
+from clickstream_platform.events.masks import HASHED, Masks, masks
+from clickstream_platform.events.parsing import read_records
+from clickstream_platform.events.rules import Parse, Rules
 from clickstream_platform.events.timestamps import INSTANT
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.ingest.staging import STAGED, _parsed  # pyright: ignore[reportPrivateUsage]
@@ -159,7 +161,7 @@ def test_one_text_has_one_hash_wherever_it_stands_and_under_another_secret_anoth
     assert row["user_id"] == MASKS.hash_of("7")
     assert json.loads(row["extra"]) == {"phone": row["user_id"]}
     assert row["page_url"] == f"/a?uid={row['user_id']}&x=1"
-    assert MASKS.keys(pa.array([b"7"])).to_pylist() == [row["user_id"].encode()]
+    assert Masking(MASKS).keys(pa.array([b"7"])).to_pylist() == [row["user_id"].encode()]
     assert Masks(secret=b"another key of sixteen").hash_of("7") != row["user_id"]
     assert len(row["user_id"]) == len(HASHED) + 64
 
@@ -204,10 +206,10 @@ def test_without_a_mask_bytes_are_kept_as_they_came() -> None:
 
 def test_keys_are_hashed_or_dropped_where_a_field_is_masked() -> None:
     keys = pa.array([SECRET.encode(), b"\xff", None], pa.binary())
-    hashed = MASKS.keys(keys).to_pylist()
+    hashed = Masking(MASKS).keys(keys).to_pylist()
     assert [key and key[: len(HASHED)].decode() for key in hashed] == [HASHED, HASHED, None]
-    assert Masks(dropped=frozenset({"email"})).keys(keys).to_pylist() == [None, None, None]
-    of_urls = Masks(dropped_parameters=frozenset({"token"}))
+    assert Masking(Masks(dropped=frozenset({"email"}))).keys(keys).to_pylist() == [None, None, None]
+    of_urls = Masking(Masks(dropped_parameters=frozenset({"token"})))
     assert of_urls.keys(pa.array([URLS[0].encode(), b"k\xff"])).to_pylist() == [b"https://shop.example/a", b"k\xff"]
 
 

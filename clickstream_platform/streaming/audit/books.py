@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from clickstream_platform.streaming.audit.balance import imbalances
-from clickstream_platform.streaming.lake.ledger import Amendment, Entry, booked, entries, is_complete
+from clickstream_platform.streaming.lake.ledger import Amendment, Entry, booked, is_complete, refused_files
 from clickstream_platform.streaming.lake.places import Lake
 
 if TYPE_CHECKING:
@@ -91,8 +91,7 @@ def _unfinished_replay(events: _Log, rejected: _Log) -> list[str]:
 
 def refused(lake: Lake) -> dict[str, str]:
     """The files that were refused whole, with what was found, oldest first."""
-    newest_first = list(entries(lake.events))
-    return {path: fault for entry in reversed(newest_first) for path, fault in entry.unreadable.items()}
+    return refused_files(lake.events)
 
 
 def refused_said(files: Mapping[str, str], shown: int = 3) -> str:

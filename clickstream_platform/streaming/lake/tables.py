@@ -191,10 +191,13 @@ class LakeTable:
                 self.path.name, finding, "run `clickstream rebuild` for the tables that read it"
             ) from gone
 
-    def history(self, limit: int | None = None) -> list[dict[str, Any]]:
-        """The commits as Delta describes them, each with its ``version``, newest first, as far as the log goes back."""
+    def history(self, limit: int | None = None, after: int = -1) -> list[dict[str, Any]]:
+        """The commits as Delta describes them, each with its ``version``, newest first, as far as the log goes back.
+
+        No more of them than a limit, and only those above a version, if these are given.
+        """
         newest, found = self.version(), list[dict[str, Any]]()
-        for version in range(-1 if newest is None else newest, -1, -1):
+        for version in range(-1 if newest is None else newest, after, -1):
             info = self._info(version) if limit is None or len(found) < limit else None
             if info is None:
                 break

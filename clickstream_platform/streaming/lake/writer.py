@@ -18,8 +18,6 @@ from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema, Transaction, write_deltalake
-from pyspark.sql import DataFrame
-from pyspark.sql.types import StructType
 
 from clickstream_platform.streaming.lake.tables import LakeTable, uri_of
 
@@ -28,6 +26,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from deltalake.table import TableMerger
+    from pyspark.sql import DataFrame
+    from pyspark.sql.types import StructType
 
 CHANGE = "_change"  # insert, update or delete, in the frame that `merge` takes
 

@@ -14,11 +14,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-from pyspark.errors import AnalysisException
-from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
+from typing import TYPE_CHECKING, Any
 
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.events.schema import EVENTS
@@ -26,6 +22,9 @@ from clickstream_platform.files import write_whole
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.state import facts
 from clickstream_platform.streaming.contract.table import StreamingTable
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 FILE = "fingerprint.json"
 LOOKED_AT = "looked_at"
@@ -55,7 +54,10 @@ def plan_of(table: StreamingTable, spark: SparkSession, reads: Sequence[str]) ->
         reads: the columns that ``events`` has, in their order. A query that needs another one gives a text that no
             hash equals.
     """
-    columns = [EVENTS[name] for name in reads if name in EVENTS.names]
+    from pyspark.errors import AnalysisException  # noqa: PLC0415 - who only looks whether it has changed needs no Spark
+    from pyspark.sql import functions as F  # noqa: PLC0415
+
+    columns = [field for name in reads for field in EVENTS.spark.fields if field.name == name]
     nothing = spark.range(0, 0, 1, 1).select(*(F.lit(None).cast(f.dataType).alias(f.name) for f in columns))
     try:
         java: Any = table.query(nothing)._jdf  # pyright: ignore[reportPrivateUsage] - only the JVM knows the plan
@@ -94,7 +96,8 @@ def check(checkpoint: Checkpoint, table: StreamingTable, spark: SparkSession) ->
         f"{k} was {then.get(k)!r} and is {now[k]!r}" for k in now if k not in may_differ and then.get(k) != now[k]
     ]
     if changed:
-        remedy = _remedy(checkpoint.table) if table.derived else "set it back, or begin a new lake"
+        again = "set it back, say `clickstream moved` if it is the same folder elsewhere, or begin anew with `reset`"
+        remedy = _remedy(checkpoint.table) if table.derived else again
         raise CheckpointError(checkpoint.table, f"changed since its checkpoint began: {'; '.join(changed)}", remedy)
     if not table.derived and then != now:
         write(checkpoint, now)
@@ -109,6 +112,18 @@ def _columns_gained(then: dict[str, Any], now: dict[str, Any]) -> set[str]:
     """Of ``events``: its columns, if all that there were are there as they were, and in their order."""
     stayed = [column for column in now["columns"] if column in then["columns"]]
     return {"columns"} if stayed == then["columns"] else set()
+
+
+def source_of(checkpoint: Checkpoint) -> str | None:
+    """The identity of the source that a checkpoint was made for; None if none is written down."""
+    file = checkpoint.path / FILE
+    return json.loads(file.read_text())["source"] if file.exists() else None
+
+
+def move(checkpoint: Checkpoint, source: str) -> None:
+    """Write down another identity of the same source. That it is the same is for the caller to show."""
+    then = json.loads((checkpoint.path / FILE).read_text())
+    write(checkpoint, {**then, "source": source})
 
 
 def note(checkpoint: Checkpoint, table: StreamingTable) -> None:

@@ -6,7 +6,7 @@ import logging
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from clickstream_platform.errors import CheckpointError, ClickstreamError
-from clickstream_platform.streaming.batches.micro_batch import MicroBatch, Notify
+from clickstream_platform.streaming.batches.micro_batch import MicroBatch
 from clickstream_platform.streaming.batches.strategies import strategy_of
 from clickstream_platform.streaming.batches.strategy import Strategy
 from clickstream_platform.streaming.checkpoint import Checkpoint
@@ -32,38 +32,15 @@ from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe import listener
 from clickstream_platform.streaming.runtime import admission, fingerprint, report
+from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.report import RunReport
 
 if TYPE_CHECKING:
-    from clickstream_platform.events.parsing import Parse
+    from clickstream_platform.events.rules import Parse
     from clickstream_platform.streaming.contract.state import Stateless
     from clickstream_platform.streaming.sources.source import RecordSource
 
 log = logging.getLogger(__name__)
-
-
-def log_new_rows(table: StreamingTable, rows: list[dict[str, Any]]) -> None:
-    """The default ``notify`` hook: one warning a row."""
-    for row in rows:
-        log.warning("%s: %s", table.name, ", ".join(f"{name}={value}" for name, value in row.items()))
-
-
-@dataclass
-class Hooks:
-    """What a caller may want to hear while a run is on.
-
-    Attributes:
-        notify: new rows of a table that announces them, at least once each, before their commit.
-        committed: each batch's entry, right after its commit.
-        ended: the table, after a run of it that ended well: its lease is free again. In a stream, which does not end,
-            after each commit of a table that announces its rows: all that it announced is in the table.
-        forgotten: the user id, once a person has left every table; whoever keeps rows elsewhere deletes theirs.
-    """
-
-    notify: Notify = log_new_rows
-    committed: Callable[[Entry], None] = field(default=lambda entry: None)
-    ended: Callable[[StreamingTable], None] = field(default=lambda table: None)
-    forgotten: Callable[[str], None] = field(default=lambda user_id: None)
 
 
 def run(
@@ -271,9 +248,9 @@ def make_tables(table: StreamingTable, lake: Lake) -> None:
     if beside := table.beside:
         path = lake.table(beside.name).path
         if lake.table(beside.name).exists:
-            writer.add_columns(path, beside.schema)
+            writer.add_columns(path, beside.schema.spark)
         else:
-            writer.create(path, beside.schema, (), (beside.time,), Append.file_size)
+            writer.create(path, beside.schema.spark, (), (beside.time,), Append.file_size)
     path = lake.table(table.name).path
     if not lake.table(table.name).exists:
         writer.create(path, table.schema, table.partition_by, table.span, table.sink.file_size)

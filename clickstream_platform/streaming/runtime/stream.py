@@ -29,8 +29,9 @@ from clickstream_platform.streaming.lake.lease import lease
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe import listener
+from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.report import RunReport
-from clickstream_platform.streaming.runtime.run import Hooks, Run, admitted
+from clickstream_platform.streaming.runtime.run import Run, admitted
 
 CONFS = {"spark.sql.streaming.numRecentProgressUpdates": "100"}  # a stream has no end, and each takes some kilobytes
 LOOKED_AT = 0.5  # seconds between two looks at a query

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
-
-from pyspark.sql import DataFrame, SparkSession
+from typing import TYPE_CHECKING, ClassVar
 
 from clickstream_platform.errors import RetryableError, SourceError
 from clickstream_platform.streaming.checkpoint import Checkpoint, next_version
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.source import Lag
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
 
 SCHEMA_CHANGED = "DELTA_SCHEMA_CHANGED"  # the beginning of Delta's names for it
 

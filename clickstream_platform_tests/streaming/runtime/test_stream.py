@@ -25,8 +25,9 @@ from clickstream_platform.streaming.lake.lease import held_with, lease
 from clickstream_platform.streaming.lake.ledger import Entry, entries
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.status import lag
+from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.report import RunReport
-from clickstream_platform.streaming.runtime.run import Hooks, run
+from clickstream_platform.streaming.runtime.run import run
 from clickstream_platform.streaming.runtime.stream import Told, require_inputs, stream
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import KINDS, Lab, event, without_a_column
