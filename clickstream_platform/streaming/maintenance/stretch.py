@@ -137,7 +137,7 @@ class _Making:
 
     def wanted(self, stretch: TimeSpan) -> DataFrame:
         """The rows that the query gives of the stretch. Reads events around it until none of them can be cut off."""
-        reach, read = self.table.state.reaches // timedelta(microseconds=1), stretch
+        reach = self.table.state.reaches // timedelta(microseconds=1)
         read = TimeSpan(stretch.since - reach, stretch.until + reach)
         while True:
             rows = self.table.query(self._events(read)).where(self._touches(stretch))
