@@ -29,7 +29,7 @@ from clickstream_platform.cli.progress import going_on, say
 from clickstream_platform.errors import TableBusyError
 from clickstream_platform.settings import Settings
 from clickstream_platform.simulator import kafka_producer
-from clickstream_platform.streaming.audit.validate import CheckResult
+from clickstream_platform.streaming.audit.result import CheckResult
 from clickstream_platform.streaming.audit.verify import Difference, Verification
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import ProcessingTime
