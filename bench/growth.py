@@ -1,7 +1,7 @@
 """Does a tick cost more in a larger lake? All tables, 10,000 new events, then one event that is three days late.
 
-Each table is checked after its run, as in the job ``refresh``. What runs and checks took is said of each; a check that looks
-at all rows is one of the first run, which is not measured.
+Each table is checked after its run, as in the job ``refresh``. What runs and checks took is said of each, and how many
+checks looked at all rows: those of the first run do, which is not measured.
 
     python bench/growth.py --sizes 100000 1000000 10000000
 
