@@ -33,7 +33,8 @@ from clickstream_platform.simulator.simulation import SPAN, START, Shares, simul
 from clickstream_platform.streaming.audit.validate import check
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.maintenance.housekeeping import maintain
-from clickstream_platform.streaming.runtime.run import Hooks, run
+from clickstream_platform.streaming.runtime.hooks import Hooks
+from clickstream_platform.streaming.runtime.run import run
 from clickstream_platform.tables import tables
 
 if TYPE_CHECKING:

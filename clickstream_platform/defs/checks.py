@@ -19,6 +19,7 @@ from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.audit.result import NO_BATCH, CheckResult, described
 from clickstream_platform.streaming.audit.validate import check
 from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.tables import LakeTable
 
@@ -34,6 +35,7 @@ def table_checks(table: StreamingTable, settings: Settings) -> dg.AssetChecksDef
     @dg.multi_asset_check(name=f"{table.name}_checks", specs=specs, can_subset=True)
     def checks(context: dg.AssetCheckExecutionContext, spark: SparkResource) -> Iterator[dg.AssetCheckResult]:
         with told_to_dagster(context.retry_number):
+            layout.require(lake)
             everything = context.run.job_name == VALIDATE
             found = check(table, lambda: spark.spark_session, lake, everything=everything)
         context.log.info(f"{table.name}: {len(specs)} checks, {looked_at(found)}")

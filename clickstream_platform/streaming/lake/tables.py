@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
@@ -82,6 +83,27 @@ class LakeTable:
         table = self.open() if version is None else DeltaTable(uri_of(self.path), version=version)
         return 0 if table is None else table.count()
 
+    def rows_before(self, moment: datetime, time: str) -> int:
+        """How many rows have a ``time`` before a moment. Reads that column; none if there is no table."""
+        table = self.open()
+        if table is None:
+            return 0
+        micros = round(moment.timestamp() * 1_000_000)
+        constant = f"""arrow_cast({micros}, 'Timestamp(Microsecond, Some("UTC"))')"""
+        return select(table, f'SELECT count(*) AS rows FROM held WHERE "{time}" < {constant}')[0]["rows"]
+
+    def rows_by_date(self) -> dict[date, int]:
+        """The rows of each date that it is partitioned by, from the statistics in the log."""
+        import pyarrow as pa  # noqa: PLC0415 - as below
+
+        table, found = self.open(), Counter[date]()
+        files = pa.table(table.get_add_actions(flatten=True)) if table else None
+        if files is not None and files.num_rows:
+            days, rows = files["partition.event_date"].to_pylist(), files["num_records"].to_pylist()
+            for day, count in zip(days, rows, strict=True):
+                found[date.fromisoformat(str(day))] += count or 0
+        return dict(sorted(found.items()))
+
     def dates(self) -> set[date]:
         """The dates that it is partitioned by."""
         table = self.open()
@@ -145,6 +167,11 @@ class LakeTable:
         """The columns, as Delta and Spark say them in JSON."""
         return json.loads(self.plain(version).schema().to_json())
 
+    def column_names(self) -> set[str]:
+        """The names of its columns; none if there is no table."""
+        table = self.open()
+        return {field.name for field in table.schema().fields} if table else set()
+
     def plain(self, version: int | None = None) -> DeltaTable:
         """The table, now or at a version, of which a data file tells all: no deletion vectors, no mapped columns.
 
@@ -164,6 +191,17 @@ class LakeTable:
         table = DeltaTable(uri_of(self.path), version=version)
         root = urlsplit(table.table_uri).path
         return [unquote(uri.removeprefix(root)) for uri in table.file_uris()]
+
+    def files_by_age(self, version: int | None = None) -> list[str]:
+        """The same, the oldest first: no other has fewer columns. The others in the order of their names."""
+        import pyarrow as pa  # noqa: PLC0415 - as below
+
+        files = pa.table(DeltaTable(uri_of(self.path), version=version).get_add_actions(flatten=True))
+        by_name = sorted(
+            zip(map(unquote, files["path"].to_pylist()), files["modification_time"].to_pylist(), strict=True)
+        )
+        oldest = min(by_name, key=lambda file: file[1], default=None)
+        return [path for path, _ in sorted(by_name, key=lambda file: file is not oldest)]
 
     def files_within(self, start: str, end: str, spans: Sequence[TimeSpan], version: int | None = None) -> list[str]:
         """The data files, relative to the table, in which rows can be whose times overlap one of some spans.

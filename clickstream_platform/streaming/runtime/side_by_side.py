@@ -6,10 +6,11 @@ Each has a thread, a lease, a query and an error of its own, as in a stream; and
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from threading import Event, Lock
+from typing import Protocol
 
 from py4j.protocol import Py4JNetworkError
 from pyspark.sql import SparkSession
@@ -17,22 +18,21 @@ from pyspark.sql import SparkSession
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.runtime import run as runs
+from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.report import RunReport
 
 
-@dataclass(frozen=True)
-class Told:
-    """What a caller hears of each table. Called by one thread at a time.
+class Told(Protocol):
+    """Hears of each table. Called by one thread at a time."""
 
-    Attributes:
-        begins: before its run.
-        ended: after a run that ended well, or that was told to stop.
-        failed: what went wrong with its run. The others go on.
-    """
+    def begins(self, table: StreamingTable) -> None:
+        """Before its run. What it raises is an error of the table."""
 
-    begins: Callable[[StreamingTable], None]
-    ended: Callable[[StreamingTable, RunReport], None]
-    failed: Callable[[StreamingTable, Exception], None]
+    def ended(self, table: StreamingTable, report: RunReport) -> None:
+        """After a run that ended well, or that was told to stop."""
+
+    def failed(self, table: StreamingTable, failure: Exception) -> None:
+        """After one that did not. The others go on."""
 
 
 MOST = 4  # of a default: what each has of its batch lies in one heap
@@ -48,10 +48,10 @@ def side_by_side(
     tables: Sequence[StreamingTable],
     spark: SparkSession,
     lake: Lake,
-    hooks: runs.Hooks,
+    hooks: Hooks,
     told: Told,
     *,
-    jobs: int,
+    jobs: int | None = None,
     take_over: bool = False,
 ) -> None:
     """Run every table that reads the source, one after another, and then the others, so many at a time.
@@ -66,13 +66,13 @@ def side_by_side(
         lake: where tables and checkpoints lie.
         hooks: as of a run; called from several threads.
         told: what else to call.
-        jobs: how many tables at a time, at least one.
+        jobs: how many tables at a time, at least one; :func:`usual_jobs`, if not given.
         take_over: take leases that another host has left behind.
     """
     one = _One(spark, lake, hooks, told, Event(), Lock(), take_over)
     first = [table for table in tables if not table.derived]
     if all(one.run(table) for table in first):
-        _at_a_time([table for table in tables if table.derived], one, jobs)
+        _at_a_time([table for table in tables if table.derived], one, jobs or usual_jobs())
 
 
 def _at_a_time(tables: Sequence[StreamingTable], one: _One, jobs: int) -> None:
@@ -96,7 +96,7 @@ class _One:
 
     spark: SparkSession
     lake: Lake
-    hooks: runs.Hooks
+    hooks: Hooks
     told: Told
     stop: Event
     alone: Lock  # held while the caller is told something

@@ -11,8 +11,8 @@ import pytest
 
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.ledger import entries
-from clickstream_platform.streaming.runtime.run import Hooks
-from clickstream_platform.streaming.runtime.side_by_side import Told, side_by_side
+from clickstream_platform.streaming.runtime.hooks import Hooks
+from clickstream_platform.streaming.runtime.side_by_side import side_by_side
 from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.faults import InjectedError, at_write
 from clickstream_platform_tests.stopped_run import Stop
@@ -30,22 +30,21 @@ class Heard:
     def __init__(self) -> None:
         self.begun: list[str] = []
         self.done: dict[str, RunReport] = {}
-        self.failed: dict[str, Exception] = {}
+        self.failures: dict[str, Exception] = {}
 
-    @property
-    def told(self) -> Told:
-        def ended(table: StreamingTable, report: RunReport) -> None:
-            self.done[table.name] = report
+    def begins(self, table: StreamingTable) -> None:
+        self.begun.append(table.name)
 
-        def failed(table: StreamingTable, failure: Exception) -> None:
-            self.failed[table.name] = failure
+    def ended(self, table: StreamingTable, report: RunReport) -> None:
+        self.done[table.name] = report
 
-        return Told(lambda table: self.begun.append(table.name), ended, failed)
+    def failed(self, table: StreamingTable, failure: Exception) -> None:
+        self.failures[table.name] = failure
 
 
 def run(lab: Lab, jobs: int) -> Heard:
     heard = Heard()
-    side_by_side([*lab.contracts.values()], lab.spark, lab.lake, Hooks(), heard.told, jobs=jobs)
+    side_by_side([*lab.contracts.values()], lab.spark, lab.lake, Hooks(), heard, jobs=jobs)
     return heard
 
 
@@ -67,7 +66,7 @@ def test_each_table_is_what_it_would_be_alone_and_a_failure_is_only_its_own(lab:
 
     with at_write(0, "after", fails, "sessions"):
         heard = run(lab, 4)
-    assert {*heard.failed} == {"sessions"}
+    assert {*heard.failures} == {"sessions"}
     assert {*heard.done} == lab.contracts.keys() - {"sessions"}
     assert heard.done["user_activity"].late_rows == 1
     one_by_one = run(lab, 1)
