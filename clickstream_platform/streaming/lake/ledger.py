@@ -138,29 +138,20 @@ def line_of(text: str | None) -> Entry | Amendment | None:
     return kind(**{f.name: said[f.name] for f in fields(kind) if f.name in said})
 
 
-def booked(table: LakeTable) -> Iterator[Booked]:
-    """Every line of a table's ledger, newest first: those of the Delta log, then those rolled up.
+def booked(table: LakeTable, after: int = -1) -> Iterator[Booked]:
+    """The lines of a table's ledger above a version, newest first: those of the Delta log, then those rolled up.
 
-    Lazy: who takes only the first lines reads ten commits.
+    Lazy: who takes only the first lines reads these commits; no file is read that has only older lines.
     """
-    rolled_up = _roll_ups(table)
-    last = int(rolled_up[-1].stem) if rolled_up else -1
-    for commit in _commits_after(table, last):
+    rolled_up = [file for file in _roll_ups(table) if int(file.stem) > after]
+    for commit in table.commits(int(rolled_up[-1].stem) if rolled_up else after):
         if line := line_of(commit.get("userMetadata")):
             yield Booked(commit["version"], line)
     for file in reversed(rolled_up):
         for text in reversed(file.read_text().splitlines()):
             version, _, metadata = text.partition(" ")
-            if line := line_of(metadata):
+            if int(version) > after and (line := line_of(metadata)):
                 yield Booked(int(version), line)
-
-
-def _commits_after(table: LakeTable, version: int) -> Iterator[dict[str, Any]]:
-    """The commits of the log above a version, newest first."""
-    first = table.history(10)
-    yield from (commit for commit in first if commit["version"] > version)
-    if first and first[-1]["version"] > version + 1:
-        yield from (c for c in table.history() if version < c["version"] < first[-1]["version"])
 
 
 def lines(table: LakeTable) -> Iterator[Entry | Amendment]:
@@ -190,7 +181,7 @@ def roll_up(table: LakeTable) -> int:
     The file appears whole, under the newest version it covers, or not at all. Returns the number of lines.
     """
     last = max((int(file.stem) for file in _roll_ups(table)), default=-1)
-    commits = list(_commits_after(table, last))
+    commits = list(table.commits(last))
     if not commits:
         return 0
     lines = [c for c in reversed(commits) if line_of(c.get("userMetadata"))]
