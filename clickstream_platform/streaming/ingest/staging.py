@@ -91,11 +91,11 @@ def _stage(read: Iterator[pa.RecordBatch], parse: Parse, folder: Path, records: 
     """What one task does: write the records it has read into a file of its own, and give the row that names it."""
     name, newest, parts = f"{uuid4().hex}.parquet", pa.scalar(None, INSTANT), list[PartRead]()
     with pq.ParquetWriter(folder / name, STAGED, compression="lz4") as writer:
-        for found in records(read):
-            if isinstance(found, PartRead):
-                parts.append(found)
+        for given in records(read):
+            if isinstance(given, PartRead):
+                parts.append(given)
                 continue
-            staged = _parsed(found, parse)
+            staged = _parsed(given, parse)
             newest = pc.max(pa.array([newest, pc.max(staged["timestamp"])], INSTANT))
             writer.write_table(staged)  # a row group each: no more than a batch is ever held
     said = msgspec.json.encode(parts).decode()
