@@ -17,6 +17,7 @@ from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.named import sources_from
 from clickstream_platform.streaming.sources.source import RecordSource
+from clickstream_platform.wording import without_passwords
 
 INCOMING, DERIVED = "incoming", "derived"  # groups: what comes from outside; what is made of `events`
 COLUMN = 66  # characters that Dagster shows of a line of metadata in a window of 1,600 pixels
@@ -36,7 +37,7 @@ def _source_spec(source: RecordSource, settings: Settings) -> dg.AssetSpec:
         kinds={source.label},
         owners=[settings.owner],
         metadata={
-            "dagster/uri": settings.sources[source.source_name],
+            "dagster/uri": without_passwords(settings.sources[source.source_name]),
             "dagster/column_schema": _schema(WIRE.columns, REQUIRED_OF_PRODUCERS),
         },
     )

@@ -8,7 +8,7 @@ from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.places import Lake
 
 
-def create(lake: Lake, table: StreamingTable) -> None:
+def make_tables(table: StreamingTable, lake: Lake) -> None:
     """Make the empty Delta tables of a contract, if they are not there yet. Those that are get the columns they lack.
 
     A derived table does not: null is not what its query gives. It gets them with the batch 0 of a rebuild.

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
+from threading import Event
 from typing import TYPE_CHECKING, Any, cast
 
 from pyspark.sql import DataFrame, SparkSession
@@ -32,7 +33,7 @@ from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe import listener
 from clickstream_platform.streaming.runtime import admission, fingerprint, report
-from clickstream_platform.streaming.runtime.create import create
+from clickstream_platform.streaming.runtime.create import make_tables
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.report import RunReport
 from clickstream_platform.streaming.sources.apart import require_not_read_before
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LOOKED_AT = 0.5  # seconds between two looks at whether a query is to stop
+LAST_BATCH = 5.0  # seconds a batch may still take then
+
 
 def run(
     table: StreamingTable,
@@ -53,6 +57,7 @@ def run(
     *,
     run_id: str | None = None,
     take_over: bool = False,
+    stop: Event | None = None,
 ) -> RunReport:
     """Process what is there for a table, then stop. A run with nothing new writes no commit.
 
@@ -69,6 +74,7 @@ def run(
         hooks: what to call on the way.
         run_id: the run's name in leases and entries; made up if not given.
         take_over: take a lease that another host has left behind.
+        stop: set by whoever wants it to stop before all is read: the batch that is on gets :data:`LAST_BATCH` to end.
 
     Raises:
         TableBusyError: another run is at it.
@@ -79,18 +85,22 @@ def run(
     """
     run_id, hooks = run_id or uuid.uuid4().hex[:12], hooks or Hooks()
     with lease(lake, table.name, run_id, take_over=take_over):
-        report = run_leased(table, spark, lake, hooks, run_id)
+        report = run_leased(table, spark, lake, hooks, run_id, stop)
     hooks.ended(table)
     return report
 
 
-def run_leased(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hooks, run_id: str) -> RunReport:
+def run_leased(
+    table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hooks, run_id: str, stop: Event | None = None
+) -> RunReport:
     """As :func:`run`, for a caller that holds the table's lease; ``hooks.ended`` is left to it."""
     done: dict[str, RunReport] = {}
     failed: list[ClickstreamError] = []
     for each in replace(table, trigger=ending(table.trigger)).by_source():
+        if stop and stop.is_set() and done:
+            break
         try:
-            done[each.offsets.source_name] = admitted(each, spark, lake, hooks, run_id).complete()
+            done[each.offsets.source_name] = admitted(each, spark, lake, hooks, run_id).complete(stop)
         except ClickstreamError as failure:
             if table.further:
                 log.error("%s: %s", each.title, failure)
@@ -166,10 +176,15 @@ class Run:
     turn: AbstractContextManager[object] = field(default_factory=nullcontext[None])
     started: float = field(default_factory=time.monotonic)
 
-    def complete(self) -> RunReport:
-        """Start it and wait for its end; of a trigger that never ends, for ever."""
+    def complete(self, stop: Event | None = None) -> RunReport:
+        """Start it and wait for its end, or until it is to stop; of a trigger that never ends, for ever."""
         with self.going_on() as query:
-            query.awaitTermination()
+            if stop is None:
+                query.awaitTermination()
+            while stop and not query.awaitTermination(LOOKED_AT):  # pyright: ignore[reportArgumentType] - takes parts of a second
+                if stop.is_set():
+                    let_end(query)
+                    break
         self._require_room(query.recentProgress)
         return self.report(query)
 
@@ -177,7 +192,7 @@ class Run:
     def going_on(self) -> Generator[StreamingQuery]:
         """Start it; what ends the query ends the block, and the other way round. Raises its failure, typed."""
         with self.turn:
-            create(self.lake, self.table)
+            make_tables(self.table, self.lake)
         query = self.query = self._start()
         try:
             yield query
@@ -272,3 +287,10 @@ class Run:
             delta_version=target.version() or 0,
             duration=timedelta(seconds=self.started - started),
         )
+
+
+def let_end(query: StreamingQuery) -> None:
+    """Give the batch that is on the time to end that it may have when its query is told to stop."""
+    deadline = time.monotonic() + LAST_BATCH
+    while query.isActive and query.status["isTriggerActive"] and time.monotonic() < deadline:
+        time.sleep(0.1)

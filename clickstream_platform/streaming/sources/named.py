@@ -13,6 +13,7 @@ from clickstream_platform.source_list import MAIN
 from clickstream_platform.streaming.sources.apart import require_apart
 from clickstream_platform.streaming.sources.files.source import FileSource
 from clickstream_platform.streaming.sources.kafka.source import ALLOWED, KafkaSource, kafka_source
+from clickstream_platform.wording import without_passwords
 
 Named = FileSource | KafkaSource
 
@@ -68,7 +69,7 @@ def _source(settings: Settings, url: str, name: str) -> Named:
     if scheme == "kafka":
         return kafka_source(settings, url, name)
     if scheme not in (url, "file"):
-        raise SettingsError("CLICKSTREAM_SOURCE", f"{url!r} is not allowed", ALLOWED)
+        raise SettingsError("CLICKSTREAM_SOURCE", without_passwords(f"{url!r} is not allowed"), ALLOWED)
     return FileSource(_folder(url), settings.max_bytes_per_trigger, settings.max_record_bytes, name)
 
 

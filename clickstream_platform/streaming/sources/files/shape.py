@@ -35,6 +35,8 @@ def of_every_source(records: pa.RecordBatch, origin: str) -> pa.RecordBatch:
             "key": pa.nulls(rows, pa.binary()),
             "headers": pa.nulls(rows, pa.string()),
             "event_id": pa.nulls(rows, pa.binary()),
+            "record_time": pa.nulls(rows, pa.timestamp("us", "UTC")),
+            "record_time_type": pa.nulls(rows, pa.string()),
         }
     )
 

@@ -24,6 +24,7 @@ from clickstream_platform.streaming.sources.kafka.cluster import flat, look
 from clickstream_platform.streaming.sources.kafka.recount import recounted
 from clickstream_platform.streaming.sources.recount import Recount
 from clickstream_platform.streaming.sources.source import Account, Lag, PartRead, RecordSource, Staged
+from clickstream_platform.wording import without_passwords
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -252,7 +253,7 @@ def kafka_source(settings: Settings, url: str, name: str = MAIN) -> KafkaSource:
     """
     servers, _, topics = url.removeprefix("kafka://").partition("/")  # a pattern may hold ? and #
     if not (_SERVERS.fullmatch(servers) and topics and "/" not in topics and _is_pattern(topics)):
-        raise SettingsError("CLICKSTREAM_SOURCE", f"{url!r} is not allowed", ALLOWED)
+        raise SettingsError("CLICKSTREAM_SOURCE", without_passwords(f"{url!r} is not allowed"), ALLOWED)
     options.check(settings.kafka_options)
     return KafkaSource(
         servers,
