@@ -103,8 +103,8 @@ class Amendment:
         added: rows it added.
         removed: rows it removed.
         duplicates: of the records that a replay took out of ``quarantine``: those that ``events`` had already.
-        before: of retention: the moment before which they lay (ISO 8601, UTC).
         committed_at_ms: when it was written, just before the commit.
+        before: of retention: the moment before which they lay (ISO 8601, UTC).
     """
 
     table: str
@@ -113,8 +113,8 @@ class Amendment:
     added: int = 0
     removed: int = 0
     duplicates: int = 0
-    before: str = ""
     committed_at_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
+    before: str = ""
 
     def to_json(self) -> str:
         """The text that the commit carries as ``userMetadata``."""

@@ -137,7 +137,7 @@ class _Making:
 
     def wanted(self, stretch: TimeSpan) -> DataFrame:
         """The rows that the query gives of the stretch. Reads events around it until none of them can be cut off."""
-        reach, read = self.table.state.reaches // timedelta(microseconds=1), stretch
+        reach = self.table.state.reaches // timedelta(microseconds=1)
         read = TimeSpan(stretch.since - reach, stretch.until + reach)
         while True:
             rows = self.table.query(self._events(read)).where(self._touches(stretch))
@@ -145,7 +145,7 @@ class _Making:
                 return rows
             ends = F.unix_micros(F.min(self._start)), F.unix_micros(F.max(self._end))
             first, last = rows.agg(*ends).first() or (None, None)
-            if first is None or (read.since <= first - reach and last + reach < read.until):
+            if first is None or last is None or (read.since <= first - reach and last + reach < read.until):
                 return rows
             further = max(read.until - read.since, HOUR_US)
             read = TimeSpan(min(read.since, first - reach - further), max(read.until, last + reach + further))
