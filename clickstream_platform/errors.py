@@ -74,6 +74,10 @@ class LayoutError(ClickstreamError):
     """The lake is of a newer version of this program, or a command that changes it as a whole was stopped midway."""
 
 
+class BackupError(ClickstreamError):
+    """A backup is damaged or unfinished, or it or a restore would be written over something."""
+
+
 class StateError(ClickstreamError):
     """A table's state store holds more rows than it may."""
 

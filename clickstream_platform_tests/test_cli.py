@@ -116,6 +116,7 @@ def test_status_as_json_has_every_table_with_these_keys(home: Home) -> None:
     assert [table["lag"] for table in found] == [1] + [0] * (len(TABLES) - 1)
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_run_over_a_kafka_that_is_down_says_so_before_a_jvm_starts(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,9 +124,10 @@ def test_a_run_over_a_kafka_that_is_down_says_so_before_a_jvm_starts(
     monkeypatch.setattr("clickstream_platform.jvm.session.build_session", None)
     result = clickstream("run")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "127.0.0.1:1 does not answer within 3 s" in result.stderr
+    assert "127.0.0.1:1 does not answer within 0.2 s" in result.stderr
 
 
+@pytest.mark.usefixtures("impatient")
 def test_status_says_what_is_unknown_and_why(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKSTREAM_SOURCE", "kafka://127.0.0.1:1/clicks")
     result = clickstream("status")
@@ -434,6 +436,8 @@ HEAVY = {
         ("doctor", ("deltalake",)),
         ("run events", ("deltalake",)),  # nothing has ever landed
         ("forget --proof", ("deltalake",)),
+        ("reset", ("deltalake",)),
+        ("backup backup", ("deltalake",)),
         ("simulate --events 10", ("deltalake",)),
         ("kafka status", ("deltalake",)),
         ("kafka down", ("deltalake",)),
@@ -748,7 +752,8 @@ def test_a_lake_is_looked_after_from_the_command_line(
     assert replayed.exit_code == 0, replayed.output
     assert replayed.stdout.split("records tried")[1].split()[0] == str(found["future_timestamp"])
     user = "u000001"
-    forgotten = clickstream("forget", "--user", user)
+    (tmp_path / "ids.txt").write_text(f"{user}\n")
+    forgotten = clickstream("forget", "--from-file", str(tmp_path / "ids.txt"))
     assert forgotten.exit_code == 0, forgotten.output
     assert "completed" in forgotten.stdout
     assert ", of this user" in clickstream("forget", "--proof", "--user", user).stdout
@@ -758,6 +763,22 @@ def test_a_lake_is_looked_after_from_the_command_line(
     looked_after = [line.split()[0] for line in maintained.stdout.splitlines()[2 : 4 + len(TABLES)]]
     assert looked_after == ["events", "quarantine", *TABLES[1:], "late_events"]
     assert clickstream("verify").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("sessions --from 2026-01-02", "a stretch has both ends"),
+        ("sessions --from 2026-01-02 --to yesterday", "--to: 'yesterday' is no time"),
+        ("sessions --from 2026-01-02 --to 2026-01-02", "is not after"),
+        ("user_patterns --from 2026-01-02 --to 2026-01-03", "no stretch of it can be rebuilt"),
+        ("sessions --from 2026-01-02 --to 2026-01-03", "there is no table events yet; run events first"),
+    ],
+)
+def test_a_stretch_that_cannot_be_rebuilt_is_told_without_a_jvm(home: Home, arguments: str, said: str) -> None:
+    found = clickstream("rebuild", *arguments.split())
+    assert found.exit_code in (1, 2)
+    assert said in " ".join(found.stderr.split())
 
 
 def test_what_cannot_be_looked_after_is_said_without_a_jvm(home: Home) -> None:
@@ -771,3 +792,5 @@ def test_what_cannot_be_looked_after_is_said_without_a_jvm(home: Home) -> None:
     assert "--reason: 'typo' is not allowed; choose from malformed_json, " in unknown.stderr
     assert "run `clickstream run events` first" in too_early.stderr
     assert "an empty id is nobody's" in empty.stderr
+    absent = clickstream("forget", "--from-file", "absent.txt")
+    assert (absent.exit_code, "absent.txt cannot be read" in absent.stderr) == (2, True)

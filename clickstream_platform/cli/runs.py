@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from clickstream_platform.cli import app, views
+from clickstream_platform.cli import app, care, views
 from clickstream_platform.cli.app import TableName, TableNames
 from clickstream_platform.cli.progress import going_on, say
 from clickstream_platform.cli.ready import lake_of, require_free, require_source
 from clickstream_platform.delivery.outbox import Outbox
 from clickstream_platform.delivery.post import delivering
 from clickstream_platform.errors import SettingsError
-from clickstream_platform.settings import from_env
+from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.streaming.audit.shares import remarks
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import trigger_from
@@ -65,19 +66,64 @@ def run(
         run_all(contracts, spark, lake, delivering(hooks(), settings, say), take_over=take_over)
 
 
-@commands.command(rich_help_panel=PANEL, epilog="Example: clickstream rebuild sessions")
-def rebuild(name: TableName) -> None:
-    """Compute a table anew from all of `events`, in one commit; until then the old rows serve."""
-    from clickstream_platform.streaming.runtime.run import rebuild as rebuilt  # noqa: PLC0415 - Spark
+@commands.command(
+    rich_help_panel=PANEL,
+    epilog="Example: clickstream rebuild sessions  |  clickstream rebuild sessions --from 2026-11-02 --to 2026-11-04",
+)
+def rebuild(
+    name: TableName,
+    *,
+    since: Annotated[
+        str | None, typer.Option("--from", help="Only rows that touch the time from here.", show_default=False)
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", help="Up to here, excluded. A day, or a time; UTC.", show_default=False)
+    ] = None,
+) -> None:
+    """Compute a table anew from all of `events`, in one commit; until then the old rows serve.
 
+    With --from and --to only the rows of that stretch, from the events around it; the other rows stay as they are.
+    """
     settings = from_env()
     (table,), lake = selected(settings, [name]), lake_of(settings, to_write=True)
+    if since is not None or until is not None:
+        _rebuild_stretch(table, lake, settings, *_both(since, until))
+        return
+    from clickstream_platform.streaming.runtime.run import rebuild as rebuilt  # noqa: PLC0415 - Spark
+
     require_free([name], lake)
     with app.spark_session(settings, records=lake.events.rows()) as spark:
         with going_on(f"{name}: computed anew"):
             report = rebuilt(table, spark, lake, delivering(hooks(), settings, say))
         report_run(table, report, lake)
     show("", views.reports([report]))
+
+
+def _rebuild_stretch(table: StreamingTable, lake: Lake, settings: Settings, since: datetime, until: datetime) -> None:
+    from clickstream_platform.streaming.maintenance import stretch as stretches  # noqa: PLC0415 - Spark
+
+    stretch = stretches.require(table, since, until)
+    require_free([table.name], lake)
+    table.offsets.require_there(table.name, lake)
+    with app.spark_session(settings) as spark, going_on(f"{table.name}: a stretch is computed anew"):
+        found = stretches.rebuild_stretch(table, stretch, spark, lake, delivering(hooks(), settings, say))
+    show(care.remade(found))
+
+
+def _both(since: str | None, until: str | None) -> tuple[datetime, datetime]:
+    """The ends of the stretch that is asked for."""
+    if since is None or until is None:
+        raise SettingsError("--from, --to", "a stretch has both ends", "say both, or neither for the whole table")
+    return _moment(since, "--from"), _moment(until, "--to")
+
+
+def _moment(text: str, option: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))  # Python 3.10 does not know the Z
+    except ValueError as wrong:
+        remedy = "say a day (2026-11-02) or a time (2026-11-02T10:00:00Z)"
+        raise SettingsError(option, f"{text!r} is no time", remedy) from wrong
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 def _triggered(contracts: list[StreamingTable], text: str | None) -> list[StreamingTable]:

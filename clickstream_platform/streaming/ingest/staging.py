@@ -11,11 +11,10 @@ lie in the lake, as they hold what will be in it.
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -49,6 +48,7 @@ class _Header(msgspec.Struct):
     value: bytes | None = None
 
 
+_PARTS = msgspec.json.Decoder(list[PartRead])
 _HEADERS = msgspec.json.Decoder(list[_Header])  # msgspec reads bytes from base64, as which Spark writes them
 
 
@@ -90,14 +90,14 @@ def _stage(read: Iterator[pa.RecordBatch], parse: Parse, folder: Path, records: 
     """What one task does: write the records it has read into a file of its own, and give the row that names it."""
     name, newest, parts = f"{uuid4().hex}.parquet", pa.scalar(None, INSTANT), list[PartRead]()
     with pq.ParquetWriter(folder / name, STAGED, compression="lz4") as writer:
-        for found in records(read):
-            if isinstance(found, PartRead):
-                parts.append(found)
+        for given in records(read):
+            if isinstance(given, PartRead):
+                parts.append(given)
                 continue
-            staged = _parsed(found, parse)
+            staged = _parsed(given, parse)
             newest = pc.max(pa.array([newest, pc.max(staged["timestamp"])], INSTANT))
             writer.write_table(staged)  # a row group each: no more than a batch is ever held
-    said = json.dumps([asdict(part) for part in parts])
+    said = msgspec.json.encode(parts).decode()
     yield pa.RecordBatch.from_pydict({"file": [name], "timestamp": pa.array([newest], INSTANT), "parts": [said]})
 
 
@@ -194,7 +194,7 @@ class Staged:
     def collected(cls, staging: DataFrame, folder: Path) -> Staged:
         """Stage a batch: collect what :func:`staging` made."""
         rows = staging.collect()
-        parts = (PartRead(**part) for row in rows for part in json.loads(row["parts"]))
+        parts = (part for row in rows for part in _PARTS.decode(row["parts"]))
         return cls(folder, tuple(row["file"] for row in rows), tuple(parts))
 
     def facts(self) -> Facts:

@@ -21,7 +21,7 @@ from clickstream_platform.streaming.lake.tables import LakeTable
 
 MARK = "clickstream_ledger"
 AMENDMENT = "clickstream_amendment"
-REPLAY, ERASURE, RETENTION = "replay", "erasure", "retention"  # the kinds of amendment
+REPLAY, ERASURE, RETENTION, REBUILD = "replay", "erasure", "retention", "rebuild"  # the kinds of amendment
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Entry:
 
     def to_json(self) -> str:
         """The text that the commit carries as ``userMetadata``."""
-        return json.dumps({MARK: 1, **asdict(self)}, separators=(",", ":"))
+        return json.dumps({MARK: 1, **vars(self)}, separators=(",", ":"))
 
 
 @dataclass(frozen=True)
@@ -97,11 +97,13 @@ class Amendment:
 
     Attributes:
         table: the table's name.
-        kind: ``replay`` of rejected records, ``erasure`` of a person, ``retention`` of old events.
+        kind: ``replay`` of rejected records, ``erasure`` of a person, ``retention`` of old events,
+            ``rebuild`` of a stretch.
         run_id: the run that committed it.
         added: rows it added.
         removed: rows it removed.
         duplicates: of the records that a replay took out of ``quarantine``: those that ``events`` had already.
+        before: of retention: the moment before which they lay (ISO 8601, UTC).
         committed_at_ms: when it was written, just before the commit.
     """
 
@@ -111,6 +113,7 @@ class Amendment:
     added: int = 0
     removed: int = 0
     duplicates: int = 0
+    before: str = ""
     committed_at_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
 
     def to_json(self) -> str:
@@ -130,9 +133,9 @@ def line_of(text: str | None) -> Entry | Amendment | None:
     """What a commit's ``userMetadata`` says; None for a commit that booked nothing: it compacted the table, say."""
     if not text or (MARK not in text and AMENDMENT not in text):
         return None
-    found = json.loads(text)
-    kind = Entry if MARK in found else Amendment
-    return kind(**{f.name: found[f.name] for f in fields(kind) if f.name in found})
+    said = json.loads(text)
+    kind = Entry if MARK in said else Amendment
+    return kind(**{f.name: said[f.name] for f in fields(kind) if f.name in said})
 
 
 def booked(table: LakeTable) -> Iterator[Booked]:
@@ -158,6 +161,11 @@ def _commits_after(table: LakeTable, version: int) -> Iterator[dict[str, Any]]:
     yield from (commit for commit in first if commit["version"] > version)
     if first and first[-1]["version"] > version + 1:
         yield from (c for c in table.history() if version < c["version"] < first[-1]["version"])
+
+
+def lines(table: LakeTable) -> Iterator[Entry | Amendment]:
+    """Every line, newest first, without the version that it made; none if there is no table."""
+    return (each.line for each in booked(table))
 
 
 def entries(table: LakeTable) -> Iterator[Entry]:

@@ -23,7 +23,7 @@ Migration = Callable[[Lake], None]
 
 
 def name_the_initial_watermark(lake: Lake) -> None:
-    """To layout 2: how far batch 0 of a processor goes is in a file that says so, and no longer in ``head_start_ms``."""
+    """To layout 2: how far batch 0 of a processor goes is in a file that says so, no longer in ``head_start_ms``."""
     for file in (lake.root / "_checkpoints").glob("*/*/head_start_ms"):
         file.replace(file.with_name(INITIAL_WATERMARK))
 

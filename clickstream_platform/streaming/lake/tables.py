@@ -6,6 +6,7 @@ It takes the lake for a local folder. docs/architecture.md lists every module th
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
@@ -72,6 +73,27 @@ class LakeTable:
         """The number of rows, now or at a version, from the statistics in the log: no data file is read."""
         table = self.open() if version is None else DeltaTable(uri_of(self.path), version=version)
         return 0 if table is None else table.count()
+
+    def rows_before(self, moment: datetime, time: str) -> int:
+        """How many rows have a ``time`` before a moment. Reads that column; none if there is no table."""
+        table = self.open()
+        if table is None:
+            return 0
+        micros = round(moment.timestamp() * 1_000_000)
+        constant = f"""arrow_cast({micros}, 'Timestamp(Microsecond, Some("UTC"))')"""
+        return select(table, f'SELECT count(*) AS rows FROM held WHERE "{time}" < {constant}')[0]["rows"]
+
+    def rows_by_date(self) -> dict[date, int]:
+        """The rows of each date that it is partitioned by, from the statistics in the log."""
+        import pyarrow as pa  # noqa: PLC0415 - as below
+
+        table, found = self.open(), Counter[date]()
+        files = pa.table(table.get_add_actions(flatten=True)) if table else None
+        if files is not None and files.num_rows:
+            days, rows = files["partition.event_date"].to_pylist(), files["num_records"].to_pylist()
+            for day, count in zip(days, rows, strict=True):
+                found[date.fromisoformat(str(day))] += count or 0
+        return dict(sorted(found.items()))
 
     def dates(self) -> set[date]:
         """The dates that it is partitioned by."""

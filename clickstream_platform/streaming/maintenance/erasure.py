@@ -10,7 +10,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from functools import partial
 
 import pyarrow as pa
@@ -29,6 +29,7 @@ from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import snapshot
 from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform.streaming.maintenance.housekeeping import FILES_KEPT
+from clickstream_platform.streaming.maintenance.persons import AT_ONCE
 from clickstream_platform.streaming.maintenance.proofs import Erased, Erasure, hashed, moment, write
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.run import rebuild_leased, run_leased
@@ -42,6 +43,7 @@ def forget(
     hooks: Hooks | None = None,
     *,
     unsearchable: bool = False,
+    files_kept: timedelta = FILES_KEPT,
     run_id: str | None = None,
 ) -> Erasure:
     """Delete persons from every table, now, and from its files once the retention of files is over.
@@ -62,6 +64,7 @@ def forget(
         hooks: as of a run.
         unsearchable: also delete the rejected records of which nobody can tell whom they mention. Without, they stay,
             are counted, and the erasure is not completed while there are any.
+        files_kept: how long `maintain` leaves files of older versions.
         run_id: the run's name in leases, ledger and proof; made up if not given.
 
     Raises:
@@ -87,7 +90,7 @@ def forget(
         proof = replace(
             proof,
             completed_at=completed,
-            files_until=moment(now + FILES_KEPT),
+            files_until=moment(now + files_kept),
             tables=tuple(erased),
             unsearched=search.unsearched,
         )
@@ -99,6 +102,9 @@ def require(lake: Lake, users: Sequence[str]) -> None:
     """Raise what :func:`forget` raises without looking at a row, before a JVM is started for it."""
     if not users or not all(user_id.strip() for user_id in users):
         raise SettingsError("--user", "an empty id is nobody's", "give the user_id as it is in events")
+    if len(users) > AT_ONCE:
+        finding = f"{len(users):,} ids, and at most {AT_ONCE:,} can be forgotten at once"
+        raise SettingsError("--from-file", finding, "split the file")
     if not lake.events.exists:
         raise SourceError("events", "nothing was read yet", "there is nothing to forget")
 

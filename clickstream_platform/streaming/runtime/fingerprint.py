@@ -96,7 +96,8 @@ def check(checkpoint: Checkpoint, table: StreamingTable, spark: SparkSession) ->
         f"{k} was {then.get(k)!r} and is {now[k]!r}" for k in now if k not in may_differ and then.get(k) != now[k]
     ]
     if changed:
-        remedy = _remedy(checkpoint.table) if table.derived else "set it back, or begin a new lake"
+        again = "set it back, say `clickstream moved` if it is the same folder elsewhere, or begin anew with `reset`"
+        remedy = _remedy(checkpoint.table) if table.derived else again
         raise CheckpointError(checkpoint.table, f"changed since its checkpoint began: {'; '.join(changed)}", remedy)
     if not table.derived and then != now:
         write(checkpoint, now)
@@ -111,6 +112,18 @@ def _columns_gained(then: dict[str, Any], now: dict[str, Any]) -> set[str]:
     """Of ``events``: its columns, if all that there were are there as they were, and in their order."""
     stayed = [column for column in now["columns"] if column in then["columns"]]
     return {"columns"} if stayed == then["columns"] else set()
+
+
+def source_of(checkpoint: Checkpoint) -> str | None:
+    """The identity of the source that a checkpoint was made for; None if none is written down."""
+    file = checkpoint.path / FILE
+    return json.loads(file.read_text())["source"] if file.exists() else None
+
+
+def move(checkpoint: Checkpoint, source: str) -> None:
+    """Write down another identity of the same source. That it is the same is for the caller to show."""
+    then = json.loads((checkpoint.path / FILE).read_text())
+    write(checkpoint, {**then, "source": source})
 
 
 def note(checkpoint: Checkpoint, table: StreamingTable) -> None:

@@ -1,4 +1,4 @@
-"""The layout of a lake: an older one is brought up, a newer one refused, and nothing goes on in the middle of a change."""
+"""The layout of a lake: an older one is brought up, a newer one refused, nothing goes on in the middle of a change."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ def test_a_migration_that_was_killed_is_done_by_the_next_run(
             migrations.name_the_initial_watermark(lake)
         killed()
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setitem(migrations.MIGRATIONS, VERSION, dies)
-        with lease(old.lake, "events", "me"):
+        with pytest.raises(KeyboardInterrupt), lease(old.lake, "events", "me"):
             pass
     assert layout_of(old.lake).version == FIRST
     with lease(old.lake, "events", "me"):

@@ -180,7 +180,7 @@ def test_events_refuses_to_go_on_without_its_checkpoint(lab: Lab) -> None:
     lab.land(event())
     lab.run("events")
     shutil.rmtree(lab.lake.checkpoints("events") / "1")
-    with pytest.raises(CheckpointError, match="restore the checkpoint"):
+    with pytest.raises(CheckpointError, match="restore a backup, or begin anew"):
         lab.run("events")
 
 

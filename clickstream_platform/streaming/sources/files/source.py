@@ -137,9 +137,9 @@ class FileSource:
     def _listed(self, partition: str) -> Entry:
         """A file that Spark has planned, as if it had been listed now; one that is gone as an empty one."""
         now_us, path = time.time_ns() // 1000, path_of(self.folder, partition)
-        found = path.stat() if path.exists() else None
-        mtime_us = found.st_mtime_ns // 1000 if found else now_us
-        return Entry(partition, found.st_size if found else 0, mtime_us, arrival(mtime_us, now_us))
+        status = path.stat() if path.exists() else None
+        mtime_us = status.st_mtime_ns // 1000 if status else now_us
+        return Entry(partition, status.st_size if status else 0, mtime_us, arrival(mtime_us, now_us))
 
     def plan(self, checkpoint: Checkpoint) -> None:
         """Write manifests of what has come, as long as all that wait together are no more than a batch may have."""
@@ -168,12 +168,11 @@ class FileSource:
         from clickstream_platform.streaming.sources.files.reading import read_task  # noqa: PLC0415 - only tasks read
 
         for lines in read:
-            for line in lines["value"].to_pylist():
-                entries = from_line(line)
-                yield from self._refused(entries)
-                there = [entry for entry in entries if entry.partition not in self.skipped]
-                for found in read_task(self.folder, there, self.max_record_bytes):
-                    yield found if isinstance(found, PartRead) else _raw(found)
+            entries = [entry for line in lines["value"].to_pylist() for entry in from_line(line)]
+            yield from self._refused(entries)
+            there = [entry for entry in entries if entry.partition not in self.skipped]
+            for each in read_task(self.folder, there, self.max_record_bytes):
+                yield each if isinstance(each, PartRead) else _raw(each)
 
     def _refused(self, entries: list[Entry]) -> Iterator[PartRead]:
         for entry in entries:
@@ -249,10 +248,10 @@ class FileSource:
         from pyspark.sql.pandas.types import to_arrow_schema  # noqa: PLC0415
 
         raw = to_arrow_schema(RAW.spark, timezone="UTC")
-        for found in self.records(read):
-            if not isinstance(found, PartRead):
-                headers = pa.nulls(len(found), raw.field("headers").type)
-                columns = [headers if name == "headers" else found[name] for name in raw.names]
+        for each in self.records(read):
+            if not isinstance(each, PartRead):
+                headers = pa.nulls(len(each), raw.field("headers").type)
+                columns = [headers if name == "headers" else each[name] for name in raw.names]
                 yield pa.RecordBatch.from_arrays(columns, schema=raw)
 
     def explained(self, failure: Exception, checkpoint: Checkpoint) -> Exception:
