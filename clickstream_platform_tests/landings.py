@@ -17,7 +17,8 @@ from clickstream_platform_tests.conftest import event
 from clickstream_platform_tests.streaming.sources.files.packing import PACK, naive
 
 LIMIT = 2_000  # bytes of a record in these folders
-Line = tuple[Literal["event", "broken", "blank", "long"], int]
+PAGES = {"event": "/Ċ/ਊ", "other": "/Ċ/ਊ/else"}  # newlines' bytes in UTF-16; two events with one id and time
+Line = tuple[Literal["event", "other", "broken", "blank", "long"], int]
 Damage = Literal["", "cut", "flip", "garbage"]
 
 _FOLDERS = (b"", b"", b"sub dir", b"2024-01-01T10:00", b"d=1", b"_k=v", b"\xff\xfe", "ü/ß".encode(), b"%2e%2e/#?")
@@ -63,7 +64,7 @@ class Drawn:
     @property
     def is_damaged(self) -> bool:
         """Whether it cannot be read to its end. A plain text can, whatever has befallen it."""
-        is_packed = self.codec != "plain" and any(kind in ("event", "broken") for kind, _ in self.lines)
+        is_packed = self.codec != "plain" and any(kind in ("event", "other", "broken") for kind, _ in self.lines)
         return is_packed and (self.damage in ("cut", "garbage") or (self.damage == "flip" and self.codec in CHECKED))
 
     @property
@@ -111,14 +112,14 @@ def _text(line: Line) -> str:
         return ("", " ", "\t \t")[number % 3]
     if kind == "broken":
         return '{"user_id": ' + "[" * (number % 5)
-    made = event(f"u{number % 7}", event_id=f"e{number}", page_url="/Ċ/ਊ")  # newlines' bytes in UTF-16
+    made = event(f"u{number % 7}", event_id=f"e{number}", page_url=PAGES.get(kind))
     if kind == "long":
         made["page_url"] = "x" * (LIMIT + number)
     return json.dumps(made, ensure_ascii=False)
 
 
 _lines = st.lists(
-    st.tuples(st.sampled_from(["event", "event", "event", "broken", "blank", "long"]), st.integers(0, 400)),
+    st.tuples(st.sampled_from(["event", "event", "event", "other", "broken", "blank", "long"]), st.integers(0, 400)),
     max_size=12,
 ).map(tuple)
 

@@ -19,7 +19,7 @@ from clickstream_platform.streaming.observe.status import lag
 from clickstream_platform.streaming.sources.files import manifest
 from clickstream_platform.streaming.sources.files.names import path_of
 from clickstream_platform_tests.conftest import Lab
-from clickstream_platform_tests.landings import LIMIT, Arrival, Identity, Landing, Line, arrivals, identity
+from clickstream_platform_tests.landings import LIMIT, PAGES, Arrival, Identity, Landing, Line, arrivals, identity
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -28,6 +28,7 @@ pytestmark = pytest.mark.timeout(7200)  # seconds: some 3 s an example on two qu
 
 EXAMPLES = int(os.environ.get("SOAK_FOLDERS", "4"))  # `make soak` wants more
 Place = tuple[Identity, int]
+Said = tuple[str, str]
 
 
 @pytest.fixture
@@ -78,10 +79,14 @@ def _assert_each_once(lab: Lab, landing: Landing) -> None:
     assert not events.keys() & quarantine.keys()
     assert events.keys() | quarantine.keys() <= expected.keys()
     unclear = {place for place, line in expected.items() if line is None}
-    assert quarantine.keys() - unclear == {place for place, line in expected.items() if line and line[0] in REJECTED}
+    ids = dict(events.values())
+    rejected = {place for place, line in expected.items() if line and line[0] in REJECTED}
+    conflicting = quarantine.keys() - unclear - rejected
+    assert quarantine.keys() >= rejected
+    assert all(ids[_said(expected[place])[0]] != _said(expected[place])[1] for place in conflicting)
     left_out = expected.keys() - events.keys() - quarantine.keys()
-    assert {_id(expected[place]) for place in left_out - unclear} <= {*events.values()}
-    assert max(Counter(events.values()).values(), default=1) == 1
+    assert {_said(expected[place]) for place in left_out - unclear} <= {*events.values()}
+    assert max(Counter(event_id for event_id, _ in events.values()).values(), default=1) == 1
     ledger = list(entries(lab.lake.events))
     assert sum(entry.duplicates for entry in ledger) == len(left_out)
     assert sum(entry.rows_in for entry in ledger) == len(expected)
@@ -92,13 +97,13 @@ def _assert_each_once(lab: Lab, landing: Landing) -> None:
 REJECTED = ("broken", "long")
 
 
-def _places(lab: Lab, table: str) -> dict[Place, str | None]:
-    """The rows of a table by their places, with the ids of events."""
+def _places(lab: Lab, table: str) -> dict[Place, Said]:
+    """The rows of a table by their places, with id and page of events."""
     if not lab.lake.table(table).exists:
         return {}
-    column = "event_id" if table == "events" else "record_id"
-    rows = lab.table(table).select("partition", "offset", column).collect()
-    found = {(_identity(lab, row["partition"]), row["offset"]): row[column] for row in rows}
+    said = ("event_id", "page_url") if table == "events" else ("record_id", "source")
+    rows = lab.table(table).select("partition", "offset", *said).collect()
+    found = {(_identity(lab, row["partition"]), row["offset"]): (row[said[0]], row[said[1]]) for row in rows}
     assert len(found) == len(rows)
     return found
 
@@ -107,5 +112,7 @@ def _identity(lab: Lab, partition: str) -> Identity:
     return identity(str(path_of(lab.landing, partition)))
 
 
-def _id(line: Line | None) -> str | None:
-    return None if line is None else f"e{line[1]}"
+def _said(line: Line | None) -> Said:
+    """Id and page of the event that was written on a line of which it is known."""
+    assert line is not None
+    return f"e{line[1]}", PAGES[line[0]]

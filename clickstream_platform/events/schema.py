@@ -35,6 +35,7 @@ class Reason(str, Enum):
     UNKNOWN_EVENT_TYPE = "unknown_event_type"
     TOO_LARGE = "too_large"
     NO_VALUE = "no_value"
+    CONFLICTING_DUPLICATE = "conflicting_duplicate"  # found beside other events, not in the record alone
 
 
 def _column(name: str, kind: DataType, comment: str) -> StructField:
@@ -71,6 +72,9 @@ WIRE = StructType(
 
 # What every source yields. Source, partition and offset name a record for ever: a replay gives the same three.
 RAW = StructType([_VALUE, *_ORIGIN])
+
+# What an event says, but for what makes it a duplicate.
+CONTENT = tuple(name for name in (*WIRE.fieldNames(), "extra") if name not in ("event_id", "timestamp"))
 
 EVENTS = StructType(
     [

@@ -36,9 +36,9 @@ QUARANTINE = SideTable(
 )
 
 
-def events_table(settings: Settings) -> StreamingTable:
-    """One row an accepted event. Records that are rejected, the same batch writes to ``quarantine``."""
-    rules = Rules(
+def rules_from(settings: Settings) -> Rules:
+    """What makes a record an event, by the settings."""
+    return Rules(
         settings.event_types,
         settings.future_tolerance,
         settings.max_record_bytes,
@@ -47,6 +47,10 @@ def events_table(settings: Settings) -> StreamingTable:
         settings.timestamp_unit,
         settings.placeholder_ids,
     )
+
+
+def events_table(settings: Settings) -> StreamingTable:
+    """One row an accepted event. Records that are rejected, the same batch writes to ``quarantine``."""
     return StreamingTable(
         name="events",
         version=1,
@@ -54,7 +58,7 @@ def events_table(settings: Settings) -> StreamingTable:
         columns=columns_of(EVENTS),
         offsets=source_from(settings),
         trigger=AvailableNow(),
-        query=Parse(rules),
+        query=Parse(rules_from(settings)),
         state=Stateless(),
         watermark=Watermark("timestamp", delay=timedelta(minutes=10)),
         sink=Append(),
