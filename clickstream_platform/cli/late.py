@@ -44,7 +44,7 @@ def picture(found: Late) -> Iterator[Any]:
         if rows:
             yield grid(*names, rows=rows, cut=("user", "record"))
         if len(rows) < batch.late_rows:
-            yield line(f"{batch.late_rows - len(rows):,} more: duplicates, rejected since, or beyond --limit")
+            yield line(f"{batch.late_rows - len(rows):,} more: duplicates, gone since, or beyond --limit")
 
 
 def _changed(batch: LateBatch) -> str:

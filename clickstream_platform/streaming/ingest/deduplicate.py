@@ -13,12 +13,11 @@ tenth of what two jobs of Spark take.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
 import numpy as np
 import pyarrow as pa
-from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 from clickstream_platform.events.parsing import PLACEHOLDERS
 from clickstream_platform.events.schema import CONTENT
@@ -71,8 +70,11 @@ _SAME = " AND ".join(f"kept.{name} IS NOT DISTINCT FROM contents.{name}" for nam
 # An id that is only a placeholder, or none, tells no two events apart.
 _IS_ID = f"event_id IS NOT NULL AND lower(trim(event_id)) NOT IN ({', '.join(map(repr, PLACEHOLDERS))})"
 
-Rows = Callable[[DuckDBPyConnection], DuckDBPyRelation]
-RowsAt = Callable[[DuckDBPyConnection, pa.Table], DuckDBPyRelation]
+if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
+    from duckdb import DuckDBPyConnection, DuckDBPyRelation
+
+    Rows = Callable[[DuckDBPyConnection], DuckDBPyRelation]
+    RowsAt = Callable[[DuckDBPyConnection, pa.Table], DuckDBPyRelation]
 
 
 class Duplicates(NamedTuple):
