@@ -129,6 +129,21 @@ class Settings(BaseSettings):
         ge=timedelta(days=2),
         description="How long events are kept, by event date: P400D. Not set: always.",
     )
+    quarantine_retention: timedelta | None = Field(
+        default=None,
+        ge=timedelta(days=1),
+        description="How long rejected records are kept, by arrival: P30D. Not set: as long as events.",
+    )
+    files_kept: timedelta = Field(
+        default=timedelta(days=7),
+        ge=timedelta(hours=1),
+        description="How long files stay after they left a table: as long as a reader or a backup may take.",
+    )
+    log_kept: timedelta = Field(
+        default=timedelta(days=30),
+        ge=timedelta(days=1),
+        description="How long a table's older versions stay in its log: as far back as anybody asks for one.",
+    )
 
     starting_offsets: str = Field(
         default="earliest",
@@ -181,7 +196,7 @@ class Settings(BaseSettings):
     def _read_json(cls, value: object) -> object:
         return json.loads(value) if isinstance(value, str) else value
 
-    @field_validator("retention", mode="before")
+    @field_validator("retention", "quarantine_retention", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value

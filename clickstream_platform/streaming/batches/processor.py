@@ -105,7 +105,7 @@ class ProcessorBatches(Strategy[Processor]):
             F.lit(entry.generation).cast("bigint").alias("generation"),
             F.lit(entry.batch_id).cast("bigint").alias("batch_id"),
             moment(entry.late_before_ms * 1000).alias("watermark"),
-        ).to(self._beside.schema)
+        ).to(self._beside.schema.spark)
         commit = writer.Commit(entry.to_json(), (f"{self._beside.name}/{entry.generation}", entry.batch_id))
         write = writer.append if batch.batch_id else writer.overwrite
         write(writer.few_files(listed), entry.late_rows, batch.lake.table(self._beside.name).path, commit)
@@ -143,4 +143,4 @@ class ProcessorBatches(Strategy[Processor]):
             later = rows.where(start >= cut_at).join(cut, [*self.state.by], "left_semi")
             wanted = self.table.query(events.where(time >= cut_at).join(cut, [*self.state.by], "left_semi"))
             changes = difference(wanted, rows.where(start < cut_at).unionByName(later), into)
-            revise(changes.toArrow(), into, self.table.span[0], held, RETENTION, run_id)
+            revise(changes.toArrow(), into, self.table.span[0], held, RETENTION, run_id, midnight)

@@ -11,11 +11,10 @@ lie in the lake, as they hold what will be in it.
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +30,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import BinaryType, StructField, StructType
 
-from clickstream_platform.events.parsing import READ, Parse, read_records
+from clickstream_platform.events.parsing import READ, read_records
+from clickstream_platform.events.rules import Parse
 from clickstream_platform.events.schema import EVENTS, PLACE, QUARANTINE, Reason
 from clickstream_platform.events.timestamps import INSTANT, where
 from clickstream_platform.streaming.lake.hours import HOUR_US
@@ -42,14 +42,8 @@ if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked 
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 _RAW = "raw"  # an event's bytes, as long as it may turn out to be a conflicting duplicate
-_COLUMNS = StructType(
-    [
-        *EVENTS,
-        *[column for column in QUARANTINE if column.name not in EVENTS.names],
-        READ["has_placeholder"],
-        StructField(_RAW, BinaryType()),
-    ]
-)
+_OF_REJECTED = [column for column in QUARANTINE.spark if column.name not in EVENTS.names]
+_COLUMNS = StructType([*EVENTS.spark, *_OF_REJECTED, READ["has_placeholder"], StructField(_RAW, BinaryType())])
 STAGED = to_arrow_schema(_COLUMNS, timezone="UTC")
 _BUT_RAW = [name for name in STAGED.names if name != _RAW]
 # Written once and read once. Statistics are of use where rows are asked for by a value; a list of texts is, where they
@@ -62,6 +56,7 @@ class _Header(msgspec.Struct):
     value: bytes | None = None
 
 
+_PARTS = msgspec.json.Decoder(list[PartRead])
 _HEADERS = msgspec.json.Decoder(list[_Header])  # msgspec reads bytes from base64, as which Spark writes them
 
 
@@ -103,14 +98,14 @@ def _stage(read: Iterator[pa.RecordBatch], parse: Parse, folder: Path, records: 
     """What one task does: write the records it has read into a file of its own, and give the row that names it."""
     name, newest, parts = f"{uuid4().hex}.parquet", pa.scalar(None, INSTANT), list[PartRead]()
     with pq.ParquetWriter(folder / name, STAGED, **_WRITTEN) as writer:
-        for found in records(read):
-            if isinstance(found, PartRead):
-                parts.append(found)
+        for given in records(read):
+            if isinstance(given, PartRead):
+                parts.append(given)
                 continue
-            staged = _parsed(found, parse)
+            staged = _parsed(given, parse)
             newest = pc.max(pa.array([newest, pc.max(staged["timestamp"])], INSTANT))
             writer.write_table(staged)  # a row group each: no more than a batch is ever held
-    said = json.dumps([asdict(part) for part in parts])
+    said = msgspec.json.encode(parts).decode()
     yield pa.RecordBatch.from_pydict({"file": [name], "timestamp": pa.array([newest], INSTANT), "parts": [said]})
 
 
@@ -210,7 +205,7 @@ class Staged:
     def collected(cls, staging: DataFrame, folder: Path) -> Staged:
         """Stage a batch: collect what :func:`staging` made."""
         rows = staging.collect()
-        parts = (PartRead(**part) for row in rows for part in json.loads(row["parts"]))
+        parts = (part for row in rows for part in _PARTS.decode(row["parts"]))
         return cls(folder, tuple(row["file"] for row in rows), tuple(parts))
 
     def facts(self) -> Facts:

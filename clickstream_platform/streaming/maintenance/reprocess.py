@@ -151,7 +151,7 @@ def _but(places: pa.Table, events: DataFrame) -> DataFrame:
 
 def _good(events: StreamingTable, rejected: DataFrame, stored: DataFrame) -> DataFrame:
     """The records that are events by today's rules, or that ``events`` has already (``landed``)."""
-    parsed = events.query(rejected.select(*RAW.fieldNames()))
+    parsed = events.query(rejected.select(*RAW.names))
     places = stored.select(*PLACE, F.lit(True).alias("landed"))
     marked = parsed.join(places, [*PLACE], "left").withColumn("landed", F.coalesce("landed", F.lit(False)))
     return marked.where(F.col("landed") | (F.size("reasons") == 0))

@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from clickstream_platform.errors import SourceError
-from clickstream_platform.events.parsing import Rules, read_records
+from clickstream_platform.events.parsing import read_records
+from clickstream_platform.events.rules import Rules
 from clickstream_platform.events.schema import CONTENT, Reason
 from clickstream_platform.streaming.lake.hours import HOUR_US, as_ranges, spans_of
 from clickstream_platform.streaming.lake.ledger import Amendment, booked, entries

@@ -6,19 +6,19 @@ import logging
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
+from threading import Event
 from typing import TYPE_CHECKING, Any, cast
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
-from pyspark.sql.types import DataType, StructField, StructType
 
 from clickstream_platform.errors import CheckpointError, ClickstreamError
-from clickstream_platform.streaming.batches.micro_batch import MicroBatch, Notify
+from clickstream_platform.streaming.batches.micro_batch import MicroBatch
 from clickstream_platform.streaming.batches.strategies import strategy_of
 from clickstream_platform.streaming.batches.strategy import Strategy
 from clickstream_platform.streaming.checkpoint import Checkpoint
@@ -33,38 +33,18 @@ from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe import listener
 from clickstream_platform.streaming.runtime import admission, fingerprint, report
+from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.report import RunReport
 
 if TYPE_CHECKING:
-    from clickstream_platform.events.parsing import Parse
+    from clickstream_platform.events.rules import Parse
     from clickstream_platform.streaming.contract.state import Stateless
     from clickstream_platform.streaming.sources.source import RecordSource
 
 log = logging.getLogger(__name__)
 
-
-def log_new_rows(table: StreamingTable, rows: list[dict[str, Any]]) -> None:
-    """The default ``notify`` hook: one warning a row."""
-    for row in rows:
-        log.warning("%s: %s", table.name, ", ".join(f"{name}={value}" for name, value in row.items()))
-
-
-@dataclass
-class Hooks:
-    """What a caller may want to hear while a run is on.
-
-    Attributes:
-        notify: new rows of a table that announces them, at least once each, before their commit.
-        committed: each batch's entry, right after its commit.
-        ended: the table, after a run of it that ended well: its lease is free again. In a stream, which does not end,
-            after each commit of a table that announces its rows: all that it announced is in the table.
-        forgotten: the user id, once a person has left every table; whoever keeps rows elsewhere deletes theirs.
-    """
-
-    notify: Notify = log_new_rows
-    committed: Callable[[Entry], None] = field(default=lambda entry: None)
-    ended: Callable[[StreamingTable], None] = field(default=lambda table: None)
-    forgotten: Callable[[str], None] = field(default=lambda user_id: None)
+LOOKED_AT = 0.5  # seconds between two looks at whether a query is to stop
+LAST_BATCH = 5.0  # seconds a batch may still take then
 
 
 def run(
@@ -75,6 +55,7 @@ def run(
     *,
     run_id: str | None = None,
     take_over: bool = False,
+    stop: Event | None = None,
 ) -> RunReport:
     """Process what is there for a table, then stop. A run with nothing new writes no commit.
 
@@ -88,6 +69,7 @@ def run(
         hooks: what to call on the way.
         run_id: the run's name in leases and entries; made up if not given.
         take_over: take a lease that another host has left behind.
+        stop: set by whoever wants it to stop before all is read: the batch that is on gets :data:`LAST_BATCH` to end.
 
     Raises:
         TableBusyError: another run is at it.
@@ -98,14 +80,16 @@ def run(
     """
     run_id, hooks = run_id or uuid.uuid4().hex[:12], hooks or Hooks()
     with lease(lake, table.name, run_id, take_over=take_over):
-        report = run_leased(table, spark, lake, hooks, run_id)
+        report = run_leased(table, spark, lake, hooks, run_id, stop)
     hooks.ended(table)
     return report
 
 
-def run_leased(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hooks, run_id: str) -> RunReport:
+def run_leased(
+    table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hooks, run_id: str, stop: Event | None = None
+) -> RunReport:
     """As :func:`run`, for a caller that holds the table's lease; ``hooks.ended`` is left to it."""
-    return admitted(replace(table, trigger=ending(table.trigger)), spark, lake, hooks, run_id).complete()
+    return admitted(replace(table, trigger=ending(table.trigger)), spark, lake, hooks, run_id).complete(stop)
 
 
 def admitted(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hooks, run_id: str) -> Run:
@@ -115,7 +99,7 @@ def admitted(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hook
     """
     table.offsets.require_there(table.name, lake)
     checkpoint = admission.admitted(lake, table)
-    fingerprint.check(checkpoint, fingerprint.of(table, spark))
+    fingerprint.check(checkpoint, table, spark)
     fingerprint.note(checkpoint, table)
     source = table.offsets.begin(checkpoint, goes_on=not table.trigger.ends)
     return Run(replace(table, offsets=source), spark, lake, checkpoint, hooks, run_id)
@@ -166,10 +150,15 @@ class Run:
     is_near_limit: bool = False
     started: float = field(default_factory=time.monotonic)
 
-    def complete(self) -> RunReport:
-        """Start it and wait for its end; of a trigger that never ends, for ever."""
+    def complete(self, stop: Event | None = None) -> RunReport:
+        """Start it and wait for its end, or until it is to stop; of a trigger that never ends, for ever."""
         with self.going_on() as query:
-            query.awaitTermination()
+            if stop is None:
+                query.awaitTermination()
+            while stop and not query.awaitTermination(LOOKED_AT):  # pyright: ignore[reportArgumentType] - takes parts of a second
+                if stop.is_set():
+                    let_end(query)
+                    break
         self._require_room(query.recentProgress)
         return self.report(query)
 
@@ -264,20 +253,26 @@ class Run:
         )
 
 
+def let_end(query: StreamingQuery) -> None:
+    """Give the batch that is on the time to end that it may have when its query is told to stop."""
+    deadline = time.monotonic() + LAST_BATCH
+    while query.isActive and query.status["isTriggerActive"] and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
 def _create(lake: Lake, table: StreamingTable) -> None:
-    """Make the empty Delta tables of a contract, if they are not there yet. A side table gets the columns it lacks."""
+    """Make the empty Delta tables of a contract, if they are not there yet. Those that are get the columns they lack.
+
+    A derived table does not: null is not what its query gives. It gets them with the batch 0 of a rebuild.
+    """
     if beside := table.beside:
         path = lake.table(beside.name).path
         if lake.table(beside.name).exists:
-            writer.add_columns(path, beside.schema)
+            writer.add_columns(path, beside.schema.spark)
         else:
-            writer.create(path, beside.schema, (), (beside.time,), Append.file_size)
+            writer.create(path, beside.schema.spark, (), (beside.time,), Append.file_size)
+    path = lake.table(table.name).path
     if not lake.table(table.name).exists:
-        path = lake.table(table.name).path
-        writer.create(path, _schema(table), table.partition_by, table.span, table.sink.file_size)
-
-
-def _schema(table: StreamingTable) -> StructType:
-    return StructType(
-        [StructField(c.name, DataType.fromDDL(c.type), metadata={"comment": c.description}) for c in table.columns]
-    )
+        writer.create(path, table.schema, table.partition_by, table.span, table.sink.file_size)
+    elif not table.derived:
+        writer.add_columns(path, table.schema)

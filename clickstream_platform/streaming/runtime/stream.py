@@ -8,7 +8,7 @@ commit.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -29,13 +29,12 @@ from clickstream_platform.streaming.lake.lease import lease
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe import listener
+from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.report import RunReport
-from clickstream_platform.streaming.runtime.run import Hooks, Run, admitted
+from clickstream_platform.streaming.runtime.run import LOOKED_AT, Run, admitted, let_end
 
 CONFS = {"spark.sql.streaming.numRecentProgressUpdates": "100"}  # a stream has no end, and each takes some kilobytes
-LOOKED_AT = 0.5  # seconds between two looks at a query
 SELDOM_PLANNED = 10.0  # seconds between two looks at what the source has, at most
-LAST_BATCH = 5.0  # seconds a batch may still take when the stream is told to stop
 REPORTED = timedelta(minutes=1)  # at most as often; a table with a longer interval reports each batch
 LONGEST_PAUSE = 60.0  # seconds; the first is 1 and each is twice the one before
 
@@ -73,7 +72,7 @@ def stream(
 ) -> None:
     """Keep tables up to date until ``stop`` is set; then end their queries and free their leases.
 
-    A batch that is on gets :data:`LAST_BATCH` seconds to end. One that does not is replayed by whoever goes on.
+    A batch that is on gets :data:`.run.LAST_BATCH` seconds to end. One that does not is replayed by whoever goes on.
 
     Args:
         tables: contracts whose triggers do not end.
@@ -90,7 +89,8 @@ def stream(
     """
     listener.listen(spark)  # once, before several threads do
     alone = Lock()
-    lives = [_Live(table, spark, lake, hooks, told, stop, run_id, take_over, alone) for table in tables]
+    awaited = {column.name for table in tables if not table.derived for column in table.columns}
+    lives = [_Live(table, spark, lake, hooks, told, stop, run_id, take_over, alone, awaited) for table in tables]
     with ThreadPoolExecutor(len(lives), "table") as threads:
         try:
             results = [threads.submit(live.keep_running) for live in lives]
@@ -114,6 +114,7 @@ class _Live:
     run_id: str
     take_over: bool
     alone: Lock  # held while the caller is told something
+    awaited: Collection[str]  # columns that `events` will have once its own query of this stream has started
     failures: int = 0  # since the last commit
     reported_at: float = field(default_factory=time.monotonic)
     planned_at: float = 0
@@ -152,16 +153,22 @@ class _Live:
         self.hooks.ended(self.table)
 
     def _is_told_to_stop_before_there_is_input(self) -> bool:
-        """Waits for the first commit of ``events``: five tables of nothing would only be in its way."""
-        while self.table.derived and not self.lake.events.version() and not self.stop.wait(LOOKED_AT):
+        """Waits for the first commit of ``events``: five tables of nothing would only be in its way.
+
+        And for the columns that it gains, at whose commit a query that reads it would stop.
+        """
+        while self.table.derived and not self._is_input_there() and not self.stop.wait(LOOKED_AT):
             pass
         return self.stop.is_set()
+
+    def _is_input_there(self) -> bool:
+        return bool(self.lake.events.version()) and self.lake.events.column_names().issuperset(self.awaited)
 
     def _watch(self, run: Run, query: StreamingQuery) -> None:
         try:
             while not query.awaitTermination(LOOKED_AT):  # pyright: ignore[reportArgumentType] - takes parts of a second
                 if self.stop.is_set():
-                    _let_end(query)
+                    let_end(query)
                     return
                 self._plan(run)
                 if time.monotonic() - self.reported_at >= REPORTED.total_seconds():
@@ -197,12 +204,6 @@ class _Live:
         if failure and not self.stop.is_set():
             with self.alone:
                 self.told.failed(self.table, failure, state.upcoming_sleep)
-
-
-def _let_end(query: StreamingQuery) -> None:
-    deadline = time.monotonic() + LAST_BATCH
-    while query.isActive and query.status["isTriggerActive"] and time.monotonic() < deadline:
-        time.sleep(0.1)
 
 
 def _is_alive(spark: SparkSession) -> bool:

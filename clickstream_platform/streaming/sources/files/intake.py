@@ -55,11 +55,11 @@ class Intake:
 
     def planned_by_spark(self, source: Path) -> dict[int, list[str]]:
         """The files that Spark planned itself, before there were manifests, by the number in its log."""
-        found: dict[int, list[str]] = {}
+        planned: dict[int, list[str]] = {}
         for number, path in self._log():
             if not self._is_manifest(path):
-                found.setdefault(number, []).append(self._partition(path, source))
-        return found
+                planned.setdefault(number, []).append(self._partition(path, source))
+        return planned
 
     def untaken_bytes(self) -> int:
         """Bytes of the files of manifests that Spark has put into no batch yet."""
@@ -71,7 +71,7 @@ class Intake:
         """Write new manifests down, and the index if it is time."""
         for manifest in manifests:
             write(self.folder, manifest.number, manifest.tasks(source, TASKS))
-        if manifests and keep_index(self.folder, known(self.folder)):
+        if manifests and keep_index(self.folder, manifests[-1].number):
             prune(self.folder, self._newest_taken(self._offset_of(self.checkpoint.committed())))
 
     def batch(self, batch_id: int) -> list[Entry]:
