@@ -76,7 +76,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 @pytest.fixture
 def without_spark(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
     """Commands get no SparkSession; the test says what the engine does."""
-    monkeypatch.setattr("clickstream_platform.cli.app.spark_session", lambda settings: nullcontext(None))  # pyright: ignore[reportUnknownLambdaType]
+    monkeypatch.setattr("clickstream_platform.cli.app.spark_session", lambda settings, **_: nullcontext(None))  # pyright: ignore[reportUnknownLambdaType]
     home.land("a.json")
     return home
 

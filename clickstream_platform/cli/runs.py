@@ -24,6 +24,7 @@ from clickstream_platform.streaming.contract.trigger import trigger_from
 from clickstream_platform.streaming.contract.trigger_support import require
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.status import lags, said_of_lag, unread
+from clickstream_platform.streaming.runtime.backlog import backlog
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.idle import nothing_to_do
 from clickstream_platform.streaming.runtime.report import RunReport
@@ -72,7 +73,7 @@ def run(
     if nothing_to_do(contracts, lake) and not any(channel.waiting for channel in Outbox.of(lake).status()):
         typer.echo("nothing new: every table has read all there is")
         return
-    with app.spark_session(settings) as spark:
+    with app.spark_session(settings, records=backlog(contracts, lake)) as spark:
         hearing = delivering(hooks(), settings, say)
         run_all(contracts, spark, lake, hearing, jobs=jobs, take_over=take_over)
 
@@ -103,7 +104,7 @@ def rebuild(
     from clickstream_platform.streaming.runtime.run import rebuild as rebuilt  # noqa: PLC0415 - Spark
 
     require_free([name], lake)
-    with app.spark_session(settings) as spark:
+    with app.spark_session(settings, records=lake.events.rows()) as spark:
         with going_on(f"{name}: computed anew"):
             report = rebuilt(table, spark, lake, delivering(hooks(), settings, say))
         report_run(table, report, lake)

@@ -30,6 +30,7 @@ class RunReport:
         duration: from taking the lease to letting it go.
         by_source: where the run has read several sources, what it did with each, by name. Then ``start`` and ``end``
             are those of each by name, and the watermark is the earliest.
+        is_idle: whether nothing was unread, so that neither a query nor a JVM was started.
     """
 
     table: str
@@ -46,6 +47,7 @@ class RunReport:
     delta_version: int
     duration: timedelta
     by_source: Mapping[str, RunReport] = field(default_factory=dict[str, "RunReport"])
+    is_idle: bool = False
 
     @property
     def rows_in(self) -> int:
