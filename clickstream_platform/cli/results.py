@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from clickstream_platform.doctor import Finding
     from clickstream_platform.simulator.demo import Comparison
     from clickstream_platform.simulator.expected import Truth
-    from clickstream_platform.streaming.audit.validate import CheckResult
+    from clickstream_platform.streaming.audit.result import CheckResult
     from clickstream_platform.streaming.audit.verify import Difference, Verification
     from clickstream_platform.streaming.observe.quarantine import Rejection
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -11,6 +11,7 @@ import typer
 
 from clickstream_platform.cli import app, care, views
 from clickstream_platform.cli.app import TableName, TableNames
+from clickstream_platform.cli.failures import failure
 from clickstream_platform.cli.progress import going_on, say
 from clickstream_platform.cli.ready import lake_of, require_free, require_source
 from clickstream_platform.delivery.outbox import Outbox
@@ -23,6 +24,7 @@ from clickstream_platform.streaming.contract.trigger import trigger_from
 from clickstream_platform.streaming.contract.trigger_support import require
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.status import lag
+from clickstream_platform.streaming.runtime.backlog import backlog
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.idle import nothing_to_do
 from clickstream_platform.streaming.runtime.report import RunReport
@@ -49,9 +51,19 @@ def run(
         str | None,
         typer.Option(help="`available now` or `once`. Default: each contract's own.", show_default=False),
     ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            "-j",
+            min=1,
+            help="Tables at a time, once events is done. Default: one a core, 4 at most.",
+            show_default=False,
+        ),
+    ] = None,
     take_over: TakeOver = False,
 ) -> None:
-    """Process what is there, table after table, then stop. With nothing new, no table changes."""
+    """Process what is there in every table, then stop. With nothing new, no table changes."""
     settings = from_env()
     contracts = _triggered(selected(settings, names or []), trigger)
     require_source(contracts, lake := lake_of(settings, to_write=True), settings)
@@ -61,8 +73,9 @@ def run(
     if nothing_to_do(contracts, lake) and not any(channel.waiting for channel in Outbox.of(lake).status()):
         typer.echo("nothing new: every table has read all there is")
         return
-    with app.spark_session(settings) as spark:
-        run_all(contracts, spark, lake, delivering(hooks(), settings, say), take_over=take_over)
+    with app.spark_session(settings, records=backlog(contracts, lake)) as spark:
+        hearing = delivering(hooks(), settings, say)
+        run_all(contracts, spark, lake, hearing, jobs=jobs, take_over=take_over)
 
 
 @commands.command(
@@ -91,7 +104,7 @@ def rebuild(
     from clickstream_platform.streaming.runtime.run import rebuild as rebuilt  # noqa: PLC0415 - Spark
 
     require_free([name], lake)
-    with app.spark_session(settings) as spark:
+    with app.spark_session(settings, records=lake.events.rows()) as spark:
         with going_on(f"{name}: computed anew"):
             report = rebuilt(table, spark, lake, delivering(hooks(), settings, say))
         report_run(table, report, lake)
@@ -139,26 +152,68 @@ def _triggered(contracts: list[StreamingTable], text: str | None) -> list[Stream
 
 
 def run_all(
-    contracts: Sequence[StreamingTable], spark: SparkSession, lake: Lake, hooks: Hooks, *, take_over: bool = False
+    contracts: Sequence[StreamingTable],
+    spark: SparkSession,
+    lake: Lake,
+    hooks: Hooks,
+    *,
+    jobs: int | None = 1,
+    take_over: bool = False,
 ) -> None:
-    """Run tables in order and say what happened, also when one fails: those after it are left alone."""
-    from clickstream_platform.streaming.runtime.run import run as run_table  # noqa: PLC0415 - Spark: an idle run has none
+    """Run tables, so many at a time (None: as many as is usual), and say what happened.
 
-    done: list[RunReport] = []
+    Raises:
+        The error of the first table that failed; of others it prints theirs.
+    """
+    from clickstream_platform.streaming.runtime.side_by_side import side_by_side  # noqa: PLC0415 - an idle run has none
+
+    told = _Progress(lake)
     try:
-        for table in contracts:
-            found = lag(table, lake)
-            typer.echo(f"{table.name}: {found.amount:,} {found.unit} to read")
-            with going_on(f"{table.name}: running"):
-                done.append(run_table(table, spark, lake, hooks, take_over=take_over))
-            report_run(table, done[-1], lake)
-            for remark in remarks(table, done[-1].batches):
-                typer.echo(f"warning: {table.name}: {remark}")
+        with going_on(told):
+            side_by_side(contracts, spark, lake, hooks, told, jobs=jobs, take_over=take_over)
     finally:
-        if done:
-            show("", views.reports(done), "")
-        if left := [table.name for table in contracts[len(done) :]]:
+        if told.done:
+            show("", views.reports([told.done[table.name] for table in contracts if table.name in told.done]), "")
+        if told.failures:
+            typer.echo(f"failed: {', '.join(told.failures)}")
+        if left := [each.name for each in contracts if each.name not in {*told.done, *told.failures}]:
             typer.echo(f"not done: {', '.join(left)}")
+    for error in [*told.failures.values()][1:]:
+        show(failure(error), stderr=True)
+    for error in told.failures.values():
+        raise error
+
+
+@dataclass
+class _Progress:
+    """What the tables of a run are at; as text, for the line that says what goes on."""
+
+    lake: Lake
+    running: list[str] = field(default_factory=list[str])
+    done: dict[str, RunReport] = field(default_factory=dict[str, RunReport])
+    failures: dict[str, Exception] = field(default_factory=dict[str, Exception])
+
+    def __str__(self) -> str:
+        """The tables that are on."""
+        return f"{', '.join(self.running)}: running"
+
+    def begins(self, table: StreamingTable) -> None:
+        """Say what it has to read."""
+        found = lag(table, self.lake)
+        say(f"{table.name}: {found.amount:,} {found.unit} to read")
+        self.running.append(table.name)
+
+    def ended(self, table: StreamingTable, report: RunReport) -> None:
+        """Tell Dagster, and warn of what is remarkable."""
+        self.running.remove(table.name)
+        self.done[table.name] = report
+        report_run(table, report, self.lake)
+
+    def failed(self, table: StreamingTable, failure: Exception) -> None:
+        """Keep what went wrong for the end."""
+        if table.name in self.running:  # not if it could not even be asked what it has to read
+            self.running.remove(table.name)
+        self.failures[table.name] = failure
 
 
 def _has_anything(contracts: Sequence[StreamingTable], lake: Lake) -> bool:
@@ -184,7 +239,9 @@ def _announce(_: StreamingTable, rows: list[dict[str, Any]]) -> None:
 
 
 def report_run(table: StreamingTable, report: RunReport, lake: Lake) -> None:
-    """Tell Dagster, if there is an instance to tell."""
+    """Tell Dagster, if there is an instance to tell; and the person, if too much was rejected or there already."""
     from clickstream_platform.defs.reporting import report_run as told  # noqa: PLC0415 - Dagster takes seconds to import
 
     told(table, report, lake)
+    for remark in remarks(table, report.batches):
+        say(f"warning: {table.name}: {remark}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from statistics import median
 
 from clickstream_platform.expectations import DuplicateShare, RejectedShare
@@ -14,6 +14,7 @@ from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment, Entry,
 from clickstream_platform.streaming.lake.places import Lake
 
 RUNS = 20  # before the newest: what is usual
+BATCHES = 1_000  # the newest of the ledger: what is further back is not asked, however few records these had
 FEWEST = 5  # of them: fewer say nothing of what is usual
 
 ShareExpectation = RejectedShare | DuplicateShare
@@ -71,18 +72,23 @@ class Share:
 def share(expectation: ShareExpectation, lake: Lake) -> Share:
     """The newest run's share; with that of the runs before it, until there are as many records as are asked for.
 
-    Rejected records that were replayed since no longer count.
+    Rejected records that were replayed since no longer count. Reads the newest :data:`BATCHES` entries at most.
     """
-    by_run = [list(of_run) for _, of_run in groupby(entries(lake.events), key=lambda entry: entry.run_id)]
+    looked_at = islice(entries(lake.events), BATCHES)
+    by_run = (list(of_run) for _, of_run in groupby(looked_at, key=lambda entry: entry.run_id))
     newest: list[Entry] = []
-    while by_run and (not newest or sum(entry.rows_in for entry in newest) < expectation.at_least):
-        newest += by_run.pop(0)
+    while _records(newest) < expectation.at_least and (run := next(by_run, None)):
+        newest += run
     kind = _kind(expectation)
-    usual = [_of(run, kind) for run in by_run if sum(entry.rows_in for entry in run) >= expectation.at_least][:RUNS]
+    usual = [*islice((_of(run, kind) for run in by_run if _records(run) >= expectation.at_least), RUNS)]
     share_now = _summed(newest, kind, median(usual) if len(usual) >= FEWEST else None)
     if isinstance(expectation, DuplicateShare) or not newest:
         return share_now
     return _with_refused(share_now, newest, _replayed(lake, newest[-1].committed_at_ms))
+
+
+def _records(batches: Sequence[Entry]) -> int:
+    return sum(entry.rows_in for entry in batches)
 
 
 def _kind(expectation: ShareExpectation) -> Callable[[Entry], int]:
@@ -94,11 +100,11 @@ def _kind(expectation: ShareExpectation) -> Callable[[Entry], int]:
 
 
 def _of(run: Sequence[Entry], kind: Callable[[Entry], int]) -> float:
-    return sum(map(kind, run)) / sum(entry.rows_in for entry in run)
+    return sum(map(kind, run)) / _records(run)
 
 
 def _summed(batches: Sequence[Entry], kind: Callable[[Entry], int], usual: float | None) -> Share:
-    return Share(sum(map(kind, batches)), sum(entry.rows_in for entry in batches), usual=usual)
+    return Share(sum(map(kind, batches)), _records(batches), usual=usual)
 
 
 def _with_refused(counted: Share, batches: Sequence[Entry], replayed: int) -> Share:
