@@ -25,7 +25,7 @@ def kept_for_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if a month had passed: files and log that no reader needs may go."""
     monkeypatch.setattr(maintenance, "FILES_KEPT", timedelta(0))
     monkeypatch.setattr(maintenance, "LOG_KEPT", timedelta(0))
-    # The tables are not told of it: what is to go has the age that Delta goes by, and what a run has just written stays.
+    # The tables are not told: what is to go has the age that Delta goes by, what a run has just written has not.
     monkeypatch.setattr(writer, "_LOG_KEPT_BY_DEFAULT", "interval 0 hours")
 
 
