@@ -30,6 +30,7 @@ class Reason(str, Enum):
     UNKNOWN_EVENT_TYPE = "unknown_event_type"
     TOO_LARGE = "too_large"
     NO_VALUE = "no_value"
+    CONFLICTING_DUPLICATE = "conflicting_duplicate"  # found beside other events, not in the record alone
 
 
 # What a program writes where it has no id, in lower case; the last is the nil UUID, which names nobody by RFC 9562.
@@ -125,6 +126,9 @@ WIRE = Schema(
 
 # What every source yields. Source, partition and offset name a record for ever: a replay gives the same three.
 RAW = Schema((_VALUE, *_ORIGIN, *_RECORD_TIME))
+
+# What an event says, but for what makes it a duplicate.
+CONTENT = tuple(name for name in (*WIRE.names, "extra") if name not in ("event_id", "timestamp"))
 
 # A new column comes last. A table that exists gains it there, and its checkpoint was made for those before it.
 EVENTS = Schema(

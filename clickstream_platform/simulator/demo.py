@@ -68,6 +68,7 @@ WHY_REJECTED = {
     "missing_event_type": "nothing says what it was",
     "unknown_event_type": "not a click, a page_view or a purchase",
     "too_large": "longer than a megabyte",
+    "conflicting_duplicate": "event_id and timestamp of an event that says something else",
     "no_value": "a key without a value: a compacted topic's way to say 'forget it'",
 }
 
@@ -223,7 +224,7 @@ def compared(truth: Truth, lake: Lake) -> list[Comparison]:
     return [
         Comparison("records read", truth.records, _total(booked, "rows_in"), "every line that landed, in two arrivals"),
         Comparison("accepted", truth.accepted, lake.events.rows(), "rows of events"),
-        Comparison("duplicates", truth.duplicates, _total(booked, "duplicates"), "event_id and timestamp seen before"),
+        Comparison("duplicates", truth.duplicates, _total(booked, "duplicates"), "sent again as they were"),
         Comparison(
             "rejected", truth.rejected, lake.table(QUARANTINE.name).rows(), "rows of quarantine, with their bytes:"
         ),

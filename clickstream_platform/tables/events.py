@@ -37,9 +37,9 @@ QUARANTINE = SideTable(
 )
 
 
-def events_table(settings: Settings) -> StreamingTable:
-    """One row an accepted event. Records that are rejected, the same batch writes to ``quarantine``."""
-    rules = Rules(
+def rules_from(settings: Settings) -> Rules:
+    """What makes a record an event, by the settings."""
+    return Rules(
         settings.event_types,
         settings.future_tolerance,
         settings.max_record_bytes,
@@ -49,6 +49,10 @@ def events_table(settings: Settings) -> StreamingTable:
         settings.placeholder_ids,
         masks(settings),
     )
+
+
+def events_table(settings: Settings) -> StreamingTable:
+    """One row an accepted event. Records that are rejected, the same batch writes to ``quarantine``."""
     return StreamingTable(
         name="events",
         version=1,
@@ -56,7 +60,7 @@ def events_table(settings: Settings) -> StreamingTable:
         columns=EVENTS.columns,
         offsets=source_from(settings),
         trigger=AvailableNow(),
-        query=Parse(rules),
+        query=Parse(rules_from(settings)),
         state=Stateless(),
         watermark=Watermark("timestamp", delay=timedelta(minutes=10)),
         sink=Append(),

@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import msgspec
@@ -28,20 +28,28 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 from pyspark.sql.pandas.types import to_arrow_schema
-from pyspark.sql.types import StructType
+from pyspark.sql.types import BinaryType, StructField, StructType
 
 from clickstream_platform.events.masking import Masking
 from clickstream_platform.events.parsing import READ, read_records
 from clickstream_platform.events.rules import Parse
-from clickstream_platform.events.schema import EVENTS, PLACE, QUARANTINE
-from clickstream_platform.events.timestamps import INSTANT
+from clickstream_platform.events.schema import EVENTS, PLACE, QUARANTINE, Reason
+from clickstream_platform.events.timestamps import INSTANT, where
 from clickstream_platform.streaming.lake.hours import HOUR_US
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.source import PartRead
 
+if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
+    from duckdb import DuckDBPyConnection, DuckDBPyRelation
+
+_RAW = "raw"  # an event's bytes, as long as it may turn out to be a conflicting duplicate
 _OF_REJECTED = [column for column in QUARANTINE.spark if column.name not in EVENTS.names]
-_COLUMNS = StructType([*EVENTS.spark, *_OF_REJECTED, READ["has_placeholder"]])
+_COLUMNS = StructType([*EVENTS.spark, *_OF_REJECTED, READ["has_placeholder"], StructField(_RAW, BinaryType())])
 STAGED = to_arrow_schema(_COLUMNS, timezone="UTC")
+_BUT_RAW = [name for name in STAGED.names if name != _RAW]
+# Written once and read once. Statistics are of use where rows are asked for by a value; a list of texts is, where they
+# are often the same: bytes of a record never are.
+_WRITTEN: dict[str, Any] = {"compression": "lz4", "use_dictionary": _BUT_RAW, "write_statistics": ["timestamp"]}
 
 
 class _Header(msgspec.Struct):
@@ -90,7 +98,7 @@ def clear(folder: Path) -> None:
 def _stage(read: Iterator[pa.RecordBatch], parse: Parse, folder: Path, records: Records) -> Iterator[pa.RecordBatch]:
     """What one task does: write the records it has read into a file of its own, and give the row that names it."""
     name, newest, parts = f"{uuid4().hex}.parquet", pa.scalar(None, INSTANT), list[PartRead]()
-    with pq.ParquetWriter(folder / name, STAGED, compression="lz4") as writer:
+    with pq.ParquetWriter(folder / name, STAGED, **_WRITTEN) as writer:
         for given in records(read):
             if isinstance(given, PartRead):
                 parts.append(given)
@@ -103,12 +111,14 @@ def _stage(read: Iterator[pa.RecordBatch], parse: Parse, folder: Path, records: 
 
 
 def _parsed(records: pa.RecordBatch, parse: Parse) -> pa.Table:
-    """What is staged of some records: an event or, rejected, the bytes and the record's id as well."""
+    """What is staged of some records: an event, with its bytes if it has an id; or, rejected, bytes and record's id."""
     read = read_records(records["value"], records["arrived_at"], records["event_id"], parse.rules, records["size"])
     columns = dict(zip(records.schema.names, records.columns, strict=True))
     columns |= {field.name: column for field, column in zip(read.type, read.flatten(), strict=True)}
     is_rejected = pc.greater(pc.list_value_length(columns["reasons"]), 0)
-    columns["value"] = parse.rules.kept(pc.if_else(is_rejected, columns["value"], pa.scalar(None, pa.binary())))
+    has_id = pc.and_(pc.invert(is_rejected), pc.is_valid(columns["event_id"]))
+    columns[_RAW] = parse.rules.kept(where(has_id, columns["value"]))
+    columns["value"] = parse.rules.kept(where(is_rejected, columns["value"]))
     columns["record_id"] = _record_ids(records, is_rejected)
     columns["key"] = Masking(parse.rules.masks).keys(records["key"])
     columns["headers"] = Masking(parse.rules.masks).headers(_headers(records["headers"]), parse.rules.event_id_header)
@@ -165,10 +175,12 @@ class Facts:
         """How many events are not later than a moment, in milliseconds since 1970."""
         return int((self.times <= moment_ms * 1000).sum())
 
-    def by_reason(self) -> dict[str, int]:
-        """How many records have which fault; one that has several counts for each."""
-        reasons = sorted({reason for several in self.reasons for reason in several})
-        return {each: sum(n for several, n in self.reasons.items() if each in several) for each in reasons}
+    def by_reason(self, conflicting: int = 0) -> dict[str, int]:
+        """How many records have which fault; one that has several counts for each. And how many conflict."""
+        found = Counter({Reason.CONFLICTING_DUPLICATE.value: conflicting} if conflicting else {})
+        for several, count in self.reasons.items():
+            found.update(dict.fromkeys(several, count))
+        return dict(sorted(found.items()))
 
 
 @dataclass(frozen=True)
@@ -215,23 +227,43 @@ class Staged:
                 found.setdefault(place["partition"], []).append(place["offset"])
         return found
 
-    @property
-    def events(self) -> ds.Dataset:
-        """The accepted ones, with whatever else is staged of them."""
-        return self._dataset.filter(pc.field("timestamp").is_valid())
-
     def accepted(self, but: pa.Table | None = None) -> Iterator[pa.RecordBatch]:
         """The events, without those at some places (``partition``, ``offset``)."""
         left_out = _places(but) if but else None
-        for batch in self._batches(pc.field("timestamp").is_valid()):
+        for batch in self._batches(pc.field("timestamp").is_valid(), _BUT_RAW):
             yield batch if left_out is None else batch.filter(pc.invert(pc.is_in(_places(batch), left_out)))
 
-    def rejected(self) -> Iterator[pa.RecordBatch]:
-        """The records that are no events, with their bytes and reasons."""
-        return self._batches(pc.field("timestamp").is_null())
+    def rejected(self, conflicting: pa.Table | None = None) -> Iterator[pa.RecordBatch]:
+        """The records that are no events, with their bytes and reasons; then events at some places, as rejected."""
+        yield from self._batches(pc.field("timestamp").is_null(), _BUT_RAW)
+        if conflicting:
+            places = _places(conflicting)
+            for batch in self._batches(pc.field("timestamp").is_valid()):
+                if (found := batch.filter(pc.is_in(_places(batch), places))).num_rows:
+                    yield _as_conflicting(found)
+
+    def events(self, connection: DuckDBPyConnection) -> DuckDBPyRelation:
+        """The accepted ones, with whatever else is staged of them, for DuckDB."""
+        connection.register("left_out", pa.table({"partition": pa.array(self.without, pa.string())}))
+        files = [str(self.folder / file) for file in self.files]
+        staged = connection.read_parquet(files) if files else connection.from_arrow(STAGED.empty_table())
+        return staged.filter("timestamp IS NOT NULL AND partition NOT IN (FROM left_out)")
+
+    def events_at(self, connection: DuckDBPyConnection, places: pa.Table) -> DuckDBPyRelation:
+        """The same: DuckDB reads of a file what it is asked for."""
+        return self.events(connection)
 
 
 _FACTS = pa.schema([STAGED.field(name) for name in ("reasons", "timestamp", "has_placeholder")])
+
+
+def _as_conflicting(events: pa.RecordBatch) -> pa.RecordBatch:
+    """Duplicates that say something else than the event that is kept, as they go into ``quarantine``."""
+    reasons = pa.array([[Reason.CONFLICTING_DUPLICATE.value]] * events.num_rows, STAGED.field("reasons").type)
+    columns = dict(zip(events.schema.names, events.columns, strict=True))
+    columns |= {"value": columns[_RAW], "reasons": reasons}
+    columns["record_id"] = _record_ids(events, pc.is_valid(columns["partition"]))
+    return pa.RecordBatch.from_arrays([columns[name] for name in _BUT_RAW], names=_BUT_RAW)
 
 
 def _is_of(partitions: Collection[str]) -> ds.Expression:

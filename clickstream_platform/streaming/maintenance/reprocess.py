@@ -1,14 +1,17 @@
 """``replay``: rejected records go through today's parser again. What is good now becomes events, as late ones do.
 
 A record is known by its source, partition and offset, which an event keeps. So a replay that was killed after it had
-added events finds them there, adds none twice, and takes their records out of quarantine.
+added events finds them there, adds none twice, and takes their records out of quarantine. A conflicting duplicate stays
+there, with its bytes, for as long as the event that it conflicts with is in ``events``.
 """
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -17,8 +20,8 @@ from clickstream_platform.events.parsing import accepted
 from clickstream_platform.events.schema import PLACE, RAW, Reason
 from clickstream_platform.streaming.batches.persisted import Persisted
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.ingest.deduplicate import duplicates
-from clickstream_platform.streaming.lake import writer
+from clickstream_platform.streaming.ingest.deduplicate import Duplicates, duplicates
+from clickstream_platform.streaming.lake import generations, writer
 from clickstream_platform.streaming.lake.hours import hour_of
 from clickstream_platform.streaming.lake.lease import all_leased
 from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment
@@ -26,6 +29,8 @@ from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import snapshot
 from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform.streaming.runtime.run import make_tables
+
+_WHERE = ["partition", "offset"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,8 @@ class Replay:
     Attributes:
         tried: records that went through the parser.
         accepted: of these, new events.
-        duplicates: of these, copies of events that are there already.
+        duplicates: of these, copies of events that are there already, and say the same.
+        conflicting: of these, copies that say something else: they stay.
         landed: of these, events that an earlier replay had added before it was killed.
     """
 
@@ -43,6 +49,7 @@ class Replay:
     accepted: int
     duplicates: int
     landed: int
+    conflicting: int = 0
 
     @property
     def stayed(self) -> int:
@@ -69,12 +76,13 @@ def replay(
 
     Raises:
         SettingsError: there is no such reason.
-        SourceError: nothing has been read yet.
+        SourceError: nothing has been read yet, or a batch was killed between ``quarantine`` and ``events``.
         TableBusyError: a run is at ``events`` and does not end within ten minutes.
     """
     quarantine = require(events, lake, reason)
     run_id = run_id or uuid.uuid4().hex[:12]
     with all_leased([events.name], lake, run_id), Persisted() as persist:
+        _require_whole_batches(events, lake, quarantine)
         make_tables(events, lake)  # or a lake that no run of this release has seen lacks columns
         rejected = snapshot(spark, quarantine.path)
         if reason is not None:
@@ -86,19 +94,18 @@ def replay(
         landed = sum(f["count"] for f in facts if f["landed"])
         hours = {f["hour"] for f in facts if not f["landed"]}
         new = accepted(good.where("not landed"))
-        ids = new.select("event_id", "timestamp", "partition", "offset").toArrow()
-        places = duplicates(ids, lake.events, hours).places
-        copies = len(places)
-        fresh = new.join(spark.createDataFrame(places), ["partition", "offset"], "left_anti") if copies else new
-        found = Replay(rejected.count(), sum(f["count"] for f in facts) - landed - copies, copies, landed)
+        copies = _duplicates(new, lake.events, hours)
+        good_now = sum(f["count"] for f in facts) - landed - len(copies.places)
+        found = Replay(rejected.count(), good_now, copies.exact, landed, len(copies.conflicting))
         if found.accepted:
             added = Amendment(events.name, REPLAY, run_id, added=found.accepted)
             size = sum(f["bytes"] for f in facts if not f["landed"])
-            commit = writer.Commit(added.to_json())
-            writer.append(writer.few_files(fresh), found.accepted, lake.events.path, commit, size=size)
-        if facts:
-            left = Amendment(quarantine.name, REPLAY, run_id, removed=found.tried - found.stayed, duplicates=copies)
-            writer.remove(good.select(*PLACE).toArrow(), quarantine.path, PLACE, writer.Commit(left.to_json()))
+            fresh = writer.few_files(_but(copies.places, new))
+            writer.append(fresh, found.accepted, lake.events.path, writer.Commit(added.to_json()), size=size)
+        if removed := found.tried - found.stayed:
+            left = Amendment(quarantine.name, REPLAY, run_id, removed=removed, duplicates=found.duplicates)
+            leaving = _but(copies.conflicting, good).select(*PLACE)
+            writer.remove(leaving.toArrow(), quarantine.path, PLACE, writer.Commit(left.to_json()))
         return found
 
 
@@ -112,6 +119,36 @@ def require(events: StreamingTable, lake: Lake, reason: str | None) -> LakeTable
     if not quarantine.exists:
         raise SourceError(quarantine.name, "nothing was read yet", "run `clickstream run events` first")
     return quarantine
+
+
+def _require_whole_batches(events: StreamingTable, lake: Lake, quarantine: LakeTable) -> None:
+    """Refuse while a batch has rejected its records and not accepted its events.
+
+    It is not known yet then which event a conflicting duplicate conflicts with, and the batch rejects nothing again.
+    """
+    generation = generations.current(lake, events.name).generation
+    landed, done = (table.transaction(f"{table.name}/{generation}") for table in (quarantine, lake.events))
+    if landed is not None and landed > (-1 if done is None else done):
+        finding = f"batch {landed} was killed when its records were in {quarantine.name} and its events were not there"
+        raise SourceError(events.name, finding, f"run `clickstream run {events.name}` first")
+
+
+def _duplicates(new: DataFrame, events: LakeTable, hours: Collection[int]) -> Duplicates:
+    ids = new.select("event_id", "timestamp", *_WHERE).toArrow()
+    whole = lambda into, places: into.from_arrow(_at(places, new).toArrow())  # noqa: E731
+    return duplicates(lambda into: into.from_arrow(ids), whole, events, hours)
+
+
+def _at(places: pa.Table, events: DataFrame) -> DataFrame:
+    """The events at some places."""
+    return events.join(events.sparkSession.createDataFrame(places).distinct(), _WHERE, "left_semi")
+
+
+def _but(places: pa.Table, events: DataFrame) -> DataFrame:
+    """The events at other places than these."""
+    if not places.num_rows:
+        return events
+    return events.join(events.sparkSession.createDataFrame(places), _WHERE, "left_anti")
 
 
 def _good(events: StreamingTable, rejected: DataFrame, stored: DataFrame) -> DataFrame:
