@@ -56,8 +56,11 @@ def _python(_: Settings) -> str:
 
 def _java(settings: Settings) -> str:
     java = require_java()
-    kept = "; its classes are kept" if class_data.archive(java, settings.cache).is_file() else ""
-    return f"{java.version} at {java.path}{kept}"
+    obstacle = class_data.obstacle(settings.cache)
+    kept = f"cannot be kept, so runs start later: {obstacle}" if obstacle else "are kept by the first run, as it ends"
+    if class_data.archive(java, settings.cache).is_file():
+        kept = "are kept"
+    return f"{java.version} at {java.path}; its classes {kept}"
 
 
 def _memory(settings: Settings) -> str:

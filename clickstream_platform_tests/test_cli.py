@@ -76,7 +76,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 @pytest.fixture
 def without_spark(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
     """Commands get no SparkSession; the test says what the engine does."""
-    monkeypatch.setattr("clickstream_platform.cli.app.spark_session", lambda settings: nullcontext(None))  # pyright: ignore[reportUnknownLambdaType]
+    monkeypatch.setattr("clickstream_platform.cli.app.spark_session", lambda settings, **_: nullcontext(None))  # pyright: ignore[reportUnknownLambdaType]
     home.land("a.json")
     return home
 
@@ -529,6 +529,21 @@ def test_a_command_imports_what_it_needs_and_nothing_else(
 
 def test_version(home: Home) -> None:
     assert clickstream("--version").stdout.startswith("clickstream")
+
+
+def test_a_stream_warns_of_rejection_in_mass_as_a_run_does(
+    without_spark: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = entry("events", rows_in=10, rows_out=1, quarantined=9, reasons={"missing_user_id": 9})
+    said = RunReport("events", "r", 1, (batch,), 0, None, None, None, None, 0, 1, 1, timedelta(seconds=1))
+
+    def stream(tables: list[StreamingTable], *about: Any, **_: object) -> None:
+        about[3].reported(tables[0], said)
+
+    monkeypatch.setattr("clickstream_platform.streaming.runtime.stream.stream", stream)
+    assert (
+        "warning: events: 9 of 10 records were rejected (missing_user_id 9)" in clickstream("stream", "events").stdout
+    )
 
 
 def test_completion_is_offered_for_the_shell(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ from clickstream_platform.streaming.contract.trigger import trigger_from
 from clickstream_platform.streaming.contract.trigger_support import require
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.status import lag
+from clickstream_platform.streaming.runtime.backlog import backlog
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.idle import nothing_to_do
 from clickstream_platform.streaming.runtime.report import RunReport
@@ -72,7 +73,7 @@ def run(
     if nothing_to_do(contracts, lake) and not any(channel.waiting for channel in Outbox.of(lake).status()):
         typer.echo("nothing new: every table has read all there is")
         return
-    with app.spark_session(settings) as spark:
+    with app.spark_session(settings, records=backlog(contracts, lake)) as spark:
         hearing = delivering(hooks(), settings, say)
         run_all(contracts, spark, lake, hearing, jobs=jobs, take_over=take_over)
 
@@ -103,7 +104,7 @@ def rebuild(
     from clickstream_platform.streaming.runtime.run import rebuild as rebuilt  # noqa: PLC0415 - Spark
 
     require_free([name], lake)
-    with app.spark_session(settings) as spark:
+    with app.spark_session(settings, records=lake.events.rows()) as spark:
         with going_on(f"{name}: computed anew"):
             report = rebuilt(table, spark, lake, delivering(hooks(), settings, say))
         report_run(table, report, lake)
@@ -207,8 +208,6 @@ class _Progress:
         self.running.remove(table.name)
         self.done[table.name] = report
         report_run(table, report, self.lake)
-        for remark in remarks(table, report.batches):
-            say(f"warning: {table.name}: {remark}")
 
     def failed(self, table: StreamingTable, failure: Exception) -> None:
         """Keep what went wrong for the end."""
@@ -240,7 +239,9 @@ def _announce(_: StreamingTable, rows: list[dict[str, Any]]) -> None:
 
 
 def report_run(table: StreamingTable, report: RunReport, lake: Lake) -> None:
-    """Tell Dagster, if there is an instance to tell."""
+    """Tell Dagster, if there is an instance to tell; and the person, if too much was rejected or there already."""
     from clickstream_platform.defs.reporting import report_run as told  # noqa: PLC0415 - Dagster takes seconds to import
 
     told(table, report, lake)
+    for remark in remarks(table, report.batches):
+        say(f"warning: {table.name}: {remark}")

@@ -88,6 +88,7 @@ def _of_run(table: StreamingTable, report: RunReport, lake: Lake) -> dict[str, A
         "run_id": report.run_id,
         "delta_version": report.delta_version,
         "duration_s": round(report.duration.total_seconds(), 2),
+        **({"idle": "nothing was unread: no JVM was started"} if report.is_idle else {}),
         **_known(watermark=report.watermark_ms and dg.MetadataValue.timestamp(report.watermark_ms / 1000)),
         **_known(state_rows=report.state_rows),
         **({} if table.derived else {"quarantined": report.quarantined, "duplicates": report.duplicates}),

@@ -73,6 +73,32 @@ def _read_any(text: bytes) -> Read:
         return _MALFORMED
 
 
+def object_of(value: bytes) -> dict[str, Any] | None:
+    """The JSON object that a record is; None for whatever :func:`read` finds a fault in."""
+    text = value.removeprefix(BOM)
+    try:
+        record = None if _is_deep(text) else _ANY.decode(text)
+    except _NO_JSON:
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def any_json(text: str) -> Any:
+    """What a JSON text says, to the last digit of its numbers. Raises ValueError if it is none, or is too deep."""
+    value = text.encode(errors="surrogatepass")
+    try:
+        if not _is_deep(value):
+            return _ANY.decode(value)
+    except (UnicodeDecodeError, InvalidOperation) as wrong:
+        raise ValueError from wrong
+    raise ValueError
+
+
+def to_json(value: Any) -> bytes:
+    """A value that :func:`any_json` gave, as JSON."""
+    return _JSON.encode(value)
+
+
 def _text(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else _JSON.encode(value).decode()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from clickstream_platform.events import schema
+from clickstream_platform.events.masks import masks
 from clickstream_platform.events.rules import Parse, Rules
 from clickstream_platform.events.schema import EVENTS, PLACE
 from clickstream_platform.expectations import (
@@ -46,6 +47,7 @@ def rules_from(settings: Settings) -> Rules:
         settings.event_id_header,
         settings.timestamp_unit,
         settings.placeholder_ids,
+        masks(settings),
     )
 
 

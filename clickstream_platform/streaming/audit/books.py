@@ -11,7 +11,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from clickstream_platform.streaming.audit.balance import imbalances
-from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment, Entry, booked, entries, is_complete, line_of
+from clickstream_platform.streaming.lake.ledger import (
+    REPLAY,
+    Amendment,
+    Entry,
+    booked,
+    is_complete,
+    line_of,
+    refused_files,
+)
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.tables import LakeTable
 
@@ -170,8 +178,7 @@ def _unfinished_replay(events: Sums, rejected: Sums) -> list[str]:
 
 def refused(lake: Lake) -> dict[str, str]:
     """The files that were refused whole, with what was found, oldest first."""
-    newest_first = list(entries(lake.events))
-    return {path: fault for entry in reversed(newest_first) for path, fault in entry.unreadable.items()}
+    return refused_files(lake.events)
 
 
 def refused_said(files: Mapping[str, str], shown: int = SHOWN) -> str:

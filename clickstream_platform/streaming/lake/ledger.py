@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from clickstream_platform.streaming.lake.tables import LakeTable
 
 MARK = "clickstream_ledger"
 AMENDMENT = "clickstream_amendment"
+_NOTE = ".refused.json"  # beside a roll-up: the files that its batches refused whole
 REPLAY, ERASURE, RETENTION, REBUILD = "replay", "erasure", "retention", "rebuild"  # the kinds of amendment
 
 
@@ -169,6 +170,29 @@ def last_entry(table: LakeTable) -> Entry | None:
     return next(entries(table), None)
 
 
+def refused_files(table: LakeTable) -> dict[str, str]:
+    """The files that were refused whole, by path, with what was found, oldest first.
+
+    Reads the log since the newest roll-up. Each roll-up has a note of its own; without it, it is read itself.
+    """
+    rolled_up = _roll_ups(table)
+    found = {path: fault for file in rolled_up for path, fault in _noted(file).items()}
+    last = int(rolled_up[-1].stem) if rolled_up else -1
+    lines = [line_of(commit.get("userMetadata")) for commit in table.commits(after=last)]
+    return found | _refused(reversed(lines))
+
+
+def _noted(roll_up: Path) -> dict[str, str]:
+    note = roll_up.with_suffix(_NOTE)
+    if note.exists():
+        return json.loads(note.read_text())
+    return _refused(line_of(text.partition(" ")[2]) for text in roll_up.read_text().splitlines())
+
+
+def _refused(lines: Iterable[Entry | Amendment | None]) -> dict[str, str]:
+    return {path: fault for line in lines if isinstance(line, Entry) for path, fault in line.unreadable.items()}
+
+
 def is_complete(table: LakeTable) -> bool:
     """Whether no line is missing. Without a roll-up in time, what cleans Delta's log takes the oldest ones."""
     rolled_up = _roll_ups(table)
@@ -186,7 +210,10 @@ def roll_up(table: LakeTable) -> int:
         return 0
     lines = [c for c in reversed(commits) if line_of(c.get("userMetadata"))]
     text = "".join(f"{commit['version']} {commit['userMetadata']}\n" for commit in lines)
-    write_whole(_folder(table) / f"{commits[0]['version']:020d}.txt", text)
+    file = _folder(table) / f"{commits[0]['version']:020d}.txt"
+    # The note first: a roll-up that appears has its own.
+    write_whole(file.with_suffix(_NOTE), json.dumps(_refused(line_of(c.get("userMetadata")) for c in lines)))
+    write_whole(file, text)
     return len(lines)
 
 

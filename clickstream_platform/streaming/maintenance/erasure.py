@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
+from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -33,6 +34,9 @@ from clickstream_platform.streaming.maintenance.persons import AT_ONCE
 from clickstream_platform.streaming.maintenance.proofs import Erased, Erasure, hashed, moment, write
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.run import rebuild_leased, run_leased
+
+if TYPE_CHECKING:
+    from clickstream_platform.events.rules import Parse
 
 
 def forget(
@@ -57,7 +61,7 @@ def forget(
     a state store, and a pass over each of the others.
 
     Args:
-        users: the user ids, as they are in ``events``.
+        users: the user ids, as they are in ``events``, or as they were sent: where only hashes of ids are kept, both.
         contracts: all tables.
         spark: the session.
         lake: where the tables lie.
@@ -81,9 +85,9 @@ def forget(
         write(lake, proof)
         for table in contracts:
             run_leased(table, spark, lake, hooks, run_id)
-        search = _Search(users, unsearchable=unsearchable)
+        search = _Search(_as_kept(users, contracts), unsearchable=unsearchable)
         erased = _erase(search, contracts, spark, lake, hooks, run_id)
-        for user_id in users:
+        for user_id in search.users:
             hooks.forgotten(user_id)
         now = datetime.now(timezone.utc)
         completed = None if search.unsearched else moment(now)
@@ -107,6 +111,12 @@ def require(lake: Lake, users: Sequence[str]) -> None:
         raise SettingsError("--from-file", finding, "split the file")
     if not lake.events.exists:
         raise SourceError("events", "nothing was read yet", "there is nothing to forget")
+
+
+def _as_kept(users: Sequence[str], contracts: Sequence[StreamingTable]) -> list[str]:
+    """The ids, and their hashes where ``events`` has these; rows of before have the ids themselves."""
+    masks = [cast("Parse", table.query).rules.masks for table in contracts if not table.derived]
+    return list(dict.fromkeys([*users, *(name for each in masks for user in users for name in each.names_of(user))]))
 
 
 @dataclass

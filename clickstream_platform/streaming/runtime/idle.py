@@ -1,13 +1,18 @@
-"""Whether a run would find anything to do, told without a JVM."""
+"""Whether a run would find anything to do, told without a JVM; and the run that finds nothing."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
+from datetime import timedelta
 
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import generations
+from clickstream_platform.streaming.lake.lease import lease
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.runtime import admission, fingerprint
+from clickstream_platform.streaming.runtime.hooks import Hooks
+from clickstream_platform.streaming.runtime.report import RunReport
 
 
 def nothing_to_do(tables: Iterable[StreamingTable], lake: Lake) -> bool:
@@ -21,6 +26,45 @@ def nothing_to_do(tables: Iterable[StreamingTable], lake: Lake) -> bool:
     together.
     """
     return all(_is_done(table, lake) for table in tables)
+
+
+def idle_run(table: StreamingTable, lake: Lake, hooks: Hooks, run_id: str) -> RunReport | None:
+    """Run a table that has nothing to do: what a run would report, under the same lease, without a JVM.
+
+    Returns:
+        The report, after ``hooks.ended``; None if the table has something to do, and nothing was done.
+
+    Raises:
+        TableBusyError: another run is at it. And what :func:`nothing_to_do` does.
+    """
+    started = time.monotonic()
+    with lease(lake, table.name, run_id):
+        if not _is_done(table, lake):
+            return None
+        report = _report(table, lake, run_id, timedelta(seconds=time.monotonic() - started))
+    hooks.ended(table)
+    return report
+
+
+def _report(table: StreamingTable, lake: Lake, run_id: str, duration: timedelta) -> RunReport:
+    checkpoint, target = generations.current(lake, table.name), lake.table(table.name)
+    planned = checkpoint.plan(checkpoint.committed())
+    return RunReport(
+        table=table.name,
+        run_id=run_id,
+        generation=checkpoint.generation,
+        batches=(),
+        replayed=0,
+        start=planned.end if planned else None,
+        end=planned.end if planned else None,
+        watermark_ms=checkpoint.watermark_ms(),
+        state_rows=None,
+        dropped_by_watermark=0,
+        rows=target.rows(),
+        delta_version=target.version() or 0,
+        duration=duration,
+        is_idle=True,
+    )
 
 
 def _is_done(table: StreamingTable, lake: Lake) -> bool:

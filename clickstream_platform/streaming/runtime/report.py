@@ -27,6 +27,7 @@ class RunReport:
         rows: rows in the table afterwards.
         delta_version: the table's version afterwards.
         duration: from taking the lease to letting it go.
+        is_idle: whether nothing was unread, so that neither a query nor a JVM was started.
     """
 
     table: str
@@ -42,6 +43,7 @@ class RunReport:
     rows: int
     delta_version: int
     duration: timedelta
+    is_idle: bool = False
 
     @property
     def rows_in(self) -> int:

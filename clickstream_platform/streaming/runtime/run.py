@@ -165,7 +165,7 @@ class Run:
     @contextmanager
     def going_on(self) -> Generator[StreamingQuery]:
         """Start it; what ends the query ends the block, and the other way round. Raises its failure, typed."""
-        _create(self.lake, self.table)
+        make_tables(self.table, self.lake)
         query = self.query = self._start()
         try:
             yield query
@@ -260,7 +260,7 @@ def let_end(query: StreamingQuery) -> None:
         time.sleep(0.1)
 
 
-def _create(lake: Lake, table: StreamingTable) -> None:
+def make_tables(table: StreamingTable, lake: Lake) -> None:
     """Make the empty Delta tables of a contract, if they are not there yet. Those that are get the columns they lack.
 
     A derived table does not: null is not what its query gives. It gets them with the batch 0 of a rebuild.

@@ -35,12 +35,14 @@ class Lag:
         unit: files, events or records.
         partitions: how much of it in each partition of a Kafka topic.
         remarks: what is there and will not be read, with the reason.
+        bytes: of the files, as they lie on the disk; 0 where there are none.
     """
 
     amount: int
     unit: str
     partitions: Mapping[str, int] = field(default_factory=dict[str, int], compare=False)
     remarks: tuple[str, ...] = field(default=(), compare=False)
+    bytes: int = field(default=0, compare=False)
 
 
 class Source(Protocol):

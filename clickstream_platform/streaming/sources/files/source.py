@@ -111,12 +111,14 @@ class FileSource:
             SourceError: the folder is none, or cannot be listed.
         """
         listing, intake = listed(self.folder), Intake(checkpoint)
-        waiting, known = len(intake.uncommitted(self.folder)), intake.known(self.folder)
+        waiting, known = intake.uncommitted(self.folder), intake.known(self.folder)
         grown = [
             f"{name} had {before:,} bytes when it was read, and has {now:,}: what was changed in it is in no table"
             for name, (before, now) in changed(listing, known).items()
         ]
-        return Lag(len(unread(listing, known)) + waiting, "files", remarks=(*listing.remarks(), *grown))
+        new = unread(listing, known)
+        size = sum(file.size for file in new) + sum(max(known.sizes.get(name, 0), 0) for name in waiting)
+        return Lag(len(new) + len(waiting), "files", remarks=(*listing.remarks(), *grown), bytes=size)
 
     def begin(self, checkpoint: Checkpoint, *, goes_on: bool = False) -> FileSource:
         """Let a run begin: take over a checkpoint of before there were manifests, and plan what is there."""
@@ -291,5 +293,7 @@ def _raw(records: pa.RecordBatch) -> pa.RecordBatch:
             "key": pa.nulls(rows, pa.binary()),
             "headers": pa.nulls(rows, pa.string()),
             "event_id": pa.nulls(rows, pa.binary()),
+            "record_time": pa.nulls(rows, pa.timestamp("us", "UTC")),
+            "record_time_type": pa.nulls(rows, pa.string()),
         }
     )
