@@ -116,8 +116,8 @@ def _parsed(records: pa.RecordBatch, parse: Parse) -> pa.Table:
     columns = dict(zip(records.schema.names, records.columns, strict=True))
     columns |= {field.name: column for field, column in zip(read.type, read.flatten(), strict=True)}
     is_rejected = pc.greater(pc.list_value_length(columns["reasons"]), 0)
-    may_conflict = pc.and_(pc.invert(is_rejected), pc.is_valid(columns["event_id"]))
-    columns[_RAW] = parse.rules.kept(where(may_conflict, columns["value"]))
+    has_id = pc.and_(pc.invert(is_rejected), pc.is_valid(columns["event_id"]))
+    columns[_RAW] = parse.rules.kept(where(has_id, columns["value"]))
     columns["value"] = parse.rules.kept(where(is_rejected, columns["value"]))
     columns["record_id"] = _record_ids(records, is_rejected)
     columns["key"] = Masking(parse.rules.masks).keys(records["key"])

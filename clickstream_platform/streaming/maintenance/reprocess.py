@@ -82,8 +82,8 @@ def replay(
     quarantine = require(events, lake, reason)
     run_id = run_id or uuid.uuid4().hex[:12]
     with all_leased([events.name], lake, run_id), Persisted() as persist:
-        make_tables(events, lake)  # or a lake that no run of this release has seen lacks columns
         _require_whole_batches(events, lake, quarantine)
+        make_tables(events, lake)  # or a lake that no run of this release has seen lacks columns
         rejected = snapshot(spark, quarantine.path)
         if reason is not None:
             rejected = rejected.where(F.array_contains("reasons", reason))
