@@ -116,7 +116,7 @@ def _text(line: Line) -> str:
         return '{"user_id": ' + "[" * (number % 5)
     made = event(f"u{number % 7}", event_id=id_of(line), page_url=page_of(line))
     if kind == "early":
-        made["timestamp"] = ("1969-12-31T23:59:59Z", "0001-01-02T00:00:00Z")[number % 2]
+        made["timestamp"] = ("1969-12-31T23:59:59Z", "0001-01-03T00:00:00Z")[number % 2]
     elif kind == "future":
         made["timestamp"] = "2255-01-01T00:00:00Z"
     elif kind == "other":
