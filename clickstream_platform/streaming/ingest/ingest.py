@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
+from clickstream_platform.errors import RetryableError
 from clickstream_platform.events.rules import Parse
 from clickstream_platform.events.schema import Reason
 from clickstream_platform.streaming.batches.micro_batch import MicroBatch, Notify
@@ -21,7 +22,7 @@ from clickstream_platform.streaming.batches.stateless import StatelessBatches
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.ingest.deduplicate import duplicates
 from clickstream_platform.streaming.ingest.staging import Staged, clear, folder_of, staging
-from clickstream_platform.streaming.lake import writer
+from clickstream_platform.streaming.lake import generations, writer
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.source import RecordSource
@@ -42,7 +43,12 @@ class Ingest(StatelessBatches):
         return self.table.watermark.of(staging(read, self.parse, folder_of(lake, checkpoint), self.source.records))
 
     def commit(self, batch: MicroBatch, notify: Notify) -> Entry | None:
-        """Append the batch's rejected records to ``quarantine``, then its events to ``events``."""
+        """Append the batch's rejected records to ``quarantine``, then its events to ``events``.
+
+        Raises:
+            RetryableError: a batch of another source is to be completed first.
+        """
+        self._require_whole(batch)
         folder = folder_of(batch.lake, batch.checkpoint)
         staged = Staged.collected(batch.frame, folder)
         batch.persist.callback(clear, folder)
@@ -75,6 +81,17 @@ class Ingest(StatelessBatches):
             return None
         _warn(entry)
         return entry
+
+    def _require_whole(self, batch: MicroBatch) -> None:
+        assert self.table.beside is not None
+        for source in generations.sources(batch.lake, self.table.name):
+            if source == batch.checkpoint.source:
+                continue
+            cut = generations.half_committed(batch.lake, self.table.name, self.table.beside.name, source)
+            if cut is not None:
+                finding = f"batch {cut} of the source {source} was killed between its two commits"
+                remedy = f"name that source in CLICKSTREAM_SOURCE, see that it can be read, and run {self.table.name}"
+                raise RetryableError(self.table.name, f"{finding}, and must be complete before any other", remedy)
 
     def _quarantine(self, batch: MicroBatch, rejected: Iterator[pa.RecordBatch], entry: Entry) -> None:
         """Append to the side table, unless a killed attempt has done so already (Delta knows the transaction)."""

@@ -55,6 +55,22 @@ def sources(lake: Lake, name: str) -> list[str]:
     return [MAIN, *others] if any(each.isdigit() for each in folders) else others
 
 
+def half_committed(lake: Lake, name: str, beside: str, source: str) -> int | None:
+    """The batch of a source that was killed between its two commits: its rejected records are there, its events not.
+
+    Until that batch is complete, nothing else may add events: it would find other duplicates than when it rejected.
+
+    Args:
+        lake: where the tables lie.
+        name: the table.
+        beside: its side table, which a batch commits first.
+        source: the source.
+    """
+    checkpoint = current(lake, name, source)
+    first, then = (lake.table(each).transaction(checkpoint.app_id_in(each)) for each in (beside, name))
+    return first if first is not None and first > (-1 if then is None else then) else None
+
+
 def remove_superseded(lake: Lake, name: str) -> int:
     """Delete the generations that no longer serve, or never did: a rebuild was killed before its first commit.
 

@@ -144,9 +144,8 @@ def _require_whole_batches(events: StreamingTable, lake: Lake, quarantine: LakeT
     It is not known yet then which event a conflicting duplicate conflicts with, and the batch rejects nothing again.
     """
     for source in generations.sources(lake, events.name):
-        checkpoint = generations.current(lake, events.name, source)
-        landed, done = (table.transaction(checkpoint.app_id_in(table.name)) for table in (quarantine, lake.events))
-        if landed is not None and landed > (-1 if done is None else done):
+        landed = generations.half_committed(lake, events.name, quarantine.name, source)
+        if landed is not None:
             finding = (
                 f"batch {landed} was killed when its records were in {quarantine.name} and its events were not there"
             )

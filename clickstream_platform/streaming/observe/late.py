@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from clickstream_platform.errors import SourceError
+from clickstream_platform.source_list import MAIN
 from clickstream_platform.streaming.lake.ledger import Booked, Entry, booked
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.scan import rows_within
@@ -20,11 +21,14 @@ from clickstream_platform.streaming.sources.kafka.cluster import flat
 EVER = -(2**62)  # microseconds, before every event
 LEFT_OUT = "late_events"  # the table of what came too late for `user_patterns`
 _PLACES = pa.schema(
-    [(name, pa.string() if name == "partition" else pa.int64()) for name in ("n", "partition", "first", "end", "until")]
+    [
+        *((name, pa.string()) for name in ("name", "partition")),
+        *((name, pa.int64()) for name in ("n", "first", "end", "until")),
+    ]
 )
 _LATE = """
 SELECT n, source, held.partition, "offset", user_id, event_type, event_id, timestamp, arrived_at
-FROM held JOIN places ON held.partition = places.partition
+FROM held JOIN places ON held.partition = places.partition AND split_part(source, ':', 2) = places.name
   AND "offset" >= places.first AND "offset" < places.end AND epoch_us(timestamp) <= places.until
 ORDER BY n, timestamp, held.partition, "offset" {limit}
 """
@@ -184,10 +188,10 @@ def _events(entries: Sequence[Entry], lake: Lake, limit: int) -> Iterator[tuple[
 
 def _places(n: int, entry: Entry) -> Iterator[dict[str, int | str]]:
     """Where the records of a batch are: in which files, or between which offsets."""
-    until = entry.late_before_ms * 1000
+    facts = {"n": n, "name": "" if entry.source == MAIN else entry.source, "until": entry.late_before_ms * 1000}
     for path in entry.files:
-        yield {"n": n, "partition": path, "first": 0, "end": 2**62, "until": until}
+        yield {**facts, "partition": path, "first": 0, "end": 2**62}
     if entry.end and "logOffset" not in entry.end:
         starts = flat(entry.start)
         for partition, end in flat(entry.end).items():
-            yield {"n": n, "partition": partition, "first": starts.get(partition, 0), "end": end, "until": until}
+            yield {**facts, "partition": partition, "first": starts.get(partition, 0), "end": end}

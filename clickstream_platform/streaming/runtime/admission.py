@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.streaming.checkpoint import Checkpoint, next_version
+from clickstream_platform.streaming.lake.generations import current, following, half_committed
 from clickstream_platform.streaming.lake.places import Lake
 
 if TYPE_CHECKING:
     from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.lake.generations import current, following
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,15 @@ def admitted(lake: Lake, table: StreamingTable) -> Checkpoint:
         log.warning("%s: it was down for too long: %s; a new generation reads all of events", table.name, lost)
         return following(lake, table.name)
     return checkpoint
+
+
+def in_turn(table: StreamingTable, lake: Lake) -> list[StreamingTable]:
+    """A table with each of its sources, in their order; one with a batch that was killed half committed goes first."""
+    beside = table.beside
+    if not table.further or beside is None:
+        return [*table.by_source()]
+    is_whole = lambda each: half_committed(lake, table.name, beside.name, each.offsets.source_name) is None  # noqa: E731
+    return sorted(table.by_source(), key=is_whole)
 
 
 def _lost(lake: Lake, checkpoint: Checkpoint) -> str | None:

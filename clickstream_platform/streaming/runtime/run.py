@@ -96,7 +96,7 @@ def run_leased(
     """As :func:`run`, for a caller that holds the table's lease; ``hooks.ended`` is left to it."""
     done: dict[str, RunReport] = {}
     failed: list[ClickstreamError] = []
-    for each in replace(table, trigger=ending(table.trigger)).by_source():
+    for each in admission.in_turn(replace(table, trigger=ending(table.trigger)), lake):
         if stop and stop.is_set() and done:
             break
         try:

@@ -74,6 +74,20 @@ def test_of_a_topic_the_offsets_tell_the_batch(home: Home) -> None:
     assert [batch.batch_id for batch in late(home.lake, limit=1).batches] == [1]
 
 
+def test_the_same_file_of_another_source_is_of_another_batch(home: Home) -> None:
+    late_one: dict[str, Any] = {
+        "rows_in": 1,
+        "rows_out": 1,
+        "late_rows": 1,
+        "late_before_ms": NOON_MS,
+        "files": {"a": [9, 1]},
+    }
+    for n, (source, column) in enumerate([("main", "file"), ("history", "file:history")]):
+        late_row = row("11:00:00", user_id=source) | {"source": column}
+        write(home, "events", [late_row], of=entry(batch_id=n, source=source, files={"a": [9, 1]}, **late_one))
+    assert [[each.user_id for each in batch.events] for batch in late(home.lake).batches] == [["history"], ["main"]]
+
+
 def test_the_command_shows_them_and_json_has_all(home: Home) -> None:
     two_batches(home)
     write(home, "sessions", [], of=entry("sessions", events_version=1, rows_out=5, revisions=2))

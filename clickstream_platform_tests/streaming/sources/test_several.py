@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyspark.errors import StreamingQueryException
 
-from clickstream_platform.errors import CheckpointError, SourceError
+from clickstream_platform.errors import CheckpointError, RetryableError, SourceError
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.audit.balance import imbalances
 from clickstream_platform.streaming.audit.source_account import source_account
@@ -18,6 +19,7 @@ from clickstream_platform.streaming.maintenance.reprocess import replay
 from clickstream_platform.streaming.observe.status import TableStatus, lags, status
 from clickstream_platform.streaming.runtime.run import rebuild
 from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.faults import fault
 from clickstream_platform_tests.topics import Topic
 
 
@@ -131,6 +133,20 @@ def test_one_that_has_vanished_does_not_hold_up_the_others(two: Sources, tmp_pat
     two.land("history", "b.json", event("older"))
     lab.run("events")
     assert len(users(lab)) == 4
+    assert_in_order(lab)
+
+
+def test_a_batch_killed_half_committed_is_completed_before_another_source_adds_events(two: Sources) -> None:
+    two.land("history", "a.json", event("a", event_id="X"), event("b", event_id="X"))
+    with fault(1, "before"), pytest.raises(StreamingQueryException):
+        two.reading("main", "history").run("events")
+    two.land("main", "a.json", event("c", event_id="X"))
+    with pytest.raises(RetryableError, match="batch 0 of the source history was killed between its two commits"):
+        two.reading("main").run("events")
+    lab = two.reading("main", "history")
+    lab.run("events")
+    assert users(lab) == [("file:history", "a")]
+    assert sorted(row.source for row in lab.table("quarantine").collect()) == ["file", "file:history"]
     assert_in_order(lab)
 
 
