@@ -115,6 +115,7 @@ def replay(found: Replay) -> RenderableType:
         ("events now", found.accepted),
         ("were events already", found.landed),
         ("duplicates", found.duplicates),
+        *([("passed over", found.passed_over)] if found.passed_over else []),
         ("still rejected", found.stayed),
     )
     table = grid("replay", "count", right=("count",), rows=counts)

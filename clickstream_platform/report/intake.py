@@ -45,6 +45,7 @@ def _counts(booked: list[Entry], read: int, accepted: int) -> list[tuple[str, in
         ("accepted", accepted),
         ("duplicates left out", sum(e.duplicates for e in booked)),
         ("rejected", sum(e.quarantined for e in booked)),
+        *([("passed over: no events, by the mapping", passed)] if (passed := sum(e.passed for e in booked)) else []),
         *([("gone before they were read", lost)] if lost else []),
         *([("files that could not be read", unreadable)] if unreadable else []),
     ]

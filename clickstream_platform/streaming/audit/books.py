@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -83,7 +84,9 @@ def unbalanced(table: StreamingTable, lake: Lake) -> list[str]:
 def _unfinished_replay(events: _Log, rejected: _Log) -> list[str]:
     """Whether what a replay added to ``events`` has left ``quarantine``, where the ledgers go back that far."""
     added = sum(each.added for each in events.amendments if each.kind == "replay")
-    left = sum(each.removed - each.duplicates for each in rejected.amendments if each.kind == "replay")
+    left = sum(
+        each.removed - each.duplicates - each.passed_over for each in rejected.amendments if each.kind == "replay"
+    )
     if added == left or not (events.complete and rejected.complete):
         return []
     return [f"a replay added {added - left} events that are still in quarantine: run `clickstream replay` again"]
@@ -93,6 +96,14 @@ def refused(lake: Lake) -> dict[str, str]:
     """The files that were refused whole, with what was found, oldest first."""
     newest_first = list(entries(lake.events))
     return {path: fault for entry in reversed(newest_first) for path, fault in entry.unreadable.items()}
+
+
+def passed_over(lake: Lake) -> dict[str, int]:
+    """The records that were passed over by any batch, by the value that told so."""
+    found = Counter[str]()
+    for entry in entries(lake.events):
+        found.update(entry.passed_over)
+    return dict(found.most_common())
 
 
 def refused_said(files: Mapping[str, str], shown: int = 3) -> str:

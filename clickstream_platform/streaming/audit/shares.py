@@ -75,10 +75,10 @@ def share(expectation: ShareExpectation, lake: Lake) -> Share:
     """
     by_run = [list(of_run) for _, of_run in groupby(entries(lake.events), key=lambda entry: entry.run_id)]
     newest: list[Entry] = []
-    while by_run and (not newest or sum(entry.rows_in for entry in newest) < expectation.at_least):
+    while by_run and (not newest or sum(entry.offered for entry in newest) < expectation.at_least):
         newest += by_run.pop(0)
     kind = _kind(expectation)
-    usual = [_of(run, kind) for run in by_run if sum(entry.rows_in for entry in run) >= expectation.at_least][:RUNS]
+    usual = [_of(run, kind) for run in by_run if sum(entry.offered for entry in run) >= expectation.at_least][:RUNS]
     found = _summed(newest, kind, median(usual) if len(usual) >= FEWEST else None)
     if isinstance(expectation, DuplicateShare) or not newest:
         return found
@@ -94,11 +94,11 @@ def _kind(expectation: ShareExpectation) -> Callable[[Entry], int]:
 
 
 def _of(run: Sequence[Entry], kind: Callable[[Entry], int]) -> float:
-    return sum(map(kind, run)) / sum(entry.rows_in for entry in run)
+    return sum(map(kind, run)) / sum(entry.offered for entry in run)
 
 
 def _summed(batches: Sequence[Entry], kind: Callable[[Entry], int], usual: float | None) -> Share:
-    return Share(sum(map(kind, batches)), sum(entry.rows_in for entry in batches), usual=usual)
+    return Share(sum(map(kind, batches)), sum(entry.offered for entry in batches), usual=usual)
 
 
 def _with_refused(found: Share, batches: Sequence[Entry], replayed: int) -> Share:
@@ -141,6 +141,9 @@ def said(found: Share, expectation: ShareExpectation) -> str:
 def remarks(table: StreamingTable, batches: Sequence[Entry]) -> list[str]:
     """What a run that has committed these batches should say of them, however few records there were."""
     lines: list[str] = []
+    if passed := sum((Counter(entry.passed_over) for entry in batches), Counter[str]()):
+        each = ", ".join(f"{why} {count:,}" for why, count in passed.most_common(4))
+        lines.append(f"{passed.total():,} records were passed over, as the mapping says: {each}")
     for expectation in table.expectations:
         if isinstance(expectation, RejectedShare | DuplicateShare):
             found = _summed(batches, _kind(expectation), None)

@@ -25,6 +25,7 @@ class SourceAccount:
         accepted: of these.
         quarantined: of these.
         duplicates: of these.
+        passed_over: of these.
         refused: files that were refused whole, with what was found.
         tables: where the tables contradict the ledger.
     """
@@ -34,6 +35,7 @@ class SourceAccount:
     accepted: int
     quarantined: int
     duplicates: int
+    passed_over: int
     refused: dict[str, str]
     tables: tuple[str, ...]
 
@@ -79,6 +81,7 @@ def source_account(table: StreamingTable, lake: Lake) -> SourceAccount:
         accepted=sum(entry.rows_out for entry in batches),
         quarantined=sum(entry.quarantined for entry in batches),
         duplicates=sum(entry.duplicates for entry in batches),
+        passed_over=sum(entry.passed for entry in batches),
         refused=refused(lake),
         tables=tuple(wrong),
     )

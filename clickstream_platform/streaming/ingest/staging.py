@@ -14,8 +14,8 @@ import hashlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,12 @@ from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.source import PartRead
 
 _COLUMNS = StructType(
-    [*EVENTS, *[column for column in QUARANTINE if column.name not in EVENTS.names], READ["has_placeholder"]]
+    [
+        *EVENTS,
+        *[column for column in QUARANTINE if column.name not in EVENTS.names],
+        READ["has_placeholder"],
+        READ["passed_over"],
+    ]
 )
 STAGED = to_arrow_schema(_COLUMNS, timezone="UTC")
 
@@ -102,7 +107,7 @@ def _stage(read: Iterator[pa.RecordBatch], parse: Parse, folder: Path, records: 
 
 
 def _parsed(records: pa.RecordBatch, parse: Parse) -> pa.Table:
-    """What is staged of some records: an event or, rejected, the bytes and the record's id as well."""
+    """What is staged of some records: an event; or, rejected, the bytes and the record's id as well; or passed over."""
     read = read_records(records["value"], records["arrived_at"], records["event_id"], parse.rules, records["size"])
     columns = dict(zip(records.schema.names, records.columns, strict=True))
     columns |= {field.name: column for field, column in zip(read.type, read.flatten(), strict=True)}
@@ -140,14 +145,16 @@ class Facts:
     Attributes:
         records: how many there are.
         reasons: how many are rejected for what, by all the reasons of one record.
-        times: the event times of the others, in microseconds since 1970.
-        placeholders: how many of the others have an id that is none, such as ``undefined``.
+        times: the times of the events, in microseconds since 1970.
+        placeholders: how many events have an id that is none, such as ``undefined``.
+        passed_over: how many records were no events and not meant as such, by what told so.
     """
 
     records: int
     reasons: Counter[tuple[str, ...]]
     times: np.ndarray[Any, np.dtype[np.int64]]
     placeholders: int = 0
+    passed_over: Mapping[str, int] = field(default_factory=dict[str, int])
 
     @property
     def rejected(self) -> int:
@@ -198,12 +205,14 @@ class Staged:
         return cls(folder, tuple(row["file"] for row in rows), tuple(parts))
 
     def facts(self) -> Facts:
-        """Count them. Reads three columns."""
+        """Count them. Reads four columns."""
         of_all = pa.Table.from_batches(self._batches(pc.scalar(True), _FACTS.names), _FACTS)
         times = of_all["timestamp"].drop_null().cast(pa.int64()).to_numpy()
         faulty = of_all.filter(pc.greater(pc.list_value_length(of_all["reasons"]), 0))["reasons"].to_pylist()
         placeholders = of_all.filter(pc.and_(of_all["has_placeholder"], pc.is_valid(of_all["timestamp"]))).num_rows
-        return Facts(of_all.num_rows, Counter(tuple(reasons) for reasons in faulty), times, placeholders)
+        passed = Counter[str](of_all["passed_over"].drop_null().to_pylist())
+        reasons = Counter(tuple(reasons) for reasons in faulty)
+        return Facts(of_all.num_rows, reasons, times, placeholders, dict(sorted(passed.items())))
 
     def offsets(self, partitions: Collection[str]) -> dict[str, list[int]]:
         """Those of the records of some partitions."""
@@ -226,10 +235,10 @@ class Staged:
 
     def rejected(self) -> Iterator[pa.RecordBatch]:
         """The records that are no events, with their bytes and reasons."""
-        return self._batches(pc.field("timestamp").is_null())
+        return self._batches(pc.field("timestamp").is_null() & pc.field("passed_over").is_null())
 
 
-_FACTS = pa.schema([STAGED.field(name) for name in ("reasons", "timestamp", "has_placeholder")])
+_FACTS = pa.schema([STAGED.field(name) for name in ("reasons", "timestamp", "has_placeholder", "passed_over")])
 
 
 def _is_of(partitions: Collection[str]) -> ds.Expression:

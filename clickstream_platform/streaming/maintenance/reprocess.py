@@ -36,17 +36,19 @@ class Replay:
         accepted: of these, new events.
         duplicates: of these, copies of events that are there already.
         landed: of these, events that an earlier replay had added before it was killed.
+        passed_over: of these, records that are no events by today's mapping, and not meant as such.
     """
 
     tried: int
     accepted: int
     duplicates: int
     landed: int
+    passed_over: int = 0
 
     @property
     def stayed(self) -> int:
         """Records that are still rejected."""
-        return self.tried - self.accepted - self.duplicates - self.landed
+        return self.tried - self.accepted - self.duplicates - self.landed - self.passed_over
 
 
 def replay(
@@ -55,7 +57,8 @@ def replay(
     """Parse the records of ``quarantine`` again, by the rules of today's settings.
 
     What is good now is appended to ``events``, from where the next run of every other table reads it; then it leaves
-    ``quarantine``. What is not stays as it is, with the reasons it had. Killed anywhere or run twice, nothing doubles.
+    ``quarantine``, and with it what today's mapping passes over. What is not stays as it is, with the reasons it had.
+    Killed anywhere or run twice, nothing doubles.
 
     Costs two passes over the records tried, one over the places of all events, and a MERGE.
 
@@ -80,22 +83,28 @@ def replay(
         stored = snapshot(spark, lake.events.path)
         good = persist(_good(events, rejected, stored))
         counts = F.count("*").alias("count"), F.sum(F.octet_length("value")).alias("bytes")
-        facts = good.groupBy("landed", hour_of("timestamp").alias("hour")).agg(*counts).collect()
+        kinds = "landed", (F.isnotnull("passed_over") & ~F.col("landed")).alias("passed")
+        facts = good.groupBy(*kinds, hour_of("timestamp").alias("hour")).agg(*counts).collect()
         landed = sum(f["count"] for f in facts if f["landed"])
-        hours = {f["hour"] for f in facts if not f["landed"]}
+        passed = sum(f["count"] for f in facts if f["passed"])
+        new_facts = [f for f in facts if not f["landed"] and not f["passed"]]
+        hours = {f["hour"] for f in new_facts}
         new = accepted(good.where("not landed"))
         ids = new.select("event_id", "timestamp", "partition", "offset").toArrow()
         places = duplicates(ids, lake.events, hours).places
         copies = len(places)
         fresh = new.join(spark.createDataFrame(places), ["partition", "offset"], "left_anti") if copies else new
-        found = Replay(rejected.count(), sum(f["count"] for f in facts) - landed - copies, copies, landed)
+        found = Replay(rejected.count(), sum(f["count"] for f in new_facts) - copies, copies, landed, passed)
         if found.accepted:
             added = Amendment(events.name, REPLAY, run_id, added=found.accepted)
-            size = sum(f["bytes"] for f in facts if not f["landed"])
+            size = sum(f["bytes"] for f in new_facts)
             commit = writer.Commit(added.to_json())
             writer.append(writer.few_files(fresh), found.accepted, lake.events.path, commit, size=size)
         if facts:
-            left = Amendment(quarantine.name, REPLAY, run_id, removed=found.tried - found.stayed, duplicates=copies)
+            removed = found.tried - found.stayed
+            left = Amendment(
+                quarantine.name, REPLAY, run_id, removed=removed, duplicates=copies, passed_over=found.passed_over
+            )
             writer.remove(good.select(*PLACE).toArrow(), quarantine.path, PLACE, writer.Commit(left.to_json()))
         return found
 
@@ -113,7 +122,7 @@ def require(events: StreamingTable, lake: Lake, reason: str | None) -> LakeTable
 
 
 def _good(events: StreamingTable, rejected: DataFrame, stored: DataFrame) -> DataFrame:
-    """The records that are events by today's rules, or that ``events`` has already (``landed``)."""
+    """The records that are events by today's rules, or passed over, or that ``events`` has already (``landed``)."""
     parsed = events.query(rejected.select(*RAW.fieldNames()))
     places = stored.select(*PLACE, F.lit(True).alias("landed"))
     marked = parsed.join(places, [*PLACE], "left").withColumn("landed", F.coalesce("landed", F.lit(False)))
