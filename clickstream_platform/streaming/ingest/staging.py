@@ -93,17 +93,26 @@ def clear(folder: Path) -> None:
 
 def _stage(read: Iterator[pa.RecordBatch], parse: Parse, folder: Path, records: Records) -> Iterator[pa.RecordBatch]:
     """What one task does: write the records it has read into a file of its own, and give the row that names it."""
-    name, newest, parts = f"{uuid4().hex}.parquet", pa.scalar(None, INSTANT), list[PartRead]()
-    with pq.ParquetWriter(folder / name, STAGED, compression="lz4") as writer:
-        for found in records(read):
-            if isinstance(found, PartRead):
-                parts.append(found)
-                continue
-            staged = _parsed(found, parse)
-            newest = pc.max(pa.array([newest, pc.max(staged["timestamp"])], INSTANT))
-            writer.write_table(staged)  # a row group each: no more than a batch is ever held
+    name = f"{uuid4().hex}.parquet"
+    newest, parts = staged_by(records(read), parse, folder / name)
     said = json.dumps([asdict(part) for part in parts])
     yield pa.RecordBatch.from_pydict({"file": [name], "timestamp": pa.array([newest], INSTANT), "parts": [said]})
+
+
+def staged_by(
+    found: Iterator[pa.RecordBatch | PartRead], parse: Parse, file: Path
+) -> tuple[pa.TimestampScalar, list[PartRead]]:
+    """Write records into a file, parsed; returns their newest event time, and what is said of the files they are of."""
+    newest, parts = pa.scalar(None, INSTANT), list[PartRead]()
+    with pq.ParquetWriter(file, STAGED, compression="lz4") as writer:
+        for each in found:
+            if isinstance(each, PartRead):
+                parts.append(each)
+                continue
+            staged = _parsed(each, parse)
+            newest = pc.max(pa.array([newest, pc.max(staged["timestamp"])], INSTANT))
+            writer.write_table(staged)  # a row group each: no more than a batch is ever held
+    return newest, parts
 
 
 def _parsed(records: pa.RecordBatch, parse: Parse) -> pa.Table:

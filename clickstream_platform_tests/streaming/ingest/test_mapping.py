@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,9 +36,9 @@ LANDED = (
 
 
 @pytest.fixture
-def mapped(lab: Lab) -> Iterator[Lab]:
+def mapped(lab: Lab) -> Lab:
     lab.contracts = tables(lab.settings.model_copy(update={"mapping": "segment"}))
-    yield lab.only("events", "sessions", "purchases")
+    return lab.only("events", "sessions", "purchases")
 
 
 def with_mapping(lab: Lab, mapping: str) -> None:

@@ -171,7 +171,7 @@ class FileSource:
                 yield from self._refused(entries)
                 there = [entry for entry in entries if entry.partition not in self.skipped]
                 for found in read_task(self.folder, there, self.max_record_bytes):
-                    yield found if isinstance(found, PartRead) else _raw(found)
+                    yield found if isinstance(found, PartRead) else raw(found)
 
     def _refused(self, entries: list[Entry]) -> Iterator[PartRead]:
         for entry in entries:
@@ -277,7 +277,7 @@ def _tasks(spark: SparkSession, folder: Path, manifests: int) -> DataFrame:
     return lines.repartition(spark.sparkContext.defaultParallelism)
 
 
-def _raw(records: pa.RecordBatch) -> pa.RecordBatch:
+def raw(records: pa.RecordBatch) -> pa.RecordBatch:
     """Records of files with the columns of every source."""
     rows = len(records)
     return pa.RecordBatch.from_pydict(
