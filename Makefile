@@ -5,10 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
-# Tests that share a lake or a frame stay together on one worker, all others go where there is room.
-PYTEST := $(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist loadgroup
+# Tests that share a lake or a frame stay together on one worker, all others go where there is room. What Python has
+# compiled once is kept, whatever the environment says: the processes that tests start would compile it a hundred times.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist loadgroup
 # What is in which part: clickstream_platform_tests/parts.py. The fast one first, as it says soonest what is wrong.
-PARTS := fast wide conformance property kill kafka engine spark
+PARTS := fast wide conformance property kill kafka runs engine spark
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.10 \
 	--generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links
 
@@ -34,7 +35,8 @@ demo-kafka: setup ## the same through a Kafka broker of its own, without Docker
 	@CLICKSTREAM_HOME=.clickstream/kafka-demo $(BIN)/clickstream demo --kafka
 
 test: setup ## all tests, part after part; one part alone: make test-spark, test-kafka, see CONTRIBUTING.md
-	@for part in $(PARTS); do echo "tests, part $$part ..."; $(PYTEST) --part=$$part || exit 1; done
+	@for part in $(PARTS); do echo "tests, part $$part ..."; begun=$$(date +%s); $(PYTEST) --part=$$part || exit 1; \
+		echo "part $$part took $$(($$(date +%s) - begun)) s; its budget is 600 s"; done
 
 test-fast: $(STAMP) ## the tests that need no JVM
 	@$(PYTEST) --part=fast

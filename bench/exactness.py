@@ -34,7 +34,8 @@ from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import matches, snapshot
 from clickstream_platform.streaming.lake.writer import CHANGE, Commit
-from clickstream_platform.streaming.runtime.run import Hooks, run
+from clickstream_platform.streaming.runtime.hooks import Hooks
+from clickstream_platform.streaming.runtime.run import run
 from clickstream_platform.tables import tables
 
 if TYPE_CHECKING:

@@ -27,7 +27,8 @@ from clickstream_platform.simulator.landing import write_landing
 from clickstream_platform.simulator.simulation import SPAN, START, Shares, simulate
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.maintenance.housekeeping import maintain
-from clickstream_platform.streaming.runtime.run import Hooks, run
+from clickstream_platform.streaming.runtime.hooks import Hooks
+from clickstream_platform.streaming.runtime.run import run
 from clickstream_platform.tables import tables
 
 if TYPE_CHECKING:

@@ -70,6 +70,14 @@ class CheckpointError(ClickstreamError):
     """A checkpoint and its table do not belong together; going on would lose or double rows."""
 
 
+class LayoutError(ClickstreamError):
+    """The lake is of a newer version of this program, or a command that changes it as a whole was stopped midway."""
+
+
+class BackupError(ClickstreamError):
+    """A backup is damaged or unfinished, or it or a restore would be written over something."""
+
+
 class StateError(ClickstreamError):
     """A table's state store holds more rows than it may."""
 

@@ -62,7 +62,8 @@ def _train(home: Path, cache: Path, archive: Path) -> None:
     from clickstream_platform.simulator.landing import write_arrival  # noqa: PLC0415
     from clickstream_platform.simulator.simulation import simulate  # noqa: PLC0415
     from clickstream_platform.streaming.lake.places import Lake  # noqa: PLC0415
-    from clickstream_platform.streaming.runtime.run import Hooks, run  # noqa: PLC0415
+    from clickstream_platform.streaming.runtime.hooks import Hooks  # noqa: PLC0415
+    from clickstream_platform.streaming.runtime.run import run  # noqa: PLC0415
     from clickstream_platform.tables import tables  # noqa: PLC0415
 
     options = {"spark.driver.extraJavaOptions": f"{LOCAL_JVM} {class_data.to_make(archive)}"}

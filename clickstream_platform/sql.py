@@ -81,7 +81,7 @@ def _add(connection: DuckDBPyConnection, lake: Lake, name: str) -> list[str]:
     table = lake.table(name)
     held = table.plain()
     columns = {field.name: _type(json.loads(field.type.to_json())) for field in held.schema().fields}
-    files = sorted(str(table.path / file) for file in table.files(held.version()))
+    files = [str(table.path / file) for file in table.files_by_age(held.version())]
     _view(connection, name, columns, files, held.metadata().partition_columns)
     if "final_at" in columns:
         passed = f"final_at <= epoch_ms({watermark}) AT TIME ZONE 'UTC'" if watermark else "false"
@@ -102,7 +102,7 @@ def _view(
     try:
         _create(connection, name, columns, f"{read})")
     except duckdb.BinderException:
-        # The first file lacks a column that somebody has added since; the footers of all must be read to find it.
+        # The oldest file lacks a column that was added since; the footers of all must be read to find it.
         _create(connection, name, columns, f"{read}, union_by_name = true) UNION ALL BY NAME {none}")
 
 

@@ -21,6 +21,7 @@ from clickstream_platform.streaming.audit.verify import verify
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import snapshot
 from clickstream_platform.streaming.runtime.run import run
+from clickstream_platform.streaming.sources.kafka import cluster
 from clickstream_platform.tables import tables
 from clickstream_platform_tests import parts
 from clickstream_platform_tests.no_jvm import no_jvm
@@ -45,6 +46,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[TELLTALE] = Path(folder.name)
     for part in parts.PARTS:
         config.addinivalue_line("markers", f"{part.name}: {part.what}")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Spare the fast part the import of modules that have no test of it."""
+    return True if config.getoption("--part") == parts.FAST and parts.is_wide(collection_path) else None
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
@@ -117,6 +123,12 @@ def topic(broker: Broker, request: pytest.FixtureRequest) -> Topic:
 _numbers = itertools.count()
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a broker that is down: nobody waits long for its answer."""
+    monkeypatch.setattr(cluster, "TIMEOUT", 0.2)
+
+
 def event(user: str = "u", at: str = "10:00:00", **fields: Any) -> dict[str, Any]:
     """A valid click on 2024-03-01 (or on the day that ``at`` names); a test gives the fields that matter to it."""
     timestamp = at if "T" in at else f"2024-03-01T{at}Z"
@@ -184,6 +196,15 @@ class Lab:
         """Every table equals its query over all accepted events, and the ledger balances."""
         for found in self.verify(*names).values():
             assert found.clean, found
+
+
+def without_a_column(lab: Lab, name: str, of: str = "events") -> Lab:
+    """As a release that did not have that column yet."""
+    contract = lab.contracts[of]
+    columns = tuple(column for column in contract.columns if column.name != name)
+    assert columns != contract.columns
+    lab.contracts = {**lab.contracts, of: replace(contract, columns=columns)}
+    return lab
 
 
 def _line(record: dict[str, Any] | str) -> bytes:

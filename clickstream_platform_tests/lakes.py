@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 from deltalake import CommitProperties, Transaction, write_deltalake
 
-from clickstream_platform.streaming.contract.table import Column, columns_of
+from clickstream_platform.events.schema import Column
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.tables.events import QUARANTINE
 from clickstream_platform.tables.user_patterns import LATE_EVENTS
@@ -37,7 +37,7 @@ def write(home: Home, name: str, rows: Iterable[dict[str, Any]], *, of: Entry | 
     """Append rows to a table; columns that a row does not name are null. With an entry it is a batch of that ledger."""
     columns: tuple[Column, ...]
     if name in SIDE_TABLES:
-        columns, partition_by = columns_of(SIDE_TABLES[name]), ()
+        columns, partition_by = SIDE_TABLES[name].columns, ()
     else:
         columns, partition_by = home.contracts[name].columns, home.contracts[name].partition_by
     fields = pa.schema([(column.name, TYPES[column.type]) for column in columns])

@@ -13,11 +13,12 @@ from typing import Literal
 
 from hypothesis import strategies as st
 
+from clickstream_platform_tests.binaries import BINARIES
 from clickstream_platform_tests.conftest import event
 from clickstream_platform_tests.streaming.sources.files.packing import PACK, naive
 
 LIMIT = 2_000  # bytes of a record in these folders
-Line = tuple[Literal["event", "broken", "blank", "long"], int]
+Line = tuple[Literal["event", "early", "future", "other", "broken", "blank", "long"], int]
 Damage = Literal["", "cut", "flip", "garbage"]
 
 _FOLDERS = (b"", b"", b"sub dir", b"2024-01-01T10:00", b"d=1", b"_k=v", b"\xff\xfe", "ü/ß".encode(), b"%2e%2e/#?")
@@ -35,6 +36,7 @@ _NAMES = (
     b"-r",
     b"~",
 )
+_ENDINGS = (b"", b"", b".json", b".gz", b".bz2", b".zst", b".lz4", b".snappy", b".deflate")  # right or wrong
 _MTIMES = (None, None, 0, -86_400, 951_782_400, 4_102_444_800, 9_000_000_000)  # 1970, before, 2000, 2100, 2255
 _BOMS = {
     "utf-8-sig": b"",
@@ -51,6 +53,7 @@ class Drawn:
 
     folder: bytes
     name: bytes
+    ending: bytes
     lines: tuple[Line, ...]
     ends: str
     has_last_end: bool
@@ -63,7 +66,7 @@ class Drawn:
     @property
     def is_damaged(self) -> bool:
         """Whether it cannot be read to its end. A plain text can, whatever has befallen it."""
-        is_packed = self.codec != "plain" and any(kind in ("event", "broken") for kind, _ in self.lines)
+        is_packed = self.codec != "plain" and any(kind not in ("blank", "long") for kind, _ in self.lines)
         return is_packed and (self.damage in ("cut", "garbage") or (self.damage == "flip" and self.codec in CHECKED))
 
     @property
@@ -111,28 +114,39 @@ def _text(line: Line) -> str:
         return ("", " ", "\t \t")[number % 3]
     if kind == "broken":
         return '{"user_id": ' + "[" * (number % 5)
-    made = event(f"u{number % 7}", event_id=f"e{number}", page_url="/Ċ/ਊ")  # newlines' bytes in UTF-16
-    if kind == "long":
+    made = event(f"u{number % 7}", event_id=id_of(line), page_url="/Ċ/ਊ")  # newlines' bytes in UTF-16
+    if kind == "early":
+        made["timestamp"] = ("1969-12-31T23:59:59Z", "0001-01-02T00:00:00Z")[number % 2]
+    elif kind == "future":
+        made["timestamp"] = "2255-01-01T00:00:00Z"
+    elif kind == "other":
+        made |= {"user_id": f"other{number % 7}", "page_url": "/other"}
+    elif kind == "long":
         made["page_url"] = "x" * (LIMIT + number)
     return json.dumps(made, ensure_ascii=False)
 
 
-_lines = st.lists(
-    st.tuples(st.sampled_from(["event", "event", "event", "broken", "blank", "long"]), st.integers(0, 400)),
-    max_size=12,
-).map(tuple)
+def id_of(line: Line) -> str:
+    """The event_id: the one of ``other`` is that of an event of the same time, with other fields."""
+    kind, number = line
+    return f"early{number}" if kind == "early" else f"e{number}"
+
+
+_KINDS = ("event", "event", "event", "event", "early", "future", "other", "broken", "blank", "long")
+_lines = st.lists(st.tuples(st.sampled_from(_KINDS), st.integers(0, 400)), max_size=12).map(tuple)
 
 
 def _is_visible(name: bytes) -> bool:
     return not {0, ord("/")} & {*name} and name[:1] not in (b".", b"_")
 
 
-LINKS = ("soft", "hard", "folder", "loop", "up", "nothing", "outside", "pipe")
+LINKS = ("soft", "hard", "folder", "loop", "up", "nothing", "outside", "pipe", "checksum", "locked", "locked folder")
 
 _files = st.builds(
     Drawn,
     folder=st.sampled_from(_FOLDERS),
     name=st.sampled_from(_NAMES) | st.binary(min_size=1, max_size=40).filter(_is_visible),
+    ending=st.sampled_from(_ENDINGS),
     lines=_lines,
     ends=st.sampled_from(["\n", "\n", "\r\n"]),
     has_last_end=st.booleans(),
@@ -150,15 +164,17 @@ class Arrival:
 
     Attributes:
         files: drawn files.
-        links: the kind of a link, and which of the files so far it leads to.
+        links: the kind of a link, or of what else lies beside a file, and which of the files so far it is about.
         hidden: names that are never read.
-        binaries: how many files land that are no text.
+        binaries: the files that are no text, by :data:`BINARIES`.
+        grows: whether a file is still written to when the run has listed it, and another one lands meanwhile.
     """
 
     files: tuple[Drawn, ...]
     links: tuple[tuple[str, int], ...]
     hidden: tuple[bytes, ...]
-    binaries: int
+    binaries: tuple[str, ...]
+    grows: bool
 
 
 arrivals = st.builds(
@@ -166,7 +182,8 @@ arrivals = st.builds(
     files=st.lists(_files, min_size=6, max_size=25).map(tuple),
     links=st.lists(st.tuples(st.sampled_from(LINKS), st.integers(0, 99)), max_size=6).map(tuple),
     hidden=st.lists(st.sampled_from(_HIDDEN), max_size=2, unique=True).map(tuple),
-    binaries=st.integers(0, 2),
+    binaries=st.lists(st.sampled_from(sorted(BINARIES)), max_size=3).map(tuple),
+    grows=st.booleans(),
 )
 
 Identity = tuple[int, int]
@@ -181,22 +198,45 @@ class Landing:
 
     def __post_init__(self) -> None:
         self.drawn: dict[Identity, Drawn] = {}
-        self.binaries: set[Identity] = set()
+        self.refused: set[Identity] = set()  # beside those of the drawn ones that are damaged
+        self._growing: bytes | None = None
 
     def land(self, arrival: Arrival) -> None:
         """Let it all land."""
         root = os.fsencode(self.folder)
         for file in arrival.files:
             folder = root + b"/" + file.folder
-            path = self._put(folder, file.name + b"%d" % self._next(), file.content(), file.mtime)
+            name = file.name + b"%d" % self._next() + file.ending
+            path = self._put(folder, name, file.content(), file.mtime)
             self.drawn[identity(path)] = file
-        for _ in range(arrival.binaries):
-            path = self._put(root, b"picture%d" % self._next(), b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\n" + bytes(60), None)
-            self.binaries.add(identity(path))
+        for kind in arrival.binaries:
+            path = self._put(root, kind.encode() + b"%d" % self._next(), BINARIES[kind], None)
+            self.refused.add(identity(path))
         for name in arrival.hidden:
             self._put(os.path.dirname(root + b"/" + name), os.path.basename(name) + b"%d" % self._next(), b"{}\n", None)  # noqa: PTH119, PTH120
         for kind, which in arrival.links:
             self._link(root, kind, which)
+        self._growing = self._simple(root, "growing") if arrival.grows else None
+        if self._growing:
+            del self.drawn[identity(self._growing)]
+            self.refused.add(identity(self._growing))
+
+    def meanwhile(self) -> None:
+        """What happens when a run has listed the folder: what grew is refused whole, what comes is the next run's."""
+        if self._growing:
+            with open(self._growing, "ab") as file:  # noqa: PTH123
+                file.write(b"{}\n")
+            self._simple(os.fsencode(self.folder), "meanwhile")
+            self._growing = None
+
+    def _simple(self, folder: bytes, name: str) -> bytes:
+        """A file of one event that no other file has."""
+        number = self._next()
+        lines: tuple[Line, ...] = (("event", 2_000_000 + number),)
+        file = Drawn(b"", name.encode(), b"", lines, "\n", True, "utf-8", "plain", 1, "", None)
+        path = self._put(folder, file.name + b"%d" % number, file.content(), None)
+        self.drawn[identity(path)] = file
+        return path
 
     def _next(self) -> int:
         self.landed += 1
@@ -219,15 +259,28 @@ class Landing:
             os.link(target, at)
         elif kind == "outside":
             outside = root + b"-elsewhere%d" % self.landed
-            file = Drawn(b"", b"a", (("event", 2_000_000 + self.landed),), "\n", True, "utf-8", "plain", 1, "", None)
-            self.drawn[identity(self._put(outside, b"a", file.content(), None))] = file
+            self._simple(outside, "a")
             os.symlink(outside, at)  # noqa: PTH211
+        elif kind == "checksum":
+            folder, name = os.path.split(target)
+            self._put(folder, b".%s%d.crc" % (name, self.landed), b"crc\0\0\0\2\0stale", None)
+        elif kind.startswith("locked"):
+            self._lock(at, kind)
         elif kind == "pipe":
             os.mkfifo(at)
         else:
             up = os.path.dirname(target)  # noqa: PTH120
             of = {"soft": target, "folder": up, "loop": root, "up": os.path.dirname(root), "nothing": b"nowhere"}  # noqa: PTH120
             os.symlink(of[kind], at)  # noqa: PTH211
+
+    def _lock(self, at: bytes, kind: str) -> None:
+        """A file or a folder that may not be read: a file is refused, of a folder nobody knows. Root may read both."""
+        path = self._simple(at, kind)
+        is_file, found = kind == "locked", identity(path)
+        os.chmod(path if is_file else at, 0)  # noqa: PTH101
+        if os.geteuid():
+            del self.drawn[found]
+            self.refused |= {found} if is_file else set()
 
     def _paths(self, root: bytes) -> Iterator[bytes]:
         for folder, folders, files in os.walk(root):

@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 FAST, WIDE = "fast", "wide"
 WIDE_PLACES = (
     *("events/test_json_record.py", "events/test_subject.py", "events/test_time_forms.py", "events/test_timestamps.py"),
+    *("simulator/test_simulation.py", "streaming/ingest/test_deduplicate.py"),
     *("defs/test_versions.py", "test_sql.py"),
 )
 JVM = "spark"  # the marker of every test with a JVM, whatever its part
@@ -54,7 +55,8 @@ PARTS = (
     Part("property", "random scenarios, against a naive program", ("test_exactness.py", "test_border.py")),
     Part("kill", "processes killed or told to stop", ("streaming/runtime/test_kill.py", "defs/test_signals.py")),
     Part("kafka", "a real broker", ("simulator/test_broker.py",), frozenset({"broker"})),
-    Part("engine", "the streaming engine on Spark, over files", ("streaming",)),
+    Part("runs", "runs and streams over files, also those that fail", ("streaming/runtime",)),
+    Part("engine", "the rest of the streaming engine on Spark, over files", ("streaming",)),
     Part(JVM, "the rest of those that need a JVM, as a rule a SparkSession", ("",)),
 )
 NAMES = (FAST, WIDE, *(part.name for part in PARTS))
@@ -64,7 +66,12 @@ def part_of(item: pytest.Item) -> str:
     """The one part that a test is in."""
     if needs_jvm(item):
         return next(part.name for part in PARTS if part.has(item))
-    return WIDE if item.path.relative_to(HERE).as_posix() in WIDE_PLACES else FAST
+    return WIDE if is_wide(item.path) else FAST
+
+
+def is_wide(module: Path) -> bool:
+    """Whether those of its tests that need no JVM are in the part ``wide``."""
+    return module.is_relative_to(HERE) and module.relative_to(HERE).as_posix() in WIDE_PLACES
 
 
 def needs_jvm(item: pytest.Item) -> bool:

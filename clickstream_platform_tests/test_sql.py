@@ -14,8 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 from deltalake import Schema as DeltaSchema
 from typer.testing import CliRunner
 
@@ -202,6 +203,16 @@ def test_a_table_of_several_shapes_is_read_whole(home: Home) -> None:
     DeltaTable(table).delete()
     assert answer(home, "describe select more from sessions")[0][:2] == ("more", 'MAP(VARCHAR, STRUCT("of" BIGINT)[])')
     assert answer(home, "select * from sessions") == []
+
+
+def test_a_row_of_before_a_column_came_has_null_in_it_whichever_file_is_read_first(home: Home) -> None:
+    table = str(home.lake.events.path)
+    DeltaTable(table).alter.add_columns(DeltaSchema.from_json(MORE).fields)
+    late = DeltaTable(table).to_pyarrow_table().slice(0, 1)
+    late = late.set_column(late.schema.get_field_index("event_date"), "event_date", pa.array([date(2024, 2, 1)]))
+    write_deltalake(table, late, mode="append")
+    assert answer(home, "select count(*), count(more) from events") == [(3, 0)]
+    assert [day.day for _, day in answer(home, "select more, event_date from events order by 2")] == [1, 1, 2]
 
 
 def test_a_home_with_any_letters_can_be_asked(home: Home) -> None:

@@ -14,8 +14,6 @@ from clickstream_platform.cli.progress import going_on
 from clickstream_platform.cli.ready import lake_of
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings, from_env
-from clickstream_platform.streaming.audit import validate as validation
-from clickstream_platform.streaming.audit import verify as verifying
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.tables import selected
@@ -23,6 +21,9 @@ from clickstream_platform.terminal import show
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from clickstream_platform.streaming.audit.validate import CheckResult
+    from clickstream_platform.streaming.audit.verify import Verification
 
 PANEL = "Check"
 commands = typer.Typer()
@@ -70,9 +71,11 @@ def _verify_source(settings: Settings, names: list[str], *, as_json: bool) -> No
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream validate || exit 1")
 def validate(names: TableNames = None, *, as_json: AsJson = False) -> None:
     """Check what every table promises of its rows. Exit code 1 if a check of error severity fails."""
+    from clickstream_platform.streaming.audit import validate as validation  # noqa: PLC0415 - Spark
+
     settings = from_env()
     contracts, lake = selected(settings, names or []), lake_of(settings)
-    found: list[validation.CheckResult] = []
+    found: list[CheckResult] = []
     with app.spark_session(settings) as spark:
         for table in contracts:
             with going_on(f"{table.name}: checked"):
@@ -87,9 +90,11 @@ def validate(names: TableNames = None, *, as_json: AsJson = False) -> None:
 
 def verified(
     contracts: Sequence[StreamingTable], spark: SparkSession, lake: Lake, *, shown: bool = True
-) -> list[verifying.Verification]:
+) -> list[Verification]:
     """Verify table after table, and show what each came to."""
-    found: list[verifying.Verification] = []
+    from clickstream_platform.streaming.audit import verify as verifying  # noqa: PLC0415 - `verify --source` has no Spark
+
+    found: list[Verification] = []
     for table in contracts:
         with going_on(f"{table.name}: compared"):
             found.append(verifying.verify(table, spark, lake))

@@ -102,6 +102,24 @@ COMMANDS = {
     "forget": Listed(
         "maintenance", "Look after", "Delete persons from every table, and leave a proof that does not name them."
     ),
+    "backup": Listed(
+        "backups",
+        "Look after",
+        "Copy the lake as it stands at one moment: tables, checkpoints, ledger, outbox. Starts no JVM.",
+    ),
+    "restore": Listed(
+        "backups", "Look after", "Put a backup where there is no lake; the next run goes on from there. Starts no JVM."
+    ),
+    "moved": Listed(
+        "backups",
+        "Look after",
+        "Go on from a landing folder that was copied or moved, once its files show that it is the same. Starts no JVM.",
+    ),
+    "reset": Listed(
+        "backups",
+        "Look after",
+        "Begin `events` anew, and with it all tables; what is there is set aside. Without --yes it only says so.",
+    ),
     "maintain": Listed(
         "maintenance",
         "Look after",

@@ -69,7 +69,7 @@ def _watch(contracts: Sequence[StreamingTable], lake: Lake, journal: Path, every
 def _statuses(contracts: Sequence[StreamingTable], lake: Lake, journal: Path, *, as_json: bool) -> None:
     from clickstream_platform.delivery.outbox import Outbox  # noqa: PLC0415
     from clickstream_platform.streaming.audit.books import passed_over, refused, refused_said  # noqa: PLC0415
-    from clickstream_platform.streaming.observe.listener import queries  # noqa: PLC0415
+    from clickstream_platform.streaming.observe.query_status import queries  # noqa: PLC0415
     from clickstream_platform.streaming.observe.status import status as statuses  # noqa: PLC0415
 
     files, passed = refused(lake), passed_over(lake)

@@ -15,9 +15,8 @@ from clickstream_platform.delivery.post import delivering
 from clickstream_platform.settings import from_env
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.lease import all_leased
-from clickstream_platform.streaming.maintenance import erasure, retention
-from clickstream_platform.streaming.maintenance import housekeeping as maintenance
-from clickstream_platform.streaming.maintenance import reprocess as replaying
+from clickstream_platform.streaming.maintenance import retention
+from clickstream_platform.streaming.maintenance.proofs import proofs
 from clickstream_platform.streaming.sources.named import folder_from
 from clickstream_platform.tables import tables
 from clickstream_platform.terminal import show
@@ -36,6 +35,8 @@ def replay(
 
     Nothing doubles, however often it is run. The other tables read the new events in their next run.
     """
+    from clickstream_platform.streaming.maintenance import reprocess as replaying  # noqa: PLC0415 - Spark
+
     settings = from_env()
     lake = lake_of(settings, to_write=True)
     replaying.require(tables(settings)["events"], lake, reason)
@@ -67,8 +68,10 @@ def forget(
     settings = from_env()
     lake = lake_of(settings, to_write=not proof and bool(user))
     if proof or not user:
-        show(results.erasures(erasure.proofs(lake), user or ()))
+        show(results.erasures(proofs(lake), user or ()))
         return
+    from clickstream_platform.streaming.maintenance import erasure  # noqa: PLC0415 - Spark, and a proof is a file
+
     erasure.require(lake, user)
     say_if_busy(tables(settings), lake, WAITS)
     contracts = list(tables(settings).values())
@@ -85,6 +88,8 @@ def maintain() -> None:
 
     With CLICKSTREAM_RETENTION set, events older than that leave the lake first, and the rows made of them.
     """
+    from clickstream_platform.streaming.maintenance import housekeeping as maintenance  # noqa: PLC0415 - Arrow
+
     settings = from_env()
     lake, contracts = lake_of(settings, to_write=True), list(tables(settings).values())
     say_if_busy((table.name for table in contracts), lake, WAITS)

@@ -11,6 +11,7 @@ import typer
 from clickstream_platform.errors import SetupError, TableBusyError
 from clickstream_platform.jvm.machine import require_folder
 from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.lease import lease
 from clickstream_platform.streaming.lake.places import Lake
 
@@ -22,22 +23,26 @@ GLANCE = "glance"  # the run id of who only looks whether a table is held
 WAITS = "this waits up to ten minutes for that run to end"
 
 
-def lake_of(settings: Settings, *, to_write: bool = False) -> Lake:
+def lake_of(settings: Settings, *, to_write: bool = False, finishing: str = "") -> Lake:
     """The lake that the settings name, which may not be there yet.
 
     Args:
         settings: the settings.
         to_write: whether the command makes or changes tables. One that only looks needs no more than to read.
+        finishing: a command that may find itself stopped in its middle, and goes on.
 
     Raises:
         SetupError: its folder cannot be one, or not be written to; names the variable to set.
+        LayoutError: it is of a newer version, or in the middle of another command that changes it as a whole.
     """
     variable = "CLICKSTREAM_LAKE" if settings.lake else "CLICKSTREAM_HOME"
     if to_write:
         made(settings.lake_folder, variable)
     else:
         require_folder(settings.lake_folder, variable, to_write=False)
-    return Lake(settings.lake_folder)
+    lake = Lake(settings.lake_folder)
+    layout.require(lake, finishing)
+    return lake
 
 
 def made(folder: Path, variable: str) -> Path:

@@ -20,14 +20,18 @@ from clickstream_platform.terminal import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from clickstream_platform.doctor import Finding
     from clickstream_platform.simulator.demo import Comparison
     from clickstream_platform.simulator.expected import Truth
     from clickstream_platform.streaming.audit.validate import CheckResult
     from clickstream_platform.streaming.audit.verify import Difference, Verification
-    from clickstream_platform.streaming.maintenance.erasure import Erasure
+    from clickstream_platform.streaming.maintenance.copying import Backup
     from clickstream_platform.streaming.maintenance.housekeeping import Maintained
+    from clickstream_platform.streaming.maintenance.proofs import Erasure
     from clickstream_platform.streaming.maintenance.reprocess import Replay
+    from clickstream_platform.streaming.maintenance.reset import Prospect
     from clickstream_platform.streaming.observe.quarantine import Rejection
 
 WIDEST = 60  # characters of one value in a table: a page address with its parameters has no end
@@ -160,6 +164,51 @@ def maintained(found: Sequence[Maintained]) -> RenderableType:
     behind = sorted({m.held_back_by for m in found if m.held_back_by})
     held_back = [line(f"events keeps older files for {name}, which is behind: run it") for name in behind]
     return Group(grid("table", *counted, right=counted, rows=rows), *held_back)
+
+
+def backed_up(made: Backup, folder: Path, there: int) -> RenderableType:
+    """What a backup holds."""
+    before = f", {there:,} of them from an attempt before" if there else ""
+    return Group(
+        _copied(made),
+        line(f"the lake as of {made.made_at}: {len(made.files):,} files in {folder}{before}", "bold"),
+        Text("keep the landing files or the topic: what comes after is only there"),
+    )
+
+
+def backup_is_whole(found: Backup) -> RenderableType:
+    """That a backup can be restored."""
+    return Group(_copied(found), _line(True, f"all {len(found.files):,} files are as they were copied", ""))
+
+
+def restored(found: Backup, lake: Path) -> RenderableType:
+    """What was put back, and what to do then."""
+    return Group(
+        _copied(found),
+        line(f"{lake} is the lake of {found.made_at} again", "bold"),
+        Text("`clickstream run` reads what came since; `clickstream verify` compares every table with its query"),
+    )
+
+
+def prospect(found: Prospect) -> RenderableType:
+    """What a reset would do."""
+    rows = list(found.rows.items())
+    back = (
+        f"{found.erasures:,} erasures were made here: these persons come back if the source has them; forget them again"
+    )
+    return Group(
+        grid("to be set aside", "rows", right=("rows",), rows=rows),
+        line(f"the next run would then read, from the beginning of the source: {found.to_read}", "bold"),
+        Text("what the source no longer has would be in the tables set aside alone"),
+        *([line(back, "yellow")] if found.erasures else []),
+        Text("nothing was done; `clickstream reset --yes` does it"),
+    )
+
+
+def _copied(found: Backup) -> Table:
+    rows = [(name, found.rows[name], version) for name, version in found.versions.items()]
+    title = f"{found.bytes:,} bytes"
+    return grid("table", "rows", "version", right=("rows", "version"), rows=rows, title=title)
 
 
 def findings(found: Sequence[Finding]) -> Group:

@@ -22,7 +22,7 @@ from clickstream_platform.streaming.contract.trigger import trigger_from
 from clickstream_platform.streaming.contract.trigger_support import require
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.status import lag
-from clickstream_platform.streaming.runtime import run as runs
+from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.idle import nothing_to_do
 from clickstream_platform.streaming.runtime.report import RunReport
 from clickstream_platform.streaming.sources.source import RecordSource
@@ -67,12 +67,14 @@ def run(
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream rebuild sessions")
 def rebuild(name: TableName) -> None:
     """Compute a table anew from all of `events`, in one commit; until then the old rows serve."""
+    from clickstream_platform.streaming.runtime.run import rebuild as rebuilt  # noqa: PLC0415 - Spark
+
     settings = from_env()
     (table,), lake = selected(settings, [name]), lake_of(settings, to_write=True)
     require_free([name], lake)
     with app.spark_session(settings) as spark:
         with going_on(f"{name}: computed anew"):
-            report = runs.rebuild(table, spark, lake, delivering(hooks(), settings, say))
+            report = rebuilt(table, spark, lake, delivering(hooks(), settings, say))
         report_run(table, report, lake)
     show("", views.reports([report]))
 
@@ -91,16 +93,18 @@ def _triggered(contracts: list[StreamingTable], text: str | None) -> list[Stream
 
 
 def run_all(
-    contracts: Sequence[StreamingTable], spark: SparkSession, lake: Lake, hooks: runs.Hooks, *, take_over: bool = False
+    contracts: Sequence[StreamingTable], spark: SparkSession, lake: Lake, hooks: Hooks, *, take_over: bool = False
 ) -> None:
     """Run tables in order and say what happened, also when one fails: those after it are left alone."""
+    from clickstream_platform.streaming.runtime.run import run as run_table  # noqa: PLC0415 - Spark: an idle run has none
+
     done: list[RunReport] = []
     try:
         for table in contracts:
             found = lag(table, lake)
             typer.echo(f"{table.name}: {found.amount:,} {found.unit} to read")
             with going_on(f"{table.name}: running"):
-                done.append(runs.run(table, spark, lake, hooks, take_over=take_over))
+                done.append(run_table(table, spark, lake, hooks, take_over=take_over))
             report_run(table, done[-1], lake)
             for remark in remarks(table, done[-1].batches):
                 typer.echo(f"warning: {table.name}: {remark}")
@@ -121,9 +125,9 @@ def _has_anything(contracts: Sequence[StreamingTable], lake: Lake) -> bool:
     return not hint
 
 
-def hooks() -> runs.Hooks:
+def hooks() -> Hooks:
     """Print each batch as it is committed, and each new alert."""
-    return runs.Hooks(notify=_announce, committed=lambda entry: say(views.batch_line(entry)))
+    return Hooks(notify=_announce, committed=lambda entry: say(views.batch_line(entry)))
 
 
 def _announce(_: StreamingTable, rows: list[dict[str, Any]]) -> None:

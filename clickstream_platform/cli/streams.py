@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
 from types import FrameType
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -26,13 +26,12 @@ from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import ProcessingTime, repeating, trigger_from
 from clickstream_platform.streaming.contract.trigger_support import require
-from clickstream_platform.streaming.runtime import stream as streams
 from clickstream_platform.streaming.sources.source import RecordSource
-from clickstream_platform.streaming.tap.console import records_of
-from clickstream_platform.streaming.tap.tap import CONFS as TAP_CONFS
-from clickstream_platform.streaming.tap.tap import Tap, tapping
 from clickstream_platform.tables import selected, tables
 from clickstream_platform.terminal import cell, show
+
+if TYPE_CHECKING:
+    from clickstream_platform.streaming.tap.tap import Tap
 
 commands = typer.Typer()
 USUAL = ProcessingTime(timedelta(minutes=1))
@@ -51,6 +50,8 @@ def stream(
     take_over: TakeOver = False,
 ) -> None:
     """Keep tables up to date in one process, until Ctrl-C or SIGTERM. A query that fails is started again."""
+    from clickstream_platform.streaming.runtime import stream as streams  # noqa: PLC0415 - Spark, and a help has none
+
     settings = from_env()
     contracts, lake = _streamed(settings, names or [], every), lake_of(settings, to_write=True)
     streams.require_inputs(contracts, lake)
@@ -59,7 +60,7 @@ def stream(
         say_if_busy((table.name for table in contracts), lake, "its query starts once that run has ended")
     told = streams.Told(_failed, lambda table, report: report_run(table, report, lake))
     hearing = delivering(hooks(), settings, typer.echo)
-    with app.spark_session(_lasting(settings)) as spark, _stopped_by_signals() as stop:
+    with app.spark_session(_with(streams.CONFS, settings)) as spark, _stopped_by_signals() as stop:
         for table in contracts:
             typer.echo(f"{table.name}: {table.trigger}")
         run_id = uuid.uuid4().hex[:12]
@@ -81,9 +82,9 @@ def _streamed(settings: Settings, names: list[str], every: str | None) -> list[S
     return [replace(table, trigger=trigger) for table in contracts]
 
 
-def _lasting(settings: Settings) -> Settings:
-    """The same settings for a session that lasts."""
-    return settings.model_copy(update={"spark_conf": {**streams.CONFS, **settings.spark_conf}})
+def _with(conf: dict[str, str], settings: Settings) -> Settings:
+    """The same settings for a session that lasts; the user's own conf goes before ours."""
+    return settings.model_copy(update={"spark_conf": {**conf, **settings.spark_conf}})
 
 
 @contextmanager
@@ -130,6 +131,8 @@ def tap(
     From Kafka without micro-batches, from files in micro-batches. --console is Spark's console sink in complete mode,
     for debugging: what a table's query makes of the events that came since the start.
     """
+    from clickstream_platform.streaming.tap.tap import CONFS, Tap, tapping  # noqa: PLC0415 - Spark, and a help has none
+
     settings = from_env()
     events, (table,) = tables(settings)["events"], selected(settings, [console]) if console else (None,)
     require_source([events], lake_of(settings), settings)
@@ -137,7 +140,10 @@ def tap(
     reading, writing = os.pipe()
     jvm_stdout = STDOUT if table else writing
     with TemporaryDirectory(ignore_cleanup_errors=True) as checkpoint:  # noqa: SIM117 - the session ends first
-        with app.spark_session(_wide(settings, tapped), jvm_stdout) as spark, _stopped_by_signals() as stop:
+        with (
+            app.spark_session(_wide(_with(CONFS, settings), tapped), jvm_stdout) as spark,
+            _stopped_by_signals() as stop,
+        ):
             Thread(target=_show_lines, args=(reading, tapped, stop), daemon=True).start()
             query = tapped.start(spark, Path(checkpoint))
             try:
@@ -152,15 +158,16 @@ def _wide(settings: Settings, tapped: Tap) -> Settings:
 
     Raises what Kafka has to say, before a JVM starts.
     """
-    conf = {**TAP_CONFS, **settings.spark_conf}
     partitions = cast("RecordSource", tapped.events.offsets).partitions()
     is_enough = isinstance(tapped.trigger, ProcessingTime) or not settings.spark_master.startswith("local")
     master = settings.spark_master if is_enough else f"local[{partitions + 1}]"
-    return settings.model_copy(update={"spark_master": master, "spark_conf": conf})
+    return settings.model_copy(update={"spark_master": master})
 
 
 def _show_lines(reading: int, tapped: Tap, stop: Event) -> None:
     """Show the records that the console sink prints, until nobody reads them any more."""
+    from clickstream_platform.streaming.tap.console import records_of  # noqa: PLC0415
+
     try:
         with os.fdopen(reading, "rb", buffering=0) as output:
             for records in records_of(output):

@@ -16,10 +16,12 @@ from clickstream_platform.delivery.post import delivering
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.status import lag
-from clickstream_platform.streaming.runtime.run import Hooks, run
+from clickstream_platform.streaming.runtime.hooks import Hooks
+from clickstream_platform.streaming.runtime.run import run
 
 
 def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinition:
@@ -47,7 +49,8 @@ def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinitio
 
 
 def to_read(table: StreamingTable, lake: Lake) -> str:
-    """What a run would read, in words. Raises what a run would of its source."""
+    """What a run would read, in words. Raises what a run would of its source, and of a lake of a newer version."""
+    layout.require(lake)
     try:
         found = lag(table, lake)
     except CheckpointError as problem:  # a run may begin a new generation, or else it raises this itself

@@ -16,6 +16,7 @@ from clickstream_platform.expectations import FreshEvents
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.audit.validate import NO_BATCH, CheckResult, described, validate
 from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.tables import LakeTable
 
@@ -32,6 +33,7 @@ def table_checks(table: StreamingTable, settings: Settings) -> dg.AssetChecksDef
     def checks(context: dg.AssetCheckExecutionContext, spark: SparkResource) -> Iterator[dg.AssetCheckResult]:
         context.log.info(f"{table.name}: {len(specs)} checks, on every row")
         with told_to_dagster(context.retry_number):
+            layout.require(lake)
             found = [result_of(each, lake) for each in validate(table, spark.spark_session, lake)]
         asked = {key.name for key in context.selected_asset_check_keys}
         yield from (each for each in found if each.check_name in asked)

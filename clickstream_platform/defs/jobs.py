@@ -11,6 +11,7 @@ from clickstream_platform.defs.launchpad import job, one_of
 from clickstream_platform.defs.metadata import materialized
 from clickstream_platform.defs.resources import SparkResource
 from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.runtime.run import rebuild
 from clickstream_platform.tables import selected, tables
@@ -47,6 +48,7 @@ def rebuild_job(settings: Settings) -> dg.JobDefinition:
     )
     def rebuild_table(context: dg.OpExecutionContext, spark: SparkResource) -> None:
         with told_to_dagster(context.retry_number):
+            layout.require(lake)
             (table,) = selected(settings, [context.op_config["table"]])
             table.offsets.require_there(table.name, lake)  # before the JVM starts
             report = rebuild(table, spark.spark_session, lake, hooks(context.log, settings), run_id=context.run.run_id)

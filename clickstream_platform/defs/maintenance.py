@@ -14,8 +14,10 @@ from clickstream_platform.defs.resources import SparkResource
 from clickstream_platform.events.schema import Reason
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.audit import verify
+from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.maintenance import erasure, housekeeping, reprocess, retention
+from clickstream_platform.streaming.maintenance.proofs import Erasure
 from clickstream_platform.tables import selected, tables
 
 
@@ -47,6 +49,7 @@ def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
     )
     def verify_tables(context: dg.OpExecutionContext, spark: SparkResource) -> None:
         with told_to_dagster(context.retry_number):
+            layout.require(lake)
             wanted = selected(settings, context.op_config["tables"])
             found = [verify.verify(table, spark.spark_session, lake) for table in wanted]
         verdicts = {"tables": _verdicts(found)}
@@ -62,6 +65,7 @@ def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
     def replay_records(context: dg.OpExecutionContext, spark: SparkResource) -> None:
         reason = context.op_config["reason"]
         with told_to_dagster(context.retry_number):
+            layout.require(lake)
             reprocess.require(contracts[0], lake, reason)  # before the JVM starts
             found = reprocess.replay(contracts[0], spark.spark_session, lake, reason, run_id=context.run.run_id)
         counts = {"tried": found.tried, "accepted": found.accepted, "duplicates": found.duplicates}
@@ -70,6 +74,7 @@ def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
     @dg.op(name="forget_person", description="Delete a person from every table, and leave a proof.")
     def forget_person(context: dg.OpExecutionContext, config: Forget, spark: SparkResource) -> None:
         with told_to_dagster(context.retry_number):
+            layout.require(lake)
             erasure.require(lake, [config.user])  # before the JVM starts
             session, told = spark.spark_session, hooks(context.log, settings)
             too, run_id = bool(config.unsearchable), context.run.run_id
@@ -81,6 +86,7 @@ def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
     def maintain_lake(context: dg.OpExecutionContext, spark: SparkResource) -> None:
         run_id = context.run.run_id
         with told_to_dagster(context.retry_number):
+            layout.require(lake)
             if before := retention.due(lake, settings.retention):
                 told = hooks(context.log, settings)
                 retention.expire(before, contracts, spark.spark_session, lake, told, run_id=run_id)
@@ -112,7 +118,7 @@ def _verdicts(found: list[verify.Verification]) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(markdown_table(head, rows))
 
 
-def _erased(proof: erasure.Erasure) -> dg.MarkdownMetadataValue:
+def _erased(proof: Erasure) -> dg.MarkdownMetadataValue:
     rows = ((each.table, str(each.rows), str(each.version)) for each in proof.tables)
     return dg.MetadataValue.md(markdown_table(("table", "rows deleted", "gone since version"), rows))
 

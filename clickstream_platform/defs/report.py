@@ -12,6 +12,7 @@ import dagster as dg
 from clickstream_platform.defs.errors import told_to_dagster
 from clickstream_platform.defs.keys import DAILY_REPORT
 from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.tables import tables
 from clickstream_platform.tables.events import QUARANTINE
@@ -39,7 +40,8 @@ def daily_report(settings: Settings) -> dg.AssetsDefinition:
         from clickstream_platform.report import page  # noqa: PLC0415 - loading the definitions need not wait for it
 
         with told_to_dagster(context.retry_number):
-            found = page.report(Lake(settings.lake_folder), DAYS, datetime.now(timezone.utc))
+            layout.require(lake := Lake(settings.lake_folder))
+            found = page.report(lake, DAYS, datetime.now(timezone.utc))
             page.write(path, found.html())
         return dg.MaterializeResult(metadata=_metadata(found, path))
 

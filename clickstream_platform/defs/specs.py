@@ -10,10 +10,10 @@ import dagster as dg
 
 from clickstream_platform.defs.keys import input_key
 from clickstream_platform.defs.metadata import escaped
-from clickstream_platform.events.schema import WIRE, StructType
+from clickstream_platform.events.schema import WIRE, Column
 from clickstream_platform.expectations import NotNull
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.contract.table import Column, StreamingTable
+from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.named import source_from
 
@@ -33,7 +33,7 @@ def source_spec(settings: Settings) -> dg.AssetSpec:
         owners=[settings.owner],
         metadata={
             "dagster/uri": settings.source_url,
-            "dagster/column_schema": _schema(_columns(WIRE), REQUIRED_OF_PRODUCERS),
+            "dagster/column_schema": _schema(WIRE.columns, REQUIRED_OF_PRODUCERS),
         },
     )
 
@@ -45,7 +45,7 @@ def table_specs(table: StreamingTable, settings: Settings) -> list[dg.AssetSpec]
     own = own.merge_attributes(metadata={"contract": dg.MetadataValue.md(_contract(table))})
     if table.beside is None:
         return [own]
-    schema = _schema(_columns(table.beside.schema), set(table.beside.required))
+    schema = _schema(table.beside.schema.columns, set(table.beside.required))
     return [own, _spec(table, settings, table.beside.name, table.beside.description, schema)]
 
 
@@ -84,10 +84,6 @@ def _contract(table: StreamingTable) -> str:
 def _wrapped(text: str) -> str:
     """The text in lines that a column of metadata has room for. Dagster cuts a longer one off."""
     return "  \n".join(textwrap.wrap(text, COLUMN))
-
-
-def _columns(shape: StructType) -> list[Column]:
-    return [Column(f.name, f.dataType.simpleString(), f.metadata.get("comment", "")) for f in shape.fields]
 
 
 def _schema(columns: Iterable[Column], required: set[str]) -> dg.TableSchema:

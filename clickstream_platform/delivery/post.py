@@ -14,7 +14,7 @@ from clickstream_platform.errors import DeliveryError
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.runtime.run import Hooks
+from clickstream_platform.streaming.runtime.hooks import Hooks
 
 if TYPE_CHECKING:
     from clickstream_platform.delivery.sender import Sender

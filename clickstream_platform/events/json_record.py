@@ -13,7 +13,7 @@ from clickstream_platform.events.schema import WIRE, Reason
 BOM = b"\xef\xbb\xbf"
 LEVELS = 500  # of nesting: half of what Python's own limit allows, so that the caller's stack has no say
 
-_FIELDS = tuple(WIRE.fieldNames())
+_FIELDS = tuple(WIRE.names)
 _NOTHING: tuple[str | None, ...] = (None,) * len(_FIELDS)
 
 # Nearly every record is an object of wire fields, each a text or null: that one C call takes 0.3 us.

@@ -11,9 +11,8 @@ whatever the bytes: what cannot be read is a reason.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,14 +21,15 @@ from pyspark.sql.pandas.functions import arrow_udf
 from pyspark.sql.types import ArrayType, BooleanType, StringType, StructField, StructType
 
 from clickstream_platform.events.json_record import Read, read
-from clickstream_platform.events.mapping.model import Mapping
 from clickstream_platform.events.mapping.reader import ReadRecord, reader
 from clickstream_platform.events.placeholders import PLACEHOLDERS, WHITE
 from clickstream_platform.events.schema import EVENTS, RAW, WIRE, Reason
-from clickstream_platform.events.timestamps import Unit, are_ambiguous, instants, where
+from clickstream_platform.events.timestamps import are_ambiguous, instants, where
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
+
+    from clickstream_platform.events.rules import Rules
 
 _PASSED_OVER = "passed over"
 _IDS = ("user_id", "session_id", "event_id")
@@ -37,76 +37,28 @@ _IPV4 = r"^(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}\z"
 _IPV6 = r"^([0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,2}):(?::[0-9A-Fa-f:.]*|[0-9A-Fa-f:.]+)\z"  # up to three groups stay
 
 
-@dataclass(frozen=True)
-class Rules:
-    """What makes a record an event.
-
-    Args:
-        event_types: the accepted event types, case-sensitive; None: every name is one.
-        future_tolerance: how far an event may lie ahead of its arrival.
-        max_record_bytes: a longer record is rejected unread.
-        mask_ip: what becomes of ``ip_address``: ``keep``; ``/24``, which leaves the network of an IPv4 address, 48 bits
-            of an IPv6 one, and nothing of any other text; ``drop``. A rejected record keeps its bytes, address and all.
-        event_id_header: the header whose value is the event's id, before a field of the record; none if empty.
-        timestamp_unit: how numbers are read as event times: see
-            :func:`~clickstream_platform.events.timestamps.instants`.
-        placeholder_ids: what becomes of a record with an id that is one of ``PLACEHOLDERS``, or a blank session_id or
-            event_id: ``count`` accepts it and says so in ``has_placeholder``, ``reject`` rejects it as well.
-        mapping: where a producer has what ``events`` has columns for; without one, records are of our own shape.
-    """
-
-    event_types: tuple[str, ...] | None
-    future_tolerance: timedelta
-    max_record_bytes: int
-    mask_ip: str = "keep"
-    event_id_header: str = ""
-    timestamp_unit: Unit = "auto"
-    placeholder_ids: Literal["count", "reject"] = "count"
-    mapping: Mapping | None = None
-
-
 # What is read of a record; the rest of its row is its place. Without comments, which Arrow does not carry.
 READ = StructType(
     [
         StructField("reasons", ArrayType(StringType())),
-        *[StructField(name, EVENTS[name].dataType) for name in (*WIRE.names, "extra", "event_date")],
+        *[StructField(name, EVENTS.spark[name].dataType) for name in (*WIRE.names, "extra", "event_date")],
         StructField("has_placeholder", BooleanType()),
         StructField("passed_over", StringType()),
     ]
 )
 
 
-@dataclass(frozen=True)
-class Parse:
-    """The query of ``events``: every record with its faults and its fields.
+def parse(raw: DataFrame, rules: Rules) -> DataFrame:
+    """What :class:`~clickstream_platform.events.rules.Parse` promises."""
 
-    A blank ``user_id``, ``session_id`` or ``event_id`` becomes null, other fields stay as sent. A rejected record's
-    ``timestamp`` and ``event_date`` are null, so it cannot move a watermark. Its other fields are whatever could be
-    read: see :func:`~clickstream_platform.events.json_record.read`.
-    """
+    def records(value: pa.Array, arrived_at: pa.Array, event_id: pa.Array) -> pa.Array:
+        return read_records(value, arrived_at, event_id, rules)
 
-    rules: Rules
-
-    @property
-    def label(self) -> str:
-        """The mapping's name and a hash of what it says, as the ledger has it; empty without one."""
-        return self.rules.mapping.label if self.rules.mapping else ""
-
-    def __call__(self, raw: DataFrame) -> DataFrame:
-        """One row a row of ``raw``, in a stream as in a batch; each action on it reads the JSON once.
-
-        Columns: those of ``RAW``; ``reasons``, empty if accepted; the other columns of ``EVENTS``; ``has_placeholder``;
-        ``passed_over``: why a record is no event and was not meant as one, null for all others.
-        """
-
-        def records(value: pa.Array, arrived_at: pa.Array, event_id: pa.Array) -> pa.Array:
-            return read_records(value, arrived_at, event_id, self.rules)
-
-        # Or Spark would move a filter on what is read before it, and read all of it twice.
-        once = arrow_udf(records, READ).asNondeterministic()  # pyright: ignore[reportCallIssue, reportArgumentType] - its types know of no structs
-        read = once("value", "arrived_at", header(self.rules.event_id_header))
-        parsed = raw.select(*RAW.fieldNames(), read.alias("_read"))
-        return parsed.select(*RAW.fieldNames(), *[F.col("_read")[name].alias(name) for name in READ.names])
+    # Or Spark would move a filter on what is read before it, and read all of it twice.
+    once = arrow_udf(records, READ).asNondeterministic()  # pyright: ignore[reportCallIssue, reportArgumentType] - its types know of no structs
+    read = once("value", "arrived_at", header(rules.event_id_header))
+    parsed = raw.select(*RAW.names, read.alias("_read"))
+    return parsed.select(*RAW.names, *[F.col("_read")[name].alias(name) for name in READ.names])
 
 
 def header(name: str) -> Column:
@@ -117,13 +69,13 @@ def header(name: str) -> Column:
 
 def accepted(parsed: DataFrame) -> DataFrame:
     """The events among parsed records: the columns of ``EVENTS``, with their comments."""
-    return parsed.where("size(reasons) = 0 AND passed_over IS NULL").to(EVENTS)
+    return parsed.where("size(reasons) = 0 AND passed_over IS NULL").to(EVENTS.spark)
 
 
 def read_records(
     value: pa.Array, arrived_at: pa.Array, event_id: pa.Array, rules: Rules, size: pa.Array | None = None
 ) -> pa.StructArray:
-    """What :class:`Parse` reads of some records, without Spark: rows of ``READ``. Raises nothing, whatever the bytes.
+    """What :func:`parse` reads of some records, without Spark: rows of ``READ``. Raises nothing, whatever the bytes.
 
     Args:
         value: the records' bytes.
@@ -165,7 +117,7 @@ def _read(value: bytes | None, size: int | None, by: ReadRecord, limit: int) -> 
 
 def _fields(reads: list[Read], event_id: pa.Array) -> dict[str, Any]:
     """The columns of the wire fields, as texts, and as sent."""
-    names, texts = WIRE.fieldNames(), [each.texts for each in reads]
+    names, texts = WIRE.names, [each.texts for each in reads]
     columns = zip(*texts, strict=True) if texts else [()] * len(names)
     fields = {name: pa.array(column, pa.string()) for name, column in zip(names, columns, strict=True)}
     if event_id.null_count < len(event_id):

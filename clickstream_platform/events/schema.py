@@ -1,23 +1,18 @@
 """The shapes that records and events have between a source and the lake.
 
-Every column says in its ``comment`` what it holds; Delta stores the comments with the table and Dagster shows them.
+Every column says what it holds; Delta stores that with the table and Dagster shows it. Plain descriptions, from which
+:attr:`Schema.spark` makes Spark's own: most commands ask for names, and never import Spark.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from pyspark.sql.types import (
-    ArrayType,
-    BinaryType,
-    DataType,
-    DateType,
-    LongType,
-    StringType,
-    StructField,
-    StructType,
-    TimestampType,
-)
+if TYPE_CHECKING:
+    from pyspark.sql.types import StructType
 
 
 class Reason(str, Enum):
@@ -39,65 +34,114 @@ class Reason(str, Enum):
     NO_VALUE = "no_value"
 
 
-def _column(name: str, kind: DataType, comment: str) -> StructField:
-    # Nullable throughout: Spark reads every column of a file or a topic as nullable, and would refuse to narrow that.
-    return StructField(name, kind, nullable=True, metadata={"comment": comment})
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: its name, its type in SQL, what it says."""
+
+    name: str
+    type: str
+    description: str
 
 
-_HEADERS = ArrayType(StructType([StructField("key", StringType()), StructField("value", BinaryType())]))
-_ORIGIN = [
-    _column("source", StringType(), "Where the record came from: a topic or a landing folder."),
-    _column("partition", StringType(), "Part of the source: a topic's partition or a file."),
-    _column("offset", LongType(), "Position of the record in its partition."),
-    _column("arrived_at", TimestampType(), "When the record reached the source."),
-    _column("key", BinaryType(), "The record's key in Kafka; null if it has none."),
-    _column("headers", _HEADERS, "The record's headers in Kafka, in their order; null if it has none."),
-]
+@dataclass(frozen=True)
+class Schema:
+    """Columns in their order."""
+
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """Their names."""
+        return [column.name for column in self.columns]
+
+    @cached_property
+    def spark(self) -> StructType:
+        """As Spark's type, with what each column says as its comment. Needs Spark's Python, and no JVM.
+
+        Nullable throughout: Spark reads every column of a file or a topic as nullable, and would refuse to narrow that.
+        """
+        from pyspark.sql.types import StructType  # noqa: PLC0415 - see above
+
+        return StructType.fromJson({"type": "struct", "fields": [_in_json(column) for column in self.columns]})
+
+
+_HEADERS = "array<struct<key:string,value:binary>>"
+_TYPES: dict[str, Any] = {  # by what SQL calls a type, what Spark's JSON does; any other is called the same
+    "bigint": "long",
+    "array<string>": {"type": "array", "elementType": "string", "containsNull": True},
+    _HEADERS: {
+        "type": "array",
+        "containsNull": True,
+        "elementType": {
+            "type": "struct",
+            "fields": [
+                {"name": "key", "type": "string", "nullable": True, "metadata": {}},
+                {"name": "value", "type": "binary", "nullable": True, "metadata": {}},
+            ],
+        },
+    },
+}
+
+
+def _in_json(column: Column) -> dict[str, Any]:
+    kind = _TYPES.get(column.type, column.type)
+    return {"name": column.name, "type": kind, "nullable": True, "metadata": {"comment": column.description}}
+
+
+_ORIGIN = (
+    Column("source", "string", "Where the record came from: a topic or a landing folder."),
+    Column("partition", "string", "Part of the source: a topic's partition or a file."),
+    Column("offset", "bigint", "Position of the record in its partition."),
+    Column("arrived_at", "timestamp", "When the record reached the source."),
+    Column("key", "binary", "The record's key in Kafka; null if it has none."),
+    Column("headers", _HEADERS, "The record's headers in Kafka, in their order; null if it has none."),
+)
 PLACE = ("source", "partition", "offset")  # names a record, and the event made of it, for ever
-_VALUE = _column("value", BinaryType(), "The record's bytes as they arrived.")
+_VALUE = Column("value", "binary", "The record's bytes as they arrived.")
 
 # What a producer sends: one JSON object a record, any other field is kept in `extra`.
-WIRE = StructType(
-    [
-        _column("user_id", StringType(), "The visitor. Never null; a number is kept as its text."),
-        _column("session_id", StringType(), "The session as the producer counts it, null if it does not."),
-        _column("event_type", StringType(), "What the visitor did, one of the accepted event types."),
-        _column("page_url", StringType(), "The page it happened on."),
-        _column("product_id", StringType(), "The product it was about, if any."),
-        _column("timestamp", TimestampType(), "Event time: when it happened, as the producer's clock says."),
-        _column("device_type", StringType(), "The visitor's device, such as mobile or desktop."),
-        _column("ip_address", StringType(), "The visitor's network address as text, not checked."),
-        _column("event_id", StringType(), "The producer's id of the event; without it nothing is a duplicate."),
-    ]
+WIRE = Schema(
+    (
+        Column("user_id", "string", "The visitor. Never null; a number is kept as its text."),
+        Column("session_id", "string", "The session as the producer counts it, null if it does not."),
+        Column("event_type", "string", "What the visitor did, one of the accepted event types."),
+        Column("page_url", "string", "The page it happened on."),
+        Column("product_id", "string", "The product it was about, if any."),
+        Column("timestamp", "timestamp", "Event time: when it happened, as the producer's clock says."),
+        Column("device_type", "string", "The visitor's device, such as mobile or desktop."),
+        Column("ip_address", "string", "The visitor's network address as text, not checked."),
+        Column("event_id", "string", "The producer's id of the event; without it nothing is a duplicate."),
+    )
 )
 
 # What every source yields. Source, partition and offset name a record for ever: a replay gives the same three.
-RAW = StructType([_VALUE, *_ORIGIN])
+RAW = Schema((_VALUE, *_ORIGIN))
 
-EVENTS = StructType(
-    [
-        *WIRE.fields,
-        _column("extra", StringType(), "Fields with any other name, as one JSON object; null if there are none."),
+# A new column comes last. A table that exists gains it there, and its checkpoint was made for those before it.
+EVENTS = Schema(
+    (
+        *WIRE.columns,
+        Column("extra", "string", "Fields with any other name, as one JSON object; null if there are none."),
         *_ORIGIN,
-        _column("event_date", DateType(), "Date of the event time in UTC; partitions the table."),
-    ]
+        Column("event_date", "date", "Date of the event time in UTC; partitions the table."),
+    )
 )
 
-LATE = StructType(
-    [
-        *EVENTS.fields,
-        _column("generation", LongType(), "Generation of the table that left the event out."),
-        _column("batch_id", LongType(), "The batch that read it."),
-        _column("watermark", TimestampType(), "The watermark of that batch; the event is not later than it."),
-    ]
+LATE = Schema(
+    (
+        *EVENTS.columns,
+        Column("generation", "bigint", "Generation of the table that left the event out."),
+        Column("batch_id", "bigint", "The batch that read it."),
+        Column("watermark", "timestamp", "The watermark of that batch; the event is not later than it."),
+    )
 )
 
-QUARANTINE = StructType(
-    [
-        _column("record_id", StringType(), "SHA-256 of source, partition and offset: the same in every replay."),
+QUARANTINE = Schema(
+    (
+        Column("record_id", "string", "SHA-256 of source, partition and offset: the same in every replay."),
         _VALUE,
         *_ORIGIN,
-        _column("reasons", ArrayType(StringType()), "All that is wrong with the record."),
-        _column("size", LongType(), "The record's bytes when it came; more than value has, if only its start is kept."),
-    ]
+        Column("reasons", "array<string>", "All that is wrong with the record."),
+        Column("size", "bigint", "The record's bytes when it came; more than value has, if only its start is kept."),
+    )
 )

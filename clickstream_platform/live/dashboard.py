@@ -11,7 +11,7 @@ from rich.text import Text
 
 from clickstream_platform.live.sparks import bar, spark
 from clickstream_platform.live.visitors import Activity, Rows, Seen
-from clickstream_platform.streaming.observe.listener import QueryStatus
+from clickstream_platform.streaming.observe.query_status import QueryStatus
 from clickstream_platform.streaming.observe.status import TableStatus
 from clickstream_platform.terminal import NONE, Fitting, cell, clock, grid, line
 from clickstream_platform.wording import length, number_of

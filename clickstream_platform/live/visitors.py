@@ -13,7 +13,7 @@ from duckdb import DuckDBPyConnection
 from clickstream_platform.sql import ask, connect, views
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.listener import QueryStatus, queries
+from clickstream_platform.streaming.observe.query_status import QueryStatus, queries
 from clickstream_platform.streaming.observe.status import TableStatus, status
 
 SPAN = timedelta(minutes=30)  # of the newest events, by their own time

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+from typing import TYPE_CHECKING
 
 from clickstream_platform.queries.user_activity import user_activity
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Rule:
 
 def alerts(events: DataFrame, rules: tuple[Rule, ...]) -> DataFrame:
     """One row per user, session, five-minute window and rule that the window breaks."""
+    from pyspark.sql import functions as F
+
     broken = F.filter(F.array(*map(_as_struct, rules)), lambda rule: rule["value"] > rule["threshold"])
     windows = user_activity(events).select("*", F.explode(broken).alias("broken"))
     return windows.select(
@@ -36,6 +39,8 @@ def alerts(events: DataFrame, rules: tuple[Rule, ...]) -> DataFrame:
 
 
 def _as_struct(rule: Rule) -> Column:
+    from pyspark.sql import functions as F
+
     return F.struct(
         F.lit(rule.name).alias("rule"),
         F.col(rule.measure).alias("value"),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 WINDOW = timedelta(minutes=5)
 SLIDE = timedelta(minutes=1)
@@ -16,6 +17,8 @@ def clickstream_aggregated(events: DataFrame) -> DataFrame:
 
     ``session_count`` is exact; events without a session id count as events only.
     """
+    from pyspark.sql import functions as F
+
     window = F.window("timestamp", f"{WINDOW.seconds} seconds", f"{SLIDE.seconds} seconds")
     grouped = events.groupBy("user_id", window).agg(
         F.count("*").alias("event_count"),

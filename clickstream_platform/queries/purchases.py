@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 
 def purchases(events: DataFrame) -> DataFrame:
     """One row per purchase event."""
+    from pyspark.sql import functions as F
+
     is_purchase = F.col("event_type") == "purchase"
     return events.where(is_purchase).select(
         "user_id",

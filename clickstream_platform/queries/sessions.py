@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+from typing import TYPE_CHECKING
 
 from clickstream_platform.events.session import SESSION_GAP
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 
 def sessions(events: DataFrame, max_sequence_length: int, gap: timedelta = SESSION_GAP) -> DataFrame:
@@ -17,6 +18,8 @@ def sessions(events: DataFrame, max_sequence_length: int, gap: timedelta = SESSI
     without a session id are a user's own stretch. ``event_sequence`` is in event-time order (at one time: by type)
     and stops at ``max_sequence_length``; ``events_in_session`` counts them all.
     """
+    from pyspark.sql import functions as F
+
     is_purchase = F.col("event_type") == "purchase"
     gap_seconds = gap // timedelta(seconds=1)
     stretch = F.session_window("timestamp", f"{gap_seconds} seconds").alias("stretch")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 WINDOW = timedelta(minutes=5)
 
@@ -16,6 +17,8 @@ def user_activity(events: DataFrame) -> DataFrame:
     ``unique_pages`` is exact; ``device_type`` is the earliest event's (of events at the same time, the alphabetically
     first).
     """
+    from pyspark.sql import functions as F
+
     is_click = F.col("event_type") == "click"
     is_purchase = F.col("event_type") == "purchase"
     grouped = events.groupBy("user_id", "session_id", F.window("timestamp", f"{WINDOW.seconds} seconds")).agg(

@@ -6,26 +6,21 @@ after batch, with what it must remember in between.
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
-
-from pyspark.sql import DataFrame, Row
-from pyspark.sql import functions as F
-from pyspark.sql.streaming.stateful_processor import StatefulProcessor, StatefulProcessorHandle
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from clickstream_platform.queries.pattern_fold import (
     CLICK,
     OTHER,
     PURCHASE,
     VIEW,
-    Event,
-    Memory,
     Pattern,
     Thresholds,
     fold,
 )
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 BUCKETS = 256  # of users, in the state store; a batch has at most so many calls
 DIGITS = {"page_view": VIEW, "click": CLICK, "purchase": PURCHASE}
@@ -34,11 +29,10 @@ _PATTERN = (
     "seconds_to_click double, seconds_to_purchase double, visit_start bigint, number bigint"
 )
 
-Users = dict[str, tuple[int, str]]  # when there is something to do for them, in milliseconds; what is remembered
-
 
 def user_patterns(events: DataFrame, limits: Thresholds) -> DataFrame:
     """One row per pattern, by the fold over all events of each user in the order of their time."""
+    from pyspark.sql import functions as F
 
     def patterns(times: Sequence[int], whats: Sequence[str]) -> list[Pattern]:
         return fold(zip(times, whats, strict=True), limits)[0]
@@ -59,6 +53,10 @@ def update_user_state(events: DataFrame, limits: Thresholds, handled_ms: int = 0
         handled_ms: so far the generation's first batch goes, which has no watermark yet; at most the watermark that
             the second one will have.
     """
+    from pyspark.sql import functions as F
+
+    from clickstream_platform.queries.pattern_processor import UpdateUserState
+
     # Python takes every cell apart by itself, so there is but one; without a time in it Spark itself drops nothing.
     packed = _narrow(events).select(
         F.pmod(F.xxhash64("user_id"), F.lit(BUCKETS)).alias("bucket"), F.to_json(F.struct("*")).alias("event")
@@ -68,6 +66,8 @@ def update_user_state(events: DataFrame, limits: Thresholds, handled_ms: int = 0
 
 
 def _narrow(events: DataFrame) -> DataFrame:
+    from pyspark.sql import functions as F
+
     digit = F.lit(OTHER)
     for name, each in DIGITS.items():
         digit = F.when(F.col("event_type") == name, each).otherwise(digit)
@@ -76,68 +76,7 @@ def _narrow(events: DataFrame) -> DataFrame:
 
 
 def _as_table(found: DataFrame) -> DataFrame:
+    from pyspark.sql import functions as F
+
     times = {name: F.timestamp_micros(name) for name in ("started_at", "detected_at", "visit_start")}
     return found.withColumns(times).select("user_id", "visit_start", "number", *Pattern._fields[:-2])
-
-
-class UpdateUserState(StatefulProcessor):
-    """Remembers, for each bucket of users, their visits and the events that the watermark has not passed.
-
-    An event at or before the watermark of its batch is late and left out: whoever lands the batch lists it. Every other
-    event waits until the watermark passes it; so events are handled in their order, however they came.
-
-    A call costs the same for one user as for a thousand: round trips to the JVM to read, to write, to move a timer,
-    and an Arrow batch of rows. Hence buckets, with one value and one timer each. The value has every user's memory as a
-    text of its own, so that only those are unpacked that have something to do.
-    """
-
-    def __init__(self, limits: Thresholds, handled_ms: int = 0) -> None:
-        self._limits = limits
-        self._handled_ms = handled_ms
-
-    def init(self, handle: StatefulProcessorHandle) -> None:
-        """Called once a batch and partition."""
-        self._handle = handle
-        self._state = handle.getValueState("users", "memories string")
-        self._row = Row("user_id", *Pattern._fields)
-
-    def handleInputRows(self, key: Any, rows: Iterator[Any], timerValues: Any) -> Iterator[Row]:  # noqa: N802, N803
-        """New events of a bucket, in any order."""
-        watermark = timerValues.getCurrentWatermarkInMs()
-        new: dict[str, list[Event]] = defaultdict(list)
-        for event in json.loads(f"[{','.join(row.event for row in rows)}]"):
-            if event["at"] > watermark * 1000:
-                new[event["user_id"]].append((event["at"], event["what"]))
-        # Only the first batch of a generation has a watermark before `handled_ms`.
-        return self._advance(new, max(watermark, self._handled_ms))
-
-    def handleExpiredTimer(self, key: Any, timerValues: Any, expiredTimerInfo: Any) -> Iterator[Row]:  # noqa: N802, N803
-        """The watermark has passed an event that waits, or the end of a visit."""
-        return self._advance({}, timerValues.getCurrentWatermarkInMs())
-
-    def _advance(self, new: Mapping[str, Sequence[Event]], to_ms: int) -> Iterator[Row]:
-        timer, users = self._remembered()
-        found: list[Row] = []
-        for user in dict.fromkeys([*new, *(user for user, (due_ms, _) in users.items() if due_ms <= to_ms)]):
-            memory = Memory.from_text(users.pop(user)[1]) if user in users else Memory()
-            patterns = memory.advance(new.get(user, ()), to_ms * 1000, self._limits)
-            found.extend(self._row(user, *pattern) for pattern in patterns)
-            if memory.due_ms is not None:
-                users[user] = memory.due_ms, memory.to_text()
-        self._remember(timer if timer is None or timer > to_ms else None, users)  # an expired one Spark deletes itself
-        return iter(found)
-
-    def _remembered(self) -> tuple[int | None, Users]:
-        held = self._state.get()
-        return json.loads(held[0]) if held else (None, {})
-
-    def _remember(self, before: int | None, users: Users) -> None:
-        timer = min((due_ms for due_ms, _ in users.values()), default=None)
-        if before is not None and before != timer:
-            self._handle.deleteTimer(before)
-        if timer is not None and before != timer:
-            self._handle.registerTimer(timer)
-        if users:
-            self._state.update((json.dumps([timer, users], separators=(",", ":")),))
-        else:
-            self._state.clear()

@@ -15,7 +15,7 @@ from typing import Any
 from clickstream_platform.files import write_whole
 
 BEGIN = "begin.json"
-INITIAL_WATERMARK = "head_start_ms"  # its name in every lake since the first
+INITIAL_WATERMARK = "initial_watermark_ms"
 
 
 @dataclass(frozen=True)

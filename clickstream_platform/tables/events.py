@@ -7,7 +7,7 @@ from datetime import timedelta
 from clickstream_platform.events import schema
 from clickstream_platform.events.mapping.model import Mapping
 from clickstream_platform.events.mapping.named import mapping_named, time_unit
-from clickstream_platform.events.parsing import Parse, Rules
+from clickstream_platform.events.rules import Parse, Rules
 from clickstream_platform.events.schema import EVENTS, PLACE
 from clickstream_platform.expectations import (
     AcceptedValues,
@@ -23,7 +23,7 @@ from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.side_tables import SideTable
 from clickstream_platform.streaming.contract.sink import Append
 from clickstream_platform.streaming.contract.state import Stateless
-from clickstream_platform.streaming.contract.table import StreamingTable, columns_of
+from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import AvailableNow
 from clickstream_platform.streaming.contract.watermark import Watermark
 from clickstream_platform.streaming.sources.named import source_from
@@ -49,7 +49,7 @@ def events_table(settings: Settings) -> StreamingTable:
         name="events",
         version=1,
         description="One accepted event: parsed, validated, de-duplicated once for every other table.",
-        columns=columns_of(EVENTS),
+        columns=EVENTS.columns,
         offsets=source_from(settings),
         trigger=AvailableNow(),
         query=Parse(rules),

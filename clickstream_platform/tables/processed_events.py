@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from clickstream_platform.events.schema import Column
 from clickstream_platform.expectations import NonNegative, NotNull, UniqueKey
 from clickstream_platform.queries.processed_events import PROCESSED_EVENTS, WINDOW
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.sink import Upsert
 from clickstream_platform.streaming.contract.state import Recompute
-from clickstream_platform.streaming.contract.table import Column, Sql, StreamingTable
+from clickstream_platform.streaming.contract.table import Sql, StreamingTable
 from clickstream_platform.streaming.contract.trigger import AvailableNow
 from clickstream_platform.streaming.contract.watermark import Watermark
 from clickstream_platform.streaming.sources.delta import FromTable

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from clickstream_platform.events.schema import PLACE
+from clickstream_platform.events.schema import PLACE, Column
 from clickstream_platform.expectations import MatchesEvents, NotNull, UniqueKey
 from clickstream_platform.queries.purchases import purchases
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.sink import Append
 from clickstream_platform.streaming.contract.state import Stateless
-from clickstream_platform.streaming.contract.table import Column, StreamingTable
+from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import AvailableNow
 from clickstream_platform.streaming.contract.watermark import Watermark
 from clickstream_platform.streaming.sources.delta import FromTable

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 
+from clickstream_platform.events.schema import Column
 from clickstream_platform.events.session import SESSION_GAP, gap_in_words
 from clickstream_platform.expectations import NonNegative, NotNull, UniqueKey
 from clickstream_platform.queries.sessions import sessions
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.sink import Upsert
 from clickstream_platform.streaming.contract.state import Recompute
-from clickstream_platform.streaming.contract.table import Column, StreamingTable
+from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import AvailableNow
 from clickstream_platform.streaming.contract.watermark import Watermark
 from clickstream_platform.streaming.sources.delta import FromTable

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
-from pyspark.sql import DataFrame
-
-from clickstream_platform.events.schema import LATE
+from clickstream_platform.events.schema import LATE, Column
 from clickstream_platform.events.session import SESSION_GAP, gap_in_words
 from clickstream_platform.expectations import AcceptedValues, NonNegative, NotNull, UniqueKey
 from clickstream_platform.queries.pattern_fold import LONGEST, PATTERNS, Thresholds
@@ -17,10 +16,13 @@ from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.side_tables import SideTable
 from clickstream_platform.streaming.contract.sink import Append
 from clickstream_platform.streaming.contract.state import Processor
-from clickstream_platform.streaming.contract.table import Column, StreamingTable
+from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import AvailableNow
 from clickstream_platform.streaming.contract.watermark import Watermark
 from clickstream_platform.streaming.sources.delta import FromTable
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 KEY = ("user_id", "visit_start", "number")
 LATE_EVENTS = SideTable(

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
+from clickstream_platform.events.schema import Column
 from clickstream_platform.streaming.contract.sink import Upsert
 from clickstream_platform.streaming.contract.state import Recompute, StateStore
-from clickstream_platform.streaming.contract.table import Column, StreamingTable
+from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import AvailableNow
 from clickstream_platform.streaming.contract.watermark import Watermark
 from clickstream_platform.streaming.sources.delta import FromTable

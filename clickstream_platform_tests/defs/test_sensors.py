@@ -210,6 +210,7 @@ def test_the_source_is_observed_when_what_is_unread_changes(instance: dg.Dagster
     assert again.metadata["lag"].value == 2
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_source_that_cannot_be_asked_fails_the_tick(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     settings = Settings.model_validate({"home": tmp_path, "source": "kafka://127.0.0.1:1/clicks"})
     with pytest.raises(UnreachableError, match="does not answer"):

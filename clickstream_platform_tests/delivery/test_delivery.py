@@ -26,7 +26,7 @@ from clickstream_platform.errors import DeliveryError, SettingsError
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.ledger import entries
-from clickstream_platform.streaming.runtime.run import Hooks
+from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import Lab, event
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from clickstream_platform.events.json_record import Read, read
 from clickstream_platform.events.schema import WIRE, Reason
 
-FIELDS = WIRE.fieldNames()
+FIELDS = WIRE.names
 DEEPEST = 500  # levels, the record itself the first
 
 # Half a surrogate too, which JSON can write and UTF-8 cannot.

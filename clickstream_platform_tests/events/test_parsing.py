@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 import pytest
 from pyspark.sql import functions as F
 
-from clickstream_platform.events.parsing import PLACEHOLDERS, Parse, Rules, accepted, read_records
+from clickstream_platform.events.parsing import PLACEHOLDERS, accepted, read_records
+from clickstream_platform.events.rules import Parse, Rules
 from clickstream_platform.events.schema import EVENTS, QUARANTINE, RAW, WIRE
 from clickstream_platform.events.timestamps import INSTANT, Unit
 from clickstream_platform.streaming.ingest.staging import Staged, record_id, staging
@@ -442,7 +443,7 @@ def test_an_id_from_elsewhere_is_no_fault_and_mends_none() -> None:
 
 def raw_records(spark: SparkSession, values: list[bytes | None]) -> DataFrame:
     rows = [(value, "s", "p", offset, ARRIVED, None, None) for offset, value in enumerate(values)]
-    return spark.createDataFrame(rows, RAW)
+    return spark.createDataFrame(rows, RAW.spark)
 
 
 @pytest.fixture(params=["UTC", "America/New_York"])
@@ -471,7 +472,7 @@ def _without_timestamp(row: dict[str, Any]) -> dict[str, Any]:
 def test_the_events_have_the_shape_of_their_table(spark: SparkSession) -> None:
     events = accepted(Parse(RULES)(raw_records(spark, HALVES)))
     assert [(c.name, c.dataType, c.metadata) for c in events.schema] == [
-        (c.name, c.dataType, c.metadata) for c in EVENTS
+        (c.name, c.dataType, c.metadata) for c in EVENTS.spark
     ]
     assert sorted(row["offset"] for row in events.collect()) == [0, 2]
 
@@ -536,7 +537,7 @@ HEADERS = [
 def test_an_event_id_is_that_of_the_last_header_of_the_name(spark: SparkSession, named: str) -> None:
     value = event(event_id="own")
     rows = [(value, "s", "p", offset, ARRIVED, None, headers) for offset, (headers, _) in enumerate(HEADERS)]
-    parsed = Parse(replace(RULES, event_id_header=named))(spark.createDataFrame(rows, RAW))
+    parsed = Parse(replace(RULES, event_id_header=named))(spark.createDataFrame(rows, RAW.spark))
     ids = [row["event_id"] for row in parsed.orderBy("offset").select("event_id").collect()]
     assert ids == [kept if named else "own" for _, kept in HEADERS]
 
@@ -544,7 +545,7 @@ def test_an_event_id_is_that_of_the_last_header_of_the_name(spark: SparkSession,
 @pytest.mark.spark
 def test_a_stream_says_the_same_as_a_batch(spark: SparkSession, tmp_path: Path) -> None:
     raw_records(spark, [case.value for case in CASES]).coalesce(1).write.parquet(str(tmp_path / "raw"))
-    stream = Parse(RULES)(spark.readStream.schema(RAW).parquet(str(tmp_path / "raw")))
+    stream = Parse(RULES)(spark.readStream.schema(RAW.spark).parquet(str(tmp_path / "raw")))
     query = (
         stream.withWatermark("timestamp", "10 minutes")
         .writeStream.format("parquet")
@@ -554,7 +555,7 @@ def test_a_stream_says_the_same_as_a_batch(spark: SparkSession, tmp_path: Path) 
     )
     query.awaitTermination()
     streamed = spark.read.parquet(str(tmp_path / "parsed"))
-    batch = Parse(RULES)(spark.read.schema(RAW).parquet(str(tmp_path / "raw")))
+    batch = Parse(RULES)(spark.read.schema(RAW.spark).parquet(str(tmp_path / "raw")))
     assert streamed.count() == len(CASES)
     assert streamed.exceptAll(batch.select(streamed.columns)).isEmpty()
     # The newest event that was accepted, not the one of the year 9999.
@@ -570,6 +571,6 @@ def test_an_action_reads_the_fields_of_a_record_once(
 ) -> None:
     # Not from a list: Spark works that out while it plans.
     raw_records(spark, [event()]).write.parquet(str(tmp_path / "raw"))
-    parsed = Parse(RULES)(spark.read.schema(RAW).parquet(str(tmp_path / "raw")))
+    parsed = Parse(RULES)(spark.read.schema(RAW.spark).parquet(str(tmp_path / "raw")))
     {"all": parsed, "accepted": accepted(parsed)}[half].explain()
     assert capsys.readouterr().out.count("ArrowEvalPython [records(") == 1

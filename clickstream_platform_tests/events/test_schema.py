@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from clickstream_platform.events.schema import EVENTS, QUARANTINE, RAW, WIRE, Reason
+import pytest
+
+from clickstream_platform.events.schema import EVENTS, LATE, QUARANTINE, RAW, WIRE, Reason, Schema
 
 
 def test_the_wire_fields_open_the_events_in_the_order_they_are_documented() -> None:
     wire = "user_id session_id event_type page_url product_id timestamp device_type ip_address event_id"
-    assert " ".join(WIRE.fieldNames()) == wire
-    assert " ".join(EVENTS.fieldNames()) == f"{wire} extra source partition offset arrived_at key headers event_date"
+    assert " ".join(WIRE.names) == wire
+    assert " ".join(EVENTS.names) == f"{wire} extra source partition offset arrived_at key headers event_date"
 
 
 def test_an_event_and_a_quarantined_record_say_where_they_came_from() -> None:
-    origin = set(RAW.fieldNames()) - {"value"}
+    origin = [column for column in RAW.columns if column.name != "value"]
+    assert len(origin) == 6
     for table in (EVENTS, QUARANTINE):
-        assert [table[name] for name in origin] == [RAW[name] for name in origin]
+        assert {*origin} <= {*table.columns}
 
 
 def test_every_column_is_described() -> None:
-    columns = [*RAW.fields, *EVENTS.fields, *QUARANTINE.fields]
-    assert [column.name for column in columns if not column.metadata.get("comment", "").endswith(".")] == []
+    columns = [*RAW.columns, *EVENTS.columns, *LATE.columns, *QUARANTINE.columns]
+    assert [column.name for column in columns if not column.description.endswith(".")] == []
+
+
+@pytest.mark.parametrize("schema", [RAW, EVENTS, LATE, QUARANTINE])
+def test_a_column_is_to_spark_what_its_description_says(schema: Schema) -> None:
+    made = [(field.name, field.dataType.simpleString(), field.metadata, field.nullable) for field in schema.spark]
+    assert made == [(each.name, each.type, {"comment": each.description}, True) for each in schema.columns]
 
 
 def test_a_reason_is_its_name_in_lower_case() -> None:

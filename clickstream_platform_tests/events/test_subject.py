@@ -118,7 +118,7 @@ def test_a_number_is_an_id_if_it_is_the_same_number() -> None:
 )
 def test_what_events_keeps_as_a_user_id_is_found(user_id: Any) -> None:
     record = json.dumps({"user_id": user_id}).encode()
-    kept = read(record).texts[WIRE.fieldNames().index("user_id")]
+    kept = read(record).texts[WIRE.names.index("user_id")]
     assert kept is not None
     assert verdict(record, kept) == "yes"
 

@@ -23,8 +23,8 @@ def seen(user: str, at: str = "10:00:00", **fields: Any) -> Fields:
 
 def events_of(spark: SparkSession, events: Iterable[Fields]) -> DataFrame:
     """These events as the table ``events`` has them; a field that is not given is null."""
-    rows = [tuple(_value(name, event.get(name)) for name in EVENTS.fieldNames()) for event in events]
-    return spark.createDataFrame(rows, EVENTS)
+    rows = [tuple(_value(name, event.get(name)) for name in EVENTS.names) for event in events]
+    return spark.createDataFrame(rows, EVENTS.spark)
 
 
 def _value(name: str, value: Any) -> Any:

@@ -75,7 +75,7 @@ def test_a_query_returns_the_columns_of_its_contract(events: DataFrame, name: st
 
 def test_what_is_accepted_of_records_has_the_columns_of_the_contract_of_events(spark: SparkSession) -> None:
     table = TABLES["events"]
-    parsed = table.query(spark.createDataFrame([], RAW))
+    parsed = table.query(spark.createDataFrame([], RAW.spark))
     assert accepted(parsed).dtypes == [(column.name, column.type) for column in table.columns]
 
 

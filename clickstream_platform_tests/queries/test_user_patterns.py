@@ -16,7 +16,7 @@ from pyspark.sql import Row
 from pyspark.sql.streaming.tws_tester import TwsTester
 
 from clickstream_platform.queries.pattern_fold import Memory, Thresholds
-from clickstream_platform.queries.user_patterns import UpdateUserState
+from clickstream_platform.queries.pattern_processor import UpdateUserState
 from clickstream_platform.settings import Settings
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.naive_patterns import Limits, Seen, naive_patterns

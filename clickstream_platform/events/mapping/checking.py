@@ -13,7 +13,8 @@ import pyarrow as pa
 from clickstream_platform.events.mapping.model import COLUMNS, Mapping
 from clickstream_platform.events.mapping.paths import Found, getter, spelt, steps_of
 from clickstream_platform.events.mapping.records import Taken, reading
-from clickstream_platform.events.parsing import Rules, read_records
+from clickstream_platform.events.parsing import read_records
+from clickstream_platform.events.rules import Rules
 from clickstream_platform.events.schema import Reason
 
 EVENT, REJECTED, PASSED_OVER = "event", "rejected", "passed over"

@@ -16,7 +16,7 @@ from clickstream_platform.events.schema import WIRE
 
 Kind = Literal["text", "integer", "decimal", "boolean", "time"]
 Unit = Literal["auto", "s", "ms", "us", "ns", "iso", "clf"]
-COLUMNS = tuple(WIRE.fieldNames())
+COLUMNS = tuple(WIRE.names)
 REQUIRED = ("user_id", "timestamp", "event_type")
 _NO_DEFAULT = {
     "user_id": "every record without a visitor would be of one and the same",

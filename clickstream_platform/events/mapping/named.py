@@ -5,10 +5,13 @@ from __future__ import annotations
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.mapping.model import Mapping, Raw, mapping_of, merged, raw_of
-from clickstream_platform.events.timestamps import Unit
+
+if TYPE_CHECKING:
+    from clickstream_platform.events.timestamps import Unit
 
 _FOLDER = resources.files("clickstream_platform.events.mapping") / "presets"
 SETTING = "CLICKSTREAM_MAPPING"

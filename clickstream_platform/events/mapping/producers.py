@@ -11,7 +11,8 @@ from clickstream_platform.events.mapping.model import COLUMNS
 from clickstream_platform.events.mapping.named import preset, presets
 from clickstream_platform.events.mapping.paths import getter, steps_of
 from clickstream_platform.events.mapping.records import reading
-from clickstream_platform.events.parsing import Rules, read_records
+from clickstream_platform.events.parsing import read_records
+from clickstream_platform.events.rules import Rules
 from clickstream_platform.events.schema import Reason
 
 OWN = ""  # the name of our own shape

@@ -105,7 +105,7 @@ class ProcessorBatches(Strategy[Processor]):
             F.lit(entry.generation).cast("bigint").alias("generation"),
             F.lit(entry.batch_id).cast("bigint").alias("batch_id"),
             moment(entry.late_before_ms * 1000).alias("watermark"),
-        ).to(self._beside.schema)
+        ).to(self._beside.schema.spark)
         commit = writer.Commit(entry.to_json(), (f"{self._beside.name}/{entry.generation}", entry.batch_id))
         write = writer.append if batch.batch_id else writer.overwrite
         write(writer.few_files(listed), entry.late_rows, batch.lake.table(self._beside.name).path, commit)

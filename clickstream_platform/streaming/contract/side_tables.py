@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pyspark.sql.types import StructType
+from clickstream_platform.events.schema import Schema
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,6 @@ class SideTable:
     name: str
     description: str
     rows_are: str
-    schema: StructType
+    schema: Schema
     required: tuple[str, ...]
     time: str

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, ClassVar
-
-from pyspark.sql import DataFrame
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from clickstream_platform.errors import StateError
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 NEAR = 0.8  # of its limit: from there on a state store is warned of
 

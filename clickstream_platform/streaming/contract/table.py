@@ -6,11 +6,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
-from pyspark.sql import DataFrame
-from pyspark.sql.types import StructType
-
-from clickstream_platform.events.schema import PLACE
+from clickstream_platform.events.schema import PLACE, Column
 from clickstream_platform.expectations import Expectation
 from clickstream_platform.streaming.contract.side_tables import SideTable
 from clickstream_platform.streaming.contract.sink import Sink
@@ -20,21 +18,9 @@ from clickstream_platform.streaming.contract.trigger_support import FACTS
 from clickstream_platform.streaming.contract.watermark import Watermark
 from clickstream_platform.streaming.sources.source import Source
 
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a table: its name, its type in SQL, what it says."""
-
-    name: str
-    type: str
-    description: str
-
-
-def columns_of(schema: StructType) -> tuple[Column, ...]:
-    """A schema's fields as columns, described by their comments."""
-    return tuple(
-        Column(field.name, field.dataType.simpleString(), field.metadata.get("comment", "")) for field in schema.fields
-    )
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+    from pyspark.sql.types import StructType
 
 
 @dataclass(frozen=True)
@@ -116,6 +102,15 @@ class StreamingTable:
         if self.state.lists_late and self.beside is None:
             return f"{kind} leaves late events out, so a side table must be declared that lists them"
         return None
+
+    @property
+    def schema(self) -> StructType:
+        """Its columns as Delta keeps them, comments included. Needs a session."""
+        from pyspark.sql.types import DataType, StructField, StructType  # noqa: PLC0415 - a contract needs no Spark
+
+        return StructType(
+            [StructField(c.name, DataType.fromDDL(c.type), metadata={"comment": c.description}) for c in self.columns]
+        )
 
     @property
     def key(self) -> tuple[str, ...]:

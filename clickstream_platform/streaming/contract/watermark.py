@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-
-from pyspark.sql import DataFrame
+from typing import TYPE_CHECKING
 
 from clickstream_platform.streaming.contract.durations import for_spark
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,10 @@ lie in the lake, as they hold what will be in it.
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,21 +30,16 @@ from pyspark.sql import DataFrame
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
-from clickstream_platform.events.parsing import READ, Parse, read_records
+from clickstream_platform.events.parsing import READ, read_records
+from clickstream_platform.events.rules import Parse
 from clickstream_platform.events.schema import EVENTS, PLACE, QUARANTINE
 from clickstream_platform.events.timestamps import INSTANT
 from clickstream_platform.streaming.lake.hours import HOUR_US
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.source import PartRead
 
-_COLUMNS = StructType(
-    [
-        *EVENTS,
-        *[column for column in QUARANTINE if column.name not in EVENTS.names],
-        READ["has_placeholder"],
-        READ["passed_over"],
-    ]
-)
+_OF_REJECTED = [column for column in QUARANTINE.spark if column.name not in EVENTS.names]
+_COLUMNS = StructType([*EVENTS.spark, *_OF_REJECTED, READ["has_placeholder"], READ["passed_over"]])
 STAGED = to_arrow_schema(_COLUMNS, timezone="UTC")
 
 
@@ -54,6 +48,7 @@ class _Header(msgspec.Struct):
     value: bytes | None = None
 
 
+_PARTS = msgspec.json.Decoder(list[PartRead])
 _HEADERS = msgspec.json.Decoder(list[_Header])  # msgspec reads bytes from base64, as which Spark writes them
 
 
@@ -95,7 +90,7 @@ def _stage(read: Iterator[pa.RecordBatch], parse: Parse, folder: Path, records: 
     """What one task does: write the records it has read into a file of its own, and give the row that names it."""
     name = f"{uuid4().hex}.parquet"
     newest, parts = staged_by(records(read), parse, folder / name)
-    said = json.dumps([asdict(part) for part in parts])
+    said = msgspec.json.encode(parts).decode()
     yield pa.RecordBatch.from_pydict({"file": [name], "timestamp": pa.array([newest], INSTANT), "parts": [said]})
 
 
@@ -210,7 +205,7 @@ class Staged:
     def collected(cls, staging: DataFrame, folder: Path) -> Staged:
         """Stage a batch: collect what :func:`staging` made."""
         rows = staging.collect()
-        parts = (PartRead(**part) for row in rows for part in json.loads(row["parts"]))
+        parts = (part for row in rows for part in _PARTS.decode(row["parts"]))
         return cls(folder, tuple(row["file"] for row in rows), tuple(parts))
 
     def facts(self) -> Facts:

@@ -1,5 +1,7 @@
 """One writer a table: a lease file, held for the life of the process.
 
+Who holds one finds the lake in this program's layout: an older one is migrated first, a newer one refused.
+
 ``flock`` is let go by the kernel however the process ends, so a killed run never blocks the next one. Behind it
 stands the transaction in every Delta commit: a second writer would waste work, but double nothing.
 """
@@ -17,6 +19,8 @@ from datetime import timedelta
 from typing import IO, Any
 
 from clickstream_platform.errors import TableBusyError
+from clickstream_platform.streaming.lake import layout
+from clickstream_platform.streaming.lake.migrations import migrate
 from clickstream_platform.streaming.lake.places import Lake
 
 
@@ -29,6 +33,7 @@ def lease(
     trigger: str | None = None,
     take_over: bool = False,
     patience: timedelta = timedelta(0),
+    finishing: str = "",
 ) -> Generator[None]:
     """Hold the lease of a table, for the duration of the block.
 
@@ -39,10 +44,39 @@ def lease(
         trigger: the name of its query's trigger, for who looks at it.
         take_over: take a lease that another host has left behind; this host cannot tell whether its process lives.
         patience: how long to wait for a run of this host to end.
+        finishing: a command that may find itself stopped in its middle, and goes on.
 
     Raises:
         TableBusyError: another run holds it; names its pid and host.
+        LayoutError: the lake is newer than this program, or in the middle of a command that changes it as a whole.
     """
+    if layout.require(lake, finishing).version < layout.VERSION or not (lake.root / layout.FILE).exists():
+        _bring_up(lake, run_id, take_over=take_over)
+    with _held(lake, table, run_id, trigger=trigger, take_over=take_over, patience=patience):
+        layout.require(lake, finishing)  # it may have waited for the very command that changed it
+        yield
+
+
+def _bring_up(lake: Lake, run_id: str, *, take_over: bool) -> None:
+    """Bring the lake to this program's layout, once no run of an older one is on."""
+    with ExitStack() as leases:
+        for folder in sorted((lake.root / "_checkpoints").glob("*")):
+            held = _held(lake, folder.name, run_id, take_over=take_over, patience=SOON)
+            leases.enter_context(held)
+        if not migrate(lake):
+            layout.write(lake, layout.Layout(layout.VERSION))  # of a lake that begins, or that another has migrated
+
+
+@contextmanager
+def _held(
+    lake: Lake,
+    table: str,
+    run_id: str,
+    *,
+    trigger: str | None = None,
+    take_over: bool = False,
+    patience: timedelta = timedelta(0),
+) -> Generator[None]:
     folder = lake.checkpoints(table)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lease").open("a+") as file:
@@ -68,15 +102,16 @@ def held_with(lake: Lake, table: str) -> str | None:
 
 
 GLANCE = timedelta(milliseconds=200)  # whoever only looks whether it is held has it for less than that
+SOON = timedelta(seconds=10)  # longer than a migration
 PATIENCE = timedelta(minutes=10)  # longer than a usual run
 
 
 @contextmanager
-def all_leased(tables: Iterable[str], lake: Lake, run_id: str) -> Generator[None]:
+def all_leased(tables: Iterable[str], lake: Lake, run_id: str, *, finishing: str = "") -> Generator[None]:
     """Hold the leases of several tables, waiting up to :data:`PATIENCE` for each."""
     with ExitStack() as leases:
         for table in tables:
-            leases.enter_context(lease(lake, table, run_id, patience=PATIENCE))
+            leases.enter_context(lease(lake, table, run_id, patience=PATIENCE, finishing=finishing))
         yield
 
 

@@ -103,7 +103,7 @@ class Entry:
 
     def to_json(self) -> str:
         """The text that the commit carries as ``userMetadata``."""
-        return json.dumps({MARK: 1, **asdict(self)}, separators=(",", ":"))
+        return json.dumps({MARK: 1, **vars(self)}, separators=(",", ":"))
 
 
 @dataclass(frozen=True)

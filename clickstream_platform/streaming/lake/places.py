@@ -18,7 +18,8 @@ class Lake:
     def names(self) -> list[str]:
         """The tables that are there, in alphabetical order. A folder that begins with ``_`` or ``.`` is none."""
         folders = self.root.iterdir() if self.root.is_dir() else ()
-        return sorted(path.name for path in folders if path.name[0] not in "_." and self.table(path.name).exists)
+        named = (path for path in folders if path.name[0] not in "_." and path.is_dir())
+        return sorted(path.name for path in named if self.table(path.name).exists)
 
     def table(self, name: str) -> LakeTable:
         """The Delta table of that name."""

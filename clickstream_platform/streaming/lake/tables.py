@@ -105,6 +105,11 @@ class LakeTable:
         """The columns, as Delta and Spark say them in JSON."""
         return json.loads(self.plain(version).schema().to_json())
 
+    def column_names(self) -> set[str]:
+        """The names of its columns; none if there is no table."""
+        table = self.open()
+        return {field.name for field in table.schema().fields} if table else set()
+
     def plain(self, version: int | None = None) -> DeltaTable:
         """The table, now or at a version, of which a data file tells all: no deletion vectors, no mapped columns.
 
@@ -124,6 +129,17 @@ class LakeTable:
         table = DeltaTable(uri_of(self.path), version=version)
         root = urlsplit(table.table_uri).path
         return [unquote(uri.removeprefix(root)) for uri in table.file_uris()]
+
+    def files_by_age(self, version: int | None = None) -> list[str]:
+        """The same, the oldest first: no other has fewer columns. The others in the order of their names."""
+        import pyarrow as pa  # noqa: PLC0415 - as below
+
+        files = pa.table(DeltaTable(uri_of(self.path), version=version).get_add_actions(flatten=True))
+        by_name = sorted(
+            zip(map(unquote, files["path"].to_pylist()), files["modification_time"].to_pylist(), strict=True)
+        )
+        oldest = min(by_name, key=lambda file: file[1], default=None)
+        return [path for path, _ in sorted(by_name, key=lambda file: file is not oldest)]
 
     def files_within(self, start: str, end: str, spans: Sequence[TimeSpan], version: int | None = None) -> list[str]:
         """The data files, relative to the table, in which rows can be whose times overlap one of some spans.

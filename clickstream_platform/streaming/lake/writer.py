@@ -18,8 +18,6 @@ from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema, Transaction, write_deltalake
-from pyspark.sql import DataFrame
-from pyspark.sql.types import StructType
 
 from clickstream_platform.streaming.lake.tables import LakeTable, uri_of
 
@@ -28,6 +26,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from deltalake.table import TableMerger
+    from pyspark.sql import DataFrame
+    from pyspark.sql.types import StructType
 
 CHANGE = "_change"  # insert, update or delete, in the frame that `merge` takes
 
@@ -94,12 +94,16 @@ def create(
 
 
 def add_columns(path: Path, schema: StructType) -> None:
-    """Give a table the columns of a schema that it lacks, null in all its rows; no commit if it lacks none."""
+    """Give a table the columns of a schema that it lacks, null in all its rows; no commit if it lacks none.
+
+    The one commit changes no file. A stream that reads the table stops at it, if it was started before; started
+    again, it goes on from the same checkpoint.
+    """
     table = DeltaTable(uri_of(path))
     there = {field.name for field in table.schema().fields}
     lacking = [field for field in Schema.from_json(schema.json()).fields if field.name not in there]
     if lacking:
-        table.alter.add_columns(lacking)
+        table.alter.add_columns(lacking, post_commithook_properties=_THEN)
 
 
 def append(

@@ -5,7 +5,6 @@ Only the lake is reached. Landing files, topics, logs and whatever was copied el
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import uuid
 from collections import Counter
@@ -13,16 +12,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
-from pathlib import Path
 
 import pyarrow as pa
-from pydantic import TypeAdapter
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from clickstream_platform.errors import SettingsError, SourceError
 from clickstream_platform.events.subject import mentions
-from clickstream_platform.files import write_whole
 from clickstream_platform.streaming.batches.strategies import strategy_of
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import generations
@@ -33,54 +29,9 @@ from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import snapshot
 from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform.streaming.maintenance.housekeeping import FILES_KEPT
-from clickstream_platform.streaming.observe.status import iso
-from clickstream_platform.streaming.runtime.run import Hooks, rebuild_leased, run_leased
-
-
-@dataclass(frozen=True)
-class Erased:
-    """What was taken out of one table.
-
-    Attributes:
-        table: the table's name.
-        rows: rows of theirs that it had.
-        version: the first version without them; files of older ones hold them until they are vacuumed.
-    """
-
-    table: str
-    rows: int
-    version: int
-
-
-@dataclass(frozen=True)
-class Erasure:
-    """The proof of an erasure, as it is kept in ``_erasures/<run_id>.json``.
-
-    Attributes:
-        run_id: the run that did it.
-        salt: a random text.
-        subject: SHA-256 of the salt and the user id: whoever knows the id can tell that it is meant. Of several
-            persons one after another, separated by commas.
-        begun_at: when it began (ISO 8601, UTC).
-        completed_at: when the last table was done; None if it was stopped before, and must be run again, or if there
-            are rejected records that could not be searched.
-        files_until: when the files that still hold the person may be deleted: the first `maintain` after it does that.
-        tables: what was deleted where.
-        unsearched: rejected records that may mention the person and stayed, by why that could not be found out.
-    """
-
-    run_id: str
-    salt: str
-    subject: str
-    begun_at: str
-    completed_at: str | None = None
-    files_until: str | None = None
-    tables: tuple[Erased, ...] = ()
-    unsearched: dict[str, int] = field(default_factory=dict)
-
-    def is_about(self, user_id: str) -> bool:
-        """Whether this is the proof for that user."""
-        return _hashed(self.salt, user_id) in self.subject.split(",")
+from clickstream_platform.streaming.maintenance.proofs import Erased, Erasure, hashed, moment, write
+from clickstream_platform.streaming.runtime.hooks import Hooks
+from clickstream_platform.streaming.runtime.run import rebuild_leased, run_leased
 
 
 def forget(
@@ -121,10 +72,10 @@ def forget(
     users = [users] if isinstance(users, str) else [*dict.fromkeys(users)]
     require(lake, users)
     run_id, hooks, salt = run_id or uuid.uuid4().hex[:12], hooks or Hooks(), secrets.token_hex(16)
-    subject = ",".join(_hashed(salt, user_id) for user_id in users)
-    proof = Erasure(run_id, salt, subject, _iso(datetime.now(timezone.utc)))
+    subject = ",".join(hashed(salt, user_id) for user_id in users)
+    proof = Erasure(run_id, salt, subject, moment(datetime.now(timezone.utc)))
     with all_leased([table.name for table in contracts], lake, run_id):
-        _write(lake, proof)
+        write(lake, proof)
         for table in contracts:
             run_leased(table, spark, lake, hooks, run_id)
         search = _Search(users, unsearchable=unsearchable)
@@ -132,15 +83,15 @@ def forget(
         for user_id in users:
             hooks.forgotten(user_id)
         now = datetime.now(timezone.utc)
-        completed = None if search.unsearched else _iso(now)
+        completed = None if search.unsearched else moment(now)
         proof = replace(
             proof,
             completed_at=completed,
-            files_until=_iso(now + FILES_KEPT),
+            files_until=moment(now + FILES_KEPT),
             tables=tuple(erased),
             unsearched=search.unsearched,
         )
-        _write(lake, proof)
+        write(lake, proof)
     return proof
 
 
@@ -229,26 +180,3 @@ def _erased_beside(search: _Search, persons: DataFrame, beside: LakeTable, run_i
     if "user_id" in rows.columns:
         return remove(persons, ("user_id",), beside, ERASURE, run_id)
     return remove(search.records(rows), ("record_id",), beside, ERASURE, run_id)
-
-
-def _hashed(salt: str, user_id: str) -> str:
-    return hashlib.sha256(f"{salt}{user_id}".encode()).hexdigest()
-
-
-def _iso(moment: datetime) -> str:
-    return iso(moment.timestamp() * 1000, "seconds")
-
-
-def _write(lake: Lake, proof: Erasure) -> None:
-    write_whole(_folder(lake) / f"{proof.run_id}.json", TypeAdapter(Erasure).dump_json(proof, indent=1))
-
-
-def proofs(lake: Lake) -> list[Erasure]:
-    """Every erasure of this lake, oldest first."""
-    known = TypeAdapter(Erasure)
-    found = [known.validate_json(file.read_text()) for file in _folder(lake).glob("*.json")]
-    return sorted(found, key=lambda proof: proof.begun_at)
-
-
-def _folder(lake: Lake) -> Path:
-    return lake.root / "_erasures"

@@ -123,7 +123,7 @@ def require(events: StreamingTable, lake: Lake, reason: str | None) -> LakeTable
 
 def _good(events: StreamingTable, rejected: DataFrame, stored: DataFrame) -> DataFrame:
     """The records that are events by today's rules, or passed over, or that ``events`` has already (``landed``)."""
-    parsed = events.query(rejected.select(*RAW.fieldNames()))
+    parsed = events.query(rejected.select(*RAW.names))
     places = stored.select(*PLACE, F.lit(True).alias("landed"))
     marked = parsed.join(places, [*PLACE], "left").withColumn("landed", F.coalesce("landed", F.lit(False)))
     return marked.where(F.col("landed") | (F.size("reasons") == 0))

@@ -9,16 +9,16 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta, timezone
+from typing import TYPE_CHECKING
 
-from pyspark.sql import SparkSession
-
-from clickstream_platform.streaming.batches.strategies import strategy_of
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.lake.amendments import remove_before
 from clickstream_platform.streaming.lake.lease import all_leased
 from clickstream_platform.streaming.lake.ledger import RETENTION
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.runtime.run import Hooks, run_leased
+from clickstream_platform.streaming.runtime.hooks import Hooks
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 
 def due(lake: Lake, retention: timedelta | None) -> date | None:
@@ -54,6 +54,9 @@ def expire(
     Raises:
         TableBusyError: a run is at one of the tables and does not end within ten minutes.
     """
+    from clickstream_platform.streaming.batches.strategies import strategy_of  # noqa: PLC0415 - Spark, and `due` has none
+    from clickstream_platform.streaming.runtime.run import run_leased  # noqa: PLC0415
+
     run_id = run_id or uuid.uuid4().hex[:12]
     midnight = datetime(before.year, before.month, before.day, tzinfo=timezone.utc)
     with all_leased([table.name for table in contracts], lake, run_id):
@@ -72,5 +75,7 @@ def expire(
 
 
 def _expire_beside(table: StreamingTable, midnight: datetime, spark: SparkSession, lake: Lake, run_id: str) -> None:
+    from clickstream_platform.streaming.lake.amendments import remove_before  # noqa: PLC0415 - Spark
+
     if table.beside:
         remove_before(midnight, table.beside.time, lake.table(table.beside.name), spark, RETENTION, run_id)

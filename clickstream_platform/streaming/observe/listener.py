@@ -1,4 +1,6 @@
-"""What streaming queries say of themselves while they run: heard from Spark, written into the journal, read without it.
+"""What streaming queries say of themselves while they run: heard from Spark, written into the journal.
+
+What is written there, :mod:`.query_status` reads without Spark.
 
 Spark tells a listener of every batch, from a thread of its own: no batch waits for it (measured by
 ``bench/monitoring.py``). A listener that fails is warned of once a process and changes nothing for the query.
@@ -9,71 +11,19 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from weakref import WeakSet
 
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming.listener import StreamingQueryListener
 
-from clickstream_platform.streaming.observe.journal import CONF, Journal, read
+from clickstream_platform.streaming.observe.journal import CONF, Journal
+from clickstream_platform.streaming.observe.query_status import QueryStatus
 from clickstream_platform.streaming.observe.status import iso
-
-Standing = Literal["started", "running", "idle", "ended", "failed", "killed"]
-ACTIVE = ("started", "running", "idle")
-
-
-@dataclass(frozen=True)
-class QueryStatus:
-    """What a streaming query said of itself at one moment: a line of the journal.
-
-    Attributes:
-        at: the moment (ISO 8601, UTC): for a batch, when it began.
-        id: the query's, the same for every run on one checkpoint.
-        run_id: Spark's own, of this start.
-        name: the table and the run: ``<table>-<run id>``.
-        status: started: no batch is through yet; running: one is; idle: there was nothing to read; ended; failed.
-            ``killed`` is never written: its process is gone, and the last line says none of the two before.
-        batch_id: the last batch's; None before the first.
-        input_rows: what the last batch read.
-        input_rows_per_second: of that, by the time since the batch before began.
-        processed_rows_per_second: of that, by the time that the batch took.
-        watermark: the one that the last batch went by (ISO 8601, UTC); None before there is one.
-        state_rows: rows in the state store after it; None without one.
-        state_bytes: memory and disk that these take, as Spark counts it; None without one.
-        duration_ms: how long the last batch took.
-        last_progress: when the last batch began (ISO 8601, UTC).
-        problem: what it failed of, in one line.
-    """
-
-    at: str
-    id: str
-    run_id: str
-    name: str | None
-    status: Standing
-    batch_id: int | None = None
-    input_rows: int | None = None
-    input_rows_per_second: float | None = None
-    processed_rows_per_second: float | None = None
-    watermark: str | None = None
-    state_rows: int | None = None
-    state_bytes: int | None = None
-    duration_ms: int | None = None
-    last_progress: str | None = None
-    problem: str | None = None
-
-    @property
-    def table(self) -> str:
-        """The table that it fills."""
-        return (self.name or self.id).partition("-")[0]
-
-    @property
-    def is_active(self) -> bool:
-        """Whether it is at work, or waits for more."""
-        return self.status in ACTIVE
 
 
 def after(before: QueryStatus, progress: dict[str, Any]) -> QueryStatus:
@@ -193,27 +143,3 @@ def listen(spark: SparkSession) -> None:
         spark.streams.addListener(Listener(journal))
     except Exception as failed:  # a Spark that cannot be listened to runs the queries all the same
         journal.warn(repr(failed))
-
-
-def queries(folder: Path) -> list[list[QueryStatus]]:
-    """What every query said that is written down, oldest first; the queries by their last word, newest first.
-
-    Needs no Spark. A query whose process is gone has ``killed`` as its last status, unless it had ended.
-    """
-    found: dict[str, list[QueryStatus]] = {}
-    for written in read(folder):
-        own: dict[str, list[QueryStatus]] = {}
-        for record in written.records:
-            if status := _status(record):
-                own.setdefault(status.run_id, []).append(status)
-        for said in own.values():
-            if said[-1].is_active and not written.lives:
-                said[-1] = replace(said[-1], status="killed")
-        found |= own
-    return sorted(found.values(), key=lambda said: said[-1].at, reverse=True)
-
-
-def _status(record: dict[str, Any]) -> QueryStatus | None:
-    """A line as this version knows it; None for a line of another one that lacks what matters."""
-    known = {each.name: record[each.name] for each in fields(QueryStatus) if each.name in record}
-    return QueryStatus(**known) if {"at", "id", "run_id", "name", "status"} <= known.keys() else None

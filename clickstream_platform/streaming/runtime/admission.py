@@ -30,7 +30,7 @@ def admitted(lake: Lake, table: StreamingTable) -> Checkpoint:
     if last is not None and checkpoint.planned() < 0:
         if not table.derived:
             finding = f"its checkpoint {checkpoint.path} is gone, so what was read already is not known"
-            raise CheckpointError(table.name, finding, "restore the checkpoint, or begin a new lake")
+            raise CheckpointError(table.name, finding, "restore a backup, or begin anew with `clickstream reset`")
         log.warning("%s: its checkpoint is gone; a new generation reads all of events", table.name)
         return following(lake, table.name)
     _refuse_strangers(lake, table, checkpoint, -1 if last is None else last)
@@ -42,19 +42,29 @@ def admitted(lake: Lake, table: StreamingTable) -> Checkpoint:
 
 def _lost(lake: Lake, checkpoint: Checkpoint) -> str | None:
     """What is gone of the files and log of ``events`` that the next batch would read; None if all are there."""
-    planned, committed = checkpoint.planned(), checkpoint.committed()
-    done, interrupted = checkpoint.plan(committed), checkpoint.plan(planned) if planned > committed else None
-    needed: list[str] = []
     try:
-        if done:
-            added = lake.events.added_files(next_version(done.end), lake.events.version() or 0)
-            needed += [file.path for file in added]
-        if interrupted:
-            needed += lake.events.files(next_version(interrupted.end) - 1)
+        needed = needed_files(lake, checkpoint)
     except CheckpointError as gone:
         return gone.finding
     missing = next((path for path in needed if not (lake.events.path / path).exists()), None)
     return f"the file {missing} of events is gone" if missing else None
+
+
+def needed_files(lake: Lake, checkpoint: Checkpoint) -> list[str]:
+    """The files of ``events`` that the next batch of a checkpoint reads, relative to it. Some may have left the table.
+
+    Raises:
+        CheckpointError: the log of a version that it has not read is gone.
+    """
+    planned, committed = checkpoint.planned(), checkpoint.committed()
+    done, interrupted = checkpoint.plan(committed), checkpoint.plan(planned) if planned > committed else None
+    needed: list[str] = []
+    if done:
+        added = lake.events.added_files(next_version(done.end), lake.events.version() or 0)
+        needed += [file.path for file in added]
+    if interrupted:
+        needed += lake.events.files(next_version(interrupted.end) - 1)
+    return needed
 
 
 def _refuse_strangers(lake: Lake, table: StreamingTable, checkpoint: Checkpoint, last: int) -> None:
@@ -62,7 +72,11 @@ def _refuse_strangers(lake: Lake, table: StreamingTable, checkpoint: Checkpoint,
     missing = [n for n in range(last + 1, committed + 1) if _read_something(lake, table, checkpoint, n)]
     if last <= checkpoint.planned() and not missing:
         return
-    remedy = f"run `clickstream rebuild {table.name}`" if table.derived else "restore both from one moment"
+    remedy = (
+        f"run `clickstream rebuild {table.name}`"
+        if table.derived
+        else "restore a backup, which has both from one moment"
+    )
     finding = (
         f"its last transaction is batch {last}, its checkpoint's last one {committed}: one was restored or replaced"
     )

@@ -2,20 +2,19 @@
 
 Spark checks the *types* of old state, not its meaning: another window length or another key mixes old and new state
 without an error. So a table's declared facts and its plan are written down when a generation begins, and compared at
-the start of every run.
+the start of every run. One change is none: ``events`` has a column more, which is null in the rows that are there. The
+tables that read it had no part of it, so their plans are compared over the columns that ``events`` had then.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
+from typing import TYPE_CHECKING, Any
 
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.events.schema import EVENTS
@@ -24,8 +23,14 @@ from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.state import facts
 from clickstream_platform.streaming.contract.table import StreamingTable
 
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
 FILE = "fingerprint.json"
 LOOKED_AT = "looked_at"
+READS = "reads"  # in the file: the columns of `events` that the plan is over
+# Those of `events` when no fingerprint said so yet.
+FIRST_COLUMNS = EVENTS.names[: EVENTS.names.index("event_date") + 1]
 
 
 def declared(table: StreamingTable) -> dict[str, Any]:
@@ -40,18 +45,33 @@ def declared(table: StreamingTable) -> dict[str, Any]:
     }
 
 
-def plan_of(table: StreamingTable, spark: SparkSession) -> str:
-    """A hash of the query's analysed plan, expression ids normalised. Compared only under the same Spark version."""
-    nothing = spark.range(0, 0, 1, 1).select(*(F.lit(None).cast(f.dataType).alias(f.name) for f in EVENTS.fields))
-    java: Any = table.query(nothing)._jdf  # pyright: ignore[reportPrivateUsage] - only the JVM knows the plan
+def plan_of(table: StreamingTable, spark: SparkSession, reads: Sequence[str]) -> str:
+    """A hash of the query's analysed plan, expression ids normalised. Compared only under the same Spark version.
+
+    Args:
+        table: the contract of a derived table.
+        spark: the session.
+        reads: the columns that ``events`` has, in their order. A query that needs another one gives a text that no
+            hash equals.
+    """
+    from pyspark.errors import AnalysisException  # noqa: PLC0415 - who only looks whether it has changed needs no Spark
+    from pyspark.sql import functions as F  # noqa: PLC0415
+
+    columns = [field for name in reads for field in EVENTS.spark.fields if field.name == name]
+    nothing = spark.range(0, 0, 1, 1).select(*(F.lit(None).cast(f.dataType).alias(f.name) for f in columns))
+    try:
+        java: Any = table.query(nothing)._jdf  # pyright: ignore[reportPrivateUsage] - only the JVM knows the plan
+    except AnalysisException:
+        return "over a column that events did not have"
     plan: str = java.queryExecution().analyzed().canonicalized().toString()
     return hashlib.sha256(plan.encode()).hexdigest()[:16]
 
 
-def of(table: StreamingTable, spark: SparkSession) -> dict[str, Any]:
-    """The fingerprint of a table as it is declared now."""
-    plan = {"spark": spark.version, "plan": plan_of(table, spark)} if table.derived else {}
-    return {**declared(table), **plan}
+def of(table: StreamingTable, spark: SparkSession, reads: Sequence[str] = EVENTS.names) -> dict[str, Any]:
+    """The fingerprint of a table as it is declared now; of a derived one, where ``events`` has the columns named."""
+    if not table.derived:
+        return declared(table)
+    return {**declared(table), "spark": spark.version, "plan": plan_of(table, spark, reads), READS: [*reads]}
 
 
 def write(checkpoint: Checkpoint, fingerprint: dict[str, Any]) -> None:
@@ -59,23 +79,51 @@ def write(checkpoint: Checkpoint, fingerprint: dict[str, Any]) -> None:
     write_whole(checkpoint.path / FILE, json.dumps(fingerprint, indent=1))
 
 
-def check(checkpoint: Checkpoint, now: dict[str, Any]) -> None:
-    """Refuse a checkpoint that was made for something else.
+def check(checkpoint: Checkpoint, table: StreamingTable, spark: SparkSession) -> None:
+    """Refuse a checkpoint that was made for something else. A column that ``events`` has gained is written down.
 
     Raises:
         CheckpointError: a fact changed since the generation began; names each, with both values.
     """
     file = checkpoint.path / FILE
     if not file.exists():
-        write(checkpoint, now)
+        write(checkpoint, of(table, spark))
         return
     then = json.loads(file.read_text())
-    if then.get("spark") != now.get("spark"):
-        then, now = {**then, "plan": None, "spark": None}, {**now, "plan": None, "spark": None}
-    changed = [f"{key} was {then.get(key)!r} and is {now.get(key)!r}" for key in now if then.get(key) != now[key]]
+    now = of(table, spark, then.get(READS, FIRST_COLUMNS))
+    may_differ = _what_may_differ(then, now) if table.derived else _columns_gained(then, now)
+    changed = [
+        f"{k} was {then.get(k)!r} and is {now[k]!r}" for k in now if k not in may_differ and then.get(k) != now[k]
+    ]
     if changed:
-        remedy = "set it back, or begin a new lake" if checkpoint.table == "events" else _remedy(checkpoint.table)
+        again = "set it back, say `clickstream moved` if it is the same folder elsewhere, or begin anew with `reset`"
+        remedy = _remedy(checkpoint.table) if table.derived else again
         raise CheckpointError(checkpoint.table, f"changed since its checkpoint began: {'; '.join(changed)}", remedy)
+    if not table.derived and then != now:
+        write(checkpoint, now)
+
+
+def _what_may_differ(then: dict[str, Any], now: dict[str, Any]) -> set[str]:
+    """Of a derived table: the columns that its plan is over; and the plan itself, by another Spark."""
+    return {READS} if then.get("spark") == now["spark"] else {READS, "spark", "plan"}
+
+
+def _columns_gained(then: dict[str, Any], now: dict[str, Any]) -> set[str]:
+    """Of ``events``: its columns, if all that there were are there as they were, and in their order."""
+    stayed = [column for column in now["columns"] if column in then["columns"]]
+    return {"columns"} if stayed == then["columns"] else set()
+
+
+def source_of(checkpoint: Checkpoint) -> str | None:
+    """The identity of the source that a checkpoint was made for; None if none is written down."""
+    file = checkpoint.path / FILE
+    return json.loads(file.read_text())["source"] if file.exists() else None
+
+
+def move(checkpoint: Checkpoint, source: str) -> None:
+    """Write down another identity of the same source. That it is the same is for the caller to show."""
+    then = json.loads((checkpoint.path / FILE).read_text())
+    write(checkpoint, {**then, "source": source})
 
 
 def note(checkpoint: Checkpoint, table: StreamingTable) -> None:

@@ -6,7 +6,7 @@ import logging
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
-from pyspark.sql.types import DataType, StructField, StructType
 
 from clickstream_platform.errors import CheckpointError, ClickstreamError
-from clickstream_platform.streaming.batches.micro_batch import MicroBatch, Notify
+from clickstream_platform.streaming.batches.micro_batch import MicroBatch
 from clickstream_platform.streaming.batches.strategies import strategy_of
 from clickstream_platform.streaming.batches.strategy import Strategy
 from clickstream_platform.streaming.checkpoint import Checkpoint
@@ -33,38 +32,15 @@ from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe import listener
 from clickstream_platform.streaming.runtime import admission, fingerprint, report
+from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.report import RunReport
 
 if TYPE_CHECKING:
-    from clickstream_platform.events.parsing import Parse
+    from clickstream_platform.events.rules import Parse
     from clickstream_platform.streaming.contract.state import Stateless
     from clickstream_platform.streaming.sources.source import RecordSource
 
 log = logging.getLogger(__name__)
-
-
-def log_new_rows(table: StreamingTable, rows: list[dict[str, Any]]) -> None:
-    """The default ``notify`` hook: one warning a row."""
-    for row in rows:
-        log.warning("%s: %s", table.name, ", ".join(f"{name}={value}" for name, value in row.items()))
-
-
-@dataclass
-class Hooks:
-    """What a caller may want to hear while a run is on.
-
-    Attributes:
-        notify: new rows of a table that announces them, at least once each, before their commit.
-        committed: each batch's entry, right after its commit.
-        ended: the table, after a run of it that ended well: its lease is free again. In a stream, which does not end,
-            after each commit of a table that announces its rows: all that it announced is in the table.
-        forgotten: the user id, once a person has left every table; whoever keeps rows elsewhere deletes theirs.
-    """
-
-    notify: Notify = log_new_rows
-    committed: Callable[[Entry], None] = field(default=lambda entry: None)
-    ended: Callable[[StreamingTable], None] = field(default=lambda table: None)
-    forgotten: Callable[[str], None] = field(default=lambda user_id: None)
 
 
 def run(
@@ -115,7 +91,7 @@ def admitted(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hook
     """
     table.offsets.require_there(table.name, lake)
     checkpoint = admission.admitted(lake, table)
-    fingerprint.check(checkpoint, fingerprint.of(table, spark))
+    fingerprint.check(checkpoint, table, spark)
     fingerprint.note(checkpoint, table)
     source = table.offsets.begin(checkpoint, goes_on=not table.trigger.ends)
     return Run(replace(table, offsets=source), spark, lake, checkpoint, hooks, run_id)
@@ -265,19 +241,18 @@ class Run:
 
 
 def _create(lake: Lake, table: StreamingTable) -> None:
-    """Make the empty Delta tables of a contract, if they are not there yet. A side table gets the columns it lacks."""
+    """Make the empty Delta tables of a contract, if they are not there yet. Those that are get the columns they lack.
+
+    A derived table does not: null is not what its query gives. It gets them with the batch 0 of a rebuild.
+    """
     if beside := table.beside:
         path = lake.table(beside.name).path
         if lake.table(beside.name).exists:
-            writer.add_columns(path, beside.schema)
+            writer.add_columns(path, beside.schema.spark)
         else:
-            writer.create(path, beside.schema, (), (beside.time,), Append.file_size)
+            writer.create(path, beside.schema.spark, (), (beside.time,), Append.file_size)
+    path = lake.table(table.name).path
     if not lake.table(table.name).exists:
-        path = lake.table(table.name).path
-        writer.create(path, _schema(table), table.partition_by, table.span, table.sink.file_size)
-
-
-def _schema(table: StreamingTable) -> StructType:
-    return StructType(
-        [StructField(c.name, DataType.fromDDL(c.type), metadata={"comment": c.description}) for c in table.columns]
-    )
+        writer.create(path, table.schema, table.partition_by, table.span, table.sink.file_size)
+    elif not table.derived:
+        writer.add_columns(path, table.schema)

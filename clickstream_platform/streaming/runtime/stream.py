@@ -8,7 +8,7 @@ commit.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -29,8 +29,9 @@ from clickstream_platform.streaming.lake.lease import lease
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe import listener
+from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.report import RunReport
-from clickstream_platform.streaming.runtime.run import Hooks, Run, admitted
+from clickstream_platform.streaming.runtime.run import Run, admitted
 
 CONFS = {"spark.sql.streaming.numRecentProgressUpdates": "100"}  # a stream has no end, and each takes some kilobytes
 LOOKED_AT = 0.5  # seconds between two looks at a query
@@ -90,7 +91,8 @@ def stream(
     """
     listener.listen(spark)  # once, before several threads do
     alone = Lock()
-    lives = [_Live(table, spark, lake, hooks, told, stop, run_id, take_over, alone) for table in tables]
+    awaited = {column.name for table in tables if not table.derived for column in table.columns}
+    lives = [_Live(table, spark, lake, hooks, told, stop, run_id, take_over, alone, awaited) for table in tables]
     with ThreadPoolExecutor(len(lives), "table") as threads:
         try:
             results = [threads.submit(live.keep_running) for live in lives]
@@ -114,6 +116,7 @@ class _Live:
     run_id: str
     take_over: bool
     alone: Lock  # held while the caller is told something
+    awaited: Collection[str]  # columns that `events` will have once its own query of this stream has started
     failures: int = 0  # since the last commit
     reported_at: float = field(default_factory=time.monotonic)
     planned_at: float = 0
@@ -152,10 +155,16 @@ class _Live:
         self.hooks.ended(self.table)
 
     def _is_told_to_stop_before_there_is_input(self) -> bool:
-        """Waits for the first commit of ``events``: five tables of nothing would only be in its way."""
-        while self.table.derived and not self.lake.events.version() and not self.stop.wait(LOOKED_AT):
+        """Waits for the first commit of ``events``: five tables of nothing would only be in its way.
+
+        And for the columns that it gains, at whose commit a query that reads it would stop.
+        """
+        while self.table.derived and not self._is_input_there() and not self.stop.wait(LOOKED_AT):
             pass
         return self.stop.is_set()
+
+    def _is_input_there(self) -> bool:
+        return bool(self.lake.events.version()) and self.lake.events.column_names().issuperset(self.awaited)
 
     def _watch(self, run: Run, query: StreamingQuery) -> None:
         try:

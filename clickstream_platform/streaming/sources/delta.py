@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from pyspark.sql import DataFrame, SparkSession
-
-from clickstream_platform.errors import SourceError
+from clickstream_platform.errors import RetryableError, SourceError
 from clickstream_platform.streaming.checkpoint import Checkpoint, next_version
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.source import Lag
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+SCHEMA_CHANGED = "DELTA_SCHEMA_CHANGED"  # the beginning of Delta's names for it
 
 
 @dataclass(frozen=True)
@@ -74,5 +77,9 @@ class FromTable:
         )
 
     def explained(self, failure: Exception, checkpoint: Checkpoint) -> Exception:
-        """The failure: the table is ours."""
-        return failure
+        """A RetryableError where the table has gained a column since the query was started; else the failure itself."""
+        if SCHEMA_CHANGED not in str(failure):
+            return failure
+        return RetryableError(
+            checkpoint.table, f"{self.name} has gained a column meanwhile", "run it again: it goes on"
+        )

@@ -13,7 +13,8 @@ import pyarrow as pa
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from clickstream_platform.events.parsing import Rules, read_records
+from clickstream_platform.events.parsing import read_records
+from clickstream_platform.events.rules import Rules
 from clickstream_platform.events.schema import Reason
 from clickstream_platform.events.timestamps import INSTANT
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from clickstream_platform.events.mapping.checking import EVENT, REJECTED, checked, paths_in
 from clickstream_platform.events.mapping.named import mapping_named, presets
-from clickstream_platform.events.parsing import Parse
+from clickstream_platform.events.rules import Parse
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.ingest.staging import Staged, staged_by
 from clickstream_platform.streaming.sources.files.sample import sample

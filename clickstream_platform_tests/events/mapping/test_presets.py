@@ -12,7 +12,8 @@ import pytest
 
 from clickstream_platform.events.mapping.model import COLUMNS
 from clickstream_platform.events.mapping.named import preset, presets
-from clickstream_platform.events.parsing import Rules, read_records
+from clickstream_platform.events.parsing import read_records
+from clickstream_platform.events.rules import Rules
 from clickstream_platform.settings import Settings
 from clickstream_platform.tables.events import rules_of
 from clickstream_platform_tests.events.mapping.producers.expected import Row

@@ -11,8 +11,9 @@ from clickstream_platform.errors import SettingsError, SourceError
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.audit.validate import validate
 from clickstream_platform.streaming.maintenance import erasure
-from clickstream_platform.streaming.maintenance.erasure import forget, proofs
+from clickstream_platform.streaming.maintenance.erasure import forget
 from clickstream_platform.streaming.maintenance.housekeeping import maintain
+from clickstream_platform.streaming.maintenance.proofs import proofs
 from clickstream_platform_tests.conftest import KINDS, Lab, event, killed
 
 WHO = "anna-7f3e"

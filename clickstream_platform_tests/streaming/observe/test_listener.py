@@ -13,8 +13,9 @@ from pyspark.sql import SparkSession
 from clickstream_platform.errors import SourceError
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.observe.journal import CONF, Journal
-from clickstream_platform.streaming.observe.listener import Listener, QueryStatus, listen, queries
-from clickstream_platform.streaming.runtime.run import Hooks
+from clickstream_platform.streaming.observe.listener import Listener, listen
+from clickstream_platform.streaming.observe.query_status import QueryStatus, queries
+from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.waiting import wait_until
 

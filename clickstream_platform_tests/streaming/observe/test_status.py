@@ -120,6 +120,7 @@ def reading(home: Home, source: str) -> Home:
     return Home(home.settings.model_copy(update={"source": source}))
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_broker_that_is_down_is_said_so(home: Home) -> None:
     found = reading(home, "kafka://127.0.0.1:1/clicks").status("events")
     assert found.lag is None

@@ -9,9 +9,11 @@ import pytest
 
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.streaming.contract.watermark import Watermark
+from clickstream_platform.streaming.lake.generations import current
+from clickstream_platform.streaming.runtime import fingerprint
 from clickstream_platform.streaming.runtime.run import rebuild
 from clickstream_platform.tables import tables
-from clickstream_platform_tests.conftest import KINDS, Lab, event
+from clickstream_platform_tests.conftest import KINDS, Lab, event, without_a_column
 
 pytestmark = pytest.mark.spark
 
@@ -81,3 +83,48 @@ def test_a_number_of_partitions_that_the_first_run_froze_stays_and_harms_nobody(
         lab.spark.conf.set("spark.sql.shuffle.partitions", before or "2")
     lab.assert_exact("events", "user_activity")
     assert len(list((lab.lake.checkpoints("user_activity") / "1" / "state" / "0").glob("[0-9]*"))) == int(before or 2)
+
+
+def test_events_gains_a_column_in_one_commit_and_every_table_goes_on(lab: Lab) -> None:
+    now = lab.only(*KINDS).contracts
+    without_a_column(lab, "ip_address").land(event("u", ip_address="10.0.0.1"), event("u", "10:20:00"))
+    lab.run()
+    for name in KINDS[1:]:  # as an earlier release has left it
+        fewer = fingerprint.of(now[name], lab.spark, [c.name for c in lab.contracts["events"].columns])
+        fingerprint.write(current(lab.lake, name), fewer)
+    lab.land(event("v", "10:21:00"))
+    lab.run("events")  # which the others have not read yet when the column comes
+    lab.contracts, version = now, lab.lake.events.version() or 0
+    lab.land(event("u", "10:01:00", ip_address="10.0.0.2"), event("u", "13:00:00"))
+    assert {report.generation for report in lab.run().values()} == {1}
+    assert [commit["operation"] for commit in lab.lake.events.history(2)] == ["WRITE", "ADD COLUMN"]
+    assert lab.lake.events.version() == version + 2
+    assert sorted(str(row.ip_address) for row in lab.table("events").collect()) == ["10.0.0.2", *["None"] * 4]
+    assert lab.table("events").schema["ip_address"].metadata["comment"].startswith("The visitor's network address")
+    lab.assert_exact()
+
+
+def test_a_column_that_events_loses_or_that_changes_its_type_is_refused(lab: Lab) -> None:
+    now = lab.only("events").contracts["events"]
+    lab.land(event())
+    lab.run()
+    without_a_column(lab, "ip_address")
+    with pytest.raises(CheckpointError, match=r"columns was .*ip_address.* and is .*set it back"):
+        lab.run()
+    other = [replace(column, type="int") if column.name == "ip_address" else column for column in now.columns]
+    for columns in (tuple(other), (*now.columns[1:], now.columns[0])):
+        lab.contracts["events"] = replace(now, columns=columns)
+        with pytest.raises(CheckpointError, match="columns was"):
+            lab.run()
+
+
+def test_a_derived_table_with_a_new_column_asks_for_a_rebuild(lab: Lab) -> None:
+    sessions = lab.only("events", "sessions").contracts["sessions"]
+    without_a_column(lab, "purchases", of="sessions").land(event())
+    lab.contracts["sessions"] = replace(
+        lab.contracts["sessions"], query=lambda events: sessions.query(events).drop("purchases")
+    )
+    lab.run()
+    lab.contracts["sessions"] = sessions
+    with pytest.raises(CheckpointError, match=r"columns was .*rebuild sessions"):
+        lab.run("sessions")

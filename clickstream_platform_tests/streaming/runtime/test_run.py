@@ -17,7 +17,8 @@ from clickstream_platform.streaming.contract.state import Recompute, StateStore
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.lease import lease
 from clickstream_platform.streaming.lake.ledger import entries
-from clickstream_platform.streaming.runtime.run import Hooks, rebuild, run
+from clickstream_platform.streaming.runtime.hooks import Hooks
+from clickstream_platform.streaming.runtime.run import rebuild, run
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import Lab, event
 
@@ -179,7 +180,7 @@ def test_events_refuses_to_go_on_without_its_checkpoint(lab: Lab) -> None:
     lab.land(event())
     lab.run("events")
     shutil.rmtree(lab.lake.checkpoints("events") / "1")
-    with pytest.raises(CheckpointError, match="restore the checkpoint"):
+    with pytest.raises(CheckpointError, match="restore a backup, or begin anew"):
         lab.run("events")
 
 

@@ -25,11 +25,12 @@ from clickstream_platform.streaming.lake.lease import held_with, lease
 from clickstream_platform.streaming.lake.ledger import Entry, entries
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.status import lag
+from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.report import RunReport
-from clickstream_platform.streaming.runtime.run import Hooks, run
+from clickstream_platform.streaming.runtime.run import run
 from clickstream_platform.streaming.runtime.stream import Told, require_inputs, stream
 from clickstream_platform.tables import tables
-from clickstream_platform_tests.conftest import KINDS, Lab, event
+from clickstream_platform_tests.conftest import KINDS, Lab, event, without_a_column
 from clickstream_platform_tests.waiting import wait_until
 
 EVERY_SECOND = ProcessingTime(timedelta(seconds=1))
@@ -70,6 +71,39 @@ def streaming(lab: Lab, *names: str, hooks: Hooks | None = None) -> Generator[St
     finally:
         found.stop.set()
         thread.join()
+
+
+@pytest.mark.spark
+def test_a_column_that_events_gains_stops_a_stream_of_another_process_once_and_its_own_never(lab: Lab) -> None:
+    now = lab.only("events", "sessions", "user_activity").contracts
+    without_a_column(lab, "ip_address").land(event())
+    lab.run()
+    with streaming(lab, "sessions") as going:
+        wait_until(lambda: lab.lake.checkpoints("sessions").joinpath("1", "looked_at").exists())
+        lab.land(event(at="10:01:00"))
+        lab.run("events")
+        going.read_all()
+        lab.contracts = now
+        lab.land(event(at="10:02:00"))
+        lab.run("events")
+        going.read_all()
+    assert [(name, failure) for name, failure, _ in going.failures] == [
+        ("sessions", "sessions: events has gained a column meanwhile; run it again: it goes on")
+    ]
+    lab.assert_exact("events", "sessions")
+
+
+@pytest.mark.spark
+def test_tables_that_are_started_together_wait_for_the_columns_that_events_gains(lab: Lab) -> None:
+    now = lab.only("events", "sessions", "user_activity").contracts
+    without_a_column(lab, "ip_address").land(event())
+    lab.run()
+    lab.contracts = now
+    lab.land(event(at="10:02:00"))
+    with streaming(lab) as going:
+        going.read_all()
+    assert going.failures == []
+    lab.assert_exact()
 
 
 @pytest.mark.spark

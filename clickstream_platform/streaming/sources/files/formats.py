@@ -56,7 +56,13 @@ class Lines:
         return lines(utf8(chunks, encoding_of(head)), max_record_bytes)
 
 
-FORMATS: tuple[Format, ...] = (Lines(),)
+A_RECORD_A_LINE = Lines()
+FORMATS: tuple[Format, ...] = (A_RECORD_A_LINE,)
+
+
+def format_of(head: bytes) -> Format | None:
+    """The format of a file that begins with these bytes; None if it has none that is known."""
+    return next((each for each in FORMATS if each.begins(head)), None)
 
 
 def records(chunks: Iterator[bytes], max_record_bytes: int) -> Iterator[pa.RecordBatch]:
@@ -69,7 +75,7 @@ def records(chunks: Iterator[bytes], max_record_bytes: int) -> Iterator[pa.Recor
     while sum(map(len, first)) < HEAD and (chunk := next(chunks, b"")):
         first.append(chunk)
     head = b"".join(first)[:HEAD]
-    found = next((each for each in FORMATS if each.begins(head)), None)
+    found = format_of(head)
     if found is None:
         raise Unreadable("not text", str(not_text(head)))
     yield from found.records(head, chain([b"".join(first)], chunks), max_record_bytes)

@@ -9,8 +9,10 @@ from itertools import chain
 from pathlib import Path
 
 from clickstream_platform.streaming.sources.files.names import partition_of
+from clickstream_platform.wording import number_of
 
 Identity = tuple[int, int]  # device and inode
+_NAMED = 3  # hidden names that a remark shows
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,22 @@ class Listing:
         files: those to be read, each once, in the order of their names.
         ignored: what is neither read nor opened, by its path as a partition, and why.
         also: other paths, not listed, by the path of the file or folder they lead to.
+        hidden: what is passed over for its name, by its path as a partition: folders, and files that are not empty.
     """
 
     files: tuple[File, ...] = ()
     ignored: dict[str, str] = field(default_factory=dict[str, str])
     also: dict[bytes, list[bytes]] = field(default_factory=dict[bytes, list[bytes]])
+    hidden: tuple[str, ...] = ()
+
+    def remarks(self) -> Iterator[str]:
+        """What lies in the folder and will not be read, with the reason."""
+        for name, reason in self.ignored.items():
+            yield f"{name} is {reason}"
+        if self.hidden:
+            names = ", ".join(self.hidden[:_NAMED]) + (", ..." if len(self.hidden) > _NAMED else "")
+            begin = number_of(len(self.hidden), "name says", "names say")
+            yield f"{begin} that the file is not finished, by a leading _ or ., or ._COPYING_ at the end: {names}"
 
     def partitions(self, file: File) -> Iterator[str]:
         """Every partition that a file has had or may have had: links come and go, and with them its shortest path."""

@@ -71,7 +71,7 @@ class Intake:
         """Write new manifests down, and the index if it is time."""
         for manifest in manifests:
             write(self.folder, manifest.number, manifest.tasks(source, TASKS))
-        if manifests and keep_index(self.folder, known(self.folder)):
+        if manifests and keep_index(self.folder, manifests[-1].number):
             prune(self.folder, self._newest_taken(self._offset_of(self.checkpoint.committed())))
 
     def batch(self, batch_id: int) -> list[Entry]:

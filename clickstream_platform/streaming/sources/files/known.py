@@ -58,7 +58,7 @@ def _named(path: Path) -> dict[str, int]:
     try:
         lines = path.read_text("ascii").splitlines()
         return {entry.partition: entry.size for line in lines for entry in from_line(line)}
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise _broken(path) from error
 
 
@@ -77,10 +77,14 @@ def _index_name(number: int) -> str:
     return f"{_INDEX}{number:012d}"
 
 
-def keep_index(folder: Path, all_known: Known) -> bool:
-    """Write a new index if it is time; whether it was. The one before it is deleted then."""
-    if all_known.number - max(all_known.indexed, 0) < EVERY:
+def keep_index(folder: Path, newest: int) -> bool:
+    """Write a new index if it is time, the newest manifest being of that number; whether it was.
+
+    The index before it is deleted then.
+    """
+    if newest - max(known_index(folder), 0) < EVERY:
         return False
+    all_known = known(folder)
     _write_index(folder, all_known.number, all_known.sizes)
     return True
 

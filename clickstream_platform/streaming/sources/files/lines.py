@@ -54,14 +54,14 @@ def lines(chunks: Iterable[bytes], max_record_bytes: int, first: int = 0) -> Ite
         else:
             whole, begun = b"".join([*begun.parts, chunk[:end]]), _Begun()
         if whole:
-            batch, count = _whole(whole, first, limit)
+            batch, count = ended_lines(whole, first, limit)
             yield from _slices(batch)
             first += count
         begun.add(chunk[end:], limit)
     if begun.is_cut:
         yield from begun.batch(first)
     elif begun.size:
-        yield from _slices(_whole(b"".join([*begun.parts, b"\n"]), first, limit)[0])
+        yield from _slices(ended_lines(b"".join([*begun.parts, b"\n"]), first, limit)[0])
 
 
 class _Begun:
@@ -88,8 +88,14 @@ class _Begun:
             yield _batch(np.array([number]), pa.array(self.parts, pa.binary()), np.array([self.size]))
 
 
-def _whole(text: bytes, first: int, limit: int) -> tuple[pa.RecordBatch, int]:
-    """Lines that all end in a newline, without the blank ones; and how many there are with these."""
+def ended_lines(text: bytes, first: int, limit: int) -> tuple[pa.RecordBatch, int]:
+    """Lines that all end in a newline, at least one, without the blank ones; and how many there are with these.
+
+    Args:
+        text: the lines.
+        first: the number of the first one.
+        limit: of a longer line only the first :data:`KEPT` bytes are given.
+    """
     signs = np.frombuffer(text, np.uint8)
     ends = np.flatnonzero(signs == _NEWLINE)
     count = len(ends)

@@ -5,6 +5,7 @@ Paths are bytes here: a system allows names that are no text.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from clickstream_platform.errors import SourceError
 from clickstream_platform.streaming.sources.files.found import File, Identity, Listing
-from clickstream_platform.streaming.sources.files.names import is_visible, partition_of
+from clickstream_platform.streaming.sources.files.names import is_marker, is_visible, partition_of
 
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
@@ -26,7 +27,9 @@ _KINDS = {
 def listed(folder: Path) -> Listing:
     """Everything in the source's folder, at any depth.
 
-    Names that begin with ``_`` or ``.`` or end in ``._COPYING_`` are passed over, with all that is in such a folder.
+    Names that begin with ``_`` or ``.`` or end in ``._COPYING_`` are passed over, with all that is in such a folder:
+    their producer has not finished them. They are named, but for what nobody means as data (:func:`is_marker`).
+
     Links are followed. What is reached twice, by links or because it has several names (hard links), is listed once:
     under the path that follows the fewest links, and of these the first that comes up: a folder's own files before
     those of the folders in it, by the order of bytes. Pipes, sockets and devices are never opened. What vanishes
@@ -50,7 +53,8 @@ def listed(folder: Path) -> Listing:
         raise SourceError(str(folder), f"cannot be listed: {error.strerror}", "let this user read it") from error
     walk = _Walk(root, above)
     walk.run()
-    return Listing(tuple(sorted(walk.files, key=lambda file: file.name)), walk.ignored, walk.also)
+    files = tuple(sorted(walk.files, key=lambda file: file.name))
+    return Listing(files, walk.ignored, walk.also, tuple(sorted(walk.hidden)))
 
 
 def _parents(root: bytes) -> Iterator[bytes]:
@@ -72,6 +76,7 @@ class _Walk:
         self.files: list[File] = []
         self.ignored: dict[str, str] = {}
         self.also: dict[bytes, list[bytes]] = {}
+        self.hidden: list[str] = []
         self._above = above
         self._folders: dict[Identity, bytes] = {}
         self._names: dict[Identity, bytes] = {}
@@ -101,7 +106,7 @@ class _Walk:
                 self._again(name, self._folders[identity])
                 return []
             with os.scandir(path) as entries:
-                found = sorted((entry for entry in entries if is_visible(entry.name)), key=lambda entry: entry.name)
+                found = sorted(entries, key=lambda entry: entry.name)
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
@@ -111,6 +116,9 @@ class _Walk:
         folders: list[bytes] = []
         for entry in found:
             inside = os.path.join(name, entry.name)  # noqa: PTH118 - bytes
+            if not is_visible(entry.name):
+                self._hide(inside, entry)
+                continue
             try:
                 is_link, is_folder = entry.is_symlink(), entry.is_dir(follow_symlinks=False)
             except OSError as error:  # where the system must look at it to tell
@@ -156,6 +164,11 @@ class _Walk:
     def _again(self, name: bytes, listed_as: bytes) -> None:
         if name != listed_as:
             self.also.setdefault(listed_as, []).append(name)
+
+    def _hide(self, name: bytes, entry: os.DirEntry[bytes]) -> None:
+        with contextlib.suppress(OSError):  # gone, most likely renamed into place
+            if not is_marker(entry.name) and (entry.is_dir() or entry.stat().st_size):
+                self.hidden.append(partition_of(name))
 
     def _ignore(self, name: bytes, reason: str) -> None:
         self.ignored[partition_of(name)] = reason

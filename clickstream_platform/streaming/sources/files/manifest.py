@@ -11,7 +11,8 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.files import write_whole
@@ -71,6 +72,9 @@ class Manifest:
 
 
 def _parts(entry: Entry, folder: Path, target: int) -> Iterator[Entry]:
+    if entry.size <= target:  # as nearly all are, and there may be ten thousand
+        yield entry
+        return
     found = splits(path_of(folder, entry.partition), entry.size, target)
     yield from [replace(entry, split=each) for each in found] if len(found) > 1 else [entry]
 
@@ -137,16 +141,16 @@ def write(folder: Path, number: int, tasks: Sequence[Sequence[Entry]]) -> Path:
 
 def to_line(task: Sequence[Entry]) -> str:
     """A task as one line of ASCII."""
-    return json.dumps([asdict(entry) for entry in task], separators=(",", ":"))
+    fields = [{**vars(entry), "split": entry.split and asdict(entry.split)} for entry in task]
+    return json.dumps(fields, separators=(",", ":"))
 
 
 def from_line(line: str) -> list[Entry]:
-    """The task that a line stands for."""
-    return [_entry(**fields) for fields in json.loads(line)]
+    """The task that a line stands for. Raises a ValueError for one that stands for none."""
+    return _TASK.decode(line)
 
 
-def _entry(split: dict[str, int] | None, **fields: Any) -> Entry:
-    return Entry(**fields, split=Split(**split) if split else None)
+_TASK = msgspec.json.Decoder(list[Entry])
 
 
 def read(folder: Path, number: int) -> Manifest:

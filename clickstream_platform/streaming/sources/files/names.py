@@ -37,3 +37,8 @@ def is_visible(name: bytes) -> bool:
     """Whether a file or folder of that name is looked at."""
     # "_a=1" is a folder of a partitioned data set.
     return not (name.startswith(b".") or (name.startswith(b"_") and b"=" not in name) or name.endswith(b"._COPYING_"))
+
+
+def is_marker(name: bytes) -> bool:
+    """Whether a hidden name is one that tools leave beside data: Hadoop's checksums, or a desktop's notes."""
+    return name.endswith(b".crc") or name in (b".DS_Store", b"_SUCCESS", b".gitkeep", b".keep")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +18,8 @@ from clickstream_platform.streaming.sources.files.lines import ROWS, lines
 from clickstream_platform.streaming.sources.files.manifest import Entry
 from clickstream_platform.streaming.sources.files.names import path_of
 from clickstream_platform.streaming.sources.files.raw import Raw, opened
-from clickstream_platform.streaming.sources.files.unpacking import plain
+from clickstream_platform.streaming.sources.files.small import lines_of, text_of
+from clickstream_platform.streaming.sources.files.unpacking import CHUNK, plain
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 from clickstream_platform.streaming.sources.source import PartRead
 
@@ -50,27 +53,31 @@ def read_task(folder: Path, entries: Iterable[Entry], max_record_bytes: int) -> 
     Raises:
         SourceError: reading a file failed for a reason that does not lie in the file.
     """
-    waiting = _Waiting()
+    waiting = _Waiting(max_record_bytes)
     for entry in entries:
-        count, fault = 0, None
+        count, fault, text = 0, None, None
         try:
-            for batch in _records(folder, entry, max_record_bytes):
-                count += batch.num_rows
-                yield from waiting.add(batch, entry)
+            with _opened(folder, entry) as raw:
+                if (text := text_of(raw)) is None:
+                    for batch in _lines_or_more(raw, entry, max_record_bytes):
+                        count += batch.num_rows
+                        yield from waiting.add(batch, entry)
         except Unreadable as unreadable:
-            fault = unreadable.finding
+            text, fault = None, unreadable.finding
         except Exception as error:  # whatever stops the task, it names the file it was at
             finding = f"reading it failed: {type(error).__name__}: {error}"
             raise SourceError(entry.partition, finding, "leave this file out to go on") from error
-        waiting.read.append(PartRead(entry.partition, entry.bytes, count, fault))
+        if text is None:
+            waiting.read.append(PartRead(entry.partition, entry.bytes, count, fault))
+        else:
+            yield from waiting.add_text(text, entry)
     yield from waiting.flush()
 
 
-def _records(folder: Path, entry: Entry, max_record_bytes: int) -> Iterator[pa.RecordBatch]:
+def _opened(folder: Path, entry: Entry) -> AbstractContextManager[Raw]:
     split = entry.split
     start, end = (split.start, split.end) if split else (0, entry.size)
-    with opened(path_of(folder, entry.partition), entry.size, start, end) as raw:
-        yield from _lines_or_more(raw, entry, max_record_bytes)
+    return opened(path_of(folder, entry.partition), entry.size, start, end)
 
 
 def _lines_or_more(raw: Raw, entry: Entry, max_record_bytes: int) -> Iterator[pa.RecordBatch]:
@@ -84,8 +91,10 @@ def _lines_or_more(raw: Raw, entry: Entry, max_record_bytes: int) -> Iterator[pa
 class _Waiting:
     """Records not given yet: many small files make one batch, which costs as much as one of one file."""
 
+    max_record_bytes: int
     read: list[PartRead] = field(default_factory=list[PartRead])
     _batches: list[tuple[pa.RecordBatch, Entry]] = field(default_factory=list[tuple[pa.RecordBatch, Entry]])
+    _texts: list[tuple[bytes, Entry]] = field(default_factory=list[tuple[bytes, Entry]])
     _rows: int = 0
     _bytes: int = 0
 
@@ -98,18 +107,36 @@ class _Waiting:
         self._rows += batch.num_rows
         self._bytes += size
 
+    def add_text(self, text: bytes, entry: Entry) -> Iterator[pa.RecordBatch | PartRead]:
+        """Take all of a small file; give what was before it, if it is enough."""
+        if self._bytes + len(text) > CHUNK:
+            yield from self.flush()
+        self._texts.append((text, entry))
+        self._bytes += len(text)
+
     def flush(self) -> Iterator[pa.RecordBatch | PartRead]:
         """Give everything, and then what became of the files that are read."""
+        if self._texts:
+            yield from self._of_texts()
         if self._batches:
-            yield self._batch()
+            batches, entries = zip(*self._batches, strict=True)
+            which = np.repeat(np.arange(len(entries)), [batch.num_rows for batch in batches])
+            yield _located(pa.concat_batches(batches), entries, which)
         yield from self.read
-        self._batches, self.read, self._rows, self._bytes = [], [], 0, 0
+        self._batches, self._texts, self.read, self._rows, self._bytes = [], [], [], 0, 0
 
-    def _batch(self) -> pa.RecordBatch:
-        batches, entries = zip(*self._batches, strict=True)
-        all_rows = pa.concat_batches(batches)
-        which = np.repeat(np.arange(len(entries)), [batch.num_rows for batch in batches])
-        partitions = pa.array([entry.partition for entry in entries], pa.string()).take(pa.array(which))
-        arrived = np.array([entry.arrived_at_us for entry in entries], np.int64)[which]
-        columns = [partitions, *all_rows.columns, pa.array(arrived).cast(RECORDS.field("arrived_at").type)]
-        return pa.RecordBatch.from_arrays(columns, schema=RECORDS)
+    def _of_texts(self) -> Iterator[pa.RecordBatch]:
+        texts, entries = zip(*self._texts, strict=True)
+        rows, which = lines_of(texts, self.max_record_bytes)
+        counts = np.bincount(which, minlength=len(entries)).tolist()
+        self.read += [PartRead(e.partition, e.bytes, count) for e, count in zip(entries, counts, strict=True)]
+        located = _located(rows, entries, which)
+        yield from (located.slice(start, ROWS) for start in range(0, located.num_rows, ROWS))
+
+
+def _located(rows: pa.RecordBatch, entries: Sequence[Entry], which: Any) -> pa.RecordBatch:
+    """Lines with the file that each is of, and when it arrived."""
+    partitions = pa.array([entry.partition for entry in entries], pa.string()).take(pa.array(which))
+    arrived = np.array([entry.arrived_at_us for entry in entries], np.int64)[which]
+    columns = [partitions, *rows.columns, pa.array(arrived).cast(RECORDS.field("arrived_at").type)]
+    return pa.RecordBatch.from_arrays(columns, schema=RECORDS)

@@ -177,7 +177,7 @@ def _walk(root: bytes, found: _Findings) -> Iterator[tuple[bytes, os.stat_result
             name = os.path.relpath(os.fsencode(error.filename), root)
             found.notes.append(f"{_partition(name)}: a folder that cannot be listed ({error.strerror})")
 
-    seen, real = set[Identity](), os.path.realpath(root)
+    seen, hidden, real = set[Identity](), list[bytes](), os.path.realpath(root)
     for folder, folders, files in os.walk(root, followlinks=True, onerror=unlisted):
         status = _any_status(folder)
         target = os.path.realpath(folder)
@@ -186,16 +186,26 @@ def _walk(root: bytes, found: _Findings) -> Iterator[tuple[bytes, os.stat_result
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
+        hidden += [os.path.join(folder, name) for name in folders + files if not _is_looked_at(name)]  # noqa: PTH118
         folders[:] = [name for name in folders if _is_looked_at(name)]
         for name in files:
             path = os.path.join(folder, name)  # noqa: PTH118 - bytes
             if _is_looked_at(name) and (status := _status(path)):
                 yield os.path.relpath(path, root), status
+    if told := [os.path.relpath(path, root) for path in hidden if _holds_bytes(path)]:
+        names = ", ".join(_partition(name) for name in sorted(told)[:3])
+        found.notes.append(f"not counted, as their names mark them as unfinished: {names} (in all {len(told):,})")
 
 
 def _is_looked_at(name: bytes) -> bool:
     is_hidden = name.startswith(b".") or (name.startswith(b"_") and b"=" not in name)
     return not is_hidden and not name.endswith(b"._COPYING_")
+
+
+def _holds_bytes(path: bytes) -> bool:
+    """Whether it is a folder or a file that is not empty, and not the checksum that Hadoop writes beside a file."""
+    status = _any_status(path)
+    return status is not None and not path.endswith(b".crc") and (stat.S_ISDIR(status.st_mode) or status.st_size > 0)
 
 
 def _any_status(path: bytes) -> os.stat_result | None:

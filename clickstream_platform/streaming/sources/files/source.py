@@ -9,11 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Thread
-from typing import ClassVar
-
-import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.pandas.types import to_arrow_schema
+from typing import TYPE_CHECKING, ClassVar
 
 from clickstream_platform.errors import ClickstreamError, SourceError
 from clickstream_platform.events.schema import RAW
@@ -25,10 +21,13 @@ from clickstream_platform.streaming.sources.files.known import adopt, changed, u
 from clickstream_platform.streaming.sources.files.listing import listed
 from clickstream_platform.streaming.sources.files.manifest import Entry, Manifest, arrival, from_line, plan
 from clickstream_platform.streaming.sources.files.names import partition_of, path_of
-from clickstream_platform.streaming.sources.files.reading import read_task
 from clickstream_platform.streaming.sources.files.recount import Plans, recounted
 from clickstream_platform.streaming.sources.recount import Recount
 from clickstream_platform.streaming.sources.source import Account, Lag, PartRead, Staged
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame, SparkSession
 
 log = logging.getLogger(__name__)
 
@@ -113,12 +112,11 @@ class FileSource:
         """
         listing, intake = listed(self.folder), Intake(checkpoint)
         waiting, known = len(intake.uncommitted(self.folder)), intake.known(self.folder)
-        ignored = [f"{name} is {reason}" for name, reason in listing.ignored.items()]
         grown = [
             f"{name} had {before:,} bytes when it was read, and has {now:,}: what was changed in it is in no table"
             for name, (before, now) in changed(listing, known).items()
         ]
-        return Lag(len(unread(listing, known)) + waiting, "files", remarks=(*ignored, *grown))
+        return Lag(len(unread(listing, known)) + waiting, "files", remarks=(*listing.remarks(), *grown))
 
     def begin(self, checkpoint: Checkpoint, *, goes_on: bool = False) -> FileSource:
         """Let a run begin: take over a checkpoint of before there were manifests, and plan what is there."""
@@ -165,13 +163,14 @@ class FileSource:
 
     def records(self, read: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch | PartRead]:
         """The records of the files that the lines of manifests name, and what became of each file."""
+        from clickstream_platform.streaming.sources.files.reading import read_task  # noqa: PLC0415 - only tasks read
+
         for lines in read:
-            for line in lines["value"].to_pylist():
-                entries = from_line(line)
-                yield from self._refused(entries)
-                there = [entry for entry in entries if entry.partition not in self.skipped]
-                for found in read_task(self.folder, there, self.max_record_bytes):
-                    yield found if isinstance(found, PartRead) else raw(found)
+            entries = [entry for line in lines["value"].to_pylist() for entry in from_line(line)]
+            yield from self._refused(entries)
+            there = [entry for entry in entries if entry.partition not in self.skipped]
+            for each in read_task(self.folder, there, self.max_record_bytes):
+                yield each if isinstance(each, PartRead) else raw(each)
 
     def _refused(self, entries: list[Entry]) -> Iterator[PartRead]:
         for entry in entries:
@@ -231,7 +230,7 @@ class FileSource:
         listing = listed(self.folder)
         adopt(intake.folder, {} if from_start else {file.partition: file.size for file in listing.files})
         Thread(target=self._feed, args=[intake], name="tap", daemon=True).start()
-        return _tasks(spark, intake.folder, manifests=_ALL).mapInArrow(self._tapped, RAW)
+        return _tasks(spark, intake.folder, manifests=_ALL).mapInArrow(self._tapped, RAW.spark)
 
     def _feed(self, intake: Intake) -> None:
         try:
@@ -243,11 +242,15 @@ class FileSource:
                 log.warning("tap: %s; no more files are looked for", failed)
 
     def _tapped(self, read: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa  # noqa: PLC0415 - only tasks read
+        from pyspark.sql.pandas.types import to_arrow_schema  # noqa: PLC0415
+
+        raw = to_arrow_schema(RAW.spark, timezone="UTC")
         for found in self.records(read):
             if not isinstance(found, PartRead):
-                headers = pa.nulls(len(found), _RAW.field("headers").type)
-                columns = [headers if name == "headers" else found[name] for name in _RAW.names]
-                yield pa.RecordBatch.from_arrays(columns, schema=_RAW)
+                headers = pa.nulls(len(found), raw.field("headers").type)
+                columns = [headers if name == "headers" else found[name] for name in raw.names]
+                yield pa.RecordBatch.from_arrays(columns, schema=raw)
 
     def explained(self, failure: Exception, checkpoint: Checkpoint) -> Exception:
         """What stopped the process while it read files names them, and says how to go on without one."""
@@ -261,7 +264,6 @@ class FileSource:
         return SourceError("events", f"reading stopped in a batch of {named}: {last}", remedy)
 
 
-_RAW = to_arrow_schema(RAW, timezone="UTC")
 _ALL = 100_000  # manifests: there are never as many
 _READING_STOPPED = ("Python worker exited unexpectedly", "reading it failed", "MemoryError")
 
@@ -279,6 +281,8 @@ def _tasks(spark: SparkSession, folder: Path, manifests: int) -> DataFrame:
 
 def raw(records: pa.RecordBatch) -> pa.RecordBatch:
     """Records of files with the columns of every source."""
+    import pyarrow as pa  # noqa: PLC0415 - only tasks read
+
     rows = len(records)
     return pa.RecordBatch.from_pydict(
         {

@@ -6,9 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from clickstream_platform.streaming.sources.files.codecs import codec_of
 from clickstream_platform.streaming.sources.files.contents import HEAD, encoding_of, not_text
 from clickstream_platform.streaming.sources.files.raw import Raw, opened
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
@@ -48,6 +45,8 @@ def splits(path: Path, size: int, target_bytes: int) -> list[Split]:
 
 
 def _is_plain(raw: Raw) -> bool:
+    from clickstream_platform.streaming.sources.files.codecs import codec_of  # noqa: PLC0415 - only who plans needs Arrow
+
     head = raw.peek(0, HEAD)
     return codec_of(raw) is None and encoding_of(head) in (None, "utf-8") and not_text(head) is None
 
@@ -68,4 +67,6 @@ def _cut(raw: Raw, target: int) -> Iterator[Split]:
 
 
 def _newlines(text: bytes) -> int:
+    import numpy as np  # noqa: PLC0415 - only who plans a large file
+
     return int(np.count_nonzero(np.frombuffer(text, np.uint8) == ord("\n")))

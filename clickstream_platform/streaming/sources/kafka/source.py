@@ -11,25 +11,22 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import ClassVar
-
-import pyarrow as pa
-import pyarrow.compute as pc
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
+from typing import TYPE_CHECKING, ClassVar
 
 from clickstream_platform.errors import ClickstreamError, SettingsError, SourceError, UnreachableError
-from clickstream_platform.events.parsing import header
 from clickstream_platform.settings import Settings, starting_at
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.kafka import continuity, options
 from clickstream_platform.streaming.sources.kafka.cluster import flat, look
-from clickstream_platform.streaming.sources.kafka.reader import read_kafka, tap_kafka
 from clickstream_platform.streaming.sources.kafka.recount import recounted
 from clickstream_platform.streaming.sources.recount import Recount
 from clickstream_platform.streaming.sources.source import Account, Lag, PartRead, Staged
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame, SparkSession
 
 _SERVERS = re.compile(r"[^,\s@]+:\d+(,[^,\s@]+:\d+)*", re.ASCII)
 _NAMES = re.compile(r"[\w.-]+(,[\w.-]+)*", re.ASCII)
@@ -149,11 +146,19 @@ class KafkaSource:
         Headers are one text each: a column of lists makes Spark measure all of a batch of Arrow again for each of its
         rows, 40 us a record.
         """
+        from pyspark.sql import functions as F  # noqa: PLC0415 - with a session, Spark is imported
+
+        from clickstream_platform.events.parsing import header  # noqa: PLC0415
+        from clickstream_platform.streaming.sources.kafka.reader import read_kafka  # noqa: PLC0415
+
         event_id = header(self.event_id_header).alias("event_id")
         return read_kafka(spark, self, self.starts).withColumns({"event_id": event_id, "headers": F.to_json("headers")})
 
     def records(self, read: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch | PartRead]:
         """What was read, with the size of each record: Spark's own reader gives it whole."""
+        import pyarrow as pa  # noqa: PLC0415 - only tasks read
+        import pyarrow.compute as pc  # noqa: PLC0415
+
         for batch in read:
             yield batch.append_column("size", pc.binary_length(batch["value"]).cast(pa.int64()))
 
@@ -177,6 +182,8 @@ class KafkaSource:
 
     def tap(self, spark: SparkSession, folder: Path, *, from_start: bool) -> DataFrame:
         """The records as they come, or of all that are there, for triggers that know no limits and no current time."""
+        from clickstream_platform.streaming.sources.kafka.reader import tap_kafka  # noqa: PLC0415 - with a session
+
         return tap_kafka(spark, self, "earliest" if from_start else "latest")
 
     def explained(self, failure: Exception, checkpoint: Checkpoint) -> Exception:

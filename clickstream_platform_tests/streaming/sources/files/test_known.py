@@ -59,9 +59,9 @@ def test_link_made_later_does_not_make_a_file_new(tmp_path: Path) -> None:
 
 def test_index_and_the_manifests_after_it_name_everything(tmp_path: Path) -> None:
     for number in range(1, EVERY + 1):
-        assert not keep_index(tmp_path, known(tmp_path))
+        assert not keep_index(tmp_path, known(tmp_path).number)
         _write(tmp_path, number, **{f"f{number}": number})
-    assert keep_index(tmp_path, known(tmp_path))
+    assert keep_index(tmp_path, known(tmp_path).number)
     prune(tmp_path, below=EVERY)
     _write(tmp_path, EVERY + 1, last=5)
 
@@ -92,7 +92,7 @@ def test_crash_while_the_index_is_written_changes_nothing(tmp_path: Path, monkey
 
     monkeypatch.setattr(os, "fsync", crash)
     with pytest.raises(KeyboardInterrupt):
-        keep_index(tmp_path, before)
+        keep_index(tmp_path, before.number)
 
     assert known(tmp_path) == before
 

@@ -215,12 +215,13 @@ def test_what_the_system_refuses_is_told(
     assert [result.fault for result in _results(tmp_path, entries)] == [fault]
 
 
-def test_what_stops_the_reading_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("step", ["text_of", "records"])
+def test_what_stops_the_reading_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     def stop(*_: object) -> None:
         raise MemoryError
 
-    (tmp_path / "a").write_bytes(TEXT)
-    monkeypatch.setattr(reading, "records", stop)
+    (tmp_path / "a").write_bytes(b"\n" + TEXT)
+    monkeypatch.setattr(reading, step, stop)
 
     with pytest.raises(SourceError, match=r"^a: reading it failed: MemoryError"):
         _results(tmp_path, _entries(tmp_path))

@@ -27,7 +27,7 @@ from clickstream_platform.streaming.lake import generations, writer
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.maintenance.erasure import forget
 from clickstream_platform.streaming.observe.status import Lag, lag, require_source
-from clickstream_platform.streaming.runtime.run import Hooks
+from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.sources.kafka import continuity
 from clickstream_platform.streaming.sources.kafka.cluster import look
 from clickstream_platform.streaming.sources.kafka.recount import recounted

@@ -1,0 +1,107 @@
+"""Commands that copy a lake as a whole, set it aside, or follow its source. None starts a JVM."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clickstream_platform.cli import results
+from clickstream_platform.cli.progress import going_on
+from clickstream_platform.cli.ready import WAITS, lake_of, say_if_busy
+from clickstream_platform.errors import BackupError
+from clickstream_platform.settings import Settings, from_env
+from clickstream_platform.streaming.maintenance import backup as backups
+from clickstream_platform.streaming.maintenance import moved as moving
+from clickstream_platform.streaming.maintenance import reset as resetting
+from clickstream_platform.streaming.maintenance import restore as restoring
+from clickstream_platform.streaming.sources.named import folder_from
+from clickstream_platform.tables import tables
+from clickstream_platform.terminal import show
+
+PANEL = "Look after"
+commands = typer.Typer()
+
+
+@commands.command(rich_help_panel=PANEL, epilog="Example: clickstream backup /backups/2026-11-28")
+def backup(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to: a folder that is empty or not there.")],
+) -> None:
+    """Copy the lake as it stands at one moment: tables, checkpoints, ledger, outbox. Starts no JVM.
+
+    Runs wait only while the small files are copied. What the source has not given yet is not in it: keep landing files
+    and topics for longer than the newest backup is old.
+    """
+    settings = from_env()
+    lake = lake_of(settings, to_write=True)
+    _require_outside_of_the_source(folder, settings)
+    backups.require(lake, folder)
+    contracts = list(tables(settings).values())
+    say_if_busy((table.name for table in contracts), lake, WAITS)
+    with going_on("the lake is copied"):
+        made, there = backups.backup(contracts, lake, folder.absolute())
+    show(results.backed_up(made, folder, there))
+
+
+@commands.command(
+    rich_help_panel=PANEL, epilog="Example: CLICKSTREAM_HOME=/new/home clickstream restore /backups/2026-11-28"
+)
+def restore(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The backup.")],
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Only look whether every file is as it was copied.")] = False,
+) -> None:
+    """Put a backup where there is no lake; the next run goes on from there. Starts no JVM.
+
+    Where there is one nothing is done. Every file is compared with its checksum first.
+    """
+    settings = from_env()
+    if check:
+        with going_on("the backup is read"):
+            found = restoring.checked(folder.absolute())
+        show(results.backup_is_whole(found))
+        return
+    lake = lake_of(settings, to_write=True, finishing=restoring.command(folder))
+    with going_on("the lake is put back"):
+        found = restoring.restore(folder.absolute(), lake)
+    show(results.restored(found, lake.root))
+
+
+@commands.command(rich_help_panel=PANEL, epilog="Example: CLICKSTREAM_SOURCE=/new/landing clickstream moved")
+def moved() -> None:
+    """Go on from a landing folder that was copied or moved, once its files show that it is the same. Starts no JVM.
+
+    Every file that was read and lies there must lie under its old path and have its old size, and at least one must.
+    """
+    settings = from_env()
+    lake, events = lake_of(settings, to_write=True), tables(settings)["events"]
+    say_if_busy([events.name], lake, WAITS)
+    found = moving.moved(events, folder := folder_from(settings), lake)
+    gone = f", {found.gone:,} are no longer there" if found.gone else ""
+    typer.echo(
+        f"{folder.folder}: {found.same:,} files that were read lie there as they were{gone}; {found.unread:,} unread"
+    )
+
+
+@commands.command(rich_help_panel=PANEL, epilog="Example: clickstream reset  |  clickstream reset --yes")
+def reset(*, yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False) -> None:
+    """Begin `events` anew, and with it all tables; what is there is set aside. Without --yes it only says so.
+
+    The next run reads the source from its beginning: what the source no longer has does not come back.
+    """
+    settings = from_env()
+    lake, contracts = lake_of(settings, to_write=yes, finishing=resetting.COMMAND), list(tables(settings).values())
+    found = resetting.prospect(contracts, lake)
+    if not yes:
+        show(results.prospect(found))
+        raise typer.Exit(1)
+    say_if_busy((table.name for table in contracts), lake, WAITS)
+    aside = resetting.reset(contracts, lake)
+    typer.echo(f"{sum(found.rows.values()):,} rows are set aside in {aside}; the next run reads {found.to_read}")
+
+
+def _require_outside_of_the_source(folder: Path, settings: Settings) -> None:
+    if "://" not in settings.source_url and folder.resolve().is_relative_to(Path(settings.source_url).resolve()):
+        finding = "it lies in the landing folder: its files would be read as events"
+        raise BackupError(str(folder), finding, "choose a folder elsewhere")

@@ -1,0 +1,69 @@
+"""What makes a record an event, as plain data: what a contract says of it without Spark or Arrow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from clickstream_platform.events.mapping.model import Mapping
+    from clickstream_platform.events.timestamps import Unit
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What makes a record an event.
+
+    Args:
+        event_types: the accepted event types, case-sensitive; None: every name is one.
+        future_tolerance: how far an event may lie ahead of its arrival.
+        max_record_bytes: a longer record is rejected unread.
+        mask_ip: what becomes of ``ip_address``: ``keep``; ``/24``, which leaves the network of an IPv4 address, 48 bits
+            of an IPv6 one, and nothing of any other text; ``drop``. A rejected record keeps its bytes, address and all.
+        event_id_header: the header whose value is the event's id, before a field of the record; none if empty.
+        timestamp_unit: how numbers are read as event times: see
+            :func:`~clickstream_platform.events.timestamps.instants`.
+        placeholder_ids: what becomes of a record with an id that is one of :data:`.placeholders.PLACEHOLDERS`, or a blank
+            session_id or event_id: ``count`` accepts it and says so in ``has_placeholder``, ``reject`` rejects it as
+            well.
+        mapping: where a producer has what ``events`` has columns for; without one, records are of our own shape.
+    """
+
+    event_types: tuple[str, ...] | None
+    future_tolerance: timedelta
+    max_record_bytes: int
+    mask_ip: str = "keep"
+    event_id_header: str = ""
+    timestamp_unit: Unit = "auto"
+    placeholder_ids: Literal["count", "reject"] = "count"
+    mapping: Mapping | None = None
+
+
+@dataclass(frozen=True)
+class Parse:
+    """The query of ``events``: every record with its faults and its fields.
+
+    A blank ``user_id``, ``session_id`` or ``event_id`` becomes null, other fields stay as sent. A rejected record's
+    ``timestamp`` and ``event_date`` are null, so it cannot move a watermark. Its other fields are whatever could be
+    read: see :func:`~clickstream_platform.events.json_record.read`.
+    """
+
+    rules: Rules
+
+    @property
+    def label(self) -> str:
+        """The mapping's name and a hash of what it says, as the ledger has it; empty without one."""
+        return self.rules.mapping.label if self.rules.mapping else ""
+
+    def __call__(self, raw: DataFrame) -> DataFrame:
+        """One row a row of ``raw``, in a stream as in a batch; each action on it reads the JSON once.
+
+        Columns: those of ``RAW``; ``reasons``, empty if accepted; the other columns of ``EVENTS``; ``has_placeholder``;
+        ``passed_over``: why a record is no event and was not meant as one, null for all others.
+        """
+        from clickstream_platform.events.parsing import parse  # noqa: PLC0415 - a contract is read far oftener than run
+
+        return parse(raw, self.rules)

@@ -1,0 +1,89 @@
+"""Which layout a lake has: how tables, checkpoints and what lies beside them are arranged on the disk.
+
+``_layout.json`` of the lake says it. A lake without that file was made before there was one: its layout is the first.
+A change of the layout is a higher :data:`VERSION` and a migration (:mod:`.migrations`).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+
+from clickstream_platform.errors import LayoutError
+from clickstream_platform.files import write_whole
+from clickstream_platform.streaming.lake.places import Lake
+
+VERSION = 2  # what this program reads and writes
+FIRST = 1
+FILE = "_layout.json"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a lake says of itself.
+
+    Attributes:
+        version: of the layout.
+        program: the version of this package that wrote it down.
+        unfinished: the command that must be given again, because it was stopped while it changed the lake as a whole;
+            empty as a rule.
+    """
+
+    version: int = FIRST
+    program: str = ""
+    unfinished: str = ""
+
+
+def layout_of(lake: Lake) -> Layout:
+    """What the lake says; of one that is not there yet, the newest layout.
+
+    Raises:
+        LayoutError: the file is not as it was written.
+    """
+    path = lake.root / FILE
+    try:
+        said = json.loads(path.read_text())
+        return Layout(int(said["version"]), str(said.get("program", "")), str(said.get("unfinished", "")))
+    except FileNotFoundError:
+        is_there = (lake.root / "_checkpoints").is_dir() or bool(lake.names())
+        return Layout() if is_there else Layout(VERSION)
+    except (ValueError, KeyError, TypeError) as broken:
+        remedy = "restore it from a backup, or delete it if no newer version of this program has used this lake"
+        raise LayoutError(str(path), "it is not as it was written", remedy) from broken
+
+
+def require(lake: Lake, finishing: str = "") -> Layout:
+    """The layout of a lake that this program may use. Costs the read of one small file.
+
+    Args:
+        lake: the lake.
+        finishing: the command that is given: what it has not finished does not keep it from going on.
+
+    Raises:
+        LayoutError: the layout is newer than this program, or a command must be given again before any other.
+    """
+    found = layout_of(lake)
+    if found.version > VERSION:
+        by = f" by clickstream {found.program}" if found.program else ""
+        finding = f"it has layout {found.version}, brought to it{by}; this program, {program()}, knows layout {VERSION}"
+        remedy = "update this program, or restore a backup that was made before the lake was updated"
+        raise LayoutError(str(lake.root), finding, remedy)
+    if found.unfinished and found.unfinished != finishing:
+        finding = f"`clickstream {found.unfinished}` was stopped in its middle"
+        raise LayoutError(str(lake.root), finding, "give that command again: it goes on from there")
+    return found
+
+
+def write(lake: Lake, layout: Layout) -> None:
+    """Write it down, whole or not at all, in the name of this program."""
+    said = {name: value for name, value in asdict(replace(layout, program=program())).items() if value}
+    write_whole(lake.root / FILE, json.dumps(said) + "\n")
+
+
+def program() -> str:
+    """The version of this package; a word, if it was never installed."""
+    try:
+        return version("clickstream-platform")
+    except PackageNotFoundError:
+        return "not installed"

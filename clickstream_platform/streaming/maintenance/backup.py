@@ -1,0 +1,179 @@
+"""``backup``: a copy of the lake as it stood at one moment, at which no run was on. Plain files, no JVM.
+
+The moment: the leases of all tables are held, so every table, its checkpoint and its ledger are from the same instant,
+as a kill at that instant would have left them; an engine that goes on after any kill goes on from the copy. Under the
+leases only what changes is copied: logs, checkpoints, what begins with ``_``. Data files never change, and stay for
+days after they have left a table: they are copied afterwards, while runs go on.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime, timezone
+from pathlib import Path
+
+from deltalake.exceptions import DeltaError
+
+from clickstream_platform.errors import BackupError, CheckpointError
+from clickstream_platform.files import write_whole
+from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.lake import generations, layout
+from clickstream_platform.streaming.lake.lease import all_leased
+from clickstream_platform.streaming.lake.ledger import last_entry
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.maintenance.copying import (
+    LIST,
+    TREE,
+    Backup,
+    Copied,
+    as_it_is,
+    copied,
+    copied_database,
+    has,
+    writing_to,
+)
+from clickstream_platform.streaming.maintenance.reset import BEFORE
+from clickstream_platform.streaming.observe.status import iso
+from clickstream_platform.streaming.runtime.admission import needed_files
+
+UNFINISHED = "unfinished.json"  # of a backup that is being made: which lake it is of
+LEFT_OUT = ("_staging", "_spark-warehouse", BEFORE)  # of one batch, of Spark, of lakes that were set aside
+_LEASE = "lease"
+
+
+def backup(
+    contracts: Sequence[StreamingTable], lake: Lake, folder: Path, *, run_id: str | None = None
+) -> tuple[Backup, int]:
+    """Copy the lake to a folder. Killed anywhere, do it again: data files that are there are not copied again.
+
+    Waits up to ten minutes for each run that is on, holds the leases while the small files are copied, and lets runs
+    go on while the large ones are.
+
+    Args:
+        contracts: all tables.
+        lake: what is copied. Tables of others in its folder are, too.
+        folder: where to; it must be empty, or hold a backup of this lake that was not finished.
+        run_id: the run's name in the leases; made up if not given.
+
+    Returns:
+        The backup, and how many of its files an earlier attempt had copied.
+
+    Raises:
+        BackupError: the folder is not empty, or cannot be written to; or the lake has nothing to be copied.
+        CheckpointError: a data file of a table is gone.
+        TableBusyError: a run is at one of the tables and does not end within ten minutes.
+    """
+    require(lake, folder)
+    with writing_to(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / UNFINISHED, json.dumps({"lake": str(lake.root)}))
+        with all_leased([table.name for table in contracts], lake, run_id or uuid.uuid4().hex[:12]):
+            begun = datetime.now(timezone.utc)
+            versions = {name: lake.table(name).version() or 0 for name in lake.names()}
+            rows = {name: lake.table(name).rows() for name in versions}
+            data = [path for name in versions for path in _data_files(lake, name, contracts)]
+            small = _copy_small(lake, folder / TREE, list(versions))
+        files, there = _copy_data(lake, folder / TREE, data)
+        _remove_others(folder / TREE, small.keys() | files.keys())
+        made = Backup(
+            layout=layout.VERSION,
+            program=layout.program(),
+            made_at=iso(begun.timestamp() * 1000, "seconds"),
+            lake=str(lake.root),
+            versions=versions,
+            rows=rows,
+            files=dict(sorted((small | files).items())),
+        )
+        made.write(folder)
+        (folder / UNFINISHED).unlink()
+    return made, there
+
+
+def require(lake: Lake, folder: Path) -> None:
+    """Raise what :func:`backup` raises of the two folders, before anything is waited for."""
+    if not lake.names():
+        raise BackupError(str(lake.root), "there is no table in it", "set CLICKSTREAM_HOME or CLICKSTREAM_LAKE")
+    ours, theirs = lake.root.resolve(), folder.resolve()
+    if theirs.is_relative_to(ours) or ours.is_relative_to(theirs):
+        raise BackupError(str(folder), "the lake and its backup would lie in each other", "choose a folder elsewhere")
+    if not folder.exists():
+        return
+    there = [path.name for path in folder.iterdir()] if folder.is_dir() else [""]
+    if LIST in there:
+        raise BackupError(str(folder), "there is a backup in it already", "choose a folder of its own for each")
+    if UNFINISHED not in there and there:
+        raise BackupError(str(folder), "it is not an empty folder", "choose another")
+    if there and json.loads((folder / UNFINISHED).read_text())["lake"] != str(lake.root):
+        raise BackupError(str(folder), "it has half a backup of another lake", "choose another folder, or delete it")
+
+
+def _data_files(lake: Lake, name: str, contracts: Sequence[StreamingTable]) -> Iterator[str]:
+    """The data files of a table, relative to the lake; of ``events`` also those that other tables have still to read.
+
+    Raises:
+        CheckpointError: one that the table is made of is not there.
+    """
+    table = lake.table(name)
+    files = table.files()
+    if gone := next((file for file in files if not (table.path / file).is_file()), None):
+        raise CheckpointError(name, f"the data file {gone} is gone", "run `clickstream rebuild`, or restore a backup")
+    wanted = set(files)
+    for contract in contracts if name == "events" else ():
+        if contract.derived:
+            wanted.update(file for file in _read_by(contract, lake) if (table.path / file).is_file())
+    yield from (f"{name}/{file}" for file in sorted(wanted))
+
+
+def _read_by(table: StreamingTable, lake: Lake) -> Iterator[str]:
+    """The files of ``events`` that a table has to read, or is compared with; none of what can no longer be read."""
+    with suppress(CheckpointError):
+        yield from needed_files(lake, generations.current(lake, table.name))
+    if entry := last_entry(lake.table(table.name)):
+        with suppress(CheckpointError, DeltaError):
+            yield from lake.events.files(lake.events.same_rows_until(entry.events_version))
+
+
+def _copy_small(lake: Lake, to: Path, tables: Sequence[str]) -> dict[str, Copied]:
+    """Copy what changes: all of it anew, as an earlier attempt has copied another moment."""
+    found: dict[str, Copied] = {}
+    roots = [path for path in lake.root.iterdir() if path.name.startswith("_") and path.name not in LEFT_OUT]
+    for root in sorted([*roots, *(lake.table(name).path / "_delta_log" for name in tables)]):
+        within = root.relative_to(lake.root)
+        shutil.rmtree(to / within, ignore_errors=True)
+        for file in _files_of(root):
+            name = file.relative_to(lake.root).as_posix()
+            copy = copied_database if file.suffix == ".sqlite" else copied
+            found[name] = copy(file, to / name)
+    return found
+
+
+def _files_of(root: Path) -> list[Path]:
+    if root.is_file():
+        return [] if root.suffix in (".sqlite-journal", ".sqlite-wal", ".sqlite-shm") else [root]
+    return sorted(file for file in root.rglob("*") if file.is_file() and file.name != _LEASE)
+
+
+def _copy_data(lake: Lake, to: Path, data: Sequence[str]) -> tuple[dict[str, Copied], int]:
+    """Copy the data files that are not there. Their names are never used twice. Returns how many were there, too."""
+    found, there = dict[str, Copied](), 0
+    for name in data:
+        source, target = lake.root / name, to / name
+        try:
+            is_there = has(target, source.stat().st_size)
+            found[name] = as_it_is(target) if is_there else copied(source, target)
+        except FileNotFoundError as gone:
+            finding, remedy = f"{name} was deleted while the lake was copied", "give the command again"
+            raise BackupError(str(lake.root), finding, remedy) from gone
+        there += is_there
+    return found, there
+
+
+def _remove_others(tree: Path, names: set[str]) -> None:
+    """Delete what an earlier attempt has copied and the lake no longer has."""
+    for file in tree.rglob("*"):
+        if file.is_file() and file.relative_to(tree).as_posix() not in names:
+            file.unlink()

@@ -1,0 +1,144 @@
+"""Files that are copied whole, with their checksums, and the list of them that makes a folder a backup."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sqlite3
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from pydantic import TypeAdapter, ValidationError
+
+from clickstream_platform.errors import BackupError
+from clickstream_platform.files import write_whole
+
+LIST = "backup.json"  # written last: a folder without it is no backup, or half a one
+TREE = "lake"  # the folder beside it that has the files
+_AT_ONCE = 1 << 20  # bytes
+
+
+@dataclass(frozen=True)
+class Copied:
+    """A file as it was copied."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Backup:
+    """What ``backup.json`` says.
+
+    Attributes:
+        layout: the version of the lake's layout.
+        program: the version of this package that made it.
+        made_at: when the lake was as it is in the backup (ISO 8601, UTC).
+        lake: the folder that it was made of.
+        versions: the version of each Delta table.
+        rows: how many rows each had.
+        files: every file, by its path within the lake.
+    """
+
+    layout: int
+    program: str
+    made_at: str
+    lake: str
+    versions: dict[str, int]
+    rows: dict[str, int]
+    files: dict[str, Copied]
+
+    @property
+    def bytes(self) -> int:
+        """Of all files."""
+        return sum(file.bytes for file in self.files.values())
+
+    def write(self, folder: Path) -> None:
+        """Make the folder a backup, once all that it names is on the disk."""
+        os.sync()
+        write_whole(folder / LIST, TypeAdapter(Backup).dump_json(self, indent=1))
+
+    @classmethod
+    def read(cls, folder: Path) -> Backup:
+        """The backup in a folder, whose files nobody has looked at yet.
+
+        Raises:
+            BackupError: there is none, or its list is broken, or names files outside of it.
+        """
+        try:
+            found = TypeAdapter(Backup).validate_json((folder / LIST).read_bytes())
+        except (FileNotFoundError, NotADirectoryError) as absent:
+            finding = f"there is no {LIST} in it: it is no backup, or one that was not finished"
+            raise BackupError(str(folder), finding, "name the folder that `clickstream backup` was given") from absent
+        except ValidationError as broken:
+            finding = f"its {LIST} is not as it was written"
+            raise BackupError(str(folder), finding, "take another backup") from broken
+        if strange := [name for name in found.files if _leads_elsewhere(name)]:
+            finding = f"its {LIST} names what does not lie in it: {strange[0]}"
+            raise BackupError(str(folder), finding, "take another backup")
+        return found
+
+
+def _leads_elsewhere(name: str) -> bool:
+    path = PurePosixPath(name)
+    return path.is_absolute() or ".." in path.parts
+
+
+def copied(source: Path, to: Path) -> Copied:
+    """Copy a file with its times. Under its name it is whole or not there."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    part, digest, count = to.with_name(f".{to.name}.part"), hashlib.sha256(), 0
+    with source.open("rb") as reading, part.open("wb") as writing:
+        while block := reading.read(_AT_ONCE):
+            digest.update(block)
+            count += writing.write(block)
+    shutil.copystat(source, part)  # streams of files go by the times of manifests
+    part.replace(to)
+    return Copied(count, digest.hexdigest())
+
+
+def copied_database(source: Path, to: Path) -> Copied:
+    """Copy a file of SQLite as of one moment, whoever writes to it."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    part = to.with_name(f".{to.name}.part")
+    part.unlink(missing_ok=True)
+    try:
+        with closing(sqlite3.connect(source)) as reading, closing(sqlite3.connect(part)) as writing:
+            reading.backup(writing)
+    except sqlite3.Error as failed:
+        raise BackupError(str(source), f"it cannot be copied ({failed})", "look whether it is broken") from failed
+    part.replace(to)
+    return as_it_is(to)
+
+
+def as_it_is(file: Path) -> Copied:
+    """What a file is now."""
+    digest, count = hashlib.sha256(), 0
+    with file.open("rb") as reading:
+        while block := reading.read(_AT_ONCE):
+            digest.update(block)
+            count += len(block)
+    return Copied(count, digest.hexdigest())
+
+
+def has(file: Path, size: int) -> bool:
+    """Whether there is a file of that size."""
+    return file.is_file() and file.stat().st_size == size
+
+
+@contextmanager
+def writing_to(folder: Path) -> Generator[None]:
+    """Say it in one line if the disk is full or the folder cannot be written to.
+
+    Raises:
+        BackupError: names what the system says.
+    """
+    try:
+        yield
+    except OSError as failed:
+        finding = f"{failed.filename or folder}: {failed.strerror or failed}"
+        remedy = "make room or choose another folder, then give the command again: it goes on from there"
+        raise BackupError(str(folder), finding, remedy) from failed

@@ -1,0 +1,86 @@
+"""What is kept of an erasure: plain files that do not name whom it was about. No Spark."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from clickstream_platform.files import write_whole
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.observe.status import iso
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What was taken out of one table.
+
+    Attributes:
+        table: the table's name.
+        rows: rows of theirs that it had.
+        version: the first version without them; files of older ones hold them until they are vacuumed.
+    """
+
+    table: str
+    rows: int
+    version: int
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """The proof of an erasure, as it is kept in ``_erasures/<run_id>.json``.
+
+    Attributes:
+        run_id: the run that did it.
+        salt: a random text.
+        subject: SHA-256 of the salt and the user id: whoever knows the id can tell that it is meant. Of several
+            persons one after another, separated by commas.
+        begun_at: when it began (ISO 8601, UTC).
+        completed_at: when the last table was done; None if it was stopped before, and must be run again, or if there
+            are rejected records that could not be searched.
+        files_until: when the files that still hold the person may be deleted: the first `maintain` after it does that.
+        tables: what was deleted where.
+        unsearched: rejected records that may mention the person and stayed, by why that could not be found out.
+    """
+
+    run_id: str
+    salt: str
+    subject: str
+    begun_at: str
+    completed_at: str | None = None
+    files_until: str | None = None
+    tables: tuple[Erased, ...] = ()
+    unsearched: dict[str, int] = field(default_factory=dict)
+
+    def is_about(self, user_id: str) -> bool:
+        """Whether this is the proof for that user."""
+        return hashed(self.salt, user_id) in self.subject.split(",")
+
+
+def hashed(salt: str, user_id: str) -> str:
+    """What a proof has of a user id."""
+    return hashlib.sha256(f"{salt}{user_id}".encode()).hexdigest()
+
+
+def moment(at: datetime) -> str:
+    """A time as a proof has it."""
+    return iso(at.timestamp() * 1000, "seconds")
+
+
+def write(lake: Lake, proof: Erasure) -> None:
+    """Keep a proof, in place of what was kept of the same run before."""
+    write_whole(_folder(lake) / f"{proof.run_id}.json", TypeAdapter(Erasure).dump_json(proof, indent=1))
+
+
+def proofs(lake: Lake) -> list[Erasure]:
+    """Every erasure of this lake, oldest first."""
+    known = TypeAdapter(Erasure)
+    found = [known.validate_json(file.read_text()) for file in _folder(lake).glob("*.json")]
+    return sorted(found, key=lambda proof: proof.begun_at)
+
+
+def _folder(lake: Lake) -> Path:
+    return lake.root / "_erasures"

@@ -1,0 +1,105 @@
+"""``reset``: ``events`` begins anew, and with it all tables. What was there is set aside, and nothing is deleted."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from clickstream_platform.errors import ClickstreamError, SourceError
+from clickstream_platform.streaming.checkpoint import Checkpoint
+from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.lake import layout
+from clickstream_platform.streaming.lake.lease import all_leased
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.maintenance.proofs import proofs
+
+BEFORE = "_before"
+COMMAND = "reset --yes"  # what a lake says in which it was stopped
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """What a reset would do.
+
+    Attributes:
+        rows: the rows of each table that would be set aside.
+        to_read: what the first run would read then, in words; or why that cannot be told now.
+        erasures: how many erasures there were. The source may still have those persons.
+    """
+
+    rows: dict[str, int]
+    to_read: str
+    erasures: int
+
+
+def prospect(contracts: Sequence[StreamingTable], lake: Lake) -> Prospect:
+    """Look what a reset would do. Changes nothing.
+
+    Raises:
+        SourceError: nothing was read yet.
+    """
+    rows = {name: lake.table(name).rows() for table in contracts for name in table.names if lake.table(name).exists}
+    if not rows and not layout.layout_of(lake).unfinished:
+        raise SourceError("events", "nothing was read yet", "there is nothing to reset")
+    return Prospect(rows, _to_read(contracts, lake), len(proofs(lake)))
+
+
+def _to_read(contracts: Sequence[StreamingTable], lake: Lake) -> str:
+    """What a run without any checkpoint would read."""
+    events = next(table for table in contracts if not table.derived)
+    nothing = Checkpoint(lake.checkpoints(events.name) / "none", events.name, 0)
+    try:
+        found = events.offsets.unread(nothing, lake)
+    except ClickstreamError as problem:
+        return f"that cannot be told now ({problem})"
+    return f"{found.amount:,} {found.unit}"
+
+
+def reset(contracts: Sequence[StreamingTable], lake: Lake, *, run_id: str | None = None) -> Path:
+    """Set all tables aside, with checkpoints and ledgers. Killed anywhere, do it again: until then nothing else begins.
+
+    Proofs of erasures and the outbox stay.
+
+    Returns:
+        The folder where they are, a lake of its own.
+
+    Raises:
+        SourceError: nothing was read yet.
+        TableBusyError: a run is at one of the tables and does not end within ten minutes.
+    """
+    prospect(contracts, lake)
+    names = [name for table in contracts for name in table.names]
+    with all_leased([table.name for table in contracts], lake, run_id or uuid.uuid4().hex[:12], finishing=COMMAND):
+        aside = _folder(lake, goes_on=bool(layout.layout_of(lake).unfinished))
+        layout.write(Lake(aside), layout.Layout(layout.VERSION))
+        layout.write(lake, layout.Layout(layout.VERSION, unfinished=COMMAND))
+        for name in names:
+            _move(lake.table(name).path, aside / name)
+            _move(lake.root / "_ledger" / name, aside / "_ledger" / name)
+            for each in lake.checkpoints(name).glob("*"):
+                if each.name != "lease":
+                    _move(each, Lake(aside).checkpoints(name) / each.name)
+        layout.write(lake, layout.Layout(layout.VERSION))
+    return aside
+
+
+def _folder(lake: Lake, *, goes_on: bool) -> Path:
+    """Where to: the newest folder, for a reset that goes on; else one of its own, named by the time."""
+    if goes_on:
+        return max(_set_aside(lake).iterdir())
+    now = datetime.now(timezone.utc)
+    return _set_aside(lake) / f"{now:%Y-%m-%dT%H-%M-%S.%fZ}"
+
+
+def _set_aside(lake: Lake) -> Path:
+    return lake.root / BEFORE
+
+
+def _move(folder: Path, to: Path) -> None:
+    """Move a folder or a file by its name, if it is there."""
+    if folder.exists():
+        to.parent.mkdir(parents=True, exist_ok=True)
+        folder.rename(to)

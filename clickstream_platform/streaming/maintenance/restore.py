@@ -1,0 +1,85 @@
+"""``restore``: a backup becomes the lake of a home that has none. Plain files, no JVM."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from clickstream_platform.errors import BackupError, LayoutError
+from clickstream_platform.streaming.lake import layout
+from clickstream_platform.streaming.lake.lease import all_leased
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.maintenance.copying import TREE, Backup, as_it_is, copied, has, writing_to
+
+
+def checked(folder: Path) -> Backup:
+    """A backup of which every file is as it was copied. Reads all of it.
+
+    Raises:
+        BackupError: it is none, or files are missing or damaged; names them.
+        LayoutError: it is of a newer version of this program.
+    """
+    found = Backup.read(folder)
+    if found.layout > layout.VERSION:
+        by = f"clickstream {found.program}"
+        finding = f"it has layout {found.layout}, made by {by}; this program knows layout {layout.VERSION}"
+        raise LayoutError(str(folder), finding, "update this program, or take an older backup")
+    if damaged := list(_damaged(found, folder / TREE)):
+        named = ", ".join(damaged[:3]) + (f" and {len(damaged) - 3:,} more" if len(damaged) > 3 else "")
+        finding = f"{len(damaged):,} of its {len(found.files):,} files are not as they were copied: {named}"
+        raise BackupError(str(folder), finding, "take another backup; nothing was restored of this one")
+    return found
+
+
+def _damaged(backup: Backup, tree: Path) -> Iterator[str]:
+    for name, expected in backup.files.items():
+        if not has(tree / name, expected.bytes):
+            yield f"{name} (missing or of another size)"
+        elif as_it_is(tree / name) != expected:
+            yield name
+
+
+def command(folder: Path) -> str:
+    """The command that restores it, without ``clickstream``: what a lake says that is not restored wholly yet."""
+    return f"restore {folder.absolute()}"
+
+
+def restore(folder: Path, lake: Lake) -> Backup:
+    """Put a backup where there is no lake. Killed anywhere, do it again; nothing else may use the lake until then.
+
+    The next run goes on where the lake was when the backup was made, if its source still has what came later.
+
+    Raises:
+        BackupError: there is a lake, or something else; or the backup is damaged.
+        LayoutError: the backup is of a newer version of this program.
+        TableBusyError: another restore is at it.
+    """
+    require_empty(folder, lake)
+    backup, unfinished = checked(folder), command(folder)
+    with writing_to(lake.root):
+        layout.write(lake, layout.Layout(layout.VERSION, unfinished=unfinished))
+        with all_leased(["events"], lake, uuid.uuid4().hex[:12], finishing=unfinished):
+            for name, expected in backup.files.items():
+                source, target = folder / TREE / name, lake.root / name
+                is_there = name != layout.FILE and has(target, expected.bytes) and as_it_is(target) == expected
+                if not is_there and name != layout.FILE and copied(source, target) != expected:
+                    raise BackupError(str(source), "it changed while it was restored", "give the command again")
+            layout.write(lake, layout.Layout(backup.layout))  # the next lease brings an older one up
+    return backup
+
+
+def require_empty(folder: Path, lake: Lake) -> None:
+    """Refuse a lake that is there, unless this command was stopped while it put it there.
+
+    Raises:
+        BackupError: names what is in the way.
+    """
+    there = sorted(path.name for path in lake.root.iterdir()) if lake.root.is_dir() else []
+    if there and layout.layout_of(lake).unfinished != command(folder):
+        tables = lake.names()
+        finding = f"there is a lake already, with {len(tables)} tables" if tables else f"it is not empty: {there[0]}"
+        remedy = "move it away first, or set CLICKSTREAM_LAKE (or CLICKSTREAM_HOME) to another folder"
+        raise BackupError(str(lake.root), finding, remedy)
+    if lake.root.resolve().is_relative_to(folder.resolve()):
+        raise BackupError(str(lake.root), "it lies in the backup itself", "set CLICKSTREAM_HOME to another folder")
