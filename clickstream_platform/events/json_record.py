@@ -94,7 +94,7 @@ def text_of(value: Any) -> str | None:
 
 def is_deep(text: bytes) -> bool:
     """Whether brackets are open more than ``LEVELS`` deep."""
-    if text.count(b"[") + text.count(b"{") <= LEVELS:
+    if len(text) <= LEVELS or text.count(b"[") + text.count(b"{") <= LEVELS:
         return False
     level = 0
     for sign in re.findall(rb"[\[{\]}]", _TEXTS.sub(b"", text)):

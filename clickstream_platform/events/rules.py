@@ -26,9 +26,9 @@ class Rules:
         event_id_header: the header whose value is the event's id, before a field of the record; none if empty.
         timestamp_unit: how numbers are read as event times: see
             :func:`~clickstream_platform.events.timestamps.instants`.
-        placeholder_ids: what becomes of a record with an id that is one of :data:`.placeholders.PLACEHOLDERS`, or a blank
-            session_id or event_id: ``count`` accepts it and says so in ``has_placeholder``, ``reject`` rejects it as
-            well.
+        placeholder_ids: what becomes of a record with an id that is one of :data:`.placeholders.PLACEHOLDERS`, or a
+            blank session_id or event_id: ``count`` accepts it and says so in ``has_placeholder``, ``reject`` rejects
+            it as well.
         mapping: where a producer has what ``events`` has columns for; without one, records are of our own shape.
     """
 

@@ -89,9 +89,11 @@ def _first_id(column: Column, shared: frozenset[str]) -> Choose:
     def choose(record: dict[str, Any]) -> str | None:
         placeholder = None
         for find, take in finds:
-            text = text_of(find(record))
+            text = find(record)
             if text is None:
                 continue
+            if type(text) is not str:
+                text = str(text_of(text))
             if not is_none(text):
                 take(record)
                 return text
@@ -116,9 +118,11 @@ def _by_name(column: Column, shared: frozenset[str], names: dict[str, str]) -> C
     def choose(record: dict[str, Any]) -> str | None:
         last = None
         for find, take in finds:
-            name = text_of(find(record))
+            name = find(record)
             if name is None:
                 continue
+            if type(name) is not str:
+                name = str(text_of(name))
             if name in names:
                 if names[name] == name:
                     take(record)
@@ -193,6 +197,7 @@ def grabbing(path: str, *, is_shared: bool = False) -> Choose:
     return grab
 
 
+# Each spelt out: a call within a call costs as much as the look-up.
 def _of_one(key: str) -> Choose:
     def grab(record: dict[str, Any]) -> str | None:
         value = record.get(key)
@@ -200,7 +205,7 @@ def _of_one(key: str) -> Choose:
             return None
         if type(value) is not str:
             value = text_of(value)
-        elif not value.strip(WHITE):
+        elif value[:1] <= " " and not value.strip(WHITE):
             return None
         del record[key]
         return value
@@ -209,16 +214,21 @@ def _of_one(key: str) -> Choose:
 
 
 def _of_two(first: str, key: str) -> Choose:
-    grab_inside = _of_one(key)
-
     def grab(record: dict[str, Any]) -> str | None:
         inside = record.get(first)
         if type(inside) is not dict:
             return None
-        text = grab_inside(inside)
-        if text is not None and not inside:
+        value = inside.get(key)
+        if value is None:
+            return None
+        if type(value) is not str:
+            value = text_of(value)
+        elif value[:1] <= " " and not value.strip(WHITE):
+            return None
+        del inside[key]
+        if not inside:
             del record[first]
-        return text
+        return value
 
     return grab
 

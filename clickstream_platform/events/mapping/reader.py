@@ -42,10 +42,10 @@ def _read(fields: dict[str, Any], columns: list[Choose], shared: Sequence[Take])
     texts = tuple([choose(fields) for choose in columns])
     for take in shared:
         take(fields, texts)
-    is_wrong = WRONG in texts
-    if is_wrong:
-        texts = tuple(None if text == WRONG else text for text in texts)
-    return Read(texts, text_of(fields) if fields else None, None, None, is_wrong)
+    extra = text_of(fields) if fields else None
+    if WRONG in texts:
+        return Read(tuple(None if text == WRONG else text for text in texts), extra, is_of_wrong_type=True)
+    return Read(texts, extra)
 
 
 class Over(NamedTuple):

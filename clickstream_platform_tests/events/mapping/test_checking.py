@@ -25,7 +25,7 @@ from clickstream_platform.streaming.sources.files.sample import sample
 from clickstream_platform.streaming.sources.source import PartRead
 from clickstream_platform.tables.events import rules_of
 from clickstream_platform_tests.command import clickstream
-from clickstream_platform_tests.events.mapping.test_presets import PRODUCERS
+from clickstream_platform_tests.events.mapping.producers.all_of_them import PRODUCERS
 
 UNKNOWN = {"visitor": {"uid": "u1"}, "ts": 1709287200, "action": "open", "location": {"url": "/x"}}
 OWN = {"user_id": "u", "timestamp": "2024-03-01T10:00:00Z", "event_type": "click"}

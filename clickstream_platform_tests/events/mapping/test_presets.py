@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta, timezone
-from importlib import import_module
 from typing import Any
 
 import pyarrow as pa
@@ -16,9 +15,9 @@ from clickstream_platform.events.parsing import read_records
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.settings import Settings
 from clickstream_platform.tables.events import rules_of
+from clickstream_platform_tests.events.mapping.producers.all_of_them import PRODUCERS
 from clickstream_platform_tests.events.mapping.producers.expected import Row
 
-PRODUCERS = {name: import_module(f"clickstream_platform_tests.events.mapping.producers.{name}") for name in presets()}
 ARRIVED = datetime(2026, 1, 1, tzinfo=timezone.utc) + timedelta(days=365 * 500)  # all of them lie before
 
 
