@@ -9,8 +9,10 @@ PLACEHOLDERS = (
 )
 WHITE = " \t\r\n"  # around an id, it is none of its signs
 _NONE = frozenset(("", *PLACEHOLDERS))
+_LENGTHS = frozenset(map(len, _NONE))
 
 
 def is_none(text: str) -> bool:
     """Whether a text names nobody and nothing: blank, or a placeholder in any case."""
-    return text.strip(WHITE).lower() in _NONE
+    text = text.strip(WHITE)
+    return len(text) in _LENGTHS and text.lower() in _NONE

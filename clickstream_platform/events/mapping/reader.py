@@ -8,7 +8,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from clickstream_platform.events.json_record import NO_JSON, Read, text_of
-from clickstream_platform.events.mapping.choosing import WRONG, Choose, choices, sharing
+from clickstream_platform.events.mapping.choosing import WRONG, sharing
+from clickstream_platform.events.mapping.compiled import Texts, columns
 from clickstream_platform.events.mapping.model import Mapping
 from clickstream_platform.events.mapping.paths import Found, getter, steps_of
 from clickstream_platform.events.mapping.records import reading
@@ -22,7 +23,7 @@ Take = Callable[[dict[str, Any], "tuple[str | None, ...]"], None]
 def reader(mapping: Mapping) -> ReadRecord:
     """The function that reads a record by a mapping. It raises nothing, whatever the bytes."""
     taken, over = reading(mapping.record), passing_over(mapping)
-    columns, shared = choices(mapping), sharing(mapping)
+    found, shared = columns(mapping), sharing(mapping)
 
     def read(value: bytes) -> Read:
         fields = taken(value)
@@ -31,15 +32,14 @@ def reader(mapping: Mapping) -> ReadRecord:
         try:
             if over and (why := passed_over(fields, over)):
                 return Read(passed_over=why)
-            return _read(fields, columns, shared)
+            return _read(fields, found(fields), shared)
         except NO_JSON:  # a number that no encoder writes
             return Read(fault=Reason.MALFORMED_JSON)
 
     return read
 
 
-def _read(fields: dict[str, Any], columns: list[Choose], shared: Sequence[Take]) -> Read:
-    texts = tuple([choose(fields) for choose in columns])
+def _read(fields: dict[str, Any], texts: Texts, shared: Sequence[Take]) -> Read:
     for take in shared:
         take(fields, texts)
     extra = text_of(fields) if fields else None

@@ -49,8 +49,8 @@ def forget(
 
     Takes the leases of all tables, reads what has arrived, then deletes: rows by ``user_id``; an id in ``extra`` of
     others' events, where the mapping looks for visitors; rejected records whose bytes, key or headers mention an id,
-    however it is written (:func:`~clickstream_platform.events.subject.mentions`). A table whose state store remembers a person begins a new generation, and the old state is deleted. Killed anywhere,
-    run it again.
+    however it is written (:func:`~clickstream_platform.events.subject.mentions`). A table whose state store remembers a
+    person begins a new generation, and the old state is deleted. Killed anywhere, run it again.
 
     Later events of the same persons are accepted like any others. Costs a run of every table, a rebuild of those with
     a state store, and a pass over each of the others.

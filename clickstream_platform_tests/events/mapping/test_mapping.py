@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.json_record import Read
-from clickstream_platform.events.mapping.model import COLUMNS, Mapping
+from clickstream_platform.events.mapping.choosing import choices
+from clickstream_platform.events.mapping.compiled import columns as columns_of
+from clickstream_platform.events.mapping.model import COLUMNS, Mapping, mapping_of, raw_of
 from clickstream_platform.events.mapping.named import mapping_named, preset
 from clickstream_platform.events.mapping.reader import reader
 from clickstream_platform.events.schema import Reason
@@ -270,3 +273,24 @@ def _value(text: str) -> Any:
     except ValueError:
         return text
     return found if isinstance(found, dict | list) else text
+
+
+ODD = """
+[columns]
+user_id = ["userId", "context.page.url"]
+event_type = ["type", "event"]
+timestamp = "context.x"
+page_url = ["context.page.url", "properties.products[0].x", "url"]
+product_id = ["properties.product_id", "properties.page.url.x"]
+session_id = 'properties."x"'
+device_type = "a.b.c.d.e.f.g.h.i.j"
+"""
+
+
+@given(RECORDS, st.sampled_from([None, "segment", "jitsu"]))
+@settings(max_examples=300, deadline=None)
+def test_the_one_function_does_what_the_functions_of_its_columns_do(record: dict[str, Any], name: str | None) -> None:
+    mapping = preset(name) if name else mapping_of("odd", raw_of(ODD.encode(), "odd"), "odd")
+    one, other = deepcopy(record), deepcopy(record)
+    assert columns_of(mapping)(one) == tuple(choose(other) for choose in choices(mapping))
+    assert one == other
