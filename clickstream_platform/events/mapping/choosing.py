@@ -1,7 +1,7 @@
 """For each column of a mapping, a function that finds its text in a record and takes it out there.
 
-A record is as it was parsed, and nobody else's: what is left of it when all columns are served goes to ``extra``. A
-function for each shape of path, made once: a loop over steps for each column of each record costs three times that.
+A record is as it was parsed, and nobody else's: what is left of it when all columns are served goes to ``extra``.
+:mod:`.compiled` makes one function of these, and of plain paths it writes out what :func:`grabbing` does.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from clickstream_platform.events.json_record import text_of
 from clickstream_platform.events.mapping.model import COLUMNS, Column, Kind, Mapping
-from clickstream_platform.events.mapping.paths import Key, getter, steps_of, taker
+from clickstream_platform.events.mapping.paths import getter, steps_of, taker
 from clickstream_platform.events.placeholders import WHITE, is_none
 
 Choose = Callable[[dict[str, Any]], "str | None"]
@@ -183,8 +183,6 @@ def _by_iso(choose: Choose) -> Choose:
 def grabbing(path: str, *, is_shared: bool = False) -> Choose:
     """A function that gives the text at a path, and takes it out unless it is shared; null if it is null or blank."""
     steps = steps_of(path)
-    if not is_shared and all(isinstance(step, Key) for step in steps) and len(steps) <= len(_OF_KEYS):
-        return _OF_KEYS[len(steps) - 1](*[step[0] for step in steps])
     find, take = getter(steps), (_nothing if is_shared else taker(steps))
 
     def grab(record: dict[str, Any]) -> str | None:
@@ -195,57 +193,3 @@ def grabbing(path: str, *, is_shared: bool = False) -> Choose:
         return text
 
     return grab
-
-
-# Each spelt out: a call within a call costs as much as the look-up.
-def _of_one(key: str) -> Choose:
-    def grab(record: dict[str, Any]) -> str | None:
-        value = record.get(key)
-        if value is None:
-            return None
-        if type(value) is not str:
-            value = text_of(value)
-        elif value[:1] <= " " and not value.strip(WHITE):
-            return None
-        del record[key]
-        return value
-
-    return grab
-
-
-def _of_two(first: str, key: str) -> Choose:
-    def grab(record: dict[str, Any]) -> str | None:
-        inside = record.get(first)
-        if type(inside) is not dict:
-            return None
-        value = inside.get(key)
-        if value is None:
-            return None
-        if type(value) is not str:
-            value = text_of(value)
-        elif value[:1] <= " " and not value.strip(WHITE):
-            return None
-        del inside[key]
-        if not inside:
-            del record[first]
-        return value
-
-    return grab
-
-
-def _of_three(first: str, second: str, key: str) -> Choose:
-    grab_inside = _of_two(second, key)
-
-    def grab(record: dict[str, Any]) -> str | None:
-        inside = record.get(first)
-        if type(inside) is not dict:
-            return None
-        text = grab_inside(inside)
-        if text is not None and not inside:
-            del record[first]
-        return text
-
-    return grab
-
-
-_OF_KEYS: tuple[Callable[..., Choose], ...] = (_of_one, _of_two, _of_three)

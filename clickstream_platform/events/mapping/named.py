@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clickstream_platform.errors import SettingsError
-from clickstream_platform.events.mapping.model import Mapping, Raw, mapping_of, merged, raw_of
+from clickstream_platform.events.mapping.model import Mapping
+from clickstream_platform.events.mapping.written import Raw, mapping_of, merged, raw_of
 
 if TYPE_CHECKING:
     from clickstream_platform.events.timestamps import Unit

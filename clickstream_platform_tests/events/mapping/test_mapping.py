@@ -16,9 +16,10 @@ from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.json_record import Read
 from clickstream_platform.events.mapping.choosing import choices
 from clickstream_platform.events.mapping.compiled import columns as columns_of
-from clickstream_platform.events.mapping.model import COLUMNS, Mapping, mapping_of, raw_of
+from clickstream_platform.events.mapping.model import COLUMNS, Mapping
 from clickstream_platform.events.mapping.named import mapping_named, preset
 from clickstream_platform.events.mapping.reader import reader
+from clickstream_platform.events.mapping.written import mapping_of, raw_of
 from clickstream_platform.events.schema import Reason
 
 LEAST = """
