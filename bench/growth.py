@@ -1,5 +1,8 @@
 """Does a tick cost more in a larger lake? All tables, 10,000 new events, then one event that is three days late.
 
+Each table is checked after its run, as in the job ``refresh``. What runs and checks took is said of each, and how many
+checks looked at all rows: those of the first run do, which is not measured.
+
     python bench/growth.py --sizes 100000 1000000 10000000
 
 Each size has a lake of its own, filled in one run. After ticks that warm the process up, some are measured, of which
@@ -12,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
@@ -21,10 +25,12 @@ from typing import TYPE_CHECKING
 
 from costs import Cost, measured
 
+from clickstream_platform.expectations import FreshEvents
 from clickstream_platform.jvm.session import build_session
 from clickstream_platform.settings import Settings
 from clickstream_platform.simulator.landing import write_landing
 from clickstream_platform.simulator.simulation import SPAN, START, Shares, simulate
+from clickstream_platform.streaming.audit.validate import check
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.maintenance.housekeeping import maintain
 from clickstream_platform.streaming.runtime.hooks import Hooks
@@ -95,7 +101,12 @@ class Growing:
     def _ran(self, table: StreamingTable) -> str:
         started, jobs = time.monotonic(), self._jobs()
         run(table, self.spark, self.lake, QUIET)
-        return f"{table.name} {time.monotonic() - started:.1f} s {self._jobs() - jobs} jobs"
+        ran = time.monotonic()
+        checks = check(table, lambda: self.spark, self.lake)
+        if wrong := [each for each in checks if not each.passed and each.name != FreshEvents.name]:
+            print(*(f"{each.table} {each.name}: {each.found}" for each in wrong), sep="\n")
+        took = f"{ran - started:.1f} + {time.monotonic() - ran:.1f} s {self._jobs() - jobs} jobs"
+        return f"{table.name} {took} {Counter(each.look.kind for each in checks if each.look)['full'] or 'no'} full"
 
     def _jobs(self) -> int:
         tracker = self.spark.sparkContext._jsc.sc()  # type: ignore[union-attr]

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from platformdirs import user_cache_path
@@ -20,6 +21,7 @@ from pydantic import Field, NonNegativeInt, SecretStr, TypeAdapter, ValidationEr
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, NoDecode, SettingsConfigDict
 
 from clickstream_platform.errors import SettingsError
+from clickstream_platform.wording import without_passwords
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +29,8 @@ PREFIX = "CLICKSTREAM_"
 # Kubernetes gives every pod such variables for a service named `clickstream`.
 OF_A_SERVICE = re.compile(r"SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?")
 
+
+Names = Annotated[tuple[str, ...], NoDecode]  # separated by commas
 
 # Spark, DuckDB and delta-rs each take some of these for a pattern, or for an escape.
 _NOT_IN_A_PATH = re.compile(r"[*?\[\]{}\\\x00-\x1f\x7f]|%[0-9A-Fa-f]{2}")
@@ -53,9 +57,7 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
     )
 
-    home: Path = Field(
-        default=Path(".clickstream"), description="Folder that holds everything below, unless set apart."
-    )
+    home: Path = Field(default=Path(".clickstream"), description="Folder that holds all below, unless set apart.")
     source: str = Field(
         default="",
         description="A landing folder, or kafka://host:port/topic: topics separated by commas, or a pattern. "
@@ -63,7 +65,7 @@ class Settings(BaseSettings):
     )
     lake: str = Field(default="", description="Folder of the Delta tables and their checkpoints. Default: <home>/lake.")
 
-    event_types: Annotated[tuple[str, ...], NoDecode] = Field(
+    event_types: Names = Field(
         default=("click", "page_view", "purchase"),
         min_length=1,
         description="Accepted event types, separated by commas.",
@@ -129,10 +131,32 @@ class Settings(BaseSettings):
     mask_ip: Literal["keep", "/24", "drop"] = Field(
         default="keep", description="What becomes of ip_address: keep, /24 (IPv6: /48), or drop. For new events."
     )
+    drop_fields: Names = Field(default=(), description="Fields of a record that are never written.")
+    hash_fields: Names = Field(default=(), description="Fields of which only a keyed hash is written.")
+    drop_url_parameters: Names = Field(default=(), description="Parameters of URLs that are never written.")
+    hash_url_parameters: Names = Field(default=(), description="Those of which only a keyed hash is written.")
+    hash_secret: SecretStr = Field(
+        default=SecretStr(""), description="The key of these hashes, at least 16 characters. A secret."
+    )
     retention: timedelta | None = Field(
         default=None,
         ge=timedelta(days=2),
         description="How long events are kept, by event date: P400D. Not set: always.",
+    )
+    quarantine_retention: timedelta | None = Field(
+        default=None,
+        ge=timedelta(days=1),
+        description="How long rejected records are kept, by arrival: P30D. Not set: as long as events.",
+    )
+    files_kept: timedelta = Field(
+        default=timedelta(days=7),
+        ge=timedelta(hours=1),
+        description="How long files stay after they left a table: as long as a reader or a backup may take.",
+    )
+    log_kept: timedelta = Field(
+        default=timedelta(days=30),
+        ge=timedelta(days=1),
+        description="How long a table's older versions stay in its log: as far back as anybody asks for one.",
     )
 
     starting_offsets: str = Field(
@@ -155,9 +179,7 @@ class Settings(BaseSettings):
     max_bytes_per_trigger: int = Field(default=128_000_000, ge=1, description="Files: bytes in one micro-batch.")
 
     spark_master: str = Field(default="local[*]", min_length=1, description="Where Spark runs.")
-    spark_driver_memory: str = Field(
-        default="2g", pattern=r"^[1-9][0-9]*[kmgt]$", description="Heap of the driver: 2g."
-    )
+    spark_driver_memory: str = Field(default="2g", pattern=r"^[1-9][0-9]*[kmgt]$", description="The driver's heap.")
     shuffle_partitions: int = Field(
         default=2, ge=1, le=4096, description="Partitions of a shuffle. The first run of a table freezes it."
     )
@@ -165,7 +187,7 @@ class Settings(BaseSettings):
         default=10_000_000, ge=1, description="Rows in a table's state store, above which a run of it stops."
     )
     spark_conf: Annotated[dict[str, str], NoDecode] = Field(
-        default_factory=dict, description="Further Spark confs, as a JSON object."
+        default_factory=dict, repr=False, description="Further Spark confs, as a JSON object. Never shown."
     )
     cache: Path = Field(
         default_factory=lambda: user_cache_path("clickstream_platform"), description="Where the Spark jars are kept."
@@ -176,7 +198,9 @@ class Settings(BaseSettings):
         description="Owner of the assets in Dagster: an e-mail address or team:name.",
     )
 
-    @field_validator("event_types", mode="before")
+    @field_validator(
+        "event_types", "drop_fields", "hash_fields", "drop_url_parameters", "hash_url_parameters", mode="before"
+    )
     @classmethod
     def _split_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -186,7 +210,7 @@ class Settings(BaseSettings):
     def _read_json(cls, value: object) -> object:
         return json.loads(value) if isinstance(value, str) else value
 
-    @field_validator("retention", mode="before")
+    @field_validator("retention", "quarantine_retention", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
@@ -218,6 +242,11 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return _folder(value)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """For ``repr`` and ``str``: an address may have a password in it."""
+        for name, value in super().__repr_args__():
+            yield name, without_passwords(value) if isinstance(value, str) else value
 
     @property
     def source_url(self) -> str:
@@ -255,7 +284,7 @@ def from_env() -> Settings:
     # Raised outside of the block: no traceback may show the value either.
     if known and (not known.repr or known.annotation is SecretStr):
         raise SettingsError(variable, "its value is not allowed", remedy)
-    raise SettingsError(variable, f"{first['input']!r} is not allowed", remedy)
+    raise SettingsError(variable, without_passwords(f"{first['input']!r} is not allowed"), remedy)
 
 
 def _refuse_misspelt() -> None:

@@ -1,7 +1,11 @@
-"""How figures are said to people, on the page and in the terminal: counts with their noun, shares, spans of time."""
+"""How figures are said to people, on the page and in the terminal: counts with their noun, shares, spans of time.
+
+And how a text is said that somebody may have put a password into.
+"""
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 UNITS = (("days", timedelta(days=1)), ("h", timedelta(hours=1)), ("min", timedelta(minutes=1)))
@@ -33,3 +37,21 @@ def length(span: timedelta) -> str:
         if span >= 2 * one:
             return f"{span // one:,} {unit}"
     return f"{max(0, round(span.total_seconds()))} s"
+
+
+_SECRETS = "password|passwd|passphrase|pwd|secret|token|credential|signature|api_?key|access_?key|private_?key"
+_WORD = rf"[\w.-]*(?:{_SECRETS})[\w.-]*"
+_VALUE = r"""(?:"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s&,;'"}]+)"""
+_PASSWORDS = (
+    (re.compile(r"(?<=//)\S*@"), "***@"),  # up to the last one: a password may have one in it, or a slash
+    (re.compile(r"""[^\s'"/,]+:[^\s'"]*@(?=[\w.-]+:\d)"""), "***@"),  # the same without a scheme
+    (re.compile(rf"""(?P<name>{_WORD}\\?["']?\s*(?:=|:|%3D)\s*){_VALUE}""", re.IGNORECASE), r"\g<name>***"),
+    (re.compile(r"-----BEGIN [^-]*PRIVATE KEY-----.*", re.DOTALL), "***"),
+)
+
+
+def without_passwords(text: str) -> str:
+    """A text without the user and password of an address, and without what is called a password or a token in it."""
+    for found, instead in _PASSWORDS:
+        text = found.sub(instead, text)
+    return text

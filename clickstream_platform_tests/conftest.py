@@ -105,10 +105,10 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """The Kafka broker that every test shares: 3 s, once."""
     folder = tmp_path_factory.mktemp("broker")
-    found = Broker(folder, secured(folder))
-    found.up(from_env().cache)
-    yield found
-    found.down()
+    shared = Broker(folder, secured(folder))
+    shared.up(from_env().cache)
+    yield shared
+    shared.down()
 
 
 @pytest.fixture
@@ -194,8 +194,8 @@ class Lab:
 
     def assert_exact(self, *names: str) -> None:
         """Every table equals its query over all accepted events, and the ledger balances."""
-        for found in self.verify(*names).values():
-            assert found.clean, found
+        for verification in self.verify(*names).values():
+            assert verification.clean, verification
 
 
 def without_a_column(lab: Lab, name: str, of: str = "events") -> Lab:

@@ -274,11 +274,11 @@ class Landing:
             os.symlink(of[kind], at)  # noqa: PTH211
 
     def _lock(self, at: bytes, kind: str) -> None:
-        """A file or a folder that may not be read: a file is refused, of a folder nobody knows. Root may read both."""
+        """A file or a folder that may not be read: a file is refused, of a folder nobody knows. Root reads both."""
         path = self._simple(at, kind)
         is_file, found = kind == "locked", identity(path)
         os.chmod(path if is_file else at, 0)  # noqa: PTH101
-        if os.geteuid():
+        if not os.access(path, os.R_OK):
             del self.drawn[found]
             self.refused |= {found} if is_file else set()
 

@@ -82,7 +82,7 @@ def needs_jvm(item: pytest.Item) -> bool:
 def group_of(item: pytest.Item) -> str:
     """Of tests that one worker must run, as they share what is made once for their module; else empty."""
     known: Mapping[str, Sequence[Any]] = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined] - no public way
-    shared = [name for name, found in known.items() if found[-1].scope in ("class", "module", "package")]
+    shared = [name for name, definitions in known.items() if definitions[-1].scope in ("class", "module", "package")]
     if not shared:
         return ""
     chosen: Mapping[str, int] = item.callspec.indices if hasattr(item, "callspec") else {}  # type: ignore[attr-defined]

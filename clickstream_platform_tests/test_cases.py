@@ -157,3 +157,8 @@ def test_dotdot_a_source_above_the_working_directory_is_read(
     lab = Lab(spark, from_env())
     assert lab.run("events")["events"].rows_out == 3
     assert (tmp_path / "home/lake/events").is_dir()
+
+
+def test_every_kept_case_is_landed() -> None:
+    kept = {folder.name for folder in CASES.iterdir() if folder.is_dir()}
+    assert kept == {name.split("/")[0] for name in (*WHOLE, FORGOTTEN)} | {"dotdot"}

@@ -9,15 +9,18 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
+from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from py4j.protocol import Py4JNetworkError
 from pyspark.errors import PySparkException
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
@@ -26,16 +29,17 @@ from typer.testing import CliRunner
 from clickstream_platform.cli import kafka, program, views
 from clickstream_platform.cli.contents import COMMANDS
 from clickstream_platform.cli.progress import going_on, say
-from clickstream_platform.errors import TableBusyError
+from clickstream_platform.errors import StateError, TableBusyError
 from clickstream_platform.settings import Settings
 from clickstream_platform.simulator import kafka_producer
-from clickstream_platform.streaming.audit.validate import CheckResult
+from clickstream_platform.streaming.audit.result import CheckResult
 from clickstream_platform.streaming.audit.verify import Difference, Verification
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import ProcessingTime
 from clickstream_platform.streaming.lake.lease import lease
 from clickstream_platform.streaming.maintenance.reprocess import Replay
 from clickstream_platform.streaming.runtime.report import RunReport
+from clickstream_platform.streaming.runtime.side_by_side import usual_jobs
 from clickstream_platform.tables import tables
 from clickstream_platform.tables.events import QUARANTINE
 from clickstream_platform.tables.user_patterns import LATE_EVENTS
@@ -267,15 +271,71 @@ def test_run_says_what_each_table_did(without_spark: Home, monkeypatch: pytest.M
     }
 
 
-def test_run_stops_at_the_first_table_that_fails_and_says_which_were_done(
-    without_spark: Home, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("jobs", ["1", "3"])
+def test_a_table_that_fails_does_not_stop_the_others(
+    without_spark: Home, monkeypatch: pytest.MonkeyPatch, jobs: str
 ) -> None:
     runs(monkeypatch, "sessions", TableBusyError("sessions", "run 7 holds it (pid 1 on h)", "wait for that run to end"))
-    result = clickstream("run")
+    result = clickstream("run", "--jobs", jobs)
     assert result.exit_code == 1
     assert result.stderr == "sessions: run 7 holds it (pid 1 on h); wait for that run to end\n"
-    assert [name for name in TABLES if f"\n{name} " in result.stdout] == TABLES[: TABLES.index("sessions")]
-    assert f"not done: {', '.join(TABLES[TABLES.index('sessions') :])}" in result.stdout
+    assert [name for name in TABLES if f"\n{name} " in result.stdout] == [name for name in TABLES if name != "sessions"]
+    assert result.stdout.endswith("failed: sessions\n")
+
+
+def test_every_table_that_fails_is_told(without_spark: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(table: StreamingTable, *_: object, **__: object) -> RunReport:
+        if table.name in ("sessions", "alerts"):
+            raise StateError(table.name, "it is full", "make room")
+        return report(table.name)
+
+    monkeypatch.setattr("clickstream_platform.streaming.runtime.run.run", run)
+    result = clickstream("run", "--jobs", "1")
+    assert result.exit_code == 1
+    assert sorted(result.stderr.splitlines()) == ["alerts: it is full; make room", "sessions: it is full; make room"]
+    assert result.stdout.endswith("failed: sessions, alerts\n")
+
+
+def test_if_events_fails_no_table_that_reads_it_is_begun(without_spark: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs(monkeypatch, "events", TableBusyError("events", "run 7 holds it", "wait for that run to end"))
+    result = clickstream("run", "--jobs", "4")
+    assert result.exit_code == 1
+    assert f"failed: events\nnot done: {', '.join(TABLES[1:])}\n" in result.stdout
+
+
+def test_without_its_jvm_no_other_table_is_begun(without_spark: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs(monkeypatch, "sessions", Py4JNetworkError("Answer from Java side is empty"))
+    result = clickstream("run", "--jobs", "1")
+    assert result.exit_code == 1
+    assert f"failed: sessions\nnot done: {', '.join(TABLES[TABLES.index('sessions') + 1 :])}\n" in result.stdout
+
+
+def test_tables_run_as_many_at_a_time_as_is_said_and_events_alone(
+    without_spark: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on, most, together = list[str](), Counter[int](), Barrier(3)
+
+    def run(table: StreamingTable, *_: object, **__: object) -> RunReport:
+        on.append(table.name)
+        most[len(on)] += 1
+        if table.name in TABLES[1:4]:
+            together.wait(60)  # breaks, and fails the run, unless three are on at once
+        assert "events" not in on or on == ["events"]
+        on.remove(table.name)
+        return report(table.name)
+
+    monkeypatch.setattr("clickstream_platform.streaming.runtime.run.run", run)
+    assert clickstream("run", "--jobs", "3").exit_code == 0
+    assert max(most) == 3
+    assert clickstream("run", "--jobs", "0").exit_code == 2
+
+
+@pytest.mark.parametrize(("cores", "jobs"), [(1, 1), (2, 2), (64, 4)])
+def test_as_many_tables_as_cores_are_run_at_a_time_if_nobody_says_so(
+    monkeypatch: pytest.MonkeyPatch, cores: int, jobs: int
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)  # pyright: ignore[reportUnknownLambdaType]
+    assert usual_jobs() == jobs
 
 
 def test_what_spark_raises_is_one_line(without_spark: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -436,6 +496,8 @@ HEAVY = {
         ("doctor", ("deltalake",)),
         ("run events", ("deltalake",)),  # nothing has ever landed
         ("forget --proof", ("deltalake",)),
+        ("reset", ("deltalake",)),
+        ("backup backup", ("deltalake",)),
         ("simulate --events 10", ("deltalake",)),
         ("kafka status", ("deltalake",)),
         ("kafka down", ("deltalake",)),
@@ -467,6 +529,21 @@ def test_a_command_imports_what_it_needs_and_nothing_else(
 
 def test_version(home: Home) -> None:
     assert clickstream("--version").stdout.startswith("clickstream")
+
+
+def test_a_stream_warns_of_rejection_in_mass_as_a_run_does(
+    without_spark: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = entry("events", rows_in=10, rows_out=1, quarantined=9, reasons={"missing_user_id": 9})
+    said = RunReport("events", "r", 1, (batch,), 0, None, None, None, None, 0, 1, 1, timedelta(seconds=1))
+
+    def stream(tables: list[StreamingTable], *about: Any, **_: object) -> None:
+        about[3].reported(tables[0], said)
+
+    monkeypatch.setattr("clickstream_platform.streaming.runtime.stream.stream", stream)
+    assert (
+        "warning: events: 9 of 10 records were rejected (missing_user_id 9)" in clickstream("stream", "events").stdout
+    )
 
 
 def test_completion_is_offered_for_the_shell(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -750,7 +827,8 @@ def test_a_lake_is_looked_after_from_the_command_line(
     assert replayed.exit_code == 0, replayed.output
     assert replayed.stdout.split("records tried")[1].split()[0] == str(found["future_timestamp"])
     user = "u000001"
-    forgotten = clickstream("forget", "--user", user)
+    (tmp_path / "ids.txt").write_text(f"{user}\n")
+    forgotten = clickstream("forget", "--from-file", str(tmp_path / "ids.txt"))
     assert forgotten.exit_code == 0, forgotten.output
     assert "completed" in forgotten.stdout
     assert ", of this user" in clickstream("forget", "--proof", "--user", user).stdout
@@ -760,6 +838,22 @@ def test_a_lake_is_looked_after_from_the_command_line(
     looked_after = [line.split()[0] for line in maintained.stdout.splitlines()[2 : 4 + len(TABLES)]]
     assert looked_after == ["events", "quarantine", *TABLES[1:], "late_events"]
     assert clickstream("verify").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("sessions --from 2026-01-02", "a stretch has both ends"),
+        ("sessions --from 2026-01-02 --to yesterday", "--to: 'yesterday' is no time"),
+        ("sessions --from 2026-01-02 --to 2026-01-02", "is not after"),
+        ("user_patterns --from 2026-01-02 --to 2026-01-03", "no stretch of it can be rebuilt"),
+        ("sessions --from 2026-01-02 --to 2026-01-03", "there is no table events yet; run events first"),
+    ],
+)
+def test_a_stretch_that_cannot_be_rebuilt_is_told_without_a_jvm(home: Home, arguments: str, said: str) -> None:
+    found = clickstream("rebuild", *arguments.split())
+    assert found.exit_code in (1, 2)
+    assert said in " ".join(found.stderr.split())
 
 
 def test_what_cannot_be_looked_after_is_said_without_a_jvm(home: Home) -> None:
@@ -773,3 +867,5 @@ def test_what_cannot_be_looked_after_is_said_without_a_jvm(home: Home) -> None:
     assert "--reason: 'typo' is not allowed; choose from malformed_json, " in unknown.stderr
     assert "run `clickstream run events` first" in too_early.stderr
     assert "an empty id is nobody's" in empty.stderr
+    absent = clickstream("forget", "--from-file", "absent.txt")
+    assert (absent.exit_code, "absent.txt cannot be read" in absent.stderr) == (2, True)

@@ -157,6 +157,50 @@ def test_a_password_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "s3cret" not in f"{settings} {settings!r} {source_from(settings)!r} {said}"
 
 
+ADDRESSES = (
+    "kafka://me:s3cret@host:9092/a",
+    "kafka://me:s3c/s3cret@host:9092/a",
+    "kafka://me:p@s3cret@host:9092/a",
+    "me:s3cret@host:9092",
+    "https://me:s3cret@host/a?x=1",
+    "https://host/a?x=1&access_token=s3cret&y=2",
+    "ftp://host/a?sasl.password=s3cret",
+    "s3a://key:s3cret@bucket/lake",
+)
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_a_password_in_an_address_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    said = [repr(Settings(source=address)), str(Settings(source=address, spark_master=address))]
+    for name in ("SOURCE", "LAKE", "OWNER", "SPARK_DRIVER_MEMORY", "STARTING_OFFSETS", "TIMESTAMP_UNIT", "RETENTION"):
+        monkeypatch.setenv(f"CLICKSTREAM_{name}", address)
+        try:
+            source_from(from_env())
+        except SettingsError as refused:
+            said += traceback.format_exception(refused)
+        monkeypatch.delenv(f"CLICKSTREAM_{name}")
+    assert len(said) > 6
+    assert "s3cret" not in "".join(said)
+
+
+@pytest.mark.parametrize(
+    "value", ['{"spark.hadoop.fs.s3a.secret.key": "s3cret"', '{"a": {"b": "s3cret"}}', '["s3cret"]']
+)
+def test_a_spark_conf_is_never_shown(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("CLICKSTREAM_SPARK_CONF", value)
+    with pytest.raises(SettingsError, match="CLICKSTREAM_SPARK_CONF: its value is not allowed") as refused:
+        from_env()
+    said = "".join(traceback.format_exception(refused.value))
+    assert "s3cret" not in said + repr(Settings(spark_conf={"spark.x.password": "s3cret"}))
+
+
+def test_a_key_that_stands_where_its_file_should_be_named_is_not_shown() -> None:
+    key = "-----BEGIN PRIVATE KEY-----\ns3cret\n-----END PRIVATE KEY-----"
+    with pytest.raises(SettingsError, match=r"ssl.ca.location is \*\*\*") as refused:
+        check({"ssl.ca.location": key})
+    assert "s3cret" not in str(refused.value)
+
+
 def test_one_vocabulary_connects_both_clients(tmp_path: Path, own: trustme.LeafCert) -> None:
     pem = tmp_path / "own.pem"
     own.private_key_pem.write_to_path(pem)  # not in PKCS#8, all that Java reads

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from clickstream_platform.wording import length, number_of, share
+from clickstream_platform.wording import length, number_of, share, without_passwords
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,26 @@ def test_one_is_singular() -> None:
 )
 def test_a_span_has_one_unit(span: timedelta, said: str) -> None:
     assert length(span) == said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kafka://me:s3cret@host:9092/a",
+        'required username="me" password="s3cret \\" s3cret";',
+        '{"sasl.password": "s3cret", "x": 1}',
+        "sasl.password=s3cret",
+        "ssl.key.password: s3cret",
+        "https://h/a?sig=1&token=s3cret",
+        "-----BEGIN RSA PRIVATE KEY-----\ns3cret",
+    ],
+)
+def test_a_password_is_left_out_of_what_is_said(text: str) -> None:
+    assert "s3cret" not in without_passwords(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["kafka://a:1,b:2/clicks", "team:data", "a@example.org", "2026-01-05T10:00:00Z", "token"]
+)
+def test_what_is_no_password_is_said_as_it_is(text: str) -> None:
+    assert without_passwords(text) == text

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from clickstream_platform.cli import results
+from clickstream_platform.cli import care
 from clickstream_platform.cli.progress import going_on
 from clickstream_platform.cli.ready import WAITS, lake_of, say_if_busy
 from clickstream_platform.errors import BackupError
@@ -41,7 +41,7 @@ def backup(
     say_if_busy((table.name for table in contracts), lake, WAITS)
     with going_on("the lake is copied"):
         made, there = backups.backup(contracts, lake, folder.absolute())
-    show(results.backed_up(made, folder, there))
+    show(care.backed_up(made, folder, there))
 
 
 @commands.command(
@@ -60,12 +60,12 @@ def restore(
     if check:
         with going_on("the backup is read"):
             found = restoring.checked(folder.absolute())
-        show(results.backup_is_whole(found))
+        show(care.backup_is_whole(found))
         return
     lake = lake_of(settings, to_write=True, finishing=restoring.command(folder))
     with going_on("the lake is put back"):
         found = restoring.restore(folder.absolute(), lake)
-    show(results.restored(found, lake.root))
+    show(care.restored(found, lake.root))
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: CLICKSTREAM_SOURCE=/new/landing clickstream moved")
@@ -94,7 +94,7 @@ def reset(*, yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False)
     lake, contracts = lake_of(settings, to_write=yes, finishing=resetting.COMMAND), list(tables(settings).values())
     found = resetting.prospect(contracts, lake)
     if not yes:
-        show(results.prospect(found))
+        show(care.prospect(found))
         raise typer.Exit(1)
     say_if_busy((table.name for table in contracts), lake, WAITS)
     aside = resetting.reset(contracts, lake)

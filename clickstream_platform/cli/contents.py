@@ -30,7 +30,7 @@ COMMANDS = {
     ),
     "kafka": Listed("kafka", "Try", "A Kafka broker of your own, for development: up, status and down."),
     "run": Listed(
-        "runs", "Run", "Process what is there, table after table, then stop. With nothing new, no table changes."
+        "runs", "Run", "Process what is there in every table, then stop. With nothing new, no table changes."
     ),
     "rebuild": Listed(
         "runs", "Run", "Compute a table anew from all of `events`, in one commit; until then the old rows serve."

@@ -6,11 +6,12 @@ from rich.text import Text
 
 from clickstream_platform.errors import ClickstreamError
 from clickstream_platform.terminal import line
+from clickstream_platform.wording import without_passwords
 
 
 def failure(error: BaseException) -> Text:
     """An error in one line. Spark's own begin with what went wrong; the plan and the Java stack come after."""
     if isinstance(error, ClickstreamError):
-        return line(str(error), "bold red")
-    first = str(error).strip().partition("\n")[0][:300]
+        return line(without_passwords(str(error)), "bold red")
+    first = without_passwords(str(error)).strip().partition("\n")[0][:300]
     return line(f"spark: {first}; the JVM's words are in spark.log of CLICKSTREAM_HOME, --debug shows more", "bold red")

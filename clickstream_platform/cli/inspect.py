@@ -19,7 +19,7 @@ from clickstream_platform.terminal import line, show
 
 if TYPE_CHECKING:
     from clickstream_platform.streaming.contract.table import StreamingTable
-    from clickstream_platform.streaming.lake.ledger import Entry
+    from clickstream_platform.streaming.lake.ledger import Amendment, Entry
     from clickstream_platform.streaming.lake.places import Lake
 
 PANEL = "Look"
@@ -56,7 +56,7 @@ def status(
         now = datetime.now(timezone.utc)
         print_json({"table": name, "runs": fields_of(runs)}) if as_json else show(history(name, runs, now))
     else:
-        _statuses(contracts, lake, settings.queries_folder, as_json=as_json)
+        _statuses(contracts, lake, settings, as_json=as_json)
 
 
 def _watch(contracts: Sequence[StreamingTable], lake: Lake, journal: Path, every: float) -> None:
@@ -66,25 +66,29 @@ def _watch(contracts: Sequence[StreamingTable], lake: Lake, journal: Path, every
     watch(lambda before: look(contracts, lake, journal, before), timedelta(seconds=every))
 
 
-def _statuses(contracts: Sequence[StreamingTable], lake: Lake, journal: Path, *, as_json: bool) -> None:
+def _statuses(contracts: Sequence[StreamingTable], lake: Lake, settings: Settings, *, as_json: bool) -> None:
     from clickstream_platform.delivery.outbox import Outbox  # noqa: PLC0415
     from clickstream_platform.streaming.audit.books import passed_over, refused, refused_said  # noqa: PLC0415
+    from clickstream_platform.streaming.maintenance.retention import leaving  # noqa: PLC0415
     from clickstream_platform.streaming.observe.query_status import queries  # noqa: PLC0415
     from clickstream_platform.streaming.observe.status import status as statuses  # noqa: PLC0415
 
-    files, passed = refused(lake), passed_over(lake)
+    passed = passed_over(lake)
+    files, old = refused(lake), leaving(contracts, lake, settings.retention, settings.quarantine_retention)
     found, told = statuses(contracts, lake), Outbox.of(lake).status()
     if as_json:
-        active = [asdict(said[-1]) for said in queries(journal) if said[-1].is_active]
+        active = [asdict(said[-1]) for said in queries(settings.queries_folder) if said[-1].is_active]
         listed = {key: [asdict(each) for each in of] for key, of in (("tables", found), ("deliveries", told))}
         of_lake = {"lake": str(lake.root), "is_there": bool(lake.names()), "refused": files, "passed_over": passed}
-        print_json({**of_lake, **listed, "queries": active})
+        print_json({**of_lake, **listed, "queries": active, "too_old": views.too_old_fields(old)})
     else:
         left_out = {name: lake.table(name).rows() for name in views.LEFT_OUT}
         shown = views.statuses(found, left_out) if lake.names() else views.no_lake(found)
         show(views.place(lake, is_there=bool(lake.names())), "", shown, *views.deliveries(told))
         if passed:
             show(line(views.passed_over(passed)))
+        if old.anything:
+            show(views.too_old(old))
         if files:
             show(line(f"{refused_said(files)}: `clickstream verify --source` lists them", "yellow"))
 
@@ -111,21 +115,32 @@ def ledger(
     limit: Annotated[int, typer.Option(min=0, help="Newest entries shown; 0 for all.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """What every batch read and wrote, newest first, and whether the ledger balances. Starts no JVM."""
+    """What every batch read and wrote, newest first, and whether the ledger balances. Starts no JVM.
+
+    Below it what was added and removed outside of batches: replays, erasures, what was too old, stretches rebuilt.
+    """
     from clickstream_platform.streaming.audit.balance import imbalances  # noqa: PLC0415
-    from clickstream_platform.streaming.lake.ledger import entries  # noqa: PLC0415
+    from clickstream_platform.streaming.lake.ledger import Amendment, entries, lines  # noqa: PLC0415
 
     settings = from_env()
     lake = lake_of(settings)
     booked = [list(entries(lake.table(name))) for name in _with_a_ledger(table, settings, lake)]
     wrong = [line for of_one in booked for line in imbalances(of_one)]
-    newest: list[Entry] = sorted((e for of_one in booked for e in of_one), key=lambda e: -e.committed_at_ms)
-    newest = newest[: limit or None]
+    newest = sorted((e for of_one in booked for e in of_one), key=_when)[: limit or None]
+    all_lines = (each for name in ([table] if table else lake.names()) for each in lines(lake.table(name)))
+    amended = sorted((each for each in all_lines if isinstance(each, Amendment)), key=_when)[: limit or None]
     if as_json:
-        print_json({"entries": [asdict(entry) for entry in newest], "imbalances": wrong})
+        both = {"entries": [asdict(each) for each in newest], "amendments": [asdict(each) for each in amended]}
+        print_json({**both, "imbalances": wrong})
     else:
-        show(views.ledger(newest), "", views.imbalance(wrong))
+        outside = ["", views.amendments(amended)] if amended else []
+        show(views.ledger(newest), *outside, "", views.imbalance(wrong))
     exit_unless(not wrong)
+
+
+def _when(line: Entry | Amendment) -> int:
+    """Newest first."""
+    return -line.committed_at_ms
 
 
 def _with_a_ledger(table: str | None, settings: Settings, lake: Lake) -> list[str]:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from clickstream_platform.cli import app, results
+from clickstream_platform.cli import app, care
 from clickstream_platform.cli.app import exit_unless
 from clickstream_platform.cli.progress import going_on
 from clickstream_platform.cli.ready import WAITS, lake_of, say_if_busy
 from clickstream_platform.cli.runs import hooks
 from clickstream_platform.delivery.post import delivering
+from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import from_env
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.lease import all_leased
 from clickstream_platform.streaming.maintenance import retention
+from clickstream_platform.streaming.maintenance.persons import ids_in
 from clickstream_platform.streaming.maintenance.proofs import proofs
 from clickstream_platform.streaming.sources.named import folder_from
 from clickstream_platform.tables import tables
@@ -44,16 +48,21 @@ def replay(
     with app.spark_session(settings) as spark:
         with going_on("rejected records are tried again"):
             found = replaying.replay(tables(settings)["events"], spark, lake, reason)
-        show(results.replay(found))
+        show(care.replay(found))
 
 
 @commands.command(
-    rich_help_panel=PANEL, epilog="Example: clickstream forget --user u000117  |  clickstream forget --user a --user b"
+    rich_help_panel=PANEL,
+    epilog="Example: clickstream forget --user u000117  |  clickstream forget --from-file ids.txt",
 )
 def forget(
     *,
     user: Annotated[
         list[str] | None, typer.Option(help="Whom: a user_id as it is in events. May be repeated.", show_default=False)
+    ] = None,
+    from_file: Annotated[
+        Path | None,
+        typer.Option("--from-file", help="Whom: a file with one user_id a line; - for stdin.", show_default=False),
     ] = None,
     proof: Annotated[bool, typer.Option("--proof", help="Show the erasures so far, delete nothing.")] = False,
     unsearchable: Annotated[
@@ -66,24 +75,37 @@ def forget(
     Files of older versions go with the first `maintain` after seven days.
     """
     settings = from_env()
-    lake = lake_of(settings, to_write=not proof and bool(user))
-    if proof or not user:
-        show(results.erasures(proofs(lake), user or ()))
+    users = [*dict.fromkeys((*(user or ()), *(_ids_in(from_file) if from_file else ())))]
+    lake = lake_of(settings, to_write=not proof and bool(users))
+    if proof or not users:
+        show(care.erasures(proofs(lake), users))
         return
     from clickstream_platform.streaming.maintenance import erasure  # noqa: PLC0415 - Spark, and a proof is a file
 
-    erasure.require(lake, user)
+    erasure.require(lake, users)
     say_if_busy(tables(settings), lake, WAITS)
     contracts = list(tables(settings).values())
-    with app.spark_session(settings) as spark, going_on("the person leaves every table"):
+    with app.spark_session(settings) as spark, going_on("they leave every table"):
         told = delivering(hooks(), settings)
-        found = erasure.forget(user, contracts, spark, lake, told, unsearchable=unsearchable)
-    show(results.erasures([found], user))
+        kept = settings.files_kept
+        found = erasure.forget(users, contracts, spark, lake, told, unsearchable=unsearchable, files_kept=kept)
+    show(care.erasures([found], users))
     exit_unless(found.completed_at is not None)
 
 
-@commands.command(rich_help_panel=PANEL, epilog="Example: clickstream maintain")
-def maintain() -> None:
+def _ids_in(file: Path) -> list[str]:
+    is_stdin = file == Path("-")
+    try:
+        content = sys.stdin.buffer.read() if is_stdin else file.read_bytes()
+    except OSError as failed:
+        raise SettingsError("--from-file", f"{file} cannot be read ({failed.strerror})", "name a file") from failed
+    return ids_in(content, "stdin" if is_stdin else str(file))
+
+
+@commands.command(rich_help_panel=PANEL, epilog="Example: clickstream maintain  |  clickstream maintain --dry-run")
+def maintain(
+    *, dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is too old and would leave.")] = False
+) -> None:
     """Roll up the ledger, join small files, delete what no reader needs any more: what a lake needs every night.
 
     With CLICKSTREAM_RETENTION set, events older than that leave the lake first, and the rows made of them.
@@ -91,15 +113,23 @@ def maintain() -> None:
     from clickstream_platform.streaming.maintenance import housekeeping as maintenance  # noqa: PLC0415 - Arrow
 
     settings = from_env()
-    lake, contracts = lake_of(settings, to_write=True), list(tables(settings).values())
+    lake, contracts = lake_of(settings, to_write=not dry_run), list(tables(settings).values())
+    old = retention.leaving(contracts, lake, settings.retention, settings.quarantine_retention)
+    if dry_run:
+        show(care.leaving(old))
+        return
     say_if_busy((table.name for table in contracts), lake, WAITS)
-    if before := retention.due(lake, settings.retention):
+    if before := old.before:
         with app.spark_session(settings) as spark, going_on("old events leave the lake"):
             removed = retention.expire(before, contracts, spark, lake, delivering(hooks(), settings))
         typer.echo(f"{removed:,} events before {before} have left the lake")
     with going_on("files are joined and deleted"):
-        found = maintenance.maintain(contracts, lake)
-    show(results.maintained(found))
+        if old.rejected_before:
+            retention.expire_rejected(contracts, lake, old.rejected_before)
+        found = maintenance.maintain(contracts, lake, files_kept=settings.files_kept, log_kept=settings.log_kept)
+    if old.rejected:
+        typer.echo(f"{old.rejected:,} rejected records of before {old.rejected_before} have left the lake")
+    show(care.maintained(found))
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream skip 2026/11/25/part-7.json.zst")

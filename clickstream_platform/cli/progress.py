@@ -18,10 +18,10 @@ _one_at_a_time = Lock()
 
 
 @contextmanager
-def going_on(what: str) -> Generator[None]:
+def going_on(what: object) -> Generator[None]:
     """Until the block ends, say on the terminal what goes on and for how long, on a line that is erased again.
 
-    Print with :func:`say` meanwhile.
+    What goes on is a text, or what has one that changes. Print with :func:`say` meanwhile.
     """
     if not sys.stderr.isatty():
         yield
@@ -68,7 +68,7 @@ class Warnings(logging.StreamHandler[TextIO]):
             super().emit(record)
 
 
-def _tick(what: str, ended: Event) -> None:
+def _tick(what: object, ended: Event) -> None:
     since = time.monotonic()
     ended.wait(PATIENCE)
     while not ended.is_set():

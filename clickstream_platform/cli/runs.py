@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from clickstream_platform.cli import app, views
+from clickstream_platform.cli import app, care, views
 from clickstream_platform.cli.app import TableName, TableNames
+from clickstream_platform.cli.failures import failure
 from clickstream_platform.cli.progress import going_on, say
 from clickstream_platform.cli.ready import lake_of, require_free, require_source
 from clickstream_platform.delivery.outbox import Outbox
 from clickstream_platform.delivery.post import delivering
 from clickstream_platform.errors import SettingsError
-from clickstream_platform.settings import from_env
+from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.streaming.audit.shares import remarks
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import trigger_from
@@ -48,9 +50,19 @@ def run(
         str | None,
         typer.Option(help="`available now` or `once`. Default: each contract's own.", show_default=False),
     ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            "-j",
+            min=1,
+            help="Tables at a time, once events is done. Default: one a core, 4 at most.",
+            show_default=False,
+        ),
+    ] = None,
     take_over: TakeOver = False,
 ) -> None:
-    """Process what is there, table after table, then stop. With nothing new, no table changes."""
+    """Process what is there in every table, then stop. With nothing new, no table changes."""
     settings = from_env()
     contracts = _triggered(selected(settings, names or []), trigger)
     require_source(contracts, lake := lake_of(settings, to_write=True), settings)
@@ -61,22 +73,68 @@ def run(
         typer.echo("nothing new: every table has read all there is")
         return
     with app.spark_session(settings) as spark:
-        run_all(contracts, spark, lake, delivering(hooks(), settings, say), take_over=take_over)
+        hearing = delivering(hooks(), settings, say)
+        run_all(contracts, spark, lake, hearing, jobs=jobs, take_over=take_over)
 
 
-@commands.command(rich_help_panel=PANEL, epilog="Example: clickstream rebuild sessions")
-def rebuild(name: TableName) -> None:
-    """Compute a table anew from all of `events`, in one commit; until then the old rows serve."""
-    from clickstream_platform.streaming.runtime.run import rebuild as rebuilt  # noqa: PLC0415 - Spark
+@commands.command(
+    rich_help_panel=PANEL,
+    epilog="Example: clickstream rebuild sessions  |  clickstream rebuild sessions --from 2026-11-02 --to 2026-11-04",
+)
+def rebuild(
+    name: TableName,
+    *,
+    since: Annotated[
+        str | None, typer.Option("--from", help="Only rows that touch the time from here.", show_default=False)
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", help="Up to here, excluded. A day, or a time; UTC.", show_default=False)
+    ] = None,
+) -> None:
+    """Compute a table anew from all of `events`, in one commit; until then the old rows serve.
 
+    With --from and --to only the rows of that stretch, from the events around it; the other rows stay as they are.
+    """
     settings = from_env()
     (table,), lake = selected(settings, [name]), lake_of(settings, to_write=True)
+    if since is not None or until is not None:
+        _rebuild_stretch(table, lake, settings, *_both(since, until))
+        return
+    from clickstream_platform.streaming.runtime.run import rebuild as rebuilt  # noqa: PLC0415 - Spark
+
     require_free([name], lake)
     with app.spark_session(settings) as spark:
         with going_on(f"{name}: computed anew"):
             report = rebuilt(table, spark, lake, delivering(hooks(), settings, say))
         report_run(table, report, lake)
     show("", views.reports([report]))
+
+
+def _rebuild_stretch(table: StreamingTable, lake: Lake, settings: Settings, since: datetime, until: datetime) -> None:
+    from clickstream_platform.streaming.maintenance import stretch as stretches  # noqa: PLC0415 - Spark
+
+    stretch = stretches.require(table, since, until)
+    require_free([table.name], lake)
+    table.offsets.require_there(table.name, lake)
+    with app.spark_session(settings) as spark, going_on(f"{table.name}: a stretch is computed anew"):
+        found = stretches.rebuild_stretch(table, stretch, spark, lake, delivering(hooks(), settings, say))
+    show(care.remade(found))
+
+
+def _both(since: str | None, until: str | None) -> tuple[datetime, datetime]:
+    """The ends of the stretch that is asked for."""
+    if since is None or until is None:
+        raise SettingsError("--from, --to", "a stretch has both ends", "say both, or neither for the whole table")
+    return _moment(since, "--from"), _moment(until, "--to")
+
+
+def _moment(text: str, option: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))  # Python 3.10 does not know the Z
+    except ValueError as wrong:
+        remedy = "say a day (2026-11-02) or a time (2026-11-02T10:00:00Z)"
+        raise SettingsError(option, f"{text!r} is no time", remedy) from wrong
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 def _triggered(contracts: list[StreamingTable], text: str | None) -> list[StreamingTable]:
@@ -93,26 +151,68 @@ def _triggered(contracts: list[StreamingTable], text: str | None) -> list[Stream
 
 
 def run_all(
-    contracts: Sequence[StreamingTable], spark: SparkSession, lake: Lake, hooks: Hooks, *, take_over: bool = False
+    contracts: Sequence[StreamingTable],
+    spark: SparkSession,
+    lake: Lake,
+    hooks: Hooks,
+    *,
+    jobs: int | None = 1,
+    take_over: bool = False,
 ) -> None:
-    """Run tables in order and say what happened, also when one fails: those after it are left alone."""
-    from clickstream_platform.streaming.runtime.run import run as run_table  # noqa: PLC0415 - Spark: an idle run has none
+    """Run tables, so many at a time (None: as many as is usual), and say what happened.
 
-    done: list[RunReport] = []
+    Raises:
+        The error of the first table that failed; of others it prints theirs.
+    """
+    from clickstream_platform.streaming.runtime.side_by_side import side_by_side  # noqa: PLC0415 - an idle run has none
+
+    told = _Progress(lake)
     try:
-        for table in contracts:
-            found = lag(table, lake)
-            typer.echo(f"{table.name}: {found.amount:,} {found.unit} to read")
-            with going_on(f"{table.name}: running"):
-                done.append(run_table(table, spark, lake, hooks, take_over=take_over))
-            report_run(table, done[-1], lake)
-            for remark in remarks(table, done[-1].batches):
-                typer.echo(f"warning: {table.name}: {remark}")
+        with going_on(told):
+            side_by_side(contracts, spark, lake, hooks, told, jobs=jobs, take_over=take_over)
     finally:
-        if done:
-            show("", views.reports(done), "")
-        if left := [table.name for table in contracts[len(done) :]]:
+        if told.done:
+            show("", views.reports([told.done[table.name] for table in contracts if table.name in told.done]), "")
+        if told.failures:
+            typer.echo(f"failed: {', '.join(told.failures)}")
+        if left := [each.name for each in contracts if each.name not in {*told.done, *told.failures}]:
             typer.echo(f"not done: {', '.join(left)}")
+    for error in [*told.failures.values()][1:]:
+        show(failure(error), stderr=True)
+    for error in told.failures.values():
+        raise error
+
+
+@dataclass
+class _Progress:
+    """What the tables of a run are at; as text, for the line that says what goes on."""
+
+    lake: Lake
+    running: list[str] = field(default_factory=list[str])
+    done: dict[str, RunReport] = field(default_factory=dict[str, RunReport])
+    failures: dict[str, Exception] = field(default_factory=dict[str, Exception])
+
+    def __str__(self) -> str:
+        """The tables that are on."""
+        return f"{', '.join(self.running)}: running"
+
+    def begins(self, table: StreamingTable) -> None:
+        """Say what it has to read."""
+        found = lag(table, self.lake)
+        say(f"{table.name}: {found.amount:,} {found.unit} to read")
+        self.running.append(table.name)
+
+    def ended(self, table: StreamingTable, report: RunReport) -> None:
+        """Tell Dagster, and warn of what is remarkable."""
+        self.running.remove(table.name)
+        self.done[table.name] = report
+        report_run(table, report, self.lake)
+
+    def failed(self, table: StreamingTable, failure: Exception) -> None:
+        """Keep what went wrong for the end."""
+        if table.name in self.running:  # not if it could not even be asked what it has to read
+            self.running.remove(table.name)
+        self.failures[table.name] = failure
 
 
 def _has_anything(contracts: Sequence[StreamingTable], lake: Lake) -> bool:
@@ -138,7 +238,9 @@ def _announce(_: StreamingTable, rows: list[dict[str, Any]]) -> None:
 
 
 def report_run(table: StreamingTable, report: RunReport, lake: Lake) -> None:
-    """Tell Dagster, if there is an instance to tell."""
+    """Tell Dagster, if there is an instance to tell; and the person, if too much was rejected or there already."""
     from clickstream_platform.defs.reporting import report_run as told  # noqa: PLC0415 - Dagster takes seconds to import
 
     told(table, report, lake)
+    for remark in remarks(table, report.batches):
+        say(f"warning: {table.name}: {remark}")

@@ -26,8 +26,9 @@ from clickstream_platform.terminal import (
 if TYPE_CHECKING:
     from clickstream_platform.delivery.outbox import ChannelStatus
     from clickstream_platform.streaming.contract.table import StreamingTable
-    from clickstream_platform.streaming.lake.ledger import Entry
+    from clickstream_platform.streaming.lake.ledger import Amendment, Entry
     from clickstream_platform.streaming.lake.places import Lake
+    from clickstream_platform.streaming.maintenance.retention import Leaving
     from clickstream_platform.streaming.observe.status import TableStatus
     from clickstream_platform.streaming.runtime.report import RunReport
 
@@ -97,7 +98,7 @@ def place(lake: Lake, *, is_there: bool) -> Text:
 def passed_over(counts: Mapping[str, int]) -> str:
     """How many records were no events and not meant as such, by what told so."""
     each = ", ".join(f"{why} {count:,}" for why, count in counts.items())
-    return f"{sum(counts.values()):,} records were passed over, as the mapping says: {each}"
+    return f"{sum(counts.values()):,} records of the last run were passed over, as the mapping says: {each}"
 
 
 def no_lake(found: Sequence[TableStatus]) -> RenderableType:
@@ -241,6 +242,34 @@ def ledger(entries: Sequence[Entry]) -> Table:
             for e in entries
         ),
     )
+
+
+def amendments(lines: Sequence[Amendment]) -> Table:
+    """What was done to rows outside of batches, one commit a line."""
+    return grid(
+        *("committed (UTC)", "table", "what", "before", "added", "removed", "run"),
+        right=("added", "removed"),
+        cut=("table", "run"),
+        rows=(
+            (clock(a.committed_at_ms), a.table, a.kind, a.before[:10] or None, a.added, a.removed, a.run_id)
+            for a in lines
+        ),
+    )
+
+
+def too_old(found: Leaving) -> Text:
+    """What leaves the lake because it is too old: said before it happens."""
+    events, rejected = sum(found.events.values()), found.rejected
+    parts = [f"{events:,} events of before {found.before}"] if events else []
+    parts += [f"{rejected:,} rejected records of before {found.rejected_before}"] if rejected else []
+    return line(f"{' and '.join(parts)} leave with the next `clickstream maintain`; --dry-run says more", "yellow")
+
+
+def too_old_fields(found: Leaving) -> dict[str, Any]:
+    """The same, for a program."""
+    events = {"events": sum(found.events.values()), "before": str(found.before) if found.events else None}
+    cut = str(found.rejected_before) if found.rejected else None
+    return {**events, "rejected": found.rejected, "rejected_before": cut}
 
 
 def offsets(start: dict[str, Any] | None, end: dict[str, Any] | None) -> str:

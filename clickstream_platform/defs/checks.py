@@ -1,20 +1,23 @@
-"""One asset check for each expectation of a table; one scan of the table for all of them.
+"""One asset check for each expectation of a table, all of them in one look at the table.
 
-Every check looks at every row, in ``refresh`` as in ``validate``: simple and right, and as slow as the table is long.
+The job ``validate`` looks at all rows. Any other run looks at what is new since each check passed.
 """
 
 # No `from __future__ import annotations`: Dagster looks at the types of a function's arguments, not at their text.
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 
 import dagster as dg
 
 from clickstream_platform.defs.errors import told_to_dagster
+from clickstream_platform.defs.keys import VALIDATE
 from clickstream_platform.defs.resources import SparkResource
 from clickstream_platform.expectations import FreshEvents
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.audit.validate import NO_BATCH, CheckResult, described, validate
+from clickstream_platform.streaming.audit.result import NO_BATCH, CheckResult, described
+from clickstream_platform.streaming.audit.validate import check
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.places import Lake
@@ -31,14 +34,21 @@ def table_checks(table: StreamingTable, settings: Settings) -> dg.AssetChecksDef
 
     @dg.multi_asset_check(name=f"{table.name}_checks", specs=specs, can_subset=True)
     def checks(context: dg.AssetCheckExecutionContext, spark: SparkResource) -> Iterator[dg.AssetCheckResult]:
-        context.log.info(f"{table.name}: {len(specs)} checks, on every row")
         with told_to_dagster(context.retry_number):
             layout.require(lake)
-            found = [result_of(each, lake) for each in validate(table, spark.spark_session, lake)]
+            everything = context.run.job_name == VALIDATE
+            found = check(table, lambda: spark.spark_session, lake, everything=everything)
+        context.log.info(f"{table.name}: {len(specs)} checks, {looked_at(found)}")
         asked = {key.name for key in context.selected_asset_check_keys}
-        yield from (each for each in found if each.check_name in asked)
+        yield from (result_of(each, lake) for each in found if each.name in asked)
 
     return checks
+
+
+def looked_at(found: Sequence[CheckResult]) -> str:
+    """How many looked at what, in words."""
+    kinds = Counter(each.look.kind for each in found if each.look)
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or NO_BATCH
 
 
 def result_of(found: CheckResult, lake: Lake) -> dg.AssetCheckResult:
@@ -53,13 +63,21 @@ def result_of(found: CheckResult, lake: Lake) -> dg.AssetCheckResult:
         check_name=found.name,
         passed=found.passed,
         severity=dg.AssetCheckSeverity.ERROR if severe else dg.AssetCheckSeverity.WARN,
-        metadata={"found": found.found, **_numbers(found, lake), **found.numbers},
+        metadata={"found": found.found, **_numbers(found, lake), **found.numbers, **_look(found)},
         description=f"{found.description} Found: {rows}.",
     )
 
 
+def _look(found: CheckResult) -> dict[str, str | int]:
+    """What was looked at: in words, and from which version on where that was not all."""
+    if found.look is None:
+        return {}
+    since = {} if found.look.since is None else {"since_version": found.look.since}
+    return {"look": found.look.kind, "looked_at": str(found.look), "version": found.look.version, **since}
+
+
 def _numbers(found: CheckResult, lake: Lake) -> dict[str, int | float]:
-    """The rows that were looked at; of a check of freshness, the age of the newest event. By the Delta log alone."""
+    """The rows of the table; of a check of freshness, the age of the newest event. By the Delta log alone."""
     table = lake.table(found.table)
     newest = _newest(table) if found.name == FreshEvents.name else None
     if newest is None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from clickstream_platform.errors import ClickstreamError, RetryableError
+from clickstream_platform.wording import without_passwords
 
 MAX_RETRIES = 2
 FIRST_WAIT = 10  # seconds, doubled for the next: a busy table or a broker that restarts
@@ -27,5 +28,6 @@ def told_to_dagster(attempt: int) -> Generator[None]:
     except ClickstreamError as error:
         if isinstance(error, RetryableError) and attempt < MAX_RETRIES:
             raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=FIRST_WAIT * 2**attempt) from error
-        metadata = {"subject": error.subject, "finding": error.finding, "remedy": error.remedy}
-        raise dg.Failure(str(error), metadata=metadata, allow_retries=False) from error
+        said = {"subject": error.subject, "finding": error.finding, "remedy": error.remedy}
+        metadata = {name: without_passwords(text) for name, text in said.items()}
+        raise dg.Failure(without_passwords(str(error)), metadata=metadata, allow_retries=False) from error

@@ -87,10 +87,11 @@ def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
         run_id = context.run.run_id
         with told_to_dagster(context.retry_number):
             layout.require(lake)
-            if before := retention.due(lake, settings.retention):
-                told = hooks(context.log, settings)
-                retention.expire(before, contracts, spark.spark_session, lake, told, run_id=run_id)
-            done = housekeeping.maintain(contracts, lake, run_id=run_id)
+            old = retention.leaving(contracts, lake, settings.retention, settings.quarantine_retention)
+            told = hooks(context.log, settings)
+            retention.let_go(old, contracts, lambda: spark.spark_session, lake, told, run_id=run_id)
+            kept = {"files_kept": settings.files_kept, "log_kept": settings.log_kept}
+            done = housekeeping.maintain(contracts, lake, run_id=run_id, **kept)
         context.add_output_metadata({"tables": _done(done)})
 
     return [

@@ -16,6 +16,7 @@ from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.named import source_from
+from clickstream_platform.wording import without_passwords
 
 INCOMING, DERIVED = "incoming", "derived"  # groups: what comes from outside; what is made of `events`
 COLUMN = 66  # characters that Dagster shows of a line of metadata in a window of 1,600 pixels
@@ -32,7 +33,7 @@ def source_spec(settings: Settings) -> dg.AssetSpec:
         kinds={source.label},
         owners=[settings.owner],
         metadata={
-            "dagster/uri": settings.source_url,
+            "dagster/uri": without_passwords(settings.source_url),
             "dagster/column_schema": _schema(WIRE.columns, REQUIRED_OF_PRODUCERS),
         },
     )

@@ -87,6 +87,32 @@ def parsed(text: bytes) -> dict[str, Any] | Reason:
     return record if isinstance(record, dict) else Reason.NOT_AN_OBJECT
 
 
+def object_of(value: bytes) -> dict[str, Any] | None:
+    """The JSON object that a record is; None for whatever :func:`read` finds a fault in."""
+    text = value.removeprefix(BOM)
+    try:
+        record = None if is_deep(text) else _ANY.decode(text)
+    except NO_JSON:
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def any_json(text: str) -> Any:
+    """What a JSON text says, to the last digit of its numbers. Raises ValueError if it is none, or is too deep."""
+    value = text.encode(errors="surrogatepass")
+    try:
+        if not is_deep(value):
+            return _ANY.decode(value)
+    except (UnicodeDecodeError, InvalidOperation) as wrong:
+        raise ValueError from wrong
+    raise ValueError
+
+
+def to_json(value: Any) -> bytes:
+    """A value that :func:`any_json` gave, as JSON."""
+    return _JSON.encode(value)
+
+
 def text_of(value: Any) -> str | None:
     """A value as a column keeps it: a text as it is, null as none, any other as its JSON text."""
     return value if value is None or isinstance(value, str) else _JSON.encode(value).decode()

@@ -20,10 +20,12 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import arrow_udf
 from pyspark.sql.types import ArrayType, BooleanType, StringType, StructField, StructType
 
+from clickstream_platform.events.addresses import of_networks
 from clickstream_platform.events.json_record import Read, read
 from clickstream_platform.events.mapping.reader import ReadRecord, reader
-from clickstream_platform.events.placeholders import PLACEHOLDERS, WHITE
-from clickstream_platform.events.schema import EVENTS, RAW, WIRE, Reason
+from clickstream_platform.events.masking import Masking
+from clickstream_platform.events.placeholders import WHITE
+from clickstream_platform.events.schema import EVENTS, PLACEHOLDERS, RAW, WIRE, Reason
 from clickstream_platform.events.timestamps import are_ambiguous, instants, where
 
 if TYPE_CHECKING:
@@ -33,9 +35,6 @@ if TYPE_CHECKING:
 
 _PASSED_OVER = "passed over"
 _IDS = ("user_id", "session_id", "event_id")
-_IPV4 = r"^(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}\z"
-_IPV6 = r"^([0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,2}):(?::[0-9A-Fa-f:.]*|[0-9A-Fa-f:.]+)\z"  # up to three groups stay
-
 
 # What is read of a record; the rest of its row is its place. Without comments, which Arrow does not carry.
 READ = StructType(
@@ -54,11 +53,27 @@ def parse(raw: DataFrame, rules: Rules) -> DataFrame:
     def records(value: pa.Array, arrived_at: pa.Array, event_id: pa.Array) -> pa.Array:
         return read_records(value, arrived_at, event_id, rules)
 
+    raw = _masked(raw, rules) if rules.masks else raw
     # Or Spark would move a filter on what is read before it, and read all of it twice.
     once = arrow_udf(records, READ).asNondeterministic()  # pyright: ignore[reportCallIssue, reportArgumentType] - its types know of no structs
     read = once("value", "arrived_at", header(rules.event_id_header))
     parsed = raw.select(*RAW.names, read.alias("_read"))
     return parsed.select(*RAW.names, *[F.col("_read")[name].alias(name) for name in READ.names])
+
+
+def _masked(raw: DataFrame, rules: Rules) -> DataFrame:
+    """Raw records whose keys and headers are as they may be kept. Their bytes go into no event."""
+    masking = Masking(rules.masks)
+
+    def keys(key: pa.Array) -> pa.Array:
+        return masking.keys(key)
+
+    def headers(each: pa.Array) -> pa.Array:
+        return masking.headers(each, rules.event_id_header)
+
+    kinds = {name: RAW.spark[name].dataType for name in ("key", "headers")}
+    masked = {name: arrow_udf(of, kinds[name])(name) for name, of in (("key", keys), ("headers", headers))}  # pyright: ignore[reportCallIssue, reportArgumentType] - as above
+    return raw.withColumns(masked)
 
 
 def header(name: str) -> Column:
@@ -85,7 +100,7 @@ def read_records(
         size: the records' lengths, where of some only the beginning is given.
     """
     sizes = pc.binary_length(value) if size is None else size
-    by = reader(rules.mapping) if rules.mapping else read
+    by = reader(rules.mapping, rules.masks) if rules.mapping else read
     limit = rules.max_record_bytes
     reads = [_read(each, length, by, limit) for each, length in zip(value.to_pylist(), sizes.to_pylist(), strict=True)]
     sent = _fields(reads, event_id)
@@ -100,12 +115,14 @@ def read_records(
         **fields,
         "reasons": reasons,
         "timestamp": time,
-        "ip_address": _masked(fields["ip_address"], rules.mask_ip),
+        "ip_address": of_networks(fields["ip_address"], rules.mask_ip),
         "extra": pa.array([each.extra for each in reads], pa.string()),
         "event_date": pc.cast(time, pa.date32()),
         "has_placeholder": has_placeholder,
         "passed_over": pa.array([each.passed_over for each in reads], pa.string()),
     }
+    if rules.masks:
+        columns |= Masking(rules.masks).columns(columns)
     return pa.StructArray.from_arrays([columns[name] for name in READ.names], names=READ.names)
 
 
@@ -179,20 +196,6 @@ def _reasons(faults: dict[Reason, Any]) -> pa.ListArray:
         for row in pc.indices_nonzero(has_it).to_pylist():
             reasons[row].append(reason.value)
     return pa.array(reasons, pa.list_(pa.string()))
-
-
-def _masked(address: Any, mask: str) -> Any:
-    """The address, or as much of it as may be kept."""
-    if mask == "keep":
-        return address
-    if mask == "drop":
-        return pa.nulls(len(address), pa.string())
-    parts = {_IPV4: r"\1.0", _IPV6: r"\1::"}
-    masked = [
-        where(pc.match_substring_regex(address, part), pc.replace_substring_regex(address, part, kept))
-        for part, kept in parts.items()
-    ]
-    return pc.coalesce(*masked)
 
 
 def _unless_blank(texts: Any) -> Any:

@@ -1,12 +1,9 @@
-"""What a program writes where it has no id."""
+"""Whether an id is none."""
 
 from __future__ import annotations
 
-# In lower case; the last is the nil UUID, which names nobody by RFC 9562.
-PLACEHOLDERS = (
-    *("null", "(null)", "<null>", "undefined", "none", "(none)", "nil", "nan", "[object object]"),
-    "00000000-0000-0000-0000-000000000000",
-)
+from clickstream_platform.events.schema import PLACEHOLDERS
+
 WHITE = " \t\r\n"  # around an id, it is none of its signs
 _NONE = frozenset(("", *PLACEHOLDERS))
 _LENGTHS = frozenset(map(len, _NONE))

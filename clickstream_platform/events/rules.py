@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
+from clickstream_platform.events.masks import Masks
+
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyspark.sql import DataFrame
 
     from clickstream_platform.events.mapping.model import Mapping
@@ -22,13 +25,14 @@ class Rules:
         future_tolerance: how far an event may lie ahead of its arrival.
         max_record_bytes: a longer record is rejected unread.
         mask_ip: what becomes of ``ip_address``: ``keep``; ``/24``, which leaves the network of an IPv4 address, 48 bits
-            of an IPv6 one, and nothing of any other text; ``drop``. A rejected record keeps its bytes, address and all.
+            of an IPv6 one, and nothing of any other text; ``drop``.
         event_id_header: the header whose value is the event's id, before a field of the record; none if empty.
         timestamp_unit: how numbers are read as event times: see
             :func:`~clickstream_platform.events.timestamps.instants`.
-        placeholder_ids: what becomes of a record with an id that is one of :data:`.placeholders.PLACEHOLDERS`, or a
-            blank session_id or event_id: ``count`` accepts it and says so in ``has_placeholder``, ``reject`` rejects
-            it as well.
+        placeholder_ids: what becomes of a record with an id that is one of :data:`.schema.PLACEHOLDERS`, or a blank
+            session_id or event_id: ``count`` accepts it and says so in ``has_placeholder``, ``reject`` rejects it as
+            well.
+        masks: which other fields, and which parameters of URLs, are dropped or hashed.
         mapping: where a producer has what ``events`` has columns for; without one, records are of our own shape.
     """
 
@@ -39,7 +43,14 @@ class Rules:
     event_id_header: str = ""
     timestamp_unit: Unit = "auto"
     placeholder_ids: Literal["count", "reject"] = "count"
+    masks: Masks = field(default_factory=Masks)
     mapping: Mapping | None = None
+
+    def kept(self, values: pa.Array) -> pa.Array:
+        """Of the bytes of records, what may be written: see :meth:`.masking.Masking.kept`. Who keeps any asks here."""
+        from clickstream_platform.events.masking import Masking  # noqa: PLC0415 - as below
+
+        return Masking(self.masks).kept(values, self.mask_ip)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,13 @@ class Reason(str, Enum):
     NO_VALUE = "no_value"
 
 
+# What a program writes where it has no id, in lower case; the last is the nil UUID, which names nobody by RFC 9562.
+PLACEHOLDERS = (
+    *("null", "(null)", "<null>", "undefined", "none", "(none)", "nil", "nan", "[object object]"),
+    "00000000-0000-0000-0000-000000000000",
+)
+
+
 @dataclass(frozen=True)
 class Column:
     """A column of a table: its name, its type in SQL, what it says."""
@@ -96,6 +103,10 @@ _ORIGIN = (
     Column("key", "binary", "The record's key in Kafka; null if it has none."),
     Column("headers", _HEADERS, "The record's headers in Kafka, in their order; null if it has none."),
 )
+_RECORD_TIME = (
+    Column("record_time", "timestamp", "The record's own time in Kafka, not corrected; null if it has none."),
+    Column("record_time_type", "string", "Who set it: CreateTime, the producer; LogAppendTime, the broker."),
+)
 PLACE = ("source", "partition", "offset")  # names a record, and the event made of it, for ever
 _VALUE = Column("value", "binary", "The record's bytes as they arrived.")
 
@@ -115,7 +126,7 @@ WIRE = Schema(
 )
 
 # What every source yields. Source, partition and offset name a record for ever: a replay gives the same three.
-RAW = Schema((_VALUE, *_ORIGIN))
+RAW = Schema((_VALUE, *_ORIGIN, *_RECORD_TIME))
 
 # A new column comes last. A table that exists gains it there, and its checkpoint was made for those before it.
 EVENTS = Schema(
@@ -124,6 +135,7 @@ EVENTS = Schema(
         Column("extra", "string", "Fields with any other name, as one JSON object; null if there are none."),
         *_ORIGIN,
         Column("event_date", "date", "Date of the event time in UTC; partitions the table."),
+        *_RECORD_TIME,
     )
 )
 
@@ -143,5 +155,6 @@ QUARANTINE = Schema(
         *_ORIGIN,
         Column("reasons", "array<string>", "All that is wrong with the record."),
         Column("size", "bigint", "The record's bytes when it came; more than value has, if only its start is kept."),
+        *_RECORD_TIME,
     )
 )

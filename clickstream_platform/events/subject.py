@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -78,7 +78,8 @@ class _Sought:
 
     ids: frozenset[str]
     composed: tuple[str, ...]
-    decomposed: tuple[str, ...]
+    beginnings: frozenset[str]
+    longest: int
     words: re.Pattern[str]
     between: str
     numbers: frozenset[Decimal]
@@ -110,7 +111,8 @@ def _sought(ids: frozenset[str]) -> _Sought:
     return _Sought(
         ids=ids,
         composed=composed,
-        decomposed=tuple(unicodedata.normalize("NFD", each) for each in ids),
+        beginnings=frozenset(part for each in ids for part in _beginnings(unicodedata.normalize("NFD", each))),
+        longest=max((len(unicodedata.normalize("NFD", each)) for each in ids), default=0),
         words=re.compile(rf"(?<![\w-])(?:{any_of})(?![\w-])"),
         between=next(sign for sign in map(chr, range(0x110000)) if not any(sign in each for each in composed)),
         numbers=frozenset(number for number in numbers if number is not None),
@@ -216,15 +218,19 @@ def _breaks_off_in_one(sought: _Sought, text: str) -> bool:
     """Whether what begins as JSON ends in the first signs of one, as it would if it had broken off there."""
     if not text.lstrip().startswith(_OPENS):
         return False
-    text = text[-_LONGEST * max(map(len, sought.decomposed), default=0) :]
+    text = text[-_LONGEST * sought.longest :]
     ends = [unicodedata.normalize("NFD", form) for form in forms(text.rstrip("\ufffd"), is_cut=True)]
-    return any(_ends_in(end, each) for end in ends for each in sought.decomposed)
+    return any(_ends_in_one(sought, end) for end in ends)
 
 
-def _ends_in(text: str, id_: str) -> bool:
-    least = max(1, min(CUT, len(id_) - 1))
-    starts = (len(text) - size for size in range(least, len(id_)) if text.endswith(id_[:size]))
-    return any(not (start and _is_of_a_word(text[start - 1])) for start in starts)
+def _beginnings(id_: str) -> Iterator[str]:
+    """What is left of an id that is cut off, as far as it tells anybody apart."""
+    return (id_[:size] for size in range(max(1, min(CUT, len(id_) - 1)), len(id_)))
+
+
+def _ends_in_one(sought: _Sought, text: str) -> bool:
+    starts = range(max(len(text) - sought.longest, 0), len(text))
+    return any(text[at:] in sought.beginnings and not (at and _is_of_a_word(text[at - 1])) for at in starts)
 
 
 def _is_of_a_word(sign: str) -> bool:

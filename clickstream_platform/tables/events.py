@@ -7,6 +7,7 @@ from datetime import timedelta
 from clickstream_platform.events import schema
 from clickstream_platform.events.mapping.model import Mapping
 from clickstream_platform.events.mapping.named import mapping_named, time_unit
+from clickstream_platform.events.masks import masks
 from clickstream_platform.events.rules import Parse, Rules
 from clickstream_platform.events.schema import EVENTS, PLACE
 from clickstream_platform.expectations import (
@@ -82,6 +83,7 @@ def rules_of(settings: Settings) -> Rules:
         settings.event_id_header,
         time_unit(mapping, settings.timestamp_unit),
         settings.placeholder_ids,
+        masks(settings),
         mapping,
     )
 

@@ -120,7 +120,7 @@ def test_a_run_says_when_its_jvm_starts_and_each_batch(refreshed: Refreshed) -> 
     assert said[1].startswith("starting a JVM")
     assert said[2].startswith("the JVM is up after")
     assert said[3].startswith("events: batch 0 is committed: 3 read, 2 rows written")
-    assert "events: 8 checks, on every row" in said
+    assert "events: 8 checks, 3 newest, 5 full" in said
 
 
 @pytest.mark.spark

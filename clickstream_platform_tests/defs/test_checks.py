@@ -9,7 +9,7 @@ import pytest
 
 from clickstream_platform.defs.checks import result_of
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.audit.validate import CheckResult
+from clickstream_platform.streaming.audit.result import CheckResult
 from clickstream_platform_tests.homes import Home
 from clickstream_platform_tests.lakes import write
 

@@ -442,7 +442,7 @@ def test_an_id_from_elsewhere_is_no_fault_and_mends_none() -> None:
 
 
 def raw_records(spark: SparkSession, values: list[bytes | None]) -> DataFrame:
-    rows = [(value, "s", "p", offset, ARRIVED, None, None) for offset, value in enumerate(values)]
+    rows = [(value, "s", "p", offset, ARRIVED, None, None, None, None) for offset, value in enumerate(values)]
     return spark.createDataFrame(rows, RAW.spark)
 
 
@@ -536,7 +536,8 @@ HEADERS = [
 @pytest.mark.parametrize("named", ["id", ""])
 def test_an_event_id_is_that_of_the_last_header_of_the_name(spark: SparkSession, named: str) -> None:
     value = event(event_id="own")
-    rows = [(value, "s", "p", offset, ARRIVED, None, headers) for offset, (headers, _) in enumerate(HEADERS)]
+    about = [(ARRIVED, None, headers, None, None) for headers, _ in HEADERS]
+    rows = [(value, "s", "p", offset, *columns) for offset, columns in enumerate(about)]
     parsed = Parse(replace(RULES, event_id_header=named))(spark.createDataFrame(rows, RAW.spark))
     ids = [row["event_id"] for row in parsed.orderBy("offset").select("event_id").collect()]
     assert ids == [kept if named else "own" for _, kept in HEADERS]

@@ -10,12 +10,17 @@ from clickstream_platform.events.schema import EVENTS, LATE, QUARANTINE, RAW, WI
 def test_the_wire_fields_open_the_events_in_the_order_they_are_documented() -> None:
     wire = "user_id session_id event_type page_url product_id timestamp device_type ip_address event_id"
     assert " ".join(WIRE.names) == wire
-    assert " ".join(EVENTS.names) == f"{wire} extra source partition offset arrived_at key headers event_date"
+    others = "extra source partition offset arrived_at key headers event_date"
+    assert " ".join(EVENTS.names).startswith(f"{wire} {others}")
+
+
+def test_what_an_event_has_more_than_in_the_first_lakes_comes_last() -> None:
+    assert EVENTS.names[EVENTS.names.index("event_date") + 1 :] == ["record_time", "record_time_type"]
 
 
 def test_an_event_and_a_quarantined_record_say_where_they_came_from() -> None:
     origin = [column for column in RAW.columns if column.name != "value"]
-    assert len(origin) == 6
+    assert len(origin) == 8
     for table in (EVENTS, QUARANTINE):
         assert {*origin} <= {*table.columns}
 

@@ -13,6 +13,8 @@ from clickstream_platform.events.mapping.compiled import Texts, columns
 from clickstream_platform.events.mapping.model import Mapping
 from clickstream_platform.events.mapping.paths import Found, getter, steps_of
 from clickstream_platform.events.mapping.records import reading
+from clickstream_platform.events.masking import Masking
+from clickstream_platform.events.masks import Masks
 from clickstream_platform.events.schema import Reason
 
 ReadRecord = Callable[[bytes], Read]
@@ -20,8 +22,14 @@ Take = Callable[[dict[str, Any], "tuple[str | None, ...]"], None]
 
 
 @lru_cache(maxsize=16)
-def reader(mapping: Mapping) -> ReadRecord:
-    """The function that reads a record by a mapping. It raises nothing, whatever the bytes."""
+def reader(mapping: Mapping, masks: Masks | None = None) -> ReadRecord:
+    """The function that reads a record by a mapping. It raises nothing, whatever the bytes.
+
+    Args:
+        mapping: the mapping.
+        masks: what of a record may not be kept, by the names that its producer has for it: masked before it is read.
+    """
+    mask = Masking(masks).fields if masks else None
     taken, over = reading(mapping.record), passing_over(mapping)
     found, shared = columns(mapping), sharing(mapping)
 
@@ -30,6 +38,7 @@ def reader(mapping: Mapping) -> ReadRecord:
         if isinstance(fields, Reason):
             return Read(fault=fields)
         try:
+            fields = mask(fields) if mask else fields
             if over and (why := passed_over(fields, over)):
                 return Read(passed_over=why)
             return _read(fields, found(fields), shared)

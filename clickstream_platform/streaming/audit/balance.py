@@ -11,26 +11,26 @@ from clickstream_platform.streaming.sources.kafka.cluster import offsets_between
 
 def imbalances(entries_newest_first: list[Entry]) -> list[str]:
     """What is wrong with a ledger: holes or overlaps of offsets, or records unaccounted for. Empty when it balances."""
-    found = [
+    wrong = [
         f"{e.table} batch {e.batch_id}: read {e.rows_in}, but {e.rows_out} accepted + {e.quarantined} quarantined"
         f" + {e.duplicates} duplicates + {e.passed} passed over"
         for e in entries_newest_first
         if e.events_version < 0 and e.rows_in != e.rows_out + e.quarantined + e.duplicates + e.passed
     ]
-    found.extend(line for e in entries_newest_first for line in _beyond_its_offsets(e))
+    wrong.extend(line for e in entries_newest_first for line in _beyond_its_offsets(e))
     oldest_first = entries_newest_first[::-1]
     for before, after in pairwise(oldest_first):
         if before.generation == after.generation:
-            found.extend(_joint(before, after))
-    return found
+            wrong.extend(_joint(before, after))
+    return wrong
 
 
 def _beyond_its_offsets(entry: Entry) -> Iterator[str]:
     """Of Kafka only: an offset is one record, none, or lost."""
     offsets = offsets_between(entry.start, entry.end) if entry.events_version < 0 else None
     if offsets is not None and entry.rows_in + entry.lost_offsets > offsets:
-        found = f"read {entry.rows_in} and lost {entry.lost_offsets}, but had {offsets} offsets"
-        yield f"{entry.table} batch {entry.batch_id}: {found}"
+        finding = f"read {entry.rows_in} and lost {entry.lost_offsets}, but had {offsets} offsets"
+        yield f"{entry.table} batch {entry.batch_id}: {finding}"
 
 
 def _joint(before: Entry, after: Entry) -> Iterator[str]:

@@ -1,92 +1,179 @@
-"""What the ledgers of ``events`` and ``quarantine`` say of each other, and of the tables they belong to."""
+"""What the ledgers of ``events`` and ``quarantine`` say of each other, and of the tables they belong to.
+
+Both are added up line by line, so that whoever kept the sums goes on from there: with the new lines alone, and as
+strictly as from the first.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from clickstream_platform.streaming.audit.balance import imbalances
-from clickstream_platform.streaming.lake.ledger import Amendment, Entry, booked, entries, is_complete
+from clickstream_platform.streaming.lake.ledger import (
+    REPLAY,
+    Amendment,
+    Entry,
+    booked,
+    entries,
+    is_complete,
+    line_of,
+    refused_files,
+)
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.lake.tables import LakeTable
 
 if TYPE_CHECKING:
     from clickstream_platform.streaming.contract.table import StreamingTable
 
+SHOWN = 3  # files that were refused whole
+
+
+@dataclass(frozen=True)
+class Sums:
+    """The ledger of one table up to a version, added up.
+
+    Attributes:
+        version: the version; -1 before there is a table.
+        complete: whether no older line is missing.
+        landed: rows that its batches brought.
+        amended: rows that its amendments added, less those they removed.
+        replayed: of replays: events added, or rejected records that became one.
+    """
+
+    version: int = -1
+    complete: bool = True
+    landed: int = 0
+    amended: int = 0
+    replayed: int = 0
+
+
+@dataclass(frozen=True)
+class Books:
+    """Both ledgers as far as they were added up, and what the next lines have to fit to.
+
+    Attributes:
+        events: the sums of ``events``.
+        rejected: the sums of ``quarantine``.
+        last: the newest entry of ``events``, as its commit carries it, without its files; empty before there is one.
+        ahead: rejected records by generation and batch, of batches that ``events`` did not have yet.
+        refused: how many files were refused whole.
+        newest: the newest of them, with what was found.
+    """
+
+    events: Sums = field(default_factory=Sums)
+    rejected: Sums = field(default_factory=Sums)
+    last: str = ""
+    ahead: dict[str, int] = field(default_factory=dict)
+    refused: int = 0
+    newest: dict[str, str] = field(default_factory=dict)
+
 
 @dataclass(frozen=True)
 class _Log:
-    """A table's rows, and what is left of its ledger."""
+    """The lines of a table's ledger that are new, newest first, and its sums with them."""
 
     name: str
     rows: int
     entries: list[Entry]
-    amendments: list[Amendment]
-    complete: bool
+    sums: Sums
 
     def since(self) -> int:
         """The moment, in milliseconds since 1970, after which no entry is missing."""
-        return self.entries[-1].committed_at_ms if self.entries and not self.complete else 0
+        return self.entries[-1].committed_at_ms if self.entries and not self.sums.complete else 0
 
-    def quarantined(self, since: int) -> dict[tuple[int, int], int]:
+    def quarantined(self, since: int) -> dict[str, int]:
         """Rejected records by generation and batch, of the entries after a moment."""
         after = (entry for entry in self.entries if entry.committed_at_ms > since and entry.quarantined)
-        return {(entry.generation, entry.batch_id): entry.quarantined for entry in after}
+        return {f"{entry.generation}/{entry.batch_id}": entry.quarantined for entry in after}
 
-    def differs(self, landed: int) -> list[str]:
+    def differs(self) -> list[str]:
         """Whether the rows are those that the ledger booked. What the log no longer holds cannot be added up."""
-        expected = landed + sum(each.added - each.removed for each in self.amendments)
-        if not self.complete or self.rows == expected:
+        expected = self.sums.landed + self.sums.amended
+        if not self.sums.complete or self.rows == expected:
             return []
         return [f"{self.name} has {self.rows} rows, its ledger {expected}"]
 
 
-def _log(lake: Lake, name: str) -> _Log:
-    table = lake.table(name)
+def _log(table: LakeTable, before: Sums, *, rejects: bool, version: int | None = None) -> _Log:
     opened = table.open()
     if opened is None:
-        return _Log(name, 0, [], [], complete=True)
-    lines = [each.line for each in booked(table) if each.version <= opened.version()]  # a run may go on meanwhile
-    return _Log(
-        name,
-        opened.count(),  # by the statistics in the log
-        [line for line in lines if isinstance(line, Entry)],
-        [line for line in lines if isinstance(line, Amendment)],
-        is_complete(table),
+        return _Log(table.name, 0, [], before)
+    if version is not None:
+        opened.load_as_version(version)
+    until = opened.version()
+    new = [each.line for each in booked(table, before.version) if each.version <= until]  # a run may go on meanwhile
+    batches = [line for line in new if isinstance(line, Entry)]
+    amendments = [line for line in new if isinstance(line, Amendment)]
+    replays = [line for line in amendments if line.kind == REPLAY]
+    became = sum(each.removed - each.duplicates - each.passed_over if rejects else each.added for each in replays)
+    sums = Sums(
+        until,
+        before.complete if before.version >= 0 else is_complete(table),
+        before.landed + sum(line.quarantined if rejects else line.rows_out for line in batches),
+        before.amended + sum(line.added - line.removed for line in amendments),
+        before.replayed + became,
     )
+    return _Log(table.name, opened.count(), batches, sums)  # counted by the statistics in the log
 
 
 def unbalanced(table: StreamingTable, lake: Lake) -> list[str]:
-    """What is wrong with the ledgers of ``events`` and ``quarantine``. No data file is read.
+    """What is wrong with the ledgers of ``events`` and ``quarantine``. No data file is read."""
+    return added_up(table, lake)[0]
+
+
+def added_up(
+    table: StreamingTable, lake: Lake, before: Books | None = None, version: int | None = None
+) -> tuple[list[str], Books]:
+    """What is wrong with the ledgers of ``events`` and ``quarantine``, and the books with their new lines.
 
     A batch of ``quarantine`` that ``events`` lacks is not wrong: it was killed in between, or it is being written. So
     ``events``, which is written last, is read first.
+
+    Args:
+        table: the contract of ``events``.
+        lake: where the tables lie.
+        before: books that balanced: only later lines are read. None: every line is.
+        version: of ``events``; the newest, if not given.
     """
     assert table.beside is not None  # a contract with this expectation declares what it rejects
-    events = _log(lake, table.name)
-    rejected = _log(lake, table.beside.name)
+    before = before or Books()
+    events = _log(lake.table(table.name), before.events, rejects=False, version=version)
+    rejected = _log(lake.table(table.beside.name), before.rejected, rejects=True)
     since = max(events.since(), rejected.since())
-    landed = rejected.quarantined(since)
-    return [
-        *imbalances(events.entries),
+    landed = before.ahead | rejected.quarantined(since)
+    booked_as_rejected = events.quarantined(since)
+    wrong = [
+        *imbalances([*events.entries, *_entry(before.last)]),
         *(
-            f"batch {b}: {n} quarantined, {landed.get((g, b), 0)} landed"
-            for (g, b), n in events.quarantined(since).items()
-            if landed.get((g, b)) != n
+            f"batch {name.partition('/')[2]}: {count} quarantined, {landed.get(name, 0)} landed"
+            for name, count in booked_as_rejected.items()
+            if landed.get(name) != count
         ),
-        *events.differs(sum(entry.rows_out for entry in events.entries)),
-        *rejected.differs(sum(entry.quarantined for entry in rejected.entries)),
-        *_unfinished_replay(events, rejected),
+        *events.differs(),
+        *rejected.differs(),
+        *_unfinished_replay(events.sums, rejected.sums),
     ]
+    return wrong, _kept(before, events, rejected, {k: v for k, v in landed.items() if k not in booked_as_rejected})
 
 
-def _unfinished_replay(events: _Log, rejected: _Log) -> list[str]:
+def _kept(before: Books, events: _Log, rejected: _Log, ahead: dict[str, int]) -> Books:
+    new = [each for entry in reversed(events.entries) for each in entry.unreadable.items()]
+    newest = dict([*before.newest.items(), *new][-SHOWN:])
+    last = replace(events.entries[0], files={}, unreadable={}).to_json() if events.entries else before.last
+    return Books(events.sums, rejected.sums, last, ahead, before.refused + len(new), newest)
+
+
+def _entry(text: str) -> list[Entry]:
+    line = line_of(text)
+    return [line] if isinstance(line, Entry) else []
+
+
+def _unfinished_replay(events: Sums, rejected: Sums) -> list[str]:
     """Whether what a replay added to ``events`` has left ``quarantine``, where the ledgers go back that far."""
-    added = sum(each.added for each in events.amendments if each.kind == "replay")
-    left = sum(
-        each.removed - each.duplicates - each.passed_over for each in rejected.amendments if each.kind == "replay"
-    )
+    added, left = events.replayed, rejected.replayed
     if added == left or not (events.complete and rejected.complete):
         return []
     return [f"a replay added {added - left} events that are still in quarantine: run `clickstream replay` again"]
@@ -94,20 +181,27 @@ def _unfinished_replay(events: _Log, rejected: _Log) -> list[str]:
 
 def refused(lake: Lake) -> dict[str, str]:
     """The files that were refused whole, with what was found, oldest first."""
-    newest_first = list(entries(lake.events))
-    return {path: fault for entry in reversed(newest_first) for path, fault in entry.unreadable.items()}
+    return refused_files(lake.events)
 
 
 def passed_over(lake: Lake) -> dict[str, int]:
-    """The records that were passed over by any batch, by the value that told so."""
-    found = Counter[str]()
+    """The records that the newest run passed over, by the value that told so. Reads that run's entries alone."""
+    found, run_id = Counter[str](), ""
     for entry in entries(lake.events):
+        if run_id and entry.run_id != run_id:
+            break
+        run_id = entry.run_id
         found.update(entry.passed_over)
     return dict(found.most_common())
 
 
-def refused_said(files: Mapping[str, str], shown: int = 3) -> str:
+def refused_said(files: Mapping[str, str], shown: int = SHOWN) -> str:
     """Files that were refused whole, in words: how many there are, and the newest of them."""
-    newest = [f"{path}: {fault}" for path, fault in list(files.items())[-shown:]]
-    more = "; ..." if len(files) > shown else ""
-    return f"{len(files):,} {'file was' if len(files) == 1 else 'files were'} refused whole ({'; '.join(newest)}{more})"
+    return said_of_refused(len(files), dict(list(files.items())[-shown:]))
+
+
+def said_of_refused(count: int, newest: Mapping[str, str]) -> str:
+    """The same of so many files, of which these are the newest."""
+    named = "; ".join(f"{path}: {fault}" for path, fault in newest.items())
+    more = "; ..." if count > len(newest) else ""
+    return f"{count:,} {'file was' if count == 1 else 'files were'} refused whole ({named}{more})"

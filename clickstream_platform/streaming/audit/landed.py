@@ -49,8 +49,8 @@ def landed(lake: Lake) -> dict[str, Landed]:
             files = [str(table.path / file) for file in table.files()]
             connection.register(name, ds.dataset(files, format="parquet") if files else _nothing())
         rows = " UNION ALL ".join(f'SELECT partition, "offset" FROM {name}' for name in names)
-        found = connection.sql(_PER_PARTITION.format(rows=rows)).fetchall() if names else []
-    return {partition: Landed(*counts) for partition, *counts in found}
+        counts_of = connection.sql(_PER_PARTITION.format(rows=rows)).fetchall() if names else []
+    return {partition: Landed(*counts) for partition, *counts in counts_of}
 
 
 def _nothing() -> ds.Dataset:
@@ -68,9 +68,9 @@ def contradictions(lake: Lake, entries: Collection[Entry], old_files: Collection
         old_files: files of batches whose entries do not name them.
     """
     rows = landed(lake)
-    for partition, found in sorted(rows.items()):
-        if found.rows > found.places:
-            yield f"{partition}: {found.rows - found.places:,} of its records are in the tables twice"
+    for partition, here in sorted(rows.items()):
+        if here.rows > here.places:
+            yield f"{partition}: {here.rows - here.places:,} of its records are in the tables twice"
     by_topic = any(flat_ends(entry) for entry in entries)
     yield from _of_topics(rows, entries) if by_topic else _of_files(rows, entries, old_files)
     yield from _in_all(rows, lake, entries)
@@ -83,11 +83,11 @@ def flat_ends(entry: Entry) -> dict[str, int]:
 
 def _of_files(rows: dict[str, Landed], entries: Collection[Entry], old_files: Collection[str]) -> Iterator[str]:
     records = {path: count for entry in entries for path, (_, count) in entry.files.items()}
-    for partition, found in sorted(rows.items()):
+    for partition, here in sorted(rows.items()):
         if partition not in records and partition not in old_files:
-            yield f"{partition}: {found.rows:,} rows are of this file, which no entry names"
-        elif found.rows > records.get(partition, found.rows):
-            yield f"{partition}: {found.rows:,} rows are of this file, booked are {records[partition]:,} records"
+            yield f"{partition}: {here.rows:,} rows are of this file, which no entry names"
+        elif here.rows > records.get(partition, here.rows):
+            yield f"{partition}: {here.rows:,} rows are of this file, booked are {records[partition]:,} records"
     for entry in entries:
         of_batch = sum(rows[path].rows for path in entry.files if path in rows)
         no_rows = entry.duplicates + entry.passed
@@ -105,12 +105,12 @@ def _of_topics(rows: dict[str, Landed], entries: Collection[Entry]) -> Iterator[
         for partition, end in flat_ends(entry).items():
             starts[partition] = min(starts.get(partition, end), first.get(partition, 0))
             ends[partition] = max(ends.get(partition, end), end)
-    for partition, found in sorted(rows.items()):
+    for partition, here in sorted(rows.items()):
         if partition not in ends:
-            yield f"{partition}: {found.rows:,} rows are of this partition, which no entry names"
-        elif found.first < starts[partition] or found.last >= ends[partition]:
+            yield f"{partition}: {here.rows:,} rows are of this partition, which no entry names"
+        elif here.first < starts[partition] or here.last >= ends[partition]:
             span = f"{starts[partition]} to {ends[partition] - 1}"
-            yield f"{partition}: rows have the offsets {found.first} to {found.last}, booked are {span}"
+            yield f"{partition}: rows have the offsets {here.first} to {here.last}, booked are {span}"
 
 
 def _in_all(rows: dict[str, Landed], lake: Lake, entries: Collection[Entry]) -> Iterator[str]:
@@ -120,7 +120,7 @@ def _in_all(rows: dict[str, Landed], lake: Lake, entries: Collection[Entry]) -> 
         if isinstance(each.line, Amendment)
     ]  # fmt: skip
     changed = sum(line.added - line.removed for line in amended)
-    held = sum(found.rows for found in rows.values())
+    held = sum(here.rows for here in rows.values())
     read, duplicates = sum(entry.rows_in for entry in entries), sum(entry.duplicates for entry in entries)
     passed = sum(entry.passed for entry in entries)
     if held != read - duplicates - passed + changed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from statistics import median
 
 from clickstream_platform.expectations import DuplicateShare, RejectedShare
@@ -14,6 +14,7 @@ from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment, Entry,
 from clickstream_platform.streaming.lake.places import Lake
 
 RUNS = 20  # before the newest: what is usual
+BATCHES = 1_000  # the newest of the ledger: what is further back is not asked, however few records these had
 FEWEST = 5  # of them: fewer say nothing of what is usual
 
 ShareExpectation = RejectedShare | DuplicateShare
@@ -71,18 +72,23 @@ class Share:
 def share(expectation: ShareExpectation, lake: Lake) -> Share:
     """The newest run's share; with that of the runs before it, until there are as many records as are asked for.
 
-    Rejected records that were replayed since no longer count.
+    Rejected records that were replayed since no longer count. Reads the newest :data:`BATCHES` entries at most.
     """
-    by_run = [list(of_run) for _, of_run in groupby(entries(lake.events), key=lambda entry: entry.run_id)]
+    looked_at = islice(entries(lake.events), BATCHES)
+    by_run = (list(of_run) for _, of_run in groupby(looked_at, key=lambda entry: entry.run_id))
     newest: list[Entry] = []
-    while by_run and (not newest or sum(entry.offered for entry in newest) < expectation.at_least):
-        newest += by_run.pop(0)
+    while _records(newest) < expectation.at_least and (run := next(by_run, None)):
+        newest += run
     kind = _kind(expectation)
-    usual = [_of(run, kind) for run in by_run if sum(entry.offered for entry in run) >= expectation.at_least][:RUNS]
-    found = _summed(newest, kind, median(usual) if len(usual) >= FEWEST else None)
+    usual = [*islice((_of(run, kind) for run in by_run if _records(run) >= expectation.at_least), RUNS)]
+    share_now = _summed(newest, kind, median(usual) if len(usual) >= FEWEST else None)
     if isinstance(expectation, DuplicateShare) or not newest:
-        return found
-    return _with_refused(found, newest, _replayed(lake, newest[-1].committed_at_ms))
+        return share_now
+    return _with_refused(share_now, newest, _replayed(lake, newest[-1].committed_at_ms))
+
+
+def _records(batches: Sequence[Entry]) -> int:
+    return sum(entry.offered for entry in batches)
 
 
 def _kind(expectation: ShareExpectation) -> Callable[[Entry], int]:
@@ -94,47 +100,49 @@ def _kind(expectation: ShareExpectation) -> Callable[[Entry], int]:
 
 
 def _of(run: Sequence[Entry], kind: Callable[[Entry], int]) -> float:
-    return sum(map(kind, run)) / sum(entry.offered for entry in run)
+    return sum(map(kind, run)) / _records(run)
 
 
 def _summed(batches: Sequence[Entry], kind: Callable[[Entry], int], usual: float | None) -> Share:
-    return Share(sum(map(kind, batches)), sum(entry.offered for entry in batches), usual=usual)
+    return Share(sum(map(kind, batches)), _records(batches), usual=usual)
 
 
-def _with_refused(found: Share, batches: Sequence[Entry], replayed: int) -> Share:
+def _with_refused(counted: Share, batches: Sequence[Entry], replayed: int) -> Share:
     files = [(path, size, entry) for entry in batches for path, (size, _) in entry.files.items()]
     reasons = sum((Counter(entry.reasons) for entry in batches), Counter[str]())
     return Share(
-        max(found.count - replayed, 0),
-        found.records,
+        max(counted.count - replayed, 0),
+        counted.records,
         sum(len(entry.unreadable) for entry in batches),
         sum(size for path, size, entry in files if path in entry.unreadable),
         sum(size for _, size, _ in files),
-        found.usual,
+        counted.usual,
         tuple(reasons.most_common()),
     )
 
 
 def _replayed(lake: Lake, since_ms: int) -> int:
     """Records that have left ``quarantine`` by a replay since a moment."""
-    found = 0
+    removed = 0
     for line in (each.line for each in booked(lake.table("quarantine"))):
         if line.committed_at_ms < since_ms:
             break
         if isinstance(line, Amendment) and line.kind == REPLAY:
-            found += line.removed
-    return found
+            removed += line.removed
+    return removed
 
 
-def said(found: Share, expectation: ShareExpectation) -> str:
+def said(counted: Share, expectation: ShareExpectation) -> str:
     """A share in words."""
     what = "were rejected" if isinstance(expectation, RejectedShare) else "were duplicates"
-    reasons = f" ({', '.join(f'{reason} {count:,}' for reason, count in found.reasons[:4])})" if found.reasons else ""
-    text = f"{found.count:,} of {found.records:,} records {what}{reasons if found.count else ''}"
-    if found.refused:
-        text += f", and {found.refused:,} {'file' if found.refused == 1 else 'files'} refused whole"
-    if found.usual is not None:
-        text += f"; usual are {found.usual:.1%}"
+    reasons = (
+        f" ({', '.join(f'{reason} {count:,}' for reason, count in counted.reasons[:4])})" if counted.reasons else ""
+    )
+    text = f"{counted.count:,} of {counted.records:,} records {what}{reasons if counted.count else ''}"
+    if counted.refused:
+        text += f", and {counted.refused:,} {'file' if counted.refused == 1 else 'files'} refused whole"
+    if counted.usual is not None:
+        text += f"; usual are {counted.usual:.1%}"
     return text
 
 
@@ -146,15 +154,15 @@ def remarks(table: StreamingTable, batches: Sequence[Entry]) -> list[str]:
         lines.append(f"{passed.total():,} records were passed over, as the mapping says: {each}")
     for expectation in table.expectations:
         if isinstance(expectation, RejectedShare | DuplicateShare):
-            found = _summed(batches, _kind(expectation), None)
+            counted = _summed(batches, _kind(expectation), None)
             if isinstance(expectation, RejectedShare):
-                found = _with_refused(found, batches, replayed=0)
-            if found.refused or found.of_records > expectation.most:
-                lines.append(f"{said(found, expectation)}: {_where(found, expectation)}")
+                counted = _with_refused(counted, batches, replayed=0)
+            if counted.refused or counted.of_records > expectation.most:
+                lines.append(f"{said(counted, expectation)}: {_where(counted, expectation)}")
     return lines
 
 
-def _where(found: Share, expectation: ShareExpectation) -> str:
+def _where(counted: Share, expectation: ShareExpectation) -> str:
     if isinstance(expectation, DuplicateShare):
         return "their event_id and timestamp were there already"
-    return "`clickstream quarantine` shows them" if found.count else "`clickstream ledger --json` says why"
+    return "`clickstream quarantine` shows them" if counted.count else "`clickstream ledger --json` says why"

@@ -93,4 +93,4 @@ class RevisingStrategy(Strategy[Revising]):
             assert reached is not None
             found = Recomputation(self.table, self.state, young, rows, persist)
             changes = found.changes(touches, as_ranges(reached["hours"]))
-            revise(changes.toArrow(), self.table.key, self.table.span[0], held, RETENTION, run_id)
+            revise(changes.toArrow(), self.table.key, self.table.span[0], held, RETENTION, run_id, midnight)

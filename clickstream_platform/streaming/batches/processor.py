@@ -143,4 +143,4 @@ class ProcessorBatches(Strategy[Processor]):
             later = rows.where(start >= cut_at).join(cut, [*self.state.by], "left_semi")
             wanted = self.table.query(events.where(time >= cut_at).join(cut, [*self.state.by], "left_semi"))
             changes = difference(wanted, rows.where(start < cut_at).unionByName(later), into)
-            revise(changes.toArrow(), into, self.table.span[0], held, RETENTION, run_id)
+            revise(changes.toArrow(), into, self.table.span[0], held, RETENTION, run_id, midnight)

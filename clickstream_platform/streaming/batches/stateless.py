@@ -50,4 +50,4 @@ class StatelessBatches(Strategy[Stateless]):
 
     def expire(self, midnight: datetime, spark: SparkSession, lake: Lake, run_id: str) -> None:
         """Delete the rows of old events."""
-        remove_before(midnight, self.table.watermark.column, lake.table(self.table.name), spark, RETENTION, run_id)
+        remove_before(midnight, self.table.watermark.column, lake.table(self.table.name), RETENTION, run_id)

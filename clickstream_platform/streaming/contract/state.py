@@ -29,6 +29,8 @@ class _Kind:
         is_stored: whether Spark's state store keeps something between micro-batches.
         drops_late: whether Spark drops an event that is late for the watermark of the batch before.
         lists_late: whether late events are left out, and listed in the contract's side table.
+        joins_rows: whether an event can join two rows into one.
+        whole_because: why the table can be rebuilt as a whole alone, and not in stretches; empty where it can.
         sink_rule: why the sink must be what it must be.
     """
 
@@ -38,6 +40,7 @@ class _Kind:
     is_stored: ClassVar[bool] = False
     drops_late: ClassVar[bool] = False
     lists_late: ClassVar[bool] = False
+    whole_because: ClassVar[str] = ""
     sink_rule: ClassVar[str]
 
 
@@ -47,6 +50,7 @@ class Stateless(_Kind):
 
     by: ClassVar[tuple[str, ...]] = ()
     reaches: ClassVar[timedelta] = timedelta(0)
+    joins_rows: ClassVar[bool] = False
     sink_rule: ClassVar[str] = "a stateless query only adds rows, so the sink must be Append"
 
     def __str__(self) -> str:
@@ -137,7 +141,11 @@ class Processor:
     revises: ClassVar[bool] = False
     is_stored: ClassVar[bool] = True
     drops_late: ClassVar[bool] = False
+    joins_rows: ClassVar[bool] = False
     lists_late: ClassVar[bool] = True
+    whole_because: ClassVar[str] = (
+        "what it finds there depends on what it remembered before, which its state store alone knows"
+    )
     sink_rule: ClassVar[str] = "a row that a Processor gives is never revised, so the sink must be Append"
 
     @property

@@ -30,6 +30,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
+from clickstream_platform.events.masking import Masking
 from clickstream_platform.events.parsing import READ, read_records
 from clickstream_platform.events.rules import Parse
 from clickstream_platform.events.schema import EVENTS, PLACE, QUARANTINE
@@ -116,9 +117,10 @@ def _parsed(records: pa.RecordBatch, parse: Parse) -> pa.Table:
     columns = dict(zip(records.schema.names, records.columns, strict=True))
     columns |= {field.name: column for field, column in zip(read.type, read.flatten(), strict=True)}
     is_rejected = pc.greater(pc.list_value_length(columns["reasons"]), 0)
-    columns["value"] = pc.if_else(is_rejected, columns["value"], pa.scalar(None, pa.binary()))
+    columns["value"] = parse.rules.kept(pc.if_else(is_rejected, columns["value"], pa.scalar(None, pa.binary())))
     columns["record_id"] = _record_ids(records, is_rejected)
-    columns["headers"] = _headers(records["headers"])
+    columns["key"] = Masking(parse.rules.masks).keys(records["key"])
+    columns["headers"] = Masking(parse.rules.masks).headers(_headers(records["headers"]), parse.rules.event_id_header)
     return pa.table([columns[field.name].cast(field.type) for field in STAGED], STAGED)
 
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame
 
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.ledger import Amendment
@@ -39,18 +38,21 @@ def rows_of(keys: DataFrame, key: Sequence[str], table: LakeTable) -> int:
     return snapshot(keys.sparkSession, table.path).join(keys, [*key], "left_semi").count()
 
 
-def remove_before(moment: datetime, time: str, table: LakeTable, spark: SparkSession, kind: str, run_id: str) -> int:
+def remove_before(moment: datetime, time: str, table: LakeTable, kind: str, run_id: str) -> int:
     """Delete the rows whose ``time`` lies before a moment; no commit if there are none. Returns how many there were."""
-    rows = snapshot(spark, table.path).where(F.col(time) < F.lit(moment)).count()
+    rows = table.rows_before(moment, time)
     if rows:
-        amendment = Amendment(table.name, kind, run_id, removed=rows)
+        amendment = Amendment(table.name, kind, run_id, removed=rows, before=moment.isoformat())
         writer.delete(table.path, time, moment, writer.Commit(amendment.to_json()))
     return rows
 
 
-def revise(changes: pa.Table, key: tuple[str, ...], time: str, table: LakeTable, kind: str, run_id: str) -> None:
-    """Apply changed rows, as :func:`.writer.merge` takes them; no commit if there are none."""
+def revise(
+    changes: pa.Table, key: tuple[str, ...], time: str, table: LakeTable, kind: str, run_id: str, before: datetime
+) -> None:
+    """Apply changed rows, as :func:`.writer.merge` takes them, for events before a moment; no commit without any."""
     kinds = changes[writer.CHANGE].to_pylist()
     if kinds:
-        amendment = Amendment(table.name, kind, run_id, added=kinds.count("insert"), removed=kinds.count("delete"))
+        added, removed = kinds.count("insert"), kinds.count("delete")
+        amendment = Amendment(table.name, kind, run_id, added, removed, before=before.isoformat())
         writer.merge(changes, table.path, key, time, writer.Commit(amendment.to_json()))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ from clickstream_platform.streaming.lake.tables import LakeTable
 
 MARK = "clickstream_ledger"
 AMENDMENT = "clickstream_amendment"
-REPLAY, ERASURE, RETENTION = "replay", "erasure", "retention"  # the kinds of amendment
+_NOTE = ".refused.json"  # beside a roll-up: the files that its batches refused whole
+REPLAY, ERASURE, RETENTION, REBUILD = "replay", "erasure", "retention", "rebuild"  # the kinds of amendment
 
 
 @dataclass(frozen=True)
@@ -112,13 +113,15 @@ class Amendment:
 
     Attributes:
         table: the table's name.
-        kind: ``replay`` of rejected records, ``erasure`` of a person, ``retention`` of old events.
+        kind: ``replay`` of rejected records, ``erasure`` of a person, ``retention`` of old events,
+            ``rebuild`` of a stretch.
         run_id: the run that committed it.
         added: rows it added.
         removed: rows it removed.
         duplicates: of the records that a replay took out of ``quarantine``: those that ``events`` had already.
         passed_over: of these: those that are no events and not meant as such, by today's mapping.
         committed_at_ms: when it was written, just before the commit.
+        before: of retention: the moment before which they lay (ISO 8601, UTC).
     """
 
     table: str
@@ -129,6 +132,7 @@ class Amendment:
     duplicates: int = 0
     passed_over: int = 0
     committed_at_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
+    before: str = ""
 
     def to_json(self) -> str:
         """The text that the commit carries as ``userMetadata``."""
@@ -147,34 +151,30 @@ def line_of(text: str | None) -> Entry | Amendment | None:
     """What a commit's ``userMetadata`` says; None for a commit that booked nothing: it compacted the table, say."""
     if not text or (MARK not in text and AMENDMENT not in text):
         return None
-    found = json.loads(text)
-    kind = Entry if MARK in found else Amendment
-    return kind(**{f.name: found[f.name] for f in fields(kind) if f.name in found})
+    said = json.loads(text)
+    kind = Entry if MARK in said else Amendment
+    return kind(**{f.name: said[f.name] for f in fields(kind) if f.name in said})
 
 
-def booked(table: LakeTable) -> Iterator[Booked]:
-    """Every line of a table's ledger, newest first: those of the Delta log, then those rolled up.
+def booked(table: LakeTable, after: int = -1) -> Iterator[Booked]:
+    """The lines of a table's ledger above a version, newest first: those of the Delta log, then those rolled up.
 
-    Lazy: who takes only the first lines reads ten commits.
+    Lazy: who takes only the first lines reads these commits; no file is read that has only older lines.
     """
-    rolled_up = _roll_ups(table)
-    last = int(rolled_up[-1].stem) if rolled_up else -1
-    for commit in _commits_after(table, last):
+    rolled_up = [file for file in _roll_ups(table) if int(file.stem) > after]
+    for commit in table.commits(int(rolled_up[-1].stem) if rolled_up else after):
         if line := line_of(commit.get("userMetadata")):
             yield Booked(commit["version"], line)
     for file in reversed(rolled_up):
         for text in reversed(file.read_text().splitlines()):
             version, _, metadata = text.partition(" ")
-            if line := line_of(metadata):
+            if int(version) > after and (line := line_of(metadata)):
                 yield Booked(int(version), line)
 
 
-def _commits_after(table: LakeTable, version: int) -> Iterator[dict[str, Any]]:
-    """The commits of the log above a version, newest first."""
-    first = table.history(10)
-    yield from (commit for commit in first if commit["version"] > version)
-    if first and first[-1]["version"] > version + 1:
-        yield from (c for c in table.history() if version < c["version"] < first[-1]["version"])
+def lines(table: LakeTable) -> Iterator[Entry | Amendment]:
+    """Every line, newest first, without the version that it made; none if there is no table."""
+    return (each.line for each in booked(table))
 
 
 def entries(table: LakeTable) -> Iterator[Entry]:
@@ -185,6 +185,29 @@ def entries(table: LakeTable) -> Iterator[Entry]:
 def last_entry(table: LakeTable) -> Entry | None:
     """The newest entry; None before the first batch."""
     return next(entries(table), None)
+
+
+def refused_files(table: LakeTable) -> dict[str, str]:
+    """The files that were refused whole, by path, with what was found, oldest first.
+
+    Reads the log since the newest roll-up. Each roll-up has a note of its own; without it, it is read itself.
+    """
+    rolled_up = _roll_ups(table)
+    found = {path: fault for file in rolled_up for path, fault in _noted(file).items()}
+    last = int(rolled_up[-1].stem) if rolled_up else -1
+    lines = [line_of(commit.get("userMetadata")) for commit in table.commits(after=last)]
+    return found | _refused(reversed(lines))
+
+
+def _noted(roll_up: Path) -> dict[str, str]:
+    note = roll_up.with_suffix(_NOTE)
+    if note.exists():
+        return json.loads(note.read_text())
+    return _refused(line_of(text.partition(" ")[2]) for text in roll_up.read_text().splitlines())
+
+
+def _refused(lines: Iterable[Entry | Amendment | None]) -> dict[str, str]:
+    return {path: fault for line in lines if isinstance(line, Entry) for path, fault in line.unreadable.items()}
 
 
 def is_complete(table: LakeTable) -> bool:
@@ -199,12 +222,15 @@ def roll_up(table: LakeTable) -> int:
     The file appears whole, under the newest version it covers, or not at all. Returns the number of lines.
     """
     last = max((int(file.stem) for file in _roll_ups(table)), default=-1)
-    commits = list(_commits_after(table, last))
+    commits = list(table.commits(last))
     if not commits:
         return 0
     lines = [c for c in reversed(commits) if line_of(c.get("userMetadata"))]
     text = "".join(f"{commit['version']} {commit['userMetadata']}\n" for commit in lines)
-    write_whole(_folder(table) / f"{commits[0]['version']:020d}.txt", text)
+    file = _folder(table) / f"{commits[0]['version']:020d}.txt"
+    # The note first: a roll-up that appears has its own.
+    write_whole(file.with_suffix(_NOTE), json.dumps(_refused(line_of(c.get("userMetadata")) for c in lines)))
+    write_whole(file, text)
     return len(lines)
 
 

@@ -5,10 +5,13 @@ It takes the lake for a local folder. docs/architecture.md lists every module th
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -26,6 +29,13 @@ class AddedFile:
     path: str
     rows: int
     min_timestamp: datetime | None  # None: no statistics, so it may hold any time
+
+
+class Changed(NamedTuple):
+    """The data files, relative to their table, by which one version differs from an older one."""
+
+    added: frozenset[str]
+    removed: frozenset[str]
 
 
 class TimeSpan(NamedTuple):
@@ -73,6 +83,27 @@ class LakeTable:
         table = self.open() if version is None else DeltaTable(uri_of(self.path), version=version)
         return 0 if table is None else table.count()
 
+    def rows_before(self, moment: datetime, time: str) -> int:
+        """How many rows have a ``time`` before a moment. Reads that column; none if there is no table."""
+        table = self.open()
+        if table is None:
+            return 0
+        micros = round(moment.timestamp() * 1_000_000)
+        constant = f"""arrow_cast({micros}, 'Timestamp(Microsecond, Some("UTC"))')"""
+        return select(table, f'SELECT count(*) AS rows FROM held WHERE "{time}" < {constant}')[0]["rows"]
+
+    def rows_by_date(self) -> dict[date, int]:
+        """The rows of each date that it is partitioned by, from the statistics in the log."""
+        import pyarrow as pa  # noqa: PLC0415 - as below
+
+        table, found = self.open(), Counter[date]()
+        files = pa.table(table.get_add_actions(flatten=True)) if table else None
+        if files is not None and files.num_rows:
+            days, rows = files["partition.event_date"].to_pylist(), files["num_records"].to_pylist()
+            for day, count in zip(days, rows, strict=True):
+                found[date.fromisoformat(str(day))] += count or 0
+        return dict(sorted(found.items()))
+
     def dates(self) -> set[date]:
         """The dates that it is partitioned by."""
         table = self.open()
@@ -100,6 +131,37 @@ class LakeTable:
                     for action in actions
                     if "add" in action and action["add"].get("dataChange", True)
                 )
+
+    def changed_files(self, before: int, after: int) -> Changed:
+        """The data files that a version has and an older one had not, and the other way round.
+
+        Whoever made the commits in between, and for whatever reason: a row that only the newer version has lies in one
+        of those added. Reads these commits alone; of version -1, the empty table, none.
+
+        Raises:
+            CheckpointError: the log of a version is gone.
+        """
+        if before < 0:
+            return Changed(frozenset(self.files(after)), frozenset())
+        added, removed = set[str](), set[str]()
+        for action in (each for version in range(before + 1, after + 1) for each in self._commit(version)):
+            if "add" in action:
+                added.add(unquote(action["add"]["path"]))
+            elif "remove" in action:
+                path = unquote(action["remove"]["path"])
+                removed |= {path} - added
+                added -= {path}
+        return Changed(frozenset(added), frozenset(removed))
+
+    def commit_id(self, version: int) -> str | None:
+        """What tells the commit of a version from any other of that number, of a table that was restored, say.
+
+        None if its log is gone. Version -1, before the first commit, is always the same.
+        """
+        try:
+            return hashlib.sha256(self._log(version).read_bytes()).hexdigest()[:16] if version >= 0 else ""
+        except FileNotFoundError:
+            return None
 
     def schema(self, version: int | None = None) -> dict[str, Any]:
         """The columns, as Delta and Spark say them in JSON."""
@@ -132,12 +194,9 @@ class LakeTable:
 
     def files_by_age(self, version: int | None = None) -> list[str]:
         """The same, the oldest first: no other has fewer columns. The others in the order of their names."""
-        import pyarrow as pa  # noqa: PLC0415 - as below
-
-        files = pa.table(DeltaTable(uri_of(self.path), version=version).get_add_actions(flatten=True))
-        by_name = sorted(
-            zip(map(unquote, files["path"].to_pylist()), files["modification_time"].to_pylist(), strict=True)
-        )
+        files = DeltaTable(uri_of(self.path), version=version).get_add_actions(flatten=True)
+        paths, times = map(unquote, files["path"].to_pylist()), files["modification_time"].to_pylist()
+        by_name = sorted(zip(paths, times, strict=True))
         oldest = min(by_name, key=lambda file: file[1], default=None)
         return [path for path, _ in sorted(by_name, key=lambda file: file is not oldest)]
 
@@ -184,30 +243,38 @@ class LakeTable:
         info = next(action["commitInfo"] for action in self._commit(version) if "commitInfo" in action)
         return datetime.fromtimestamp(info["timestamp"] / 1000, timezone.utc)
 
+    def _log(self, version: int) -> Path:
+        return self.path / "_delta_log" / f"{version:020d}.json"
+
     def _commit(self, version: int) -> list[dict[str, Any]]:
-        log = self.path / "_delta_log" / f"{version:020d}.json"
         try:
-            return [json.loads(line) for line in log.read_text().splitlines() if line]
+            return [json.loads(line) for line in self._log(version).read_text().splitlines() if line]
         except FileNotFoundError as gone:
             finding = f"the log of version {version} is gone"
             raise CheckpointError(
                 self.path.name, finding, "run `clickstream rebuild` for the tables that read it"
             ) from gone
 
-    def history(self, limit: int | None = None) -> list[dict[str, Any]]:
-        """The commits as Delta describes them, each with its ``version``, newest first, as far as the log goes back."""
-        newest, found = self.version(), list[dict[str, Any]]()
-        for version in range(-1 if newest is None else newest, -1, -1):
-            info = self._info(version) if limit is None or len(found) < limit else None
+    def commits(self, after: int = -1) -> Iterator[dict[str, Any]]:
+        """The commits above a version as Delta describes them, each with its ``version``, newest first.
+
+        As far as the log goes back. Lazy: reads what is asked for.
+        """
+        newest = self.version()
+        for version in range(-1 if newest is None else newest, after, -1):
+            info = self._info(version)
             if info is None:
-                break
-            found.append({**info, "version": version})
-        return found
+                return
+            yield {**info, "version": version}
+
+    def history(self, limit: int | None = None) -> list[dict[str, Any]]:
+        """The newest commits, or all that the log has, as :meth:`commits` gives them."""
+        return list(islice(self.commits(), limit))
 
     def _info(self, version: int) -> dict[str, Any] | None:
         """What a commit says of itself; None if its log is gone."""
         try:
-            with (self.path / "_delta_log" / f"{version:020d}.json").open() as log:
+            with self._log(version).open() as log:
                 return next((json.loads(line)["commitInfo"] for line in log if line.startswith('{"commitInfo"')), {})
         except FileNotFoundError:
             return None

@@ -9,6 +9,7 @@ what is too much for one process's memory is written by Spark's tasks. See docs/
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -19,10 +20,9 @@ from typing import TYPE_CHECKING, Literal
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema, Transaction, write_deltalake
 
-from clickstream_platform.streaming.lake.tables import LakeTable, uri_of
+from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan, uri_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
     from deltalake.table import TableMerger
@@ -67,6 +67,7 @@ class Commit:
 FEW = 100_000  # rows that are written as one file by this process
 LITTLE = 100_000_000  # bytes of such rows, where one of them may be of a megabyte
 _THEN = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)  # only `maintain` cleans the log
+_LOG_KEPT, _LOG_KEPT_BY_DEFAULT = "delta.logRetentionDuration", "interval 720 hours"
 _Mode = Literal["append", "overwrite"]
 
 
@@ -121,7 +122,7 @@ def append(
     Returns:
         Whether this call committed; False if the commit's transaction was found in the table.
     """
-    if isinstance(rows, DataFrame):
+    if not isinstance(rows, Iterator):
         return _write(rows, count, path, commit, "append", size)
     table = DeltaTable(uri_of(path))
     if commit.is_in(table):
@@ -198,6 +199,35 @@ def merge(changes: pa.Table, path: Path, keys: tuple[str, ...], time: str, commi
     return True
 
 
+def replace(rows: DataFrame, count: int, path: Path, span: tuple[str, str], stretch: TimeSpan, commit: Commit) -> None:
+    """Replace the rows whose span touches a stretch of time, in one commit. The new rows must touch it, too.
+
+    Args:
+        rows: the new rows.
+        count: how many they are.
+        path: the table.
+        span: the columns of a row's first and last time.
+        stretch: its end is excluded.
+        commit: what the commit carries.
+    """
+    if count > FEW:
+        there = f"`{span[0]}` < timestamp_micros({stretch.until}) AND `{span[1]}` >= timestamp_micros({stretch.since})"
+        writer = rows.write.format("delta").mode("overwrite").option("replaceWhere", there)
+        writer.options(**commit.options()).save(str(path))
+        return
+    table = DeltaTable(uri_of(path))
+    schema = pa.schema(table.schema())
+    since, until = (_constant(pa.scalar(each, pa.timestamp("us", "UTC"))) for each in stretch)
+    write_deltalake(
+        table,
+        rows.toArrow().select(schema.names).cast(schema) if count else schema.empty_table(),
+        mode="overwrite",
+        predicate=f'"{span[0]}" < {until} AND "{span[1]}" >= {since}',
+        commit_properties=commit.properties(),
+        post_commithook_properties=_THEN,
+    )
+
+
 def remove(rows: pa.Table, path: Path, keys: tuple[str, ...], commit: Commit) -> None:
     """Delete the rows of these keys, each named once. Costs a MERGE that reads the whole table."""
     _merging(rows, path, _same(keys), commit).when_matched_delete().execute()
@@ -229,9 +259,12 @@ def vacuum(path: Path, kept: timedelta) -> int:
     return len(vacuumed(dry_run=False)) if vacuumed(dry_run=True) else 0
 
 
-def clean_log(path: Path) -> int:
-    """Delete the log of commits that no reader needs any more, by Delta's own rule; returns how many there were."""
-    log = path / "_delta_log"
+def clean_log(path: Path, kept: timedelta) -> int:
+    """Delete the log of commits older than that, as far as no newer version needs it; returns how many there were."""
+    log, table = path / "_delta_log", DeltaTable(uri_of(path))
+    wanted = f"interval {ceil(kept / timedelta(hours=1))} hours"
+    if table.metadata().configuration.get(_LOG_KEPT, _LOG_KEPT_BY_DEFAULT) != wanted:
+        table.alter.set_table_properties({_LOG_KEPT: wanted})
     before = len(list(log.glob("*.json")))
     DeltaTable(uri_of(path)).cleanup_metadata()
     return before - len(list(log.glob("*.json")))

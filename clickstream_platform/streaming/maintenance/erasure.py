@@ -10,8 +10,9 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from functools import partial
+from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -30,9 +31,13 @@ from clickstream_platform.streaming.lake.reader import snapshot
 from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform.streaming.maintenance.housekeeping import FILES_KEPT
 from clickstream_platform.streaming.maintenance.other_ids import take_out
+from clickstream_platform.streaming.maintenance.persons import AT_ONCE
 from clickstream_platform.streaming.maintenance.proofs import Erased, Erasure, hashed, moment, write
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.run import rebuild_leased, run_leased
+
+if TYPE_CHECKING:
+    from clickstream_platform.events.rules import Parse
 
 
 def forget(
@@ -43,6 +48,7 @@ def forget(
     hooks: Hooks | None = None,
     *,
     unsearchable: bool = False,
+    files_kept: timedelta = FILES_KEPT,
     run_id: str | None = None,
 ) -> Erasure:
     """Delete persons from every table, now, and from its files once the retention of files is over.
@@ -56,13 +62,14 @@ def forget(
     a state store, and a pass over each of the others.
 
     Args:
-        users: the user ids, as they are in ``events``.
+        users: the user ids, as they are in ``events``, or as they were sent: where only hashes of ids are kept, both.
         contracts: all tables.
         spark: the session.
         lake: where the tables lie.
         hooks: as of a run.
         unsearchable: also delete the rejected records of which nobody can tell whom they mention. Without, they stay,
             are counted, and the erasure is not completed while there are any.
+        files_kept: how long `maintain` leaves files of older versions.
         run_id: the run's name in leases, ledger and proof; made up if not given.
 
     Raises:
@@ -79,16 +86,16 @@ def forget(
         write(lake, proof)
         for table in contracts:
             run_leased(table, spark, lake, hooks, run_id)
-        search = _Search(users, unsearchable=unsearchable)
+        search = _Search(_as_kept(users, contracts), unsearchable=unsearchable)
         erased = _erase(search, contracts, spark, lake, hooks, run_id)
-        for user_id in users:
+        for user_id in search.users:
             hooks.forgotten(user_id)
         now = datetime.now(timezone.utc)
         completed = None if search.unsearched else moment(now)
         proof = replace(
             proof,
             completed_at=completed,
-            files_until=moment(now + FILES_KEPT),
+            files_until=moment(now + files_kept),
             tables=tuple(erased),
             unsearched=search.unsearched,
         )
@@ -100,8 +107,17 @@ def require(lake: Lake, users: Sequence[str]) -> None:
     """Raise what :func:`forget` raises without looking at a row, before a JVM is started for it."""
     if not users or not all(user_id.strip() for user_id in users):
         raise SettingsError("--user", "an empty id is nobody's", "give the user_id as it is in events")
+    if len(users) > AT_ONCE:
+        finding = f"{len(users):,} ids, and at most {AT_ONCE:,} can be forgotten at once"
+        raise SettingsError("--from-file", finding, "split the file")
     if not lake.events.exists:
         raise SourceError("events", "nothing was read yet", "there is nothing to forget")
+
+
+def _as_kept(users: Sequence[str], contracts: Sequence[StreamingTable]) -> list[str]:
+    """The ids, and their hashes where ``events`` has these; rows of before have the ids themselves."""
+    masks = [cast("Parse", table.query).rules.masks for table in contracts if not table.derived]
+    return list(dict.fromkeys([*users, *(name for each in masks for user in users for name in each.names_of(user))]))
 
 
 @dataclass

@@ -30,7 +30,7 @@ class Maintained:
         table: the table's name.
         rolled_up: lines of the ledger that now lie outside of Delta's log as well.
         joined: small files that were joined into larger ones.
-        deleted: files that no version within :data:`FILES_KEPT` needs.
+        deleted: files that no version within the window of files needs.
         cleaned: commits whose log was deleted.
         generations: checkpoints that no longer served.
         held_back_by: the table that is behind, for whose sake older files of ``events`` stay; None if none.
@@ -45,26 +45,54 @@ class Maintained:
     held_back_by: str | None = None
 
 
-def maintain(contracts: Sequence[StreamingTable], lake: Lake, *, run_id: str | None = None) -> list[Maintained]:
+def maintain(
+    contracts: Sequence[StreamingTable],
+    lake: Lake,
+    *,
+    files_kept: timedelta | None = None,
+    log_kept: timedelta | None = None,
+    run_id: str | None = None,
+) -> list[Maintained]:
     """Maintain every table that exists, with it what the same batches write. Killed anywhere, run it again.
+
+    Args:
+        contracts: all tables.
+        lake: where they lie.
+        files_kept: how long files stay after they left a table; :data:`FILES_KEPT`, if not given.
+        log_kept: how far back the log goes; :data:`LOG_KEPT`, if not given.
+        run_id: the run's name in the leases; made up if not given.
 
     Raises:
         TableBusyError: a run is at a table and does not end within ten minutes.
     """
     run_id, now = run_id or uuid.uuid4().hex[:12], datetime.now(timezone.utc)
+    windows = _Windows(files_kept or FILES_KEPT, log_kept or LOG_KEPT)
     done: list[Maintained] = []
     for table in contracts:
         if lake.table(table.name).exists:
             with all_leased([table.name], lake, run_id):
-                done += [_maintain(name, table, contracts, lake, now) for name in table.names]
+                done += [_maintain(name, table, contracts, lake, now, windows) for name in table.names]
     return done
 
 
+@dataclass(frozen=True)
+class _Windows:
+    """How long files and log are kept that no table needs."""
+
+    files: timedelta
+    log: timedelta
+
+
 def _maintain(
-    name: str, table: StreamingTable, contracts: Sequence[StreamingTable], lake: Lake, now: datetime
+    name: str,
+    table: StreamingTable,
+    contracts: Sequence[StreamingTable],
+    lake: Lake,
+    now: datetime,
+    windows: _Windows,
 ) -> Maintained:
     need = _need(contracts, lake, now) if name == "events" else _Need(now, now)
-    files_kept, log_kept = max(FILES_KEPT, now - need.files_since), max(LOG_KEPT, now - need.log_since)
+    files_kept, log_kept = max(windows.files, now - need.files_since), max(windows.log, now - need.log_since)
     rolled_up = roll_up(lake.table(name))
     path, size = lake.table(name).path, table.sink.file_size
     return Maintained(
@@ -72,9 +100,9 @@ def _maintain(
         rolled_up=rolled_up,
         joined=writer.compact(path, size),
         deleted=writer.vacuum(path, files_kept),
-        cleaned=writer.clean_log(path) if log_kept == LOG_KEPT else 0,
+        cleaned=writer.clean_log(path, windows.log) if log_kept == windows.log else 0,
         generations=generations.remove_superseded(lake, name),
-        held_back_by=need.table if files_kept > FILES_KEPT else None,
+        held_back_by=need.table if files_kept > windows.files else None,
     )
 
 

@@ -18,8 +18,7 @@ from clickstream_platform.events.json_record import parsed, text_of
 from clickstream_platform.events.mapping.paths import Found, getter, steps_of, taker
 from clickstream_platform.events.schema import PLACE
 from clickstream_platform.streaming.lake import writer
-from clickstream_platform.streaming.lake.amendments import revise
-from clickstream_platform.streaming.lake.ledger import ERASURE
+from clickstream_platform.streaming.lake.ledger import ERASURE, Amendment
 from clickstream_platform.streaming.lake.reader import snapshot
 from clickstream_platform.streaming.lake.tables import LakeTable
 
@@ -47,7 +46,8 @@ def take_out(persons: DataFrame, paths: Sequence[str], table: LakeTable, run_id:
     if changed.num_rows:
         kinds = pa.array(["update"] * changed.num_rows, pa.string())
         keys = (*PLACE, *(name for name in ("generation",) if name in rows.columns))
-        revise(changed.append_column(writer.CHANGE, kinds), keys, "timestamp", table, ERASURE, run_id)
+        commit = writer.Commit(Amendment(table.name, ERASURE, run_id).to_json())
+        writer.merge(changed.append_column(writer.CHANGE, kinds), table.path, keys, "timestamp", commit)
     return changed.num_rows
 
 

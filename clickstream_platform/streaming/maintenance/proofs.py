@@ -55,9 +55,9 @@ class Erasure:
     tables: tuple[Erased, ...] = ()
     unsearched: dict[str, int] = field(default_factory=dict)
 
-    def is_about(self, user_id: str) -> bool:
-        """Whether this is the proof for that user."""
-        return hashed(self.salt, user_id) in self.subject.split(",")
+    def is_about(self, *user_ids: str) -> bool:
+        """Whether this is the proof for all of these users."""
+        return {hashed(self.salt, user_id) for user_id in user_ids} <= set(self.subject.split(","))
 
 
 def hashed(salt: str, user_id: str) -> str:

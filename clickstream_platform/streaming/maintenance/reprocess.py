@@ -25,6 +25,7 @@ from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import snapshot
 from clickstream_platform.streaming.lake.tables import LakeTable
+from clickstream_platform.streaming.runtime.run import make_tables
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def replay(
     quarantine = require(events, lake, reason)
     run_id = run_id or uuid.uuid4().hex[:12]
     with all_leased([events.name], lake, run_id), Persisted() as persist:
+        make_tables(events, lake)  # or a lake that no run of this release has seen lacks columns
         rejected = snapshot(spark, quarantine.path)
         if reason is not None:
             rejected = rejected.where(F.array_contains("reasons", reason))

@@ -7,7 +7,8 @@ events they were counted from, copy them to a table of your own.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.lease import all_leased
 from clickstream_platform.streaming.lake.ledger import RETENTION
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform.streaming.runtime.hooks import Hooks
 
 if TYPE_CHECKING:
@@ -32,6 +34,94 @@ def due(lake: Lake, retention: timedelta | None) -> date | None:
         return None
     before = min(max(dates), datetime.now(timezone.utc).date()) - retention
     return before if min(dates) < before else None
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """What the next ``maintain`` removes because it is too old.
+
+    Attributes:
+        before: the date before which events leave; None if none is that old, or all are kept.
+        events: those that leave, by their date.
+        rejected_before: the date before which rejected records leave; None likewise.
+        rejected: how many of them leave.
+    """
+
+    before: date | None = None
+    events: dict[date, int] = field(default_factory=dict[date, int])
+    rejected_before: date | None = None
+    rejected: int = 0
+
+    @property
+    def anything(self) -> bool:
+        """Whether anything leaves."""
+        return bool(self.events or self.rejected)
+
+
+def leaving(
+    contracts: Sequence[StreamingTable], lake: Lake, retention: timedelta | None, of_rejected: timedelta | None
+) -> Leaving:
+    """Look what is too old, and remove nothing. No JVM: reads Delta's log, and the times of rejected records.
+
+    Args:
+        contracts: all tables.
+        lake: where they lie.
+        retention: how long events are kept; None for ever.
+        of_rejected: how long rejected records are kept, if shorter; counted back from today.
+    """
+    before = due(lake, retention)
+    old = {day: rows for day, rows in lake.events.rows_by_date().items() if day < before} if before else {}
+    cut = _rejected_before(before, of_rejected)
+    rejected = (
+        0 if cut is None else sum(table.rows_before(_midnight(cut), time) for table, time in _rejected(contracts, lake))
+    )
+    return Leaving(before, old, cut if rejected else None, rejected)
+
+
+def expire_rejected(contracts: Sequence[StreamingTable], lake: Lake, before: date, *, run_id: str | None = None) -> int:
+    """Remove the records that were rejected before a date, and nothing else. No JVM. Returns how many there were.
+
+    Raises:
+        TableBusyError: a run is at ``events`` and does not end within ten minutes.
+    """
+    run_id = run_id or uuid.uuid4().hex[:12]
+    with all_leased([table.name for table in contracts if not table.derived], lake, run_id):
+        found = _rejected(contracts, lake)
+        return sum(_remove_before(_midnight(before), time, table, run_id) for table, time in found)
+
+
+def let_go(
+    old: Leaving,
+    contracts: Sequence[StreamingTable],
+    session: Callable[[], SparkSession],
+    lake: Lake,
+    hooks: Hooks | None = None,
+    *,
+    run_id: str | None = None,
+) -> None:
+    """Remove what is too old. Asks for a SparkSession only if events are."""
+    if old.before:
+        expire(old.before, contracts, session(), lake, hooks, run_id=run_id)
+    if old.rejected_before:
+        expire_rejected(contracts, lake, old.rejected_before, run_id=run_id)
+
+
+def _rejected(contracts: Sequence[StreamingTable], lake: Lake) -> list[tuple[LakeTable, str]]:
+    """The tables of rejected records, each with the column of the time that counts."""
+    beside = [table.beside for table in contracts if table.beside and not table.derived]
+    return [(lake.table(each.name), each.time) for each in beside]
+
+
+def _rejected_before(before: date | None, kept: timedelta | None) -> date | None:
+    """The date before which rejected records leave: with the events of their time, or sooner."""
+    dates = [before] if before else []
+    if kept is not None:
+        dates.append(datetime.now(timezone.utc).date() - kept)
+    return max(dates, default=None)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=timezone.utc)
 
 
 def expire(
@@ -58,7 +148,7 @@ def expire(
     from clickstream_platform.streaming.runtime.run import run_leased  # noqa: PLC0415
 
     run_id = run_id or uuid.uuid4().hex[:12]
-    midnight = datetime(before.year, before.month, before.day, tzinfo=timezone.utc)
+    midnight = _midnight(before)
     with all_leased([table.name for table in contracts], lake, run_id):
         for table in contracts:
             run_leased(table, spark, lake, hooks or Hooks(), run_id)
@@ -66,16 +156,20 @@ def expire(
         for table in contracts:
             if table.derived:
                 strategy_of(table).expire(midnight, spark, lake, run_id)
-                _expire_beside(table, midnight, spark, lake, run_id)  # what the table was without goes after it
+                _expire_beside(table, midnight, lake, run_id)  # what the table was without goes after it
         for table in contracts:
             if not table.derived:
-                _expire_beside(table, midnight, spark, lake, run_id)
+                _expire_beside(table, midnight, lake, run_id)
                 strategy_of(table).expire(midnight, spark, lake, run_id)
         return rows - lake.events.rows()
 
 
-def _expire_beside(table: StreamingTable, midnight: datetime, spark: SparkSession, lake: Lake, run_id: str) -> None:
+def _expire_beside(table: StreamingTable, midnight: datetime, lake: Lake, run_id: str) -> None:
+    if table.beside:
+        _remove_before(midnight, table.beside.time, lake.table(table.beside.name), run_id)
+
+
+def _remove_before(midnight: datetime, time: str, table: LakeTable, run_id: str) -> int:
     from clickstream_platform.streaming.lake.amendments import remove_before  # noqa: PLC0415 - Spark
 
-    if table.beside:
-        remove_before(midnight, table.beside.time, lake.table(table.beside.name), spark, RETENTION, run_id)
+    return remove_before(midnight, time, table, RETENTION, run_id)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from weakref import WeakSet
 
@@ -126,6 +127,7 @@ def _in_one_line(stopped: str) -> str:
 
 _journal = cache(Journal)  # one file a process and folder
 _heard: WeakSet[SparkSession] = WeakSet()
+_one_at_a_time = Lock()
 
 
 def listen(spark: SparkSession) -> None:
@@ -134,9 +136,10 @@ def listen(spark: SparkSession) -> None:
     A session hears of its own queries only, not of those of a ``newSession()``.
     """
     folder = spark.conf.get(CONF, None)
-    if not folder or spark in _heard:
-        return
-    _heard.add(spark)
+    with _one_at_a_time:
+        if not folder or spark in _heard:
+            return
+        _heard.add(spark)
     # As it was when the JVM started: whoever builds a session once more changes the conf, not where others look.
     journal = _journal(Path(spark.sparkContext.getConf().get(CONF) or folder))
     try:

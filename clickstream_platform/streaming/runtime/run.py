@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
+from threading import Event
 from typing import TYPE_CHECKING, Any, cast
 
 from pyspark.sql import DataFrame, SparkSession
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LOOKED_AT = 0.5  # seconds between two looks at whether a query is to stop
+LAST_BATCH = 5.0  # seconds a batch may still take then
+
 
 def run(
     table: StreamingTable,
@@ -51,6 +55,7 @@ def run(
     *,
     run_id: str | None = None,
     take_over: bool = False,
+    stop: Event | None = None,
 ) -> RunReport:
     """Process what is there for a table, then stop. A run with nothing new writes no commit.
 
@@ -64,6 +69,7 @@ def run(
         hooks: what to call on the way.
         run_id: the run's name in leases and entries; made up if not given.
         take_over: take a lease that another host has left behind.
+        stop: set by whoever wants it to stop before all is read: the batch that is on gets :data:`LAST_BATCH` to end.
 
     Raises:
         TableBusyError: another run is at it.
@@ -74,14 +80,16 @@ def run(
     """
     run_id, hooks = run_id or uuid.uuid4().hex[:12], hooks or Hooks()
     with lease(lake, table.name, run_id, take_over=take_over):
-        report = run_leased(table, spark, lake, hooks, run_id)
+        report = run_leased(table, spark, lake, hooks, run_id, stop)
     hooks.ended(table)
     return report
 
 
-def run_leased(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hooks, run_id: str) -> RunReport:
+def run_leased(
+    table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hooks, run_id: str, stop: Event | None = None
+) -> RunReport:
     """As :func:`run`, for a caller that holds the table's lease; ``hooks.ended`` is left to it."""
-    return admitted(replace(table, trigger=ending(table.trigger)), spark, lake, hooks, run_id).complete()
+    return admitted(replace(table, trigger=ending(table.trigger)), spark, lake, hooks, run_id).complete(stop)
 
 
 def admitted(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hooks, run_id: str) -> Run:
@@ -142,17 +150,22 @@ class Run:
     is_near_limit: bool = False
     started: float = field(default_factory=time.monotonic)
 
-    def complete(self) -> RunReport:
-        """Start it and wait for its end; of a trigger that never ends, for ever."""
+    def complete(self, stop: Event | None = None) -> RunReport:
+        """Start it and wait for its end, or until it is to stop; of a trigger that never ends, for ever."""
         with self.going_on() as query:
-            query.awaitTermination()
+            if stop is None:
+                query.awaitTermination()
+            while stop and not query.awaitTermination(LOOKED_AT):  # pyright: ignore[reportArgumentType] - takes parts of a second
+                if stop.is_set():
+                    let_end(query)
+                    break
         self._require_room(query.recentProgress)
         return self.report(query)
 
     @contextmanager
     def going_on(self) -> Generator[StreamingQuery]:
         """Start it; what ends the query ends the block, and the other way round. Raises its failure, typed."""
-        _create(self.lake, self.table)
+        make_tables(self.table, self.lake)
         query = self.query = self._start()
         try:
             yield query
@@ -240,7 +253,14 @@ class Run:
         )
 
 
-def _create(lake: Lake, table: StreamingTable) -> None:
+def let_end(query: StreamingQuery) -> None:
+    """Give the batch that is on the time to end that it may have when its query is told to stop."""
+    deadline = time.monotonic() + LAST_BATCH
+    while query.isActive and query.status["isTriggerActive"] and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+def make_tables(table: StreamingTable, lake: Lake) -> None:
     """Make the empty Delta tables of a contract, if they are not there yet. Those that are get the columns they lack.
 
     A derived table does not: null is not what its query gives. It gets them with the batch 0 of a rebuild.

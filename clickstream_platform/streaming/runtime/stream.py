@@ -31,12 +31,10 @@ from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe import listener
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.report import RunReport
-from clickstream_platform.streaming.runtime.run import Run, admitted
+from clickstream_platform.streaming.runtime.run import LOOKED_AT, Run, admitted, let_end
 
 CONFS = {"spark.sql.streaming.numRecentProgressUpdates": "100"}  # a stream has no end, and each takes some kilobytes
-LOOKED_AT = 0.5  # seconds between two looks at a query
 SELDOM_PLANNED = 10.0  # seconds between two looks at what the source has, at most
-LAST_BATCH = 5.0  # seconds a batch may still take when the stream is told to stop
 REPORTED = timedelta(minutes=1)  # at most as often; a table with a longer interval reports each batch
 LONGEST_PAUSE = 60.0  # seconds; the first is 1 and each is twice the one before
 
@@ -74,7 +72,7 @@ def stream(
 ) -> None:
     """Keep tables up to date until ``stop`` is set; then end their queries and free their leases.
 
-    A batch that is on gets :data:`LAST_BATCH` seconds to end. One that does not is replayed by whoever goes on.
+    A batch that is on gets :data:`.run.LAST_BATCH` seconds to end. One that does not is replayed by whoever goes on.
 
     Args:
         tables: contracts whose triggers do not end.
@@ -170,7 +168,7 @@ class _Live:
         try:
             while not query.awaitTermination(LOOKED_AT):  # pyright: ignore[reportArgumentType] - takes parts of a second
                 if self.stop.is_set():
-                    _let_end(query)
+                    let_end(query)
                     return
                 self._plan(run)
                 if time.monotonic() - self.reported_at >= REPORTED.total_seconds():
@@ -206,12 +204,6 @@ class _Live:
         if failure and not self.stop.is_set():
             with self.alone:
                 self.told.failed(self.table, failure, state.upcoming_sleep)
-
-
-def _let_end(query: StreamingQuery) -> None:
-    deadline = time.monotonic() + LAST_BATCH
-    while query.isActive and query.status["isTriggerActive"] and time.monotonic() < deadline:
-        time.sleep(0.1)
 
 
 def _is_alive(spark: SparkSession) -> bool:

@@ -9,6 +9,7 @@ from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.sources.files.source import FileSource
 from clickstream_platform.streaming.sources.kafka.source import ALLOWED, KafkaSource, kafka_source
+from clickstream_platform.wording import without_passwords
 
 
 def source_from(settings: Settings) -> FileSource | KafkaSource:
@@ -21,7 +22,7 @@ def source_from(settings: Settings) -> FileSource | KafkaSource:
     if scheme == "kafka":
         return kafka_source(settings)
     if scheme not in (settings.source_url, "file"):
-        raise SettingsError("CLICKSTREAM_SOURCE", f"{settings.source_url!r} is not allowed", ALLOWED)
+        raise SettingsError("CLICKSTREAM_SOURCE", without_passwords(f"{settings.source_url!r} is not allowed"), ALLOWED)
     return FileSource(_folder(settings), settings.max_bytes_per_trigger, settings.max_record_bytes)
 
 

@@ -106,11 +106,13 @@ def shown(records: Sequence[Printed], rules: Rules) -> list[str]:
         pa.nulls(len(records), pa.binary()),
         rules,
     )
-    lines = [_line(record, row, rules) for record, row in zip(records, read.to_pylist(), strict=True)]
+    kept = rules.kept(pa.array([each.value for each in records], pa.binary())).to_pylist()
+    rows = zip(records, read.to_pylist(), kept, strict=True)
+    lines = [_line(record, row, rules, value) for record, row, value in rows]
     return [line.translate(_ESCAPED).rstrip() for line in lines]
 
 
-def _line(record: Printed, row: dict[str, Any], rules: Rules) -> str:
+def _line(record: Printed, row: dict[str, Any], rules: Rules, kept: bytes | None) -> str:
     if not record.is_whole:
         is_too_large = record.size > rules.max_record_bytes
         found = f"rejected, {Reason.TOO_LARGE.value}" if is_too_large else f"not parsed, {record.size:,} bytes"
@@ -121,7 +123,7 @@ def _line(record: Printed, row: dict[str, Any], rules: Rules) -> str:
     else:
         time = row["timestamp"].replace(tzinfo=None).isoformat(" ", "milliseconds")
         return "  ".join([time, *("-" if row[name] is None else row[name] for name in _FIELDS)])
-    return f"{found}:  {_beginning(record.value)}"
+    return f"{found}:  {_beginning(kept)}"
 
 
 def _beginning(value: bytes | None) -> str:

@@ -20,6 +20,7 @@ from clickstream_platform.events.mapping.model import COLUMNS, Mapping
 from clickstream_platform.events.mapping.named import mapping_named, preset
 from clickstream_platform.events.mapping.reader import reader
 from clickstream_platform.events.mapping.written import mapping_of, raw_of
+from clickstream_platform.events.masks import Masks
 from clickstream_platform.events.schema import Reason
 
 LEAST = """
@@ -295,3 +296,18 @@ def test_the_one_function_does_what_the_functions_of_its_columns_do(record: dict
     one, other = deepcopy(record), deepcopy(record)
     assert columns_of(mapping)(one) == tuple(choose(other) for choose in choices(mapping))
     assert one == other
+
+
+def test_what_may_not_be_kept_is_masked_by_the_names_that_its_producer_has_for_it() -> None:
+    masks = Masks(dropped=frozenset(("ip", "traits")), hashed=frozenset(("userid",)), secret=b"0123456789abcdef")
+    record = {
+        "userId": "u",
+        "type": "page",
+        "timestamp": "2024-03-01",
+        "context": {"ip": "8.8.8.8", "traits": {"a": 1}},
+    }
+    read = reader(preset("segment"), masks)(json.dumps(record).encode())
+    assert columns(read)["user_id"] == masks.hash_of("u")
+    assert "ip_address" not in columns(read)
+    assert read.extra is not None
+    assert "traits" not in read.extra

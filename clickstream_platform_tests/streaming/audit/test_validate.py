@@ -6,13 +6,16 @@ import shutil
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from deltalake import CommitProperties, DeltaTable, QueryBuilder, write_deltalake
 
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.audit.validate import NO_BATCH, CheckResult, validate
+from clickstream_platform.streaming.audit.result import NO_BATCH, CheckResult
+from clickstream_platform.streaming.audit.validate import check, validate
 from clickstream_platform.streaming.lake.ledger import last_entry
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import Lab, event
@@ -46,7 +49,19 @@ def copy(spark: SparkSession, home: Path, tmp_path: Path) -> Lab:
 
 
 def results(lab: Lab, table: str, now: datetime = NOW) -> dict[str, CheckResult]:
-    return {result.name: result for result in validate(lab.contracts[table], lab.spark, lab.lake, now=now)}
+    """By Spark; and a look at what is new since nothing, which needs none, finds the same."""
+    found = {result.name: result for result in validate(lab.contracts[table], lab.spark, lab.lake, now=now)}
+    record = lab.lake.root / "_checks" / f"{table}.json"
+    record.unlink(missing_ok=True)
+    again = check(lab.contracts[table], no_session, lab.lake, now=now)
+    assert {each.name: (each.passed, each.found) for each in again} == {
+        name: (each.passed, each.found) for name, each in found.items()
+    }
+    return found
+
+
+def no_session() -> NoReturn:
+    pytest.fail("these few rows need no SparkSession")
 
 
 def failed(lab: Lab, table: str) -> dict[str, int | str]:
@@ -123,6 +138,29 @@ def test_matches_events_counts_at_the_version_that_the_table_has_read(copy: Lab)
 def test_an_old_newest_event_only_warns(copy: Lab) -> None:
     result = results(copy, "events", NOW + timedelta(days=2))["fresh_events"]
     assert (result.passed, result.blocking, result.found) == (False, False, "the newest event is 2 days old")
+
+
+@pytest.mark.spark
+def test_what_validate_found_is_not_passed_over_by_a_look_at_what_is_new(copy: Lab) -> None:
+    contract = copy.contracts["sessions"]
+    assert all(each.passed for each in check(contract, no_session, copy.lake))
+    (file,) = copy.lake.table("sessions").path.glob("*.parquet")
+    twice = pa.concat_tables([pq.read_table(file)] * 2)
+    pq.write_table(twice, file)  # no commit says so
+    assert all(each.passed for each in check(contract, no_session, copy.lake))
+    wrong = {each.name for each in validate(contract, copy.spark, copy.lake) if not each.passed}
+    assert wrong == {each.name for each in check(contract, no_session, copy.lake) if not each.passed} == {"unique_key"}
+
+
+@pytest.mark.spark
+def test_validate_notes_what_passed_for_the_next_look_at_what_is_new(copy: Lab) -> None:
+    contract = copy.contracts["purchases"]
+    validate(contract, copy.spark, copy.lake)
+    copy.land(event("x", "10:02:00", event_type="purchase"))
+    copy.run("events", "purchases")
+    found = check(contract, no_session, copy.lake)
+    assert {(each.passed, each.look.kind) for each in found if each.look} == {(True, "incremental")}
+    assert {each.look.kind for each in validate(contract, copy.spark, copy.lake) if each.look} == {"full"}
 
 
 def test_names_of_checks_are_unique_within_a_table(tmp_path: Path) -> None:

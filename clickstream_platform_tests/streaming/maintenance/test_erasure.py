@@ -10,9 +10,11 @@ import pytest
 from clickstream_platform.errors import SettingsError, SourceError
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.audit.validate import validate
+from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.maintenance import erasure
 from clickstream_platform.streaming.maintenance.erasure import forget
 from clickstream_platform.streaming.maintenance.housekeeping import maintain
+from clickstream_platform.streaming.maintenance.persons import ids_in
 from clickstream_platform.streaming.maintenance.proofs import proofs
 from clickstream_platform_tests.conftest import KINDS, Lab, event, killed
 
@@ -126,6 +128,19 @@ def test_what_cannot_be_searched_is_said_and_can_be_deleted(lab: Lab) -> None:
     proof = forget("anna", list(lab.contracts.values()), lab.spark, lab.lake, unsearchable=True)
     assert (proof.completed_at is not None, proof.unsearched) == (True, {})
     assert lab.table("quarantine").count() == 0
+
+
+def test_a_file_of_ids_has_one_a_line_each_once() -> None:
+    assert ids_in("\ufeffanna\r\n\n a b \nÉva\nanna".encode(), "ids.txt") == ["anna", " a b ", "Éva"]
+    for content, finding in (
+        (b"", "has no id"),
+        (b"\n \r\n", "has no id"),
+        (b"a\n\xff", "line 2 of ids.txt is no UTF-8"),
+    ):
+        with pytest.raises(SettingsError, match=finding):
+            ids_in(content, "ids.txt")
+    with pytest.raises(SettingsError, match="10,001 ids, and at most 10,000"):
+        forget([str(number) for number in range(10_001)], [], None, Lake(Path("nowhere")))  # type: ignore[arg-type]
 
 
 def test_an_empty_id_and_an_empty_lake_are_refused_without_a_jvm(tmp_path: Path) -> None:

@@ -54,14 +54,14 @@ def codec_of(raw: Raw) -> Codec | None:
         Unreadable: it is cut off within a codec's first bytes. If these are letters, as bzip2's, it passes for text.
     """
     head = raw.peek(_after_skippable(raw), 4096)
-    found = next((codec for codec in CODECS if codec.magic.match(head)), None)
-    if found is None and _is_zlib(head):
+    codec = next((each for each in CODECS if each.magic.match(head)), None)
+    if codec is None and _is_zlib(head):
         return _ZLIB
-    if found is None and head and re.search(rb"[^\t\n\r -~]", head):
+    if codec is None and head and re.search(rb"[^\t\n\r -~]", head):
         for name, magic in _BEGINNINGS.items():
             if magic.startswith(head):
                 raise Unreadable(name, f"cut off after {raw.end:,} bytes")
-    return found
+    return codec
 
 
 def unpacked(raw: Raw) -> Chunks:

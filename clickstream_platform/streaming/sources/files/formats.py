@@ -75,7 +75,7 @@ def records(chunks: Iterator[bytes], max_record_bytes: int) -> Iterator[pa.Recor
     while sum(map(len, first)) < HEAD and (chunk := next(chunks, b"")):
         first.append(chunk)
     head = b"".join(first)[:HEAD]
-    found = format_of(head)
-    if found is None:
+    its_format = format_of(head)
+    if its_format is None:
         raise Unreadable("not text", str(not_text(head)))
-    yield from found.records(head, chain([b"".join(first)], chunks), max_record_bytes)
+    yield from its_format.records(head, chain([b"".join(first)], chunks), max_record_bytes)

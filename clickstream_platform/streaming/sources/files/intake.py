@@ -55,11 +55,11 @@ class Intake:
 
     def planned_by_spark(self, source: Path) -> dict[int, list[str]]:
         """The files that Spark planned itself, before there were manifests, by the number in its log."""
-        found: dict[int, list[str]] = {}
+        planned: dict[int, list[str]] = {}
         for number, path in self._log():
             if not self._is_manifest(path):
-                found.setdefault(number, []).append(self._partition(path, source))
-        return found
+                planned.setdefault(number, []).append(self._partition(path, source))
+        return planned
 
     def untaken_bytes(self) -> int:
         """Bytes of the files of manifests that Spark has put into no batch yet."""

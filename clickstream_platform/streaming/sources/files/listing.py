@@ -64,8 +64,8 @@ def _parents(root: bytes) -> Iterator[bytes]:
         path = parent
 
 
-def _identity(found: os.stat_result) -> Identity:
-    return found.st_dev, found.st_ino
+def _identity(status: os.stat_result) -> Identity:
+    return status.st_dev, status.st_ino
 
 
 class _Walk:
@@ -106,7 +106,7 @@ class _Walk:
                 self._again(name, self._folders[identity])
                 return []
             with os.scandir(path) as entries:
-                found = sorted(entries, key=lambda entry: entry.name)
+                visible = sorted(entries, key=lambda entry: entry.name)
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
@@ -114,7 +114,7 @@ class _Walk:
             return []
         self._folders[identity] = name
         folders: list[bytes] = []
-        for entry in found:
+        for entry in visible:
             inside = os.path.join(name, entry.name)  # noqa: PTH118 - bytes
             if not is_visible(entry.name):
                 self._hide(inside, entry)
@@ -136,30 +136,30 @@ class _Walk:
         """Take in a file, or what a link leads to."""
         path = os.path.join(self.root, name)  # noqa: PTH118 - bytes
         try:
-            found = os.stat(path)  # noqa: PTH116 - bytes
+            status = os.stat(path)  # noqa: PTH116 - bytes
         except OSError as error:
             is_gone = isinstance(error, FileNotFoundError | NotADirectoryError) and not os.path.lexists(path)
             if not is_gone:
                 self._ignore(name, _not_found(error))
             return
-        kind = stat.S_IFMT(found.st_mode)
+        kind = stat.S_IFMT(status.st_mode)
         if kind == stat.S_IFREG:
-            self._file(name, path, found)
+            self._file(name, path, status)
         elif kind != stat.S_IFDIR:
             self._ignore(name, f"{_KINDS.get(kind, 'something else')}, not a file")
-        elif _identity(found) in self._above:
+        elif _identity(status) in self._above:
             self._ignore(name, "a link to a folder that the source itself lies in")
         else:
             self._tree(name)
 
-    def _file(self, name: bytes, path: bytes, found: os.stat_result) -> None:
-        identity = _identity(found)
+    def _file(self, name: bytes, path: bytes, status: os.stat_result) -> None:
+        identity = _identity(status)
         # Some network file systems give one inode to several files: what has one name and no link to it is itself.
-        if identity in self._names and (self._follows_links or found.st_nlink > 1):
+        if identity in self._names and (self._follows_links or status.st_nlink > 1):
             self._again(name, self._names[identity])
             return
         self._names.setdefault(identity, name)
-        self.files.append(File(name, partition_of(name), path, found.st_size, found.st_mtime_ns // 1000, identity))
+        self.files.append(File(name, partition_of(name), path, status.st_size, status.st_mtime_ns // 1000, identity))
 
     def _again(self, name: bytes, listed_as: bytes) -> None:
         if name != listed_as:

@@ -75,8 +75,8 @@ def _parts(entry: Entry, folder: Path, target: int) -> Iterator[Entry]:
     if entry.size <= target:  # as nearly all are, and there may be ten thousand
         yield entry
         return
-    found = splits(path_of(folder, entry.partition), entry.size, target)
-    yield from [replace(entry, split=each) for each in found] if len(found) > 1 else [entry]
+    cut = splits(path_of(folder, entry.partition), entry.size, target)
+    yield from [replace(entry, split=each) for each in cut] if len(cut) > 1 else [entry]
 
 
 def plan(

@@ -72,25 +72,25 @@ def opened(path: Path, size: int | None = None, start: int = 0, end: int | None 
     except OSError as error:
         raise Unreadable(finding(error)) from error
     try:
-        found = _size(descriptor)
-        size = found if size is None else size
-        if found != size:
-            raise Unreadable(_changed(size, found))
+        now = _size(descriptor)
+        size = now if size is None else size
+        if now != size:
+            raise Unreadable(_changed(size, now))
         yield Raw(descriptor, start, size if end is None else end)
-        if (found := _size(descriptor)) != size:
-            raise Unreadable(_changed(size, found))
+        if (now := _size(descriptor)) != size:
+            raise Unreadable(_changed(size, now))
     finally:
         os.close(descriptor)
 
 
 def _size(descriptor: int) -> int:
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode):
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
         raise Unreadable("no longer a file")
-    return found.st_size
+    return status.st_size
 
 
-def _changed(listed: int, found: int) -> str:
-    if found < listed:
-        return f"cut from {listed:,} to {found:,} bytes after it was listed"
-    return f"still being written: it grew from {listed:,} to {found:,} bytes after it was listed"
+def _changed(listed: int, now: int) -> str:
+    if now < listed:
+        return f"cut from {listed:,} to {now:,} bytes after it was listed"
+    return f"still being written: it grew from {listed:,} to {now:,} bytes after it was listed"

@@ -135,9 +135,9 @@ class FileSource:
     def _listed(self, partition: str) -> Entry:
         """A file that Spark has planned, as if it had been listed now; one that is gone as an empty one."""
         now_us, path = time.time_ns() // 1000, path_of(self.folder, partition)
-        found = path.stat() if path.exists() else None
-        mtime_us = found.st_mtime_ns // 1000 if found else now_us
-        return Entry(partition, found.st_size if found else 0, mtime_us, arrival(mtime_us, now_us))
+        status = path.stat() if path.exists() else None
+        mtime_us = status.st_mtime_ns // 1000 if status else now_us
+        return Entry(partition, status.st_size if status else 0, mtime_us, arrival(mtime_us, now_us))
 
     def plan(self, checkpoint: Checkpoint) -> None:
         """Write manifests of what has come, as long as all that wait together are no more than a batch may have."""
@@ -246,10 +246,10 @@ class FileSource:
         from pyspark.sql.pandas.types import to_arrow_schema  # noqa: PLC0415
 
         raw = to_arrow_schema(RAW.spark, timezone="UTC")
-        for found in self.records(read):
-            if not isinstance(found, PartRead):
-                headers = pa.nulls(len(found), raw.field("headers").type)
-                columns = [headers if name == "headers" else found[name] for name in raw.names]
+        for each in self.records(read):
+            if not isinstance(each, PartRead):
+                headers = pa.nulls(len(each), raw.field("headers").type)
+                columns = [headers if name == "headers" else each[name] for name in raw.names]
                 yield pa.RecordBatch.from_arrays(columns, schema=raw)
 
     def explained(self, failure: Exception, checkpoint: Checkpoint) -> Exception:
@@ -291,5 +291,7 @@ def raw(records: pa.RecordBatch) -> pa.RecordBatch:
             "key": pa.nulls(rows, pa.binary()),
             "headers": pa.nulls(rows, pa.string()),
             "event_id": pa.nulls(rows, pa.binary()),
+            "record_time": pa.nulls(rows, pa.timestamp("us", "UTC")),
+            "record_time_type": pa.nulls(rows, pa.string()),
         }
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from clickstream_platform.errors import SettingsError
+from clickstream_platform.wording import without_passwords
 
 VARIABLE = "CLICKSTREAM_KAFKA_OPTIONS"
 LOGIN = {  # by mechanism: who logs in, in Java
@@ -43,7 +44,9 @@ def check(options: Mapping[str, str]) -> None:
         _require(options, "a certificate of our own", "ssl.certificate.location", "ssl.key.location")
     for name in FILES:
         if name in options and not Path(options[name]).is_file():
-            raise SettingsError(VARIABLE, f"{name} is {options[name]}, which is no file", "name a PEM file")
+            raise SettingsError(
+                VARIABLE, without_passwords(f"{name} is {options[name]}, which is no file"), "name a PEM file"
+            )
     if "ssl.key.location" in options:
         _plain_key(options)
 

@@ -67,8 +67,18 @@ def _topics(source: KafkaSource) -> tuple[str, str]:
 
 
 def _time_of_record() -> Column:
-    """Null for a record that has none, for which Kafka says -1."""
-    return F.when(F.unix_millis("timestamp") >= 0, F.col("timestamp"))
+    """Null for a record that has none, for which Kafka says -1; and for a time that Python's calendar does not have."""
+    return F.when(F.unix_millis("timestamp").between(0, _LAST_MS), F.col("timestamp"))
+
+
+_LAST_MS = 253_402_128_000_000  # 9999-12-30: a client in any zone can hold it
+
+
+def _type_of_time() -> Column:
+    """In the words of the setting of a topic, ``message.timestamp.type``. Spark has the number of Kafka's client."""
+    kind = F.col("timestampType")
+    named = F.when(kind == 0, "CreateTime").when(kind == 1, "LogAppendTime")
+    return F.when(_time_of_record().isNotNull(), named)
 
 
 def _raw(records: DataFrame, arrived_at: Column) -> DataFrame:
@@ -80,4 +90,6 @@ def _raw(records: DataFrame, arrived_at: Column) -> DataFrame:
         arrived_at.alias("arrived_at"),
         F.col("key"),
         F.when(F.size("headers") > 0, F.col("headers")).alias("headers"),
+        _time_of_record().alias("record_time"),
+        _type_of_time().alias("record_time_type"),
     )

@@ -23,6 +23,7 @@ from clickstream_platform.streaming.sources.kafka.cluster import flat, look
 from clickstream_platform.streaming.sources.kafka.recount import recounted
 from clickstream_platform.streaming.sources.recount import Recount
 from clickstream_platform.streaming.sources.source import Account, Lag, PartRead, Staged
+from clickstream_platform.wording import without_passwords
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -213,7 +214,7 @@ def kafka_source(settings: Settings) -> KafkaSource:
     """
     servers, _, topics = settings.source_url.removeprefix("kafka://").partition("/")  # a pattern may hold ? and #
     if not (_SERVERS.fullmatch(servers) and topics and "/" not in topics and _is_pattern(topics)):
-        raise SettingsError("CLICKSTREAM_SOURCE", f"{settings.source_url!r} is not allowed", ALLOWED)
+        raise SettingsError("CLICKSTREAM_SOURCE", without_passwords(f"{settings.source_url!r} is not allowed"), ALLOWED)
     options.check(settings.kafka_options)
     return KafkaSource(
         servers,

@@ -107,12 +107,14 @@ def test_a_record_is_kept_with_its_key_its_headers_and_its_place(kafka: Lab, top
     topic.send(event("u"), partition=1, **about)
     topic.send(event("v"))
     ingest(kafka)
-    columns = ("source", "partition", "offset", "key", "headers", F.unix_millis("arrived_at").alias("ms"))
+    times = F.unix_millis("arrived_at").alias("ms"), F.unix_millis("record_time").alias("own_ms"), "record_time_type"
+    columns = ("source", "partition", "offset", "key", "headers", *times)
     u, v = kafka.table("events").select(*columns).orderBy("user_id").collect()
     assert (u["source"], u["partition"], u["offset"]) == ("kafka", f"{topic.name}/1", 0)
     assert bytes(u["key"]) == b"k\xff"
     assert [(h["key"], bytes(h["value"])) for h in u["headers"]] == [("trace", b"1"), ("trace", b"2")]
-    assert u["ms"] == 1_709_287_200_123
+    assert u["ms"] == 1_709_287_200_123 == u["own_ms"]
+    assert u["record_time_type"] == "CreateTime"
     assert (v["partition"], v["key"], v["headers"]) == (f"{topic.name}/0", None, None)
 
 
@@ -210,12 +212,27 @@ def test_a_producers_clock_moves_nothing(kafka: Lab, topic: Topic) -> None:
     now_ms = time.time_ns() // 1_000_000
     at = datetime.fromtimestamp(now_ms / 1000, timezone.utc).isoformat()
     topic.send(event("ahead", at), timestamp=now_ms + 10 * 365 * 86_400_000)
+    topic.send(event("beyond", at), timestamp=253_402_300_800_000)  # 10000-01-01
     topic.send(event("behind", at), timestamp=now_ms - 86_400_000)
     ingest(kafka)
-    (ahead,) = kafka.table("events").select("user_id", (F.unix_millis("arrived_at")).alias("ms")).collect()
-    assert (ahead["user_id"], ahead["ms"] - now_ms < 120_000) == ("ahead", True)
-    (behind,) = kafka.table("quarantine").collect()
+    times = F.unix_millis("arrived_at").alias("ms"), F.unix_millis("record_time").alias("own_ms")
+    ahead, beyond = kafka.table("events").select("user_id", *times).orderBy("user_id").collect()
+    assert (ahead["user_id"], beyond["user_id"]) == ("ahead", "beyond")
+    assert max(ahead["ms"], beyond["ms"]) - now_ms < 120_000
+    assert beyond["own_ms"] is None  # no client could show it
+    assert ahead["own_ms"] == now_ms + 10 * 365 * 86_400_000  # kept as it came, beside the arrival that is believed
+    (behind,) = kafka.table("quarantine").select("reasons", *times).collect()
     assert behind["reasons"] == ["future_timestamp"]  # by the record's own time; its bytes are kept
+    assert behind["ms"] == behind["own_ms"] == now_ms - 86_400_000
+
+
+def test_a_record_says_whether_its_broker_or_its_producer_set_its_time(kafka: Lab, topic: Topic) -> None:
+    topic.made(1, message_timestamp_type="LogAppendTime")
+    topic.send(event("u"), timestamp=1_709_287_200_123)
+    ingest(kafka)
+    (found,) = kafka.table("events").select("record_time", "arrived_at", "record_time_type").collect()
+    assert found["record_time_type"] == "LogAppendTime"
+    assert found["record_time"] == found["arrived_at"] > datetime(2024, 3, 2)
 
 
 def test_a_slow_partition_holds_nothing_back(kafka: Lab, topic: Topic) -> None:

@@ -1,0 +1,146 @@
+"""What commands that look after a lake have to show, for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from clickstream_platform.terminal import clock, grid, line, verdict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from clickstream_platform.streaming.maintenance.copying import Backup
+    from clickstream_platform.streaming.maintenance.housekeeping import Maintained
+    from clickstream_platform.streaming.maintenance.proofs import Erasure
+    from clickstream_platform.streaming.maintenance.reprocess import Replay
+    from clickstream_platform.streaming.maintenance.reset import Prospect
+    from clickstream_platform.streaming.maintenance.retention import Leaving
+    from clickstream_platform.streaming.maintenance.stretch import Remade
+
+
+def replay(found: Replay) -> RenderableType:
+    """What became of the rejected records."""
+    counts = (
+        ("records tried", found.tried),
+        ("events now", found.accepted),
+        ("were events already", found.landed),
+        ("duplicates", found.duplicates),
+        *([("passed over", found.passed_over)] if found.passed_over else []),
+        ("still rejected", found.stayed),
+    )
+    table = grid("replay", "count", right=("count",), rows=counts)
+    more = "the other tables read the new events in their next run: clickstream run"
+    return Group(table, Text(more)) if found.accepted else table
+
+
+def erasures(found: Sequence[Erasure], users: Sequence[str]) -> RenderableType:
+    """Proofs, newest last; of whom they are is said only to who knows the id."""
+    if not found:
+        return Text("nobody was erased from this lake")
+    return Group(*(part for each in found for part in _erasure(each, users)))
+
+
+def _erasure(found: Erasure, users: Sequence[str]) -> Iterable[RenderableType]:
+    is_theirs = found.is_about(*users)
+    whose = (
+        "" if not users else f", {'of' if is_theirs else 'not of'} {'this user' if len(users) == 1 else 'these users'}"
+    )
+    if found.completed_at is None:
+        again = "look at what could not be searched" if found.unsearched else "run it again"
+        yield line(f"erasure {found.run_id}: begun {found.begun_at}, not completed{whose}; {again}", "bold red")
+        for why, records in found.unsearched.items():
+            yield line(f"{records:,} in quarantine may mention them: {why}", "yellow")
+        if found.unsearched:
+            yield Text("`clickstream forget --unsearchable` with the same ids deletes these records too")
+        return
+    yield line(f"erasure {found.run_id}: completed {found.completed_at}{whose}", "bold")
+    yield grid(
+        *("table", "rows deleted", "gone since version"),
+        right=("rows deleted", "gone since version"),
+        rows=((each.table, each.rows, each.version) for each in found.tables),
+    )
+    yield line(f"files of older versions are there until `clickstream maintain` is run after {found.files_until}")
+    yield Text("landing files, topics, logs and copies elsewhere are yours to clean")
+
+
+def maintained(found: Sequence[Maintained]) -> RenderableType:
+    """What was done to every table."""
+    counted = ("ledger lines", "files joined", "deleted", "log cleaned", "old checkpoints")
+    rows = ((m.table, m.rolled_up, m.joined, m.deleted, m.cleaned, m.generations) for m in found)
+    behind = sorted({m.held_back_by for m in found if m.held_back_by})
+    held_back = [line(f"events keeps older files for {name}, which is behind: run it") for name in behind]
+    return Group(grid("table", *counted, right=counted, rows=rows), *held_back)
+
+
+def remade(found: Remade) -> RenderableType:
+    """What became of a stretch."""
+    since, until = (clock(each / 1000, "seconds") for each in found.stretch)
+    counts = (
+        f"{found.rows:,} rows, of which {found.added:,} were not there like that; {found.removed:,} are no longer there"
+    )
+    return line(f"{found.table} from {since} to {until}: {counts}")
+
+
+def backed_up(made: Backup, folder: Path, there: int) -> RenderableType:
+    """What a backup holds."""
+    before = f", {there:,} of them from an attempt before" if there else ""
+    return Group(
+        _copied(made),
+        line(f"the lake as of {made.made_at}: {len(made.files):,} files in {folder}{before}", "bold"),
+        Text("keep the landing files or the topic: what comes after is only there"),
+    )
+
+
+def backup_is_whole(found: Backup) -> RenderableType:
+    """That a backup can be restored."""
+    return Group(_copied(found), verdict(True, "").append(f" all {len(found.files):,} files are as they were copied"))
+
+
+def restored(found: Backup, lake: Path) -> RenderableType:
+    """What was put back, and what to do then."""
+    return Group(
+        _copied(found),
+        line(f"{lake} is the lake of {found.made_at} again", "bold"),
+        Text("`clickstream run` reads what came since; `clickstream verify` compares every table with its query"),
+    )
+
+
+def prospect(found: Prospect) -> RenderableType:
+    """What a reset would do."""
+    rows = list(found.rows.items())
+    back = (
+        f"{found.erasures:,} erasures were made here: these persons come back if the source has them; forget them again"
+    )
+    return Group(
+        grid("to be set aside", "rows", right=("rows",), rows=rows),
+        line(f"the next run would then read, from the beginning of the source: {found.to_read}", "bold"),
+        Text("what the source no longer has would be in the tables set aside alone"),
+        *([line(back, "yellow")] if found.erasures else []),
+        Text("nothing was done; `clickstream reset --yes` does it"),
+    )
+
+
+def _copied(found: Backup) -> Table:
+    rows = [(name, found.rows[name], version) for name, version in found.versions.items()]
+    title = f"{found.bytes:,} bytes"
+    return grid("table", "rows", "version", right=("rows", "version"), rows=rows, title=title)
+
+
+def leaving(found: Leaving) -> RenderableType:
+    """What the next `maintain` removes, because it is too old."""
+    if not found.anything:
+        return Text("nothing is too old: `clickstream maintain` removes no event and no rejected record")
+    total = sum(found.events.values())
+    days = grid("event date", "events", right=("events",), rows=found.events.items())
+    rows = f"{total:,} events before {found.before} leave, and the rows that were made of them"
+    rejected = f"{found.rejected:,} rejected records of before {found.rejected_before} leave"
+    return Group(
+        *([days, line(rows, "bold")] if found.events else []),
+        *([line(rejected, "bold")] if found.rejected else []),
+        Text("nothing was done; `clickstream maintain` removes them"),
+    )

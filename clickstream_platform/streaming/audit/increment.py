@@ -1,0 +1,182 @@
+"""The rows that a table did not have when a check last passed, and whether they keep what it promises.
+
+By DuckDB on the files that are new: no job of Spark, and no other file, but where a key of the new rows may be. What
+is found is what a look at all rows would find, given that those of before are as they were.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset as ds
+from deltalake import DeltaTable
+
+from clickstream_platform.expectations import AcceptedValues, NonNegative, NotNull
+from clickstream_platform.streaming.lake.hours import HOUR_US, as_ranges, spans_of
+from clickstream_platform.streaming.lake.tables import Changed, LakeTable
+
+RowPromise = NotNull | AcceptedValues | NonNegative
+
+
+@dataclass(frozen=True)
+class Increment:
+    """What one version of a table has that an older one had not.
+
+    Attributes:
+        table: the table.
+        since: the older version; -1: all rows are new.
+        until: the newer one.
+    """
+
+    table: LakeTable
+    since: int
+    until: int
+
+    @cached_property
+    def files(self) -> Changed:
+        """The files by which they differ. Raises a CheckpointError if the log in between is gone."""
+        return self.table.changed_files(self.since, self.until)
+
+    @cached_property
+    def rows(self) -> int:
+        """How many rows are in the new files, by these files' own count."""
+        return self.dataset(self.files.added).count_rows()
+
+    def breaking(self, promise: RowPromise) -> int:
+        """How many of the new rows break a promise."""
+        return self._asked(f"SELECT count(*) FROM new WHERE {_breaks(promise)}", new=self.files.added)[0][0]
+
+    def having(self, column: str, value: str) -> int:
+        """How many of the new rows have a value."""
+        query = f"SELECT count(*) FROM new WHERE {_name(column)} = {_text(value)}"
+        return self._asked(query, new=self.files.added)[0][0]
+
+    def newest(self, column: str, files: Collection[str]) -> int | None:
+        """The newest time, in microseconds since 1970, in some files of the table."""
+        return self._asked(f"SELECT epoch_us(max({_name(column)})) FROM held", held=files)[0][0]
+
+    def surplus(self, key: Sequence[str], time: str, last: dict[str, int]) -> tuple[int, dict[str, int]]:
+        """How many rows there are more than keys, if the older version had a row a key.
+
+        Args:
+            key: the columns.
+            time: the column by which files are told apart.
+            last: as it was given back for the older version; empty for version -1.
+
+        Returns:
+            The number; and, for a key that has no time to look by but ends in a number, the greatest number by a hash
+            of the rest of the key.
+        """
+        if time in key:
+            return self._counted(key, "FROM held", self._files_around(time)), {}
+        if not self._is_numbered(key):
+            return self._counted(key, "FROM held", self.table.files(self.until)), {}
+        return self._of_numbered(key, last)
+
+    def greatest(self, key: Sequence[str], time: str) -> dict[str, int]:
+        """The second of what :meth:`surplus` gives back, of the new rows."""
+        if time in key or not self._is_numbered(key):
+            return {}
+        *rest, number = map(_name, key)
+        found = self._asked(f"SELECT {', '.join(rest)}, max({number}) FROM new GROUP BY ALL", new=self.files.added)
+        return {_hashed(part): highest for *part, highest in found if highest is not None}
+
+    def _files_around(self, time: str) -> set[str]:
+        """The files, new or not, in which rows of the hours of the new rows can be."""
+        micros = f"epoch_us({_name(time)})"
+        floor = f"({micros} - (({micros} % {HOUR_US}) + {HOUR_US}) % {HOUR_US}) // {HOUR_US}"
+        hours = [hour for (hour,) in self._asked(f"SELECT DISTINCT {floor} FROM new", new=self.files.added)]
+        if None in hours:  # statistics say nothing of a row without a time
+            return {*self.table.files(self.until)}
+        spans = spans_of(as_ranges(sorted(hours)))
+        return {*self.files.added, *self.table.files_within(time, time, spans, self.until)}
+
+    def _of_numbered(self, key: Sequence[str], last: dict[str, int]) -> tuple[int, dict[str, int]]:
+        """By the greatest numbers alone, but for parts of which a new row has a lower one, or none."""
+        *rest, number = map(_name, key)
+        facts = f"min({number}), max({number}), count(*), count(DISTINCT {number}), count({number})"
+        found = self._asked(f"SELECT {', '.join(rest)}, {facts} FROM new GROUP BY ALL", new=self.files.added)
+        more, suspected, reached = 0, list[tuple[Any, ...]](), dict(last)
+        for *part, lowest, highest, rows, numbers, known in found:
+            name = _hashed(part)
+            if known < rows or (name in last and lowest <= last[name]):
+                suspected.append(tuple(part))
+            else:
+                more += rows - numbers
+            if known:
+                reached[name] = max(reached.get(name, highest), highest)
+        return more + self._of_suspected(key, suspected), reached
+
+    def _of_suspected(self, key: Sequence[str], parts: list[tuple[Any, ...]]) -> int:
+        """The same of all rows whose key begins with one of these parts."""
+        if not parts:
+            return 0
+        columns = dict(zip(key[:-1], zip(*parts, strict=True), strict=True))
+        schema = pa.schema(self._held.schema())
+        suspected = pa.table({name: pa.array(values, schema.field(name).type) for name, values in columns.items()})
+        same = " AND ".join(f"held.{_name(c)} IS NOT DISTINCT FROM suspected.{_name(c)}" for c in columns)
+        held = f"FROM held WHERE EXISTS (SELECT 1 FROM suspected WHERE {same})"
+        return self._counted(key, held, self.table.files(self.until), suspected=suspected)
+
+    def _counted(self, key: Sequence[str], held: str, files: Collection[str], **tables: pa.Table) -> int:
+        """Of some rows of some files, how many there are more than keys. Null is a value like any other."""
+        keys = f"SELECT count(*) AS rows {held} GROUP BY {', '.join(f'held.{_name(c)}' for c in key)}"
+        return self._asked(f"SELECT coalesce(sum(rows - 1), 0)::BIGINT FROM ({keys})", tables, held=files)[0][0]
+
+    def _asked(
+        self, query: str, tables: dict[str, pa.Table] | None = None, **files: Collection[str]
+    ) -> list[tuple[Any, ...]]:
+        """The rows of a query in DuckDB's SQL over some of the table's files, each collection under its name."""
+        with duckdb.connect() as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            for name, table in (tables or {}).items():
+                connection.register(name, table)
+            for name, some in files.items():
+                connection.register(name, self.dataset(some))
+            return connection.execute(query).fetchall()
+
+    def dataset(self, files: Iterable[str]) -> ds.Dataset:
+        """Some data files of the table, in its columns. The one place where a check opens them."""
+        held = self._held
+        schema, parts = pa.schema(held.schema()), held.metadata().partition_columns
+        folders = ds.partitioning(pa.schema([schema.field(name) for name in parts]), flavor="hive") if parts else None
+        paths = [str(self.table.path / file) for file in sorted(files)]
+        base = str(self.table.path)
+        return ds.dataset(paths, schema=schema, format="parquet", partitioning=folders, partition_base_dir=base)
+
+    @cached_property
+    def _held(self) -> DeltaTable:
+        return self.table.plain(self.until)
+
+    def _is_numbered(self, key: Sequence[str]) -> bool:
+        return pa.types.is_integer(pa.schema(self._held.schema()).field(key[-1]).type)
+
+
+def _breaks(promise: RowPromise) -> str:
+    """The condition, in DuckDB's SQL, of a row that breaks a promise."""
+    match promise:
+        case NotNull(columns):
+            return " OR ".join(f"{_name(column)} IS NULL" for column in columns)
+        case AcceptedValues(column, values):
+            return f"coalesce({_name(column)} NOT IN ({', '.join(map(_text, values))}), true)"
+        case NonNegative(columns):
+            return " OR ".join(f"coalesce({_name(column)} < 0, false)" for column in columns)
+
+
+def _hashed(part: Sequence[Any]) -> str:
+    return hashlib.blake2b(json.dumps(part, default=str).encode(), digest_size=8).hexdigest()
+
+
+def _name(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

@@ -1,0 +1,100 @@
+"""The expectations of a table, evaluated on what is new since each of them passed. Starts no JVM."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from clickstream_platform.errors import CheckpointError
+from clickstream_platform.expectations import (
+    AcceptedValues,
+    Conservation,
+    DuplicateShare,
+    Expectation,
+    FreshEvents,
+    MatchesEvents,
+    NonNegative,
+    NotNull,
+    RejectedShare,
+    UniqueKey,
+)
+from clickstream_platform.streaming.audit import passes
+from clickstream_platform.streaming.audit.increment import Increment
+from clickstream_platform.streaming.audit.passes import Kept, Passed
+from clickstream_platform.streaming.audit.result import Look
+from clickstream_platform.streaming.audit.standing import Finding, Standing
+
+MUCH = 5_000_000  # rows to look at: from there on Spark, which spills to disk, is the one to ask
+Inductive = UniqueKey | NotNull | AcceptedValues | NonNegative | MatchesEvents | Conservation
+NOTHING = Kept({})  # what an empty table keeps: all that there is now is new
+
+
+class TooMuchError(Exception):
+    """There are more rows to look at than :data:`MUCH`; and, if that is so, why these are all rows of the table."""
+
+
+@dataclass(frozen=True)
+class NewRows:
+    """What is new in a table, seen from where each of its checks passed; from nothing, if that cannot be gone on from.
+
+    Attributes:
+        standing: the table.
+        passed: the checks that have passed, by name.
+    """
+
+    standing: Standing
+    passed: Mapping[str, Passed]
+    increments: dict[int, Increment] = field(default_factory=dict[int, Increment])
+
+    def finding(self, expectation: Expectation) -> Finding:
+        """What came since an expectation passed says to it. Raises a TooMuchError."""
+        standing, found = self.standing, self.passed.get(expectation.name)
+        match expectation:
+            case RejectedShare() | DuplicateShare():
+                return standing.share(expectation)
+            case FreshEvents(max_age):
+                return standing.age(max_age, standing.newest_ms(), Look("newest", standing.version))
+            case _:
+                generation = standing.entry.generation
+                why = passes.broken(found, expectation, standing.contract, generation, standing.lake)
+        try:
+            return self._from(NOTHING if why or not found else found.kept, expectation, why)
+        except CheckpointError as gone:  # of the log in between
+            return self._from(NOTHING, expectation, gone.finding)
+
+    def _from(self, kept: Kept, expectation: Inductive, why: str) -> Finding:
+        """The same from what a check keeps; why that is nothing, if it is."""
+        found = self._since(kept, expectation, why)
+        return replace(found, look=replace(found.look, because=why))
+
+    def _since(self, kept: Kept, expectation: Inductive, why: str) -> Finding:
+        standing = self.standing
+        match expectation:
+            case Conservation():
+                return standing.ledgers(kept.books)
+            case UniqueKey(columns):
+                new = self._new(kept, why)
+                more, last = new.surplus(columns, standing.contract.span[0], kept.last)
+                return standing.none_breaks(more, new.since, last)
+            case NotNull() | AcceptedValues() | NonNegative():
+                new = self._new(kept, why)
+                return standing.none_breaks(new.breaking(expectation), new.since)
+            case MatchesEvents(event_type):
+                return self._matches(event_type, kept, why)
+
+    def _new(self, kept: Kept, why: str) -> Increment:
+        since, _ = kept.at.get(self.standing.contract.name, (-1, ""))
+        return _if_few(self.increments.setdefault(since, self.standing.since(since)), why)
+
+    def _matches(self, event_type: str, kept: Kept, why: str) -> Finding:
+        new, events = self._new(kept, why), self.standing.events_since(kept.at["events"][0] if kept.at else -1)
+        if new.files.removed or events.since > events.until or events.files.removed:
+            raise CheckpointError(self.standing.contract.name, "files that it counted have left the table", "")
+        count = kept.count + _if_few(events, why).having("event_type", event_type)
+        return self.standing.matches(event_type, kept.rows + new.rows, count, events.until, new.since)
+
+
+def _if_few(new: Increment, why: str) -> Increment:
+    if new.rows > MUCH:
+        raise TooMuchError(why or f"{new.rows:,} rows are new")
+    return new

@@ -1,0 +1,140 @@
+"""Where each check of a table last passed: one small file a table, ``_checks/<table>.json`` in the lake.
+
+What it says is never needed: without it, a check looks at all rows again. It names no visitor.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import logging
+from collections.abc import Collection, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from clickstream_platform.expectations import Expectation
+from clickstream_platform.files import write_whole
+from clickstream_platform.streaming.audit.books import Books
+from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.lake.places import Lake
+
+log = logging.getLogger(__name__)
+
+MEANING = 1  # raise it when a check asks for something else under the same name: all rows are looked at once more
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a check needs to go on from where it passed.
+
+    Attributes:
+        at: the version of each table that it looked at, and what tells the commit from another of that number.
+        last: of a key that ends in a number: by a hash of the rest, the greatest such number.
+        count: of ``events``: how many there are of the type that is counted.
+        rows: of the table, counted with them.
+        books: of the ledgers.
+    """
+
+    at: dict[str, tuple[int, str]]
+    last: dict[str, int] = field(default_factory=dict)
+    count: int = 0
+    rows: int = 0
+    books: Books | None = None
+
+
+@dataclass(frozen=True)
+class Passed:
+    """A check that passed.
+
+    Attributes:
+        asked: a hash of what was asked.
+        generation: of the table's checkpoint.
+        kept: where, and with what.
+    """
+
+    asked: str
+    generation: int
+    kept: Kept
+
+
+@dataclass(frozen=True)
+class Record:
+    """The checks of a table that passed, by name, as the file has them."""
+
+    text: str = ""
+    checks: Mapping[str, Passed] = field(default_factory=dict)
+
+
+_CHECKS = TypeAdapter(dict[str, Passed])
+
+
+def read(lake: Lake, table: str) -> Record:
+    """The record of a table; one of nothing if there is none, or if it is damaged."""
+    try:
+        text = _file(lake, table).read_text()
+        return Record(text, _CHECKS.validate_json(text))
+    except FileNotFoundError:
+        return Record()
+    except (ValidationError, UnicodeDecodeError):
+        return Record("damaged")
+
+
+def asked(expectation: Expectation, table: StreamingTable) -> str:
+    """A hash of what a check asks for: of the expectation, and of what the table declares of its rows."""
+    what = (MEANING, expectation, table.version, table.key, table.span, table.columns)
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:16]
+
+
+def broken(found: Passed | None, expectation: Expectation, table: StreamingTable, generation: int, lake: Lake) -> str:
+    """Why a check cannot go on from where it passed, in words; empty if it can."""
+    if found is None:
+        return "it has not passed before"
+    if found.asked != asked(expectation, table):
+        return "it asks for something else than when it passed"
+    if found.generation != generation:
+        return f"generation {generation} has begun since it passed"
+    for name, (version, commit) in found.kept.at.items():
+        if lake.table(name).commit_id(version) != commit:
+            return f"version {version} of {name}, at which it passed, is not there any more"
+    return ""
+
+
+def marks(lake: Lake, versions: Mapping[str, int]) -> dict[str, tuple[int, str]]:
+    """Versions of tables, each with what tells its commit. One whose log is gone can never be gone on from."""
+    commits = {name: lake.table(name).commit_id(version) for name, version in versions.items()}
+    return {name: (versions[name], "gone" if commit is None else commit) for name, commit in commits.items()}
+
+
+def note(lake: Lake, table: str, before: Record, passed: Mapping[str, Passed], failed: Collection[str]) -> None:
+    """Write down which checks passed and where, and forget where those stood that failed on all rows.
+
+    A check that failed on what is new is in neither: it goes on from where it stood. What passed is not written down
+    if another process has changed the record meanwhile: it may have found a fault that this one was too early for.
+    A lake that cannot be written is warned of.
+    """
+    try:
+        with _alone(lake):
+            now = read(lake, table)
+            news = passed if now == before else {}
+            checks = {name: each for name, each in {**now.checks, **news}.items() if name not in failed}
+            if checks != now.checks or now.text == "damaged":
+                write_whole(_file(lake, table), _CHECKS.dump_json(checks))
+    except OSError as refused:
+        finding = "what its checks came to cannot be noted"
+        log.warning("%s: %s (%s); if one failed, let the next `refresh` look at all rows", table, finding, refused)
+
+
+def _file(lake: Lake, table: str) -> Path:
+    return lake.root / "_checks" / f"{table}.json"
+
+
+@contextmanager
+def _alone(lake: Lake) -> Generator[None]:
+    folder = lake.root / "_checks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # for the milliseconds of a small file
+        yield

@@ -1,0 +1,107 @@
+"""What a check came to, and what it looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal
+
+from clickstream_platform.expectations import (
+    AcceptedValues,
+    Conservation,
+    DuplicateShare,
+    Expectation,
+    FreshEvents,
+    MatchesEvents,
+    NonNegative,
+    NotNull,
+    RejectedShare,
+    UniqueKey,
+)
+
+NO_BATCH = "no committed batch yet"
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a check looked at.
+
+    Attributes:
+        kind: ``full``: everything; ``incremental``: what came since it passed; ``newest``: what came last, as it
+            always does.
+        version: of the table, which the result speaks of.
+        since: of an incremental look: the version at which it had passed.
+        because: of a full look where an incremental one was asked for: why.
+    """
+
+    kind: Literal["full", "incremental", "newest"]
+    version: int
+    since: int | None = None
+    because: str = ""
+
+    def __str__(self) -> str:
+        """In words."""
+        match self.kind:
+            case "full":
+                return f"all of version {self.version}{f', as {self.because}' if self.because else ''}"
+            case "incremental":
+                return f"what version {self.version} has beyond version {self.since}, at which it passed"
+            case "newest":
+                return f"the newest of version {self.version}"
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What one expectation of one table came to.
+
+    Attributes:
+        table: the table's name.
+        name: the expectation's name, unique within the table.
+        passed: whether it holds.
+        blocking: whether what is downstream must not be built on the table when it does not.
+        found: the number of rows that break it, of those looked at, or a sentence.
+        description: what is expected, in words.
+        numbers: what was measured, where there is more than one number to it.
+        look: what was looked at; None of a table without a batch.
+    """
+
+    table: str
+    name: str
+    passed: bool
+    blocking: bool
+    found: int | str
+    description: str
+    numbers: dict[str, int | float] = field(default_factory=dict[str, "int | float"])
+    look: Look | None = None
+
+
+def described(expectation: Expectation) -> str:
+    """What an expectation asks for, in words."""
+    match expectation:
+        case UniqueKey(columns):
+            return f"No two rows share the key ({', '.join(columns)})."
+        case NotNull(columns):
+            return f"No row lacks {', '.join(columns)}."
+        case AcceptedValues(column, values):
+            return f"Every {column} is one of: {', '.join(values)}."
+        case NonNegative(columns):
+            return f"No value is below zero: {', '.join(columns)}."
+        case MatchesEvents(event_type):
+            return f"As many rows as events has of type {event_type}, at the version that the table has read."
+        case Conservation():
+            ways = "accepted + quarantined + duplicates + passed over"
+            return f"Read = {ways}, in every batch, without holes or overlaps of offsets."
+        case FreshEvents(max_age):
+            return f"The newest event is at most {spoken(max_age)} old."
+        case RejectedShare(most, rise):
+            return f"At most {most:.0%} of what came last is rejected, and {rise:g} times what is usual."
+        case DuplicateShare(most, rise):
+            return f"At most {most:.0%} of what came last are duplicates, and {rise:g} times what is usual."
+
+
+def spoken(age: timedelta) -> str:
+    """A duration in the largest unit of which it has two or more."""
+    for unit, length in (("days", timedelta(days=1)), ("h", timedelta(hours=1))):
+        if age >= 2 * length:
+            return f"{age // length} {unit}"
+    return f"{age // timedelta(minutes=1)} min"

@@ -1,0 +1,128 @@
+"""A table at the moment when its checks look at it, and what ledgers and log say of that moment without a row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+
+import pyarrow as pa
+
+from clickstream_platform.streaming.audit import passes
+from clickstream_platform.streaming.audit.books import Books, added_up, said_of_refused
+from clickstream_platform.streaming.audit.increment import Increment
+from clickstream_platform.streaming.audit.passes import Kept
+from clickstream_platform.streaming.audit.result import Look, spoken
+from clickstream_platform.streaming.audit.shares import ShareExpectation, said, share
+from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.lake.ledger import Entry, booked
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.lake.tables import LakeTable
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a look at a table found of one expectation.
+
+    Attributes:
+        passed: whether it holds.
+        found: the number of rows that break it, or a sentence.
+        look: what was looked at.
+        kept: what the next look goes on from, if this one passed; None: it always looks at the newest.
+        numbers: what was measured, where there is more than one number to it.
+    """
+
+    passed: bool
+    found: int | str
+    look: Look
+    kept: Kept | None = None
+    numbers: dict[str, int | float] = field(default_factory=dict[str, "int | float"])
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A table as it stands; a run may go on meanwhile.
+
+    Attributes:
+        contract: its contract.
+        lake: where it lies.
+        version: the version that is looked at.
+        entry: the newest entry of its ledger up to there.
+        now: the time.
+    """
+
+    contract: StreamingTable
+    lake: Lake
+    version: int
+    entry: Entry
+    now: datetime
+
+    @property
+    def table(self) -> LakeTable:
+        """The table."""
+        return self.lake.table(self.contract.name)
+
+    def since(self, version: int) -> Increment:
+        """What it has that it had not at an older version."""
+        return Increment(self.table, version, self.version)
+
+    def events_since(self, version: int) -> Increment:
+        """The same of ``events``, up to the version that the table has read or a later one with the same rows."""
+        return Increment(self.lake.events, version, self.lake.events.same_rows_until(self.entry.events_version))
+
+    def here(self, **others: int) -> dict[str, tuple[int, str]]:
+        """The marks of its version and of versions of other tables."""
+        return passes.marks(self.lake, {self.contract.name: self.version, **others})
+
+    def look(self, since: int = -1) -> Look:
+        """A look at everything or, if the check had passed at a version, at what came since."""
+        return Look("full", self.version) if since < 0 else Look("incremental", self.version, since)
+
+    def none_breaks(self, breaking: int, since: int = -1, last: dict[str, int] | None = None) -> Finding:
+        """That none of the rows that were looked at may break an expectation."""
+        return Finding(breaking == 0, breaking, self.look(since), Kept(self.here(), last=last or {}))
+
+    def matches(self, event_type: str, rows: int, count: int, version: int, since: int = -1) -> Finding:
+        """Whether it has as many rows as ``events`` has, at a version, of one type."""
+        kept = Kept(self.here(events=version), count=count, rows=rows)
+        return Finding(rows == count, f"{rows} rows, {count} events of type {event_type}", self.look(since), kept)
+
+    def ledgers(self, before: Books | None = None) -> Finding:
+        """Whether the ledgers balance; from where these books did, if they are given."""
+        wrong, books = added_up(self.contract, self.lake, before, self.version)
+        text = "; ".join(wrong[:5]) or "the ledger balances"
+        text += f"; {said_of_refused(books.refused, books.newest)}" if books.refused else ""
+        assert self.contract.beside is not None
+        kept = Kept(self.here(**{self.contract.beside.name: books.rejected.version}), books=books)
+        return Finding(not wrong, text, self.look(before.events.version if before else -1), kept)
+
+    def share(self, expectation: ShareExpectation) -> Finding:
+        """How much of what came last was rejected, or was a duplicate."""
+        found, look = share(expectation, self.lake), Look("newest", self.version)
+        return Finding(not found.exceeds(expectation), said(found, expectation), look, numbers=found.numbers())
+
+    def age(self, most: timedelta, newest_ms: int | None, look: Look) -> Finding:
+        """Whether the newest event is young enough."""
+        if newest_ms is None:
+            return Finding(False, "there is no event", look)
+        age = self.now - datetime.fromtimestamp(newest_ms / 1000, timezone.utc)
+        return Finding(age <= most, f"the newest event is {spoken(age)} old", look)
+
+    def newest_ms(self) -> int | None:
+        """The time of the newest event, in milliseconds since 1970: by the log, and by files without statistics."""
+        column = self.contract.span[-1]
+        files = pa.table(self.table.plain(self.version).get_add_actions(flatten=True))
+        name = f"max.{column}"
+        stated = files[name].cast(pa.int64()).to_pylist() if name in files.column_names else [None] * files.num_rows
+        unknown = [path for path, micros in zip(files["path"].to_pylist(), stated, strict=True) if micros is None]
+        read = self.since(self.version).newest(column, unknown) if unknown else None
+        return max((micros // 1000 for micros in [read, *stated] if micros is not None), default=None)
+
+
+def standing(contract: StreamingTable, lake: Lake, now: datetime | None) -> Standing | None:
+    """A table as it stands now; None if it has no committed batch."""
+    version = lake.table(contract.name).version()
+    lines = (each.line for each in booked(lake.table(contract.name)) if version is not None and each.version <= version)
+    entry = next((line for line in lines if isinstance(line, Entry)), None)
+    if version is None or entry is None:
+        return None
+    return Standing(contract, lake, version, entry, now or datetime.now(timezone.utc))

@@ -1,0 +1,34 @@
+"""What the ledger says of refused files, without reading all of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.lake.ledger import refused_files, roll_up
+from clickstream_platform_tests.homes import Home, entry
+
+
+def test_refused_files_are_told_from_the_log_and_the_notes_beside_its_roll_ups(tmp_path: Path) -> None:
+    home = Home(Settings(home=tmp_path))
+    events, ledger = home.lake.events, home.lake.root / "_ledger" / "events"
+    for batch in range(30):
+        unreadable = {f"{batch}.gz": "it is cut off"} if batch % 10 == 4 else {}
+        home.commit("events", of=entry(batch_id=batch, unreadable=unreadable))
+        if batch in (9, 19):
+            roll_up(events)
+    files = dict.fromkeys(("4.gz", "14.gz", "24.gz"), "it is cut off")
+    assert list(refused_files(events).items()) == list(files.items())
+
+    for note in ledger.glob("*.refused.json"):  # as an earlier release has left it
+        note.rename(note.with_suffix(".kept"))
+    assert refused_files(events) == files
+    for note in ledger.glob("*.kept"):
+        note.rename(note.with_suffix(".json"))
+    for rolled_up in ledger.glob("*.txt"):
+        rolled_up.write_text("nobody reads this")
+    assert refused_files(events) == files
+
+
+def test_a_lake_without_events_has_refused_nothing(tmp_path: Path) -> None:
+    assert refused_files(Home(Settings(home=tmp_path)).lake.events) == {}
