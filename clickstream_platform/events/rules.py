@@ -69,6 +69,11 @@ class Parse:
         """The mapping's name and a hash of what it says, as the ledger has it; empty without one."""
         return self.rules.mapping.label if self.rules.mapping else ""
 
+    @property
+    def visitor_paths(self) -> tuple[str, ...]:
+        """Where records have the ids of visitors, one of which became the event's ``user_id``; none of our own shape."""
+        return self.rules.mapping.column("user_id").paths if self.rules.mapping else ()
+
     def __call__(self, raw: DataFrame) -> DataFrame:
         """One row a row of ``raw``, in a stream as in a batch; each action on it reads the JSON once.
 

@@ -87,11 +87,6 @@ class Strategy(ABC, Generic[Kind]):
         rebuild()
         return rows
 
-    @property
-    def visitor_paths(self) -> tuple[str, ...]:
-        """Where records have the ids of visitors, one of which became the event's ``user_id``; none as a rule."""
-        return ()
-
     @abstractmethod
     def expire(self, midnight: datetime, spark: SparkSession, lake: Lake, run_id: str) -> None:
         """Let go of what was made of events before a midnight (UTC), while ``events`` still holds them.

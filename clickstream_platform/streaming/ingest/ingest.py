@@ -33,12 +33,6 @@ class Ingest(StatelessBatches):
     source: RecordSource
     parse: Parse
 
-    @property
-    def visitor_paths(self) -> tuple[str, ...]:
-        """Those of the mapping."""
-        mapping = self.parse.rules.mapping
-        return mapping.column("user_id").paths if mapping else ()
-
     def stream(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> DataFrame:
         """The stream that stages what no batch has read."""
         read = self.source.read(spark, lake, checkpoint)

@@ -169,7 +169,8 @@ def _erase(
 ) -> list[Erased]:
     """``events`` after the tables made of it, so that a run in between changes nothing; state stores after that."""
     persons = spark.createDataFrame([(user_id,) for user_id in search.users], "user_id string")
-    paths = [path for table in contracts for path in strategy_of(table).visitor_paths]
+    readers = (cast("Parse", table.query) for table in contracts if not table.derived)
+    paths = [path for each in readers for path in each.visitor_paths]
     erased: list[Erased] = []
     for table in sorted(contracts, key=_turn):
         held = lake.table(table.name)
