@@ -71,7 +71,7 @@ class Parse:
 
     @property
     def visitor_paths(self) -> tuple[str, ...]:
-        """Where records have the ids of visitors, one of which became the event's ``user_id``; none of our own shape."""
+        """Where records have the ids of visitors, one of which became ``user_id``; none of our own shape."""
         return self.rules.mapping.column("user_id").paths if self.rules.mapping else ()
 
     def __call__(self, raw: DataFrame) -> DataFrame:
