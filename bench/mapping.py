@@ -19,7 +19,7 @@ import pyarrow as pa
 from clickstream_platform.events.parsing import read_records
 from clickstream_platform.settings import Settings
 from clickstream_platform.tables import tables
-from clickstream_platform.tables.events import rules_of
+from clickstream_platform.tables.events import rules_from
 
 ROWS, ROUNDS = 10_000, 15
 START = datetime(2024, 3, 1, tzinfo=timezone.utc)
@@ -74,7 +74,7 @@ def reading() -> dict[str, float]:
     best = dict.fromkeys(SHAPES, float("inf"))
     at = pa.array([START] * ROWS, pa.timestamp("us", "UTC"))
     values = {name: pa.array([_line(make(n)) for n in range(ROWS)], pa.binary()) for name, (_, make) in SHAPES.items()}
-    rules = {name: rules_of(Settings(mapping=mapping)) for name, (mapping, _) in SHAPES.items()}
+    rules = {name: rules_from(Settings(mapping=mapping)) for name, (mapping, _) in SHAPES.items()}
     for _ in range(ROUNDS):
         for name in SHAPES:
             began = time.process_time()

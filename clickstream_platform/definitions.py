@@ -12,7 +12,7 @@ from clickstream_platform.defs.report import daily_report
 from clickstream_platform.defs.resources import SparkResource
 from clickstream_platform.defs.schedules import every_five_minutes, every_morning, every_night
 from clickstream_platform.defs.sensors import tell_failures, unread_sensor
-from clickstream_platform.defs.specs import source_spec
+from clickstream_platform.defs.specs import source_specs
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.tables import tables
 
@@ -21,7 +21,11 @@ def definitions(settings: Settings) -> dg.Definitions:
     """What these settings make of the platform."""
     contracts = tables(settings).values()
     return dg.Definitions(
-        assets=[source_spec(settings), *(table_asset(table, settings) for table in contracts), daily_report(settings)],
+        assets=[
+            *source_specs(settings),
+            *(table_asset(table, settings) for table in contracts),
+            daily_report(settings),
+        ],
         asset_checks=[table_checks(table, settings) for table in contracts],
         jobs=[refresh, validate, report, rebuild_job(settings), *care_jobs(settings)],
         schedules=[every_five_minutes, every_morning, every_night],

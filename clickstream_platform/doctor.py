@@ -13,7 +13,7 @@ from clickstream_platform.jvm import class_data
 from clickstream_platform.jvm.jars import SPARK_JARS, damaged, missing, require_packages
 from clickstream_platform.jvm.machine import require_folder, require_java, require_room
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.sources.named import source_from
+from clickstream_platform.streaming.sources.named import sources_from
 
 OLDEST_PYTHON, FIRST_UNTRIED_PYTHON = (3, 10), (3, 14)
 ROOM = 1_000_000_000  # the demo takes 50 MB; Spark's shuffles and state want room to breathe
@@ -56,8 +56,11 @@ def _python(_: Settings) -> str:
 
 def _java(settings: Settings) -> str:
     java = require_java()
-    kept = "; its classes are kept" if class_data.archive(java, settings.cache).is_file() else ""
-    return f"{java.version} at {java.path}{kept}"
+    obstacle = class_data.obstacle(settings.cache)
+    kept = f"cannot be kept, so runs start later: {obstacle}" if obstacle else "are kept by the first run, as it ends"
+    if class_data.archive(java, settings.cache).is_file():
+        kept = "are kept"
+    return f"{java.version} at {java.path}; its classes {kept}"
 
 
 def _memory(settings: Settings) -> str:
@@ -93,7 +96,8 @@ def _jars(settings: Settings) -> str:
 
 
 def _source(settings: Settings) -> str:
-    return source_from(settings).at_hand(is_named=bool(settings.source))
+    found = [source.at_hand(is_named=bool(settings.source)) for source in sources_from(settings)]
+    return "; ".join(found)
 
 
 CHECKS: dict[str, Callable[[Settings], str]] = {

@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     import subprocess
 
 RECORDS, ARRIVALS = 2_000, 2  # the second brings what a first run does not need: late rows, a MERGE
-ROOM = 600_000_000  # bytes: the archive is 200 MB, and is written beside the one it replaces
 log = logging.getLogger(__name__)
 
 
 def keep_classes(settings: Settings) -> None:
-    """Make the archive, unless it is there, and delete what fits no more. Needs the jars. Costs two minutes, once.
+    """Make the archive now, unless it is there. Needs the jars. Costs two minutes, once.
+
+    For an image or a machine that is made ready: a first run leaves one by itself, of the classes that it used.
 
     Raises:
         SetupError: no Java, no room, or the JVM leaves no archive.
@@ -38,7 +39,7 @@ def keep_classes(settings: Settings) -> None:
     archive = class_data.archive(java, settings.cache)
     if archive.is_file():
         return
-    require_room(settings.cache, ROOM, "the JVM's classes", "CLICKSTREAM_CACHE")
+    require_room(settings.cache, class_data.ROOM, "the JVM's classes", "CLICKSTREAM_CACHE")
     log.info("keeping the JVM's classes for the next one (200 MB, two minutes, once) ...")
     started = time.monotonic()
     with TemporaryDirectory(dir=settings.cache, prefix=".classes-") as scratch:
@@ -46,9 +47,7 @@ def keep_classes(settings: Settings) -> None:
         _train(Path(scratch), settings.cache, left)
         if not left.is_file():
             raise SetupError("java", f"{java.path} left no class-data archive", "go on without: runs only start later")
-        for of_before in settings.cache.glob("classes-*.jsa"):
-            of_before.unlink()
-        left.replace(archive)
+        class_data.keep(left, archive)
     log.info("kept in %s after %.0f s", archive, time.monotonic() - started)
 
 
@@ -58,7 +57,7 @@ def _train(home: Path, cache: Path, archive: Path) -> None:
     With default settings: those of the environment may name a source and a lake that are somebody's.
     """
     # Imported here: who only fetches jars need not wait a second for these.
-    from clickstream_platform.jvm.session import LOCAL_JVM, build_session  # noqa: PLC0415
+    from clickstream_platform.jvm.session import FIRST_COMPILER, LOCAL_JVM, build_session  # noqa: PLC0415
     from clickstream_platform.simulator.landing import write_arrival  # noqa: PLC0415
     from clickstream_platform.simulator.simulation import simulate  # noqa: PLC0415
     from clickstream_platform.streaming.lake.places import Lake  # noqa: PLC0415
@@ -66,7 +65,7 @@ def _train(home: Path, cache: Path, archive: Path) -> None:
     from clickstream_platform.streaming.runtime.run import run  # noqa: PLC0415
     from clickstream_platform.tables import tables  # noqa: PLC0415
 
-    options = {"spark.driver.extraJavaOptions": f"{LOCAL_JVM} {class_data.to_make(archive)}"}
+    options = {"spark.driver.extraJavaOptions": f"{LOCAL_JVM} {FIRST_COMPILER} {class_data.to_make(archive)}"}
     settings = Settings.model_construct(home=home, cache=cache, spark_conf=options)
     spark = build_session(settings, jvm_log=home / "spark.log")
     jvm = cast("subprocess.Popen[bytes]", spark.sparkContext._gateway.proc)  # type: ignore[union-attr]

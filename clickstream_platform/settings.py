@@ -10,17 +10,18 @@ import json
 import logging
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from platformdirs import user_cache_path
-from pydantic import Field, NonNegativeInt, SecretStr, TypeAdapter, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, NoDecode, SettingsConfigDict
 
 from clickstream_platform.errors import SettingsError
+from clickstream_platform.source_list import by_name, starting_at
 from clickstream_platform.wording import without_passwords
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ class Settings(BaseSettings):
     source: str = Field(
         default="",
         description="A landing folder, or kafka://host:port/topic: topics separated by commas, or a pattern. "
-        "Default: <home>/landing.",
+        "Several: a JSON object of them by name. Default: <home>/landing.",
     )
     lake: str = Field(default="", description="Folder of the Delta tables and their checkpoints. Default: <home>/lake.")
 
@@ -215,10 +216,10 @@ class Settings(BaseSettings):
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
 
-    @field_validator("starting_offsets")
+    @field_validator("source", "starting_offsets")
     @classmethod
-    def _known_start(cls, value: str) -> str:
-        starting_at(value)
+    def _readable(cls, value: str, info: ValidationInfo) -> str:
+        _ = by_name(value) if info.field_name == "source" else starting_at(value)
         return value
 
     @field_validator("alert_webhook", "alert_slack_webhook")
@@ -249,9 +250,14 @@ class Settings(BaseSettings):
             yield name, without_passwords(value) if isinstance(value, str) else value
 
     @property
+    def sources(self) -> dict[str, str]:
+        """The sources by name, in the order they are taken, with the default filled in."""
+        return by_name(self.source or str(self.home / "landing"))
+
+    @property
     def source_url(self) -> str:
-        """The source, with the default filled in."""
-        return self.source or str(self.home / "landing")
+        """The first source."""
+        return next(iter(self.sources.values()))
 
     @property
     def lake_folder(self) -> Path:
@@ -297,23 +303,3 @@ def _refuse_misspelt() -> None:
                 raise SettingsError(variable, finding, f"say {PREFIX}{near[0]}, or remove it")
             if not OF_A_SERVICE.fullmatch(name):
                 log.warning("%s: %s; .env.example lists all settings", variable, finding)
-
-
-def starting_at(text: str) -> str | datetime | dict[str, dict[str, int]]:
-    """``CLICKSTREAM_STARTING_OFFSETS``: a word, a moment, or offsets by topic and partition.
-
-    Raises:
-        ValueError: it is none of them; says what is allowed.
-    """
-    if text in ("earliest", "latest"):
-        return text
-    msg = 'allowed: earliest, latest, a time with its zone (2026-01-05T10:00:00Z), or {"topic": {"0": 1200}}'
-    try:
-        if not text.startswith("{"):
-            moment = datetime.fromisoformat(text.replace("Z", "+00:00"))  # Python 3.10 does not know the Z
-            if moment.tzinfo:
-                return moment
-            raise ValueError(msg)
-        return TypeAdapter(dict[str, dict[Annotated[str, Field(pattern=r"^\d+$")], NonNegativeInt]]).validate_json(text)
-    except ValueError as wrong:
-        raise ValueError(msg) from wrong

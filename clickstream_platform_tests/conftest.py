@@ -163,11 +163,11 @@ class Lab:
     def landing(self) -> Path:
         return Path(self.settings.source_url)
 
-    def land(self, *records: dict[str, Any] | str | bytes, name: str = "") -> Path:
-        """Put one file of records into the landing folder."""
+    def land(self, *records: dict[str, Any] | str | bytes, name: str = "", into: Path | None = None) -> Path:
+        """Put one file of records into the landing folder, or into another."""
         self.landed += 1
         lines = [record if isinstance(record, bytes) else _line(record) for record in records]
-        file = self.landing / (name or f"{self.landed:04d}.json")
+        file = (into or self.landing) / (name or f"{self.landed:04d}.json")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(b"".join(line + b"\n" for line in lines))
         return file

@@ -10,7 +10,7 @@ import pyarrow as pa
 from deltalake import CommitProperties, Transaction, write_deltalake
 
 from clickstream_platform.events.schema import Column
-from clickstream_platform.streaming.lake.ledger import Entry
+from clickstream_platform.streaming.lake.ledger import Amendment, Entry
 from clickstream_platform.tables.events import QUARANTINE
 from clickstream_platform.tables.user_patterns import LATE_EVENTS
 from clickstream_platform_tests.homes import Home
@@ -33,7 +33,7 @@ def at(clock: str, day: int = 1) -> datetime:
     return datetime.fromisoformat(f"2024-03-{day:02}T{clock}").replace(tzinfo=timezone.utc)
 
 
-def write(home: Home, name: str, rows: Iterable[dict[str, Any]], *, of: Entry | None = None) -> None:
+def write(home: Home, name: str, rows: Iterable[dict[str, Any]], *, of: Entry | Amendment | None = None) -> None:
     """Append rows to a table; columns that a row does not name are null. With an entry it is a batch of that ledger."""
     columns: tuple[Column, ...]
     if name in SIDE_TABLES:
@@ -43,7 +43,7 @@ def write(home: Home, name: str, rows: Iterable[dict[str, Any]], *, of: Entry | 
     fields = pa.schema([(column.name, TYPES[column.type]) for column in columns])
     carried = CommitProperties(
         custom_metadata={"userMetadata": of.to_json()} if of else None,
-        app_transactions=[Transaction(f"{name}/{of.generation}", of.batch_id)] if of else None,
+        app_transactions=[Transaction(f"{name}/{of.generation}", of.batch_id)] if isinstance(of, Entry) else None,
     )
     write_deltalake(
         str(home.lake.table(name).path),

@@ -114,13 +114,13 @@ def _text(line: Line) -> str:
         return ("", " ", "\t \t")[number % 3]
     if kind == "broken":
         return '{"user_id": ' + "[" * (number % 5)
-    made = event(f"u{number % 7}", event_id=id_of(line), page_url="/Ċ/ਊ")  # newlines' bytes in UTF-16
+    made = event(f"u{number % 7}", event_id=id_of(line), page_url=page_of(line))
     if kind == "early":
-        made["timestamp"] = ("1969-12-31T23:59:59Z", "0001-01-02T00:00:00Z")[number % 2]
+        made["timestamp"] = ("1969-12-31T23:59:59Z", "0001-01-03T00:00:00Z")[number % 2]
     elif kind == "future":
         made["timestamp"] = "2255-01-01T00:00:00Z"
     elif kind == "other":
-        made |= {"user_id": f"other{number % 7}", "page_url": "/other"}
+        made["user_id"] = f"other{number % 7}"
     elif kind == "long":
         made["page_url"] = "x" * (LIMIT + number)
     return json.dumps(made, ensure_ascii=False)
@@ -130,6 +130,11 @@ def id_of(line: Line) -> str:
     """The event_id: the one of ``other`` is that of an event of the same time, with other fields."""
     kind, number = line
     return f"early{number}" if kind == "early" else f"e{number}"
+
+
+def page_of(line: Line) -> str:
+    """The page: in UTF-16 it has the bytes of newlines."""
+    return "/other" if line[0] == "other" else "/Ċ/ਊ"
 
 
 _KINDS = ("event", "event", "event", "event", "early", "future", "other", "broken", "blank", "long")

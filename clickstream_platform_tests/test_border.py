@@ -21,7 +21,17 @@ from clickstream_platform.streaming.sources.files.intake import Intake
 from clickstream_platform.streaming.sources.files.manifest import Manifest
 from clickstream_platform.streaming.sources.files.names import path_of
 from clickstream_platform_tests.conftest import Lab
-from clickstream_platform_tests.landings import LIMIT, Arrival, Identity, Landing, Line, arrivals, id_of, identity
+from clickstream_platform_tests.landings import (
+    LIMIT,
+    Arrival,
+    Identity,
+    Landing,
+    Line,
+    arrivals,
+    id_of,
+    identity,
+    page_of,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -30,6 +40,7 @@ pytestmark = pytest.mark.timeout(7200)  # seconds: some 3 s an example on two qu
 
 EXAMPLES = int(os.environ.get("SOAK_FOLDERS", "4"))  # `make soak` wants more
 Place = tuple[Identity, int]
+Said = tuple[str, str]
 
 
 @pytest.fixture
@@ -92,14 +103,15 @@ def _assert_each_once(lab: Lab, landing: Landing) -> None:
     events, quarantine = _places(lab, "events"), _places(lab, "quarantine")
     assert not events.keys() & quarantine.keys()
     assert events.keys() | quarantine.keys() <= expected.keys()
-    # Of events of one id and time with other fields, this test only says that the id is there.
-    ids = {id_of(line) for line in expected.values() if line and line[0] == "other"}
-    others = {p for p, line in expected.items() if line and line[0] in ("event", "other") and id_of(line) in ids}
-    unclear = others | {place for place, line in expected.items() if line is None}
-    assert quarantine.keys() - unclear == {place for place, line in expected.items() if line and line[0] in REJECTED}
+    unclear = {place for place, line in expected.items() if line is None}
+    ids = dict(events.values())
+    rejected = {place for place, line in expected.items() if line and line[0] in REJECTED}
+    conflicting = quarantine.keys() - unclear - rejected
+    assert quarantine.keys() >= rejected
+    assert all(ids[_said(expected[place])[0]] != _said(expected[place])[1] for place in conflicting)
     left_out = expected.keys() - events.keys() - quarantine.keys()
-    assert {_id(expected[place]) for place in left_out - (unclear - others)} <= {*events.values()}
-    assert max(Counter(id_ for place, id_ in events.items() if place not in others).values(), default=1) == 1
+    assert {_said(expected[place]) for place in left_out - unclear} <= {*events.values()}
+    assert max(Counter(event_id for event_id, _ in events.values()).values(), default=1) == 1
     ledger = list(entries(lab.lake.events))
     assert sum(entry.duplicates for entry in ledger) == len(left_out)
     assert sum(entry.rows_in for entry in ledger) == len(expected)
@@ -111,13 +123,13 @@ NOTHING = Arrival((), (), (), (), grows=False)  # a last run reads what came dur
 REJECTED = ("broken", "long", "future")
 
 
-def _places(lab: Lab, table: str) -> dict[Place, str | None]:
-    """The rows of a table by their places, with the ids of events."""
+def _places(lab: Lab, table: str) -> dict[Place, Said]:
+    """The rows of a table by their places, with id and page of events."""
     if not lab.lake.table(table).exists:
         return {}
-    column = "event_id" if table == "events" else "record_id"
-    rows = lab.table(table).select("partition", "offset", column).collect()
-    found = {(_identity(lab, row["partition"]), row["offset"]): row[column] for row in rows}
+    said = ("event_id", "page_url") if table == "events" else ("record_id", "source")
+    rows = lab.table(table).select("partition", "offset", *said).collect()
+    found = {(_identity(lab, row["partition"]), row["offset"]): (row[said[0]], row[said[1]]) for row in rows}
     assert len(found) == len(rows)
     return found
 
@@ -126,5 +138,7 @@ def _identity(lab: Lab, partition: str) -> Identity:
     return identity(str(path_of(lab.landing, partition)))
 
 
-def _id(line: Line | None) -> str | None:
-    return None if line is None else id_of(line)
+def _said(line: Line | None) -> Said:
+    """Id and page of the event that was written on a line of which it is known."""
+    assert line is not None
+    return id_of(line), page_of(line)

@@ -76,7 +76,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 @pytest.fixture
 def without_spark(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
     """Commands get no SparkSession; the test says what the engine does."""
-    monkeypatch.setattr("clickstream_platform.cli.app.spark_session", lambda settings: nullcontext(None))  # pyright: ignore[reportUnknownLambdaType]
+    monkeypatch.setattr("clickstream_platform.cli.app.spark_session", lambda settings, **_: nullcontext(None))  # pyright: ignore[reportUnknownLambdaType]
     home.land("a.json")
     return home
 
@@ -129,6 +129,14 @@ def test_a_run_over_a_kafka_that_is_down_says_so_before_a_jvm_starts(
     result = clickstream("run")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "127.0.0.1:1 does not answer within 0.2 s" in result.stderr
+
+
+def test_status_names_a_source_that_is_left_out(home: Home) -> None:
+    home.commit("events", rows=3, of=entry(rows_in=3, rows_out=3))
+    home.plan("events/history", 0, {"logOffset": 0})
+    shown = clickstream("status").stdout
+    assert f"events from main: files {home.landing}: 0 batches read, 0 files to read" in " ".join(shown.split())
+    assert "events from history: 1 batch read; CLICKSTREAM_SOURCE leaves it out; named 'history' again" in shown
 
 
 @pytest.mark.usefixtures("impatient")
@@ -675,7 +683,7 @@ def test_explain_as_json_has_these_keys(home: Home) -> None:
     found = json.loads(clickstream("explain", "sessions", "--json").stdout)
     assert found.keys() == {
         "table", "description", "sentences", "query", "columns", "key", "path", "generation", "checkpoint",
-        "has_checkpoint",
+        "has_checkpoint", "sources",
     }  # fmt: skip
     assert found["sentences"] == home.contracts["sessions"].sentences()
     assert found["columns"][0] == {"name": "user_id", "type": "string", "description": "The visitor."}

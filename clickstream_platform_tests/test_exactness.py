@@ -6,6 +6,7 @@ for sixty.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from collections import Counter, defaultdict
@@ -89,8 +90,17 @@ def scenarios() -> st.SearchStrategy[Scenario]:
 
 @pytest.fixture
 def fresh(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Lab]:
-    """A new lake for every example."""
-    return lambda: Lab(spark, Settings(home=Path(tmp_path_factory.mktemp("exact"))))
+    """A new lake of two sources for every example."""
+
+    def made() -> Lab:
+        home = Path(tmp_path_factory.mktemp("exact"))
+        folders = {name: home / name for name in ("landing", "other")}
+        for folder in folders.values():
+            folder.mkdir()
+        source = json.dumps({"main": str(folders["landing"]), "other": str(folders["other"])})
+        return Lab(spark, Settings(home=home, source=source))
+
+    return made
 
 
 @settings(
@@ -119,10 +129,13 @@ def test_any_lateness_and_any_cut_give_the_tables_of_a_naive_program(
     arrivals = [arrival for i, visitor in enumerate(visitors) for arrival in visitor.events(f"u{i}")]
     arriving = [made for _, made in sorted(arrivals, key=lambda arrival: arrival[0])]
     derived = [name for name in lab.contracts if name != "events"]
+    both = lab.contracts["events"]
     for part in _cut(arriving, 3, chance):
         for file in _cut(part, chance.randint(1, 2), chance):
-            lab.land(*chance.sample(file, len(file)))
+            lab.land(*chance.sample(file, len(file)), into=lab.settings.home / chance.choice(["landing", "other"]))
+        lab.contracts["events"] = chance.choice([both, both, *both.by_source()])  # a source may be left out for a while
         lab.run("events", *(name for name in derived if chance.random() < 0.4))
+    lab.contracts["events"] = both
     lab.run()
     events = list({made["event_id"]: made for made in arriving}.values())
     assert _rows(lab, "events", "event_id") == sorted((made["event_id"],) for made in events)

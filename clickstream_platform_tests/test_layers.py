@@ -22,7 +22,7 @@ FLOORS = (
     ("export", "queries", "streaming", "terminal"),
     ("events",),
     ("settings",),
-    ("errors", "expectations", "files", "wording"),
+    ("errors", "expectations", "files", "source_list", "wording"),
 )
 STREAMING_FLOORS = (
     ("maintenance",),

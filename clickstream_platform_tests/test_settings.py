@@ -15,7 +15,7 @@ from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.streaming.sources.files.source import FileSource
 from clickstream_platform.streaming.sources.kafka.options import check, for_client, for_spark
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource
-from clickstream_platform.streaming.sources.named import source_from
+from clickstream_platform.streaming.sources.named import source_from, sources_from
 from clickstream_platform_tests.topics import pkcs8
 
 
@@ -37,6 +37,14 @@ from clickstream_platform_tests.topics import pkcs8
         ("EVENT_TYPES", " , ", "at least 1"),
         ("LAKE", "s3a://bucket/lake", "a local folder"),
         ("OWNER", "somebody", "pattern"),
+        ("SOURCE", '{"main": "/a"', "it is not the JSON that it begins as"),
+        ("SOURCE", '{"a": "/a", "a": "/b"}', "two sources are named 'a'"),
+        ("SOURCE", '{"Main": "/a"}', "cannot be named 'Main'"),
+        ("SOURCE", '{"1": "/a"}', "cannot be named '1'"),
+        ("SOURCE", '{"lease": "/a"}', "cannot be named 'lease'"),
+        ("SOURCE", '{"../x": "/a"}', "cannot be named"),
+        ("SOURCE", '{"a": ["/a"]}', "the source 'a' is"),
+        ("SOURCE", '{"a": ""}', "the source 'a' is"),
     ],
 )
 def test_a_wrong_value_names_the_variable_and_what_is_allowed(
@@ -64,6 +72,37 @@ def test_a_wrong_value_names_the_variable_and_what_is_allowed(
 def test_a_source_that_is_neither_folder_nor_topic_is_refused(url: str) -> None:
     with pytest.raises(SettingsError, match="kafka://host:port/topic"):
         source_from(Settings(source=url))
+
+
+@pytest.mark.parametrize("folder", ["a,b", "a b", " a", "a=b", "{a}", "{}", "a;b|c", "kafka:x", '["a"]', "a\nb"])
+def test_a_source_that_is_no_list_is_one_whatever_signs_its_name_has(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (found,) = sources_from(Settings(source=folder))
+    assert found == FileSource(tmp_path / folder)
+    (found,) = sources_from(Settings(source=str(tmp_path / folder)))
+    assert found == FileSource(tmp_path / folder)
+
+
+def test_several_sources_have_names_and_an_order(tmp_path: Path) -> None:
+    text = f'{{"history": "{tmp_path}/a, b", "main": "kafka://a:1/clicks,views"}}'
+    settings = Settings(source=text)
+    assert sources_from(settings) == (
+        FileSource(tmp_path / "a, b", source_name="history"),
+        KafkaSource("a:1", "clicks,views"),
+    )
+    assert settings.source_url == f"{tmp_path}/a, b"
+
+
+def test_starting_offsets_are_those_of_the_source_that_reads_the_topic() -> None:
+    text = '{"main": "kafka://a:1/clicks", "old": "kafka://b:1/views"}'
+    offsets = '{"clicks": {"0": 3}, "views": {"0": 5}, "neither": {"0": 7}}'
+    clicks, views = sources_from(Settings(source=text, starting_offsets=offsets))
+    assert isinstance(clicks, KafkaSource)
+    assert isinstance(views, KafkaSource)
+    assert clicks.starting_offsets == {"clicks": {"0": 3}, "neither": {"0": 7}}
+    assert views.starting_offsets == {"views": {"0": 5}, "neither": {"0": 7}}
 
 
 def test_every_default_lies_under_home(tmp_path: Path) -> None:

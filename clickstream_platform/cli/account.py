@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -13,18 +13,17 @@ from clickstream_platform.terminal import line, verdict
 
 if TYPE_CHECKING:
     from clickstream_platform.streaming.audit.source_account import SourceAccount
-    from clickstream_platform.streaming.sources.recount import Gone
+    from clickstream_platform.streaming.sources.recount import Gone, Recount
 
 FINDINGS = 20  # of a kind, to a person: --json has all
 
 
 def picture(found: SourceAccount) -> RenderableType:
-    """Whether the source holds what the ledger says; what it says otherwise, and what could not be checked."""
+    """Whether the sources hold what the ledger says; what they say otherwise, and what could not be checked."""
     again = found.recount
-    size = f"{again.bytes:,} bytes, " if again.unit == "files" else ""
-    counted = f"the source: {again.checked:,} {again.unit}, {size}{again.records:,} records counted"
     summary = verdict(found.clean, "DIFFERS")
-    summary.append(" " * (9 - len(summary)) + counted, "")
+    first, *more = [_counted(name, each, several=len(found.recounts) > 1) for name, each in found.recounts.items()]
+    summary.append(" " * (9 - len(summary)) + first, "")
     ways = f"{found.accepted:,} accepted + {found.quarantined:,} quarantined + {found.duplicates:,} duplicates"
     ways += f" + {found.passed_over:,} passed over" if found.passed_over else ""
     booked = line(f"         the ledger: {found.read:,} records read = {ways}")
@@ -35,9 +34,29 @@ def picture(found: SourceAccount) -> RenderableType:
     parts += [line(f"         refused whole: {path}: {fault}", "yellow") for path, fault in _few(found.refused)]
     parts += _more(len(found.refused), "refused whole")
     parts += [line(f"         {each}", "yellow") for each in again.notes[:FINDINGS]]
-    unit = "bytes" if again.unit == "files" else "offsets"
-    parts += [line(f"         not read yet: {name}, {size:,} {unit}") for name, size in _few(again.unread)]
-    return Group(summary, booked, *parts, *_more(len(again.unread), "not read yet"))
+    unread = list(_unread(found))
+    parts += [line(f"         not read yet: {each}") for each in unread[:FINDINGS]]
+    parts += _more(len(unread), "not read yet")
+    return Group(summary, *(line(f"         {each}") for each in more), booked, *_left_out(found), *parts)
+
+
+def _counted(name: str, again: Recount, *, several: bool) -> str:
+    size = f"{again.bytes:,} bytes, " if again.unit == "files" else ""
+    which = f"the source {name}" if several else "the source"
+    return f"{which}: {again.checked:,} {again.unit}, {size}{again.records:,} records counted"
+
+
+def _unread(found: SourceAccount) -> Iterator[str]:
+    for source, again in found.recounts.items():
+        for name, size in again.unread.items():
+            what = name if len(found.recounts) == 1 else f"{source}: {name}"
+            yield f"{what}, {size:,} {'bytes' if again.unit == 'files' else 'offsets'}"
+
+
+def _left_out(found: SourceAccount) -> list[Text]:
+    left = {name: read for name, read in found.by_source.items() if name not in found.recounts}
+    said = "are left out of CLICKSTREAM_SOURCE, and not counted again"
+    return [line(f"         {name}: {read:,} records of it {said}", "yellow") for name, read in left.items()]
 
 
 def _few(found: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -64,6 +83,10 @@ def fields(found: SourceAccount) -> dict[str, Any]:
         "counted": {"unit": again.unit, "checked": again.checked, "bytes": again.bytes, "records": again.records},
         "errors": found.errors,
         "not_checkable": [asdict(each) for each in again.gone],
+        "sources": {
+            name: {"read": read, "checked": one.checked if (one := found.recounts.get(name)) else None}
+            for name, read in found.by_source.items()
+        },
         "refused": found.refused,
         "unread": again.unread,
         "notes": again.notes,

@@ -112,14 +112,15 @@ def clickstream(
 
 
 @contextmanager
-def spark_session(settings: Settings, jvm_stdout: int | None = None) -> Generator[SparkSession]:
-    """A SparkSession for one command. What its JVM logs is kept in ``spark.log`` of the home, not shown."""
+def spark_session(settings: Settings, jvm_stdout: int | None = None, *, records: int = 0) -> Generator[SparkSession]:
+    """A SparkSession for one command, with so many records to process. What its JVM logs is kept in ``spark.log``."""
     from py4j.protocol import Py4JError  # noqa: PLC0415 - who has no session does not pay for one
 
     from clickstream_platform.jvm.session import build_session  # noqa: PLC0415
 
     with starting("starting Spark, some seconds ..."):
-        session = build_session(settings, jvm_log=settings.home / "spark.log", jvm_stdout=jvm_stdout)
+        log = settings.home / "spark.log"
+        session = build_session(settings, records=records, jvm_log=log, jvm_stdout=jvm_stdout)
     # Spark's own handler calls the JVM while a call to it is being answered, and fails at that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

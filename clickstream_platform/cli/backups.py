@@ -16,7 +16,7 @@ from clickstream_platform.streaming.maintenance import backup as backups
 from clickstream_platform.streaming.maintenance import moved as moving
 from clickstream_platform.streaming.maintenance import reset as resetting
 from clickstream_platform.streaming.maintenance import restore as restoring
-from clickstream_platform.streaming.sources.named import folder_from
+from clickstream_platform.streaming.sources.named import folders_from
 from clickstream_platform.tables import tables
 from clickstream_platform.terminal import show
 
@@ -77,7 +77,7 @@ def moved() -> None:
     settings = from_env()
     lake, events = lake_of(settings, to_write=True), tables(settings)["events"]
     say_if_busy([events.name], lake, WAITS)
-    found = moving.moved(events, folder := folder_from(settings), lake)
+    found = moving.moved(events, folder := moving.elsewhere(folders_from(settings), lake), lake)
     gone = f", {found.gone:,} are no longer there" if found.gone else ""
     typer.echo(
         f"{folder.folder}: {found.same:,} files that were read lie there as they were{gone}; {found.unread:,} unread"
@@ -102,6 +102,7 @@ def reset(*, yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False)
 
 
 def _require_outside_of_the_source(folder: Path, settings: Settings) -> None:
-    if "://" not in settings.source_url and folder.resolve().is_relative_to(Path(settings.source_url).resolve()):
+    folders = [Path(url).resolve() for url in settings.sources.values() if "://" not in url]
+    if any(folder.resolve().is_relative_to(landing) for landing in folders):
         finding = "it lies in the landing folder: its files would be read as events"
         raise BackupError(str(folder), finding, "choose a folder elsewhere")

@@ -31,7 +31,8 @@ def replay(found: Replay) -> RenderableType:
         ("were events already", found.landed),
         ("duplicates", found.duplicates),
         *([("passed over", found.passed_over)] if found.passed_over else []),
-        ("still rejected", found.stayed),
+        ("conflicting duplicates, still there", found.conflicting),
+        ("rejected for something else, still there", found.stayed - found.conflicting),
     )
     table = grid("replay", "count", right=("count",), rows=counts)
     more = "the other tables read the new events in their next run: clickstream run"

@@ -22,7 +22,7 @@ from clickstream_platform.streaming.sources.files.sample import sample as of_fil
 from clickstream_platform.streaming.sources.kafka.sample import sample as of_topic
 from clickstream_platform.streaming.sources.named import topics_from
 from clickstream_platform.streaming.sources.source import PartRead
-from clickstream_platform.tables.events import rules_of
+from clickstream_platform.tables.events import rules_from
 from clickstream_platform.terminal import show
 
 PANEL = "Check"
@@ -64,7 +64,7 @@ def check(
     found = _sample(what, settings, limit)
     likely = _likely(found, settings)
     name = _name(mapping, settings, likely)
-    result = checked(found.batches, rules_of(settings.model_copy(update={"mapping": name})))
+    result = checked(found.batches, rules_from(settings.model_copy(update={"mapping": name})))
     if write:
         _write(write, written(result, name))
     told = checked_view.Told(result, likely, name, found.refused, str(write) if write else None)
@@ -107,7 +107,7 @@ def _likely(found: Sample, settings: Settings) -> str | None:
     rows = (
         pa.Table.from_batches(found.batches).slice(0, LOOKED_AT).combine_chunks().to_batches() if found.batches else []
     )
-    rules = {name: rules_of(settings.model_copy(update={"mapping": name})) for name in producers.known()}
+    rules = {name: rules_from(settings.model_copy(update={"mapping": name})) for name in producers.known()}
     return producers.producer_of(next(islice(rows, 1)), rules) if rows else None
 
 

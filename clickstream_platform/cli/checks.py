@@ -49,7 +49,7 @@ def verify(
         _verify_source(settings, names or [], as_json=as_json)
         return
     contracts, lake = selected(settings, names or []), lake_of(settings)
-    with app.spark_session(settings) as spark:
+    with app.spark_session(settings, records=lake.events.rows()) as spark:
         found = verified(contracts, spark, lake, shown=not as_json)
     if as_json:
         print_json({"clean": all(f.clean for f in found), "tables": [{**asdict(f), "clean": f.clean} for f in found]})

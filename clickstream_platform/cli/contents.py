@@ -63,6 +63,16 @@ COMMANDS = {
     "quarantine": Listed(
         "query", "Look", "Why records were rejected, how many, and the newest of each. Starts no JVM."
     ),
+    "duplicates": Listed(
+        "duplicates",
+        "Look",
+        "What was sent twice; each that says something else than its event, beside it. Starts no JVM.",
+    ),
+    "late": Listed(
+        "late",
+        "Look",
+        "Events behind the watermark of their batch, and what the batches that read them changed. Starts no JVM.",
+    ),
     "sql": Listed(
         "query",
         "Look",

@@ -101,7 +101,7 @@ def explain(name: TableName, *, as_json: AsJson = False) -> None:
 
     settings = from_env()
     (table,), lake = selected(settings, [name]), lake_of(settings)
-    generation = current(lake, name).generation
+    generation = current(lake, name, table.offsets.source_name).generation
     if as_json:
         print_json(views.explanation_fields(table, lake, generation))
     else:

@@ -16,12 +16,13 @@ from clickstream_platform.cli.runs import hooks
 from clickstream_platform.delivery.post import delivering
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import from_env
-from clickstream_platform.streaming.lake import generations
+from clickstream_platform.streaming.lake.generations import current
 from clickstream_platform.streaming.lake.lease import all_leased
 from clickstream_platform.streaming.maintenance import retention
 from clickstream_platform.streaming.maintenance.persons import ids_in
 from clickstream_platform.streaming.maintenance.proofs import proofs
-from clickstream_platform.streaming.sources.named import folder_from
+from clickstream_platform.streaming.sources.files.skipping import skip as skip_file
+from clickstream_platform.streaming.sources.named import folders_from
 from clickstream_platform.tables import tables
 from clickstream_platform.terminal import show
 
@@ -34,6 +35,7 @@ commands = typer.Typer()
 )
 def replay(
     reason: Annotated[str | None, typer.Option(help="Only records with this fault.", show_default=False)] = None,
+    source: Annotated[str | None, typer.Option(help="Only records of this source.", show_default=False)] = None,
 ) -> None:
     """Put rejected records through today's rules again. What is good now becomes events, as late ones do.
 
@@ -43,11 +45,11 @@ def replay(
 
     settings = from_env()
     lake = lake_of(settings, to_write=True)
-    replaying.require(tables(settings)["events"], lake, reason)
+    replaying.require(tables(settings)["events"], lake, reason, source)
     say_if_busy(["events"], lake, WAITS)
     with app.spark_session(settings) as spark:
         with going_on("rejected records are tried again"):
-            found = replaying.replay(tables(settings)["events"], spark, lake, reason)
+            found = replaying.replay(tables(settings)["events"], spark, lake, reason, source)
         show(care.replay(found))
 
 
@@ -133,11 +135,11 @@ def maintain(
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream skip 2026/11/25/part-7.json.zst")
-def skip(file: Annotated[str, typer.Argument(help="Its path in the landing folder.")]) -> None:
+def skip(file: Annotated[str, typer.Argument(help="Its path in the landing folder, or a whole one.")]) -> None:
     """Go on without a landing file at which runs stop: the next run books it as refused, and does not open it."""
     settings = from_env()
     lake = lake_of(settings, to_write=True)
-    events = tables(settings)["events"]
-    with all_leased([events.name], lake, "skip"):
-        booked = folder_from(settings).skip(file, generations.current(lake, events.name))
+    with all_leased(["events"], lake, "skip"):
+        folders = {each.folder: current(lake, "events", each.source_name) for each in folders_from(settings)}
+        booked = skip_file(file, folders)
     typer.echo(f"{booked} will be left out; land it again under another name once it is mended")

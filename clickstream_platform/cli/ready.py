@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -17,7 +17,6 @@ from clickstream_platform.streaming.lake.places import Lake
 
 if TYPE_CHECKING:
     from clickstream_platform.streaming.contract.table import StreamingTable
-    from clickstream_platform.streaming.sources.source import RecordSource
 
 GLANCE = "glance"  # the run id of who only looks whether a table is held
 WAITS = "this waits up to ten minutes for that run to end"
@@ -61,21 +60,20 @@ def made(folder: Path, variable: str) -> Path:
 
 
 def require_source(contracts: Iterable[StreamingTable], lake: Lake, settings: Settings) -> None:
-    """Raise what a run of these tables would raise of its source.
+    """Raise what a run of these tables would raise of its source; of several, say what is wrong with some of them.
 
     Raises:
         SourceError, UnreachableError, DataLossError: the landing folder or the topic cannot be read.
+        SettingsError: two sources have something in common.
         SetupError: the landing folder cannot be made.
     """
     from clickstream_platform.streaming.observe import status  # noqa: PLC0415 - who only looks needs it not
 
-    read = list(contracts)
     if not settings.source:
         made(Path(settings.source_url), "CLICKSTREAM_HOME")
-    status.require_source(read, lake)
-    for table in read:
-        if not table.derived:
-            cast("RecordSource", table.offsets).at_hand(is_named=bool(settings.source))
+    is_named = bool(settings.source)
+    for problem in status.require_source(contracts, lake, lambda source: source.at_hand(is_named=is_named)):
+        typer.echo(f"warning: {problem}; the other sources are read", err=True)
 
 
 def require_free(names: Iterable[str], lake: Lake, *, take_over: bool = False) -> None:

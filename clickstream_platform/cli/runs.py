@@ -23,7 +23,8 @@ from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import trigger_from
 from clickstream_platform.streaming.contract.trigger_support import require
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.status import lag
+from clickstream_platform.streaming.observe.status import lags, said_of_lag, unread
+from clickstream_platform.streaming.runtime.backlog import backlog
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.idle import nothing_to_do
 from clickstream_platform.streaming.runtime.report import RunReport
@@ -72,7 +73,7 @@ def run(
     if nothing_to_do(contracts, lake) and not any(channel.waiting for channel in Outbox.of(lake).status()):
         typer.echo("nothing new: every table has read all there is")
         return
-    with app.spark_session(settings) as spark:
+    with app.spark_session(settings, records=backlog(contracts, lake)) as spark:
         hearing = delivering(hooks(), settings, say)
         run_all(contracts, spark, lake, hearing, jobs=jobs, take_over=take_over)
 
@@ -103,7 +104,7 @@ def rebuild(
     from clickstream_platform.streaming.runtime.run import rebuild as rebuilt  # noqa: PLC0415 - Spark
 
     require_free([name], lake)
-    with app.spark_session(settings) as spark:
+    with app.spark_session(settings, records=lake.events.rows()) as spark:
         with going_on(f"{name}: computed anew"):
             report = rebuilt(table, spark, lake, delivering(hooks(), settings, say))
         report_run(table, report, lake)
@@ -198,8 +199,8 @@ class _Progress:
 
     def begins(self, table: StreamingTable) -> None:
         """Say what it has to read."""
-        found = lag(table, self.lake)
-        say(f"{table.name}: {found.amount:,} {found.unit} to read")
+        for title, found in lags(table, self.lake).items():
+            say(f"{title}: {said_of_lag(found)}")
         self.running.append(table.name)
 
     def ended(self, table: StreamingTable, report: RunReport) -> None:
@@ -218,7 +219,7 @@ class _Progress:
 def _has_anything(contracts: Sequence[StreamingTable], lake: Lake) -> bool:
     """Whether anything was ever read, or is there to be read. If not, says so, and how to get it."""
     first = contracts[0]
-    if first.derived or lake.events.exists or lag(first, lake).amount:
+    if first.derived or lake.events.exists or any(unread(found) for found in lags(first, lake).values()):
         return True
     hint = cast("RecordSource", first.offsets).how_to_fill
     typer.echo(hint, nl=bool(hint))

@@ -22,6 +22,7 @@ from clickstream_platform.cli.app import TableNames
 from clickstream_platform.cli.ready import lake_of, require_source, say_if_busy
 from clickstream_platform.cli.runs import PANEL, TakeOver, hooks, report_run
 from clickstream_platform.delivery.post import delivering
+from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import ProcessingTime, repeating, trigger_from
@@ -125,6 +126,9 @@ def tap(
     ] = None,
     from_start: Annotated[bool, typer.Option("--from-start", help="Begin with what is there already.")] = False,
     rows: Annotated[int, typer.Option(min=1, help="Of --console: rows shown.")] = 20,
+    source: Annotated[
+        str | None, typer.Option(help="Of several sources, which. Default: the first.", show_default=False)
+    ] = None,
 ) -> None:
     """Show events as they come, parsed, until Ctrl-C. Writes no table and leaves no checkpoint.
 
@@ -134,7 +138,7 @@ def tap(
     from clickstream_platform.streaming.tap.tap import CONFS, Tap, tapping  # noqa: PLC0415 - Spark, and a help has none
 
     settings = from_env()
-    events, (table,) = tables(settings)["events"], selected(settings, [console]) if console else (None,)
+    events, (table,) = _tapped(settings, source), selected(settings, [console]) if console else (None,)
     require_source([events], lake_of(settings), settings)
     tapped = Tap(events, table, tapping(events, table, every, real_time=real_time), from_start, rows)
     reading, writing = os.pipe()
@@ -151,6 +155,16 @@ def tap(
                     pass
             finally:
                 query.stop()
+
+
+def _tapped(settings: Settings, source: str | None) -> StreamingTable:
+    """The contract of ``events`` with one source: of this name, or the first."""
+    found = {each.offsets.source_name: each for each in tables(settings)["events"].by_source()}
+    if source is None:
+        return next(iter(found.values()))
+    if source not in found:
+        raise SettingsError("--source", f"there is no source {source!r}", f"choose from {', '.join(found)}")
+    return found[source]
 
 
 def _wide(settings: Settings, tapped: Tap) -> Settings:

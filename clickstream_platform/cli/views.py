@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from clickstream_platform.cli import sources
 from clickstream_platform.cli.failures import failure
 from clickstream_platform.terminal import (
     NONE,
@@ -38,7 +39,7 @@ LEFT_OUT = {"quarantine": "rejected records", "late_events": "events that came t
 
 def retry(table: StreamingTable, error: BaseException, pause: float) -> Text:
     """A query of a stream that failed, and when it is started again."""
-    return line(f"{table.name} is started again in {pause:g} s: ").append_text(failure(error))
+    return line(f"{table.title} is started again in {pause:g} s: ").append_text(failure(error))
 
 
 def batch_line(entry: Entry) -> str:
@@ -53,7 +54,7 @@ def batch_line(entry: Entry) -> str:
         counts += [f"{entry.revisions:,} revisions"]
     if entry.lost:
         counts += [f"{entry.lost_offsets:,} lost"]
-    return f"{entry.table}: batch {entry.batch_id} committed: {', '.join(counts)} ({entry.duration_ms / 1000:.1f} s)"
+    return f"{entry.title}: batch {entry.batch_id} committed: {', '.join(counts)} ({entry.duration_ms / 1000:.1f} s)"
 
 
 def alert_line(row: dict[str, Any]) -> str:
@@ -72,7 +73,7 @@ def reports(done: Sequence[RunReport]) -> Table:
         gap=1,
         rows=(
             (
-                r.table,
+                name,
                 len(r.batches),
                 r.rows_in,
                 r.rows_out,
@@ -83,9 +84,16 @@ def reports(done: Sequence[RunReport]) -> Table:
                 None if r.watermark_ms is None else clock(r.watermark_ms),
                 f"{r.duration.total_seconds():.1f}",
             )
-            for r in done
+            for name, r in _with_sources(done)
         ),
     )
+
+
+def _with_sources(done: Sequence[RunReport]) -> Iterator[tuple[str, RunReport]]:
+    """Each report by its table; after one of several sources, that of each by its name."""
+    for report in done:
+        yield report.table, report
+        yield from ((f"  {name}", of_source) for name, of_source in report.by_source.items())
 
 
 def place(lake: Lake, *, is_there: bool) -> Text:
@@ -127,7 +135,7 @@ def statuses(found: Sequence[TableStatus], left_out: Mapping[str, int]) -> Rende
         rows=((s.name, _rows(s), minute(s.watermark), _lag(s), _ago(s)) for s in found),
     )
     others = [Text(f"{name}: {rows:,} {LEFT_OUT[name]}") for name, rows in left_out.items()]
-    return Group(Fitting(wide, narrow), "", *_problems(found), *_triggers(found), *others)
+    return Group(Fitting(wide, narrow), "", *sources.lines(found), *_problems(found), *_triggers(found), *others)
 
 
 def _rows(found: TableStatus) -> int | None:
@@ -189,10 +197,9 @@ def explanation(table: StreamingTable, lake: Lake, generation: int) -> Renderabl
         wrap=("what it says",),
         rows=((c.name, c.type, "key" if c.name in table.key else "", c.description) for c in table.columns),
     )
-    folder = lake.checkpoints(table.name) / str(generation)
-    places = line(
-        f"table       {lake.table(table.name).path}\ncheckpoint  {folder}{'' if folder.exists() else ' (not yet)'}"
-    )
+    folders = [lake.checkpoints(table.name, source.source_name) / str(generation) for source in table.sources]
+    checkpoints = [f"checkpoint  {folder}{'' if folder.exists() else ' (not yet)'}" for folder in folders]
+    places = line("\n".join([f"table       {lake.table(table.name).path}", *checkpoints]))
     said = ["", line(table.query.text.strip())] if isinstance(table.query, Sql) else []
     return Group(Text(table.name, "bold"), "", sentences, *said, "", columns, "", places)
 
@@ -201,7 +208,7 @@ def explanation_fields(table: StreamingTable, lake: Lake, generation: int) -> di
     """The same, for a program."""
     from clickstream_platform.streaming.contract.table import Sql  # noqa: PLC0415
 
-    checkpoint = lake.checkpoints(table.name) / str(generation)
+    checkpoint = lake.checkpoints(table.name, table.offsets.source_name) / str(generation)
     return {
         "table": table.name,
         "description": table.description,
@@ -213,6 +220,7 @@ def explanation_fields(table: StreamingTable, lake: Lake, generation: int) -> di
         "generation": generation,
         "checkpoint": str(checkpoint),
         "has_checkpoint": checkpoint.exists(),
+        "sources": {} if table.derived else {source.source_name: source.address for source in table.sources},
     }
 
 
@@ -227,7 +235,7 @@ def ledger(entries: Sequence[Entry]) -> Table:
         rows=(
             (
                 clock(e.committed_at_ms),
-                e.table,
+                e.title,
                 f"{e.generation}/{e.batch_id}",
                 offsets(e.start, e.end),
                 e.rows_in,

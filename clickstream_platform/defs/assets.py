@@ -19,8 +19,9 @@ from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.status import lag
+from clickstream_platform.streaming.observe.status import lags, said_of_lag
 from clickstream_platform.streaming.runtime.hooks import Hooks
+from clickstream_platform.streaming.runtime.idle import idle_run
 from clickstream_platform.streaming.runtime.run import run
 
 
@@ -29,7 +30,7 @@ def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinitio
 
     Either may be selected alone: the batches write both, so both are materialized whatever was selected. It is
     materialized also when there was nothing new, or Dagster would skip its checks and everything downstream. The data
-    version stays what it was then.
+    version stays what it was then, and no JVM is started.
     """
     lake = Lake(settings.lake_folder)
     specs = table_specs(table, settings)
@@ -38,7 +39,9 @@ def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinitio
     def asset(context: dg.AssetExecutionContext, spark: SparkResource) -> Iterator[dg.MaterializeResult[Any]]:
         with told_to_dagster(context.retry_number):
             context.log.info(to_read(table, lake))  # before the JVM starts
-            report = run(table, spark.spark_session, lake, hooks(context.log, settings), run_id=context.run.run_id)
+            told, run_id = hooks(context.log, settings), context.run.run_id
+            report = idle_run(table, lake, told, run_id)
+            report = report or run(table, spark.spark_session, lake, told, run_id=run_id)
         for made in materialized(table, report, lake):
             if made.key in context.selected_asset_keys:
                 yield made.result()
@@ -52,10 +55,9 @@ def to_read(table: StreamingTable, lake: Lake) -> str:
     """What a run would read, in words. Raises what a run would of its source, and of a lake of a newer version."""
     layout.require(lake)
     try:
-        found = lag(table, lake)
+        return "; ".join(f"{title}: {said_of_lag(found)}" for title, found in lags(table, lake).items())
     except CheckpointError as problem:  # a run may begin a new generation, or else it raises this itself
         return str(problem)
-    return f"{table.name}: {found.amount:,} {found.unit} to read"
 
 
 def hooks(log: dg.DagsterLogManager, settings: Settings) -> Hooks:
@@ -63,6 +65,6 @@ def hooks(log: dg.DagsterLogManager, settings: Settings) -> Hooks:
 
     def committed(entry: Entry) -> None:
         counts = f"{entry.rows_in:,} read, {entry.rows_out:,} rows written, {entry.late_rows:,} late"
-        log.info(f"{entry.table}: batch {entry.batch_id} is committed: {counts}, {entry.duration_ms / 1000:.1f} s")
+        log.info(f"{entry.title}: batch {entry.batch_id} is committed: {counts}, {entry.duration_ms / 1000:.1f} s")
 
     return delivering(Hooks(committed=committed), settings, log.info)

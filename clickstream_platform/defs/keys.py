@@ -17,6 +17,11 @@ def input_key(source: Source) -> dg.AssetKey:
     return dg.AssetKey(source.asset)
 
 
+def input_keys(table: StreamingTable) -> list[dg.AssetKey]:
+    """The assets that a table reads: one a source."""
+    return [input_key(source) for source in table.sources]
+
+
 def pool(table: StreamingTable) -> str:
     """The pool of a table's checkpoint: one slot, so one run at a time."""
     return f"checkpoint/{table.name}"

@@ -88,14 +88,26 @@ def _of_run(table: StreamingTable, report: RunReport, lake: Lake) -> dict[str, A
         "run_id": report.run_id,
         "delta_version": report.delta_version,
         "duration_s": round(report.duration.total_seconds(), 2),
+        **({"idle": "nothing was unread: no JVM was started"} if report.is_idle else {}),
         **_known(watermark=report.watermark_ms and dg.MetadataValue.timestamp(report.watermark_ms / 1000)),
         **_known(state_rows=report.state_rows),
         **({} if table.derived else {"quarantined": report.quarantined, "duplicates": report.duplicates}),
         **(_left_out(table, lake) if table.state.lists_late else {}),
         **({"passed_over": report.passed_over} if report.passed_over else {}),
+        **({"sources": dg.MetadataValue.md(_sources(report))} if report.by_source else {}),
         **({"unreadable": dg.MetadataValue.json(report.unreadable)} if report.unreadable else {}),
         **({"lost": dg.MetadataValue.json(report.lost)} if report.lost else {}),
     }
+
+
+def _sources(report: RunReport) -> str:
+    """What the run did with each of several sources."""
+    head = ("source", "batches", "read", "accepted", "quarantined", "duplicates", "read up to")
+    rows = (
+        (name, *map(str, (len(r.batches), r.rows_in, r.rows_out, r.quarantined, r.duplicates)), _offset(r.end))
+        for name, r in report.by_source.items()
+    )
+    return markdown_table(head, rows)
 
 
 def _left_out(table: StreamingTable, lake: Lake) -> dict[str, Any]:
@@ -142,8 +154,9 @@ def _six_sentences(table: StreamingTable, report: RunReport) -> str:
     """Each sentence, and what this run shows of it. What it says of the table is in the asset's definition."""
     fate = f"listed in {table.beside.name}" if table.state.lists_late and table.beside else "none of them left out"
     late, revised = _several(report.late_rows, "late event"), _several(report.revisions, "revision")
+    several = f"{_several(len(report.by_source), 'source')}, each from where it was"
     proofs = (
-        f"from {_offset(report.start)} up to {_offset(report.end)}",
+        several if report.by_source else f"from {_offset(report.start)} up to {_offset(report.end)}",
         f"{_several(len(report.batches), 'micro-batch', 'es')} in {report.duration.total_seconds():.1f} s",
         f"{report.rows_in:,} read, {report.rows_out:,} rows written",
         "nothing kept" if report.state_rows is None else f"{report.state_rows:,} rows kept",

@@ -13,6 +13,9 @@ from pyspark.sql import SparkSession
 
 from clickstream_platform.jvm.session import build_session
 from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.runtime.backlog import backlog
+from clickstream_platform.tables import tables
 
 
 class SparkResource(LazyPySparkResource):
@@ -43,5 +46,6 @@ class SparkResource(LazyPySparkResource):
             log.info(
                 f"starting a JVM with a heap of {self.settings.spark_driver_memory} at {self.settings.spark_master}"
             )
-            self._spark_session = build_session(self.settings, "dagster")
+            records = backlog(tables(self.settings).values(), Lake(self.settings.lake_folder))
+            self._spark_session = build_session(self.settings, "dagster", records=records)
             log.info(f"the JVM is up after {time.monotonic() - began:.1f} s")

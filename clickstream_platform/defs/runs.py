@@ -41,8 +41,8 @@ def may_follow(instance: dg.DagsterInstance, found: Unread) -> bool:
     It will not read those. The next run starts its JVM and reads them while this one is at its last tables; there it
     waits for the tables' pools. Whatever is slow, no third run is asked for: the second has to read its events first.
     """
-    lag, on = found.lags.get("events"), _on(instance)
-    if not lag or not lag.amount or len(on) != 1 or on[0].job_name != REFRESH:
+    on = _on(instance)
+    if not found.is_there_for("events") or len(on) != 1 or on[0].job_name != REFRESH:
         return False
     newest = instance.get_latest_materialization_event(dg.AssetKey("events"))
     return newest is not None and newest.run_id == on[0].run_id

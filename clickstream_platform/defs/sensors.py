@@ -42,16 +42,20 @@ def unread_sensor(settings: Settings) -> dg.SensorDefinition:
         return dg.SensorResult(
             run_requests=None if skip else [dg.RunRequest(tags={POSITION: found.position})],
             skip_reason=skip,
-            asset_events=[] if told == context.cursor else [observation(contracts["events"], found)],
+            asset_events=[] if told == context.cursor else observations(contracts["events"], found),
             cursor=told,
         )
 
     return sensor
 
 
-def observation(events: StreamingTable, found: Unread) -> dg.AssetObservation:
-    """How much of the source is unread, for its asset."""
-    lag = found.lags.get(events.name)
+def observations(events: StreamingTable, found: Unread) -> list[dg.AssetObservation]:
+    """How much of each source is unread, for its asset."""
+    return [_observation(each, found) for each in events.by_source()]
+
+
+def _observation(events: StreamingTable, found: Unread) -> dg.AssetObservation:
+    lag = found.lags.get(events.title)
     return dg.AssetObservation(
         input_key(events.offsets),
         description="Unread, when it last changed",

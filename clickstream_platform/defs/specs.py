@@ -8,14 +8,15 @@ from datetime import timedelta
 
 import dagster as dg
 
-from clickstream_platform.defs.keys import input_key
+from clickstream_platform.defs.keys import input_key, input_keys
 from clickstream_platform.defs.metadata import escaped
 from clickstream_platform.events.schema import WIRE, Column
 from clickstream_platform.expectations import NotNull
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.sources.named import source_from
+from clickstream_platform.streaming.sources.named import sources_from
+from clickstream_platform.streaming.sources.source import RecordSource
 from clickstream_platform.wording import without_passwords
 
 INCOMING, DERIVED = "incoming", "derived"  # groups: what comes from outside; what is made of `events`
@@ -23,9 +24,12 @@ COLUMN = 66  # characters that Dagster shows of a line of metadata in a window o
 REQUIRED_OF_PRODUCERS = {"user_id", "timestamp", "event_type"}
 
 
-def source_spec(settings: Settings) -> dg.AssetSpec:
-    """The landing folder or the topic. Nothing here makes it; the sensor observes how much of it is unread."""
-    source = source_from(settings)
+def source_specs(settings: Settings) -> list[dg.AssetSpec]:
+    """The landing folders and topics. Nothing here makes them; the sensor observes how much of each is unread."""
+    return [_source_spec(source, settings) for source in sources_from(settings)]
+
+
+def _source_spec(source: RecordSource, settings: Settings) -> dg.AssetSpec:
     return dg.AssetSpec(
         input_key(source),
         description="Click events as producers send them: one JSON object a record. Fields not listed are kept too.",
@@ -33,7 +37,7 @@ def source_spec(settings: Settings) -> dg.AssetSpec:
         kinds={source.label},
         owners=[settings.owner],
         metadata={
-            "dagster/uri": without_passwords(settings.source_url),
+            "dagster/uri": without_passwords(settings.sources[source.source_name]),
             "dagster/column_schema": _schema(WIRE.columns, REQUIRED_OF_PRODUCERS),
         },
     )
@@ -56,7 +60,7 @@ def _spec(
     lake = Lake(settings.lake_folder)
     return dg.AssetSpec(
         name,
-        deps=[input_key(table.offsets)],
+        deps=input_keys(table),
         description=description,
         group_name=DERIVED if table.derived else INCOMING,
         kinds={"spark", "deltalake"},

@@ -20,8 +20,8 @@ class Unread:
 
     Attributes:
         position: a name for what is committed, of all tables together.
-        lags: for each table, what it has not read.
-        problems: why that is not known of a table.
+        lags: for each table, and of several sources for each, what it has not read: by :attr:`.StreamingTable.title`.
+        problems: why that is not known.
     """
 
     position: str
@@ -40,6 +40,10 @@ class Unread:
             raise problem
         return "every table has read all there is"
 
+    def is_there_for(self, table: str) -> bool:
+        """Whether a table has something to read, of whichever source."""
+        return any(lag.amount for name, lag in self.lags.items() if name.split(" ")[0] == table)
+
     def told(self) -> dict[str, str]:
         """A word on each table."""
         known = {name: f"{each.amount:,} {each.unit}" for name, each in self.lags.items()}
@@ -51,13 +55,13 @@ def unread(contracts: Iterable[StreamingTable], lake: Lake) -> Unread:
     lags: dict[str, Lag] = {}
     problems: dict[str, ClickstreamError] = {}
     places: list[str] = []
-    for table in contracts:
-        checkpoint = generations.current(lake, table.name)
-        places.append(f"{table.name} {checkpoint.generation}/{checkpoint.committed()}")
+    for table in (each for contract in contracts for each in contract.by_source()):
+        checkpoint = generations.current(lake, table.name, table.offsets.source_name)
+        places.append(f"{table.title} {checkpoint.generation}/{checkpoint.committed()}")
         try:
-            lags[table.name] = lag(table, lake, checkpoint)
+            lags[table.title] = lag(table, lake, checkpoint)
         except ClickstreamError as problem:
-            problems[table.name] = problem
+            problems[table.title] = problem
     return Unread(hashlib.sha256(" ".join(places).encode()).hexdigest()[:12], lags, problems)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from clickstream_platform.defs.keys import input_key
+from clickstream_platform.defs.keys import input_keys
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.ledger import Amendment, Booked, Entry, booked, last_entry
 from clickstream_platform.streaming.lake.places import Lake
@@ -30,9 +30,9 @@ def input_versions(table: StreamingTable, lake: Lake) -> dict[dg.AssetKey, str]:
 
     Of ``events`` that is the version its last batch has read. Later commits that brought no rows count as read.
     """
-    key = input_key(table.offsets)
     if not table.derived:
-        return {key: UNVERSIONED}
+        return dict.fromkeys(input_keys(table), UNVERSIONED)
+    (key,) = input_keys(table)
     entry = last_entry(lake.table(table.name))
     return {key: _read(lake, key.path[-1], entry.events_version if entry else -1)}
 

@@ -32,6 +32,7 @@ class Reason(str, Enum):
     WRONG_TYPE = "wrong_type"
     TOO_LARGE = "too_large"
     NO_VALUE = "no_value"
+    CONFLICTING_DUPLICATE = "conflicting_duplicate"  # found beside other events, not in the record alone
 
 
 # What a program writes where it has no id, in lower case; the last is the nil UUID, which names nobody by RFC 9562.
@@ -127,6 +128,9 @@ WIRE = Schema(
 
 # What every source yields. Source, partition and offset name a record for ever: a replay gives the same three.
 RAW = Schema((_VALUE, *_ORIGIN, *_RECORD_TIME))
+
+# What an event says, but for what makes it a duplicate.
+CONTENT = tuple(name for name in (*WIRE.names, "extra") if name not in ("event_id", "timestamp"))
 
 # A new column comes last. A table that exists gains it there, and its checkpoint was made for those before it.
 EVENTS = Schema(

@@ -73,15 +73,19 @@ ENGINE_CONF = {
     "spark.ui.showConsoleProgress": "false",
 }
 
-# The first compiler only: it halves the processor time of a short run, and costs a tenth of a run of 2,000,000 events.
-# It comes with a code cache of 48 MB, which some hundred batches fill; from then on the JVM mostly sweeps it. And no
-# collector that works beside the tasks: there is no core to spare, and no pause that anybody would notice.
-LOCAL_JVM = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseParallelGC"
+# No collector that works beside the tasks: there is no core to spare, and no pause that anybody would notice.
+LOCAL_JVM = "-XX:ReservedCodeCacheSize=256m -XX:+UseParallelGC"
+# The first compiler halves the processor time of a short run, the second one pays on a long one: docs/decisions/0022.
+# Alone, the first comes with a code cache of 48 MB, which some hundred batches fill; from then on it mostly sweeps it.
+FIRST_COMPILER = "-XX:TieredStopAtLevel=1"
+LONG = 300_000  # records or events, from which on a run is long
 
 
-def spark_conf(settings: Settings, java: Java) -> dict[str, str]:
+def spark_conf(settings: Settings, java: Java, records: int = 0) -> dict[str, str]:
     """Every conf of the session, the user's own ``spark_conf`` last. Resolves the jars: 7 s once, then milliseconds."""
-    local_jvm = {"spark.driver.extraJavaOptions": f"{LOCAL_JVM} {class_data.to_use(java, settings.cache)}"}
+    compilers = () if records >= LONG else (FIRST_COMPILER,)
+    options = [LOCAL_JVM, *compilers, class_data.to_use_or_leave(java, settings.cache)]
+    local_jvm = {"spark.driver.extraJavaOptions": " ".join(options)}
     jars = ":".join(str(path) for path in jar_paths(settings.cache))
     return {
         **ENGINE_CONF,
@@ -102,13 +106,19 @@ def spark_conf(settings: Settings, java: Java) -> dict[str, str]:
 
 
 def build_session(
-    settings: Settings, app_name: str = "clickstream", *, jvm_log: Path | None = None, jvm_stdout: int | None = None
+    settings: Settings,
+    app_name: str = "clickstream",
+    *,
+    records: int = 0,
+    jvm_log: Path | None = None,
+    jvm_stdout: int | None = None,
 ) -> SparkSession:
     """Start a SparkSession, or return the one this process has.
 
     Args:
         settings: the settings.
         app_name: the name of the application.
+        records: about how many records or events are to be processed: it decides which compilers the JVM has.
         jvm_log: a file for what the JVM prints as long as it lives: some lines at every start, Java stacks when a query
             fails. Without it, or if it cannot be written, that goes where this process's own output goes.
         jvm_stdout: a file descriptor for the JVM's stdout alone, where Spark's console sink prints.
@@ -122,7 +132,7 @@ def build_session(
     from pyspark.sql import SparkSession  # noqa: PLC0415 - a CLI that only reads files does not pay for the import
 
     builder = SparkSession.builder.appName(app_name)
-    for key, value in spark_conf(settings, java).items():
+    for key, value in spark_conf(settings, java, records).items():
         builder = builder.config(key, value)
     session = _started(builder, jvm_log if jvm_log and _is_writable(jvm_log) else None, jvm_stdout)
     session.sparkContext.setLogLevel("ERROR")

@@ -19,6 +19,7 @@ from clickstream_platform.simulator.expected import Simulation, Truth
 from clickstream_platform.simulator.kafka_producer import Sender, keyed, make_topic
 from clickstream_platform.simulator.landing import write_arrival, write_landing
 from clickstream_platform.simulator.simulation import simulate, start_before
+from clickstream_platform.source_list import MAIN
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.ledger import Entry, entries
 from clickstream_platform.streaming.lake.places import Lake
@@ -68,6 +69,7 @@ WHY_REJECTED = {
     "missing_event_type": "nothing says what it was",
     "unknown_event_type": "not a click, a page_view or a purchase",
     "too_large": "longer than a megabyte",
+    "conflicting_duplicate": "event_id and timestamp of an event that says something else",
     "no_value": "a key without a value: a compacted topic's way to say 'forget it'",
 }
 
@@ -170,6 +172,8 @@ def admitted(settings: Settings, simulation: Simulation, lake: Lake) -> Folder |
         if getattr(settings, name) != Settings.model_fields[name].default:
             variable = f"CLICKSTREAM_{name.upper()}"
             raise SettingsError(variable, "the demo's truth holds for the default only", "leave it out for the demo")
+    if [*settings.sources] != [MAIN]:
+        raise SettingsError("CLICKSTREAM_SOURCE", "the demo compares one source with its truth", "name one for it")
     if not source_from(settings).comes_in_batches:
         return _admitted_topic(topics_from(settings), simulation, lake)
     with TemporaryDirectory() as apart:
@@ -223,7 +227,7 @@ def compared(truth: Truth, lake: Lake) -> list[Comparison]:
     return [
         Comparison("records read", truth.records, _total(booked, "rows_in"), "every line that landed, in two arrivals"),
         Comparison("accepted", truth.accepted, lake.events.rows(), "rows of events"),
-        Comparison("duplicates", truth.duplicates, _total(booked, "duplicates"), "event_id and timestamp seen before"),
+        Comparison("duplicates", truth.duplicates, _total(booked, "duplicates"), "sent again as they were"),
         Comparison(
             "rejected", truth.rejected, lake.table(QUARANTINE.name).rows(), "rows of quarantine, with their bytes:"
         ),

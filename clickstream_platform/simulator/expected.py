@@ -18,6 +18,7 @@ from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.session import SESSION_GAP
 
 DUPLICATE = "duplicate"
+CONFLICTING = "conflicting_duplicate"
 
 WINDOW_MS = 5 * 60_000  # windows are aligned to 1970-01-01T00:00Z
 MINUTE_MS = 60_000
@@ -55,7 +56,7 @@ class Truth:
     Attributes:
         records: everything written.
         accepted: rows of ``events``.
-        duplicates: records with the ``event_id`` and the ``timestamp`` of an earlier one.
+        duplicates: records with the ``event_id`` and the ``timestamp`` of an earlier one that says the same.
         quarantined: rows of ``quarantine`` by reason; a reason that does not occur is absent.
         sessions: runs of one user's events in one session (or without any) in which no pause is longer than the gap.
         purchases: accepted purchase events.

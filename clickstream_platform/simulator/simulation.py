@@ -16,7 +16,7 @@ from random import Random
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.session import SESSION_GAP
-from clickstream_platform.simulator.expected import DUPLICATE, Event, Record, Simulation
+from clickstream_platform.simulator.expected import CONFLICTING, DUPLICATE, Event, Record, Simulation
 from clickstream_platform.simulator.visitors import Action, Journey, Visitor, browse, crawl, spree
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -40,7 +40,8 @@ class Shares:
 
     Attributes:
         late: arrives 2 minutes to 3 days after its time.
-        duplicate: sent again within a day, as the same bytes or with one field more. Events without an id are not.
+        duplicate: sent again within a day, as the same bytes or with one field more, which is rejected as a conflicting
+            duplicate. Events without an id are not.
         malformed: broken JSON, not an object, no user, no or a bad timestamp, or an unknown type, as often each.
         future: dated 50 years ahead.
         too_large: longer than a megabyte.
@@ -164,9 +165,10 @@ class Shop:
         line = self._line(journey, action, stamp(at), has_id=draw < shares.duplicate)
         event = Event(journey.visitor.user_id, journey.session_id, at, action.event_type)
         if draw < shares.duplicate:
-            copy = line if self.rng.random() < 0.5 else line[:-1] + b',"resent":true}'
+            is_same = self.rng.random() < 0.5
+            copy = line if is_same else line[:-1] + b',"resent":true}'
             later = arrival + int(1_000 * 86_400 ** self.rng.random())  # log-uniform: a second to a day
-            return [Record(arrival, line, event), Record(later, copy, DUPLICATE)]
+            return [Record(arrival, line, event), Record(later, copy, DUPLICATE if is_same else CONFLICTING)]
         if draw < shares.faulty:
             return [self._rejected(line, arrival, at, draw - shares.duplicate)]
         return [Record(arrival, line, event)]

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from clickstream_platform.files import write_whole
+from clickstream_platform.source_list import MAIN
 
 BEGIN = "begin.json"
+FINGERPRINT = "fingerprint.json"
 INITIAL_WATERMARK = "initial_watermark_ms"
 
 
@@ -44,16 +46,36 @@ class Begun:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One generation of a table's checkpoint, as files. It may not exist yet."""
+    """One generation of a table's checkpoint, as files. It may not exist yet.
+
+    Attributes:
+        path: the folder.
+        table: the table's name.
+        generation: which life of the checkpoint.
+        source: of ``events``, which has a checkpoint for each of its sources: the source's name.
+    """
 
     path: Path
     table: str
     generation: int
+    source: str = MAIN
 
     @property
     def app_id(self) -> str:
-        """The transaction's application id. The generation is part of it: batch ids start again at 0 with each."""
-        return f"{self.table}/{self.generation}"
+        """The application id of its batches' transactions."""
+        return self.app_id_in(self.table)
+
+    def app_id_in(self, table: str) -> str:
+        """The same in a table that its batches write beside their own.
+
+        Source and generation are part of it, as batch ids start again at 0 with each.
+        """
+        return f"{table}/{self.generation}" if self.source == MAIN else f"{table}/{self.source}/{self.generation}"
+
+    def made_for(self) -> str:
+        """The identity of the source that it was made for; empty if no run was admitted yet."""
+        file = self.path / FINGERPRINT
+        return json.loads(file.read_text())["source"] if file.exists() else ""
 
     def committed(self) -> int:
         """The newest completed batch id; -1 before the first."""

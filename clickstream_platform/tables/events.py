@@ -27,7 +27,7 @@ from clickstream_platform.streaming.contract.state import Stateless
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import AvailableNow
 from clickstream_platform.streaming.contract.watermark import Watermark
-from clickstream_platform.streaming.sources.named import source_from
+from clickstream_platform.streaming.sources.named import sources_from
 
 QUARANTINE = SideTable(
     name="quarantine",
@@ -45,13 +45,14 @@ def events_table(settings: Settings) -> StreamingTable:
     Raises:
         SettingsError: there is no mapping of the name that the settings have, or it contradicts itself.
     """
-    rules = rules_of(settings)
+    first, *further = sources_from(settings)
+    rules = rules_from(settings)
     return StreamingTable(
         name="events",
         version=1,
         description="One accepted event: parsed, validated, de-duplicated once for every other table.",
         columns=EVENTS.columns,
-        offsets=source_from(settings),
+        offsets=first,
         trigger=AvailableNow(),
         query=Parse(rules),
         state=Stateless(),
@@ -69,10 +70,11 @@ def events_table(settings: Settings) -> StreamingTable:
         ),
         partition_by=("event_date",),
         beside=QUARANTINE,
+        further=tuple(further),
     )
 
 
-def rules_of(settings: Settings) -> Rules:
+def rules_from(settings: Settings) -> Rules:
     """What makes a record an event, under these settings. Raises what :func:`events_table` does."""
     mapping = mapping_named(settings.mapping)
     return Rules(

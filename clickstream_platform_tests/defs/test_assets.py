@@ -13,6 +13,7 @@ import pytest
 from deltalake import DeltaTable
 
 from clickstream_platform.definitions import definitions
+from clickstream_platform.defs.assets import table_asset
 from clickstream_platform.defs.errors import told_to_dagster
 from clickstream_platform.defs.resources import SparkResource
 from clickstream_platform.defs.sensors import failures
@@ -120,7 +121,7 @@ def test_a_run_says_when_its_jvm_starts_and_each_batch(refreshed: Refreshed) -> 
     assert said[1].startswith("starting a JVM")
     assert said[2].startswith("the JVM is up after")
     assert said[3].startswith("events: batch 0 is committed: 3 read, 2 rows written")
-    assert "events: 8 checks, 3 newest, 5 full" in said
+    assert "events: 8 checks, 5 full, 3 newest" in said
 
 
 @pytest.mark.spark
@@ -142,6 +143,27 @@ def test_a_run_without_news_materializes_the_same_data_version(refreshed: Refres
     assert data_versions(again) == data_versions(refreshed.result)
     again_made = materialized(again)
     assert all(again_made[table].metadata["batches"].value == 0 for table in refreshed.lab.contracts)
+
+
+@pytest.mark.spark
+def test_a_step_with_nothing_unread_starts_no_jvm_and_says_so(
+    refreshed: Refreshed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        pytest.fail("a JVM was started")
+
+    monkeypatch.setattr("clickstream_platform.defs.resources.build_session", refused)
+    settings, contracts = refreshed.lab.settings, refreshed.lab.contracts
+    result = dg.materialize(
+        [table_asset(table, settings) for table in contracts.values()],
+        instance=refreshed.instance,
+        resources={"spark": SparkResource(settings=settings)},
+    )
+    made = materialized(result)
+    assert made.keys() == {*contracts, "quarantine", "late_events"}
+    assert {str(made[name].metadata["idle"].value) for name in contracts} == {"nothing was unread: no JVM was started"}
+    assert made["events"].metadata.keys() >= EVERY_RUN_SAYS
+    assert data_versions(result) == data_versions(refreshed.result)
 
 
 @pytest.mark.spark

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,16 @@ def test_no_other_table_leaves_anything_out(home: Home) -> None:
 def test_what_is_to_be_read_is_said_before_a_run(home: Home) -> None:
     home.land("1.json", "2.json")
     assert to_read(home.contracts["events"], home.lake) == "events: 2 files to read"
+
+
+def test_what_is_to_be_read_of_several_sources_is_said_of_each(home: Home) -> None:
+    home.land("1.json")
+    source = json.dumps({"main": str(home.landing), "history": str(home.landing.parent / "nowhere")})
+    of_both = Home(home.settings.model_copy(update={"source": source}))
+    main, history = to_read(of_both.contracts["events"], of_both.lake).split("; ", 1)
+    assert main == "events: 1 files to read"
+    assert "events from history" in history
+    assert "the folder of the source 'history' is not there" in history
 
 
 def test_a_log_that_is_gone_is_left_to_the_run_which_may_begin_a_new_generation(home: Home) -> None:

@@ -107,6 +107,23 @@ def test_something_unread_asks_for_a_refresh_of_everything(instance: dg.DagsterI
     assert request.tags.keys() == {POSITION}
 
 
+def test_each_of_several_sources_is_observed_and_any_of_them_asks(
+    instance: dg.DagsterInstance, settings: Settings
+) -> None:
+    history = settings.home / "history"
+    history.mkdir()
+    land(settings)
+    several = json.dumps({"main": str(settings.home / "landing"), "history": str(history)})
+    found = tick(instance, settings.model_copy(update={"source": several}))
+    assert found.run_requests
+    observed = {each.asset_key.path[-1]: each.metadata["lag"].value for each in found.asset_events}
+    assert observed == {"landing": 1, "history": 0}
+    history.rmdir()  # what is there of the others is read all the same
+    found = tick(instance, settings.model_copy(update={"source": several}))
+    assert found.run_requests
+    assert "events from history" in (found.cursor or "")
+
+
 def test_a_run_that_failed_is_asked_for_again(instance: dg.DagsterInstance, settings: Settings) -> None:
     land(settings)
     first = tick(instance, settings)

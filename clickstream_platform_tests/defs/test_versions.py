@@ -116,9 +116,11 @@ def test_events_that_a_replay_added_are_not_read_before_the_next_batch(home: Hom
     assert read(home) == "1"
 
 
-def amend(home: Home, **rows: int) -> None:
+def amend(home: Home, added: int = 0, removed: int = 0) -> None:
     """A commit outside of any batch."""
-    carried = CommitProperties(custom_metadata={"userMetadata": Amendment("events", "any", "run", **rows).to_json()})
+    carried = CommitProperties(
+        custom_metadata={"userMetadata": Amendment("events", "any", "run", added, removed).to_json()}
+    )
     held = home.lake.events.open()
     assert held is not None
     write_deltalake(held, held.to_pyarrow_table().slice(0, 0), mode="append", commit_properties=carried)

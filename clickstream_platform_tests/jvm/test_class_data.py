@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,6 +35,90 @@ def test_a_jvm_that_refuses_the_archive_goes_on_and_says_nothing(tmp_path: Path)
     ran = subprocess.run([java.path, *options, "--version"], capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.startswith(("openjdk", "java"))
+
+
+def left(cache: Path, content: bytes, name: str = "1", age: float = 1) -> Path:
+    """What the JVM of a run left in the cache, some seconds ago."""
+    place = class_data.archive(require_java(), cache)
+    file = place.with_name(f".{place.stem}-{name}.jsa")
+    file.write_bytes(content)
+    os.utime(file, (then := time.time() - age, then))
+    return file
+
+
+WHOLE, STOPPED = b"\xa8\xab\x0b\xf0 and the classes", bytes(4096) + b"classes"  # its first bytes are written last
+
+
+def test_the_first_run_leaves_an_archive_and_the_next_uses_it(tmp_path: Path) -> None:
+    java = require_java()
+    place = class_data.archive(java, tmp_path)
+    assert f'"-XX:ArchiveClassesAtExit={tmp_path}/.{place.stem}-' in class_data.to_use_or_leave(java, tmp_path)
+    left(tmp_path, WHOLE)
+    assert f'"-XX:SharedArchiveFile={place}"' in class_data.to_use_or_leave(java, tmp_path)
+    assert list(tmp_path.iterdir()) == [place]
+    assert place.read_bytes() == WHOLE
+
+
+def test_two_runs_at_once_leave_one_archive(tmp_path: Path) -> None:
+    java = require_java()
+    assert class_data.to_use_or_leave(java, tmp_path) != class_data.to_use_or_leave(java, tmp_path)  # each its own
+    left(tmp_path, WHOLE, "1")
+    left(tmp_path, WHOLE, "2")
+    class_data.to_use_or_leave(java, tmp_path)
+    assert list(tmp_path.iterdir()) == [class_data.archive(java, tmp_path)]
+
+
+@pytest.mark.parametrize(("age", "stays"), [(1, True), (7200, False)])
+def test_what_a_jvm_was_stopped_in_the_middle_of_is_never_used(tmp_path: Path, age: float, stays: bool) -> None:
+    java = require_java()
+    file = left(tmp_path, STOPPED, age=age)
+    assert "ArchiveClassesAtExit" in class_data.to_use_or_leave(java, tmp_path)
+    assert file.exists() == stays  # a JVM may be at it
+
+
+def test_what_was_left_before_the_machine_stopped_may_not_be_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left(tmp_path, WHOLE, age=60)
+    monkeypatch.setattr(class_data, "_booted", lambda: time.time() - 30)
+    assert "ArchiveClassesAtExit" in class_data.to_use_or_leave(require_java(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_java_leaves_another_archive_and_one_unused_for_a_month_goes(tmp_path: Path) -> None:
+    java = require_java()
+    used, unused = (class_data.archive(replace(java, version=version), tmp_path) for version in ("98", "99"))
+    for file, days in ((used, 1), (unused, 31)):
+        file.write_bytes(WHOLE)
+        os.utime(file, (then := time.time() - days * 86_400, then))
+    assert "ArchiveClassesAtExit" in class_data.to_use_or_leave(java, tmp_path)
+    left(tmp_path, WHOLE)
+    assert "SharedArchiveFile" in class_data.to_use_or_leave(java, tmp_path)
+    assert {*tmp_path.iterdir()} == {used, class_data.archive(java, tmp_path)}
+
+
+def test_without_room_or_a_cache_that_can_be_written_a_run_goes_on_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    java = require_java()
+    assert class_data.to_use_or_leave(java, tmp_path / "none") == ""
+    monkeypatch.setattr(class_data, "ROOM", 10**18)
+    assert class_data.to_use_or_leave(java, tmp_path) == ""
+    class_data.archive(java, tmp_path).write_bytes(WHOLE)
+    assert "SharedArchiveFile" in class_data.to_use_or_leave(java, tmp_path)  # what is there is used
+
+
+@pytest.mark.spark
+def test_a_jvm_leaves_an_archive_that_the_next_one_takes(tmp_path: Path) -> None:
+    java = require_java()
+    for _ in range(2):
+        options = [option.strip('"') for option in class_data.to_use_or_leave(java, tmp_path).split()]
+        ran = subprocess.run([java.path, *options, "-Xshare:auto", "--version"], capture_output=True, check=True)
+        assert ran.stderr == b""
+    options = [option.strip('"') for option in class_data.to_use(java, tmp_path).split()]
+    subprocess.run(
+        [java.path, *options, "-Xshare:on", "--version"], capture_output=True, check=True
+    )  # or it would fail
 
 
 def test_what_is_kept_is_not_kept_again(tmp_path: Path) -> None:

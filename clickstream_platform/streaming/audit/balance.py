@@ -12,16 +12,16 @@ from clickstream_platform.streaming.sources.kafka.cluster import offsets_between
 def imbalances(entries_newest_first: list[Entry]) -> list[str]:
     """What is wrong with a ledger: holes or overlaps of offsets, or records unaccounted for. Empty when it balances."""
     wrong = [
-        f"{e.table} batch {e.batch_id}: read {e.rows_in}, but {e.rows_out} accepted + {e.quarantined} quarantined"
+        f"{e.title} batch {e.batch_id}: read {e.rows_in}, but {e.rows_out} accepted + {e.quarantined} quarantined"
         f" + {e.duplicates} duplicates + {e.passed} passed over"
         for e in entries_newest_first
         if e.events_version < 0 and e.rows_in != e.rows_out + e.quarantined + e.duplicates + e.passed
     ]
     wrong.extend(line for e in entries_newest_first for line in _beyond_its_offsets(e))
-    oldest_first = entries_newest_first[::-1]
-    for before, after in pairwise(oldest_first):
-        if before.generation == after.generation:
-            wrong.extend(_joint(before, after))
+    lives: dict[tuple[str, int], list[Entry]] = {}  # each source has batches of its own, between those of others
+    for entry in reversed(entries_newest_first):
+        lives.setdefault((entry.source, entry.generation), []).append(entry)
+    wrong.extend(line for life in lives.values() for joint in pairwise(life) for line in _joint(*joint))
     return wrong
 
 
@@ -30,11 +30,11 @@ def _beyond_its_offsets(entry: Entry) -> Iterator[str]:
     offsets = offsets_between(entry.start, entry.end) if entry.events_version < 0 else None
     if offsets is not None and entry.rows_in + entry.lost_offsets > offsets:
         finding = f"read {entry.rows_in} and lost {entry.lost_offsets}, but had {offsets} offsets"
-        yield f"{entry.table} batch {entry.batch_id}: {finding}"
+        yield f"{entry.title} batch {entry.batch_id}: {finding}"
 
 
 def _joint(before: Entry, after: Entry) -> Iterator[str]:
     if after.batch_id <= before.batch_id:
-        yield f"{after.table} batch {after.batch_id} was committed after batch {before.batch_id}"
+        yield f"{after.title} batch {after.batch_id} was committed after batch {before.batch_id}"
     if after.events_version < 0 and after.start != before.end:
-        yield f"{after.table} batch {after.batch_id} starts at {after.start}, but the one before ended at {before.end}"
+        yield f"{after.title} batch {after.batch_id} starts at {after.start}, but the one before ended at {before.end}"

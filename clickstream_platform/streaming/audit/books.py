@@ -57,15 +57,15 @@ class Books:
     Attributes:
         events: the sums of ``events``.
         rejected: the sums of ``quarantine``.
-        last: the newest entry of ``events``, as its commit carries it, without its files; empty before there is one.
-        ahead: rejected records by generation and batch, of batches that ``events`` did not have yet.
+        ends: the newest entry of ``events`` of each source, as its commit carries it, without its files.
+        ahead: rejected records by source, generation and batch, of batches that ``events`` did not have yet.
         refused: how many files were refused whole.
         newest: the newest of them, with what was found.
     """
 
     events: Sums = field(default_factory=Sums)
     rejected: Sums = field(default_factory=Sums)
-    last: str = ""
+    ends: dict[str, str] = field(default_factory=dict)
     ahead: dict[str, int] = field(default_factory=dict)
     refused: int = 0
     newest: dict[str, str] = field(default_factory=dict)
@@ -85,9 +85,9 @@ class _Log:
         return self.entries[-1].committed_at_ms if self.entries and not self.sums.complete else 0
 
     def quarantined(self, since: int) -> dict[str, int]:
-        """Rejected records by generation and batch, of the entries after a moment."""
+        """Rejected records by source, generation and batch, of the entries after a moment."""
         after = (entry for entry in self.entries if entry.committed_at_ms > since and entry.quarantined)
-        return {f"{entry.generation}/{entry.batch_id}": entry.quarantined for entry in after}
+        return {f"{entry.source}/{entry.generation}/{entry.batch_id}": entry.quarantined for entry in after}
 
     def differs(self) -> list[str]:
         """Whether the rows are those that the ledger booked. What the log no longer holds cannot be added up."""
@@ -146,9 +146,9 @@ def added_up(
     landed = before.ahead | rejected.quarantined(since)
     booked_as_rejected = events.quarantined(since)
     wrong = [
-        *imbalances([*events.entries, *_entry(before.last)]),
+        *imbalances([*events.entries, *(entry for text in before.ends.values() for entry in _entry(text))]),
         *(
-            f"batch {name.partition('/')[2]}: {count} quarantined, {landed.get(name, 0)} landed"
+            f"batch {name.rpartition('/')[2]}: {count} quarantined, {landed.get(name, 0)} landed"
             for name, count in booked_as_rejected.items()
             if landed.get(name) != count
         ),
@@ -160,10 +160,10 @@ def added_up(
 
 
 def _kept(before: Books, events: _Log, rejected: _Log, ahead: dict[str, int]) -> Books:
-    new = [each for entry in reversed(events.entries) for each in entry.unreadable.items()]
+    new = [each for entry in reversed(events.entries) for each in entry.refused().items()]
     newest = dict([*before.newest.items(), *new][-SHOWN:])
-    last = replace(events.entries[0], files={}, unreadable={}).to_json() if events.entries else before.last
-    return Books(events.sums, rejected.sums, last, ahead, before.refused + len(new), newest)
+    ends = {each.source: replace(each, files={}, unreadable={}).to_json() for each in reversed(events.entries)}
+    return Books(events.sums, rejected.sums, {**before.ends, **ends}, ahead, before.refused + len(new), newest)
 
 
 def _entry(text: str) -> list[Entry]:

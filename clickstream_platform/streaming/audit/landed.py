@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import duckdb
 import pyarrow.dataset as ds
 
+from clickstream_platform.source_list import MAIN, name_in
 from clickstream_platform.streaming.lake.ledger import Amendment, Entry, booked
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.kafka.cluster import flat
 
 _PER_PARTITION = """
-SELECT partition, count(*), count(DISTINCT "offset"), min("offset"), max("offset")
-FROM ({rows}) GROUP BY partition
+SELECT source, partition, count(*), count(DISTINCT "offset"), min("offset"), max("offset")
+FROM ({rows}) GROUP BY source, partition
 """
 
 
@@ -35,8 +36,11 @@ class Landed:
     last: int
 
 
-def landed(lake: Lake) -> dict[str, Landed]:
-    """The rows of ``events`` and ``quarantine`` by partition. Reads two columns of both.
+Rows = dict[str, Landed]  # by partition, those of one source
+
+
+def landed(lake: Lake) -> dict[str, Rows]:
+    """The rows of ``events`` and ``quarantine`` by the name of their source. Reads three columns of both.
 
     Raises:
         CheckpointError: there is more to a table than its files.
@@ -48,32 +52,43 @@ def landed(lake: Lake) -> dict[str, Landed]:
             table.plain()
             files = [str(table.path / file) for file in table.files()]
             connection.register(name, ds.dataset(files, format="parquet") if files else _nothing())
-        rows = " UNION ALL ".join(f'SELECT partition, "offset" FROM {name}' for name in names)
+        rows = " UNION ALL ".join(f'SELECT source, partition, "offset" FROM {name}' for name in names)
         counts_of = connection.sql(_PER_PARTITION.format(rows=rows)).fetchall() if names else []
-    return {partition: Landed(*counts) for partition, *counts in counts_of}
+    by_source: dict[str, Rows] = {}
+    for source, partition, *counts in counts_of:
+        by_source.setdefault(name_in(source), {})[partition] = Landed(*counts)
+    return by_source
 
 
 def _nothing() -> ds.Dataset:
     import pyarrow as pa  # noqa: PLC0415
 
-    return ds.dataset(pa.table({"partition": pa.array([], pa.string()), "offset": pa.array([], pa.int64())}))
+    texts = {name: pa.array([], pa.string()) for name in ("source", "partition")}
+    return ds.dataset(pa.table({**texts, "offset": pa.array([], pa.int64())}))
 
 
-def contradictions(lake: Lake, entries: Collection[Entry], old_files: Collection[str]) -> Iterator[str]:
+def contradictions(lake: Lake, entries: Collection[Entry], old_files: Mapping[str, Collection[str]]) -> Iterator[str]:
     """Where rows and ledger contradict each other.
 
     Args:
         lake: the tables.
         entries: the ledger of ``events``.
-        old_files: files of batches whose entries do not name them.
+        old_files: files of batches whose entries do not name them, by the name of their source.
     """
-    rows = landed(lake)
+    by_source = landed(lake)
+    for name in sorted({*by_source, *(entry.source for entry in entries)}):
+        of_source = [entry for entry in entries if entry.source == name]
+        for line in _of_source(by_source.get(name, {}), of_source, old_files.get(name, ())):
+            yield line if name == MAIN else f"{name}: {line}"
+    yield from _in_all([each for rows in by_source.values() for each in rows.values()], lake, entries)
+
+
+def _of_source(rows: Rows, entries: Collection[Entry], old_files: Collection[str]) -> Iterator[str]:
     for partition, here in sorted(rows.items()):
         if here.rows > here.places:
             yield f"{partition}: {here.rows - here.places:,} of its records are in the tables twice"
     by_topic = any(flat_ends(entry) for entry in entries)
     yield from _of_topics(rows, entries) if by_topic else _of_files(rows, entries, old_files)
-    yield from _in_all(rows, lake, entries)
 
 
 def flat_ends(entry: Entry) -> dict[str, int]:
@@ -81,7 +96,7 @@ def flat_ends(entry: Entry) -> dict[str, int]:
     return flat(entry.end) if entry.end and "logOffset" not in entry.end else {}
 
 
-def _of_files(rows: dict[str, Landed], entries: Collection[Entry], old_files: Collection[str]) -> Iterator[str]:
+def _of_files(rows: Rows, entries: Collection[Entry], old_files: Collection[str]) -> Iterator[str]:
     records = {path: count for entry in entries for path, (_, count) in entry.files.items()}
     for partition, here in sorted(rows.items()):
         if partition not in records and partition not in old_files:
@@ -97,7 +112,7 @@ def _of_files(rows: dict[str, Landed], entries: Collection[Entry], old_files: Co
             yield f"batch {entry.batch_id}: {counts}"
 
 
-def _of_topics(rows: dict[str, Landed], entries: Collection[Entry]) -> Iterator[str]:
+def _of_topics(rows: Rows, entries: Collection[Entry]) -> Iterator[str]:
     starts: dict[str, int] = {}
     ends: dict[str, int] = {}
     for entry in entries:
@@ -113,14 +128,14 @@ def _of_topics(rows: dict[str, Landed], entries: Collection[Entry]) -> Iterator[
             yield f"{partition}: rows have the offsets {here.first} to {here.last}, booked are {span}"
 
 
-def _in_all(rows: dict[str, Landed], lake: Lake, entries: Collection[Entry]) -> Iterator[str]:
+def _in_all(rows: Collection[Landed], lake: Lake, entries: Collection[Entry]) -> Iterator[str]:
     """Every record read is a row of one of the tables, a duplicate, or was taken out by somebody since."""
     amended = [
         each.line for name in ("events", "quarantine") for each in booked(lake.table(name))
         if isinstance(each.line, Amendment)
     ]  # fmt: skip
     changed = sum(line.added - line.removed for line in amended)
-    held = sum(here.rows for here in rows.values())
+    held = sum(here.rows for here in rows)
     read, duplicates = sum(entry.rows_in for entry in entries), sum(entry.duplicates for entry in entries)
     passed = sum(entry.passed for entry in entries)
     if held != read - duplicates - passed + changed:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from typing import cast
 
 from clickstream_platform.errors import SourceError
 from clickstream_platform.streaming.audit.books import refused, unbalanced
 from clickstream_platform.streaming.audit.landed import contradictions
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import generations
-from clickstream_platform.streaming.lake.ledger import Entry, entries, is_complete, last_entry
+from clickstream_platform.streaming.lake.ledger import entries, is_complete, last_entry
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.sources.recount import Recount
+from clickstream_platform.streaming.sources.recount import Recount, together
 from clickstream_platform.streaming.sources.source import RecordSource
 
 
@@ -20,7 +22,7 @@ class SourceAccount:
     """What was counted in the source, what is booked, and where the two contradict each other.
 
     Attributes:
-        recount: the source, counted again and compared.
+        recounts: each source that the settings name, counted again and compared, by its name.
         read: records that the ledger says were read.
         accepted: of these.
         quarantined: of these.
@@ -28,9 +30,10 @@ class SourceAccount:
         passed_over: of these.
         refused: files that were refused whole, with what was found.
         tables: where the tables contradict the ledger.
+        by_source: of each source, named or left out, the records that the ledger says were read.
     """
 
-    recount: Recount
+    recounts: dict[str, Recount]
     read: int
     accepted: int
     quarantined: int
@@ -38,6 +41,12 @@ class SourceAccount:
     passed_over: int
     refused: dict[str, str]
     tables: tuple[str, ...]
+    by_source: dict[str, int]
+
+    @property
+    def recount(self) -> Recount:
+        """All sources in one."""
+        return together(self.recounts)
 
     @property
     def errors(self) -> tuple[str, ...]:
@@ -61,27 +70,33 @@ def source_account(table: StreamingTable, lake: Lake) -> SourceAccount:
         SourceError: no batch is committed yet, or the source is not there.
         UnreachableError: Kafka does not answer.
     """
-    source: RecordSource = table.offsets  # pyright: ignore[reportAssignmentType] - a table that is not derived has one
     if last_entry(lake.table(table.name)) is None:
         raise SourceError(table.name, "it has no committed batch yet", f"run `clickstream run {table.name}` first")
     if not is_complete(lake.table(table.name)):
         finding = "the oldest entries of its ledger are gone, so that nothing can be compared with them"
         raise SourceError(table.name, finding, "restore its _delta_log from a copy; `clickstream maintain` keeps them")
-    batches: list[Entry] = []
-
-    def ledger() -> list[Entry]:
-        batches.extend(entries(lake.table(table.name)))
-        return batches
-
-    recount = source.recount(generations.current(lake, table.name), ledger)
-    wrong = [*unbalanced(table, lake), *contradictions(lake, batches, recount.unnamed)]
+    recounts = {each.offsets.source_name: _recount(each, lake) for each in table.by_source()}
+    batches = list(entries(lake.table(table.name)))
+    by_source = Counter[str]()
+    for entry in batches:
+        by_source[entry.source] += entry.rows_in
+    old_files = {name: recount.unnamed for name, recount in recounts.items()}
     return SourceAccount(
-        recount,
+        recounts,
         read=sum(entry.rows_in for entry in batches),
         accepted=sum(entry.rows_out for entry in batches),
         quarantined=sum(entry.quarantined for entry in batches),
         duplicates=sum(entry.duplicates for entry in batches),
         passed_over=sum(entry.passed for entry in batches),
         refused=refused(lake),
-        tables=tuple(wrong),
+        tables=(*unbalanced(table, lake), *contradictions(lake, batches, old_files)),
+        by_source=dict(by_source),
+    )
+
+
+def _recount(table: StreamingTable, lake: Lake) -> Recount:
+    source = cast("RecordSource", table.offsets)
+    name, ledger = source.source_name, lake.table(table.name)
+    return source.recount(
+        generations.current(lake, table.name, name), lambda: [each for each in entries(ledger) if each.source == name]
     )

@@ -105,6 +105,7 @@ class MicroBatch:
             generation=self.checkpoint.generation,
             batch_id=self.batch_id,
             run_id=self.run_id,
+            source=self.checkpoint.source,
             start=self.checkpoint.start(self.batch_id),
             end=self.plan.end,
             late_before_ms=self.late_before_ms,

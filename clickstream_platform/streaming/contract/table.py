@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from clickstream_platform.events.schema import PLACE, Column
 from clickstream_platform.expectations import Expectation
+from clickstream_platform.source_list import MAIN, title
 from clickstream_platform.streaming.contract.side_tables import SideTable
 from clickstream_platform.streaming.contract.sink import Sink
 from clickstream_platform.streaming.contract.state import State
@@ -56,6 +57,8 @@ class StreamingTable:
         max_state_rows: rows that its state store may hold after a batch; a run that finds more there stops.
         announces: whether new rows are given to the run's ``notify`` hook.
         beside: the side table that the same batches write: what was rejected, or what came too late.
+        further: more sources, each of another name. They are read after ``offsets``, one after another, each from a
+            checkpoint of its own.
     """
 
     name: str
@@ -74,6 +77,7 @@ class StreamingTable:
     max_state_rows: int = 10_000_000
     announces: bool = False
     beside: SideTable | None = None
+    further: tuple[Source, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a contract that contradicts itself."""
@@ -84,6 +88,8 @@ class StreamingTable:
 
     def _contradiction(self) -> str | None:
         names, kind = {column.name for column in self.columns}, type(self.state).__name__
+        if len({source.source_name for source in self.sources}) <= len(self.further):
+            return "two of its sources have one name, and so one checkpoint"
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
             return "a table is named in lower case, as it is a folder and an asset key"
         facts = FACTS[type(self.trigger)]
@@ -102,6 +108,20 @@ class StreamingTable:
         if self.state.lists_late and self.beside is None:
             return f"{kind} leaves late events out, so a side table must be declared that lists them"
         return None
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """What it reads, in the order in which it is taken."""
+        return (self.offsets, *self.further)
+
+    def by_source(self) -> tuple[StreamingTable, ...]:
+        """The contract once for each source, with that one alone: what a checkpoint and a query are made for."""
+        return tuple(replace(self, offsets=source, further=()) for source in self.sources) if self.further else (self,)
+
+    @property
+    def title(self) -> str:
+        """The table, and which source of it, where that is not the main one."""
+        return title(self.name, MAIN if self.further else self.offsets.source_name)
 
     @property
     def schema(self) -> StructType:
@@ -140,11 +160,13 @@ class StreamingTable:
 
     def sentences(self) -> dict[str, str]:
         """The six sentences, each with what it means for this table."""
+        own = any(source.source_name != MAIN for source in self.sources)
+        folder = f"{self.name}/<source>" if own else self.name
         return {
-            "Offsets decide WHAT to process": str(self.offsets),
+            "Offsets decide WHAT to process": "; then ".join(str(source) for source in self.sources),
             "Trigger decides WHEN to process": str(self.trigger),
             "SQL decides HOW to process": f"{self._query_name}: {self.description}",
             "State decides WHAT to remember": str(self.state),
             "Watermark decides WHAT to forget": str(self.watermark),
-            "Checkpoint decides WHEN a batch is complete": f"_checkpoints/{self.name}/<generation>; {self.sink}",
+            "Checkpoint decides WHEN a batch is complete": f"_checkpoints/{folder}/<generation>; {self.sink}",
         }

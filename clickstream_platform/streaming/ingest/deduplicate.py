@@ -1,5 +1,10 @@
 """Which events are duplicates: the same ``event_id`` and the same ``timestamp``. Exact, without state or time limit.
 
+One that says the same as the event that is kept is a copy of it, and only counted. One that says something else, such
+as another user's purchase under an id that was used twice, is a conflicting duplicate: its bytes must be kept. What an
+event says are its fields, ``extra`` included, as they are stored; where and when it arrived, its key and its headers
+are not.
+
 Events without an id, or with one that is only a placeholder (``null``), are never duplicates. An id that comes with
 another time is kept, and counted: the producer reuses its ids, or has two clocks. Looked for by DuckDB, which needs a
 tenth of what two jobs of Spark take.
@@ -7,15 +12,17 @@ tenth of what two jobs of Spark take.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import NamedTuple
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
+import numpy as np
 import pyarrow as pa
-import pyarrow.dataset as ds
 
 from clickstream_platform.events.parsing import PLACEHOLDERS
-from clickstream_platform.streaming.lake.hours import as_ranges, spans_of
+from clickstream_platform.events.schema import CONTENT
+from clickstream_platform.streaming.lake.hours import HOUR_US, as_ranges, spans_of
+from clickstream_platform.streaming.lake.scan import rows_within
 from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
 
 # Few ids occur twice, and a hash of each is enough to find them: the exact look is at the suspects alone. A stored
@@ -32,33 +39,72 @@ WITH
     SELECT
       partition,
       "offset",
-      row_number() OVER (PARTITION BY event_id, timestamp ORDER BY partition NULLS FIRST, "offset") AS copy,
+      event_id,
+      epoch_us(timestamp) AS at,
+      row_number() OVER copies AS copy,
+      first_value(partition) OVER copies AS kept_partition,
+      first_value("offset") OVER copies AS kept_offset,
       min(timestamp) OVER (PARTITION BY event_id) < max(timestamp) OVER (PARTITION BY event_id) AS is_reused
     FROM ids WHERE hash(event_id) IN (FROM suspected)
+    WINDOW copies AS (PARTITION BY event_id, timestamp ORDER BY partition NULLS FIRST, "offset")
   )
-SELECT partition, "offset", copy > 1 AS is_copy FROM looked_at
+SELECT * EXCLUDE (copy, is_reused), copy > 1 AS is_copy FROM looked_at
 WHERE partition IS NOT NULL AND (copy > 1 OR is_reused)
 """
+
+# The kept event of a copy is stored, or it is the first of them in its batch.
+_DIFFERING = """
+WITH
+  kept AS (
+    SELECT event_id, epoch_us(timestamp) AS at, {content} FROM held
+    SEMI JOIN copies ON held.event_id = copies.event_id AND epoch_us(held.timestamp) = copies.at
+    UNION ALL
+    SELECT event_id, epoch_us(timestamp) AS at, {content} FROM contents
+    SEMI JOIN copies ON contents.partition = copies.kept_partition AND contents."offset" = copies.kept_offset
+  )
+SELECT contents.partition, contents."offset" FROM contents SEMI JOIN copies USING (partition, "offset")
+ANTI JOIN kept ON kept.event_id = contents.event_id AND kept.at = epoch_us(contents.timestamp) AND {same}
+"""
+_SAME = " AND ".join(f"kept.{name} IS NOT DISTINCT FROM contents.{name}" for name in CONTENT)
 
 # An id that is only a placeholder, or none, tells no two events apart.
 _IS_ID = f"event_id IS NOT NULL AND lower(trim(event_id)) NOT IN ({', '.join(map(repr, PLACEHOLDERS))})"
 
+if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
+    from duckdb import DuckDBPyConnection, DuckDBPyRelation
+
+    Rows = Callable[[DuckDBPyConnection], DuckDBPyRelation]
+    RowsAt = Callable[[DuckDBPyConnection, pa.Table], DuckDBPyRelation]
+
 
 class Duplicates(NamedTuple):
-    """Which new events are duplicates: ``partition`` and ``offset`` of each; and how many others reuse an id."""
+    """Which new events are duplicates.
+
+    Attributes:
+        places: ``partition`` and ``offset`` of each.
+        conflicting: the same of those among them that say something else than the event that is kept.
+        reused: how many of the others reuse an id.
+    """
 
     places: pa.Table
+    conflicting: pa.Table
     reused: int
 
+    @property
+    def exact(self) -> int:
+        """How many say the same as the event that is kept."""
+        return self.places.num_rows - self.conflicting.num_rows
 
-def duplicates(new: pa.Table | ds.Dataset, events: LakeTable, hours: Collection[int]) -> Duplicates:
+
+def duplicates(new: Rows, contents: RowsAt, events: LakeTable, hours: Collection[int]) -> Duplicates:
     """The new events that are stored already, or that come earlier among themselves.
 
     A duplicate has the same timestamp, so the hours of the new events are enough to look in. Of copies among them, the
-    first by partition and offset stays. Reads the ids of those hours.
+    first by partition and offset stays. Reads the ids of those hours; of copies and of what they are copies of, all.
 
     Args:
-        new: events: ``event_id``, ``timestamp`` and their places, ``partition`` and ``offset``.
+        new: gives the events: ``event_id``, ``timestamp`` and their places, ``partition`` and ``offset``.
+        contents: gives them with all that they say, at least those at some places. Not called if there are no copies.
         events: the table ``events``.
         hours: the hours since 1970 in which the new events lie.
 
@@ -68,18 +114,25 @@ def duplicates(new: pa.Table | ds.Dataset, events: LakeTable, hours: Collection[
     spans = spans_of(as_ranges(sorted(hours)))
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        connection.register("new", new)
-        connection.register("stored", _stored(events, spans))
+        new(connection).create_view("new")
+        rows_within(connection, events, "timestamp", spans).create_view("stored")
         found = connection.sql(_FOUND.format(within=_within(spans), is_id=_IS_ID)).to_arrow_table()
-    places = found.filter(found["is_copy"]).select(["partition", "offset"])
-    return Duplicates(places, found.num_rows - places.num_rows)
+        copies = found.filter(found["is_copy"])
+        differing = _differing(connection, copies, contents, events) if copies.num_rows else copies
+    places = [each.select(["partition", "offset"]) for each in (copies, differing)]
+    return Duplicates(places[0], places[1], found.num_rows - copies.num_rows)
 
 
-def _stored(events: LakeTable, spans: list[TimeSpan]) -> ds.Dataset:
-    events.plain()  # or its files would not tell all
-    files = events.files_within("timestamp", "timestamp", spans)
-    schema = pa.schema([("event_id", pa.string()), ("timestamp", pa.timestamp("us", "UTC"))])
-    return ds.dataset([str(events.path / file) for file in files], schema=schema, format="parquet")
+def _differing(connection: DuckDBPyConnection, copies: pa.Table, contents: RowsAt, events: LakeTable) -> pa.Table:
+    """The copies that say something else."""
+    connection.register("copies", copies)
+    kept = copies.select(["kept_partition", "kept_offset"]).rename_columns(["partition", "offset"])
+    places = pa.concat_tables([copies.select(["partition", "offset"]), kept.drop_null()])
+    contents(connection, places).create_view("contents")
+    of_stored = copies["at"].filter(copies["kept_partition"].is_null()).to_numpy()
+    spans = spans_of(as_ranges(np.unique(of_stored // HOUR_US).tolist()))
+    rows_within(connection, events, "timestamp", spans).create_view("held")
+    return connection.sql(_DIFFERING.format(content=", ".join(CONTENT), same=_SAME)).to_arrow_table()
 
 
 def _within(spans: list[TimeSpan]) -> str:

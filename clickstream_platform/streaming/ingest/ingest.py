@@ -7,12 +7,15 @@ replayed and writes only what is missing.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
 from clickstream_platform.events.rules import Parse
+from clickstream_platform.events.schema import Reason
 from clickstream_platform.streaming.batches.micro_batch import MicroBatch, Notify
 from clickstream_platform.streaming.batches.stateless import StatelessBatches
 from clickstream_platform.streaming.checkpoint import Checkpoint
@@ -36,11 +39,11 @@ class Ingest(StatelessBatches):
     def stream(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> DataFrame:
         """The stream that stages what no batch has read."""
         read = self.source.read(spark, lake, checkpoint)
-        return self.table.watermark.of(staging(read, self.parse, folder_of(lake), self.source.records))
+        return self.table.watermark.of(staging(read, self.parse, folder_of(lake, checkpoint), self.source.records))
 
     def commit(self, batch: MicroBatch, notify: Notify) -> Entry | None:
         """Append the batch's rejected records to ``quarantine``, then its events to ``events``."""
-        folder = folder_of(batch.lake)
+        folder = folder_of(batch.lake, batch.checkpoint)
         staged = Staged.collected(batch.frame, folder)
         batch.persist.callback(clear, folder)
         if batch.batch_id > 0 and batch.is_empty:
@@ -48,17 +51,18 @@ class Ingest(StatelessBatches):
         account = self.source.account(batch.checkpoint, batch.batch_id, staged)
         staged = replace(staged, without=account.unreadable)
         facts = staged.facts()
-        copies, reused = duplicates(staged.events, batch.lake.events, facts.hours)
+        found = duplicates(staged.events, staged.events_at, batch.lake.events, facts.hours)
+        conflicting = len(found.conflicting)
         entry = batch.entry(
             events_version=-1,
             rows_in=facts.records,
-            rows_out=len(facts.times) - len(copies),
+            rows_out=len(facts.times) - len(found.places),
             late_rows=facts.until(batch.late_before_ms),
             revisions=0,
-            quarantined=facts.rejected,
-            duplicates=len(copies),
-            reasons=facts.by_reason(),
-            reused_ids=reused,
+            quarantined=facts.rejected + conflicting,
+            duplicates=found.exact,
+            reasons=facts.by_reason(conflicting),
+            reused_ids=found.reused,
             files=account.files,
             unreadable=account.unreadable,
             lost=account.lost,
@@ -67,19 +71,19 @@ class Ingest(StatelessBatches):
             mapping=self.parse.label,
         )
         if entry.quarantined:
-            self._quarantine(batch, staged, entry)
-        accepted = staged.accepted(but=copies)
+            self._quarantine(batch, staged.rejected(found.conflicting), entry)
+        accepted = staged.accepted(but=found.places)
         if not writer.append(accepted, entry.rows_out, batch.target.path, batch.commit(entry)):
             return None
         _warn(entry)
         return entry
 
-    def _quarantine(self, batch: MicroBatch, staged: Staged, entry: Entry) -> None:
+    def _quarantine(self, batch: MicroBatch, rejected: Iterator[pa.RecordBatch], entry: Entry) -> None:
         """Append to the side table, unless a killed attempt has done so already (Delta knows the transaction)."""
         assert self.table.beside is not None
         name = self.table.beside.name
-        commit = writer.Commit(entry.to_json(), (f"{name}/{batch.checkpoint.generation}", batch.batch_id))
-        writer.append(staged.rejected(), entry.quarantined, batch.lake.table(name).path, commit)
+        commit = writer.Commit(entry.to_json(), (batch.checkpoint.app_id_in(name), batch.batch_id))
+        writer.append(rejected, entry.quarantined, batch.lake.table(name).path, commit)
 
 
 def _warn(entry: Entry) -> None:
@@ -90,7 +94,9 @@ def _warn(entry: Entry) -> None:
         log.warning("events: %s: offsets %s were gone before they were read; they are booked as lost", partition, span)
     if entry.reused_ids:
         log.warning("events: %d events reuse an event_id with another timestamp; they are kept", entry.reused_ids)
-
+    if conflicting := entry.reasons.get(Reason.CONFLICTING_DUPLICATE.value):
+        finding = "events: %d records have the event_id and timestamp of an event that says something else"
+        log.warning(f"{finding}; they are in quarantine: `clickstream duplicates` shows both", conflicting)
     if entry.placeholder_ids:
         finding = "events: %d records have an id that is none, such as null or undefined; they are kept"
         log.warning(f"{finding}: CLICKSTREAM_PLACEHOLDER_IDS=reject rejects such", entry.placeholder_ids)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import msgspec
@@ -28,20 +28,31 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 from pyspark.sql.pandas.types import to_arrow_schema
-from pyspark.sql.types import StructType
+from pyspark.sql.types import BinaryType, StructField, StructType
 
 from clickstream_platform.events.masking import Masking
 from clickstream_platform.events.parsing import READ, read_records
 from clickstream_platform.events.rules import Parse
-from clickstream_platform.events.schema import EVENTS, PLACE, QUARANTINE
-from clickstream_platform.events.timestamps import INSTANT
+from clickstream_platform.events.schema import EVENTS, PLACE, QUARANTINE, Reason
+from clickstream_platform.events.timestamps import INSTANT, where
+from clickstream_platform.source_list import MAIN
+from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.lake.hours import HOUR_US
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.source import PartRead
 
+if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
+    from duckdb import DuckDBPyConnection, DuckDBPyRelation
+
+_RAW = "raw"  # an event's bytes, as long as it may turn out to be a conflicting duplicate
 _OF_REJECTED = [column for column in QUARANTINE.spark if column.name not in EVENTS.names]
-_COLUMNS = StructType([*EVENTS.spark, *_OF_REJECTED, READ["has_placeholder"], READ["passed_over"]])
+_OF_READ = [READ["has_placeholder"], READ["passed_over"], StructField(_RAW, BinaryType())]
+_COLUMNS = StructType([*EVENTS.spark, *_OF_REJECTED, *_OF_READ])
 STAGED = to_arrow_schema(_COLUMNS, timezone="UTC")
+_BUT_RAW = [name for name in STAGED.names if name != _RAW]
+# Written once and read once. Statistics are of use where rows are asked for by a value; a list of texts is, where they
+# are often the same: bytes of a record never are.
+_WRITTEN: dict[str, Any] = {"compression": "lz4", "use_dictionary": _BUT_RAW, "write_statistics": ["timestamp"]}
 
 
 class _Header(msgspec.Struct):
@@ -53,9 +64,9 @@ _PARTS = msgspec.json.Decoder(list[PartRead])
 _HEADERS = msgspec.json.Decoder(list[_Header])  # msgspec reads bytes from base64, as which Spark writes them
 
 
-def folder_of(lake: Lake) -> Path:
-    """Where the records of a batch are staged. One run at a time uses it: it holds the lease of ``events``."""
-    return lake.root / "_staging"
+def folder_of(lake: Lake, checkpoint: Checkpoint) -> Path:
+    """Where the records of a source's batch are staged. One query at a time uses it: its run has the table's lease."""
+    return lake.root / ("_staging" if checkpoint.source == MAIN else f"_staging-{checkpoint.source}")
 
 
 Records = Callable[["Iterator[pa.RecordBatch]"], "Iterator[pa.RecordBatch | PartRead]"]
@@ -100,7 +111,7 @@ def staged_by(
 ) -> tuple[pa.TimestampScalar, list[PartRead]]:
     """Write records into a file, parsed; returns their newest event time, and what is said of the files they are of."""
     newest, parts = pa.scalar(None, INSTANT), list[PartRead]()
-    with pq.ParquetWriter(file, STAGED, compression="lz4") as writer:
+    with pq.ParquetWriter(file, STAGED, **_WRITTEN) as writer:
         for each in found:
             if isinstance(each, PartRead):
                 parts.append(each)
@@ -112,12 +123,17 @@ def staged_by(
 
 
 def _parsed(records: pa.RecordBatch, parse: Parse) -> pa.Table:
-    """What is staged of some records: an event; or, rejected, the bytes and the record's id as well; or passed over."""
+    """What is staged of some records: an event, with its bytes if it has an id; or, rejected, bytes and record's id.
+
+    Of one that is passed over neither.
+    """
     read = read_records(records["value"], records["arrived_at"], records["event_id"], parse.rules, records["size"])
     columns = dict(zip(records.schema.names, records.columns, strict=True))
     columns |= {field.name: column for field, column in zip(read.type, read.flatten(), strict=True)}
     is_rejected = pc.greater(pc.list_value_length(columns["reasons"]), 0)
-    columns["value"] = parse.rules.kept(pc.if_else(is_rejected, columns["value"], pa.scalar(None, pa.binary())))
+    has_id = pc.and_(pc.invert(is_rejected), pc.is_valid(columns["event_id"]))
+    columns[_RAW] = parse.rules.kept(where(has_id, columns["value"]))
+    columns["value"] = parse.rules.kept(where(is_rejected, columns["value"]))
     columns["record_id"] = _record_ids(records, is_rejected)
     columns["key"] = Masking(parse.rules.masks).keys(records["key"])
     columns["headers"] = Masking(parse.rules.masks).headers(_headers(records["headers"]), parse.rules.event_id_header)
@@ -176,10 +192,12 @@ class Facts:
         """How many events are not later than a moment, in milliseconds since 1970."""
         return int((self.times <= moment_ms * 1000).sum())
 
-    def by_reason(self) -> dict[str, int]:
-        """How many records have which fault; one that has several counts for each."""
-        reasons = sorted({reason for several in self.reasons for reason in several})
-        return {each: sum(n for several, n in self.reasons.items() if each in several) for each in reasons}
+    def by_reason(self, conflicting: int = 0) -> dict[str, int]:
+        """How many records have which fault; one that has several counts for each. And how many conflict."""
+        found = Counter({Reason.CONFLICTING_DUPLICATE.value: conflicting} if conflicting else {})
+        for several, count in self.reasons.items():
+            found.update(dict.fromkeys(several, count))
+        return dict(sorted(found.items()))
 
 
 @dataclass(frozen=True)
@@ -228,23 +246,43 @@ class Staged:
                 found.setdefault(place["partition"], []).append(place["offset"])
         return found
 
-    @property
-    def events(self) -> ds.Dataset:
-        """The accepted ones, with whatever else is staged of them."""
-        return self._dataset.filter(pc.field("timestamp").is_valid())
-
     def accepted(self, but: pa.Table | None = None) -> Iterator[pa.RecordBatch]:
         """The events, without those at some places (``partition``, ``offset``)."""
         left_out = _places(but) if but else None
-        for batch in self._batches(pc.field("timestamp").is_valid()):
+        for batch in self._batches(pc.field("timestamp").is_valid(), _BUT_RAW):
             yield batch if left_out is None else batch.filter(pc.invert(pc.is_in(_places(batch), left_out)))
 
-    def rejected(self) -> Iterator[pa.RecordBatch]:
-        """The records that are no events, with their bytes and reasons."""
-        return self._batches(pc.field("timestamp").is_null() & pc.field("passed_over").is_null())
+    def rejected(self, conflicting: pa.Table | None = None) -> Iterator[pa.RecordBatch]:
+        """The records that are no events, with their bytes and reasons; then events at some places, as rejected."""
+        yield from self._batches(pc.field("timestamp").is_null() & pc.field("passed_over").is_null(), _BUT_RAW)
+        if conflicting:
+            places = _places(conflicting)
+            for batch in self._batches(pc.field("timestamp").is_valid()):
+                if (found := batch.filter(pc.is_in(_places(batch), places))).num_rows:
+                    yield _as_conflicting(found)
+
+    def events(self, connection: DuckDBPyConnection) -> DuckDBPyRelation:
+        """The accepted ones, with whatever else is staged of them, for DuckDB."""
+        connection.register("left_out", pa.table({"partition": pa.array(self.without, pa.string())}))
+        files = [str(self.folder / file) for file in self.files]
+        staged = connection.read_parquet(files) if files else connection.from_arrow(STAGED.empty_table())
+        return staged.filter("timestamp IS NOT NULL AND partition NOT IN (FROM left_out)")
+
+    def events_at(self, connection: DuckDBPyConnection, places: pa.Table) -> DuckDBPyRelation:
+        """The same: DuckDB reads of a file what it is asked for."""
+        return self.events(connection)
 
 
 _FACTS = pa.schema([STAGED.field(name) for name in ("reasons", "timestamp", "has_placeholder", "passed_over")])
+
+
+def _as_conflicting(events: pa.RecordBatch) -> pa.RecordBatch:
+    """Duplicates that say something else than the event that is kept, as they go into ``quarantine``."""
+    reasons = pa.array([[Reason.CONFLICTING_DUPLICATE.value]] * events.num_rows, STAGED.field("reasons").type)
+    columns = dict(zip(events.schema.names, events.columns, strict=True))
+    columns |= {"value": columns[_RAW], "reasons": reasons}
+    columns["record_id"] = _record_ids(events, pc.is_valid(columns["partition"]))
+    return pa.RecordBatch.from_arrays([columns[name] for name in _BUT_RAW], names=_BUT_RAW)
 
 
 def _is_of(partitions: Collection[str]) -> ds.Expression:

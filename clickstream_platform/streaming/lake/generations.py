@@ -6,36 +6,53 @@ committed has therefore changed nothing: the old generation still serves.
 
 from __future__ import annotations
 
-import logging
 import shutil
-from typing import TYPE_CHECKING
 
+from clickstream_platform.source_list import MAIN
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.lake.ledger import last_entry
 from clickstream_platform.streaming.lake.places import Lake
 
-if TYPE_CHECKING:
-    pass
 
-log = logging.getLogger(__name__)
-
-
-def checkpoint_of(lake: Lake, name: str, generation: int) -> Checkpoint:
+def checkpoint_of(lake: Lake, name: str, generation: int, source: str = MAIN) -> Checkpoint:
     """The checkpoint of one generation of a table."""
-    return Checkpoint(lake.checkpoints(name) / str(generation), name, generation)
+    return Checkpoint(lake.checkpoints(name, source) / str(generation), name, generation, source)
 
 
-def current(lake: Lake, name: str) -> Checkpoint:
-    """The checkpoint that the table's last transaction names; generation 1 before there is one."""
+def current(lake: Lake, name: str, source: str = MAIN) -> Checkpoint:
+    """The checkpoint that the table's last transaction, of a source, names; generation 1 before there is one.
+
+    Args:
+        lake: where the table lies.
+        name: its name.
+        source: of ``events``: the source.
+    """
     entry = last_entry(lake.table(name))
-    return checkpoint_of(lake, name, entry.generation if entry else 1)
+    if entry is None or entry.source == source:
+        return checkpoint_of(lake, name, entry.generation if entry else 1, source)
+    # Its own last entry may be thousands back, but whether a generation has a transaction is one look.
+    used = (checkpoint_of(lake, name, number, source) for number in sorted(_used(lake, name, source), reverse=True))
+    table = lake.table(name)
+    serving = next((each for each in used if table.transaction(each.app_id) is not None), None)
+    return serving or checkpoint_of(lake, name, 1, source)
 
 
 def following(lake: Lake, name: str) -> Checkpoint:
     """The checkpoint of a generation that nothing has used yet."""
+    return checkpoint_of(lake, name, max([current(lake, name).generation, *_used(lake, name)]) + 1)
+
+
+def _used(lake: Lake, name: str, source: str = MAIN) -> list[int]:
+    folder = lake.checkpoints(name, source)
+    return [int(path.name) for path in folder.iterdir() if path.name.isdigit()] if folder.is_dir() else []
+
+
+def sources(lake: Lake, name: str) -> list[str]:
+    """The sources that a table has checkpoints of: ``main``, if it is one of them, then the others by name."""
     folder = lake.checkpoints(name)
-    used = [int(path.name) for path in folder.iterdir() if path.name.isdigit()] if folder.is_dir() else []
-    return checkpoint_of(lake, name, max([current(lake, name).generation, *used]) + 1)
+    folders = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    others = [each for each in folders if not each.isdigit() and _used(lake, name, each)]
+    return [MAIN, *others] if any(each.isdigit() for each in folders) else others
 
 
 def remove_superseded(lake: Lake, name: str) -> int:

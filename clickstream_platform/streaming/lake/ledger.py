@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from clickstream_platform.files import write_whole
+from clickstream_platform.source_list import MAIN, title
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 MARK = "clickstream_ledger"
@@ -59,6 +60,7 @@ class Entry:
             they are of our own shape.
         lost: ``events`` only: offsets of the batch that were gone before it read them, by Kafka partition: the first,
             and the one after the last, which is None where the partition itself is gone.
+        source: ``events`` only: the name of the source that the batch has read. Each has batch ids of its own.
     """
 
     table: str
@@ -86,6 +88,7 @@ class Entry:
     placeholder_ids: int = 0
     passed_over: dict[str, int] = field(default_factory=dict)
     mapping: str = ""
+    source: str = MAIN
 
     @property
     def passed(self) -> int:
@@ -98,9 +101,19 @@ class Entry:
         return self.rows_in - self.passed
 
     @property
+    def title(self) -> str:
+        """The table, and which source of it, where that is not the main one."""
+        return title(self.table, self.source)
+
+    @property
     def lost_offsets(self) -> int:
         """How many offsets ``lost`` comes to, as far as anybody knows."""
         return sum(end - first for spans in self.lost.values() for first, end in spans if end is not None)
+
+    def refused(self) -> dict[str, str]:
+        """The files that were refused whole, with what was found; under their source's name, if it is not ``main``."""
+        before = "" if self.source == MAIN else f"{self.source}: "
+        return {f"{before}{path}": fault for path, fault in self.unreadable.items()}
 
     def to_json(self) -> str:
         """The text that the commit carries as ``userMetadata``."""
@@ -207,7 +220,7 @@ def _noted(roll_up: Path) -> dict[str, str]:
 
 
 def _refused(lines: Iterable[Entry | Amendment | None]) -> dict[str, str]:
-    return {path: fault for line in lines if isinstance(line, Entry) for path, fault in line.unreadable.items()}
+    return {path: fault for line in lines if isinstance(line, Entry) for path, fault in line.refused().items()}
 
 
 def is_complete(table: LakeTable) -> bool:

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from clickstream_platform.source_list import MAIN
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 
 @dataclass(frozen=True)
 class Lake:
-    """A folder of Delta tables, with their checkpoints under ``_checkpoints/<table>/<generation>/``."""
+    """A folder of Delta tables, with their checkpoints under ``_checkpoints/<table>/<generation>/``.
+
+    ``events`` has one for each source: those of a source that is not ``main`` lie in a folder of its name in between.
+    """
 
     root: Path
 
@@ -25,9 +29,10 @@ class Lake:
         """The Delta table of that name."""
         return LakeTable(self.root / name)
 
-    def checkpoints(self, name: str) -> Path:
-        """The folder of all generations of a table."""
-        return self.root / "_checkpoints" / name
+    def checkpoints(self, name: str, source: str = MAIN) -> Path:
+        """The folder of all generations of a table, or of what it reads of one source."""
+        folder = self.root / "_checkpoints" / name
+        return folder if source == MAIN else folder / source
 
     @cached_property
     def events(self) -> LakeTable:

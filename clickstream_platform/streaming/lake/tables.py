@@ -195,8 +195,8 @@ class LakeTable:
     def files_by_age(self, version: int | None = None) -> list[str]:
         """The same, the oldest first: no other has fewer columns. The others in the order of their names."""
         files = DeltaTable(uri_of(self.path), version=version).get_add_actions(flatten=True)
-        paths, times = map(unquote, files["path"].to_pylist()), files["modification_time"].to_pylist()
-        by_name = sorted(zip(paths, times, strict=True))
+        paths, times = (files.column(name).to_pylist() for name in ("path", "modification_time"))
+        by_name = sorted(zip(map(unquote, paths), times, strict=True))
         oldest = min(by_name, key=lambda file: file[1], default=None)
         return [path for path, _ in sorted(by_name, key=lambda file: file is not oldest)]
 

@@ -41,7 +41,11 @@ from clickstream_platform.streaming.observe.status import iso
 from clickstream_platform.streaming.runtime.admission import needed_files
 
 UNFINISHED = "unfinished.json"  # of a backup that is being made: which lake it is of
-LEFT_OUT = ("_staging", "_spark-warehouse", BEFORE)  # of one batch, of Spark, of lakes that were set aside
+LEFT_OUT = (
+    "_staging",
+    "_spark-warehouse",
+    BEFORE,
+)  # and what begins so: of one batch, of Spark, of lakes set aside
 _LEASE = "lease"
 
 
@@ -140,7 +144,7 @@ def _read_by(table: StreamingTable, lake: Lake) -> Iterator[str]:
 def _copy_small(lake: Lake, to: Path, tables: Sequence[str]) -> dict[str, Copied]:
     """Copy what changes: all of it anew, as an earlier attempt has copied another moment."""
     found: dict[str, Copied] = {}
-    roots = [path for path in lake.root.iterdir() if path.name.startswith("_") and path.name not in LEFT_OUT]
+    roots = [path for path in lake.root.iterdir() if path.name.startswith("_") and not path.name.startswith(LEFT_OUT)]
     for root in sorted([*roots, *(lake.table(name).path / "_delta_log" for name in tables)]):
         within = root.relative_to(lake.root)
         shutil.rmtree(to / within, ignore_errors=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 
 from clickstream_platform.errors import SourceError
 from clickstream_platform.streaming.contract.table import StreamingTable
@@ -14,8 +15,14 @@ from clickstream_platform.streaming.sources.files.moved import SameFolder, prove
 from clickstream_platform.streaming.sources.files.source import FileSource
 
 
+def elsewhere(sources: Sequence[FileSource], lake: Lake) -> FileSource:
+    """Of several folders the first that was read from another place; if there is none, the first of all."""
+    known = [(each, generations.current(lake, "events", each.source_name).made_for()) for each in sources]
+    return next((each for each, was in known if was and was != each.identity), sources[0])
+
+
 def moved(events: StreamingTable, source: FileSource, lake: Lake) -> SameFolder:
-    """Let ``events`` go on from another folder, if every file that lies there shows that it is the same one.
+    """Let a source of ``events`` go on from another folder, if every file there shows that it is the same one.
 
     Raises:
         SourceError: nothing was read yet, or it is not shown; or it was read from there all the time.
@@ -24,8 +31,8 @@ def moved(events: StreamingTable, source: FileSource, lake: Lake) -> SameFolder:
     if not lake.events.exists:
         raise SourceError("events", "nothing was read yet", "run `clickstream run events`")
     with all_leased([events.name], lake, uuid.uuid4().hex[:12]):
-        checkpoint = generations.current(lake, events.name)
-        if fingerprint.source_of(checkpoint) == source.identity:
+        checkpoint = generations.current(lake, events.name, source.source_name)
+        if checkpoint.made_for() == source.identity:
             raise SourceError(str(source.folder), "events reads this folder already", "there is nothing to do")
         found = proved(checkpoint, source.folder)
         fingerprint.move(checkpoint, source.identity)

@@ -1,31 +1,38 @@
 """``replay``: rejected records go through today's parser again. What is good now becomes events, as late ones do.
 
 A record is known by its source, partition and offset, which an event keeps. So a replay that was killed after it had
-added events finds them there, adds none twice, and takes their records out of quarantine.
+added events finds them there, adds none twice, and takes their records out of quarantine. A conflicting duplicate stays
+there, with its bytes, for as long as the event that it conflicts with is in ``events``.
 """
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from pyspark.sql import DataFrame, SparkSession
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from clickstream_platform.errors import SettingsError, SourceError
 from clickstream_platform.events.parsing import accepted
 from clickstream_platform.events.schema import PLACE, RAW, Reason
+from clickstream_platform.source_list import MAIN
+from clickstream_platform.source_list import title as title_of
 from clickstream_platform.streaming.batches.persisted import Persisted
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.ingest.deduplicate import duplicates
-from clickstream_platform.streaming.lake import writer
+from clickstream_platform.streaming.ingest.deduplicate import Duplicates, duplicates
+from clickstream_platform.streaming.lake import generations, writer
 from clickstream_platform.streaming.lake.hours import hour_of
 from clickstream_platform.streaming.lake.lease import all_leased
 from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import snapshot
 from clickstream_platform.streaming.lake.tables import LakeTable
-from clickstream_platform.streaming.runtime.run import make_tables
+from clickstream_platform.streaming.runtime.create import make_tables
+
+_WHERE = ["partition", "offset"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,8 @@ class Replay:
     Attributes:
         tried: records that went through the parser.
         accepted: of these, new events.
-        duplicates: of these, copies of events that are there already.
+        duplicates: of these, copies of events that are there already, and say the same.
+        conflicting: of these, copies that say something else: they stay.
         landed: of these, events that an earlier replay had added before it was killed.
         passed_over: of these, records that are no events by today's mapping, and not meant as such.
     """
@@ -44,6 +52,7 @@ class Replay:
     accepted: int
     duplicates: int
     landed: int
+    conflicting: int = 0
     passed_over: int = 0
 
     @property
@@ -53,7 +62,13 @@ class Replay:
 
 
 def replay(
-    events: StreamingTable, spark: SparkSession, lake: Lake, reason: str | None = None, *, run_id: str | None = None
+    events: StreamingTable,
+    spark: SparkSession,
+    lake: Lake,
+    reason: str | None = None,
+    source: str | None = None,
+    *,
+    run_id: str | None = None,
 ) -> Replay:
     """Parse the records of ``quarantine`` again, by the rules of today's settings.
 
@@ -68,20 +83,26 @@ def replay(
         spark: the session.
         lake: where the tables lie.
         reason: try only the records that have this fault; all, if not given.
+        source: try only the records of the source of this name; of all, if not given.
         run_id: the run's name in lease and ledger; made up if not given.
 
     Raises:
-        SettingsError: there is no such reason.
-        SourceError: nothing has been read yet.
+        SettingsError: there is no such reason, or no such source.
+        SourceError: nothing has been read yet, or a batch was killed between ``quarantine`` and ``events``.
         TableBusyError: a run is at ``events`` and does not end within ten minutes.
     """
-    quarantine = require(events, lake, reason)
+    quarantine = require(events, lake, reason, source)
     run_id = run_id or uuid.uuid4().hex[:12]
     with all_leased([events.name], lake, run_id), Persisted() as persist:
+        _require_whole_batches(events, lake, quarantine)
         make_tables(events, lake)  # or a lake that no run of this release has seen lacks columns
         rejected = snapshot(spark, quarantine.path)
         if reason is not None:
             rejected = rejected.where(F.array_contains("reasons", reason))
+        if source is not None:
+            rejected = rejected.where(
+                F.split_part(F.col("source"), F.lit(":"), F.lit(2)) == ("" if source == MAIN else source)
+            )
         stored = snapshot(spark, lake.events.path)
         good = persist(_good(events, rejected, stored))
         counts = F.count("*").alias("count"), F.sum(F.octet_length("value")).alias("bytes")
@@ -92,35 +113,78 @@ def replay(
         new_facts = [f for f in facts if not f["landed"] and not f["passed"]]
         hours = {f["hour"] for f in new_facts}
         new = accepted(good.where("not landed"))
-        ids = new.select("event_id", "timestamp", "partition", "offset").toArrow()
-        places = duplicates(ids, lake.events, hours).places
-        copies = len(places)
-        fresh = new.join(spark.createDataFrame(places), ["partition", "offset"], "left_anti") if copies else new
-        found = Replay(rejected.count(), sum(f["count"] for f in new_facts) - copies, copies, landed, passed)
+        copies = _duplicates(new, lake.events, hours)
+        good_now = sum(f["count"] for f in new_facts) - len(copies.places)
+        found = Replay(rejected.count(), good_now, copies.exact, landed, len(copies.conflicting), passed)
         if found.accepted:
             added = Amendment(events.name, REPLAY, run_id, added=found.accepted)
             size = sum(f["bytes"] for f in new_facts)
-            commit = writer.Commit(added.to_json())
-            writer.append(writer.few_files(fresh), found.accepted, lake.events.path, commit, size=size)
-        if facts:
-            removed = found.tried - found.stayed
-            left = Amendment(
-                quarantine.name, REPLAY, run_id, removed=removed, duplicates=copies, passed_over=found.passed_over
-            )
-            writer.remove(good.select(*PLACE).toArrow(), quarantine.path, PLACE, writer.Commit(left.to_json()))
+            fresh = writer.few_files(_but(copies.places, new))
+            writer.append(fresh, found.accepted, lake.events.path, writer.Commit(added.to_json()), size=size)
+        if removed := found.tried - found.stayed:
+            exact, passed = found.duplicates, found.passed_over
+            left = Amendment(quarantine.name, REPLAY, run_id, removed=removed, duplicates=exact, passed_over=passed)
+            leaving = _but(copies.conflicting, good).select(*PLACE)
+            writer.remove(leaving.toArrow(), quarantine.path, PLACE, writer.Commit(left.to_json()))
         return found
 
 
-def require(events: StreamingTable, lake: Lake, reason: str | None) -> LakeTable:
+def require(events: StreamingTable, lake: Lake, reason: str | None, source: str | None = None) -> LakeTable:
     """The table of rejected records. Raises what :func:`replay` raises without looking at a row, before a JVM."""
     known = [each.value for each in Reason]
     if reason is not None and reason not in known:
         raise SettingsError("--reason", f"{reason!r} is not allowed", f"choose from {', '.join(known)}")
+    sources = generations.sources(lake, events.name)
+    if source is not None and source not in sources:
+        there = f"choose from {', '.join(sources)}" if sources else "run `clickstream run events` first"
+        raise SettingsError("--source", f"this lake has read no source {source!r}", there)
     assert events.beside is not None
     quarantine = lake.table(events.beside.name)
     if not quarantine.exists:
         raise SourceError(quarantine.name, "nothing was read yet", "run `clickstream run events` first")
     return quarantine
+
+
+def _require_whole_batches(events: StreamingTable, lake: Lake, quarantine: LakeTable) -> None:
+    """Refuse while a batch of a source has rejected its records and not accepted its events.
+
+    It is not known yet then which event a conflicting duplicate conflicts with, and the batch rejects nothing again.
+    """
+    for source in generations.sources(lake, events.name):
+        checkpoint = generations.current(lake, events.name, source)
+        landed, done = (table.transaction(checkpoint.app_id_in(table.name)) for table in (quarantine, lake.events))
+        if landed is not None and landed > (-1 if done is None else done):
+            finding = (
+                f"batch {landed} was killed when its records were in {quarantine.name} and its events were not there"
+            )
+            title = title_of(events.name, source)
+            raise SourceError(title, finding, f"run `clickstream run {events.name}` first")
+
+
+def _partition() -> Column:
+    """A partition's name among those of all sources, where that of one alone would be told apart by its batch."""
+    return F.concat_ws("\n", F.col("source"), F.col("partition"))
+
+
+def _duplicates(new: DataFrame, events: LakeTable, hours: Collection[int]) -> Duplicates:
+    apart = new.withColumn("partition", _partition())
+    ids = apart.select("event_id", "timestamp", *_WHERE).toArrow()
+    whole = lambda into, places: into.from_arrow(_at(places, apart).toArrow())  # noqa: E731
+    return duplicates(lambda into: into.from_arrow(ids), whole, events, hours)
+
+
+def _at(places: pa.Table, events: DataFrame) -> DataFrame:
+    """The events at some places."""
+    return events.join(events.sparkSession.createDataFrame(places).distinct(), _WHERE, "left_semi")
+
+
+def _but(places: pa.Table, events: DataFrame) -> DataFrame:
+    """The events at other places than these, whose partitions are named as :func:`_partition` does."""
+    if not places.num_rows:
+        return events
+    at = (_partition() == F.col("at_partition")) & (F.col("offset") == F.col("at_offset"))
+    named = events.sparkSession.createDataFrame(places.select(_WHERE)).toDF("at_partition", "at_offset")
+    return events.join(named, at, "left_anti")
 
 
 def _good(events: StreamingTable, rejected: DataFrame, stored: DataFrame) -> DataFrame:

@@ -15,6 +15,7 @@ from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.lease import all_leased
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.maintenance.proofs import proofs
+from clickstream_platform.streaming.observe.status import together
 
 BEFORE = "_before"
 COMMAND = "reset --yes"  # what a lake says in which it was stopped
@@ -52,7 +53,7 @@ def _to_read(contracts: Sequence[StreamingTable], lake: Lake) -> str:
     events = next(table for table in contracts if not table.derived)
     nothing = Checkpoint(lake.checkpoints(events.name) / "none", events.name, 0)
     try:
-        found = events.offsets.unread(nothing, lake)
+        found = together(source.unread(nothing, lake) for source in events.sources)
     except ClickstreamError as problem:
         return f"that cannot be told now ({problem})"
     return f"{found.amount:,} {found.unit}"

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def admitted(lake: Lake, table: StreamingTable) -> Checkpoint:
-    """The checkpoint to go on from.
+    """The checkpoint to go on from, of a table with one source.
 
     A checkpoint that is gone starts a new generation: batch 0 reads all of ``events`` and overwrites the table. Only
     ``events`` cannot do that.
@@ -25,12 +25,12 @@ def admitted(lake: Lake, table: StreamingTable) -> Checkpoint:
     Raises:
         CheckpointError: table and checkpoint do not belong together; someone restored or replaced one of them.
     """
-    checkpoint = current(lake, table.name)
+    checkpoint = current(lake, table.name, table.offsets.source_name)
     last = lake.table(table.name).transaction(checkpoint.app_id)
     if last is not None and checkpoint.planned() < 0:
         if not table.derived:
             finding = f"its checkpoint {checkpoint.path} is gone, so what was read already is not known"
-            raise CheckpointError(table.name, finding, "restore a backup, or begin anew with `clickstream reset`")
+            raise CheckpointError(table.title, finding, "restore a backup, or begin anew with `clickstream reset`")
         log.warning("%s: its checkpoint is gone; a new generation reads all of events", table.name)
         return following(lake, table.name)
     _refuse_strangers(lake, table, checkpoint, -1 if last is None else last)
@@ -80,7 +80,7 @@ def _refuse_strangers(lake: Lake, table: StreamingTable, checkpoint: Checkpoint,
     finding = (
         f"its last transaction is batch {last}, its checkpoint's last one {committed}: one was restored or replaced"
     )
-    raise CheckpointError(table.name, finding, remedy)
+    raise CheckpointError(table.title, finding, remedy)
 
 
 def _read_something(lake: Lake, table: StreamingTable, checkpoint: Checkpoint, batch_id: int) -> bool:

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.events.schema import EVENTS
 from clickstream_platform.files import write_whole
-from clickstream_platform.streaming.checkpoint import Checkpoint
+from clickstream_platform.source_list import ANOTHER_SOURCE
+from clickstream_platform.streaming.checkpoint import FINGERPRINT, Checkpoint
 from clickstream_platform.streaming.contract.state import facts
 from clickstream_platform.streaming.contract.table import StreamingTable
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-FILE = "fingerprint.json"
 LOOKED_AT = "looked_at"
 READS = "reads"  # in the file: the columns of `events` that the plan is over
 # Those of `events` when no fingerprint said so yet.
@@ -76,7 +76,7 @@ def of(table: StreamingTable, spark: SparkSession, reads: Sequence[str] = EVENTS
 
 def write(checkpoint: Checkpoint, fingerprint: dict[str, Any]) -> None:
     """Keep it beside the checkpoint, before the generation's first batch."""
-    write_whole(checkpoint.path / FILE, json.dumps(fingerprint, indent=1))
+    write_whole(checkpoint.path / FINGERPRINT, json.dumps(fingerprint, indent=1))
 
 
 def check(checkpoint: Checkpoint, table: StreamingTable, spark: SparkSession) -> None:
@@ -85,7 +85,7 @@ def check(checkpoint: Checkpoint, table: StreamingTable, spark: SparkSession) ->
     Raises:
         CheckpointError: a fact changed since the generation began; names each, with both values.
     """
-    file = checkpoint.path / FILE
+    file = checkpoint.path / FINGERPRINT
     if not file.exists():
         write(checkpoint, of(table, spark))
         return
@@ -96,8 +96,8 @@ def check(checkpoint: Checkpoint, table: StreamingTable, spark: SparkSession) ->
         f"{k} was {then.get(k)!r} and is {now[k]!r}" for k in now if k not in may_differ and then.get(k) != now[k]
     ]
     if changed:
-        again = "set it back, say `clickstream moved` if it is the same folder elsewhere, or begin anew with `reset`"
-        remedy = _remedy(checkpoint.table) if table.derived else again
+        again = "say `clickstream moved` if it is the same folder elsewhere, begin anew with `reset`"
+        remedy = _remedy(checkpoint.table) if table.derived else f"{again}, or {ANOTHER_SOURCE}"
         raise CheckpointError(checkpoint.table, f"changed since its checkpoint began: {'; '.join(changed)}", remedy)
     if not table.derived and then != now:
         write(checkpoint, now)
@@ -114,15 +114,9 @@ def _columns_gained(then: dict[str, Any], now: dict[str, Any]) -> set[str]:
     return {"columns"} if stayed == then["columns"] else set()
 
 
-def source_of(checkpoint: Checkpoint) -> str | None:
-    """The identity of the source that a checkpoint was made for; None if none is written down."""
-    file = checkpoint.path / FILE
-    return json.loads(file.read_text())["source"] if file.exists() else None
-
-
 def move(checkpoint: Checkpoint, source: str) -> None:
     """Write down another identity of the same source. That it is the same is for the caller to show."""
-    then = json.loads((checkpoint.path / FILE).read_text())
+    then = json.loads((checkpoint.path / FINGERPRINT).read_text())
     write(checkpoint, {**then, "source": source})
 
 

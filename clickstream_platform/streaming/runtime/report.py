@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -27,6 +28,9 @@ class RunReport:
         rows: rows in the table afterwards.
         delta_version: the table's version afterwards.
         duration: from taking the lease to letting it go.
+        by_source: where the run has read several sources, what it did with each, by name. Then ``start`` and ``end``
+            are those of each by name, and the watermark is the earliest.
+        is_idle: whether nothing was unread, so that neither a query nor a JVM was started.
     """
 
     table: str
@@ -42,6 +46,8 @@ class RunReport:
     rows: int
     delta_version: int
     duration: timedelta
+    by_source: Mapping[str, RunReport] = field(default_factory=dict[str, "RunReport"])
+    is_idle: bool = False
 
     @property
     def rows_in(self) -> int:
@@ -87,6 +93,23 @@ class RunReport:
     def unreadable(self) -> dict[str, str]:
         """Files that could not be read, by path (``events`` only)."""
         return {path: finding for batch in self.batches for path, finding in batch.unreadable.items()}
+
+
+def together(reports: Mapping[str, RunReport]) -> RunReport:
+    """One report of a table's run over several sources, by name in the order that they were read; that of one as is."""
+    *_, last = reports.values()
+    if len(reports) == 1:
+        return last
+    return replace(
+        last,
+        batches=tuple(entry for each in reports.values() for entry in each.batches),
+        replayed=sum(each.replayed for each in reports.values()),
+        start={name: each.start for name, each in reports.items()},
+        end={name: each.end for name, each in reports.items()},
+        watermark_ms=min((each.watermark_ms for each in reports.values() if each.watermark_ms), default=None),
+        duration=sum((each.duration for each in reports.values()), timedelta()),
+        by_source=reports,
+    )
 
 
 def state_rows(progress: list[Any]) -> int | None:

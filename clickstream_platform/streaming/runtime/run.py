@@ -7,7 +7,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
@@ -18,23 +18,25 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from clickstream_platform.errors import CheckpointError, ClickstreamError
+from clickstream_platform.source_list import MAIN
 from clickstream_platform.streaming.batches.micro_batch import MicroBatch
 from clickstream_platform.streaming.batches.strategies import strategy_of
 from clickstream_platform.streaming.batches.strategy import Strategy
 from clickstream_platform.streaming.checkpoint import Checkpoint
-from clickstream_platform.streaming.contract.sink import Append
 from clickstream_platform.streaming.contract.state import comes_near
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import ending
 from clickstream_platform.streaming.ingest.ingest import Ingest
-from clickstream_platform.streaming.lake import generations, writer
+from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.lease import lease
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe import listener
 from clickstream_platform.streaming.runtime import admission, fingerprint, report
+from clickstream_platform.streaming.runtime.create import make_tables
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.report import RunReport
+from clickstream_platform.streaming.sources.apart import require_not_read_before
 
 if TYPE_CHECKING:
     from clickstream_platform.events.rules import Parse
@@ -58,6 +60,9 @@ def run(
     stop: Event | None = None,
 ) -> RunReport:
     """Process what is there for a table, then stop. A run with nothing new writes no commit.
+
+    A table with several sources reads one after another. One that cannot be read does not hold up the others: what is
+    wrong with it is logged, and raised once they are read.
 
     After every batch the table equals its query over ``events`` at the version in the batch's entry. Killed anywhere,
     the next run goes on from the checkpoint.
@@ -89,15 +94,30 @@ def run_leased(
     table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hooks, run_id: str, stop: Event | None = None
 ) -> RunReport:
     """As :func:`run`, for a caller that holds the table's lease; ``hooks.ended`` is left to it."""
-    return admitted(replace(table, trigger=ending(table.trigger)), spark, lake, hooks, run_id).complete(stop)
+    done: dict[str, RunReport] = {}
+    failed: list[ClickstreamError] = []
+    for each in replace(table, trigger=ending(table.trigger)).by_source():
+        if stop and stop.is_set() and done:
+            break
+        try:
+            done[each.offsets.source_name] = admitted(each, spark, lake, hooks, run_id).complete(stop)
+        except ClickstreamError as failure:
+            if table.further:
+                log.error("%s: %s", each.title, failure)
+            failed.append(failure)
+    if failed:
+        raise failed[0]
+    return report.together(done)
 
 
 def admitted(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hooks, run_id: str) -> Run:
-    """A run of a table with the table's own trigger, not started, for a caller that holds the lease.
+    """A run of a table with one source and with the table's own trigger, not started, for who holds the lease.
 
     Raises what :func:`run` does, but for the lease.
     """
     table.offsets.require_there(table.name, lake)
+    if not table.derived:
+        require_not_read_before(cast("RecordSource", table.offsets), table.name, lake)
     checkpoint = admission.admitted(lake, table)
     fingerprint.check(checkpoint, table, spark)
     fingerprint.note(checkpoint, table)
@@ -135,7 +155,12 @@ def rebuild_leased(table: StreamingTable, spark: SparkSession, lake: Lake, hooks
 
 @dataclass
 class Run:
-    """One streaming query of a table, and what its batches did."""
+    """One streaming query of a table, and what its batches did.
+
+    Attributes:
+        turn: held while a batch is on, where several queries of one table run at once: batches of two sources would not
+            see each other's events, and so not the duplicates among them.
+    """
 
     table: StreamingTable
     spark: SparkSession
@@ -148,6 +173,7 @@ class Run:
     failure: Exception | None = None
     query: StreamingQuery | None = None
     is_near_limit: bool = False
+    turn: AbstractContextManager[object] = field(default_factory=nullcontext[None])
     started: float = field(default_factory=time.monotonic)
 
     def complete(self, stop: Event | None = None) -> RunReport:
@@ -165,7 +191,8 @@ class Run:
     @contextmanager
     def going_on(self) -> Generator[StreamingQuery]:
         """Start it; what ends the query ends the block, and the other way round. Raises its failure, typed."""
-        make_tables(self.table, self.lake)
+        with self.turn:
+            make_tables(self.table, self.lake)
         query = self.query = self._start()
         try:
             yield query
@@ -178,13 +205,18 @@ class Run:
         stream = self.strategy.stream(self.spark, self.lake, self.checkpoint)
         listener.listen(stream.sparkSession)  # the source may have a session of its own
         return (
-            stream.writeStream.queryName(f"{self.table.name}-{self.run_id}")
+            stream.writeStream.queryName(self._query_name)
             .outputMode(self.strategy.output_mode)
             .option("checkpointLocation", str(self.checkpoint.path))
             .trigger(**self.table.trigger.options())
             .foreachBatch(self._micro_batch)
             .start()
         )
+
+    @property
+    def _query_name(self) -> str:
+        source = self.checkpoint.source
+        return f"{self.table.name}-{self.run_id}" if source == MAIN else f"{self.table.name}-{source}-{self.run_id}"
 
     @cached_property
     def strategy(self) -> Strategy[Any]:
@@ -196,6 +228,10 @@ class Run:
         return Ingest(table, cast("Stateless", state), cast("RecordSource", source), cast("Parse", parse))
 
     def _micro_batch(self, frame: DataFrame, batch_id: int) -> None:
+        with self.turn:
+            self._batch(frame, batch_id)
+
+    def _batch(self, frame: DataFrame, batch_id: int) -> None:
         batch = MicroBatch(self.table, self.lake, self.checkpoint, self.run_id, batch_id, frame)
         try:
             if batch.replays:
@@ -258,21 +294,3 @@ def let_end(query: StreamingQuery) -> None:
     deadline = time.monotonic() + LAST_BATCH
     while query.isActive and query.status["isTriggerActive"] and time.monotonic() < deadline:
         time.sleep(0.1)
-
-
-def make_tables(table: StreamingTable, lake: Lake) -> None:
-    """Make the empty Delta tables of a contract, if they are not there yet. Those that are get the columns they lack.
-
-    A derived table does not: null is not what its query gives. It gets them with the batch 0 of a rebuild.
-    """
-    if beside := table.beside:
-        path = lake.table(beside.name).path
-        if lake.table(beside.name).exists:
-            writer.add_columns(path, beside.schema.spark)
-        else:
-            writer.create(path, beside.schema.spark, (), (beside.time,), Append.file_size)
-    path = lake.table(table.name).path
-    if not lake.table(table.name).exists:
-        writer.create(path, table.schema, table.partition_by, table.span, table.sink.file_size)
-    elif not table.derived:
-        writer.add_columns(path, table.schema)

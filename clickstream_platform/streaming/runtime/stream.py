@@ -8,10 +8,12 @@ commit.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from threading import Event, Lock
 from typing import Any
 
@@ -90,7 +92,12 @@ def stream(
     listener.listen(spark)  # once, before several threads do
     alone = Lock()
     awaited = {column.name for table in tables if not table.derived for column in table.columns}
-    lives = [_Live(table, spark, lake, hooks, told, stop, run_id, take_over, alone, awaited) for table in tables]
+    lives = [
+        _Live(each, spark, lake, hooks, told, stop, alone, shared, awaited)
+        for table in tables
+        for shared in [_Shared(table, lake, run_id, take_over)]
+        for each in table.by_source()
+    ]
     with ThreadPoolExecutor(len(lives), "table") as threads:
         try:
             results = [threads.submit(live.keep_running) for live in lives]
@@ -101,9 +108,34 @@ def stream(
         result.result()
 
 
+class _Shared:
+    """What the queries of all sources of one table have together: its lease, and their turn to do a batch."""
+
+    def __init__(self, table: StreamingTable, lake: Lake, run_id: str, take_over: bool) -> None:
+        self.run_id = run_id
+        self.turn = Lock() if table.further else nullcontext()
+        self._lease = partial(lease, lake, table.name, run_id, trigger=table.trigger.name, take_over=take_over)
+        self._entering, self._users, self._held = Lock(), 0, ExitStack()
+
+    @contextmanager
+    def leased(self) -> Generator[None]:
+        """Hold the lease: the first query takes it, the last one lets it go. Raises what :func:`.lease` does."""
+        with self._entering:
+            if not self._users:
+                self._held.enter_context(self._lease())
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._entering:
+                self._users -= 1
+                if not self._users:
+                    self._held.close()
+
+
 @dataclass
 class _Live:
-    """One table of a stream, in a thread of its own."""
+    """One source of a table of a stream, in a thread of its own."""
 
     table: StreamingTable
     spark: SparkSession
@@ -111,9 +143,8 @@ class _Live:
     hooks: Hooks
     told: Told
     stop: Event
-    run_id: str
-    take_over: bool
     alone: Lock  # held while the caller is told something
+    shared: _Shared
     awaited: Collection[str]  # columns that `events` will have once its own query of this stream has started
     failures: int = 0  # since the last commit
     reported_at: float = field(default_factory=time.monotonic)
@@ -141,10 +172,9 @@ class _Live:
         if self._is_told_to_stop_before_there_is_input():
             return
         try:
-            with lease(
-                self.lake, self.table.name, self.run_id, trigger=self.table.trigger.name, take_over=self.take_over
-            ):
-                run = admitted(self.table, self.spark, self.lake, self._hooks(), self.run_id)
+            with self.shared.leased():
+                run = admitted(self.table, self.spark, self.lake, self._hooks(), self.shared.run_id)
+                run.turn = self.shared.turn
                 with run.going_on() as query:
                     self._watch(run, query)
         except Exception:
@@ -175,7 +205,7 @@ class _Live:
                     self._report(run, query)
         finally:
             self._report(run, query)
-        raise RetryableError(self.table.name, "its query ended, and nobody had told it to", "it is started again")
+        raise RetryableError(self.table.title, "its query ended, and nobody had told it to", "it is started again")
 
     def _plan(self, run: Run) -> None:
         """Let the source offer what has come, some times between two triggers."""

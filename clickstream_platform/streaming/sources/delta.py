@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from clickstream_platform.errors import RetryableError, SourceError
+from clickstream_platform.source_list import MAIN
 from clickstream_platform.streaming.checkpoint import Checkpoint, next_version
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.source import Lag
@@ -27,6 +28,16 @@ class FromTable:
     def __str__(self) -> str:
         """What is processed, in words."""
         return f"commits of {self.name} that no batch has read yet"
+
+    @property
+    def source_name(self) -> str:
+        """The one and only: it is no name of the settings."""
+        return MAIN
+
+    @property
+    def address(self) -> str:
+        """The table's name."""
+        return self.name
 
     @property
     def identity(self) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -47,3 +48,21 @@ class Recount:
     unnamed: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
+
+
+def together(found: Mapping[str, Recount]) -> Recount:
+    """Several sources in one, by name; that of one is as it is. What is told of a source begins with its name."""
+    if len(found) == 1:
+        return next(iter(found.values()))
+    each = list(found.values())
+    return Recount(
+        unit=" and ".join(dict.fromkeys(one.unit for one in each)),
+        checked=sum(one.checked for one in each),
+        bytes=sum(one.bytes for one in each),
+        records=sum(one.records for one in each),
+        unread={f"{name}: {what}": size for name, one in found.items() for what, size in one.unread.items()},
+        gone=tuple(replace(gone, what=f"{name}: {gone.what}") for name, one in found.items() for gone in one.gone),
+        unnamed=frozenset(file for one in each for file in one.unnamed),
+        notes=tuple(f"{name}: {note}" for name, one in found.items() for note in one.notes),
+        errors=tuple(f"{name}: {error}" for name, one in found.items() for error in one.errors),
+    )

@@ -35,12 +35,14 @@ class Lag:
         unit: files, events or records.
         partitions: how much of it in each partition of a Kafka topic.
         remarks: what is there and will not be read, with the reason.
+        bytes: of the files, as they lie on the disk; 0 where there are none.
     """
 
     amount: int
     unit: str
     partitions: Mapping[str, int] = field(default_factory=dict[str, int], compare=False)
     remarks: tuple[str, ...] = field(default=(), compare=False)
+    bytes: int = field(default=0, compare=False)
 
 
 class Source(Protocol):
@@ -51,6 +53,16 @@ class Source(Protocol):
     """
 
     is_table: ClassVar[bool]
+
+    @property
+    def source_name(self) -> str:
+        """What the settings call it: ``main``, unless several are named there. A table of the lake is ``main``."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """Where it is, for a person."""
+        ...
 
     @property
     def identity(self) -> str:
@@ -182,6 +194,23 @@ class RecordSource(Source, Protocol):
 
     on_console: ClassVar[str]
     comes_in_batches: ClassVar[bool]
+
+    def shares_with(self, other: RecordSource, *, asking: bool) -> str | None:
+        """What of it another source has too, in words; None if nothing, as far as can be told.
+
+        Args:
+            other: another source of the same table.
+            asking: look for it outside of the settings: at what links lead to, at what a cluster says. Raises what
+                :meth:`look` does then.
+        """
+        ...
+
+    def read_before(self, other: Checkpoint) -> str | None:
+        """What of it was read by the checkpoint of another source, which may no longer be named; None if nothing.
+
+        Raises what :meth:`look` does.
+        """
+        ...
 
     def records(self, read: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch | PartRead]:
         """Of what a task has read of :meth:`read`, the records. Runs in the task, so the source is pickled.

@@ -23,7 +23,7 @@ from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.ingest.staging import Staged, staged_by
 from clickstream_platform.streaming.sources.files.sample import sample
 from clickstream_platform.streaming.sources.source import PartRead
-from clickstream_platform.tables.events import rules_of
+from clickstream_platform.tables.events import rules_from
 from clickstream_platform_tests.command import clickstream
 from clickstream_platform_tests.events.mapping.producers.all_of_them import PRODUCERS
 
@@ -149,7 +149,7 @@ RECORDS = st.sampled_from(
 @given(st.lists(RECORDS, min_size=1, max_size=30), st.sampled_from(["", *presets()]))
 @settings(max_examples=60, deadline=None)
 def test_a_run_stages_what_a_check_says(records: list[str], name: str) -> None:
-    rules = rules_of(Settings(mapping=name))
+    rules = rules_from(Settings(mapping=name))
     with TemporaryDirectory() as folder:
         file = file_of(Path(folder), *records)
         batches = [each for each in sample(file, 1_000_000) if not isinstance(each, PartRead)]

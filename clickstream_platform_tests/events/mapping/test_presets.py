@@ -14,7 +14,7 @@ from clickstream_platform.events.mapping.named import preset, presets
 from clickstream_platform.events.parsing import read_records
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.settings import Settings
-from clickstream_platform.tables.events import rules_of
+from clickstream_platform.tables.events import rules_from
 from clickstream_platform_tests.events.mapping.producers.all_of_them import PRODUCERS
 from clickstream_platform_tests.events.mapping.producers.expected import Row
 
@@ -22,7 +22,7 @@ ARRIVED = datetime(2026, 1, 1, tzinfo=timezone.utc) + timedelta(days=365 * 500) 
 
 
 def rules(name: str) -> Rules:
-    return rules_of(Settings(mapping=name))
+    return rules_from(Settings(mapping=name))
 
 
 def come_of(name: str, records: list[Any]) -> list[dict[str, Any]]:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
+from pyspark.errors import StreamingQueryException
 
-from clickstream_platform.streaming.lake.ledger import last_entry
+from clickstream_platform.errors import SourceError
+from clickstream_platform.streaming.audit.source_account import source_account
+from clickstream_platform.streaming.ingest.staging import record_id
+from clickstream_platform.streaming.lake.ledger import entries, last_entry
+from clickstream_platform.streaming.maintenance.reprocess import replay
 from clickstream_platform.streaming.observe.quarantine import rejections
 from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.faults import fault
 
 pytestmark = pytest.mark.spark
 
@@ -21,6 +28,43 @@ def test_ids_that_are_none_are_booked_and_warned_of(lab: Lab, caplog: pytest.Log
     assert (booked.rows_out, booked.placeholder_ids) == (3, 2)  # the rejected one has a reason of its own
     assert "events: 2 records have an id that is none" in caplog.text
     lab.assert_exact("events")
+
+
+def test_a_duplicate_that_says_something_else_is_kept_in_quarantine(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
+    first, page = event("a", event_id="X1", page_url="/a"), event("a", event_id="X1", page_url="/b")
+    other = event("OTHER", event_id="X1", event_type="purchase", page_url="/c")
+    lab.land(first, page, first, other, event("a", "10:02:00", event_id="X1", page_url="/a"))
+    lab.run("events")
+    lab.land(other, first)  # the original is in the table by now
+    lab.run("events")
+    booked = [(e.rows_out, e.quarantined, e.duplicates, e.reused_ids, e.reasons) for e in entries(lab.lake.events)]
+    reason = "conflicting_duplicate"
+    assert booked == [(0, 1, 1, 0, {reason: 1}), (2, 2, 1, 2, {reason: 2})]
+    rows = lab.table("quarantine").orderBy("arrived_at", "partition", "offset").collect()
+    assert [json.loads(row.value) for row in rows] == [page, other, other]
+    assert [(row.offset, row.reasons, row.size) for row in rows] == [
+        (1, [reason], len(json.dumps(page))),
+        (3, [reason], len(json.dumps(other))),
+        (0, [reason], len(json.dumps(other))),
+    ]
+    assert {row.record_id for row in rows} == {record_id(row.source, row.partition, row.offset) for row in rows}
+    assert "events: 2 records have the event_id and timestamp of an event that says something else" in caplog.text
+    lab.assert_exact("events")
+    assert source_account(lab.contracts["events"], lab.lake).errors == ()
+
+
+def test_a_batch_killed_between_quarantine_and_events_keeps_each_duplicate_once(lab: Lab) -> None:
+    lab.land(event("a", event_id="X"), event("b", event_id="X"), "{")
+    with fault(1, "before"), pytest.raises(StreamingQueryException):
+        lab.run("events")
+    assert (lab.table("events").count(), lab.table("quarantine").count()) == (0, 2)
+    with pytest.raises(SourceError, match="run `clickstream run events` first"):
+        replay(lab.contracts["events"], lab.spark, lab.lake)
+    lab.run("events")
+    assert [row.user_id for row in lab.table("events").collect()] == ["a"]
+    assert lab.table("quarantine").count() == 2
+    lab.assert_exact("events")
+    assert source_account(lab.contracts["events"], lab.lake).errors == ()
 
 
 def test_ids_that_are_none_are_rejected_where_that_is_set(lab: Lab) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from clickstream_platform.streaming.audit.validate import validate
+from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.ledger import Booked, booked, entries, is_complete
 from clickstream_platform.streaming.maintenance import housekeeping as maintenance
 from clickstream_platform.streaming.maintenance.housekeeping import Maintained, maintain
@@ -24,6 +25,8 @@ def kept_for_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if a month had passed: files and log that no reader needs may go."""
     monkeypatch.setattr(maintenance, "FILES_KEPT", timedelta(0))
     monkeypatch.setattr(maintenance, "LOG_KEPT", timedelta(0))
+    # The tables are not told: what is to go has the age that Delta goes by, what a run has just written has not.
+    monkeypatch.setattr(writer, "_LOG_KEPT_BY_DEFAULT", "interval 0 hours")
 
 
 def maintained(lab: Lab) -> dict[str, Maintained]:

@@ -45,7 +45,7 @@ def commit_all(home: Home) -> None:
 
 
 def source_of(home: Home) -> str | None:
-    return fingerprint.source_of(generations.current(home.lake, "events"))
+    return generations.current(home.lake, "events").made_for() or None
 
 
 def test_a_folder_with_the_files_that_were_read_is_the_same(home: Home) -> None:

@@ -10,6 +10,7 @@ from clickstream_platform.errors import SettingsError, SourceError
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.audit.validate import validate
 from clickstream_platform.streaming.lake import writer
+from clickstream_platform.streaming.maintenance.erasure import forget
 from clickstream_platform.streaming.maintenance.reprocess import Replay, replay
 from clickstream_platform.streaming.observe.quarantine import rejections
 from clickstream_platform.tables import tables
@@ -46,13 +47,38 @@ def test_what_is_good_now_reaches_every_table_and_leaves_quarantine(lab: Lab) ->
 @pytest.mark.spark
 def test_a_record_that_was_sent_again_is_a_duplicate(lab: Lab) -> None:
     lab.land(*SCROLLS, SCROLLS[0])  # twice rejected
-    lab.land(event("a", "10:01:00", event_id="1"))  # the producer has mended one itself
     lab.run("events")
-    assert replayed(lab) == Replay(tried=4, accepted=2, duplicates=2, landed=0)
-    assert lab.table("events").count() == 3
-    assert lab.table("quarantine").count() == 0
+    assert replayed(lab) == Replay(tried=4, accepted=3, duplicates=1, landed=0)
+    assert (lab.table("events").count(), lab.table("quarantine").count()) == (3, 0)
     lab.assert_exact("events")
     assert balanced(lab) == "the ledger balances"
+
+
+@pytest.mark.spark
+def test_one_that_says_something_else_than_its_event_stays_until_that_is_gone(lab: Lab) -> None:
+    lab.land(event("a", event_id="X"), event("b", event_id="X"), event("b", event_id="X"))
+    lab.land(event("a", "10:01:00", event_id="1"), *SCROLLS, event("a", "10:02:00", event_type="scroll", event_id="0"))
+    lab.run()
+    rejected = Replay(tried=6, accepted=3, duplicates=0, landed=0, conflicting=3)
+    assert replayed(lab) == rejected
+    assert (rejected.stayed, replayed(lab).conflicting) == (3, 3)
+    assert lab.table("quarantine").count() == 3
+    lab.run()
+    lab.assert_exact()
+    assert balanced(lab) == "the ledger balances"
+    forget("a", list(lab.contracts.values()), lab.spark, lab.lake)
+    assert lab.table("quarantine").count() == 2  # her scroll beside her click is gone, those of b are there
+    assert replayed(lab) == Replay(tried=2, accepted=1, duplicates=1, landed=0)
+    assert [row.user_id for row in lab.table("events").collect()] == ["b"]
+    assert balanced(lab) == "the ledger balances"
+
+
+@pytest.mark.spark
+def test_whoever_is_only_in_a_conflicting_duplicate_can_be_forgotten(lab: Lab) -> None:
+    lab.only("events").land(event("a", event_id="X"), event("b", event_id="X"))
+    lab.run("events")
+    forget("b", list(lab.contracts.values()), lab.spark, lab.lake)
+    assert (lab.table("events").count(), lab.table("quarantine").count()) == (1, 0)
 
 
 @pytest.mark.spark

@@ -53,16 +53,16 @@ def rows_of(lab: Lab, name: str) -> list[Row]:
 
 
 def spoil(lab: Lab, name: str, chance: Random, stretch: TimeSpan, *, inside: bool) -> None:
-    """Take rows away, double some, and put other numbers into some: of those that touch the stretch, or not."""
+    """Take rows away, double some, and put something else into some: of those that touch the stretch, or not."""
     contract, held = lab.contracts[name], DeltaTable(str(lab.lake.table(name).path)).to_pyarrow_table()
-    number = next(
-        column.name for column in contract.columns if column.type == "bigint" and column.name not in contract.key
-    )
+    whole = {*contract.key, *contract.span}
+    other = next(c for c in contract.columns if c.name not in whole and c.type in ("bigint", "string"))
+    wrong = {other.name: 10**6 if other.type == "bigint" else "spoilt"}
     spoilt: list[Row] = []
     for row in held.to_pylist():
         first, last = (row[each].timestamp() * 1e6 for each in (contract.span[0], contract.span[-1]))
         how = chance.randrange(4) if (first < stretch.until and last >= stretch.since) == inside else 3
-        spoilt += [[], [row, row], [{**row, number: 10**6}], [row]][how]
+        spoilt += [[], [row, row], [{**row, **wrong}], [row]][how]
     table = held.from_pylist(spoilt, schema=held.schema)
     write_deltalake(str(lab.lake.table(name).path), table, mode="overwrite", configuration=None)
 

@@ -13,7 +13,7 @@ from clickstream_platform.errors import CheckpointError
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.trigger import ProcessingTime
 from clickstream_platform.streaming.lake.lease import lease
-from clickstream_platform.streaming.observe.status import Lag, TableStatus
+from clickstream_platform.streaming.observe.status import Lag, SourceStatus, TableStatus
 from clickstream_platform_tests.homes import Home, delta, entry
 
 
@@ -25,7 +25,8 @@ def home(tmp_path: Path) -> Home:
 def test_before_the_first_run_every_table_is_empty_and_has_nothing_to_read(home: Home) -> None:
     nothing = TableStatus("sessions", 0, None, None, 0, 0, "events", 1, None, "available now")
     assert home.status("sessions") == nothing
-    assert home.status("events") == replace(nothing, name="events", lag_unit="files")
+    main = SourceStatus("main", f"files {home.landing}", True, 1, 0, None, 0, "files")
+    assert home.status("events") == replace(nothing, name="events", lag_unit="files", sources=(main,))
 
 
 def test_status_says_by_which_trigger_a_living_process_runs_a_table(home: Home) -> None:

@@ -23,6 +23,7 @@ from clickstream_platform.simulator.expected import Event, Simulation
 from clickstream_platform.simulator.kafka_producer import Sender, keyed
 from clickstream_platform.simulator.simulation import simulate
 from clickstream_platform.streaming.audit.balance import imbalances
+from clickstream_platform.streaming.audit.source_account import source_account
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 from clickstream_platform_tests.conftest import Lab, event
@@ -64,6 +65,26 @@ def test_killed_at_any_step_a_rerun_is_exact(killed_often: Lab, nth: int, when: 
     assert lab.lake.events.rows() == there + 7
     for name in lab.contracts:
         assert imbalances(list(entries(lab.lake.table(name)))) == []
+    lab.assert_exact()
+
+
+def test_killed_in_either_of_two_sources_a_rerun_is_exact(lab: Lab, tmp_path: Path) -> None:
+    """The writes of a run: quarantine and events of the first source, then those of the second."""
+    folders = {name: tmp_path / name for name in ("main", "history")}
+    lab = lab.reading(json.dumps({name: str(folder) for name, folder in folders.items()})).only("events")
+    for i, (nth, when) in enumerate([(1, "before"), (2, "after"), (3, "after")]):
+        for name, folder in folders.items():
+            both = event("v", f"11:{i:02}:00", event_id=f"{i}")
+            lab.land(event(f"{name}-{i}", f"10:{i:02}:00"), both, "{", name=f"{i}.json", into=folder)
+        killed = _start(lab, Stop("kill group", nth, when), "events", CLICKSTREAM_SOURCE=lab.settings.source)  # type: ignore[arg-type]
+        assert killed.wait(timeout=300) == -signal.SIGKILL
+    lab.run()
+    assert sorted(row.user_id for row in lab.table("events").collect()) == [
+        *(f"{name}-{i}" for name in ("history", "main") for i in range(3)), "v", "v", "v",
+    ]  # fmt: skip
+    assert lab.table("quarantine").count() == 6
+    assert imbalances(list(entries(lab.lake.events))) == []
+    assert source_account(lab.contracts["events"], lab.lake).errors == ()
     lab.assert_exact()
 
 

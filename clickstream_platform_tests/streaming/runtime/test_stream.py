@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -58,7 +59,8 @@ class Streaming:
 
     def read_all(self) -> None:
         """Wait until every table has read what has landed."""
-        wait_until(lambda: not any(lag(self.lab.contracts[name], self.lab.lake).amount for name in self.names))
+        contracts = [each for name in self.names for each in self.lab.contracts[name].by_source()]
+        wait_until(lambda: not any(lag(each, self.lab.lake).amount for each in contracts))
 
 
 @contextmanager
@@ -133,6 +135,26 @@ def test_a_stream_is_exact_tells_alerts_on_the_way_and_starts_a_failed_query_aga
         assert not any(lab.lake.table(name).transaction(f"{other}/1") for other in lab.contracts if other != name)
     lab.assert_exact()
     assert all(not report.batches for report in lab.run().values())  # leases are free, everything is read
+
+
+@pytest.mark.spark
+def test_a_stream_reads_all_sources_of_a_table_and_goes_on_without_one_that_vanishes(lab: Lab, tmp_path: Path) -> None:
+    folders = {name: tmp_path / name for name in ("main", "history")}
+    lab = lab.reading(json.dumps({name: str(folder) for name, folder in folders.items()}))
+    for folder in folders.values():  # the same events in both: their batches must see each other's
+        lab.land(*(event(f"u{i}", event_id=f"{i}") for i in range(20)), into=folder)
+    with streaming(lab, "events") as going:
+        going.read_all()
+        folders["history"].rename(tmp_path / "away")
+        lab.land(event("new"), into=folders["main"])
+        wait_until(lambda: lab.lake.events.rows() == 21 and going.failures)
+        assert "the folder of the source 'history' is not there" in going.failures[0][1]
+        (tmp_path / "away").rename(folders["history"])
+        lab.land(event("old"), into=folders["history"])
+        wait_until(lambda: lab.lake.events.rows() == 22)
+    assert {entry.source for entry in entries(lab.lake.events)} == {"main", "history"}
+    assert sum(entry.duplicates for entry in entries(lab.lake.events)) == 20
+    lab.assert_exact("events")
 
 
 @pytest.mark.spark

@@ -49,12 +49,14 @@ class Listing:
         files: those to be read, each once, in the order of their names.
         ignored: what is neither read nor opened, by its path as a partition, and why.
         also: other paths, not listed, by the path of the file or folder they lead to.
+        links: the paths of all links, whatever they lead to.
         hidden: what is passed over for its name, by its path as a partition: folders, and files that are not empty.
     """
 
     files: tuple[File, ...] = ()
     ignored: dict[str, str] = field(default_factory=dict[str, str])
     also: dict[bytes, list[bytes]] = field(default_factory=dict[bytes, list[bytes]])
+    links: tuple[bytes, ...] = ()
     hidden: tuple[str, ...] = ()
 
     def remarks(self) -> Iterator[str]:

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.files import write_whole
+from clickstream_platform.source_list import ANOTHER_SOURCE
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.sources.files.known import Known, adopt, keep_index, known, prune
 from clickstream_platform.streaming.sources.files.manifest import Entry, Manifest, manifest_path, read, write
@@ -165,8 +166,7 @@ class Intake:
         return plan.end["logOffset"]
 
     def _of_topics(self) -> CheckpointError:
-        remedy = "set CLICKSTREAM_SOURCE back, or CLICKSTREAM_HOME to another folder"
-        return CheckpointError(self.checkpoint.table, "it was read from Kafka, not from files", remedy)
+        return CheckpointError(self.checkpoint.table, "it was read from Kafka, not from files", ANOTHER_SOURCE)
 
     @property
     def _spark_log(self) -> Path:

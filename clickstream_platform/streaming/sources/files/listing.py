@@ -54,7 +54,7 @@ def listed(folder: Path) -> Listing:
     walk = _Walk(root, above)
     walk.run()
     files = tuple(sorted(walk.files, key=lambda file: file.name))
-    return Listing(files, walk.ignored, walk.also, tuple(sorted(walk.hidden)))
+    return Listing(files, walk.ignored, walk.also, tuple(walk.links), tuple(sorted(walk.hidden)))
 
 
 def _parents(root: bytes) -> Iterator[bytes]:
@@ -76,6 +76,7 @@ class _Walk:
         self.files: list[File] = []
         self.ignored: dict[str, str] = {}
         self.also: dict[bytes, list[bytes]] = {}
+        self.links: list[bytes] = []
         self.hidden: list[str] = []
         self._above = above
         self._folders: dict[Identity, bytes] = {}
@@ -88,6 +89,7 @@ class _Walk:
         self._follows_links = True
         while self._links:
             round_of_links, self._links = sorted(self._links), []
+            self.links += round_of_links
             for name in round_of_links:
                 self._look(name)
 

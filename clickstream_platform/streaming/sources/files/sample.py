@@ -13,7 +13,7 @@ from clickstream_platform.streaming.sources.files.listing import listed
 from clickstream_platform.streaming.sources.files.manifest import Entry, arrival
 from clickstream_platform.streaming.sources.files.names import partition_of
 from clickstream_platform.streaming.sources.files.reading import read_task
-from clickstream_platform.streaming.sources.files.source import raw
+from clickstream_platform.streaming.sources.files.shape import of_every_source
 from clickstream_platform.streaming.sources.source import PartRead
 
 
@@ -29,7 +29,7 @@ def sample(path: Path, max_record_bytes: int) -> Iterator[pa.RecordBatch | PartR
         raise SourceError(str(path), "there is no such file", "name a file or a folder that is there")
     folder = path if path.is_dir() else path.parent
     for found in read_task(folder, _entries(path), max_record_bytes):
-        yield found if isinstance(found, PartRead) else raw(found)
+        yield found if isinstance(found, PartRead) else of_every_source(found, "file")
 
 
 def _entries(path: Path) -> Iterator[Entry]:

@@ -13,17 +13,20 @@ from typing import TYPE_CHECKING, ClassVar
 
 from clickstream_platform.errors import ClickstreamError, SourceError
 from clickstream_platform.events.schema import RAW
+from clickstream_platform.source_list import MAIN, origin
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.lake import ledger
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.sources.files.found import Listing
 from clickstream_platform.streaming.sources.files.intake import Intake
 from clickstream_platform.streaming.sources.files.known import adopt, changed, unread
 from clickstream_platform.streaming.sources.files.listing import listed
 from clickstream_platform.streaming.sources.files.manifest import Entry, Manifest, arrival, from_line, plan
-from clickstream_platform.streaming.sources.files.names import partition_of, path_of
+from clickstream_platform.streaming.sources.files.names import path_of
+from clickstream_platform.streaming.sources.files.overlap import in_both
 from clickstream_platform.streaming.sources.files.recount import Plans, recounted
 from clickstream_platform.streaming.sources.recount import Recount
-from clickstream_platform.streaming.sources.source import Account, Lag, PartRead, Staged
+from clickstream_platform.streaming.sources.source import Account, Lag, PartRead, RecordSource, Staged
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,15 +47,19 @@ class FileSource:
         folder: where they land.
         max_bytes_per_trigger: of the files of one batch; a larger file has a batch of its own.
         max_record_bytes: a longer record is given by its beginning.
+        source_name: what the settings call it.
         skipped: files that a person has said to go on without, with the reason; known once a run was let begin.
         goes_on: whether the query does not end, so that files are planned while it runs; known likewise.
+        must_be_there: whether it is an error that the folder is not there. If not, a run makes it.
     """
 
     folder: Path
     max_bytes_per_trigger: int = 128_000_000
     max_record_bytes: int = 1_000_000
+    source_name: str = MAIN
     skipped: Mapping[str, str] = field(default_factory=dict[str, str], compare=False, repr=False)
     goes_on: bool = field(default=False, compare=False, repr=False)
+    must_be_there: bool = field(default=False, compare=False, repr=False)
 
     is_table: ClassVar[bool] = False
     on_console: ClassVar[str] = "files to the console"
@@ -66,12 +73,26 @@ class FileSource:
     @property
     def identity(self) -> str:
         """The folder."""
-        return f"files {self.folder}"
+        return f"{_FILES}{self.folder}"
+
+    address = identity
 
     @property
     def asset(self) -> tuple[str, ...]:
-        """One asset, whatever the folder."""
-        return ("landing",)
+        """One asset, whatever the folder; of several sources, one a name."""
+        return ("landing",) if self.source_name == MAIN else ("landing", self.source_name)
+
+    def shares_with(self, other: RecordSource, *, asking: bool) -> str | None:
+        """A folder that both are, or lie in, or that links in them lead to."""
+        if not isinstance(other, FileSource):
+            return None
+        return in_both(self.folder, other.folder, links=asking)
+
+    def read_before(self, other: Checkpoint) -> str | None:
+        """The same, of a folder that the checkpoint was made for."""
+        if not other.made_for().startswith(_FILES):
+            return None
+        return in_both(self.folder, Path(other.made_for().removeprefix(_FILES)), links=True)
 
     @property
     def how_to_fill(self) -> str:
@@ -97,11 +118,21 @@ class FileSource:
         return 0
 
     def require_there(self, reader: str, lake: Lake) -> None:
-        """A folder that is not there yet is made."""
+        """A folder that is not there yet is made, or refused later."""
 
     def look(self, checkpoint: Checkpoint) -> None:
         """Raise a SourceError if the folder is none, or cannot be listed."""
-        listed(self.folder)
+        self._listed_whole()
+
+    def one_of_several(self) -> FileSource:
+        """The same, of a folder that is named in a list: if it has vanished, it is not made again as if it was new."""
+        return replace(self, must_be_there=True)
+
+    def _listed_whole(self) -> Listing:
+        if self.must_be_there and not self.folder.exists():
+            remedy = "make it or bring it back, or leave it out of CLICKSTREAM_SOURCE: what was read of it stays"
+            raise SourceError(str(self.folder), f"the folder of the source {self.source_name!r} is not there", remedy)
+        return listed(self.folder)
 
     def unread(self, checkpoint: Checkpoint, lake: Lake) -> Lag:
         """Files that no committed batch has read; and what lies there that none will read.
@@ -110,17 +141,21 @@ class FileSource:
             CheckpointError: the checkpoint is that of a topic, or of another folder.
             SourceError: the folder is none, or cannot be listed.
         """
-        listing, intake = listed(self.folder), Intake(checkpoint)
-        waiting, known = len(intake.uncommitted(self.folder)), intake.known(self.folder)
+        listing, intake = self._listed_whole(), Intake(checkpoint)
+        waiting, known = intake.uncommitted(self.folder), intake.known(self.folder)
         grown = [
             f"{name} had {before:,} bytes when it was read, and has {now:,}: what was changed in it is in no table"
             for name, (before, now) in changed(listing, known).items()
         ]
-        return Lag(len(unread(listing, known)) + waiting, "files", remarks=(*listing.remarks(), *grown))
+        new = unread(listing, known)
+        size = sum(file.size for file in new) + sum(max(known.sizes.get(name, 0), 0) for name in waiting)
+        return Lag(len(new) + len(waiting), "files", remarks=(*listing.remarks(), *grown), bytes=size)
 
     def begin(self, checkpoint: Checkpoint, *, goes_on: bool = False) -> FileSource:
         """Let a run begin: take over a checkpoint of before there were manifests, and plan what is there."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self.must_be_there:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        self.look(checkpoint)
         intake = Intake(checkpoint)
         if not intake.is_taken_over:
             intake.take_over(self.folder, [self._listed(each) for each in intake.interrupted(self.folder)])
@@ -154,23 +189,31 @@ class FileSource:
 
     def _unplanned(self, intake: Intake) -> list[Manifest]:
         known = intake.known(self.folder)
-        files = unread(listed(self.folder), known)
+        files = unread(self._listed_whole(), known)
         return plan(files, time.time_ns() // 1000, known.number + 1, self.max_bytes_per_trigger)
 
     def read(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> DataFrame:
         """The stream of the manifests' lines, each a task. A batch is a manifest, or what :meth:`plan` let wait."""
-        return _tasks(spark, Intake(checkpoint).folder, manifests=_ALL if self.goes_on else 1)
+        from clickstream_platform.streaming.sources.files.shape import tasks  # noqa: PLC0415 - Arrow
+
+        return tasks(spark, Intake(checkpoint).folder, manifests=_ALL if self.goes_on else 1)
 
     def records(self, read: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch | PartRead]:
         """The records of the files that the lines of manifests name, and what became of each file."""
         from clickstream_platform.streaming.sources.files.reading import read_task  # noqa: PLC0415 - only tasks read
+        from clickstream_platform.streaming.sources.files.shape import of_every_source  # noqa: PLC0415
 
         for lines in read:
             entries = [entry for line in lines["value"].to_pylist() for entry in from_line(line)]
             yield from self._refused(entries)
             there = [entry for entry in entries if entry.partition not in self.skipped]
             for each in read_task(self.folder, there, self.max_record_bytes):
-                yield each if isinstance(each, PartRead) else raw(each)
+                yield each if isinstance(each, PartRead) else of_every_source(each, self._origin)
+
+    @property
+    def _origin(self) -> str:
+        """The first part of a record's name for ever: two folders may have a file of one name."""
+        return origin("file", self.source_name)
 
     def _refused(self, entries: list[Entry]) -> Iterator[PartRead]:
         for entry in entries:
@@ -197,40 +240,18 @@ class FileSource:
         plans = Plans(frozenset(committed), intake.planned_by_spark(self.folder))
         return recounted(self.folder, plans, entries())
 
-    def skip(self, file: str, checkpoint: Checkpoint) -> str:
-        """Go on without a file: the next run books it as refused, and does not open it.
-
-        Args:
-            file: its path within the folder, or a whole path.
-            checkpoint: of ``events``.
-
-        Returns:
-            Its path within the folder, as it is booked.
-
-        Raises:
-            SourceError: there is no such file, or it was read already.
-        """
-        intake, within = Intake(checkpoint), Path(file)
-        within = within.relative_to(self.folder) if within.is_relative_to(self.folder) else within
-        partition = partition_of(os.fsencode(within))
-        known = intake.known(self.folder)
-        there = {each.partition for each in unread(listed(self.folder), known)} | intake.uncommitted(self.folder)
-        if partition not in there:
-            finding = "it was read already" if partition in known.sizes else "no such file waits to be read"
-            raise SourceError(partition, finding, f"name a file as it lies in {self.folder}")
-        intake.skip(partition, "left out by `clickstream skip`")
-        return partition
-
     def tap(self, spark: SparkSession, folder: Path, *, from_start: bool) -> DataFrame:
         """The records of files as they come, or of all that are there. What cannot be read is passed over.
 
         A thread looks for new files each second, until ``folder`` is gone.
         """
+        from clickstream_platform.streaming.sources.files.shape import tasks  # noqa: PLC0415 - Arrow
+
         intake = Intake(Checkpoint(folder, "tap", 0))
         listing = listed(self.folder)
         adopt(intake.folder, {} if from_start else {file.partition: file.size for file in listing.files})
         Thread(target=self._feed, args=[intake], name="tap", daemon=True).start()
-        return _tasks(spark, intake.folder, manifests=_ALL).mapInArrow(self._tapped, RAW.spark)
+        return tasks(spark, intake.folder, manifests=_ALL).mapInArrow(self._tapped, RAW.spark)
 
     def _feed(self, intake: Intake) -> None:
         try:
@@ -242,15 +263,9 @@ class FileSource:
                 log.warning("tap: %s; no more files are looked for", failed)
 
     def _tapped(self, read: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        import pyarrow as pa  # noqa: PLC0415 - only tasks read
-        from pyspark.sql.pandas.types import to_arrow_schema  # noqa: PLC0415
+        from clickstream_platform.streaming.sources.files.shape import tapped  # noqa: PLC0415 - only tasks read
 
-        raw = to_arrow_schema(RAW.spark, timezone="UTC")
-        for each in self.records(read):
-            if not isinstance(each, PartRead):
-                headers = pa.nulls(len(each), raw.field("headers").type)
-                columns = [headers if name == "headers" else each[name] for name in raw.names]
-                yield pa.RecordBatch.from_arrays(columns, schema=raw)
+        return tapped(each for each in self.records(read) if not isinstance(each, PartRead))
 
     def explained(self, failure: Exception, checkpoint: Checkpoint) -> Exception:
         """What stopped the process while it read files names them, and says how to go on without one."""
@@ -264,34 +279,6 @@ class FileSource:
         return SourceError("events", f"reading stopped in a batch of {named}: {last}", remedy)
 
 
+_FILES = "files "
 _ALL = 100_000  # manifests: there are never as many
 _READING_STOPPED = ("Python worker exited unexpectedly", "reading it failed", "MemoryError")
-
-
-def _tasks(spark: SparkSession, folder: Path, manifests: int) -> DataFrame:
-    """The lines of manifests as a stream, on as many tasks as can run at once."""
-    lines = (
-        spark.readStream.format("text")
-        .option("maxFilesPerTrigger", manifests)
-        .option("maxFileAge", "36500d")  # the default of 7 days skips older ones in silence
-        .load(str(folder))
-    )
-    return lines.repartition(spark.sparkContext.defaultParallelism)
-
-
-def raw(records: pa.RecordBatch) -> pa.RecordBatch:
-    """Records of files with the columns of every source."""
-    import pyarrow as pa  # noqa: PLC0415 - only tasks read
-
-    rows = len(records)
-    return pa.RecordBatch.from_pydict(
-        {
-            **{name: records[name] for name in records.schema.names},
-            "source": pa.array(["file"] * rows, pa.string()),
-            "key": pa.nulls(rows, pa.binary()),
-            "headers": pa.nulls(rows, pa.string()),
-            "event_id": pa.nulls(rows, pa.binary()),
-            "record_time": pa.nulls(rows, pa.timestamp("us", "UTC")),
-            "record_time_type": pa.nulls(rows, pa.string()),
-        }
-    )

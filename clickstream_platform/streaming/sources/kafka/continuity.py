@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from clickstream_platform.errors import CheckpointError, DataLossError, SettingsError, SourceError
+from clickstream_platform.source_list import ANOTHER_SOURCE
 from clickstream_platform.streaming.checkpoint import BEGIN, Begun, Checkpoint
 from clickstream_platform.streaming.sources.kafka.cluster import Topics, flat, look, nested, offsets_at, split
 from clickstream_platform.streaming.sources.source import Lost
@@ -74,8 +75,7 @@ def standing(source: KafkaSource, checkpoint: Checkpoint) -> Standing:
     topics, begun = look(source), checkpoint.begun()
     plan = checkpoint.plan(checkpoint.committed())
     if plan and plan.end and "logOffset" in plan.end:
-        remedy = "set CLICKSTREAM_SOURCE back, or CLICKSTREAM_HOME to another folder"
-        raise CheckpointError(checkpoint.table, "it was read from files, not from Kafka", remedy)
+        raise CheckpointError(checkpoint.table, "it was read from files, not from Kafka", ANOTHER_SOURCE)
     read = flat(plan.end) if plan else flat(begun.end) if begun else None
     if read is None:
         return Standing(topics, _starts(source, topics, latest_is_first=True), begun=False)

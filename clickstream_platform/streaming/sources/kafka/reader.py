@@ -40,12 +40,12 @@ def read_kafka(spark: SparkSession, source: KafkaSource, starts: Mapping[str, Ma
     if source.min_partitions:
         records = records.option("minPartitions", source.min_partitions)
     # Producers' clocks lie: a record has not arrived later than now.
-    return _raw(records.load(), F.least(_time_of_record(), F.current_timestamp()))
+    return _raw(source, records.load(), F.least(_time_of_record(), F.current_timestamp()))
 
 
 def tap_kafka(spark: SparkSession, source: KafkaSource, start: str) -> DataFrame:
     """The stream of the topics' raw records from ``earliest`` or ``latest`` on, for triggers without limits."""
-    return _raw(_kafka(spark, source, start).option("failOnDataLoss", False).load(), _time_of_record())
+    return _raw(source, _kafka(spark, source, start).option("failOnDataLoss", False).load(), _time_of_record())
 
 
 def _kafka(spark: SparkSession, source: KafkaSource, starts: str) -> DataStreamReader:
@@ -81,10 +81,10 @@ def _type_of_time() -> Column:
     return F.when(_time_of_record().isNotNull(), named)
 
 
-def _raw(records: DataFrame, arrived_at: Column) -> DataFrame:
+def _raw(source: KafkaSource, records: DataFrame, arrived_at: Column) -> DataFrame:
     return records.select(
         F.col("value"),
-        F.lit("kafka").alias("source"),
+        F.lit(source.origin).alias("source"),
         F.concat_ws("/", "topic", "partition").alias("partition"),
         F.col("offset"),
         arrived_at.alias("arrived_at"),

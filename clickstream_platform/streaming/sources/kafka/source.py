@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from clickstream_platform.errors import ClickstreamError, SettingsError, SourceError, UnreachableError
-from clickstream_platform.settings import Settings, starting_at
+from clickstream_platform.settings import Settings
+from clickstream_platform.source_list import MAIN, origin, starting_at
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
@@ -22,7 +23,7 @@ from clickstream_platform.streaming.sources.kafka import continuity, options
 from clickstream_platform.streaming.sources.kafka.cluster import flat, look
 from clickstream_platform.streaming.sources.kafka.recount import recounted
 from clickstream_platform.streaming.sources.recount import Recount
-from clickstream_platform.streaming.sources.source import Account, Lag, PartRead, Staged
+from clickstream_platform.streaming.sources.source import Account, Lag, PartRead, RecordSource, Staged
 from clickstream_platform.wording import without_passwords
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class KafkaSource:
         min_partitions: tasks that read a micro-batch, at least; 0 for one a partition.
         fail_on_data_loss: stop when offsets that were not read yet are gone. If not, the ledger books them.
         event_id_header: the header whose value is a record's event id; none if empty.
+        source_name: what the settings call it.
         starts: where the first batch of a lake begins, by topic and partition; known once a run was let begin.
         options: how to connect, in the words of :mod:`.options`. Never shown.
     """
@@ -63,6 +65,7 @@ class KafkaSource:
     options: dict[str, str] = field(default_factory=dict, repr=False)
 
     event_id_header: str = ""
+    source_name: str = MAIN
     starts: dict[str, dict[str, int]] = field(default_factory=dict, repr=False)
 
     is_table: ClassVar[bool] = False
@@ -75,14 +78,42 @@ class KafkaSource:
         return f"records of the Kafka {self.kind} {self.topics} that no batch has read yet"
 
     @property
+    def address(self) -> str:
+        """As the settings have it."""
+        return f"kafka://{self.servers}/{self.topics}"
+
+    @property
     def identity(self) -> str:
         """Which topics may follow which is for :mod:`.continuity` to say: it knows what was read of each."""
         return "kafka"
 
     @property
     def asset(self) -> tuple[str, ...]:
-        """The topics, in signs by which Dagster can select an asset."""
-        return ("kafka", re.sub(r"[^\w.-]", "_", self.topics))
+        """The topics, in signs by which Dagster can select an asset; two clusters may have one of the same name."""
+        topics = re.sub(r"[^\w.-]", "_", self.topics)
+        return ("kafka", topics) if self.source_name == MAIN else ("kafka", self.source_name, topics)
+
+    @property
+    def origin(self) -> str:
+        """The first part of a record's name for ever: two clusters may have a topic of one name."""
+        return origin("kafka", self.source_name)
+
+    def shares_with(self, other: RecordSource, *, asking: bool) -> str | None:
+        """A topic that both read: by its name at a server they share or, if the clusters are asked, by its id."""
+        if not isinstance(other, KafkaSource):
+            return None
+        if asking:
+            ours, theirs = look(self).ids, look(other).ids
+            return _named({topic for topic, found in ours.items() if found in theirs.values()})
+        if not set(self.servers.split(",")) & set(other.servers.split(",")):
+            return None
+        same = {self.topics} & {other.topics}  # two patterns that differ are compared once the cluster is asked
+        return _named({*filter(other.reads, self.names), *filter(self.reads, other.names), *same})
+
+    def read_before(self, other: Checkpoint) -> str | None:
+        """A topic, by its id, that the checkpoint has read of."""
+        known = begun.topic_ids.values() if (begun := other.begun()) else ()
+        return _named({topic for topic, found in look(self).ids.items() if found in known}) if known else None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -121,6 +152,10 @@ class KafkaSource:
     def partitions(self) -> int:
         """Those of its topics. Raises what :func:`.cluster.look` does."""
         return len(look(self).spans)
+
+    def one_of_several(self) -> KafkaSource:
+        """The same: a topic that is not there is refused anyway."""
+        return self
 
     def require_there(self, reader: str, lake: Lake) -> None:
         """The topics are looked for by :meth:`look`."""
@@ -206,15 +241,19 @@ _WAS_AWAY = (
 )
 
 
-def kafka_source(settings: Settings) -> KafkaSource:
+def _named(topics: set[str]) -> str | None:
+    return f"topic {', '.join(sorted(topics))}" if topics else None
+
+
+def kafka_source(settings: Settings, url: str, name: str = MAIN) -> KafkaSource:
     """The source that ``kafka://host:port/topic`` names.
 
     Raises:
         SettingsError: the address is not of this form, or the options cannot connect.
     """
-    servers, _, topics = settings.source_url.removeprefix("kafka://").partition("/")  # a pattern may hold ? and #
+    servers, _, topics = url.removeprefix("kafka://").partition("/")  # a pattern may hold ? and #
     if not (_SERVERS.fullmatch(servers) and topics and "/" not in topics and _is_pattern(topics)):
-        raise SettingsError("CLICKSTREAM_SOURCE", without_passwords(f"{settings.source_url!r} is not allowed"), ALLOWED)
+        raise SettingsError("CLICKSTREAM_SOURCE", without_passwords(f"{url!r} is not allowed"), ALLOWED)
     options.check(settings.kafka_options)
     return KafkaSource(
         servers,
@@ -225,6 +264,7 @@ def kafka_source(settings: Settings) -> KafkaSource:
         settings.fail_on_data_loss,
         settings.kafka_options,
         settings.event_id_header,
+        name,
     )
 
 

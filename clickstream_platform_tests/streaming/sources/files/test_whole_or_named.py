@@ -12,6 +12,7 @@ import pytest
 from clickstream_platform.errors import SourceError
 from clickstream_platform.streaming.lake.generations import current
 from clickstream_platform.streaming.observe.status import lag
+from clickstream_platform.streaming.sources.files.skipping import skip
 from clickstream_platform.streaming.sources.named import folder_from
 from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.streaming.sources.files.packing import PACK
@@ -65,10 +66,10 @@ def test_a_line_longer_than_memory_allows_is_kept_by_its_beginning(lab: Lab) -> 
 def test_a_run_goes_on_without_a_file_that_a_person_has_left_out(lab: Lab) -> None:
     lab.land(event("good"), name="good.json")
     lab.land(event("bad"), name="bad.json")
-    source = folder_from(lab.settings)
-    assert source.skip("bad.json", current(lab.lake, "events")) == "bad.json"
+    folders = {folder_from(lab.settings).folder: current(lab.lake, "events")}
+    assert skip("bad.json", folders) == "bad.json"
     report = lab.run("events")["events"]
     assert report.unreadable == {"bad.json": "left out by `clickstream skip`"}
     assert [row.user_id for row in lab.table("events").collect()] == ["good"]
     with pytest.raises(SourceError, match="it was read already"):
-        source.skip("good.json", current(lab.lake, "events"))
+        skip("good.json", folders)

@@ -1,0 +1,88 @@
+"""``clickstream duplicates``: what came twice, and whether it said the same. Starts no JVM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clickstream_platform.cli.app import AsJson, print_json
+from clickstream_platform.cli.ready import lake_of
+from clickstream_platform.settings import from_env
+from clickstream_platform.terminal import grid, line, show
+
+if TYPE_CHECKING:
+    from clickstream_platform.streaming.observe.duplicates import Conflict, Duplicates
+
+PANEL = "Look"
+commands = typer.Typer()
+
+
+@commands.command(
+    rich_help_panel=PANEL, epilog="Example: clickstream duplicates --limit 5  |  clickstream duplicates --json"
+)
+def duplicates(
+    *,
+    limit: Annotated[int, typer.Option(min=0, help="Conflicting ones shown, the newest; 0 for all.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """What was sent twice; each that says something else than its event, beside it. Starts no JVM."""
+    from clickstream_platform.streaming.observe.duplicates import duplicates as known  # noqa: PLC0415 - DuckDB, Arrow
+    from clickstream_platform.tables.events import rules_from  # noqa: PLC0415 - the contracts import Spark
+
+    settings = from_env()
+    found = known(lake_of(settings), rules_from(settings), limit)
+    print_json(fields(found)) if as_json else show(*picture(found))
+
+
+def picture(found: Duplicates) -> Iterator[Any]:
+    """For a person: how many there are, then the columns in which each conflicting one differs from its event."""
+    yield line(f"{found.exact:,} records were exact copies: counted, and left out")
+    yield line(f"{found.reused:,} events reuse an event_id at another time: each is an event")
+    style = "yellow" if found.conflicting else "green"
+    yield line(f"{found.conflicting:,} conflicting duplicates are in quarantine, with their bytes", style)
+    if found.conflicts:
+        yield line("")
+        names = ("event_id", "record", "column", "the event says", "the record says")
+        rows = [row for each in found.conflicts for row in _rows(each)]
+        yield grid(*names, rows=rows, wrap=("event_id",), cut=("record", "the event says", "the record says"))
+        if len(found.conflicts) < found.conflicting:
+            yield line(f"the newest {len(found.conflicts):,}; --limit 0 shows all, --json all of each")
+
+
+def _rows(found: Conflict) -> Iterator[Sequence[object]]:
+    place = f"{found.partition}:{found.offset}"
+    if found.timestamp is None:
+        yield found.event_id, place, "", "", "no event by today's settings: clickstream quarantine"
+    elif found.original is None:
+        yield found.event_id, place, "", "no longer there", "clickstream replay makes it an event"
+    elif not found.differs:
+        yield found.event_id, place, "", "the same by now", "clickstream replay counts it as a duplicate"
+    else:
+        for n, name in enumerate(found.differs):
+            first = (found.event_id, place) if n == 0 else ("", "")
+            yield *first, name, found.original.says[name], found.says[name]
+
+
+def fields(found: Duplicates) -> dict[str, Any]:
+    """The same for a program, with every column. Bytes that are no UTF-8 have escapes."""
+    counts = {"exact": found.exact, "reused_ids": found.reused, "conflicting": found.conflicting}
+    return {**counts, "conflicts": [_fields(each) for each in found.conflicts]}
+
+
+def _fields(found: Conflict) -> dict[str, Any]:
+    original = found.original
+    event = {**_place(original), **original.says} if original else None
+    return {
+        "event_id": found.event_id,
+        "timestamp": found.timestamp.isoformat() if found.timestamp else None,
+        "differs": list(found.differs),
+        "record": {**_place(found), **found.says, "value": found.value.decode(errors="backslashreplace")},
+        "event": event,
+    }
+
+
+def _place(of: Any) -> dict[str, Any]:
+    place = {"source": of.source, "partition": of.partition, "offset": of.offset}
+    return {**place, "arrived_at": of.arrived_at.isoformat()}

@@ -1,0 +1,75 @@
+"""``clickstream late``: what came late, and what it changed. Starts no JVM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clickstream_platform.cli.app import AsJson, print_json
+from clickstream_platform.cli.ready import lake_of
+from clickstream_platform.settings import from_env
+from clickstream_platform.terminal import clock, grid, line, show
+
+if TYPE_CHECKING:
+    from clickstream_platform.streaming.observe.late import Late, LateBatch
+
+PANEL = "Look"
+commands = typer.Typer()
+
+
+@commands.command(rich_help_panel=PANEL, epilog="Example: clickstream late --limit 5  |  clickstream late --json")
+def late(
+    *,
+    limit: Annotated[int, typer.Option(min=0, help="Events shown, of the newest batches; 0 for all.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Events behind the watermark of their batch, and what the batches that read them changed. Starts no JVM."""
+    from clickstream_platform.streaming.observe.late import late as known  # noqa: PLC0415 - DuckDB, Arrow
+
+    found = known(lake_of(from_env()), limit)
+    print_json(fields(found)) if as_json else show(*picture(found))
+
+
+def picture(found: Late) -> Iterator[Any]:
+    """For a person: a line for each batch that had late events, and those of them that are still there."""
+    yield line(f"{found.late_rows:,} of {found.of:,} records were late: at or before the watermark of their batch")
+    for batch in found.batches:
+        yield line("")
+        yield line(f"batch {batch.batch_id}, watermark {clock(batch.late_before_ms, 'seconds')} UTC: {_changed(batch)}")
+        rows = list(_rows(batch))
+        names = ("happened", "arrived", "user", "type", "record", "")
+        if rows:
+            yield grid(*names, rows=rows, cut=("user", "record"))
+        if len(rows) < batch.late_rows:
+            yield line(f"{batch.late_rows - len(rows):,} more: duplicates, gone since, or beyond --limit")
+
+
+def _changed(batch: LateBatch) -> str:
+    revised = [f"{name} {each.revisions:,}" for name, each in batch.changed.items() if each.revisions]
+    if not batch.changed:
+        return "no table has read it yet"
+    return f"rows revised that were final: {', '.join(revised)}" if revised else "no final row was revised"
+
+
+def _rows(batch: LateBatch) -> Iterator[Sequence[object]]:
+    for each in batch.events:
+        note = "left out of user_patterns" if each.is_left_out else ""
+        place = f"{each.partition}:{each.offset}"
+        yield each.timestamp, each.arrived_at, each.user_id, each.event_type, place, note
+
+
+def fields(found: Late) -> dict[str, Any]:
+    """The same for a program."""
+    return {"late_records": found.late_rows, "records": found.of, "batches": [_fields(each) for each in found.batches]}
+
+
+def _fields(batch: LateBatch) -> dict[str, Any]:
+    events = [
+        {**asdict(each), "timestamp": each.timestamp.isoformat(), "arrived_at": each.arrived_at.isoformat()}
+        for each in batch.events
+    ]
+    changed = {name: each._asdict() for name, each in batch.changed.items()}
+    return {**asdict(batch), "changed": changed, "events": events}

@@ -1,0 +1,58 @@
+"""``clickstream skip``: go on without a file of a landing folder, at which runs stop."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from clickstream_platform.errors import SettingsError, SourceError
+from clickstream_platform.streaming.checkpoint import Checkpoint
+from clickstream_platform.streaming.sources.files.intake import Intake
+from clickstream_platform.streaming.sources.files.known import unread
+from clickstream_platform.streaming.sources.files.listing import listed
+from clickstream_platform.streaming.sources.files.names import partition_of
+
+
+def skip(file: str, folders: Mapping[Path, Checkpoint]) -> str:
+    """Go on without a file: the next run books it as refused, and does not open it.
+
+    Args:
+        file: its path within its folder, or a whole path.
+        folders: where it may lie, each with the checkpoint of ``events`` for it; at least one.
+
+    Returns:
+        Its path within its folder, as it is booked.
+
+    Raises:
+        SourceError: there is no such file in any of them, or it was read already.
+        SettingsError: it waits in several.
+    """
+    looked_in = {folder: folders[folder] for folder in folders if Path(file).is_relative_to(folder)} or folders
+    found = [folder for folder, checkpoint in looked_in.items() if _waits(file, folder, checkpoint)]
+    if len(found) > 1:
+        paths = " or ".join(str(folder / file) for folder in found)
+        raise SettingsError("FILE", f"{file} waits in {len(found)} folders", f"say which: {paths}")
+    if not found:
+        raise _not_there(file, looked_in)
+    partition = _within(file, found[0])
+    Intake(folders[found[0]]).skip(partition, "left out by `clickstream skip`")
+    return partition
+
+
+def _waits(file: str, folder: Path, checkpoint: Checkpoint) -> bool:
+    intake = Intake(checkpoint)
+    there = {each.partition for each in unread(listed(folder), intake.known(folder))}
+    return _within(file, folder) in there | intake.uncommitted(folder)
+
+
+def _not_there(file: str, looked_in: Mapping[Path, Checkpoint]) -> SourceError:
+    was_read = any(_within(file, each) in Intake(of).known(each).sizes for each, of in looked_in.items())
+    finding = "it was read already" if was_read else "no such file waits to be read"
+    places = " or ".join(map(str, looked_in))
+    return SourceError(file, finding, f"name a file as it lies in {places}")
+
+
+def _within(file: str, folder: Path) -> str:
+    path = Path(file)
+    return partition_of(os.fsencode(path.relative_to(folder) if path.is_relative_to(folder) else path))
