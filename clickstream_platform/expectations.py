@@ -54,7 +54,7 @@ class MatchesEvents:
 
 @dataclass(frozen=True)
 class Conservation:
-    """The ledger balances: read = accepted + quarantined + duplicates, without holes or overlaps of offsets."""
+    """The ledger balances: read = accepted + quarantined + duplicates + passed over, without holes or overlaps."""
 
     name = "conservation"
     blocking = True

@@ -71,6 +71,11 @@ class Settings(BaseSettings):
         min_length=1,
         description="Accepted event types, separated by commas.",
     )
+    mapping: str = Field(
+        default="",
+        description="What records look like: the name of a preset (segment, snowplow, ...), or a .toml file. "
+        "Not set: our own shape.",
+    )
     future_tolerance: timedelta = Field(
         default=timedelta(hours=1), ge=timedelta(0), description="How far an event may lie ahead of its arrival."
     )

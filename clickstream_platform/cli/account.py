@@ -25,6 +25,7 @@ def picture(found: SourceAccount) -> RenderableType:
     first, *more = [_counted(name, each, several=len(found.recounts) > 1) for name, each in found.recounts.items()]
     summary.append(" " * (9 - len(summary)) + first, "")
     ways = f"{found.accepted:,} accepted + {found.quarantined:,} quarantined + {found.duplicates:,} duplicates"
+    ways += f" + {found.passed_over:,} passed over" if found.passed_over else ""
     booked = line(f"         the ledger: {found.read:,} records read = {ways}")
     parts: list[Text] = [line(f"         {each}", "bold red") for each in found.errors[:FINDINGS]]
     parts += _more(len(found.errors), "contradictions")
@@ -76,7 +77,9 @@ def fields(found: SourceAccount) -> dict[str, Any]:
     again = found.recount
     return {
         "clean": found.clean,
-        "booked": {name: getattr(found, name) for name in ("read", "accepted", "quarantined", "duplicates")},
+        "booked": {
+            name: getattr(found, name) for name in ("read", "accepted", "quarantined", "duplicates", "passed_over")
+        },
         "counted": {"unit": again.unit, "checked": again.checked, "bytes": again.bytes, "records": again.records},
         "errors": found.errors,
         "not_checkable": [asdict(each) for each in again.gone],

@@ -30,6 +30,7 @@ def replay(found: Replay) -> RenderableType:
         ("events now", found.accepted),
         ("were events already", found.landed),
         ("duplicates", found.duplicates),
+        *([("passed over", found.passed_over)] if found.passed_over else []),
         ("conflicting duplicates, still there", found.conflicting),
         ("rejected for something else, still there", found.stayed - found.conflicting),
     )

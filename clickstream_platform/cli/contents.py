@@ -93,6 +93,12 @@ COMMANDS = {
         "Check",
         "Check what every table promises of its rows. Exit code 1 if a check of error severity fails.",
     ),
+    "check": Listed(
+        "checking",
+        "Check",
+        "What would become of each record of a file or a topic, and why; whose they look like. "
+        "Needs no JVM and no lake.",
+    ),
     "doctor": Listed(
         "machine",
         "Check",

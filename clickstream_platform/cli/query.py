@@ -27,7 +27,7 @@ def quarantine(
 ) -> None:
     """Why records were rejected, how many, and the newest of each. Starts no JVM."""
     settings = from_env()
-    found = rejections(lake_of(settings).table("quarantine"), samples, settings.timestamp_unit)
+    found = rejections(lake_of(settings).table("quarantine"), samples, settings.timestamp_unit, settings.mapping)
     if as_json:
         print_json({"reasons": [results.rejection_fields(each) for each in found]})
     else:

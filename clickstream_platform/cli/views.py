@@ -47,6 +47,8 @@ def batch_line(entry: Entry) -> str:
     counts = [f"{entry.rows_in:,} in", f"{entry.rows_out:,} out"]
     if entry.events_version < 0:
         counts += [f"{entry.quarantined:,} quarantined", f"{entry.duplicates:,} duplicates"]
+    if entry.passed_over:
+        counts += [f"{entry.passed:,} passed over"]
     counts += [f"{entry.late_rows:,} late"]
     if entry.revisions:
         counts += [f"{entry.revisions:,} revisions"]
@@ -99,6 +101,12 @@ def place(lake: Lake, *, is_there: bool) -> Text:
     if is_there:
         return line(f"lake {lake.root}")
     return line(f"no lake at {lake.root} yet; `clickstream run` makes it, CLICKSTREAM_HOME names another", "yellow")
+
+
+def passed_over(counts: Mapping[str, int]) -> str:
+    """How many records were no events and not meant as such, by what told so."""
+    each = ", ".join(f"{why} {count:,}" for why, count in counts.items())
+    return f"{sum(counts.values()):,} records of the last run were passed over, as the mapping says: {each}"
 
 
 def no_lake(found: Sequence[TableStatus]) -> RenderableType:

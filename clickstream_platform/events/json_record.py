@@ -22,7 +22,7 @@ _PLAIN = msgspec.json.Decoder(
 )
 _ANY = msgspec.json.Decoder(float_hook=Decimal)  # whole numbers are Python's own: as long as they are
 _JSON = msgspec.json.Encoder(decimal_format="number")
-_NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, InvalidOperation)
+NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, InvalidOperation)
 _TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\\?\Z)', re.DOTALL)  # also one that never ends: looked at once
 
 
@@ -33,15 +33,18 @@ class Read(NamedTuple):
         texts: of each wire field, in their order; null where there is none.
         extra: the other fields, as one JSON object; null if there are none.
         fault: why nothing could be read, if so.
+        passed_over: why it is no event, and none was meant; null for all others. Of a mapping only, as the next one.
+        is_of_wrong_type: whether a value is not of the type that the mapping says.
     """
 
     texts: tuple[str | None, ...] = _NOTHING
     extra: str | None = None
     fault: Reason | None = None
+    passed_over: str | None = None
+    is_of_wrong_type: bool = False
 
 
 _MALFORMED = Read(fault=Reason.MALFORMED_JSON)
-_NO_OBJECT = Read(fault=Reason.NOT_AN_OBJECT)
 
 
 def read(value: bytes) -> Read:
@@ -56,29 +59,40 @@ def read(value: bytes) -> Read:
     try:
         return Read(msgspec.structs.astuple(_PLAIN.decode(text)))
     except msgspec.ValidationError:  # JSON so far, but of another shape
-        return _MALFORMED if _is_deep(text) else _read_any(text)
-    except _NO_JSON:
+        return _MALFORMED if is_deep(text) else _read_any(text)
+    except NO_JSON:
         return _MALFORMED
 
 
 def _read_any(text: bytes) -> Read:
+    fields = parsed(text)
+    if isinstance(fields, Reason):
+        return Read(fault=fields)
+    try:
+        texts = tuple(text_of(fields.pop(name, None)) for name in _FIELDS)
+        return Read(texts, text_of(fields) if fields else None)
+    except NO_JSON:
+        return _MALFORMED
+
+
+def parsed(text: bytes) -> dict[str, Any] | Reason:
+    """The fields of an object, every number to its last digit; why there are none, if so.
+
+    The text must not be nested deeper than ``LEVELS``: see :func:`is_deep`.
+    """
     try:
         record = _ANY.decode(text)
-        if not isinstance(record, dict):
-            return _NO_OBJECT
-        fields: dict[str, Any] = record
-        texts = tuple(_text(fields.pop(name, None)) for name in _FIELDS)
-        return Read(texts, _JSON.encode(fields).decode() if fields else None)
-    except _NO_JSON:
-        return _MALFORMED
+    except NO_JSON:
+        return Reason.MALFORMED_JSON
+    return record if isinstance(record, dict) else Reason.NOT_AN_OBJECT
 
 
 def object_of(value: bytes) -> dict[str, Any] | None:
     """The JSON object that a record is; None for whatever :func:`read` finds a fault in."""
     text = value.removeprefix(BOM)
     try:
-        record = None if _is_deep(text) else _ANY.decode(text)
-    except _NO_JSON:
+        record = None if is_deep(text) else _ANY.decode(text)
+    except NO_JSON:
         return None
     return record if isinstance(record, dict) else None
 
@@ -87,7 +101,7 @@ def any_json(text: str) -> Any:
     """What a JSON text says, to the last digit of its numbers. Raises ValueError if it is none, or is too deep."""
     value = text.encode(errors="surrogatepass")
     try:
-        if not _is_deep(value):
+        if not is_deep(value):
             return _ANY.decode(value)
     except (UnicodeDecodeError, InvalidOperation) as wrong:
         raise ValueError from wrong
@@ -99,13 +113,14 @@ def to_json(value: Any) -> bytes:
     return _JSON.encode(value)
 
 
-def _text(value: Any) -> str | None:
+def text_of(value: Any) -> str | None:
+    """A value as a column keeps it: a text as it is, null as none, any other as its JSON text."""
     return value if value is None or isinstance(value, str) else _JSON.encode(value).decode()
 
 
-def _is_deep(text: bytes) -> bool:
+def is_deep(text: bytes) -> bool:
     """Whether brackets are open more than ``LEVELS`` deep."""
-    if text.count(b"[") + text.count(b"{") <= LEVELS:
+    if len(text) <= LEVELS or text.count(b"[") + text.count(b"{") <= LEVELS:
         return False
     level = 0
     for sign in re.findall(rb"[\[{\]}]", _TEXTS.sub(b"", text)):

@@ -59,6 +59,10 @@ class Masking:
             return pc.if_else(pc.is_valid(texts), pc.fill_null(masked, _NOT_KEPT), texts)
         return masked
 
+    def fields(self, record: dict[str, Any]) -> dict[str, Any]:
+        """The fields of a record, as its producer names them, as they may be kept."""
+        return self._value(record, 0)
+
     def kept(self, values: Any, mask_ip: str) -> Any:
         """Of the bytes of records, what may be kept of them.
 

@@ -60,8 +60,8 @@ class Masks:
         return HASHED + hmac.new(self.secret, text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
 
     def names_of(self, user_id: str) -> list[str]:
-        """As what a visitor may stand in ``events``: by the id, and by its hash if that is what is kept."""
-        return [user_id, self.hash_of(user_id)] if "user_id" in self.hashed else [user_id]
+        """As what a visitor may stand in ``events``: by the id, and by its hash, whatever the field is called."""
+        return [user_id, self.hash_of(user_id)] if self.hashed else [user_id]
 
 
 def masks(settings: Settings) -> Masks:

@@ -22,7 +22,9 @@ from pyspark.sql.types import ArrayType, BooleanType, StringType, StructField, S
 
 from clickstream_platform.events.addresses import of_networks
 from clickstream_platform.events.json_record import Read, read
+from clickstream_platform.events.mapping.reader import ReadRecord, reader
 from clickstream_platform.events.masking import Masking
+from clickstream_platform.events.placeholders import WHITE
 from clickstream_platform.events.schema import EVENTS, PLACEHOLDERS, RAW, WIRE, Reason
 from clickstream_platform.events.timestamps import are_ambiguous, instants, where
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
     from clickstream_platform.events.rules import Rules
 
-_WHITE = " \t\r\n"
+_PASSED_OVER = "passed over"
 _IDS = ("user_id", "session_id", "event_id")
 
 # What is read of a record; the rest of its row is its place. Without comments, which Arrow does not carry.
@@ -40,6 +42,7 @@ READ = StructType(
         StructField("reasons", ArrayType(StringType())),
         *[StructField(name, EVENTS.spark[name].dataType) for name in (*WIRE.names, "extra", "event_date")],
         StructField("has_placeholder", BooleanType()),
+        StructField("passed_over", StringType()),
     ]
 )
 
@@ -81,7 +84,7 @@ def header(name: str) -> Column:
 
 def accepted(parsed: DataFrame) -> DataFrame:
     """The events among parsed records: the columns of ``EVENTS``, with their comments."""
-    return parsed.where(F.size("reasons") == 0).to(EVENTS.spark)
+    return parsed.where("size(reasons) = 0 AND passed_over IS NULL").to(EVENTS.spark)
 
 
 def read_records(
@@ -97,7 +100,9 @@ def read_records(
         size: the records' lengths, where of some only the beginning is given.
     """
     sizes = pc.binary_length(value) if size is None else size
-    reads = [_read(each, length, rules) for each, length in zip(value.to_pylist(), sizes.to_pylist(), strict=True)]
+    by = reader(rules.mapping, rules.masks) if rules.mapping else read
+    limit = rules.max_record_bytes
+    reads = [_read(each, length, by, limit) for each, length in zip(value.to_pylist(), sizes.to_pylist(), strict=True)]
     sent = _fields(reads, event_id)
     has_placeholder = _have_placeholders(sent)
     fields = {name: _unless_blank(column) if name in _IDS else column for name, column in sent.items()}
@@ -114,16 +119,17 @@ def read_records(
         "extra": pa.array([each.extra for each in reads], pa.string()),
         "event_date": pc.cast(time, pa.date32()),
         "has_placeholder": has_placeholder,
+        "passed_over": pa.array([each.passed_over for each in reads], pa.string()),
     }
     if rules.masks:
         columns |= Masking(rules.masks).columns(columns)
     return pa.StructArray.from_arrays([columns[name] for name in READ.names], names=READ.names)
 
 
-def _read(value: bytes | None, size: int | None, rules: Rules) -> Read:
+def _read(value: bytes | None, size: int | None, by: ReadRecord, limit: int) -> Read:
     if value is None or size is None:
         return Read(fault=Reason.NO_VALUE)  # in a compacted topic: "forget this key"
-    return Read(fault=Reason.TOO_LARGE) if size > rules.max_record_bytes else read(value)
+    return Read(fault=Reason.TOO_LARGE) if size > limit else by(value)
 
 
 def _fields(reads: list[Read], event_id: pa.Array) -> dict[str, Any]:
@@ -142,7 +148,7 @@ def _have_placeholders(sent: dict[str, Any]) -> Any:
     found = pa.scalar(False)
     for name in _IDS:
         known = PLACEHOLDERS if name == "user_id" else ("", *PLACEHOLDERS)
-        id_ = pc.ascii_lower(pc.ascii_trim(sent[name], _WHITE))
+        id_ = pc.ascii_lower(pc.ascii_trim(sent[name], WHITE))
         found = pc.or_(found, pc.is_in(id_, pa.array(known, pa.string())))
     return found
 
@@ -156,10 +162,10 @@ def _text(value: bytes | None) -> str | None:
 
 def _faults(reads: list[Read], fields: dict[str, Any], time: Any, arrived_at: Any, rules: Rules) -> dict[Reason, Any]:
     """Which records have which fault."""
-    unread = pa.array([each.fault and each.fault.value for each in reads], pa.string())
+    unread = pa.array([_why_unread(each) for each in reads], pa.string())
     is_read = pc.is_null(unread)
     no_time, no_type = _is_missing(fields["timestamp"]), _is_missing(fields["event_type"])
-    is_known = pc.is_in(fields["event_type"], pa.array(rules.event_types, pa.string()))
+    of_known = rules.event_types is None or pc.is_in(fields["event_type"], pa.array(rules.event_types, pa.string()))
     bad_time = pc.and_(pc.invert(no_time), pc.is_null(time))
     # Only `auto` asks what a number may mean; and few records are asked about.
     is_ambiguous = _of_those(bad_time, are_ambiguous, fields["timestamp"]) if rules.timestamp_unit == "auto" else False
@@ -171,10 +177,16 @@ def _faults(reads: list[Read], fields: dict[str, Any], time: Any, arrived_at: An
         Reason.AMBIGUOUS_TIMESTAMP: pc.and_(bad_time, is_ambiguous),
         Reason.FUTURE_TIMESTAMP: _is_so(pc.greater(ahead, rules.future_tolerance // timedelta(microseconds=1))),
         Reason.MISSING_EVENT_TYPE: no_type,
-        Reason.UNKNOWN_EVENT_TYPE: pc.and_not(pc.invert(no_type), is_known),
+        Reason.UNKNOWN_EVENT_TYPE: pc.and_not(pc.invert(no_type), of_known),
+        Reason.WRONG_TYPE: pa.array([each.is_of_wrong_type for each in reads], pa.bool_()),
     }
     found = {reason: pc.and_(is_read, has_it) for reason, has_it in of_read.items()}
     return {reason: found.get(reason, _is_so(pc.equal(unread, reason.value))) for reason in Reason}
+
+
+def _why_unread(record: Read) -> str | None:
+    """The fault by which there is nothing to judge; also a text, but no reason, for what is passed over."""
+    return record.fault.value if record.fault else record.passed_over and _PASSED_OVER
 
 
 def _reasons(faults: dict[Reason, Any]) -> pa.ListArray:
@@ -191,7 +203,7 @@ def _unless_blank(texts: Any) -> Any:
 
 
 def _is_blank(texts: Any) -> Any:
-    return pc.equal(pc.ascii_trim(texts, _WHITE), "")
+    return pc.equal(pc.ascii_trim(texts, WHITE), "")
 
 
 def _is_missing(texts: Any) -> Any:

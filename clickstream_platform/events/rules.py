@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame
 
+    from clickstream_platform.events.mapping.model import Mapping
     from clickstream_platform.events.timestamps import Unit
 
 
@@ -20,7 +21,7 @@ class Rules:
     """What makes a record an event.
 
     Args:
-        event_types: the accepted event types, case-sensitive.
+        event_types: the accepted event types, case-sensitive; None: every name is one.
         future_tolerance: how far an event may lie ahead of its arrival.
         max_record_bytes: a longer record is rejected unread.
         mask_ip: what becomes of ``ip_address``: ``keep``; ``/24``, which leaves the network of an IPv4 address, 48 bits
@@ -32,9 +33,10 @@ class Rules:
             session_id or event_id: ``count`` accepts it and says so in ``has_placeholder``, ``reject`` rejects it as
             well.
         masks: which other fields, and which parameters of URLs, are dropped or hashed.
+        mapping: where a producer has what ``events`` has columns for; without one, records are of our own shape.
     """
 
-    event_types: tuple[str, ...]
+    event_types: tuple[str, ...] | None
     future_tolerance: timedelta
     max_record_bytes: int
     mask_ip: str = "keep"
@@ -42,6 +44,7 @@ class Rules:
     timestamp_unit: Unit = "auto"
     placeholder_ids: Literal["count", "reject"] = "count"
     masks: Masks = field(default_factory=Masks)
+    mapping: Mapping | None = None
 
     def kept(self, values: pa.Array) -> pa.Array:
         """Of the bytes of records, what may be written: see :meth:`.masking.Masking.kept`. Who keeps any asks here."""
@@ -61,10 +64,21 @@ class Parse:
 
     rules: Rules
 
+    @property
+    def label(self) -> str:
+        """The mapping's name and a hash of what it says, as the ledger has it; empty without one."""
+        return self.rules.mapping.label if self.rules.mapping else ""
+
+    @property
+    def visitor_paths(self) -> tuple[str, ...]:
+        """Where records have the ids of visitors, one of which became ``user_id``; none of our own shape."""
+        return self.rules.mapping.column("user_id").paths if self.rules.mapping else ()
+
     def __call__(self, raw: DataFrame) -> DataFrame:
         """One row a row of ``raw``, in a stream as in a batch; each action on it reads the JSON once.
 
-        Columns: those of ``RAW``; ``reasons``, empty if accepted; the other columns of ``EVENTS``; ``has_placeholder``.
+        Columns: those of ``RAW``; ``reasons``, empty if accepted; the other columns of ``EVENTS``; ``has_placeholder``;
+        ``passed_over``: why a record is no event and was not meant as one, null for all others.
         """
         from clickstream_platform.events.parsing import parse  # noqa: PLC0415 - a contract is read far oftener than run
 

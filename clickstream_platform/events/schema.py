@@ -20,6 +20,7 @@ class Reason(str, Enum):
 
     MALFORMED_JSON = "malformed_json"
     NOT_AN_OBJECT = "not_an_object"
+    MALFORMED_LINE = "malformed_line"
     MISSING_USER_ID = "missing_user_id"
     PLACEHOLDER_ID = "placeholder_id"
     MISSING_TIMESTAMP = "missing_timestamp"
@@ -28,6 +29,7 @@ class Reason(str, Enum):
     FUTURE_TIMESTAMP = "future_timestamp"
     MISSING_EVENT_TYPE = "missing_event_type"
     UNKNOWN_EVENT_TYPE = "unknown_event_type"
+    WRONG_TYPE = "wrong_type"
     TOO_LARGE = "too_large"
     NO_VALUE = "no_value"
     CONFLICTING_DUPLICATE = "conflicting_duplicate"  # found beside other events, not in the record alone

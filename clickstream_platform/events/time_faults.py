@@ -7,6 +7,8 @@ import re
 import pyarrow as pa
 
 from clickstream_platform.events.json_record import read
+from clickstream_platform.events.mapping.named import mapping_named, time_unit
+from clickstream_platform.events.mapping.reader import reader
 from clickstream_platform.events.schema import WIRE, Reason
 from clickstream_platform.events.timestamps import Unit, are_ambiguous, instants
 
@@ -43,8 +45,16 @@ def why_no_instant(text: str, unit: Unit = "auto") -> str | None:
     return next(found, "neither a text by ISO-8601 nor a number since 1970")
 
 
-def time_fault(record: bytes, unit: Unit = "auto") -> str:
-    """The time of a record and what is wrong with it; empty if nothing is, or if no time can be read."""
-    text = read(record).texts[WIRE.names.index("timestamp")]
+def time_fault(record: bytes, unit: Unit = "auto", mapping: str = "") -> str:
+    """The time of a record and what is wrong with it; empty if nothing is, or if no time can be read.
+
+    Args:
+        record: its bytes.
+        unit: of times that are numbers, unless the mapping says so itself.
+        mapping: the name of the mapping by which it is read; empty for our own shape.
+    """
+    found = mapping_named(mapping)
+    unit = time_unit(found, unit)
+    text = (reader(found) if found else read)(record).texts[WIRE.names.index("timestamp")]
     why = None if text is None else why_no_instant(text, unit)
     return f"{text}: {why}" if why else ""

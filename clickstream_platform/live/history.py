@@ -32,6 +32,7 @@ class Run:
         late_rows: events that came behind the watermark; all of them are in the table.
         revisions: rows changed although the watermark had passed their ``final_at``.
         quarantined: records rejected (``events`` only).
+        passed_over: records that were no events and not meant as such (``events`` only).
         duration_ms: of its batches; the start of the JVM and of the query is not in it.
     """
 
@@ -43,6 +44,7 @@ class Run:
     late_rows: int
     revisions: int
     quarantined: int
+    passed_over: int
     duration_ms: int
 
 
@@ -66,6 +68,7 @@ def _run(run_id: str, booked: list[Entry]) -> Run:
         late_rows=sum(e.late_rows for e in booked),
         revisions=sum(e.revisions for e in booked),
         quarantined=sum(e.quarantined for e in booked),
+        passed_over=sum(e.passed for e in booked),
         duration_ms=sum(e.duration_ms for e in booked),
     )
 

@@ -22,14 +22,17 @@ def quality(lake: Reading) -> Section | None:
     read, accepted = sum(entry.rows_in for entry in booked), sum(entry.rows_out for entry in booked)
     if not read:
         return None
+    meant = read - sum(entry.passed for entry in booked)
     reasons: Counter[str] = Counter()
     for entry in booked:
         reasons.update(entry.reasons)
     if accepted:
         were = "was" if accepted == 1 else "were"
-        finding = f"{accepted:,} of {number_of(read, 'record')} {were} accepted: {share(accepted, read)}."
+        finding = f"{accepted:,} of {number_of(meant, 'record')} {were} accepted: {share(accepted, meant)}."
+    elif not meant:
+        finding = f"None of {number_of(read, 'record')} was meant as an event, by the mapping."
     else:
-        finding = f"None of {number_of(read, 'record')} was accepted."
+        finding = f"None of {number_of(meant, 'record')} was accepted."
     grid = Grid(("what became of records", "count"), _counts(booked, read, accepted))
     if not reasons:
         return Section("Data quality", finding, grid=grid, note="No record was rejected.")
@@ -45,6 +48,7 @@ def _counts(booked: list[Entry], read: int, accepted: int) -> list[tuple[str, in
         ("accepted", accepted),
         ("duplicates left out", sum(e.duplicates for e in booked)),
         ("rejected", sum(e.quarantined for e in booked)),
+        *([("passed over: no events, by the mapping", passed)] if (passed := sum(e.passed for e in booked)) else []),
         *([("gone before they were read", lost)] if lost else []),
         *([("files that could not be read", unreadable)] if unreadable else []),
     ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from clickstream_platform.events import schema
+from clickstream_platform.events.mapping.model import Mapping
+from clickstream_platform.events.mapping.named import mapping_named, time_unit
 from clickstream_platform.events.masks import masks
 from clickstream_platform.events.rules import Parse, Rules
 from clickstream_platform.events.schema import EVENTS, PLACE
@@ -37,23 +39,14 @@ QUARANTINE = SideTable(
 )
 
 
-def rules_from(settings: Settings) -> Rules:
-    """What makes a record an event, by the settings."""
-    return Rules(
-        settings.event_types,
-        settings.future_tolerance,
-        settings.max_record_bytes,
-        settings.mask_ip,
-        settings.event_id_header,
-        settings.timestamp_unit,
-        settings.placeholder_ids,
-        masks(settings),
-    )
-
-
 def events_table(settings: Settings) -> StreamingTable:
-    """One row an accepted event. Records that are rejected, the same batch writes to ``quarantine``."""
+    """One row an accepted event. Records that are rejected, the same batch writes to ``quarantine``.
+
+    Raises:
+        SettingsError: there is no mapping of the name that the settings have, or it contradicts itself.
+    """
     first, *further = sources_from(settings)
+    rules = rules_from(settings)
     return StreamingTable(
         name="events",
         version=1,
@@ -61,13 +54,13 @@ def events_table(settings: Settings) -> StreamingTable:
         columns=EVENTS.columns,
         offsets=first,
         trigger=AvailableNow(),
-        query=Parse(rules_from(settings)),
+        query=Parse(rules),
         state=Stateless(),
         watermark=Watermark("timestamp", delay=timedelta(minutes=10)),
         sink=Append(),
         expectations=(
             NotNull(("user_id", "timestamp", "event_type", "arrived_at")),
-            AcceptedValues("event_type", settings.event_types),
+            *([AcceptedValues("event_type", rules.event_types)] if rules.event_types else []),
             UniqueKey(PLACE),
             NonNegative(("offset",)),
             Conservation(),
@@ -79,3 +72,25 @@ def events_table(settings: Settings) -> StreamingTable:
         beside=QUARANTINE,
         further=tuple(further),
     )
+
+
+def rules_from(settings: Settings) -> Rules:
+    """What makes a record an event, under these settings. Raises what :func:`events_table` does."""
+    mapping = mapping_named(settings.mapping)
+    return Rules(
+        _event_types(mapping, settings),
+        settings.future_tolerance,
+        settings.max_record_bytes,
+        settings.mask_ip,
+        settings.event_id_header,
+        time_unit(mapping, settings.timestamp_unit),
+        settings.placeholder_ids,
+        masks(settings),
+        mapping,
+    )
+
+
+def _event_types(mapping: Mapping | None, settings: Settings) -> tuple[str, ...] | None:
+    """What the mapping accepts, or the settings; None for every name."""
+    accept = mapping.event_types.accept if mapping else "settings"
+    return settings.event_types if accept == "settings" else None if accept == "all" else accept

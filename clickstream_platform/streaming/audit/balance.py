@@ -13,9 +13,9 @@ def imbalances(entries_newest_first: list[Entry]) -> list[str]:
     """What is wrong with a ledger: holes or overlaps of offsets, or records unaccounted for. Empty when it balances."""
     wrong = [
         f"{e.title} batch {e.batch_id}: read {e.rows_in}, but {e.rows_out} accepted + {e.quarantined} quarantined"
-        f" + {e.duplicates} duplicates"
+        f" + {e.duplicates} duplicates + {e.passed} passed over"
         for e in entries_newest_first
-        if e.events_version < 0 and e.rows_in != e.rows_out + e.quarantined + e.duplicates
+        if e.events_version < 0 and e.rows_in != e.rows_out + e.quarantined + e.duplicates + e.passed
     ]
     wrong.extend(line for e in entries_newest_first for line in _beyond_its_offsets(e))
     lives: dict[tuple[str, int], list[Entry]] = {}  # each source has batches of its own, between those of others

@@ -6,6 +6,7 @@ strictly as from the first.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from clickstream_platform.streaming.lake.ledger import (
     Amendment,
     Entry,
     booked,
+    entries,
     is_complete,
     line_of,
     refused_files,
@@ -106,12 +108,13 @@ def _log(table: LakeTable, before: Sums, *, rejects: bool, version: int | None =
     batches = [line for line in new if isinstance(line, Entry)]
     amendments = [line for line in new if isinstance(line, Amendment)]
     replays = [line for line in amendments if line.kind == REPLAY]
+    became = sum(each.removed - each.duplicates - each.passed_over if rejects else each.added for each in replays)
     sums = Sums(
         until,
         before.complete if before.version >= 0 else is_complete(table),
         before.landed + sum(line.quarantined if rejects else line.rows_out for line in batches),
         before.amended + sum(line.added - line.removed for line in amendments),
-        before.replayed + sum(line.removed - line.duplicates if rejects else line.added for line in replays),
+        before.replayed + became,
     )
     return _Log(table.name, opened.count(), batches, sums)  # counted by the statistics in the log
 
@@ -179,6 +182,17 @@ def _unfinished_replay(events: Sums, rejected: Sums) -> list[str]:
 def refused(lake: Lake) -> dict[str, str]:
     """The files that were refused whole, with what was found, oldest first."""
     return refused_files(lake.events)
+
+
+def passed_over(lake: Lake) -> dict[str, int]:
+    """The records that the newest run passed over, by the value that told so. Reads that run's entries alone."""
+    found, run_id = Counter[str](), ""
+    for entry in entries(lake.events):
+        if run_id and entry.run_id != run_id:
+            break
+        run_id = entry.run_id
+        found.update(entry.passed_over)
+    return dict(found.most_common())
 
 
 def refused_said(files: Mapping[str, str], shown: int = SHOWN) -> str:

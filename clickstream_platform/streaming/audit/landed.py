@@ -105,8 +105,10 @@ def _of_files(rows: Rows, entries: Collection[Entry], old_files: Collection[str]
             yield f"{partition}: {here.rows:,} rows are of this file, booked are {records[partition]:,} records"
     for entry in entries:
         of_batch = sum(rows[path].rows for path in entry.files if path in rows)
-        if entry.files and of_batch + entry.duplicates > entry.rows_in:
-            counts = f"{of_batch:,} rows and {entry.duplicates:,} duplicates, but {entry.rows_in:,} records were read"
+        no_rows = entry.duplicates + entry.passed
+        if entry.files and of_batch + no_rows > entry.rows_in:
+            passed = f" and {entry.passed:,} passed over" if entry.passed else ""
+            counts = f"{of_batch:,} rows and {entry.duplicates:,} duplicates{passed}, but {entry.rows_in:,} were read"
             yield f"batch {entry.batch_id}: {counts}"
 
 
@@ -135,9 +137,10 @@ def _in_all(rows: Collection[Landed], lake: Lake, entries: Collection[Entry]) ->
     changed = sum(line.added - line.removed for line in amended)
     held = sum(here.rows for here in rows)
     read, duplicates = sum(entry.rows_in for entry in entries), sum(entry.duplicates for entry in entries)
-    if held != read - duplicates + changed:
+    passed = sum(entry.passed for entry in entries)
+    if held != read - duplicates - passed + changed:
         taken_out = f", and {-changed:,} taken out since" if changed else ""
         yield (
             f"events and quarantine hold {held:,} rows together; booked are {read:,} records read,"
-            f" {duplicates:,} duplicates of them{taken_out}"
+            f" {duplicates:,} duplicates of them{f', {passed:,} passed over' if passed else ''}{taken_out}"
         )

@@ -89,7 +89,8 @@ def described(expectation: Expectation) -> str:
         case MatchesEvents(event_type):
             return f"As many rows as events has of type {event_type}, at the version that the table has read."
         case Conservation():
-            return "Read = accepted + quarantined + duplicates, in every batch, without holes or overlaps of offsets."
+            ways = "accepted + quarantined + duplicates + passed over"
+            return f"Read = {ways}, in every batch, without holes or overlaps of offsets."
         case FreshEvents(max_age):
             return f"The newest event is at most {spoken(max_age)} old."
         case RejectedShare(most, rise):

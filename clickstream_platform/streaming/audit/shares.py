@@ -88,7 +88,7 @@ def share(expectation: ShareExpectation, lake: Lake) -> Share:
 
 
 def _records(batches: Sequence[Entry]) -> int:
-    return sum(entry.rows_in for entry in batches)
+    return sum(entry.offered for entry in batches)
 
 
 def _kind(expectation: ShareExpectation) -> Callable[[Entry], int]:
@@ -149,6 +149,9 @@ def said(counted: Share, expectation: ShareExpectation) -> str:
 def remarks(table: StreamingTable, batches: Sequence[Entry]) -> list[str]:
     """What a run that has committed these batches should say of them, however few records there were."""
     lines: list[str] = []
+    if passed := sum((Counter(entry.passed_over) for entry in batches), Counter[str]()):
+        each = ", ".join(f"{why} {count:,}" for why, count in passed.most_common(4))
+        lines.append(f"{passed.total():,} records were passed over, as the mapping says: {each}")
     for expectation in table.expectations:
         if isinstance(expectation, RejectedShare | DuplicateShare):
             counted = _summed(batches, _kind(expectation), None)

@@ -27,6 +27,7 @@ class SourceAccount:
         accepted: of these.
         quarantined: of these.
         duplicates: of these.
+        passed_over: of these.
         refused: files that were refused whole, with what was found.
         tables: where the tables contradict the ledger.
         by_source: of each source, named or left out, the records that the ledger says were read.
@@ -37,6 +38,7 @@ class SourceAccount:
     accepted: int
     quarantined: int
     duplicates: int
+    passed_over: int
     refused: dict[str, str]
     tables: tuple[str, ...]
     by_source: dict[str, int]
@@ -85,6 +87,7 @@ def source_account(table: StreamingTable, lake: Lake) -> SourceAccount:
         accepted=sum(entry.rows_out for entry in batches),
         quarantined=sum(entry.quarantined for entry in batches),
         duplicates=sum(entry.duplicates for entry in batches),
+        passed_over=sum(entry.passed for entry in batches),
         refused=refused(lake),
         tables=(*unbalanced(table, lake), *contradictions(lake, batches, old_files)),
         by_source=dict(by_source),

@@ -1,4 +1,4 @@
-"""One micro-batch of ``events``: records come in, each is accepted, quarantined or a duplicate, and counted.
+"""One micro-batch of ``events``: each record is accepted, quarantined, a duplicate or passed over, and counted.
 
 ``quarantine`` is committed first and ``events`` last, each with the batch's transaction: a batch killed in between is
 replayed and writes only what is missing.
@@ -73,6 +73,8 @@ class Ingest(StatelessBatches):
             unreadable=account.unreadable,
             lost=account.lost,
             placeholder_ids=facts.placeholders,
+            passed_over=dict(facts.passed_over),
+            mapping=self.parse.label,
         )
         if entry.quarantined:
             self._quarantine(batch, staged.rejected(found.conflicting), entry)
@@ -124,4 +126,5 @@ def counts(entry: Entry) -> dict[str, Any]:
         "accepted": entry.rows_out,
         "quarantined": entry.quarantined,
         "duplicates": entry.duplicates,
+        **({"passed over": entry.passed} if entry.passed else {}),
     }

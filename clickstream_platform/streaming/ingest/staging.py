@@ -13,8 +13,8 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,7 +46,8 @@ if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked 
 
 _RAW = "raw"  # an event's bytes, as long as it may turn out to be a conflicting duplicate
 _OF_REJECTED = [column for column in QUARANTINE.spark if column.name not in EVENTS.names]
-_COLUMNS = StructType([*EVENTS.spark, *_OF_REJECTED, READ["has_placeholder"], StructField(_RAW, BinaryType())])
+_OF_READ = [READ["has_placeholder"], READ["passed_over"], StructField(_RAW, BinaryType())]
+_COLUMNS = StructType([*EVENTS.spark, *_OF_REJECTED, *_OF_READ])
 STAGED = to_arrow_schema(_COLUMNS, timezone="UTC")
 _BUT_RAW = [name for name in STAGED.names if name != _RAW]
 # Written once and read once. Statistics are of use where rows are asked for by a value; a list of texts is, where they
@@ -99,21 +100,33 @@ def clear(folder: Path) -> None:
 
 def _stage(read: Iterator[pa.RecordBatch], parse: Parse, folder: Path, records: Records) -> Iterator[pa.RecordBatch]:
     """What one task does: write the records it has read into a file of its own, and give the row that names it."""
-    name, newest, parts = f"{uuid4().hex}.parquet", pa.scalar(None, INSTANT), list[PartRead]()
-    with pq.ParquetWriter(folder / name, STAGED, **_WRITTEN) as writer:
-        for given in records(read):
-            if isinstance(given, PartRead):
-                parts.append(given)
-                continue
-            staged = _parsed(given, parse)
-            newest = pc.max(pa.array([newest, pc.max(staged["timestamp"])], INSTANT))
-            writer.write_table(staged)  # a row group each: no more than a batch is ever held
+    name = f"{uuid4().hex}.parquet"
+    newest, parts = staged_by(records(read), parse, folder / name)
     said = msgspec.json.encode(parts).decode()
     yield pa.RecordBatch.from_pydict({"file": [name], "timestamp": pa.array([newest], INSTANT), "parts": [said]})
 
 
+def staged_by(
+    found: Iterator[pa.RecordBatch | PartRead], parse: Parse, file: Path
+) -> tuple[pa.TimestampScalar, list[PartRead]]:
+    """Write records into a file, parsed; returns their newest event time, and what is said of the files they are of."""
+    newest, parts = pa.scalar(None, INSTANT), list[PartRead]()
+    with pq.ParquetWriter(file, STAGED, **_WRITTEN) as writer:
+        for each in found:
+            if isinstance(each, PartRead):
+                parts.append(each)
+                continue
+            staged = _parsed(each, parse)
+            newest = pc.max(pa.array([newest, pc.max(staged["timestamp"])], INSTANT))
+            writer.write_table(staged)  # a row group each: no more than a batch is ever held
+    return newest, parts
+
+
 def _parsed(records: pa.RecordBatch, parse: Parse) -> pa.Table:
-    """What is staged of some records: an event, with its bytes if it has an id; or, rejected, bytes and record's id."""
+    """What is staged of some records: an event, with its bytes if it has an id; or, rejected, bytes and record's id.
+
+    Of one that is passed over neither.
+    """
     read = read_records(records["value"], records["arrived_at"], records["event_id"], parse.rules, records["size"])
     columns = dict(zip(records.schema.names, records.columns, strict=True))
     columns |= {field.name: column for field, column in zip(read.type, read.flatten(), strict=True)}
@@ -154,14 +167,16 @@ class Facts:
     Attributes:
         records: how many there are.
         reasons: how many are rejected for what, by all the reasons of one record.
-        times: the event times of the others, in microseconds since 1970.
-        placeholders: how many of the others have an id that is none, such as ``undefined``.
+        times: the times of the events, in microseconds since 1970.
+        placeholders: how many events have an id that is none, such as ``undefined``.
+        passed_over: how many records were no events and not meant as such, by what told so.
     """
 
     records: int
     reasons: Counter[tuple[str, ...]]
     times: np.ndarray[Any, np.dtype[np.int64]]
     placeholders: int = 0
+    passed_over: Mapping[str, int] = field(default_factory=dict[str, int])
 
     @property
     def rejected(self) -> int:
@@ -214,12 +229,14 @@ class Staged:
         return cls(folder, tuple(row["file"] for row in rows), tuple(parts))
 
     def facts(self) -> Facts:
-        """Count them. Reads three columns."""
+        """Count them. Reads four columns."""
         of_all = pa.Table.from_batches(self._batches(pc.scalar(True), _FACTS.names), _FACTS)
         times = of_all["timestamp"].drop_null().cast(pa.int64()).to_numpy()
         faulty = of_all.filter(pc.greater(pc.list_value_length(of_all["reasons"]), 0))["reasons"].to_pylist()
         placeholders = of_all.filter(pc.and_(of_all["has_placeholder"], pc.is_valid(of_all["timestamp"]))).num_rows
-        return Facts(of_all.num_rows, Counter(tuple(reasons) for reasons in faulty), times, placeholders)
+        passed = Counter[str](of_all["passed_over"].drop_null().to_pylist())
+        reasons = Counter(tuple(reasons) for reasons in faulty)
+        return Facts(of_all.num_rows, reasons, times, placeholders, dict(sorted(passed.items())))
 
     def offsets(self, partitions: Collection[str]) -> dict[str, list[int]]:
         """Those of the records of some partitions."""
@@ -237,7 +254,7 @@ class Staged:
 
     def rejected(self, conflicting: pa.Table | None = None) -> Iterator[pa.RecordBatch]:
         """The records that are no events, with their bytes and reasons; then events at some places, as rejected."""
-        yield from self._batches(pc.field("timestamp").is_null(), _BUT_RAW)
+        yield from self._batches(pc.field("timestamp").is_null() & pc.field("passed_over").is_null(), _BUT_RAW)
         if conflicting:
             places = _places(conflicting)
             for batch in self._batches(pc.field("timestamp").is_valid()):
@@ -256,7 +273,7 @@ class Staged:
         return self.events(connection)
 
 
-_FACTS = pa.schema([STAGED.field(name) for name in ("reasons", "timestamp", "has_placeholder")])
+_FACTS = pa.schema([STAGED.field(name) for name in ("reasons", "timestamp", "has_placeholder", "passed_over")])
 
 
 def _as_conflicting(events: pa.RecordBatch) -> pa.RecordBatch:

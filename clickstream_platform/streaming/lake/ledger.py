@@ -55,6 +55,9 @@ class Entry:
             could not be read to its end are 0.
         unreadable: ``events`` only: files that were refused whole, by path, with what was found.
         handled_ms: ``user_patterns`` only: the event time, in milliseconds since 1970, that events are handled to.
+        passed_over: ``events`` only: records that were no events and not meant as such, by the value that told so.
+        mapping: ``events`` only: the name of the mapping by which they were read, and a hash of what it says; empty if
+            they are of our own shape.
         lost: ``events`` only: offsets of the batch that were gone before it read them, by Kafka partition: the first,
             and the one after the last, which is None where the partition itself is gone.
         source: ``events`` only: the name of the source that the batch has read. Each has batch ids of its own.
@@ -83,7 +86,19 @@ class Entry:
     lost: dict[str, list[tuple[int, int | None]]] = field(default_factory=dict)
     files: dict[str, list[int]] = field(default_factory=dict)
     placeholder_ids: int = 0
+    passed_over: dict[str, int] = field(default_factory=dict)
+    mapping: str = ""
     source: str = MAIN
+
+    @property
+    def passed(self) -> int:
+        """How many records were passed over."""
+        return sum(self.passed_over.values())
+
+    @property
+    def offered(self) -> int:
+        """How many records were meant to be events."""
+        return self.rows_in - self.passed
 
     @property
     def title(self) -> str:
@@ -117,6 +132,7 @@ class Amendment:
         added: rows it added.
         removed: rows it removed.
         duplicates: of the records that a replay took out of ``quarantine``: those that ``events`` had already.
+        passed_over: of these: those that are no events and not meant as such, by today's mapping.
         committed_at_ms: when it was written, just before the commit.
         before: of retention: the moment before which they lay (ISO 8601, UTC).
     """
@@ -127,6 +143,7 @@ class Amendment:
     added: int = 0
     removed: int = 0
     duplicates: int = 0
+    passed_over: int = 0
     committed_at_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
     before: str = ""
 

@@ -30,6 +30,7 @@ from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import snapshot
 from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform.streaming.maintenance.housekeeping import FILES_KEPT
+from clickstream_platform.streaming.maintenance.other_ids import take_out
 from clickstream_platform.streaming.maintenance.persons import AT_ONCE
 from clickstream_platform.streaming.maintenance.proofs import Erased, Erasure, hashed, moment, write
 from clickstream_platform.streaming.runtime.hooks import Hooks
@@ -52,10 +53,10 @@ def forget(
 ) -> Erasure:
     """Delete persons from every table, now, and from its files once the retention of files is over.
 
-    Takes the leases of all tables, reads what has arrived, then deletes: rows by ``user_id``; rejected records whose
-    bytes, key or headers mention an id, however it is written (:func:`~clickstream_platform.events.subject.mentions`).
-    A table whose state store remembers a person begins a new generation, and the old state is deleted. Killed anywhere,
-    run it again.
+    Takes the leases of all tables, reads what has arrived, then deletes: rows by ``user_id``; an id in ``extra`` of
+    others' events, where the mapping looks for visitors; rejected records whose bytes, key or headers mention an id,
+    however it is written (:func:`~clickstream_platform.events.subject.mentions`). A table whose state store remembers a
+    person begins a new generation, and the old state is deleted. Killed anywhere, run it again.
 
     Later events of the same persons are accepted like any others. Costs a run of every table, a rebuild of those with
     a state store, and a pass over each of the others.
@@ -168,12 +169,16 @@ def _erase(
 ) -> list[Erased]:
     """``events`` after the tables made of it, so that a run in between changes nothing; state stores after that."""
     persons = spark.createDataFrame([(user_id,) for user_id in search.users], "user_id string")
+    readers = (cast("Parse", table.query) for table in contracts if not table.derived)
+    paths = [path for each in readers for path in each.visitor_paths]
     erased: list[Erased] = []
     for table in sorted(contracts, key=_turn):
         held = lake.table(table.name)
         if table.beside:
             beside = lake.table(table.beside.name)
             erased.append(Erased(beside.name, _erased_beside(search, persons, beside, run_id), beside.version() or 0))
+        for name in table.names:
+            take_out(persons, paths, lake.table(name), run_id)
         rebuild = partial(rebuild_leased, table, spark, lake, hooks, run_id)
         rows = strategy_of(table).erase(persons, lake, run_id, rebuild)
         erased.append(Erased(table.name, rows, held.version() or 0))

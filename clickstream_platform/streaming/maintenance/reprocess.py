@@ -45,6 +45,7 @@ class Replay:
         duplicates: of these, copies of events that are there already, and say the same.
         conflicting: of these, copies that say something else: they stay.
         landed: of these, events that an earlier replay had added before it was killed.
+        passed_over: of these, records that are no events by today's mapping, and not meant as such.
     """
 
     tried: int
@@ -52,11 +53,12 @@ class Replay:
     duplicates: int
     landed: int
     conflicting: int = 0
+    passed_over: int = 0
 
     @property
     def stayed(self) -> int:
         """Records that are still rejected."""
-        return self.tried - self.accepted - self.duplicates - self.landed
+        return self.tried - self.accepted - self.duplicates - self.landed - self.passed_over
 
 
 def replay(
@@ -71,7 +73,8 @@ def replay(
     """Parse the records of ``quarantine`` again, by the rules of today's settings.
 
     What is good now is appended to ``events``, from where the next run of every other table reads it; then it leaves
-    ``quarantine``. What is not stays as it is, with the reasons it had. Killed anywhere or run twice, nothing doubles.
+    ``quarantine``, and with it what today's mapping passes over. What is not stays as it is, with the reasons it had.
+    Killed anywhere or run twice, nothing doubles.
 
     Costs two passes over the records tried, one over the places of all events, and a MERGE.
 
@@ -103,20 +106,24 @@ def replay(
         stored = snapshot(spark, lake.events.path)
         good = persist(_good(events, rejected, stored))
         counts = F.count("*").alias("count"), F.sum(F.octet_length("value")).alias("bytes")
-        facts = good.groupBy("landed", hour_of("timestamp").alias("hour")).agg(*counts).collect()
+        kinds = "landed", (F.isnotnull("passed_over") & ~F.col("landed")).alias("passed")
+        facts = good.groupBy(*kinds, hour_of("timestamp").alias("hour")).agg(*counts).collect()
         landed = sum(f["count"] for f in facts if f["landed"])
-        hours = {f["hour"] for f in facts if not f["landed"]}
+        passed = sum(f["count"] for f in facts if f["passed"])
+        new_facts = [f for f in facts if not f["landed"] and not f["passed"]]
+        hours = {f["hour"] for f in new_facts}
         new = accepted(good.where("not landed"))
         copies = _duplicates(new, lake.events, hours)
-        good_now = sum(f["count"] for f in facts) - landed - len(copies.places)
-        found = Replay(rejected.count(), good_now, copies.exact, landed, len(copies.conflicting))
+        good_now = sum(f["count"] for f in new_facts) - len(copies.places)
+        found = Replay(rejected.count(), good_now, copies.exact, landed, len(copies.conflicting), passed)
         if found.accepted:
             added = Amendment(events.name, REPLAY, run_id, added=found.accepted)
-            size = sum(f["bytes"] for f in facts if not f["landed"])
+            size = sum(f["bytes"] for f in new_facts)
             fresh = writer.few_files(_but(copies.places, new))
             writer.append(fresh, found.accepted, lake.events.path, writer.Commit(added.to_json()), size=size)
         if removed := found.tried - found.stayed:
-            left = Amendment(quarantine.name, REPLAY, run_id, removed=removed, duplicates=found.duplicates)
+            exact, passed = found.duplicates, found.passed_over
+            left = Amendment(quarantine.name, REPLAY, run_id, removed=removed, duplicates=exact, passed_over=passed)
             leaving = _but(copies.conflicting, good).select(*PLACE)
             writer.remove(leaving.toArrow(), quarantine.path, PLACE, writer.Commit(left.to_json()))
         return found
@@ -180,7 +187,7 @@ def _but(places: pa.Table, events: DataFrame) -> DataFrame:
 
 
 def _good(events: StreamingTable, rejected: DataFrame, stored: DataFrame) -> DataFrame:
-    """The records that are events by today's rules, or that ``events`` has already (``landed``)."""
+    """The records that are events by today's rules, or passed over, or that ``events`` has already (``landed``)."""
     parsed = events.query(rejected.select(*RAW.names))
     places = stored.select(*PLACE, F.lit(True).alias("landed"))
     marked = parsed.join(places, [*PLACE], "left").withColumn("landed", F.coalesce("landed", F.lit(False)))

@@ -49,7 +49,7 @@ class Rejection:
     samples: tuple[Sample, ...]
 
 
-def rejections(quarantine: LakeTable, samples: int = 2, unit: Unit = "auto") -> list[Rejection]:
+def rejections(quarantine: LakeTable, samples: int = 2, unit: Unit = "auto", mapping: str = "") -> list[Rejection]:
     """The reasons in the table of rejected records, the most frequent first; empty if there is none, or no table."""
     held = quarantine.open()
     if held is None:
@@ -68,16 +68,16 @@ def rejections(quarantine: LakeTable, samples: int = 2, unit: Unit = "auto") -> 
     shown: dict[str, list[Sample]] = defaultdict(list)
     for row in newest:
         reason = row.pop("reason")
-        shown[reason].append(Sample(**row, why=_why(reason, row["value"], unit)))
+        shown[reason].append(Sample(**row, why=_why(reason, row["value"], unit, mapping)))
     return [Rejection(**row, samples=tuple(shown[row["reason"]])) for row in counted]
 
 
-def _why(reason: str, value: bytes, unit: Unit) -> str:
+def _why(reason: str, value: bytes, unit: Unit, mapping: str) -> str:
     if not reason.endswith("_timestamp"):
         return ""
     from clickstream_platform.events.time_faults import OF_TIME, time_fault  # noqa: PLC0415 - spares the others Arrow
 
-    return time_fault(value, unit) if reason in OF_TIME else ""
+    return time_fault(value, unit, mapping) if reason in OF_TIME else ""
 
 
 _FAULTS = "(select *, unnest(reasons) as reason from held)"

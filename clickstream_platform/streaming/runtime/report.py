@@ -80,6 +80,11 @@ class RunReport:
         return sum(batch.duplicates for batch in self.batches)
 
     @property
+    def passed_over(self) -> int:
+        """Records that were no events and not meant as such (``events`` only)."""
+        return sum(batch.passed for batch in self.batches)
+
+    @property
     def lost(self) -> list[dict[str, list[tuple[int, int | None]]]]:
         """Offsets that were gone before they were read, a batch each (``events`` only)."""
         return [batch.lost for batch in self.batches if batch.lost]

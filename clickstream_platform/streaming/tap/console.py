@@ -116,6 +116,8 @@ def _line(record: Printed, row: dict[str, Any], rules: Rules, kept: bytes | None
     if not record.is_whole:
         is_too_large = record.size > rules.max_record_bytes
         found = f"rejected, {Reason.TOO_LARGE.value}" if is_too_large else f"not parsed, {record.size:,} bytes"
+    elif row["passed_over"]:
+        found = f"passed over, {row['passed_over']}"
     elif row["reasons"]:
         found = f"rejected, {', '.join(row['reasons'])}"
     else:

@@ -14,7 +14,7 @@ from clickstream_platform.streaming.sources.kafka.cluster import TIMEOUT, Offset
 from clickstream_platform.streaming.sources.recount import Gone, Recount
 
 if TYPE_CHECKING:
-    from confluent_kafka import Consumer
+    from confluent_kafka import Consumer, Message
 
     from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 
@@ -48,7 +48,7 @@ def recounted(source: KafkaSource, topics: Topics, entries: Iterable[Entry], unr
     """
     ranges = [_range(entry, topics) for entry in sorted(entries, key=lambda entry: entry.committed_at_ms)]
     compacted = _compacted(source, sorted({split(name)[0] for name in topics.spans}))
-    with _consumer(source) as consumer:
+    with consuming(source) as consumer:
         for partition in sorted({name for each in ranges for name in each.spans}):
             _count(consumer, partition, [each for each in ranges if partition in each.spans], topics)
     verdicts = [_verdict(each, compacted) for each in ranges]
@@ -105,15 +105,16 @@ def _count(consumer: Consumer, partition: str, ranges: list[_Range], topics: Top
         return
     topic, number = split(partition)
     consumer.assign([TopicPartition(topic, number, begin)])
-    while (offset := _next(consumer, partition, end)) is not None:
+    while (message := next_before(end, consumer, partition)) is not None:
+        offset = message.offset() or 0
         while waiting and offset >= waiting[0].spans[partition].end:
             waiting.pop(0)
         if waiting and offset >= waiting[0].spans[partition].first:
             waiting[0].records += 1
 
 
-def _next(consumer: Consumer, partition: str, end: int) -> int | None:
-    """The offset of the next record before ``end``; None if there is none."""
+def next_before(end: int, consumer: Consumer, partition: str) -> Message | None:
+    """The next record before an offset; None if there is none. Raises an UnreachableError."""
     from confluent_kafka import KafkaError, KafkaException  # noqa: PLC0415
 
     message = consumer.poll(_SILENCE)
@@ -127,11 +128,11 @@ def _next(consumer: Consumer, partition: str, end: int) -> int | None:
             KafkaException(error)
         )
     offset = message.offset()
-    return offset if offset is not None and offset < end else None
+    return message if offset is not None and offset < end else None
 
 
 @contextmanager
-def _consumer(source: KafkaSource) -> Generator[Consumer]:
+def consuming(source: KafkaSource) -> Generator[Consumer]:
     """A consumer that joins no group and commits nothing."""
     from confluent_kafka import Consumer  # noqa: PLC0415 - only who reads from Kafka pays for it
 

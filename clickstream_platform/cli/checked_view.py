@@ -1,0 +1,133 @@
+"""What ``check`` prints."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from clickstream_platform.events.mapping.checking import EVENT, PASSED_OVER, REJECTED, Checked
+from clickstream_platform.terminal import grid, line
+
+FEW = 15  # lines of a kind, to a person: --json has all
+
+
+class Told(NamedTuple):
+    """What there is to tell.
+
+    Attributes:
+        result: what becomes of the records.
+        likely: the preset that they look like, empty for our own shape; None for none.
+        mapping: by which they were read; empty for our own shape.
+        refused: files that cannot be read, with what was found.
+        written: the file to which a mapping was written, if one was.
+    """
+
+    result: Checked
+    likely: str | None
+    mapping: str
+    refused: dict[str, str]
+    written: str | None
+
+
+def picture(told: Told, *, each: bool) -> RenderableType:
+    """All of it, for a person."""
+    found = told.result
+    parts: list[RenderableType] = [line(_likeness(told)), _summary(found)]
+    parts += [line(f"refused whole: {file}: {fault}", "bold red") for file, fault in told.refused.items()]
+    parts += [line(f"{found.placeholders:,} events have an id that is none, such as undefined", "yellow")] * bool(
+        found.placeholders
+    )
+    if each:
+        parts += ["", grid("partition", "offset", "becomes", "why", right=("offset",), wrap=("why",), rows=found.fates)]
+    if found.examples:
+        parts += ["", _rejected(found)]
+    if found.count(EVENT):
+        types = [(name, count) for name, count in found.event_types.most_common(FEW)]
+        parts += ["", grid("event type", "events", right=("events",), cut=("event type",), rows=types)]
+    parts += ["", _columns(told)]
+    if found.extra:
+        rows = found.extra.most_common(FEW)
+        parts += ["", grid("no column takes, kept in extra", "records", right=("records",), rows=rows)]
+        parts += [line(f"and {len(found.extra) - FEW:,} more; --json lists all")] if len(found.extra) > FEW else []
+    parts += ["", *_next(told)]
+    return Group(*parts)
+
+
+def _likeness(told: Told) -> str:
+    whose = {None: "none of the known producers", "": "our own shape"}.get(told.likely, told.likely)
+    by = told.mapping or "our own shape"
+    return f"looks like {whose}; read by {by}"
+
+
+def _summary(found: Checked) -> Text:
+    ways = (
+        f"{found.count(EVENT):,} events + {found.count(PASSED_OVER):,} passed over + {found.count(REJECTED):,} rejected"
+    )
+    over = ", ".join(f"{why} {count:,}" for why, count in found.passed_over.most_common())
+    text = f"{len(found.fates):,} records = {ways}{f' (passed over: {over})' if over else ''}"
+    return line(text, "green" if found.is_clean else "yellow")
+
+
+def _rejected(found: Checked) -> RenderableType:
+    rows = [
+        (reason, found.reasons[reason], f"{partition} {offset}: {value.decode(errors='replace')}")
+        for reason, examples in found.examples.items()
+        for partition, offset, value in examples[:1]
+    ]
+    return grid(
+        "rejected for", "records", "the first of them", right=("records",), cut=("the first of them",), rows=rows
+    )
+
+
+def _columns(told: Told) -> RenderableType:
+    found = told.result
+    paths = {name: ", ".join(f"{path} {count:,}" for path, count in of.items()) for name, of in found.paths.items()}
+    names = [*found.paths, *(name for name in found.columns if name not in found.paths)]
+    rows = [(name, found.columns[name], paths.get(name, "-" if told.mapping else name)) for name in names]
+    return grid(
+        "column",
+        "events",
+        "found at, in so many records",
+        right=("events",),
+        wrap=("found at, in so many records",),
+        rows=rows,
+    )
+
+
+def _next(told: Told) -> list[Text]:
+    lines: list[Text] = []
+    if never := told.result.never:
+        said = ", ".join(f"{column}: {path}" for column, path in never[:FEW])
+        lines.append(line(f"{len(never):,} paths match no record of {len(told.result.fates):,}: {said}", "yellow"))
+    if told.written:
+        lines.append(line(f"{told.written} is a mapping to start from: clickstream check ... --mapping {told.written}"))
+    elif told.likely is None and not told.mapping:
+        lines.append(line("`clickstream check ... --write mine.toml` writes a mapping to start from"))
+    elif told.mapping:
+        lines.append(line(f"to take them in: CLICKSTREAM_MAPPING={told.mapping} clickstream run"))
+    return lines
+
+
+def fields(told: Told) -> dict[str, Any]:
+    """The same for programs, whole."""
+    found = told.result
+    return {
+        "looks_like": told.likely if told.likely != "" else "own",
+        "mapping": told.mapping or "own",
+        "records": len(found.fates),
+        "events": found.count(EVENT),
+        "passed_over": dict(found.passed_over),
+        "rejected": found.count(REJECTED),
+        "reasons": dict(found.reasons),
+        "placeholder_ids": found.placeholders,
+        "event_types": dict(found.event_types),
+        "columns": dict(found.columns),
+        "paths": found.paths,
+        "never_matched": [{"column": column, "path": path} for column, path in found.never],
+        "extra": dict(found.extra),
+        "refused": told.refused,
+        "fates": [each._asdict() for each in found.fates],
+        "written": told.written,
+    }

@@ -1,0 +1,128 @@
+"""``clickstream check``: what would become of records that are nowhere yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import pyarrow as pa
+import typer
+
+from clickstream_platform.cli import checked_view
+from clickstream_platform.cli.app import AsJson, exit_unless, print_json
+from clickstream_platform.errors import SettingsError
+from clickstream_platform.events.mapping import producers
+from clickstream_platform.events.mapping.checking import checked
+from clickstream_platform.events.mapping.named import mapping_named
+from clickstream_platform.events.mapping.starting import written
+from clickstream_platform.settings import Settings, from_env
+from clickstream_platform.streaming.sources.files.sample import sample as of_files
+from clickstream_platform.streaming.sources.kafka.sample import sample as of_topic
+from clickstream_platform.streaming.sources.named import topics_from
+from clickstream_platform.streaming.sources.source import PartRead
+from clickstream_platform.tables.events import rules_from
+from clickstream_platform.terminal import show
+
+PANEL = "Check"
+commands = typer.Typer()
+LOOKED_AT = 200  # records by which a producer is told
+
+
+class Sample(NamedTuple):
+    """Some records, and the files among them that cannot be read, with what was found."""
+
+    batches: list[pa.RecordBatch]
+    refused: dict[str, str]
+
+
+@commands.command(
+    rich_help_panel=PANEL,
+    epilog="Example: clickstream check events.json  |  clickstream check day.json.gz --mapping segment --records"
+    "  |  clickstream check kafka://localhost:9092/clicks --write mine.toml",
+)
+def check(
+    what: Annotated[str, typer.Argument(metavar="FILE", help="A file, a folder of files, or kafka://host:port/topic.")],
+    *,
+    mapping: Annotated[
+        str | None,
+        typer.Option(help="A preset, a .toml file, or own. Default: CLICKSTREAM_MAPPING, or what it looks like."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Records looked at.")] = 10_000,
+    records: Annotated[bool, typer.Option("--records", help="What becomes of each record.")] = False,
+    write: Annotated[
+        Path | None, typer.Option(help="Write a mapping to start from to this file.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What would become of each record of a file or a topic, and why; whose they look like. Needs no JVM and no lake.
+
+    Exit code 1 if a record would be rejected, a file cannot be read, or there are no records.
+    """
+    settings = from_env()
+    found = _sample(what, settings, limit)
+    likely = _likely(found, settings)
+    name = _name(mapping, settings, likely)
+    result = checked(found.batches, rules_from(settings.model_copy(update={"mapping": name})))
+    if write:
+        _write(write, written(result, name))
+    told = checked_view.Told(result, likely, name, found.refused, str(write) if write else None)
+    print_json(checked_view.fields(told)) if as_json else show(checked_view.picture(told, each=records))
+    exit_unless(result.is_clean and not found.refused)
+
+
+def _sample(what: str, settings: Settings, limit: int) -> Sample:
+    if what.startswith("kafka://"):
+        topic = topics_from(settings.model_copy(update={"source": what}))
+        return Sample(list(_first(of_topic(topic, limit), limit)), {})
+    found, refused = list[pa.RecordBatch](), dict[str, str]()
+    wanted = limit
+    for each in of_files(Path(what).expanduser(), settings.max_record_bytes):
+        if isinstance(each, PartRead):
+            refused |= {each.partition: each.fault} if each.fault else {}
+        elif wanted > 0:
+            found.append(each.slice(0, wanted))
+            wanted -= each.num_rows
+        if wanted <= 0:
+            break
+    # A file that cannot be read to its end is refused whole: none of its records count.
+    return Sample([_without(batch, refused) for batch in found], refused)
+
+
+def _first(batches: Iterator[pa.RecordBatch], limit: int) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        if limit <= 0:
+            return
+        yield batch.slice(0, limit)
+        limit -= batch.num_rows
+
+
+def _without(batch: pa.RecordBatch, refused: dict[str, str]) -> pa.RecordBatch:
+    return batch.filter(pa.array([each not in refused for each in batch["partition"].to_pylist()], pa.bool_()))
+
+
+def _likely(found: Sample, settings: Settings) -> str | None:
+    """The preset that they look like, empty for our own shape; None if they look like none."""
+    rows = (
+        pa.Table.from_batches(found.batches).slice(0, LOOKED_AT).combine_chunks().to_batches() if found.batches else []
+    )
+    rules = {name: rules_from(settings.model_copy(update={"mapping": name})) for name in producers.known()}
+    return producers.producer_of(next(islice(rows, 1)), rules) if rows else None
+
+
+def _name(given: str | None, settings: Settings, likely: str | None) -> str:
+    if given == "own":
+        return ""
+    if given:
+        mapping_named(given, "--mapping")
+        return given
+    return settings.mapping or likely or ""
+
+
+def _write(file: Path, text: str) -> None:
+    if file.exists():
+        raise SettingsError("--write", f"{file} is there already", "name a file that is not, or remove it")
+    if not file.parent.is_dir():
+        raise SettingsError("--write", f"there is no folder {file.parent}", "make it first")
+    file.write_text(text)

@@ -1,0 +1,173 @@
+"""What would become of some records, and why: what ``clickstream check`` shows. By the code that a run reads with."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import msgspec
+import pyarrow as pa
+
+from clickstream_platform.events.mapping.model import COLUMNS, Mapping
+from clickstream_platform.events.mapping.paths import Found, getter, spelt, steps_of
+from clickstream_platform.events.mapping.records import Taken, reading
+from clickstream_platform.events.parsing import read_records
+from clickstream_platform.events.rules import Rules
+from clickstream_platform.events.schema import Reason
+
+EVENT, REJECTED, PASSED_OVER = "event", "rejected", "passed over"
+SHOWN = 3  # records of each reason that are kept whole
+BEGINNING = 200  # bytes of such a record
+
+
+class Fate(NamedTuple):
+    """What becomes of one record.
+
+    Attributes:
+        partition: the file or the topic's partition that it is of.
+        offset: its offset there.
+        fate: ``event``, ``rejected`` or ``passed over``.
+        why: the event's type, the reasons, or the value by which it is passed over.
+    """
+
+    partition: str
+    offset: int
+    fate: str
+    why: str
+
+
+@dataclass
+class Checked:
+    """What becomes of all of them.
+
+    Attributes:
+        fates: of each record.
+        reasons: rejected records by reason; one that has several counts for each.
+        passed_over: records passed over, by the value that told so.
+        event_types: events by type.
+        columns: in how many events each column has a value.
+        placeholders: events with an id that is none, such as ``undefined``.
+        paths: of each column of the mapping, in how many records there is something at each of its paths.
+        over: the same of the paths by which records are passed over.
+        present: in how many records that could be read each column has a value, events or not.
+        extra: in how many of these each field is one that no column takes, by its path.
+        examples: the first records of each reason: partition, offset and beginning.
+    """
+
+    fates: list[Fate] = field(default_factory=list[Fate])
+    reasons: Counter[str] = field(default_factory=Counter[str])
+    passed_over: Counter[str] = field(default_factory=Counter[str])
+    event_types: Counter[str] = field(default_factory=Counter[str])
+    columns: Counter[str] = field(default_factory=Counter[str])
+    placeholders: int = 0
+    present: Counter[str] = field(default_factory=Counter[str])
+    paths: dict[str, dict[str, int]] = field(default_factory=dict[str, "dict[str, int]"])
+    over: dict[str, int] = field(default_factory=dict[str, int])
+    extra: Counter[str] = field(default_factory=Counter[str])
+    examples: dict[str, list[tuple[str, int, bytes]]] = field(default_factory=dict[str, "list[tuple[str, int, bytes]]"])
+
+    def count(self, fate: str) -> int:
+        """How many records have that fate."""
+        return sum(each.fate == fate for each in self.fates)
+
+    @property
+    def never(self) -> list[tuple[str, str]]:
+        """Columns and paths of theirs at which no record has anything."""
+        found = [(column, path) for column, paths in self.paths.items() for path, count in paths.items() if not count]
+        return [*found, *(("pass_over", path) for path, count in self.over.items() if not count)]
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether there are records, and each of them is an event or passed over."""
+        return bool(self.fates) and not self.count(REJECTED)
+
+
+def checked(batches: Iterable[pa.RecordBatch], rules: Rules) -> Checked:
+    """What becomes of some records by these rules. Raises nothing, whatever the bytes.
+
+    Args:
+        batches: the records: ``partition``, ``offset``, ``value``, ``size``, ``arrived_at`` and ``event_id``, as a
+            source gives them to a run.
+        rules: what makes a record an event.
+    """
+    found = Checked()
+    looking = _Looking(rules.mapping, found) if rules.mapping else None
+    for batch in batches:
+        read = read_records(batch["value"], batch["arrived_at"], batch["event_id"], rules, batch["size"])
+        for place, row in zip(
+            batch.select(["partition", "offset", "value"]).to_pylist(), read.to_pylist(), strict=True
+        ):
+            _count(found, place, row)
+            if looking and place["value"] is not None:
+                looking.at(place["value"])
+    return found
+
+
+def _count(found: Checked, place: dict[str, Any], row: dict[str, Any]) -> None:
+    partition, offset = place["partition"], place["offset"]
+    if row["passed_over"] is not None:
+        found.fates.append(Fate(partition, offset, PASSED_OVER, row["passed_over"]))
+        found.passed_over[row["passed_over"]] += 1
+    elif row["reasons"]:
+        found.fates.append(Fate(partition, offset, REJECTED, ", ".join(row["reasons"])))
+        found.reasons.update(row["reasons"])
+        for reason in row["reasons"]:
+            examples = found.examples.setdefault(reason, [])
+            if len(examples) < SHOWN:
+                examples.append((partition, offset, (place["value"] or b"")[:BEGINNING]))
+    else:
+        found.fates.append(Fate(partition, offset, EVENT, row["event_type"]))
+        found.event_types[row["event_type"]] += 1
+        found.columns.update(name for name in COLUMNS if row[name] is not None)
+        found.placeholders += row["has_placeholder"]
+    found.present.update(name for name in COLUMNS if row[name] is not None)
+    found.extra.update(sorted(set(paths_in(row["extra"]))))
+
+
+class _Looking:
+    """At which paths of a mapping records have anything."""
+
+    def __init__(self, mapping: Mapping, found: Checked) -> None:
+        self._taken: Taken = reading(mapping.record)
+        self._of: list[tuple[dict[str, int], str, Found]] = []
+        for name, column in mapping.columns:
+            counts = found.paths.setdefault(name, dict.fromkeys(column.paths, 0))
+            self._of += [(counts, path, getter(steps_of(path))) for path in column.paths]
+        for path, _ in mapping.pass_over:
+            found.over[path] = 0
+            self._of.append((found.over, path, getter(steps_of(path))))
+
+    def at(self, value: bytes) -> None:
+        fields = self._taken(value)
+        if not isinstance(fields, Reason):
+            for counts, path, find in self._of:
+                counts[path] += find(fields) is not None
+
+
+def paths_in(extra: str | None) -> Iterator[str]:
+    """The paths of all that a JSON object holds, without nulls; of a list's items that have a ``key``, by that."""
+    if extra is not None:
+        yield from _paths((), "", msgspec.json.decode(extra))
+
+
+def _paths(keys: tuple[str, ...], before: str, value: Any) -> Iterator[str]:
+    path = f"{before}{'.' if before and keys else ''}{spelt(keys)}"
+    if isinstance(value, dict) and value:
+        for name, each in value.items():
+            yield from _paths((*keys, name), before, each)
+    elif isinstance(value, list) and any(isinstance(each, dict) for each in value):
+        for place, each in enumerate(value):
+            yield from _of_item(path, place, each)
+    elif value is not None and path:
+        yield path
+
+
+def _of_item(path: str, place: int, item: Any) -> Iterator[str]:
+    key = item.get("key") if isinstance(item, dict) else None
+    if isinstance(key, str) and key and "]" not in key:
+        rest = {name: value for name, value in item.items() if name != "key"}
+        yield from _paths((), f"{path}[key={key}]", rest)
+    elif place == 0:  # the others are like it
+        yield from _paths((), f"{path}[0]", item)

@@ -1,0 +1,101 @@
+"""What a mapping declares, as data. :mod:`.written` reads it from TOML."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Literal
+
+import msgspec
+
+from clickstream_platform.events.schema import WIRE
+
+Kind = Literal["text", "integer", "decimal", "boolean", "time"]
+Unit = Literal["auto", "s", "ms", "us", "ns", "iso", "clf"]
+COLUMNS = tuple(WIRE.names)
+REQUIRED = ("user_id", "timestamp", "event_type")
+
+
+class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"paths": "from", "kind": "type"}):
+    """Where a column of ``events`` is found.
+
+    Attributes:
+        paths: in order of preference: the first at which there is something counts.
+        kind: what the value must be; of another one, the record is rejected as ``wrong_type``.
+        unit: of a time that is a number; ``clf`` is the form of access logs, ``10/Oct/2000:13:55:36 -0700``.
+        default: what a record has that has none.
+    """
+
+    paths: tuple[str, ...] = ()
+    kind: Kind = "text"
+    unit: Unit | None = None
+    default: str | None = None
+
+
+class EventTypes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a producer's names become event types.
+
+    Attributes:
+        accept: ``settings``: those of ``CLICKSTREAM_EVENT_TYPES``; ``all``: every name; or a list.
+        names: the event type of a name; a name that is not here is its own event type.
+    """
+
+    accept: Literal["settings", "all"] | tuple[str, ...] = "settings"
+    names: tuple[tuple[str, str], ...] = ()
+
+
+class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How one record is written.
+
+    Attributes:
+        format: ``json``: an object; ``delimited``: texts with a separator between them; ``pattern``: a line that a
+            regular expression takes apart.
+        separator: between the texts.
+        columns: the names of the texts, in their order.
+        pattern: the regular expression; its named groups are the fields.
+        none: a text that means that there is nothing.
+    """
+
+    format: Literal["json", "delimited", "pattern"] = "json"
+    separator: str = ""
+    columns: tuple[str, ...] = ()
+    pattern: str = ""
+    none: str = ""
+
+
+class Mapping(msgspec.Struct, frozen=True):
+    """What becomes of a producer's records.
+
+    Attributes:
+        name: what it is called.
+        about: whose records these are, in a sentence.
+        record: how one is written.
+        columns: where each column is found, by name.
+        event_types: how names become event types.
+        pass_over: paths, and the values there by which a record is known to be no event. ``*`` stands for any signs.
+        marks: paths that this producer has and those that are like it have not.
+    """
+
+    name: str
+    about: str
+    record: Form
+    columns: tuple[tuple[str, Column], ...]
+    event_types: EventTypes
+    pass_over: tuple[tuple[str, tuple[str, ...]], ...]
+    marks: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """Its name and a hash of what it says: stands in the ledger."""
+        return f"{self.name} {hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:12]}"
+
+    def column(self, name: str) -> Column:
+        """Where a column is found; nowhere if nothing is said of it."""
+        return dict(self.columns).get(name, Column())
+
+
+def fields_of(form: Form) -> tuple[str, ...] | None:
+    """The fields that every record has; None for JSON, where any may come."""
+    if form.format == "delimited":
+        return form.columns
+    return tuple(re.compile(form.pattern).groupindex) if form.format == "pattern" else None

@@ -1,0 +1,82 @@
+"""Mappings by name: those that are shipped, and those in files."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clickstream_platform.errors import SettingsError
+from clickstream_platform.events.mapping.model import Mapping
+from clickstream_platform.events.mapping.written import Raw, mapping_of, merged, raw_of
+
+if TYPE_CHECKING:
+    from clickstream_platform.events.timestamps import Unit
+
+_FOLDER = resources.files("clickstream_platform.events.mapping") / "presets"
+SETTING = "CLICKSTREAM_MAPPING"
+
+
+@lru_cache(maxsize=1)
+def presets() -> tuple[str, ...]:
+    """The names of all that are shipped, by the alphabet."""
+    return tuple(sorted(each.name.removesuffix(".toml") for each in _FOLDER.iterdir() if each.name.endswith(".toml")))
+
+
+@lru_cache(maxsize=32)
+def preset(name: str) -> Mapping:
+    """A shipped mapping, by one of the names of :func:`presets`."""
+    subject = f"preset {name}"
+    return mapping_of(name, _whole(_shipped(name), subject), subject)
+
+
+def text_of_preset(name: str) -> str:
+    """A shipped mapping as it is written."""
+    return (_FOLDER / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def mapping_named(text: str, subject: str = SETTING) -> Mapping | None:
+    """The mapping that a setting names; None for an empty text: records are of our own shape.
+
+    Args:
+        text: the name of a preset, or the path of a TOML file.
+        subject: who names it, for the error.
+
+    Raises:
+        SettingsError: there is none of that name; or its file cannot be read, or contradicts itself.
+    """
+    if not text:
+        return None
+    if text in presets():
+        return preset(text)
+    if not text.endswith(".toml") and "/" not in text:
+        known = ", ".join(presets())
+        raise SettingsError(subject, f"there is no mapping {text!r}", f"choose from {known}, or name a .toml file")
+    file = Path(text).expanduser()
+    try:
+        raw = raw_of(file.read_bytes(), str(file))
+    except OSError as error:
+        finding = f"{file} cannot be read: {error.strerror}"
+        raise SettingsError(subject, finding, f"name a .toml file, or one of {', '.join(presets())}") from None
+    return mapping_of(file.stem, _whole(raw, str(file)), str(file))
+
+
+def _whole(raw: Raw, subject: str) -> Raw:
+    """A mapping with what it has of the preset that it extends."""
+    if not raw.extends:
+        return raw
+    if raw.extends not in presets():
+        finding = f"it extends {raw.extends!r}, which is no preset"
+        raise SettingsError(subject, finding, f"choose from {', '.join(presets())}")
+    return merged(_whole(_shipped(raw.extends), f"preset {raw.extends}"), raw)
+
+
+def time_unit(mapping: Mapping | None, otherwise: Unit) -> Unit:
+    """The unit of times that are numbers: the mapping's, if it has one."""
+    unit = mapping.column("timestamp").unit if mapping else None
+    return otherwise if unit is None else "iso" if unit == "clf" else unit
+
+
+def _shipped(name: str) -> Raw:
+    return raw_of(text_of_preset(name).encode(), f"preset {name}")

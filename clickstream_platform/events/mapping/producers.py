@@ -1,0 +1,84 @@
+"""Whose records these are: the preset that makes most of them events."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from clickstream_platform.events.json_record import BOM, is_deep, parsed
+from clickstream_platform.events.mapping.model import COLUMNS
+from clickstream_platform.events.mapping.named import preset, presets
+from clickstream_platform.events.mapping.paths import getter, steps_of
+from clickstream_platform.events.mapping.records import reading
+from clickstream_platform.events.parsing import read_records
+from clickstream_platform.events.rules import Rules
+from clickstream_platform.events.schema import Reason
+
+OWN = ""  # the name of our own shape
+_UNMARKED = 0.25  # what being read counts for, beside what only this producer has
+FEWEST = 0.5  # of the records: what no preset reads half of is of none of these producers
+
+
+class Likeness(NamedTuple):
+    """How much records are like those of a producer.
+
+    Attributes:
+        score: by which they are compared: the share of records that it takes, and more if they have its marks.
+        filled: how many columns their events have, on average.
+        name: of its preset.
+        taken: the share of the records that would be events, or be passed over.
+    """
+
+    score: float
+    filled: float
+    name: str
+    taken: float
+
+
+def likenesses(records: pa.RecordBatch, rules: dict[str, Rules]) -> list[Likeness]:
+    """How much some records are like each producer's, and our own shape: the most first.
+
+    Args:
+        records: ``value``, ``size``, ``arrived_at`` and ``event_id``, as a source gives them to a run.
+        rules: what makes a record an event, for each preset and for our own shape.
+    """
+    return sorted((_likeness(name, records, each) for name, each in rules.items()), reverse=True)
+
+
+def producer_of(records: pa.RecordBatch, rules: dict[str, Rules]) -> str | None:
+    """The name of the preset that reads most of some records, ``OWN`` for our own shape; None if none reads half."""
+    most = likenesses(records, rules)[0]
+    return most.name if most.taken >= FEWEST else None
+
+
+def _likeness(name: str, records: pa.RecordBatch, rules: Rules) -> Likeness:
+    read = read_records(records["value"], records["arrived_at"], records["event_id"], rules, records["size"])
+    rows = [row for row in read.to_pylist() if not row["reasons"]]
+    events = [row for row in rows if row["passed_over"] is None]
+    filled = sum(row[column] is not None for row in events for column in COLUMNS)
+    taken = len(rows) / max(1, len(read))
+    return Likeness(taken * (_UNMARKED + _marked(name, records)), filled / max(1, len(events)), name, taken)
+
+
+def _marked(name: str, records: pa.RecordBatch) -> float:
+    """How many of the producer's own marks there are in a record, on average, of all that there may be."""
+    mapping = preset(name) if name else None
+    finds = [getter(steps_of(path)) for path in (mapping.marks if mapping else COLUMNS)]
+    taken = reading(mapping.record) if mapping else _of_json
+    found = 0
+    for value in records["value"].to_pylist():
+        fields = taken(value or b"")
+        if not isinstance(fields, Reason):
+            found += sum(find(fields) is not None for find in finds)
+    return found / max(1, len(finds) * records.num_rows)
+
+
+def _of_json(value: bytes) -> dict[str, object] | Reason:
+    text = value.removeprefix(BOM)
+    return Reason.MALFORMED_JSON if is_deep(text) else parsed(text)
+
+
+def known() -> tuple[str, ...]:
+    """All that is looked for: our own shape, and every preset."""
+    return (OWN, *presets())

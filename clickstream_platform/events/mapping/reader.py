@@ -1,0 +1,101 @@
+"""A mapping made into the function that reads a record by it. What a run reads by, and `clickstream check`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from clickstream_platform.events.json_record import NO_JSON, Read, text_of
+from clickstream_platform.events.mapping.choosing import WRONG, sharing
+from clickstream_platform.events.mapping.compiled import Texts, columns
+from clickstream_platform.events.mapping.model import Mapping
+from clickstream_platform.events.mapping.paths import Found, getter, steps_of
+from clickstream_platform.events.mapping.records import reading
+from clickstream_platform.events.masking import Masking
+from clickstream_platform.events.masks import Masks
+from clickstream_platform.events.schema import Reason
+
+ReadRecord = Callable[[bytes], Read]
+Take = Callable[[dict[str, Any], "tuple[str | None, ...]"], None]
+
+
+@lru_cache(maxsize=16)
+def reader(mapping: Mapping, masks: Masks | None = None) -> ReadRecord:
+    """The function that reads a record by a mapping. It raises nothing, whatever the bytes.
+
+    Args:
+        mapping: the mapping.
+        masks: what of a record may not be kept, by the names that its producer has for it: masked before it is read.
+    """
+    mask = Masking(masks).fields if masks else None
+    taken, over = reading(mapping.record), passing_over(mapping)
+    found, shared = columns(mapping), sharing(mapping)
+
+    def read(value: bytes) -> Read:
+        fields = taken(value)
+        if isinstance(fields, Reason):
+            return Read(fault=fields)
+        try:
+            fields = mask(fields) if mask else fields
+            if over and (why := passed_over(fields, over)):
+                return Read(passed_over=why)
+            return _read(fields, found(fields), shared)
+        except NO_JSON:  # a number that no encoder writes
+            return Read(fault=Reason.MALFORMED_JSON)
+
+    return read
+
+
+def _read(fields: dict[str, Any], texts: Texts, shared: Sequence[Take]) -> Read:
+    for take in shared:
+        take(fields, texts)
+    extra = text_of(fields) if fields else None
+    if WRONG in texts:
+        return Read(tuple(None if text == WRONG else text for text in texts), extra, is_of_wrong_type=True)
+    return Read(texts, extra)
+
+
+class Over(NamedTuple):
+    """Where to look for what makes a record no event.
+
+    Attributes:
+        find: gives the value.
+        exact: the values that do.
+        patterns: those with a ``*``, by the name of their group in ``among``.
+        among: all of these; None if there are none.
+    """
+
+    find: Found
+    exact: frozenset[str]
+    patterns: dict[str, str]
+    among: re.Pattern[str] | None
+
+
+def passing_over(mapping: Mapping) -> list[Over]:
+    """What of a mapping tells that a record is no event."""
+    found: list[Over] = []
+    for path, values in mapping.pass_over:
+        patterns = {f"_{number}": value for number, value in enumerate(values) if "*" in value}
+        among = "|".join(f"(?P<{name}>{_as_regex(value)})" for name, value in patterns.items())
+        exact = frozenset(value for value in values if "*" not in value)
+        found.append(Over(getter(steps_of(path)), exact, patterns, re.compile(among, re.DOTALL) if among else None))
+    return found
+
+
+def _as_regex(value: str) -> str:
+    return ".*".join(re.escape(part) for part in value.split("*"))
+
+
+def passed_over(fields: dict[str, Any], over: Sequence[Over]) -> str | None:
+    """The declared value by which a record is no event; None if it is meant to be one."""
+    for find, exact, patterns, among in over:
+        value = text_of(find(fields))
+        if value is None:
+            continue
+        if value in exact:
+            return value
+        if among and (match := among.fullmatch(value)):
+            return patterns[match.lastgroup or ""]
+    return None

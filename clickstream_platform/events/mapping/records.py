@@ -1,0 +1,63 @@
+"""One record's bytes to its fields, however the producer writes it. What cannot be read is a reason, never an error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from clickstream_platform.events.json_record import BOM, is_deep, parsed
+from clickstream_platform.events.mapping.model import Form
+from clickstream_platform.events.schema import Reason
+
+Fields = dict[str, Any]
+Taken = Callable[[bytes], "Fields | Reason"]
+
+
+def reading(form: Form) -> Taken:
+    """A function from a record's bytes to its fields, by name; or to the reason why there are none."""
+    match form.format:
+        case "json":
+            return _json
+        case "delimited":
+            return _delimited(form)
+        case "pattern":
+            return _by_pattern(form)
+
+
+def _json(value: bytes) -> Fields | Reason:
+    text = value.removeprefix(BOM)
+    return Reason.MALFORMED_JSON if is_deep(text) else parsed(text)
+
+
+def _delimited(form: Form) -> Taken:
+    names, separator, none, count = form.columns, form.separator, form.none, len(form.columns)
+
+    def taken(value: bytes) -> Fields | Reason:
+        texts = _text(value)
+        parts = None if texts is None else texts.split(separator)
+        if parts is None or len(parts) != count:
+            return Reason.MALFORMED_LINE
+        return {name: text for name, text in zip(names, parts, strict=True) if text not in ("", none)}
+
+    return taken
+
+
+def _by_pattern(form: Form) -> Taken:
+    match, none = re.compile(form.pattern).fullmatch, form.none
+
+    def taken(value: bytes) -> Fields | Reason:
+        text = _text(value)
+        found = None if text is None else match(text)
+        if found is None:
+            return Reason.MALFORMED_LINE
+        return {name: text for name, text in found.groupdict().items() if text is not None and text not in ("", none)}
+
+    return taken
+
+
+def _text(value: bytes) -> str | None:
+    try:
+        return value.removeprefix(BOM).decode().removesuffix("\r")
+    except UnicodeDecodeError:
+        return None

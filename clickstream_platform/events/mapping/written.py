@@ -1,0 +1,201 @@
+"""A mapping as it is written in TOML: read, made whole, and refused if it contradicts itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Literal
+
+import msgspec
+
+from clickstream_platform.errors import SettingsError
+from clickstream_platform.events.mapping.model import (
+    COLUMNS,
+    REQUIRED,
+    Column,
+    EventTypes,
+    Form,
+    Mapping,
+    fields_of,
+)
+from clickstream_platform.events.mapping.paths import Key, Step, steps_of
+
+_NO_DEFAULT = {
+    "user_id": "every record without a visitor would be of one and the same",
+    "event_id": "every record without an id would be a duplicate of the first",
+    "timestamp": "when something happened cannot be guessed",
+}
+
+Findings = Iterator[tuple[str, str]]  # what is wrong with a mapping, and what to do about it
+
+
+class RawTypes(msgspec.Struct, forbid_unknown_fields=True):
+    """How names become event types, as it is written in TOML."""
+
+    accept: str | tuple[str, ...] | None = None
+    names: dict[str, str] = {}
+
+
+class Raw(msgspec.Struct, forbid_unknown_fields=True):
+    """A mapping as it is written in TOML; what is short there is made whole by :func:`mapping_of`."""
+
+    extends: str = ""
+    about: str = ""
+    marks: tuple[str, ...] = ()
+    record: Form = Form()
+    columns: dict[str, Column | tuple[str, ...] | str] = {}
+    event_types: RawTypes = msgspec.field(default_factory=RawTypes)
+    pass_over: dict[str, tuple[str, ...] | str] = {}
+
+
+def raw_of(text: bytes, subject: str) -> Raw:
+    """The TOML as it is.
+
+    Raises:
+        SettingsError: it is no TOML, or has another key, or a value of another type.
+    """
+    try:
+        return msgspec.toml.decode(text, type=Raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(subject, str(error), "docs/mapping.md has every key of a mapping") from None
+
+
+def merged(base: Raw, over: Raw) -> Raw:
+    """A mapping that extends another: what it says itself goes before."""
+    types = RawTypes(
+        over.event_types.accept or base.event_types.accept, base.event_types.names | over.event_types.names
+    )
+    record = base.record if over.record == Form() else over.record
+    columns, pass_over = base.columns | over.columns, base.pass_over | over.pass_over
+    return Raw("", over.about or base.about, over.marks or base.marks, record, columns, types, pass_over)
+
+
+def mapping_of(name: str, raw: Raw, subject: str) -> Mapping:
+    """The mapping, whole.
+
+    Raises:
+        SettingsError: it names a column that ``events`` has not, has a path that is none, or contradicts itself.
+    """
+    for column in raw.columns:
+        if column not in COLUMNS:
+            near = get_close_matches(column, COLUMNS, n=1)
+            remedy = f"say {near[0]}" if near else f"choose from {', '.join(COLUMNS)}"
+            raise SettingsError(subject, f"events has no column {column!r}", remedy)
+    found = Mapping(
+        name,
+        raw.about,
+        raw.record,
+        tuple((column, _column(column, raw.columns[column])) for column in COLUMNS if column in raw.columns),
+        EventTypes(_accepted(raw.event_types.accept, subject), tuple(raw.event_types.names.items())),
+        tuple((path, _several(values)) for path, values in raw.pass_over.items()),
+        raw.marks,
+    )
+    for finding, remedy in _contradictions(found):
+        raise SettingsError(subject, finding, remedy)
+    return found
+
+
+def _several(value: tuple[str, ...] | str) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else value
+
+
+def _column(name: str, raw: Column | tuple[str, ...] | str) -> Column:
+    column = raw if isinstance(raw, Column) else Column(_several(raw))
+    return msgspec.structs.replace(column, kind="time") if name == "timestamp" and column.kind == "text" else column
+
+
+def _accepted(raw: str | tuple[str, ...] | None, subject: str) -> Literal["settings", "all"] | tuple[str, ...]:
+    match raw:
+        case None | "settings":
+            return "settings"
+        case "all":
+            return "all"
+        case str():
+            raise SettingsError(subject, f"event_types.accept is {raw!r}", 'say "settings", "all", or a list of types')
+        case _:
+            return raw
+
+
+def _contradictions(mapping: Mapping) -> Findings:
+    """What is wrong with a mapping, and what to do about it."""
+    yield from _of_record(mapping.record)
+    for name, column in mapping.columns:
+        yield from _of_column(name, column, mapping.record)
+    for name in REQUIRED:
+        if not mapping.column(name).paths and mapping.column(name).default is None:
+            yield f"nothing says where {name} is found, and without it no record is an event", f"add columns.{name}"
+    yield from _of_types(mapping)
+    yield from _of_pass_over(mapping)
+    for path in mapping.marks:
+        yield from _of_path("marks", path, mapping.record)
+
+
+def _of_record(form: Form) -> Findings:
+    if form.format == "delimited":
+        if not form.separator or not form.columns:
+            yield "a delimited record needs record.separator and record.columns", "add both"
+        if len(set(form.columns)) < len(form.columns):
+            yield "record.columns has a name twice", "give each column a name of its own"
+    elif form.separator or form.columns:
+        yield "record.separator and record.columns are of a delimited record", 'say record.format = "delimited"'
+    if form.format == "pattern":
+        try:
+            if not re.compile(form.pattern).groupindex:
+                yield "record.pattern has no named group, and so no field", "name its groups: (?P<host>\\S+)"
+        except re.error as error:
+            yield f"record.pattern is no regular expression: {error}", "mend it"
+    elif form.pattern:
+        yield "record.pattern is of a record that a pattern takes apart", 'say record.format = "pattern"'
+
+
+def _of_column(name: str, column: Column, form: Form) -> Findings:
+    where = f"columns.{name}"
+    if len(set(column.paths)) < len(column.paths):
+        yield f"{where} has a path twice", "leave one out"
+    for path in column.paths:
+        yield from _of_path(where, path, form)
+    if column.kind == "time" and name != "timestamp":
+        yield f"{where} is no time: events keeps it as text", "leave its type out"
+    if name == "timestamp" and column.kind != "time":
+        yield f"{where} is of type {column.kind}, but event time is a time", 'say type = "time", or leave it out'
+    if column.unit is not None and column.kind != "time":
+        yield f"{where} has a unit, but is no time", "leave the unit out"
+    if column.default is not None and name in _NO_DEFAULT:
+        yield f"{where} has a default: {_NO_DEFAULT[name]}", "leave it out: such a record is rejected, and kept"
+
+
+def _of_path(where: str, path: str, form: Form) -> Findings:
+    try:
+        steps = steps_of(path)
+    except ValueError as error:
+        yield f"{where}: {error}", 'paths are like context.page.url, "a.b".c, or params[key=page_location].value'
+        return
+    fields = fields_of(form)
+    if fields is not None and not _is_one_of(fields, steps):
+        near = get_close_matches(path, fields, n=1)
+        yield f"{where}: a record has no field {path!r}", f"say {near[0]}" if near else f"choose of {', '.join(fields)}"
+
+
+def _is_one_of(fields: tuple[str, ...], steps: tuple[Step, ...]) -> bool:
+    return isinstance(steps[0], Key) and steps[0].name in fields
+
+
+def _of_types(mapping: Mapping) -> Findings:
+    types = mapping.event_types
+    if isinstance(types.accept, tuple):
+        for name, event_type in types.names:
+            if event_type not in types.accept:
+                finding = f"event_types.names makes {name!r} a {event_type!r}, which event_types.accept does not have"
+                yield finding, "add it there, or leave the name out"
+
+
+def _of_pass_over(mapping: Mapping) -> Findings:
+    of_type = mapping.column("event_type").paths
+    names = {name for name, _ in mapping.event_types.names}
+    for path, values in mapping.pass_over:
+        yield from _of_path("pass_over", path, mapping.record)
+        if not values:
+            yield f"pass_over: {path!r} has no value by which a record is passed over", "name one, or leave it out"
+        if path in of_type and (both := names.intersection(values)):
+            yield f"{min(both)!r} is passed over and has an event type", "leave it out of pass_over, or of names"

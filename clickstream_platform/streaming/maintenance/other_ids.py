@@ -1,0 +1,75 @@
+"""An id that stands in ``extra`` of somebody else's event: ``forget`` takes it out there, and leaves the event.
+
+A mapping prefers one of several ids; the others are kept. So the anonymous id of a visitor is in events that have the
+user's id, and they are the user's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from clickstream_platform.events.json_record import parsed, text_of
+from clickstream_platform.events.mapping.paths import Found, getter, steps_of, taker
+from clickstream_platform.events.schema import PLACE
+from clickstream_platform.streaming.lake import writer
+from clickstream_platform.streaming.lake.ledger import ERASURE, Amendment
+from clickstream_platform.streaming.lake.reader import snapshot
+from clickstream_platform.streaming.lake.tables import LakeTable
+
+Take = Callable[[Any], None]
+
+
+def take_out(persons: DataFrame, paths: Sequence[str], table: LakeTable, run_id: str) -> int:
+    """Take persons' ids out of ``extra``, wherever a visitor's id is looked for; no commit if there are none.
+
+    Args:
+        persons: one column, ``user_id``.
+        paths: where records have the ids of visitors.
+        table: the table.
+        run_id: the run that is booked.
+
+    Returns:
+        The number of rows that had one; 0 for a table without ``extra``.
+    """
+    rows = snapshot(persons.sparkSession, table.path)
+    if not paths or "extra" not in rows.columns:
+        return 0
+    ids = [row["user_id"] for row in persons.collect()]
+    held = rows.where(F.col("extra").isNotNull())
+    changed = held.mapInArrow(partial(_without, ids=frozenset(ids), paths=tuple(paths)), held.schema).toArrow()
+    if changed.num_rows:
+        kinds = pa.array(["update"] * changed.num_rows, pa.string())
+        keys = (*PLACE, *(name for name in ("generation",) if name in rows.columns))
+        commit = writer.Commit(Amendment(table.name, ERASURE, run_id).to_json())
+        writer.merge(changed.append_column(writer.CHANGE, kinds), table.path, keys, "timestamp", commit)
+    return changed.num_rows
+
+
+def _without(batches: Iterator[pa.RecordBatch], ids: Collection[str], paths: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """The rows that had one of these ids, without it."""
+    steps = [steps_of(path) for path in paths]
+    places = [(getter(each), taker(each)) for each in steps]
+    for batch in batches:
+        texts = batch["extra"].to_pylist()
+        kept = [_taken_out(text, ids, places) for text in texts]
+        is_changed = pa.array([one != other for one, other in zip(texts, kept, strict=True)], pa.bool_())
+        names = batch.schema.names
+        columns = [pa.array(kept, batch["extra"].type) if name == "extra" else batch[name] for name in names]
+        yield pa.RecordBatch.from_arrays(columns, schema=batch.schema).filter(is_changed)
+
+
+def _taken_out(text: str, ids: Collection[str], places: Sequence[tuple[Found, Take]]) -> str | None:
+    fields = parsed(text.encode())
+    assert isinstance(fields, dict)  # we have written it
+    found = [take for find, take in places if text_of(find(fields)) in ids]
+    for take in found:
+        take(fields)
+    if not found:
+        return text
+    return text_of(fields) if fields else None

@@ -1,0 +1,178 @@
+"""`clickstream check`: whose records they look like, what becomes of each, and that a run says the same."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clickstream_platform.events.mapping.checking import EVENT, REJECTED, checked, paths_in
+from clickstream_platform.events.mapping.named import mapping_named, presets
+from clickstream_platform.events.rules import Parse
+from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.ingest.staging import Staged, staged_by
+from clickstream_platform.streaming.sources.files.sample import sample
+from clickstream_platform.streaming.sources.source import PartRead
+from clickstream_platform.tables.events import rules_from
+from clickstream_platform_tests.command import clickstream
+from clickstream_platform_tests.events.mapping.producers.all_of_them import PRODUCERS
+
+UNKNOWN = {"visitor": {"uid": "u1"}, "ts": 1709287200, "action": "open", "location": {"url": "/x"}}
+OWN = {"user_id": "u", "timestamp": "2024-03-01T10:00:00Z", "event_type": "click"}
+
+
+def lines_of(name: str) -> list[str]:
+    rows: Any = PRODUCERS[name].ROWS
+    return [each if isinstance(each, str) else json.dumps(each) for each, _ in rows]
+
+
+def file_of(folder: Path, *records: Any, name: str = "events.json") -> Path:
+    file = folder / name
+    lines = [each if isinstance(each, str) else json.dumps(each) for each in records]
+    file.write_text("".join(f"{line}\n" for line in lines))
+    return file
+
+
+def told(*arguments: str) -> dict[str, Any]:
+    return json.loads(clickstream("check", *arguments, "--json").stdout)
+
+
+@pytest.mark.parametrize("name", presets())
+def test_every_producer_is_recognised_by_what_it_sends(name: str, tmp_path: Path) -> None:
+    found = told(str(file_of(tmp_path, *lines_of(name))))
+    assert (found["looks_like"], found["mapping"]) == (name, name)
+    assert found["records"] == found["events"] + found["rejected"] + sum(found["passed_over"].values())
+
+
+def test_our_own_shape_is_recognised_even_if_half_of_its_types_are_unknown(tmp_path: Path) -> None:
+    found = told(str(file_of(tmp_path, OWN, {**OWN, "event_type": "scroll"})))
+    assert (found["looks_like"], found["events"], found["reasons"]) == ("own", 1, {"unknown_event_type": 1})
+
+
+def test_what_is_like_nothing_known_is_said_to_be_so_and_a_mapping_to_start_from_reads_it(tmp_path: Path) -> None:
+    file, mine = file_of(tmp_path, UNKNOWN), tmp_path / "mine.toml"
+    found = told(str(file), "--write", str(mine))
+    assert (found["looks_like"], found["events"]) == (None, 0)
+    assert set(found["extra"]) == {"visitor.uid", "ts", "action", "location.url"}
+    result = clickstream("check", str(file), "--mapping", str(mine))
+    assert result.exit_code == 0
+    assert "1 records = 1 events" in result.stdout
+    refused = clickstream("check", str(file), "--write", str(mine))
+    assert (refused.exit_code, "is there already" in refused.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("name", presets())
+def test_a_mapping_written_for_a_producer_reads_as_its_preset_does(name: str, tmp_path: Path) -> None:
+    file, mine = file_of(tmp_path, *lines_of(name)), tmp_path / "mine.toml"
+    before = told(str(file), "--write", str(mine))
+    assert mapping_named(str(mine)) is not None
+    assert told(str(file), "--mapping", str(mine))["fates"] == before["fates"]
+
+
+def test_each_record_has_its_fate_and_its_reason(tmp_path: Path) -> None:
+    page, identify = {**OWN, "type": "page", "userId": "u"}, {"type": "identify"}
+    file = file_of(tmp_path, page, identify, {**page, "userId": None}, "{")
+    result = clickstream("check", str(file), "--mapping", "segment", "--records")
+    assert result.exit_code == 1
+    for words in ("passed over  identify", "rejected     missing_user_id", "rejected     malformed_json", "page_view"):
+        assert words in result.stdout
+
+
+def test_a_path_that_matches_nothing_is_named_with_the_number_of_records(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text('extends = "segment"\n[columns]\nproduct_id = ["properties.sku"]\n')
+    result = clickstream("check", str(file_of(tmp_path, *lines_of("segment"))), "--mapping", str(mine))
+    assert "match no record of 23" in result.stdout
+    assert "product_id: properties.sku" in result.stdout
+
+
+def test_a_packed_file_a_folder_and_what_cannot_be_read_are_taken_as_a_run_takes_them(tmp_path: Path) -> None:
+    (tmp_path / "a.json.gz").write_bytes(gzip.compress("\n".join(lines_of("ga4")).encode()))
+    (tmp_path / "b.gz").write_bytes(b"\x1f\x8b\x08")
+    (tmp_path / "_hidden.json").write_text("{")
+    found = told(str(tmp_path))
+    assert (found["looks_like"], found["records"]) == ("ga4", len(lines_of("ga4")))
+    assert list(found["refused"]) == ["b.gz"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["/no/such/file"], "there is no such file"),
+        ([__file__, "--mapping", "segmnt"], "--mapping: there is no mapping 'segmnt'"),
+        ([__file__, "--write", "/no/such/folder/mine.toml"], "there is no folder"),
+        (["kafka://nowhere"], "is not allowed"),
+    ],
+)
+def test_what_cannot_be_checked_is_said_in_one_line(arguments: list[str], words: str) -> None:
+    result = clickstream("check", *arguments)
+    assert result.exit_code in (1, 2)
+    assert words in result.stderr.replace("\n", " ")
+
+
+def test_no_more_is_looked_at_than_asked_for_and_an_empty_file_is_no_success(tmp_path: Path) -> None:
+    file = file_of(tmp_path, *[OWN] * 30)
+    assert told(str(file), "--limit", "7")["records"] == 7
+    empty = clickstream("check", str(file_of(tmp_path, name="empty.json")))
+    assert (empty.exit_code, "0 records = " in empty.stdout) == (1, True)
+
+
+def test_fields_in_lists_have_paths_that_a_mapping_takes() -> None:
+    extra = {
+        "params": [{"key": "a", "value": {"s": 1, "n": None}}, {"key": "b"}],
+        "items": [{"id": 1}, {"id": 2}],
+        "x.y": [1],
+    }
+    assert sorted(paths_in(json.dumps(extra))) == [
+        '"x.y"',
+        "items[0].id",
+        "params[key=a].value.s",
+        "params[key=b]",
+    ]
+
+
+RECORDS = st.sampled_from(
+    [*chain(*map(lines_of, presets())), json.dumps(OWN), json.dumps(UNKNOWN), "{", "[]", "nothing"]
+)
+
+
+@given(st.lists(RECORDS, min_size=1, max_size=30), st.sampled_from(["", *presets()]))
+@settings(max_examples=60, deadline=None)
+def test_a_run_stages_what_a_check_says(records: list[str], name: str) -> None:
+    rules = rules_from(Settings(mapping=name))
+    with TemporaryDirectory() as folder:
+        file = file_of(Path(folder), *records)
+        batches = [each for each in sample(file, 1_000_000) if not isinstance(each, PartRead)]
+        said = checked(batches, rules)
+        staged = Path(folder) / "staged.parquet"
+        staged_by(iter(_with_parts(batches)), Parse(rules), staged)
+        facts = Staged(Path(folder), (staged.name,)).facts()
+    assert (facts.records, len(facts.times), facts.rejected) == (
+        len(said.fates),
+        said.count(EVENT),
+        said.count(REJECTED),
+    )
+    assert (dict(facts.passed_over), facts.by_reason()) == (dict(said.passed_over), dict(sorted(said.reasons.items())))
+    assert Counter(each.fate for each in said.fates).total() == len(records)
+
+
+def _with_parts(batches: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch | PartRead]:
+    yield from batches
+    yield PartRead("events.json", 0, 0)
+
+
+def test_a_mapping_is_written_that_can_be_read_whatever_keys_and_names_are_called(tmp_path: Path) -> None:
+    hostile = {'us"er\n.id': {"uid": "u"}, "ts": "2024-03-01", "action": 'o"pe\\n\nx = 1', "\x7f\u2028é": 1}
+    file, mine = file_of(tmp_path, hostile), tmp_path / "mine.toml"
+    told(str(file), "--write", str(mine))
+    assert told(str(file), "--mapping", str(mine))["events"] == 1

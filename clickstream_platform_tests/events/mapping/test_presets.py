@@ -1,0 +1,70 @@
+"""Every shipped mapping, on records made after what its producer publishes."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from clickstream_platform.events.mapping.model import COLUMNS
+from clickstream_platform.events.mapping.named import preset, presets
+from clickstream_platform.events.parsing import read_records
+from clickstream_platform.events.rules import Rules
+from clickstream_platform.settings import Settings
+from clickstream_platform.tables.events import rules_from
+from clickstream_platform_tests.events.mapping.producers.all_of_them import PRODUCERS
+from clickstream_platform_tests.events.mapping.producers.expected import Row
+
+ARRIVED = datetime(2026, 1, 1, tzinfo=timezone.utc) + timedelta(days=365 * 500)  # all of them lie before
+
+
+def rules(name: str) -> Rules:
+    return rules_from(Settings(mapping=name))
+
+
+def come_of(name: str, records: list[Any]) -> list[dict[str, Any]]:
+    """What becomes of some records."""
+    values = [(each if isinstance(each, str) else json.dumps(each)).encode() for each in records]
+    at = pa.array([ARRIVED] * len(values), pa.timestamp("us", "UTC"))
+    return read_records(pa.array(values, pa.binary()), at, pa.nulls(len(values), pa.binary()), rules(name)).to_pylist()
+
+
+def compared(found: dict[str, Any], row: Row) -> dict[str, Any]:
+    """The part of it that a row writes down."""
+    time = found["timestamp"]
+    shown = {**found, "timestamp": time and time.isoformat().replace("+00:00", "Z")}
+    return {name: shown[name] for name in row[1]}
+
+
+def as_written(row: Row) -> dict[str, Any]:
+    time = row[1].get("timestamp")
+    if time is None:
+        return row[1]
+    return {
+        **row[1],
+        "timestamp": datetime.fromisoformat(time.replace("Z", "+00:00")).isoformat().replace("+00:00", "Z"),
+    }
+
+
+@pytest.mark.parametrize("name", presets())
+def test_every_row_becomes_what_was_written_down_by_hand(name: str) -> None:
+    rows: list[Row] = [*PRODUCERS[name].ROWS, PRODUCERS[name].HOSTILE]
+    found = come_of(name, [record for record, _ in rows])
+    for each, row in zip(found, rows, strict=True):
+        assert compared(each, row) == as_written(row), row[0]
+
+
+@pytest.mark.parametrize("name", presets())
+def test_a_preset_is_tried_on_twenty_rows_of_a_named_source(name: str) -> None:
+    assert len(PRODUCERS[name].ROWS) >= 20
+    assert PRODUCERS[name].SOURCE
+
+
+@pytest.mark.parametrize("name", presets())
+def test_a_preset_says_whose_records_it_reads_and_has_every_required_column(name: str) -> None:
+    found = preset(name)
+    assert found.about.endswith(".")
+    assert {"user_id", "timestamp", "event_type"} <= {column for column, _ in found.columns} <= {*COLUMNS}
