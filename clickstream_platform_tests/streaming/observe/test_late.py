@@ -75,13 +75,7 @@ def test_of_a_topic_the_offsets_tell_the_batch(home: Home) -> None:
 
 
 def test_the_same_file_of_another_source_is_of_another_batch(home: Home) -> None:
-    late_one: dict[str, Any] = {
-        "rows_in": 1,
-        "rows_out": 1,
-        "late_rows": 1,
-        "late_before_ms": NOON_MS,
-        "files": {"a": [9, 1]},
-    }
+    late_one: dict[str, Any] = {"rows_in": 1, "rows_out": 1, "late_rows": 1, "late_before_ms": NOON_MS}
     for n, (source, column) in enumerate([("main", "file"), ("history", "file:history")]):
         late_row = row("11:00:00", user_id=source) | {"source": column}
         write(home, "events", [late_row], of=entry(batch_id=n, source=source, files={"a": [9, 1]}, **late_one))
