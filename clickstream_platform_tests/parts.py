@@ -18,6 +18,7 @@ import pytest
 HERE = Path(__file__).parent
 FAST, WIDE = "fast", "wide"
 WIDE_PLACES = (
+    *("events/mapping", "events/test_masking.py", "streaming/audit/test_check.py"),
     *("events/test_json_record.py", "events/test_subject.py", "events/test_time_forms.py", "events/test_timestamps.py"),
     *("simulator/test_simulation.py", "streaming/ingest/test_deduplicate.py"),
     *("defs/test_versions.py", "test_sql.py"),
@@ -71,7 +72,7 @@ def part_of(item: pytest.Item) -> str:
 
 def is_wide(module: Path) -> bool:
     """Whether those of its tests that need no JVM are in the part ``wide``."""
-    return module.is_relative_to(HERE) and module.relative_to(HERE).as_posix() in WIDE_PLACES
+    return any(module.is_relative_to(HERE / place) for place in WIDE_PLACES)
 
 
 def needs_jvm(item: pytest.Item) -> bool:

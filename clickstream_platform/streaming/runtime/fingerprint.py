@@ -92,13 +92,11 @@ def check(checkpoint: Checkpoint, table: StreamingTable, spark: SparkSession) ->
     then = json.loads(file.read_text())
     now = of(table, spark, then.get(READS, FIRST_COLUMNS))
     may_differ = _what_may_differ(then, now) if table.derived else _columns_gained(then, now)
-    changed = [
-        f"{k} was {then.get(k)!r} and is {now[k]!r}" for k in now if k not in may_differ and then.get(k) != now[k]
-    ]
+    changed = [key for key in now if key not in may_differ and then.get(key) != now[key]]
     if changed:
-        again = "say `clickstream moved` if it is the same folder elsewhere, begin anew with `reset`"
-        remedy = _remedy(checkpoint.table) if table.derived else f"{again}, or {ANOTHER_SOURCE}"
-        raise CheckpointError(checkpoint.table, f"changed since its checkpoint began: {'; '.join(changed)}", remedy)
+        finding = "; ".join(f"{key} was {then.get(key)!r} and is {now[key]!r}" for key in changed)
+        remedy = _remedy(table, changed)
+        raise CheckpointError(checkpoint.table, f"changed since its checkpoint began: {finding}", remedy)
     if not table.derived and then != now:
         write(checkpoint, now)
 
@@ -146,5 +144,10 @@ def _code() -> list[str]:
     return [hashlib.sha256(b"".join(modules)).hexdigest(), *versions]
 
 
-def _remedy(table: str) -> str:
-    return f"run `clickstream rebuild {table}`, or set it back"
+def _remedy(table: StreamingTable, changed: Sequence[str]) -> str:
+    if table.derived:
+        return f"run `clickstream rebuild {table.name}`, or set it back"
+    if "source" in changed:
+        elsewhere = "say `clickstream moved` if it is the same folder elsewhere"
+        return f"{elsewhere}, begin anew with `clickstream reset`, or {ANOTHER_SOURCE}"
+    return "set it back, or begin anew with `clickstream reset`"
