@@ -23,6 +23,7 @@ from clickstream_platform.terminal import (
     milliseconds_of,
     minute,
 )
+from clickstream_platform.wording import number_of
 
 if TYPE_CHECKING:
     from clickstream_platform.delivery.outbox import ChannelStatus
@@ -106,7 +107,7 @@ def place(lake: Lake, *, is_there: bool) -> Text:
 def passed_over(counts: Mapping[str, int]) -> str:
     """How many records were no events and not meant as such, by what told so."""
     each = ", ".join(f"{why} {count:,}" for why, count in counts.items())
-    return f"{sum(counts.values()):,} records of the last run were passed over, as the mapping says: {each}"
+    return f"the last run passed over {number_of(sum(counts.values()), 'record')}, as the mapping says: {each}"
 
 
 def no_lake(found: Sequence[TableStatus]) -> RenderableType:

@@ -12,6 +12,7 @@ from clickstream_platform.expectations import DuplicateShare, RejectedShare
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment, Entry, booked, entries
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.wording import number_of
 
 RUNS = 20  # before the newest: what is usual
 BATCHES = 1_000  # the newest of the ledger: what is further back is not asked, however few records these had
@@ -151,7 +152,7 @@ def remarks(table: StreamingTable, batches: Sequence[Entry]) -> list[str]:
     lines: list[str] = []
     if passed := sum((Counter(entry.passed_over) for entry in batches), Counter[str]()):
         each = ", ".join(f"{why} {count:,}" for why, count in passed.most_common(4))
-        lines.append(f"{passed.total():,} records were passed over, as the mapping says: {each}")
+        lines.append(f"{number_of(passed.total(), 'record')} passed over, as the mapping says: {each}")
     for expectation in table.expectations:
         if isinstance(expectation, RejectedShare | DuplicateShare):
             counted = _summed(batches, _kind(expectation), None)
