@@ -1,9 +1,27 @@
-"""Small files that are written whole or not at all."""
+"""Small files that are written whole or not at all; and which paths a folder of tables may have."""
 
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
+
+# Spark, DuckDB and delta-rs each take some of these for a pattern, or for an escape.
+_NOT_IN_A_PATH = re.compile(r"[*?\[\]{}\\\x00-\x1f\x7f]|%[0-9A-Fa-f]{2}")
+
+
+def folder_of_tables(value: str | Path) -> Path:
+    """A folder as an absolute path, without ``..``.
+
+    Raises:
+        ValueError: its path has signs that what reads and writes tables takes for something else.
+    """
+    folder = Path(value).expanduser()
+    folder = folder.resolve() if ".." in folder.parts else folder.absolute()
+    if taken := _NOT_IN_A_PATH.search(str(folder)):
+        msg = f"allowed: a folder whose path has no {taken[0]!r}, which Spark or DuckDB would take for something else"
+        raise ValueError(msg)
+    return folder
 
 
 def write_whole(path: Path, content: str | bytes, not_before_ns: int = 0) -> None:

@@ -21,6 +21,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, NoDecode, SettingsConfigDict
 
 from clickstream_platform.errors import SettingsError
+from clickstream_platform.files import folder_of_tables
 from clickstream_platform.source_list import by_name, starting_at
 from clickstream_platform.wording import without_passwords
 
@@ -32,23 +33,6 @@ OF_A_SERVICE = re.compile(r"SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(
 
 
 Names = Annotated[tuple[str, ...], NoDecode]  # separated by commas
-
-# Spark, DuckDB and delta-rs each take some of these for a pattern, or for an escape.
-_NOT_IN_A_PATH = re.compile(r"[*?\[\]{}\\\x00-\x1f\x7f]|%[0-9A-Fa-f]{2}")
-
-
-def _folder(value: str | Path) -> Path:
-    """A folder as an absolute path, without ``..``.
-
-    Raises:
-        ValueError: its path has signs that what reads and writes tables takes for something else.
-    """
-    folder = Path(value).expanduser()
-    folder = folder.resolve() if ".." in folder.parts else folder.absolute()
-    if taken := _NOT_IN_A_PATH.search(str(folder)):
-        msg = f"allowed: a folder whose path has no {taken[0]!r}, which Spark or DuckDB would take for something else"
-        raise ValueError(msg)
-    return folder
 
 
 class Settings(BaseSettings):
@@ -237,12 +221,12 @@ class Settings(BaseSettings):
         if "://" in value:
             msg = "allowed: a local folder; leases and checkpoints are not yet kept elsewhere"
             raise ValueError(msg)
-        return str(_folder(value)) if value else value
+        return str(folder_of_tables(value)) if value else value
 
     @field_validator("home", "cache")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return _folder(value)
+        return folder_of_tables(value)
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """For ``repr`` and ``str``: an address may have a password in it."""

@@ -26,7 +26,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 from typer.testing import CliRunner
 
-from clickstream_platform.cli import kafka, program, views
+from clickstream_platform.cli import kafka, ledger_view, program, views
 from clickstream_platform.cli.contents import COMMANDS
 from clickstream_platform.cli.progress import going_on, say
 from clickstream_platform.errors import StateError, TableBusyError
@@ -259,11 +259,11 @@ def test_offsets_are_shown_with_both_ends_included() -> None:
     def delta(version: int) -> dict[str, Any]:
         return {"reservoirVersion": version, "index": -1}
 
-    assert views.offsets(None, {"logOffset": 0}) == "log 0"
-    assert views.offsets({"logOffset": 0}, {"logOffset": 3}) == "log 1-3"
-    assert views.offsets(None, delta(2)) == "v0-1"
-    assert views.offsets(delta(2), delta(3)) == "v2"
-    assert views.offsets({"t": {"0": 5}}, {"t": {"0": 9, "1": 2}}) == "5-10"
+    assert ledger_view.offsets(None, {"logOffset": 0}) == "log 0"
+    assert ledger_view.offsets({"logOffset": 0}, {"logOffset": 3}) == "log 1-3"
+    assert ledger_view.offsets(None, delta(2)) == "v0-1"
+    assert ledger_view.offsets(delta(2), delta(3)) == "v2"
+    assert ledger_view.offsets({"t": {"0": 5}}, {"t": {"0": 9, "1": 2}}) == "5-10"
 
 
 def test_run_says_what_each_table_did(without_spark: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clickstream_platform.cli import views
+from clickstream_platform.cli import ledger_view, views
 from clickstream_platform.cli.app import AsJson, TableName, exit_unless, print_json
 from clickstream_platform.cli.ready import lake_of, made
 from clickstream_platform.errors import SettingsError
@@ -133,8 +133,8 @@ def ledger(
         both = {"entries": [asdict(each) for each in newest], "amendments": [asdict(each) for each in amended]}
         print_json({**both, "imbalances": wrong})
     else:
-        outside = ["", views.amendments(amended)] if amended else []
-        show(views.ledger(newest), *outside, "", views.imbalance(wrong))
+        outside = ["", ledger_view.amendments(amended)] if amended else []
+        show(ledger_view.ledger(newest), *outside, "", ledger_view.imbalance(wrong))
     exit_unless(not wrong)
 
 

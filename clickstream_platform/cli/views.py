@@ -12,7 +12,6 @@ from rich.text import Text
 from clickstream_platform.cli import sources
 from clickstream_platform.cli.failures import failure
 from clickstream_platform.terminal import (
-    NONE,
     Fitting,
     ago,
     cell,
@@ -28,7 +27,7 @@ from clickstream_platform.wording import number_of
 if TYPE_CHECKING:
     from clickstream_platform.delivery.outbox import ChannelStatus
     from clickstream_platform.streaming.contract.table import StreamingTable
-    from clickstream_platform.streaming.lake.ledger import Amendment, Entry
+    from clickstream_platform.streaming.lake.ledger import Entry
     from clickstream_platform.streaming.lake.places import Lake
     from clickstream_platform.streaming.maintenance.retention import Leaving
     from clickstream_platform.streaming.observe.status import TableStatus
@@ -225,47 +224,6 @@ def explanation_fields(table: StreamingTable, lake: Lake, generation: int) -> di
     }
 
 
-def ledger(entries: Sequence[Entry]) -> Table:
-    """Ledger entries, one a line."""
-    counted = ("batch", "in", "out", "quar.", "dupl.", "late", "rev.", "s")
-    return grid(
-        *("committed (UTC)", "table", "batch", "read", *counted[1:], "run"),
-        right=counted,
-        cut=("table", "run"),
-        gap=1,
-        rows=(
-            (
-                clock(e.committed_at_ms),
-                e.title,
-                f"{e.generation}/{e.batch_id}",
-                offsets(e.start, e.end),
-                e.rows_in,
-                e.rows_out,
-                e.quarantined if e.events_version < 0 else None,
-                e.duplicates if e.events_version < 0 else None,
-                e.late_rows,
-                e.revisions,
-                f"{e.duration_ms / 1000:.1f}",
-                e.run_id,
-            )
-            for e in entries
-        ),
-    )
-
-
-def amendments(lines: Sequence[Amendment]) -> Table:
-    """What was done to rows outside of batches, one commit a line."""
-    return grid(
-        *("committed (UTC)", "table", "what", "before", "added", "removed", "run"),
-        right=("added", "removed"),
-        cut=("table", "run"),
-        rows=(
-            (clock(a.committed_at_ms), a.table, a.kind, a.before[:10] or None, a.added, a.removed, a.run_id)
-            for a in lines
-        ),
-    )
-
-
 def too_old(found: Leaving) -> Text:
     """What leaves the lake because it is too old: said before it happens."""
     events, rejected = sum(found.events.values()), found.rejected
@@ -279,29 +237,3 @@ def too_old_fields(found: Leaving) -> dict[str, Any]:
     events = {"events": sum(found.events.values()), "before": str(found.before) if found.events else None}
     cut = str(found.rejected_before) if found.rejected else None
     return {**events, "rejected": found.rejected, "rejected_before": cut}
-
-
-def offsets(start: dict[str, Any] | None, end: dict[str, Any] | None) -> str:
-    """What was read, both ends included: entries of a landing folder's log, versions of a table, records of a topic."""
-    if end is None:
-        return NONE
-    if "logOffset" in end:
-        return _span("log ", start["logOffset"] + 1 if start else 0, end["logOffset"])
-    if "reservoirVersion" in end:
-        return _span("v", start["reservoirVersion"] if start else 0, end["reservoirVersion"] - 1)
-    return _span("", _records(start or {}), _records(end) - 1)
-
-
-def _records(found: dict[str, dict[str, int]]) -> int:
-    return sum(sum(partitions.values()) for partitions in found.values())
-
-
-def _span(kind: str, first: int, last: int) -> str:
-    return f"{kind}{first}-{last}" if last > first else f"{kind}{first}"
-
-
-def imbalance(found: Sequence[str]) -> Text:
-    """Whether a ledger balances."""
-    if found:
-        return line("the ledger does not balance:\n" + "\n".join(f"  {line}" for line in found), "bold red")
-    return Text("the ledger balances: no hole, no overlap, every record accounted for", "green")
