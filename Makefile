@@ -9,7 +9,7 @@ WORKERS ?= 2
 # compiled once is kept, whatever the environment says: the processes that tests start would compile it a hundred times.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist loadgroup
 # What is in which part: clickstream_platform_tests/parts.py. The fast one first, as it says soonest what is wrong.
-PARTS := fast wide conformance property kill kafka runs engine spark
+PARTS := fast wide conformance property kill kafka runs upkeep engine spark
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.10 \
 	--generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links
 

@@ -57,6 +57,7 @@ PARTS = (
     Part("kill", "processes killed or told to stop", ("streaming/runtime/test_kill.py", "defs/test_signals.py")),
     Part("kafka", "a real broker", ("simulator/test_broker.py",), frozenset({"broker"})),
     Part("runs", "runs and streams over files, also those that fail", ("streaming/runtime",)),
+    Part("upkeep", "what a lake needs over the years, and audits", ("streaming/maintenance", "streaming/audit")),
     Part("engine", "the rest of the streaming engine on Spark, over files", ("streaming",)),
     Part(JVM, "the rest of those that need a JVM, as a rule a SparkSession", ("",)),
 )

@@ -31,6 +31,7 @@ def item(place: str, *fixtures: str, marks: tuple[str, ...] = ()) -> pytest.Item
         (item("streaming/tap/test_tap.py", "lab", "spark", "topic", "broker"), "kafka"),
         (item("streaming/tap/test_tap.py", "lab", "spark"), "engine"),
         (item("streaming/runtime/test_run.py", "lab", "spark"), "runs"),
+        (item("streaming/audit/test_validate.py", "lab", "spark"), "upkeep"),
         (item("streaming/runtime/test_kill.py", "lab", "spark", "topic", "broker"), "kill"),
         (item("conformance/test_flink.py", "spark"), "conformance"),
         (item("conformance/test_ecom.py"), "fast"),
