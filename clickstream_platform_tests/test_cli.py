@@ -773,7 +773,7 @@ def demo(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Itera
         patch.chdir(home.parent)
         patch.setenv("CLICKSTREAM_HOME", str(home))
         patch.delenv("DAGSTER_HOME", raising=False)
-        patch.setattr("clickstream_platform.cli.app.spark_session", lambda settings: nullcontext(spark))  # pyright: ignore[reportUnknownLambdaType]
+        patch.setattr("clickstream_platform.cli.app.spark_session", lambda settings, **_: nullcontext(spark))  # pyright: ignore[reportUnknownLambdaType]
         yield home, clickstream("demo", "--events", "2000")
 
 

@@ -75,7 +75,7 @@ def assert_taken_over(lab: Lab, expected: Row, held: Callable[[], Held], land: C
     assert_all_read_once(lab, now, longer, expected["unreadable"])
     assert total(longer, "duplicates") == total(ledger, "duplicates") + 1
     after = rows_by_place(lab, "events")
-    assert {place: after[place] for place in before} == before
+    assert {place: {name: after[place][name] for name in row} for place, row in before.items()} == before
     assert [(table["name"], table["lag"]) for table in status(lab)] == [(name, 0) for name in lab.contracts]
     lab.assert_exact()
     account = source_account(lab.contracts["events"], lab.lake)

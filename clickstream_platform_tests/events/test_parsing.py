@@ -460,7 +460,14 @@ def test_spark_gives_the_same_in_every_time_zone(spark: SparkSession, outcomes: 
     parsed = Parse(RULES)(raw_records(spark, [case.value for case in CASES]))
     shown = parsed.withColumn("micros", F.unix_micros("timestamp")).drop("timestamp", "arrived_at", "value")
     rows = sorted((row.asDict() for row in shown.collect()), key=lambda row: row["offset"])
-    place = {"source": "s", "partition": "p", "key": None, "headers": None}
+    place = {
+        "source": "s",
+        "partition": "p",
+        "key": None,
+        "headers": None,
+        "record_time": None,
+        "record_time_type": None,
+    }
     assert rows == [{**_without_timestamp(row), **place, "offset": offset} for offset, row in enumerate(outcomes)]
 
 
