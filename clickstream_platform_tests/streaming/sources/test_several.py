@@ -202,7 +202,7 @@ def test_a_backfill_gives_the_tables_that_it_would_have_given_first(lab: Lab, to
         assert rows(late, name, where) == rows(first, name, where), name
 
 
-PLACE = ("source", "partition", "offset", "arrived_at", "key", "headers")
+PLACE = ("source", "partition", "offset", "arrived_at", "key", "headers", "record_time", "record_time_type")
 
 
 def rows(lab: Lab, name: str, without: tuple[str, ...]) -> list[Any]:
