@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import uuid
+from _thread import start_new_thread
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -96,7 +97,7 @@ def _stopped_by_signals() -> Generator[Event]:
     def told(signum: int, _: FrameType | None) -> None:
         if stop.is_set() and signum == signal.SIGINT:
             raise KeyboardInterrupt
-        stop.set()
+        start_new_thread(stop.set, ())  # the wait that is interrupted may hold the event's lock
 
     before = {signum: signal.signal(signum, told) for signum in (signal.SIGTERM, signal.SIGINT)}
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from _thread import start_new_thread
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -26,7 +27,8 @@ def watch(look: Callable[[Seen | None], Seen], every: timedelta) -> None:
         show(dashboard(seen))
         return
     stop = threading.Event()  # an exception may come where it is swallowed: in a finalizer, say
-    before = signal.signal(signal.SIGINT, lambda *_: stop.set())
+    # Set by a thread: the handler may interrupt the wait while it holds the event's lock, and would wait for itself.
+    before = signal.signal(signal.SIGINT, lambda *_: start_new_thread(stop.set, ()))
     try:
         with Live(dashboard(seen), console=console, screen=True, auto_refresh=False) as live:
             while not stop.wait(every.total_seconds()):

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -175,13 +176,15 @@ def test_ctrl_c_gives_the_terminal_back_and_is_no_error(home: Home) -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "COLUMNS": "100", "LINES": "40"}
     watching = subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, env=environment)
     os.close(terminal)
+    os.set_blocking(main, False)
     shown, deadline = b"", time.monotonic() + 60
     while shown.count(b"no active query") < 3 and time.monotonic() < deadline:
-        shown += os.read(main, 65_536)
+        if select.select([main], [], [], 1)[0]:
+            shown += os.read(main, 65_536)
     watching.send_signal(signal.SIGINT)
     while watching.poll() is None and time.monotonic() < deadline:
         try:
-            shown += os.read(main, 65_536)
+            shown += os.read(main, 65_536) if select.select([main], [], [], 1)[0] else b""
         except OSError:  # the other end is closed
             break
     assert watching.wait(10) == 0
