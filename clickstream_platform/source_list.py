@@ -54,6 +54,10 @@ def name_in(found: str) -> str:
     return found.partition(":")[2] or MAIN
 
 
+# The same of a column `source`, in SQL that Spark and DuckDB both read.
+NAME_IN_SQL = f"coalesce(nullif(split_part(source, ':', 2), ''), '{MAIN}')"
+
+
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = [name for name, _ in pairs]
     if twice := next((name for name in names if names.count(name) > 1), None):

@@ -22,6 +22,7 @@ from clickstream_platform.errors import CheckpointError, QueryError
 from clickstream_platform.export import Answer
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.lake.scan import literal, named
 
 log = logging.getLogger(__name__)
 
@@ -85,18 +86,18 @@ def _add(connection: DuckDBPyConnection, lake: Lake, name: str) -> list[str]:
     _view(connection, name, columns, files, held.metadata().partition_columns)
     if "final_at" in columns:
         passed = f"final_at <= epoch_ms({watermark}) AT TIME ZONE 'UTC'" if watermark else "false"
-        connection.execute(f"CREATE TEMP VIEW {_named(name + FINAL)} AS SELECT * FROM {_named(name)} WHERE {passed}")
+        connection.execute(f"CREATE TEMP VIEW {named(name + FINAL)} AS SELECT * FROM {named(name)} WHERE {passed}")
     return files
 
 
 def _view(
     connection: DuckDBPyConnection, name: str, columns: dict[str, str], files: list[str], partition_by: list[str]
 ) -> None:
-    none = f"SELECT {', '.join(f'NULL::{of} AS {_named(column)}' for column, of in columns.items())} WHERE false"
+    none = f"SELECT {', '.join(f'NULL::{of} AS {named(column)}' for column, of in columns.items())} WHERE false"
     if not files:
         _create(connection, name, columns, none)
         return
-    partitions = ", ".join(f"{_named(column)}: {columns[column]}" for column in partition_by)
+    partitions = ", ".join(f"{named(column)}: {columns[column]}" for column in partition_by)
     hive = f"hive_partitioning = true, hive_types = {{{partitions}}}" if partitions else "hive_partitioning = false"
     read = f"FROM read_parquet({_listed(files)}, {hive}"
     try:
@@ -107,8 +108,8 @@ def _view(
 
 
 def _create(connection: DuckDBPyConnection, name: str, columns: dict[str, str], source: str) -> None:
-    typed = ", ".join(f"{_named(column)}::{of} AS {_named(column)}" for column, of in columns.items())
-    connection.execute(f"CREATE TEMP VIEW {_named(name)} AS SELECT {typed} FROM ({source})")
+    typed = ", ".join(f"{named(column)}::{of} AS {named(column)}" for column, of in columns.items())
+    connection.execute(f"CREATE TEMP VIEW {named(name)} AS SELECT {typed} FROM ({source})")
 
 
 def _type(of: Any) -> str:
@@ -119,17 +120,12 @@ def _type(of: Any) -> str:
         return f"{_type(of['elementType'])}[]"
     if of["type"] == "map":
         return f"MAP({_type(of['keyType'])}, {_type(of['valueType'])})"
-    fields = (f"{_named(each['name'])} {_type(each['type'])}" for each in of["fields"])
+    fields = (f"{named(each['name'])} {_type(each['type'])}" for each in of["fields"])
     return f"STRUCT({', '.join(fields)})"
 
 
-def _named(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
 def _listed(texts: Iterable[str]) -> str:
-    quoted = ("'" + text.replace("'", "''") + "'" for text in texts)
-    return f"[{', '.join(quoted)}]"
+    return f"[{', '.join(map(literal, texts))}]"
 
 
 def views(connection: DuckDBPyConnection) -> list[str]:
@@ -180,7 +176,7 @@ def _remedy(connection: DuckDBPyConnection, statement: str, wrong: duckdb.Error)
     if isinstance(wrong, duckdb.CatalogException):
         return f"the lake has {', '.join(views(connection))}"
     if isinstance(wrong, duckdb.ParserException) and (taken := _keywords(connection, statement)):
-        quoted = " and ".join(map(_named, taken))
+        quoted = " and ".join(map(named, taken))
         return f"{' and '.join(taken)} in SQL means something else than a column: write {quoted}, in double quotes"
     return '`clickstream sql "describe TABLE"` lists a table\'s columns'
 

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
 from clickstream_platform.expectations import AcceptedValues, NonNegative, NotNull
 from clickstream_platform.streaming.lake.hours import HOUR_US, as_ranges, spans_of
+from clickstream_platform.streaming.lake.scan import connected, literal, named
 from clickstream_platform.streaming.lake.tables import Changed, LakeTable
 
 RowPromise = NotNull | AcceptedValues | NonNegative
@@ -55,12 +55,12 @@ class Increment:
 
     def having(self, column: str, value: str) -> int:
         """How many of the new rows have a value."""
-        query = f"SELECT count(*) FROM new WHERE {_name(column)} = {_text(value)}"
+        query = f"SELECT count(*) FROM new WHERE {named(column)} = {literal(value)}"
         return self._asked(query, new=self.files.added)[0][0]
 
     def newest(self, column: str, files: Collection[str]) -> int | None:
         """The newest time, in microseconds since 1970, in some files of the table."""
-        return self._asked(f"SELECT epoch_us(max({_name(column)})) FROM held", held=files)[0][0]
+        return self._asked(f"SELECT epoch_us(max({named(column)})) FROM held", held=files)[0][0]
 
     def surplus(self, key: Sequence[str], time: str, last: dict[str, int]) -> tuple[int, dict[str, int]]:
         """How many rows there are more than keys, if the older version had a row a key.
@@ -84,13 +84,13 @@ class Increment:
         """The second of what :meth:`surplus` gives back, of the new rows."""
         if time in key or not self._is_numbered(key):
             return {}
-        *rest, number = map(_name, key)
+        *rest, number = map(named, key)
         found = self._asked(f"SELECT {', '.join(rest)}, max({number}) FROM new GROUP BY ALL", new=self.files.added)
         return {_hashed(part): highest for *part, highest in found if highest is not None}
 
     def _files_around(self, time: str) -> set[str]:
         """The files, new or not, in which rows of the hours of the new rows can be."""
-        micros = f"epoch_us({_name(time)})"
+        micros = f"epoch_us({named(time)})"
         floor = f"({micros} - (({micros} % {HOUR_US}) + {HOUR_US}) % {HOUR_US}) // {HOUR_US}"
         hours = [hour for (hour,) in self._asked(f"SELECT DISTINCT {floor} FROM new", new=self.files.added)]
         if None in hours:  # statistics say nothing of a row without a time
@@ -100,7 +100,7 @@ class Increment:
 
     def _of_numbered(self, key: Sequence[str], last: dict[str, int]) -> tuple[int, dict[str, int]]:
         """By the greatest numbers alone, but for parts of which a new row has a lower one, or none."""
-        *rest, number = map(_name, key)
+        *rest, number = map(named, key)
         facts = f"min({number}), max({number}), count(*), count(DISTINCT {number}), count({number})"
         found = self._asked(f"SELECT {', '.join(rest)}, {facts} FROM new GROUP BY ALL", new=self.files.added)
         more, suspected, reached = 0, list[tuple[Any, ...]](), dict(last)
@@ -121,21 +121,20 @@ class Increment:
         columns = dict(zip(key[:-1], zip(*parts, strict=True), strict=True))
         schema = pa.schema(self._held.schema())
         suspected = pa.table({name: pa.array(values, schema.field(name).type) for name, values in columns.items()})
-        same = " AND ".join(f"held.{_name(c)} IS NOT DISTINCT FROM suspected.{_name(c)}" for c in columns)
+        same = " AND ".join(f"held.{named(c)} IS NOT DISTINCT FROM suspected.{named(c)}" for c in columns)
         held = f"FROM held WHERE EXISTS (SELECT 1 FROM suspected WHERE {same})"
         return self._counted(key, held, self.table.files(self.until), suspected=suspected)
 
     def _counted(self, key: Sequence[str], held: str, files: Collection[str], **tables: pa.Table) -> int:
         """Of some rows of some files, how many there are more than keys. Null is a value like any other."""
-        keys = f"SELECT count(*) AS rows {held} GROUP BY {', '.join(f'held.{_name(c)}' for c in key)}"
+        keys = f"SELECT count(*) AS rows {held} GROUP BY {', '.join(f'held.{named(c)}' for c in key)}"
         return self._asked(f"SELECT coalesce(sum(rows - 1), 0)::BIGINT FROM ({keys})", tables, held=files)[0][0]
 
     def _asked(
         self, query: str, tables: dict[str, pa.Table] | None = None, **files: Collection[str]
     ) -> list[tuple[Any, ...]]:
         """The rows of a query in DuckDB's SQL over some of the table's files, each collection under its name."""
-        with duckdb.connect() as connection:
-            connection.execute("SET TimeZone = 'UTC'")
+        with connected() as connection:
             for name, table in (tables or {}).items():
                 connection.register(name, table)
             for name, some in files.items():
@@ -163,20 +162,12 @@ def _breaks(promise: RowPromise) -> str:
     """The condition, in DuckDB's SQL, of a row that breaks a promise."""
     match promise:
         case NotNull(columns):
-            return " OR ".join(f"{_name(column)} IS NULL" for column in columns)
+            return " OR ".join(f"{named(column)} IS NULL" for column in columns)
         case AcceptedValues(column, values):
-            return f"coalesce({_name(column)} NOT IN ({', '.join(map(_text, values))}), true)"
+            return f"coalesce({named(column)} NOT IN ({', '.join(map(literal, values))}), true)"
         case NonNegative(columns):
-            return " OR ".join(f"coalesce({_name(column)} < 0, false)" for column in columns)
+            return " OR ".join(f"coalesce({named(column)} < 0, false)" for column in columns)
 
 
 def _hashed(part: Sequence[Any]) -> str:
     return hashlib.blake2b(json.dumps(part, default=str).encode(), digest_size=8).hexdigest()
-
-
-def _name(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -15,14 +15,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, NamedTuple
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
 from clickstream_platform.events.parsing import PLACEHOLDERS
 from clickstream_platform.events.schema import CONTENT
 from clickstream_platform.streaming.lake.hours import HOUR_US, as_ranges, spans_of
-from clickstream_platform.streaming.lake.scan import rows_within
+from clickstream_platform.streaming.lake.scan import connected, rows_within
 from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
 
 # Few ids occur twice, and a hash of each is enough to find them: the exact look is at the suspects alone. A stored
@@ -112,8 +111,7 @@ def duplicates(new: Rows, contents: RowsAt, events: LakeTable, hours: Collection
         CheckpointError: there is more to the table than its files.
     """
     spans = spans_of(as_ranges(sorted(hours)))
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    with connected() as connection:
         new(connection).create_view("new")
         rows_within(connection, events, "timestamp", spans).create_view("stored")
         found = connection.sql(_FOUND.format(within=_within(spans), is_id=_IS_ID)).to_arrow_table()

@@ -86,14 +86,11 @@ class Ingest(StatelessBatches):
 
     def _require_whole(self, batch: MicroBatch) -> None:
         assert self.table.beside is not None
-        for source in generations.sources(batch.lake, self.table.name):
-            if source == batch.checkpoint.source:
-                continue
-            cut = generations.half_committed(batch.lake, self.table.name, self.table.beside.name, source)
-            if cut is not None:
-                finding = f"batch {cut} of the source {source} was killed between its two commits"
-                remedy = f"name that source in CLICKSTREAM_SOURCE, see that it can be read, and run {self.table.name}"
-                raise RetryableError(self.table.name, f"{finding}, and must be complete before any other", remedy)
+        name, others = self.table.name, {*generations.sources(batch.lake, self.table.name)} - {batch.checkpoint.source}
+        for source, cut in generations.half_committed(batch.lake, name, self.table.beside.name, others).items():
+            finding = f"batch {cut} of the source {source} was killed between its two commits"
+            remedy = f"name that source in CLICKSTREAM_SOURCE, see that it can be read, and run {name}"
+            raise RetryableError(name, f"{finding}, and must be complete before any other", remedy)
 
     def _quarantine(self, batch: MicroBatch, rejected: Iterator[pa.RecordBatch], entry: Entry) -> None:
         """Append to the side table, unless a killed attempt has done so already (Delta knows the transaction)."""

@@ -135,8 +135,9 @@ def _parsed(records: pa.RecordBatch, parse: Parse) -> pa.Table:
     columns[_RAW] = parse.rules.kept(where(has_id, columns["value"]))
     columns["value"] = parse.rules.kept(where(is_rejected, columns["value"]))
     columns["record_id"] = _record_ids(records, is_rejected)
-    columns["key"] = Masking(parse.rules.masks).keys(records["key"])
-    columns["headers"] = Masking(parse.rules.masks).headers(_headers(records["headers"]), parse.rules.event_id_header)
+    masking = Masking(parse.rules.masks)
+    columns["key"] = masking.keys(records["key"])
+    columns["headers"] = masking.headers(_headers(records["headers"]), parse.rules.event_id_header)
     return pa.table([columns[field.name].cast(field.type) for field in STAGED], STAGED)
 
 

@@ -7,6 +7,7 @@ committed has therefore changed nothing: the old generation still serves.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 
 from clickstream_platform.source_list import MAIN
 from clickstream_platform.streaming.checkpoint import Checkpoint
@@ -55,20 +56,25 @@ def sources(lake: Lake, name: str) -> list[str]:
     return [MAIN, *others] if any(each.isdigit() for each in folders) else others
 
 
-def half_committed(lake: Lake, name: str, beside: str, source: str) -> int | None:
-    """The batch of a source that was killed between its two commits: its rejected records are there, its events not.
+def half_committed(lake: Lake, name: str, beside: str, among: Iterable[str]) -> dict[str, int]:
+    """The batches of sources that were killed between their two commits: rejected records are there, events are not.
 
-    Until that batch is complete, nothing else may add events: it would find other duplicates than when it rejected.
+    None as a rule. Until such a batch is complete, nothing else may add events: it would find other duplicates than
+    when it rejected.
 
     Args:
         lake: where the tables lie.
         name: the table.
         beside: its side table, which a batch commits first.
-        source: the source.
+        among: the sources that are asked about.
     """
-    checkpoint = current(lake, name, source)
-    first, then = (lake.table(each).transaction(checkpoint.app_id_in(each)) for each in (beside, name))
-    return first if first is not None and first > (-1 if then is None else then) else None
+    cut: dict[str, int] = {}
+    for source in among:
+        checkpoint = current(lake, name, source)
+        first, then = (lake.table(each).transaction(checkpoint.app_id_in(each)) for each in (beside, name))
+        if first is not None and first > (-1 if then is None else then):
+            cut[source] = first
+    return cut
 
 
 def remove_superseded(lake: Lake, name: str) -> int:

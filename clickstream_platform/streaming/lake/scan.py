@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
+import duckdb
 
 from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
 
 if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
+
+
+def named(column: str) -> str:
+    """A name as DuckDB's SQL has it, whatever is in it."""
+    return '"' + column.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text as DuckDB's SQL has it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+@contextmanager
+def connected() -> Generator[DuckDBPyConnection]:
+    """A database of its own in memory, closed in the end. Its time zone is UTC, whatever this machine's is."""
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
 
 
 def rows_within(
@@ -19,7 +38,7 @@ def rows_within(
     """The rows whose time may lie in one of some spans, and others of the same files.
 
     Args:
-        connection: a connection whose time zone is UTC.
+        connection: as :func:`connected` gives it.
         table: a table that exists.
         time: the column of a row's time.
         spans: in microseconds since 1970.
@@ -31,4 +50,6 @@ def rows_within(
     files = [str(table.path / file) for file in table.files_within(time, time, spans, held.version())]
     if files:
         return connection.read_parquet(files, hive_partitioning=False, union_by_name=True)
+    import pyarrow as pa  # noqa: PLC0415 - who only asks how a name is quoted needs no Arrow
+
     return connection.from_arrow(pa.schema(held.schema()).empty_table())

@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 from clickstream_platform.errors import SettingsError, SourceError
 from clickstream_platform.events.parsing import accepted
 from clickstream_platform.events.schema import PLACE, RAW, Reason
-from clickstream_platform.source_list import MAIN
+from clickstream_platform.source_list import NAME_IN_SQL
 from clickstream_platform.source_list import title as title_of
 from clickstream_platform.streaming.batches.persisted import Persisted
 from clickstream_platform.streaming.contract.table import StreamingTable
@@ -100,9 +100,7 @@ def replay(
         if reason is not None:
             rejected = rejected.where(F.array_contains("reasons", reason))
         if source is not None:
-            rejected = rejected.where(
-                F.split_part(F.col("source"), F.lit(":"), F.lit(2)) == ("" if source == MAIN else source)
-            )
+            rejected = rejected.where(F.expr(NAME_IN_SQL) == source)
         stored = snapshot(spark, lake.events.path)
         good = persist(_good(events, rejected, stored))
         counts = F.count("*").alias("count"), F.sum(F.octet_length("value")).alias("bytes")
@@ -150,14 +148,10 @@ def _require_whole_batches(events: StreamingTable, lake: Lake, quarantine: LakeT
 
     It is not known yet then which event a conflicting duplicate conflicts with, and the batch rejects nothing again.
     """
-    for source in generations.sources(lake, events.name):
-        landed = generations.half_committed(lake, events.name, quarantine.name, source)
-        if landed is not None:
-            finding = (
-                f"batch {landed} was killed when its records were in {quarantine.name} and its events were not there"
-            )
-            title = title_of(events.name, source)
-            raise SourceError(title, finding, f"run `clickstream run {events.name}` first")
+    sources = generations.sources(lake, events.name)
+    for source, landed in generations.half_committed(lake, events.name, quarantine.name, sources).items():
+        finding = f"batch {landed} was killed when its records were in {quarantine.name} and its events were not there"
+        raise SourceError(title_of(events.name, source), finding, f"run `clickstream run {events.name}` first")
 
 
 def _partition() -> Column:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -18,7 +17,7 @@ from clickstream_platform.events.schema import CONTENT, Reason
 from clickstream_platform.streaming.lake.hours import HOUR_US, as_ranges, spans_of
 from clickstream_platform.streaming.lake.ledger import Amendment, booked, entries
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.scan import rows_within
+from clickstream_platform.streaming.lake.scan import connected, rows_within
 from clickstream_platform.streaming.lake.tables import LakeTable, select
 
 _NEWEST = """
@@ -160,8 +159,7 @@ def _originals(read: pa.Table, events: LakeTable) -> dict[int, list[Original]]:
     wanted = wanted.append_column("at", read["timestamp"].cast(pa.int64()))
     hours = np.unique(wanted["at"].drop_null().to_numpy() // HOUR_US).tolist()
     found: dict[int, list[Original]] = {}
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    with connected() as connection:
         connection.register("wanted", wanted)
         rows_within(connection, events, "timestamp", spans_of(as_ranges(hours))).create_view("held")
         content = ", ".join(f"held.{name}" for name in CONTENT)

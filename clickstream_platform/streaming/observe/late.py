@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-import duckdb
 import pyarrow as pa
 
 from clickstream_platform.errors import SourceError
-from clickstream_platform.source_list import MAIN
+from clickstream_platform.source_list import NAME_IN_SQL
 from clickstream_platform.streaming.lake.ledger import Booked, Entry, booked
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.scan import rows_within
+from clickstream_platform.streaming.lake.scan import connected, rows_within
 from clickstream_platform.streaming.lake.tables import TimeSpan
 from clickstream_platform.streaming.sources.kafka.cluster import flat
 
@@ -26,11 +25,11 @@ _PLACES = pa.schema(
         *((name, pa.int64()) for name in ("n", "first", "end", "until")),
     ]
 )
-_LATE = """
+_LATE = f"""
 SELECT n, source, held.partition, "offset", user_id, event_type, event_id, timestamp, arrived_at
-FROM held JOIN places ON held.partition = places.partition AND split_part(source, ':', 2) = places.name
+FROM held JOIN places ON held.partition = places.partition AND {NAME_IN_SQL} = places.name
   AND "offset" >= places.first AND "offset" < places.end AND epoch_us(timestamp) <= places.until
-ORDER BY n, timestamp, held.partition, "offset" {limit}
+ORDER BY n, timestamp, held.partition, "offset" {{limit}}
 """
 
 
@@ -172,8 +171,7 @@ def _events(entries: Sequence[Entry], lake: Lake, limit: int) -> Iterator[tuple[
     if not places:
         return
     spans = [TimeSpan(EVER, max(entry.late_before_ms for entry in entries) * 1000 + 1)]
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    with connected() as connection:
         connection.register("places", pa.Table.from_pylist(places, _PLACES))
         rows_within(connection, lake.events, "timestamp", spans).create_view("held")
         found = connection.sql(_LATE.format(limit=f"LIMIT {limit:d}" if limit else "")).to_arrow_table().to_pylist()
@@ -188,7 +186,7 @@ def _events(entries: Sequence[Entry], lake: Lake, limit: int) -> Iterator[tuple[
 
 def _places(n: int, entry: Entry) -> Iterator[dict[str, int | str]]:
     """Where the records of a batch are: in which files, or between which offsets."""
-    facts = {"n": n, "name": "" if entry.source == MAIN else entry.source, "until": entry.late_before_ms * 1000}
+    facts = {"n": n, "name": entry.source, "until": entry.late_before_ms * 1000}
     for path in entry.files:
         yield {**facts, "partition": path, "first": 0, "end": 2**62}
     if entry.end and "logOffset" not in entry.end:

@@ -42,11 +42,11 @@ def admitted(lake: Lake, table: StreamingTable) -> Checkpoint:
 
 def in_turn(table: StreamingTable, lake: Lake) -> list[StreamingTable]:
     """A table with each of its sources, in their order; one with a batch that was killed half committed goes first."""
-    beside = table.beside
-    if not table.further or beside is None:
+    if not table.further or table.beside is None:
         return [*table.by_source()]
-    is_whole = lambda each: half_committed(lake, table.name, beside.name, each.offsets.source_name) is None  # noqa: E731
-    return sorted(table.by_source(), key=is_whole)
+    names = [source.source_name for source in table.sources]
+    cut = half_committed(lake, table.name, table.beside.name, names)
+    return sorted(table.by_source(), key=lambda each: each.offsets.source_name not in cut)
 
 
 def _lost(lake: Lake, checkpoint: Checkpoint) -> str | None:
