@@ -42,11 +42,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.delenv("CLICKSTREAM_HOME", raising=False)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "nowhere"))
     home = Home(Settings(home=tmp_path / ".clickstream"))
-    write(
-        home,
-        "events",
-        [{"user_id": f"u{day}", "timestamp": at("10:00:00", day), "event_date": date(2024, 3, day)} for day in (1, 2)],
-    )
+    for day in (1, 2):  # the first day's file is the older one, of which the columns are read
+        row = {"user_id": f"u{day}", "timestamp": at("10:00:00", day), "event_date": date(2024, 3, day)}
+        write(home, "events", [row])
     ends = {"u1": at("11:00:00"), "u2": at("12:00:00"), "u3": at("12:00:01")}
     write(
         home,
