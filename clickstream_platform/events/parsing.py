@@ -18,9 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import arrow_udf
+from pyspark.sql.pandas.types import from_arrow_type
 from pyspark.sql.types import ArrayType, BooleanType, StringType, StructField, StructType
 
 from clickstream_platform.events.addresses import of_networks
+from clickstream_platform.events.contract.judging import Judged, arrow_type, judged
 from clickstream_platform.events.json_record import Read, read
 from clickstream_platform.events.mapping.reader import ReadRecord, reader
 from clickstream_platform.events.masking import Masking
@@ -31,6 +33,7 @@ from clickstream_platform.events.timestamps import are_ambiguous, instants, wher
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
+    from clickstream_platform.events.contract.model import Contract
     from clickstream_platform.events.rules import Rules
 
 _PASSED_OVER = "passed over"
@@ -43,8 +46,15 @@ READ = StructType(
         *[StructField(name, EVENTS.spark[name].dataType) for name in (*WIRE.names, "extra", "event_date")],
         StructField("has_placeholder", BooleanType()),
         StructField("passed_over", StringType()),
+        StructField("violations", ArrayType(StringType())),
     ]
 )
+
+
+def read_type(contract: Contract | None) -> StructType:
+    """What is read of a record where columns are declared: those of ``READ``, and these."""
+    columns = contract.columns if contract else ()
+    return StructType([*READ, *(StructField(each.name, from_arrow_type(arrow_type(each))) for each in columns)])
 
 
 def parse(raw: DataFrame, rules: Rules) -> DataFrame:
@@ -55,10 +65,11 @@ def parse(raw: DataFrame, rules: Rules) -> DataFrame:
 
     raw = _masked(raw, rules) if rules.masks else raw
     # Or Spark would move a filter on what is read before it, and read all of it twice.
-    once = arrow_udf(records, READ).asNondeterministic()  # pyright: ignore[reportCallIssue, reportArgumentType] - its types know of no structs
+    kind = read_type(rules.contract)
+    once = arrow_udf(records, kind).asNondeterministic()  # pyright: ignore[reportCallIssue, reportArgumentType] - its types know of no structs
     read = once("value", "arrived_at", header(rules.event_id_header))
     parsed = raw.select(*RAW.names, read.alias("_read"))
-    return parsed.select(*RAW.names, *[F.col("_read")[name].alias(name) for name in READ.names])
+    return parsed.select(*RAW.names, *[F.col("_read")[name].alias(name) for name in kind.names])
 
 
 def _masked(raw: DataFrame, rules: Rules) -> DataFrame:
@@ -82,15 +93,15 @@ def header(name: str) -> Column:
     return F.when(F.size(of_name) > 0, F.element_at(of_name, -1)["value"]) if name else F.lit(None).cast("binary")
 
 
-def accepted(parsed: DataFrame) -> DataFrame:
-    """The events among parsed records: the columns of ``EVENTS``, with their comments."""
-    return parsed.where("size(reasons) = 0 AND passed_over IS NULL").to(EVENTS.spark)
+def accepted(parsed: DataFrame, kind: StructType | None = None) -> DataFrame:
+    """The events among parsed records: the columns of ``EVENTS``, or of a table's schema, with their comments."""
+    return parsed.where("size(reasons) = 0 AND passed_over IS NULL").to(kind or EVENTS.spark)
 
 
 def read_records(
     value: pa.Array, arrived_at: pa.Array, event_id: pa.Array, rules: Rules, size: pa.Array | None = None
 ) -> pa.StructArray:
-    """What :func:`parse` reads of some records, without Spark: rows of ``READ``. Raises nothing, whatever the bytes.
+    """What :func:`parse` reads of some records, without Spark: rows of :func:`read_type`. Raises nothing.
 
     Args:
         value: the records' bytes.
@@ -110,20 +121,43 @@ def read_records(
     faults = _faults(reads, fields, time, arrived_at, rules)
     faults[Reason.PLACEHOLDER_ID] = pc.and_(has_placeholder, rules.placeholder_ids == "reject")
     reasons = _reasons(faults)
+    extra, declared = pa.array([each.extra for each in reads], pa.string()), None
+    if rules.contract:
+        extra = Masking(rules.masks).extra(extra) if rules.masks else extra
+        declared = _declared(rules.contract, reads, extra, fields["event_type"])
+        extra, reasons = declared.extra, _joined(reasons, declared.rejected)
     time = where(pc.equal(pc.list_value_length(reasons), 0), time)
     columns = {
         **fields,
         "reasons": reasons,
         "timestamp": time,
         "ip_address": of_networks(fields["ip_address"], rules.mask_ip),
-        "extra": pa.array([each.extra for each in reads], pa.string()),
+        "extra": extra,
         "event_date": pc.cast(time, pa.date32()),
         "has_placeholder": has_placeholder,
         "passed_over": pa.array([each.passed_over for each in reads], pa.string()),
+        "violations": pa.array(declared.counted if declared else [[]] * len(reads), pa.list_(pa.string())),
     }
     if rules.masks:
         columns |= Masking(rules.masks).columns(columns)
-    return pa.StructArray.from_arrays([columns[name] for name in READ.names], names=READ.names)
+    columns |= declared.columns if declared else {}
+    names = [*READ.names, *(declared.columns if declared else ())]
+    return pa.StructArray.from_arrays([columns[name] for name in names], names=names)
+
+
+def _declared(contract: Contract, reads: list[Read], extra: Any, event_types: Any) -> Judged:
+    """The declared columns. Of a record that could not be read, or is passed over, nothing is asked."""
+    found = judged(contract, extra, event_types)
+    for row, each in enumerate(reads):
+        if _why_unread(each):
+            found.rejected[row], found.counted[row] = [], []
+    return found
+
+
+def _joined(reasons: pa.ListArray, more: list[list[str]]) -> pa.ListArray:
+    if not any(more):
+        return reasons
+    return pa.array([one + other for one, other in zip(reasons.to_pylist(), more, strict=True)], reasons.type)
 
 
 def _read(value: bytes | None, size: int | None, by: ReadRecord, limit: int) -> Read:

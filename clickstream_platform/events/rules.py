@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame
 
+    from clickstream_platform.events.contract.model import Contract
     from clickstream_platform.events.mapping.model import Mapping
     from clickstream_platform.events.timestamps import Unit
 
@@ -34,6 +35,7 @@ class Rules:
             well.
         masks: which other fields, and which parameters of URLs, are dropped or hashed.
         mapping: where a producer has what ``events`` has columns for; without one, records are of our own shape.
+        contract: the columns that the lake's owner declares beside those of ``EVENTS``.
     """
 
     event_types: tuple[str, ...] | None
@@ -45,6 +47,7 @@ class Rules:
     placeholder_ids: Literal["count", "reject"] = "count"
     masks: Masks = field(default_factory=Masks)
     mapping: Mapping | None = None
+    contract: Contract | None = None
 
     def kept(self, values: pa.Array) -> pa.Array:
         """Of the bytes of records, what may be written: see :meth:`.masking.Masking.kept`. Who keeps any asks here."""
@@ -70,6 +73,11 @@ class Parse:
         return self.rules.mapping.label if self.rules.mapping else ""
 
     @property
+    def contract(self) -> str:
+        """The contract's name and a hash of what it says; empty without one."""
+        return self.rules.contract.label if self.rules.contract else ""
+
+    @property
     def visitor_paths(self) -> tuple[str, ...]:
         """Where records have the ids of visitors, one of which became ``user_id``; none of our own shape."""
         return self.rules.mapping.column("user_id").paths if self.rules.mapping else ()
@@ -78,6 +86,7 @@ class Parse:
         """One row a row of ``raw``, in a stream as in a batch; each action on it reads the JSON once.
 
         Columns: those of ``RAW``; ``reasons``, empty if accepted; the other columns of ``EVENTS``; ``has_placeholder``;
+        ``violations``: the rules of the contract that it breaks and is not rejected for; the declared columns; and
         ``passed_over``: why a record is no event and was not meant as one, null for all others.
         """
         from clickstream_platform.events.parsing import parse  # noqa: PLC0415 - a contract is read far oftener than run

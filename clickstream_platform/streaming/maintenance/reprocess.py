@@ -10,12 +10,15 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
 from clickstream_platform.errors import SettingsError, SourceError
+from clickstream_platform.events.contract.model import PREFIX
 from clickstream_platform.events.parsing import accepted
 from clickstream_platform.events.schema import PLACE, RAW, Reason
 from clickstream_platform.source_list import NAME_IN_SQL
@@ -31,6 +34,10 @@ from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import snapshot
 from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform.streaming.runtime.create import make_tables
+
+if TYPE_CHECKING:
+    from clickstream_platform.events.contract.model import Contract
+    from clickstream_platform.events.rules import Parse
 
 _WHERE = ["partition", "offset"]
 
@@ -110,8 +117,9 @@ def replay(
         passed = sum(f["count"] for f in facts if f["passed"])
         new_facts = [f for f in facts if not f["landed"] and not f["passed"]]
         hours = {f["hour"] for f in new_facts}
-        new = accepted(good.where("not landed"))
-        copies = _duplicates(new, lake.events, hours)
+        kind = StructType.fromJson(lake.events.schema())
+        new = accepted(good.where("not landed"), kind)
+        copies = _duplicates(new, lake.events, hours, cast("Parse", events.query).rules.contract)
         good_now = sum(f["count"] for f in new_facts) - len(copies.places)
         found = Replay(rejected.count(), good_now, copies.exact, landed, len(copies.conflicting), passed)
         if found.accepted:
@@ -130,8 +138,10 @@ def replay(
 def require(events: StreamingTable, lake: Lake, reason: str | None, source: str | None = None) -> LakeTable:
     """The table of rejected records. Raises what :func:`replay` raises without looking at a row, before a JVM."""
     known = [each.value for each in Reason]
-    if reason is not None and reason not in known:
-        raise SettingsError("--reason", f"{reason!r} is not allowed", f"choose from {', '.join(known)}")
+    if reason is not None and reason not in known and not reason.startswith(PREFIX):
+        raise SettingsError(
+            "--reason", f"{reason!r} is not allowed", f"choose from {', '.join(known)}, {PREFIX}COLUMN:RULE"
+        )
     sources = generations.sources(lake, events.name)
     if source is not None and source not in sources:
         there = f"choose from {', '.join(sources)}" if sources else "run `clickstream run events` first"
@@ -159,11 +169,13 @@ def _partition() -> Column:
     return F.concat_ws("\n", F.col("source"), F.col("partition"))
 
 
-def _duplicates(new: DataFrame, events: LakeTable, hours: Collection[int]) -> Duplicates:
+def _duplicates(
+    new: DataFrame, events: LakeTable, hours: Collection[int], contract: Contract | None = None
+) -> Duplicates:
     apart = new.withColumn("partition", _partition())
     ids = apart.select("event_id", "timestamp", *_WHERE).toArrow()
     whole = lambda into, places: into.from_arrow(_at(places, apart).toArrow())  # noqa: E731
-    return duplicates(lambda into: into.from_arrow(ids), whole, events, hours)
+    return duplicates(lambda into: into.from_arrow(ids), whole, events, hours, contract)
 
 
 def _at(places: pa.Table, events: DataFrame) -> DataFrame:
