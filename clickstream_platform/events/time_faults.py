@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pyarrow as pa
 
 from clickstream_platform.events.json_record import read
@@ -32,17 +33,22 @@ _FAULTS = {  # the first that fits counts
 
 def why_no_instant(text: str, unit: Unit = "auto") -> str | None:
     """What is wrong with an event's ``timestamp``; None if it is an instant. For messages: the words may change."""
-    if instants(pa.array([text]), unit)[0].is_valid:
+    if instants(_array(text), unit)[0].is_valid:
         return None
     text = text.strip(" \t\n\r\v\f").upper().replace("\u2212", "-")
     if not text:
         return "blank"
-    if unit == "auto" and are_ambiguous(pa.array([text]))[0].as_py():
+    if unit == "auto" and are_ambiguous(_array(text))[0].as_py():
         return "a number that may be a date, a year or a counter: CLICKSTREAM_TIMESTAMP_UNIT names the unit of numbers"
     if unit == "iso" and re.fullmatch(_NUMBER, text):
         return "a number, which CLICKSTREAM_TIMESTAMP_UNIT=iso does not allow"
     found = (fault for form, fault in _FAULTS.items() if re.fullmatch(form, text, re.ASCII | re.DOTALL))
     return next(found, "neither a text by ISO-8601 nor a number since 1970")
+
+
+def _array(text: str) -> pa.Array:
+    """It alone. Of a list, Arrow would ask pandas whether it is one of theirs, and import it for that."""
+    return pa.array(np.array([text], object), pa.string())
 
 
 def time_fault(record: bytes, unit: Unit = "auto", mapping: str = "") -> str:
