@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -46,13 +47,23 @@ settings = Settings(home=Path(home), spark_master="local[2]")
 spark = build_session(settings, store=S3(endpoint, "us-east-1", path_style=True), jvm_log=Path(home, "spark.log"))
 """
 
-# Each round: so many threads, each with its own text, begin to write one file at the same moment.
+# Run twice at once. Each round: threads of both processes, each with its own text, begin to write one file together.
+# Both, as a lock within one process would do for the threads of one.
 RACE = (
     SESSION
     + """
+import time
 from threading import Barrier, Thread
 jvm, conf = spark._jvm, spark.sparkContext._jsc.hadoopConfiguration()
-Path_, WRITERS, ROUNDS = jvm.org.apache.hadoop.fs.Path, 8, 5
+Path_, WRITERS, ROUNDS = jvm.org.apache.hadoop.fs.Path, 4, 5
+me, met = Path(home).name, Path(home).parent
+
+def meet(where):
+    (met / f"{where}-{me}").touch()
+    deadline = time.monotonic() + 120
+    while len(list(met.glob(f"{where}-*"))) < 2:
+        assert time.monotonic() < deadline, "the other process does not come"
+        time.sleep(0.001)
 
 def commits(path, text):
     actions = jvm.java.util.ArrayList()
@@ -65,8 +76,11 @@ def checkpoints(path, text):
     file.write(text.encode())
     return file.close
 
-def race(kind, path):
-    writes, said, barrier = [kind(path, f"writer {i}") for i in range(WRITERS)], [""] * WRITERS, Barrier(WRITERS)
+def race(kind, n):
+    path = Path_(f"{place}/{kind.__name__}/{n}")
+    mine = [f"{me}{i}" for i in range(WRITERS)]
+    writes, said, barrier = [kind(path, text) for text in mine], [""] * WRITERS, Barrier(WRITERS)
+    meet(f"{kind.__name__}{n}")
     def write(i):
         barrier.wait()
         try:
@@ -76,12 +90,12 @@ def race(kind, path):
     threads = [Thread(target=write, args=(i,)) for i in range(WRITERS)]
     for each in threads: each.start()
     for each in threads: each.join()
-    stands = spark.sparkContext.wholeTextFiles(path.toString()).values().collect()
-    won = [f"writer {i}" for i in range(WRITERS) if not said[i]]
-    return {"won": won, "stands": [text.strip() for text in stands], "refused": sorted({s for s in said if s})}
+    meet(f"{kind.__name__}{n}-over")
+    (stands,) = spark.sparkContext.wholeTextFiles(path.toString()).values().collect()
+    won = [text for text, refused in zip(mine, said) if not refused]
+    return {"won": won, "stands": stands.strip(), "refused": [each for each in said if each]}
 
-print(json.dumps({kind.__name__: [race(kind, Path_(f"{place}/{kind.__name__}/{n}")) for n in range(ROUNDS)]
-                  for kind in (commits, checkpoints)}))
+print(json.dumps({kind.__name__: [race(kind, n) for n in range(ROUNDS)] for kind in (commits, checkpoints)}))
 """
 )
 
@@ -128,19 +142,32 @@ def told(ended: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     return json.loads(ended.stdout.splitlines()[-1])
 
 
-def test_of_writers_that_race_for_one_file_exactly_one_wins(store: Seaweed, place: str, tmp_path: Path) -> None:
-    raced = told(spark_process(RACE, store, place, tmp_path))
+@pytest.fixture(scope="module")
+def raced(store: Seaweed, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What each of two processes tells of the same rounds."""
+    homes, place = tmp_path_factory.mktemp("race"), f"s3://{store.bucket}/race"
+    for home in "ab":
+        (homes / home).mkdir()
+    with ThreadPoolExecutor() as both:
+        return [told(ended) for ended in both.map(lambda home: spark_process(RACE, store, place, homes / home), "ab")]
 
-    for rounds in raced.values():
-        assert len(rounds) == 5
-        assert [each for each in rounds if len(each["won"]) != 1 or each["stands"] != each["won"]] == []
-    # Delta and Spark each know a lost race by its own exception, and take anything else for a failure.
-    assert {said for each in raced["commits"] for said in each["refused"]} == {
-        "java.nio.file.FileAlreadyExistsException"
-    }
-    assert {said for each in raced["checkpoints"] for said in each["refused"]} == {
-        "org.apache.hadoop.fs.FileAlreadyExistsException"
-    }
+
+@pytest.mark.parametrize(
+    ("kind", "refusal"),  # Delta and Spark each know a lost race by its own exception, and take others for a failure
+    [
+        ("commits", "java.nio.file.FileAlreadyExistsException"),
+        ("checkpoints", "org.apache.hadoop.fs.FileAlreadyExistsException"),
+    ],
+)
+def test_of_writers_of_two_processes_that_race_for_one_file_exactly_one_wins(
+    raced: list[dict[str, Any]], kind: str, refusal: str
+) -> None:
+    rounds = list(zip(*(each[kind] for each in raced), strict=True))
+
+    assert len(rounds) == 5
+    for one, other in rounds:
+        assert one["won"] + other["won"] == [one["stands"]] == [other["stands"]]
+        assert one["refused"] + other["refused"] == [refusal] * 7
 
 
 def test_a_query_killed_between_table_and_checkpoint_goes_on_exactly(
