@@ -113,12 +113,12 @@ def _of_files(rows: Rows, entries: Collection[Entry], old_files: Collection[str]
             found = f"{here.records:,} records of this file have rows"
             yield f"{partition}: {found}, booked are {records[partition]:,} records"
     for entry in entries:
-        of_batch = sum(rows[path].rows for path in entry.files if path in rows)
-        no_rows = entry.duplicates + entry.passed
-        if entry.files and of_batch + no_rows > entry.events_in:
+        of_batch = sum(rows[path].records for path in entry.files if path in rows)
+        no_rows = 0 if entry.opened else entry.duplicates + entry.passed  # some of an envelope may have rows, some not
+        if entry.files and of_batch + no_rows > entry.rows_in:
             passed = f" and {entry.passed:,} passed over" if entry.passed else ""
-            counts = f"{of_batch:,} rows and {entry.duplicates:,} duplicates{passed}, but {entry.events_in:,} were read"
-            yield f"batch {entry.batch_id}: {counts}"
+            counts = f"{of_batch:,} with rows and {entry.duplicates:,} duplicates{passed}"
+            yield f"batch {entry.batch_id}: {counts}, but {entry.rows_in:,} records were read"
 
 
 def _of_topics(rows: Rows, entries: Collection[Entry]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What a replay changes in ``quarantine``, as rows for one MERGE: records leave, and events of opened ones take their place."""
+"""What a replay changes in ``quarantine``: records leave, and rejected events of opened ones take their place."""
 
 # pyarrow makes its compute functions when it is imported:
 # pyright: reportAttributeAccessIssue=false
@@ -27,7 +27,7 @@ def changes(leaving: pa.Table, opened: pa.Table, rejected: pa.Table, rules: Rule
     Args:
         leaving: ``PLACE`` and ``arrived_at`` of what leaves.
         opened: ``RECORD`` and ``arrived_at`` of the envelopes that leave because they were opened.
-        rejected: the events of these that are rejected: the columns of ``QUARANTINE``, but for ``record_id`` and ``size``.
+        rejected: the events of these that are rejected: ``QUARANTINE``, but for ``record_id`` and ``size``.
         rules: what may be kept of their bytes.
     """
     stay = {record_id(*place) for place in _places(rejected, PLACE)}

@@ -14,8 +14,8 @@ from clickstream_platform.streaming.runtime.fingerprint import passed_on
 def make_tables(table: StreamingTable, lake: Lake) -> None:
     """Make the empty Delta tables of a contract, if they are not there yet. Those that are get the columns they lack.
 
-    A derived table gets only those that it passes on as ``events`` has them, which are null for all of before. Of others,
-    null is not what its query gives: it gets them with the batch 0 of a rebuild.
+    A derived table gets only those that it passes on as ``events`` has them, which are null for all of before. Of
+    others, null is not what its query gives: it gets them with the batch 0 of a rebuild.
     """
     if beside := table.beside:
         path = lake.table(beside.name).path

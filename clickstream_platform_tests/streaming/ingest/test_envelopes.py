@@ -35,7 +35,9 @@ path = "batch"
 steps = ["base64", "gzip"]
 inherit = ["session_id", "context"]
 """
-FIVE = [event(f"u{i}", f"10:0{i}:00", event_type="scroll" if i == 2 else "purchase", event_id=f"e{i}") for i in range(5)]
+FIVE = [
+    event(f"u{i}", f"10:0{i}:00", event_type="scroll" if i == 2 else "purchase", event_id=f"e{i}") for i in range(5)
+]
 SENT = [{name: value for name, value in each.items() if name != "session_id"} for each in FIVE]
 
 
