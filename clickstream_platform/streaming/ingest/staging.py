@@ -166,7 +166,7 @@ def _record_ids(records: pa.RecordBatch, is_rejected: pa.BooleanArray) -> pa.Str
 
 
 def record_id(source: str, partition: str, offset: int, index: int | None = 0) -> str:
-    """A record's name for ever, a hash of its source, partition and offset; of a further event in it, also its index."""
+    """A record's name for ever, a hash of its source, partition and offset; of a further event, its index too."""
     # The partition's length keeps it apart from the source, whatever signs they hold.
     place = f"{index}/{offset}" if index else f"{offset}"
     return hashlib.sha256(f"{place} {len(partition)} {partition} {source}".encode()).hexdigest()

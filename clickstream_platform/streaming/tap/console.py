@@ -97,7 +97,9 @@ def _record(row: bytes) -> Printed:
 
 
 def shown(records: Sequence[Printed], rules: Rules) -> list[str]:
-    """A line for each event, or for what was to be one: of an event what a person looks at first, else the reasons and the first characters.
+    """A line for each event, or for what was to be one.
+
+    Of an event it has what a person looks at first, else the reasons and the first characters.
 
     A record that is not whole is not parsed; its line says so, unless it is too large anyway. Raises nothing.
     """
