@@ -92,7 +92,8 @@ def check(checkpoint: Checkpoint, table: StreamingTable, spark: SparkSession) ->
         return
     then = json.loads(file.read_text())
     now = of(table, spark, then.get(READS, FIRST_COLUMNS))
-    gained = _columns_gained(then, now, [f"{c.name} {c.type}" for c in table.columns if c.name in passed_on(table)])
+    may_come = passed_on(table) if table.derived else {column.name for column in table.columns}
+    gained = _columns_gained(then, now, [f"{c.name} {c.type}" for c in table.columns if c.name in may_come])
     may_differ = gained | (_what_may_differ(then, now) if table.derived else set())
     changed = [key for key in now if key not in may_differ and then.get(key) != now[key]]
     if changed:

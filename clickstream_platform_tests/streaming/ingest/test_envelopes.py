@@ -15,11 +15,12 @@ from clickstream_platform.events.mapping.named import mapping_named
 from clickstream_platform.streaming.audit.source_account import source_account
 from clickstream_platform.streaming.audit.validate import validate
 from clickstream_platform.streaming.ingest.staging import record_id
+from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.maintenance.erasure import forget
 from clickstream_platform.streaming.maintenance.reprocess import Replay, replay
 from clickstream_platform.tables import tables
-from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.conftest import Lab, event, killed
 from clickstream_platform_tests.faults import fault
 
 pytestmark = pytest.mark.spark
@@ -102,13 +103,20 @@ def test_five_events_in_one_record_are_those_of_five_and_the_bad_one_comes_back_
     assert_accounted_for(lab)
 
 
-def test_records_of_before_the_mapping_are_opened_by_replay_and_their_bad_events_stay(lab: Lab, tmp_path: Path) -> None:
+def test_records_of_before_the_mapping_are_opened_by_replay_and_their_bad_events_stay(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lab.only("events").land(packed(SENT), packed([]), {"batch": [1]}, name="a.json")
     lab.run("events")
     assert lab.table("quarantine").count() == 3
     with_mapping(lab, tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(writer, "merge", killed)
+        with pytest.raises(KeyboardInterrupt):
+            replay(lab.contracts["events"], lab.spark, lab.lake)
+    assert (lab.table("events").count(), lab.table("quarantine").count()) == (4, 3)
     found = replay(lab.contracts["events"], lab.spark, lab.lake)
-    assert found == Replay(tried=3, accepted=4, duplicates=0, landed=0, opened=2, inside=5)
+    assert found == Replay(tried=3, accepted=0, duplicates=0, landed=4, opened=2, inside=5)
     assert found.stayed == 2
     left = lab.table("quarantine").orderBy("offset").collect()
     assert [(row.offset, row["index"], row.reasons) for row in left] == [
