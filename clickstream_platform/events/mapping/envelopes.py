@@ -6,24 +6,28 @@ more is unpacked than a limit, whatever a record claims to hold.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from clickstream_platform.events.json_record import BOM, is_deep, parsed, to_json
 from clickstream_platform.events.mapping.model import Envelope, Mapping
+from clickstream_platform.events.mapping.packing import (
+    NO_JSON,
+    Left,
+    UnopenedError,
+    Value,
+    as_text,
+    lines_of,
+    undone,
+    unquoted,
+)
 from clickstream_platform.events.mapping.paths import Index, Item, Key, Step, steps_of
 from clickstream_platform.events.schema import Reason
 
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
-_TEXT = msgspec.json.Decoder(str)
-_NO_JSON = (msgspec.DecodeError, UnicodeDecodeError)
-_GZIP = 16 + zlib.MAX_WBITS  # as zlib calls that format
 
 
 class Limits(NamedTuple):
@@ -54,28 +58,8 @@ Opened = list[Inside] | Reason | None
 Open = Callable[[bytes], Opened]
 
 
-class _UnopenedError(Exception):
-    """A step fails. Never leaves this module."""
-
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
 class _NoEnvelopeError(Exception):
     """The record is an event by itself. Never leaves this module."""
-
-
-class _Value(NamedTuple):
-    """Bytes on the way in.
-
-    Attributes:
-        data: the bytes.
-        is_json: whether they are a JSON value, of which a text is still to be read.
-    """
-
-    data: bytes
-    is_json: bool
 
 
 def opener(mapping: Mapping, limits: Limits) -> Open:
@@ -90,9 +74,9 @@ def opener(mapping: Mapping, limits: Limits) -> Open:
         if layers[0].is_absent(value):
             return None
         try:
-            held = _all_of(value, layers, limits, _Left(limits.unpacked))
-            return [Inside(_as_text(each) if is_text else each.data, inherited) for each, inherited in held]
-        except _UnopenedError as found:
+            held = _all_of(value, layers, limits, Left(limits.unpacked))
+            return [Inside(as_text(each) if is_text else each.data, inherited) for each, inherited in held]
+        except UnopenedError as found:
             return found.reason
         except _NoEnvelopeError:
             return None
@@ -114,10 +98,10 @@ class Glimpsed(NamedTuple):
 
 def glimpsed(value: bytes, mapping: Mapping, limits: Limits) -> Glimpsed:
     """What is packed in a record, for who looks for something in it. Raises nothing, whatever the bytes."""
-    left = _Left(limits.unpacked)
+    left = Left(limits.unpacked)
     try:
         found = _all_of(value, [_Layer(each, is_first=n == 0) for n, each in enumerate(mapping.envelope)], limits, left)
-    except _UnopenedError as fault:
+    except UnopenedError as fault:
         # Of another step than these, the bytes that it fails at can be looked at as they are.
         is_whole = fault.reason not in (Reason.ENVELOPE_GZIP, Reason.TOO_LARGE) or not left.parts
         return Glimpsed(left.parts, is_whole and fault.reason is not Reason.TOO_LARGE)
@@ -126,33 +110,19 @@ def glimpsed(value: bytes, mapping: Mapping, limits: Limits) -> Glimpsed:
     return Glimpsed([*left.parts, *(each.data for each, _ in found)], is_whole=True)
 
 
-def _all_of(value: bytes, layers: Sequence[_Layer], limits: Limits, left: _Left) -> list[tuple[_Value, str]]:
-    held = [(_Value(value.removeprefix(BOM), is_json=False), "{}")]
+def _all_of(value: bytes, layers: Sequence[_Layer], limits: Limits, left: Left) -> list[tuple[Value, str]]:
+    held = [(Value(value.removeprefix(BOM), is_json=False), "{}")]
     for layer in layers:
-        found: list[tuple[_Value, str]] = []
+        found: list[tuple[Value, str]] = []
         for each, inherited in held:
             inside, own = layer.taken_out(each, left)
             said = _merged(inherited, own)
             for item in inside:
                 found.append((item, said))
                 if len(found) > limits.events:
-                    raise _UnopenedError(Reason.TOO_LARGE)
+                    raise UnopenedError(Reason.TOO_LARGE)
         held = found
     return held
-
-
-class _Left:
-    """How many bytes may still be unpacked of a record, and what was, whole or not."""
-
-    def __init__(self, limit: int) -> None:
-        self.bytes = limit
-        self.parts: list[bytes] = []
-
-    def take(self, data: bytes) -> None:
-        self.parts.append(data)
-        self.bytes -= len(data)
-        if self.bytes < 0:
-            raise _UnopenedError(Reason.TOO_LARGE)
 
 
 class _Layer:
@@ -175,31 +145,31 @@ class _Layer:
             return self._key not in value and b"\\" not in value
         return self._declared.optional and not self._path and value.removeprefix(BOM).lstrip()[:1] != b"["
 
-    def taken_out(self, value: _Value, left: _Left) -> tuple[Sequence[_Value], str]:
+    def taken_out(self, value: Value, left: Left) -> tuple[Sequence[Value], str]:
         """What it holds, and what that inherits."""
         inherited = "{}"
         if self._path:
             fields = self._fields(value.data)
             if self._inherit:
                 inherited = _inherited(fields, self._inherit)
-            value = _Value(self._at(fields), is_json=True)
+            value = Value(self._at(fields), is_json=True)
         for step in self._declared.steps:
             if step == "lines":
                 return [
-                    _Value(line, is_json=False) for line in _lines(_unquoted(value, Reason.ENVELOPE_LINES))
+                    Value(line, is_json=False) for line in lines_of(unquoted(value, Reason.ENVELOPE_LINES))
                 ], inherited
-            value = _undone(step, value, left)
+            value = undone(step, value, left)
         return ([value] if self._declared.holds == "one" else self._items(value)), inherited
 
     def _fields(self, data: bytes) -> dict[str, msgspec.Raw]:
         if is_deep(data):
-            raise self._by_itself(_UnopenedError(Reason.TOO_LARGE))
+            raise self._by_itself(UnopenedError(Reason.TOO_LARGE))
         try:
             return _OBJECT.decode(data)
         except msgspec.ValidationError:
-            raise self._by_itself(_UnopenedError(Reason.ENVELOPE_PATH)) from None
-        except _NO_JSON:
-            raise _UnopenedError(Reason.MALFORMED_JSON if self._is_first else Reason.ENVELOPE_JSON) from None
+            raise self._by_itself(UnopenedError(Reason.ENVELOPE_PATH)) from None
+        except NO_JSON:
+            raise UnopenedError(Reason.MALFORMED_JSON if self._is_first else Reason.ENVELOPE_JSON) from None
 
     def _at(self, fields: dict[str, msgspec.Raw]) -> bytes:
         """The JSON at the path."""
@@ -207,21 +177,21 @@ class _Layer:
         for step in self._path[1:]:
             inside = None if inside is None else _child(step, inside)
         if inside is None or bytes(inside) == b"null":
-            raise self._by_itself(_UnopenedError(Reason.ENVELOPE_PATH))
+            raise self._by_itself(UnopenedError(Reason.ENVELOPE_PATH))
         return bytes(inside)
 
-    def _items(self, value: _Value) -> Sequence[_Value]:
+    def _items(self, value: Value) -> Sequence[Value]:
         if is_deep(value.data):
-            raise _UnopenedError(Reason.TOO_LARGE)
+            raise UnopenedError(Reason.TOO_LARGE)
         try:
-            return [_Value(bytes(item), is_json=True) for item in _ARRAY.decode(value.data)]
+            return [Value(bytes(item), is_json=True) for item in _ARRAY.decode(value.data)]
         except msgspec.ValidationError:
-            raise _UnopenedError(Reason.ENVELOPE_ARRAY) from None
-        except _NO_JSON:
+            raise UnopenedError(Reason.ENVELOPE_ARRAY) from None
+        except NO_JSON:
             is_record = self._is_first and not self._declared.steps
-            raise _UnopenedError(Reason.MALFORMED_JSON if is_record else Reason.ENVELOPE_JSON) from None
+            raise UnopenedError(Reason.MALFORMED_JSON if is_record else Reason.ENVELOPE_JSON) from None
 
-    def _by_itself(self, otherwise: _UnopenedError) -> Exception:
+    def _by_itself(self, otherwise: UnopenedError) -> Exception:
         return _NoEnvelopeError() if self._declared.optional else otherwise
 
 
@@ -235,7 +205,7 @@ def _child(step: Step, value: msgspec.Raw) -> msgspec.Raw | None:
                 return next(iter(_ARRAY.decode(value)[place:]), None)
             case Item(key, wanted):
                 return next((each for each in _ARRAY.decode(value) if _has(each, key, wanted)), None)
-    except _NO_JSON:
+    except NO_JSON:
         return None
 
 
@@ -258,7 +228,7 @@ def _inherited(fields: dict[str, msgspec.Raw], paths: Sequence[Sequence[Any]]) -
         into[more[-1] if more else first] = value
     read = parsed(msgspec.json.encode(found))
     if isinstance(read, Reason):  # what is in a text was not looked at before
-        raise _UnopenedError(Reason.ENVELOPE_JSON)
+        raise UnopenedError(Reason.ENVELOPE_JSON)
     return to_json(read).decode()
 
 
@@ -284,76 +254,3 @@ def inherit(fields: dict[str, Any], inherited: dict[str, Any]) -> None:
             fields[name] = value
         elif isinstance(own, dict) and isinstance(value, dict):
             inherit(own, value)
-
-
-def _undone(step: str, value: _Value, left: _Left) -> _Value:
-    match step:
-        case "base64":
-            data = _of_base64(_unquoted(value, Reason.ENVELOPE_BASE64))
-            left.take(data)
-            return _Value(data, is_json=False)
-        case "gzip":
-            if value.is_json:
-                raise _UnopenedError(Reason.ENVELOPE_GZIP)
-            return _Value(_of_gzip(value.data, left), is_json=False)
-        case _:
-            if value.is_json and value.data.lstrip()[:1] == b'"':
-                return _Value(_unquoted(value, Reason.ENVELOPE_JSON), is_json=True)
-            return _Value(value.data.removeprefix(BOM), is_json=True)
-
-
-def _unquoted(value: _Value, reason: Reason) -> bytes:
-    """The bytes of a text."""
-    if not value.is_json:
-        return value.data
-    try:
-        return _TEXT.decode(value.data).encode()
-    except (*_NO_JSON, UnicodeEncodeError):
-        raise _UnopenedError(reason) from None
-
-
-def _as_text(value: _Value) -> bytes:
-    """An item of an array of texts, for who reads lines; any other as it is."""
-    try:
-        return _TEXT.decode(value.data).encode() if value.is_json else value.data
-    except (*_NO_JSON, UnicodeEncodeError):
-        return value.data
-
-
-def _of_base64(text: bytes) -> bytes:
-    """Either alphabet, with or without the signs at its end, broken into lines or not."""
-    letters = b"".join(text.split()).translate(_STANDARD).rstrip(b"=")
-    try:
-        return base64.b64decode(letters + b"=" * (-len(letters) % 4), validate=True)
-    except binascii.Error:
-        raise _UnopenedError(Reason.ENVELOPE_BASE64) from None
-
-
-_STANDARD = bytes.maketrans(b"-_", b"+/")
-
-
-def _of_gzip(data: bytes, left: _Left) -> bytes:
-    """All members of it, to their ends."""
-    parts: list[bytes] = []
-    while True:
-        part, data, is_whole = _member(data, left)
-        parts.append(part)
-        if not is_whole:
-            raise _UnopenedError(Reason.ENVELOPE_GZIP)
-        if not data.strip(b"\x00"):  # what some tools fill up with
-            return b"".join(parts)
-
-
-def _member(data: bytes, left: _Left) -> tuple[bytes, bytes, bool]:
-    """What is in the first member, what follows it, and whether it was read to its end."""
-    unpacking = zlib.decompressobj(_GZIP)
-    try:
-        part = unpacking.decompress(data, left.bytes + 1)
-    except zlib.error:
-        return b"", b"", False
-    left.take(part)
-    return part, unpacking.unused_data, unpacking.eof
-
-
-def _lines(text: bytes) -> Iterator[bytes]:
-    return (line for each in text.removeprefix(BOM).split(b"\n") if (line := each.removesuffix(b"\r")).strip())
