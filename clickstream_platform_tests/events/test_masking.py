@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clickstream_platform.errors import SettingsError
@@ -238,7 +238,6 @@ def test_a_staged_file_holds_nothing_of_what_is_masked() -> None:
     assert {tuple(each["key"] for each in row) for row in staged["headers"].to_pylist()} == {("referer", "Phone")}
 
 
-@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.text('?&=#;%+token3D "{}[]:\\', max_size=20),

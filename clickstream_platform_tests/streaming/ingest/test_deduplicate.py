@@ -130,7 +130,7 @@ _events = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(stored=_events, new=_events)
 def test_any_events_are_told_apart_as_by_a_program_of_a_few_lines(
     stored: list[tuple[str | None, int, str]], new: list[tuple[str | None, int, str]]
