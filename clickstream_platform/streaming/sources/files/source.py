@@ -82,6 +82,10 @@ class FileSource:
         """One asset, whatever the folder; of several sources, one a name."""
         return ("landing",) if self.source_name == MAIN else ("landing", self.source_name)
 
+    def follow(self, checkpoint: Checkpoint) -> None:
+        """Let a checkpoint that was made for another folder, which is shown to be the same, name files in this one."""
+        Intake(checkpoint).follow(Path(checkpoint.made_for().removeprefix(_FILES)), self.folder)
+
     def shares_with(self, other: RecordSource, *, asking: bool) -> str | None:
         """A folder that both are, or lie in, or that links in them lead to."""
         if not isinstance(other, FileSource):
