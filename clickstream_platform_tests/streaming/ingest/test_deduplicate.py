@@ -38,6 +38,7 @@ def table(events: list[Sent]) -> pa.Table:
         "timestamp": pa.array(times, pa.int64()).cast(pa.timestamp("us", "UTC")),
         "partition": pa.array(partitions, pa.string()),
         "offset": pa.array(offsets, pa.int64()),
+        "index": pa.array([0] * len(events), pa.int64()),
         "user_id": pa.array(users, pa.string()),
         "extra": pa.array(extras, pa.string()),
     }
