@@ -113,9 +113,9 @@ def records(draw: st.DrawFn, layers: list[Envelope]) -> bytes:
     """What is declared, most of it whole; else with too many events, or broken somewhere."""
     many = draw(st.integers(0, 3) | st.just(7))
     events = [json.dumps(draw(JSON)).encode() for _ in range(many)] or [b"null"][: draw(st.integers(0, 1))]
-    for layer in reversed(layers):
-        data = put_in(events, layer)
-        events = [data] * draw(st.integers(1, 2))
+    for layer in reversed(layers[1:]):
+        events = [put_in(events, layer)] * draw(st.integers(1, 2))
+    data = put_in(events, layers[0])
     if draw(st.integers(0, 3)) == 0:
         at = draw(st.integers(0, len(data)))
         data = data[:at] + draw(st.binary(max_size=3)) + data[at + draw(st.integers(0, 2)) :]
