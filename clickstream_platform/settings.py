@@ -1,7 +1,7 @@
 """The settings: the only reader of the environment.
 
-Each setting is a variable ``CLICKSTREAM_<NAME>``, a line in ``.env`` or a file of the folder ``CLICKSTREAM_SECRETS``, in
-this order. Every default works on one machine, without any set-up.
+Each setting is a variable ``CLICKSTREAM_<NAME>``, else a line in ``.env``, else a file of the folder
+``CLICKSTREAM_SECRETS``. Every default works on one machine, without any set-up.
 """
 
 from __future__ import annotations

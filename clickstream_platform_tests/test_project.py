@@ -20,8 +20,8 @@ TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 LOCKS = ["requirements.lock", "docker/requirements.lock"]
 PAGES = [str(file.relative_to(ROOT)) for file in sorted((ROOT / "docs").rglob("*.md"))]
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docker/README.md", *PAGES]
-PYTHON = ("clickstream_platform", "clickstream_platform_tests", "bench")
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docker/README.md", "deploy/kubernetes/README.md", *PAGES]
+PYTHON = ("clickstream_platform", "clickstream_platform_tests", "bench", "docker")
 PINNED = re.compile(r"^([a-z0-9-]+)(?:\[[a-z,]+\])?==([^ ]+)", re.MULTILINE)
 
 

@@ -1,8 +1,8 @@
 """Run the steps of the Dockerfile in a bare root, where no container engine is: by chroot, as root.
 
-``python docker/steps.py ROOT``, where ROOT has what the image begins with: a Debian with ``python`` and ``pip``. README.md
-says how one is made, and what was seen. It knows the instructions that the Dockerfile has, and refuses any other. FROM and
-ENTRYPOINT are left to whoever uses the root.
+``python docker/steps.py ROOT``, where ROOT has what the image begins with: a Debian with ``python`` and ``pip``.
+README.md says how one is made, and what was seen. It knows the instructions that the Dockerfile has, and refuses any
+other. FROM and ENTRYPOINT are left to whoever uses the root.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Generator, Mapping
@@ -80,9 +81,9 @@ class Container:
         finally:
             process.terminate()
             try:
-                process.wait(20)
+                process.wait(8)
             except subprocess.TimeoutExpired:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
 
 
@@ -114,15 +115,22 @@ class Composed:
 
     def here(self, text: str, name: str) -> str:
         """What a service says, with the folders, names and ports of this machine."""
-        for place, folder in self._folders(name).items():
-            text = re.sub(rf"(?<![\w/]){re.escape(place)}(?![\w.-])", str(folder), text)
-        text = re.sub(rf"(?<![\w.-])({'|'.join(self.services)})(?![\w./-])", "127.0.0.1", text)
-        return re.sub(rf"(?<![\w.])({'|'.join(self.ports)})(?![\w.])", lambda found: self.ports[found[0]], text)
+        folders = self._folders(name)
+        place = rf"(?<![\w/])(?P<folder>{'|'.join(map(re.escape, folders))})(?![\w.-])"
+        service = rf"(?<![\w.-])(?P<service>{'|'.join(self.services)})(?![\w./-])"
+        port = rf"(?<![\w.])(?P<port>{'|'.join(self.ports)})(?![\w.])"
+
+        def of_this_machine(found: re.Match[str]) -> str:
+            if found["folder"]:
+                return str(folders[found["folder"]])
+            return self.ports[found["port"]] if found["port"] else "127.0.0.1"
+
+        return re.sub(f"{place}|{service}|{port}", of_this_machine, text)
 
     def _folders(self, name: str) -> dict[str, Path]:
         """Where the folders of a container are here, the deepest first."""
-        mounted = dict(reversed(each.split(":")[:2]) for each in self.services[name].get("volumes", []))
-        found = {place: self.folder / "volumes" / volume for place, volume in mounted.items()}
+        mounted: list[list[str]] = [each.split(":") for each in self.services[name].get("volumes", [])]
+        found = {place: self.folder / "volumes" / volume for volume, place in mounted}
         for folder in found.values():
             folder.mkdir(parents=True, exist_ok=True)
         found["/run/secrets"] = self._secrets_of(name)
