@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clickstream_platform.errors import CheckpointError
@@ -106,7 +106,6 @@ def test_fewer_files_than_tasks_are_fewer_tasks(tmp_path: Path) -> None:
     assert Manifest(1, ()).tasks(tmp_path, 8) == []
 
 
-@settings(deadline=None)
 @given(
     st.text(st.characters(exclude_categories=["Cs"])),
     st.integers(0, 2**60),
