@@ -65,7 +65,8 @@ def _database(composed: Composed) -> Generator[None]:
     told = composed.container("postgres")
     assert INITDB is not None
     # It refuses to be root, and another user does not get into pytest's folders.
-    other = {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
+    nobody: dict[str, Any] = {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid, "extra_groups": []}
+    other = nobody if os.geteuid() == 0 else {}
     with TemporaryDirectory(prefix="postgres-") as made:
         folder = Path(made)
         (folder / "password").write_text(Path(told.environment["POSTGRES_PASSWORD_FILE"]).read_text())
