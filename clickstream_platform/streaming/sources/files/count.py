@@ -22,6 +22,8 @@ from typing import BinaryIO
 
 import cramjam
 
+from clickstream_platform.streaming.sources.files.count_formats import COUNTS, parquet_count
+
 _CHUNK = 1 << 20
 _FAULTS = (OSError, EOFError, ValueError, zlib.error, cramjam.DecompressionError)
 _MARKS = {b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
@@ -36,7 +38,8 @@ class Counted:
 
     Attributes:
         bytes: as it lies on the disk.
-        records: its lines that are not blank; of a file that cannot be read to its end, none.
+        records: its lines that are not blank, or what its format has as records; of a file that cannot be read to its
+            end, none.
         fault: why it cannot be read to its end; None if it can.
         is_text: whether it begins as a text does.
     """
@@ -47,8 +50,13 @@ class Counted:
     is_text: bool = True
 
 
-def counted(path: bytes) -> Counted | None:
-    """Count a file; None if there is no file."""
+def counted(path: bytes, its_format: str = "") -> Counted | None:
+    """Count a file; None if there is no file.
+
+    Args:
+        path: the file.
+        its_format: the format by which it was read, as booked; empty for a record a line.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except FileNotFoundError:
@@ -60,8 +68,10 @@ def counted(path: bytes) -> Counted | None:
         if not stat.S_ISREG(found.st_mode):
             return None
         try:
+            if its_format == "parquet":
+                return Counted(found.st_size, parquet_count(Path(os.fsdecode(path))))
             head, chunks = _with_head(_unpacked(file, path))
-            records = _inked(_as_utf8(head, chunks))
+            records = COUNTS.get(its_format, _inked)(_as_utf8(head, chunks))
         except _FAULTS as fault:
             return Counted(found.st_size, 0, str(fault) or type(fault).__name__)
     return Counted(found.st_size, records, is_text=_CONTROL.search(head[:8000]) is None)

@@ -35,6 +35,7 @@ class _Booking:
     bytes: int
     records: int
     refused: str | None
+    format: str
 
 
 @dataclass
@@ -68,7 +69,7 @@ def recounted(folder: Path, plans: Plans, entries: Iterable[Entry]) -> Recount:
     booked = _bookings(read, found)
     known = _once(root, booked, found)
     for name, booking in booked.items():
-        _compare(name, booking, counted(_path(root, name)), found)
+        _compare(name, booking, counted(_path(root, name), booking.format), found)
     for entry in read:
         if not entry.files:
             known |= _compare_batch(root, entry, plans, found)
@@ -92,7 +93,8 @@ def _bookings(entries: Iterable[Entry], found: _Findings) -> dict[str, _Booking]
         for name, (size, records) in entry.files.items():
             if name in booked:
                 found.errors.append(f"{name} is booked twice: in batch {booked[name].batch_id} and {entry.batch_id}")
-            booked[name] = _Booking(entry.batch_id, size, records, entry.unreadable.get(name))
+            said = entry.unreadable.get(name), entry.formats.get(name, "")
+            booked[name] = _Booking(entry.batch_id, size, records, *said)
         if entry.files and sum(records for _, records in entry.files.values()) != entry.rows_in:
             of_files = sum(records for _, records in entry.files.values())
             found.errors.append(
