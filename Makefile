@@ -9,7 +9,7 @@ WORKERS ?= 2
 # compiled once is kept, whatever the environment says: the processes that tests start would compile it a hundred times.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist loadgroup
 # What is in which part: clickstream_platform_tests/parts.py. The fast one first, as it says soonest what is wrong.
-PARTS := fast wide conformance property kill kafka runs upkeep engine spark
+PARTS := fast wide conformance property kill kafka store runs upkeep engine spark
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.10 \
 	--generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links
 
@@ -20,7 +20,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 	&& echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-kafka test soak check lock dev $(PARTS:%=test-%)
+.PHONY: help setup demo demo-kafka test soak check jar lock dev $(PARTS:%=test-%)
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -53,6 +53,10 @@ check: $(STAMP) ## ruff and pyright: style, formatting, types
 	@$(BIN)/ruff format --check
 	@echo "pyright ..."
 	@$(BIN)/pyright --pythonpath $(BIN)/python
+
+# Our Java classes, after a change in java/: needs a javac 17. What it prints is OWN_SHA256 of jvm/store.py.
+jar: setup
+	@$(BIN)/python java/build.py clickstream_platform/jvm/put_if_absent.jar
 
 lock: $(STAMP) ## choose the newest versions within the bounds of pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

@@ -64,6 +64,12 @@ class Settings(BaseSettings):
         default=timedelta(hours=1), ge=timedelta(0), description="How far an event may lie ahead of its arrival."
     )
     max_record_bytes: int = Field(default=1_000_000, ge=1, description="A longer record is quarantined unread.")
+    max_events_in_record: int = Field(
+        default=10_000, ge=1, description="A record that holds more events is quarantined unopened."
+    )
+    max_unpacked_bytes: int = Field(
+        default=16_000_000, ge=1, description="So is one of which more than this is unpacked, to get at its events."
+    )
     timestamp_unit: Literal["auto", "s", "ms", "us", "ns", "iso"] = Field(
         default="auto",
         description="Unit of timestamps that are numbers: auto (told by size), s, ms, us, ns; iso: no number is one.",

@@ -25,6 +25,7 @@ from clickstream_platform.streaming.sources.kafka import cluster
 from clickstream_platform.tables import tables
 from clickstream_platform_tests import parts
 from clickstream_platform_tests.no_jvm import no_jvm
+from clickstream_platform_tests.seaweed import Seaweed, started
 from clickstream_platform_tests.topics import Topic, secured
 
 if TYPE_CHECKING:
@@ -109,6 +110,20 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     shared.up(from_env().cache)
     yield shared
     shared.down()
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
+    """The object store that every test shares: 3 s, once. In a fresh folder, as it is slow on what a kill has left."""
+    with started(tmp_path_factory.mktemp("store")) as seaweed:
+        yield seaweed
+
+
+@pytest.fixture
+def place(store: Seaweed, request: pytest.FixtureRequest) -> str:
+    """An address on the store of its own for every test: ``s3://bucket/...``."""
+    name = re.sub(r"\W+", "-", request.node.name)[:80]
+    return f"s3://{store.bucket}/{name}-{next(_numbers)}"
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ WIDE_PLACES = (
     *("defs/test_versions.py", "test_sql.py"),
 )
 JVM = "spark"  # the marker of every test with a JVM, whatever its part
-JVM_FIXTURES = frozenset({"spark", "broker"})  # and so every fixture that uses one of them
+JVM_FIXTURES = frozenset({"spark", "broker", "store"})  # and who uses one of them; a store is no JVM, but as slow
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ PARTS = (
     Part("property", "random scenarios, against a naive program", ("test_exactness.py", "test_border.py")),
     Part("kill", "processes killed or told to stop", ("streaming/runtime/test_kill.py", "defs/test_signals.py")),
     Part("kafka", "a real broker", ("simulator/test_broker.py",), frozenset({"broker"})),
+    Part("store", "a real object store", (), frozenset({"store"})),
     Part("runs", "runs and streams over files, also those that fail", ("streaming/runtime",)),
     Part("upkeep", "what a lake needs over the years, and audits", ("streaming/maintenance", "streaming/audit")),
     Part("engine", "the rest of the streaming engine on Spark, over files", ("streaming",)),

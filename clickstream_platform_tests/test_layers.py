@@ -147,6 +147,17 @@ def test_spark_alone_builds_sessions() -> None:
     assert modules_that_use("builder", "SparkSession") == {f"{PACKAGE}.jvm.session"}
 
 
+def test_one_module_opens_delta_tables() -> None:
+    openers = {
+        module
+        for module, tree in sources().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and (_called(node) == "is_deltatable" or (isinstance(node.func, ast.Name) and node.func.id == "DeltaTable"))
+    }
+    assert openers == {f"{PACKAGE}.streaming.lake.delta"}
+
+
 def test_a_query_reads_neither_the_clock_nor_the_environment_nor_a_path() -> None:
     effects = {"os", "pathlib", "time", "random", "clickstream_platform.settings"}
     wrong = {

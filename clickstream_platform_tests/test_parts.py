@@ -30,6 +30,8 @@ def item(place: str, *fixtures: str, marks: tuple[str, ...] = ()) -> pytest.Item
         (item("test_cli.py", "home", marks=("spark",)), "spark"),
         (item("streaming/tap/test_tap.py", "lab", "spark", "topic", "broker"), "kafka"),
         (item("streaming/tap/test_tap.py", "lab", "spark"), "engine"),
+        (item("jvm/test_store.py", "place", "store"), "store"),
+        (item("jvm/test_store.py", "tmp_path"), "fast"),
         (item("streaming/runtime/test_run.py", "lab", "spark"), "runs"),
         (item("streaming/audit/test_validate.py", "lab", "spark"), "upkeep"),
         (item("streaming/runtime/test_kill.py", "lab", "spark", "topic", "broker"), "kill"),

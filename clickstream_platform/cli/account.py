@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from clickstream_platform.streaming.audit.source_account import SourceAccount
     from clickstream_platform.streaming.sources.recount import Gone, Recount
 
+_BOOKED = ("read", "opened", "inside", "accepted", "quarantined", "duplicates", "passed_over")
 FINDINGS = 20  # of a kind, to a person: --json has all
 
 
@@ -26,7 +27,12 @@ def picture(found: SourceAccount) -> RenderableType:
     summary.append(" " * (9 - len(summary)) + first, "")
     ways = f"{found.accepted:,} accepted + {found.quarantined:,} quarantined + {found.duplicates:,} duplicates"
     ways += f" + {found.passed_over:,} passed over" if found.passed_over else ""
-    booked = line(f"         the ledger: {found.read:,} records read = {ways}")
+    read = f"{found.read:,} records read"
+    if found.opened:
+        alone = found.read - found.opened
+        read += f" = {found.opened:,} envelopes with {found.inside:,} events + {alone:,} by themselves"
+        read += f"; {found.inside + alone:,} events"
+    booked = line(f"         the ledger: {read} = {ways}")
     parts: list[Text] = [line(f"         {each}", "bold red") for each in found.errors[:FINDINGS]]
     parts += _more(len(found.errors), "contradictions")
     parts += [line(f"         not checkable: {_gone(each)}", "yellow") for each in again.gone[:FINDINGS]]
@@ -77,9 +83,7 @@ def fields(found: SourceAccount) -> dict[str, Any]:
     again = found.recount
     return {
         "clean": found.clean,
-        "booked": {
-            name: getattr(found, name) for name in ("read", "accepted", "quarantined", "duplicates", "passed_over")
-        },
+        "booked": {name: getattr(found, name) for name in _BOOKED},
         "counted": {"unit": again.unit, "checked": again.checked, "bytes": again.bytes, "records": again.records},
         "errors": found.errors,
         "not_checkable": [asdict(each) for each in again.gone],

@@ -27,6 +27,7 @@ def replay(found: Replay) -> RenderableType:
     """What became of the rejected records."""
     counts = (
         ("records tried", found.tried),
+        *([("of these envelopes, opened", found.opened), ("events in them", found.inside)] if found.opened else []),
         ("events now", found.accepted),
         ("were events already", found.landed),
         ("duplicates", found.duplicates),

@@ -40,7 +40,7 @@ def picture(told: Told, *, each: bool) -> RenderableType:
         found.placeholders
     )
     if each:
-        parts += ["", grid("partition", "offset", "becomes", "why", right=("offset",), wrap=("why",), rows=found.fates)]
+        parts += ["", grid(*_EACH, right=("offset", "index"), wrap=("why",), rows=_fates(found))]
     if found.examples:
         parts += ["", _rejected(found)]
     if found.count(EVENT):
@@ -66,8 +66,20 @@ def _summary(found: Checked) -> Text:
         f"{found.count(EVENT):,} events + {found.count(PASSED_OVER):,} passed over + {found.count(REJECTED):,} rejected"
     )
     over = ", ".join(f"{why} {count:,}" for why, count in found.passed_over.most_common())
-    text = f"{len(found.fates):,} records = {ways}{f' (passed over: {over})' if over else ''}"
+    ways += f" (passed over: {over})" if over else ""
+    text = f"{found.records:,} records = {ways}"
+    if found.opened:
+        alone = found.records - found.opened
+        text = f"{found.records:,} records = {found.opened:,} envelopes with {found.inside:,} events + {alone:,} alone"
+        text += f"; {found.inside + alone:,} events = {ways}"
     return line(text, "green" if found.is_clean else "yellow")
+
+
+_EACH = ("partition", "offset", "index", "becomes", "why")
+
+
+def _fates(found: Checked) -> list[tuple[str, int, int, str, str]]:
+    return [(each.partition, each.offset, each.nth, each.fate, each.why) for each in found.fates]
 
 
 def _rejected(found: Checked) -> RenderableType:
@@ -100,7 +112,7 @@ def _next(told: Told) -> list[Text]:
     lines: list[Text] = []
     if never := told.result.never:
         said = ", ".join(f"{column}: {path}" for column, path in never[:FEW])
-        lines.append(line(f"{len(never):,} paths match no record of {len(told.result.fates):,}: {said}", "yellow"))
+        lines.append(line(f"{len(never):,} paths match no record of {told.result.records:,}: {said}", "yellow"))
     if told.written:
         lines.append(line(f"{told.written} is a mapping to start from: clickstream check ... --mapping {told.written}"))
     elif told.likely is None and not told.mapping:
@@ -116,7 +128,9 @@ def fields(told: Told) -> dict[str, Any]:
     return {
         "looks_like": told.likely if told.likely != "" else "own",
         "mapping": told.mapping or "own",
-        "records": len(found.fates),
+        "records": found.records,
+        "envelopes": found.opened,
+        "events_inside": found.inside,
         "events": found.count(EVENT),
         "passed_over": dict(found.passed_over),
         "rejected": found.count(REJECTED),
@@ -128,6 +142,6 @@ def fields(told: Told) -> dict[str, Any]:
         "never_matched": [{"column": column, "path": path} for column, path in found.never],
         "extra": dict(found.extra),
         "refused": told.refused,
-        "fates": [each._asdict() for each in found.fates],
+        "fates": [{**(said := each._asdict()), "index": said.pop("nth")} for each in found.fates],
         "written": told.written,
     }

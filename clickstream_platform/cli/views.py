@@ -45,6 +45,8 @@ def retry(table: StreamingTable, error: BaseException, pause: float) -> Text:
 def batch_line(entry: Entry) -> str:
     """One committed batch, for a person who watches a run."""
     counts = [f"{entry.rows_in:,} in", f"{entry.rows_out:,} out"]
+    if entry.opened:
+        counts.insert(1, f"{entry.inside:,} events in {entry.opened:,} of them")
     if entry.events_version < 0:
         counts += [f"{entry.quarantined:,} quarantined", f"{entry.duplicates:,} duplicates"]
     if entry.passed_over:

@@ -10,22 +10,24 @@ whatever the bytes: what cannot be read is a reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import arrow_udf
-from pyspark.sql.types import ArrayType, BooleanType, StringType, StructField, StructType
+from pyspark.sql.types import ArrayType, BooleanType, LongType, StringType, StructField, StructType
 
 from clickstream_platform.events.addresses import of_networks
 from clickstream_platform.events.json_record import Read, read
 from clickstream_platform.events.mapping.reader import ReadRecord, reader
 from clickstream_platform.events.masking import Masking
+from clickstream_platform.events.opening import opened
 from clickstream_platform.events.placeholders import WHITE
-from clickstream_platform.events.schema import EVENTS, PLACEHOLDERS, RAW, WIRE, Reason
+from clickstream_platform.events.schema import EMPTY, EVENTS, PLACEHOLDERS, RAW, WIRE, Reason
 from clickstream_platform.events.timestamps import are_ambiguous, instants, where
 
 if TYPE_CHECKING:
@@ -47,18 +49,32 @@ READ = StructType(
 )
 
 
+# What is said of an event beside that: where it was in its record.
+INSIDE = StructType([EVENTS.spark["index"], StructField("inherited", StringType()), StructField("inside", LongType())])
+
+
 def parse(raw: DataFrame, rules: Rules) -> DataFrame:
     """What :class:`~clickstream_platform.events.rules.Parse` promises."""
 
-    def records(value: pa.Array, arrived_at: pa.Array, event_id: pa.Array) -> pa.Array:
-        return read_records(value, arrived_at, event_id, rules)
+    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return (_whole(events, rules) for batch in batches for events in opened(batch, rules))
 
     raw = _masked(raw, rules) if rules.masks else raw
-    # Or Spark would move a filter on what is read before it, and read all of it twice.
-    once = arrow_udf(records, READ).asNondeterministic()  # pyright: ignore[reportCallIssue, reportArgumentType] - its types know of no structs
-    read = once("value", "arrived_at", header(rules.event_id_header))
-    parsed = raw.select(*RAW.names, read.alias("_read"))
-    return parsed.select(*RAW.names, *[F.col("_read")[name].alias(name) for name in READ.names])
+    known = [name if name in raw.columns else F.lit(None).cast(INSIDE[name].dataType).alias(name) for name in _KNOWN]
+    size, event_id = F.octet_length("value").cast("bigint"), header(rules.event_id_header)
+    records = raw.select(*RAW.names, *known, size.alias("size"), event_id.alias("event_id"))
+    return records.mapInArrow(read, StructType([*RAW.spark, *INSIDE, *READ]))
+
+
+_KNOWN = ("index", "inherited")
+
+
+def _whole(events: pa.RecordBatch, rules: Rules) -> pa.RecordBatch:
+    """Events as they came, and what is read of them."""
+    read = read_events(events, rules)
+    columns = {name: events[name] for name in (*RAW.names, *INSIDE.names)}
+    columns |= {field.name: column for field, column in zip(read.type, read.flatten(), strict=True)}
+    return pa.RecordBatch.from_arrays([*columns.values()], names=[*columns])
 
 
 def _masked(raw: DataFrame, rules: Rules) -> DataFrame:
@@ -88,9 +104,16 @@ def accepted(parsed: DataFrame) -> DataFrame:
 
 
 def read_records(
-    value: pa.Array, arrived_at: pa.Array, event_id: pa.Array, rules: Rules, size: pa.Array | None = None
+    value: pa.Array,
+    arrived_at: pa.Array,
+    event_id: pa.Array,
+    rules: Rules,
+    size: pa.Array | None = None,
+    inherited: pa.Array | None = None,
 ) -> pa.StructArray:
-    """What :func:`parse` reads of some records, without Spark: rows of ``READ``. Raises nothing, whatever the bytes.
+    """What is read of some records each of which is one event, whatever the mapping says of envelopes.
+
+    Rows of ``READ``. Raises nothing, whatever the bytes.
 
     Args:
         value: the records' bytes.
@@ -98,12 +121,33 @@ def read_records(
         event_id: bytes of an id from elsewhere, which goes before the record's own unless it is blank or no text.
         rules: what makes a record an event.
         size: the records' lengths, where of some only the beginning is given.
+        inherited: what those that are of an envelope have from it.
     """
     sizes = pc.binary_length(value) if size is None else size
-    by = reader(rules.mapping, rules.masks) if rules.mapping else read
-    limit = rules.max_record_bytes
-    reads = [_read(each, length, by, limit) for each, length in zip(value.to_pylist(), sizes.to_pylist(), strict=True)]
-    sent = _fields(reads, event_id)
+    none = pa.nulls(len(value), pa.string())
+    return _read_all(value, sizes, arrived_at, event_id, none if inherited is None else inherited, none, rules)
+
+
+def read_events(events: pa.RecordBatch, rules: Rules) -> pa.StructArray:
+    """What is read of some events, as :func:`.opening.opened` gives them; also ``arrived_at`` is needed.
+
+    Of an event of an envelope, its own id goes before one from elsewhere. Raises nothing, whatever the bytes.
+    """
+    value, size, arrived_at = events["value"], events["size"], events["arrived_at"]
+    return _read_all(value, size, arrived_at, events["event_id"], events["inherited"], events["found"], rules)
+
+
+def _read_all(
+    value: pa.Array,
+    sizes: pa.Array,
+    arrived_at: pa.Array,
+    event_id: pa.Array,
+    inherited: pa.Array,
+    found: pa.Array,
+    rules: Rules,
+) -> pa.StructArray:
+    reads = _reads(value, sizes, inherited, found, rules)
+    sent = _fields(reads, event_id, inherited)
     has_placeholder = _have_placeholders(sent)
     fields = {name: _unless_blank(column) if name in _IDS else column for name, column in sent.items()}
     time = instants(fields["timestamp"], rules.timestamp_unit)
@@ -126,20 +170,38 @@ def read_records(
     return pa.StructArray.from_arrays([columns[name] for name in READ.names], names=READ.names)
 
 
+def _reads(value: pa.Array, sizes: pa.Array, inherited: pa.Array, found: pa.Array, rules: Rules) -> list[Read]:
+    by = reader(rules.mapping, rules.masks) if rules.mapping else read
+    limit = rules.max_record_bytes
+    if inherited.null_count == found.null_count == len(value):
+        return [_read(each, size, by, limit) for each, size in zip(value.to_pylist(), sizes.to_pylist(), strict=True)]
+    cells = (column.to_pylist() for column in (value, sizes, inherited, found))
+    return [
+        _instead(why) if why else _read(each, size, partial(by, inherited=own) if own and rules.mapping else by, limit)
+        for each, size, own, why in zip(*cells, strict=True)
+    ]
+
+
+def _instead(found: str) -> Read:
+    return Read(passed_over=EMPTY) if found == EMPTY else Read(fault=Reason(found))
+
+
 def _read(value: bytes | None, size: int | None, by: ReadRecord, limit: int) -> Read:
     if value is None or size is None:
         return Read(fault=Reason.NO_VALUE)  # in a compacted topic: "forget this key"
     return Read(fault=Reason.TOO_LARGE) if size > limit else by(value)
 
 
-def _fields(reads: list[Read], event_id: pa.Array) -> dict[str, Any]:
+def _fields(reads: list[Read], event_id: pa.Array, inherited: pa.Array) -> dict[str, Any]:
     """The columns of the wire fields, as texts, and as sent."""
     names, texts = WIRE.names, [each.texts for each in reads]
     columns = zip(*texts, strict=True) if texts else [()] * len(names)
     fields = {name: pa.array(column, pa.string()) for name, column in zip(names, columns, strict=True)}
     if event_id.null_count < len(event_id):
         given = pa.array([_text(each) for each in event_id.to_pylist()], pa.string())
-        fields["event_id"] = pc.coalesce(_unless_blank(given), fields["event_id"])
+        given, own = _unless_blank(given), fields["event_id"]
+        own_first = pc.coalesce(_unless_blank(own), given)
+        fields["event_id"] = pc.if_else(pc.is_valid(inherited), own_first, pc.coalesce(given, own))
     return fields
 
 

@@ -34,6 +34,8 @@ class Rules:
             well.
         masks: which other fields, and which parameters of URLs, are dropped or hashed.
         mapping: where a producer has what ``events`` has columns for; without one, records are of our own shape.
+        max_events_in_record: an envelope that holds more events is rejected as a whole.
+        max_unpacked_bytes: one of which more than this is unpacked, too.
     """
 
     event_types: tuple[str, ...] | None
@@ -45,6 +47,8 @@ class Rules:
     placeholder_ids: Literal["count", "reject"] = "count"
     masks: Masks = field(default_factory=Masks)
     mapping: Mapping | None = None
+    max_events_in_record: int = 10_000
+    max_unpacked_bytes: int = 16_000_000
 
     def kept(self, values: pa.Array) -> pa.Array:
         """Of the bytes of records, what may be written: see :meth:`.masking.Masking.kept`. Who keeps any asks here."""
@@ -55,7 +59,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Parse:
-    """The query of ``events``: every record with its faults and its fields.
+    """The query of ``events``: every event, or what was to be one, with its faults and its fields.
 
     A blank ``user_id``, ``session_id`` or ``event_id`` becomes null, other fields stay as sent. A rejected record's
     ``timestamp`` and ``event_date`` are null, so it cannot move a watermark. Its other fields are whatever could be
@@ -75,10 +79,14 @@ class Parse:
         return self.rules.mapping.column("user_id").paths if self.rules.mapping else ()
 
     def __call__(self, raw: DataFrame) -> DataFrame:
-        """One row a row of ``raw``, in a stream as in a batch; each action on it reads the JSON once.
+        """What becomes of the rows of ``raw``, in a stream as in a batch; each action on it reads the JSON once.
 
-        Columns: those of ``RAW``; ``reasons``, empty if accepted; the other columns of ``EVENTS``; ``has_placeholder``;
-        ``passed_over``: why a record is no event and was not meant as one, null for all others.
+        One row an event: a record that holds several is opened, unless ``raw`` has a column ``inherited`` that is not
+        null: then it is an event of an envelope, with the ``index`` that is there.
+
+        Columns: those of ``RAW``; ``index``, ``inherited`` and ``inside`` as :mod:`.opening` gives them; ``reasons``,
+        empty if accepted; the other columns of ``EVENTS``; ``has_placeholder``; ``passed_over``: why a record is no
+        event and was not meant as one, null for all others.
         """
         from clickstream_platform.events.parsing import parse  # noqa: PLC0415 - a contract is read far oftener than run
 

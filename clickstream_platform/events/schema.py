@@ -21,6 +21,12 @@ class Reason(str, Enum):
     MALFORMED_JSON = "malformed_json"
     NOT_AN_OBJECT = "not_an_object"
     MALFORMED_LINE = "malformed_line"
+    ENVELOPE_PATH = "envelope_path"  # of an envelope that cannot be opened, the step that fails
+    ENVELOPE_BASE64 = "envelope_base64"
+    ENVELOPE_GZIP = "envelope_gzip"
+    ENVELOPE_JSON = "envelope_json"
+    ENVELOPE_LINES = "envelope_lines"
+    ENVELOPE_ARRAY = "envelope_array"
     MISSING_USER_ID = "missing_user_id"
     PLACEHOLDER_ID = "placeholder_id"
     MISSING_TIMESTAMP = "missing_timestamp"
@@ -108,7 +114,10 @@ _RECORD_TIME = (
     Column("record_time", "timestamp", "The record's own time in Kafka, not corrected; null if it has none."),
     Column("record_time_type", "string", "Who set it: CreateTime, the producer; LogAppendTime, the broker."),
 )
-PLACE = ("source", "partition", "offset")  # names a record, and the event made of it, for ever
+_INDEX = Column("index", "bigint", "Position of the event in its record: 0, unless that held several. Null means 0.")
+EMPTY = "empty_envelope"  # in the place of a reason: a record that held no event
+RECORD = ("source", "partition", "offset")  # names a record for ever
+PLACE = (*RECORD, "index")  # names the event made of it, one of several or the only one
 _VALUE = Column("value", "binary", "The record's bytes as they arrived.")
 
 # What a producer sends: one JSON object a record, any other field is kept in `extra`.
@@ -140,6 +149,7 @@ EVENTS = Schema(
         *_ORIGIN,
         Column("event_date", "date", "Date of the event time in UTC; partitions the table."),
         *_RECORD_TIME,
+        _INDEX,
     )
 )
 
@@ -154,11 +164,13 @@ LATE = Schema(
 
 QUARANTINE = Schema(
     (
-        Column("record_id", "string", "SHA-256 of source, partition and offset: the same in every replay."),
+        Column("record_id", "string", "SHA-256 of source, partition, offset and index: the same in every replay."),
         _VALUE,
         *_ORIGIN,
         Column("reasons", "array<string>", "All that is wrong with the record."),
         Column("size", "bigint", "The record's bytes when it came; more than value has, if only its start is kept."),
         *_RECORD_TIME,
+        _INDEX,
+        Column("inherited", "string", "Of an event of an envelope, what it has from that, as JSON; null of a record."),
     )
 )

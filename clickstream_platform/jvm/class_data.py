@@ -26,14 +26,15 @@ WRITING = 3600  # seconds; no JVM takes as long to write one
 QUIET = "-Xlog:cds=off -Xlog:cds+dynamic=off"  # or a JVM says on its stdout which classes it cannot keep, and why
 
 
-def archive(java: Java, cache: Path) -> Path:
-    """Where the archive for this Java and the installed jars is, or would be."""
+def archive(java: Java, cache: Path, *, with_store: bool = False) -> Path:
+    """Where the archive for this Java and the installed jars is, or would be; a session on a store has more of them."""
     pyspark = find_spec("pyspark")
     assert pyspark is not None
     assert pyspark.origin is not None
     jars = Path(pyspark.origin).with_name("jars")
     # A JVM refuses an archive if a jar is not of the time it was; jars that were installed anew are in a new folder.
     fits = [java.version, str(java.path.resolve()), str(jars), jars.stat().st_mtime_ns, str(cache.resolve())]
+    fits += ["store"] if with_store else []
     return cache / f"classes-{hashlib.sha256(json.dumps(fits).encode()).hexdigest()[:12]}.jsa"
 
 
@@ -42,24 +43,24 @@ def to_make(file: Path) -> str:
     return f'"-XX:ArchiveClassesAtExit={file}"'
 
 
-def to_use(java: Java, cache: Path) -> str:
+def to_use(java: Java, cache: Path, *, with_store: bool = False) -> str:
     """The option of a JVM that is to use the archive; empty if there is none. A JVM that refuses it goes on without."""
-    found = archive(java, cache)
+    found = archive(java, cache, with_store=with_store)
     return f'"-XX:SharedArchiveFile={found}" {QUIET}' if found.is_file() else ""
 
 
-def to_use_or_leave(java: Java, cache: Path) -> str:
+def to_use_or_leave(java: Java, cache: Path, *, with_store: bool = False) -> str:
     """The options of a run's JVM: to use the archive or, where there is none yet, to leave one when it ends.
 
     Empty where there is no room for one, or ``cache`` cannot be written. Raises nothing.
     """
-    place = archive(java, cache)
+    place = archive(java, cache, with_store=with_store)
     with suppress(OSError):  # a cache that only others may write: what is there is used all the same
         _adopt(place)
     if place.is_file():
         with suppress(OSError):
             os.utime(place)  # it is in use: see UNUSED
-        return to_use(java, cache)
+        return to_use(java, cache, with_store=with_store)
     return f"{to_make(_own(place))} {QUIET}" if obstacle(cache) is None else ""
 
 

@@ -17,12 +17,14 @@ from clickstream_platform.errors import SetupError
 from clickstream_platform.jvm import class_data
 from clickstream_platform.jvm.jars import jar_paths
 from clickstream_platform.jvm.machine import jvm_reason, require_java
+from clickstream_platform.jvm.store import store_jar_paths
 from clickstream_platform.streaming.observe import journal
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from clickstream_platform.jvm.machine import Java
+    from clickstream_platform.jvm.store import S3
     from clickstream_platform.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -81,20 +83,23 @@ FIRST_COMPILER = "-XX:TieredStopAtLevel=1"
 LONG = 300_000  # records or events, from which on a run is long
 
 
-def spark_conf(settings: Settings, java: Java, records: int = 0) -> dict[str, str]:
+def spark_conf(settings: Settings, java: Java, records: int = 0, store: S3 | None = None) -> dict[str, str]:
     """Every conf of the session, the user's own ``spark_conf`` last. Resolves the jars: 7 s once, then milliseconds."""
     compilers = () if records >= LONG else (FIRST_COMPILER,)
-    options = [LOCAL_JVM, *compilers, class_data.to_use_or_leave(java, settings.cache)]
+    kept = class_data.to_use_or_leave(java, settings.cache, with_store=store is not None)
+    options = [LOCAL_JVM, *compilers, kept]
     local_jvm = {"spark.driver.extraJavaOptions": " ".join(options)}
-    jars = ":".join(str(path) for path in jar_paths(settings.cache))
+    jars = ":".join(str(path) for path in (store_jar_paths if store else jar_paths)(settings.cache))
+    # Nothing is ever in it, but Spark makes it: where the tables can be written, so can it.
+    warehouse = (settings.home if store else settings.lake_folder) / "_spark-warehouse"
     return {
         **ENGINE_CONF,
+        **(store.conf() if store else {}),
         "spark.master": settings.spark_master,
         "spark.driver.memory": settings.spark_driver_memory,
         **(local_jvm if settings.spark_master.startswith("local") else {}),
         "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
-        # Nothing is ever in it, but Spark makes it: where the tables can be written, so can it.
-        "spark.sql.warehouse.dir": str(settings.lake_folder / "_spark-warehouse"),
+        "spark.sql.warehouse.dir": str(warehouse),
         journal.CONF: str(settings.queries_folder),
         # On the class path, not in spark.jars: class-data sharing covers only the class path.
         "spark.driver.extraClassPath": jars,
@@ -110,6 +115,7 @@ def build_session(
     app_name: str = "clickstream",
     *,
     records: int = 0,
+    store: S3 | None = None,
     jvm_log: Path | None = None,
     jvm_stdout: int | None = None,
 ) -> SparkSession:
@@ -119,6 +125,8 @@ def build_session(
         settings: the settings.
         app_name: the name of the application.
         records: about how many records or events are to be processed: it decides which compilers the JVM has.
+        store: how the object store is reached that holds the tables and checkpoints; None if they lie in a folder. A
+            session has one kind of place: with a store, it reads files of a folder, but keeps no checkpoint there.
         jvm_log: a file for what the JVM prints as long as it lives: some lines at every start, Java stacks when a query
             fails. Without it, or if it cannot be written, that goes where this process's own output goes.
         jvm_stdout: a file descriptor for the JVM's stdout alone, where Spark's console sink prints.
@@ -132,7 +140,7 @@ def build_session(
     from pyspark.sql import SparkSession  # noqa: PLC0415 - a CLI that only reads files does not pay for the import
 
     builder = SparkSession.builder.appName(app_name)
-    for key, value in spark_conf(settings, java, records).items():
+    for key, value in spark_conf(settings, java, records, store).items():
         builder = builder.config(key, value)
     session = _started(builder, jvm_log if jvm_log and _is_writable(jvm_log) else None, jvm_stdout)
     session.sparkContext.setLogLevel("ERROR")

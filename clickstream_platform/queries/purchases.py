@@ -24,4 +24,5 @@ def purchases(events: DataFrame) -> DataFrame:
         "source",
         "partition",
         "offset",
+        *(["index"] if "index" in events.columns else []),  # of before a record could hold several events
     )

@@ -22,7 +22,7 @@ def quality(lake: Reading) -> Section | None:
     read, accepted = sum(entry.rows_in for entry in booked), sum(entry.rows_out for entry in booked)
     if not read:
         return None
-    meant = read - sum(entry.passed for entry in booked)
+    meant = sum(entry.offered for entry in booked)
     reasons: Counter[str] = Counter()
     for entry in booked:
         reasons.update(entry.reasons)
@@ -45,6 +45,7 @@ def _counts(booked: list[Entry], read: int, accepted: int) -> list[tuple[str, in
     unreadable, lost = sum(len(e.unreadable) for e in booked), sum(e.lost_offsets for e in booked)
     return [
         ("read", read),
+        *([("events in them", inside)] if (inside := sum(e.events_in for e in booked)) != read else []),
         ("accepted", accepted),
         ("duplicates left out", sum(e.duplicates for e in booked)),
         ("rejected", sum(e.quarantined for e in booked)),

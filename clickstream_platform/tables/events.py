@@ -87,6 +87,8 @@ def rules_from(settings: Settings) -> Rules:
         settings.placeholder_ids,
         masks(settings),
         mapping,
+        settings.max_events_in_record,
+        settings.max_unpacked_bytes,
     )
 
 

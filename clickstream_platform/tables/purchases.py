@@ -33,6 +33,7 @@ def purchases_table(settings: Settings) -> StreamingTable:
             Column("source", "string", "Kind of source it came from: file or kafka."),
             Column("partition", "string", "File, or topic and partition."),
             Column("offset", "bigint", "Line number, or Kafka's offset."),
+            Column("index", "bigint", "Position of the event in its record; null means 0."),
         ),
         offsets=FromTable("events"),
         trigger=AvailableNow(),

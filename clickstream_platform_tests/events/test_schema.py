@@ -15,7 +15,7 @@ def test_the_wire_fields_open_the_events_in_the_order_they_are_documented() -> N
 
 
 def test_what_an_event_has_more_than_in_the_first_lakes_comes_last() -> None:
-    assert EVENTS.names[EVENTS.names.index("event_date") + 1 :] == ["record_time", "record_time_type"]
+    assert EVENTS.names[EVENTS.names.index("event_date") + 1 :] == ["record_time", "record_time_type", "index"]
 
 
 def test_an_event_and_a_quarantined_record_say_where_they_came_from() -> None:

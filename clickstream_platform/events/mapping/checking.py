@@ -10,32 +10,36 @@ from typing import Any, NamedTuple
 import msgspec
 import pyarrow as pa
 
+from clickstream_platform.events.mapping.envelopes import as_fields, inherit
 from clickstream_platform.events.mapping.model import COLUMNS, Mapping
 from clickstream_platform.events.mapping.paths import Found, getter, spelt, steps_of
 from clickstream_platform.events.mapping.records import Taken, reading
-from clickstream_platform.events.parsing import read_records
+from clickstream_platform.events.opening import opened
+from clickstream_platform.events.parsing import read_events
 from clickstream_platform.events.rules import Rules
-from clickstream_platform.events.schema import Reason
+from clickstream_platform.events.schema import EMPTY, Reason
 
-EVENT, REJECTED, PASSED_OVER = "event", "rejected", "passed over"
+EVENT, REJECTED, PASSED_OVER, NOTHING = "event", "rejected", "passed over", "empty"
 SHOWN = 3  # records of each reason that are kept whole
 BEGINNING = 200  # bytes of such a record
 
 
 class Fate(NamedTuple):
-    """What becomes of one record.
+    """What becomes of one record, or of one of the events that it holds.
 
     Attributes:
         partition: the file or the topic's partition that it is of.
         offset: its offset there.
-        fate: ``event``, ``rejected`` or ``passed over``.
+        fate: ``event``, ``rejected``, ``passed over``, or ``empty`` of an envelope without an event.
         why: the event's type, the reasons, or the value by which it is passed over.
+        nth: which of the events of its record it is, from 0 on.
     """
 
     partition: str
     offset: int
     fate: str
     why: str
+    nth: int = 0
 
 
 @dataclass
@@ -43,7 +47,10 @@ class Checked:
     """What becomes of all of them.
 
     Attributes:
-        fates: of each record.
+        records: how many they are.
+        opened: of these, envelopes.
+        inside: how many events these held.
+        fates: of each record, or of each event of an envelope.
         reasons: rejected records by reason; one that has several counts for each.
         passed_over: records passed over, by the value that told so.
         event_types: events by type.
@@ -56,6 +63,9 @@ class Checked:
         examples: the first records of each reason: partition, offset and beginning.
     """
 
+    records: int = 0
+    opened: int = 0
+    inside: int = 0
     fates: list[Fate] = field(default_factory=list[Fate])
     reasons: Counter[str] = field(default_factory=Counter[str])
     passed_over: Counter[str] = field(default_factory=Counter[str])
@@ -69,7 +79,7 @@ class Checked:
     examples: dict[str, list[tuple[str, int, bytes]]] = field(default_factory=dict[str, "list[tuple[str, int, bytes]]"])
 
     def count(self, fate: str) -> int:
-        """How many records have that fate."""
+        """How many records, or events of envelopes, have that fate."""
         return sum(each.fate == fate for each in self.fates)
 
     @property
@@ -94,31 +104,35 @@ def checked(batches: Iterable[pa.RecordBatch], rules: Rules) -> Checked:
     """
     found = Checked()
     looking = _Looking(rules.mapping, found) if rules.mapping else None
-    for batch in batches:
-        read = read_records(batch["value"], batch["arrived_at"], batch["event_id"], rules, batch["size"])
-        for place, row in zip(
-            batch.select(["partition", "offset", "value"]).to_pylist(), read.to_pylist(), strict=True
-        ):
+    for batch in (events for records in batches for events in opened(records, rules)):
+        places = batch.select(["partition", "offset", "index", "inside", "inherited", "value"]).to_pylist()
+        for place, row in zip(places, read_events(batch, rules).to_pylist(), strict=True):
             _count(found, place, row)
             if looking and place["value"] is not None:
-                looking.at(place["value"])
+                looking.at(place["value"], place["inherited"])
     return found
 
 
 def _count(found: Checked, place: dict[str, Any], row: dict[str, Any]) -> None:
-    partition, offset = place["partition"], place["offset"]
+    partition, offset, index = place["partition"], place["offset"], place["index"]
+    found.records += index == 0
+    found.opened += index == 0 and place["inside"] is not None
+    found.inside += bool(place["inside"])
+    if place["inside"] == 0:
+        found.fates.append(Fate(partition, offset, NOTHING, EMPTY))
+        return
     if row["passed_over"] is not None:
-        found.fates.append(Fate(partition, offset, PASSED_OVER, row["passed_over"]))
+        found.fates.append(Fate(partition, offset, PASSED_OVER, row["passed_over"], index))
         found.passed_over[row["passed_over"]] += 1
     elif row["reasons"]:
-        found.fates.append(Fate(partition, offset, REJECTED, ", ".join(row["reasons"])))
+        found.fates.append(Fate(partition, offset, REJECTED, ", ".join(row["reasons"]), index))
         found.reasons.update(row["reasons"])
         for reason in row["reasons"]:
             examples = found.examples.setdefault(reason, [])
             if len(examples) < SHOWN:
                 examples.append((partition, offset, (place["value"] or b"")[:BEGINNING]))
     else:
-        found.fates.append(Fate(partition, offset, EVENT, row["event_type"]))
+        found.fates.append(Fate(partition, offset, EVENT, row["event_type"], index))
         found.event_types[row["event_type"]] += 1
         found.columns.update(name for name in COLUMNS if row[name] is not None)
         found.placeholders += row["has_placeholder"]
@@ -139,9 +153,10 @@ class _Looking:
             found.over[path] = 0
             self._of.append((found.over, path, getter(steps_of(path))))
 
-    def at(self, value: bytes) -> None:
+    def at(self, value: bytes, inherited: str | None) -> None:
         fields = self._taken(value)
         if not isinstance(fields, Reason):
+            inherit(fields, as_fields(inherited or "{}"))
             for counts, path, find in self._of:
                 counts[path] += find(fields) is not None
 

@@ -13,6 +13,7 @@ from clickstream_platform.events.schema import WIRE
 Kind = Literal["text", "integer", "decimal", "boolean", "time"]
 Unit = Literal["auto", "s", "ms", "us", "ns", "iso", "clf"]
 COLUMNS = tuple(WIRE.names)
+Undo = Literal["base64", "gzip", "json", "lines"]
 REQUIRED = ("user_id", "timestamp", "event_type")
 
 
@@ -63,6 +64,26 @@ class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     none: str = ""
 
 
+class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is around the events of a record; of several, the outer one first.
+
+    Attributes:
+        path: where in the JSON object its content is; all of it is, if empty.
+        steps: what is undone there, in this order: ``base64``; ``gzip``; ``json``: a text that is JSON; ``lines``: a
+            text of which each line that is not blank is one event.
+        holds: ``many``: an array, or lines; ``one``: a single event, or the next envelope.
+        optional: of the first only: a record that has nothing at the path, or is an object where an array is looked
+            for, is an event by itself.
+        inherit: fields beside the content that each event has, unless it has them itself; of objects, what it lacks.
+    """
+
+    path: str = ""
+    steps: tuple[Undo, ...] = ()
+    holds: Literal["many", "one"] = "many"
+    optional: bool = False
+    inherit: tuple[str, ...] = ()
+
+
 class Mapping(msgspec.Struct, frozen=True):
     """What becomes of a producer's records.
 
@@ -74,6 +95,7 @@ class Mapping(msgspec.Struct, frozen=True):
         event_types: how names become event types.
         pass_over: paths, and the values there by which a record is known to be no event. ``*`` stands for any signs.
         marks: paths that this producer has and those that are like it have not.
+        envelope: what is around its events, from the outside in; nothing, if each record is one.
     """
 
     name: str
@@ -83,11 +105,15 @@ class Mapping(msgspec.Struct, frozen=True):
     event_types: EventTypes
     pass_over: tuple[tuple[str, tuple[str, ...]], ...]
     marks: tuple[str, ...] = ()
+    envelope: tuple[Envelope, ...] = ()
 
     @property
     def label(self) -> str:
         """Its name and a hash of what it says: stands in the ledger."""
-        return f"{self.name} {hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:12]}"
+        said = msgspec.to_builtins(self)
+        if not self.envelope:  # a mapping of before there were envelopes has the hash that it had
+            del said["envelope"]
+        return f"{self.name} {hashlib.sha256(msgspec.json.encode(said)).hexdigest()[:12]}"
 
     def column(self, name: str) -> Column:
         """Where a column is found; nowhere if nothing is said of it."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clickstream_platform.errors import SettingsError
-from clickstream_platform.events.mapping.model import Mapping
+from clickstream_platform.events.mapping.model import COLUMNS, Mapping
 from clickstream_platform.events.mapping.written import Raw, mapping_of, merged, raw_of
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _FOLDER = resources.files("clickstream_platform.events.mapping") / "presets"
 SETTING = "CLICKSTREAM_MAPPING"
+OWN = "own"  # what a mapping extends whose events are of our own shape
 
 
 @lru_cache(maxsize=1)
@@ -66,6 +67,8 @@ def _whole(raw: Raw, subject: str) -> Raw:
     """A mapping with what it has of the preset that it extends."""
     if not raw.extends:
         return raw
+    if raw.extends == OWN:
+        return merged(Raw(columns={name: name for name in COLUMNS}), raw)
     if raw.extends not in presets():
         finding = f"it extends {raw.extends!r}, which is no preset"
         raise SettingsError(subject, finding, f"choose from {', '.join(presets())}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -11,7 +12,8 @@ from clickstream_platform.events.mapping.model import COLUMNS
 from clickstream_platform.events.mapping.named import preset, presets
 from clickstream_platform.events.mapping.paths import getter, steps_of
 from clickstream_platform.events.mapping.records import reading
-from clickstream_platform.events.parsing import read_records
+from clickstream_platform.events.opening import opened
+from clickstream_platform.events.parsing import read_events
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.events.schema import Reason
 
@@ -53,25 +55,27 @@ def producer_of(records: pa.RecordBatch, rules: dict[str, Rules]) -> str | None:
 
 
 def _likeness(name: str, records: pa.RecordBatch, rules: Rules) -> Likeness:
-    read = read_records(records["value"], records["arrived_at"], records["event_id"], rules, records["size"])
-    rows = [row for row in read.to_pylist() if not row["reasons"]]
+    parts = list(opened(records, rules))
+    read = [row for part in parts for row in read_events(part, rules).to_pylist()]
+    rows = [row for row in read if not row["reasons"]]
     events = [row for row in rows if row["passed_over"] is None]
     filled = sum(row[column] is not None for row in events for column in COLUMNS)
     taken = len(rows) / max(1, len(read))
-    return Likeness(taken * (_UNMARKED + _marked(name, records)), filled / max(1, len(events)), name, taken)
+    values = [value for part in parts for value in part["value"].to_pylist()]
+    return Likeness(taken * (_UNMARKED + _marked(name, values)), filled / max(1, len(events)), name, taken)
 
 
-def _marked(name: str, records: pa.RecordBatch) -> float:
+def _marked(name: str, values: Sequence[bytes | None]) -> float:
     """How many of the producer's own marks there are in a record, on average, of all that there may be."""
     mapping = preset(name) if name else None
     finds = [getter(steps_of(path)) for path in (mapping.marks if mapping else COLUMNS)]
     taken = reading(mapping.record) if mapping else _of_json
     found = 0
-    for value in records["value"].to_pylist():
+    for value in values:
         fields = taken(value or b"")
         if not isinstance(fields, Reason):
             found += sum(find(fields) is not None for find in finds)
-    return found / max(1, len(finds) * records.num_rows)
+    return found / max(1, len(finds) * len(values))
 
 
 def _of_json(value: bytes) -> dict[str, object] | Reason:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from clickstream_platform.events.json_record import NO_JSON, Read, text_of
 from clickstream_platform.events.mapping.choosing import WRONG, sharing
 from clickstream_platform.events.mapping.compiled import Texts, columns
+from clickstream_platform.events.mapping.envelopes import as_fields, inherit
 from clickstream_platform.events.mapping.model import Mapping
 from clickstream_platform.events.mapping.paths import Found, getter, steps_of
 from clickstream_platform.events.mapping.records import reading
@@ -17,13 +18,15 @@ from clickstream_platform.events.masking import Masking
 from clickstream_platform.events.masks import Masks
 from clickstream_platform.events.schema import Reason
 
-ReadRecord = Callable[[bytes], Read]
+ReadRecord = Callable[..., Read]  # of a record's bytes, and what it has inherited
 Take = Callable[[dict[str, Any], "tuple[str | None, ...]"], None]
 
 
 @lru_cache(maxsize=16)
 def reader(mapping: Mapping, masks: Masks | None = None) -> ReadRecord:
     """The function that reads a record by a mapping. It raises nothing, whatever the bytes.
+
+    Beside the bytes it takes what an event of an envelope has inherited, as a JSON object.
 
     Args:
         mapping: the mapping.
@@ -33,11 +36,13 @@ def reader(mapping: Mapping, masks: Masks | None = None) -> ReadRecord:
     taken, over = reading(mapping.record), passing_over(mapping)
     found, shared = columns(mapping), sharing(mapping)
 
-    def read(value: bytes) -> Read:
+    def read(value: bytes, inherited: str | None = None) -> Read:
         fields = taken(value)
         if isinstance(fields, Reason):
             return Read(fault=fields)
         try:
+            if inherited and inherited != "{}":
+                inherit(fields, as_fields(inherited))
             fields = mask(fields) if mask else fields
             if over and (why := passed_over(fields, over)):
                 return Read(passed_over=why)

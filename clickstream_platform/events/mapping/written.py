@@ -14,6 +14,7 @@ from clickstream_platform.events.mapping.model import (
     COLUMNS,
     REQUIRED,
     Column,
+    Envelope,
     EventTypes,
     Form,
     Mapping,
@@ -47,6 +48,7 @@ class Raw(msgspec.Struct, forbid_unknown_fields=True):
     columns: dict[str, Column | tuple[str, ...] | str] = {}
     event_types: RawTypes = msgspec.field(default_factory=RawTypes)
     pass_over: dict[str, tuple[str, ...] | str] = {}
+    envelope: tuple[Envelope, ...] | Envelope | None = None
 
 
 def raw_of(text: bytes, subject: str) -> Raw:
@@ -68,7 +70,8 @@ def merged(base: Raw, over: Raw) -> Raw:
     )
     record = base.record if over.record == Form() else over.record
     columns, pass_over = base.columns | over.columns, base.pass_over | over.pass_over
-    return Raw("", over.about or base.about, over.marks or base.marks, record, columns, types, pass_over)
+    envelope = base.envelope if over.envelope is None else over.envelope
+    return Raw("", over.about or base.about, over.marks or base.marks, record, columns, types, pass_over, envelope)
 
 
 def mapping_of(name: str, raw: Raw, subject: str) -> Mapping:
@@ -90,6 +93,7 @@ def mapping_of(name: str, raw: Raw, subject: str) -> Mapping:
         EventTypes(_accepted(raw.event_types.accept, subject), tuple(raw.event_types.names.items())),
         tuple((path, _several(values)) for path, values in raw.pass_over.items()),
         raw.marks,
+        _layers(raw.envelope),
     )
     for finding, remedy in _contradictions(found):
         raise SettingsError(subject, finding, remedy)
@@ -98,6 +102,10 @@ def mapping_of(name: str, raw: Raw, subject: str) -> Mapping:
 
 def _several(value: tuple[str, ...] | str) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else value
+
+
+def _layers(raw: tuple[Envelope, ...] | Envelope | None) -> tuple[Envelope, ...]:
+    return (raw,) if isinstance(raw, Envelope) else raw or ()
 
 
 def _column(name: str, raw: Column | tuple[str, ...] | str) -> Column:
@@ -125,6 +133,7 @@ def _contradictions(mapping: Mapping) -> Findings:
     for name in REQUIRED:
         if not mapping.column(name).paths and mapping.column(name).default is None:
             yield f"nothing says where {name} is found, and without it no record is an event", f"add columns.{name}"
+    yield from _of_envelope(mapping.envelope)
     yield from _of_types(mapping)
     yield from _of_pass_over(mapping)
     for path in mapping.marks:
@@ -147,6 +156,36 @@ def _of_record(form: Form) -> Findings:
             yield f"record.pattern is no regular expression: {error}", "mend it"
     elif form.pattern:
         yield "record.pattern is of a record that a pattern takes apart", 'say record.format = "pattern"'
+
+
+def _of_envelope(layers: tuple[Envelope, ...]) -> Findings:
+    for number, layer in enumerate(layers):
+        where = "envelope" if len(layers) == 1 else f"envelope {number + 1}"
+        for path in filter(None, (layer.path, *layer.inherit)):
+            yield from _of_path(where, path, Form())
+        if "lines" in layer.steps[:-1]:
+            yield f"{where}: lines are events, so that nothing of them can be undone any more", "put it last in steps"
+        if layer.holds == "one" and "lines" in layer.steps:
+            yield f"{where}: lines are many, and it holds one", 'leave holds = "one" out'
+        if layer.optional and number:
+            yield f"{where} is optional, and only the first may be", "leave optional out"
+        if layer.optional and not layer.path and layer.steps:
+            yield f"{where} is optional, and nothing tells whether its steps are to be undone", "give it a path"
+        if layer.inherit and not layer.path:
+            yield f"{where} has fields to inherit, and no path, so that nothing is beside its events", "give it a path"
+        for path in layer.inherit:
+            if not all(isinstance(step, Key) for step in _readable(path)):
+                yield f"{where}: {path!r} is to be inherited, and only keys with dots between them can be", "name a key"
+    is_none = all(layer.holds == "one" and not layer.path and not layer.steps for layer in layers)
+    if layers and is_none:
+        yield "the envelope holds one, has no path and no steps, and so is none", "leave it out"
+
+
+def _readable(path: str) -> tuple[Step, ...]:
+    try:
+        return steps_of(path)
+    except ValueError:  # said above
+        return ()
 
 
 def _of_column(name: str, column: Column, form: Form) -> Findings:

@@ -12,17 +12,29 @@ from clickstream_platform.streaming.sources.kafka.cluster import offsets_between
 def imbalances(entries_newest_first: list[Entry]) -> list[str]:
     """What is wrong with a ledger: holes or overlaps of offsets, or records unaccounted for. Empty when it balances."""
     wrong = [
-        f"{e.title} batch {e.batch_id}: read {e.rows_in}, but {e.rows_out} accepted + {e.quarantined} quarantined"
+        f"{e.title} batch {e.batch_id}: read {_said(e)}, but {e.rows_out} accepted + {e.quarantined} quarantined"
         f" + {e.duplicates} duplicates + {e.passed} passed over"
         for e in entries_newest_first
-        if e.events_version < 0 and e.rows_in != e.rows_out + e.quarantined + e.duplicates + e.passed
+        if e.events_version < 0 and e.events_in != e.rows_out + e.quarantined + e.duplicates + e.passed
     ]
+    wrong.extend(
+        f"{e.title} batch {e.batch_id}: read {e.rows_in} records, but opened {e.opened}, with {e.inside} events in them"
+        for e in entries_newest_first
+        if not 0 <= e.opened <= e.rows_in or e.inside < 0 or (e.inside and not e.opened)
+    )
     wrong.extend(line for e in entries_newest_first for line in _beyond_its_offsets(e))
     lives: dict[tuple[str, int], list[Entry]] = {}  # each source has batches of its own, between those of others
     for entry in reversed(entries_newest_first):
         lives.setdefault((entry.source, entry.generation), []).append(entry)
     wrong.extend(line for life in lives.values() for joint in pairwise(life) for line in _joint(*joint))
     return wrong
+
+
+def _said(entry: Entry) -> str:
+    if not entry.opened:
+        return f"{entry.rows_in}"
+    alone = entry.rows_in - entry.opened
+    return f"{entry.events_in} events: {entry.inside} in {entry.opened} envelopes, and {alone} records by themselves"
 
 
 def _beyond_its_offsets(entry: Entry) -> Iterator[str]:

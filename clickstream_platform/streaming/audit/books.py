@@ -108,7 +108,7 @@ def _log(table: LakeTable, before: Sums, *, rejects: bool, version: int | None =
     batches = [line for line in new if isinstance(line, Entry)]
     amendments = [line for line in new if isinstance(line, Amendment)]
     replays = [line for line in amendments if line.kind == REPLAY]
-    became = sum(each.removed - each.duplicates - each.passed_over if rejects else each.added for each in replays)
+    became = sum(each.became_events if rejects else each.added for each in replays)
     sums = Sums(
         until,
         before.complete if before.version >= 0 else is_complete(table),

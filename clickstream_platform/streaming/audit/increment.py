@@ -71,8 +71,8 @@ class Increment:
             last: as it was given back for the older version; empty for version -1.
 
         Returns:
-            The number; and, for a key that has no time to look by but ends in a number, the greatest number by a hash
-            of the rest of the key.
+            The number; and, for a key that has no time to look by but ends in a number or two, the greatest first one
+            by a hash of the rest of the key.
         """
         if time in key:
             return self._counted(key, "FROM held", self._files_around(time)), {}
@@ -84,7 +84,7 @@ class Increment:
         """The second of what :meth:`surplus` gives back, of the new rows."""
         if time in key or not self._is_numbered(key):
             return {}
-        *rest, number = map(named, key)
+        rest, number, _ = self._split(key)
         found = self._asked(f"SELECT {', '.join(rest)}, max({number}) FROM new GROUP BY ALL", new=self.files.added)
         return {_hashed(part): highest for *part, highest in found if highest is not None}
 
@@ -100,16 +100,16 @@ class Increment:
 
     def _of_numbered(self, key: Sequence[str], last: dict[str, int]) -> tuple[int, dict[str, int]]:
         """By the greatest numbers alone, but for parts of which a new row has a lower one, or none."""
-        *rest, number = map(named, key)
-        facts = f"min({number}), max({number}), count(*), count(DISTINCT {number}), count({number})"
+        rest, number, numbers = self._split(key)
+        facts = f"min({number}), max({number}), count(*), count(DISTINCT ({numbers})), count({number})"
         found = self._asked(f"SELECT {', '.join(rest)}, {facts} FROM new GROUP BY ALL", new=self.files.added)
         more, suspected, reached = 0, list[tuple[Any, ...]](), dict(last)
-        for *part, lowest, highest, rows, numbers, known in found:
+        for *part, lowest, highest, rows, different, known in found:
             name = _hashed(part)
             if known < rows or (name in last and lowest <= last[name]):
                 suspected.append(tuple(part))
             else:
-                more += rows - numbers
+                more += rows - different
             if known:
                 reached[name] = max(reached.get(name, highest), highest)
         return more + self._of_suspected(key, suspected), reached
@@ -118,7 +118,7 @@ class Increment:
         """The same of all rows whose key begins with one of these parts."""
         if not parts:
             return 0
-        columns = dict(zip(key[:-1], zip(*parts, strict=True), strict=True))
+        columns = dict(zip(key[: len(parts[0])], zip(*parts, strict=True), strict=True))
         schema = pa.schema(self._held.schema())
         suspected = pa.table({name: pa.array(values, schema.field(name).type) for name, values in columns.items()})
         same = " AND ".join(f"held.{named(c)} IS NOT DISTINCT FROM suspected.{named(c)}" for c in columns)
@@ -153,6 +153,14 @@ class Increment:
     @cached_property
     def _held(self) -> DeltaTable:
         return self.table.plain(self.until)
+
+    def _split(self, key: Sequence[str]) -> tuple[list[str], str, str]:
+        """Of a key that ends in numbers: what is before them, the first of them, all of them; as SQL."""
+        count = len(key)
+        while count > 1 and self._is_numbered(key[: count - 1]):
+            count -= 1
+        rest, numbers = [*map(named, key[: count - 1])], [*map(named, key[count - 1 :])]
+        return rest, numbers[0], ", ".join(numbers)
 
     def _is_numbered(self, key: Sequence[str]) -> bool:
         return pa.types.is_integer(pa.schema(self._held.schema()).field(key[-1]).type)

@@ -6,15 +6,24 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import duckdb
+import pyarrow as pa
 import pyarrow.dataset as ds
 
+from clickstream_platform.events.schema import PLACE
 from clickstream_platform.source_list import MAIN, name_in
 from clickstream_platform.streaming.lake.ledger import Amendment, Entry, booked
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.kafka.cluster import flat
 
 _PER_PARTITION = """
-SELECT source, partition, count(*), count(DISTINCT "offset"), min("offset"), max("offset")
+SELECT
+  source,
+  partition,
+  count(*),
+  count(DISTINCT ("offset", coalesce("index", 0))),
+  count(DISTINCT "offset"),
+  min("offset"),
+  max("offset")
 FROM ({rows}) GROUP BY source, partition
 """
 
@@ -25,13 +34,15 @@ class Landed:
 
     Attributes:
         rows: how many there are.
-        places: how many different offsets they have.
+        places: how many different places they have, by offset and index.
+        records: how many different offsets.
         first: the smallest offset.
         last: the largest.
     """
 
     rows: int
     places: int
+    records: int
     first: int
     last: int
 
@@ -40,7 +51,7 @@ Rows = dict[str, Landed]  # by partition, those of one source
 
 
 def landed(lake: Lake) -> dict[str, Rows]:
-    """The rows of ``events`` and ``quarantine`` by the name of their source. Reads three columns of both.
+    """The rows of ``events`` and ``quarantine`` by the name of their source. Reads four columns of both.
 
     Raises:
         CheckpointError: there is more to a table than its files.
@@ -49,22 +60,19 @@ def landed(lake: Lake) -> dict[str, Rows]:
         names = [name for name in ("events", "quarantine") if lake.table(name).exists]
         for name in names:
             table = lake.table(name)
-            table.plain()
+            kinds = pa.schema(table.plain().schema())
+            schema = pa.schema([(each, kinds.field(each).type) for each in PLACE if each in kinds.names])
+            if "index" not in schema.names:  # of a lake that no run of this release has seen
+                schema = schema.append(pa.field("index", pa.int64()))
             files = [str(table.path / file) for file in table.files()]
-            connection.register(name, ds.dataset(files, format="parquet") if files else _nothing())
-        rows = " UNION ALL ".join(f'SELECT source, partition, "offset" FROM {name}' for name in names)
+            rows = ds.dataset(files, schema=schema, format="parquet") if files else ds.dataset(schema.empty_table())
+            connection.register(name, rows)
+        rows = " UNION ALL ".join(f'SELECT source, partition, "offset", "index" FROM {name}' for name in names)
         counts_of = connection.sql(_PER_PARTITION.format(rows=rows)).fetchall() if names else []
     by_source: dict[str, Rows] = {}
     for source, partition, *counts in counts_of:
         by_source.setdefault(name_in(source), {})[partition] = Landed(*counts)
     return by_source
-
-
-def _nothing() -> ds.Dataset:
-    import pyarrow as pa  # noqa: PLC0415
-
-    texts = {name: pa.array([], pa.string()) for name in ("source", "partition")}
-    return ds.dataset(pa.table({**texts, "offset": pa.array([], pa.int64())}))
 
 
 def contradictions(lake: Lake, entries: Collection[Entry], old_files: Mapping[str, Collection[str]]) -> Iterator[str]:
@@ -101,15 +109,16 @@ def _of_files(rows: Rows, entries: Collection[Entry], old_files: Collection[str]
     for partition, here in sorted(rows.items()):
         if partition not in records and partition not in old_files:
             yield f"{partition}: {here.rows:,} rows are of this file, which no entry names"
-        elif here.rows > records.get(partition, here.rows):
-            yield f"{partition}: {here.rows:,} rows are of this file, booked are {records[partition]:,} records"
+        elif here.records > records.get(partition, here.records):
+            found = f"{here.records:,} records of this file have rows"
+            yield f"{partition}: {found}, booked are {records[partition]:,} records"
     for entry in entries:
-        of_batch = sum(rows[path].rows for path in entry.files if path in rows)
-        no_rows = entry.duplicates + entry.passed
+        of_batch = sum(rows[path].records for path in entry.files if path in rows)
+        no_rows = 0 if entry.opened else entry.duplicates + entry.passed  # some of an envelope may have rows, some not
         if entry.files and of_batch + no_rows > entry.rows_in:
             passed = f" and {entry.passed:,} passed over" if entry.passed else ""
-            counts = f"{of_batch:,} rows and {entry.duplicates:,} duplicates{passed}, but {entry.rows_in:,} were read"
-            yield f"batch {entry.batch_id}: {counts}"
+            counts = f"{of_batch:,} with rows and {entry.duplicates:,} duplicates{passed}"
+            yield f"batch {entry.batch_id}: {counts}, but {entry.rows_in:,} records were read"
 
 
 def _of_topics(rows: Rows, entries: Collection[Entry]) -> Iterator[str]:
@@ -129,14 +138,14 @@ def _of_topics(rows: Rows, entries: Collection[Entry]) -> Iterator[str]:
 
 
 def _in_all(rows: Collection[Landed], lake: Lake, entries: Collection[Entry]) -> Iterator[str]:
-    """Every record read is a row of one of the tables, a duplicate, or was taken out by somebody since."""
+    """Every event read is a row of one of the tables, a duplicate, or was taken out by somebody since."""
     amended = [
         each.line for name in ("events", "quarantine") for each in booked(lake.table(name))
         if isinstance(each.line, Amendment)
     ]  # fmt: skip
     changed = sum(line.added - line.removed for line in amended)
     held = sum(here.rows for here in rows)
-    read, duplicates = sum(entry.rows_in for entry in entries), sum(entry.duplicates for entry in entries)
+    read, duplicates = sum(entry.events_in for entry in entries), sum(entry.duplicates for entry in entries)
     passed = sum(entry.passed for entry in entries)
     if held != read - duplicates - passed + changed:
         taken_out = f", and {-changed:,} taken out since" if changed else ""

@@ -24,7 +24,9 @@ class SourceAccount:
     Attributes:
         recounts: each source that the settings name, counted again and compared, by its name.
         read: records that the ledger says were read.
-        accepted: of these.
+        opened: of these, envelopes.
+        inside: events that these held.
+        accepted: of the events, and of the records by themselves.
         quarantined: of these.
         duplicates: of these.
         passed_over: of these.
@@ -42,6 +44,8 @@ class SourceAccount:
     refused: dict[str, str]
     tables: tuple[str, ...]
     by_source: dict[str, int]
+    opened: int = 0
+    inside: int = 0
 
     @property
     def recount(self) -> Recount:
@@ -91,6 +95,8 @@ def source_account(table: StreamingTable, lake: Lake) -> SourceAccount:
         refused=refused(lake),
         tables=(*unbalanced(table, lake), *contradictions(lake, batches, old_files)),
         by_source=dict(by_source),
+        opened=sum(entry.opened for entry in batches),
+        inside=sum(entry.inside for entry in batches),
     )
 
 

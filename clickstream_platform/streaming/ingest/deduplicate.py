@@ -29,23 +29,25 @@ from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
 _FOUND = """
 WITH
   ids AS (
-    SELECT event_id, timestamp, partition, "offset" FROM new WHERE {is_id}
+    SELECT event_id, timestamp, partition, "offset", "index" FROM new WHERE {is_id}
     UNION ALL
-    SELECT event_id, timestamp, NULL, NULL FROM stored WHERE {is_id} AND ({within})
+    SELECT event_id, timestamp, NULL, NULL, NULL FROM stored WHERE {is_id} AND ({within})
   ),
   suspected AS (SELECT hash(event_id) AS hash FROM ids GROUP BY ALL HAVING count(*) > 1 AND count(partition) > 0),
   looked_at AS (
     SELECT
       partition,
       "offset",
+      "index",
       event_id,
       epoch_us(timestamp) AS at,
       row_number() OVER copies AS copy,
       first_value(partition) OVER copies AS kept_partition,
       first_value("offset") OVER copies AS kept_offset,
+      first_value("index") OVER copies AS kept_index,
       min(timestamp) OVER (PARTITION BY event_id) < max(timestamp) OVER (PARTITION BY event_id) AS is_reused
     FROM ids WHERE hash(event_id) IN (FROM suspected)
-    WINDOW copies AS (PARTITION BY event_id, timestamp ORDER BY partition NULLS FIRST, "offset")
+    WINDOW copies AS (PARTITION BY event_id, timestamp ORDER BY partition NULLS FIRST, "offset", "index")
   )
 SELECT * EXCLUDE (copy, is_reused), copy > 1 AS is_copy FROM looked_at
 WHERE partition IS NOT NULL AND (copy > 1 OR is_reused)
@@ -60,11 +62,15 @@ WITH
     UNION ALL
     SELECT event_id, epoch_us(timestamp) AS at, {content} FROM contents
     SEMI JOIN copies ON contents.partition = copies.kept_partition AND contents."offset" = copies.kept_offset
+      AND contents."index" = copies.kept_index
   )
-SELECT contents.partition, contents."offset" FROM contents SEMI JOIN copies USING (partition, "offset")
+SELECT contents.partition, contents."offset", contents."index" FROM contents
+SEMI JOIN copies USING (partition, "offset", "index")
 ANTI JOIN kept ON kept.event_id = contents.event_id AND kept.at = epoch_us(contents.timestamp) AND {same}
 """
 _SAME = " AND ".join(f"kept.{name} IS NOT DISTINCT FROM contents.{name}" for name in CONTENT)
+
+WITHIN = ["partition", "offset", "index"]  # an event's place among those of one source
 
 # An id that is only a placeholder, or none, tells no two events apart.
 _IS_ID = f"event_id IS NOT NULL AND lower(trim(event_id)) NOT IN ({', '.join(map(repr, PLACEHOLDERS))})"
@@ -80,7 +86,7 @@ class Duplicates(NamedTuple):
     """Which new events are duplicates.
 
     Attributes:
-        places: ``partition`` and ``offset`` of each.
+        places: ``partition``, ``offset`` and ``index`` of each.
         conflicting: the same of those among them that say something else than the event that is kept.
         reused: how many of the others reuse an id.
     """
@@ -99,10 +105,11 @@ def duplicates(new: Rows, contents: RowsAt, events: LakeTable, hours: Collection
     """The new events that are stored already, or that come earlier among themselves.
 
     A duplicate has the same timestamp, so the hours of the new events are enough to look in. Of copies among them, the
-    first by partition and offset stays. Reads the ids of those hours; of copies and of what they are copies of, all.
+    first by partition, offset and index stays. Reads the ids of those hours; of copies and of what they are copies of,
+    all.
 
     Args:
-        new: gives the events: ``event_id``, ``timestamp`` and their places, ``partition`` and ``offset``.
+        new: gives the events: ``event_id``, ``timestamp`` and their places, ``partition``, ``offset`` and ``index``.
         contents: gives them with all that they say, at least those at some places. Not called if there are no copies.
         events: the table ``events``.
         hours: the hours since 1970 in which the new events lie.
@@ -117,15 +124,15 @@ def duplicates(new: Rows, contents: RowsAt, events: LakeTable, hours: Collection
         found = connection.sql(_FOUND.format(within=_within(spans), is_id=_IS_ID)).to_arrow_table()
         copies = found.filter(found["is_copy"])
         differing = _differing(connection, copies, contents, events) if copies.num_rows else copies
-    places = [each.select(["partition", "offset"]) for each in (copies, differing)]
+    places = [each.select(WITHIN) for each in (copies, differing)]
     return Duplicates(places[0], places[1], found.num_rows - copies.num_rows)
 
 
 def _differing(connection: DuckDBPyConnection, copies: pa.Table, contents: RowsAt, events: LakeTable) -> pa.Table:
     """The copies that say something else."""
     connection.register("copies", copies)
-    kept = copies.select(["kept_partition", "kept_offset"]).rename_columns(["partition", "offset"])
-    places = pa.concat_tables([copies.select(["partition", "offset"]), kept.drop_null()])
+    kept = copies.select([f"kept_{name}" for name in WITHIN]).rename_columns(WITHIN)
+    places = pa.concat_tables([copies.select(WITHIN), kept.drop_null()])
     contents(connection, places).create_view("contents")
     of_stored = copies["at"].filter(copies["kept_partition"].is_null()).to_numpy()
     spans = spans_of(as_ranges(np.unique(of_stored // HOUR_US).tolist()))

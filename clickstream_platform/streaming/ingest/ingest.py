@@ -67,6 +67,8 @@ class Ingest(StatelessBatches):
             revisions=0,
             quarantined=facts.rejected + conflicting,
             duplicates=found.exact,
+            opened=facts.opened,
+            inside=facts.inside,
             reasons=facts.by_reason(conflicting),
             reused_ids=found.reused,
             files=account.files,
@@ -118,9 +120,10 @@ def _warn(entry: Entry) -> None:
 
 
 def counts(entry: Entry) -> dict[str, Any]:
-    """What became of the records of a batch: adds up to ``read``."""
+    """What became of the records of a batch: adds up to ``read``, or to the events that were in them."""
     return {
         "read": entry.rows_in,
+        **({"opened": entry.opened, "events": entry.events_in} if entry.opened else {}),
         "accepted": entry.rows_out,
         "quarantined": entry.quarantined,
         "duplicates": entry.duplicates,

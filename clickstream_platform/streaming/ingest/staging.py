@@ -12,16 +12,14 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
@@ -31,13 +29,14 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import BinaryType, StructField, StructType
 
 from clickstream_platform.events.masking import Masking
-from clickstream_platform.events.parsing import READ, read_records
+from clickstream_platform.events.opening import opened
+from clickstream_platform.events.parsing import INSIDE, READ, read_events
 from clickstream_platform.events.rules import Parse
 from clickstream_platform.events.schema import EVENTS, PLACE, QUARANTINE, Reason
 from clickstream_platform.events.timestamps import INSTANT, where
 from clickstream_platform.source_list import MAIN
 from clickstream_platform.streaming.checkpoint import Checkpoint
-from clickstream_platform.streaming.lake.hours import HOUR_US
+from clickstream_platform.streaming.ingest.facts import Facts, facts_of
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.source import PartRead
 
@@ -46,7 +45,7 @@ if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked 
 
 _RAW = "raw"  # an event's bytes, as long as it may turn out to be a conflicting duplicate
 _OF_REJECTED = [column for column in QUARANTINE.spark if column.name not in EVENTS.names]
-_OF_READ = [READ["has_placeholder"], READ["passed_over"], StructField(_RAW, BinaryType())]
+_OF_READ = [READ["has_placeholder"], READ["passed_over"], StructField(_RAW, BinaryType()), INSIDE["inside"]]
 _COLUMNS = StructType([*EVENTS.spark, *_OF_REJECTED, *_OF_READ])
 STAGED = to_arrow_schema(_COLUMNS, timezone="UTC")
 _BUT_RAW = [name for name in STAGED.names if name != _RAW]
@@ -116,29 +115,38 @@ def staged_by(
             if isinstance(each, PartRead):
                 parts.append(each)
                 continue
-            staged = _parsed(each, parse)
-            newest = pc.max(pa.array([newest, pc.max(staged["timestamp"])], INSTANT))
-            writer.write_table(staged)  # a row group each: no more than a batch is ever held
+            for events in opened(each, parse.rules):
+                staged = _parsed(events, parse)
+                newest = pc.max(pa.array([newest, pc.max(staged["timestamp"])], INSTANT))
+                writer.write_table(staged)  # a row group each: no more than a batch is ever held
     return newest, parts
 
 
 def _parsed(records: pa.RecordBatch, parse: Parse) -> pa.Table:
-    """What is staged of some records: an event, with its bytes if it has an id; or, rejected, bytes and record's id.
+    """What is staged of opened records: an event, with its bytes if it has an id; or, rejected, bytes and record's id.
 
-    Of one that is passed over neither.
+    Of one that is passed over neither, nor of one that held no event.
     """
-    read = read_records(records["value"], records["arrived_at"], records["event_id"], parse.rules, records["size"])
+    read = read_events(records, parse.rules)
     columns = dict(zip(records.schema.names, records.columns, strict=True))
     columns |= {field.name: column for field, column in zip(read.type, read.flatten(), strict=True)}
     is_rejected = pc.greater(pc.list_value_length(columns["reasons"]), 0)
     has_id = pc.and_(pc.invert(is_rejected), pc.is_valid(columns["event_id"]))
     columns[_RAW] = parse.rules.kept(where(has_id, columns["value"]))
     columns["value"] = parse.rules.kept(where(is_rejected, columns["value"]))
+    columns["inherited"] = _kept_texts(columns["inherited"], parse)
     columns["record_id"] = _record_ids(records, is_rejected)
     masking = Masking(parse.rules.masks)
     columns["key"] = masking.keys(records["key"])
     columns["headers"] = masking.headers(_headers(records["headers"]), parse.rules.event_id_header)
     return pa.table([columns[field.name].cast(field.type) for field in STAGED], STAGED)
+
+
+def _kept_texts(inherited: pa.StringArray, parse: Parse) -> pa.Array:
+    """What an event has from its envelope, as it may be kept."""
+    if inherited.null_count == len(inherited):
+        return inherited
+    return pc.cast(parse.rules.kept(pc.cast(inherited, pa.binary())), pa.string())
 
 
 def _headers(texts: pa.StringArray) -> pa.ListArray:
@@ -155,50 +163,11 @@ def _record_ids(records: pa.RecordBatch, is_rejected: pa.BooleanArray) -> pa.Str
     return pc.replace_with_mask(pa.nulls(len(is_rejected), pa.string()), is_rejected, ids)
 
 
-def record_id(source: str, partition: str, offset: int) -> str:
-    """A record's name for ever, a hash of its source, partition and offset."""
+def record_id(source: str, partition: str, offset: int, index: int | None = 0) -> str:
+    """A record's name for ever, a hash of its source, partition and offset; of a further event, its index too."""
     # The partition's length keeps it apart from the source, whatever signs they hold.
-    return hashlib.sha256(f"{offset} {len(partition)} {partition} {source}".encode()).hexdigest()
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What some staged records are.
-
-    Attributes:
-        records: how many there are.
-        reasons: how many are rejected for what, by all the reasons of one record.
-        times: the times of the events, in microseconds since 1970.
-        placeholders: how many events have an id that is none, such as ``undefined``.
-        passed_over: how many records were no events and not meant as such, by what told so.
-    """
-
-    records: int
-    reasons: Counter[tuple[str, ...]]
-    times: np.ndarray[Any, np.dtype[np.int64]]
-    placeholders: int = 0
-    passed_over: Mapping[str, int] = field(default_factory=dict[str, int])
-
-    @property
-    def rejected(self) -> int:
-        """How many are rejected."""
-        return sum(self.reasons.values())
-
-    @property
-    def hours(self) -> set[int]:
-        """The hours since 1970 in which events lie."""
-        return set(np.unique(self.times // HOUR_US).tolist())
-
-    def until(self, moment_ms: int) -> int:
-        """How many events are not later than a moment, in milliseconds since 1970."""
-        return int((self.times <= moment_ms * 1000).sum())
-
-    def by_reason(self, conflicting: int = 0) -> dict[str, int]:
-        """How many records have which fault; one that has several counts for each. And how many conflict."""
-        found = Counter({Reason.CONFLICTING_DUPLICATE.value: conflicting} if conflicting else {})
-        for several, count in self.reasons.items():
-            found.update(dict.fromkeys(several, count))
-        return dict(sorted(found.items()))
+    place = f"{index}/{offset}" if index else f"{offset}"
+    return hashlib.sha256(f"{place} {len(partition)} {partition} {source}".encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -230,25 +199,20 @@ class Staged:
         return cls(folder, tuple(row["file"] for row in rows), tuple(parts))
 
     def facts(self) -> Facts:
-        """Count them. Reads four columns."""
-        of_all = pa.Table.from_batches(self._batches(pc.scalar(True), _FACTS.names), _FACTS)
-        times = of_all["timestamp"].drop_null().cast(pa.int64()).to_numpy()
-        faulty = of_all.filter(pc.greater(pc.list_value_length(of_all["reasons"]), 0))["reasons"].to_pylist()
-        placeholders = of_all.filter(pc.and_(of_all["has_placeholder"], pc.is_valid(of_all["timestamp"]))).num_rows
-        passed = Counter[str](of_all["passed_over"].drop_null().to_pylist())
-        reasons = Counter(tuple(reasons) for reasons in faulty)
-        return Facts(of_all.num_rows, reasons, times, placeholders, dict(sorted(passed.items())))
+        """Count them. Reads six columns."""
+        return facts_of(pa.Table.from_batches(self._batches(pc.scalar(True), _FACTS.names), _FACTS))
 
     def offsets(self, partitions: Collection[str]) -> dict[str, list[int]]:
         """Those of the records of some partitions."""
         found: dict[str, list[int]] = {}
-        for batch in self._batches(_is_of(partitions), ["partition", "offset"]):
+        is_record = pc.field("index") == 0
+        for batch in self._batches(_is_of(partitions) & is_record, ["partition", "offset"]):
             for place in batch.to_pylist():
                 found.setdefault(place["partition"], []).append(place["offset"])
         return found
 
     def accepted(self, but: pa.Table | None = None) -> Iterator[pa.RecordBatch]:
-        """The events, without those at some places (``partition``, ``offset``)."""
+        """The events, without those at some places (``partition``, ``offset``, ``index``)."""
         left_out = _places(but) if but else None
         for batch in self._batches(pc.field("timestamp").is_valid(), _BUT_RAW):
             yield batch if left_out is None else batch.filter(pc.invert(pc.is_in(_places(batch), left_out)))
@@ -274,7 +238,9 @@ class Staged:
         return self.events(connection)
 
 
-_FACTS = pa.schema([STAGED.field(name) for name in ("reasons", "timestamp", "has_placeholder", "passed_over")])
+_FACTS = pa.schema(
+    [STAGED.field(name) for name in ("reasons", "timestamp", "has_placeholder", "passed_over", "index", "inside")]
+)
 
 
 def _as_conflicting(events: pa.RecordBatch) -> pa.RecordBatch:
@@ -291,4 +257,5 @@ def _is_of(partitions: Collection[str]) -> ds.Expression:
 
 
 def _places(rows: pa.Table | pa.RecordBatch) -> Any:
-    return pc.binary_join_element_wise(rows["partition"], pc.cast(rows["offset"], pa.string()), "\n")
+    numbers = (pc.cast(rows[name], pa.string()) for name in ("offset", "index"))
+    return pc.binary_join_element_wise(rows["partition"], *numbers, "\n")

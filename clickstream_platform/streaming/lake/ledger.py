@@ -59,6 +59,8 @@ class Entry:
         passed_over: ``events`` only: records that were no events and not meant as such, by the value that told so.
         mapping: ``events`` only: the name of the mapping by which they were read, and a hash of what it says; empty if
             they are of our own shape.
+        opened: ``events`` only: of the records read, the envelopes: each held any number of events, or none.
+        inside: ``events`` only: how many events these held.
         lost: ``events`` only: offsets of the batch that were gone before it read them, by Kafka partition: the first,
             and the one after the last, which is None where the partition itself is gone.
         source: ``events`` only: the name of the source that the batch has read. Each has batch ids of its own.
@@ -91,6 +93,8 @@ class Entry:
     mapping: str = ""
     source: str = MAIN
     formats: dict[str, str] = field(default_factory=dict)
+    opened: int = 0
+    inside: int = 0
 
     @property
     def passed(self) -> int:
@@ -98,9 +102,14 @@ class Entry:
         return sum(self.passed_over.values())
 
     @property
+    def events_in(self) -> int:
+        """How many events were in the records, or were to be: those of envelopes, and all other records, one each."""
+        return self.rows_in - self.opened + self.inside
+
+    @property
     def offered(self) -> int:
-        """How many records were meant to be events."""
-        return self.rows_in - self.passed
+        """How many of these were meant to be events."""
+        return self.events_in - self.passed
 
     @property
     def title(self) -> str:
@@ -133,8 +142,10 @@ class Amendment:
         run_id: the run that committed it.
         added: rows it added.
         removed: rows it removed.
-        duplicates: of the records that a replay took out of ``quarantine``: those that ``events`` had already.
+        duplicates: of the events that a replay took out of ``quarantine``: those that ``events`` had already.
         passed_over: of these: those that are no events and not meant as such, by today's mapping.
+        opened: of the records that a replay took out: envelopes that today's mapping opens.
+        inside: how many events these held. Of these, the rejected ones are what it ``added``.
         committed_at_ms: when it was written, just before the commit.
         before: of retention: the moment before which they lay (ISO 8601, UTC).
     """
@@ -148,6 +159,13 @@ class Amendment:
     passed_over: int = 0
     committed_at_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
     before: str = ""
+    opened: int = 0
+    inside: int = 0
+
+    @property
+    def became_events(self) -> int:
+        """Of a replay's line of ``quarantine``: how many events it took out of it."""
+        return self.removed - self.opened + self.inside - self.added - self.duplicates - self.passed_over
 
     def to_json(self) -> str:
         """The text that the commit carries as ``userMetadata``."""

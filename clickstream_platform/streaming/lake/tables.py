@@ -20,6 +20,7 @@ from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import TableNotFoundError
 
 from clickstream_platform.errors import CheckpointError
+from clickstream_platform.streaming.lake.delta import is_table, opened
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,6 @@ class TimeSpan(NamedTuple):
     until: int
 
 
-def uri_of(path: Path) -> str:
-    """A table's folder as delta-rs takes it. A bare path with a ``#`` or a ``?`` in it would be cut off there."""
-    return path.absolute().as_uri()
-
-
 @dataclass(frozen=True)
 class LakeTable:
     """One Delta table on disk, which may not exist yet."""
@@ -64,12 +60,12 @@ class LakeTable:
     @property
     def exists(self) -> bool:
         """Whether the folder is a Delta table."""
-        return DeltaTable.is_deltatable(uri_of(self.path))
+        return is_table(self.path)
 
     def open(self) -> DeltaTable | None:
         """The table at its newest version; None if there is none."""
         try:
-            return DeltaTable(uri_of(self.path))
+            return opened(self.path)
         except TableNotFoundError:
             return None
 
@@ -80,7 +76,7 @@ class LakeTable:
 
     def rows(self, version: int | None = None) -> int:
         """The number of rows, now or at a version, from the statistics in the log: no data file is read."""
-        table = self.open() if version is None else DeltaTable(uri_of(self.path), version=version)
+        table = self.open() if version is None else opened(self.path, version=version)
         return 0 if table is None else table.count()
 
     def rows_before(self, moment: datetime, time: str) -> int:
@@ -178,7 +174,7 @@ class LakeTable:
         Raises:
             CheckpointError: somebody has given it such features.
         """
-        table = DeltaTable(uri_of(self.path), version=version)
+        table = opened(self.path, version=version)
         protocol = table.protocol()
         if protocol.min_reader_version > 1:
             features = ", ".join(protocol.reader_features or [f"reader version {protocol.min_reader_version}"])
@@ -188,13 +184,13 @@ class LakeTable:
 
     def files(self, version: int | None = None) -> list[str]:
         """The data files that make up the table, now or at a version, relative to it."""
-        table = DeltaTable(uri_of(self.path), version=version)
+        table = opened(self.path, version=version)
         root = urlsplit(table.table_uri).path
         return [unquote(uri.removeprefix(root)) for uri in table.file_uris()]
 
     def files_by_age(self, version: int | None = None) -> list[str]:
         """The same, the oldest first: no other has fewer columns. The others in the order of their names."""
-        files = DeltaTable(uri_of(self.path), version=version).get_add_actions(flatten=True)
+        files = opened(self.path, version=version).get_add_actions(flatten=True)
         paths, times = (files.column(name).to_pylist() for name in ("path", "modification_time"))
         by_name = sorted(zip(map(unquote, paths), times, strict=True))
         oldest = min(by_name, key=lambda file: file[1], default=None)
@@ -211,7 +207,7 @@ class LakeTable:
         """
         import pyarrow as pa  # noqa: PLC0415 - 0.15 s, and most of who reads a log never calls this
 
-        files = pa.table(DeltaTable(uri_of(self.path), version=version).get_add_actions(flatten=True))
+        files = pa.table(opened(self.path, version=version).get_add_actions(flatten=True))
         if not files.num_rows:
             return []
         first, last = files[f"min.{start}"].cast(pa.int64()), files[f"max.{end}"].cast(pa.int64())

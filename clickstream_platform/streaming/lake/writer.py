@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Literal
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema, Transaction, write_deltalake
 
-from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan, uri_of
+from clickstream_platform.streaming.lake.delta import opened, uri_of
+from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -100,7 +101,7 @@ def add_columns(path: Path, schema: StructType) -> None:
     The one commit changes no file. A stream that reads the table stops at it, if it was started before; started
     again, it goes on from the same checkpoint.
     """
-    table = DeltaTable(uri_of(path))
+    table = opened(path)
     there = {field.name for field in table.schema().fields}
     lacking = [field for field in Schema.from_json(schema.json()).fields if field.name not in there]
     if lacking:
@@ -124,7 +125,7 @@ def append(
     """
     if not isinstance(rows, Iterator):
         return _write(rows, count, path, commit, "append", size)
-    table = DeltaTable(uri_of(path))
+    table = opened(path)
     if commit.is_in(table):
         return False
     schema = pa.schema(table.schema())
@@ -140,12 +141,12 @@ def overwrite(rows: DataFrame, count: int, path: Path, commit: Commit) -> bool:
 
 def note(path: Path, commit: Commit) -> bool:
     """Commit the entry alone: the ledger has no holes. Returns as an append."""
-    table = DeltaTable(uri_of(path))
+    table = opened(path)
     return not commit.is_in(table) and _commit(pa.schema(table.schema()).empty_table(), table, commit, "append")
 
 
 def _write(rows: DataFrame, count: int, path: Path, commit: Commit, mode: _Mode, size: int = 0) -> bool:
-    table = DeltaTable(uri_of(path))
+    table = opened(path)
     if commit.is_in(table):
         return False
     if count > FEW or (count and size > LITTLE):
@@ -184,7 +185,7 @@ def merge(changes: pa.Table, path: Path, keys: tuple[str, ...], time: str, commi
         time: the column by which its files are pruned.
         commit: what the commit carries.
     """
-    if commit.is_in(DeltaTable(uri_of(path))):
+    if commit.is_in(opened(path)):
         return False
     first, last = changes.group_by([]).aggregate([(time, "min"), (time, "max")]).columns
     within = f"{_column('t', time)} BETWEEN {_constant(first[0])} AND {_constant(last[0])}"
@@ -215,7 +216,7 @@ def replace(rows: DataFrame, count: int, path: Path, span: tuple[str, str], stre
         writer = rows.write.format("delta").mode("overwrite").option("replaceWhere", there)
         writer.options(**commit.options()).save(str(path))
         return
-    table = DeltaTable(uri_of(path))
+    table = opened(path)
     schema = pa.schema(table.schema())
     since, until = (_constant(pa.scalar(each, pa.timestamp("us", "UTC"))) for each in stretch)
     write_deltalake(
@@ -236,12 +237,12 @@ def remove(rows: pa.Table, path: Path, keys: tuple[str, ...], commit: Commit) ->
 def delete(path: Path, time: str, before: datetime, commit: Commit) -> None:
     """Delete the rows of before that moment. No id is in the condition, whose text stays in the table's log."""
     condition = f'"{time}" < {_constant(pa.scalar(before, pa.timestamp("us", "UTC")))}'
-    DeltaTable(uri_of(path)).delete(condition, commit_properties=commit.properties(), post_commithook_properties=_THEN)
+    opened(path).delete(condition, commit_properties=commit.properties(), post_commithook_properties=_THEN)
 
 
 def compact(path: Path, file_size: int) -> int:
     """Join small files into larger ones of about that many bytes; returns how many were joined."""
-    return DeltaTable(uri_of(path)).optimize.compact(target_size=file_size)["numFilesRemoved"]
+    return opened(path).optimize.compact(target_size=file_size)["numFilesRemoved"]
 
 
 def vacuum(path: Path, kept: timedelta) -> int:
@@ -250,7 +251,7 @@ def vacuum(path: Path, kept: timedelta) -> int:
     Returns how many there were.
     """
     vacuumed = partial(
-        DeltaTable(uri_of(path)).vacuum,
+        opened(path).vacuum,
         retention_hours=ceil(kept / timedelta(hours=1)),
         full=True,
         enforce_retention_duration=False,
@@ -261,18 +262,18 @@ def vacuum(path: Path, kept: timedelta) -> int:
 
 def clean_log(path: Path, kept: timedelta) -> int:
     """Delete the log of commits older than that, as far as no newer version needs it; returns how many there were."""
-    log, table = path / "_delta_log", DeltaTable(uri_of(path))
+    log, table = path / "_delta_log", opened(path)
     wanted = f"interval {ceil(kept / timedelta(hours=1))} hours"
     if table.metadata().configuration.get(_LOG_KEPT, _LOG_KEPT_BY_DEFAULT) != wanted:
         table.alter.set_table_properties({_LOG_KEPT: wanted})
     before = len(list(log.glob("*.json")))
-    DeltaTable(uri_of(path)).cleanup_metadata()
+    opened(path).cleanup_metadata()
     return before - len(list(log.glob("*.json")))
 
 
 def _merging(source: pa.Table, path: Path, condition: str, commit: Commit) -> TableMerger:
     """A MERGE of a source ``s`` into the table ``t``, still without its clauses."""
-    return DeltaTable(uri_of(path)).merge(
+    return opened(path).merge(
         source,
         condition,
         source_alias="s",

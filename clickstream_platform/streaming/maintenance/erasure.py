@@ -12,14 +12,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from clickstream_platform.errors import SettingsError, SourceError
-from clickstream_platform.events.subject import mentions
+from clickstream_platform.events.mapping.envelopes import Limits, glimpsed
+from clickstream_platform.events.subject import Mention, mentions
 from clickstream_platform.streaming.batches.strategies import strategy_of
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import generations
@@ -37,6 +38,7 @@ from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.run import rebuild_leased, run_leased
 
 if TYPE_CHECKING:
+    from clickstream_platform.events.mapping.model import Mapping
     from clickstream_platform.events.rules import Parse
 
 
@@ -86,7 +88,7 @@ def forget(
         write(lake, proof)
         for table in contracts:
             run_leased(table, spark, lake, hooks, run_id)
-        search = _Search(_as_kept(users, contracts), unsearchable=unsearchable)
+        search = _Search(_as_kept(users, contracts), _mappings(contracts), unsearchable=unsearchable)
         erased = _erase(search, contracts, spark, lake, hooks, run_id)
         for user_id in search.users:
             hooks.forgotten(user_id)
@@ -120,43 +122,75 @@ def _as_kept(users: Sequence[str], contracts: Sequence[StreamingTable]) -> list[
     return list(dict.fromkeys([*users, *(name for each in masks for user in users for name in each.names_of(user))]))
 
 
+def _mappings(contracts: Sequence[StreamingTable]) -> list[tuple[Mapping, Limits]]:
+    """Those by which records are read and that have envelopes."""
+    rules = [cast("Parse", table.query).rules for table in contracts if not table.derived]
+    return [
+        (each.mapping, Limits(each.max_events_in_record, each.max_unpacked_bytes))
+        for each in rules
+        if each.mapping and each.mapping.envelope
+    ]
+
+
 @dataclass
 class _Search:
     """Which records mention some persons.
 
     Attributes:
         users: their ids.
+        mappings: by which records are opened that may be envelopes, with what one may hold.
         unsearchable: whether a record counts of which that cannot be told.
         unsearched: the others of these, by why; known once :meth:`records` was called.
     """
 
     users: Sequence[str]
+    mappings: Sequence[tuple[Mapping, Limits]]
     unsearchable: bool
     unsearched: dict[str, int] = field(default_factory=dict[str, int])
 
     def records(self, quarantine: DataFrame) -> DataFrame:
         """The ``record_id`` of every record to be deleted, each once."""
-        kept = quarantine.select("record_id", "value", "key", F.col("headers.value").alias("headers"))
-        said = kept.mapInArrow(partial(_verdicts, users=self.users), "record_id string, verdict string, why string")
+        inherited = F.col("inherited") if "inherited" in quarantine.columns else F.lit(None).cast("string")
+        headers = F.col("headers.value").alias("headers")
+        kept = quarantine.select("record_id", "value", "key", headers, inherited.alias("inherited"))
+        look = partial(_verdicts, users=self.users, mappings=self.mappings)
+        said = kept.mapInArrow(look, "record_id string, verdict string, why string")
         rows = said.where("verdict <> 'no'").collect()
         ids = {row["record_id"] for row in rows if row["verdict"] == "yes" or self.unsearchable}
         self.unsearched = Counter(row["why"] for row in rows if row["record_id"] not in ids)
         return quarantine.sparkSession.createDataFrame([(each,) for each in sorted(ids)], "record_id string")
 
 
-def _verdicts(batches: Iterator[pa.RecordBatch], users: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Of each record, the strongest of what its bytes, its key and its headers say."""
+def _verdicts(
+    batches: Iterator[pa.RecordBatch], users: Sequence[str], mappings: Sequence[tuple[Mapping, Limits]]
+) -> Iterator[pa.RecordBatch]:
+    """Of each record, the strongest of what its bytes, what is packed in them, its key and its headers say."""
     strength = ("no", "unknown", "yes").index
     for batch in batches:
         found = [
             max(
-                (mentions(part, users) for part in (row["value"], row["key"], *(row["headers"] or ()))),
+                (
+                    *(mentions(part, users) for part in (row["value"], row["key"], *(row["headers"] or ()))),
+                    *_packed(row, users, mappings),
+                ),
                 key=lambda mention: strength(mention.verdict),
             )
             for row in batch.to_pylist()
         ]
         verdicts, reasons = [each.verdict for each in found], [each.why for each in found]
         yield pa.RecordBatch.from_pydict({"record_id": batch["record_id"], "verdict": verdicts, "why": reasons})
+
+
+def _packed(row: dict[str, Any], users: Sequence[str], mappings: Sequence[tuple[Mapping, Limits]]) -> Iterator[Mention]:
+    """What an envelope says that was not opened, and what an event has from one that was."""
+    if row["inherited"] is not None:
+        yield mentions(row["inherited"].encode(), users)
+        return
+    for mapping, limits in mappings:
+        found = glimpsed(row["value"] or b"", mapping, limits)
+        yield from (mentions(part, users) for part in found.parts)
+        if not found.is_whole:
+            yield Mention("unknown", "it is packed, and cannot be unpacked to its end")
 
 
 def _erase(

@@ -1,6 +1,6 @@
 """``replay``: rejected records go through today's parser again. What is good now becomes events, as late ones do.
 
-A record is known by its source, partition and offset, which an event keeps. So a replay that was killed after it had
+An event is known by its source, partition, offset and index, which it keeps. So a replay that was killed after it had
 added events finds them there, adds none twice, and takes their records out of quarantine. A conflicting duplicate stays
 there, with its bytes, for as long as the event that it conflicts with is in ``events``.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -17,12 +18,12 @@ from pyspark.sql import functions as F
 
 from clickstream_platform.errors import SettingsError, SourceError
 from clickstream_platform.events.parsing import accepted
-from clickstream_platform.events.schema import PLACE, RAW, Reason
+from clickstream_platform.events.schema import PLACE, QUARANTINE, RAW, RECORD, Reason
 from clickstream_platform.source_list import NAME_IN_SQL
 from clickstream_platform.source_list import title as title_of
 from clickstream_platform.streaming.batches.persisted import Persisted
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.ingest.deduplicate import Duplicates, duplicates
+from clickstream_platform.streaming.ingest.deduplicate import WITHIN, Duplicates, duplicates
 from clickstream_platform.streaming.lake import generations, writer
 from clickstream_platform.streaming.lake.hours import hour_of
 from clickstream_platform.streaming.lake.lease import all_leased
@@ -30,9 +31,14 @@ from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import snapshot
 from clickstream_platform.streaming.lake.tables import LakeTable
+from clickstream_platform.streaming.maintenance.reopened import KEY, changes
 from clickstream_platform.streaming.runtime.create import make_tables
 
-_WHERE = ["partition", "offset"]
+if TYPE_CHECKING:
+    from clickstream_platform.events.rules import Parse, Rules
+
+_NEW, _LANDED, _PASSED, _REJECTED, _EMPTY = "new", "landed", "passed over", "rejected", "empty"
+_OF_REJECTED = [*RAW.names, "index", "inherited"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,8 @@ class Replay:
         conflicting: of these, copies that say something else: they stay.
         landed: of these, events that an earlier replay had added before it was killed.
         passed_over: of these, records that are no events by today's mapping, and not meant as such.
+        opened: of the records tried, envelopes that today's mapping opens.
+        inside: how many events these held, which are among the figures above in their places.
     """
 
     tried: int
@@ -54,11 +62,14 @@ class Replay:
     landed: int
     conflicting: int = 0
     passed_over: int = 0
+    opened: int = 0
+    inside: int = 0
 
     @property
     def stayed(self) -> int:
-        """Records that are still rejected."""
-        return self.tried - self.accepted - self.duplicates - self.landed - self.passed_over
+        """What is still rejected: records, and events of envelopes."""
+        tried = self.tried - self.opened + self.inside
+        return tried - self.accepted - self.duplicates - self.landed - self.passed_over
 
 
 def replay(
@@ -74,7 +85,8 @@ def replay(
 
     What is good now is appended to ``events``, from where the next run of every other table reads it; then it leaves
     ``quarantine``, and with it what today's mapping passes over. What is not stays as it is, with the reasons it had.
-    Killed anywhere or run twice, nothing doubles.
+    A record that is an envelope by today's mapping is opened: its good events are added, and the others take its place
+    in ``quarantine``, each with its own bytes. Killed anywhere or run twice, nothing doubles.
 
     Costs two passes over the records tried, one over the places of all events, and a MERGE.
 
@@ -104,26 +116,24 @@ def replay(
         stored = snapshot(spark, lake.events.path)
         good = persist(_good(events, rejected, stored))
         counts = F.count("*").alias("count"), F.sum(F.octet_length("value")).alias("bytes")
-        kinds = "landed", (F.isnotnull("passed_over") & ~F.col("landed")).alias("passed")
-        facts = good.groupBy(*kinds, hour_of("timestamp").alias("hour")).agg(*counts).collect()
-        landed = sum(f["count"] for f in facts if f["landed"])
-        passed = sum(f["count"] for f in facts if f["passed"])
-        new_facts = [f for f in facts if not f["landed"] and not f["passed"]]
+        facts = good.groupBy("became", hour_of("timestamp").alias("hour")).agg(*counts).collect()
+        became = {kind: sum(f["count"] for f in facts if f["became"] == kind) for kind in (_LANDED, _PASSED, _REJECTED)}
+        new_facts = [f for f in facts if f["became"] == _NEW]
         hours = {f["hour"] for f in new_facts}
-        new = accepted(good.where("not landed"))
+        new = accepted(good.where(F.col("became") == _NEW))
         copies = _duplicates(new, lake.events, hours)
         good_now = sum(f["count"] for f in new_facts) - len(copies.places)
-        found = Replay(rejected.count(), good_now, copies.exact, landed, len(copies.conflicting), passed)
+        held = good.where(F.isnotnull("inside")).groupBy(*RECORD).agg(F.max("inside").alias("inside")).collect()
+        envelopes = len(held), sum(row["inside"] for row in held)
+        kept = len(copies.conflicting)
+        found = Replay(rejected.count(), good_now, copies.exact, became[_LANDED], kept, became[_PASSED], *envelopes)
         if found.accepted:
             added = Amendment(events.name, REPLAY, run_id, added=found.accepted)
             size = sum(f["bytes"] for f in new_facts)
             fresh = writer.few_files(_but(copies.places, new))
             writer.append(fresh, found.accepted, lake.events.path, writer.Commit(added.to_json()), size=size)
-        if removed := found.tried - found.stayed:
-            exact, passed = found.duplicates, found.passed_over
-            left = Amendment(quarantine.name, REPLAY, run_id, removed=removed, duplicates=exact, passed_over=passed)
-            leaving = _but(copies.conflicting, good).select(*PLACE)
-            writer.remove(leaving.toArrow(), quarantine.path, PLACE, writer.Commit(left.to_json()))
+        if found.stayed < found.tried or found.opened:
+            _leave(good, copies, quarantine, found, run_id, cast("Parse", events.query).rules)
         return found
 
 
@@ -161,28 +171,74 @@ def _partition() -> Column:
 
 def _duplicates(new: DataFrame, events: LakeTable, hours: Collection[int]) -> Duplicates:
     apart = new.withColumn("partition", _partition())
-    ids = apart.select("event_id", "timestamp", *_WHERE).toArrow()
+    ids = apart.select("event_id", "timestamp", *WITHIN).toArrow()
     whole = lambda into, places: into.from_arrow(_at(places, apart).toArrow())  # noqa: E731
     return duplicates(lambda into: into.from_arrow(ids), whole, events, hours)
 
 
 def _at(places: pa.Table, events: DataFrame) -> DataFrame:
     """The events at some places."""
-    return events.join(events.sparkSession.createDataFrame(places).distinct(), _WHERE, "left_semi")
+    return events.join(events.sparkSession.createDataFrame(places).distinct(), WITHIN, "left_semi")
 
 
-def _but(places: pa.Table, events: DataFrame) -> DataFrame:
-    """The events at other places than these, whose partitions are named as :func:`_partition` does."""
+def _but(places: pa.Table, events: DataFrame, how: str = "left_anti") -> DataFrame:
+    """The events at other places than these, whose partitions are named as :func:`_partition` does.
+
+    By a join of another kind, ``left_semi``, those at these places.
+    """
     if not places.num_rows:
-        return events
+        return events if how == "left_anti" else events.limit(0)
     at = (_partition() == F.col("at_partition")) & (F.col("offset") == F.col("at_offset"))
-    named = events.sparkSession.createDataFrame(places.select(_WHERE)).toDF("at_partition", "at_offset")
-    return events.join(named, at, "left_anti")
+    at &= F.col("index") == F.col("at_index")
+    named = events.sparkSession.createDataFrame(places.select(WITHIN)).toDF(*(f"at_{name}" for name in WITHIN))
+    return events.join(named, at, how)
+
+
+def _leave(
+    good: DataFrame, copies: Duplicates, quarantine: LakeTable, found: Replay, run_id: str, rules: Rules
+) -> None:
+    """Take out of ``quarantine`` what is good now, and put the rejected events of opened envelopes in their place."""
+    is_opened, times = F.isnotnull("inside"), "arrived_at"
+    leaving = _but(copies.conflicting, good.where(~is_opened)).select(*PLACE, times).toArrow()
+    opened = good.where(is_opened).select(*RECORD, times).distinct().toArrow()
+    conflicting = F.array(F.lit(Reason.CONFLICTING_DUPLICATE.value))
+    rejected = good.where(is_opened & (F.col("became") == _REJECTED)).unionByName(
+        _but(copies.conflicting, good.where(is_opened), "left_semi").withColumn("reasons", conflicting)
+    )
+    held = [name for name in QUARANTINE.names if name in rejected.columns]
+    anew = rejected.select(*held).toArrow()
+    left = Amendment(
+        quarantine.name,
+        REPLAY,
+        run_id,
+        added=anew.num_rows,
+        removed=leaving.num_rows + opened.num_rows,
+        duplicates=found.duplicates,
+        passed_over=found.passed_over,
+        opened=found.opened,
+        inside=found.inside,
+    )
+    changed = changes(leaving, opened, anew, rules)
+    if changed.num_rows:
+        writer.merge(changed, quarantine.path, KEY, times, writer.Commit(left.to_json()))
 
 
 def _good(events: StreamingTable, rejected: DataFrame, stored: DataFrame) -> DataFrame:
-    """The records that are events by today's rules, or passed over, or that ``events`` has already (``landed``)."""
-    parsed = events.query(rejected.select(*RAW.names))
-    places = stored.select(*PLACE, F.lit(True).alias("landed"))
+    """What is to be changed, with what it ``became``.
+
+    These are the records that are events by today's rules, or passed over; that ``events`` has already; and all that
+    is in an envelope that today's mapping opens.
+    """
+    parsed = events.query(rejected.select(*_OF_REJECTED))
+    index = F.coalesce("index", F.lit(0)).cast("bigint").alias("index")
+    places = stored.select(*RECORD, index, F.lit(True).alias("landed"))
     marked = parsed.join(places, [*PLACE], "left").withColumn("landed", F.coalesce("landed", F.lit(False)))
-    return marked.where(F.col("landed") | (F.size("reasons") == 0))
+    is_good = F.size("reasons") == 0
+    became = (
+        F.when(F.col("landed"), _LANDED)
+        .when(F.col("inside") == 0, _EMPTY)
+        .when(F.isnotnull("passed_over"), _PASSED)
+        .otherwise(F.when(is_good, _NEW).otherwise(_REJECTED))
+    )
+    changed = F.col("landed") | is_good | F.isnotnull("inside")
+    return marked.withColumn("became", became).where(changed).drop("landed")

@@ -21,7 +21,7 @@ from clickstream_platform.streaming.lake.scan import connected, rows_within
 from clickstream_platform.streaming.lake.tables import LakeTable, select
 
 _NEWEST = """
-SELECT source, "partition", "offset", arrived_at, headers, value, size FROM held
+SELECT source, "partition", "offset", {further} arrived_at, headers, value, size FROM held
 WHERE array_has(reasons, '{reason}') ORDER BY arrived_at DESC, "partition", "offset" {limit}
 """
 _ORIGINALS = """
@@ -121,7 +121,8 @@ def _conflicting(quarantine: LakeTable, limit: int) -> tuple[int, list[dict[str,
         return 0, []
     reason = Reason.CONFLICTING_DUPLICATE.value
     (counted,) = select(held, f"SELECT count(*) AS n FROM held WHERE array_has(reasons, '{reason}')")
-    newest = _NEWEST.format(reason=reason, limit=f"LIMIT {limit:d}" if limit else "")
+    further = "inherited," if "inherited" in {field.name for field in held.schema().fields} else ""
+    newest = _NEWEST.format(reason=reason, further=further, limit=f"LIMIT {limit:d}" if limit else "")
     return counted["n"], select(held, newest) if counted["n"] else []
 
 
@@ -146,7 +147,10 @@ def _read(records: Sequence[dict[str, Any]], rules: Rules) -> pa.Table:
     ids = [_last(record["headers"] or (), rules.event_id_header) for record in records]
     arrived = pa.array([record["arrived_at"] for record in records], pa.timestamp("us", "UTC"))
     values = pa.array([record["value"] for record in records], pa.binary())
-    return pa.Table.from_struct_array(read_records(values, arrived, pa.array(ids, pa.binary()), rules))
+    inherited = pa.array([record.get("inherited") for record in records], pa.string())
+    return pa.Table.from_struct_array(
+        read_records(values, arrived, pa.array(ids, pa.binary()), rules, inherited=inherited)
+    )
 
 
 def _last(headers: Sequence[dict[str, Any]], key: str) -> bytes | None:

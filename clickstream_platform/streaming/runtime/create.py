@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pyspark.sql.types import StructType
+
 from clickstream_platform.streaming.contract.sink import Append
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.runtime.fingerprint import passed_on
 
 
 def make_tables(table: StreamingTable, lake: Lake) -> None:
     """Make the empty Delta tables of a contract, if they are not there yet. Those that are get the columns they lack.
 
-    A derived table does not: null is not what its query gives. It gets them with the batch 0 of a rebuild.
+    A derived table gets only those that it passes on as ``events`` has them, which are null for all of before. Of
+    others, null is not what its query gives: it gets them with the batch 0 of a rebuild.
     """
     if beside := table.beside:
         path = lake.table(beside.name).path
@@ -22,5 +26,6 @@ def make_tables(table: StreamingTable, lake: Lake) -> None:
     path = lake.table(table.name).path
     if not lake.table(table.name).exists:
         writer.create(path, table.schema, table.partition_by, table.span, table.sink.file_size)
-    elif not table.derived:
-        writer.add_columns(path, table.schema)
+    else:
+        gained = [field for field in table.schema if not table.derived or field.name in passed_on(table)]
+        writer.add_columns(path, StructType(gained))

@@ -3,7 +3,8 @@
 Spark checks the *types* of old state, not its meaning: another window length or another key mixes old and new state
 without an error. So a table's declared facts and its plan are written down when a generation begins, and compared at
 the start of every run. One change is none: ``events`` has a column more, which is null in the rows that are there. The
-tables that read it had no part of it, so their plans are compared over the columns that ``events`` had then.
+tables that read it had no part of it, so their plans are compared over the columns that ``events`` had then. One that
+passes the new column on as it is gains it as ``events`` did: null in all rows of before.
 """
 
 from __future__ import annotations
@@ -91,14 +92,16 @@ def check(checkpoint: Checkpoint, table: StreamingTable, spark: SparkSession) ->
         return
     then = json.loads(file.read_text())
     now = of(table, spark, then.get(READS, FIRST_COLUMNS))
-    may_differ = _what_may_differ(then, now) if table.derived else _columns_gained(then, now)
+    may_come = passed_on(table) if table.derived else {column.name for column in table.columns}
+    gained = _columns_gained(then, now, [f"{c.name} {c.type}" for c in table.columns if c.name in may_come])
+    may_differ = gained | (_what_may_differ(then, now) if table.derived else set())
     changed = [key for key in now if key not in may_differ and then.get(key) != now[key]]
     if changed:
         finding = "; ".join(f"{key} was {then.get(key)!r} and is {now[key]!r}" for key in changed)
         remedy = _remedy(table, changed)
         raise CheckpointError(checkpoint.table, f"changed since its checkpoint began: {finding}", remedy)
-    if not table.derived and then != now:
-        write(checkpoint, now)
+    if then["columns"] != now["columns"]:
+        write(checkpoint, of(table, spark))
 
 
 def _what_may_differ(then: dict[str, Any], now: dict[str, Any]) -> set[str]:
@@ -106,10 +109,16 @@ def _what_may_differ(then: dict[str, Any], now: dict[str, Any]) -> set[str]:
     return {READS} if then.get("spark") == now["spark"] else {READS, "spark", "plan"}
 
 
-def _columns_gained(then: dict[str, Any], now: dict[str, Any]) -> set[str]:
-    """Of ``events``: its columns, if all that there were are there as they were, and in their order."""
+def passed_on(table: StreamingTable) -> set[str]:
+    """The columns that ``events`` has gained since the first lakes, and that a table has too."""
+    return {column.name for column in table.columns} & {*EVENTS.names[len(FIRST_COLUMNS) :]}
+
+
+def _columns_gained(then: dict[str, Any], now: dict[str, Any], may_come: Sequence[str]) -> set[str]:
+    """The columns, if all that there were are there as they were, in their order, and the others may come."""
     stayed = [column for column in now["columns"] if column in then["columns"]]
-    return {"columns"} if stayed == then["columns"] else set()
+    came = {*now["columns"]} - {*then["columns"]}
+    return {"columns"} if stayed == then["columns"] and came <= {*may_come} else set()
 
 
 def move(checkpoint: Checkpoint, source: str) -> None:

@@ -13,9 +13,10 @@ import pyarrow as pa
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from clickstream_platform.events.parsing import read_records
+from clickstream_platform.events.opening import opened
+from clickstream_platform.events.parsing import read_events
 from clickstream_platform.events.rules import Rules
-from clickstream_platform.events.schema import Reason
+from clickstream_platform.events.schema import EMPTY, Reason
 from clickstream_platform.events.timestamps import INSTANT
 
 ROWS_A_BATCH = 10_000  # of which the console shows no more
@@ -96,19 +97,27 @@ def _record(row: bytes) -> Printed:
 
 
 def shown(records: Sequence[Printed], rules: Rules) -> list[str]:
-    """A line for each record: of an event what a person looks at first, else the reasons and the first characters.
+    """A line for each event, or for what was to be one.
+
+    Of an event it has what a person looks at first, else the reasons and the first characters.
 
     A record that is not whole is not parsed; its line says so, unless it is too large anyway. Raises nothing.
     """
-    read = read_records(
-        pa.array([each.value for each in records], pa.binary()),
-        pa.array([each.arrived_at for each in records], pa.int64()).cast(INSTANT),
-        pa.nulls(len(records), pa.binary()),
-        rules,
+    raw = pa.RecordBatch.from_pydict(
+        {
+            "value": pa.array([each.value for each in records], pa.binary()),
+            "size": pa.array([None if each.value is None else len(each.value) for each in records], pa.int64()),
+            "arrived_at": pa.array([each.arrived_at for each in records], pa.int64()).cast(INSTANT),
+            "event_id": pa.nulls(len(records), pa.binary()),
+            "number": pa.array(range(len(records)), pa.int64()),
+        }
     )
-    kept = rules.kept(pa.array([each.value for each in records], pa.binary())).to_pylist()
-    rows = zip(records, read.to_pylist(), kept, strict=True)
-    lines = [_line(record, row, rules, value) for record, row, value in rows]
+    lines: list[str] = []
+    for events in opened(raw, rules):
+        kept = rules.kept(events["value"]).to_pylist()
+        numbers = events["number"].to_pylist()
+        rows = zip(numbers, read_events(events, rules).to_pylist(), kept, strict=True)
+        lines += [_line(records[number], row, rules, value) for number, row, value in rows]
     return [line.translate(_ESCAPED).rstrip() for line in lines]
 
 
@@ -116,6 +125,8 @@ def _line(record: Printed, row: dict[str, Any], rules: Rules, kept: bytes | None
     if not record.is_whole:
         is_too_large = record.size > rules.max_record_bytes
         found = f"rejected, {Reason.TOO_LARGE.value}" if is_too_large else f"not parsed, {record.size:,} bytes"
+    elif row["passed_over"] == EMPTY:
+        return "an envelope without an event"
     elif row["passed_over"]:
         found = f"passed over, {row['passed_over']}"
     elif row["reasons"]:

@@ -86,7 +86,7 @@ def test_killed_before_the_records_left_quarantine_nothing_doubles(lab: Lab, mon
     lab.land(*SCROLLS)
     lab.run("events")
     with monkeypatch.context() as patched:
-        patched.setattr(writer, "remove", killed)
+        patched.setattr(writer, "merge", killed)
         with pytest.raises(KeyboardInterrupt):
             replayed(lab)
     assert "still in quarantine" in str(balanced(lab))

@@ -1,0 +1,130 @@
+"""The steps by which something is packed in a record, undone one at a time, and never beyond a limit."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from clickstream_platform.events.json_record import BOM
+from clickstream_platform.events.schema import Reason
+
+NO_JSON = (msgspec.DecodeError, UnicodeDecodeError)
+_TEXT = msgspec.json.Decoder(str)
+_GZIP = 16 + zlib.MAX_WBITS  # as zlib calls that format
+
+
+class UnopenedError(Exception):
+    """A step fails."""
+
+    def __init__(self, reason: Reason) -> None:
+        """With the step as its reason, or ``TOO_LARGE``."""
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Value(NamedTuple):
+    """Bytes on the way in.
+
+    Attributes:
+        data: the bytes.
+        is_json: whether they are a JSON value, of which a text is still to be read.
+    """
+
+    data: bytes
+    is_json: bool
+
+
+class Left:
+    """How many bytes may still be unpacked of a record, and what was, whole or not."""
+
+    def __init__(self, limit: int) -> None:
+        """Nothing is unpacked yet."""
+        self.bytes = limit
+        self.parts: list[bytes] = []
+
+    def take(self, data: bytes) -> None:
+        """Count what was unpacked. Raises an UnopenedError if that was too much."""
+        self.parts.append(data)
+        self.bytes -= len(data)
+        if self.bytes < 0:
+            raise UnopenedError(Reason.TOO_LARGE)
+
+
+def undone(step: str, value: Value, left: Left) -> Value:
+    """What is left of a value once a step is undone. Raises an UnopenedError with the step as its reason."""
+    match step:
+        case "base64":
+            data = _of_base64(unquoted(value, Reason.ENVELOPE_BASE64))
+            left.take(data)
+            return Value(data, is_json=False)
+        case "gzip":
+            if value.is_json:
+                raise UnopenedError(Reason.ENVELOPE_GZIP)
+            return Value(_of_gzip(value.data, left), is_json=False)
+        case _:
+            if value.is_json and value.data.lstrip()[:1] == b'"':
+                return Value(unquoted(value, Reason.ENVELOPE_JSON), is_json=True)
+            return Value(value.data.removeprefix(BOM), is_json=True)
+
+
+def unquoted(value: Value, reason: Reason) -> bytes:
+    """The bytes of a text."""
+    if not value.is_json:
+        return value.data
+    try:
+        return _TEXT.decode(value.data).encode()
+    except (*NO_JSON, UnicodeEncodeError):
+        raise UnopenedError(reason) from None
+
+
+def as_text(value: Value) -> bytes:
+    """An item of an array of texts, for who reads lines; any other as it is."""
+    try:
+        return _TEXT.decode(value.data).encode() if value.is_json else value.data
+    except (*NO_JSON, UnicodeEncodeError):
+        return value.data
+
+
+def _of_base64(text: bytes) -> bytes:
+    """Either alphabet, with or without the signs at its end, broken into lines or not."""
+    letters = b"".join(text.split()).translate(_STANDARD).rstrip(b"=")
+    try:
+        return base64.b64decode(letters + b"=" * (-len(letters) % 4), validate=True)
+    except binascii.Error:
+        raise UnopenedError(Reason.ENVELOPE_BASE64) from None
+
+
+_STANDARD = bytes.maketrans(b"-_", b"+/")
+
+
+def _of_gzip(data: bytes, left: Left) -> bytes:
+    """All members of it, to their ends."""
+    parts: list[bytes] = []
+    while True:
+        part, data, is_whole = _member(data, left)
+        parts.append(part)
+        if not is_whole:
+            raise UnopenedError(Reason.ENVELOPE_GZIP)
+        if not data.strip(b"\x00"):  # what some tools fill up with
+            return b"".join(parts)
+
+
+def _member(data: bytes, left: Left) -> tuple[bytes, bytes, bool]:
+    """What is in the first member, what follows it, and whether it was read to its end."""
+    unpacking = zlib.decompressobj(_GZIP)
+    try:
+        part = unpacking.decompress(data, left.bytes + 1)
+    except zlib.error:
+        return b"", b"", False
+    left.take(part)
+    return part, unpacking.unused_data, unpacking.eof
+
+
+def lines_of(text: bytes) -> Iterator[bytes]:
+    """The lines that are not blank."""
+    return (line for each in text.removeprefix(BOM).split(b"\n") if (line := each.removesuffix(b"\r")).strip())

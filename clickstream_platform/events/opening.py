@@ -1,0 +1,140 @@
+"""Records that hold several events: one row for each event, before anything is read of it.
+
+A record without an envelope is one row as it came, with the index 0.
+"""
+
+# pyarrow makes its compute functions when it is imported:
+# pyright: reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from clickstream_platform.events.mapping.envelopes import Limits, Open, opener
+from clickstream_platform.events.schema import EMPTY, Reason
+
+if TYPE_CHECKING:
+    from clickstream_platform.events.rules import Rules
+
+_ROWS = 10_000  # events that are given at once, about
+_BYTES = 8_000_000  # of them: what is unpacked of some records may be much more than they are
+COLUMNS = {"index": pa.int64(), "inherited": pa.string(), "inside": pa.int64(), "found": pa.string()}
+_REPLACED = ("value", "size", *COLUMNS)
+
+
+class _Row(NamedTuple):
+    """One event, or a record that is none or one by itself.
+
+    Attributes:
+        record: the number of its record among those given.
+        value: its bytes.
+        size: how many there are, or were.
+        nth: its position in the record.
+        inherited: what it has from its envelope; None if it is in none.
+        inside: how many events the record holds; None if it is not opened.
+        found: why nothing is to be read of it, if so: a reason, or ``EMPTY``.
+    """
+
+    record: int
+    value: bytes | None
+    size: int | None
+    nth: int = 0
+    inherited: str | None = None
+    inside: int | None = None
+    found: str | None = None
+
+
+def opened(records: pa.RecordBatch, rules: Rules) -> Iterator[pa.RecordBatch]:
+    """The events of some records, in their order, a part at a time. Raises nothing, whatever the bytes.
+
+    Args:
+        records: ``value``, ``size`` and ``event_id`` of each, with whatever other columns. Of what has ``inherited``,
+            which need not be there, it is known that it is an event of an envelope; it has an ``index``, too.
+        rules: how records are read.
+
+    Returns:
+        The same columns, and ``index``; ``inherited``, a JSON object; ``inside``, how many events the record held, null
+        if it was not opened; ``found``: instead of an event, the reason why an envelope cannot be opened, or ``EMPTY``.
+        An ``event_id`` from elsewhere is made one of each event: with a slash and the index behind it.
+    """
+    envelope = rules.mapping is not None and rules.mapping.envelope
+    known = "inherited" in records.schema.names and records["inherited"].null_count < len(records)
+    if not envelope and not known:
+        yield _as_they_are(records)
+        return
+    rows, size = list[_Row](), 0
+    for row in _rows(records, rules):
+        rows.append(row)
+        size += len(row.value or b"")
+        if len(rows) >= _ROWS or size >= _BYTES:
+            yield _batch(records, rows)
+            rows, size = [], 0
+    if rows:
+        yield _batch(records, rows)
+
+
+def _as_they_are(records: pa.RecordBatch) -> pa.RecordBatch:
+    count, names = len(records), [name for name in records.schema.names if name not in COLUMNS]
+    given = {name: pa.nulls(count, kind) for name, kind in COLUMNS.items()}
+    given["index"] = pa.array([0] * count, pa.int64())
+    return pa.RecordBatch.from_arrays([*(records[name] for name in names), *given.values()], names=[*names, *given])
+
+
+def _rows(records: pa.RecordBatch, rules: Rules) -> Iterator[_Row]:
+    limits = Limits(rules.max_events_in_record, rules.max_unpacked_bytes)
+    open_ = _opener(rules.mapping, limits) if rules.mapping and rules.mapping.envelope else _nothing
+    columns = [records[name].to_pylist() for name in ("value", "size")]
+    known = [
+        records[name].to_pylist() if name in records.schema.names else [None] * len(records)
+        for name in ("index", "inherited")
+    ]
+    for number, (value, size, index, inherited) in enumerate(zip(*columns, *known, strict=True)):
+        if inherited is not None:
+            yield _Row(number, value, size, index or 0, inherited)
+        elif value is None or size is None or size > rules.max_record_bytes:  # which is found when it is read
+            yield _Row(number, value, size)
+        else:
+            yield from _of_record(number, value, open_)
+
+
+_opener = lru_cache(maxsize=16)(opener)
+
+
+def _nothing(_: bytes) -> None:
+    """No record is an envelope."""
+
+
+def _of_record(number: int, value: bytes, open_: Open) -> Iterator[_Row]:
+    found = open_(value)
+    if found is None or isinstance(found, Reason):
+        yield _Row(number, value, len(value), found=found and found.value)
+        return
+    if not found:
+        yield _Row(number, None, 0, inside=0, found=EMPTY)
+    for index, (event, inherited) in enumerate(found):
+        yield _Row(number, event, len(event), index, inherited, len(found))
+
+
+def _batch(records: pa.RecordBatch, rows: list[_Row]) -> pa.RecordBatch:
+    record, value, size, *more = zip(*rows, strict=True)
+    names = [name for name in records.schema.names if name not in _REPLACED]
+    columns: dict[str, Any] = dict(zip(names, records.select(names).take(pa.array(record)).columns, strict=True))
+    columns["value"], columns["size"] = pa.array(value, records["value"].type), pa.array(size, pa.int64())
+    columns |= {name: pa.array(cells, kind) for (name, kind), cells in zip(COLUMNS.items(), more, strict=True)}
+    columns["event_id"] = _of_each(columns)
+    return pa.RecordBatch.from_arrays([*columns.values()], names=[*columns])
+
+
+def _of_each(columns: dict[str, Any]) -> pa.Array:
+    """Ids from elsewhere, which are of records, as ids of events."""
+    ids = columns["event_id"]
+    if ids.null_count == len(ids):
+        return ids
+    number = pc.cast(pc.cast(columns["index"], pa.string()), pa.binary())
+    of_events = pc.binary_join_element_wise(ids, number, pa.scalar(b"/", pa.binary()))
+    return pc.if_else(pc.is_valid(columns["inherited"]), of_events, ids)

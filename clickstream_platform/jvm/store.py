@@ -1,0 +1,77 @@
+"""Spark on an object store that speaks S3: which jars a session needs then, and which confs.
+
+Nothing of it is asked for by a lake in a folder. Credentials are in none of the confs: Hadoop's client takes them from
+the environment as Amazon's own tools do (``AWS_ACCESS_KEY_ID`` and the like), or from the machine's role.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from clickstream_platform.errors import SetupError
+from clickstream_platform.jvm.jars import jar_paths
+from clickstream_platform.jvm.maven import resolve, sha256
+from clickstream_platform.jvm.s3_jars import S3_JARS
+
+OWN_JAR = Path(__file__).with_name("put_if_absent.jar")
+OWN_SHA256 = "db312e260d3489fe3a7788b9c24d3ffce00c76954793df035f2220ef34bd58f9"
+"""What ``make jar`` makes of the sources in ``java/``, and says."""
+
+_CREDENTIALS = (
+    "software.amazon.awssdk.auth.credentials.EnvironmentVariableCredentialsProvider",
+    "software.amazon.awssdk.auth.credentials.WebIdentityTokenFileCredentialsProvider",
+    "org.apache.hadoop.fs.s3a.auth.IAMInstanceCredentialsProvider",
+)
+
+
+@dataclass(frozen=True)
+class S3:
+    """How a store that speaks S3 is reached. The defaults are Amazon's own.
+
+    Attributes:
+        endpoint: its address, ``http://`` or ``https://``; empty for Amazon's of the region.
+        region: empty for what the environment says.
+        path_style: whether a bucket is the first part of the path, not of the host's name.
+    """
+
+    endpoint: str = ""
+    region: str = ""
+    path_style: bool = False
+
+    def conf(self) -> dict[str, str]:
+        """The confs of a session whose tables and checkpoints have addresses ``s3://bucket/...``."""
+        return {
+            # One scheme for everybody: delta-rs writes s3://, for which Hadoop has no class by default.
+            "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+            "spark.hadoop.fs.AbstractFileSystem.s3.impl": "org.apache.hadoop.fs.s3a.S3A",
+            "spark.hadoop.fs.s3a.aws.credentials.provider": ",".join(_CREDENTIALS),
+            "spark.hadoop.fs.s3a.path.style.access": str(self.path_style).lower(),
+            # The default of Hadoop 3.5 reads ahead for large scans; most files of a batch are small.
+            "spark.hadoop.fs.s3a.input.stream.type": "classic",
+            **({"spark.hadoop.fs.s3a.endpoint": self.endpoint} if self.endpoint else {}),
+            **({"spark.hadoop.fs.s3a.endpoint.region": self.region} if self.region else {}),
+            # What comes with Spark and Delta loses one of two writers' files on s3a: docs/decisions/0028.
+            "spark.delta.logStore.s3.impl": "io.clickstream.PutIfAbsentLogStore",
+            "spark.sql.streaming.checkpointFileManagerClass": "io.clickstream.PutIfAbsentCheckpointFileManager",
+        }
+
+
+def store_jar_paths(cache: Path) -> tuple[Path, ...]:
+    """The jars of a session on a store: those of every session, Hadoop's client, our own classes.
+
+    Raises:
+        SetupError: our jar is not the one that belongs to this version, or as ``jar_paths``.
+    """
+    return (*jar_paths(cache), *resolve(S3_JARS, cache), own_jar())
+
+
+def own_jar() -> Path:
+    """The jar of our classes that put if absent, which comes with the package. Reads it: 8 kB.
+
+    Raises:
+        SetupError: it is missing, or altered. Two drivers could then overwrite each other's commits.
+    """
+    if not OWN_JAR.is_file() or sha256(OWN_JAR) != OWN_SHA256:
+        raise SetupError(str(OWN_JAR), "it is not the jar that belongs to this version", "install the package anew")
+    return OWN_JAR

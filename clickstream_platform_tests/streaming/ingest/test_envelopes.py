@@ -1,0 +1,148 @@
+"""Records that hold several events, through whole runs: cut in any way, killed, replayed, with a person forgotten."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.errors import StreamingQueryException
+
+from clickstream_platform.events.mapping.named import mapping_named
+from clickstream_platform.streaming.audit.source_account import source_account
+from clickstream_platform.streaming.audit.validate import validate
+from clickstream_platform.streaming.ingest.staging import record_id
+from clickstream_platform.streaming.lake import writer
+from clickstream_platform.streaming.lake.ledger import entries
+from clickstream_platform.streaming.maintenance.erasure import forget
+from clickstream_platform.streaming.maintenance.reprocess import Replay, replay
+from clickstream_platform.tables import tables
+from clickstream_platform_tests.conftest import Lab, event, killed
+from clickstream_platform_tests.faults import fault
+
+pytestmark = pytest.mark.spark
+
+MINE = """
+extends = "own"
+
+[event_types]
+accept = {accept}
+
+[envelope]
+path = "batch"
+steps = ["base64", "gzip"]
+inherit = ["session_id", "context"]
+"""
+FIVE = [
+    event(f"u{i}", f"10:0{i}:00", event_type="scroll" if i == 2 else "purchase", event_id=f"e{i}") for i in range(5)
+]
+SENT = [{name: value for name, value in each.items() if name != "session_id"} for each in FIVE]
+
+
+def packed(events: list[Any], **beside: Any) -> dict[str, Any]:
+    data = base64.b64encode(gzip.compress(json.dumps(events).encode())).decode()
+    return {"session_id": "s", "context": {"app": "shop"}, **beside, "batch": data}
+
+
+def with_mapping(lab: Lab, folder: Path, accept: str = '["click", "purchase"]') -> Lab:
+    file = folder / "mine.toml"
+    file.write_text(MINE.format(accept=accept))
+    mapping_named(str(file))
+    lab.contracts = tables(lab.settings.model_copy(update={"mapping": str(file)}))
+    return lab.only("events", "purchases", "sessions")
+
+
+def conserved(lab: Lab) -> str | int:
+    return next(r.found for r in validate(lab.contracts["events"], lab.spark, lab.lake) if r.name == "conservation")
+
+
+def assert_accounted_for(lab: Lab) -> None:
+    lab.assert_exact()
+    assert conserved(lab) == "the ledger balances"
+    assert source_account(lab.contracts["events"], lab.lake).errors == ()
+
+
+def said(lab: Lab) -> list[Any]:
+    """The events, but for their places."""
+    rows = lab.table("events").drop("source", "partition", "offset", "index", "arrived_at").collect()
+    return sorted(rows, key=lambda row: row.user_id)
+
+
+def test_five_events_in_one_record_are_those_of_five_and_the_bad_one_comes_back_alone(lab: Lab, tmp_path: Path) -> None:
+    with_mapping(lab, tmp_path)
+    broken = {**packed([]), "batch": "QUJD"}
+    lab.land(packed(SENT), packed([]), broken, packed(SENT[:1]), name="a.json")
+    with fault(1, "before"), pytest.raises(StreamingQueryException):
+        lab.run()
+    lab.run()
+    (entry,) = entries(lab.lake.events)
+    assert (entry.rows_in, entry.opened, entry.inside, entry.events_in) == (4, 3, 6, 7)
+    assert (entry.rows_out, entry.quarantined, entry.duplicates) == (4, 2, 1)
+    assert entry.reasons == {"envelope_gzip": 1, "unknown_event_type": 1}
+    assert sorted(row["index"] for row in lab.table("purchases").collect()) == [0, 1, 3, 4]
+    bad, whole = lab.table("quarantine").orderBy("offset").collect()
+    assert (bad["index"], bad.offset, json.loads(bad.value)) == (2, 0, SENT[2])
+    assert bad.record_id == record_id(bad.source, bad.partition, 0, 2)
+    assert (json.loads(whole.value), whole.record_id) == (broken, record_id(whole.source, whole.partition, 2))
+    assert {row.session_id for row in lab.table("events").collect()} == {"s"}
+    assert {row.extra for row in lab.table("events").collect()} == {'{"context":{"app":"shop"}}'}
+    assert_accounted_for(lab)
+
+    with_mapping(lab, tmp_path, '"all"')
+    found = replay(lab.contracts["events"], lab.spark, lab.lake)
+    assert found == Replay(tried=2, accepted=1, duplicates=0, landed=0)
+    lab.run()
+    assert sorted((row.offset, row["index"]) for row in lab.table("events").collect()) == [(0, i) for i in range(5)]
+    assert_accounted_for(lab)
+
+    forget("u4", list(lab.contracts.values()), lab.spark, lab.lake)
+    assert lab.table("events").count() == 4
+    assert_accounted_for(lab)
+
+
+def test_records_of_before_the_mapping_are_opened_by_replay_and_their_bad_events_stay(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.only("events").land(packed(SENT), packed([]), {"batch": [1]}, name="a.json")
+    lab.run("events")
+    assert lab.table("quarantine").count() == 3
+    with_mapping(lab, tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(writer, "merge", killed)
+        with pytest.raises(KeyboardInterrupt):
+            replay(lab.contracts["events"], lab.spark, lab.lake)
+    assert (lab.table("events").count(), lab.table("quarantine").count()) == (4, 3)
+    found = replay(lab.contracts["events"], lab.spark, lab.lake)
+    assert found == Replay(tried=3, accepted=0, duplicates=0, landed=4, opened=2, inside=5)
+    assert found.stayed == 2
+    left = lab.table("quarantine").orderBy("offset").collect()
+    assert [(row.offset, row["index"], row.reasons) for row in left] == [
+        (0, 2, ["unknown_event_type"]),
+        (2, 0, ["missing_user_id", "missing_timestamp", "missing_event_type"]),
+    ]
+    assert json.loads(left[0].value) == SENT[2]
+    lab.run()
+    assert_accounted_for(lab)
+    assert replay(lab.contracts["events"], lab.spark, lab.lake).accepted == 0
+
+    # What is packed in a record that was not opened is looked at, and what an event has from its envelope.
+    lab.land({**packed(SENT), "batch": base64.b64encode(b"[u9]").decode()}, packed([{}], session_id="u9"))
+    lab.run()
+    before = lab.table("quarantine").count()
+    proof = forget("u9", list(lab.contracts.values()), lab.spark, lab.lake, unsearchable=True)
+    assert (proof.unsearched, lab.table("quarantine").count()) == ({}, before - 2)
+    assert_accounted_for(lab)
+
+
+def test_envelopes_in_any_cut_give_the_events_of_records_by_themselves(lab: Lab, tmp_path: Path) -> None:
+    with_mapping(lab, tmp_path, '"all"')
+    lab.land(packed(SENT[:2]), name="a.json")
+    lab.run()
+    lab.land(packed(SENT[1:4]), packed(SENT[3:]), name="b.json")
+    lab.run()
+    assert [row.user_id for row in said(lab)] == [f"u{i}" for i in range(5)]
+    assert sum(entry.duplicates for entry in entries(lab.lake.events)) == 2
+    assert_accounted_for(lab)

@@ -1,0 +1,43 @@
+package io.clickstream;
+
+import java.io.IOException;
+import org.apache.hadoop.fs.FSDataOutputStream;
+import org.apache.hadoop.fs.FSDataOutputStreamBuilder;
+import org.apache.hadoop.fs.FileAlreadyExistsException;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+
+/** A file that a store takes only if there is none of that name: S3A of Hadoop 3.4.2 and later, by If-None-Match. */
+final class PutIfAbsent {
+  private static final String CONDITION = "fs.option.create.conditional.overwrite";
+
+  private PutIfAbsent() {}
+
+  /**
+   * Open a file that appears when it is closed, whole.
+   *
+   * @param overwrite whether it replaces what is there; if not, closing it fails where something is.
+   * @throws IllegalArgumentException the file system knows no such condition, and must not be written without it.
+   */
+  static FSDataOutputStream open(FileSystem store, Path path, boolean overwrite) throws IOException {
+    // "overwrite" spares the look before the write, which would tell nothing: the condition is part of the write.
+    FSDataOutputStreamBuilder<?, ?> file = store.createFile(path).overwrite(true);
+    if (!overwrite) {
+      file.must(CONDITION, true);
+    }
+    return file.build();
+  }
+
+  /** Whether the store refused a file because there is one. S3A says so in several ways, the cause always with 412. */
+  static boolean refused(IOException failed) {
+    for (Throwable cause = failed; cause != null; cause = cause.getCause()) {
+      String said = String.valueOf(cause.getMessage());
+      if (cause instanceof FileAlreadyExistsException
+          || cause.getClass().getSimpleName().equals("RemoteFileChangedException")
+          || said.contains("Status Code: 412")) {
+        return true;
+      }
+    }
+    return false;
+  }
+}
