@@ -68,7 +68,7 @@ def check(
     Exit code 1 if a record would be rejected, a file cannot be read, or there are no records.
     """
     settings = from_env()
-    found = _sample(what, settings, limit, form)
+    found = _sample(what, _as_mapped(settings, mapping), limit, form)
     likely = _likely(found, settings)
     name = _name(mapping, settings, likely)
     result = checked(found.batches, rules_from(settings.model_copy(update={"mapping": name})))
@@ -77,6 +77,14 @@ def check(
     told = checked_view.Told(result, likely, name, found.refused, str(write) if write else None)
     print_json(checked_view.fields(told)) if as_json else show(checked_view.picture(told, each=records))
     exit_unless(result.is_clean and not found.refused)
+
+
+def _as_mapped(settings: Settings, mapping: str | None) -> Settings:
+    if mapping is None:
+        return settings
+    name = "" if mapping == "own" else mapping
+    mapping_named(name, "--mapping")
+    return settings.model_copy(update={"mapping": name})
 
 
 def _sample(what: str, settings: Settings, limit: int, form: str | None) -> Sample:
@@ -127,11 +135,8 @@ def _likely(found: Sample, settings: Settings) -> str | None:
 
 
 def _name(given: str | None, settings: Settings, likely: str | None) -> str:
-    if given == "own":
-        return ""
     if given:
-        mapping_named(given, "--mapping")
-        return given
+        return "" if given == "own" else given
     return settings.mapping or likely or ""
 
 

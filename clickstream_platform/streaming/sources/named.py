@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from clickstream_platform.errors import SettingsError
+from clickstream_platform.events.mapping.named import mapping_named
 from clickstream_platform.settings import Settings
 from clickstream_platform.source_list import MAIN, format_by_name
 from clickstream_platform.streaming.sources.apart import require_apart
@@ -73,7 +74,14 @@ def _source(settings: Settings, url: str, name: str) -> Named:
     if scheme not in (url, "file"):
         raise SettingsError("CLICKSTREAM_SOURCE", without_passwords(f"{url!r} is not allowed"), ALLOWED)
     sizes = settings.max_bytes_per_trigger, settings.max_record_bytes
-    return FileSource(_folder(url), *sizes, name, settings.format_of(name))
+    return FileSource(_folder(url), *sizes, name, _format(settings, name))
+
+
+def _format(settings: Settings, name: str) -> str:
+    """How texts are read. A mapping whose records are no JSON objects reads lines, if nothing else is said."""
+    said = settings.format_of(name)
+    mapping = mapping_named(settings.mapping) if said == "auto" else None
+    return said if mapping is None or mapping.reads_objects else "lines"
 
 
 def format_at(settings: Settings, path: Path) -> str:
@@ -83,7 +91,7 @@ def format_at(settings: Settings, path: Path) -> str:
     """
     sources = (source for source in sources_from(settings) if isinstance(source, FileSource))
     found = next((source for source in sources if path.absolute().is_relative_to(source.folder)), None)
-    return found.format if found else settings.format_of("")
+    return found.format if found else _format(settings, "")
 
 
 def _require_there(settings: Settings) -> None:

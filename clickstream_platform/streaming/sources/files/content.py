@@ -18,7 +18,7 @@ class Content:
 
     Args:
         raw: the file, from its first byte.
-        declared: how its source says that texts are to be read: one of :data:`.formats.DECLARED`.
+        declared: how its source says that texts are to be read, its name considered: see :func:`.names.told_by_name`.
     """
 
     def __init__(self, raw: Raw, declared: str) -> None:

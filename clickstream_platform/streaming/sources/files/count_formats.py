@@ -10,35 +10,52 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-_SIGNS = re.compile(rb'\\.|[\\"{}\[\],]|[^\s\\"{}\[\],]+', re.DOTALL)
+_SIGNS = re.compile(rb'["\\\[\]{},]|[ \t\r\n]+|[^"\\\[\]{}, \t\r\n]+')
+_NO_VALUE = (b",", b"]", b"}", b":")
 
 
 def json_count(chunks: Iterable[bytes]) -> int:
-    """How many values stand by themselves, or are items of an array that does. Raises ValueError if it is cut off."""
-    count = depth = array = 0
-    is_text, is_open, rest = False, False, b""
-    for chunk in chunks:
-        part = rest + chunk
-        rest = part[-1:] if part.endswith(b"\\") and (len(part) - len(part.rstrip(b"\\"))) % 2 else b""
-        for sign in _SIGNS.findall(part[: len(part) - len(rest)]):
-            if is_text:
-                is_text = sign != b'"'
-                continue
-            if sign == b"[" and not depth and not array:
-                array = 1
-                continue
-            if sign == b"]" and not depth:
-                count, array, is_open = count + is_open, 0, False
-                continue
+    """How many values stand by themselves, or are items of an array that does.
+
+    Raises:
+        ValueError: it is cut off, or something else than JSON is between two of them.
+    """
+    count = depth = 0
+    is_array = is_text = is_escaped = is_word = False
+    may_be = "value"  # or "end" of the array, or "both"
+    for sign in (sign for chunk in chunks for sign in _SIGNS.findall(chunk)):
+        if is_text:
+            is_escaped, was_escaped = sign == b"\\" and not is_escaped, is_escaped
+            is_text = sign != b'"' or was_escaped
+            if not is_text and not depth:
+                count, may_be = count + 1, "end"
+        elif depth:
             is_text = sign == b'"'
-            if sign == b"," and not depth:
-                count, is_open = count + is_open, False
-                continue
-            is_open = True
             depth += (sign in (b"{", b"[")) - (sign in (b"}", b"]"))
-            if not depth and not array and sign == b"}":
-                count, is_open = count + 1, False
-    if is_text or depth or array or is_open:
+            if not depth:
+                count, may_be = count + 1, "end" if is_array else "value"
+        elif not sign.strip(b" \t\r\n"):
+            is_word = False
+        elif is_word and sign not in (b'"', b"[", b"]", b"{", b"}", b","):
+            continue  # the rest of a number or a word that two chunks share
+        else:
+            is_word = False
+            if sign == b"[" and not is_array:
+                is_array, may_be = True, "both"
+            elif sign == b"]" and is_array and may_be != "value":
+                is_array, may_be = False, "value"
+            elif sign == b"," and may_be == "end":
+                may_be = "value"
+            elif may_be == "end" or sign[:1] in _NO_VALUE or not (is_array or sign in (b"{", b"[")):
+                message = "something else than JSON between two values"
+                raise ValueError(message)
+            elif sign in (b"{", b"["):
+                depth = 1
+            elif sign == b'"':
+                is_text = True
+            else:
+                count, may_be, is_word = count + 1, "end", True
+    if is_text or depth or is_array:
         message = "cut off within a value"
         raise ValueError(message)
     return count

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from clickstream_platform.events.json_record import to_json
-from clickstream_platform.streaming.sources.files.csv_rows import fields, rows, separator_of
+from clickstream_platform.events.json_record import object_of, to_json
+from clickstream_platform.streaming.sources.files.csv_rows import fields, rows
 from clickstream_platform.streaming.sources.files.numbered import Record, whole
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
@@ -37,9 +37,16 @@ def csv_records(text: Iterator[bytes], separator: str, max_record_bytes: int) ->
             yield whole(to_json(there), max_record_bytes)
 
 
-def separator_in(declared: str, head: bytes) -> str:
-    """What stands between the fields of a file that begins so: a tab if that is declared, else as its header says."""
-    return "\t" if declared == "tsv" else separator_of(head)
+def has_header(head: bytes, separator: str) -> bool:
+    """Whether a text that begins so has a header: two names or more, none of them blank, and no JSON object below."""
+    if any(object_of(line) is not None for line in head.split(b"\n")):
+        return False
+    try:
+        header = next(rows([head], separator, len(head)), None)
+    except Unreadable:
+        return False
+    names = _fields(header.value, separator) if header else None
+    return names is not None and len(names) > 1 and all(name.strip() for name in names)
 
 
 def _fields(row: bytes, separator: str) -> list[str] | None:

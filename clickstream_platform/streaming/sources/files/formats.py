@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from clickstream_platform.streaming.sources.files.content import Content
 from clickstream_platform.streaming.sources.files.contents import encoding_of, not_text, utf8
-from clickstream_platform.streaming.sources.files.csv_records import csv_records, separator_in
+from clickstream_platform.streaming.sources.files.csv_records import csv_records, has_header
+from clickstream_platform.streaming.sources.files.csv_rows import separator_of
 from clickstream_platform.streaming.sources.files.json_told import is_many_lines
 from clickstream_platform.streaming.sources.files.json_values import json_values
 from clickstream_platform.streaming.sources.files.lines import lines
@@ -59,26 +60,33 @@ class Parquet:
 
 
 class SeparatedValues:
-    """A row a record, below a header. Never guessed: the source declares it."""
+    """A row a record, below a header: if the source declares it, or the file's name and its first line say so."""
 
     name = "csv"
     offset = "the number of the row, from 0 below the header; blank rows do not count"
 
     def begins(self, content: Content) -> bool:
-        """Any text does that does not begin as JSON, if it is declared."""
-        is_declared = content.declared == self.name
-        return is_declared and not content.text_head.lstrip().startswith(_BRACKETS) and not_text(content.head) is None
+        """Any text does that does not begin as JSON, if it is declared; if its name says so, one with a header."""
+        if content.text_head.lstrip().startswith(_BRACKETS) or not_text(content.head) is not None:
+            return False
+        is_named = content.declared == f"named {self.name}"
+        return content.declared == self.name or (is_named and has_header(content.text_head, self._separator(content)))
+
+    def _separator(self, content: Content) -> str:
+        return separator_of(content.text_head)
 
     def records(self, content: Content, max_record_bytes: int) -> Iterator[pa.RecordBatch]:
         """The rows as JSON objects by the names of the header."""
-        separator = separator_in(self.name, content.text_head)
-        return numbered(csv_records(content.text(), separator, max_record_bytes))
+        return numbered(csv_records(content.text(), self._separator(content), max_record_bytes))
 
 
 class TabSeparatedValues(SeparatedValues):
     """The same with tabs alone."""
 
     name = "tsv"
+
+    def _separator(self, content: Content) -> str:
+        return "\t"
 
 
 class Json:
@@ -136,7 +144,7 @@ def records(raw: Raw, declared: str, max_record_bytes: int) -> Told:
 
     Args:
         raw: the file, from its first byte.
-        declared: how its source says that texts are to be read: ``auto``, ``lines``, ``json``, ``csv`` or ``tsv``.
+        declared: how its source says that texts are to be read, its name considered: see :func:`.names.told_by_name`.
         max_record_bytes: of a longer record, only the beginning is given.
 
     Raises:

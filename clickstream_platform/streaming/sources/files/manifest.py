@@ -17,7 +17,7 @@ import msgspec
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.files import write_whole
 from clickstream_platform.streaming.sources.files.found import File
-from clickstream_platform.streaming.sources.files.names import path_of
+from clickstream_platform.streaming.sources.files.names import path_of, told_by_name
 from clickstream_platform.streaming.sources.files.splits import Split, splits
 
 MAX_BYTES = 128_000_000
@@ -49,6 +49,11 @@ class Entry:
     format: str = BEFORE
 
     @property
+    def declared(self) -> str:
+        """What :func:`.formats.format_of` goes by, beside the content."""
+        return told_by_name(self.format, self.partition)
+
+    @property
     def bytes(self) -> int:
         """How many are to be read."""
         return self.split.end - self.split.start if self.split else self.size
@@ -78,7 +83,7 @@ def _parts(entry: Entry, folder: Path, target: int) -> Iterator[Entry]:
     if entry.size <= target:  # as nearly all are, and there may be ten thousand
         yield entry
         return
-    cut = splits(path_of(folder, entry.partition), entry.size, target, entry.format)
+    cut = splits(path_of(folder, entry.partition), entry.size, target, entry.declared)
     yield from [replace(entry, split=each) for each in cut] if len(cut) > 1 else [entry]
 
 

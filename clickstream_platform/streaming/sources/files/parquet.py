@@ -13,7 +13,8 @@ from clickstream_platform.streaming.sources.files.parquet_json import rows_as_js
 from clickstream_platform.streaming.sources.files.raw import Raw
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
-_ROWS = 1_000  # converted at once: wide rows are some kilobytes as JSON
+_ROWS = 1_000  # converted at once, at most
+_UNPACKED = 16_000_000  # bytes of columns that are converted at once, as far as the file says how many it has
 _BUFFER = 1 << 20  # bytes of a column that are read at once
 
 
@@ -26,12 +27,19 @@ def parquet_rows(raw: Raw, max_record_bytes: int) -> Iterator[Record]:
     """
     try:
         with pa.PythonFile(_Seekable(raw), "r") as file:
-            parquet = pq.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False, page_checksum_verification=True)
-            for batch in parquet.iter_batches(_ROWS, use_threads=False):
+            parquet = pq.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False, page_checksum_verification=True, coerce_int96_timestamp_unit="us")
+            for batch in parquet.iter_batches(_at_once(parquet.metadata), use_threads=False):
                 for value in rows_as_json(batch):
                     yield whole(value, max_record_bytes)
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, OSError, ValueError, RecursionError) as error:
         raise Unreadable("Parquet", str(error).strip().split("\n")[0]) from error
+
+
+def _at_once(metadata: pq.FileMetaData) -> int:
+    """How many rows are converted together."""
+    groups = range(metadata.num_row_groups)
+    unpacked = sum(metadata.row_group(group).total_byte_size for group in groups)
+    return max(1, min(_ROWS, _UNPACKED * metadata.num_rows // max(unpacked, 1)))
 
 
 class _Seekable(io.RawIOBase):

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.types as kinds
@@ -130,6 +131,23 @@ def _float32(value: float) -> float | str:
     return float(str(np.float32(value))) if math.isfinite(value) else _float(value)
 
 
+def _texts(array: Any) -> list[Any]:
+    try:
+        return array.to_pylist()
+    except UnicodeDecodeError:
+        kind = pa.string() if kinds.is_string_view(array.type) else array.type
+        plain = array.cast(kind).cast(pa.large_binary() if kinds.is_large_string(kind) else pa.binary())
+        return [None if each is None else _text(each) for each in plain.to_pylist()]
+
+
+def _text(value: bytes) -> str | msgspec.Raw:
+    """A text; what is none in the bytes that it has, so that its row is no JSON and is rejected with them."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return msgspec.Raw(b'"%b"' % value.replace(b"\\", b"\\\\").replace(b'"', b'\\"'))
+
+
 def _bytes(value: bytes) -> str:
     """A text, if it is one: old writers do not say so. Else base64."""
     try:
@@ -191,7 +209,7 @@ _LEAVES: tuple[tuple[Callable[[pa.DataType], bool], Convert], ...] = (
     (kinds.is_decimal, _as_they_are),
     (kinds.is_float64, _each(_float)),
     (lambda kind: kinds.is_float32(kind) or kinds.is_float16(kind), _each(_float32)),
-    (lambda kind: kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_string_view(kind), _as_they_are),
+    (lambda kind: kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_string_view(kind), _texts),
     (
         lambda kind: (
             kinds.is_binary(kind)

@@ -57,7 +57,7 @@ def read_task(folder: Path, entries: Iterable[Entry], max_record_bytes: int) -> 
         count, fault, text, its_format = 0, None, None, ""
         try:
             with _opened(folder, entry) as raw:
-                if (text := text_of(raw, entry.format)) is None:
+                if (text := text_of(raw, entry.declared)) is None:
                     told = _lines_or_more(raw, entry, max_record_bytes)
                     its_format = told.format.name
                     for batch in told.batches:
@@ -87,7 +87,7 @@ def _lines_or_more(raw: Raw, entry: Entry, max_record_bytes: int) -> Told:
         return Told(A_RECORD_A_LINE, lines(plain(raw), max_record_bytes, entry.split.first_line))
     if entry.split:
         return records(raw, BEFORE, max_record_bytes)
-    return records(raw, entry.format, max_record_bytes)
+    return records(raw, entry.declared, max_record_bytes)
 
 
 @dataclass
