@@ -5,6 +5,8 @@ Other ways to the same numbers on purpose: JSON by its signs one by one, separat
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -62,25 +64,44 @@ def json_count(chunks: Iterable[bytes]) -> int:
 
 
 def rows_counter(separator: str | None) -> Callable[[Iterable[bytes]], int]:
-    """A function that counts the rows below a header, with that separator; None: as the header says."""
+    """A function that counts the rows below a header, with that separator; None: as the header says.
+
+    It raises ValueError for a text that ends within a quoted field, or has no good header.
+    """
 
     def count(chunks: Iterable[bytes]) -> int:
-        rows, sign, begun = -1, separator, None
+        rows, sign, begun, header = -1, separator, False, b""
         for line in _lines(chunks):
-            if begun is None and not line.strip(b" \t\r"):
+            if not begun and not line.strip(b" \t\r"):
                 continue
             sign = sign or _most_of(line)
-            row = re.escape(sign.encode())
+            between = re.escape(sign.encode())
             # A line within a quoted field is as one that begins with a quote.
-            rest = re.sub(rb'(^|%b)"(?:[^"]|"")*"(?!")' % row, rb"\1q", line if begun is None else b'"' + line)
-            begun = b"" if re.search(rb'(?:^|%b)"' % row, rest) else None
-            rows += begun is None
-        if begun is not None:
+            rest = re.sub(rb'(^|%b)"(?:[^"]|"")*"(?!")' % between, rb"\1q", b'"' + line if begun else line)
+            begun = re.search(rb'(?:^|%b)"' % between, rest) is not None
+            header += line + b"\n" if rows < 0 else b""
+            rows += not begun
+            if rows == 0 and header:
+                _check(header, sign)
+                header = b""
+        if begun:
             message = "cut off within a quoted field"
             raise ValueError(message)
         return max(rows, 0)
 
     return count
+
+
+def _check(header: bytes, separator: str) -> None:
+    text = io.StringIO(header.decode().removesuffix("\n").removesuffix("\r").replace("\r", " "))
+    try:
+        (names,) = csv.reader(text, delimiter=separator, strict=True)
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
+    names = [name.strip() or str(number) for number, name in enumerate(names)]
+    if len({*names}) < len(names):
+        message = "a name twice in the header"
+        raise ValueError(message)
 
 
 def _most_of(header: bytes) -> str:

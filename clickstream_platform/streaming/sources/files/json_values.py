@@ -57,6 +57,10 @@ class JsonValues:
         """Whether everything that has begun has ended."""
         return self._inside is None and not self._in_array
 
+    @property
+    def _has_ended(self) -> bool:
+        return self._inside is None
+
     def of(self, chunk: bytes) -> Iterator[Record]:
         """The records that end in the next bytes. Raises Unreadable for what is no JSON between two of them."""
         at = 0
@@ -67,7 +71,7 @@ class JsonValues:
             end = self._end(chunk, at)
             self._begun.add(chunk[at:end])
             at = end
-            if self._inside is None:
+            if self._has_ended:
                 yield self._begun.record()
         self._seen += len(chunk)
 
@@ -119,7 +123,7 @@ class JsonValues:
         while at < len(chunk):
             if self._inside is _Inside.TEXT:
                 at = self._end_of_text(chunk, at)
-                if self._inside is None:
+                if self._has_ended:
                     return at
                 continue
             found = _TO_BRACKET.match(chunk, at)

@@ -27,7 +27,13 @@ def parquet_rows(raw: Raw, max_record_bytes: int) -> Iterator[Record]:
     """
     try:
         with pa.PythonFile(_Seekable(raw), "r") as file:
-            parquet = pq.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False, page_checksum_verification=True, coerce_int96_timestamp_unit="us")
+            parquet = pq.ParquetFile(
+                file,
+                buffer_size=_BUFFER,
+                pre_buffer=False,
+                page_checksum_verification=True,
+                coerce_int96_timestamp_unit="us",
+            )
             for batch in parquet.iter_batches(_at_once(parquet.metadata), use_threads=False):
                 for value in rows_as_json(batch):
                     yield whole(value, max_record_bytes)

@@ -13,6 +13,7 @@ import math
 import uuid
 from collections.abc import Callable
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -78,7 +79,7 @@ def _values(array: Any) -> list[Any]:
 def _lists(array: Any, inside: list[Any]) -> list[Any]:
     bounds = array.offsets.to_pylist()
     is_map = kinds.is_map(array.type)
-    found = (inside[begin:end] for begin, end in zip(bounds[:-1], bounds[1:], strict=True))
+    found = (inside[begin:end] for begin, end in pairwise(bounds))
     there = array.is_valid().to_pylist()
     return [(_map(each) if is_map else each) if valid else None for each, valid in zip(found, there, strict=True)]
 
@@ -190,7 +191,7 @@ def _timestamp(count: int, per_second: int) -> str:
 def _times(array: Any) -> list[Any]:
     per_second = _PER_SECOND[array.type.unit]
     counts = array.cast(pa.int32() if kinds.is_time32(array.type) else pa.int64()).to_pylist()
-    return [None if each is None else _clock(*divmod(each, per_second), per_second) for each in counts]
+    return [None if each is None else _clock(each // per_second, each % per_second, per_second) for each in counts]
 
 
 def _clock(second: int, part: int, per_second: int) -> str:

@@ -32,7 +32,8 @@ def splits(path: Path, size: int, target_bytes: int, declared: str) -> list[Spli
     """Splits of at least some bytes each, but for the last; one if the file cannot be read from its middle.
 
     That is so if it is packed, or encoded in anything but UTF-8, or of another format than a record a line. Reads the
-    file once, at the speed of memory if the system still has it there. Raises nothing: what is wrong with the file is found when it is read.
+    file once, at the speed of memory if the system still has it there. Raises nothing: what is wrong with the file is
+    found when it is read.
     """
     whole = [Split(0, size, 0)]
     if size <= target_bytes:
