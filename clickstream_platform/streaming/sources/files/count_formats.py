@@ -9,6 +9,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -70,12 +71,13 @@ def rows_counter(separator: str | None) -> Callable[[Iterable[bytes]], int]:
     """
 
     def count(chunks: Iterable[bytes]) -> int:
-        rows, sign, begun, header = -1, separator, False, b""
-        for line in _lines(chunks):
+        rows, begun, header = -1, False, b""
+        first, lines = _beginning(_lines(chunks))
+        sign = separator or _most_of(b"\n".join(first))
+        between = re.escape(sign.encode())
+        for line in chain(first, lines):
             if not begun and not line.strip(b" \t\r"):
                 continue
-            sign = sign or _most_of(line)
-            between = re.escape(sign.encode())
             # A line within a quoted field is as one that begins with a quote.
             rest = re.sub(rb'(^|%b)"(?:[^"]|"")*"(?!")' % between, rb"\1q", b'"' + line if begun else line)
             begun = re.search(rb'(?:^|%b)"' % between, rest) is not None
@@ -102,6 +104,18 @@ def _check(header: bytes, separator: str) -> None:
     if len({*names}) < len(names):
         message = "a name twice in the header"
         raise ValueError(message)
+
+
+def _beginning(lines: Iterable[bytes]) -> tuple[list[bytes], Iterable[bytes]]:
+    """The lines of the header, as far as it is short, with the rest of the lines: as many as close what they quote."""
+    rest, first, quotes, size = iter(lines), list[bytes](), 0, 0
+    for line in rest:
+        if first or line.strip(b" \t\r"):
+            first.append(line)
+            quotes, size = quotes + line.count(b'"'), size + len(line)
+            if quotes % 2 == 0 or size > 4000:
+                break
+    return first, rest
 
 
 def _most_of(header: bytes) -> str:

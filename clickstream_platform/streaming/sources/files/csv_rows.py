@@ -10,6 +10,7 @@ from clickstream_platform.streaming.sources.files.numbered import Begun, Record
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
 _QUOTE = b'"'
+_BLANK_ROWS = re.compile(rb"\A(?:[ \t\r]*\n)+")
 _TO_QUOTE = re.compile(rb'[^"]*(?:""[^"]*)*')
 
 
@@ -112,5 +113,5 @@ def separator_of(head: bytes) -> str:
 
     A header of one name has none: then it is a comma.
     """
-    header = re.sub(rb'"[^"]*"', b"", head.lstrip(b" \r\n")).split(b"\n", 1)[0]
+    header = re.sub(rb'"[^"]*"', b"", _BLANK_ROWS.sub(b"", head)).split(b"\n", 1)[0]
     return max((",", ";", "\t"), key=lambda sign: header.count(sign.encode()))
