@@ -125,12 +125,15 @@ def _most_of(header: bytes) -> str:
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterable[bytes]:
-    rest = b""
+    parts = list[bytes]()
     for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield from lines
-    if rest:
-        yield rest
+        first, *later = chunk.split(b"\n")
+        parts.append(first)
+        for line in later:
+            yield b"".join(parts)
+            parts = [line]
+    if last := b"".join(parts):
+        yield last
 
 
 def parquet_count(path: Path) -> int:
