@@ -52,7 +52,7 @@ def test_a_folder_of_every_format_is_exact_in_any_cut_and_after_a_kill(lab: Lab)
         lab.run()
     users = Counter(row.user_id for row in lab.table("events").collect())
     assert users == Counter(
-        {form: 14 for form in FORMATTED}
+        dict.fromkeys(FORMATTED, 14)
         | {f"{form} packed": 2 for form in FORMATTED if form != "parquet"}
         | {f"ok{number}": 1 for number in range(1, 5)}
     )
