@@ -31,10 +31,12 @@ def rows(text: Iterable[bytes], separator: str, max_record_bytes: int) -> Iterat
         Unreadable: the text ends within a quoted field.
     """
     cut, sign = _Cut(max_record_bytes), separator.encode()
+    field = rb'(?:"[^"]*(?:""[^"]*)*"|(?:(?!")[^%b\n]*))' % sign
+    row = re.compile(rb"%b(?:%b%b)*\n" % (field, sign, field))
     # Of a plain stretch: its row's end; the beginning of a quoted field; or a separator that the chunk ends with.
     stop = re.compile(rb'\n|%b"|%b\Z' % (re.escape(sign), re.escape(sign)))
     for chunk in text:
-        yield from cut.of(chunk, stop)
+        yield from cut.of(chunk, row, stop)
     yield from cut.last()
 
 
@@ -47,10 +49,14 @@ class _Cut:
         self._return = b""  # a carriage return that may be part of the line end
         self._seen = 0
 
-    def of(self, chunk: bytes, stop: re.Pattern[bytes]) -> Iterator[Record]:
+    def of(self, chunk: bytes, row: re.Pattern[bytes], stop: re.Pattern[bytes]) -> Iterator[Record]:
         at = begin = 0
         while at < len(chunk):
-            if self._state is _State.QUOTED:
+            if at == begin and self._is_new and (whole := row.match(chunk, at)):  # as nearly all are
+                self._add(chunk[begin : whole.end() - 1])
+                yield from self._row()
+                at = begin = whole.end()
+            elif self._state is _State.QUOTED:
                 found = _TO_QUOTE.match(chunk, at)
                 at = found.end() if found else at
                 if at < len(chunk):  # the next one may be in the next chunk
@@ -74,6 +80,10 @@ class _Cut:
                     at, self._state = found.end(), _State.START
         self._add(chunk[begin:])
         self._seen += len(chunk)
+
+    @property
+    def _is_new(self) -> bool:
+        return self._state is _State.START and not self._begun.size and not self._return
 
     def last(self) -> Iterator[Record]:
         if self._state is _State.QUOTED:

@@ -1,15 +1,22 @@
-"""JSON objects written in every format that is read, by writers that share nothing with the package's readers."""
+"""JSON objects written in every format that is read, by writers that share nothing with the package's readers; and what both readings find in a file."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from clickstream_platform.streaming.sources.files.count import counted
+from clickstream_platform.streaming.sources.files.manifest import Entry
+from clickstream_platform.streaming.sources.files.reading import read_task
+from clickstream_platform.streaming.sources.source import PartRead
 
 Objects = Sequence[dict[str, str]]
 
@@ -80,3 +87,25 @@ FORMATTED: dict[str, tuple[str, Callable[[Objects], bytes]]] = {
     "tsv": ("i.tsv", _tsv),
     "parquet": ("j.parquet", parquet),
 }
+
+Found = tuple[list[tuple[int, bytes]], PartRead]
+
+
+def found(file: Path, declared: str = "auto", limit: int = 1_000_000) -> Found:
+    """The records of a file with their offsets, as a task reads them, and what became of it."""
+    entry = Entry(file.name, file.stat().st_size, 0, 0, format=declared)
+    records, parts = list[tuple[int, bytes]](), list[PartRead]()
+    for each in read_task(file.parent, [entry], limit):
+        if isinstance(each, PartRead):
+            parts.append(each)
+        else:
+            records += zip(each["offset"].to_pylist(), each["value"].to_pylist(), strict=True)
+    (part,) = parts
+    return records, part
+
+
+def recounted(file: Path, its_format: str) -> int | None:
+    """What the second reading counts; None for a fault."""
+    again = counted(os.fsencode(file), "" if its_format == "lines" else its_format)
+    assert again
+    return None if again.fault else again.records

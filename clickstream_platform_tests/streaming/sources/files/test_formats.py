@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,40 +10,17 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from clickstream_platform.streaming.sources.files.count import counted
 from clickstream_platform.streaming.sources.files.manifest import BEFORE, Entry
 from clickstream_platform.streaming.sources.files.reading import read_task
 from clickstream_platform.streaming.sources.source import PartRead
-from clickstream_platform_tests.streaming.sources.files.formatted import FORMATTED
+from clickstream_platform_tests.streaming.sources.files.formatted import FORMATTED, Found, found, recounted
 from clickstream_platform_tests.streaming.sources.files.packing import PACK
-
-Found = tuple[list[tuple[int, bytes]], PartRead]
-
-
-def found(file: Path, declared: str = "auto", limit: int = 1_000_000) -> Found:
-    """The records of a file with their offsets, as a task reads them, and what became of it."""
-    entry = Entry(file.name, file.stat().st_size, 0, 0, format=declared)
-    records, parts = list[tuple[int, bytes]](), list[PartRead]()
-    for each in read_task(file.parent, [entry], limit):
-        if isinstance(each, PartRead):
-            parts.append(each)
-        else:
-            records += zip(each["offset"].to_pylist(), each["value"].to_pylist(), strict=True)
-    (part,) = parts
-    return records, part
 
 
 def of(folder: Path, name: str, content: bytes, declared: str = "auto") -> Found:
     file = folder / name
     file.write_bytes(content)
     return found(file, declared)
-
-
-def recounted(file: Path, its_format: str) -> int | None:
-    """What the second reading counts; None for a fault."""
-    again = counted(os.fsencode(file), "" if its_format == "lines" else its_format)
-    assert again
-    return None if again.fault else again.records
 
 
 # A field of text that is empty is not there: separated values cannot tell these apart.

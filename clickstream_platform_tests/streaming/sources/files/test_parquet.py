@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from clickstream_platform_tests.streaming.sources.files.formatted import found, recounted
 from clickstream_platform_tests.streaming.sources.files.packing import read
-from clickstream_platform_tests.streaming.sources.files.test_formats import found, recounted
 
 BIG = decimal.Decimal("12345678901234567890123456789012345.600")
 US = 1_709_287_200_123_456
