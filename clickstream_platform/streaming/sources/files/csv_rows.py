@@ -32,7 +32,7 @@ def rows(text: Iterable[bytes], separator: str, max_record_bytes: int) -> Iterat
     """
     cut, sign = _Cut(max_record_bytes), separator.encode()
     field = rb'(?:"[^"]*(?:""[^"]*)*"|(?:(?!")[^%b\n]*))' % sign
-    row = re.compile(rb"%b(?:%b%b)*\n" % (field, sign, field))
+    row = re.compile(rb"%b(?:%b%b)*\r?\n" % (field, sign, field))
     # Of a plain stretch: its row's end; the beginning of a quoted field; or a separator that the chunk ends with.
     stop = re.compile(rb'\n|%b"|%b\Z' % (re.escape(sign), re.escape(sign)))
     for chunk in text:

@@ -232,8 +232,7 @@ class FileSource:
             counted[0] += part.bytes
             counted[1] += 0 if part.partition in faults else part.records
         formats = {part.partition: part.format for part in staged.parts if part.format not in ("", "lines")}
-        read = {name: each for name, each in formats.items() if name not in faults}
-        return Account(dict(sorted(files.items())), dict(sorted(faults.items())), dict(sorted(read.items())))
+        return Account(dict(sorted(files.items())), dict(sorted(faults.items())), dict(sorted(formats.items())))
 
     def recount(self, checkpoint: Checkpoint, entries: Callable[[], Iterable[ledger.Entry]]) -> Recount:
         """Count every file again. Raises a SourceError if there is no folder, or none that can be listed."""

@@ -1,4 +1,7 @@
-"""JSON objects written in every format that is read, by writers that share nothing with the package's readers; and what both readings find in a file."""
+"""JSON objects written in every format that is read, by writers that share nothing with the package's readers.
+
+And what both readings find in a file.
+"""
 
 from __future__ import annotations
 
