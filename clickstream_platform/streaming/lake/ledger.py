@@ -63,6 +63,8 @@ class Entry:
         inside: ``events`` only: how many events these held.
         lost: ``events`` only: offsets of the batch that were gone before it read them, by Kafka partition: the first,
             and the one after the last, which is None where the partition itself is gone.
+        contract: ``events`` only: the same of the contract of declared columns.
+        violations: ``events`` only: how often records that were not rejected break which rule of that contract.
         source: ``events`` only: the name of the source that the batch has read. Each has batch ids of its own.
     """
 
@@ -91,6 +93,8 @@ class Entry:
     placeholder_ids: int = 0
     passed_over: dict[str, int] = field(default_factory=dict)
     mapping: str = ""
+    contract: str = ""
+    violations: dict[str, int] = field(default_factory=dict)
     source: str = MAIN
     formats: dict[str, str] = field(default_factory=dict)
     opened: int = 0

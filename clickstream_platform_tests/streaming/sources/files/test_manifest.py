@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clickstream_platform.errors import CheckpointError
@@ -108,7 +108,6 @@ def test_fewer_files_than_tasks_are_fewer_tasks(tmp_path: Path) -> None:
     assert Manifest(1, ()).tasks(tmp_path, 8) == []
 
 
-@settings(deadline=None)
 @given(
     st.text(st.characters(exclude_categories=["Cs"])),
     st.integers(0, 2**60),
