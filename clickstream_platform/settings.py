@@ -18,11 +18,12 @@ from urllib.parse import urlsplit
 
 from platformdirs import user_cache_path
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, NoDecode, SettingsConfigDict
+from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource, NoDecode, SettingsConfigDict
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.files import folder_of_tables
 from clickstream_platform.source_list import by_name, starting_at
+from clickstream_platform.store_settings import StoreSettings, require_local_spark
 from clickstream_platform.wording import without_passwords
 
 log = logging.getLogger(__name__)
@@ -35,21 +36,18 @@ OF_A_SERVICE = re.compile(r"SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(
 Names = Annotated[tuple[str, ...], NoDecode]  # separated by commas
 
 
-class Settings(BaseSettings):
+class Settings(StoreSettings):
     """What a user may set. Durations are ISO-8601 (``PT1H``) or ``HH:MM:SS``; sizes are bytes."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
     )
 
-    home: Path = Field(default=Path(".clickstream"), description="Folder that holds all below, unless set apart.")
     source: str = Field(
         default="",
         description="A landing folder, or kafka://host:port/topic: topics separated by commas, or a pattern. "
         "Several: a JSON object of them by name. Default: <home>/landing.",
     )
-    lake: str = Field(default="", description="Folder of the Delta tables and their checkpoints. Default: <home>/lake.")
-
     event_types: Names = Field(
         default=("click", "page_view", "purchase"),
         min_length=1,
@@ -221,14 +219,6 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         return value
 
-    @field_validator("lake")
-    @classmethod
-    def _on_this_machine(cls, value: str) -> str:
-        if "://" in value:
-            msg = "allowed: a local folder; leases and checkpoints are not yet kept elsewhere"
-            raise ValueError(msg)
-        return str(folder_of_tables(value)) if value else value
-
     @field_validator("home", "cache")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
@@ -250,11 +240,6 @@ class Settings(BaseSettings):
         return next(iter(self.sources.values()))
 
     @property
-    def lake_folder(self) -> Path:
-        """The lake, with the default filled in."""
-        return Path(self.lake) if self.lake else self.home / "lake"
-
-    @property
     def queries_folder(self) -> Path:
         """Where running queries are written down."""
         return self.home / "queries"
@@ -271,12 +256,15 @@ def from_env() -> Settings:
     """
     _refuse_misspelt()
     try:
-        return Settings()
+        settings = Settings()
+        require_local_spark(settings.lake_folder, settings.spark_master)
     except ValidationError as invalid:
         first = invalid.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"
         known = Settings.model_fields.get(name)
         variable, remedy = f"{PREFIX}{name.upper()}", first["msg"]
+    else:
+        return settings
     # Raised outside of the block: no traceback may show the value either.
     if known and (not known.repr or known.annotation is SecretStr):
         raise SettingsError(variable, "its value is not allowed", remedy)

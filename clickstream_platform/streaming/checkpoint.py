@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from clickstream_platform.files import write_whole
 from clickstream_platform.source_list import MAIN
+from clickstream_platform.store.place import Place
 
 BEGIN = "begin.json"
 FINGERPRINT = "fingerprint.json"
@@ -55,7 +55,7 @@ class Checkpoint:
         source: of ``events``, which has a checkpoint for each of its sources: the source's name.
     """
 
-    path: Path
+    path: Place
     table: str
     generation: int
     source: str = MAIN
@@ -137,7 +137,7 @@ class Checkpoint:
         return to_ms
 
 
-def _batch_ids(folder: Path) -> list[int]:
+def _batch_ids(folder: Place) -> list[int]:
     return [int(file.name) for file in folder.iterdir() if file.name.isdigit()] if folder.is_dir() else []
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from clickstream_platform.errors import BackupError, CheckpointError, LayoutError, TableBusyError
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.lake import layout, writer
+from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.lease import lease
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.maintenance import backup as backups
@@ -216,7 +216,7 @@ def test_a_lake_that_stopped_midway_goes_on_from_its_backup_as_it_would_itself(l
     lab.run()
     lab.land(event("u1", "10:30:00"), event("u9", "08:00:00"))
     lab.run("events")
-    writer.compact(lab.lake.events.path, 100_000_000)  # what the other tables have not read left the table
+    upkeep.compact(lab.lake.events.path, 100_000_000)  # what the other tables have not read left the table
     lab.land(event("u2", "12:00:00"), "{")
     with fault(0, "after"), pytest.raises(Exception, match="InjectedError"):
         lab.run("events")

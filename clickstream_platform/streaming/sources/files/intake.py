@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.files import write_whole
 from clickstream_platform.source_list import ANOTHER_SOURCE
+from clickstream_platform.store.place import Place, changed_ms, made, place_of
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.sources.files.known import Known, adopt, keep_index, known, prune
 from clickstream_platform.streaming.sources.files.manifest import Entry, Manifest, manifest_path, read, write
@@ -32,7 +32,7 @@ class Intake:
     checkpoint: Checkpoint
 
     @property
-    def folder(self) -> Path:
+    def folder(self) -> Place:
         """Where the manifests lie."""
         return self.checkpoint.path / FOLDER
 
@@ -122,7 +122,7 @@ class Intake:
 
     def _rebased(self, line: str) -> str:
         entry: dict[str, Any] = json.loads(line)
-        path = Path(unquote(urlsplit(entry.get("path", "")).path))
+        path = self._place(entry.get("path", ""))
         if not self._is_manifest(path) or path.parent == self.folder:
             return line
         return json.dumps({**entry, "path": (self.folder / path.name).as_uri()}, separators=(",", ":"))
@@ -139,14 +139,14 @@ class Intake:
     def _names_by_spark(self, source: Path) -> list[str]:
         return [name for names in self.planned_by_spark(source).values() for name in names]
 
-    def _partition(self, path: Path, source: Path) -> str:
+    def _partition(self, path: Place, source: Path) -> str:
         try:
-            return str(path.relative_to(source))
+            return str(Path(str(path)).relative_to(source))
         except ValueError as elsewhere:
             finding = f"it was read from another folder: {path}"
             raise CheckpointError(self.checkpoint.table, finding, "set CLICKSTREAM_SOURCE back") from elsewhere
 
-    def _is_manifest(self, path: Path) -> bool:
+    def _is_manifest(self, path: Place) -> bool:
         return path.parent.name == FOLDER and path.parent.parent.name == self.checkpoint.path.name
 
     def _has_files_in_log(self) -> bool:
@@ -168,11 +168,19 @@ class Intake:
     def _of_topics(self) -> CheckpointError:
         return CheckpointError(self.checkpoint.table, "it was read from Kafka, not from files", ANOTHER_SOURCE)
 
+    def _place(self, address: str) -> Place:
+        """What Spark's log names. Of a lake that lay elsewhere, a manifest is known by the ends of its path."""
+        return place_of(address, self.checkpoint.path)
+
+    def make_folder(self) -> None:
+        """Let the folder be there, though no manifest is: Spark wants one."""
+        made(self.folder)
+
     @property
-    def _spark_log(self) -> Path:
+    def _spark_log(self) -> Place:
         return self.checkpoint.path / "sources" / "0"
 
-    def _log(self) -> Iterator[tuple[int, Path]]:
+    def _log(self) -> Iterator[tuple[int, Place]]:
         """What Spark has taken: the number in its log, and the file. The log is compacted every ten entries."""
         folder = self._spark_log
         names = [file.name for file in folder.iterdir()] if folder.is_dir() else []
@@ -183,18 +191,18 @@ class Intake:
                 entry: dict[str, Any] = json.loads(line)
                 if "batchId" not in entry:
                     raise self._of_topics()
-                yield entry["batchId"], Path(unquote(urlsplit(entry["path"]).path))
+                yield entry["batchId"], self._place(entry["path"])
 
-    def _replace_in_log(self, offset: int, manifest: Path) -> None:
+    def _replace_in_log(self, offset: int, manifest: Place) -> None:
         """Let Spark read a manifest in place of the files that it names, in the newest entry of its log."""
         file = next(f for name in (str(offset), f"{offset}.compact") if (f := self._spark_log / name).exists())
         head, *lines = file.read_text().splitlines()
         before = [line for line in lines if json.loads(line)["batchId"] != offset]
-        milliseconds = manifest.stat().st_mtime_ns // 1_000_000
+        milliseconds = changed_ms(manifest)
         entry = {"path": manifest.as_uri(), "timestamp": milliseconds, "batchId": offset}
         self._rewrite(file, [head, *before, json.dumps(entry, separators=(",", ":"))])
 
     @staticmethod
-    def _rewrite(file: Path, lines: list[str]) -> None:
+    def _rewrite(file: Place, lines: list[str]) -> None:
         file.with_name(f".{file.name}.crc").unlink(missing_ok=True)  # a checksum of what is no longer in it
         write_whole(file, "\n".join(lines))
