@@ -79,3 +79,25 @@ def rename(file: Place, name: str) -> None:
         file.replace(file.with_name(name))
     else:
         file.replace(file.with_name(name))
+
+
+def move(place: Place, to: Place) -> None:
+    """Move a folder or a file by its name, if it is there; both lie in a folder, or both on a store."""
+    if not place.exists():
+        return
+    if is_on_store(place):
+        assert is_on_store(to)
+        place.move(to)
+    else:
+        assert not is_on_store(to)
+        to.parent.mkdir(parents=True, exist_ok=True)
+        place.rename(to)
+
+
+def name_within(place: Place, root: Place) -> str:
+    """The path of a file within a folder, with slashes."""
+    if is_on_store(place):
+        assert is_on_store(root)
+        return place.relative_to(root).as_posix()
+    assert not is_on_store(root)
+    return place.relative_to(root).as_posix()

@@ -220,6 +220,20 @@ class StorePath:
             obs.copy(self._store, self.key, to.key)
         self.unlink()
 
+    def move(self, to: StorePath) -> None:
+        """Copy all that it is to another place, then delete it here. Killed anywhere, do it again."""
+        for each in [*self.rglob()]:
+            with told(self) as obs:
+                obs.copy(self._store, each.key, (to / each.relative_to(self)).key)
+        self.remove_all()
+        if self.is_file():
+            self.replace(to)
+
+    def blocks(self) -> Iterator[bytes]:
+        """All of it, a few megabytes at a time. Raises a FileNotFoundError."""
+        with told(self) as obs:
+            yield from map(bytes, obs.get(self._store, self.key).stream(min_chunk_size=4_000_000))
+
     def remove_all(self) -> None:
         """Delete everything below it."""
         with told(self) as obs:

@@ -21,6 +21,7 @@ from typing import IO, Any
 
 from clickstream_platform.errors import TableBusyError
 from clickstream_platform.store.place import is_on_store
+from clickstream_platform.store.proof import require_conditional_put
 from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.migrations import migrate
 from clickstream_platform.streaming.lake.places import Lake
@@ -52,6 +53,7 @@ def lease(
 
     Raises:
         TableBusyError: another run holds it; names its pid and host.
+        SetupError: the lake begins on a store that keeps nobody from overwriting others.
         LayoutError: the lake is newer than this program, or in the middle of a command that changes it as a whole.
     """
     if layout.require(lake, finishing).version < layout.VERSION or not (lake.root / layout.FILE).exists():
@@ -62,7 +64,13 @@ def lease(
 
 
 def _bring_up(lake: Lake, run_id: str, *, take_over: bool) -> None:
-    """Bring the lake to this program's layout, once no run of an older one is on."""
+    """Bring the lake to this program's layout, once no run of an older one is on. Whether its store may have it first.
+
+    Raises:
+        SetupError: its store lets two writers win where one may.
+    """
+    if is_on_store(lake.root):
+        require_conditional_put(lake.root)
     with ExitStack() as leases:
         for folder in sorted((lake.root / "_checkpoints").glob("*")):
             held = _held(lake, folder.name, run_id, take_over=take_over, patience=SOON)

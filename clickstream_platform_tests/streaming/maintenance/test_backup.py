@@ -12,7 +12,7 @@ import pytest
 
 from clickstream_platform.errors import BackupError, CheckpointError, LayoutError, TableBusyError
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.lake import layout
+from clickstream_platform.streaming.lake import layout, upkeep
 from clickstream_platform.streaming.lake.lease import lease
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.maintenance import backup as backups
