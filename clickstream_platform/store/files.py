@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def let_read(connection: DuckDBPyConnection, place: Place) -> None:
     """Let a connection of DuckDB read ``s3://`` addresses, if the place is one. Before its settings are locked."""
-    if is_on_store(place):
+    if is_on_store(place) and "s3" not in connection.list_filesystems():
         connection.register_filesystem(_filesystem(place.bucket, place.access))
 
 

@@ -77,9 +77,9 @@ def test_a_reset_that_was_killed_lets_nothing_begin_and_goes_on(
             raise KeyboardInterrupt
         move(folder, to)
 
-    move = resetting._move  # pyright: ignore[reportPrivateUsage] - where a kill can happen
+    move = resetting.move  # where a kill can happen
     with monkeypatch.context() as patch:
-        patch.setattr(resetting, "_move", dies)
+        patch.setattr(resetting, "move", dies)
         with pytest.raises(KeyboardInterrupt):
             reset(contracts, home.lake)
     with pytest.raises(LayoutError, match="give that command again"), lease(home.lake, "events", "me"):
