@@ -58,6 +58,10 @@ class Settings(StoreSettings):
         description="What records look like: the name of a preset (segment, snowplow, ...), or a .toml file. "
         "Not set: our own shape.",
     )
+    contract: str = Field(
+        default="",
+        description="Which typed columns events has besides: commerce, or a .toml file. Not set: none.",
+    )
     future_tolerance: timedelta = Field(
         default=timedelta(hours=1), ge=timedelta(0), description="How far an event may lie ahead of its arrival."
     )

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 from clickstream_platform.jvm.session import build_session
 from clickstream_platform.settings import Settings, from_env
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from clickstream_platform.streaming.audit.verify import Verification
     from clickstream_platform.streaming.contract.table import StreamingTable
     from clickstream_platform.streaming.runtime.report import RunReport
+
+# How long an example takes says how busy the machine is, and nothing of what is claimed.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -72,9 +72,7 @@ def _serve(root: StorePath, ttl: timedelta) -> None:
                 done = {"held": True}
         except TableBusyError as busy:
             done = {"busy": str(busy)}
-        print(
-            json.dumps({**done, "seconds": time.monotonic() - began, "threads": threading.active_count()}), flush=True
-        )
+        print(json.dumps({**done, "seconds": time.monotonic() - began}), flush=True)
 
 
 if __name__ == "__main__":

@@ -105,7 +105,6 @@ def fresh(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Call
 
 @settings(
     max_examples=EXAMPLES,
-    deadline=None,
     phases=[
         Phase.explicit,
         Phase.reuse,

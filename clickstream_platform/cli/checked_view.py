@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from clickstream_platform.events.contract.model import PREFIX
 from clickstream_platform.events.mapping.checking import EVENT, PASSED_OVER, REJECTED, Checked
 from clickstream_platform.terminal import grid, line
 
@@ -39,6 +40,10 @@ def picture(told: Told, *, each: bool) -> RenderableType:
     parts += [line(f"{found.placeholders:,} events have an id that is none, such as undefined", "yellow")] * bool(
         found.placeholders
     )
+    parts += [
+        line(f"contract: {rule.removeprefix(PREFIX)} is broken by {count:,} events", "yellow")
+        for rule, count in found.violations.most_common()
+    ]
     if each:
         parts += ["", grid(*_EACH, right=("offset", "index"), wrap=("why",), rows=_fates(found))]
     if found.examples:
@@ -136,6 +141,7 @@ def fields(told: Told) -> dict[str, Any]:
         "rejected": found.count(REJECTED),
         "reasons": dict(found.reasons),
         "placeholder_ids": found.placeholders,
+        "violations": dict(found.violations),
         "event_types": dict(found.event_types),
         "columns": dict(found.columns),
         "paths": found.paths,

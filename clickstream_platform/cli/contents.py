@@ -99,6 +99,7 @@ COMMANDS = {
         "What would become of each record of a file or a topic, and why; whose they look like. "
         "Needs no JVM and no lake.",
     ),
+    "contract": Listed("contract", "Check", "The typed columns that events has besides: show, export and compare."),
     "doctor": Listed(
         "machine",
         "Check",

@@ -68,18 +68,20 @@ def _watch(contracts: Sequence[StreamingTable], lake: Lake, journal: Path, every
 
 def _statuses(contracts: Sequence[StreamingTable], lake: Lake, settings: Settings, *, as_json: bool) -> None:
     from clickstream_platform.delivery.outbox import Outbox  # noqa: PLC0415
-    from clickstream_platform.streaming.audit.books import passed_over, refused, refused_said  # noqa: PLC0415
+    from clickstream_platform.streaming.audit.books import passed_over, refused, refused_said, violations  # noqa: PLC0415
+    from clickstream_platform.streaming.audit.shares import violations_said  # noqa: PLC0415
     from clickstream_platform.streaming.maintenance.retention import leaving  # noqa: PLC0415
     from clickstream_platform.streaming.observe.query_status import queries  # noqa: PLC0415
     from clickstream_platform.streaming.observe.status import status as statuses  # noqa: PLC0415
 
-    passed = passed_over(lake)
+    passed, broken = passed_over(lake), violations(lake)
     files, old = refused(lake), leaving(contracts, lake, settings.retention, settings.quarantine_retention)
     found, told = statuses(contracts, lake), Outbox.of(lake).status()
     if as_json:
         active = [asdict(said[-1]) for said in queries(settings.queries_folder) if said[-1].is_active]
         listed = {key: [asdict(each) for each in of] for key, of in (("tables", found), ("deliveries", told))}
         of_lake = {"lake": str(lake.root), "is_there": bool(lake.names()), "refused": files, "passed_over": passed}
+        of_lake["violations"] = broken
         print_json({**of_lake, **listed, "queries": active, "too_old": views.too_old_fields(old)})
     else:
         left_out = {name: lake.table(name).rows() for name in views.LEFT_OUT}
@@ -87,6 +89,8 @@ def _statuses(contracts: Sequence[StreamingTable], lake: Lake, settings: Setting
         show(views.place(lake, is_there=bool(lake.names())), "", shown, *views.deliveries(told))
         if passed:
             show(line(views.passed_over(passed)))
+        if broken:
+            show(line(f"the last run counted {violations_said(broken)}", "yellow"))
         if old.anything:
             show(views.too_old(old))
         if files:

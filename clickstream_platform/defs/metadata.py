@@ -94,6 +94,7 @@ def _of_run(table: StreamingTable, report: RunReport, lake: Lake) -> dict[str, A
         **({} if table.derived else {"quarantined": report.quarantined, "duplicates": report.duplicates}),
         **(_left_out(table, lake) if table.state.lists_late else {}),
         **({"passed_over": report.passed_over} if report.passed_over else {}),
+        **({"violations": dg.MetadataValue.json(report.violations)} if report.violations else {}),
         **({"sources": dg.MetadataValue.md(_sources(report))} if report.by_source else {}),
         **({"unreadable": dg.MetadataValue.json(report.unreadable)} if report.unreadable else {}),
         **({"lost": dg.MetadataValue.json(report.lost)} if report.lost else {}),

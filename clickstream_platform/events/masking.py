@@ -49,9 +49,13 @@ class Masking:
         names = [name for name in (*WIRE.names, "extra") if name != "timestamp"]
         return {name: self._column(name, fields[name]) for name in names}
 
+    def extra(self, texts: Any) -> Any:
+        """Of the fields that no column takes, what may be kept."""
+        return _each(texts, self._json)
+
     def _column(self, name: str, texts: Any) -> Any:
         if name == "extra":
-            return _each(texts, self._json)
+            return self.extra(texts)
         if name in self.masks.dropped:
             return pa.nulls(len(texts), pa.string())
         masked = _each(texts, self.masks.hash_of if name in self.masks.hashed else self._text)

@@ -10,8 +10,7 @@ whatever the bytes: what cannot be read is a reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import timedelta
+from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,24 +18,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import arrow_udf
+from pyspark.sql.pandas.types import from_arrow_type
 from pyspark.sql.types import ArrayType, BooleanType, LongType, StringType, StructField, StructType
 
 from clickstream_platform.events.addresses import of_networks
+from clickstream_platform.events.contract.judging import Judged, arrow_type, judged
+from clickstream_platform.events.faults import IDS, faults_of, have_placeholders, reasons_of, unless_blank, why_unread
 from clickstream_platform.events.json_record import Read, read
 from clickstream_platform.events.mapping.reader import ReadRecord, reader
 from clickstream_platform.events.masking import Masking
 from clickstream_platform.events.opening import opened
-from clickstream_platform.events.placeholders import WHITE
-from clickstream_platform.events.schema import EMPTY, EVENTS, PLACEHOLDERS, RAW, WIRE, Reason
-from clickstream_platform.events.timestamps import are_ambiguous, instants, where
+from clickstream_platform.events.schema import EMPTY, EVENTS, RAW, WIRE, Reason
+from clickstream_platform.events.timestamps import instants, where
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
+    from clickstream_platform.events.contract.model import Contract
     from clickstream_platform.events.rules import Rules
 
-_PASSED_OVER = "passed over"
-_IDS = ("user_id", "session_id", "event_id")
 
 # What is read of a record; the rest of its row is its place. Without comments, which Arrow does not carry.
 READ = StructType(
@@ -45,12 +45,19 @@ READ = StructType(
         *[StructField(name, EVENTS.spark[name].dataType) for name in (*WIRE.names, "extra", "event_date")],
         StructField("has_placeholder", BooleanType()),
         StructField("passed_over", StringType()),
+        StructField("violations", ArrayType(StringType())),
     ]
 )
 
 
 # What is said of an event beside that: where it was in its record.
 INSIDE = StructType([EVENTS.spark["index"], StructField("inherited", StringType()), StructField("inside", LongType())])
+
+
+def read_type(contract: Contract | None) -> StructType:
+    """What is read of a record where columns are declared: those of ``READ``, and these."""
+    columns = contract.columns if contract else ()
+    return StructType([*READ, *(StructField(each.name, from_arrow_type(arrow_type(each))) for each in columns)])
 
 
 def parse(raw: DataFrame, rules: Rules) -> DataFrame:
@@ -63,7 +70,7 @@ def parse(raw: DataFrame, rules: Rules) -> DataFrame:
     known = [name if name in raw.columns else F.lit(None).cast(INSIDE[name].dataType).alias(name) for name in _KNOWN]
     size, event_id = F.octet_length("value").cast("bigint"), header(rules.event_id_header)
     records = raw.select(*RAW.names, *known, size.alias("size"), event_id.alias("event_id"))
-    return records.mapInArrow(read, StructType([*RAW.spark, *INSIDE, *READ]))
+    return records.mapInArrow(read, StructType([*RAW.spark, *INSIDE, *read_type(rules.contract)]))
 
 
 _KNOWN = ("index", "inherited")
@@ -98,9 +105,9 @@ def header(name: str) -> Column:
     return F.when(F.size(of_name) > 0, F.element_at(of_name, -1)["value"]) if name else F.lit(None).cast("binary")
 
 
-def accepted(parsed: DataFrame) -> DataFrame:
-    """The events among parsed records: the columns of ``EVENTS``, with their comments."""
-    return parsed.where("size(reasons) = 0 AND passed_over IS NULL").to(EVENTS.spark)
+def accepted(parsed: DataFrame, kind: StructType | None = None) -> DataFrame:
+    """The events among parsed records: the columns of ``EVENTS``, or of a table's schema, with their comments."""
+    return parsed.where("size(reasons) = 0 AND passed_over IS NULL").to(kind or EVENTS.spark)
 
 
 def read_records(
@@ -113,7 +120,7 @@ def read_records(
 ) -> pa.StructArray:
     """What is read of some records each of which is one event, whatever the mapping says of envelopes.
 
-    Rows of ``READ``. Raises nothing, whatever the bytes.
+    Rows of :func:`read_type`. Raises nothing, whatever the bytes.
 
     Args:
         value: the records' bytes.
@@ -148,26 +155,49 @@ def _read_all(
 ) -> pa.StructArray:
     reads = _reads(value, sizes, inherited, found, rules)
     sent = _fields(reads, event_id, inherited)
-    has_placeholder = _have_placeholders(sent)
-    fields = {name: _unless_blank(column) if name in _IDS else column for name, column in sent.items()}
+    has_placeholder = have_placeholders(sent)
+    fields = {name: unless_blank(column) if name in IDS else column for name, column in sent.items()}
     time = instants(fields["timestamp"], rules.timestamp_unit)
-    faults = _faults(reads, fields, time, arrived_at, rules)
+    faults = faults_of(reads, fields, time, arrived_at, rules)
     faults[Reason.PLACEHOLDER_ID] = pc.and_(has_placeholder, rules.placeholder_ids == "reject")
-    reasons = _reasons(faults)
+    reasons = reasons_of(faults)
+    extra, declared = pa.array([each.extra for each in reads], pa.string()), None
+    if rules.contract:
+        extra = Masking(rules.masks).extra(extra) if rules.masks else extra
+        declared = _declared(rules.contract, reads, extra, fields["event_type"])
+        extra, reasons = declared.extra, _joined(reasons, declared.rejected)
     time = where(pc.equal(pc.list_value_length(reasons), 0), time)
     columns = {
         **fields,
         "reasons": reasons,
         "timestamp": time,
         "ip_address": of_networks(fields["ip_address"], rules.mask_ip),
-        "extra": pa.array([each.extra for each in reads], pa.string()),
+        "extra": extra,
         "event_date": pc.cast(time, pa.date32()),
         "has_placeholder": has_placeholder,
         "passed_over": pa.array([each.passed_over for each in reads], pa.string()),
+        "violations": pa.array(declared.counted if declared else [[]] * len(reads), pa.list_(pa.string())),
     }
     if rules.masks:
         columns |= Masking(rules.masks).columns(columns)
-    return pa.StructArray.from_arrays([columns[name] for name in READ.names], names=READ.names)
+    columns |= declared.columns if declared else {}
+    names = [*READ.names, *(declared.columns if declared else ())]
+    return pa.StructArray.from_arrays([columns[name] for name in names], names=names)
+
+
+def _declared(contract: Contract, reads: list[Read], extra: Any, event_types: Any) -> Judged:
+    """The declared columns. Of a record that could not be read, or is passed over, nothing is asked."""
+    found = judged(contract, extra, event_types)
+    for row, each in enumerate(reads):
+        if why_unread(each):
+            found.rejected[row], found.counted[row] = [], []
+    return found
+
+
+def _joined(reasons: pa.ListArray, more: list[list[str]]) -> pa.ListArray:
+    if not any(more):
+        return reasons
+    return pa.array([one + other for one, other in zip(reasons.to_pylist(), more, strict=True)], reasons.type)
 
 
 def _reads(value: pa.Array, sizes: pa.Array, inherited: pa.Array, found: pa.Array, rules: Rules) -> list[Read]:
@@ -199,20 +229,10 @@ def _fields(reads: list[Read], event_id: pa.Array, inherited: pa.Array) -> dict[
     fields = {name: pa.array(column, pa.string()) for name, column in zip(names, columns, strict=True)}
     if event_id.null_count < len(event_id):
         given = pa.array([_text(each) for each in event_id.to_pylist()], pa.string())
-        given, own = _unless_blank(given), fields["event_id"]
-        own_first = pc.coalesce(_unless_blank(own), given)
+        given, own = unless_blank(given), fields["event_id"]
+        own_first = pc.coalesce(unless_blank(own), given)
         fields["event_id"] = pc.if_else(pc.is_valid(inherited), own_first, pc.coalesce(given, own))
     return fields
-
-
-def _have_placeholders(sent: dict[str, Any]) -> Any:
-    """Which records have an id that is none. A blank user_id is not meant: it is missing, and a fault of its own."""
-    found = pa.scalar(False)
-    for name in _IDS:
-        known = PLACEHOLDERS if name == "user_id" else ("", *PLACEHOLDERS)
-        id_ = pc.ascii_lower(pc.ascii_trim(sent[name], WHITE))
-        found = pc.or_(found, pc.is_in(id_, pa.array(known, pa.string())))
-    return found
 
 
 def _text(value: bytes | None) -> str | None:
@@ -220,63 +240,3 @@ def _text(value: bytes | None) -> str | None:
         return None if value is None else value.decode()
     except UnicodeDecodeError:
         return None
-
-
-def _faults(reads: list[Read], fields: dict[str, Any], time: Any, arrived_at: Any, rules: Rules) -> dict[Reason, Any]:
-    """Which records have which fault."""
-    unread = pa.array([_why_unread(each) for each in reads], pa.string())
-    is_read = pc.is_null(unread)
-    no_time, no_type = _is_missing(fields["timestamp"]), _is_missing(fields["event_type"])
-    of_known = rules.event_types is None or pc.is_in(fields["event_type"], pa.array(rules.event_types, pa.string()))
-    bad_time = pc.and_(pc.invert(no_time), pc.is_null(time))
-    # Only `auto` asks what a number may mean; and few records are asked about.
-    is_ambiguous = _of_those(bad_time, are_ambiguous, fields["timestamp"]) if rules.timestamp_unit == "auto" else False
-    ahead = pc.subtract(pc.cast(time, pa.int64()), pc.cast(arrived_at, pa.int64()))
-    of_read = {
-        Reason.MISSING_USER_ID: pc.is_null(fields["user_id"]),
-        Reason.MISSING_TIMESTAMP: no_time,
-        Reason.BAD_TIMESTAMP: pc.and_not(bad_time, is_ambiguous),
-        Reason.AMBIGUOUS_TIMESTAMP: pc.and_(bad_time, is_ambiguous),
-        Reason.FUTURE_TIMESTAMP: _is_so(pc.greater(ahead, rules.future_tolerance // timedelta(microseconds=1))),
-        Reason.MISSING_EVENT_TYPE: no_type,
-        Reason.UNKNOWN_EVENT_TYPE: pc.and_not(pc.invert(no_type), of_known),
-        Reason.WRONG_TYPE: pa.array([each.is_of_wrong_type for each in reads], pa.bool_()),
-    }
-    found = {reason: pc.and_(is_read, has_it) for reason, has_it in of_read.items()}
-    return {reason: found.get(reason, _is_so(pc.equal(unread, reason.value))) for reason in Reason}
-
-
-def _why_unread(record: Read) -> str | None:
-    """The fault by which there is nothing to judge; also a text, but no reason, for what is passed over."""
-    return record.fault.value if record.fault else record.passed_over and _PASSED_OVER
-
-
-def _reasons(faults: dict[Reason, Any]) -> pa.ListArray:
-    """The names of the faults of each record, in the order of ``Reason``."""
-    reasons: list[list[str]] = [[] for _ in range(len(faults[Reason.NO_VALUE]))]
-    for reason, has_it in faults.items():
-        for row in pc.indices_nonzero(has_it).to_pylist():
-            reasons[row].append(reason.value)
-    return pa.array(reasons, pa.list_(pa.string()))
-
-
-def _unless_blank(texts: Any) -> Any:
-    return where(pc.invert(_is_blank(texts)), texts)
-
-
-def _is_blank(texts: Any) -> Any:
-    return pc.equal(pc.ascii_trim(texts, WHITE), "")
-
-
-def _is_missing(texts: Any) -> Any:
-    return pc.or_kleene(pc.is_null(texts), _is_blank(texts))
-
-
-def _of_those(chosen: Any, predicate: Callable[[Any], Any], texts: Any) -> Any:
-    """What holds for the chosen ones; false for the others."""
-    return pc.replace_with_mask(pc.and_(chosen, False), chosen, predicate(texts.filter(chosen)))
-
-
-def _is_so(holds: Any) -> Any:
-    """False where nobody knows."""
-    return pc.fill_null(holds, False)

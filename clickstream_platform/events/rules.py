@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame
 
+    from clickstream_platform.events.contract.model import Contract
     from clickstream_platform.events.mapping.model import Mapping
     from clickstream_platform.events.timestamps import Unit
 
@@ -34,6 +35,7 @@ class Rules:
             well.
         masks: which other fields, and which parameters of URLs, are dropped or hashed.
         mapping: where a producer has what ``events`` has columns for; without one, records are of our own shape.
+        contract: the columns that the lake's owner declares beside those of ``EVENTS``.
         max_events_in_record: an envelope that holds more events is rejected as a whole.
         max_unpacked_bytes: one of which more than this is unpacked, too.
     """
@@ -49,6 +51,7 @@ class Rules:
     mapping: Mapping | None = None
     max_events_in_record: int = 10_000
     max_unpacked_bytes: int = 16_000_000
+    contract: Contract | None = None
 
     def kept(self, values: pa.Array) -> pa.Array:
         """Of the bytes of records, what may be written: see :meth:`.masking.Masking.kept`. Who keeps any asks here."""
@@ -74,6 +77,11 @@ class Parse:
         return self.rules.mapping.label if self.rules.mapping else ""
 
     @property
+    def contract(self) -> str:
+        """The contract's name and a hash of what it says; empty without one."""
+        return self.rules.contract.label if self.rules.contract else ""
+
+    @property
     def visitor_paths(self) -> tuple[str, ...]:
         """Where records have the ids of visitors, one of which became ``user_id``; none of our own shape."""
         return self.rules.mapping.column("user_id").paths if self.rules.mapping else ()
@@ -85,7 +93,8 @@ class Parse:
         null: then it is an event of an envelope, with the ``index`` that is there.
 
         Columns: those of ``RAW``; ``index``, ``inherited`` and ``inside`` as :mod:`.opening` gives them; ``reasons``,
-        empty if accepted; the other columns of ``EVENTS``; ``has_placeholder``; ``passed_over``: why a record is no
+        empty if accepted; the other columns of ``EVENTS``; ``has_placeholder``; ``violations``: the rules of the
+        contract that it breaks and is not rejected for; the declared columns; and ``passed_over``: why a record is no
         event and was not meant as one, null for all others.
         """
         from clickstream_platform.events.parsing import parse  # noqa: PLC0415 - a contract is read far oftener than run

@@ -55,6 +55,15 @@ class Column:
     name: str
     type: str
     description: str
+    declared_as: str = ""  # of a column that a contract declares, the type that it says
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What Delta keeps with it: what it says, and what it was declared as."""
+        return {"comment": self.description, **({DECLARED_AS: self.declared_as} if self.declared_as else {})}
+
+
+DECLARED_AS = "clickstream.declared_as"  # in a column's metadata: two types may be one of Delta's
 
 
 @dataclass(frozen=True)

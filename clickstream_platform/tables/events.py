@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from clickstream_platform.events import schema
+from clickstream_platform.events.contract.written import contract_named
 from clickstream_platform.events.mapping.model import Mapping
 from clickstream_platform.events.mapping.named import mapping_named, time_unit
 from clickstream_platform.events.masks import masks
@@ -43,7 +44,7 @@ def events_table(settings: Settings) -> StreamingTable:
     """One row an accepted event. Records that are rejected, the same batch writes to ``quarantine``.
 
     Raises:
-        SettingsError: there is no mapping of the name that the settings have, or it contradicts itself.
+        SettingsError: there is no mapping or contract of the name that the settings have, or it contradicts itself.
     """
     first, *further = sources_from(settings)
     rules = rules_from(settings)
@@ -71,6 +72,7 @@ def events_table(settings: Settings) -> StreamingTable:
         partition_by=("event_date",),
         beside=QUARANTINE,
         further=tuple(further),
+        declared=tuple(each.column for each in rules.contract.columns) if rules.contract else (),
     )
 
 
@@ -89,6 +91,7 @@ def rules_from(settings: Settings) -> Rules:
         mapping,
         settings.max_events_in_record,
         settings.max_unpacked_bytes,
+        contract_named(settings.contract),
     )
 
 

@@ -61,19 +61,17 @@ def assert_whole(found: Read) -> None:
 
 
 @given(st.binary() | st.lists(st.sampled_from(PIECES)).map(b"".join))
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=1_000)
 def test_no_bytes_make_reading_fail(value: bytes) -> None:
     assert_whole(read(value))
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS) | any_texts, json_values | any_texts | st.floats()), st.booleans())
-@settings(deadline=None)
 def test_no_object_makes_reading_fail(record: dict[str, Any], is_ascii: bool) -> None:
     assert_whole(read(dumped(record, is_ascii=is_ascii)))
 
 
 @given(json_values | st.floats() | any_texts, st.booleans())
-@settings(deadline=None)
 def test_a_json_value_is_an_event_or_not_an_object_or_malformed(value: Any, is_ascii: bool) -> None:
     found = read(dumped(value, is_ascii=is_ascii))
     assert_whole(found)
@@ -84,7 +82,6 @@ def test_a_json_value_is_an_event_or_not_an_object_or_malformed(value: Any, is_a
 
 
 @given(json_values, st.booleans(), st.data())
-@settings(deadline=None)
 def test_json_that_breaks_off_is_malformed(value: Any, is_ascii: bool, data: st.DataObject) -> None:
     whole = dumped({"a": value}, is_ascii=is_ascii)
     end = data.draw(st.integers(0, len(whole) - 1))
@@ -92,7 +89,6 @@ def test_json_that_breaks_off_is_malformed(value: Any, is_ascii: bool, data: st.
 
 
 @given(wire_texts, st.booleans())
-@settings(deadline=None)
 def test_an_object_of_texts_comes_out_text_for_text(record: dict[str, str | None], is_ascii: bool) -> None:
     found = read(dumped(record, is_ascii=is_ascii))
     assert texts(found) == {**dict.fromkeys(FIELDS), **record}
@@ -100,7 +96,6 @@ def test_an_object_of_texts_comes_out_text_for_text(record: dict[str, str | None
 
 
 @given(wire_texts, other_fields, st.booleans(), st.randoms(use_true_random=False))
-@settings(deadline=None)
 def test_other_fields_come_out_as_they_are(
     wire: dict[str, str | None], other: dict[str, Any], is_ascii: bool, order: Any
 ) -> None:
@@ -113,7 +108,6 @@ def test_other_fields_come_out_as_they_are(
 
 
 @given(st.sampled_from(FIELDS), json_values, st.booleans())
-@settings(deadline=None)
 def test_a_wire_field_that_is_no_text_comes_out_as_its_json(name: str, value: Any, is_ascii: bool) -> None:
     text = texts(read(dumped({name: value}, is_ascii=is_ascii)))[name]
     if value is None or isinstance(value, str):
@@ -134,7 +128,6 @@ def test_a_number_keeps_its_value_and_its_digits(number: str) -> None:
 
 
 @given(st.integers(-(10**4299) + 1, 10**4300 - 1))
-@settings(deadline=None)
 def test_a_whole_number_keeps_its_digits(number: int) -> None:
     found = read(b'{"user_id":%d,"a":%d}' % (number, number))
     assert texts(found)["user_id"] == str(number)
@@ -146,7 +139,7 @@ OPEN = {'{"[":': "}", '{"{\\"[\\\\":': "}", '["[[\\"{",': "]", "[": "]"}
 
 
 @given(st.lists(st.sampled_from(list(OPEN)), min_size=DEEPEST - 2, max_size=DEEPEST + 1), st.booleans())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_what_is_nested_deeper_than_500_levels_is_malformed(opened: list[str], in_wire_field: bool) -> None:
     value = "".join(opened) + "1" + "".join(OPEN[sign] for sign in reversed(opened))
     name = "page_url" if in_wire_field else "a"

@@ -9,12 +9,13 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.masking import Masking
 from clickstream_platform.events.masks import HASHED, Masks, masks
+from clickstream_platform.events.opening import opened
 from clickstream_platform.events.parsing import read_records
 from clickstream_platform.events.rules import Parse, Rules
 from clickstream_platform.events.timestamps import INSTANT
@@ -232,13 +233,13 @@ def test_a_staged_file_holds_nothing_of_what_is_masked() -> None:
         "event_id": pa.nulls(rows, pa.binary()),
         "size": pa.array([len(each) for each in values], pa.int64()),
     }
-    staged = _parsed(pa.RecordBatch.from_pydict(raw), Parse(RULES))
+    (events,) = opened(pa.RecordBatch.from_pydict(raw), RULES)
+    staged = _parsed(events, Parse(RULES))
     assert staged.schema == STAGED
     assert SECRET not in str(staged.to_pylist())
     assert {tuple(each["key"] for each in row) for row in staged["headers"].to_pylist()} == {("referer", "Phone")}
 
 
-@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.text('?&=#;%+token3D "{}[]:\\', max_size=20),

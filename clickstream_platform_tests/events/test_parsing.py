@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 import pytest
 from pyspark.sql import functions as F
 
-from clickstream_platform.events.parsing import PLACEHOLDERS, accepted, read_records
+from clickstream_platform.events.parsing import accepted, read_records
 from clickstream_platform.events.rules import Parse, Rules
-from clickstream_platform.events.schema import EVENTS, QUARANTINE, RAW, WIRE
+from clickstream_platform.events.schema import EVENTS, PLACEHOLDERS, QUARANTINE, RAW, WIRE
 from clickstream_platform.events.timestamps import INSTANT, Unit
 from clickstream_platform.streaming.ingest.staging import Staged, record_id, staging
 

@@ -230,7 +230,7 @@ cases = ids.flatmap(lambda id_: st.tuples(st.just(id_), holding(id_)))
 
 
 @given(cases, st.sampled_from(["utf-8", "utf-16", "utf-32-le"]))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @example(("\u0301", '"\u0301"'), "utf-8")
 @example(("\\n", r'"\\n"'), "utf-8")
 @example(("\ud7ff", '["\\ud7ff"]'), "utf-16")
@@ -240,7 +240,7 @@ def test_any_id_is_found_in_any_json_in_any_spelling(case: tuple[str, str], enco
 
 
 @given(cases, st.sampled_from(["{]", "}}", "[", " junk"]))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_it_is_found_in_what_is_no_json(case: tuple[str, str], junk: str) -> None:
     id_, text = case
     assert verdict(f"{text} {junk}", id_) == "yes"
@@ -256,7 +256,7 @@ glue = st.sampled_from("aZ0_-éλ")
 
 
 @given(others, glue, glue, st.integers(0, 2), st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_an_id_within_a_word_is_not_found(id_: str, before: str, after: str, level: int, data: st.DataObject) -> None:
     words = [before + id_ + after, before + id_, id_ + after]
     text = f'[{", ".join(data.draw(spelling(word)) for word in words)}, {{"k_": "v_"}}]'
@@ -266,6 +266,6 @@ def test_an_id_within_a_word_is_not_found(id_: str, before: str, after: str, lev
 
 
 @given(st.binary(max_size=60), st.lists(ids, max_size=3))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_no_bytes_stop_it(value: bytes, some: list[str]) -> None:
     assert mentions(value, some).verdict in ("yes", "no", "unknown")

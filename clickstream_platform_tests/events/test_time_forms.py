@@ -202,13 +202,13 @@ def written(draw: st.DrawFn) -> Written:
 
 
 @given(st.lists(written(), min_size=1, max_size=20))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_form_is_the_instant_that_the_calendar_gives(some: list[Written]) -> None:
     assert found([each.text for each in some]) == [each.micros for each in some]
 
 
 @given(st.integers(0, 9999), st.integers(0, 99), st.integers(0, 9))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_a_week_date_is_python_s(year: int, week: int, weekday: int) -> None:
     try:
         day = (date.fromisocalendar(year, week, weekday) - EPOCH.date()).days * DAY
@@ -219,7 +219,7 @@ def test_a_week_date_is_python_s(year: int, week: int, weekday: int) -> None:
 
 
 @given(st.integers(0, 9999), st.integers(0, 999))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_a_day_of_the_year_is_python_s(year: int, number: int) -> None:
     try:
         moment = date(year, 1, 1) + timedelta(days=number - 1)
@@ -249,7 +249,7 @@ def counted(text: str, unit: str) -> int | None:
 
 
 @given(st.lists(numbers, min_size=1, max_size=20), st.sampled_from(["s", "ms", "us", "ns"]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @example(["0", "-0.0000001", str(LAST_INSTANT // SECOND), str(FIRST_INSTANT // SECOND)], "s")
 @example([f"{LAST_INSTANT}999", f"{FIRST_INSTANT}000", f"{FIRST_INSTANT}001", f"{LAST_INSTANT + 1}000"], "ns")
 def test_a_number_of_a_unit_is_exact(texts: list[str], unit: Unit) -> None:
@@ -257,7 +257,7 @@ def test_a_number_of_a_unit_is_exact(texts: list[str], unit: Unit) -> None:
 
 
 @given(st.lists(numbers, min_size=1, max_size=20))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_number_s_size_tells_its_unit(texts: list[str]) -> None:
     def told(text: str) -> int | None:
         size = abs(Decimal(text))
@@ -272,7 +272,7 @@ def test_a_number_s_size_tells_its_unit(texts: list[str]) -> None:
 
 
 @given(st.floats(1e8, 9e10), st.sampled_from([1, 1e3, 1e6, 1e9]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_number_with_an_exponent_is_that_without(value: float, scale: float) -> None:
     number = Decimal(repr(value * scale))
     assert found([f"{number:e}", f"{number:E}"], "ns") == [found([f"{number:f}"], "ns")[0]] * 2
@@ -304,7 +304,7 @@ def former(text: str) -> int | None:
 
 
 @given(st.lists(st.from_regex(FORMERLY, fullmatch=True), min_size=1, max_size=20), st.sampled_from(UNITS))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_text_that_was_an_instant_is_another_now(texts: list[str], unit: Unit) -> None:
     assert found(texts, unit) == [former(text) for text in texts]
 
@@ -319,7 +319,7 @@ nearly = st.from_regex(
 @given(st.lists(nearly | st.text() | st.none(), max_size=20), st.sampled_from(UNITS))
 @example(["2024-03-01T10.9999999999", "9" * 400, "-" + "9" * 21, "1e99", "0e-99", "0000-W01-1", "\u0000"], "auto")
 @example(["2024-03-01T10:00:00." + "9" * 100_000], "auto")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_every_text_is_an_instant_or_none_and_says_why(texts: list[str | None], unit: Unit) -> None:
     column = instants(pa.array(texts, pa.string()), unit)
     assert len(column) == len(texts)

@@ -68,13 +68,11 @@ def moments(draw: st.DrawFn, first: datetime = FIRST, last: datetime = LAST) -> 
 
 
 @given(st.lists(moments() | st.none(), max_size=20))
-@settings(deadline=None)
 def test_a_text_is_the_instant_that_python_counts(some: list[Moment | None]) -> None:
     assert found(each and each.text for each in some) == [each and each.micros for each in some]
 
 
 @given(moments(datetime.min + EDGE, FIRST - MICROSECOND) | moments(LAST + MICROSECOND, datetime.max - EDGE))
-@settings(deadline=None)
 def test_an_instant_within_two_days_of_the_calendar_s_ends_is_none(moment: Moment) -> None:
     assert found([moment.text]) == [None]
 
@@ -146,7 +144,7 @@ nearly = st.from_regex(
     ["2024-05-01T10:00:00Z\x00", "\uff12024-05-01T10:00:00Z", "2024-05-01T10:00\u221205:00", "0000-01-01T00:00+18:00"]
 )
 @example(["9999-12-31T23:59:59.999999999-18:00", "0001-01-01T00:00:00+18:00", "", "\n", "Z"])
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_text_stops_a_column(texts: list[str | None]) -> None:
     assert found(texts) == [found([text])[0] for text in texts]
     assert all(each is None or FIRST_INSTANT <= each <= LAST_INSTANT for each in found(texts))

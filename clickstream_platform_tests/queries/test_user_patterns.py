@@ -121,7 +121,7 @@ def arrivals(draw: st.DrawFn) -> list[list[Seen]]:
     return [events[a:b] for a, b in pairwise(cuts)]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(batches=arrivals())
 def test_any_cut_gives_what_a_naive_program_finds_in_the_events_that_were_in_time(batches: list[list[Seen]]) -> None:
     stream = Stream()
@@ -130,7 +130,7 @@ def test_any_cut_gives_what_a_naive_program_finds_in_the_events_that_were_in_tim
     assert stream.rows() == expected([seen for batch in batches for seen in batch], stream)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(batches=arrivals())
 def test_a_first_batch_with_a_head_start_finds_at_once_what_it_would_find_later(batches: list[list[Seen]]) -> None:
     ahead = max(seen.at for seen in batches[0]) - DELAY

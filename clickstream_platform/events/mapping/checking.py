@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -56,6 +56,7 @@ class Checked:
         event_types: events by type.
         columns: in how many events each column has a value.
         placeholders: events with an id that is none, such as ``undefined``.
+        violations: how often events break which rule of the contract.
         paths: of each column of the mapping, in how many records there is something at each of its paths.
         over: the same of the paths by which records are passed over.
         present: in how many records that could be read each column has a value, events or not.
@@ -72,6 +73,7 @@ class Checked:
     event_types: Counter[str] = field(default_factory=Counter[str])
     columns: Counter[str] = field(default_factory=Counter[str])
     placeholders: int = 0
+    violations: Counter[str] = field(default_factory=Counter[str])
     present: Counter[str] = field(default_factory=Counter[str])
     paths: dict[str, dict[str, int]] = field(default_factory=dict[str, "dict[str, int]"])
     over: dict[str, int] = field(default_factory=dict[str, int])
@@ -104,16 +106,17 @@ def checked(batches: Iterable[pa.RecordBatch], rules: Rules) -> Checked:
     """
     found = Checked()
     looking = _Looking(rules.mapping, found) if rules.mapping else None
+    declared = [each.name for each in rules.contract.columns] if rules.contract else []
     for batch in (events for records in batches for events in opened(records, rules)):
         places = batch.select(["partition", "offset", "index", "inside", "inherited", "value"]).to_pylist()
         for place, row in zip(places, read_events(batch, rules).to_pylist(), strict=True):
-            _count(found, place, row)
+            _count(found, place, row, declared)
             if looking and place["value"] is not None:
                 looking.at(place["value"], place["inherited"])
     return found
 
 
-def _count(found: Checked, place: dict[str, Any], row: dict[str, Any]) -> None:
+def _count(found: Checked, place: dict[str, Any], row: dict[str, Any], declared: Sequence[str]) -> None:
     partition, offset, index = place["partition"], place["offset"], place["index"]
     found.records += index == 0
     found.opened += index == 0 and place["inside"] is not None
@@ -136,6 +139,8 @@ def _count(found: Checked, place: dict[str, Any], row: dict[str, Any]) -> None:
         found.event_types[row["event_type"]] += 1
         found.columns.update(name for name in COLUMNS if row[name] is not None)
         found.placeholders += row["has_placeholder"]
+        found.violations.update(row["violations"])
+        found.columns.update(name for name in declared if row[name] is not None)
     found.present.update(name for name in COLUMNS if row[name] is not None)
     found.extra.update(sorted(set(paths_in(row["extra"]))))
 

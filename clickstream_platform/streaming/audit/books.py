@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from clickstream_platform.streaming.audit.balance import imbalances
@@ -193,6 +194,13 @@ def passed_over(lake: Lake) -> dict[str, int]:
         run_id = entry.run_id
         found.update(entry.passed_over)
     return dict(found.most_common())
+
+
+def violations(lake: Lake) -> dict[str, int]:
+    """The rules of the contract that the newest run saw broken by events that were kept. Reads its entries alone."""
+    newest = next(entries(lake.events), None)
+    of_run = takewhile(lambda entry: newest is not None and entry.run_id == newest.run_id, entries(lake.events))
+    return dict(sum((Counter(entry.violations) for entry in of_run), Counter[str]()).most_common())
 
 
 def refused_said(files: Mapping[str, str], shown: int = SHOWN) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 from statistics import median
 
+from clickstream_platform.events.contract.model import PREFIX
 from clickstream_platform.expectations import DuplicateShare, RejectedShare
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment, Entry, booked, entries
@@ -153,6 +154,8 @@ def remarks(table: StreamingTable, batches: Sequence[Entry]) -> list[str]:
     if passed := sum((Counter(entry.passed_over) for entry in batches), Counter[str]()):
         each = ", ".join(f"{why} {count:,}" for why, count in passed.most_common(4))
         lines.append(f"{number_of(passed.total(), 'record')} passed over, as the mapping says: {each}")
+    if broken := sum((Counter(entry.violations) for entry in batches), Counter[str]()):
+        lines.append(f"{violations_said(broken)}; their events are kept")
     for expectation in table.expectations:
         if isinstance(expectation, RejectedShare | DuplicateShare):
             counted = _summed(batches, _kind(expectation), None)
@@ -161,6 +164,12 @@ def remarks(table: StreamingTable, batches: Sequence[Entry]) -> list[str]:
             if counted.refused or counted.of_records > expectation.most:
                 lines.append(f"{said(counted, expectation)}: {_where(counted, expectation)}")
     return lines
+
+
+def violations_said(broken: Mapping[str, int]) -> str:
+    """Which rules of the contract were broken, in words, and how often."""
+    each = ", ".join(f"{rule.removeprefix(PREFIX)} {count:,}" for rule, count in Counter(broken).most_common(4))
+    return f"{number_of(sum(broken.values()), 'violation')} of the contract: {each}"
 
 
 def _where(counted: Share, expectation: ShareExpectation) -> str:

@@ -59,6 +59,7 @@ class StreamingTable:
         beside: the side table that the same batches write: what was rejected, or what came too late.
         further: more sources, each of another name. They are read after ``offsets``, one after another, each from a
             checkpoint of its own.
+        declared: more columns, declared by the lake's owner: no part of what its checkpoint is made for.
     """
 
     name: str
@@ -78,6 +79,7 @@ class StreamingTable:
     announces: bool = False
     beside: SideTable | None = None
     further: tuple[Source, ...] = ()
+    declared: tuple[Column, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a contract that contradicts itself."""
@@ -128,9 +130,8 @@ class StreamingTable:
         """Its columns as Delta keeps them, comments included. Needs a session."""
         from pyspark.sql.types import DataType, StructField, StructType  # noqa: PLC0415 - a contract needs no Spark
 
-        return StructType(
-            [StructField(c.name, DataType.fromDDL(c.type), metadata={"comment": c.description}) for c in self.columns]
-        )
+        columns = (*self.columns, *self.declared)
+        return StructType([StructField(c.name, DataType.fromDDL(c.type), metadata=c.metadata) for c in columns])
 
     @property
     def key(self) -> tuple[str, ...]:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from clickstream_platform.events.parsing import PLACEHOLDERS
-from clickstream_platform.events.schema import CONTENT
+from clickstream_platform.events.contract.judging import with_declared
+from clickstream_platform.events.schema import CONTENT, PLACEHOLDERS
 from clickstream_platform.streaming.lake.hours import HOUR_US, as_ranges, spans_of
 from clickstream_platform.streaming.lake.scan import connected, rows_within
 from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
@@ -68,7 +68,6 @@ SELECT contents.partition, contents."offset", contents."index" FROM contents
 SEMI JOIN copies USING (partition, "offset", "index")
 ANTI JOIN kept ON kept.event_id = contents.event_id AND kept.at = epoch_us(contents.timestamp) AND {same}
 """
-_SAME = " AND ".join(f"kept.{name} IS NOT DISTINCT FROM contents.{name}" for name in CONTENT)
 
 WITHIN = ["partition", "offset", "index"]  # an event's place among those of one source
 
@@ -77,6 +76,8 @@ _IS_ID = f"event_id IS NOT NULL AND lower(trim(event_id)) NOT IN ({', '.join(map
 
 if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
+
+    from clickstream_platform.events.contract.model import Contract
 
     Rows = Callable[[DuckDBPyConnection], DuckDBPyRelation]
     RowsAt = Callable[[DuckDBPyConnection, pa.Table], DuckDBPyRelation]
@@ -101,7 +102,9 @@ class Duplicates(NamedTuple):
         return self.places.num_rows - self.conflicting.num_rows
 
 
-def duplicates(new: Rows, contents: RowsAt, events: LakeTable, hours: Collection[int]) -> Duplicates:
+def duplicates(
+    new: Rows, contents: RowsAt, events: LakeTable, hours: Collection[int], contract: Contract | None = None
+) -> Duplicates:
     """The new events that are stored already, or that come earlier among themselves.
 
     A duplicate has the same timestamp, so the hours of the new events are enough to look in. Of copies among them, the
@@ -113,6 +116,7 @@ def duplicates(new: Rows, contents: RowsAt, events: LakeTable, hours: Collection
         contents: gives them with all that they say, at least those at some places. Not called if there are no copies.
         events: the table ``events``.
         hours: the hours since 1970 in which the new events lie.
+        contract: the columns that are declared; events that were there before say the same in ``extra``.
 
     Raises:
         CheckpointError: there is more to the table than its files.
@@ -123,12 +127,18 @@ def duplicates(new: Rows, contents: RowsAt, events: LakeTable, hours: Collection
         rows_within(connection, events, "timestamp", spans).create_view("stored")
         found = connection.sql(_FOUND.format(within=_within(spans), is_id=_IS_ID)).to_arrow_table()
         copies = found.filter(found["is_copy"])
-        differing = _differing(connection, copies, contents, events) if copies.num_rows else copies
+        differing = _differing(connection, copies, contents, events, contract) if copies.num_rows else copies
     places = [each.select(WITHIN) for each in (copies, differing)]
     return Duplicates(places[0], places[1], found.num_rows - copies.num_rows)
 
 
-def _differing(connection: DuckDBPyConnection, copies: pa.Table, contents: RowsAt, events: LakeTable) -> pa.Table:
+def _differing(
+    connection: DuckDBPyConnection,
+    copies: pa.Table,
+    contents: RowsAt,
+    events: LakeTable,
+    contract: Contract | None,
+) -> pa.Table:
     """The copies that say something else."""
     connection.register("copies", copies)
     kept = copies.select([f"kept_{name}" for name in WITHIN]).rename_columns(WITHIN)
@@ -136,8 +146,14 @@ def _differing(connection: DuckDBPyConnection, copies: pa.Table, contents: RowsA
     contents(connection, places).create_view("contents")
     of_stored = copies["at"].filter(copies["kept_partition"].is_null()).to_numpy()
     spans = spans_of(as_ranges(np.unique(of_stored // HOUR_US).tolist()))
-    rows_within(connection, events, "timestamp", spans).create_view("held")
-    return connection.sql(_DIFFERING.format(content=", ".join(CONTENT), same=_SAME)).to_arrow_table()
+    rows_within(connection, events, "timestamp", spans).create_view("held" if contract is None else "as_read")
+    if contract:
+        of_copies = "FROM as_read SEMI JOIN copies ON as_read.event_id = copies.event_id"
+        held = connection.sql(f"{of_copies} AND epoch_us(as_read.timestamp) = copies.at").to_arrow_table()
+        connection.register("held", with_declared(contract, held))
+    names = [*CONTENT, *(each.name for each in contract.columns)] if contract else [*CONTENT]
+    same = " AND ".join(f"kept.{name} IS NOT DISTINCT FROM contents.{name}" for name in names)
+    return connection.sql(_DIFFERING.format(content=", ".join(names), same=same)).to_arrow_table()
 
 
 def _within(spans: list[TimeSpan]) -> str:

@@ -30,6 +30,7 @@ class Facts:
         passed_over: how many records were no events and not meant as such, by what told so.
         opened: how many of the records were envelopes that held events, or none.
         inside: how many events these held.
+        violations: how many records or events that are not rejected break which rule of the contract.
     """
 
     records: int
@@ -39,6 +40,7 @@ class Facts:
     passed_over: Mapping[str, int] = field(default_factory=dict[str, int])
     opened: int = 0
     inside: int = 0
+    violations: Mapping[str, int] = field(default_factory=dict[str, int])
 
     @property
     def rejected(self) -> int:
@@ -63,7 +65,7 @@ class Facts:
 
 
 def facts_of(of_all: pa.Table) -> Facts:
-    """Count staged records by six of their columns."""
+    """Count staged records by seven of their columns."""
     times = of_all["timestamp"].drop_null().cast(pa.int64()).to_numpy()
     faulty = of_all.filter(pc.greater(pc.list_value_length(of_all["reasons"]), 0))["reasons"].to_pylist()
     placeholders = of_all.filter(pc.and_(of_all["has_placeholder"], pc.is_valid(of_all["timestamp"]))).num_rows
@@ -73,6 +75,7 @@ def facts_of(of_all: pa.Table) -> Facts:
     reasons = Counter(tuple(reasons) for reasons in faulty)
     records = of_all.filter(pc.equal(of_all["index"], 0))  # every record has a row of this index
     inside = records["inside"].drop_null()
+    broken = Counter[str](pc.list_flatten(of_all.filter(pc.is_valid(of_all["timestamp"]))["violations"]).to_pylist())
     return Facts(
         records.num_rows,
         reasons,
@@ -81,4 +84,5 @@ def facts_of(of_all: pa.Table) -> Facts:
         dict(sorted(passed.items())),
         len(inside),
         of_all.filter(pc.is_valid(of_all["inside"])).num_rows - empty,
+        dict(sorted(broken.items())),
     )

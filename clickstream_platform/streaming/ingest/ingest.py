@@ -21,7 +21,7 @@ from clickstream_platform.streaming.batches.micro_batch import MicroBatch, Notif
 from clickstream_platform.streaming.batches.stateless import StatelessBatches
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.ingest.deduplicate import duplicates
-from clickstream_platform.streaming.ingest.staging import Staged, clear, folder_of, staging
+from clickstream_platform.streaming.ingest.staging import Staged, clear, folder_of, staged_schema, staging
 from clickstream_platform.streaming.lake import generations, writer
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
@@ -50,14 +50,14 @@ class Ingest(StatelessBatches):
         """
         self._require_whole(batch)
         folder = folder_of(batch.lake, batch.checkpoint)
-        staged = Staged.collected(batch.frame, folder)
+        staged = Staged.collected(batch.frame, folder, staged_schema(self.parse.rules.contract))
         batch.persist.callback(clear, folder)
         if batch.batch_id > 0 and batch.is_empty:
             return None
         account = self.source.account(batch.checkpoint, batch.batch_id, staged)
         staged = replace(staged, without=account.unreadable)
         facts = staged.facts()
-        found = duplicates(staged.events, staged.events_at, batch.lake.events, facts.hours)
+        found = duplicates(staged.events, staged.events_at, batch.lake.events, facts.hours, self.parse.rules.contract)
         conflicting = len(found.conflicting)
         entry = batch.entry(
             events_version=-1,
@@ -77,6 +77,8 @@ class Ingest(StatelessBatches):
             placeholder_ids=facts.placeholders,
             passed_over=dict(facts.passed_over),
             mapping=self.parse.label,
+            contract=self.parse.contract,
+            violations=dict(facts.violations),
         )
         if entry.quarantined:
             self._quarantine(batch, staged.rejected(found.conflicting), entry)

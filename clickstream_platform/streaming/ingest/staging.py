@@ -31,6 +31,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import BinaryType, StructField, StructType
 
+from clickstream_platform.events.contract.judging import arrow_type
 from clickstream_platform.events.masking import Masking
 from clickstream_platform.events.opening import opened
 from clickstream_platform.events.parsing import INSIDE, READ, read_events
@@ -48,15 +49,31 @@ from clickstream_platform.streaming.sources.source import PartRead
 if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
+    from clickstream_platform.events.contract.model import Contract
+
 _RAW = "raw"  # an event's bytes, as long as it may turn out to be a conflicting duplicate
 _OF_REJECTED = [column for column in QUARANTINE.spark if column.name not in EVENTS.names]
-_OF_READ = [READ["has_placeholder"], READ["passed_over"], StructField(_RAW, BinaryType()), INSIDE["inside"]]
+_OF_READ = [
+    *(READ[name] for name in ("has_placeholder", "passed_over", "violations")),
+    *(StructField(_RAW, BinaryType()), INSIDE["inside"]),
+]
 _COLUMNS = StructType([*EVENTS.spark, *_OF_REJECTED, *_OF_READ])
 STAGED = to_arrow_schema(_COLUMNS, timezone="UTC")
-_BUT_RAW = [name for name in STAGED.names if name != _RAW]
+
+
+def staged_schema(contract: Contract | None) -> pa.Schema:
+    """The columns of a staged file: those of ``STAGED``, and those that are declared."""
+    declared = [pa.field(each.name, arrow_type(each)) for each in contract.columns] if contract else []
+    return pa.schema([*STAGED, *declared])
+
+
+def _but_raw(schema: pa.Schema) -> list[str]:
+    return [name for name in schema.names if name != _RAW]
+
+
 # Written once and read once. Statistics are of use where rows are asked for by a value; a list of texts is, where they
 # are often the same: bytes of a record never are.
-_WRITTEN: dict[str, Any] = {"compression": "lz4", "use_dictionary": _BUT_RAW, "write_statistics": ["timestamp"]}
+_WRITTEN: dict[str, Any] = {"compression": "lz4", "use_dictionary": _but_raw(STAGED), "write_statistics": ["timestamp"]}
 
 
 class _Header(msgspec.Struct):
@@ -131,19 +148,20 @@ def staged_by(
 ) -> tuple[pa.TimestampScalar, list[PartRead]]:
     """Write records into a file, parsed; returns their newest event time, and what is said of the files they are of."""
     newest, parts = pa.scalar(None, INSTANT), list[PartRead]()
-    with pq.ParquetWriter(file, STAGED, **_WRITTEN) as writer:
+    schema = staged_schema(parse.rules.contract)
+    with pq.ParquetWriter(file, schema, **_WRITTEN) as writer:
         for each in found:
             if isinstance(each, PartRead):
                 parts.append(each)
                 continue
             for events in opened(each, parse.rules):
-                staged = _parsed(events, parse)
+                staged = _parsed(events, parse, schema)
                 newest = pc.max(pa.array([newest, pc.max(staged["timestamp"])], INSTANT))
                 writer.write_table(staged)  # a row group each: no more than a batch is ever held
     return newest, parts
 
 
-def _parsed(records: pa.RecordBatch, parse: Parse) -> pa.Table:
+def _parsed(records: pa.RecordBatch, parse: Parse, schema: pa.Schema = STAGED) -> pa.Table:
     """What is staged of opened records: an event, with its bytes if it has an id; or, rejected, bytes and record's id.
 
     Of one that is passed over neither, nor of one that held no event.
@@ -160,7 +178,7 @@ def _parsed(records: pa.RecordBatch, parse: Parse) -> pa.Table:
     masking = Masking(parse.rules.masks)
     columns["key"] = masking.keys(records["key"])
     columns["headers"] = masking.headers(_headers(records["headers"]), parse.rules.event_id_header)
-    return pa.table([columns[field.name].cast(field.type) for field in STAGED], STAGED)
+    return pa.table([columns[field.name].cast(field.type) for field in schema], schema)
 
 
 def _kept_texts(inherited: pa.StringArray, parse: Parse) -> pa.Array:
@@ -199,11 +217,12 @@ class Staged:
     files: tuple[str, ...]
     parts: tuple[PartRead, ...] = ()
     without: Collection[str] = ()
+    schema: pa.Schema = STAGED
 
     @property
     def _dataset(self) -> ds.Dataset:
         files = [str(self.folder / file) for file in self.files]
-        return ds.dataset(files, schema=STAGED, format="parquet").filter(~_is_of(self.without))
+        return ds.dataset(files, schema=self.schema, format="parquet").filter(~_is_of(self.without))
 
     def _batches(self, which: ds.Expression, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The rows for which the condition holds, some at a time."""
@@ -213,14 +232,14 @@ class Staged:
         )
 
     @classmethod
-    def collected(cls, staging: DataFrame, folder: Path) -> Staged:
+    def collected(cls, staging: DataFrame, folder: Path, schema: pa.Schema = STAGED) -> Staged:
         """Stage a batch: collect what :func:`staging` made."""
         rows = staging.collect()
         parts = (part for row in rows for part in _PARTS.decode(row["parts"]))
-        return cls(folder, tuple(row["file"] for row in rows), tuple(parts))
+        return cls(folder, tuple(row["file"] for row in rows), tuple(parts), schema=schema)
 
     def facts(self) -> Facts:
-        """Count them. Reads six columns."""
+        """Count them. Reads seven columns."""
         return facts_of(pa.Table.from_batches(self._batches(pc.scalar(True), _FACTS.names), _FACTS))
 
     def offsets(self, partitions: Collection[str]) -> dict[str, list[int]]:
@@ -235,12 +254,14 @@ class Staged:
     def accepted(self, but: pa.Table | None = None) -> Iterator[pa.RecordBatch]:
         """The events, without those at some places (``partition``, ``offset``, ``index``)."""
         left_out = _places(but) if but else None
-        for batch in self._batches(pc.field("timestamp").is_valid(), _BUT_RAW):
+        for batch in self._batches(pc.field("timestamp").is_valid(), _but_raw(self.schema)):
             yield batch if left_out is None else batch.filter(pc.invert(pc.is_in(_places(batch), left_out)))
 
     def rejected(self, conflicting: pa.Table | None = None) -> Iterator[pa.RecordBatch]:
         """The records that are no events, with their bytes and reasons; then events at some places, as rejected."""
-        yield from self._batches(pc.field("timestamp").is_null() & pc.field("passed_over").is_null(), _BUT_RAW)
+        yield from self._batches(
+            pc.field("timestamp").is_null() & pc.field("passed_over").is_null(), _but_raw(self.schema)
+        )
         if conflicting:
             places = _places(conflicting)
             for batch in self._batches(pc.field("timestamp").is_valid()):
@@ -251,7 +272,7 @@ class Staged:
         """The accepted ones, with whatever else is staged of them, for DuckDB."""
         connection.register("left_out", pa.table({"partition": pa.array(self.without, pa.string())}))
         files = [str(self.folder / file) for file in self.files]
-        staged = connection.read_parquet(files) if files else connection.from_arrow(STAGED.empty_table())
+        staged = connection.read_parquet(files) if files else connection.from_arrow(self.schema.empty_table())
         return staged.filter("timestamp IS NOT NULL AND partition NOT IN (FROM left_out)")
 
     def events_at(self, connection: DuckDBPyConnection, places: pa.Table) -> DuckDBPyRelation:
@@ -259,9 +280,8 @@ class Staged:
         return self.events(connection)
 
 
-_FACTS = pa.schema(
-    [STAGED.field(name) for name in ("reasons", "timestamp", "has_placeholder", "passed_over", "index", "inside")]
-)
+_OF_FACTS = ("reasons", "timestamp", "has_placeholder", "passed_over", "violations", "index", "inside")
+_FACTS = pa.schema([STAGED.field(name) for name in _OF_FACTS])
 
 
 def _as_conflicting(events: pa.RecordBatch) -> pa.RecordBatch:
@@ -270,7 +290,8 @@ def _as_conflicting(events: pa.RecordBatch) -> pa.RecordBatch:
     columns = dict(zip(events.schema.names, events.columns, strict=True))
     columns |= {"value": columns[_RAW], "reasons": reasons}
     columns["record_id"] = _record_ids(events, pc.is_valid(columns["partition"]))
-    return pa.RecordBatch.from_arrays([columns[name] for name in _BUT_RAW], names=_BUT_RAW)
+    names = _but_raw(events.schema)
+    return pa.RecordBatch.from_arrays([columns[name] for name in names], names=names)
 
 
 def _is_of(partitions: Collection[str]) -> ds.Expression:

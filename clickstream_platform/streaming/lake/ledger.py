@@ -62,6 +62,8 @@ class Entry:
         inside: ``events`` only: how many events these held.
         lost: ``events`` only: offsets of the batch that were gone before it read them, by Kafka partition: the first,
             and the one after the last, which is None where the partition itself is gone.
+        contract: ``events`` only: the same of the contract of declared columns.
+        violations: ``events`` only: how often records that were not rejected break which rule of that contract.
         source: ``events`` only: the name of the source that the batch has read. Each has batch ids of its own.
     """
 
@@ -90,6 +92,8 @@ class Entry:
     placeholder_ids: int = 0
     passed_over: dict[str, int] = field(default_factory=dict)
     mapping: str = ""
+    contract: str = ""
+    violations: dict[str, int] = field(default_factory=dict)
     source: str = MAIN
     opened: int = 0
     inside: int = 0

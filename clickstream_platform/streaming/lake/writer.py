@@ -133,9 +133,19 @@ def append(
     if commit.is_in(table):
         return False
     schema = pa.schema(table.schema())
-    alike = (batch.select(schema.names).cast(schema) for batch in rows)
+    alike = (_alike(batch, schema) for batch in rows)
     streamed = pa.RecordBatchReader.from_batches(schema, alike) if count else schema.empty_table()
     return _commit(streamed, table, commit, "append")
+
+
+def _alike(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Rows with the columns of a table; one that is no longer declared is null in them."""
+    there = set(batch.schema.names)
+    columns = [
+        batch[field.name].cast(field.type) if field.name in there else pa.nulls(len(batch), field.type)
+        for field in schema
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def overwrite(rows: DataFrame, count: int, path: Place, commit: Commit) -> bool:

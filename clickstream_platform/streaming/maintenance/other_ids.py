@@ -4,6 +4,9 @@ A mapping prefers one of several ids; the others are kept. So the anonymous id o
 user's id, and they are the user's.
 """
 
+# pyarrow makes its compute functions when it is imported:
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -11,12 +14,14 @@ from functools import partial
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clickstream_platform.events.json_record import parsed, text_of
 from clickstream_platform.events.mapping.paths import Found, getter, steps_of, taker
-from clickstream_platform.events.schema import PLACE
+from clickstream_platform.events.schema import EVENTS, PLACE
+from clickstream_platform.events.timestamps import where
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.ledger import ERASURE, Amendment
 from clickstream_platform.streaming.lake.reader import snapshot
@@ -41,7 +46,8 @@ def take_out(persons: DataFrame, paths: Sequence[str], table: LakeTable, run_id:
     if not paths or "extra" not in rows.columns:
         return 0
     ids = [row["user_id"] for row in persons.collect()]
-    held = rows.where(F.col("extra").isNotNull())
+    declared = [name for name in rows.columns if name in paths and name not in EVENTS.names]
+    held = rows.where(F.coalesce("extra", *(F.col(name).cast("string") for name in declared)).isNotNull())
     changed = held.mapInArrow(partial(_without, ids=frozenset(ids), paths=tuple(paths)), held.schema).toArrow()
     if changed.num_rows:
         kinds = pa.array(["update"] * changed.num_rows, pa.string())
@@ -58,10 +64,14 @@ def _without(batches: Iterator[pa.RecordBatch], ids: Collection[str], paths: Seq
     for batch in batches:
         texts = batch["extra"].to_pylist()
         kept = [_taken_out(text, ids, places) for text in texts]
-        is_changed = pa.array([one != other for one, other in zip(texts, kept, strict=True)], pa.bool_())
         names = batch.schema.names
-        columns = [pa.array(kept, batch["extra"].type) if name == "extra" else batch[name] for name in names]
-        yield pa.RecordBatch.from_arrays(columns, schema=batch.schema).filter(is_changed)
+        columns = {name: batch[name] for name in names} | {"extra": pa.array(kept, batch["extra"].type)}
+        is_changed = pa.array([one != other for one, other in zip(texts, kept, strict=True)], pa.bool_())
+        for name in (each for each in names if each in paths and each not in EVENTS.names):  # a declared column
+            has_one = pc.is_in(batch[name].cast(pa.string()), pa.array(ids, pa.string()))
+            columns[name] = where(pc.invert(has_one), batch[name])
+            is_changed = pc.or_(is_changed, has_one)
+        yield pa.RecordBatch.from_arrays([columns[name] for name in names], schema=batch.schema).filter(is_changed)
 
 
 def _taken_out(text: str, ids: Collection[str], places: Sequence[tuple[Found, Take]]) -> str | None:

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, cast
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
 from clickstream_platform.errors import SettingsError, SourceError
+from clickstream_platform.events.contract.model import PREFIX
 from clickstream_platform.events.parsing import accepted
 from clickstream_platform.events.schema import PLACE, QUARANTINE, RAW, RECORD, Reason
 from clickstream_platform.source_list import NAME_IN_SQL
@@ -35,6 +37,7 @@ from clickstream_platform.streaming.maintenance.reopened import KEY, changes
 from clickstream_platform.streaming.runtime.create import make_tables
 
 if TYPE_CHECKING:
+    from clickstream_platform.events.contract.model import Contract
     from clickstream_platform.events.rules import Parse, Rules
 
 _NEW, _LANDED, _PASSED, _REJECTED, _EMPTY = "new", "landed", "passed over", "rejected", "empty"
@@ -120,8 +123,9 @@ def replay(
         became = {kind: sum(f["count"] for f in facts if f["became"] == kind) for kind in (_LANDED, _PASSED, _REJECTED)}
         new_facts = [f for f in facts if f["became"] == _NEW]
         hours = {f["hour"] for f in new_facts}
-        new = accepted(good.where(F.col("became") == _NEW))
-        copies = _duplicates(new, lake.events, hours)
+        kind = StructType.fromJson(lake.events.schema())
+        new = accepted(good.where(F.col("became") == _NEW), kind)
+        copies = _duplicates(new, lake.events, hours, cast("Parse", events.query).rules.contract)
         good_now = sum(f["count"] for f in new_facts) - len(copies.places)
         held = good.where(F.isnotnull("inside")).groupBy(*RECORD).agg(F.max("inside").alias("inside")).collect()
         envelopes = len(held), sum(row["inside"] for row in held)
@@ -140,8 +144,10 @@ def replay(
 def require(events: StreamingTable, lake: Lake, reason: str | None, source: str | None = None) -> LakeTable:
     """The table of rejected records. Raises what :func:`replay` raises without looking at a row, before a JVM."""
     known = [each.value for each in Reason]
-    if reason is not None and reason not in known:
-        raise SettingsError("--reason", f"{reason!r} is not allowed", f"choose from {', '.join(known)}")
+    if reason is not None and reason not in known and not reason.startswith(PREFIX):
+        raise SettingsError(
+            "--reason", f"{reason!r} is not allowed", f"choose from {', '.join(known)}, {PREFIX}COLUMN:RULE"
+        )
     sources = generations.sources(lake, events.name)
     if source is not None and source not in sources:
         there = f"choose from {', '.join(sources)}" if sources else "run `clickstream run events` first"
@@ -169,11 +175,13 @@ def _partition() -> Column:
     return F.concat_ws("\n", F.col("source"), F.col("partition"))
 
 
-def _duplicates(new: DataFrame, events: LakeTable, hours: Collection[int]) -> Duplicates:
+def _duplicates(
+    new: DataFrame, events: LakeTable, hours: Collection[int], contract: Contract | None = None
+) -> Duplicates:
     apart = new.withColumn("partition", _partition())
     ids = apart.select("event_id", "timestamp", *WITHIN).toArrow()
     whole = lambda into, places: into.from_arrow(_at(places, apart).toArrow())  # noqa: E731
-    return duplicates(lambda into: into.from_arrow(ids), whole, events, hours)
+    return duplicates(lambda into: into.from_arrow(ids), whole, events, hours, contract)
 
 
 def _at(places: pa.Table, events: DataFrame) -> DataFrame:

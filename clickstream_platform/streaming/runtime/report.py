@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -83,6 +84,11 @@ class RunReport:
     def passed_over(self) -> int:
         """Records that were no events and not meant as such (``events`` only)."""
         return sum(batch.passed for batch in self.batches)
+
+    @property
+    def violations(self) -> dict[str, int]:
+        """The rules of the contract that events which are kept break, and how often (``events`` only)."""
+        return dict(sum((Counter(batch.violations) for batch in self.batches), Counter[str]()))
 
     @property
     def lost(self) -> list[dict[str, list[tuple[int, int | None]]]]:

@@ -147,7 +147,7 @@ RECORDS = st.sampled_from(
 
 
 @given(st.lists(RECORDS, min_size=1, max_size=30), st.sampled_from(["", *presets()]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_run_stages_what_a_check_says(records: list[str], name: str) -> None:
     rules = rules_from(Settings(mapping=name))
     with TemporaryDirectory() as folder:

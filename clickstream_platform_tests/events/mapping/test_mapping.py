@@ -256,7 +256,7 @@ def leaves(value: Any) -> Counter[str]:
 
 
 @given(RECORDS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_nothing_that_a_record_says_is_lost(record: dict[str, Any]) -> None:
     read = by(preset("segment"), record)
     if read.passed_over is not None:
@@ -290,7 +290,7 @@ device_type = "a.b.c.d.e.f.g.h.i.j"
 
 
 @given(RECORDS, st.sampled_from([None, "segment", "jitsu"]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_the_one_function_does_what_the_functions_of_its_columns_do(record: dict[str, Any], name: str | None) -> None:
     mapping = preset(name) if name else mapping_of("odd", raw_of(ODD.encode(), "odd"), "odd")
     one, other = deepcopy(record), deepcopy(record)

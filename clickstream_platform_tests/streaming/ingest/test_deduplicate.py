@@ -38,6 +38,7 @@ def table(events: list[Sent]) -> pa.Table:
         "timestamp": pa.array(times, pa.int64()).cast(pa.timestamp("us", "UTC")),
         "partition": pa.array(partitions, pa.string()),
         "offset": pa.array(offsets, pa.int64()),
+        "index": pa.array([0] * len(events), pa.int64()),
         "user_id": pa.array(users, pa.string()),
         "extra": pa.array(extras, pa.string()),
     }
@@ -130,7 +131,7 @@ _events = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(stored=_events, new=_events)
 def test_any_events_are_told_apart_as_by_a_program_of_a_few_lines(
     stored: list[tuple[str | None, int, str]], new: list[tuple[str | None, int, str]]

@@ -16,7 +16,7 @@ import pyarrow.ipc
 import pyarrow.orc
 import pyarrow.parquet
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clickstream_platform.streaming.sources.files.contents import encoding_of, not_text, utf8
@@ -143,7 +143,6 @@ def test_utf16_without_a_mark_is_told(tmp_path: Path, encoding: str) -> None:
         read(written(tmp_path / "a", TEXT.decode().encode(encoding)))
 
 
-@settings(deadline=None)
 @given(st.text(max_size=30), st.sampled_from(["utf-16-le", "utf-16-be", "utf-32-le"]), st.integers(1, 7))
 def test_characters_are_whole_however_they_are_cut(text: str, encoding: str, size: int) -> None:
     encoded = ("\ufeff" + text).encode(encoding)
@@ -159,7 +158,6 @@ def test_lone_surrogate_spoils_its_line_alone(tmp_path: Path) -> None:
     assert read(written(tmp_path / "a", encoded)) == [(0, b"a", 1), (1, b"\xed\xa0\x80", 3), (2, b"b", 1)]
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1), st.integers(0, 3))
 def test_text_is_text_wherever_its_first_bytes_end(text: str, cut: int) -> None:
     encoded = ("{" + text).encode()

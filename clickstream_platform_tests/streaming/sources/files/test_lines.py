@@ -5,7 +5,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clickstream_platform.streaming.sources.files import lines as module
@@ -34,7 +34,6 @@ PARTS = [
 TEXTS = st.lists(st.sampled_from(PARTS), max_size=40).map(b"".join)
 
 
-@settings(deadline=None)
 @given(TEXTS, st.integers(1, 60), st.integers(1, 100))
 def test_lines_are_the_same_however_the_text_is_cut(text: bytes, size: int, max_record_bytes: int) -> None:
     chunks = [text[at : at + size] for at in range(0, len(text), size)]
@@ -42,7 +41,6 @@ def test_lines_are_the_same_however_the_text_is_cut(text: bytes, size: int, max_
     assert rows(lines(chunks, max_record_bytes)) == naive(text, max_record_bytes)
 
 
-@settings(deadline=None)
 @given(TEXTS, st.sampled_from(sorted(PACK)), st.integers(1, 100))
 def test_lines_are_the_same_in_every_codec(
     tmp_path_factory: pytest.TempPathFactory, text: bytes, codec: str, max_record_bytes: int
@@ -52,7 +50,6 @@ def test_lines_are_the_same_in_every_codec(
     assert read(file, max_record_bytes) == naive(b"{" + text, max_record_bytes)
 
 
-@settings(deadline=None)
 @given(TEXTS, st.integers(1, 200), st.integers(1, 50), st.booleans())
 def test_splits_give_the_lines_of_the_whole_file(
     tmp_path_factory: pytest.TempPathFactory, text: bytes, target: int, chunk: int, has_mark: bool

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clickstream_platform.errors import SourceError
@@ -29,7 +29,6 @@ def _file(path: Path, content: bytes = b"{}\n") -> Path:
     return path
 
 
-@settings(deadline=None)
 @given(st.binary(min_size=1, max_size=20))
 def test_any_path_survives_as_a_partition(name: bytes) -> None:
     partition = partition_of(name)
@@ -279,7 +278,6 @@ LINKS = st.dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(st.sets(PLACES), LINKS)
 def test_everything_that_can_be_reached_is_listed_once(
     tmp_path_factory: pytest.TempPathFactory, with_file: set[str], links: dict[tuple[str, str], str]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clickstream_platform.errors import SourceError
@@ -246,7 +246,6 @@ CONTENT = st.lists(LINE, max_size=30).map(lambda lines: b"{" + b"\n".join(lines)
 FILES = st.dictionaries(st.sampled_from(NAMES), st.tuples(st.sampled_from(sorted(PACK)), CONTENT, st.booleans()))
 
 
-@settings(deadline=None)
 @given(FILES, st.integers(1, 5), st.integers(10, 300))
 def test_every_record_of_a_folder_is_given_once_or_its_file_is_refused(
     tmp_path_factory: pytest.TempPathFactory, files: dict[bytes, tuple[str, bytes, bool]], tasks: int, smallest: int

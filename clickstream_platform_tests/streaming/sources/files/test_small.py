@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clickstream_platform.streaming.sources.files.raw import opened
@@ -16,7 +16,6 @@ PARTS = [b"\n", b"\r\n", b" ", b"{}", b"\xff", "\u00e9".encode(), b"x" * 70, b" 
 TEXTS = st.lists(st.lists(st.sampled_from(PARTS), max_size=9).map(lambda parts: b"{" + b"".join(parts)), min_size=1)
 
 
-@settings(deadline=None)
 @given(TEXTS, st.integers(1, 100))
 def test_texts_together_give_the_lines_of_each(texts: list[bytes], max_record_bytes: int) -> None:
     together, which = lines_of(texts, max_record_bytes)

@@ -1,0 +1,221 @@
+"""Values to declared columns: what fits its type leaves ``extra``, what breaks a rule is named. A column at a time.
+
+A run, ``check`` and ``replay`` call the same function. A value is taken out of ``extra`` as it is kept, after masking.
+"""
+
+# pyarrow makes its compute functions when it is imported:
+# pyright: reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from clickstream_platform.events.contract.model import DECIMAL, Contract, Declared
+from clickstream_platform.events.json_record import any_json, text_of
+from clickstream_platform.events.mapping.paths import Step, getter, steps_of, taker
+from clickstream_platform.events.placeholders import WHITE
+from clickstream_platform.events.timestamps import INSTANT, instants
+
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
+_LONGEST = 400  # characters of a number: none that fits a column has more but zeros
+_WHOLE = 2**63
+
+
+class Judged(NamedTuple):
+    """What becomes of some records.
+
+    Attributes:
+        columns: the declared columns, typed, by name.
+        extra: what is left of ``extra``.
+        rejected: of each record, the rules that it breaks and is rejected for.
+        counted: of each record, those that are only counted.
+    """
+
+    columns: dict[str, Any]
+    extra: Any
+    rejected: list[list[str]]
+    counted: list[list[str]]
+
+
+def arrow_type(column: Declared) -> pa.DataType:
+    """A column's type, as Arrow has it."""
+    if found := DECIMAL.fullmatch(column.type):
+        return pa.decimal128(int(found[1]), int(found[2]))
+    return {"integer": pa.int64(), "boolean": pa.bool_(), "time": INSTANT}.get(column.type, pa.string())
+
+
+def judged(contract: Contract, extra: Any, event_types: Any) -> Judged:
+    """Take the declared columns out of ``extra``. Raises nothing, whatever is in it.
+
+    Args:
+        contract: what is declared.
+        extra: of each record, the fields that no other column takes, as one JSON object; or null.
+        event_types: their event types.
+    """
+    texts, kinds = extra.to_pylist(), event_types.to_pylist()
+    fields: list[dict[str, Any]] = [{} if text is None else any_json(text) for text in texts]
+    rejected, counted = [[] for _ in fields], [[] for _ in fields]
+    columns: dict[str, Any] = {}
+    changed = set[int]()
+    for column in contract.columns:
+        finds = [_Place.of(path) for path in column.paths]
+        found = [_first(record, finds) for record in fields]
+        values = typed(column.type, [None if each is None else each[0] for each in found])
+        columns[column.name] = pa.array(values, arrow_type(column))
+        into = rejected if column.severity == "reject" else counted
+        for row, rule in _violations(column, found, values, kinds):
+            into[row].append(column.broken(rule))
+        for row, (each, value) in enumerate(zip(found, values, strict=True)):
+            if each is not None and value is not None:
+                each[1].take(fields[row])
+                changed.add(row)
+    for row in changed:
+        texts[row] = text_of(fields[row]) if fields[row] else None
+    return Judged(columns, pa.array(texts, pa.string()), rejected, counted)
+
+
+def with_declared(contract: Contract, rows: pa.Table) -> pa.Table:
+    """Rows of ``events`` as they would be had they been read with the contract: so copies of them are compared.
+
+    What a declared column of a row has already stays; a row that was read before has it in ``extra``.
+    """
+    found = judged(contract, rows["extra"].combine_chunks(), rows["event_type"].combine_chunks())
+    columns = {**{name: rows[name] for name in rows.column_names}, "extra": found.extra}
+    for name, values in found.columns.items():
+        columns[name] = pc.coalesce(rows[name].cast(values.type), values) if name in rows.column_names else values
+    return pa.table(columns)
+
+
+class _Place(NamedTuple):
+    steps: tuple[Step, ...]
+    find: Any
+    take: Any
+
+    @classmethod
+    def of(cls, path: str) -> _Place:
+        return _place(path)
+
+
+@lru_cache(maxsize=1024)
+def _place(path: str) -> _Place:
+    steps = steps_of(path)
+    return _Place(steps, getter(steps), taker(steps))
+
+
+def _first(record: dict[str, Any], places: Sequence[_Place]) -> tuple[Any, _Place] | None:
+    """The first value that is there, neither null nor blank, and where."""
+    for place in places:
+        value = place.find(record) if record else None
+        if value is not None and not (isinstance(value, str) and not value.strip(WHITE)):
+            return value, place
+    return None
+
+
+def typed(kind: str, values: Sequence[Any]) -> list[Any]:
+    """Values of JSON as a type has them; null for what does not fit it exactly, and for null."""
+    if kind == "time":
+        texts = pa.array([None if each is None else _as_text(each) for each in values], pa.string())
+        return instants(texts).to_pylist()
+    if found := DECIMAL.fullmatch(kind):
+        return [_decimal(each, int(found[1]), int(found[2])) for each in values]
+    read = {"text": _text, "integer": _integer, "boolean": _boolean, "items": _items}[kind]
+    return [None if each is None else read(each) for each in values]
+
+
+def _as_text(value: Any) -> str | None:
+    """A text or a number as a text; of anything else none."""
+    return None if isinstance(value, (bool, list, dict)) else str(text_of(value)).strip(WHITE)
+
+
+def _text(value: Any) -> str | None:
+    return None if isinstance(value, (list, dict)) else str(text_of(value))
+
+
+def _number(value: Any) -> Decimal | None:
+    text = None if value is None else _as_text(value)
+    return Decimal(text) if text and len(text) <= _LONGEST and _NUMBER.fullmatch(text) else None
+
+
+def _integer(value: Any) -> int | None:
+    number = _number(value)
+    if number is None or (number and number.adjusted() > 18) or number != number.to_integral_value():
+        return None
+    return int(number) if -_WHOLE <= int(number) < _WHOLE else None
+
+
+def _decimal(value: Any, precision: int, scale: int) -> Decimal | None:
+    """The number, if it has no more digits than the type, before the point and after it: none is rounded."""
+    number = _number(value)
+    if number is None:
+        return None
+    sign, digits, exponent = number.as_tuple()
+    text = "".join(map(str, digits)).lstrip("0")
+    if not text:
+        return Decimal((0, (0,), -scale))
+    assert isinstance(exponent, int)
+    short = text.rstrip("0")
+    exponent += len(text) - len(short)
+    if exponent < -scale or len(short) + exponent > precision - scale:
+        return None
+    return Decimal((sign, tuple(map(int, short + "0" * (exponent + scale))), -scale))
+
+
+def _boolean(value: Any) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    return {"true": True, "false": False}.get(value.strip(WHITE).lower()) if isinstance(value, str) else None
+
+
+def _items(value: Any) -> str | None:
+    """The JSON text of a list of objects; also of one that is written as a text."""
+    if isinstance(value, str):
+        try:
+            found = any_json(value)
+        except ValueError:
+            return None
+        return value if _is_list(found) else None
+    return text_of(value) if _is_list(value) else None
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, dict) for each in value)
+
+
+def is_within(value: Any, low: Any, high: Any) -> bool:
+    """Whether a value lies in a range, whose ends are in it; None is no end."""
+    return (low is None or value >= low) and (high is None or value <= high)
+
+
+def _violations(
+    column: Declared, found: Sequence[tuple[Any, _Place] | None], values: Sequence[Any], event_types: Sequence[Any]
+) -> list[tuple[int, str]]:
+    """The rows that break a rule of a column, and which. A value of another type breaks no other rule."""
+    low, high = (None if each is None else typed(column.type, [each])[0] for each in (column.min, column.max))
+    allowed = frozenset(typed(column.type, [str(value) for value in column.one_of]))
+    patterned = _has_pattern(column, values)
+    broken: list[tuple[int, str]] = []
+    for row, (each, value) in enumerate(zip(found, values, strict=True)):
+        if each is None:
+            needed = column.required
+            if needed is True or (isinstance(needed, tuple) and event_types[row] in needed):
+                broken.append((row, "required"))
+        elif value is None:
+            broken.append((row, "type"))
+        else:
+            broken += [(row, "one_of")] if allowed and value not in allowed else []
+            broken += [] if is_within(value, low, high) else [(row, "range")]
+            broken += [] if patterned is None or patterned[row] else [(row, "pattern")]
+    return broken
+
+
+def _has_pattern(column: Declared, values: Sequence[Any]) -> list[Any] | None:
+    if not column.pattern:
+        return None
+    return pc.match_substring_regex(pa.array(values, pa.string()), column.pattern).to_pylist()

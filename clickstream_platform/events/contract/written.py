@@ -1,0 +1,222 @@
+"""A contract of columns as it is written in TOML: read, and refused if it contradicts itself."""
+
+# pyarrow makes its compute functions when it is imported:
+# pyright: reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from clickstream_platform.errors import SettingsError
+from clickstream_platform.events.contract.model import DECIMAL, SQL, Contract, Declared, Severity
+from clickstream_platform.events.schema import EVENTS, LATE, QUARANTINE
+
+SETTING = "CLICKSTREAM_CONTRACT"
+_FOLDER = resources.files("clickstream_platform.events.contract") / "shipped"
+_STAGED = ("raw", "has_placeholder", "passed_over", "violations", "index", "final_at")
+RESERVED = frozenset((*EVENTS.names, *LATE.names, *QUARANTINE.names, *_STAGED))
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_LONGEST_PATTERN = 1_000  # characters
+_MOST_VALUES = 10_000  # of one_of
+# What RE2, Python and ECMA-262 (whose expressions JSON Schema has) do not read alike.
+_NOT_ALIKE = re.compile(r"\(\?(?!:)|\\[AzZQECpPGKX]|\\[1-9]|\[\[:")
+_WORDS = "text, integer, decimal(p,s), boolean, time, items"
+
+Findings = Iterator[tuple[str, str, str]]  # the key that is wrong, what is wrong with it, and what to do about it
+
+
+class _Column(msgspec.Struct, forbid_unknown_fields=True):
+    type: str = ""
+    description: str = ""
+    severity: Severity = "count"
+    required: bool | tuple[str, ...] = False
+    one_of: tuple[Any, ...] = ()
+    min: Any = None
+    max: Any = None
+    pattern: str = ""
+
+
+class _Raw(msgspec.Struct, forbid_unknown_fields=True):
+    extends: str = ""
+    about: str = ""
+    columns: dict[str, _Column] = {}
+
+
+@lru_cache(maxsize=1)
+def shipped() -> tuple[str, ...]:
+    """The names of the contracts that are shipped."""
+    return tuple(sorted(each.name.removesuffix(".toml") for each in _FOLDER.iterdir() if each.name.endswith(".toml")))
+
+
+def contract_named(text: str, subject: str = SETTING) -> Contract | None:
+    """The contract that a setting names; None for an empty text: no column is declared.
+
+    Args:
+        text: the name of one that is shipped, or the path of a TOML file.
+        subject: who names it, for the error.
+
+    Raises:
+        SettingsError: there is none of that name; or its file cannot be read, or contradicts itself.
+    """
+    if not text:
+        return None
+    if text in shipped():
+        return _contract_of(text, (_FOLDER / f"{text}.toml").read_text(encoding="utf-8"), f"contract {text}")
+    if not text.endswith(".toml") and "/" not in text:
+        remedy = f"choose from {', '.join(shipped())}, or name a .toml file"
+        raise SettingsError(subject, f"there is no contract {text!r}", remedy)
+    file = Path(text).expanduser()
+    try:
+        return _contract_of(file.stem, file.read_text(encoding="utf-8"), str(file))
+    except OSError as error:
+        remedy = f"name a .toml file, or one of {', '.join(shipped())}"
+        raise SettingsError(subject, f"{file} cannot be read: {error.strerror}", remedy) from None
+    except UnicodeDecodeError:
+        raise SettingsError(str(file), "it is no text in UTF-8", "save it as such") from None
+
+
+def _contract_of(name: str, text: str, subject: str) -> Contract:
+    raw = _raw(text, subject)
+    columns: dict[str, _Column] = {}
+    if raw.extends:
+        if raw.extends not in shipped():
+            finding = f"it extends {raw.extends!r}, which is no contract that is shipped"
+            raise SettingsError(subject, finding, f"choose from {', '.join(shipped())}")
+        columns |= _raw((_FOLDER / f"{raw.extends}.toml").read_text(encoding="utf-8"), raw.extends).columns
+    columns |= raw.columns
+    if not columns:
+        raise SettingsError(subject, "it declares no column", "add one: [columns.amount]")
+    for column, said in columns.items():
+        for key, finding, remedy in _contradictions(column, said):
+            where = subject + _line(text, column, key)
+            raise SettingsError(where, f"columns.{column}: {finding}", remedy)
+    return Contract(name, tuple(_declared(column, said) for column, said in columns.items()))
+
+
+def _raw(text: str, subject: str) -> _Raw:
+    try:
+        return msgspec.toml.decode(text.encode(), type=_Raw)
+    except msgspec.DecodeError as error:
+        raise SettingsError(subject, str(error), "docs/contract.md has every key of a contract") from None
+
+
+def _line(text: str, column: str, key: str) -> str:
+    """Where a column, or a key of it, is written; empty if it is not found."""
+    inside = False
+    found = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip().startswith("["):
+            inside = bool(re.match(rf"""\s*\[\s*columns\s*\.\s*["']?{re.escape(column)}["']?\s*\]""", line))
+            found = f" line {number}" if inside else found
+        elif inside and re.match(rf"\s*{re.escape(key)}\s*=", line):
+            return f" line {number}"
+    return found
+
+
+def _declared(name: str, said: _Column) -> Declared:
+    low, high = (None if each is None else _limit(each) for each in (said.min, said.max))
+    required = said.required if isinstance(said.required, bool) else tuple(said.required)
+    kind = said.type.replace(" ", "")
+    return Declared(
+        *(name, kind, said.description, said.severity, required, said.one_of, low, high, said.pattern),
+        paths=(f'"{name}"',),
+    )
+
+
+def _limit(value: Any) -> str:
+    return value if isinstance(value, str) else value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _contradictions(name: str, said: _Column) -> Findings:
+    """What is wrong with a column."""
+    if not _NAME.fullmatch(name):
+        yield "", "it is no name of a column", "use lower case letters, digits and _, at most 63"
+    if name in RESERVED:
+        yield "", "the tables have a column of this name already", "give it another name"
+    kind = said.type.replace(" ", "")
+    decimal = DECIMAL.fullmatch(kind)
+    if kind not in SQL and not decimal:
+        near = get_close_matches(kind, SQL, n=1)
+        yield "type", f"there is no type {said.type!r}", f"say {near[0]}" if near else f"choose from {_WORDS}"
+        return
+    if decimal and not (1 <= int(decimal[1]) <= 38 and int(decimal[2]) <= int(decimal[1])):
+        yield "type", f"{kind} has no such digits", "at most 38, and no more after the point than in all"
+    yield from _of_range(kind, said)
+    yield from _of_values(kind, said)
+    yield from _of_pattern(kind, said)
+    if isinstance(said.required, tuple) and not said.required:
+        yield "required", "it names no event type", "say true, or name the types that must have it"
+
+
+def _of_range(kind: str, said: _Column) -> Findings:
+    from clickstream_platform.events.contract.judging import typed  # noqa: PLC0415 - Arrow, and few have a limit
+
+    limits = [(key, value) for key, value in (("min", said.min), ("max", said.max)) if value is not None]
+    if limits and kind in ("text", "boolean", "items"):
+        yield limits[0][0], f"a {kind} has no range", "leave min and max out, or say one_of or pattern"
+        return
+    found = [typed(kind, [_limit(value)])[0] for _, value in limits]
+    for (key, value), limit in zip(limits, found, strict=True):
+        if limit is None:
+            yield key, f"{value!r} is no {kind}", "name a limit of the column's type"
+            return
+    if len(found) == 2 and found[0] > found[1]:
+        yield "min", f"{said.min} is more than {said.max}, so no value is allowed", "exchange them"
+
+
+def _of_values(kind: str, said: _Column) -> Findings:
+    from clickstream_platform.events.contract.judging import is_within, typed  # noqa: PLC0415 - as above
+
+    if not said.one_of:
+        return
+    if kind in ("items", "boolean", "time"):
+        yield "one_of", f"a {kind} has no list of values", "leave one_of out"
+        return
+    if len(said.one_of) > _MOST_VALUES:
+        yield "one_of", f"it has {len(said.one_of):,} values", f"name at most {_MOST_VALUES:,}"
+    if any(not isinstance(value, (str, int, float)) or isinstance(value, bool) for value in said.one_of):
+        yield "one_of", "it has a value that is neither a text nor a number", f"name values of type {kind}"
+        return
+    values = [str(value) for value in said.one_of]
+    found = typed(kind, values)
+    wrong = next((value for value, each in zip(values, found, strict=True) if each is None), None)
+    if wrong is not None or (kind == "text" and not all(isinstance(value, str) for value in said.one_of)):
+        yield "one_of", f"{wrong if wrong is not None else said.one_of[0]!r} is no {kind}", "name values of its type"
+        return
+    low, high = (None if each is None else typed(kind, [_limit(each)])[0] for each in (said.min, said.max))
+    if (low is not None or high is not None) and not any(is_within(each, low, high) for each in found):
+        yield "one_of", "none of the values lies in the range", "widen the range, or leave it out"
+
+
+def _of_pattern(kind: str, said: _Column) -> Findings:
+    import pyarrow as pa  # noqa: PLC0415 - few contracts have a pattern
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    if not said.pattern:
+        return
+    if kind != "text":
+        yield "pattern", f"a {kind} has no pattern", "leave it out, or say min and max"
+        return
+    if len(said.pattern) > _LONGEST_PATTERN:
+        yield "pattern", f"it has {len(said.pattern):,} characters", f"write one of at most {_LONGEST_PATTERN:,}"
+        return
+    if found := _NOT_ALIKE.search(said.pattern):
+        remedy = "leave it out: expressions are RE2's, whose time is linear, as far as JSON Schema reads them alike"
+        yield "pattern", f"{found[0]!r} is not allowed in a pattern", remedy
+        return
+    try:
+        pc.match_substring_regex(pa.array([""]), said.pattern)
+        re.compile(said.pattern)
+    except (pa.ArrowInvalid, re.error) as error:
+        yield "pattern", f"it is no regular expression: {str(error).splitlines()[0]}", "mend it"
+        return
+    if said.one_of and not pc.any(pc.match_substring_regex(pa.array(map(str, said.one_of)), said.pattern)).as_py():
+        yield "one_of", "none of the values has the pattern", "leave one of the two out"
