@@ -10,11 +10,7 @@ lie in the lake, as they hold what will be in it; if that is on a store, in the 
 
 from __future__ import annotations
 
-import glob
 import hashlib
-import os
-import shutil
-import socket
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -38,12 +34,8 @@ from clickstream_platform.events.parsing import INSIDE, READ, read_events
 from clickstream_platform.events.rules import Parse
 from clickstream_platform.events.schema import EVENTS, PLACE, QUARANTINE, Reason
 from clickstream_platform.events.timestamps import INSTANT, where
-from clickstream_platform.source_list import MAIN
-from clickstream_platform.store.place import is_on_store
-from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.ingest.facts import Facts, facts_of
-from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.processes import is_alive
+from clickstream_platform.streaming.ingest.staged_where import clear
 from clickstream_platform.streaming.sources.source import PartRead
 
 if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
@@ -85,17 +77,6 @@ _PARTS = msgspec.json.Decoder(list[PartRead])
 _HEADERS = msgspec.json.Decoder(list[_Header])  # msgspec reads bytes from base64, as which Spark writes them
 
 
-def folder_of(lake: Lake, checkpoint: Checkpoint) -> Path:
-    """Where the records of a source's batch are staged. One query at a time uses it: its run has the table's lease.
-
-    Nothing ends the lease on a store for sure, so each process has a folder of its own there.
-    """
-    name = "_staging" if checkpoint.source == MAIN else f"_staging-{checkpoint.source}"
-    if not is_on_store(lake.root):
-        return lake.root / name
-    return lake.root.access.scratch / "_staging" / f"{socket.gethostname()}-{os.getpid()}" / name
-
-
 Records = Callable[["Iterator[pa.RecordBatch]"], "Iterator[pa.RecordBatch | PartRead]"]
 
 
@@ -115,24 +96,8 @@ def staging(read: DataFrame, parse: Parse, folder: Path, records: Records) -> Da
         ``parts``, what the task says of the files that it read, as JSON.
     """
     clear(folder)
-    _sweep(folder.parent)
     stage = partial(_stage, parse=parse, folder=folder, records=records)
     return read.mapInArrow(stage, "file string, timestamp timestamp, parts string")
-
-
-def clear(folder: Path) -> None:
-    """Delete what is staged."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
-
-
-def _sweep(own: Path) -> None:
-    """Delete what processes of this host have staged that are no more, if each has a folder of its own."""
-    before = f"{socket.gethostname()}-"
-    for other in own.parent.glob(f"{glob.escape(before)}*") if own.name.startswith(before) else ():
-        pid = other.name.removeprefix(before)
-        if pid.isdigit() and not is_alive(int(pid)):
-            shutil.rmtree(other, ignore_errors=True)
 
 
 def _stage(read: Iterator[pa.RecordBatch], parse: Parse, folder: Path, records: Records) -> Iterator[pa.RecordBatch]:
