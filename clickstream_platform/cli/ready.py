@@ -39,7 +39,8 @@ def lake_of(settings: Settings, *, to_write: bool = False, finishing: str = "") 
     variable = "CLICKSTREAM_LAKE" if settings.lake else "CLICKSTREAM_HOME"
     if is_on_store(place := settings.lake_folder):
         require_store(place)
-        made(place.access.scratch, "CLICKSTREAM_HOME")
+        if to_write:
+            made(place.access.scratch, "CLICKSTREAM_HOME")
     elif to_write:
         made(place, variable)
     else:
