@@ -22,7 +22,7 @@ FLOORS = (
     ("export", "queries", "streaming", "terminal"),
     ("events",),
     ("settings",),
-    ("store_settings",),
+    ("setting_sources", "store_settings"),
     ("files",),
     ("store",),
     ("errors", "expectations", "source_list", "wording"),

@@ -7,7 +7,7 @@ batch. A checkpoint of before there were manifests names the files themselves in
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.files import write_whole
 from clickstream_platform.source_list import ANOTHER_SOURCE
-from clickstream_platform.store.place import Place, changed_ms, made, place_of
+from clickstream_platform.store.place import Place, changed_ms, is_on_store, made, place_of
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.sources.files.known import Known, adopt, keep_index, known, prune
 from clickstream_platform.streaming.sources.files.manifest import Entry, Manifest, manifest_path, read, write
@@ -112,20 +112,27 @@ class Intake:
 
     def rebase(self) -> None:
         """Let Spark's log name the manifests where they lie now: the home may have been copied or moved."""
+        self._rename_in_log(lambda path: self.folder / path.name if self._is_manifest(path) else path)
+
+    def follow(self, was: Path, now: Path) -> None:
+        """Let Spark's log name the files that it planned itself where the landing folder lies now."""
+
+        def elsewhere(path: Place) -> Place:
+            if self._is_manifest(path) or is_on_store(path) or not path.is_relative_to(was):
+                return path
+            return now / path.relative_to(was)
+
+        self._rename_in_log(elsewhere)
+
+    def _rename_in_log(self, renamed: Callable[[Place], Place]) -> None:
         folder = self._spark_log
         for file in folder.iterdir() if folder.is_dir() else ():
             if file.name.isdigit() or file.name.endswith(".compact"):
                 head, *lines = file.read_text().splitlines()
-                moved = [self._rebased(line) for line in lines]
-                if moved != lines:
-                    self._rewrite(file, [head, *moved])
-
-    def _rebased(self, line: str) -> str:
-        entry: dict[str, Any] = json.loads(line)
-        path = self._place(entry.get("path", ""))
-        if not self._is_manifest(path) or path.parent == self.folder:
-            return line
-        return json.dumps({**entry, "path": (self.folder / path.name).as_uri()}, separators=(",", ":"))
+                entries: list[dict[str, Any]] = [json.loads(line) for line in lines]
+                moved = [{**e, "path": renamed(self._path(e)).as_uri()} if "path" in e else e for e in entries]
+                if [self._path(e) for e in moved] != [self._path(e) for e in entries]:
+                    self._rewrite(file, [head, *(json.dumps(each, separators=(",", ":")) for each in moved)])
 
     def interrupted(self, source: Path) -> list[str]:
         """The files, as partitions, of a batch that Spark has planned itself and not committed."""
@@ -168,9 +175,12 @@ class Intake:
     def _of_topics(self) -> CheckpointError:
         return CheckpointError(self.checkpoint.table, "it was read from Kafka, not from files", ANOTHER_SOURCE)
 
-    def _place(self, address: str) -> Place:
-        """What Spark's log names. Of a lake that lay elsewhere, a manifest is known by the ends of its path."""
-        return place_of(address, self.checkpoint.path)
+    def _path(self, entry: dict[str, Any]) -> Place:
+        """The file of an entry of Spark's log; what has none, as topics have, is no entry of a file.
+
+        Of a lake that lay elsewhere, a manifest is known by the ends of its path.
+        """
+        return place_of(entry.get("path", ""), self.checkpoint.path)
 
     def make_folder(self) -> None:
         """Let the folder be there, though no manifest is: Spark wants one."""
@@ -191,7 +201,7 @@ class Intake:
                 entry: dict[str, Any] = json.loads(line)
                 if "batchId" not in entry:
                     raise self._of_topics()
-                yield entry["batchId"], self._place(entry["path"])
+                yield entry["batchId"], self._path(entry)
 
     def _replace_in_log(self, offset: int, manifest: Place) -> None:
         """Let Spark read a manifest in place of the files that it names, in the newest entry of its log."""
