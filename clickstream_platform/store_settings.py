@@ -32,7 +32,7 @@ class _OfAmazon(BaseSettings):
 
 
 class StoreSettings(BaseSettings):
-    """The lake's place, and how its store is reached. Credentials are no settings: clients find them by themselves."""
+    """The home, the lake's place, and how its store is reached. Credentials are no settings: clients find them by themselves."""
 
     home: Path = Field(default=Path(".clickstream"), description="Folder that holds all below, unless set apart.")
     lake: str = Field(
@@ -70,6 +70,11 @@ class StoreSettings(BaseSettings):
             msg = "allowed: https://host or http://host:port, without a user or a password"
             raise ValueError(msg)
         return value.rstrip("/")
+
+    @property
+    def queries_folder(self) -> Path:
+        """Where running queries are written down."""
+        return self.home / "queries"
 
     @property
     def lake_folder(self) -> Place:

@@ -230,7 +230,7 @@ def test_a_lake_that_stopped_midway_goes_on_from_its_backup_as_it_would_itself(l
         each.run()
         each.assert_exact()
     rows = lab.lake.events.rows() or 0
-    shutil.rmtree(lab.lake.root)  # Spark names some files of the state by their whole paths
+    shutil.rmtree(local(lab.lake.root))  # Spark names some files of the state by their whole paths
     lab.land(event("u2", "09:00:00"), event("u3", "13:00:00"))
     restored.run()
     restored.assert_exact()
