@@ -32,7 +32,7 @@ class _OfAmazon(BaseSettings):
 
 
 class StoreSettings(BaseSettings):
-    """The home, the lake's place, and how its store is reached. Credentials are none: clients find them by themselves."""
+    """The home, the lake's place, how its store is reached. Credentials are none: clients find them by themselves."""
 
     home: Path = Field(default=Path(".clickstream"), description="Folder that holds all below, unless set apart.")
     lake: str = Field(
