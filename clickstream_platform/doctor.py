@@ -13,6 +13,8 @@ from clickstream_platform.jvm import class_data
 from clickstream_platform.jvm.jars import SPARK_JARS, damaged, missing, require_packages
 from clickstream_platform.jvm.machine import require_folder, require_java, require_room
 from clickstream_platform.settings import Settings
+from clickstream_platform.store.place import is_on_store, require_store
+from clickstream_platform.store.proof import WRITERS, require_conditional_put
 from clickstream_platform.streaming.sources.named import sources_from
 
 OLDEST_PYTHON, FIRST_UNTRIED_PYTHON = (3, 10), (3, 14)
@@ -36,7 +38,8 @@ class Finding:
 
 def diagnose(settings: Settings) -> list[Finding]:
     """Look at everything a run needs. Raises nothing, changes nothing; about 0.2 s, or 3 s with a silent Kafka."""
-    return [_look(name, check, settings) for name, check in CHECKS.items()]
+    is_local = not is_on_store(settings.lake_folder)
+    return [_look(name, check, settings) for name, check in CHECKS.items() if not (is_local and check is _store)]
 
 
 def _look(name: str, check: Callable[[Settings], str], settings: Settings) -> Finding:
@@ -78,7 +81,8 @@ def _disk(settings: Settings) -> str:
 
 def _home(settings: Settings) -> str:
     require_folder(settings.home, "CLICKSTREAM_HOME")
-    require_folder(settings.lake_folder, "CLICKSTREAM_LAKE")
+    if not is_on_store(lake := settings.lake_folder):
+        require_folder(lake, "CLICKSTREAM_LAKE")
     return f"{settings.home} is writable" if settings.home.exists() else f"{settings.home} will be made"
 
 
@@ -100,12 +104,21 @@ def _source(settings: Settings) -> str:
     return "; ".join(found)
 
 
+def _store(settings: Settings) -> str:
+    lake = settings.lake_folder
+    assert is_on_store(lake)  # or nobody asks
+    require_store(lake)
+    require_conditional_put(lake)
+    return f"{lake} at {lake.access.named}; of {WRITERS} writers of one object one wins"
+
+
 CHECKS: dict[str, Callable[[Settings], str]] = {
     "python": _python,
     "java": _java,
     "memory": _memory,
     "disk": _disk,
     "home": _home,
+    "store": _store,
     "jars": _jars,
     "source": _source,
 }

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
+
+from clickstream_platform.store.place import Place, is_on_store
 
 # Spark, DuckDB and delta-rs each take some of these for a pattern, or for an escape.
 _NOT_IN_A_PATH = re.compile(r"[*?\[\]{}\\\x00-\x1f\x7f]|%[0-9A-Fa-f]{2}")
@@ -24,7 +27,7 @@ def folder_of_tables(value: str | Path) -> Path:
     return folder
 
 
-def write_whole(path: Path, content: str | bytes, not_before_ns: int = 0) -> None:
+def write_whole(path: Place, content: str | bytes, not_before_ns: int = 0) -> None:
     """Write a file so that whoever reads it finds the old content or the new one, whenever the writer was killed.
 
     Written beside it under a name that begins with a dot, synced, and renamed. A full disk leaves the old file as it
@@ -33,11 +36,15 @@ def write_whole(path: Path, content: str | bytes, not_before_ns: int = 0) -> Non
     Args:
         path: the file.
         content: what is to be in it.
-        not_before_ns: the earliest modification time that it may have, in nanoseconds since 1970.
+        not_before_ns: the earliest modification time that it may have, in nanoseconds since 1970. A store sets its own.
 
     Raises:
         OSError: it could not be written.
+        SetupError, UnreachableError: the same, on a store.
     """
+    if is_on_store(path):
+        path.write(content.encode() if isinstance(content, str) else content)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     hidden = path.with_name(f".{path.name}")
     try:
@@ -56,3 +63,41 @@ def write_whole(path: Path, content: str | bytes, not_before_ns: int = 0) -> Non
         os.fsync(folder)  # or the name may be lost with the power
     finally:
         os.close(folder)
+
+
+def remove_all(place: Place) -> None:
+    """Delete a folder with all that is in it, if it is there."""
+    if is_on_store(place):
+        place.remove_all()
+    elif place.exists():
+        shutil.rmtree(place)
+
+
+def rename(file: Place, name: str) -> None:
+    """Give a file another name beside it. On a store a kill may leave it under both: do it again."""
+    if is_on_store(file):
+        file.replace(file.with_name(name))
+    else:
+        file.replace(file.with_name(name))
+
+
+def move(place: Place, to: Place) -> None:
+    """Move a folder or a file by its name, if it is there; both lie in a folder, or both on a store."""
+    if not place.exists():
+        return
+    if is_on_store(place):
+        assert is_on_store(to)
+        place.move(to)
+    else:
+        assert not is_on_store(to)
+        to.parent.mkdir(parents=True, exist_ok=True)
+        place.rename(to)
+
+
+def name_within(place: Place, root: Place) -> str:
+    """The path of a file within a folder, with slashes."""
+    if is_on_store(place):
+        assert is_on_store(root)
+        return place.relative_to(root).as_posix()
+    assert not is_on_store(root)
+    return place.relative_to(root).as_posix()

@@ -28,26 +28,24 @@ from clickstream_platform.errors import SettingsError
 from clickstream_platform.files import folder_of_tables
 from clickstream_platform.setting_sources import PREFIX, SecretFiles, names_of_secrets, refuse_misspelt
 from clickstream_platform.source_list import by_name, format_by_name, starting_at
+from clickstream_platform.store_settings import StoreSettings, require_local_spark
 from clickstream_platform.wording import without_passwords
 
 Names = Annotated[tuple[str, ...], NoDecode]  # separated by commas
 
 
-class Settings(BaseSettings):
+class Settings(StoreSettings):
     """What a user may set. Durations are ISO-8601 (``PT1H``) or ``HH:MM:SS``; sizes are bytes."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
     )
 
-    home: Path = Field(default=Path(".clickstream"), description="Folder that holds all below, unless set apart.")
     source: str = Field(
         default="",
         description="A landing folder, or kafka://host:port/topic: topics separated by commas, or a pattern. "
         "Several: a JSON object of them by name. Default: <home>/landing.",
     )
-    lake: str = Field(default="", description="Folder of the Delta tables and their checkpoints. Default: <home>/lake.")
-
     secrets: Path | None = Field(
         default=None, description="Folder of files that hold secrets, each called like its variable. Not set: none."
     )
@@ -232,14 +230,6 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         return value
 
-    @field_validator("lake")
-    @classmethod
-    def _on_this_machine(cls, value: str) -> str:
-        if "://" in value:
-            msg = "allowed: a local folder; leases and checkpoints are not yet kept elsewhere"
-            raise ValueError(msg)
-        return str(folder_of_tables(value)) if value else value
-
     @field_validator("home", "cache")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
@@ -277,16 +267,6 @@ class Settings(BaseSettings):
         """The first source."""
         return next(iter(self.sources.values()))
 
-    @property
-    def lake_folder(self) -> Path:
-        """The lake, with the default filled in."""
-        return Path(self.lake) if self.lake else self.home / "lake"
-
-    @property
-    def queries_folder(self) -> Path:
-        """Where running queries are written down."""
-        return self.home / "queries"
-
 
 def from_env() -> Settings:
     """Read the settings from the environment, ``.env`` and the folder of secrets.
@@ -301,6 +281,7 @@ def from_env() -> Settings:
         refuse_misspelt(where, source.env_vars, Settings.model_fields)
     try:
         settings = Settings()
+        require_local_spark(settings.lake_folder, settings.spark_master)
     except ValidationError as invalid:
         first = invalid.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"

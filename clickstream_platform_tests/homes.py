@@ -14,6 +14,7 @@ from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.status import Lag, TableStatus, lag, status
 from clickstream_platform.tables import tables
+from clickstream_platform_tests.local import local
 
 NOON_MS = 1_709_294_400_000  # 2024-03-01T12:00:00Z
 
@@ -66,7 +67,7 @@ class Home:
     def commit(self, table: str, rows: int = 0, *, of: Entry | None = None, rewrites: bool = False) -> None:
         """The next version of a table: adds a file of so many rows; with ``rewrites``, the same rows as before."""
         log = self.lake.table(table).path / "_delta_log"
-        version = len(list(log.glob("*.json"))) if log.is_dir() else self._create(log)
+        version = len(list(log.glob("*.json"))) if log.is_dir() else self._create(local(log))
         info: dict[str, Any] = {"timestamp": NOON_MS, "operation": "WRITE", "operationParameters": {}}
         info |= {"userMetadata": of.to_json()} if of else {}
         actions: list[dict[str, Any]] = [{"commitInfo": info}]
@@ -74,7 +75,7 @@ class Home:
             actions.append({"txn": {"appId": f"{table}/{of.generation}", "version": of.batch_id}})
         if rows or rewrites:
             actions.append({"add": _file(f"{version}.parquet", rows, new=not rewrites)})
-        _write(log, version, actions)
+        _write(local(log), version, actions)
 
     def _create(self, log: Path) -> int:
         schema = {"type": "struct", "fields": [{"name": "n", "type": "long", "nullable": True, "metadata": {}}]}
@@ -88,14 +89,14 @@ class Home:
         """A batch in the table's checkpoint, completed or not; its watermark is noon."""
         folder = self.lake.checkpoints(table) / str(generation)
         batch = {"batchWatermarkMs": NOON_MS}
-        _lines(folder / "offsets" / str(batch_id), json.dumps(batch), json.dumps(end))
+        _lines(local(folder / "offsets" / str(batch_id)), json.dumps(batch), json.dumps(end))
         if done:
-            _lines(folder / "commits" / str(batch_id), json.dumps({"nextBatchWatermarkMs": NOON_MS}))
+            _lines(local(folder / "commits" / str(batch_id)), json.dumps({"nextBatchWatermarkMs": NOON_MS}))
 
     def list_files(self, entry: int, files: Iterable[Path], name: str = "") -> None:
         """An entry of the log in which Spark's file source keeps what it has planned."""
         lines = [json.dumps({"path": f"file://{file}", "timestamp": 1, "batchId": entry}) for file in files]
-        _lines(self.lake.checkpoints("events") / "1" / "sources" / "0" / (name or str(entry)), *lines)
+        _lines(local(self.lake.checkpoints("events") / "1" / "sources" / "0" / (name or str(entry))), *lines)
 
 
 def _file(path: str, rows: int, *, new: bool) -> dict[str, Any]:

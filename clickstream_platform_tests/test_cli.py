@@ -480,7 +480,7 @@ def test_a_misspelt_command_is_answered_with_the_nearest(home: Home) -> None:
 
 HEAVY = {
     *("pyspark", "py4j", "dagster", "pyarrow", "pyarrow.compute", "pandas", "numpy"),
-    *("matplotlib", "plotly", "confluent_kafka", "duckdb", "deltalake"),
+    *("matplotlib", "plotly", "confluent_kafka", "duckdb", "deltalake", "obstore"),
 }
 
 

@@ -35,6 +35,7 @@ from clickstream_platform.streaming.maintenance.stretch import rebuild_stretch
 from clickstream_platform.streaming.sources.named import folders_from
 from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.kept.make import EXPECTED, KEPT, ROOT, TOPIC
+from clickstream_platform_tests.local import local
 from clickstream_platform_tests.topics import Topic
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def test_a_lake_is_moved_widened_mended_and_restored_over_the_years(
     lab.run()
     assert [row["amount"] for row in rows_of(lab, "events") if row["user_id"] == "buyer"] == [Decimal("12.50")]
 
-    sessions = lab.lake.table("sessions").path
+    sessions = local(lab.lake.table("sessions").path)
     write_deltalake(sessions, DeltaTable(sessions).to_pyarrow_table().slice(1), mode="overwrite")  # one is lost
     since, until = (datetime(year, 1, 1, tzinfo=timezone.utc) for year in (2020, 2030))
     stretch = TimeSpan(*(int(each.timestamp()) * 1_000_000 for each in (since, until)))
@@ -101,7 +102,7 @@ def test_a_lake_is_moved_widened_mended_and_restored_over_the_years(
     backup([*lab.contracts.values()], lab.lake, tmp_path / "backup")
     there = lab.reading(lab.settings.source, home=tmp_path / "elsewhere")
     restore(tmp_path / "backup", there.lake)
-    shutil.rmtree(lab.lake.root)
+    shutil.rmtree(local(lab.lake.root))
     topic.send(event("last", "2026-01-02T10:00:00Z"))
     there.run()
     there.assert_exact()

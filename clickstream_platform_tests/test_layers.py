@@ -22,8 +22,10 @@ FLOORS = (
     ("export", "queries", "streaming", "terminal"),
     ("events",),
     ("settings",),
-    ("setting_sources",),
-    ("errors", "expectations", "files", "source_list", "wording"),
+    ("setting_sources", "store_settings"),
+    ("files",),
+    ("store",),
+    ("errors", "expectations", "source_list", "wording"),
 )
 STREAMING_FLOORS = (
     ("maintenance",),

@@ -27,6 +27,7 @@ from clickstream_platform.sql import ask, connect
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform_tests.homes import Home, delta
 from clickstream_platform_tests.lakes import at, write
+from clickstream_platform_tests.local import local
 
 STRUCT = {"type": "struct", "fields": [{"name": "of", "type": "long", "nullable": True, "metadata": {}}]}
 LIST = {"type": "array", "elementType": STRUCT, "containsNull": True}
@@ -90,7 +91,7 @@ def test_before_there_is_a_watermark_no_row_is_final(home: Home) -> None:
 
 def test_a_partition_that_a_statement_does_not_ask_for_is_not_read(home: Home) -> None:
     (other,) = (home.lake.events.path / "event_date=2024-03-02").iterdir()
-    other.write_bytes(b"no Parquet")
+    local(other).write_bytes(b"no Parquet")
     assert answer(home, "select user_id from events where event_date = '2024-03-01'") == [("u1",)]
     assert "sql: " in refused(home, "select user_id from events")
 
@@ -134,9 +135,9 @@ def test_no_statement_reaches_a_file_beside_the_tables(home: Home) -> None:
 
 
 def test_no_statement_changes_a_table(home: Home) -> None:
-    before = {name: sorted(os.walk(home.lake.table(name).path)) for name in home.lake.names()}
+    before = {name: sorted(os.walk(local(home.lake.table(name).path))) for name in home.lake.names()}
     answer(home, "select * from sessions, events, quarantine")
-    assert {name: sorted(os.walk(home.lake.table(name).path)) for name in home.lake.names()} == before
+    assert {name: sorted(os.walk(local(home.lake.table(name).path))) for name in home.lake.names()} == before
     assert DeltaTable(str(home.lake.table("sessions").path)).version() == 0
 
 

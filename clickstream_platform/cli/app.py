@@ -112,15 +112,27 @@ def clickstream(
 
 
 @contextmanager
-def spark_session(settings: Settings, jvm_stdout: int | None = None, *, records: int = 0) -> Generator[SparkSession]:
-    """A SparkSession for one command, with so many records to process. What its JVM logs is kept in ``spark.log``."""
+def spark_session(
+    settings: Settings, jvm_stdout: int | None = None, *, records: int = 0, on_lake: bool = True
+) -> Generator[SparkSession]:
+    """A SparkSession for one command, with so many records to process. What its JVM logs is kept in ``spark.log``.
+
+    Without ``on_lake`` its checkpoints are in a folder, wherever the lake is.
+    """
     from py4j.protocol import Py4JError  # noqa: PLC0415 - who has no session does not pay for one
 
     from clickstream_platform.jvm.session import build_session  # noqa: PLC0415
+    from clickstream_platform.jvm.store import store_of  # noqa: PLC0415
 
     with starting("starting Spark, some seconds ..."):
         log = settings.home / "spark.log"
-        session = build_session(settings, records=records, jvm_log=log, jvm_stdout=jvm_stdout)
+        session = build_session(
+            settings,
+            records=records,
+            store=store_of(settings) if on_lake else None,
+            jvm_log=log,
+            jvm_stdout=jvm_stdout,
+        )
     # Spark's own handler calls the JVM while a call to it is being answered, and fails at that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

@@ -14,6 +14,7 @@ from clickstream_platform.terminal import clock, grid, line, verdict
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from clickstream_platform.store.place import Place
     from clickstream_platform.streaming.maintenance.copying import Backup
     from clickstream_platform.streaming.maintenance.housekeeping import Maintained
     from clickstream_platform.streaming.maintenance.proofs import Erasure
@@ -113,7 +114,7 @@ def backup_is_whole(found: Backup) -> RenderableType:
     return Group(_copied(found), verdict(True, "").append(f" all {len(found.files):,} files are as they were copied"))
 
 
-def restored(found: Backup, lake: Path) -> RenderableType:
+def restored(found: Backup, lake: Place) -> RenderableType:
     """What was put back, and what to do then."""
     return Group(
         _copied(found),

@@ -11,6 +11,7 @@ import typer
 from clickstream_platform.errors import SetupError, TableBusyError
 from clickstream_platform.jvm.machine import require_folder
 from clickstream_platform.settings import Settings
+from clickstream_platform.store.place import is_on_store, require_store
 from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.lease import lease
 from clickstream_platform.streaming.lake.places import Lake
@@ -31,15 +32,20 @@ def lake_of(settings: Settings, *, to_write: bool = False, finishing: str = "") 
         finishing: a command that may find itself stopped in its middle, and goes on.
 
     Raises:
-        SetupError: its folder cannot be one, or not be written to; names the variable to set.
+        SetupError: its folder cannot be one, or not be written to, or its store refuses this user; names the variable.
+        UnreachableError: its store does not answer.
         LayoutError: it is of a newer version, or in the middle of another command that changes it as a whole.
     """
     variable = "CLICKSTREAM_LAKE" if settings.lake else "CLICKSTREAM_HOME"
-    if to_write:
-        made(settings.lake_folder, variable)
+    if is_on_store(place := settings.lake_folder):
+        require_store(place)
+        if to_write:
+            made(place.access.scratch, "CLICKSTREAM_HOME")
+    elif to_write:
+        made(place, variable)
     else:
-        require_folder(settings.lake_folder, variable, to_write=False)
-    lake = Lake(settings.lake_folder)
+        require_folder(place, variable, to_write=False)
+    lake = Lake(place)
     layout.require(lake, finishing)
     return lake
 

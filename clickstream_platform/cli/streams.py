@@ -146,7 +146,7 @@ def tap(
     jvm_stdout = STDOUT if table else writing
     with TemporaryDirectory(ignore_cleanup_errors=True) as checkpoint:  # noqa: SIM117 - the session ends first
         with (
-            app.spark_session(_wide(_with(CONFS, settings), tapped), jvm_stdout) as spark,
+            app.spark_session(_wide(_with(CONFS, settings), tapped), jvm_stdout, on_lake=False) as spark,
             _stopped_by_signals() as stop,
         ):
             Thread(target=_show_lines, args=(reading, tapped, stop), daemon=True).start()

@@ -12,6 +12,7 @@ from pydantic import Field, PrivateAttr
 from pyspark.sql import SparkSession
 
 from clickstream_platform.jvm.session import build_session
+from clickstream_platform.jvm.store import store_of
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.runtime.backlog import backlog
@@ -47,5 +48,7 @@ class SparkResource(LazyPySparkResource):
                 f"starting a JVM with a heap of {self.settings.spark_driver_memory} at {self.settings.spark_master}"
             )
             records = backlog(tables(self.settings).values(), Lake(self.settings.lake_folder))
-            self._spark_session = build_session(self.settings, "dagster", records=records)
+            self._spark_session = build_session(
+                self.settings, "dagster", records=records, store=store_of(self.settings)
+            )
             log.info(f"the JVM is up after {time.monotonic() - began:.1f} s")

@@ -1,5 +1,7 @@
 """The outbox: which alert still has to be told to which channel. One SQLite file in the lake, ``_outbox.sqlite``.
 
+On a store it is fetched for each change, and put back if it is still as it was fetched; if not, it is changed anew.
+
 It says what was announced, not what is true: that is in the table. An alert is written here, durably, before the batch
 that brings it is committed. A batch that was killed in between announces it again, under the same key, so it is here
 once. Without the file, only what was not delivered yet is lost.
@@ -11,20 +13,24 @@ import hashlib
 import json
 import sqlite3
 import time
-from collections.abc import Generator, Iterable
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
 
 from clickstream_platform.errors import DeliveryError
+from clickstream_platform.store.place import Place, StorePath, is_on_store
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.status import iso
 
 KEPT = timedelta(days=30)  # as long as Delta keeps the log: a delivery is known, and not repeated, until then
 LOCKED = 10.0  # seconds to wait for another process that writes
+ATTEMPTS = 50  # on a store: each fails only because another has changed it
+T = TypeVar("T")
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS delivery (
@@ -105,7 +111,7 @@ def _moment(value: datetime) -> str:
 class Outbox:
     """The outbox of a lake. The file is made with the first alert."""
 
-    path: Path
+    path: Place
 
     @classmethod
     def of(cls, lake: Lake) -> Outbox:
@@ -122,10 +128,8 @@ class Outbox:
         rows = [(c, a.key, a.table, json.dumps(a.row), now) for a in alerts for c in named]
         if not rows:
             return
-        with self._open() as db:
-            db.executemany(
-                "INSERT OR IGNORE INTO delivery (channel, key, source, alert, noted_ms) VALUES (?, ?, ?, ?, ?)", rows
-            )
+        insert = "INSERT OR IGNORE INTO delivery (channel, key, source, alert, noted_ms) VALUES (?, ?, ?, ?, ?)"
+        self._do(lambda db: db.executemany(insert, rows))
 
     def waiting(self, channel: str, limit: int) -> list[Alert]:
         """Alerts not delivered yet: those tried least come first, so that one that is refused holds up no other."""
@@ -133,31 +137,31 @@ class Outbox:
         query = f"SELECT key, source, alert FROM delivery WHERE channel = ? AND delivered_ms IS NULL {order}"
         if not self.path.exists():
             return []
-        with self._open() as db:
-            found = db.execute(query, (channel, limit)).fetchall()
+        found = self._do(lambda db: db.execute(query, (channel, limit)).fetchall())
         return [Alert(key, source, json.loads(row)) for key, source, row in found]
 
     def tried(self, channel: str, alert: Alert, problem: str | None) -> None:
         """Write down what became of an attempt: None if the alert was delivered."""
         now = _now_ms()
         update = "UPDATE delivery SET attempts = attempts + 1, tried_ms = ?, problem = ?, delivered_ms = ?"
-        with self._open() as db:
-            delivered = None if problem else now
-            db.execute(f"{update} WHERE channel = ? AND key = ?", (now, problem, delivered, channel, alert.key))
+        values = (now, problem, None if problem else now, channel, alert.key)
+        self._do(lambda db: db.execute(f"{update} WHERE channel = ? AND key = ?", values))
 
     def forget(self) -> None:
         """Forget deliveries of long ago. What was not delivered is never forgotten."""
         if self.path.exists():
             before = _now_ms() - KEPT // timedelta(milliseconds=1)
-            with self._open() as db:
-                db.execute("DELETE FROM delivery WHERE delivered_ms < ?", (before,))
+            self._do(lambda db: db.execute("DELETE FROM delivery WHERE delivered_ms < ?", (before,)))
 
     def erase(self, user_id: str) -> None:
         """Delete every alert about a person, delivered or not, and overwrite where it was in the file."""
+
+        def delete(db: sqlite3.Connection) -> None:
+            db.execute("PRAGMA secure_delete = ON")
+            db.execute("DELETE FROM delivery WHERE json_extract(alert, '$.user_id') = ?", (user_id,))
+
         if self.path.exists():
-            with self._open() as db:
-                db.execute("PRAGMA secure_delete = ON")
-                db.execute("DELETE FROM delivery WHERE json_extract(alert, '$.user_id') = ?", (user_id,))
+            self._do(delete)
 
     def status(self) -> tuple[ChannelStatus, ...]:
         """How every channel stands that ever had an alert."""
@@ -169,24 +173,42 @@ class Outbox:
             " (SELECT problem FROM delivery d WHERE d.channel = delivery.channel AND d.delivered_ms IS NULL"
             " ORDER BY tried_ms DESC LIMIT 1) FROM delivery GROUP BY channel ORDER BY channel"
         )
-        with self._open() as db:
-            found = db.execute(query).fetchall()
+        found = self._do(lambda db: db.execute(query).fetchall())
         return tuple(
             ChannelStatus(channel, delivered, waiting, problem, None if tried is None else iso(tried, "seconds"))
             for channel, delivered, waiting, tried, problem in found
         )
 
-    @contextmanager
-    def _open(self) -> Generator[sqlite3.Connection]:
-        """One transaction: on disk when it ends well, undone otherwise."""
+    def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do it in one transaction: on disk when it ends well, undone otherwise. On a store, more than once maybe."""
         try:
+            if is_on_store(self.path):
+                return _fetched(self.path, work)
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self.path, timeout=LOCKED)) as db, db:
-                db.execute(SCHEMA)
-                yield db
+            return _at(self.path, work)
         except (sqlite3.Error, OSError) as failed:
             remedy = "free the disk, or move the file away: only what is not delivered yet is lost with it"
             raise DeliveryError(str(self.path), f"the outbox cannot be used ({failed})", remedy) from failed
+
+
+def _at(path: Path, work: Callable[[sqlite3.Connection], T]) -> T:
+    with closing(sqlite3.connect(path, timeout=LOCKED)) as db, db:
+        db.execute(SCHEMA)
+        return work(db)
+
+
+def _fetched(path: StorePath, work: Callable[[sqlite3.Connection], T]) -> T:
+    """Do it to a copy of the object, and put that back if nobody else has meanwhile."""
+    with TemporaryDirectory(prefix="outbox-") as folder:
+        copy = Path(folder, "outbox.sqlite")
+        for _ in range(ATTEMPTS):
+            content, tag = path.tagged() or (b"", None)
+            copy.write_bytes(content)
+            done = _at(copy, work)
+            changed = copy.read_bytes()
+            if changed == content or path.write_if(tag, changed) is not None:
+                return done
+    raise DeliveryError(str(path), "others change the outbox all the time", "run it again when they have ended")
 
 
 def _now_ms() -> int:

@@ -18,6 +18,7 @@ from clickstream_platform.jvm import class_data
 from clickstream_platform.jvm.jars import jar_paths
 from clickstream_platform.jvm.machine import jvm_reason, require_java
 from clickstream_platform.jvm.store import store_jar_paths
+from clickstream_platform.store.place import is_on_store
 from clickstream_platform.streaming.observe import journal
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ def spark_conf(settings: Settings, java: Java, records: int = 0, store: S3 | Non
     local_jvm = {"spark.driver.extraJavaOptions": " ".join(options)}
     jars = ":".join(str(path) for path in (store_jar_paths if store else jar_paths)(settings.cache))
     # Nothing is ever in it, but Spark makes it: where the tables can be written, so can it.
-    warehouse = (settings.home if store else settings.lake_folder) / "_spark-warehouse"
+    lake = settings.lake_folder
+    warehouse = (settings.home if store or is_on_store(lake) else lake) / "_spark-warehouse"
     return {
         **ENGINE_CONF,
         **(store.conf() if store else {}),

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clickstream_platform.errors import SetupError
 from clickstream_platform.jvm.jars import jar_paths
 from clickstream_platform.jvm.maven import resolve, sha256
 from clickstream_platform.jvm.s3_jars import S3_JARS
+from clickstream_platform.store.place import is_on_store
+
+if TYPE_CHECKING:
+    from clickstream_platform.settings import Settings
 
 OWN_JAR = Path(__file__).with_name("put_if_absent.jar")
 OWN_SHA256 = "db312e260d3489fe3a7788b9c24d3ffce00c76954793df035f2220ef34bd58f9"
@@ -55,6 +60,14 @@ class S3:
             "spark.delta.logStore.s3.impl": "io.clickstream.PutIfAbsentLogStore",
             "spark.sql.streaming.checkpointFileManagerClass": "io.clickstream.PutIfAbsentCheckpointFileManager",
         }
+
+
+def store_of(settings: Settings) -> S3 | None:
+    """How Spark reaches the store that the lake lies on; None if it lies in a folder."""
+    lake = settings.lake_folder
+    if not is_on_store(lake):
+        return None
+    return S3(lake.access.endpoint, lake.access.region, lake.access.path_style)
 
 
 def store_jar_paths(cache: Path) -> tuple[Path, ...]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from clickstream_platform.files import write_whole
 from clickstream_platform.source_list import MAIN
+from clickstream_platform.store.place import Place, is_on_store
 
 BEGIN = "begin.json"
 FINGERPRINT = "fingerprint.json"
@@ -55,7 +55,7 @@ class Checkpoint:
         source: of ``events``, which has a checkpoint for each of its sources: the source's name.
     """
 
-    path: Path
+    path: Place
     table: str
     generation: int
     source: str = MAIN
@@ -147,14 +147,15 @@ class Checkpoint:
                 _rebase(file)
 
 
-def _rebase(metadata: Path) -> None:
+def _rebase(metadata: Place) -> None:
     """One file of an operator's: ``v2``, then a line of JSON."""
     version, line = metadata.read_text().split("\n", 1)
     said = json.loads(line)
-    schemas = metadata.parents[2].absolute() / _SCHEMAS
+    schemas = metadata.parent.parent.parent.absolute() / _SCHEMAS
+    scheme = "" if is_on_store(schemas) else "file:"  # a place on a store says its own
     for info in said["stateStoreInfo"]:
         names = (path.rpartition(f"/{_SCHEMAS}/")[2] for path in info["stateSchemaFilePaths"])
-        info["stateSchemaFilePaths"] = [f"file:{schemas / name}" for name in names]
+        info["stateSchemaFilePaths"] = [f"{scheme}{schemas / name}" for name in names]
     if said == json.loads(line):
         return
     metadata.with_name(f".{metadata.name}.crc").unlink(missing_ok=True)  # first: Hadoop asks for it only if it is there
@@ -164,7 +165,7 @@ def _rebase(metadata: Path) -> None:
 _SCHEMAS = "_stateSchema"
 
 
-def _batch_ids(folder: Path) -> list[int]:
+def _batch_ids(folder: Place) -> list[int]:
     return [int(file.name) for file in folder.iterdir() if file.name.isdigit()] if folder.is_dir() else []
 
 

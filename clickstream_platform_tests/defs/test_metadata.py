@@ -17,6 +17,7 @@ from clickstream_platform.settings import Settings
 from clickstream_platform_tests.defs.reports import REPORT
 from clickstream_platform_tests.homes import Home, delta, entry
 from clickstream_platform_tests.lakes import at, write
+from clickstream_platform_tests.local import local
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_what_is_to_be_read_of_several_sources_is_said_of_each(home: Home) -> No
 def test_a_log_that_is_gone_is_left_to_the_run_which_may_begin_a_new_generation(home: Home) -> None:
     for _ in range(3):
         home.commit("events", rows=3)
-    DeltaTable(home.lake.events.path).create_checkpoint()
+    DeltaTable(local(home.lake.events.path)).create_checkpoint()
     home.plan("sessions", 0, delta(2))
     (home.lake.events.path / "_delta_log" / f"{2:020d}.json").unlink()
     assert "the log of version 2 is gone" in to_read(home.contracts["sessions"], home.lake)

@@ -21,6 +21,7 @@ from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.trigger import ProcessingTime
 from clickstream_platform.streaming.lake.lease import lease
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform_tests.local import local
 from clickstream_platform_tests.topics import Topic
 
 
@@ -47,7 +48,7 @@ def commit(settings: Settings, batch_id: int) -> None:
     checkpoint = settings.lake_folder / "_checkpoints" / "events" / "1"
     for folder, text in (("commits", 'v1\n{"nextBatchWatermarkMs":0}'), ("offsets", 'v1\n{"batchWatermarkMs":0}\n-')):
         (checkpoint / folder).mkdir(parents=True, exist_ok=True)
-        (checkpoint / folder / str(batch_id)).write_text(text)
+        local(checkpoint / folder / str(batch_id)).write_text(text)
 
 
 def ended(instance: dg.DagsterInstance, status: dg.DagsterRunStatus, tags: dict[str, str] | None = None) -> str:

@@ -29,6 +29,7 @@ from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.local import local
 
 SECRET = "/services/T0/B0/secret"
 SHORT = Patience(answer=0.3, attempts=2, pause=0.01)
@@ -258,7 +259,7 @@ def test_a_delivery_is_forgotten_after_a_month_and_what_waits_never(
 
 def test_an_outbox_that_cannot_be_written_stops_the_batch_before_its_commit(outbox: Outbox, receiver: Receiver) -> None:
     outbox.path.parent.mkdir()
-    outbox.path.write_text("no database" * 100)
+    local(outbox.path).write_text("no database" * 100)
     with pytest.raises(DeliveryError, match="the outbox cannot be used"):
         noted(outbox, "a")
     assert deliver(outbox, [webhook(receiver.url)], SHORT) == []  # the run is over, and right

@@ -18,6 +18,7 @@ import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
 from clickstream_platform.expectations import AcceptedValues, NonNegative, NotNull
+from clickstream_platform.store.files import in_arrow, named_for_arrow
 from clickstream_platform.streaming.lake.hours import HOUR_US, as_ranges, spans_of
 from clickstream_platform.streaming.lake.scan import connected, literal, named
 from clickstream_platform.streaming.lake.tables import Changed, LakeTable
@@ -146,9 +147,9 @@ class Increment:
         held = self._held
         schema, parts = pa.schema(held.schema()), held.metadata().partition_columns
         folders = ds.partitioning(pa.schema([schema.field(name) for name in parts]), flavor="hive") if parts else None
-        paths = [str(self.table.path / file) for file in sorted(files)]
-        base = str(self.table.path)
-        return ds.dataset(paths, schema=schema, format="parquet", partitioning=folders, partition_base_dir=base)
+        there = named_for_arrow(self.table.path, sorted(files))
+        base = in_arrow(self.table.path)
+        return ds.dataset(**there, schema=schema, format="parquet", partitioning=folders, partition_base_dir=base)
 
     @cached_property
     def _held(self) -> DeltaTable:

@@ -11,6 +11,7 @@ import pyarrow.dataset as ds
 
 from clickstream_platform.events.schema import PLACE
 from clickstream_platform.source_list import MAIN, name_in
+from clickstream_platform.store.files import named_for_arrow
 from clickstream_platform.streaming.lake.ledger import Amendment, Entry, booked
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.kafka.cluster import flat
@@ -64,8 +65,11 @@ def landed(lake: Lake) -> dict[str, Rows]:
             schema = pa.schema([(each, kinds.field(each).type) for each in PLACE if each in kinds.names])
             if "index" not in schema.names:  # of a lake that no run of this release has seen
                 schema = schema.append(pa.field("index", pa.int64()))
-            files = [str(table.path / file) for file in table.files()]
-            rows = ds.dataset(files, schema=schema, format="parquet") if files else ds.dataset(schema.empty_table())
+            files = named_for_arrow(table.path, table.files())
+            is_empty = not files["source"]
+            rows = (
+                ds.dataset(schema.empty_table()) if is_empty else ds.dataset(**files, schema=schema, format="parquet")
+            )
             connection.register(name, rows)
         rows = " UNION ALL ".join(f'SELECT source, partition, "offset", "index" FROM {name}' for name in names)
         counts_of = connection.sql(_PER_PARTITION.format(rows=rows)).fetchall() if names else []

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from clickstream_platform.expectations import Expectation
 from clickstream_platform.files import write_whole
+from clickstream_platform.store.place import Place, StorePath, is_on_store
 from clickstream_platform.streaming.audit.books import Books
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.places import Lake
@@ -74,10 +75,17 @@ _CHECKS = TypeAdapter(dict[str, Passed])
 def read(lake: Lake, table: str) -> Record:
     """The record of a table; one of nothing if there is none, or if it is damaged."""
     try:
-        text = _file(lake, table).read_text()
-        return Record(text, _CHECKS.validate_json(text))
+        return _record(_file(lake, table).read_bytes())
     except FileNotFoundError:
         return Record()
+
+
+def _record(content: bytes | None) -> Record:
+    if content is None:
+        return Record()
+    try:
+        text = content.decode()
+        return Record(text, _CHECKS.validate_json(text))
     except (ValidationError, UnicodeDecodeError):
         return Record("damaged")
 
@@ -116,24 +124,39 @@ def note(lake: Lake, table: str, before: Record, passed: Mapping[str, Passed], f
     A lake that cannot be written is warned of.
     """
     try:
-        with _alone(lake):
-            now = read(lake, table)
-            news = passed if now == before else {}
-            checks = {name: each for name, each in {**now.checks, **news}.items() if name not in failed}
-            if checks != now.checks or now.text == "damaged":
-                write_whole(_file(lake, table), _CHECKS.dump_json(checks))
+        if is_on_store(file := _file(lake, table)):
+            _note_on_store(file, before, passed, failed)
+            return
+        with _alone(file.parent):
+            if (text := _with(read(lake, table), before, passed, failed)) is not None:
+                write_whole(file, text)
     except OSError as refused:
         finding = "what its checks came to cannot be noted"
         log.warning("%s: %s (%s); if one failed, let the next `refresh` look at all rows", table, finding, refused)
 
 
-def _file(lake: Lake, table: str) -> Path:
+def _with(now: Record, before: Record, passed: Mapping[str, Passed], failed: Collection[str]) -> bytes | None:
+    """What is to be written in place of what is there now; None if that is the same."""
+    news = passed if now == before else {}
+    checks = {name: each for name, each in {**now.checks, **news}.items() if name not in failed}
+    return _CHECKS.dump_json(checks) if checks != now.checks or now.text == "damaged" else None
+
+
+def _note_on_store(file: StorePath, before: Record, passed: Mapping[str, Passed], failed: Collection[str]) -> None:
+    """The same where nothing is locked: it is written if what was read is still there; if not, what is is read."""
+    while True:
+        found = file.tagged()
+        text = _with(_record(found[0] if found else None), before, passed, failed)
+        if text is None or file.write_if(found[1] if found else None, text) is not None:
+            return
+
+
+def _file(lake: Lake, table: str) -> Place:
     return lake.root / "_checks" / f"{table}.json"
 
 
 @contextmanager
-def _alone(lake: Lake) -> Generator[None]:
-    folder = lake.root / "_checks"
+def _alone(folder: Path) -> Generator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # for the milliseconds of a small file

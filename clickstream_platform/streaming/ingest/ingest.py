@@ -21,7 +21,8 @@ from clickstream_platform.streaming.batches.micro_batch import MicroBatch, Notif
 from clickstream_platform.streaming.batches.stateless import StatelessBatches
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.ingest.deduplicate import duplicates
-from clickstream_platform.streaming.ingest.staging import Staged, clear, folder_of, staged_schema, staging
+from clickstream_platform.streaming.ingest.staged_where import clear, folder_of
+from clickstream_platform.streaming.ingest.staging import Staged, staged_schema, staging
 from clickstream_platform.streaming.lake import generations, writer
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake

@@ -2,7 +2,7 @@
 
 Keeping them in Spark instead, and writing them from there, costs three times as much: docs/decisions/0018. A file that
 no row names, because its task failed or its process was killed, is never read, and the next run deletes it. The files
-lie in the lake, as they hold what will be in it.
+lie in the lake, as they hold what will be in it; if that is on a store, in the home, in a folder of the process.
 """
 
 # pyarrow makes its compute functions when it is imported:
@@ -11,7 +11,6 @@ lie in the lake, as they hold what will be in it.
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -35,10 +34,8 @@ from clickstream_platform.events.parsing import INSIDE, READ, read_events
 from clickstream_platform.events.rules import Parse
 from clickstream_platform.events.schema import EVENTS, PLACE, QUARANTINE, Reason
 from clickstream_platform.events.timestamps import INSTANT, where
-from clickstream_platform.source_list import MAIN
-from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.ingest.facts import Facts, facts_of
-from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.ingest.staged_where import clear
 from clickstream_platform.streaming.sources.source import PartRead
 
 if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
@@ -80,11 +77,6 @@ _PARTS = msgspec.json.Decoder(list[PartRead])
 _HEADERS = msgspec.json.Decoder(list[_Header])  # msgspec reads bytes from base64, as which Spark writes them
 
 
-def folder_of(lake: Lake, checkpoint: Checkpoint) -> Path:
-    """Where the records of a source's batch are staged. One query at a time uses it: its run has the table's lease."""
-    return lake.root / ("_staging" if checkpoint.source == MAIN else f"_staging-{checkpoint.source}")
-
-
 Records = Callable[["Iterator[pa.RecordBatch]"], "Iterator[pa.RecordBatch | PartRead]"]
 
 
@@ -106,12 +98,6 @@ def staging(read: DataFrame, parse: Parse, folder: Path, records: Records) -> Da
     clear(folder)
     stage = partial(_stage, parse=parse, folder=folder, records=records)
     return read.mapInArrow(stage, "file string, timestamp timestamp, parts string")
-
-
-def clear(folder: Path) -> None:
-    """Delete what is staged."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
 
 
 def _stage(read: Iterator[pa.RecordBatch], parse: Parse, folder: Path, records: Records) -> Iterator[pa.RecordBatch]:

@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from deltalake import DeltaTable
 
+from clickstream_platform.store.access import delta_options
+from clickstream_platform.store.place import Place, is_on_store
 
-def uri_of(path: Path) -> str:
+
+def uri_of(path: Place) -> str:
     """A table's folder as delta-rs takes it. A bare path with a ``#`` or a ``?`` in it would be cut off there."""
     return path.absolute().as_uri()
 
 
-def opened(path: Path, version: int | None = None) -> DeltaTable:
+def options_of(path: Place) -> dict[str, str] | None:
+    """How delta-rs reaches the store that a table lies on; None for a folder."""
+    return delta_options(path.bucket, path.access) if is_on_store(path) else None
+
+
+def opened(path: Place, version: int | None = None) -> DeltaTable:
     """A table, at its newest version or at another.
 
     Raises:
         TableNotFoundError: there is no table.
         DeltaError: it has no such version.
     """
-    return DeltaTable(uri_of(path), version=version)
+    return DeltaTable(uri_of(path), version=version, storage_options=options_of(path))
 
 
-def is_table(path: Path) -> bool:
+def is_table(path: Place) -> bool:
     """Whether the folder is a Delta table."""
-    return DeltaTable.is_deltatable(uri_of(path))
+    return DeltaTable.is_deltatable(uri_of(path), storage_options=options_of(path))
+
+
+def within(table: DeltaTable) -> list[str]:
+    """The data files of a table, relative to it."""
+    parts = urlsplit(table.table_uri)
+    root = table.table_uri if parts.scheme == "s3" else parts.path
+    return [unquote(uri.removeprefix(root)) for uri in table.file_uris()]

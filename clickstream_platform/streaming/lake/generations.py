@@ -6,13 +6,14 @@ committed has therefore changed nothing: the old generation still serves.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 
+from clickstream_platform.files import remove_all
 from clickstream_platform.source_list import MAIN
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.lake.ledger import last_entry
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.lake.store_lease import require_held
 
 
 def checkpoint_of(lake: Lake, name: str, generation: int, source: str = MAIN) -> Checkpoint:
@@ -84,6 +85,7 @@ def remove_superseded(lake: Lake, name: str) -> int:
     """
     serving = current(lake, name).generation
     superseded = [path for path in lake.checkpoints(name).glob("[0-9]*") if int(path.name) != serving]
+    require_held(lake.root)
     for folder in superseded:
-        shutil.rmtree(folder)
+        remove_all(folder)
     return len(superseded)

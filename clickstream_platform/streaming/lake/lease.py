@@ -2,8 +2,9 @@
 
 Who holds one finds the lake in this program's layout: an older one is migrated first, a newer one refused.
 
-``flock`` is let go by the kernel however the process ends, so a killed run never blocks the next one. Behind it
-stands the transaction in every Delta commit: a second writer would waste work, but double nothing.
+``flock`` is let go by the kernel however the process ends, so a killed run never blocks the next one. A lake on a store
+has leases that are renewed instead (:mod:`.store_lease`). Behind both stands the transaction in every Delta commit: a
+second writer would waste work, but double nothing.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ from datetime import timedelta
 from typing import IO, Any
 
 from clickstream_platform.errors import TableBusyError
+from clickstream_platform.store.place import is_on_store
+from clickstream_platform.store.proof import require_conditional_put
 from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.migrations import migrate
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.lake.store_lease import held_on_store, holder_on_store
 
 
 @contextmanager
@@ -42,12 +46,14 @@ def lease(
         table: its name.
         run_id: who asks.
         trigger: the name of its query's trigger, for who looks at it.
-        take_over: take a lease that another host has left behind; this host cannot tell whether its process lives.
+        take_over: take a lease that another host has left behind; this host cannot tell whether its process lives. On a
+            store such a lease runs out by itself.
         patience: how long to wait for a run of this host to end.
         finishing: a command that may find itself stopped in its middle, and goes on.
 
     Raises:
         TableBusyError: another run holds it; names its pid and host.
+        SetupError: the lake begins on a store that keeps nobody from overwriting others.
         LayoutError: the lake is newer than this program, or in the middle of a command that changes it as a whole.
     """
     if layout.require(lake, finishing).version < layout.VERSION or not (lake.root / layout.FILE).exists():
@@ -58,7 +64,13 @@ def lease(
 
 
 def _bring_up(lake: Lake, run_id: str, *, take_over: bool) -> None:
-    """Bring the lake to this program's layout, once no run of an older one is on."""
+    """Bring the lake to this program's layout, once no run of an older one is on. Whether its store may have it first.
+
+    Raises:
+        SetupError: its store lets two writers win where one may.
+    """
+    if is_on_store(lake.root):
+        require_conditional_put(lake.root)
     with ExitStack() as leases:
         for folder in sorted((lake.root / "_checkpoints").glob("*")):
             held = _held(lake, folder.name, run_id, take_over=take_over, patience=SOON)
@@ -78,6 +90,12 @@ def _held(
     patience: timedelta = timedelta(0),
 ) -> Generator[None]:
     folder = lake.checkpoints(table)
+    if is_on_store(folder) and is_on_store(lake.root):
+        said = {"run_id": run_id, "trigger": trigger}
+        with held_on_store(folder / "lease", lake.root, table, said, max(patience, GLANCE)):
+            yield
+        return
+    assert not is_on_store(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lease").open("a+") as file:
         deadline = time.monotonic() + max(patience, GLANCE).total_seconds()
@@ -95,6 +113,8 @@ def _held(
 def held_with(lake: Lake, table: str) -> str | None:
     """The trigger of the query that holds a table now; None if it is free, or held without one."""
     path = lake.checkpoints(table) / "lease"
+    if is_on_store(path):
+        return holder_on_store(path).get("trigger")
     if not path.exists():
         return None
     with path.open() as file:  # what a process left behind that was killed says nothing: only the lock does

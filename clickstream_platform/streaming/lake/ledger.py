@@ -13,11 +13,11 @@ import json
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 from typing import Any
 
 from clickstream_platform.files import write_whole
 from clickstream_platform.source_list import MAIN, title
+from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 MARK = "clickstream_ledger"
@@ -236,7 +236,7 @@ def refused_files(table: LakeTable) -> dict[str, str]:
     return found | _refused(reversed(lines))
 
 
-def _noted(roll_up: Path) -> dict[str, str]:
+def _noted(roll_up: Place) -> dict[str, str]:
     note = roll_up.with_suffix(_NOTE)
     if note.exists():
         return json.loads(note.read_text())
@@ -271,9 +271,9 @@ def roll_up(table: LakeTable) -> int:
     return len(lines)
 
 
-def _roll_ups(table: LakeTable) -> list[Path]:
-    return sorted(_folder(table).glob("[0-9]*.txt"))
+def _roll_ups(table: LakeTable) -> list[Place]:
+    return sorted(_folder(table).glob("[0-9]*.txt"), key=lambda file: file.name)
 
 
-def _folder(table: LakeTable) -> Path:
+def _folder(table: LakeTable) -> Place:
     return table.path.parent / "_ledger" / table.path.name

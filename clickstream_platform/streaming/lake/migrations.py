@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from clickstream_platform.files import rename
 from clickstream_platform.streaming.checkpoint import INITIAL_WATERMARK
 from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.places import Lake
@@ -25,7 +26,7 @@ Migration = Callable[[Lake], None]
 def name_the_initial_watermark(lake: Lake) -> None:
     """To layout 2: how far batch 0 of a processor goes is in a file that says so, no longer in ``head_start_ms``."""
     for file in (lake.root / "_checkpoints").glob("*/*/head_start_ms"):
-        file.replace(file.with_name(INITIAL_WATERMARK))
+        rename(file, INITIAL_WATERMARK)
 
 
 MIGRATIONS: dict[int, Migration] = {2: name_the_initial_watermark}  # by the layout that each leads to

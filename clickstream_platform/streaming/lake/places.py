@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from clickstream_platform.source_list import MAIN
+from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 
@@ -17,7 +17,7 @@ class Lake:
     ``events`` has one for each source: those of a source that is not ``main`` lie in a folder of its name in between.
     """
 
-    root: Path
+    root: Place
 
     def names(self) -> list[str]:
         """The tables that are there, in alphabetical order. A folder that begins with ``_`` or ``.`` is none."""
@@ -29,7 +29,7 @@ class Lake:
         """The Delta table of that name."""
         return LakeTable(self.root / name)
 
-    def checkpoints(self, name: str, source: str = MAIN) -> Path:
+    def checkpoints(self, name: str, source: str = MAIN) -> Place:
         """The folder of all generations of a table, or of what it reads of one source."""
         folder = self.root / "_checkpoints" / name
         return folder if source == MAIN else folder / source

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
-from pathlib import Path
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.lake.hours import Hours, moment, spans_of
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 
-def snapshot(spark: SparkSession, path: Path, version: int | None = None) -> DataFrame:
+def snapshot(spark: SparkSession, path: Place, version: int | None = None) -> DataFrame:
     """A Delta table as a batch: as it is now, or as it was at a version. Raises what :func:`some_of` does."""
     table = LakeTable(path)
     return some_of(spark, table, table.files(version), version)

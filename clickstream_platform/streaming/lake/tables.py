@@ -1,7 +1,4 @@
-"""The lake as plain files: where each table lies, and what its Delta log says. No JVM; some milliseconds a call.
-
-It takes the lake for a local folder. docs/architecture.md lists every module that does.
-"""
+"""The lake as plain files: where each table lies, and what its Delta log says. No JVM; some milliseconds a call."""
 
 from __future__ import annotations
 
@@ -12,15 +9,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from itertools import islice
-from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import TableNotFoundError
 
 from clickstream_platform.errors import CheckpointError
-from clickstream_platform.streaming.lake.delta import is_table, opened
+from clickstream_platform.store.place import Place
+from clickstream_platform.streaming.lake.delta import is_table, opened, within
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class TimeSpan(NamedTuple):
 class LakeTable:
     """One Delta table on disk, which may not exist yet."""
 
-    path: Path
+    path: Place
 
     @property
     def name(self) -> str:
@@ -184,9 +181,7 @@ class LakeTable:
 
     def files(self, version: int | None = None) -> list[str]:
         """The data files that make up the table, now or at a version, relative to it."""
-        table = opened(self.path, version=version)
-        root = urlsplit(table.table_uri).path
-        return [unquote(uri.removeprefix(root)) for uri in table.file_uris()]
+        return within(opened(self.path, version=version))
 
     def files_by_age(self, version: int | None = None) -> list[str]:
         """The same, the oldest first: no other has fewer columns. The others in the order of their names."""
@@ -239,7 +234,7 @@ class LakeTable:
         info = next(action["commitInfo"] for action in self._commit(version) if "commitInfo" in action)
         return datetime.fromtimestamp(info["timestamp"] / 1000, timezone.utc)
 
-    def _log(self, version: int) -> Path:
+    def _log(self, version: int) -> Place:
         return self.path / "_delta_log" / f"{version:020d}.json"
 
     def _commit(self, version: int) -> list[dict[str, Any]]:

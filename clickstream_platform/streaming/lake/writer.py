@@ -11,16 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
-from functools import partial
-from math import ceil
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema, Transaction, write_deltalake
 
-from clickstream_platform.streaming.lake.delta import opened, uri_of
+from clickstream_platform.store.place import Place
+from clickstream_platform.streaming.lake.delta import opened, options_of, uri_of
+from clickstream_platform.streaming.lake.store_lease import require_held
 from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
 
 if TYPE_CHECKING:
@@ -60,7 +58,7 @@ class Commit:
         last = table.transaction_version(app_id)
         return last is not None and last >= batch_id
 
-    def is_newest_of(self, path: Path) -> bool:
+    def is_newest_of(self, path: Place) -> bool:
         """Whether one of the newest commits of a table carries this line: it names the run, so it is this commit."""
         return any(each.get("userMetadata") == self.line for each in LakeTable(path).history(10))
 
@@ -68,12 +66,11 @@ class Commit:
 FEW = 100_000  # rows that are written as one file by this process
 LITTLE = 100_000_000  # bytes of such rows, where one of them may be of a megabyte
 _THEN = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)  # only `maintain` cleans the log
-_LOG_KEPT, _LOG_KEPT_BY_DEFAULT = "delta.logRetentionDuration", "interval 720 hours"
 _Mode = Literal["append", "overwrite"]
 
 
 def create(
-    path: Path, schema: StructType, partition_by: tuple[str, ...], times: tuple[str, ...], file_size: int
+    path: Place, schema: StructType, partition_by: tuple[str, ...], times: tuple[str, ...], file_size: int
 ) -> None:
     """Make an empty table, comments included, unless there is one.
 
@@ -92,16 +89,23 @@ def create(
         "delta.targetFileSize": str(file_size),
     }
     described = Schema.from_json(schema.json())
-    DeltaTable.create(uri_of(path), described, mode="ignore", partition_by=list(partition_by), configuration=properties)
+    DeltaTable.create(
+        uri_of(path),
+        described,
+        mode="ignore",
+        partition_by=list(partition_by),
+        configuration=properties,
+        storage_options=options_of(path),
+    )
 
 
-def add_columns(path: Path, schema: StructType) -> None:
+def add_columns(path: Place, schema: StructType) -> None:
     """Give a table the columns of a schema that it lacks, null in all its rows; no commit if it lacks none.
 
     The one commit changes no file. A stream that reads the table stops at it, if it was started before; started
     again, it goes on from the same checkpoint.
     """
-    table = opened(path)
+    table = to_change(path)
     there = {field.name for field in table.schema().fields}
     lacking = [field for field in Schema.from_json(schema.json()).fields if field.name not in there]
     if lacking:
@@ -109,7 +113,7 @@ def add_columns(path: Path, schema: StructType) -> None:
 
 
 def append(
-    rows: DataFrame | Iterator[pa.RecordBatch], count: int, path: Path, commit: Commit, *, size: int = 0
+    rows: DataFrame | Iterator[pa.RecordBatch], count: int, path: Place, commit: Commit, *, size: int = 0
 ) -> bool:
     """Add the rows. Without rows it still commits the entry. Costs 0.05 s; a frame of over 100,000 rows 0.3 s.
 
@@ -125,7 +129,7 @@ def append(
     """
     if not isinstance(rows, Iterator):
         return _write(rows, count, path, commit, "append", size)
-    table = opened(path)
+    table = to_change(path)
     if commit.is_in(table):
         return False
     schema = pa.schema(table.schema())
@@ -144,19 +148,19 @@ def _alike(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def overwrite(rows: DataFrame, count: int, path: Path, commit: Commit) -> bool:
+def overwrite(rows: DataFrame, count: int, path: Place, commit: Commit) -> bool:
     """Replace the whole table by the rows, ``count`` of them, schema included, in one commit. Returns as an append."""
     return _write(rows, count, path, commit, "overwrite")
 
 
-def note(path: Path, commit: Commit) -> bool:
+def note(path: Place, commit: Commit) -> bool:
     """Commit the entry alone: the ledger has no holes. Returns as an append."""
-    table = opened(path)
+    table = to_change(path)
     return not commit.is_in(table) and _commit(pa.schema(table.schema()).empty_table(), table, commit, "append")
 
 
-def _write(rows: DataFrame, count: int, path: Path, commit: Commit, mode: _Mode, size: int = 0) -> bool:
-    table = opened(path)
+def _write(rows: DataFrame, count: int, path: Place, commit: Commit, mode: _Mode, size: int = 0) -> bool:
+    table = to_change(path)
     if commit.is_in(table):
         return False
     if count > FEW or (count and size > LITTLE):
@@ -185,7 +189,7 @@ def few_files(rows: DataFrame) -> DataFrame:
     return rows.coalesce(int(rows.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1))
 
 
-def merge(changes: pa.Table, path: Path, keys: tuple[str, ...], time: str, commit: Commit) -> bool:
+def merge(changes: pa.Table, path: Place, keys: tuple[str, ...], time: str, commit: Commit) -> bool:
     """Apply changed rows to the table. Reads only the files in which rows of their times can be. Returns as an append.
 
     Args:
@@ -195,7 +199,7 @@ def merge(changes: pa.Table, path: Path, keys: tuple[str, ...], time: str, commi
         time: the column by which its files are pruned.
         commit: what the commit carries.
     """
-    if commit.is_in(opened(path)):
+    if commit.is_in(to_change(path)):
         return False
     first, last = changes.group_by([]).aggregate([(time, "min"), (time, "max")]).columns
     within = f"{_column('t', time)} BETWEEN {_constant(first[0])} AND {_constant(last[0])}"
@@ -210,7 +214,7 @@ def merge(changes: pa.Table, path: Path, keys: tuple[str, ...], time: str, commi
     return True
 
 
-def replace(rows: DataFrame, count: int, path: Path, span: tuple[str, str], stretch: TimeSpan, commit: Commit) -> None:
+def replace(rows: DataFrame, count: int, path: Place, span: tuple[str, str], stretch: TimeSpan, commit: Commit) -> None:
     """Replace the rows whose span touches a stretch of time, in one commit. The new rows must touch it, too.
 
     Args:
@@ -226,7 +230,7 @@ def replace(rows: DataFrame, count: int, path: Path, span: tuple[str, str], stre
         writer = rows.write.format("delta").mode("overwrite").option("replaceWhere", there)
         writer.options(**commit.options()).save(str(path))
         return
-    table = opened(path)
+    table = to_change(path)
     schema = pa.schema(table.schema())
     since, until = (_constant(pa.scalar(each, pa.timestamp("us", "UTC"))) for each in stretch)
     write_deltalake(
@@ -239,51 +243,26 @@ def replace(rows: DataFrame, count: int, path: Path, span: tuple[str, str], stre
     )
 
 
-def remove(rows: pa.Table, path: Path, keys: tuple[str, ...], commit: Commit) -> None:
+def remove(rows: pa.Table, path: Place, keys: tuple[str, ...], commit: Commit) -> None:
     """Delete the rows of these keys, each named once. Costs a MERGE that reads the whole table."""
     _merging(rows, path, _same(keys), commit).when_matched_delete().execute()
 
 
-def delete(path: Path, time: str, before: datetime, commit: Commit) -> None:
+def delete(path: Place, time: str, before: datetime, commit: Commit) -> None:
     """Delete the rows of before that moment. No id is in the condition, whose text stays in the table's log."""
     condition = f'"{time}" < {_constant(pa.scalar(before, pa.timestamp("us", "UTC")))}'
-    opened(path).delete(condition, commit_properties=commit.properties(), post_commithook_properties=_THEN)
+    to_change(path).delete(condition, commit_properties=commit.properties(), post_commithook_properties=_THEN)
 
 
-def compact(path: Path, file_size: int) -> int:
-    """Join small files into larger ones of about that many bytes; returns how many were joined."""
-    return opened(path).optimize.compact(target_size=file_size)["numFilesRemoved"]
+def to_change(path: Place) -> DeltaTable:
+    """The table, for who holds its lease and has not lost it. Raises what :func:`.store_lease.require_held` does."""
+    require_held(path.parent)
+    return opened(path)
 
 
-def vacuum(path: Path, kept: timedelta) -> int:
-    """Delete files that left the table longer ago than that, and what killed runs wrote but never committed.
-
-    Returns how many there were.
-    """
-    vacuumed = partial(
-        opened(path).vacuum,
-        retention_hours=ceil(kept / timedelta(hours=1)),
-        full=True,
-        enforce_retention_duration=False,
-    )
-    # A vacuum that deletes nothing would make two versions all the same.
-    return len(vacuumed(dry_run=False)) if vacuumed(dry_run=True) else 0
-
-
-def clean_log(path: Path, kept: timedelta) -> int:
-    """Delete the log of commits older than that, as far as no newer version needs it; returns how many there were."""
-    log, table = path / "_delta_log", opened(path)
-    wanted = f"interval {ceil(kept / timedelta(hours=1))} hours"
-    if table.metadata().configuration.get(_LOG_KEPT, _LOG_KEPT_BY_DEFAULT) != wanted:
-        table.alter.set_table_properties({_LOG_KEPT: wanted})
-    before = len(list(log.glob("*.json")))
-    opened(path).cleanup_metadata()
-    return before - len(list(log.glob("*.json")))
-
-
-def _merging(source: pa.Table, path: Path, condition: str, commit: Commit) -> TableMerger:
+def _merging(source: pa.Table, path: Place, condition: str, commit: Commit) -> TableMerger:
     """A MERGE of a source ``s`` into the table ``t``, still without its clauses."""
-    return opened(path).merge(
+    return to_change(path).merge(
         source,
         condition,
         source_alias="s",

@@ -19,7 +19,8 @@ from pathlib import Path
 from deltalake.exceptions import DeltaError
 
 from clickstream_platform.errors import BackupError, CheckpointError
-from clickstream_platform.files import write_whole
+from clickstream_platform.files import name_within, write_whole
+from clickstream_platform.store.place import Place, size_of
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import generations, layout
 from clickstream_platform.streaming.lake.lease import all_leased
@@ -34,6 +35,7 @@ from clickstream_platform.streaming.maintenance.copying import (
     copied,
     copied_database,
     has,
+    lie_in_each_other,
     writing_to,
 )
 from clickstream_platform.streaming.maintenance.reset import BEFORE
@@ -101,8 +103,7 @@ def require(lake: Lake, folder: Path) -> None:
     """Raise what :func:`backup` raises of the two folders, before anything is waited for."""
     if not lake.names():
         raise BackupError(str(lake.root), "there is no table in it", "set CLICKSTREAM_HOME or CLICKSTREAM_LAKE")
-    ours, theirs = lake.root.resolve(), folder.resolve()
-    if theirs.is_relative_to(ours) or ours.is_relative_to(theirs):
+    if lie_in_each_other(lake.root, folder):
         raise BackupError(str(folder), "the lake and its backup would lie in each other", "choose a folder elsewhere")
     if not folder.exists():
         return
@@ -145,20 +146,19 @@ def _copy_small(lake: Lake, to: Path, tables: Sequence[str]) -> dict[str, Copied
     """Copy what changes: all of it anew, as an earlier attempt has copied another moment."""
     found: dict[str, Copied] = {}
     roots = [path for path in lake.root.iterdir() if path.name.startswith("_") and not path.name.startswith(LEFT_OUT)]
-    for root in sorted([*roots, *(lake.table(name).path / "_delta_log" for name in tables)]):
-        within = root.relative_to(lake.root)
-        shutil.rmtree(to / within, ignore_errors=True)
+    for root in sorted([*roots, *(lake.table(name).path / "_delta_log" for name in tables)], key=str):
+        shutil.rmtree(to / name_within(root, lake.root), ignore_errors=True)
         for file in _files_of(root):
-            name = file.relative_to(lake.root).as_posix()
+            name = name_within(file, lake.root)
             copy = copied_database if file.suffix == ".sqlite" else copied
             found[name] = copy(file, to / name)
     return found
 
 
-def _files_of(root: Path) -> list[Path]:
+def _files_of(root: Place) -> list[Place]:
     if root.is_file():
         return [] if root.suffix in (".sqlite-journal", ".sqlite-wal", ".sqlite-shm") else [root]
-    return sorted(file for file in root.rglob("*") if file.is_file() and file.name != _LEASE)
+    return sorted((file for file in root.rglob("*") if file.is_file() and file.name != _LEASE), key=str)
 
 
 def _copy_data(lake: Lake, to: Path, data: Sequence[str]) -> tuple[dict[str, Copied], int]:
@@ -167,7 +167,7 @@ def _copy_data(lake: Lake, to: Path, data: Sequence[str]) -> tuple[dict[str, Cop
     for name in data:
         source, target = lake.root / name, to / name
         try:
-            is_there = has(target, source.stat().st_size)
+            is_there = has(target, size_of(source))
             found[name] = as_it_is(target) if is_there else copied(source, target)
         except FileNotFoundError as gone:
             finding, remedy = f"{name} was deleted while the lake was copied", "give the command again"

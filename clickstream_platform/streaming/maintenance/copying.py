@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from clickstream_platform.errors import BackupError
 from clickstream_platform.files import write_whole
+from clickstream_platform.store.place import Place, StorePath, changed_ms, is_on_store, size_of
 
 LIST = "backup.json"  # written last: a folder without it is no backup, or half a one
 TREE = "lake"  # the folder beside it that has the files
@@ -87,21 +88,45 @@ def _leads_elsewhere(name: str) -> bool:
     return path.is_absolute() or ".." in path.parts
 
 
-def copied(source: Path, to: Path) -> Copied:
-    """Copy a file with its times. Under its name it is whole or not there."""
+def copied(source: Place, to: Place) -> Copied:
+    """Copy a file. Under its name it is whole or not there. In a folder it has its times; a store has its own."""
+    if is_on_store(to):
+        return _put(source, to)
     to.parent.mkdir(parents=True, exist_ok=True)
     part, digest, count = to.with_name(f".{to.name}.part"), hashlib.sha256(), 0
-    with source.open("rb") as reading, part.open("wb") as writing:
-        while block := reading.read(_AT_ONCE):
+    with part.open("wb") as writing:
+        for block in _blocks(source):
             digest.update(block)
             count += writing.write(block)
-    shutil.copystat(source, part)  # streams of files go by the times of manifests
+    if is_on_store(source):
+        changed_ns = changed_ms(source) * 1_000_000
+        os.utime(part, ns=(changed_ns, changed_ns))
+    else:
+        shutil.copystat(source, part)  # streams of files go by the times of manifests
     part.replace(to)
     return Copied(count, digest.hexdigest())
 
 
-def copied_database(source: Path, to: Path) -> Copied:
-    """Copy a file of SQLite as of one moment, whoever writes to it."""
+def _put(source: Place, to: StorePath) -> Copied:
+    assert not is_on_store(source)  # a backup is a folder
+    found = as_it_is(source)
+    to.write(source)
+    return found
+
+
+def _blocks(file: Place) -> Iterator[bytes]:
+    if is_on_store(file):
+        yield from file.blocks()
+        return
+    with file.open("rb") as reading:
+        while block := reading.read(_AT_ONCE):
+            yield block
+
+
+def copied_database(source: Place, to: Path) -> Copied:
+    """Copy a file of SQLite as of one moment, whoever writes to it. On a store each state of it is an object whole."""
+    if is_on_store(source):
+        return copied(source, to)
     to.parent.mkdir(parents=True, exist_ok=True)
     part = to.with_name(f".{to.name}.part")
     part.unlink(missing_ok=True)
@@ -114,23 +139,22 @@ def copied_database(source: Path, to: Path) -> Copied:
     return as_it_is(to)
 
 
-def as_it_is(file: Path) -> Copied:
+def as_it_is(file: Place) -> Copied:
     """What a file is now."""
     digest, count = hashlib.sha256(), 0
-    with file.open("rb") as reading:
-        while block := reading.read(_AT_ONCE):
-            digest.update(block)
-            count += len(block)
+    for block in _blocks(file):
+        digest.update(block)
+        count += len(block)
     return Copied(count, digest.hexdigest())
 
 
-def has(file: Path, size: int) -> bool:
+def has(file: Place, size: int) -> bool:
     """Whether there is a file of that size."""
-    return file.is_file() and file.stat().st_size == size
+    return file.is_file() and size_of(file) == size
 
 
 @contextmanager
-def writing_to(folder: Path) -> Generator[None]:
+def writing_to(folder: Place) -> Generator[None]:
     """Say it in one line if the disk is full or the folder cannot be written to.
 
     Raises:
@@ -142,3 +166,11 @@ def writing_to(folder: Path) -> Generator[None]:
         finding = f"{failed.filename or folder}: {failed.strerror or failed}"
         remedy = "make room or choose another folder, then give the command again: it goes on from there"
         raise BackupError(str(folder), finding, remedy) from failed
+
+
+def lie_in_each_other(lake: Place, folder: Path) -> bool:
+    """Whether one of two folders lies in the other."""
+    if is_on_store(lake):
+        return False
+    ours, theirs = lake.resolve(), folder.resolve()
+    return theirs.is_relative_to(ours) or ours.is_relative_to(theirs)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta, timezone
 
 from clickstream_platform.streaming.checkpoint import next_version
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.lake import generations, writer
+from clickstream_platform.streaming.lake import generations, upkeep
 from clickstream_platform.streaming.lake.lease import all_leased
 from clickstream_platform.streaming.lake.ledger import roll_up
 from clickstream_platform.streaming.lake.places import Lake
@@ -98,9 +98,9 @@ def _maintain(
     return Maintained(
         table=name,
         rolled_up=rolled_up,
-        joined=writer.compact(path, size),
-        deleted=writer.vacuum(path, files_kept),
-        cleaned=writer.clean_log(path, windows.log) if log_kept == windows.log else 0,
+        joined=upkeep.compact(path, size),
+        deleted=upkeep.vacuum(path, files_kept),
+        cleaned=upkeep.clean_log(path, windows.log) if log_kept == windows.log else 0,
         generations=generations.remove_superseded(lake, name),
         held_back_by=need.table if files_kept > windows.files else None,
     )

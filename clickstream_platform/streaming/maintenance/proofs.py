@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from clickstream_platform.files import write_whole
+from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.status import iso
 
@@ -82,5 +82,5 @@ def proofs(lake: Lake) -> list[Erasure]:
     return sorted(found, key=lambda proof: proof.begun_at)
 
 
-def _folder(lake: Lake) -> Path:
+def _folder(lake: Lake) -> Place:
     return lake.root / "_erasures"

@@ -6,14 +6,16 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 
 from clickstream_platform.errors import ClickstreamError, SourceError
+from clickstream_platform.files import move
+from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.lease import all_leased
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.lake.store_lease import require_held
 from clickstream_platform.streaming.maintenance.proofs import proofs
 from clickstream_platform.streaming.observe.status import together
 
@@ -59,7 +61,7 @@ def _to_read(contracts: Sequence[StreamingTable], lake: Lake) -> str:
     return f"{found.amount:,} {found.unit}"
 
 
-def reset(contracts: Sequence[StreamingTable], lake: Lake, *, run_id: str | None = None) -> Path:
+def reset(contracts: Sequence[StreamingTable], lake: Lake, *, run_id: str | None = None) -> Place:
     """Set all tables aside, with checkpoints and ledgers. Killed anywhere, do it again: until then nothing else begins.
 
     Proofs of erasures and the outbox stay.
@@ -78,29 +80,23 @@ def reset(contracts: Sequence[StreamingTable], lake: Lake, *, run_id: str | None
         layout.write(Lake(aside), layout.Layout(layout.VERSION))
         layout.write(lake, layout.Layout(layout.VERSION, unfinished=COMMAND))
         for name in names:
-            _move(lake.table(name).path, aside / name)
-            _move(lake.root / "_ledger" / name, aside / "_ledger" / name)
+            require_held(lake.root)
+            move(lake.table(name).path, aside / name)
+            move(lake.root / "_ledger" / name, aside / "_ledger" / name)
             for each in lake.checkpoints(name).glob("*"):
                 if each.name != "lease":
-                    _move(each, Lake(aside).checkpoints(name) / each.name)
+                    move(each, Lake(aside).checkpoints(name) / each.name)
         layout.write(lake, layout.Layout(layout.VERSION))
     return aside
 
 
-def _folder(lake: Lake, *, goes_on: bool) -> Path:
+def _folder(lake: Lake, *, goes_on: bool) -> Place:
     """Where to: the newest folder, for a reset that goes on; else one of its own, named by the time."""
     if goes_on:
-        return max(_set_aside(lake).iterdir())
+        return max(_set_aside(lake).iterdir(), key=lambda folder: folder.name)
     now = datetime.now(timezone.utc)
     return _set_aside(lake) / f"{now:%Y-%m-%dT%H-%M-%S.%fZ}"
 
 
-def _set_aside(lake: Lake) -> Path:
+def _set_aside(lake: Lake) -> Place:
     return lake.root / BEFORE
-
-
-def _move(folder: Path, to: Path) -> None:
-    """Move a folder or a file by its name, if it is there."""
-    if folder.exists():
-        to.parent.mkdir(parents=True, exist_ok=True)
-        folder.rename(to)

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clickstream_platform.errors import BackupError, LayoutError
+from clickstream_platform.store.place import is_on_store
 from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.lease import all_leased
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.maintenance.copying import TREE, Backup, as_it_is, copied, has, writing_to
+from clickstream_platform.streaming.sources.files.intake import FOLDER
+from clickstream_platform.streaming.sources.files.manifest import in_order
 
 
 def checked(folder: Path) -> Backup:
@@ -65,6 +68,10 @@ def restore(folder: Path, lake: Lake) -> Backup:
                 is_there = name != layout.FILE and has(target, expected.bytes) and as_it_is(target) == expected
                 if not is_there and name != layout.FILE and copied(source, target) != expected:
                     raise BackupError(str(source), "it changed while it was restored", "give the command again")
+            for manifests in (lake.root / "_checkpoints").glob(f"*/*/{FOLDER}"):
+                in_order(manifests)
+            for manifests in (lake.root / "_checkpoints").glob(f"*/*/*/{FOLDER}"):  # of a further source
+                in_order(manifests)
             layout.write(lake, layout.Layout(backup.layout))  # the next lease brings an older one up
     return backup
 
@@ -81,5 +88,5 @@ def require_empty(folder: Path, lake: Lake) -> None:
         finding = f"there is a lake already, with {len(tables)} tables" if tables else f"it is not empty: {there[0]}"
         remedy = "move it away first, or set CLICKSTREAM_LAKE (or CLICKSTREAM_HOME) to another folder"
         raise BackupError(str(lake.root), finding, remedy)
-    if lake.root.resolve().is_relative_to(folder.resolve()):
+    if not is_on_store(lake.root) and lake.root.resolve().is_relative_to(folder.resolve()):
         raise BackupError(str(lake.root), "it lies in the backup itself", "set CLICKSTREAM_HOME to another folder")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.ledger import Entry
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.lake.store_lease import require_held
 
 if TYPE_CHECKING:
     from clickstream_platform.streaming.batches.micro_batch import Notify
@@ -38,3 +40,13 @@ class Hooks:
     committed: Callable[[Entry], None] = field(default=lambda entry: None)
     ended: Callable[[StreamingTable], None] = field(default=lambda table: None)
     forgotten: Callable[[str], None] = field(default=lambda user_id: None)
+
+
+def if_held(notify: Notify, lake: Lake) -> Notify:
+    """The same hook, for who may have lost a lease meanwhile: then whoever has it now announces the rows."""
+
+    def asked(table: StreamingTable, rows: list[dict[str, Any]]) -> None:
+        require_held(lake.root)
+        notify(table, rows)
+
+    return asked

@@ -31,10 +31,11 @@ from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.lease import lease
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.lake.store_lease import require_held
 from clickstream_platform.streaming.observe import listener
 from clickstream_platform.streaming.runtime import admission, fingerprint, report
 from clickstream_platform.streaming.runtime.create import make_tables
-from clickstream_platform.streaming.runtime.hooks import Hooks
+from clickstream_platform.streaming.runtime.hooks import Hooks, if_held
 from clickstream_platform.streaming.runtime.report import RunReport
 from clickstream_platform.streaming.sources.apart import require_not_read_before
 
@@ -235,6 +236,7 @@ class Run:
     def _batch(self, frame: DataFrame, batch_id: int) -> None:
         batch = MicroBatch(self.table, self.lake, self.checkpoint, self.run_id, batch_id, frame)
         try:
+            require_held(self.lake.root)
             if batch.replays:
                 self.strategy.complete(batch)
                 self.replayed += 1
@@ -242,7 +244,7 @@ class Run:
             if self.query and not batch.is_empty:  # one that is empty only lets the state store forget
                 self._require_room([self.query.lastProgress])
             with batch.persist:
-                entry = self.strategy.commit(batch, self.hooks.notify)
+                entry = self.strategy.commit(batch, if_held(self.hooks.notify, self.lake))
             if entry:
                 self.committed.append(entry)
                 self.hooks.committed(entry)

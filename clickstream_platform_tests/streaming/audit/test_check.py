@@ -25,6 +25,7 @@ from clickstream_platform.streaming.lake.ledger import roll_up
 from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform_tests.homes import Home, entry
 from clickstream_platform_tests.lakes import at, write
+from clickstream_platform_tests.local import local
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -274,7 +275,7 @@ def spoilt(text: str) -> Any:
 
 
 def record(home: Home) -> Path:
-    return home.lake.root / "_checks" / "sessions.json"
+    return local(home.lake.root / "_checks" / "sessions.json")
 
 
 def forgot(home: Home) -> Home:
@@ -284,7 +285,7 @@ def forgot(home: Home) -> Home:
 
 def other_commit(home: Home) -> Home:
     log = home.lake.table("sessions").path / "_delta_log" / f"{0:020d}.json"
-    log.write_text(log.read_text() + "\n")
+    local(log).write_text(log.read_text() + "\n")
     return home
 
 
@@ -335,11 +336,11 @@ def test_a_log_that_was_cleaned_asks_for_a_look_at_everything(home: Home, sessio
 
 def test_a_table_that_was_put_back_asks_for_a_look_at_everything(home: Home, sessions: Batches, tmp_path: Path) -> None:
     path = home.lake.table("sessions").path
-    shutil.copytree(path, tmp_path / "before")
+    shutil.copytree(local(path), tmp_path / "before")
     sessions([session("c")])
     assert failed(home, "sessions") == {}
-    shutil.rmtree(path)
-    shutil.copytree(tmp_path / "before", path)
+    shutil.rmtree(local(path))
+    shutil.copytree(tmp_path / "before", local(path))
     write(home, "sessions", [session("d"), session("a")])
     assert failed(home, "sessions") == {"unique_key": 1}
 
@@ -355,7 +356,7 @@ def test_what_failed_on_all_rows_is_forgotten_as_passed_by_whoever_found_it(home
 def test_a_lake_that_cannot_be_written_is_warned_of(
     home: Home, sessions: Batches, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (home.lake.root / "_checks").write_text("a file where the folder should be")
+    local(home.lake.root / "_checks").write_text("a file where the folder should be")
     passes.note(home.lake, "sessions", passes.Record(), {"not_null": Passed("", 1, Kept({}))}, [])
     assert "what its checks came to cannot be noted" in caplog.text
 
@@ -373,7 +374,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def log(self: LakeTable, version: int) -> Path:
         found.append(f"{self.name} {version}")
-        return committed(self, version)
+        return local(committed(self, version))
 
     monkeypatch.setattr(Increment, "dataset", dataset)
     monkeypatch.setattr(LakeTable, "_log", log)

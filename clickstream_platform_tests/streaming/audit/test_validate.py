@@ -19,6 +19,7 @@ from clickstream_platform.streaming.audit.validate import check, validate
 from clickstream_platform.streaming.lake.ledger import last_entry
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.local import local
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -122,7 +123,7 @@ def test_a_batch_that_only_quarantine_has_is_one_that_the_next_run_completes(cop
 
 @pytest.mark.spark
 def test_a_batch_that_quarantine_lacks_is_found(copy: Lab) -> None:
-    shutil.rmtree(copy.lake.table("quarantine").path)
+    shutil.rmtree(local(copy.lake.table("quarantine").path))
     assert failed(copy, "events")["conservation"] == "batch 0: 1 quarantined, 0 landed"
 
 

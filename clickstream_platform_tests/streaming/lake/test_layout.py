@@ -17,6 +17,7 @@ from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform_tests.command import clickstream
 from clickstream_platform_tests.conftest import killed
 from clickstream_platform_tests.homes import Home, entry
+from clickstream_platform_tests.local import local
 
 OLD_NAME, NEW_NAME = "head_start_ms", "initial_watermark_ms"
 
@@ -99,7 +100,7 @@ def test_nothing_is_migrated_while_a_run_is_on(old: Home, monkeypatch: pytest.Mo
 def test_a_newer_lake_is_refused_by_every_command(old: Home, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     old.land("a.json")
     monkeypatch.setenv("CLICKSTREAM_HOME", str(old.settings.home))
-    (old.lake.root / layout.FILE).write_text('{"version": 99, "program": "7.0.0"}')
+    local(old.lake.root / layout.FILE).write_text('{"version": 99, "program": "7.0.0"}')
     found = clickstream(*command.split(maxsplit=1 if "sql" in command else -1))
     assert found.exit_code == 1
     assert "it has layout 99, brought to it by clickstream 7.0.0" in " ".join(found.output.split())
@@ -122,6 +123,6 @@ def test_a_lake_in_the_middle_of_a_command_takes_no_other(old: Home) -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"version": "new"}', '{"program": "0.1.0"}'])
 def test_a_layout_file_that_is_broken_is_refused(old: Home, text: str) -> None:
-    (old.lake.root / layout.FILE).write_text(text)
+    local(old.lake.root / layout.FILE).write_text(text)
     with pytest.raises(LayoutError, match="not as it was written"):
         layout.require(old.lake)

@@ -7,6 +7,7 @@ from pathlib import Path
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.lake.ledger import refused_files, roll_up
 from clickstream_platform_tests.homes import Home, entry
+from clickstream_platform_tests.local import local
 
 
 def test_refused_files_are_told_from_the_log_and_the_notes_beside_its_roll_ups(tmp_path: Path) -> None:
@@ -21,12 +22,12 @@ def test_refused_files_are_told_from_the_log_and_the_notes_beside_its_roll_ups(t
     assert list(refused_files(events).items()) == list(files.items())
 
     for note in ledger.glob("*.refused.json"):  # as an earlier release has left it
-        note.rename(note.with_suffix(".kept"))
+        local(note).rename(local(note.with_suffix(".kept")))
     assert refused_files(events) == files
     for note in ledger.glob("*.kept"):
-        note.rename(note.with_suffix(".json"))
+        local(note).rename(local(note.with_suffix(".json")))
     for rolled_up in ledger.glob("*.txt"):
-        rolled_up.write_text("nobody reads this")
+        local(rolled_up).write_text("nobody reads this")
     assert refused_files(events) == files
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from clickstream_platform.errors import BackupError, CheckpointError, LayoutError, TableBusyError
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.lake import layout, writer
+from clickstream_platform.streaming.lake import layout, upkeep
 from clickstream_platform.streaming.lake.lease import lease
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.maintenance import backup as backups
@@ -26,6 +26,7 @@ from clickstream_platform_tests.conftest import KINDS, Lab, event
 from clickstream_platform_tests.faults import fault
 from clickstream_platform_tests.homes import Home, entry
 from clickstream_platform_tests.lakes import at, write
+from clickstream_platform_tests.local import local
 
 
 @pytest.fixture
@@ -38,9 +39,9 @@ def home(tmp_path: Path) -> Home:
     write(home, "sessions", [{"user_id": "u"}], of=entry("sessions", events_version=2))
     for name in ("_checkpoints/events/1/offsets/0", "_checkpoints/events/1/.hidden.crc", "_erasures/a.json"):
         (home.lake.root / name).parent.mkdir(parents=True, exist_ok=True)
-        (home.lake.root / name).write_text(name)
+        local(home.lake.root / name).write_text(name)
     (home.lake.root / "_staging").mkdir()
-    (home.lake.root / "_staging" / "left.parquet").touch()
+    local(home.lake.root / "_staging" / "left.parquet").touch()
     return home
 
 
@@ -74,7 +75,7 @@ def test_what_is_restored_is_what_was_backed_up_to_the_byte_and_the_time(home: H
     assert made.rows == {"events": 3, "sessions": 1}
     other = Lake(tmp_path / "other")
     assert restore(tmp_path / "backup", other) == made
-    assert files_of(other.root) == files_of(home.lake.root)
+    assert files_of(local(other.root)) == files_of(local(home.lake.root))
     assert layout.layout_of(other).unfinished == ""
 
 
@@ -92,7 +93,7 @@ def test_a_backup_that_was_killed_is_none_and_goes_on(
     write(home, "events", [{"user_id": "v", "event_date": at("00:00:00").date()}], of=entry(batch_id=3))
     backed_up(home, folder)
     restore(folder, other := Lake(tmp_path / "other"))
-    assert files_of(other.root) == files_of(home.lake.root)
+    assert files_of(local(other.root)) == files_of(local(home.lake.root))
 
 
 @pytest.mark.parametrize("nth", [0, 7, 10])
@@ -110,18 +111,18 @@ def test_a_restore_that_was_killed_lets_nothing_begin_but_itself(
         assert "give that command again" in " ".join(clickstream(*command.split()).output.split())
     again = clickstream("restore", str(tmp_path / "backup"))
     assert again.exit_code == 0, again.output
-    assert {n for n in files_of(other.root) if not n.endswith(".part")} == files_of(home.lake.root).keys()
+    assert {n for n in files_of(local(other.root)) if not n.endswith(".part")} == files_of(local(home.lake.root)).keys()
     assert clickstream("status").exit_code == 0
 
 
 def test_a_restore_over_a_lake_does_nothing(home: Home, tmp_path: Path) -> None:
     backed_up(home, tmp_path / "backup")
-    before = files_of(home.lake.root)
+    before = files_of(local(home.lake.root))
     with pytest.raises(BackupError, match="there is a lake already, with 2 tables; move it away"):
         restore(tmp_path / "backup", home.lake)
-    assert files_of(home.lake.root) == before
+    assert files_of(local(home.lake.root)) == before
     (stranger := Lake(tmp_path / "other")).root.mkdir()
-    (stranger.root / "mine.txt").touch()
+    local(stranger.root / "mine.txt").touch()
     with pytest.raises(BackupError, match=r"it is not empty: mine\.txt"):
         restore(tmp_path / "backup", stranger)
 
@@ -217,7 +218,7 @@ def test_a_lake_that_stopped_midway_goes_on_from_its_backup_as_it_would_itself(l
     lab.run()
     lab.land(event("u1", "10:30:00"), event("u9", "08:00:00"))
     lab.run("events")
-    writer.compact(lab.lake.events.path, 100_000_000)  # what the other tables have not read left the table
+    upkeep.compact(lab.lake.events.path, 100_000_000)  # what the other tables have not read left the table
     lab.land(event("u2", "12:00:00"), "{")
     with fault(0, "after"), pytest.raises(Exception, match="InjectedError"):
         lab.run("events")
@@ -229,7 +230,7 @@ def test_a_lake_that_stopped_midway_goes_on_from_its_backup_as_it_would_itself(l
         each.run()
         each.assert_exact()
     rows = lab.lake.events.rows() or 0
-    shutil.rmtree(lab.lake.root)  # Spark names some files of the state by their whole paths
+    shutil.rmtree(local(lab.lake.root))  # Spark names some files of the state by their whole paths
     lab.land(event("u2", "09:00:00"), event("u3", "13:00:00"))
     restored.run()
     restored.assert_exact()

@@ -16,6 +16,7 @@ from clickstream_platform.streaming.lake.ledger import Booked, booked, entries, 
 from clickstream_platform.streaming.maintenance import housekeeping as maintenance
 from clickstream_platform.streaming.maintenance.housekeeping import Maintained, maintain
 from clickstream_platform_tests.conftest import KINDS, Lab, event
+from clickstream_platform_tests.local import local
 
 pytestmark = pytest.mark.spark
 
@@ -38,7 +39,7 @@ def _age(lab: Lab) -> None:
     """Delta tells a commit's age by its file's."""
     then = time.time() - 31 * 86_400
     for file in lab.lake.root.glob("*/_delta_log/*.json"):
-        os.utime(file, (then, then))
+        os.utime(local(file), (then, then))
 
 
 def ledger(lab: Lab, name: str) -> list[Booked]:
@@ -117,7 +118,7 @@ def test_checkpoints_that_no_longer_serve_are_deleted(lab: Lab) -> None:
     lab.land(event())
     lab.run("events", "sessions")
     folder = lab.lake.checkpoints("sessions")
-    shutil.copytree(folder / "1", folder / "7")  # a rebuild that was killed before its first commit
+    shutil.copytree(local(folder / "1"), local(folder / "7"))  # a rebuild that was killed before its first commit
     assert maintained(lab)["sessions"].generations == 1
     assert sorted(path.name for path in folder.iterdir()) == ["1", "lease"]
-    assert Path(folder / "1" / "commits").is_dir()
+    assert Path(local(folder / "1" / "commits")).is_dir()

@@ -13,6 +13,7 @@ from clickstream_platform.streaming.runtime import fingerprint
 from clickstream_platform_tests.command import clickstream
 from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.homes import Home, entry
+from clickstream_platform_tests.local import local
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def commit_all(home: Home) -> None:
         ("commits/0", "{}"),
     ):
         (checkpoint / name).parent.mkdir(parents=True, exist_ok=True)
-        (checkpoint / name).write_text(f"v1\n{lines}")
+        local(checkpoint / name).write_text(f"v1\n{lines}")
 
 
 def source_of(home: Home) -> str | None:

@@ -19,6 +19,7 @@ from clickstream_platform_tests.command import clickstream
 from clickstream_platform_tests.conftest import KINDS, Lab, event
 from clickstream_platform_tests.homes import Home, entry
 from clickstream_platform_tests.lakes import at, write
+from clickstream_platform_tests.local import local
 
 PROOF = '{"run_id": "a", "salt": "", "subject": "", "begun_at": "2024-03-01T10:00:00Z"}'
 STAYS = {"_outbox.sqlite", "_erasures/a.json", layout.FILE}
@@ -40,7 +41,7 @@ def home(tmp_path: Path) -> Home:
     )
     for name in names:
         (home.lake.root / name).parent.mkdir(parents=True, exist_ok=True)
-        (home.lake.root / name).write_text(PROOF if "erasures" in name else "" if "sqlite" in name else name)
+        local(home.lake.root / name).write_text(PROOF if "erasures" in name else "" if "sqlite" in name else name)
     return home
 
 
@@ -56,11 +57,11 @@ def names_of(root: Path) -> set[str]:
 
 
 def test_all_is_set_aside_as_a_lake_of_its_own_and_nothing_is_deleted(home: Home) -> None:
-    before, names = files_of(home.lake.root), names_of(home.lake.root)
+    before, names = files_of(local(home.lake.root)), names_of(local(home.lake.root))
     aside = Lake(reset(list(home.contracts.values()), home.lake))
-    assert files_of(home.lake.root) == before
-    assert names_of(aside.root) - {layout.FILE} == names - STAYS
-    assert names_of(home.lake.root) == STAYS
+    assert files_of(local(home.lake.root)) == before
+    assert names_of(local(aside.root)) - {layout.FILE} == names - STAYS
+    assert names_of(local(home.lake.root)) == STAYS
     assert aside.names() == ["events", "quarantine", "sessions"]
     assert aside.events.rows() == 1
     assert layout.require(aside) == layout.require(home.lake)
@@ -70,35 +71,35 @@ def test_all_is_set_aside_as_a_lake_of_its_own_and_nothing_is_deleted(home: Home
 def test_a_reset_that_was_killed_lets_nothing_begin_and_goes_on(
     home: Home, nth: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    contracts, before, moves = list(home.contracts.values()), files_of(home.lake.root), iter(range(100))
+    contracts, before, moves = list(home.contracts.values()), files_of(local(home.lake.root)), iter(range(100))
 
     def dies(folder: Path, to: Path) -> None:
         if folder.exists() and next(moves) == nth:
             raise KeyboardInterrupt
         move(folder, to)
 
-    move = resetting._move  # pyright: ignore[reportPrivateUsage] - where a kill can happen
+    move = resetting.move  # where a kill can happen
     with monkeypatch.context() as patch:
-        patch.setattr(resetting, "_move", dies)
+        patch.setattr(resetting, "move", dies)
         with pytest.raises(KeyboardInterrupt):
             reset(contracts, home.lake)
     with pytest.raises(LayoutError, match="give that command again"), lease(home.lake, "events", "me"):
         pass
     aside = reset(contracts, home.lake)
-    assert files_of(home.lake.root) == before
-    assert names_of(home.lake.root) == STAYS
+    assert files_of(local(home.lake.root)) == before
+    assert names_of(local(home.lake.root)) == STAYS
     assert list((home.lake.root / BEFORE).iterdir()) == [aside]
 
 
 def test_it_says_what_it_would_do_and_does_it_only_if_told_to(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKSTREAM_HOME", str(home.settings.home))
     home.land("a.json", "b.json")
-    before = names_of(home.lake.root)
+    before = names_of(local(home.lake.root))
     said = clickstream("reset")
     assert said.exit_code == 1
     for each in ("events 1", "quarantine 1", "sessions 1", "from the beginning of the source: 2 files", "1 erasures"):
         assert each in " ".join(said.stdout.split()), each
-    assert names_of(home.lake.root) == before
+    assert names_of(local(home.lake.root)) == before
     done = clickstream("reset", "--yes")
     assert done.exit_code == 0, done.output
     assert "3 rows are set aside in" in done.stdout

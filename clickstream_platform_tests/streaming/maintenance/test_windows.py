@@ -11,7 +11,7 @@ from deltalake import DeltaTable
 
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.audit.books import unbalanced
-from clickstream_platform.streaming.lake import writer
+from clickstream_platform.streaming.lake import upkeep
 from clickstream_platform.streaming.lake.ledger import RETENTION, Amendment, booked
 from clickstream_platform.streaming.maintenance.housekeeping import maintain
 from clickstream_platform.streaming.maintenance.retention import Leaving, expire_rejected, leaving
@@ -90,10 +90,10 @@ def test_events_that_are_too_old_are_said_by_date(home: Home, monkeypatch: pytes
 def test_files_stay_as_long_as_is_set(home: Home, kept: timedelta, is_there: bool) -> None:
     before = home.lake.events.files()
     write(home, "events", [{"user_id": "v", "event_date": at("10:00:00", 4).date()}])
-    writer.compact(home.lake.events.path, 100_000_000)
+    upkeep.compact(home.lake.events.path, 100_000_000)
     left = set(before) - set(home.lake.events.files())
     assert left
-    writer.vacuum(home.lake.events.path, kept)
+    upkeep.vacuum(home.lake.events.path, kept)
     assert {(home.lake.events.path / file).exists() for file in left} == {is_there}
 
 

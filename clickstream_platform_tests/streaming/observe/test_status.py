@@ -15,6 +15,7 @@ from clickstream_platform.streaming.contract.trigger import ProcessingTime
 from clickstream_platform.streaming.lake.lease import lease
 from clickstream_platform.streaming.observe.status import Lag, SourceStatus, TableStatus
 from clickstream_platform_tests.homes import Home, delta, entry
+from clickstream_platform_tests.local import local
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def test_status_says_by_which_trigger_a_living_process_runs_a_table(home: Home) 
     with lease(home.lake, "sessions", "live", trigger=every_second.name):
         assert home.status("sessions").trigger == "every 1 s"
         left_behind = (home.lake.checkpoints("sessions") / "lease").read_text()
-    (home.lake.checkpoints("sessions") / "lease").write_text(left_behind)  # as kill -9 leaves it
+    local(home.lake.checkpoints("sessions") / "lease").write_text(left_behind)  # as kill -9 leaves it
     assert home.status("sessions").trigger == "available now"
     with lease(home.lake, "sessions", "the next run"):
         assert home.status("sessions").trigger == "available now"
@@ -106,7 +107,7 @@ def test_versions_that_add_no_data_are_stepped_over(home: Home) -> None:
 def test_a_lag_nobody_knows_does_not_hide_the_other_tables(home: Home) -> None:
     for _ in range(3):
         home.commit("events", rows=10)
-    DeltaTable(home.lake.events.path).create_checkpoint()
+    DeltaTable(local(home.lake.events.path)).create_checkpoint()
     (home.lake.events.path / "_delta_log" / f"{2:020d}.json").unlink()  # as Delta does after 30 days
     home.plan("sessions", 0, delta(2))
     home.plan("purchases", 0, delta(3))

@@ -22,6 +22,7 @@ from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.runtime.run import rebuild
 from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.faults import fault
+from clickstream_platform_tests.local import local
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -129,7 +130,7 @@ def _newest(lab: Lab, table: str, kind: str) -> Path:
     log = generations.current(lab.lake, table).path / kind
     file = max(log.glob("[0-9]*"), key=lambda path: int(path.name))
     file.with_name(f".{file.name}.crc").unlink(missing_ok=True)
-    return file
+    return local(file)
 
 
 def test_a_table_of_a_newer_protocol_is_refused_by_delta_and_left_as_it_is(lab: Lab) -> None:
@@ -138,7 +139,7 @@ def test_a_table_of_a_newer_protocol_is_refused_by_delta_and_left_as_it_is(lab: 
     log = lab.lake.table("sessions").path / "_delta_log"
     newest = max(log.glob("*.json"))
     newer = '{"protocol":{"minReaderVersion":99,"minWriterVersion":99}}'
-    (log / f"{int(newest.stem) + 1:020d}.json").write_text(newer + "\n")
+    local(log / f"{int(newest.stem) + 1:020d}.json").write_text(newer + "\n")
     lab.land(event(at="11:00:00"))
     lab.run("events")
     with pytest.raises(Exception, match=r"(?i)version|protocol|feature"):
@@ -155,7 +156,7 @@ def test_a_table_whose_files_do_not_tell_all_is_refused_until_they_do(lab: Lab) 
     feature = ["deletionVectors"]
     protocol = {"minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": feature, "writerFeatures": feature}
     upgrade = log / f"{lab.lake.events.version() + 1:020d}.json"  # pyright: ignore[reportOptionalOperand]
-    upgrade.write_text(json.dumps({"protocol": protocol}) + "\n")
+    local(upgrade).write_text(json.dumps({"protocol": protocol}) + "\n")
     lab.land(event(at="11:00:00"))
     with pytest.raises(CheckpointError, match=r"events: it was given deletionVectors.* DROP FEATURE"):
         lab.run("events")

@@ -11,6 +11,7 @@ from clickstream_platform.streaming.lake.generations import current
 from clickstream_platform.streaming.runtime.idle import nothing_to_do
 from clickstream_platform_tests.command import clickstream
 from clickstream_platform_tests.conftest import KINDS, Lab, event
+from clickstream_platform_tests.local import local
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_after_a_run_there_is_nothing_to_do_until_something_comes_or_changes(don
 @pytest.mark.parametrize("table", ["events", "sessions"])
 def test_a_batch_without_its_mark_is_something_to_do(done: Lab, table: str) -> None:
     checkpoint = current(done.lake, table)
-    Path(checkpoint.path / "commits" / str(checkpoint.committed())).unlink()
+    Path(local(checkpoint.path / "commits" / str(checkpoint.committed()))).unlink()
     assert not is_idle(done)
 
 

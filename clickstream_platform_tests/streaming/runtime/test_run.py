@@ -21,6 +21,7 @@ from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.run import rebuild, run
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.local import local
 
 pytestmark = pytest.mark.spark
 
@@ -169,7 +170,7 @@ def _uncommit_last_batch(lab: Lab, name: str) -> None:
 def test_a_lost_checkpoint_starts_a_new_generation(lab: Lab) -> None:
     lab.land(event(at="10:00:00"), event(at="12:00:00"))
     lab.run("events", "sessions")
-    shutil.rmtree(lab.lake.checkpoints("sessions") / "1")
+    shutil.rmtree(local(lab.lake.checkpoints("sessions") / "1"))
     lab.land(event(at="10:10:00"))
     report = lab.run("events", "sessions")["sessions"]
     assert (report.generation, report.batches[0].batch_id, report.batches[0].rows_in) == (2, 0, 3)
@@ -179,7 +180,7 @@ def test_a_lost_checkpoint_starts_a_new_generation(lab: Lab) -> None:
 def test_events_refuses_to_go_on_without_its_checkpoint(lab: Lab) -> None:
     lab.land(event())
     lab.run("events")
-    shutil.rmtree(lab.lake.checkpoints("events") / "1")
+    shutil.rmtree(local(lab.lake.checkpoints("events") / "1"))
     with pytest.raises(CheckpointError, match="restore a backup, or begin anew"):
         lab.run("events")
 
@@ -188,11 +189,11 @@ def test_a_restored_table_is_refused_until_it_is_rebuilt(lab: Lab) -> None:
     lab.land(event(at="10:00:00"))
     lab.run("events", "purchases", "sessions")
     kept = lab.lake.root / "kept"
-    shutil.copytree(lab.lake.table("sessions").path, kept)
+    shutil.copytree(local(lab.lake.table("sessions").path), local(kept))
     lab.land(event(at="12:00:00"))
     lab.run("events", "sessions")
-    shutil.rmtree(lab.lake.table("sessions").path)
-    kept.rename(lab.lake.table("sessions").path)
+    shutil.rmtree(local(lab.lake.table("sessions").path))
+    local(kept).rename(local(lab.lake.table("sessions").path))
     with pytest.raises(CheckpointError, match="clickstream rebuild sessions"):
         lab.run("sessions")
     report = rebuild(lab.contracts["sessions"], lab.spark, lab.lake)

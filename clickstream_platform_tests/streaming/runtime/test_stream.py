@@ -32,6 +32,7 @@ from clickstream_platform.streaming.runtime.run import run
 from clickstream_platform.streaming.runtime.stream import Told, require_inputs, stream
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import KINDS, Lab, event, without_a_column
+from clickstream_platform_tests.local import local
 from clickstream_platform_tests.waiting import wait_until
 
 EVERY_SECOND = ProcessingTime(timedelta(seconds=1))
@@ -81,7 +82,7 @@ def test_a_column_that_events_gains_stops_a_stream_of_another_process_once_and_i
     without_a_column(lab, "ip_address").land(event())
     lab.run()
     with streaming(lab, "sessions") as going:
-        wait_until(lambda: lab.lake.checkpoints("sessions").joinpath("1", "looked_at").exists())
+        wait_until(lambda: local(lab.lake.checkpoints("sessions")).joinpath("1", "looked_at").exists())
         lab.land(event(at="10:01:00"))
         lab.run("events")
         going.read_all()

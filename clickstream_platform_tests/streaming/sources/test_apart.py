@@ -14,6 +14,7 @@ from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.status import require_source
 from clickstream_platform.streaming.sources.named import sources_from
 from clickstream_platform.tables import tables
+from clickstream_platform_tests.local import local
 
 
 def named(**sources: object) -> Settings:
@@ -102,7 +103,7 @@ def test_a_folder_that_was_read_under_another_name_is_refused(folders: tuple[Pat
     a, b = folders
     checkpoint = Lake(tmp_path / "lake").checkpoints("events") / "1"
     checkpoint.mkdir(parents=True)
-    (checkpoint / FINGERPRINT).write_text(json.dumps({"source": f"files {a}"}))
+    local(checkpoint / FINGERPRINT).write_text(json.dumps({"source": f"files {a}"}))
     told(named(main=a, other=b), tmp_path / "lake")
     told(named(other=b), tmp_path / "lake")
     with pytest.raises(SourceError, match=r"'history' would read again what 'main' has read.*leave it to 'main'"):

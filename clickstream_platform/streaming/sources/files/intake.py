@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.files import write_whole
 from clickstream_platform.source_list import ANOTHER_SOURCE
+from clickstream_platform.store.place import Place, changed_ms, is_on_store, made, place_of
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.sources.files.known import Known, adopt, keep_index, known, prune
 from clickstream_platform.streaming.sources.files.manifest import Entry, Manifest, manifest_path, read, write
@@ -32,7 +32,7 @@ class Intake:
     checkpoint: Checkpoint
 
     @property
-    def folder(self) -> Path:
+    def folder(self) -> Place:
         """Where the manifests lie."""
         return self.checkpoint.path / FOLDER
 
@@ -116,20 +116,22 @@ class Intake:
 
     def follow(self, was: Path, now: Path) -> None:
         """Let Spark's log name the files that it planned itself where the landing folder lies now."""
-        self._rename_in_log(
-            lambda path: (
-                now / path.relative_to(was) if not self._is_manifest(path) and path.is_relative_to(was) else path
-            )
-        )
 
-    def _rename_in_log(self, renamed: Callable[[Path], Path]) -> None:
+        def elsewhere(path: Place) -> Place:
+            if self._is_manifest(path) or is_on_store(path) or not path.is_relative_to(was):
+                return path
+            return now / path.relative_to(was)
+
+        self._rename_in_log(elsewhere)
+
+    def _rename_in_log(self, renamed: Callable[[Place], Place]) -> None:
         folder = self._spark_log
         for file in folder.iterdir() if folder.is_dir() else ():
             if file.name.isdigit() or file.name.endswith(".compact"):
                 head, *lines = file.read_text().splitlines()
                 entries: list[dict[str, Any]] = [json.loads(line) for line in lines]
-                moved = [{**e, "path": renamed(_path(e)).as_uri()} if "path" in e else e for e in entries]
-                if [_path(e) for e in moved] != [_path(e) for e in entries]:
+                moved = [{**e, "path": renamed(self._path(e)).as_uri()} if "path" in e else e for e in entries]
+                if [self._path(e) for e in moved] != [self._path(e) for e in entries]:
                     self._rewrite(file, [head, *(json.dumps(each, separators=(",", ":")) for each in moved)])
 
     def interrupted(self, source: Path) -> list[str]:
@@ -144,14 +146,14 @@ class Intake:
     def _names_by_spark(self, source: Path) -> list[str]:
         return [name for names in self.planned_by_spark(source).values() for name in names]
 
-    def _partition(self, path: Path, source: Path) -> str:
+    def _partition(self, path: Place, source: Path) -> str:
         try:
-            return str(path.relative_to(source))
+            return str(Path(str(path)).relative_to(source))
         except ValueError as elsewhere:
             finding = f"it was read from another folder: {path}"
             raise CheckpointError(self.checkpoint.table, finding, "set CLICKSTREAM_SOURCE back") from elsewhere
 
-    def _is_manifest(self, path: Path) -> bool:
+    def _is_manifest(self, path: Place) -> bool:
         return path.parent.name == FOLDER and path.parent.parent.name == self.checkpoint.path.name
 
     def _has_files_in_log(self) -> bool:
@@ -173,11 +175,22 @@ class Intake:
     def _of_topics(self) -> CheckpointError:
         return CheckpointError(self.checkpoint.table, "it was read from Kafka, not from files", ANOTHER_SOURCE)
 
+    def _path(self, entry: dict[str, Any]) -> Place:
+        """The file of an entry of Spark's log; what has none, as topics have, is no entry of a file.
+
+        Of a lake that lay elsewhere, a manifest is known by the ends of its path.
+        """
+        return place_of(entry.get("path", ""), self.checkpoint.path)
+
+    def make_folder(self) -> None:
+        """Let the folder be there, though no manifest is: Spark wants one."""
+        made(self.folder)
+
     @property
-    def _spark_log(self) -> Path:
+    def _spark_log(self) -> Place:
         return self.checkpoint.path / "sources" / "0"
 
-    def _log(self) -> Iterator[tuple[int, Path]]:
+    def _log(self) -> Iterator[tuple[int, Place]]:
         """What Spark has taken: the number in its log, and the file. The log is compacted every ten entries."""
         folder = self._spark_log
         names = [file.name for file in folder.iterdir()] if folder.is_dir() else []
@@ -188,23 +201,18 @@ class Intake:
                 entry: dict[str, Any] = json.loads(line)
                 if "batchId" not in entry:
                     raise self._of_topics()
-                yield entry["batchId"], _path(entry)
+                yield entry["batchId"], self._path(entry)
 
-    def _replace_in_log(self, offset: int, manifest: Path) -> None:
+    def _replace_in_log(self, offset: int, manifest: Place) -> None:
         """Let Spark read a manifest in place of the files that it names, in the newest entry of its log."""
         file = next(f for name in (str(offset), f"{offset}.compact") if (f := self._spark_log / name).exists())
         head, *lines = file.read_text().splitlines()
         before = [line for line in lines if json.loads(line)["batchId"] != offset]
-        milliseconds = manifest.stat().st_mtime_ns // 1_000_000
+        milliseconds = changed_ms(manifest)
         entry = {"path": manifest.as_uri(), "timestamp": milliseconds, "batchId": offset}
         self._rewrite(file, [head, *before, json.dumps(entry, separators=(",", ":"))])
 
     @staticmethod
-    def _rewrite(file: Path, lines: list[str]) -> None:
+    def _rewrite(file: Place, lines: list[str]) -> None:
         file.with_name(f".{file.name}.crc").unlink(missing_ok=True)  # a checksum of what is no longer in it
         write_whole(file, "\n".join(lines))
-
-
-def _path(entry: dict[str, Any]) -> Path:
-    """The file of an entry of Spark's log; what has none, as topics have, is no entry of a file."""
-    return Path(unquote(urlsplit(entry.get("path", "")).path))

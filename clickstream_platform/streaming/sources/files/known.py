@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.files import write_whole
+from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.sources.files.found import File, Listing
 from clickstream_platform.streaming.sources.files.manifest import from_line, manifest_path
 
@@ -35,7 +35,7 @@ class Known:
     sizes: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
-def known(folder: Path) -> Known:
+def known(folder: Place) -> Known:
     """What the manifests of a folder name; nothing if there is no such folder.
 
     Raises:
@@ -54,7 +54,7 @@ def known(folder: Path) -> Known:
     return Known(newest, indexed, sizes)
 
 
-def _named(path: Path) -> dict[str, int]:
+def _named(path: Place) -> dict[str, int]:
     try:
         lines = path.read_text("ascii").splitlines()
         return {entry.partition: entry.size for line in lines for entry in from_line(line)}
@@ -62,14 +62,14 @@ def _named(path: Path) -> dict[str, int]:
         raise _broken(path) from error
 
 
-def _read(path: Path) -> dict[str, int]:
+def _read(path: Place) -> dict[str, int]:
     try:
         return json.loads(path.read_text("ascii"))
     except ValueError as error:
         raise _broken(path) from error
 
 
-def _broken(path: Path) -> CheckpointError:
+def _broken(path: Place) -> CheckpointError:
     return CheckpointError(str(path), "it is not as it was written", "restore it from a copy")
 
 
@@ -77,7 +77,7 @@ def _index_name(number: int) -> str:
     return f"{_INDEX}{number:012d}"
 
 
-def keep_index(folder: Path, newest: int) -> bool:
+def keep_index(folder: Place, newest: int) -> bool:
     """Write a new index if it is time, the newest manifest being of that number; whether it was.
 
     The index before it is deleted then.
@@ -89,19 +89,19 @@ def keep_index(folder: Path, newest: int) -> bool:
     return True
 
 
-def adopt(folder: Path, sizes: Mapping[str, int]) -> None:
+def adopt(folder: Place, sizes: Mapping[str, int]) -> None:
     """Begin with files that were read before there were manifests. Before the first manifest is written."""
     _write_index(folder, 0, sizes)
 
 
-def _write_index(folder: Path, number: int, sizes: Mapping[str, int]) -> None:
+def _write_index(folder: Place, number: int, sizes: Mapping[str, int]) -> None:
     write_whole(folder / _index_name(number), json.dumps(dict(sizes)))
     for path in folder.glob(f"{_INDEX}*"):
         if path.name < _index_name(number):
             path.unlink(missing_ok=True)
 
 
-def prune(folder: Path, below: int) -> None:
+def prune(folder: Place, below: int) -> None:
     """Delete the manifests below a number that an index holds: those that no batch will read again."""
     indexed = known_index(folder)
     for path in folder.glob("*.json"):
@@ -109,7 +109,7 @@ def prune(folder: Path, below: int) -> None:
             path.unlink(missing_ok=True)
 
 
-def known_index(folder: Path) -> int:
+def known_index(folder: Place) -> int:
     """The newest manifest that the index holds; -1 without an index."""
     return max((int(path.name.removeprefix(_INDEX)) for path in folder.glob(f"{_INDEX}*")), default=-1)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import heapq
 import json
+import os
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,6 +18,7 @@ import msgspec
 
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.files import write_whole
+from clickstream_platform.store.place import AnyPlace, Place, StorePath, is_on_store
 from clickstream_platform.streaming.sources.files.found import File
 from clickstream_platform.streaming.sources.files.names import path_of, told_by_name
 from clickstream_platform.streaming.sources.files.splits import Split, splits
@@ -133,16 +136,17 @@ def _order(entry: Entry) -> tuple[int, str]:
     return entry.mtime_us, entry.partition
 
 
-def manifest_path(folder: Path, number: int) -> Path:
+def manifest_path(folder: AnyPlace, number: int) -> AnyPlace:
     """Where a manifest lies."""
     return folder / f"{number:012d}.json"
 
 
-def write(folder: Path, number: int, tasks: Sequence[Sequence[Entry]]) -> Path:
+def write(folder: Place, number: int, tasks: Sequence[Sequence[Entry]]) -> Place:
     """Write a manifest down. When this returns, it is on the disk.
 
     Its modification time is later than that of the manifest before it: a stream of files goes by that, to a
-    millisecond, whatever their names.
+    millisecond, whatever their names. A store's times are whole seconds, and of one second its lists go by name: there
+    it is not earlier.
 
     Raises:
         CheckpointError: there is one of this number.
@@ -150,10 +154,21 @@ def write(folder: Path, number: int, tasks: Sequence[Sequence[Entry]]) -> Path:
     path = manifest_path(folder, number)
     if path.exists():
         raise CheckpointError(str(path), "this manifest is written already", "let one run at a time read the source")
-    before = manifest_path(folder, number - 1)
-    not_before_ns = before.stat().st_mtime_ns + 2_000_000 if before.exists() else 0
-    write_whole(path, "".join(to_line(task) + "\n" for task in tasks), not_before_ns)
+    text = "".join(to_line(task) + "\n" for task in tasks)
+    if is_on_store(path):
+        _write_on_store(path, manifest_path(path.parent, number - 1), text)
+    else:
+        before = manifest_path(path.parent, number - 1)
+        write_whole(path, text, before.stat().st_mtime_ns + 2_000_000 if before.exists() else 0)
     return path
+
+
+def _write_on_store(path: StorePath, before: StorePath, text: str) -> None:
+    """Write it again as long as the store's clock, or another of its clocks, says that it is older than the last."""
+    write_whole(path, text)
+    while before.is_file() and path.changed_at() < before.changed_at():
+        time.sleep(1)
+        write_whole(path, text)
 
 
 def to_line(task: Sequence[Entry]) -> str:
@@ -170,8 +185,23 @@ def from_line(line: str) -> list[Entry]:
 _TASK = msgspec.json.Decoder(list[Entry])
 
 
-def read(folder: Path, number: int) -> Manifest:
+def read(folder: Place, number: int) -> Manifest:
     """A manifest as it was planned. Raises what :meth:`~pathlib.Path.read_text` does."""
     lines = manifest_path(folder, number).read_text("ascii").splitlines()
     entries = {entry.partition: replace(entry, split=None) for line in lines for entry in from_line(line)}
     return Manifest(number, tuple(sorted(entries.values(), key=_order)))
+
+
+def in_order(folder: Place) -> None:
+    """Let each manifest's time be later than that of the one before it, as :func:`write` does, after a copy.
+
+    A store's times are whole seconds, and in a folder equal ones have no order. On a store itself they have one.
+    """
+    if is_on_store(folder):
+        return
+    not_before_ns = 0
+    for file in sorted(folder.glob("[0-9]*.json")):
+        if (changed_ns := file.stat().st_mtime_ns) < not_before_ns:
+            changed_ns = not_before_ns
+            os.utime(file, ns=(changed_ns, changed_ns))
+        not_before_ns = changed_ns + 2_000_000

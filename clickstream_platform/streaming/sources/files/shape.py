@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from clickstream_platform.events.schema import RAW
+from clickstream_platform.store.place import Place
 
 _RAW = to_arrow_schema(RAW.spark, timezone="UTC")
 
 
-def tasks(spark: SparkSession, folder: Path, manifests: int) -> DataFrame:
+def tasks(spark: SparkSession, folder: Place, manifests: int) -> DataFrame:
     """The lines of manifests as a stream, on as many tasks as can run at once."""
     lines = (
         spark.readStream.format("text")

@@ -167,7 +167,7 @@ class FileSource:
         if not intake.is_taken_over:
             intake.take_over(self.folder, [self._listed(each) for each in intake.interrupted(self.folder)])
         intake.rebase()
-        intake.folder.mkdir(parents=True, exist_ok=True)  # Spark wants a folder, if there is no manifest yet
+        intake.make_folder()
         if goes_on:
             self.plan(checkpoint)
         else:

@@ -24,6 +24,7 @@ from clickstream_platform.streaming.sources.files.manifest import (
     write,
 )
 from clickstream_platform.streaming.sources.files.splits import Split
+from clickstream_platform_tests.local import local
 
 NOW = 1_764_000_000_000_000
 
@@ -153,9 +154,9 @@ def test_manifest_is_never_written_over(tmp_path: Path) -> None:
 
 
 def test_each_manifest_is_younger_than_the_one_before_it(tmp_path: Path) -> None:
-    os.utime(write(tmp_path, 1, []), (4_000_000_000, 4_000_000_000))  # a clock that was put back since
+    os.utime(local(write(tmp_path, 1, [])), (4_000_000_000, 4_000_000_000))  # a clock that was put back since
 
-    times = [write(tmp_path, number, []).stat().st_mtime_ns // 1_000_000 for number in range(2, 6)]
+    times = [local(write(tmp_path, number, [])).stat().st_mtime_ns // 1_000_000 for number in range(2, 6)]
 
     assert [4_000_000_000_000, *times] == sorted({4_000_000_000_000, *times})
 

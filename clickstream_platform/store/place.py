@@ -1,0 +1,290 @@
+"""Places on an object store: the methods of ``pathlib.Path`` that a lake needs, over obstore.
+
+A store has no folders, no locks and no renames. What it has instead is used here: a PUT appears whole or not at all,
+and may be made on condition that an object is absent, or still the one that was read.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePath, PurePosixPath
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote, unquote, urlsplit
+
+from clickstream_platform.store.access import Access, bucket_of
+from clickstream_platform.store.refusals import told
+
+if TYPE_CHECKING:
+    from obstore.store import S3Store
+    from typing_extensions import TypeIs
+
+SCHEME = "s3://"
+MARKER = "_folder"  # an object that makes a folder be there; Spark passes over such names
+
+
+@dataclass(frozen=True, repr=False)
+class StorePath:
+    """A place on a store: an object, or what a folder would be. It may not be there."""
+
+    bucket: str
+    key: str
+    access: Access
+
+    @classmethod
+    def of(cls, url: str, access: Access) -> StorePath:
+        """The place that ``s3://bucket/prefix`` names."""
+        bucket, _, key = url.removeprefix(SCHEME).partition("/")
+        return cls(bucket, key.strip("/"), access)
+
+    def __str__(self) -> str:
+        return f"{SCHEME}{self.bucket}/{self.key}".rstrip("/")
+
+    __repr__ = __str__
+
+    def __lt__(self, other: StorePath) -> bool:
+        return str(self) < str(other)
+
+    def __truediv__(self, name: str | PurePath) -> StorePath:
+        return self._at("/".join(part for part in (self.key, PurePosixPath(name).as_posix()) if part not in ("", ".")))
+
+    def _at(self, key: str) -> StorePath:
+        return StorePath(self.bucket, key, self.access)
+
+    @property
+    def name(self) -> str:
+        """The last part."""
+        return PurePosixPath(self.key).name
+
+    @property
+    def stem(self) -> str:
+        """The last part without its suffix."""
+        return PurePosixPath(self.key).stem
+
+    @property
+    def suffix(self) -> str:
+        """The end of the last part, from its last dot on."""
+        return PurePosixPath(self.key).suffix
+
+    @property
+    def parent(self) -> StorePath:
+        """What it lies in."""
+        return self._at(self.key.rpartition("/")[0])
+
+    def with_name(self, name: str) -> StorePath:
+        """Another one beside it."""
+        return self.parent / name
+
+    def with_suffix(self, suffix: str) -> StorePath:
+        """The same with another end."""
+        return self.with_name(self.stem + suffix)
+
+    def relative_to(self, other: StorePath) -> PurePosixPath:
+        """Its path within another place. Raises a ValueError if it does not lie there."""
+        return PurePosixPath(self.key).relative_to(other.key)
+
+    def absolute(self) -> StorePath:
+        """Itself."""
+        return self
+
+    def as_uri(self) -> str:
+        """Its address, as Spark writes it into its logs."""
+        return f"{SCHEME}{self.bucket}/{quote(self.key)}"
+
+    def exists(self) -> bool:
+        """Whether there is an object of that name, or anything below it."""
+        return self.is_file() or self.is_dir()
+
+    def is_file(self) -> bool:
+        """Whether there is an object of that name."""
+        return self._head() is not None
+
+    def is_dir(self) -> bool:
+        """Whether there is anything below it."""
+        with told(self) as obs:
+            return any(len(page) > 0 for page in obs.list(self._store, self._within, chunk_size=1))
+
+    def size(self) -> int:
+        """Bytes. Raises a FileNotFoundError."""
+        return self._meta()["size"]
+
+    def changed_at(self) -> datetime:
+        """When it was written, by the store's clock, in whole seconds. Raises a FileNotFoundError."""
+        return self._meta()["last_modified"]
+
+    def _meta(self) -> dict[str, Any]:
+        if (found := self._head()) is None:
+            raise FileNotFoundError(2, "no such object", str(self))
+        return found
+
+    def _head(self) -> dict[str, Any] | None:
+        with told(self) as obs:
+            try:
+                return dict(obs.head(self._store, self.key)) if self.key else None
+            except FileNotFoundError:
+                return None
+
+    @property
+    def _within(self) -> str:
+        return f"{self.key}/" if self.key else ""
+
+    @property
+    def _store(self) -> S3Store:
+        return bucket_of(self.bucket, self.access)
+
+    def iterdir(self) -> Iterator[StorePath]:
+        """What lies in it, in the order of names."""
+        with told(self) as obs:
+            found = obs.list_with_delimiter(self._store, self._within)
+        objects = (each["path"] for each in found["objects"])  # the mark that Hadoop makes of a folder comes as itself
+        yield from map(self._at, sorted({*found["common_prefixes"], *objects} - {self.key}))
+
+    def glob(self, pattern: str) -> Iterator[StorePath]:
+        """What lies below it under a pattern, in the order of names; ``*`` stands for one part of a path."""
+        first, _, rest = pattern.partition("/")
+        for each in self.iterdir():
+            if fnmatch.fnmatchcase(each.name, first):
+                yield from each.glob(rest) if rest else [each]
+
+    def rglob(self, pattern: str = "*") -> Iterator[StorePath]:
+        """Every object below it whose name fits, in the order of their keys."""
+        with told(self) as obs:
+            found = sorted(
+                (each["path"], each["size"]) for page in obs.list(self._store, self._within) for each in page
+            )
+        for path, size in found:
+            # Of nothing in it a list does not say whether it is an object, or the mark that Hadoop makes of a folder.
+            if fnmatch.fnmatchcase(path.rpartition("/")[2], pattern) and (size or self._at(path).is_file()):
+                yield self._at(path)
+
+    def read_bytes(self) -> bytes:
+        """All of it. Raises a FileNotFoundError."""
+        with told(self) as obs:
+            return bytes(obs.get(self._store, self.key).bytes())
+
+    def read_text(self, encoding: str = "utf-8") -> str:
+        """The same as text, with the ends of lines as they are."""
+        return self.read_bytes().decode(encoding)
+
+    def open(self) -> io.StringIO:
+        """Its text, to be read line by line: all of it is fetched now."""
+        return io.StringIO(self.read_text())
+
+    def tagged(self) -> tuple[bytes, str] | None:
+        """All of it, and what tells this state of it from any other; None if it is not there."""
+        with told(self) as obs:
+            try:
+                found = obs.get(self._store, self.key)
+                return bytes(found.bytes()), found.meta["e_tag"] or ""
+            except FileNotFoundError:
+                return None
+
+    def write(self, content: bytes | Path) -> None:
+        """Put it there whole, whatever was there: bytes, or a local file of any size."""
+        with told(self) as obs:
+            obs.put(self._store, self.key, content)
+
+    def write_if(self, tag: str | None, content: bytes) -> str | None:
+        """Put it there on condition that it is still as it was read; or, without a tag, that it is not there.
+
+        A PUT whose answer was lost is sent again, and meets its own success as a refusal: so a refusal is believed only
+        if something else is there.
+
+        Returns:
+            The new tag; None if it was refused.
+        """
+        with told(self) as obs:
+            from obstore.exceptions import AlreadyExistsError, PreconditionError  # noqa: PLC0415 - who has a folder
+
+            try:
+                mode: Any = "create" if tag is None else {"e_tag": tag}
+                return obs.put(self._store, self.key, content, mode=mode, use_multipart=False)["e_tag"] or ""
+            except (AlreadyExistsError, PreconditionError, FileNotFoundError):
+                there = self.tagged()
+                return there[1] if there and there[0] == content else None
+
+    def mkdir(self, *, parents: bool = True, exist_ok: bool = True) -> None:
+        """Nothing: a store has no folders. Where one must be seen to be there, see :data:`MARKER`."""
+
+    def unlink(self, *, missing_ok: bool = False) -> None:
+        """Delete it. That it is not there is not noticed."""
+        with told(self) as obs:
+            obs.delete(self._store, self.key)
+
+    def replace(self, to: StorePath) -> None:
+        """Copy it to another name, then delete it. Killed in between, both are there: do it again."""
+        with told(self) as obs:
+            obs.copy(self._store, self.key, to.key)
+        self.unlink()
+
+    def move(self, to: StorePath) -> None:
+        """Copy all that it is to another place, then delete it here. Killed anywhere, do it again."""
+        for each in [*self.rglob()]:
+            with told(self) as obs:
+                obs.copy(self._store, each.key, (to / each.relative_to(self)).key)
+        self.remove_all()
+        if self.is_file():
+            self.replace(to)
+
+    def blocks(self) -> Iterator[bytes]:
+        """All of it, a few megabytes at a time. Raises a FileNotFoundError."""
+        with told(self) as obs:
+            yield from map(bytes, obs.get(self._store, self.key).stream(min_chunk_size=4_000_000))
+
+    def remove_all(self) -> None:
+        """Delete everything below it."""
+        with told(self) as obs:
+            for page in obs.list(self._store, self._within):
+                if names := [each["path"] for each in page]:
+                    obs.delete(self._store, names)
+
+
+Place = Path | StorePath
+AnyPlace = TypeVar("AnyPlace", Path, StorePath, Path | StorePath)
+
+
+def is_on_store(place: Place) -> TypeIs[StorePath]:
+    """Whether a place is on a store, and not a local folder or file."""
+    return isinstance(place, StorePath)
+
+
+def place_of(url: str, beside: Place) -> Place:
+    """The place that Spark names in one of its logs; one on a store is reached as another one is."""
+    parts = urlsplit(url)
+    if parts.scheme == "s3" and is_on_store(beside):
+        return StorePath.of(f"{SCHEME}{parts.netloc}{unquote(parts.path)}", beside.access)
+    return Path(unquote(parts.path))
+
+
+def require_store(place: StorePath) -> None:
+    """Look whether the store answers and lets this user in, and whether the bucket is there. Takes seconds at most.
+
+    Raises:
+        SetupError, UnreachableError: it does not.
+    """
+    with told(place) as obs:
+        store = bucket_of(place.bucket, place.access, is_patient=False)
+        next(iter(obs.list(store, f"{place.key}/", chunk_size=1)), None)
+
+
+def made(folder: Place) -> None:
+    """Let a folder be there, for who asks whether it is."""
+    if is_on_store(folder):
+        (folder / MARKER).write(b"")
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def changed_ms(place: Place) -> int:
+    """When a file was changed, in milliseconds since 1970. Raises a FileNotFoundError."""
+    if is_on_store(place):
+        return round(place.changed_at().timestamp() * 1000)
+    return place.stat().st_mtime_ns // 1_000_000
+
+
+def size_of(place: Place) -> int:
+    """Bytes of a file. Raises a FileNotFoundError."""
+    return place.size() if is_on_store(place) else place.stat().st_size

@@ -1,0 +1,63 @@
+"""What a store refuses, said in one line: subject, finding, remedy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from clickstream_platform.errors import ClickstreamError, SetupError, UnreachableError
+from clickstream_platform.store.access import Access
+
+_CODES = (re.compile(r"<Code>(\w+)</Code>"), re.compile(r"status code: (\d{3} [A-Z]\w+)"))
+_KEY_REFUSED = re.compile(r"InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|ExpiredToken|\b40[13] ")
+
+
+class Asked(Protocol):
+    """A place, as far as an error names it."""
+
+    @property
+    def bucket(self) -> str:
+        """The bucket."""
+        ...
+
+    @property
+    def access(self) -> Access:
+        """How its store is reached."""
+        ...
+
+
+@contextmanager
+def told(place: Asked) -> Generator[Any]:
+    """Say in one line what a store refuses. No text of the store's is repeated: it may name a key."""
+    import obstore  # noqa: PLC0415 - as above
+    from obstore.exceptions import BaseError  # noqa: PLC0415
+
+    try:
+        yield obstore
+    except FileNotFoundError:
+        raise
+    except BaseError as failed:
+        problem = _explained(str(failed), place)
+    else:
+        return
+    raise problem  # outside of the block: a traceback would show that text
+
+
+def _explained(text: str, place: Asked) -> ClickstreamError:
+    code = next((found[1] for sign in _CODES if (found := sign.search(text))), "")
+    if "NoSuchBucket" in text:
+        finding = f"there is no bucket {place.bucket} at {place.access.named}"
+        return SetupError(str(place), finding, "make it, or set CLICKSTREAM_LAKE to another")
+    if "169.254.169.254" in text or "169.254.170" in text:
+        finding = f"there are no credentials for {place.access.named}"
+        return SetupError(
+            str(place), finding, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the host a role"
+        )
+    if _KEY_REFUSED.search(text):
+        finding = f"{place.access.named} refuses this user ({code})"
+        return SetupError(str(place), finding, "look at AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what they may do")
+    finding = f"{place.access.named} does not do what it is asked ({code})" if code else "the store does not answer"
+    remedy = f"look whether {place.access.named} is up and CLICKSTREAM_STORE_ENDPOINT right, then run it again"
+    return UnreachableError(str(place), finding, remedy)

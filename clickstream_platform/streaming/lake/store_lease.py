@@ -1,0 +1,199 @@
+"""One writer a table, on an object store: a lease that its holder renews, and that another takes over if it does not.
+
+The lease is an object. Every change of it is a PUT on condition that it is still as it was read. It has run out when it
+has not changed for :data:`TTL` by the clock of who watches it: no two clocks are ever compared. Its fence number only
+grows. A holder that was stopped, or cut off from the store, may come back when another has it. So it asks
+(:func:`require_held`) before whatever it does to the lake; what is on its way meanwhile, the transaction in every Delta
+commit and Spark's put-if-absent keep from doing harm.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import uuid
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from threading import Event, Lock, Thread
+from typing import Any
+
+from clickstream_platform.errors import ClickstreamError, TableBusyError
+from clickstream_platform.store.place import Place, StorePath, is_on_store
+from clickstream_platform.streaming.lake.processes import lives, this_process
+
+log = logging.getLogger(__name__)
+
+TTL = timedelta(seconds=30)  # a store that is away for less takes no lease from anybody
+LOOKS = 20  # how often who watches looks in that time
+RENEWALS = 4  # how often who holds renews in it
+FRESH = 0.7  # of that time: who has not renewed for longer makes sure before it goes on
+
+
+@dataclass(eq=False)
+class StoreLease:
+    """A lease that this process holds, or has lost.
+
+    Attributes:
+        path: the object.
+        table: the table.
+        said: what the object says of its holder.
+        tag: of the object as it was last written.
+        renewed: when that was begun, by :func:`now`.
+        ttl: how long it lasts without being renewed, in seconds.
+    """
+
+    path: StorePath
+    table: str
+    said: dict[str, Any]
+    tag: str
+    renewed: float
+    ttl: float
+    is_lost: bool = False
+    _turn: Lock = field(default_factory=Lock)
+    _ended: Event = field(default_factory=Event)
+
+    def require(self) -> None:
+        """Make sure that this process still holds it.
+
+        Raises:
+            TableBusyError: another has taken it over.
+            UnreachableError: the store does not say.
+        """
+        if not self.is_lost and now() - self.renewed > self.ttl * FRESH:
+            self.renew()
+        if self.is_lost:
+            finding = f"this run was away for longer than its lease lasts ({self.ttl:.0f} s), and another took it over"
+            raise TableBusyError(self.table, finding, "nothing more is written by this run; what is committed stays")
+
+    def renew(self) -> None:
+        """Renew it, or find out that it is lost. Raises an UnreachableError."""
+        with self._turn:
+            begun = now()
+            tag = self.path.write_if(self.tag, _text(self.said))
+            if tag is None and (there := self.path.tagged()) and json.loads(there[0])["id"] == self.said["id"]:
+                # The answer to an earlier renewal was lost: what is there is its own.
+                tag = self.path.write_if(there[1], _text(self.said))
+            if tag is None:
+                self.is_lost = True
+            else:
+                self.tag, self.renewed = tag, begun
+
+    def keep(self) -> None:
+        """Renew it until it is let go or lost."""
+        while not self._ended.wait(self.ttl / RENEWALS) and not self.is_lost:
+            try:
+                self.renew()
+            except ClickstreamError as refused:  # whoever needs the lease finds out whether it is lost
+                log.info("%s: its lease was not renewed: %s", self.table, refused)
+
+    def let_go(self) -> None:
+        """Leave it to whoever is next. Where the store does not answer, it runs out by itself."""
+        self._ended.set()
+        with self._turn:
+            if self.is_lost:
+                return
+            try:
+                self.path.write_if(self.tag, _text({**self.said, "is_free": True}))
+            except ClickstreamError as refused:
+                log.warning("%s: its lease is left to run out, which takes %.0f s: %s", self.table, self.ttl, refused)
+
+
+def now() -> float:
+    """Seconds by a clock that goes on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+@contextmanager
+def held_on_store(
+    path: StorePath,
+    root: StorePath,
+    table: str,
+    said: dict[str, Any],
+    patience: timedelta,
+    ttl: timedelta | None = None,
+) -> Generator[StoreLease]:
+    """Hold a table's lease for the duration of the block.
+
+    Args:
+        path: the object.
+        root: the lake.
+        table: the table's name.
+        said: of who holds it.
+        patience: how long to wait for a holder that lives. One that does not is waited for as long as it takes.
+        ttl: how long it lasts without being renewed; :data:`TTL`, if not given.
+
+    Raises:
+        TableBusyError: another run holds it; names its pid and host.
+    """
+    lease = _taken(path, table, {**said, **this_process(), "id": uuid.uuid4().hex}, patience, ttl or TTL)
+    keeper = Thread(target=lease.keep, name=f"lease of {table}", daemon=True)
+    of_lake = _HELD.setdefault(str(root), [])
+    of_lake.append(lease)
+    keeper.start()
+    try:
+        yield lease
+    finally:
+        of_lake.remove(lease)
+        lease.let_go()
+
+
+def _taken(path: StorePath, table: str, said: dict[str, Any], patience: timedelta, ttl: timedelta) -> StoreLease:
+    lasts, begun = ttl.total_seconds(), now()
+    seen, since, renewals = None, begun, -1  # the first look sees a change that is none
+    while True:
+        tag, holder = _look(path)
+        asked = now()
+        if tag != seen or renewals < 0:
+            seen, since, renewals = tag, asked, renewals + 1
+        alive = lives(holder)
+        if tag is None or holder.get("is_free") or alive is False or asked - since > lasts:
+            mine = {**said, "fence": int(holder.get("fence", 0)) + 1}
+            if (taken := path.write_if(tag, _text(mine))) is not None:
+                return StoreLease(path, table, mine, taken, asked, lasts)
+        elif (alive or renewals > 0) and asked - begun > patience.total_seconds():
+            finding = f"run {holder.get('run_id')} holds it (pid {holder.get('pid')} on {holder.get('host')})"
+            raise TableBusyError(table, finding, "wait for that run to end, or stop it")
+        else:
+            time.sleep(min(lasts / LOOKS, 1))
+
+
+def _look(path: StorePath) -> tuple[str | None, dict[str, Any]]:
+    found = path.tagged()
+    return (found[1], json.loads(found[0])) if found else (None, {})
+
+
+def _text(said: dict[str, Any]) -> bytes:
+    """No two are the same, or a renewal would not be seen."""
+    return json.dumps({**said, "renewal": uuid.uuid4().hex}).encode()
+
+
+_HELD: dict[str, list[StoreLease]] = {}  # by lake
+
+
+def require_held(root: Place) -> None:
+    """Make sure that this process has lost no lease of a lake, before it changes anything there.
+
+    On a folder nothing has to be asked: the system ends a lease with its process, and not before.
+
+    Raises:
+        TableBusyError: it has lost one: nothing more may be written.
+        UnreachableError: the store does not say.
+    """
+    if is_on_store(root):
+        for lease in [*_HELD.get(str(root), ())]:
+            lease.require()
+
+
+def holder_on_store(path: StorePath) -> dict[str, Any]:
+    """Who holds a lease, as far as one look tells; nothing if nobody does. For who tells it to people.
+
+    One that was not renewed for long by this host's clock counts as left behind: that clock may be wrong.
+    """
+    tag, holder = _look(path)
+    if tag is None or holder.get("is_free") or lives(holder) is False:
+        return {}
+    age = datetime.now(timezone.utc) - path.changed_at()
+    return {} if age > 10 * TTL else holder

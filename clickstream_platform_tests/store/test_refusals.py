@@ -1,0 +1,138 @@
+"""What is said before anything begins, of a store that cannot be used. No JVM, and no secret in any of it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from clickstream_platform.errors import SettingsError, SetupError, UnreachableError
+from clickstream_platform.settings import Settings, from_env
+from clickstream_platform.store.access import Access, delta_options
+from clickstream_platform.store.place import StorePath, require_store
+from clickstream_platform.store.proof import require_conditional_put
+from clickstream_platform_tests.careless_store import careless_store
+from clickstream_platform_tests.command import clickstream
+
+KEY, SECRET = "the-key", "the-s3cret"
+
+
+@pytest.fixture(autouse=True)
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "CLICKSTREAM_HOME": str(tmp_path / "home"),
+        "CLICKSTREAM_LAKE": "s3://bucket/lake",
+        "CLICKSTREAM_STORE_ALLOW_HTTP": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+
+def lake_at(endpoint: str) -> StorePath:
+    return StorePath.of("s3://bucket/lake", Access(endpoint, "us-east-1"))
+
+
+@pytest.mark.parametrize("command", ["run", "status", "sql 'select 1'", "maintain", "reset"])
+def test_a_store_that_does_not_answer_is_said_within_seconds_and_nothing_is_made(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLICKSTREAM_STORE_ENDPOINT", "http://127.0.0.1:9")
+    began = time.monotonic()
+
+    said = clickstream(*command.split(" ", 1))
+
+    assert time.monotonic() - began < 15
+    assert said.exit_code == 1
+    assert "the store does not answer; look whether http://127.0.0.1:9 is up" in " ".join(said.output.split())
+    assert SECRET not in said.output
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "finding"),
+    [
+        (403, SetupError, "refuses this user (403 Forbidden)"),
+        (503, UnreachableError, "does not do what it is asked (503 Service)"),
+    ],
+)
+def test_what_a_store_answers_is_sorted_by_who_can_mend_it(status: int, error: type[Exception], finding: str) -> None:
+    with careless_store(status) as endpoint, pytest.raises(error) as refused:
+        require_store(lake_at(endpoint))
+
+    assert finding in str(refused.value)
+    assert SECRET not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+def test_a_store_that_heeds_no_condition_is_refused() -> None:
+    with careless_store() as endpoint, pytest.raises(SetupError, match="20 of 20 writers of one object"):
+        require_conditional_put(lake_at(endpoint))
+
+
+def test_no_lake_is_begun_on_such_a_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "home" / "landing").mkdir(parents=True)
+    (tmp_path / "home" / "landing" / "a.json").write_text("{}")
+    with careless_store() as endpoint:
+        monkeypatch.setenv("CLICKSTREAM_STORE_ENDPOINT", endpoint)
+        said = clickstream("run")
+
+    assert said.exit_code == 1
+    assert "runs would undo each other" in " ".join(said.output.split())
+
+
+def test_an_address_without_tls_must_be_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKSTREAM_STORE_ALLOW_HTTP", "false")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+
+    with pytest.raises(SettingsError, match="it is an address without TLS; say https://"):
+        from_env()
+
+
+def test_two_variables_may_not_name_two_stores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKSTREAM_STORE_ENDPOINT", "https://one")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://other")
+
+    with pytest.raises(SettingsError, match="AWS_ENDPOINT_URL_S3 names another store; unset one of them"):
+        from_env()
+
+
+@pytest.mark.parametrize("master", ["spark://host:7077", "yarn", "k8s://https://host", "local-cluster[2,1,1024]"])
+def test_a_cluster_is_refused_with_a_lake_on_a_store(master: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKSTREAM_SPARK_MASTER", master)
+
+    with pytest.raises(SettingsError, match="cannot stage records for a lake on a store"):
+        from_env()
+
+
+def test_a_landing_source_on_a_store_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKSTREAM_SOURCE", "s3://bucket/landing")
+
+    said = clickstream("doctor")
+
+    assert "'s3://bucket/landing' is not allowed" in " ".join(said.output.split())
+
+
+def test_python_and_delta_rs_are_told_the_same_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://minio.example.com:9000/")
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    monkeypatch.setenv("CLICKSTREAM_STORE_PATH_STYLE", "false")
+
+    place = from_env().lake_folder
+
+    assert isinstance(place, StorePath)
+    assert place.access == Access("https://minio.example.com:9000", "eu-central-1", path_style=False)
+    told = delta_options(place.bucket, place.access)
+    assert told["aws_endpoint_url"] == "https://bucket.minio.example.com:9000"  # with the bucket, as its name begins so
+    assert told["aws_region"] == "eu-central-1"
+    assert told["allow_http"] == "false"
+    assert [value for value in told.values() if KEY in value or SECRET in value] == []
+
+
+def test_without_an_address_the_lake_is_the_folder_it_always_was(tmp_path: Path) -> None:
+    assert Settings(home=tmp_path, lake="").lake_folder == tmp_path / "lake"
+    assert Settings(home=tmp_path, lake=str(tmp_path / "other")).lake_folder == tmp_path / "other"

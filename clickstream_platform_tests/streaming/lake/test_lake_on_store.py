@@ -1,0 +1,94 @@
+"""A lake on a real store, from the command line: killed, gone on from, looked at, copied to a folder and back."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from clickstream_platform.settings import from_env
+from clickstream_platform.streaming.lake.ledger import entries
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform_tests.command import clickstream
+from clickstream_platform_tests.conftest import event
+from clickstream_platform_tests.seaweed import Seaweed
+from clickstream_platform_tests.stopped_run import Stop
+
+TABLES = ("events", "sessions", "user_activity")
+# Several commands in one process, as each JVM takes some seconds to start.
+ONE_BY_ONE = """
+import json, sys
+from clickstream_platform.cli import program
+sys.exit(max(program(command, standalone_mode=False) or 0 for command in json.loads(sys.argv[1])))
+"""
+
+
+@pytest.fixture
+def landing(store: Seaweed, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The landing folder of a home whose lake is on the store."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in store.environment.items():
+        monkeypatch.setenv(name, value)
+    for name, value in {
+        "HOME": str(tmp_path / "home"),
+        "LAKE": place,
+        "STORE_ENDPOINT": store.endpoint,
+        "STORE_ALLOW_HTTP": "true",
+        "SPARK_MASTER": "local[2]",
+    }.items():
+        monkeypatch.setenv(f"CLICKSTREAM_{name}", value)
+    (folder := tmp_path / "home" / "landing").mkdir(parents=True)
+    return folder
+
+
+def land(folder: Path, name: str, *records: dict[str, object] | str) -> None:
+    lines = (each if isinstance(each, str) else json.dumps(each) for each in records)
+    (folder / name).write_text("".join(f"{line}\n" for line in lines))
+
+
+def test_a_lake_on_a_store_is_exact_after_a_kill_and_goes_to_a_folder_and_back(
+    landing: Path, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(landing, "a.json", *(event(f"u{i}", f"10:{i:02}:00", event_id=f"{i}") for i in range(30)), "{")
+    killed = Stop("kill group", 1, "before").start("run", *TABLES)  # quarantine is committed, events is not
+    assert killed.wait(timeout=200) == -signal.SIGKILL
+    lake = Lake(from_env().lake_folder)
+    assert (lake.table("quarantine").rows(), lake.events.rows()) == (1, 0)
+    land(
+        landing, "b.json", *(event(f"u{i}", f"09:{i:02}:00", event_id=f"b{i}") for i in range(20)), event(event_id="0")
+    )
+
+    ran = subprocess.run(
+        [sys.executable, "-c", ONE_BY_ONE, json.dumps([["run", *TABLES], ["verify", *TABLES]])],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr[-3000:]
+    assert ran.stdout.count("ok  ") == 3
+    # One that says something else under an id of before the kill.
+    assert (lake.table("quarantine").rows(), lake.events.rows()) == (2, 50)
+    assert [entry.batch_id for entry in entries(lake.events)] == [1, 0]
+    assert "nothing new" in clickstream("run", *TABLES).output
+    assert "the ledger balances" in clickstream("ledger").output
+    counted = "select count(*) as events, count(distinct user_id) as users from events"
+    assert clickstream("sql", counted, "--format", "csv").output == "events,users\n50,30\n"
+    assert clickstream("maintain").exit_code == 0
+    assert not list((tmp_path / "home").rglob("*.parquet"))  # what was staged, by the killed run too, is gone
+    backup, other, folder = tmp_path / "backup", f"{place}-other", tmp_path / "folder"
+    assert clickstream("backup", str(backup)).exit_code == 0
+    for where in (other, str(folder)):
+        monkeypatch.setenv("CLICKSTREAM_LAKE", where)
+        assert clickstream("restore", str(backup)).exit_code == 0
+        assert "the ledger balances" in clickstream("ledger").output
+        assert Lake(from_env().lake_folder).events.rows() == 50
+    # What lies elsewhere than its checkpoint was made is gone on from: here without a JVM, as nothing is new.
+    assert "nothing new" in clickstream("run", *TABLES).output
