@@ -9,12 +9,15 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from clickstream_platform.streaming.audit.shares import violations_said
 from clickstream_platform.terminal import clock, grid, line, verdict
+from clickstream_platform.wording import number_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from clickstream_platform.streaming.maintenance.copying import Backup
+    from clickstream_platform.streaming.maintenance.filling import Filling
     from clickstream_platform.streaming.maintenance.housekeeping import Maintained
     from clickstream_platform.streaming.maintenance.proofs import Erasure
     from clickstream_platform.streaming.maintenance.reprocess import Replay
@@ -38,6 +41,21 @@ def replay(found: Replay) -> RenderableType:
     table = grid("replay", "count", right=("count",), rows=counts)
     more = "the other tables read the new events in their next run: clickstream run"
     return Group(table, Text(more)) if found.accepted else table
+
+
+def filled(found: Filling) -> RenderableType:
+    """Which columns got values, and what was broken."""
+    if not found.filled:
+        said = Text("nothing to fill: `extra` has no value that a declared column without one takes")
+        return Group(said, *_broken(found))
+    table = grid("column", "events filled", right=("events filled",), rows=sorted(found.filled.items()))
+    return Group(table, *_broken(found), Text("each date is a line of `clickstream ledger`"))
+
+
+def _broken(found: Filling) -> Iterable[RenderableType]:
+    if found.violations:
+        said = violations_said(found.violations)
+        yield line(f"{said}; all events are kept, {number_of(found.stayed, 'value')} in `extra`", "yellow")
 
 
 def erasures(found: Sequence[Erasure], users: Sequence[str]) -> RenderableType:

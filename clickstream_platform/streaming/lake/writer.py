@@ -239,6 +239,20 @@ def replace(rows: DataFrame, count: int, path: Path, span: tuple[str, str], stre
     )
 
 
+def rewrite(rows: Iterator[pa.RecordBatch], path: Path, date: str, commit: Commit) -> None:
+    """Replace the rows of one ``event_date`` by others of that date, in one commit. Written as they come."""
+    table = opened(path)
+    schema = pa.schema(table.schema())
+    write_deltalake(
+        table,
+        pa.RecordBatchReader.from_batches(schema, (_alike(batch, schema) for batch in rows)),
+        mode="overwrite",
+        predicate=f"event_date = '{date}'",
+        commit_properties=commit.properties(),
+        post_commithook_properties=_THEN,
+    )
+
+
 def remove(rows: pa.Table, path: Path, keys: tuple[str, ...], commit: Commit) -> None:
     """Delete the rows of these keys, each named once. Costs a MERGE that reads the whole table."""
     _merging(rows, path, _same(keys), commit).when_matched_delete().execute()
