@@ -13,6 +13,7 @@ import typer
 from clickstream_platform.cli import checked_view
 from clickstream_platform.cli.app import AsJson, exit_unless, print_json
 from clickstream_platform.errors import SettingsError
+from clickstream_platform.events.contract.written import contract_named
 from clickstream_platform.events.mapping import producers
 from clickstream_platform.events.mapping.checking import checked
 from clickstream_platform.events.mapping.named import mapping_named
@@ -115,7 +116,8 @@ def _name(given: str | None, settings: Settings, likely: str | None) -> str:
     if given == "own":
         return ""
     if given:
-        mapping_named(given, "--mapping")
+        contract = contract_named(settings.contract)
+        mapping_named(given, "--mapping", contract.names if contract else ())
         return given
     return settings.mapping or likely or ""
 

@@ -20,6 +20,7 @@ from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.status import lags, said_of_lag
+from clickstream_platform.streaming.runtime.declared_types import require_same_types
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.idle import idle_run
 from clickstream_platform.streaming.runtime.run import run
@@ -40,6 +41,7 @@ def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinitio
         with told_to_dagster(context.retry_number):
             context.log.info(to_read(table, lake))  # before the JVM starts
             told, run_id = hooks(context.log, settings), context.run.run_id
+            require_same_types(table, lake)
             report = idle_run(table, lake, told, run_id)
             report = report or run(table, spark.spark_session, lake, told, run_id=run_id)
         for made in materialized(table, report, lake):

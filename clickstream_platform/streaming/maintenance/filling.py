@@ -28,7 +28,7 @@ from clickstream_platform.streaming.lake.lease import all_leased
 from clickstream_platform.streaming.lake.ledger import FILL, Amendment, lines
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.tables import LakeTable
-from clickstream_platform.streaming.runtime.create import require_same_types
+from clickstream_platform.streaming.runtime.declared_types import require_same_types
 
 if TYPE_CHECKING:
     from clickstream_platform.events.rules import Parse
@@ -65,7 +65,7 @@ def require(events: StreamingTable, lake: Lake, columns: Sequence[str] = ()) -> 
     if contract is None:
         finding = "no contract is named, so no column is declared"
         raise SettingsError("CLICKSTREAM_CONTRACT", finding, "set it to commerce, or to a .toml file")
-    known = [each.name for each in contract.columns]
+    known = contract.names
     for name in columns:
         if name not in known:
             near = get_close_matches(name, known, n=1)
@@ -118,8 +118,14 @@ def _fill_date(
         got, broken = got + each.filled, broken + each.broken
     found.filled += got
     found.violations += broken
-    said = {"date": day.isoformat(), "contract": contract.label, "filled": dict(got), "violations": dict(broken)}
-    commit = writer.Commit(Amendment(events.name, FILL, run_id, **said).to_json())
+    booked = Amendment(
+        *(events.name, FILL, run_id),
+        date=day.isoformat(),
+        contract=contract.label,
+        filled=dict(got),
+        violations=dict(broken),
+    )
+    commit = writer.Commit(booked.to_json())
     if got:
         writer.rewrite(_filled(rows_of(events, day), contract), events.path, day.isoformat(), commit)
         found.dates.append(day)

@@ -21,15 +21,16 @@ from clickstream_platform_tests.events.mapping.producers.expected import Row
 ARRIVED = datetime(2026, 1, 1, tzinfo=timezone.utc) + timedelta(days=365 * 500)  # all of them lie before
 
 
-def rules(name: str) -> Rules:
-    return rules_from(Settings(mapping=name))
+def rules(name: str, contract: str = "") -> Rules:
+    return rules_from(Settings(mapping=name, contract=contract))
 
 
-def come_of(name: str, records: list[Any]) -> list[dict[str, Any]]:
+def come_of(name: str, records: list[Any], contract: str = "") -> list[dict[str, Any]]:
     """What becomes of some records."""
     values = [(each if isinstance(each, str) else json.dumps(each)).encode() for each in records]
     at = pa.array([ARRIVED] * len(values), pa.timestamp("us", "UTC"))
-    return read_records(pa.array(values, pa.binary()), at, pa.nulls(len(values), pa.binary()), rules(name)).to_pylist()
+    ids = pa.nulls(len(values), pa.binary())
+    return read_records(pa.array(values, pa.binary()), at, ids, rules(name, contract)).to_pylist()
 
 
 def compared(found: dict[str, Any], row: Row) -> dict[str, Any]:

@@ -44,7 +44,12 @@ def lake_of_three_days(home: Home) -> None:
         rows = [
             {
                 **{"user_id": "u", "event_type": "purchase" if extra else "click", "timestamp": at("10:00:00", day)},
-                **{"source": "file", "partition": "f", "offset": day * 10 + i, "event_date": at("10:00:00", day).date()},
+                **{
+                    "source": "file",
+                    "partition": "f",
+                    "offset": day * 10 + i,
+                    "event_date": at("10:00:00", day).date(),
+                },
                 **{"extra": extra, "key": b"\xff", "headers": [{"key": "k", "value": b"v"}]},
             }
             for i, extra in enumerate(said)
@@ -171,11 +176,11 @@ COLUMNS = (
 )
 
 
-@given(
-    st.lists(st.fixed_dictionaries({}, optional={"p": st.fixed_dictionaries(
-        {}, optional={"total": VALUES, "revenue": VALUES, "list": VALUES, "rest": VALUES}), "name": VALUES}), max_size=4),
-    st.permutations(COLUMNS),
-)  # fmt: skip
+INSIDE = st.fixed_dictionaries({}, optional=dict.fromkeys(("total", "revenue", "list", "rest"), VALUES))
+RECORDS = st.fixed_dictionaries({}, optional={"p": INSIDE, "name": VALUES})
+
+
+@given(st.lists(RECORDS, max_size=4), st.permutations(COLUMNS))
 def test_filled_in_any_order_is_what_reading_with_all_columns_gives(
     records: list[dict[str, Any]], order: list[Declared]
 ) -> None:
@@ -220,7 +225,14 @@ def test_a_filled_lake_is_the_one_that_was_read_with_the_contract_and_goes_on(la
     for file in sorted(lab.landing.iterdir()):
         anew.land(file.read_bytes().rstrip(b"\n"), name=file.name)
     anew.run()
-    said = ["user_id", "event_type", "timestamp", "event_id", "extra", *(c.name for c in lab.contracts["events"].declared)]
+    said = [
+        "user_id",
+        "event_type",
+        "timestamp",
+        "event_id",
+        "extra",
+        *(c.name for c in lab.contracts["events"].declared),
+    ]
     assert sorted(map(str, lab.table("events").select(said).collect())) == sorted(
         map(str, anew.table("events").select(said).collect())
     )
