@@ -41,7 +41,6 @@ def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinitio
         with told_to_dagster(context.retry_number):
             context.log.info(to_read(table, lake))  # before the JVM starts
             told, run_id = hooks(context.log, settings), context.run.run_id
-            require_same_types(table, lake)
             report = idle_run(table, lake, told, run_id)
             report = report or run(table, spark.spark_session, lake, told, run_id=run_id)
         for made in materialized(table, report, lake):
@@ -54,8 +53,9 @@ def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinitio
 
 
 def to_read(table: StreamingTable, lake: Lake) -> str:
-    """What a run would read, in words. Raises what a run would of its source, and of a lake of a newer version."""
+    """What a run would read, in words. Raises what a run would of its source, a lake of a newer version, another type."""
     layout.require(lake)
+    require_same_types(table, lake)
     try:
         return "; ".join(f"{title}: {said_of_lag(found)}" for title, found in lags(table, lake).items())
     except CheckpointError as problem:  # a run may begin a new generation, or else it raises this itself

@@ -30,7 +30,7 @@ from clickstream_platform_tests.events.mapping.producers import (
     snowplow_tsv,
 )
 from clickstream_platform_tests.events.mapping.producers.all_of_them import PRODUCERS
-from clickstream_platform_tests.events.mapping.test_presets import come_of
+from clickstream_platform_tests.events.mapping.producers.reading import come_of
 
 CONTRACT = contract_named("commerce")
 assert CONTRACT is not None
