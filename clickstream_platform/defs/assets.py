@@ -53,7 +53,7 @@ def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinitio
 
 
 def to_read(table: StreamingTable, lake: Lake) -> str:
-    """What a run would read, in words. Raises what a run would of its source, a lake of a newer version, another type."""
+    """What a run would read, in words. Raises what a run would of its source, the layout and a type."""
     layout.require(lake)
     require_same_types(table, lake)
     try:
