@@ -113,7 +113,9 @@ def test_every_entrance_names_the_code_location_as_the_package() -> None:
     assert named == "clickstream_platform"
 
 
-@pytest.mark.parametrize("job", ["refresh", "validate", "report", "rebuild", "verify", "replay", "forget", "maintain"])
+@pytest.mark.parametrize(
+    "job", ["refresh", "validate", "report", "rebuild", "verify", "replay", "fill", "forget", "maintain"]
+)
 def test_the_launchpad_of_every_job_opens_with_config_that_is_valid(job: str) -> None:
     found = loaded().resolve_job_def(job)
     assert dg.validate_run_config(found, dict(found.run_config or {}))

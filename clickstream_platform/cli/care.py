@@ -9,13 +9,16 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from clickstream_platform.streaming.audit.shares import violations_said
 from clickstream_platform.terminal import clock, grid, line, verdict
+from clickstream_platform.wording import number_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from clickstream_platform.store.place import Place
     from clickstream_platform.streaming.maintenance.copying import Backup
+    from clickstream_platform.streaming.maintenance.filling import Filling
     from clickstream_platform.streaming.maintenance.housekeeping import Maintained
     from clickstream_platform.streaming.maintenance.proofs import Erasure
     from clickstream_platform.streaming.maintenance.reprocess import Replay
@@ -49,6 +52,21 @@ def _refused(count: int) -> str:
     records = "1 record stays" if count == 1 else f"{count:,} records stay"
     finding = f"{records}: a replay that was killed has made one event of each, and today's mapping opens it to others"
     return f"{finding}; for one more replay, set CLICKSTREAM_MAPPING as it was for that one"
+
+
+def filled(found: Filling) -> RenderableType:
+    """Which columns got values, and what was broken."""
+    if not found.filled:
+        said = Text("nothing to fill: `extra` has no value that a declared column without one takes")
+        return Group(said, *_broken(found))
+    table = grid("column", "events filled", right=("events filled",), rows=sorted(found.filled.items()))
+    return Group(table, *_broken(found), Text("each date is a line of `clickstream ledger`"))
+
+
+def _broken(found: Filling) -> Iterable[RenderableType]:
+    if found.violations:
+        said = violations_said(found.violations)
+        yield line(f"{said}; all events are kept, {number_of(found.stayed, 'value')} in `extra`", "yellow")
 
 
 def erasures(found: Sequence[Erasure], users: Sequence[str]) -> RenderableType:

@@ -13,6 +13,7 @@ import typer
 from clickstream_platform.cli import checked_view
 from clickstream_platform.cli.app import AsJson, exit_unless, print_json
 from clickstream_platform.errors import SettingsError
+from clickstream_platform.events.contract.written import contract_named
 from clickstream_platform.events.mapping import producers
 from clickstream_platform.events.mapping.checking import checked
 from clickstream_platform.events.mapping.named import mapping_named
@@ -83,7 +84,8 @@ def _as_mapped(settings: Settings, mapping: str | None) -> Settings:
     if mapping is None:
         return settings
     name = "" if mapping == "own" else mapping
-    mapping_named(name, "--mapping")
+    contract = contract_named(settings.contract)
+    mapping_named(name, "--mapping", contract.names if contract else ())
     return settings.model_copy(update={"mapping": name})
 
 

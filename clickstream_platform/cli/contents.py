@@ -110,6 +110,11 @@ COMMANDS = {
         "Look after",
         "Put rejected records through today's rules again. What is good now becomes events, as late ones do.",
     ),
+    "fill": Listed(
+        "filling",
+        "Look after",
+        "Fill declared columns of the events that are there, out of `extra`. Starts no JVM.",
+    ),
     "forget": Listed(
         "maintenance", "Look after", "Delete persons from every table, and leave a proof that does not name them."
     ),

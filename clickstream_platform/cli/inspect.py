@@ -121,7 +121,8 @@ def ledger(
 ) -> None:
     """What every batch read and wrote, newest first, and whether the ledger balances. Starts no JVM.
 
-    Below it what was added and removed outside of batches: replays, erasures, what was too old, stretches rebuilt.
+    Below it what was added and removed outside of batches: replays, erasures, what was too old, stretches
+    rebuilt; and which dates were filled.
     """
     from clickstream_platform.streaming.audit.balance import imbalances  # noqa: PLC0415
     from clickstream_platform.streaming.lake.ledger import Amendment, entries, lines  # noqa: PLC0415

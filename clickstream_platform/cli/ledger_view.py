@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clickstream_platform.terminal import NONE, clock, grid, line
+from clickstream_platform.wording import number_of
 
 if TYPE_CHECKING:
     from clickstream_platform.streaming.lake.ledger import Amendment, Entry
@@ -49,10 +50,14 @@ def amendments(lines: Sequence[Amendment]) -> Table:
         right=("added", "removed"),
         cut=("table", "run"),
         rows=(
-            (clock(a.committed_at_ms), a.table, a.kind, a.before[:10] or None, a.added, a.removed, a.run_id)
+            (clock(a.committed_at_ms), a.table, _what(a), a.before[:10] or None, a.added, a.removed, a.run_id)
             for a in lines
         ),
     )
+
+
+def _what(line: Amendment) -> str:
+    return f"{line.kind} of {line.date}: {number_of(sum(line.filled.values()), 'value')}" if line.date else line.kind
 
 
 def offsets(start: dict[str, Any] | None, end: dict[str, Any] | None) -> str:

@@ -8,7 +8,7 @@ from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.sources.source import Source
 
 REFRESH, VALIDATE, REBUILD, REPORT = "refresh", "validate", "rebuild", "report"
-VERIFY, REPLAY, FORGET, MAINTAIN = "verify", "replay", "forget", "maintain"
+VERIFY, REPLAY, FILL, FORGET, MAINTAIN = "verify", "replay", "fill", "forget", "maintain"
 DAILY_REPORT = "daily_report"  # an asset
 
 

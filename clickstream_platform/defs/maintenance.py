@@ -1,4 +1,4 @@
-"""The jobs that look after a lake: compare, replay, forget, maintain. The command line has the same."""
+"""The jobs that look after a lake: compare, replay, fill, forget, maintain. The command line has the same."""
 
 # No `from __future__ import annotations`: Dagster looks at the types of a function's arguments, not at their text.
 
@@ -7,7 +7,7 @@ from pydantic import Field
 
 from clickstream_platform.defs.assets import hooks
 from clickstream_platform.defs.errors import told_to_dagster
-from clickstream_platform.defs.keys import FORGET, MAINTAIN, REPLAY, VERIFY
+from clickstream_platform.defs.keys import FILL, FORGET, MAINTAIN, REPLAY, VERIFY
 from clickstream_platform.defs.launchpad import job, one_of
 from clickstream_platform.defs.metadata import markdown_table
 from clickstream_platform.defs.resources import SparkResource
@@ -16,7 +16,7 @@ from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.audit import verify
 from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.maintenance import erasure, housekeeping, reprocess, retention
+from clickstream_platform.streaming.maintenance import erasure, filling, housekeeping, reprocess, retention
 from clickstream_platform.streaming.maintenance.proofs import Erasure
 from clickstream_platform.tables import selected, tables
 
@@ -33,7 +33,7 @@ class Forget(dg.Config):
 
 
 def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
-    """The four jobs."""
+    """The five jobs."""
     lake = Lake(settings.lake_folder)
     contracts = list(tables(settings).values())
     some_tables = dg.Field([one_of("Table", tables(settings))], description="The tables; all, if none is named.")
@@ -72,6 +72,19 @@ def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
         stayed = {"still_rejected": found.stayed, "conflicting_duplicates": found.conflicting}
         context.add_output_metadata({**counts, **stayed, "passed_over": found.passed_over, "refused": found.refused})
 
+    @dg.op(
+        name="fill_columns",
+        description="Fill declared columns of the events that are there, out of extra. Starts no JVM.",
+        config_schema={"columns": dg.Field([str], description="Declared columns; all, if none is named.")},
+    )
+    def fill_columns(context: dg.OpExecutionContext) -> None:
+        with told_to_dagster(context.retry_number):
+            layout.require(lake)
+            found = filling.fill(contracts[0], lake, context.op_config["columns"], run_id=context.run.run_id)
+        counts = {"dates": len(found.dates), "stayed_in_extra": found.stayed}
+        said = {"filled": dict(found.filled), "violations": dict(found.violations)}
+        context.add_output_metadata({**counts, **{name: dg.MetadataValue.json(each) for name, each in said.items()}})
+
     @dg.op(name="forget_person", description="Delete a person from every table, and leave a proof.")
     def forget_person(context: dg.OpExecutionContext, config: Forget, spark: SparkResource) -> None:
         with told_to_dagster(context.retry_number):
@@ -100,6 +113,7 @@ def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
             VERIFY, verify_tables, "Compare tables with their queries over all events. Fails if any differs.", tables=[]
         ),
         job(REPLAY, replay_records, "What was rejected and is good by today's rules becomes events.", reason=None),
+        job(FILL, fill_columns, "Events that were there get the columns that were declared since.", columns=[]),
         job(
             FORGET,
             forget_person,

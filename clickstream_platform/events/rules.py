@@ -94,6 +94,12 @@ class Parse:
         """Where records have the ids of visitors, one of which became ``user_id``; none of our own shape."""
         return self.rules.mapping.column("user_id").paths if self.rules.mapping else ()
 
+    @property
+    def visitor_columns(self) -> tuple[str, ...]:
+        """The declared columns that are taken from one of these paths."""
+        columns = self.rules.contract.columns if self.rules.contract else ()
+        return tuple(each.name for each in columns if {*each.paths} & {*self.visitor_paths})
+
     def __call__(self, raw: DataFrame) -> DataFrame:
         """What becomes of the rows of ``raw``, in a stream as in a batch; each action on it reads the JSON once.
 

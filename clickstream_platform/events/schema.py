@@ -108,7 +108,7 @@ _TYPES: dict[str, Any] = {  # by what SQL calls a type, what Spark's JSON does; 
 
 def _in_json(column: Column) -> dict[str, Any]:
     kind = _TYPES.get(column.type, column.type)
-    return {"name": column.name, "type": kind, "nullable": True, "metadata": {"comment": column.description}}
+    return {"name": column.name, "type": kind, "nullable": True, "metadata": column.metadata}
 
 
 _ORIGIN = (

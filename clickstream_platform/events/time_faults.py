@@ -53,7 +53,7 @@ def time_fault(record: bytes, unit: Unit = "auto", mapping: str = "") -> str:
         unit: of times that are numbers, unless the mapping says so itself.
         mapping: the name of the mapping by which it is read; empty for our own shape.
     """
-    found = mapping_named(mapping)
+    found = mapping_named(mapping, declared=None)
     unit = time_unit(found, unit)
     text = (reader(found) if found else read)(record).texts[WIRE.names.index("timestamp")]
     why = None if text is None else why_no_instant(text, unit)

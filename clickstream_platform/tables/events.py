@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from clickstream_platform.events import schema
+from clickstream_platform.events.contract.placing import placed
 from clickstream_platform.events.contract.written import contract_named
 from clickstream_platform.events.mapping.model import Mapping
 from clickstream_platform.events.mapping.named import mapping_named, time_unit
@@ -78,7 +79,8 @@ def events_table(settings: Settings) -> StreamingTable:
 
 def rules_from(settings: Settings) -> Rules:
     """What makes a record an event, under these settings. Raises what :func:`events_table` does."""
-    mapping = mapping_named(settings.mapping)
+    contract = contract_named(settings.contract)
+    mapping = mapping_named(settings.mapping, declared=contract.names if contract else ())
     return Rules(
         _event_types(mapping, settings),
         settings.future_tolerance,
@@ -91,7 +93,7 @@ def rules_from(settings: Settings) -> Rules:
         mapping,
         settings.max_events_in_record,
         settings.max_unpacked_bytes,
-        contract_named(settings.contract),
+        placed(contract, mapping) if contract else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 
 import dagster as dg
@@ -52,6 +53,17 @@ def test_a_table_that_differs_fails_the_job(lab: Lab, instance: dg.DagsterInstan
     assert told is not None
     assert told.description == "they differ: purchases"
     assert "| purchases | 0 | 1 | 0 | 0 |" in str(told.metadata["tables"].value)
+
+
+def test_fill_as_its_launchpad_opens_fills_all_declared_columns_and_starts_no_jvm(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    home = Home(Settings.model_validate({"home": tmp_path, "contract": "commerce"}))
+    extra = {"extra": '{"amount":1,"currency":"EUR"}', "event_date": datetime(2024, 3, 1, tzinfo=timezone.utc).date()}
+    write(home, "events", [{"user_id": "a", "event_type": "purchase", **extra}])
+    result = definitions(home.settings).resolve_job_def("fill").execute_in_process(instance=instance)
+    assert "filled: {'amount': 1, 'currency': 1}" in metadata(result)
+    assert [entry for entry in instance.all_logs(result.run_id) if "JVM" in entry.user_message] == []
 
 
 def test_forget_as_its_launchpad_opens_forgets_nobody_and_starts_no_jvm(

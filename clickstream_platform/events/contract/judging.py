@@ -9,7 +9,8 @@ A run, ``check`` and ``replay`` call the same function. A value is taken out of 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -51,13 +52,15 @@ def arrow_type(column: Declared) -> pa.DataType:
     return {"integer": pa.int64(), "boolean": pa.bool_(), "time": INSTANT}.get(column.type, pa.string())
 
 
-def judged(contract: Contract, extra: Any, event_types: Any) -> Judged:
+def judged(contract: Contract, extra: Any, event_types: Any, held: Mapping[str, Any] | None = None) -> Judged:
     """Take the declared columns out of ``extra``. Raises nothing, whatever is in it.
 
     Args:
         contract: what is declared.
         extra: of each record, the fields that no other column takes, as one JSON object; or null.
         event_types: their event types.
+        held: declared columns that records have already, by name. Where one has a value nothing is asked or taken, and
+            the value stays.
     """
     texts, kinds = extra.to_pylist(), event_types.to_pylist()
     fields: list[dict[str, Any]] = [{} if text is None else any_json(text) for text in texts]
@@ -66,12 +69,14 @@ def judged(contract: Contract, extra: Any, event_types: Any) -> Judged:
     changed = set[int]()
     for column in contract.columns:
         finds = [_Place.of(path) for path in column.paths]
-        found = [_first(record, finds) for record in fields]
+        there = _there((held or {}).get(column.name), len(fields))
+        found = [None if has else _first(record, finds) for record, has in zip(fields, there, strict=True)]
         values = typed(column.type, [None if each is None else each[0] for each in found])
         columns[column.name] = pa.array(values, arrow_type(column))
         into = rejected if column.severity == "reject" else counted
         for row, rule in _violations(column, found, values, kinds):
-            into[row].append(column.broken(rule))
+            if not there[row]:
+                into[row].append(column.broken(rule))
         for row, (each, value) in enumerate(zip(found, values, strict=True)):
             if each is not None and value is not None:
                 each[1].take(fields[row])
@@ -81,16 +86,42 @@ def judged(contract: Contract, extra: Any, event_types: Any) -> Judged:
     return Judged(columns, pa.array(texts, pa.string()), rejected, counted)
 
 
-def with_declared(contract: Contract, rows: pa.Table) -> pa.Table:
-    """Rows of ``events`` as they would be had they been read with the contract: so copies of them are compared.
+class Filled(NamedTuple):
+    """Rows of ``events`` as they would be had they been read with a contract.
 
-    What a declared column of a row has already stays; a row that was read before has it in ``extra``.
+    Attributes:
+        rows: the rows, with all columns of the contract.
+        filled: how many of them got a value, by column.
+        broken: how often they break which rule, whatever its severity. A value that breaks ``type`` stays in ``extra``.
     """
-    found = judged(contract, rows["extra"].combine_chunks(), rows["event_type"].combine_chunks())
+
+    rows: pa.Table
+    filled: Counter[str]
+    broken: Counter[str]
+
+
+def filled(contract: Contract, rows: pa.Table) -> Filled:
+    """Take the declared columns out of ``extra`` of rows that were read without them.
+
+    What a declared column of a row has already stays, and of such a row nothing is asked.
+    """
+    held = {each.name: rows[each.name] for each in contract.columns if each.name in rows.column_names}
+    found = judged(contract, rows["extra"].combine_chunks(), rows["event_type"].combine_chunks(), held)
     columns = {**{name: rows[name] for name in rows.column_names}, "extra": found.extra}
     for name, values in found.columns.items():
-        columns[name] = pc.coalesce(rows[name].cast(values.type), values) if name in rows.column_names else values
-    return pa.table(columns)
+        columns[name] = pc.coalesce(held[name].cast(values.type), values) if name in held else values
+    counts = Counter({name: len(values) - values.null_count for name, values in found.columns.items()})
+    broken = Counter(rule for each in (*found.rejected, *found.counted) for rule in each)
+    return Filled(pa.table(columns), +counts, broken)
+
+
+def with_declared(contract: Contract, rows: pa.Table) -> pa.Table:
+    """Rows of ``events`` as they would be had they been read with the contract: so copies of them are compared."""
+    return filled(contract, rows).rows
+
+
+def _there(held: Any, count: int) -> list[bool]:
+    return [False] * count if held is None else pc.is_valid(held).to_pylist()
 
 
 class _Place(NamedTuple):

@@ -68,6 +68,11 @@ class Contract(msgspec.Struct, frozen=True):
     columns: tuple[Declared, ...]
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(each.name for each in self.columns)
+
+    @property
     def label(self) -> str:
         """Its name and a hash of what it says: stands in the ledger."""
         return f"{self.name} {hashlib.sha256(msgspec.json.encode(self.columns)).hexdigest()[:12]}"

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pyarrow as pa
 
+from clickstream_platform.events.contract.model import Contract
 from clickstream_platform.events.mapping.envelopes import as_fields, inherit
 from clickstream_platform.events.mapping.model import COLUMNS, Mapping
 from clickstream_platform.events.mapping.paths import Found, getter, spelt, steps_of
@@ -105,8 +106,8 @@ def checked(batches: Iterable[pa.RecordBatch], rules: Rules) -> Checked:
         rules: what makes a record an event.
     """
     found = Checked()
-    looking = _Looking(rules.mapping, found) if rules.mapping else None
-    declared = [each.name for each in rules.contract.columns] if rules.contract else []
+    looking = _Looking(rules.mapping, found, rules.contract) if rules.mapping else None
+    declared = rules.contract.names if rules.contract else ()
     for batch in (events for records in batches for events in opened(records, rules)):
         places = batch.select(["partition", "offset", "index", "inside", "inherited", "value"]).to_pylist()
         for place, row in zip(places, read_events(batch, rules).to_pylist(), strict=True):
@@ -148,12 +149,13 @@ def _count(found: Checked, place: dict[str, Any], row: dict[str, Any], declared:
 class _Looking:
     """At which paths of a mapping records have anything."""
 
-    def __init__(self, mapping: Mapping, found: Checked) -> None:
+    def __init__(self, mapping: Mapping, found: Checked, contract: Contract | None) -> None:
         self._taken: Taken = reading(mapping.record)
         self._of: list[tuple[dict[str, int], str, Found]] = []
-        for name, column in mapping.columns:
-            counts = found.paths.setdefault(name, dict.fromkeys(column.paths, 0))
-            self._of += [(counts, path, getter(steps_of(path))) for path in column.paths]
+        declared = [(each.name, each.paths) for each in contract.columns] if contract else []
+        for name, paths in (*((name, column.paths) for name, column in mapping.columns), *declared):
+            counts = found.paths.setdefault(name, dict.fromkeys(paths, 0))
+            self._of += [(counts, path, getter(steps_of(path))) for path in paths]
         for path, _ in mapping.pass_over:
             found.over[path] = 0
             self._of.append((found.over, path, getter(steps_of(path))))

@@ -96,6 +96,8 @@ class Mapping(msgspec.Struct, frozen=True):
         pass_over: paths, and the values there by which a record is known to be no event. ``*`` stands for any signs.
         marks: paths that this producer has and those that are like it have not.
         envelope: what is around its events, from the outside in; nothing, if each record is one.
+        declared: where columns are found that a contract may declare, by name. They are taken out of what no column of
+            ``events`` takes, and the contract's label has them.
     """
 
     name: str
@@ -106,11 +108,13 @@ class Mapping(msgspec.Struct, frozen=True):
     pass_over: tuple[tuple[str, tuple[str, ...]], ...]
     marks: tuple[str, ...] = ()
     envelope: tuple[Envelope, ...] = ()
+    declared: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def label(self) -> str:
         """Its name and a hash of what it says: stands in the ledger."""
         said = msgspec.to_builtins(self)
+        del said["declared"]
         if not self.envelope:  # a mapping of before there were envelopes has the hash that it had
             del said["envelope"]
         return f"{self.name} {hashlib.sha256(msgspec.json.encode(said)).hexdigest()[:12]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.mapping.model import COLUMNS, Mapping
-from clickstream_platform.events.mapping.written import Raw, mapping_of, merged, raw_of
+from clickstream_platform.events.mapping.written import Raw, mapping_of, merged, raw_of, require_known
 
 if TYPE_CHECKING:
     from clickstream_platform.events.timestamps import Unit
@@ -37,12 +38,14 @@ def text_of_preset(name: str) -> str:
     return (_FOLDER / f"{name}.toml").read_text(encoding="utf-8")
 
 
-def mapping_named(text: str, subject: str = SETTING) -> Mapping | None:
+def mapping_named(text: str, subject: str = SETTING, declared: Collection[str] | None = ()) -> Mapping | None:
     """The mapping that a setting names; None for an empty text: records are of our own shape.
 
     Args:
         text: the name of a preset, or the path of a TOML file.
         subject: who names it, for the error.
+        declared: the columns that a contract declares, of which a file may say where they are found; None: whatever
+            they are, for who reads by the others alone.
 
     Raises:
         SettingsError: there is none of that name; or its file cannot be read, or contradicts itself.
@@ -60,6 +63,8 @@ def mapping_named(text: str, subject: str = SETTING) -> Mapping | None:
     except OSError as error:
         finding = f"{file} cannot be read: {error.strerror}"
         raise SettingsError(subject, finding, f"name a .toml file, or one of {', '.join(presets())}") from None
+    if declared is not None:
+        require_known(raw, declared, str(file))
     return mapping_of(file.stem, _whole(raw, str(file)), str(file))
 
 

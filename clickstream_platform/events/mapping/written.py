@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from typing import Literal
 
@@ -74,17 +74,29 @@ def merged(base: Raw, over: Raw) -> Raw:
     return Raw("", over.about or base.about, over.marks or base.marks, record, columns, types, pass_over, envelope)
 
 
+def require_known(raw: Raw, declared: Collection[str], subject: str) -> None:
+    """Refuse a column that ``events`` has not, nor a contract (a SettingsError).
+
+    Args:
+        raw: the mapping, without what it extends.
+        declared: the columns that a contract declares.
+        subject: whose mapping it is.
+    """
+    known = (*COLUMNS, *declared)
+    for column in raw.columns:
+        if column not in known:
+            near = get_close_matches(column, known, n=1)
+            remedy = f"say {near[0]}" if near else f"choose from {', '.join(known)}, or declare it in a contract"
+            raise SettingsError(subject, f"events has no column {column!r}", remedy)
+
+
 def mapping_of(name: str, raw: Raw, subject: str) -> Mapping:
     """The mapping, whole.
 
     Raises:
-        SettingsError: it names a column that ``events`` has not, has a path that is none, or contradicts itself.
+        SettingsError: it has a path that is none, or contradicts itself.
     """
-    for column in raw.columns:
-        if column not in COLUMNS:
-            near = get_close_matches(column, COLUMNS, n=1)
-            remedy = f"say {near[0]}" if near else f"choose from {', '.join(COLUMNS)}"
-            raise SettingsError(subject, f"events has no column {column!r}", remedy)
+    others = [column for column in raw.columns if column not in COLUMNS]
     found = Mapping(
         name,
         raw.about,
@@ -94,6 +106,7 @@ def mapping_of(name: str, raw: Raw, subject: str) -> Mapping:
         tuple((path, _several(values)) for path, values in raw.pass_over.items()),
         raw.marks,
         _layers(raw.envelope),
+        tuple((column, _declared(column, raw.columns[column], subject)) for column in others),
     )
     for finding, remedy in _contradictions(found):
         raise SettingsError(subject, finding, remedy)
@@ -113,6 +126,15 @@ def _column(name: str, raw: Column | tuple[str, ...] | str) -> Column:
     return msgspec.structs.replace(column, kind="time") if name == "timestamp" and column.kind == "text" else column
 
 
+def _declared(name: str, raw: Column | tuple[str, ...] | str, subject: str) -> tuple[str, ...]:
+    """Where a declared column is found. What it holds, the contract says."""
+    column = raw if isinstance(raw, Column) else Column(_several(raw))
+    if column != Column(column.paths):
+        finding = f"columns.{name} says more than paths, but what a declared column holds is said by the contract"
+        raise SettingsError(subject, finding, f'say {name} = ["path", "another"]')
+    return column.paths
+
+
 def _accepted(raw: str | tuple[str, ...] | None, subject: str) -> Literal["settings", "all"] | tuple[str, ...]:
     match raw:
         case None | "settings":
@@ -130,6 +152,8 @@ def _contradictions(mapping: Mapping) -> Findings:
     yield from _of_record(mapping.record)
     for name, column in mapping.columns:
         yield from _of_column(name, column, mapping.record)
+    for name, paths in mapping.declared:
+        yield from _of_column(name, Column(paths), mapping.record)
     for name in REQUIRED:
         if not mapping.column(name).paths and mapping.column(name).default is None:
             yield f"nothing says where {name} is found, and without it no record is an event", f"add columns.{name}"

@@ -23,7 +23,8 @@ from clickstream_platform.streaming.lake.tables import LakeTable
 MARK = "clickstream_ledger"
 AMENDMENT = "clickstream_amendment"
 _NOTE = ".refused.json"  # beside a roll-up: the files that its batches refused whole
-REPLAY, ERASURE, RETENTION, REBUILD = "replay", "erasure", "retention", "rebuild"  # the kinds of amendment
+# The kinds of amendment.
+REPLAY, ERASURE, RETENTION, REBUILD, FILL = "replay", "erasure", "retention", "rebuild", "fill"
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ class Amendment:
     Attributes:
         table: the table's name.
         kind: ``replay`` of rejected records, ``erasure`` of a person, ``retention`` of old events,
-            ``rebuild`` of a stretch.
+            ``rebuild`` of a stretch, ``fill`` of declared columns.
         run_id: the run that committed it.
         added: rows it added.
         removed: rows it removed.
@@ -152,6 +153,11 @@ class Amendment:
         inside: how many events these held. Of these, the rejected ones are what it ``added``.
         committed_at_ms: when it was written, just before the commit.
         before: of retention: the moment before which they lay (ISO 8601, UTC).
+        date: of a fill: the ``event_date`` whose rows were written anew.
+        contract: of a fill: the contract's name, and a hash of what it says of the columns that were filled.
+        filled: of a fill: how many rows got a value, by column.
+        violations: of ``events``: how often those that were filled, or added by a replay, break which rule of the
+            contract. What a fill could not take, as it breaks ``type``, stays in ``extra``.
     """
 
     table: str
@@ -165,6 +171,10 @@ class Amendment:
     before: str = ""
     opened: int = 0
     inside: int = 0
+    date: str = ""
+    contract: str = ""
+    filled: dict[str, int] = field(default_factory=dict)
+    violations: dict[str, int] = field(default_factory=dict)
 
     @property
     def became_events(self) -> int:

@@ -243,6 +243,19 @@ def replace(rows: DataFrame, count: int, path: Place, span: tuple[str, str], str
     )
 
 
+def rewrite(rows: Iterator[pa.RecordBatch], path: Place, date: str, commit: Commit) -> None:
+    """Replace the rows of one ``event_date`` by others of that date, in one commit. Written as they come."""
+    schema = pa.schema((table := opened(path)).schema())
+    write_deltalake(
+        table,
+        pa.RecordBatchReader.from_batches(schema, (_alike(batch, schema) for batch in rows)),
+        mode="overwrite",
+        predicate=f"event_date = '{date}'",
+        commit_properties=commit.properties(),
+        post_commithook_properties=_THEN,
+    )
+
+
 def remove(rows: pa.Table, path: Place, keys: tuple[str, ...], commit: Commit) -> None:
     """Delete the rows of these keys, each named once. Costs a MERGE that reads the whole table."""
     _merging(rows, path, _same(keys), commit).when_matched_delete().execute()

@@ -203,8 +203,9 @@ def _erase(
 ) -> list[Erased]:
     """``events`` after the tables made of it, so that a run in between changes nothing; state stores after that."""
     persons = spark.createDataFrame([(user_id,) for user_id in search.users], "user_id string")
-    readers = (cast("Parse", table.query) for table in contracts if not table.derived)
+    readers = [cast("Parse", table.query) for table in contracts if not table.derived]
     paths = [path for each in readers for path in each.visitor_paths]
+    columns = [name for each in readers for name in each.visitor_columns]
     erased: list[Erased] = []
     for table in sorted(contracts, key=_turn):
         held = lake.table(table.name)
@@ -212,7 +213,7 @@ def _erase(
             beside = lake.table(table.beside.name)
             erased.append(Erased(beside.name, _erased_beside(search, persons, beside, run_id), beside.version() or 0))
         for name in table.names:
-            take_out(persons, paths, lake.table(name), run_id)
+            take_out(persons, paths, lake.table(name), run_id, columns)
         rebuild = partial(rebuild_leased, table, spark, lake, hooks, run_id)
         rows = strategy_of(table).erase(persons, lake, run_id, rebuild)
         erased.append(Erased(table.name, rows, held.version() or 0))

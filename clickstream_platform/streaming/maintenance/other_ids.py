@@ -30,7 +30,9 @@ from clickstream_platform.streaming.lake.tables import LakeTable
 Take = Callable[[Any], None]
 
 
-def take_out(persons: DataFrame, paths: Sequence[str], table: LakeTable, run_id: str) -> int:
+def take_out(
+    persons: DataFrame, paths: Sequence[str], table: LakeTable, run_id: str, columns: Sequence[str] = ()
+) -> int:
     """Take persons' ids out of ``extra``, wherever a visitor's id is looked for; no commit if there are none.
 
     Args:
@@ -38,6 +40,7 @@ def take_out(persons: DataFrame, paths: Sequence[str], table: LakeTable, run_id:
         paths: where records have the ids of visitors.
         table: the table.
         run_id: the run that is booked.
+        columns: declared columns that are taken from such a path; one whose name is such a path need not be named.
 
     Returns:
         The number of rows that had one; 0 for a table without ``extra``.
@@ -46,9 +49,10 @@ def take_out(persons: DataFrame, paths: Sequence[str], table: LakeTable, run_id:
     if not paths or "extra" not in rows.columns:
         return 0
     ids = [row["user_id"] for row in persons.collect()]
-    declared = [name for name in rows.columns if name in paths and name not in EVENTS.names]
+    declared = [name for name in rows.columns if name in (*paths, *columns) and name not in EVENTS.names]
     held = rows.where(F.coalesce("extra", *(F.col(name).cast("string") for name in declared)).isNotNull())
-    changed = held.mapInArrow(partial(_without, ids=frozenset(ids), paths=tuple(paths)), held.schema).toArrow()
+    without = partial(_without, ids=frozenset(ids), paths=tuple(paths), columns=tuple(declared))
+    changed = held.mapInArrow(without, held.schema).toArrow()
     if changed.num_rows:
         kinds = pa.array(["update"] * changed.num_rows, pa.string())
         keys = (*PLACE, *(name for name in ("generation",) if name in rows.columns))
@@ -57,7 +61,9 @@ def take_out(persons: DataFrame, paths: Sequence[str], table: LakeTable, run_id:
     return changed.num_rows
 
 
-def _without(batches: Iterator[pa.RecordBatch], ids: Collection[str], paths: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def _without(
+    batches: Iterator[pa.RecordBatch], ids: Collection[str], paths: Sequence[str], columns: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
     """The rows that had one of these ids, without it."""
     steps = [steps_of(path) for path in paths]
     places = [(getter(each), taker(each)) for each in steps]
@@ -65,13 +71,13 @@ def _without(batches: Iterator[pa.RecordBatch], ids: Collection[str], paths: Seq
         texts = batch["extra"].to_pylist()
         kept = [_taken_out(text, ids, places) for text in texts]
         names = batch.schema.names
-        columns = {name: batch[name] for name in names} | {"extra": pa.array(kept, batch["extra"].type)}
+        left = {name: batch[name] for name in names} | {"extra": pa.array(kept, batch["extra"].type)}
         is_changed = pa.array([one != other for one, other in zip(texts, kept, strict=True)], pa.bool_())
-        for name in (each for each in names if each in paths and each not in EVENTS.names):  # a declared column
+        for name in columns:
             has_one = pc.is_in(batch[name].cast(pa.string()), pa.array(ids, pa.string()))
-            columns[name] = where(pc.invert(has_one), batch[name])
+            left[name] = where(pc.invert(has_one), batch[name])
             is_changed = pc.or_(is_changed, has_one)
-        yield pa.RecordBatch.from_arrays([columns[name] for name in names], schema=batch.schema).filter(is_changed)
+        yield pa.RecordBatch.from_arrays([left[name] for name in names], schema=batch.schema).filter(is_changed)
 
 
 def _taken_out(text: str, ids: Collection[str], places: Sequence[tuple[Found, Take]]) -> str | None:

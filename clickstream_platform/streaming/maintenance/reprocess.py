@@ -36,6 +36,7 @@ from clickstream_platform.streaming.lake.reader import snapshot
 from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform.streaming.maintenance.reopened import KEY, Opened, leaving, open_all
 from clickstream_platform.streaming.runtime.create import make_tables
+from clickstream_platform.streaming.runtime.declared_types import require_same_types
 
 if TYPE_CHECKING:
     from clickstream_platform.events.contract.model import Contract
@@ -133,7 +134,8 @@ def replay(
         kept = len(copies.conflicting)
         found = Replay(tried, good_now, copies.exact, became[_LANDED], kept, became[_PASSED], *opened)
         if found.accepted:
-            added = Amendment(events.name, REPLAY, run_id, added=found.accepted)
+            broken = _violations(_but(copies.places, good.where(F.col("became") == _NEW)))
+            added = Amendment(events.name, REPLAY, run_id, added=found.accepted, violations=broken)
             size = sum(f["bytes"] for f in new_facts)
             fresh = writer.few_files(_but(copies.places, new))
             writer.append(fresh, found.accepted, lake.events.path, writer.Commit(added.to_json()), size=size)
@@ -168,6 +170,7 @@ def require(events: StreamingTable, lake: Lake, reason: str | None, source: str 
     if source is not None and source not in sources:
         there = f"choose from {', '.join(sources)}" if sources else "run `clickstream run events` first"
         raise SettingsError("--source", f"this lake has read no source {source!r}", there)
+    require_same_types(events, lake)
     assert events.beside is not None
     quarantine = lake.table(events.beside.name)
     if not quarantine.exists:
@@ -184,6 +187,12 @@ def _require_whole_batches(events: StreamingTable, lake: Lake, quarantine: LakeT
     for source, landed in generations.half_committed(lake, events.name, quarantine.name, sources).items():
         finding = f"batch {landed} was killed when its records were in {quarantine.name} and its events were not there"
         raise SourceError(title_of(events.name, source), finding, f"run `clickstream run {events.name}` first")
+
+
+def _violations(new: DataFrame) -> dict[str, int]:
+    """How often events break which rule of the contract that they are not rejected for."""
+    rules = new.select(F.explode("violations").alias("rule")).groupBy("rule").count().collect()
+    return {row["rule"]: row["count"] for row in rules}
 
 
 def _partition() -> Column:

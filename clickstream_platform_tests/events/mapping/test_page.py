@@ -15,6 +15,9 @@ def section(name: str) -> str:
     mapping = preset(name)
     lines = [f"### `{name}`", "", mapping.about, "", "| column | found at, the first that is there |", "|---|---|"]
     lines += [f"| `{column}` | {_places(mapping, column)} |" for column in COLUMNS if mapping.column(column).paths]
+    lines += [
+        f"| `{column}` * | {', '.join(f'`{path}`' for path in paths)} |" for column, paths in mapping.declared if paths
+    ]
     named: dict[str, list[str]] = {}
     for each, event_type in mapping.event_types.names:
         named.setdefault(event_type, []).append(f"`{each}`")

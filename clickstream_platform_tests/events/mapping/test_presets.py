@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -12,26 +12,11 @@ import pytest
 from clickstream_platform.events.mapping.model import COLUMNS
 from clickstream_platform.events.mapping.named import preset, presets
 from clickstream_platform.events.opening import opened
-from clickstream_platform.events.parsing import read_events, read_records
-from clickstream_platform.events.rules import Rules
-from clickstream_platform.settings import Settings
-from clickstream_platform.tables.events import rules_from
+from clickstream_platform.events.parsing import read_events
 from clickstream_platform_tests.events.mapping.producers.all_of_them import PRODUCERS
 from clickstream_platform_tests.events.mapping.producers.batches import BATCHES, SOURCES
 from clickstream_platform_tests.events.mapping.producers.expected import Row
-
-ARRIVED = datetime(2026, 1, 1, tzinfo=timezone.utc) + timedelta(days=365 * 500)  # all of them lie before
-
-
-def rules(name: str) -> Rules:
-    return rules_from(Settings(mapping=name))
-
-
-def come_of(name: str, records: list[Any]) -> list[dict[str, Any]]:
-    """What becomes of some records."""
-    values = [(each if isinstance(each, str) else json.dumps(each)).encode() for each in records]
-    at = pa.array([ARRIVED] * len(values), pa.timestamp("us", "UTC"))
-    return read_records(pa.array(values, pa.binary()), at, pa.nulls(len(values), pa.binary()), rules(name)).to_pylist()
+from clickstream_platform_tests.events.mapping.producers.reading import ARRIVED, come_of, rules
 
 
 def compared(found: dict[str, Any], row: Row) -> dict[str, Any]:

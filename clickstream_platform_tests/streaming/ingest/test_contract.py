@@ -10,7 +10,7 @@ import pytest
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.streaming.audit.books import violations
 from clickstream_platform.streaming.audit.validate import validate
-from clickstream_platform.streaming.lake.ledger import entries
+from clickstream_platform.streaming.lake.ledger import Amendment, entries, lines
 from clickstream_platform.streaming.maintenance.reprocess import replay
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import Lab
@@ -65,6 +65,9 @@ def test_a_lake_gains_declared_columns_and_every_record_is_accounted_for(lab: La
     mine.write_text(mine.read_text().replace("min = 0", "min = -5"))  # and what was rejected comes in
     with_contract(lab, str(mine))
     assert replay(lab.contracts["events"], lab.spark, lab.lake, "contract:amount:range").accepted == 1
+
+    replayed = next(line for line in lines(lab.lake.events) if isinstance(line, Amendment))
+    assert replayed.violations == {"contract:currency:one_of": 1}
 
     mine.write_text('[columns.amount]\ntype = "text"\n')
     with_contract(lab, str(mine))

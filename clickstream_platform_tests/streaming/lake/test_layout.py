@@ -94,7 +94,17 @@ def test_nothing_is_migrated_while_a_run_is_on(old: Home, monkeypatch: pytest.Mo
     "command",
     [
         *("run", "stream", "rebuild sessions", "status", "explain events", "ledger", "quarantine", "sql 'select 1'"),
-        *("report", "verify", "verify --source", "validate", "replay", "forget --user a", "maintain", "skip a.json"),
+        *(
+            "report",
+            "verify",
+            "verify --source",
+            "validate",
+            "replay",
+            "fill",
+            "forget --user a",
+            "maintain",
+            "skip a.json",
+        ),
     ],
 )
 def test_a_newer_lake_is_refused_by_every_command(old: Home, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
