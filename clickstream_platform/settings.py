@@ -31,6 +31,11 @@ PREFIX = "CLICKSTREAM_"
 # Kubernetes gives every pod such variables for a service named `clickstream`.
 OF_A_SERVICE = re.compile(r"SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?")
 
+_HOST = r"(\[[\da-fA-F:]+\]|[\w.-]+):\d{1,5}"
+MASTER = re.compile(
+    rf"local(\[(\*|[1-9]\d*)(,\s*\d+)?\])?|local-cluster\[.+\]|spark://{_HOST}(,{_HOST})*|k8s://\S+|yarn"
+)
+"""What Spark knows as a master."""
 
 Names = Annotated[tuple[str, ...], NoDecode]  # separated by commas
 
@@ -173,7 +178,26 @@ class Settings(BaseSettings):
     )
     max_bytes_per_trigger: int = Field(default=128_000_000, ge=1, description="Files: bytes in one micro-batch.")
 
-    spark_master: str = Field(default="local[*]", min_length=1, description="Where Spark runs.")
+    spark_master: str = Field(
+        default="local[*]", description="Where Spark runs: local[*], this machine; or a cluster, spark://host:7077."
+    )
+    spark_driver_host: str = Field(
+        default="", description="Cluster: where the workers find this process. Default: its address towards the master."
+    )
+    spark_driver_port: int = Field(
+        default=0, ge=0, le=65535, description="Cluster: the port at which they find it; 0 for any that is free."
+    )
+    spark_block_manager_port: int = Field(
+        default=0, ge=0, le=65535, description="Cluster: the port of what each process hands to others; 0 for any."
+    )
+    spark_worker_python: str = Field(
+        default="", description="Cluster: the Python on the workers. Default: the path of this one."
+    )
+    spark_wait: timedelta = Field(
+        default=timedelta(minutes=2),
+        gt=timedelta(0),
+        description="Cluster: how long a run waits while it has no worker.",
+    )
     spark_driver_memory: str = Field(default="2g", pattern=r"^[1-9][0-9]*[kmgt]$", description="The driver's heap.")
     shuffle_partitions: int = Field(
         default=2, ge=1, le=4096, description="Partitions of a shuffle. The first run of a table freezes it."
@@ -214,6 +238,14 @@ class Settings(BaseSettings):
     @classmethod
     def _readable(cls, value: str, info: ValidationInfo) -> str:
         _ = by_name(value) if info.field_name == "source" else starting_at(value)
+        return value
+
+    @field_validator("spark_master")
+    @classmethod
+    def _a_master(cls, value: str) -> str:
+        if not MASTER.fullmatch(value):
+            msg = "allowed: local, local[2], local[*], spark://host:port, k8s://..., yarn"
+            raise ValueError(msg)
         return value
 
     @field_validator("alert_webhook", "alert_slack_webhook")
@@ -257,6 +289,11 @@ class Settings(BaseSettings):
     def lake_folder(self) -> Path:
         """The lake, with the default filled in."""
         return Path(self.lake) if self.lake else self.home / "lake"
+
+    @property
+    def on_one_machine(self) -> bool:
+        """Whether Spark's tasks are threads of this machine, and no workers of a cluster."""
+        return self.spark_master.partition("[")[0] == "local"
 
     @property
     def queries_folder(self) -> Path:
