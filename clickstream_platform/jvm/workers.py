@@ -7,22 +7,20 @@ the session starts. One that comes later is not asked.
 
 from __future__ import annotations
 
-import logging
 import re
-import time
 import uuid
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 
 from clickstream_platform.errors import SetupError, UnreachableError
+from clickstream_platform.jvm.executors import Watch, failures, settle, watched
 from clickstream_platform.jvm.package import packaged
 from clickstream_platform.jvm.probe import Asked, Sample, Worker, look
 from clickstream_platform.streaming.sources.named import sources_from
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
     from pyspark import SparkContext
 
     from clickstream_platform.settings import Settings
-
-log = logging.getLogger(__name__)
 
 # What tasks import first; with these, all that they import.
 TASKS = (
@@ -48,17 +44,7 @@ TASKS = (
 )
 # Those of which another version may read or write something else.
 COMPARED = ("pyspark", "pyarrow", "pandas", "numpy", "msgspec")
-SETTLED = 1.0  # seconds without a new executor, after which no more are waited for
-LOOKED = 0.1  # seconds between two looks at how many there are
-WATCHED = 2.0  # seconds between two looks at whether there are any
 INSTALL = "install what requirements.lock lists on every worker"
-
-
-@dataclass
-class Watch:
-    """Whether the session was left without a worker for too long, so that its jobs were ended."""
-
-    gave_up: bool = False
 
 
 def make_ready(context: SparkContext, settings: Settings, lake: Path | None) -> list[Worker]:
@@ -75,14 +61,13 @@ def make_ready(context: SparkContext, settings: Settings, lake: Path | None) -> 
         SetupError: a worker lacks something, has another version, or sees another folder.
         UnreachableError: no worker has a core.
     """
-    watch = Watch()
-    Thread(target=_watch, args=(context, settings.spark_wait.total_seconds(), watch), daemon=True).start()
+    watch = watched(context, settings.spark_wait)
     context.addPyFile(str(packaged(settings.cache)))
     read = [path for source in sources_from(settings) for path in source.read_by_tasks]
     with _shared(lake) as (shared, content):
         asked = Asked(TASKS, COMPARED, shared, content, tuple(_samples(read)))
         _answers(context, settings, asked, 1, watch)  # alone: an executor may only come once there is something to do
-        _settle(context)
+        settle(context)
         found = _answers(context, settings, asked, context.defaultParallelism, watch)
         for worker in found:
             require(worker, asked, settings)
@@ -144,15 +129,15 @@ def _answers(context: SparkContext, settings: Settings, asked: Asked, tasks: int
         found: list[Worker] = (
             context.parallelize(range(tasks), tasks).mapPartitions(partial(look, asked=asked)).collect()
         )
-    except Py4JError as failed:
+    except (Py4JError, PySparkException) as failed:
         if watch.gave_up:
             raise _without_workers(settings) from failed
-        for host, failure in _failures(context, group):
+        for host, failure in failures(context, group):
             raise reason(failure, host, settings) from failed
         raise reason(str(failed), settings.spark_master, settings) from failed
     finally:
         context.setLocalProperty("spark.jobGroup.id", None)  # pyright: ignore[reportArgumentType] - takes it away
-    for host, failure in _failures(context, group):
+    for host, failure in failures(context, group):
         raise reason(failure, host, settings)
     return [*{(each.host, each.executor): each for each in found}.values()]
 
@@ -161,50 +146,6 @@ def _without_workers(settings: Settings) -> UnreachableError:
     finding = f"no worker had a core for this run within {settings.spark_wait}"
     remedy = "see on the master's page whether workers have cores and memory free, or raise CLICKSTREAM_SPARK_WAIT"
     return UnreachableError(settings.spark_master, finding, remedy)
-
-
-def _failures(context: SparkContext, group: str) -> Iterator[tuple[str, str]]:
-    """Of each task of a job group that failed: its host, and why. Not of those whose executor was lost."""
-    scala: Any = context._jsc.sc()  # pyright: ignore - nothing else asks the JVM
-    scala.listenerBus().waitUntilEmpty()
-    status = context.statusTracker()
-    jobs = (status.getJobInfo(job) for job in status.getJobIdsForGroup(group))
-    for stage in (stage for job in jobs if job for stage in job.stageIds):
-        tasks = scala.statusStore().taskList(stage, 0, 10_000)
-        for task in (tasks.apply(index) for index in range(tasks.size())):
-            said = task.errorMessage()
-            if said.isDefined() and "ExecutorLostFailure" not in said.get() and "cancelled" not in said.get():
-                yield task.host(), said.get()
-
-
-def _executors(context: SparkContext) -> int:
-    scala: Any = context._jsc.sc()  # pyright: ignore - nothing else asks the JVM
-    return scala.getExecutorMemoryStatus().size() - 1  # one is this process
-
-
-def _settle(context: SparkContext) -> None:
-    """Wait until no more executors come: those of one session start within a second of each other."""
-    known, since = _executors(context), time.monotonic()
-    while time.monotonic() - since < SETTLED:
-        time.sleep(LOOKED)
-        if (now := _executors(context)) != known:
-            known, since = now, time.monotonic()
-
-
-def _watch(context: SparkContext, wait: float, watch: Watch) -> None:
-    """End all jobs whenever there was none to do them for so many seconds. Ends with the session."""
-    since = time.monotonic()
-    while True:
-        time.sleep(min(WATCHED, wait))
-        try:
-            if _executors(context) or not context.statusTracker().getActiveJobsIds():
-                since = time.monotonic()
-            elif time.monotonic() - since > wait:
-                watch.gave_up, since = True, time.monotonic()
-                log.warning("spark: no worker for %.0f s; what waits for one is ended", wait)
-                context.cancelAllJobs()
-        except (Py4JError, OSError, AttributeError):  # the session has ended, or its JVM
-            return
 
 
 @contextmanager
