@@ -11,7 +11,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -121,14 +121,18 @@ def _started(name: str, folder: Path, running: ExitStack, *arguments: str) -> Pr
     environment += [f"SPARK_LOCAL_DIRS={folder / 'scratch'}", f"SPARK_LOCAL_IP={HOST}"]
     command = [*environment, str(home / "bin" / "spark-class"), f"org.apache.spark.deploy.{kind.lower()}.{kind}"]
     log = folder / f"{name}.log"
+    process = Process(f"spark {name}", guarded([*command, *arguments], log), log)
+    running.callback(process.end)
+    return process
+
+
+def guarded(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+    """Start a program below a shell that ends it when this process ends, or closes the shell's stdin."""
     with log.open("wb") as output:
-        guard = subprocess.Popen(
-            ["/bin/sh", "-c", GUARD, "sh", *command, *arguments],
+        return subprocess.Popen(
+            ["/bin/sh", "-c", GUARD, "sh", *command],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
             start_new_session=True,  # Ctrl-C is for the run, which the cluster outlives
         )
-    process = Process(f"spark {name}", guard, log)
-    running.callback(process.end)
-    return process
