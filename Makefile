@@ -20,7 +20,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 	&& echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-kafka cluster-demo test soak check jar lock dev $(PARTS:%=test-%)
+.PHONY: help setup demo demo-kafka cluster-demo test soak check jar pin lock dev $(PARTS:%=test-%)
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -61,6 +61,10 @@ check: $(STAMP) ## ruff and pyright: style, formatting, types
 # Our Java classes, after a change in java/: needs a javac 17. What it prints is OWN_SHA256 of jvm/store.py.
 jar: setup
 	@$(BIN)/python java/build.py clickstream_platform/jvm/put_if_absent.jar
+
+# The digests of the images that are not built here, as their registries have them now: docker/README.md.
+pin: $(STAMP)
+	@$(BIN)/python docker/pin.py
 
 lock: $(STAMP) ## choose the newest versions within the bounds of pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

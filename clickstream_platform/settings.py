@@ -1,35 +1,35 @@
 """The settings: the only reader of the environment.
 
-Each setting is a variable ``CLICKSTREAM_<NAME>`` or a line in ``.env``. Every default works on one machine, without
-any set-up.
+Each setting is a variable ``CLICKSTREAM_<NAME>``, else a line in ``.env``, else a file of the folder
+``CLICKSTREAM_SECRETS``. Every default works on one machine, without any set-up.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import re
 from collections.abc import Iterator
 from datetime import timedelta
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from platformdirs import user_cache_path
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.files import folder_of_tables
+from clickstream_platform.setting_sources import PREFIX, SecretFiles, names_of_secrets, refuse_misspelt
 from clickstream_platform.source_list import by_name, starting_at
 from clickstream_platform.wording import without_passwords
-
-log = logging.getLogger(__name__)
-
-PREFIX = "CLICKSTREAM_"
-# Kubernetes gives every pod such variables for a service named `clickstream`.
-OF_A_SERVICE = re.compile(r"SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?")
 
 _HOST = r"(\[[\da-fA-F:]+\]|[\w.-]+):\d{1,5}"
 MASTER = re.compile(
@@ -54,6 +54,10 @@ class Settings(BaseSettings):
         "Several: a JSON object of them by name. Default: <home>/landing.",
     )
     lake: str = Field(default="", description="Folder of the Delta tables and their checkpoints. Default: <home>/lake.")
+
+    secrets: Path | None = Field(
+        default=None, description="Folder of files that hold secrets, each called like its variable. Not set: none."
+    )
 
     event_types: Names = Field(
         default=("click", "page_view", "purchase"),
@@ -229,7 +233,7 @@ class Settings(BaseSettings):
     def _read_json(cls, value: object) -> object:
         return json.loads(value) if isinstance(value, str) else value
 
-    @field_validator("retention", "quarantine_retention", mode="before")
+    @field_validator("secrets", "retention", "quarantine_retention", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
@@ -275,6 +279,18 @@ class Settings(BaseSettings):
         for name, value in super().__repr_args__():
             yield name, without_passwords(value) if isinstance(value, str) else value
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Where values come from: the first that has one."""
+        return init_settings, env_settings, dotenv_settings, SecretFiles(settings_cls)
+
     @property
     def sources(self) -> dict[str, str]:
         """The sources by name, in the order they are taken, with the default filled in."""
@@ -302,35 +318,27 @@ class Settings(BaseSettings):
 
 
 def from_env() -> Settings:
-    """Read the settings from the environment and ``.env``.
+    """Read the settings from the environment, ``.env`` and the folder of secrets.
 
-    A variable that begins like a setting and is none, nor looks like one, is warned of.
+    A name that begins like a setting and is none, nor looks like one, is warned of.
 
     Raises:
-        SettingsError: a value is not allowed; names the variable, the value and what is allowed. Or a variable is no
+        SettingsError: a value is not allowed; names the variable, the value and what is allowed. Or a name is no
             setting, but nearly one.
     """
-    _refuse_misspelt()
+    for where, source in (("the environment", EnvSettingsSource(Settings)), (".env", DotEnvSettingsSource(Settings))):
+        refuse_misspelt(where, source.env_vars, Settings.model_fields)
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as invalid:
         first = invalid.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"
         known = Settings.model_fields.get(name)
         variable, remedy = f"{PREFIX}{name.upper()}", first["msg"]
+    else:
+        refuse_misspelt(str(settings.secrets), names_of_secrets(settings.secrets), Settings.model_fields)
+        return settings
     # Raised outside of the block: no traceback may show the value either.
     if known and (not known.repr or known.annotation is SecretStr):
         raise SettingsError(variable, "its value is not allowed", remedy)
     raise SettingsError(variable, without_passwords(f"{first['input']!r} is not allowed"), remedy)
-
-
-def _refuse_misspelt() -> None:
-    known = {name.upper() for name in Settings.model_fields}
-    for where, source in (("the environment", EnvSettingsSource(Settings)), (".env", DotEnvSettingsSource(Settings))):
-        given = {name.upper().removeprefix(PREFIX) for name in source.env_vars if name.upper().startswith(PREFIX)}
-        for name in sorted(given - known):
-            variable, finding = f"{PREFIX}{name}", f"there is no such setting, but {where} has it"
-            if near := get_close_matches(name, known, n=1):
-                raise SettingsError(variable, finding, f"say {PREFIX}{near[0]}, or remove it")
-            if not OF_A_SERVICE.fullmatch(name):
-                log.warning("%s: %s; .env.example lists all settings", variable, finding)

@@ -46,13 +46,13 @@ class Seaweed:
 @contextmanager
 def started(folder: Path) -> Generator[Seaweed]:
     """The store, answering and with its bucket; ended with the block. Its data and log lie in the folder."""
-    s3, *ports = _free_ports(1 + len(SEVERAL))
+    s3, *ports = free_ports(1 + len(SEVERAL))
     credentials = [{"accessKey": KEY, "secretKey": SECRET}]
     (folder / "s3.json").write_text(
         json.dumps({"identities": [{"name": "tests", "credentials": credentials, "actions": ["Admin"]}]})
     )
     (folder / "data").mkdir()
-    command = [_program(), "-logtostderr=true", "server", f"-dir={folder / 'data'}", "-ip=127.0.0.1"]
+    command = [program(), "-logtostderr=true", "server", f"-dir={folder / 'data'}", "-ip=127.0.0.1"]
     command += ["-ip.bind=127.0.0.1", *(f"-{name}.port={port}" for name, port in zip(SEVERAL, ports, strict=True))]
     command += ["-master.telemetry=false", "-master.volumeSizeLimitMB=64", "-volume.max=200"]
     command += ["-volume.preStopSeconds=1", "-filer", "-s3", f"-s3.port={s3}", f"-s3.config={folder / 's3.json'}"]
@@ -71,7 +71,7 @@ def started(folder: Path) -> Generator[Seaweed]:
         process.wait()
 
 
-def _program() -> str:
+def program() -> str:
     """``weed`` of this environment, or of the ``PATH``."""
     own = Path(sys.executable).with_name("weed")
     found = str(own) if own.exists() else shutil.which("weed")
@@ -79,7 +79,7 @@ def _program() -> str:
     return found
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that are free, and so are those 10,000 above."""
     found: list[int] = []
     with ExitStack() as taken:

@@ -15,17 +15,24 @@ import sys
 import tarfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.simulator.broker import Broker
 from clickstream_platform.streaming.audit.source_account import source_account
+from clickstream_platform.streaming.lake.tables import TimeSpan
+from clickstream_platform.streaming.maintenance.backup import backup
+from clickstream_platform.streaming.maintenance.moved import elsewhere, moved
+from clickstream_platform.streaming.maintenance.restore import restore
+from clickstream_platform.streaming.maintenance.stretch import rebuild_stretch
+from clickstream_platform.streaming.sources.named import folders_from
 from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.kept.make import EXPECTED, KEPT, ROOT, TOPIC
 from clickstream_platform_tests.topics import Topic
@@ -56,6 +63,50 @@ def test_a_lake_over_kafka_is_taken_over(spark: SparkSession, release: str) -> N
         topic = Topic(address, TOPIC)
         lab = Lab(spark, Settings(home=home, source=topic.url))
         assert_taken_over(lab, expected_of(release, "kafka"), lambda: records_of(topic), topic.send)
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_lake_is_moved_widened_mended_and_restored_over_the_years(
+    spark: SparkSession, topic: Topic, tmp_path: Path, release: str
+) -> None:
+    with unpacked(release, "files") as made:
+        Lab(spark, Settings(home=made)).run("events")  # that release named files by their whole paths
+        shutil.copytree(made, tmp_path / "home")
+    lab = Lab(spark, Settings(home=tmp_path / "home"))
+    landing, history = lab.landing, tmp_path / "history"
+    moved(lab.contracts["events"], elsewhere(folders_from(lab.settings), lab.lake), lab.lake)
+    lab.run()
+
+    before, held = rows_by_place(lab, "events"), lines_of(landing, expected_of(release, "files")["unreadable"])
+    newer, late, copy, bad = arriving_after(before, held)
+    topic.made(1).send(newer, copy)
+    lab.land(late, copy, bad, event("h", "2025-12-01T10:00:00Z"), into=history)
+    sources = {"main": str(landing), "live": topic.url, "history": str(history)}
+    lab = lab.reading(json.dumps(sources))
+    lab.run()
+    assert len(rows_by_place(lab, "events")) == len(before) + 3
+
+    lab = lab.reading(lab.settings.source, contract="commerce")
+    bought = {"event_type": "purchase", "amount": "12.50", "currency": "EUR"}
+    lab.land(event("buyer", "2026-01-01T11:00:00Z", **bought), into=landing, name="bought.json")
+    lab.run()
+    assert [row["amount"] for row in rows_of(lab, "events") if row["user_id"] == "buyer"] == [Decimal("12.50")]
+
+    sessions = lab.lake.table("sessions").path
+    write_deltalake(sessions, DeltaTable(sessions).to_pyarrow_table().slice(1), mode="overwrite")  # one is lost
+    since, until = (datetime(year, 1, 1, tzinfo=timezone.utc) for year in (2020, 2030))
+    stretch = TimeSpan(*(int(each.timestamp()) * 1_000_000 for each in (since, until)))
+    assert rebuild_stretch(lab.contracts["sessions"], stretch, spark, lab.lake).added == 1
+
+    backup([*lab.contracts.values()], lab.lake, tmp_path / "backup")
+    there = lab.reading(lab.settings.source, home=tmp_path / "elsewhere")
+    restore(tmp_path / "backup", there.lake)
+    shutil.rmtree(lab.lake.root)
+    topic.send(event("last", "2026-01-02T10:00:00Z"))
+    there.run()
+    there.assert_exact()
+    assert source_account(there.contracts["events"], there.lake).errors == ()
+    assert len(rows_by_place(there, "events")) == len(before) + 5
 
 
 def assert_taken_over(lab: Lab, expected: Row, held: Callable[[], Held], land: Callable[..., object]) -> None:

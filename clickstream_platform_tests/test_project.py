@@ -20,8 +20,8 @@ TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 LOCKS = ["requirements.lock", "docker/requirements.lock"]
 PAGES = [str(file.relative_to(ROOT)) for file in sorted((ROOT / "docs").rglob("*.md"))]
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docker/README.md", *PAGES]
-PYTHON = ("clickstream_platform", "clickstream_platform_tests", "bench")
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docker/README.md", "deploy/kubernetes/README.md", *PAGES]
+PYTHON = ("clickstream_platform", "clickstream_platform_tests", "bench", "docker")
 PINNED = re.compile(r"^([a-z0-9-]+)(?:\[[a-z,]+\])?==([^ ]+)", re.MULTILINE)
 
 
@@ -86,8 +86,9 @@ def test_the_containers_files_name_what_exists() -> None:
     (server,) = load("docker/workspace.yaml")["load_from"]
     copied = re.findall(r"^COPY (.+) \S+$", text("docker/Dockerfile"), re.MULTILINE)
 
-    assert set(services) == {"postgres", "code", "webserver", "daemon"}
-    assert all("healthcheck" in service for service in services.values())
+    assert {name for name, service in services.items() if "profiles" not in service} == {
+        *("postgres", "code", "webserver", "daemon")
+    }
     assert server["grpc_server"]["host"] in services
     assert str(server["grpc_server"]["port"]) in services["code"]["command"]
     assert [path for line in copied for path in line.split() if not (ROOT / path).exists()] == []

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from clickstream_platform.streaming.sources.recount import Gone, Recount
 
 _BOOKED = ("read", "opened", "inside", "accepted", "quarantined", "duplicates", "passed_over")
+_COUNTED = ("unit", "checked", "bytes", "records", "opened", "inside")
 FINDINGS = 20  # of a kind, to a person: --json has all
 
 
@@ -49,7 +50,8 @@ def picture(found: SourceAccount) -> RenderableType:
 def _counted(name: str, again: Recount, *, several: bool) -> str:
     size = f"{again.bytes:,} bytes, " if again.unit == "files" else ""
     which = f"the source {name}" if several else "the source"
-    return f"{which}: {again.checked:,} {again.unit}, {size}{again.records:,} records counted"
+    held = f", {again.opened:,} envelopes with {again.inside:,} events" if again.opened else ""
+    return f"{which}: {again.checked:,} {again.unit}, {size}{again.records:,} records{held} counted"
 
 
 def _unread(found: SourceAccount) -> Iterator[str]:
@@ -84,7 +86,7 @@ def fields(found: SourceAccount) -> dict[str, Any]:
     return {
         "clean": found.clean,
         "booked": {name: getattr(found, name) for name in _BOOKED},
-        "counted": {"unit": again.unit, "checked": again.checked, "bytes": again.bytes, "records": again.records},
+        "counted": {name: getattr(again, name) for name in _COUNTED},
         "errors": found.errors,
         "not_checkable": [asdict(each) for each in again.gone],
         "sources": {

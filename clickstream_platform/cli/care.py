@@ -33,11 +33,21 @@ def replay(found: Replay) -> RenderableType:
         ("duplicates", found.duplicates),
         *([("passed over", found.passed_over)] if found.passed_over else []),
         ("conflicting duplicates, still there", found.conflicting),
-        ("rejected for something else, still there", found.stayed - found.conflicting),
+        *([("refused, as their number of events changed", found.refused)] if found.refused else []),
+        ("rejected for something else, still there", found.stayed - found.conflicting - found.refused),
     )
-    table = grid("replay", "count", right=("count",), rows=counts)
-    more = "the other tables read the new events in their next run: clickstream run"
-    return Group(table, Text(more)) if found.accepted else table
+    parts: list[RenderableType] = [grid("replay", "count", right=("count",), rows=counts)]
+    if found.refused:
+        parts.append(line(f"quarantine: {_refused(found.refused)}", "yellow"))
+    if found.accepted:
+        parts.append(Text("the other tables read the new events in their next run: clickstream run"))
+    return Group(*parts)
+
+
+def _refused(count: int) -> str:
+    records = "1 record stays" if count == 1 else f"{count:,} records stay"
+    finding = f"{records}: a replay that was killed has made one event of each, and today's mapping opens it to others"
+    return f"{finding}; for one more replay, set CLICKSTREAM_MAPPING as it was for that one"
 
 
 def erasures(found: Sequence[Erasure], users: Sequence[str]) -> RenderableType:

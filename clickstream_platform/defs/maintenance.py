@@ -70,7 +70,7 @@ def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
             found = reprocess.replay(contracts[0], spark.spark_session, lake, reason, run_id=context.run.run_id)
         counts = {"tried": found.tried, "accepted": found.accepted, "duplicates": found.duplicates}
         stayed = {"still_rejected": found.stayed, "conflicting_duplicates": found.conflicting}
-        context.add_output_metadata({**counts, **stayed, "passed_over": found.passed_over})
+        context.add_output_metadata({**counts, **stayed, "passed_over": found.passed_over, "refused": found.refused})
 
     @dg.op(name="forget_person", description="Delete a person from every table, and leave a proof.")
     def forget_person(context: dg.OpExecutionContext, config: Forget, spark: SparkResource) -> None:

@@ -59,6 +59,14 @@ class Rules:
 
         return Masking(self.masks).kept(values, self.mask_ip)
 
+    def kept_inherited(self, inherited: pa.Array) -> pa.Array:
+        """The same of what events have from their envelopes, as JSON objects."""
+        import pyarrow as pa  # noqa: PLC0415 - as above
+
+        if inherited.null_count == len(inherited):
+            return inherited
+        return self.kept(inherited.cast(pa.binary())).cast(pa.string())
+
 
 @dataclass(frozen=True)
 class Parse:

@@ -136,6 +136,33 @@ class Checkpoint:
         write_whole(self.path / INITIAL_WATERMARK, str(to_ms))
         return to_ms
 
+    def rebase(self) -> None:
+        """Name the state store's schemas by where they lie now: Spark names them by their whole paths.
+
+        For a lake that was moved, copied or restored elsewhere. The caller holds the table's lease. Does nothing where
+        nothing has moved; killed in between, the next run goes on with it.
+        """
+        for file in sorted((self.path / "state").glob("*/_metadata/v2/*")):
+            if not file.name.startswith("."):
+                _rebase(file)
+
+
+def _rebase(metadata: Path) -> None:
+    """One file of an operator's: ``v2``, then a line of JSON."""
+    version, line = metadata.read_text().split("\n", 1)
+    said = json.loads(line)
+    schemas = metadata.parents[2].absolute() / _SCHEMAS
+    for info in said["stateStoreInfo"]:
+        names = (path.rpartition(f"/{_SCHEMAS}/")[2] for path in info["stateSchemaFilePaths"])
+        info["stateSchemaFilePaths"] = [f"file:{schemas / name}" for name in names]
+    if said == json.loads(line):
+        return
+    metadata.with_name(f".{metadata.name}.crc").unlink(missing_ok=True)  # first: Hadoop asks for it only if it is there
+    write_whole(metadata, f"{version}\n{json.dumps(said, separators=(',', ':'))}")
+
+
+_SCHEMAS = "_stateSchema"
+
 
 def _batch_ids(folder: Path) -> list[int]:
     return [int(file.name) for file in folder.iterdir() if file.name.isdigit()] if folder.is_dir() else []

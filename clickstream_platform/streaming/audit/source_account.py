@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from clickstream_platform.errors import SourceError
 from clickstream_platform.streaming.audit.books import refused, unbalanced
@@ -13,8 +13,12 @@ from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.ledger import entries, is_complete, last_entry
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.sources.inside import Envelopes
 from clickstream_platform.streaming.sources.recount import Recount, together
 from clickstream_platform.streaming.sources.source import RecordSource
+
+if TYPE_CHECKING:
+    from clickstream_platform.events.rules import Parse
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,8 @@ def source_account(table: StreamingTable, lake: Lake) -> SourceAccount:
     if not is_complete(lake.table(table.name)):
         finding = "the oldest entries of its ledger are gone, so that nothing can be compared with them"
         raise SourceError(table.name, finding, "restore its _delta_log from a copy; `clickstream maintain` keeps them")
-    recounts = {each.offsets.source_name: _recount(each, lake) for each in table.by_source()}
+    envelopes = Envelopes.of(cast("Parse", table.query).rules)
+    recounts = {each.offsets.source_name: _recount(each, lake, envelopes) for each in table.by_source()}
     batches = list(entries(lake.table(table.name)))
     by_source = Counter[str]()
     for entry in batches:
@@ -100,9 +105,11 @@ def source_account(table: StreamingTable, lake: Lake) -> SourceAccount:
     )
 
 
-def _recount(table: StreamingTable, lake: Lake) -> Recount:
+def _recount(table: StreamingTable, lake: Lake, envelopes: Envelopes) -> Recount:
     source = cast("RecordSource", table.offsets)
     name, ledger = source.source_name, lake.table(table.name)
     return source.recount(
-        generations.current(lake, table.name, name), lambda: [each for each in entries(ledger) if each.source == name]
+        generations.current(lake, table.name, name),
+        lambda: [each for each in entries(ledger) if each.source == name],
+        envelopes,
     )

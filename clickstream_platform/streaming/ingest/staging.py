@@ -152,19 +152,12 @@ def _parsed(records: pa.RecordBatch, parse: Parse, schema: pa.Schema = STAGED) -
     has_id = pc.and_(pc.invert(is_rejected), pc.is_valid(columns["event_id"]))
     columns[_RAW] = parse.rules.kept(where(has_id, columns["value"]))
     columns["value"] = parse.rules.kept(where(is_rejected, columns["value"]))
-    columns["inherited"] = _kept_texts(columns["inherited"], parse)
+    columns["inherited"] = parse.rules.kept_inherited(columns["inherited"])
     columns["record_id"] = _record_ids(records, is_rejected)
     masking = Masking(parse.rules.masks)
     columns["key"] = masking.keys(records["key"])
     columns["headers"] = masking.headers(_headers(records["headers"]), parse.rules.event_id_header)
     return pa.table([columns[field.name].cast(field.type) for field in schema], schema)
-
-
-def _kept_texts(inherited: pa.StringArray, parse: Parse) -> pa.Array:
-    """What an event has from its envelope, as it may be kept."""
-    if inherited.null_count == len(inherited):
-        return inherited
-    return pc.cast(parse.rules.kept(pc.cast(inherited, pa.binary())), pa.string())
 
 
 def _headers(texts: pa.StringArray) -> pa.ListArray:

@@ -35,5 +35,6 @@ def moved(events: StreamingTable, source: FileSource, lake: Lake) -> SameFolder:
         if checkpoint.made_for() == source.identity:
             raise SourceError(str(source.folder), "events reads this folder already", "there is nothing to do")
         found = proved(checkpoint, source.folder)
+        source.follow(checkpoint)
         fingerprint.move(checkpoint, source.identity)
         return found

@@ -1,66 +1,205 @@
-"""What a replay changes in ``quarantine``: records leave, and rejected events of opened ones take their place."""
+"""Rejected records that today's mapping opens: their events take their place in ``quarantine``, before any is accepted.
+
+So an event of an envelope is in ``events`` only if the record was opened for good: no mapping of a later day can open
+it into others. A record that is an event by itself already, as a killed replay had read it, is never opened.
+"""
 
 # pyarrow makes its compute functions when it is imported:
 # pyright: reportAttributeAccessIssue=false
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from clickstream_platform.events.schema import PLACE, QUARANTINE, RECORD
+from clickstream_platform.streaming.batches.persisted import Persisted
 from clickstream_platform.streaming.ingest.staging import record_id
 from clickstream_platform.streaming.lake import writer
+from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment
 
 if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
     from clickstream_platform.events.rules import Rules
+    from clickstream_platform.streaming.lake.tables import LakeTable
 
 KEY = ("record_id",)
+AT_ONCE = 100_000_000  # bytes of events that this process holds
 
 
-def changes(leaving: pa.Table, opened: pa.Table, rejected: pa.Table, rules: Rules) -> pa.Table:
-    """The rows as :func:`.writer.merge` takes them, with ``KEY`` as their key.
+class Whole(NamedTuple):
+    """A rejected record that today's mapping opens.
+
+    Attributes:
+        source, partition, offset: the record.
+        arrived_at: when it arrived.
+        inside: how many events it holds.
+        bytes: how large they are together.
+        landed: how many events of it are in ``events``.
+    """
+
+    source: str
+    partition: str
+    offset: int
+    arrived_at: Any
+    inside: int
+    bytes: int
+    landed: int
+
+    @property
+    def place(self) -> tuple[str, str, int]:
+        """``RECORD``."""
+        return self.source, self.partition, self.offset
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether it is read as another number of events than when it landed, so that it must not be touched.
+
+        One that has landed and was not opened is one event.
+        """
+        return self.landed > 0 and (self.landed, self.inside) != (1, 1)
+
+
+class Opened(NamedTuple):
+    """What became of the rejected records that today's mapping opens.
+
+    Attributes:
+        records: how many were opened.
+        inside: how many events these held.
+        refused: how many were not, as they have landed as another number of events.
+    """
+
+    records: int = 0
+    inside: int = 0
+    refused: int = 0
+
+
+def open_all(
+    parsed: DataFrame, rejected: DataFrame, stored: DataFrame, quarantine: LakeTable, rules: Rules, run_id: str
+) -> Opened:
+    """Put the events of envelopes in the place of their records, a part of the records in a commit each.
+
+    Killed, what is opened stays so. An event that is good now has the reasons of its record until it is accepted.
 
     Args:
-        leaving: ``PLACE`` and ``arrived_at`` of what leaves.
-        opened: ``RECORD`` and ``arrived_at`` of the envelopes that leave because they were opened.
-        rejected: the events of these that are rejected: ``QUARANTINE``, but for ``record_id`` and ``size``.
+        parsed: what today's rules say of the rejected records.
+        rejected: these.
+        stored: ``events``.
+        quarantine: the table that holds them.
+        rules: how records are read, and what may be kept of them.
+        run_id: the run.
+    """
+    with Persisted() as persist:
+        inside = persist(_with_old_reasons(parsed.where("inside IS NOT NULL AND index = 0 OR inside > 0"), rejected))
+        found = _whole(inside, stored)
+        to_open = [each for each in found if not each.landed]
+        for part in parts(to_open, AT_ONCE):
+            events = inside if len(part) == len(found) else _of(inside, part)
+            _open(part, events.where("inside > 0").select(*_names(events)).toArrow(), quarantine, rules, run_id)
+    return Opened(len(to_open), sum(each.inside for each in to_open), sum(each.has_changed for each in found))
+
+
+def _with_old_reasons(opened: DataFrame, rejected: DataFrame) -> DataFrame:
+    """Events of envelopes; those that are good now with the reasons of their records."""
+    before = rejected.where("inherited IS NULL").select(*RECORD, F.col("reasons").alias("before"))
+    reasons = F.when(F.size("reasons") > 0, F.col("reasons")).otherwise(F.col("before"))
+    return opened.join(before, [*RECORD]).withColumn("reasons", reasons).drop("before")
+
+
+def _whole(inside: DataFrame, stored: DataFrame) -> list[Whole]:
+    records = inside.groupBy(*RECORD, "arrived_at").agg(
+        F.max("inside").alias("inside"), F.coalesce(F.sum(F.octet_length("value")), F.lit(0)).alias("bytes")
+    )
+    landed = stored.groupBy(*RECORD).agg(F.count("*").alias("landed"))
+    rows = records.join(landed, [*RECORD], "left").fillna(0, ["landed"]).select(*Whole._fields).toArrow()
+    return [Whole(**row) for row in rows.to_pylist()]
+
+
+def _of(events: DataFrame, part: Sequence[Whole]) -> DataFrame:
+    places = events.sparkSession.createDataFrame([each.place for each in part], events.select(*RECORD).schema)
+    return events.join(F.broadcast(places), [*RECORD], "left_semi")
+
+
+def _names(events: DataFrame) -> list[str]:
+    return [name for name in QUARANTINE.names if name in events.columns]
+
+
+def parts(records: Iterable[Whole], most: int) -> Iterator[list[Whole]]:
+    """Records together whose events are of so many bytes at most, or one record."""
+    part, size = list[Whole](), 0
+    for each in records:
+        if part and size + each.bytes > most:
+            yield part
+            part, size = [], 0
+        part.append(each)
+        size += each.bytes
+    if part:
+        yield part
+
+
+def _open(records: Sequence[Whole], events: pa.Table, quarantine: LakeTable, rules: Rules, run_id: str) -> None:
+    inside = sum(each.inside for each in records)
+    added, count = events.num_rows, len(records)
+    line = Amendment(quarantine.name, REPLAY, run_id, added, count, opened=count, inside=inside)
+    gone = [(record_id(*each.place), each.arrived_at) for each in records]
+    writer.merge(opening(gone, events, rules), quarantine.path, KEY, "arrived_at", writer.Commit(line.to_json()))
+
+
+def opening(records: Sequence[tuple[str, Any]], events: pa.Table, rules: Rules) -> pa.Table:
+    """The rows as :func:`.writer.merge` takes them, with ``KEY`` as their key: records leave, their events come.
+
+    Args:
+        records: the ids of the records, and when they arrived.
+        events: ``QUARANTINE``, but for ``record_id`` and ``size``.
         rules: what may be kept of their bytes.
     """
-    stay = {record_id(*place) for place in _places(rejected, PLACE)}
-    whole = [(record_id(*place), at) for place, at in _with_times(opened, RECORD)]
-    gone = [(record_id(*place), at) for place, at in _with_times(leaving, PLACE)]
-    deleted = [*gone, *((each, at) for each, at in whole if each not in stay)]
-    replaced = {each for each, _ in whole}
-    kinds = ["update" if record_id(*place) in replaced else "insert" for place in _places(rejected, PLACE)]
-    return pa.concat_tables([_deletes(deleted), _rows(rejected, rules, kinds)])
+    ids = [record_id(*place) for place in _places(events)]
+    there, stay = {each for each, _ in records}, {*ids}
+    kinds = ["update" if each in there else "insert" for each in ids]
+    return pa.concat_tables(
+        [removed([each for each in records if each[0] not in stay]), _rows(events, ids, rules, kinds)]
+    )
+
+
+def leaving(rows: pa.Table, named: pa.Table, rules: Rules) -> pa.Table:
+    """The same of rows that leave ``quarantine``, and of those that have other reasons from now on.
+
+    Args:
+        rows: ``PLACE`` and ``arrived_at``.
+        named: as ``events`` of :func:`opening`.
+        rules: as there.
+    """
+    gone = [record_id(*place) for place in _places(rows)]
+    ids = [record_id(*place) for place in _places(named)]
+    left = removed(list(zip(gone, rows["arrived_at"].to_pylist(), strict=True)))
+    return pa.concat_tables([left, _rows(named, ids, rules, ["update"] * len(ids))])
 
 
 def _schema() -> pa.Schema:
     return to_arrow_schema(QUARANTINE.spark, timezone="UTC")
 
 
-def _places(rows: pa.Table, names: tuple[str, ...]) -> list[tuple[Any, ...]]:
-    return list(zip(*(rows[name].to_pylist() for name in names), strict=True))
+def _places(rows: pa.Table) -> list[tuple[Any, ...]]:
+    return list(zip(*(rows[name].to_pylist() for name in PLACE), strict=True))
 
 
-def _with_times(rows: pa.Table, names: tuple[str, ...]) -> list[tuple[tuple[Any, ...], Any]]:
-    return list(zip(_places(rows, names), rows["arrived_at"].to_pylist(), strict=True))
-
-
-def _deletes(rows: list[tuple[str, Any]]) -> pa.Table:
+def removed(rows: Sequence[tuple[str, Any]]) -> pa.Table:
+    """Rows that leave, by their ids and when they arrived."""
     known = {"record_id": [each for each, _ in rows], "arrived_at": [at for _, at in rows]}
     columns = [pa.array(known.get(field.name, [None] * len(rows)), field.type) for field in _schema()]
     return pa.table(columns, _schema()).append_column(writer.CHANGE, pa.array(["delete"] * len(rows), pa.string()))
 
 
-def _rows(rejected: pa.Table, rules: Rules, kinds: list[str]) -> pa.Table:
-    columns = {name: rejected[name].combine_chunks() for name in QUARANTINE.names if name in rejected.column_names}
+def _rows(events: pa.Table, ids: Sequence[str], rules: Rules, kinds: Sequence[str]) -> pa.Table:
+    columns = {name: events[name].combine_chunks() for name in QUARANTINE.names if name in events.column_names}
     columns["size"] = pc.binary_length(columns["value"])
-    columns["value"] = rules.kept(columns["value"])
-    columns["record_id"] = pa.array([record_id(*place) for place in _places(rejected, PLACE)], pa.string())
+    columns["value"], columns["inherited"] = rules.kept(columns["value"]), rules.kept_inherited(columns["inherited"])
+    columns["record_id"] = pa.array(ids, pa.string())
     held = pa.table([columns[field.name].cast(field.type) for field in _schema()], _schema())
     return held.append_column(writer.CHANGE, pa.array(kinds, pa.string()))

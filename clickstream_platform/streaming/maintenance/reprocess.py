@@ -2,7 +2,8 @@
 
 An event is known by its source, partition, offset and index, which it keeps. So a replay that was killed after it had
 added events finds them there, adds none twice, and takes their records out of quarantine. A conflicting duplicate stays
-there, with its bytes, for as long as the event that it conflicts with is in ``events``.
+there, with its bytes, for as long as the event that it conflicts with is in ``events``. A record that holds several is
+opened in ``quarantine`` first: see :mod:`.reopened`.
 """
 
 from __future__ import annotations
@@ -33,14 +34,14 @@ from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import snapshot
 from clickstream_platform.streaming.lake.tables import LakeTable
-from clickstream_platform.streaming.maintenance.reopened import KEY, changes
+from clickstream_platform.streaming.maintenance.reopened import KEY, Opened, leaving, open_all
 from clickstream_platform.streaming.runtime.create import make_tables
 
 if TYPE_CHECKING:
     from clickstream_platform.events.contract.model import Contract
     from clickstream_platform.events.rules import Parse, Rules
 
-_NEW, _LANDED, _PASSED, _REJECTED, _EMPTY = "new", "landed", "passed over", "rejected", "empty"
+_NEW, _LANDED, _PASSED = "new", "landed", "passed over"
 _OF_REJECTED = [*RAW.names, "index", "inherited"]
 
 
@@ -57,6 +58,8 @@ class Replay:
         passed_over: of these, records that are no events by today's mapping, and not meant as such.
         opened: of the records tried, envelopes that today's mapping opens.
         inside: how many events these held, which are among the figures above in their places.
+        refused: of the records tried, those of which an earlier replay, which was killed, has made one event, and that
+            today's mapping opens into another number of them. They stay.
     """
 
     tried: int
@@ -67,6 +70,7 @@ class Replay:
     passed_over: int = 0
     opened: int = 0
     inside: int = 0
+    refused: int = 0
 
     @property
     def stayed(self) -> int:
@@ -111,34 +115,46 @@ def replay(
     with all_leased([events.name], lake, run_id), Persisted() as persist:
         _require_whole_batches(events, lake, quarantine)
         make_tables(events, lake)  # or a lake that no run of this release has seen lacks columns
-        rejected = snapshot(spark, quarantine.path)
-        if reason is not None:
-            rejected = rejected.where(F.array_contains("reasons", reason))
-        if source is not None:
-            rejected = rejected.where(F.expr(NAME_IN_SQL) == source)
-        stored = snapshot(spark, lake.events.path)
+        rejected = _chosen(spark, quarantine, reason, source)
+        tried, stored = rejected.count(), snapshot(spark, lake.events.path)
+        opened = _opened(events, rejected, stored, quarantine, run_id)
+        if opened.records:
+            rejected = _chosen(spark, quarantine, reason, source)
         good = persist(_good(events, rejected, stored))
         counts = F.count("*").alias("count"), F.sum(F.octet_length("value")).alias("bytes")
         facts = good.groupBy("became", hour_of("timestamp").alias("hour")).agg(*counts).collect()
-        became = {kind: sum(f["count"] for f in facts if f["became"] == kind) for kind in (_LANDED, _PASSED, _REJECTED)}
+        became = {kind: sum(f["count"] for f in facts if f["became"] == kind) for kind in (_LANDED, _PASSED)}
         new_facts = [f for f in facts if f["became"] == _NEW]
         hours = {f["hour"] for f in new_facts}
         kind = StructType.fromJson(lake.events.schema())
         new = accepted(good.where(F.col("became") == _NEW), kind)
         copies = _duplicates(new, lake.events, hours, cast("Parse", events.query).rules.contract)
         good_now = sum(f["count"] for f in new_facts) - len(copies.places)
-        held = good.where(F.isnotnull("inside")).groupBy(*RECORD).agg(F.max("inside").alias("inside")).collect()
-        envelopes = len(held), sum(row["inside"] for row in held)
         kept = len(copies.conflicting)
-        found = Replay(rejected.count(), good_now, copies.exact, became[_LANDED], kept, became[_PASSED], *envelopes)
+        found = Replay(tried, good_now, copies.exact, became[_LANDED], kept, became[_PASSED], *opened)
         if found.accepted:
             added = Amendment(events.name, REPLAY, run_id, added=found.accepted)
             size = sum(f["bytes"] for f in new_facts)
             fresh = writer.few_files(_but(copies.places, new))
             writer.append(fresh, found.accepted, lake.events.path, writer.Commit(added.to_json()), size=size)
-        if found.stayed < found.tried or found.opened:
-            _leave(good, copies, quarantine, found, run_id, cast("Parse", events.query).rules)
+        _leave(good, copies, quarantine, found, run_id, cast("Parse", events.query).rules)
         return found
+
+
+def _chosen(spark: SparkSession, quarantine: LakeTable, reason: str | None, source: str | None) -> DataFrame:
+    rejected = snapshot(spark, quarantine.path)
+    if reason is not None:
+        rejected = rejected.where(F.array_contains("reasons", reason))
+    return rejected if source is None else rejected.where(F.expr(NAME_IN_SQL) == source)
+
+
+def _opened(
+    events: StreamingTable, rejected: DataFrame, stored: DataFrame, quarantine: LakeTable, run_id: str
+) -> Opened:
+    rules = cast("Parse", events.query).rules
+    if rules.mapping is None or not rules.mapping.envelope:
+        return Opened()
+    return open_all(events.query(rejected.select(*_OF_REJECTED)), rejected, stored, quarantine, rules, run_id)
 
 
 def require(events: StreamingTable, lake: Lake, reason: str | None, source: str | None = None) -> LakeTable:
@@ -205,48 +221,36 @@ def _but(places: pa.Table, events: DataFrame, how: str = "left_anti") -> DataFra
 def _leave(
     good: DataFrame, copies: Duplicates, quarantine: LakeTable, found: Replay, run_id: str, rules: Rules
 ) -> None:
-    """Take out of ``quarantine`` what is good now, and put the rejected events of opened envelopes in their place."""
-    is_opened, times = F.isnotnull("inside"), "arrived_at"
-    leaving = _but(copies.conflicting, good.where(~is_opened)).select(*PLACE, times).toArrow()
-    opened = good.where(is_opened).select(*RECORD, times).distinct().toArrow()
+    """Take out of ``quarantine`` what is good now; a conflicting duplicate is called one there, if it was not."""
+    gone = _but(copies.conflicting, good).select(*PLACE, "arrived_at").toArrow()
     conflicting = F.array(F.lit(Reason.CONFLICTING_DUPLICATE.value))
-    rejected = good.where(is_opened & (F.col("became") == _REJECTED)).unionByName(
-        _but(copies.conflicting, good.where(is_opened), "left_semi").withColumn("reasons", conflicting)
-    )
-    held = [name for name in QUARANTINE.names if name in rejected.columns]
-    anew = rejected.select(*held).toArrow()
+    named = _but(copies.conflicting, good, "left_semi").where(F.col("reasons_before") != conflicting)
+    held = [name for name in QUARANTINE.names if name in named.columns]
+    others = named.withColumn("reasons", conflicting).select(*held).toArrow()
     left = Amendment(
         quarantine.name,
         REPLAY,
         run_id,
-        added=anew.num_rows,
-        removed=leaving.num_rows + opened.num_rows,
+        removed=gone.num_rows,
         duplicates=found.duplicates,
         passed_over=found.passed_over,
-        opened=found.opened,
-        inside=found.inside,
     )
-    changed = changes(leaving, opened, anew, rules)
+    changed = leaving(gone, others, rules)
     if changed.num_rows:
-        writer.merge(changed, quarantine.path, KEY, times, writer.Commit(left.to_json()))
+        writer.merge(changed, quarantine.path, KEY, "arrived_at", writer.Commit(left.to_json()))
 
 
 def _good(events: StreamingTable, rejected: DataFrame, stored: DataFrame) -> DataFrame:
-    """What is to be changed, with what it ``became``.
+    """What is to be changed, with what it ``became``, and the ``reasons_before``.
 
-    These are the records that are events by today's rules, or passed over; that ``events`` has already; and all that
-    is in an envelope that today's mapping opens.
+    These are the records that are events by today's rules, or passed over, and that ``events`` has already. Of those
+    that today's mapping opens, which are opened by now, there are only left some that have landed before.
     """
-    parsed = events.query(rejected.select(*_OF_REJECTED))
     index = F.coalesce("index", F.lit(0)).cast("bigint").alias("index")
+    before = rejected.select(*RECORD, index, F.col("reasons").alias("reasons_before"))
     places = stored.select(*RECORD, index, F.lit(True).alias("landed"))
+    parsed = events.query(rejected.select(*_OF_REJECTED)).where("coalesce(inside, 1) = 1")
     marked = parsed.join(places, [*PLACE], "left").withColumn("landed", F.coalesce("landed", F.lit(False)))
-    is_good = F.size("reasons") == 0
-    became = (
-        F.when(F.col("landed"), _LANDED)
-        .when(F.col("inside") == 0, _EMPTY)
-        .when(F.isnotnull("passed_over"), _PASSED)
-        .otherwise(F.when(is_good, _NEW).otherwise(_REJECTED))
-    )
-    changed = F.col("landed") | is_good | F.isnotnull("inside")
-    return marked.withColumn("became", became).where(changed).drop("landed")
+    became = F.when(F.col("landed"), _LANDED).when(F.isnotnull("passed_over"), _PASSED).otherwise(_NEW)
+    changed = F.col("landed") | (F.size("reasons") == 0)
+    return marked.withColumn("became", became).where(changed).drop("landed").join(before, [*PLACE])

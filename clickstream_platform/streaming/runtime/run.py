@@ -121,6 +121,7 @@ def admitted(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hook
     checkpoint = admission.admitted(lake, table)
     fingerprint.check(checkpoint, table, spark)
     fingerprint.note(checkpoint, table)
+    checkpoint.rebase()
     source = table.offsets.begin(checkpoint, goes_on=not table.trigger.ends)
     return Run(replace(table, offsets=source), spark, lake, checkpoint, hooks, run_id)
 

@@ -37,6 +37,8 @@ class Recount:
         unnamed: files of batches whose ledger entries do not name their files: those of older lakes.
         notes: what a person may want to know and is no contradiction.
         errors: where source and ledger contradict each other.
+        opened: of the records that were looked into, those that are envelopes.
+        inside: the events that these were found to hold.
     """
 
     unit: str
@@ -48,6 +50,8 @@ class Recount:
     unnamed: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
+    opened: int = 0
+    inside: int = 0
 
 
 def together(found: Mapping[str, Recount]) -> Recount:
@@ -65,4 +69,6 @@ def together(found: Mapping[str, Recount]) -> Recount:
         unnamed=frozenset(file for one in each for file in one.unnamed),
         notes=tuple(f"{name}: {note}" for name, one in found.items() for note in one.notes),
         errors=tuple(f"{name}: {error}" for name, one in found.items() for error in one.errors),
+        opened=sum(one.opened for one in each),
+        inside=sum(one.inside for one in each),
     )

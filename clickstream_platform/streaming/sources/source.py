@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.sources.inside import Envelopes
 from clickstream_platform.streaming.sources.recount import Recount
 
 if TYPE_CHECKING:
@@ -234,12 +235,13 @@ class RecordSource(Source, Protocol):
         """
         ...
 
-    def recount(self, checkpoint: Checkpoint, entries: Callable[[], Iterable[Entry]]) -> Recount:
+    def recount(self, checkpoint: Checkpoint, entries: Callable[[], Iterable[Entry]], envelopes: Envelopes) -> Recount:
         """Count the source again, by code that shares nothing with what reads it, and compare it with the ledger.
 
         Args:
             checkpoint: the current one of ``events``.
             entries: gives the ledger of ``events``; called when what is still unread is known.
+            envelopes: how records that hold several events are opened today.
 
         Raises:
             SourceError, UnreachableError: it is not there, or cannot be listed.

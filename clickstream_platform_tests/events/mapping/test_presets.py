@@ -11,11 +11,13 @@ import pytest
 
 from clickstream_platform.events.mapping.model import COLUMNS
 from clickstream_platform.events.mapping.named import preset, presets
-from clickstream_platform.events.parsing import read_records
+from clickstream_platform.events.opening import opened
+from clickstream_platform.events.parsing import read_events, read_records
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.settings import Settings
 from clickstream_platform.tables.events import rules_from
 from clickstream_platform_tests.events.mapping.producers.all_of_them import PRODUCERS
+from clickstream_platform_tests.events.mapping.producers.batches import BATCHES, SOURCES
 from clickstream_platform_tests.events.mapping.producers.expected import Row
 
 ARRIVED = datetime(2026, 1, 1, tzinfo=timezone.utc) + timedelta(days=365 * 500)  # all of them lie before
@@ -68,3 +70,24 @@ def test_a_preset_says_whose_records_it_reads_and_has_every_required_column(name
     found = preset(name)
     assert found.about.endswith(".")
     assert {"user_id", "timestamp", "event_type"} <= {column for column, _ in found.columns} <= {*COLUMNS}
+
+
+@pytest.mark.parametrize("name", presets())
+def test_a_batch_of_a_producer_becomes_the_events_that_were_written_down_by_hand(name: str) -> None:
+    assert (name in BATCHES) == (name in SOURCES) == bool(preset(name).envelope)
+    if name not in BATCHES:
+        return
+    sent, wanted = BATCHES[name]
+    value = json.dumps(sent).encode()
+    records = pa.RecordBatch.from_pydict(
+        {
+            "value": pa.array([value], pa.binary()),
+            "size": pa.array([len(value)], pa.int64()),
+            "arrived_at": pa.array([ARRIVED], pa.timestamp("us", "UTC")),
+            "event_id": pa.nulls(1, pa.binary()),
+        }
+    )
+    (events,) = opened(records, rules(name))
+    found = read_events(events, rules(name)).to_pylist()
+    for each, expected in zip(found, wanted, strict=True):
+        assert compared(each, (None, expected)) == as_written((None, expected))

@@ -15,13 +15,12 @@ from clickstream_platform.events.mapping.named import mapping_named
 from clickstream_platform.streaming.audit.source_account import source_account
 from clickstream_platform.streaming.audit.validate import validate
 from clickstream_platform.streaming.ingest.staging import record_id
-from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.maintenance.erasure import forget
 from clickstream_platform.streaming.maintenance.reprocess import Replay, replay
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import Lab, event, killed
-from clickstream_platform_tests.faults import fault
+from clickstream_platform_tests.faults import at_write, fault
 
 pytestmark = pytest.mark.spark
 
@@ -32,7 +31,7 @@ extends = "own"
 accept = {accept}
 
 [envelope]
-path = "batch"
+path = "{path}"
 steps = ["base64", "gzip"]
 inherit = ["session_id", "context"]
 """
@@ -47,9 +46,9 @@ def packed(events: list[Any], **beside: Any) -> dict[str, Any]:
     return {"session_id": "s", "context": {"app": "shop"}, **beside, "batch": data}
 
 
-def with_mapping(lab: Lab, folder: Path, accept: str = '["click", "purchase"]') -> Lab:
+def with_mapping(lab: Lab, folder: Path, accept: str = '["click", "purchase"]', path: str = "batch") -> Lab:
     file = folder / "mine.toml"
-    file.write_text(MINE.format(accept=accept))
+    file.write_text(MINE.format(accept=accept, path=path))
     mapping_named(str(file))
     lab.contracts = tables(lab.settings.model_copy(update={"mapping": str(file)}))
     return lab.only("events", "purchases", "sessions")
@@ -103,21 +102,23 @@ def test_five_events_in_one_record_are_those_of_five_and_the_bad_one_comes_back_
     assert_accounted_for(lab)
 
 
-def test_records_of_before_the_mapping_are_opened_by_replay_and_their_bad_events_stay(
-    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_records_of_before_the_mapping_are_opened_by_replay_and_their_bad_events_stay(lab: Lab, tmp_path: Path) -> None:
     lab.only("events").land(packed(SENT), packed([]), {"batch": [1]}, name="a.json")
     lab.run("events")
     assert lab.table("quarantine").count() == 3
     with_mapping(lab, tmp_path)
-    with monkeypatch.context() as patched:
-        patched.setattr(writer, "merge", killed)
-        with pytest.raises(KeyboardInterrupt):
-            replay(lab.contracts["events"], lab.spark, lab.lake)
-    assert (lab.table("events").count(), lab.table("quarantine").count()) == (4, 3)
+    with (
+        at_write(1, "after", killed),
+        pytest.raises(KeyboardInterrupt),
+    ):  # the events are there, and still in quarantine
+        replay(lab.contracts["events"], lab.spark, lab.lake)
+    assert (lab.table("events").count(), lab.table("quarantine").count()) == (4, 6)
+    # Whatever a mapping of later makes of such a record: it is opened for good.
+    with_mapping(lab, tmp_path, path="other")
     found = replay(lab.contracts["events"], lab.spark, lab.lake)
-    assert found == Replay(tried=3, accepted=0, duplicates=0, landed=4, opened=2, inside=5)
+    assert found == Replay(tried=6, accepted=0, duplicates=0, landed=4)
     assert found.stayed == 2
+    with_mapping(lab, tmp_path)
     left = lab.table("quarantine").orderBy("offset").collect()
     assert [(row.offset, row["index"], row.reasons) for row in left] == [
         (0, 2, ["unknown_event_type"]),
@@ -146,3 +147,21 @@ def test_envelopes_in_any_cut_give_the_events_of_records_by_themselves(lab: Lab,
     assert [row.user_id for row in said(lab)] == [f"u{i}" for i in range(5)]
     assert sum(entry.duplicates for entry in entries(lab.lake.events)) == 2
     assert_accounted_for(lab)
+
+
+def test_a_record_that_landed_as_one_event_is_never_opened_into_others(lab: Lab, tmp_path: Path) -> None:
+    two, one, bad = (packed(SENT[:2], **FIVE[2]), packed(SENT[3:4], **FIVE[2]), packed(SENT[4:]))
+    lab.only("events").land({**two, "event_id": "x"}, {**one, "event_id": "y"}, bad, name="a.json")
+    lab.run("events")
+    by_themselves = tables(lab.settings.model_copy(update={"event_types": ("click", "purchase", "scroll")}))["events"]
+    with at_write(1, "before", killed), pytest.raises(KeyboardInterrupt):  # they are events, and still in quarantine
+        replay(by_themselves, lab.spark, lab.lake)
+    with_mapping(lab, tmp_path)
+    found = replay(lab.contracts["events"], lab.spark, lab.lake)
+    assert found == Replay(tried=3, accepted=1, duplicates=0, landed=1, opened=1, inside=1, refused=1)
+    assert found.stayed == 1
+    assert sorted(row.event_id for row in lab.table("events").collect()) == ["e4", "x", "y"]
+    assert [row.offset for row in lab.table("quarantine").collect()] == [0]
+    assert replay(lab.contracts["events"], lab.spark, lab.lake).refused == 1
+    assert replay(by_themselves, lab.spark, lab.lake) == Replay(tried=1, accepted=0, duplicates=0, landed=1)
+    assert conserved(lab) == "the ledger balances"

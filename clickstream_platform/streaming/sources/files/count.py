@@ -22,6 +22,8 @@ from typing import BinaryIO
 
 import cramjam
 
+from clickstream_platform.streaming.sources.inside import Tally
+
 _CHUNK = 1 << 20
 _FAULTS = (OSError, EOFError, ValueError, zlib.error, cramjam.DecompressionError)
 _MARKS = {b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
@@ -47,8 +49,13 @@ class Counted:
     is_text: bool = True
 
 
-def counted(path: bytes) -> Counted | None:
-    """Count a file; None if there is no file."""
+def counted(path: bytes, tally: Tally | None = None) -> Counted | None:
+    """Count a file; None if there is no file.
+
+    Args:
+        path: the file.
+        tally: looks into each of its records, if given.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except FileNotFoundError:
@@ -61,7 +68,8 @@ def counted(path: bytes) -> Counted | None:
             return None
         try:
             head, chunks = _with_head(_unpacked(file, path))
-            records = _inked(_as_utf8(head, chunks))
+            text = _as_utf8(head, chunks)
+            records = _looked_into(text, tally) if tally else _inked(text)
         except _FAULTS as fault:
             return Counted(found.st_size, 0, str(fault) or type(fault).__name__)
     return Counted(found.st_size, records, is_text=_CONTROL.search(head[:8000]) is None)
@@ -171,6 +179,29 @@ def _inked(chunks: Iterable[bytes]) -> int:
             count += has_ink
             has_ink = not _is_blank(line)
     return count + has_ink
+
+
+def _looked_into(chunks: Iterable[bytes], tally: Tally) -> int:
+    """The same, and each of them looked into."""
+    count = 0
+    for line in _lines(chunks, tally.envelopes.most_bytes + 1):
+        tally.add(line)
+        count += 1
+    return count
+
+
+def _lines(chunks: Iterable[bytes], most: int) -> Iterator[bytes]:
+    """The lines that are not blank; of a longer one so many bytes."""
+    line, has_ink = b"", False
+    for chunk in chain(chunks, [b"\n"]):
+        parts = chunk.split(b"\n")
+        for number, part in enumerate(parts):
+            if number:
+                if has_ink:
+                    yield line
+                line, has_ink = b"", False
+            has_ink = has_ink or not _is_blank(part)
+            line += part[: most - len(line)]
 
 
 def _is_blank(line: bytes) -> bool:

@@ -7,7 +7,7 @@ batch. A checkpoint of before there were manifests names the files themselves in
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,20 +112,25 @@ class Intake:
 
     def rebase(self) -> None:
         """Let Spark's log name the manifests where they lie now: the home may have been copied or moved."""
+        self._rename_in_log(lambda path: self.folder / path.name if self._is_manifest(path) else path)
+
+    def follow(self, was: Path, now: Path) -> None:
+        """Let Spark's log name the files that it planned itself where the landing folder lies now."""
+        self._rename_in_log(
+            lambda path: (
+                now / path.relative_to(was) if not self._is_manifest(path) and path.is_relative_to(was) else path
+            )
+        )
+
+    def _rename_in_log(self, renamed: Callable[[Path], Path]) -> None:
         folder = self._spark_log
         for file in folder.iterdir() if folder.is_dir() else ():
             if file.name.isdigit() or file.name.endswith(".compact"):
                 head, *lines = file.read_text().splitlines()
-                moved = [self._rebased(line) for line in lines]
-                if moved != lines:
-                    self._rewrite(file, [head, *moved])
-
-    def _rebased(self, line: str) -> str:
-        entry: dict[str, Any] = json.loads(line)
-        path = Path(unquote(urlsplit(entry.get("path", "")).path))
-        if not self._is_manifest(path) or path.parent == self.folder:
-            return line
-        return json.dumps({**entry, "path": (self.folder / path.name).as_uri()}, separators=(",", ":"))
+                entries: list[dict[str, Any]] = [json.loads(line) for line in lines]
+                moved = [{**e, "path": renamed(_path(e)).as_uri()} if "path" in e else e for e in entries]
+                if [_path(e) for e in moved] != [_path(e) for e in entries]:
+                    self._rewrite(file, [head, *(json.dumps(each, separators=(",", ":")) for each in moved)])
 
     def interrupted(self, source: Path) -> list[str]:
         """The files, as partitions, of a batch that Spark has planned itself and not committed."""
@@ -183,7 +188,7 @@ class Intake:
                 entry: dict[str, Any] = json.loads(line)
                 if "batchId" not in entry:
                     raise self._of_topics()
-                yield entry["batchId"], Path(unquote(urlsplit(entry["path"]).path))
+                yield entry["batchId"], _path(entry)
 
     def _replace_in_log(self, offset: int, manifest: Path) -> None:
         """Let Spark read a manifest in place of the files that it names, in the newest entry of its log."""
@@ -198,3 +203,8 @@ class Intake:
     def _rewrite(file: Path, lines: list[str]) -> None:
         file.with_name(f".{file.name}.crc").unlink(missing_ok=True)  # a checksum of what is no longer in it
         write_whole(file, "\n".join(lines))
+
+
+def _path(entry: dict[str, Any]) -> Path:
+    """The file of an entry of Spark's log; what has none, as topics have, is no entry of a file."""
+    return Path(unquote(urlsplit(entry.get("path", "")).path))

@@ -11,6 +11,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.sources.files.count import Counted, counted
+from clickstream_platform.streaming.sources.inside import Envelopes, Tally, unknown_said
 from clickstream_platform.streaming.sources.recount import Gone, Recount
 
 Identity = tuple[int, int]  # device and inode
@@ -29,8 +30,22 @@ class Plans:
     by_spark: dict[int, list[str]]
 
 
+@dataclass
+class _Batch:
+    """What a batch's files were found to hold; whether that is all of what it has read."""
+
+    entry: Entry
+    tally: Tally | None
+    is_whole: bool = True
+
+    def differs(self) -> str | None:
+        said = self.tally.against(self.entry) if self.tally and self.is_whole else None
+        return said and f"batch {self.entry.batch_id} {said}"
+
+
 @dataclass(frozen=True)
 class _Booking:
+    of_batch: _Batch
     batch_id: int
     bytes: int
     records: int
@@ -55,20 +70,25 @@ class _Findings:
         self.records += found.records
 
 
-def recounted(folder: Path, plans: Plans, entries: Iterable[Entry]) -> Recount:
+def recounted(folder: Path, plans: Plans, entries: Iterable[Entry], envelopes: Envelopes | None = None) -> Recount:
     """Count every file of the source again, and compare it with what was booked of it.
 
     Args:
         folder: the source.
         plans: what is read and what is not.
         entries: the ledger of ``events``.
+        envelopes: how records are opened today; without, the events in them are not counted.
     """
-    root, found = os.fsencode(folder), _Findings()
+    root, found, envelopes = os.fsencode(folder), _Findings(), envelopes or Envelopes()
     read = sorted(entries, key=lambda entry: entry.committed_at_ms)
-    booked = _bookings(read, found)
+    booked = _bookings(read, found, envelopes)
     known = _once(root, booked, found)
     for name, booking in booked.items():
-        _compare(name, booking, counted(_path(root, name)), found)
+        _compare(name, booking, counted(_path(root, name), booking.of_batch.tally), found)
+    batches = list({id(each.of_batch): each.of_batch for each in booked.values()}.values())
+    found.errors += [said for each in batches if (said := each.differs())]
+    tallies = [each.tally for each in batches if each.tally]
+    found.notes += [*envelopes.unlike(read), *unknown_said(tallies)]
     for entry in read:
         if not entry.files:
             known |= _compare_batch(root, entry, plans, found)
@@ -83,16 +103,19 @@ def recounted(folder: Path, plans: Plans, entries: Iterable[Entry]) -> Recount:
         frozenset(name for names in plans.by_spark.values() for name in names),
         tuple(found.notes),
         tuple(found.errors),
+        sum(each.opened for each in tallies),
+        sum(each.inside for each in tallies),
     )
 
 
-def _bookings(entries: Iterable[Entry], found: _Findings) -> dict[str, _Booking]:
+def _bookings(entries: Iterable[Entry], found: _Findings, envelopes: Envelopes) -> dict[str, _Booking]:
     booked: dict[str, _Booking] = {}
     for entry in entries:
+        batch = _Batch(entry, envelopes.tally(entry))
         for name, (size, records) in entry.files.items():
             if name in booked:
                 found.errors.append(f"{name} is booked twice: in batch {booked[name].batch_id} and {entry.batch_id}")
-            booked[name] = _Booking(entry.batch_id, size, records, entry.unreadable.get(name))
+            booked[name] = _Booking(batch, entry.batch_id, size, records, entry.unreadable.get(name))
         if entry.files and sum(records for _, records in entry.files.values()) != entry.rows_in:
             of_files = sum(records for _, records in entry.files.values())
             found.errors.append(
@@ -116,6 +139,7 @@ def _once(root: bytes, booked: Iterable[str], found: _Findings) -> set[Identity]
 
 
 def _compare(name: str, booking: _Booking, now: Counted | None, found: _Findings) -> None:
+    booking.of_batch.is_whole &= now is not None and now.fault is None and now.records == booking.records
     if now is None:
         found.gone.append(Gone(name, booking.bytes, booking.records, "the file is gone"))
         return

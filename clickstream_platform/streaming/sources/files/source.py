@@ -26,6 +26,7 @@ from clickstream_platform.streaming.sources.files.names import path_of
 from clickstream_platform.streaming.sources.files.overlap import in_both
 from clickstream_platform.streaming.sources.files.recount import Plans, recounted
 from clickstream_platform.streaming.sources.files.unreadable import OF_THE_READER
+from clickstream_platform.streaming.sources.inside import Envelopes
 from clickstream_platform.streaming.sources.recount import Recount
 from clickstream_platform.streaming.sources.source import Account, Lag, PartRead, RecordSource, Staged
 
@@ -82,6 +83,10 @@ class FileSource:
     def asset(self) -> tuple[str, ...]:
         """One asset, whatever the folder; of several sources, one a name."""
         return ("landing",) if self.source_name == MAIN else ("landing", self.source_name)
+
+    def follow(self, checkpoint: Checkpoint) -> None:
+        """Let a checkpoint that was made for another folder, which is shown to be the same, name files in this one."""
+        Intake(checkpoint).follow(Path(checkpoint.made_for().removeprefix(_FILES)), self.folder)
 
     def shares_with(self, other: RecordSource, *, asking: bool) -> str | None:
         """A folder that both are, or lie in, or that links in them lead to."""
@@ -244,7 +249,9 @@ class FileSource:
             counted[1] += 0 if part.partition in faults else part.records
         return Account(dict(sorted(files.items())), dict(sorted(faults.items())))
 
-    def recount(self, checkpoint: Checkpoint, entries: Callable[[], Iterable[ledger.Entry]]) -> Recount:
+    def recount(
+        self, checkpoint: Checkpoint, entries: Callable[[], Iterable[ledger.Entry]], envelopes: Envelopes
+    ) -> Recount:
         """Count every file again. Raises a SourceError if there is no folder, or none that can be listed."""
         if not self.folder.is_dir():
             raise SourceError(str(self.folder), "there is no such folder", "set CLICKSTREAM_SOURCE")
@@ -252,7 +259,7 @@ class FileSource:
         intake = Intake(checkpoint)
         committed = intake.known(self.folder).sizes.keys() - intake.uncommitted(self.folder)
         plans = Plans(frozenset(committed), intake.planned_by_spark(self.folder))
-        return recounted(self.folder, plans, entries())
+        return recounted(self.folder, plans, entries(), envelopes)
 
     def tap(self, spark: SparkSession, folder: Path, *, from_start: bool) -> DataFrame:
         """The records of files as they come, or of all that are there. What cannot be read is passed over.

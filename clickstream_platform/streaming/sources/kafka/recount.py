@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from clickstream_platform.errors import UnreachableError
 from clickstream_platform.streaming.lake.ledger import Entry
+from clickstream_platform.streaming.sources.inside import Envelopes, Tally, unknown_said
 from clickstream_platform.streaming.sources.kafka import options
 from clickstream_platform.streaming.sources.kafka.cluster import TIMEOUT, OffsetSpan, Topics, flat, split
 from clickstream_platform.streaming.sources.recount import Gone, Recount
@@ -23,15 +24,22 @@ _SILENCE = 15.0  # seconds without a record or an end: a broker that is there an
 
 @dataclass
 class _Range:
-    """The offset range of one batch, by partition, and how many records are found in it."""
+    """The offset range of one batch, by partition, how many records are found in it, and how many events in these."""
 
     entry: Entry
     spans: dict[str, OffsetSpan]
+    tally: Tally | None
     records: int = 0
     gone: list[str] = field(default_factory=list[str])
 
 
-def recounted(source: KafkaSource, topics: Topics, entries: Iterable[Entry], unread: Mapping[str, int]) -> Recount:
+def recounted(
+    source: KafkaSource,
+    topics: Topics,
+    entries: Iterable[Entry],
+    unread: Mapping[str, int],
+    envelopes: Envelopes | None = None,
+) -> Recount:
     """Count the records of every batch's offset range again, and compare them with what was booked.
 
     Offsets that hold no record, such as a transaction's marks, count for nothing, and neither do the records of an
@@ -42,23 +50,30 @@ def recounted(source: KafkaSource, topics: Topics, entries: Iterable[Entry], unr
         topics: what the cluster has of them.
         entries: the ledger of ``events``.
         unread: offsets that no committed batch has read, by partition.
+        envelopes: how records are opened today; without, the events in them are not counted.
 
     Raises:
         UnreachableError: the cluster stops answering.
     """
-    ranges = [_range(entry, topics) for entry in sorted(entries, key=lambda entry: entry.committed_at_ms)]
+    envelopes = envelopes or Envelopes()
+    read = sorted(entries, key=lambda entry: entry.committed_at_ms)
+    ranges = [_range(entry, topics, envelopes) for entry in read]
     compacted = _compacted(source, sorted({split(name)[0] for name in topics.spans}))
     with consuming(source) as consumer:
         for partition in sorted({name for each in ranges for name in each.spans}):
             _count(consumer, partition, [each for each in ranges if partition in each.spans], topics)
     verdicts = [_verdict(each, compacted) for each in ranges]
+    tallies = [each.tally for each in ranges if each.tally]
     return Recount(
         "offset ranges",
         checked=sum(not isinstance(verdict, Gone) for verdict in verdicts),
         records=sum(each.records for each in ranges),
         unread={name: count for name, count in unread.items() if count},
         gone=tuple(verdict for verdict in verdicts if isinstance(verdict, Gone)),
+        notes=(*envelopes.unlike(read), *unknown_said(tallies)),
         errors=tuple(verdict for verdict in verdicts if isinstance(verdict, str)),
+        opened=sum(each.opened for each in tallies),
+        inside=sum(each.inside for each in tallies),
     )
 
 
@@ -68,17 +83,18 @@ def _verdict(found: _Range, compacted: set[str]) -> Gone | str | None:
     if found.records > booked:
         return f"{what} holds {found.records:,} records, booked are {booked:,}: some are in no table"
     if found.records == booked:
-        return None
+        differs = found.tally and found.tally.against(found.entry)
+        return f"{what} {differs}" if differs else None
     if found.gone or any(split(name)[0] in compacted for name in found.spans):
         why = "; ".join(found.gone) or "its topic is compacted"
         return Gone(what, None, booked, f"{why}; {found.records:,} of its records are there")
     return f"{what} holds {found.records:,} records, booked are {booked:,}"
 
 
-def _range(entry: Entry, topics: Topics) -> _Range:
+def _range(entry: Entry, topics: Topics, envelopes: Envelopes) -> _Range:
     first, last = flat(entry.start), flat(entry.end)
     spans = {name: OffsetSpan(first.get(name, 0), end) for name, end in last.items() if end > first.get(name, 0)}
-    found = _Range(entry, spans)
+    found = _Range(entry, spans, envelopes.tally(entry))
     for name, span in spans.items():
         if name not in topics.spans:
             found.gone.append(f"{name} is no longer there")
@@ -111,6 +127,8 @@ def _count(consumer: Consumer, partition: str, ranges: list[_Range], topics: Top
             waiting.pop(0)
         if waiting and offset >= waiting[0].spans[partition].first:
             waiting[0].records += 1
+            if waiting[0].tally:
+                waiting[0].tally.add(message.value())
 
 
 def next_before(end: int, consumer: Consumer, partition: str) -> Message | None:

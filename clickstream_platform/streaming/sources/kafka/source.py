@@ -19,6 +19,7 @@ from clickstream_platform.source_list import MAIN, origin, starting_at
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.sources.inside import Envelopes
 from clickstream_platform.streaming.sources.kafka import continuity, options
 from clickstream_platform.streaming.sources.kafka.cluster import flat, look
 from clickstream_platform.streaming.sources.kafka.recount import recounted
@@ -216,10 +217,10 @@ class KafkaSource:
             return Account()
         return Account(lost=continuity.lost(gone, staged.offsets(gone)))
 
-    def recount(self, checkpoint: Checkpoint, entries: Callable[[], Iterable[Entry]]) -> Recount:
+    def recount(self, checkpoint: Checkpoint, entries: Callable[[], Iterable[Entry]], envelopes: Envelopes) -> Recount:
         """Read every batch's offsets again. Raises what :func:`.continuity.standing` does, but for data loss."""
         now = continuity.standing(replace(self, fail_on_data_loss=False), checkpoint)
-        return recounted(self, now.topics, entries(), now.unread() if now.begun else {})
+        return recounted(self, now.topics, entries(), now.unread() if now.begun else {}, envelopes)
 
     def tap(self, spark: SparkSession, folder: Path, *, from_start: bool) -> DataFrame:
         """The records as they come, or of all that are there, for triggers that know no limits and no current time."""
