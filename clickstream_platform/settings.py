@@ -28,7 +28,7 @@ from pydantic_settings import (
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.files import folder_of_tables
 from clickstream_platform.setting_sources import PREFIX, SecretFiles, names_of_secrets, refuse_misspelt
-from clickstream_platform.source_list import by_name, starting_at
+from clickstream_platform.source_list import by_name, format_by_name, starting_at
 from clickstream_platform.wording import without_passwords
 
 _HOST = r"(\[[\da-fA-F:]+\]|[\w.-]+):\d{1,5}"
@@ -180,6 +180,10 @@ class Settings(BaseSettings):
         repr=False,  # holds passwords: see `from_env`
         description="Kafka: security.protocol, sasl.* and ssl.*, as a JSON object. Never shown.",
     )
+    format: str = Field(
+        default="auto",
+        description="Files: how texts are read: auto, lines, json, csv or tsv; or by source, as a JSON object.",
+    )
     max_bytes_per_trigger: int = Field(default=128_000_000, ge=1, description="Files: bytes in one micro-batch.")
 
     spark_master: str = Field(
@@ -238,10 +242,11 @@ class Settings(BaseSettings):
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
 
-    @field_validator("source", "starting_offsets")
+    @field_validator("source", "starting_offsets", "format")
     @classmethod
     def _readable(cls, value: str, info: ValidationInfo) -> str:
-        _ = by_name(value) if info.field_name == "source" else starting_at(value)
+        read = {"source": by_name, "starting_offsets": starting_at, "format": format_by_name}
+        read[info.field_name or ""](value)
         return value
 
     @field_validator("spark_master")
@@ -295,6 +300,11 @@ class Settings(BaseSettings):
     def sources(self) -> dict[str, str]:
         """The sources by name, in the order they are taken, with the default filled in."""
         return by_name(self.source or str(self.home / "landing"))
+
+    def format_of(self, source: str) -> str:
+        """How texts in a landing folder are read, by the source's name."""
+        found = format_by_name(self.format)
+        return found if isinstance(found, str) else found.get(source, "auto")
 
     @property
     def source_url(self) -> str:

@@ -66,6 +66,25 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
+FORMATS = ("auto", "lines", "json", "csv", "tsv")  # how texts of a landing folder may be read: docs/formats.md
+
+
+def format_by_name(text: str) -> str | dict[str, str]:
+    """``CLICKSTREAM_FORMAT``: one of :data:`FORMATS` for every folder, or some of them by the names of sources.
+
+    Raises:
+        ValueError: it is neither; says what is allowed.
+    """
+    allowed = f'allowed: {", ".join(FORMATS)}; or some of them by source: {{"history": "csv"}}'
+    try:
+        found = json.loads(text, object_pairs_hook=_once) if _IS_LIST.match(text) else {MAIN: text}
+    except json.JSONDecodeError as wrong:
+        raise ValueError(allowed) from wrong
+    if not all(isinstance(each, str) and each in FORMATS for each in found.values()):
+        raise ValueError(allowed)
+    return found if _IS_LIST.match(text) else text
+
+
 def starting_at(text: str) -> str | datetime | dict[str, dict[str, int]]:
     """``CLICKSTREAM_STARTING_OFFSETS``: a word, a moment, or offsets by topic and partition.
 

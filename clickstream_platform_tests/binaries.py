@@ -43,7 +43,7 @@ def _tarred() -> bytes:
 
 BINARIES: dict[str, bytes] = {
     "picture": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\n" + bytes(60),
-    "parquet": _of_arrow(pq.write_table),
+    "parquet in gzip": gzip.compress(_of_arrow(pq.write_table)),
     "orc": _of_arrow(orc.write_table),
     "arrow": _of_arrow(_stream),
     "avro": b"Obj\x01\x04\x16avro.schema\x02{}\0" + bytes(16),

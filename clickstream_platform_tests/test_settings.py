@@ -51,6 +51,10 @@ from clickstream_platform_tests.topics import pkcs8
         ("SOURCE", '{"../x": "/a"}', "cannot be named"),
         ("SOURCE", '{"a": ["/a"]}', "the source 'a' is"),
         ("SOURCE", '{"a": ""}', "the source 'a' is"),
+        ("FORMAT", "parquet", "allowed: auto, lines, json, csv, tsv"),
+        ("FORMAT", '{"main": "xml"}', "allowed: auto, lines, json, csv, tsv"),
+        ("FORMAT", '{"main": ["csv"]}', "allowed: auto, lines, json, csv, tsv"),
+        ("FORMAT", '{"main": "csv"', "allowed: auto, lines, json, csv, tsv"),
     ],
 )
 def test_a_wrong_value_names_the_variable_and_what_is_allowed(
@@ -112,6 +116,21 @@ def test_several_sources_have_names_and_an_order(tmp_path: Path) -> None:
         KafkaSource("a:1", "clicks,views"),
     )
     assert settings.source_url == f"{tmp_path}/a, b"
+
+
+def test_each_folder_has_the_format_that_is_said_of_it_or_of_all(tmp_path: Path) -> None:
+    text = f'{{"main": "{tmp_path}/a", "old": "{tmp_path}/b"}}'
+
+    def said(form: str, mapping: str = "") -> list[str]:
+        found = sources_from(Settings(source=text, format=form, mapping=mapping))
+        return [source.format for source in found if isinstance(source, FileSource)]
+
+    assert said("tsv") == ["tsv", "tsv"]
+    assert said('{"old": "csv"}') == ["auto", "csv"]
+    assert said("auto", "segment") == ["auto", "auto"]
+    assert said('{"old": "csv"}', "snowplow_tsv") == ["lines", "csv"]
+    with pytest.raises(SettingsError, match="CLICKSTREAM_FORMAT: no source is called 'new'; choose from main, old"):
+        said('{"new": "csv"}')
 
 
 def test_starting_offsets_are_those_of_the_source_that_reads_the_topic() -> None:

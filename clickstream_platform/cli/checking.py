@@ -18,9 +18,10 @@ from clickstream_platform.events.mapping.checking import checked
 from clickstream_platform.events.mapping.named import mapping_named
 from clickstream_platform.events.mapping.starting import written
 from clickstream_platform.settings import Settings, from_env
+from clickstream_platform.source_list import FORMATS
 from clickstream_platform.streaming.sources.files.sample import sample as of_files
 from clickstream_platform.streaming.sources.kafka.sample import sample as of_topic
-from clickstream_platform.streaming.sources.named import topics_from
+from clickstream_platform.streaming.sources.named import format_at, topics_from
 from clickstream_platform.streaming.sources.source import PartRead
 from clickstream_platform.tables.events import rules_from
 from clickstream_platform.terminal import show
@@ -49,6 +50,12 @@ def check(
         str | None,
         typer.Option(help="A preset, a .toml file, or own. Default: CLICKSTREAM_MAPPING, or what it looks like."),
     ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format", help="auto, lines, json, csv or tsv: how a text is read. Default: as CLICKSTREAM_FORMAT."
+        ),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Records looked at.")] = 10_000,
     records: Annotated[bool, typer.Option("--records", help="What becomes of each record.")] = False,
     write: Annotated[
@@ -61,7 +68,7 @@ def check(
     Exit code 1 if a record would be rejected, a file cannot be read, or there are no records.
     """
     settings = from_env()
-    found = _sample(what, settings, limit)
+    found = _sample(what, _as_mapped(settings, mapping), limit, form)
     likely = _likely(found, settings)
     name = _name(mapping, settings, likely)
     result = checked(found.batches, rules_from(settings.model_copy(update={"mapping": name})))
@@ -72,13 +79,21 @@ def check(
     exit_unless(result.is_clean and not found.refused)
 
 
-def _sample(what: str, settings: Settings, limit: int) -> Sample:
+def _as_mapped(settings: Settings, mapping: str | None) -> Settings:
+    if mapping is None:
+        return settings
+    name = "" if mapping == "own" else mapping
+    mapping_named(name, "--mapping")
+    return settings.model_copy(update={"mapping": name})
+
+
+def _sample(what: str, settings: Settings, limit: int, form: str | None) -> Sample:
     if what.startswith("kafka://"):
         topic = topics_from(settings.model_copy(update={"source": what}))
         return Sample(list(_first(of_topic(topic, limit), limit)), {})
     found, refused = list[pa.RecordBatch](), dict[str, str]()
-    wanted = limit
-    for each in of_files(Path(what).expanduser(), settings.max_record_bytes):
+    wanted, path = limit, Path(what).expanduser()
+    for each in of_files(path, settings.max_record_bytes, _declared(form, settings, path)):
         if isinstance(each, PartRead):
             refused |= {each.partition: each.fault} if each.fault else {}
         elif wanted > 0:
@@ -88,6 +103,14 @@ def _sample(what: str, settings: Settings, limit: int) -> Sample:
             break
     # A file that cannot be read to its end is refused whole: none of its records count.
     return Sample([_without(batch, refused) for batch in found], refused)
+
+
+def _declared(given: str | None, settings: Settings, path: Path) -> str:
+    if given is None:
+        return format_at(settings, path)
+    if given not in FORMATS:
+        raise SettingsError("--format", f"{given!r} is not allowed", f"choose from {', '.join(FORMATS)}")
+    return given
 
 
 def _first(batches: Iterator[pa.RecordBatch], limit: int) -> Iterator[pa.RecordBatch]:
@@ -112,11 +135,8 @@ def _likely(found: Sample, settings: Settings) -> str | None:
 
 
 def _name(given: str | None, settings: Settings, likely: str | None) -> str:
-    if given == "own":
-        return ""
     if given:
-        mapping_named(given, "--mapping")
-        return given
+        return "" if given == "own" else given
     return settings.mapping or likely or ""
 
 

@@ -115,6 +115,11 @@ class Mapping(msgspec.Struct, frozen=True):
             del said["envelope"]
         return f"{self.name} {hashlib.sha256(msgspec.json.encode(said)).hexdigest()[:12]}"
 
+    @property
+    def reads_objects(self) -> bool:
+        """Whether each of its records is a JSON object, so that it may come in any format that gives such."""
+        return bool(self.envelope[0].path) if self.envelope else self.record.format == "json"
+
     def column(self, name: str) -> Column:
         """Where a column is found; nowhere if nothing is said of it."""
         return dict(self.columns).get(name, Column())

@@ -72,6 +72,7 @@ class Ingest(StatelessBatches):
             reasons=facts.by_reason(conflicting),
             reused_ids=found.reused,
             files=account.files,
+            formats=account.formats,
             unreadable=account.unreadable,
             lost=account.lost,
             placeholder_ids=facts.placeholders,

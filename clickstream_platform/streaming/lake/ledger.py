@@ -53,6 +53,7 @@ class Entry:
         placeholder_ids: ``events`` only: records not rejected that have an id such as ``null`` or ``undefined``.
         files: ``events`` only: of each file that the batch read, its bytes and the records in it; those of a file that
             could not be read to its end are 0.
+        formats: ``events`` only: of each of them that is no file of lines, its format.
         unreadable: ``events`` only: files that were refused whole, by path, with what was found.
         handled_ms: ``user_patterns`` only: the event time, in milliseconds since 1970, that events are handled to.
         passed_over: ``events`` only: records that were no events and not meant as such, by the value that told so.
@@ -95,6 +96,7 @@ class Entry:
     contract: str = ""
     violations: dict[str, int] = field(default_factory=dict)
     source: str = MAIN
+    formats: dict[str, str] = field(default_factory=dict)
     opened: int = 0
     inside: int = 0
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from clickstream_platform.errors import SettingsError
+from clickstream_platform.events.mapping.named import mapping_named
 from clickstream_platform.settings import Settings
-from clickstream_platform.source_list import MAIN
+from clickstream_platform.source_list import MAIN, format_by_name
 from clickstream_platform.streaming.sources.apart import require_apart
 from clickstream_platform.streaming.sources.files.source import FileSource
 from clickstream_platform.streaming.sources.kafka.source import ALLOWED, KafkaSource, kafka_source
@@ -22,8 +23,10 @@ def sources_from(settings: Settings) -> tuple[Named, ...]:
     """The sources that the settings name, in the order they are taken; at least one.
 
     Raises:
-        SettingsError: one is neither a local folder nor ``kafka://host:port/topic``, or two have something in common.
+        SettingsError: one is neither a local folder nor ``kafka://host:port/topic``, or two have something in common;
+            or a format is given for one that is not there.
     """
+    _require_there(settings)
     found = [_source(settings, url, name) for name, url in settings.sources.items()]
     if set(settings.sources) != {MAIN}:
         found = [source.one_of_several() for source in found]
@@ -70,7 +73,33 @@ def _source(settings: Settings, url: str, name: str) -> Named:
         return kafka_source(settings, url, name)
     if scheme not in (url, "file"):
         raise SettingsError("CLICKSTREAM_SOURCE", without_passwords(f"{url!r} is not allowed"), ALLOWED)
-    return FileSource(_folder(url), settings.max_bytes_per_trigger, settings.max_record_bytes, name)
+    sizes = settings.max_bytes_per_trigger, settings.max_record_bytes
+    return FileSource(_folder(url), *sizes, name, _format(settings, name))
+
+
+def _format(settings: Settings, name: str) -> str:
+    """How texts are read. A mapping whose records are no JSON objects reads lines, if nothing else is said."""
+    said = settings.format_of(name)
+    mapping = mapping_named(settings.mapping) if said == "auto" else None
+    return said if mapping is None or mapping.reads_objects else "lines"
+
+
+def format_at(settings: Settings, path: Path) -> str:
+    """How a run would read the texts at a path: as its source says, if it lies in one; else as the settings say of all.
+
+    Raises what :func:`sources_from` does.
+    """
+    sources = (source for source in sources_from(settings) if isinstance(source, FileSource))
+    found = next((source for source in sources if path.absolute().is_relative_to(source.folder)), None)
+    return found.format if found else _format(settings, "")
+
+
+def _require_there(settings: Settings) -> None:
+    given = format_by_name(settings.format)
+    for name in given if isinstance(given, dict) else ():
+        if name not in settings.sources:
+            there = f"choose from {', '.join(settings.sources)}"
+            raise SettingsError("CLICKSTREAM_FORMAT", f"no source is called {name!r}", there)
 
 
 def _starting(source: KafkaSource, sources: Sequence[Named]) -> KafkaSource:

@@ -126,12 +126,14 @@ class PartRead:
         bytes: how many were to be read, as they lie on the disk.
         records: how many were given.
         fault: why it could not be read to its end; None if it was.
+        format: what format it has, by its name; empty where nobody has looked, and for small files of lines.
     """
 
     partition: str
     bytes: int
     records: int
     fault: str | None = None
+    format: str = ""
 
 
 class Staged(Protocol):
@@ -154,11 +156,13 @@ class Account:
     Attributes:
         files: of each file, its bytes and the records that were read of it; those of a refused one are none.
         unreadable: files that were refused whole, by path, with what was found.
+        formats: of each file of another format than a record a line, which one.
         lost: offsets that were gone before they were read, by partition.
     """
 
     files: dict[str, list[int]] = field(default_factory=dict[str, "list[int]"])
     unreadable: dict[str, str] = field(default_factory=dict[str, str])
+    formats: dict[str, str] = field(default_factory=dict[str, str])
     lost: Lost = field(default_factory=dict[str, "list[tuple[int, int | None]]"])
 
 

@@ -112,6 +112,7 @@ def test_a_packed_file_a_folder_and_what_cannot_be_read_are_taken_as_a_run_takes
         ([__file__, "--mapping", "segmnt"], "--mapping: there is no mapping 'segmnt'"),
         ([__file__, "--write", "/no/such/folder/mine.toml"], "there is no folder"),
         (["kafka://nowhere"], "is not allowed"),
+        ([__file__, "--format", "xml"], "--format: 'xml' is not allowed; choose from auto, lines, json, csv, tsv"),
     ],
 )
 def test_what_cannot_be_checked_is_said_in_one_line(arguments: list[str], words: str) -> None:
@@ -152,7 +153,7 @@ def test_a_run_stages_what_a_check_says(records: list[str], name: str) -> None:
     rules = rules_from(Settings(mapping=name))
     with TemporaryDirectory() as folder:
         file = file_of(Path(folder), *records)
-        batches = [each for each in sample(file, 1_000_000) if not isinstance(each, PartRead)]
+        batches = [each for each in sample(file, 1_000_000, "auto") if not isinstance(each, PartRead)]
         said = checked(batches, rules)
         staged = Path(folder) / "staged.parquet"
         staged_by(iter(_with_parts(batches)), Parse(rules), staged)
@@ -176,3 +177,42 @@ def test_a_mapping_is_written_that_can_be_read_whatever_keys_and_names_are_calle
     file, mine = file_of(tmp_path, hostile), tmp_path / "mine.toml"
     told(str(file), "--write", str(mine))
     assert told(str(file), "--mapping", str(mine))["events"] == 1
+
+
+FORMATS = {
+    "a.json": json.dumps([OWN, OWN], indent=1),
+    "b.json": json.dumps(OWN) + json.dumps(OWN),
+    "c.csv": "user_id,timestamp,event_type\n" + "u,2024-03-01T10:00:00Z,click\n" * 2,
+    "d.tsv": "user_id\ttimestamp\tevent_type\n" + "u\t2024-03-01T10:00:00Z\tclick\n" * 2,
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_of_any_format_is_looked_at_as_a_run_reads_it(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(FORMATS[name])
+    found = told(str(tmp_path / name))
+    assert (found["looks_like"], found["records"], found["events"]) == ("own", 2, 2)
+    as_lines = told(str(tmp_path / name), "--format", "lines")
+    assert as_lines["events"] == 0
+
+
+def test_a_table_without_a_telling_name_is_looked_at_as_its_source_or_the_option_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "landing" / "a.txt"
+    file.parent.mkdir()
+    file.write_text(FORMATS["c.csv"])
+    assert told(str(file))["events"] == 0
+    assert told(str(file), "--format", "csv")["events"] == 2
+    monkeypatch.setenv("CLICKSTREAM_SOURCE", json.dumps({"main": str(tmp_path / "a"), "old": str(file.parent)}))
+    monkeypatch.setenv("CLICKSTREAM_FORMAT", '{"old": "csv"}')
+    assert told(str(file))["events"] == 2
+
+
+@pytest.mark.parametrize("name", ["snowplow_tsv", "access_log"])
+def test_records_that_are_no_json_are_lines_whatever_their_file_is_named(name: str, tmp_path: Path) -> None:
+    rows = lines_of(name)
+    for file in "a.log", "a.tsv":
+        found = told(str(file_of(tmp_path, *rows, name=file)), "--mapping", name)
+        assert [(each["offset"], each["partition"]) for each in found["fates"]] == [(n, file) for n in range(len(rows))]
+        assert found["events"] > 5

@@ -238,4 +238,4 @@ def test_lines_that_are_looked_into_are_those_that_are_counted(parts: list[bytes
         file.write(b"".join(parts))
         file.flush()
         plain = counted(file.name.encode())
-        assert counted(file.name.encode(), Tally(Envelopes.of(rules()))) == plain
+        assert counted(file.name.encode(), tally=Tally(Envelopes.of(rules()))) == plain

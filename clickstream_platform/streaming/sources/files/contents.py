@@ -88,6 +88,18 @@ def is_text(part: bytes) -> bool:
     return not _CONTROL.search(part)
 
 
+def beginning(head: bytes, encoding: str | None) -> bytes:
+    """The first bytes of a text as UTF-8, without its byte order mark; they may end within a character."""
+    mark = next((mark for mark, name in _MARKS.items() if name == encoding), b"")
+    head = head.removeprefix(mark)
+    if encoding in (None, "utf-8"):
+        return head
+    try:
+        return codecs.getincrementaldecoder(encoding)("surrogatepass").decode(head).encode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return b""
+
+
 def utf8(chunks: Iterator[bytes], encoding: str | None) -> Iterator[bytes]:
     """A text as UTF-8, without its byte order mark.
 

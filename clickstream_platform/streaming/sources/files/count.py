@@ -22,6 +22,7 @@ from typing import BinaryIO
 
 import cramjam
 
+from clickstream_platform.streaming.sources.files.count_formats import COUNTS, parquet_count
 from clickstream_platform.streaming.sources.inside import Tally
 
 _CHUNK = 1 << 20
@@ -38,7 +39,8 @@ class Counted:
 
     Attributes:
         bytes: as it lies on the disk.
-        records: its lines that are not blank; of a file that cannot be read to its end, none.
+        records: its lines that are not blank, or what its format has as records; of a file that cannot be read to its
+            end, none.
         fault: why it cannot be read to its end; None if it can.
         is_text: whether it begins as a text does.
     """
@@ -49,12 +51,13 @@ class Counted:
     is_text: bool = True
 
 
-def counted(path: bytes, tally: Tally | None = None) -> Counted | None:
+def counted(path: bytes, its_format: str = "", tally: Tally | None = None) -> Counted | None:
     """Count a file; None if there is no file.
 
     Args:
         path: the file.
-        tally: looks into each of its records, if given.
+        its_format: the format by which it was read, as booked; empty for a record a line.
+        tally: looks into each of its records, if given. Only of a record a line.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -67,9 +70,11 @@ def counted(path: bytes, tally: Tally | None = None) -> Counted | None:
         if not stat.S_ISREG(found.st_mode):
             return None
         try:
+            if its_format == "parquet":
+                return Counted(found.st_size, parquet_count(Path(os.fsdecode(path))))
             head, chunks = _with_head(_unpacked(file, path))
-            text = _as_utf8(head, chunks)
-            records = _looked_into(text, tally) if tally else _inked(text)
+            text, count = _as_utf8(head, chunks), COUNTS.get(its_format, _inked)
+            records = _looked_into(text, tally) if tally else count(text)
         except _FAULTS as fault:
             return Counted(found.st_size, 0, str(fault) or type(fault).__name__)
     return Counted(found.st_size, records, is_text=_CONTROL.search(head[:8000]) is None)

@@ -1,44 +1,111 @@
-"""The formats of files, and the one place that decides which one a file has."""
+"""The formats of files, and the one place that decides which one a file has: docs/formats.md."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import pyarrow as pa
 
-from clickstream_platform.streaming.sources.files.contents import HEAD, encoding_of, not_text, utf8
+from clickstream_platform.streaming.sources.files.content import Content
+from clickstream_platform.streaming.sources.files.contents import encoding_of, not_text, utf8
+from clickstream_platform.streaming.sources.files.csv_records import csv_records, has_header
+from clickstream_platform.streaming.sources.files.csv_rows import separator_of
+from clickstream_platform.streaming.sources.files.json_told import is_many_lines
+from clickstream_platform.streaming.sources.files.json_values import json_values
 from clickstream_platform.streaming.sources.files.lines import lines
+from clickstream_platform.streaming.sources.files.manifest import BEFORE
+from clickstream_platform.streaming.sources.files.numbered import numbered
+from clickstream_platform.streaming.sources.files.parquet import parquet_rows
+from clickstream_platform.streaming.sources.files.raw import Raw
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
+
+_BRACKETS = (b"{", b"[")
 
 
 class Format(Protocol):
     """How records lie in a file, whatever it is packed in."""
 
-    @property
-    def name(self) -> str:
-        """What it is called."""
+    name: str  # booked in the ledger, where it is not a record a line
+    offset: str  # what the offset of a record is. With the file's path it names the record for ever: it never changes
+
+    def begins(self, content: Content) -> bool:
+        """Whether a file is of this format, none of those before it in :data:`FORMATS` being its own."""
         ...
 
-    @property
-    def offset(self) -> str:
-        """What the offset of a record is. It never changes: with the file's path it names the record for ever."""
-        ...
-
-    def begins(self, head: bytes) -> bool:
-        """Whether a file that begins with these bytes is of this format."""
-        ...
-
-    def records(self, head: bytes, chunks: Iterator[bytes], max_record_bytes: int) -> Iterator[pa.RecordBatch]:
+    def records(self, content: Content, max_record_bytes: int) -> Iterator[pa.RecordBatch]:
         """All records of a file, in batches of :data:`~clickstream_platform.streaming.sources.files.lines.LINES`.
 
         Args:
-            head: the first bytes.
-            chunks: all of them, with the first.
+            content: the file.
             max_record_bytes: of a longer record, only the beginning is given.
         """
         ...
+
+
+class Parquet:
+    """A row a record. Always told by its first bytes; only as it is, for it is packed within."""
+
+    name = "parquet"
+    offset = "the number of the row, from 0"
+
+    def begins(self, content: Content) -> bool:
+        """Parquet's sign, with more than text behind it."""
+        is_it = content.head.startswith(b"PAR1") and not_text(content.head) is not None
+        return is_it and content.declared != BEFORE and not content.is_packed
+
+    def records(self, content: Content, max_record_bytes: int) -> Iterator[pa.RecordBatch]:
+        """The rows as JSON objects."""
+        return numbered(parquet_rows(content.raw, max_record_bytes))
+
+
+class SeparatedValues:
+    """A row a record, below a header: if the source declares it, or the file's name and its first line say so."""
+
+    name = "csv"
+    offset = "the number of the row, from 0 below the header; blank rows do not count"
+
+    def begins(self, content: Content) -> bool:
+        """Any text does that does not begin as JSON, if it is declared; if its name says so, one with a header."""
+        if content.text_head.lstrip().startswith(_BRACKETS) or not_text(content.head) is not None:
+            return False
+        is_named = content.declared == f"named {self.name}"
+        return content.declared == self.name or (is_named and has_header(content.text_head, self._separator(content)))
+
+    def _separator(self, content: Content) -> str:
+        return separator_of(content.text_head)
+
+    def records(self, content: Content, max_record_bytes: int) -> Iterator[pa.RecordBatch]:
+        """The rows as JSON objects by the names of the header."""
+        return numbered(csv_records(content.text(), self._separator(content), max_record_bytes))
+
+
+class TabSeparatedValues(SeparatedValues):
+    """The same with tabs alone."""
+
+    name = "tsv"
+
+    def _separator(self, content: Content) -> str:
+        return "\t"
+
+
+class Json:
+    """Arrays of objects, pretty objects, objects one after another: a value a record."""
+
+    name = "json"
+    offset = "the number of the object, from 0"
+
+    def begins(self, content: Content) -> bool:
+        """Any text does if it is declared; else as its beginning says."""
+        if content.declared == self.name:
+            return not_text(content.head) is None
+        if content.declared in ("lines", BEFORE) or not content.text_head.lstrip().startswith(_BRACKETS):
+            return False
+        return not_text(content.head) is None and is_many_lines(content)
+
+    def records(self, content: Content, max_record_bytes: int) -> Iterator[pa.RecordBatch]:
+        """The objects, by their own bytes."""
+        return numbered(json_values(content.text(), max_record_bytes))
 
 
 class Lines:
@@ -47,35 +114,44 @@ class Lines:
     name = "lines"
     offset = "the number of the record's line, from 0; blank lines are no records, but count"
 
-    def begins(self, head: bytes) -> bool:
+    def begins(self, content: Content) -> bool:
         """Any text does."""
-        return not_text(head) is None
+        return not_text(content.head) is None
 
-    def records(self, head: bytes, chunks: Iterator[bytes], max_record_bytes: int) -> Iterator[pa.RecordBatch]:
+    def records(self, content: Content, max_record_bytes: int) -> Iterator[pa.RecordBatch]:
         """The lines, as UTF-8 if the text is encoded otherwise."""
-        return lines(utf8(chunks, encoding_of(head)), max_record_bytes)
+        return lines(utf8(content.chunks(), encoding_of(content.head)), max_record_bytes)
 
 
 A_RECORD_A_LINE = Lines()
-FORMATS: tuple[Format, ...] = (A_RECORD_A_LINE,)
+FORMATS: tuple[Format, ...] = (Parquet(), SeparatedValues(), TabSeparatedValues(), Json(), A_RECORD_A_LINE)
 
 
-def format_of(head: bytes) -> Format | None:
-    """The format of a file that begins with these bytes; None if it has none that is known."""
-    return next((each for each in FORMATS if each.begins(head)), None)
+class Told(NamedTuple):
+    """A file's records, and its format."""
+
+    format: Format
+    batches: Iterator[pa.RecordBatch]
 
 
-def records(chunks: Iterator[bytes], max_record_bytes: int) -> Iterator[pa.RecordBatch]:
+def format_of(content: Content) -> Format | None:
+    """The format of a file; None if it has none that is known. Raises Unreadable if it cannot be unpacked so far."""
+    return next((each for each in FORMATS if each.begins(content)), None)
+
+
+def records(raw: Raw, declared: str, max_record_bytes: int) -> Told:
     """The records of a file, whatever format it has.
+
+    Args:
+        raw: the file, from its first byte.
+        declared: how its source says that texts are to be read, its name considered: see :func:`.names.told_by_name`.
+        max_record_bytes: of a longer record, only the beginning is given.
 
     Raises:
         Unreadable: it has none of them.
     """
-    first = list[bytes]()
-    while sum(map(len, first)) < HEAD and (chunk := next(chunks, b"")):
-        first.append(chunk)
-    head = b"".join(first)[:HEAD]
-    its_format = format_of(head)
+    content = Content(raw, declared)
+    its_format = format_of(content)
     if its_format is None:
-        raise Unreadable("not text", str(not_text(head)))
-    yield from its_format.records(head, chain([b"".join(first)], chunks), max_record_bytes)
+        raise Unreadable("not text", str(not_text(content.head)))
+    return Told(its_format, its_format.records(content, max_record_bytes))

@@ -17,11 +17,12 @@ import msgspec
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.files import write_whole
 from clickstream_platform.streaming.sources.files.found import File
-from clickstream_platform.streaming.sources.files.names import path_of
+from clickstream_platform.streaming.sources.files.names import path_of, told_by_name
 from clickstream_platform.streaming.sources.files.splits import Split, splits
 
 MAX_BYTES = 128_000_000
 MAX_FILES = 10_000  # a batch's ledger entry names each of its files
+BEFORE = "before"  # what a manifest of before there were formats declares: whatever is text is lines
 _DAY_US = 24 * 60 * 60 * 1_000_000
 _OPENING = 32_000  # bytes that are read in the time that it takes to open a file
 _SMALLEST = 8_000_000  # bytes of a split: less is read before a task has started
@@ -36,7 +37,8 @@ class Entry:
         size: bytes of the whole file when it was listed.
         mtime_us: when it was last changed, in microseconds since 1970, as its producer or file system says.
         arrived_at_us: when it arrived: see :func:`arrival`.
-        split: the stretch; None for the whole file.
+        split: the stretch; None for the whole file. Only files of lines have some.
+        format: how the source declared texts when it was planned; a manifest of before there were formats says nothing.
     """
 
     partition: str
@@ -44,6 +46,12 @@ class Entry:
     mtime_us: int
     arrived_at_us: int
     split: Split | None = None
+    format: str = BEFORE
+
+    @property
+    def declared(self) -> str:
+        """What :func:`.formats.format_of` goes by, beside the content."""
+        return told_by_name(self.format, self.partition)
 
     @property
     def bytes(self) -> int:
@@ -75,12 +83,17 @@ def _parts(entry: Entry, folder: Path, target: int) -> Iterator[Entry]:
     if entry.size <= target:  # as nearly all are, and there may be ten thousand
         yield entry
         return
-    cut = splits(path_of(folder, entry.partition), entry.size, target)
+    cut = splits(path_of(folder, entry.partition), entry.size, target, entry.declared)
     yield from [replace(entry, split=each) for each in cut] if len(cut) > 1 else [entry]
 
 
 def plan(
-    files: Iterable[File], now_us: int, number: int, max_bytes: int = MAX_BYTES, max_files: int = MAX_FILES
+    files: Iterable[File],
+    now_us: int,
+    number: int,
+    max_bytes: int = MAX_BYTES,
+    max_files: int = MAX_FILES,
+    declared: str = "auto",
 ) -> list[Manifest]:
     """All files in batches, in the order in which they were changed.
 
@@ -90,8 +103,12 @@ def plan(
         number: of the first manifest.
         max_bytes: of one batch; a larger file has a batch of its own.
         max_files: of one batch.
+        declared: how the source says that texts are to be read.
     """
-    entries = [Entry(each.partition, each.size, each.mtime_us, arrival(each.mtime_us, now_us)) for each in files]
+    entries = [
+        Entry(each.partition, each.size, each.mtime_us, arrival(each.mtime_us, now_us), format=declared)
+        for each in files
+    ]
     groups: list[list[Entry]] = []
     total = 0
     for entry in sorted(entries, key=_order):

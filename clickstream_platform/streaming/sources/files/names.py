@@ -7,10 +7,12 @@ any other is written in percent escapes behind two slashes, with which no path w
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 _ESCAPED = "//"
+_SEPARATED = re.compile(r"\.(csv|tsv)(\.[a-z0-9]{2,8})?\Z", re.IGNORECASE)  # the second ending is a codec's, if any
 
 
 def partition_of(name: bytes) -> str:
@@ -31,6 +33,17 @@ def name_of(partition: str) -> bytes:
 def path_of(folder: Path, partition: str) -> Path:
     """Where the file of a partition lies."""
     return folder / os.fsdecode(name_of(partition))
+
+
+def told_by_name(declared: str, partition: str) -> str:
+    """How a text is to be read, its name considered: ``named csv`` and ``named tsv`` say that its content decides.
+
+    Args:
+        declared: how its source says that texts are to be read. The name counts only if that is ``auto``.
+        partition: the file.
+    """
+    ending = _SEPARATED.search(partition) if declared == "auto" else None
+    return f"named {ending[1].lower()}" if ending else declared
 
 
 def is_visible(name: bytes) -> bool:

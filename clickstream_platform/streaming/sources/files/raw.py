@@ -28,6 +28,10 @@ class Raw:
         self.start, self.end, self.position = start, end, start
         self._descriptor = descriptor
 
+    def again(self) -> Raw:
+        """The same bytes, to be read from the front once more."""
+        return Raw(self._descriptor, self.start, self.end)
+
     def close(self) -> None:
         """Nothing: who opened the file closes it."""
 

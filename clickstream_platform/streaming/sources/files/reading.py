@@ -12,10 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from clickstream_platform.errors import SourceError
-from clickstream_platform.streaming.sources.files.codecs import unpacked
-from clickstream_platform.streaming.sources.files.formats import records
+from clickstream_platform.streaming.sources.files.formats import A_RECORD_A_LINE, Told, records
 from clickstream_platform.streaming.sources.files.lines import ROWS, lines
-from clickstream_platform.streaming.sources.files.manifest import Entry
+from clickstream_platform.streaming.sources.files.manifest import BEFORE, Entry
 from clickstream_platform.streaming.sources.files.names import path_of
 from clickstream_platform.streaming.sources.files.raw import Raw, opened
 from clickstream_platform.streaming.sources.files.small import lines_of, text_of
@@ -55,11 +54,13 @@ def read_task(folder: Path, entries: Iterable[Entry], max_record_bytes: int) -> 
     """
     waiting = _Waiting(max_record_bytes)
     for entry in entries:
-        count, fault, text = 0, None, None
+        count, fault, text, its_format = 0, None, None, ""
         try:
             with _opened(folder, entry) as raw:
-                if (text := text_of(raw)) is None:
-                    for batch in _lines_or_more(raw, entry, max_record_bytes):
+                if (text := text_of(raw, entry.declared)) is None:
+                    told = _lines_or_more(raw, entry, max_record_bytes)
+                    its_format = told.format.name
+                    for batch in told.batches:
                         count += batch.num_rows
                         yield from waiting.add(batch, entry)
         except Unreadable as unreadable:
@@ -68,7 +69,7 @@ def read_task(folder: Path, entries: Iterable[Entry], max_record_bytes: int) -> 
             finding = f"reading it failed: {type(error).__name__}: {error}"
             raise SourceError(entry.partition, finding, "leave this file out to go on") from error
         if text is None:
-            waiting.read.append(PartRead(entry.partition, entry.bytes, count, fault))
+            waiting.read.append(PartRead(entry.partition, entry.bytes, count, fault, its_format))
         else:
             yield from waiting.add_text(text, entry)
     yield from waiting.flush()
@@ -80,11 +81,13 @@ def _opened(folder: Path, entry: Entry) -> AbstractContextManager[Raw]:
     return opened(path_of(folder, entry.partition), entry.size, start, end)
 
 
-def _lines_or_more(raw: Raw, entry: Entry, max_record_bytes: int) -> Iterator[pa.RecordBatch]:
-    # Only a plain text is split. Its first bytes have told so, and are not seen from the middle.
+def _lines_or_more(raw: Raw, entry: Entry, max_record_bytes: int) -> Told:
+    # Only a plain text of lines is split. Its first bytes have told so, and are not seen from the middle.
     if entry.split and entry.split.start:
-        return lines(plain(raw), max_record_bytes, entry.split.first_line)
-    return records(unpacked(raw), max_record_bytes)
+        return Told(A_RECORD_A_LINE, lines(plain(raw), max_record_bytes, entry.split.first_line))
+    if entry.split:
+        return records(raw, BEFORE, max_record_bytes)
+    return records(raw, entry.declared, max_record_bytes)
 
 
 @dataclass

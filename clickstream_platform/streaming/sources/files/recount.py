@@ -13,6 +13,7 @@ from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.sources.files.count import Counted, counted
 from clickstream_platform.streaming.sources.inside import Envelopes, Tally, unknown_said
 from clickstream_platform.streaming.sources.recount import Gone, Recount
+from clickstream_platform.wording import number_of
 
 Identity = tuple[int, int]  # device and inode
 
@@ -50,6 +51,12 @@ class _Booking:
     bytes: int
     records: int
     refused: str | None
+    format: str
+
+    @property
+    def tally(self) -> Tally | None:
+        """What looks into its records: only lines are looked into."""
+        return None if self.format else self.of_batch.tally
 
 
 @dataclass
@@ -84,11 +91,15 @@ def recounted(folder: Path, plans: Plans, entries: Iterable[Entry], envelopes: E
     booked = _bookings(read, found, envelopes)
     known = _once(root, booked, found)
     for name, booking in booked.items():
-        _compare(name, booking, counted(_path(root, name), booking.of_batch.tally), found)
+        _compare(name, booking, counted(_path(root, name), booking.format, booking.tally), found)
     batches = list({id(each.of_batch): each.of_batch for each in booked.values()}.values())
     found.errors += [said for each in batches if (said := each.differs())]
     tallies = [each.tally for each in batches if each.tally]
     found.notes += [*envelopes.unlike(read), *unknown_said(tallies)]
+    if unlike := sum(bool(each.format and each.of_batch.tally) for each in booked.values()):
+        found.notes.append(
+            f"the events in records of {number_of(unlike, 'file')} that are no lines are not counted again"
+        )
     for entry in read:
         if not entry.files:
             known |= _compare_batch(root, entry, plans, found)
@@ -115,7 +126,9 @@ def _bookings(entries: Iterable[Entry], found: _Findings, envelopes: Envelopes) 
         for name, (size, records) in entry.files.items():
             if name in booked:
                 found.errors.append(f"{name} is booked twice: in batch {booked[name].batch_id} and {entry.batch_id}")
-            booked[name] = _Booking(batch, entry.batch_id, size, records, entry.unreadable.get(name))
+            said = entry.unreadable.get(name), entry.formats.get(name, "")
+            booked[name] = _Booking(batch, entry.batch_id, size, records, *said)
+            batch.is_whole &= not booked[name].format
         if entry.files and sum(records for _, records in entry.files.values()) != entry.rows_in:
             of_files = sum(records for _, records in entry.files.values())
             found.errors.append(

@@ -17,8 +17,13 @@ from clickstream_platform.streaming.sources.files.shape import of_every_source
 from clickstream_platform.streaming.sources.source import PartRead
 
 
-def sample(path: Path, max_record_bytes: int) -> Iterator[pa.RecordBatch | PartRead]:
+def sample(path: Path, max_record_bytes: int, declared: str) -> Iterator[pa.RecordBatch | PartRead]:
     """The records of a file, or of all files in a folder by name; as :meth:`.FileSource.records` gives them to a run.
+
+    Args:
+        path: the file or folder.
+        max_record_bytes: of a longer record, only the beginning is given.
+        declared: how texts are to be read, as :attr:`.FileSource.format` says.
 
     Lazy: who stops early has read no more than that.
 
@@ -28,18 +33,18 @@ def sample(path: Path, max_record_bytes: int) -> Iterator[pa.RecordBatch | PartR
     if not path.exists():
         raise SourceError(str(path), "there is no such file", "name a file or a folder that is there")
     folder = path if path.is_dir() else path.parent
-    for found in read_task(folder, _entries(path), max_record_bytes):
+    for found in read_task(folder, _entries(path, declared), max_record_bytes):
         yield found if isinstance(found, PartRead) else of_every_source(found, "file")
 
 
-def _entries(path: Path) -> Iterator[Entry]:
+def _entries(path: Path, declared: str) -> Iterator[Entry]:
     now_us = time.time_ns() // 1000
     if path.is_dir():
         for file in listed(path).files:
-            yield Entry(file.partition, file.size, file.mtime_us, arrival(file.mtime_us, now_us))
+            arrived = arrival(file.mtime_us, now_us)
+            yield Entry(file.partition, file.size, file.mtime_us, arrived, format=declared)
         return
     found = path.stat()
     mtime_us = found.st_mtime_ns // 1000
-    yield Entry(
-        partition_of(bytes(path.name, "utf-8", "surrogateescape")), found.st_size, mtime_us, arrival(mtime_us, now_us)
-    )
+    partition = partition_of(bytes(path.name, "utf-8", "surrogateescape"))
+    yield Entry(partition, found.st_size, mtime_us, arrival(mtime_us, now_us), format=declared)

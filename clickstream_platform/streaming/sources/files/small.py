@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from clickstream_platform.streaming.sources.files.contents import HEAD
-from clickstream_platform.streaming.sources.files.formats import A_RECORD_A_LINE, format_of
+from clickstream_platform.streaming.sources.files.contents import HEAD, not_text
+from clickstream_platform.streaming.sources.files.json_told import is_object_a_line
 from clickstream_platform.streaming.sources.files.lines import LINES, ended_lines
 from clickstream_platform.streaming.sources.files.raw import Raw
 
 LARGEST = 64_000  # bytes: a larger file costs more to read than to look at
 
 
-def text_of(raw: Raw) -> bytes | None:
+def text_of(raw: Raw, declared: str) -> bytes | None:
     """The whole text of a small file of JSON lines; None if it is large, a stretch, or may be anything else.
 
     What begins with a brace is neither packed nor has a byte order mark: if its format is a record a line, it is what
@@ -28,10 +28,10 @@ def text_of(raw: Raw) -> bytes | None:
     Raises:
         Unreadable: the system does not give all bytes.
     """
-    if raw.start or raw.end > LARGEST or raw.peek(0, 1) != b"{":
+    if declared == "json" or raw.start or raw.end > LARGEST or raw.peek(0, 1) != b"{":
         return None
     text = raw.peek(0, raw.end)
-    return text if format_of(text[:HEAD]) is A_RECORD_A_LINE else None
+    return text if is_object_a_line(text) and not_text(text[:HEAD]) is None else None
 
 
 def lines_of(texts: Sequence[bytes], max_record_bytes: int) -> tuple[pa.RecordBatch, Any]:

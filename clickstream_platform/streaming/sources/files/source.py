@@ -39,17 +39,18 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class FileSource:
-    """A folder in which files of newline-delimited JSON land, plain or compressed, at any depth.
+    """A folder in which files of records land, of any format that is read, plain or compressed, at any depth.
 
     Producers write under a name that begins with ``_`` or ``.`` and rename into place: such names are ignored, and a
-    path is read once. A record's partition is its file's path within the folder, its offset the line number, from 0.
-    A blank line is no record.
+    path is read once. A record's partition is its file's path within the folder, its offset what the format says: of
+    JSON lines the line number, from 0; a blank line is no record.
 
     Attributes:
         folder: where they land.
         max_bytes_per_trigger: of the files of one batch; a larger file has a batch of its own.
         max_record_bytes: a longer record is given by its beginning.
         source_name: what the settings call it.
+        format: how texts in it are read: ``auto``, ``lines``, ``json``, ``csv`` or ``tsv`` (docs/formats.md).
         skipped: files that a person has said to go on without, with the reason; known once a run was let begin.
         goes_on: whether the query does not end, so that files are planned while it runs; known likewise.
         must_be_there: whether it is an error that the folder is not there. If not, a run makes it.
@@ -59,6 +60,7 @@ class FileSource:
     max_bytes_per_trigger: int = 128_000_000
     max_record_bytes: int = 1_000_000
     source_name: str = MAIN
+    format: str = "auto"
     skipped: Mapping[str, str] = field(default_factory=dict[str, str], compare=False, repr=False)
     goes_on: bool = field(default=False, compare=False, repr=False)
     must_be_there: bool = field(default=False, compare=False, repr=False)
@@ -201,7 +203,8 @@ class FileSource:
     def _unplanned(self, intake: Intake) -> list[Manifest]:
         known = intake.known(self.folder)
         files = unread(self._listed_whole(), known)
-        return plan(files, time.time_ns() // 1000, known.number + 1, self.max_bytes_per_trigger)
+        now_us, number = time.time_ns() // 1000, known.number + 1
+        return plan(files, now_us, number, self.max_bytes_per_trigger, declared=self.format)
 
     def read(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> DataFrame:
         """The stream of the manifests' lines, each a task. A batch is a manifest, or what :meth:`plan` let wait."""
@@ -247,7 +250,8 @@ class FileSource:
             counted = files.setdefault(part.partition, [0, 0])
             counted[0] += part.bytes
             counted[1] += 0 if part.partition in faults else part.records
-        return Account(dict(sorted(files.items())), dict(sorted(faults.items())))
+        formats = {part.partition: part.format for part in staged.parts if part.format not in ("", "lines")}
+        return Account(dict(sorted(files.items())), dict(sorted(faults.items())), dict(sorted(formats.items())))
 
     def recount(
         self, checkpoint: Checkpoint, entries: Callable[[], Iterable[ledger.Entry]], envelopes: Envelopes

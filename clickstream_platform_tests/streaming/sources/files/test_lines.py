@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from clickstream_platform.streaming.sources.files import lines as module
 from clickstream_platform.streaming.sources.files import splits as splits_module
-from clickstream_platform.streaming.sources.files.codecs import unpacked
+from clickstream_platform.streaming.sources.files.contents import encoding_of, utf8
 from clickstream_platform.streaming.sources.files.formats import records
 from clickstream_platform.streaming.sources.files.lines import lines
 from clickstream_platform.streaming.sources.files.raw import opened
@@ -58,7 +58,7 @@ def test_splits_give_the_lines_of_the_whole_file(
     file = written(tmp_path_factory.getbasetemp() / "a", content)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(splits_module, "_CHUNK", chunk)
-        found = splits(file, len(content), target)
+        found = splits(file, len(content), target, "auto")
 
     assert [found[0].start, *(split.end for split in found)] == [0, *(split.start for split in found[1:]), len(content)]
     assert all(split.end - split.start >= target for split in found[:-1])
@@ -68,7 +68,7 @@ def test_splits_give_the_lines_of_the_whole_file(
 def _of(content: bytes, split: Split) -> list[tuple[int, bytes, int]]:
     stretch = content[split.start : split.end]
     if split.start == 0:
-        return rows(records(iter([stretch]), 1_000_000))
+        return rows(lines(utf8(iter([stretch]), encoding_of(stretch)), 1_000_000))
     return rows(lines([stretch], 1_000_000, split.first_line))
 
 
@@ -76,16 +76,16 @@ def _of(content: bytes, split: Split) -> list[tuple[int, bytes, int]]:
 def test_packed_file_is_one_split(tmp_path: Path, codec: str) -> None:
     packed = PACK[codec](b"".join(b'{"n": %d}\n' % n for n in range(1000)))
 
-    assert splits(written(tmp_path / "a", packed), len(packed), 10) == [Split(0, len(packed), 0)]
+    assert splits(written(tmp_path / "a", packed), len(packed), 10, "auto") == [Split(0, len(packed), 0)]
 
 
 def test_utf16_and_pictures_are_one_split(tmp_path: Path) -> None:
     for content in ("\ufeff{}\n" * 100).encode("utf-16-le"), b"\x89PNG\r\n\x1a\n" + b"\0\n" * 100:
-        assert splits(written(tmp_path / "a", content), len(content), 10) == [Split(0, len(content), 0)]
+        assert splits(written(tmp_path / "a", content), len(content), 10, "auto") == [Split(0, len(content), 0)]
 
 
 def test_file_that_is_gone_is_one_split(tmp_path: Path) -> None:
-    assert splits(tmp_path / "a", 1000, 10) == [Split(0, 1000, 0)]
+    assert splits(tmp_path / "a", 1000, 10, "auto") == [Split(0, 1000, 0)]
 
 
 def test_no_batch_is_of_more_rows_than_allowed() -> None:
@@ -105,7 +105,7 @@ def test_line_of_300_megabytes_is_told_by_its_beginning_in_little_memory(tmp_pat
 
     tracemalloc.start()
     with opened(file) as raw:
-        found = rows(records(unpacked(raw), 1_000_000))
+        found = rows(records(raw, "auto", 1_000_000).batches)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 

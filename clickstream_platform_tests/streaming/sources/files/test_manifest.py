@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from clickstream_platform.errors import CheckpointError
 from clickstream_platform.streaming.sources.files import manifest as module
 from clickstream_platform.streaming.sources.files.listing import listed
 from clickstream_platform.streaming.sources.files.manifest import (
+    BEFORE,
     Entry,
     Manifest,
     arrival,
@@ -119,6 +121,13 @@ def test_task_survives_as_one_line_of_ascii(partition: str, number: int, split: 
     assert line.isascii()
     assert line.isprintable()
     assert from_line(line) == [entry, entry]
+
+
+def test_a_file_is_read_as_was_said_when_it_was_planned_and_before_formats_as_lines() -> None:
+    line = '[{"partition":"a.csv","size":1,"mtime_us":0,"arrived_at_us":0,"split":null}]'
+    ((before,), (now,)) = (from_line(line), from_line(line.replace("null", 'null,"format":"auto"')))
+    assert (before.declared, now.declared) == (BEFORE, "named csv")
+    assert replace(now, format="tsv").declared == "tsv"
 
 
 def test_manifest_is_read_as_it_was_planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

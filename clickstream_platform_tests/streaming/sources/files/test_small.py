@@ -29,7 +29,7 @@ def test_texts_together_give_the_lines_of_each(texts: list[bytes], max_record_by
 def text(file: Path, content: bytes) -> bytes | None:
     file.write_bytes(content)
     with opened(file) as raw:
-        return text_of(raw)
+        return text_of(raw, "auto")
 
 
 def test_a_small_text_of_json_is_taken_as_it_is(tmp_path: Path) -> None:
@@ -50,8 +50,10 @@ def test_a_packed_file_is_looked_at_more_closely(tmp_path: Path, codec: str) -> 
         TEXT.decode().encode("utf-16-le"),
         TEXT.decode().encode("utf-8-sig"),
         b"{\0\1",
+        b'{\n"a": 1}',
+        b"{}{}",
     ],
-    ids=["empty", "large", "utf-16", "utf-16 without a mark", "marked utf-8", "binary"],
+    ids=["empty", "large", "utf-16", "utf-16 without a mark", "marked utf-8", "binary", "pretty", "one after another"],
 )
 def test_what_may_be_anything_else_is_looked_at_more_closely(tmp_path: Path, content: bytes) -> None:
     assert text(tmp_path / "a", content) is None

@@ -1,0 +1,70 @@
+"""A file as formats look at it: its first bytes, unpacked, and all of them, as often as one asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import chain
+
+from clickstream_platform.streaming.sources.files.codecs import codec_of, unpacked
+from clickstream_platform.streaming.sources.files.contents import HEAD, beginning, encoding_of, utf8
+from clickstream_platform.streaming.sources.files.raw import Raw
+
+
+class Content:
+    """What a file holds.
+
+    Everything raises :class:`Unreadable` for what cannot be unpacked so far.
+
+    Args:
+        raw: the file, from its first byte.
+        declared: how its source says that texts are to be read, its name considered: see :func:`.names.told_by_name`.
+    """
+
+    def __init__(self, raw: Raw, declared: str) -> None:
+        self.raw = raw
+        self.declared = declared
+        self._rest: Iterator[bytes] | None = None
+
+    @cached_property
+    def head(self) -> bytes:
+        """The first bytes, unpacked: 4,096 of them, or all."""
+        return b"".join(self._first)[:HEAD]
+
+    @cached_property
+    def _first(self) -> list[bytes]:
+        chunks, first = unpacked(self.raw), list[bytes]()
+        while sum(map(len, first)) < HEAD and (chunk := next(chunks, b"")):
+            first.append(chunk)
+        self._rest = chunks
+        return first
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether a codec is needed to read it."""
+        return codec_of(self.raw) is not None
+
+    @cached_property
+    def text_head(self) -> bytes:
+        """The head as UTF-8, without a byte order mark."""
+        return beginning(self.head, encoding_of(self.head))
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the head is all there is."""
+        return len(self.head) < HEAD
+
+    def chunks(self) -> Iterator[bytes]:
+        """All bytes, unpacked."""
+        first, rest, self._rest = self._first, self._rest, None
+        if rest is None:
+            return unpacked(self.raw.again())
+        return chain([b"".join(first)] if first else [], rest)
+
+    def text(self) -> Iterator[bytes]:
+        """All of it as UTF-8, without a byte order mark."""
+        return utf8(self.chunks(), encoding_of(self.head))
+
+    def looked_through(self) -> Iterator[bytes]:
+        """The same, for a look ahead: afterwards :meth:`text` still costs no second opening."""
+        return utf8(unpacked(self.raw.again()), encoding_of(self.head))

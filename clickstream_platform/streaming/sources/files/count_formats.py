@@ -1,0 +1,159 @@
+"""The records of a text counted anew, by format. Shares no line with what reads them: see :mod:`.count`.
+
+Other ways to the same numbers on purpose: JSON by its signs one by one, separated values a line at a time.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable
+from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+_SIGNS = re.compile(rb'["\\\[\]{},]|[ \t\r\n]+|[^"\\\[\]{}, \t\r\n]+')
+_NO_VALUE = (b",", b"]", b"}", b":")
+
+
+def json_count(chunks: Iterable[bytes]) -> int:
+    """How many values stand by themselves, or are items of an array that does.
+
+    Raises:
+        ValueError: it is cut off, or something else than JSON is between two of them.
+    """
+    count = depth = 0
+    is_array = is_text = is_escaped = is_word = False
+    may_be = "value"  # or "end" of the array, or "both"
+    for sign in (sign for chunk in chunks for sign in _SIGNS.findall(chunk)):
+        if is_text:
+            is_escaped, was_escaped = sign == b"\\" and not is_escaped, is_escaped
+            is_text = sign != b'"' or was_escaped
+            if not is_text and not depth:
+                count, may_be = count + 1, "end"
+        elif depth:
+            is_text = sign == b'"'
+            depth += (sign in (b"{", b"[")) - (sign in (b"}", b"]"))
+            if not depth:
+                count, may_be = count + 1, "end" if is_array else "value"
+        elif not sign.strip(b" \t\r\n"):
+            is_word = False
+        elif is_word and sign not in (b'"', b"[", b"]", b"{", b"}", b","):
+            continue  # the rest of a number or a word that two chunks share
+        else:
+            is_word = False
+            if sign == b"[" and not is_array:
+                is_array, may_be = True, "both"
+            elif sign == b"]" and is_array and may_be != "value":
+                is_array, may_be = False, "value"
+            elif sign == b"," and may_be == "end":
+                may_be = "value"
+            elif may_be == "end" or sign[:1] in _NO_VALUE or not (is_array or sign in (b"{", b"[")):
+                message = "something else than JSON between two values"
+                raise ValueError(message)
+            elif sign in (b"{", b"["):
+                depth = 1
+            elif sign == b'"':
+                is_text = True
+            else:
+                count, may_be, is_word = count + 1, "end", True
+    if is_text or depth or is_array:
+        message = "cut off within a value"
+        raise ValueError(message)
+    return count
+
+
+def rows_counter(separator: str | None) -> Callable[[Iterable[bytes]], int]:
+    """A function that counts the rows below a header, with that separator; None: as the header says.
+
+    It raises ValueError for a text that ends within a quoted field, or has no good header.
+    """
+
+    def count(chunks: Iterable[bytes]) -> int:
+        rows, begun, header = -1, False, b""
+        first, lines = _beginning(_lines(chunks))
+        sign = separator or _most_of(b"\n".join(first))
+        between = re.escape(sign.encode())
+        for line in chain(first, lines):
+            if not begun and not line.strip(b" \t\r"):
+                continue
+            # A line within a quoted field is as one that begins with a quote.
+            rest = re.sub(rb'(^|%b)"(?:[^"]|"")*"(?!")' % between, rb"\1q", b'"' + line if begun else line)
+            begun = re.search(rb'(?:^|%b)"' % between, rest) is not None
+            header += line + b"\n" if rows < 0 else b""
+            rows += not begun
+            if rows == 0 and header:
+                _check(header, sign)
+                header = b""
+        if begun:
+            message = "cut off within a quoted field"
+            raise ValueError(message)
+        return max(rows, 0)
+
+    return count
+
+
+def _check(header: bytes, separator: str) -> None:
+    text = io.StringIO(header.decode().removesuffix("\n").removesuffix("\r").replace("\r", " "))
+    try:
+        (names,) = csv.reader(text, delimiter=separator, strict=True)
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
+    names = [name.strip() or str(number) for number, name in enumerate(names)]
+    if len({*names}) < len(names):
+        message = "a name twice in the header"
+        raise ValueError(message)
+
+
+def _beginning(lines: Iterable[bytes]) -> tuple[list[bytes], Iterable[bytes]]:
+    """The lines of the header, as far as it is short, with the rest of the lines: as many as close what they quote."""
+    rest, first, quotes, size = iter(lines), list[bytes](), 0, 0
+    for line in rest:
+        if first or line.strip(b" \t\r"):
+            first.append(line)
+            quotes, size = quotes + line.count(b'"'), size + len(line)
+            if quotes % 2 == 0 or size > 4000:
+                break
+    return first, rest
+
+
+def _most_of(header: bytes) -> str:
+    bare, _, _ = re.sub(rb'"[^"]*"', b"", header).partition(b"\n")
+    counts = {sign: bare.count(sign.encode()) for sign in ",;\t"}
+    return next(sign for sign in counts if counts[sign] == max(counts.values()))
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterable[bytes]:
+    parts = list[bytes]()
+    for chunk in chunks:
+        first, *later = chunk.split(b"\n")
+        parts.append(first)
+        for line in later:
+            yield b"".join(parts)
+            parts = [line]
+    if last := b"".join(parts):
+        yield last
+
+
+def parquet_count(path: Path) -> int:
+    """The rows of a Parquet file, every value of which is read. Raises ValueError if it cannot be."""
+    import duckdb  # noqa: PLC0415 - few sources have such files
+
+    with TemporaryDirectory(prefix="clickstream-") as folder:
+        link = Path(folder, "rows")  # its own name may be a pattern, or no text
+        link.symlink_to(path.absolute())
+        try:
+            with duckdb.connect() as connection:
+                read = connection.execute("SELECT count(*), count(COLUMNS(*)) FROM read_parquet(?)", [str(link)])
+                row = read.fetchone()
+        except duckdb.Error as error:
+            raise ValueError(str(error).split("\n")[0]) from error
+    return row[0] if row else 0
+
+
+COUNTS: dict[str, Callable[[Iterable[bytes]], int]] = {
+    "json": json_count,
+    "csv": rows_counter(None),
+    "tsv": rows_counter("\t"),
+}
