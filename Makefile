@@ -20,7 +20,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 	&& echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-kafka test soak check jar pin lock dev $(PARTS:%=test-%)
+.PHONY: help setup demo demo-kafka cluster-demo test soak check jar pin lock dev $(PARTS:%=test-%)
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -33,6 +33,10 @@ demo: setup ## 50,000 events, good and bad, become Delta tables; then compare th
 
 demo-kafka: setup ## the same through a Kafka broker of its own, without Docker
 	@CLICKSTREAM_HOME=.clickstream/kafka-demo $(BIN)/clickstream demo --kafka
+
+# On a real master and two workers, each a process, in a home that is gone afterwards. Ctrl-C ends all of them.
+cluster-demo: setup
+	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT INT TERM && CLICKSTREAM_HOME="$$home" $(BIN)/clickstream demo --cluster
 
 test: setup ## all tests, part after part; one part alone: make test-spark, test-kafka, see CONTRIBUTING.md
 	@for part in $(PARTS); do echo "tests, part $$part ..."; begun=$$(date +%s); $(PYTEST) --part=$$part || exit 1; \

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from clickstream_platform.errors import ClickstreamError, SetupError
 from clickstream_platform.jvm import class_data
+from clickstream_platform.jvm.cluster import own_address
 from clickstream_platform.jvm.jars import SPARK_JARS, damaged, missing, require_packages
 from clickstream_platform.jvm.machine import require_folder, require_java, require_room
 from clickstream_platform.settings import Settings
@@ -99,6 +100,16 @@ def _jars(settings: Settings) -> str:
     return f"all {len(SPARK_JARS)} in {settings.cache}"
 
 
+def _spark(settings: Settings) -> str:
+    if settings.on_one_machine:
+        return f"{settings.spark_master}, on this machine"
+    own = own_address(settings.spark_master)
+    if not own:
+        return f"{settings.spark_master}, not asked; `clickstream workers` starts a session there"
+    here = settings.spark_driver_host or own
+    return f"{settings.spark_master} listens, and will find this process at {here}; `clickstream workers` asks the rest"
+
+
 def _source(settings: Settings) -> str:
     found = [source.at_hand(is_named=bool(settings.source)) for source in sources_from(settings)]
     return "; ".join(found)
@@ -120,6 +131,7 @@ CHECKS: dict[str, Callable[[Settings], str]] = {
     "home": _home,
     "store": _store,
     "jars": _jars,
+    "spark": _spark,
     "source": _source,
 }
 

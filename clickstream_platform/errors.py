@@ -91,4 +91,4 @@ class TableBusyError(RetryableError):
 
 
 class UnreachableError(RetryableError):
-    """The source does not answer."""
+    """The source, or the cluster that is to do the work, does not answer."""

@@ -24,17 +24,18 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from clickstream_platform.cluster_settings import ClusterSettings
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.files import folder_of_tables
 from clickstream_platform.setting_sources import PREFIX, SecretFiles, names_of_secrets, refuse_misspelt
 from clickstream_platform.source_list import by_name, format_by_name, starting_at
-from clickstream_platform.store_settings import StoreSettings, require_local_spark
+from clickstream_platform.store_settings import require_local_spark
 from clickstream_platform.wording import without_passwords
 
 Names = Annotated[tuple[str, ...], NoDecode]  # separated by commas
 
 
-class Settings(StoreSettings):
+class Settings(ClusterSettings):
     """What a user may set. Durations are ISO-8601 (``PT1H``) or ``HH:MM:SS``; sizes are bytes."""
 
     model_config = SettingsConfigDict(
@@ -177,7 +178,6 @@ class Settings(StoreSettings):
     )
     max_bytes_per_trigger: int = Field(default=128_000_000, ge=1, description="Files: bytes in one micro-batch.")
 
-    spark_master: str = Field(default="local[*]", min_length=1, description="Where Spark runs.")
     spark_driver_memory: str = Field(default="2g", pattern=r"^[1-9][0-9]*[kmgt]$", description="The driver's heap.")
     shuffle_partitions: int = Field(
         default=2, ge=1, le=4096, description="Partitions of a shuffle. The first run of a table freezes it."

@@ -502,6 +502,7 @@ HEAVY = {
         ("explain events", ("deltalake",)),
         ("explain user_patterns", ("deltalake",)),
         ("doctor", ("deltalake",)),
+        ("workers", ("deltalake",)),
         ("run events", ("deltalake",)),  # nothing has ever landed
         ("forget --proof", ("deltalake",)),
         ("reset", ("deltalake",)),
@@ -533,6 +534,11 @@ def test_a_command_imports_what_it_needs_and_nothing_else(
         run.stderr
     )  # 1: `doctor` and `kafka status` of a machine that lacks what they ask for
     assert set(run.stdout.splitlines()[-1].split()) == set(imported), run.stderr
+
+
+def test_one_machine_has_no_workers(home: Home) -> None:
+    assert clickstream("workers").stdout.startswith("local[*]: tasks run in one process on this machine")
+    assert json.loads(clickstream("workers", "--json").stdout) == {"master": "local[*]", "workers": []}
 
 
 def test_version(home: Home) -> None:

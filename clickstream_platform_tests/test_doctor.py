@@ -31,7 +31,7 @@ def finding(settings: Settings, name: str) -> Finding:
 def test_a_healthy_machine_has_no_remedies(settings: Settings) -> None:
     found = diagnose(settings)
 
-    assert [one.name for one in found] == ["python", "java", "memory", "disk", "home", "jars", "source"]
+    assert [one.name for one in found] == ["python", "java", "memory", "disk", "home", "jars", "spark", "source"]
     assert [one for one in found if not one.ok or one.remedy] == []
 
 
@@ -58,6 +58,18 @@ def test_one_fault_hides_no_other(settings: Settings, monkeypatch: pytest.Monkey
     broken = settings.model_copy(update={"spark_driver_memory": "900t", "source": "ftp://host/topic"})
 
     assert [one.name for one in diagnose(broken) if not one.ok] == ["java", "memory", "source"]
+
+
+def test_a_master_that_does_not_listen_is_told(settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        master = f"spark://127.0.0.1:{listening.getsockname()[1]}"
+        found = finding(settings.model_copy(update={"spark_master": master}), "spark")
+        assert found.ok
+        assert found.finding.startswith(f"{master} listens, and will find this process at 127.0.0.1")
+
+    found = finding(settings.model_copy(update={"spark_master": master}), "spark")
+    assert not found.ok
+    assert "no master answers" in found.finding
 
 
 def test_a_heap_beyond_this_machine_names_the_setting(settings: Settings) -> None:

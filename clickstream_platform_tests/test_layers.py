@@ -22,6 +22,7 @@ FLOORS = (
     ("export", "queries", "streaming", "terminal"),
     ("events",),
     ("settings",),
+    ("cluster_settings",),
     ("setting_sources", "store_settings"),
     ("files",),
     ("store",),

@@ -33,6 +33,12 @@ from clickstream_platform_tests.topics import pkcs8
         ("STARTING_OFFSETS", '{"clicks": {"0": -3}}', '{"topic": {"0": 1200}}'),
         ("MIN_PARTITIONS", "-1", "greater than or equal to 0"),
         ("SPARK_DRIVER_MEMORY", "2 GB", "pattern"),
+        ("SPARK_MASTER", "", "local[*], spark://host:port"),
+        ("SPARK_MASTER", "local[0]", "local[*], spark://host:port"),
+        ("SPARK_MASTER", "spark://host", "local[*], spark://host:port"),
+        ("SPARK_MASTER", "host:7077", "local[*], spark://host:port"),
+        ("SPARK_DRIVER_PORT", "65536", "less than or equal to 65535"),
+        ("SPARK_WAIT", "PT0S", "greater than 0"),
         ("SPARK_CONF", "{", "property name"),
         ("EVENT_TYPES", " , ", "at least 1"),
         ("LAKE", "s3a://bucket/lake", "a folder, or s3://bucket/prefix"),
@@ -66,6 +72,19 @@ def test_a_wrong_value_names_the_variable_and_what_is_allowed(
         from_env()
     assert f"CLICKSTREAM_{name}" in str(refused.value)
     assert allowed in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("master", "is_local"),
+    [
+        *((local, True) for local in ("local", "local[2]", "local[*]", "local[*,3]")),
+        *((far, False) for far in ("spark://a.b-c:7077,[::1]:7077", "k8s://https://api:6443", "yarn")),
+        ("local-cluster[2,1,1024]", False),  # Spark's own for tests: processes of their own
+    ],
+)
+def test_every_master_of_spark_is_taken(monkeypatch: pytest.MonkeyPatch, master: str, *, is_local: bool) -> None:
+    monkeypatch.setenv("CLICKSTREAM_SPARK_MASTER", master)
+    assert from_env().on_one_machine == is_local
 
 
 @pytest.mark.parametrize(
@@ -236,7 +255,7 @@ ADDRESSES = (
 
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_a_password_in_an_address_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
-    said = [repr(Settings(source=address)), str(Settings(source=address, spark_master=address))]
+    said = [repr(Settings(source=address)), str(Settings(source=address, spark_master=f"k8s://{address}"))]
     for name in ("SOURCE", "LAKE", "OWNER", "SPARK_DRIVER_MEMORY", "STARTING_OFFSETS", "TIMESTAMP_UNIT", "RETENTION"):
         monkeypatch.setenv(f"CLICKSTREAM_{name}", address)
         try:

@@ -105,6 +105,11 @@ COMMANDS = {
         "Check",
         "Look for what a run needs of this machine. Exit code 1 if something is missing; changes nothing.",
     ),
+    "workers": Listed(
+        "workers",
+        "Check",
+        "Ask each worker of the Spark cluster what it has. Exit code 1 if one lacks what a run needs.",
+    ),
     "replay": Listed(
         "maintenance",
         "Look after",

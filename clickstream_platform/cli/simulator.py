@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import ExitStack
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -47,6 +47,9 @@ def demo(
     kafka: Annotated[
         bool, typer.Option("--kafka", help="Through a Kafka broker of its own, in the home folder.")
     ] = False,
+    cluster: Annotated[
+        bool, typer.Option("--cluster", help="On a Spark cluster of its own: a master and two workers.")
+    ] = False,
 ) -> None:
     """Simulate visitors with every known fault in two arrivals, run all tables on each, compare with the known truth.
 
@@ -54,7 +57,12 @@ def demo(
     """
     from clickstream_platform.simulator import demo as demonstration  # noqa: PLC0415 - `simulate` needs no Spark
 
-    with demonstration.on_kafka(from_env()) if kafka else nullcontext(from_env()) as settings:
+    settings = from_env()
+    with ExitStack() as around:
+        if kafka:
+            settings = around.enter_context(demonstration.on_kafka(settings))
+        if cluster:
+            settings = around.enter_context(demonstration.on_cluster(settings))
         _demo(settings, events, demonstration.end_of(settings.home, end and end.date()))
 
 

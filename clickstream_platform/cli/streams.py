@@ -174,7 +174,7 @@ def _wide(settings: Settings, tapped: Tap) -> Settings:
     Raises what Kafka has to say, before a JVM starts.
     """
     partitions = cast("RecordSource", tapped.events.offsets).partitions()
-    is_enough = isinstance(tapped.trigger, ProcessingTime) or not settings.spark_master.startswith("local")
+    is_enough = isinstance(tapped.trigger, ProcessingTime) or not settings.on_one_machine
     master = settings.spark_master if is_enough else f"local[{partitions + 1}]"
     return settings.model_copy(update={"spark_master": master})
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clickstream_platform.errors import SetupError
 from clickstream_platform.jvm import class_data
+from clickstream_platform.jvm.cluster import cluster_conf, refused
 from clickstream_platform.jvm.jars import jar_paths
 from clickstream_platform.jvm.machine import jvm_reason, require_java
 from clickstream_platform.jvm.store import store_jar_paths
@@ -86,11 +87,11 @@ LONG = 300_000  # records or events, from which on a run is long
 
 def spark_conf(settings: Settings, java: Java, records: int = 0, store: S3 | None = None) -> dict[str, str]:
     """Every conf of the session, the user's own ``spark_conf`` last. Resolves the jars: 7 s once, then milliseconds."""
-    compilers = () if records >= LONG else (FIRST_COMPILER,)
-    kept = class_data.to_use_or_leave(java, settings.cache, with_store=store is not None)
-    options = [LOCAL_JVM, *compilers, kept]
-    local_jvm = {"spark.driver.extraJavaOptions": " ".join(options)}
-    jars = ":".join(str(path) for path in (store_jar_paths if store else jar_paths)(settings.cache))
+    jars = (store_jar_paths if store else jar_paths)(settings.cache)
+    if settings.on_one_machine:
+        place = _one_machine(settings, java, records, jars, with_store=store is not None)
+    else:
+        place = cluster_conf(settings, jars)
     # Nothing is ever in it, but Spark makes it: where the tables can be written, so can it.
     lake = settings.lake_folder
     warehouse = (settings.home if store or is_on_store(lake) else lake) / "_spark-warehouse"
@@ -99,16 +100,26 @@ def spark_conf(settings: Settings, java: Java, records: int = 0, store: S3 | Non
         **(store.conf() if store else {}),
         "spark.master": settings.spark_master,
         "spark.driver.memory": settings.spark_driver_memory,
-        **(local_jvm if settings.spark_master.startswith("local") else {}),
         "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
         "spark.sql.warehouse.dir": str(warehouse),
         journal.CONF: str(settings.queries_folder),
+        **place,
+        **settings.spark_conf,
+    }
+
+
+def _one_machine(
+    settings: Settings, java: Java, records: int, jars: Sequence[Path], *, with_store: bool
+) -> dict[str, str]:
+    """The confs of a session whose tasks are threads of its own JVM."""
+    compilers = () if records >= LONG else (FIRST_COMPILER,)
+    kept = class_data.to_use_or_leave(java, settings.cache, with_store=with_store)
+    return {
+        "spark.driver.extraJavaOptions": " ".join([LOCAL_JVM, *compilers, kept]),
         # On the class path, not in spark.jars: class-data sharing covers only the class path.
-        "spark.driver.extraClassPath": jars,
-        "spark.executor.extraClassPath": jars,
+        "spark.driver.extraClassPath": ":".join(str(jar) for jar in jars),
         "spark.driver.host": "localhost",
         "spark.driver.bindAddress": "127.0.0.1",
-        **settings.spark_conf,
     }
 
 
@@ -121,7 +132,7 @@ def build_session(
     jvm_log: Path | None = None,
     jvm_stdout: int | None = None,
 ) -> SparkSession:
-    """Start a SparkSession, or return the one this process has.
+    """Start a SparkSession, or return the one this process has. On a cluster, make its workers ready.
 
     Args:
         settings: the settings.
@@ -134,19 +145,40 @@ def build_session(
         jvm_stdout: a file descriptor for the JVM's stdout alone, where Spark's console sink prints.
 
     Raises:
-        SetupError: no Java 17, the jars cannot be had, or the JVM does not start.
+        SetupError: no Java 17, the jars cannot be had, the JVM does not start, or a worker lacks something.
+        UnreachableError: the cluster's master does not answer, or has no worker for this session.
     """
     java = require_java()
     # Without it, Python workers are the first `python3` on the PATH, which fails late and obscurely.
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    from pyspark.sql import SparkSession  # noqa: PLC0415 - a CLI that only reads files does not pay for the import
+    if not settings.on_one_machine and settings.spark_worker_python:
+        os.environ["PYSPARK_PYTHON"] = settings.spark_worker_python
+    from py4j.protocol import Py4JError  # noqa: PLC0415 - a CLI that only reads files does not pay for the imports
+    from pyspark.sql import SparkSession  # noqa: PLC0415
 
     builder = SparkSession.builder.appName(app_name)
     for key, value in spark_conf(settings, java, records, store).items():
         builder = builder.config(key, value)
-    session = _started(builder, jvm_log if jvm_log and _is_writable(jvm_log) else None, jvm_stdout)
+    try:
+        session = _started(builder, jvm_log if jvm_log and _is_writable(jvm_log) else None, jvm_stdout)
+    except Py4JError as failed:
+        if settings.on_one_machine:
+            raise
+        raise refused(settings.spark_master, failed) from failed
     session.sparkContext.setLogLevel("ERROR")
+    if not settings.on_one_machine:
+        _with_workers(session, settings)
     return session
+
+
+def _with_workers(session: SparkSession, settings: Settings) -> None:
+    from clickstream_platform.jvm.workers import make_ready  # noqa: PLC0415 - only who has a cluster pays for it
+
+    try:
+        make_ready(session.sparkContext, settings)
+    except BaseException:
+        session.stop()
+        raise
 
 
 def _is_writable(file: Path) -> bool:

@@ -15,6 +15,7 @@ from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.session import gap_in_words
 from clickstream_platform.settings import Settings
 from clickstream_platform.simulator.broker import Broker
+from clickstream_platform.simulator.cluster import cluster
 from clickstream_platform.simulator.expected import Simulation, Truth
 from clickstream_platform.simulator.kafka_producer import Sender, keyed, make_topic
 from clickstream_platform.simulator.landing import write_arrival, write_landing
@@ -120,6 +121,17 @@ def on_kafka(settings: Settings) -> Generator[Settings]:
     finally:
         if not was_up:
             broker.down()
+
+
+@contextmanager
+def on_cluster(settings: Settings) -> Generator[Settings]:
+    """Settings that run Spark on a cluster of its own: a master and two workers, which end with the block.
+
+    Raises:
+        SetupError: they do not start.
+    """
+    with cluster(settings.home / "cluster") as running:
+        yield settings.model_copy(update={"spark_master": running.master})
 
 
 @dataclass(frozen=True)

@@ -200,6 +200,11 @@ class RecordSource(Source, Protocol):
     on_console: ClassVar[str]
     comes_in_batches: ClassVar[bool]
 
+    @property
+    def read_by_tasks(self) -> tuple[Path, ...]:
+        """Folders and files that every task opens, at the same path wherever it runs."""
+        ...
+
     def shares_with(self, other: RecordSource, *, asking: bool) -> str | None:
         """What of it another source has too, in words; None if nothing, as far as can be told.
 

@@ -25,6 +25,7 @@ from clickstream_platform.streaming.sources.files.manifest import Entry, Manifes
 from clickstream_platform.streaming.sources.files.names import path_of
 from clickstream_platform.streaming.sources.files.overlap import in_both
 from clickstream_platform.streaming.sources.files.recount import Plans, recounted
+from clickstream_platform.streaming.sources.files.unreadable import OF_THE_READER
 from clickstream_platform.streaming.sources.inside import Envelopes
 from clickstream_platform.streaming.sources.recount import Recount
 from clickstream_platform.streaming.sources.source import Account, Lag, PartRead, RecordSource, Staged
@@ -100,6 +101,11 @@ class FileSource:
         if not other.made_for().startswith(_FILES):
             return None
         return in_both(self.folder, Path(other.made_for().removeprefix(_FILES)), links=True)
+
+    @property
+    def read_by_tasks(self) -> tuple[Path, ...]:
+        """The folder."""
+        return (self.folder,)
 
     @property
     def how_to_fill(self) -> str:
@@ -229,9 +235,17 @@ class FileSource:
                 yield PartRead(entry.partition, entry.bytes, 0, reason)
 
     def account(self, checkpoint: Checkpoint, batch_id: int, staged: Staged) -> Account:
-        """Every file of the batch, with its bytes and records; those that could not be read to their end."""
+        """Every file of the batch, with its bytes and records; those that could not be read to their end.
+
+        Raises:
+            SourceError: a file that a task did not see, or might not open, is one that this process can.
+        """
         files: dict[str, list[int]] = {}
         faults = {part.partition: part.fault for part in staged.parts if part.fault}
+        for partition, fault in faults.items():
+            if fault in OF_THE_READER and os.access(path_of(self.folder, partition), os.R_OK):
+                remedy = "all workers must see the landing folder, and may read what is in it; then run it again"
+                raise SourceError(partition, f"a task found it {fault}, but here it can be read", remedy)
         for part in staged.parts:
             counted = files.setdefault(part.partition, [0, 0])
             counted[0] += part.bytes

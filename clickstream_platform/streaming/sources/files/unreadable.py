@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+DELETED, DENIED = "deleted before it was read", "permission denied"
+OF_THE_READER = (DELETED, DENIED)
+"""What one process may find of a file, and another not."""
+
 
 class Unreadable(Exception):  # noqa: N818 - a finding about a file, which stops no run
     """A file cannot be read to its end, so that none of its records count.
@@ -19,7 +23,7 @@ class Unreadable(Exception):  # noqa: N818 - a finding about a file, which stops
 def finding(error: OSError) -> str:
     """What the system said of a file, in words."""
     if isinstance(error, FileNotFoundError):
-        return "deleted before it was read"
+        return DELETED
     if isinstance(error, PermissionError):
-        return "permission denied"
+        return DENIED
     return f"not readable: {error.strerror or error}"

@@ -117,6 +117,11 @@ class KafkaSource:
         return _named({topic for topic, found in look(self).ids.items() if found in known}) if known else None
 
     @property
+    def read_by_tasks(self) -> tuple[Path, ...]:
+        """The certificates that a cluster is told by, if they are in a file: its path is all that a task is given."""
+        return tuple(Path(self.options[name]) for name in ("ssl.ca.location",) if name in self.options)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The topics by name; none if they are named by a pattern."""
         return tuple(self.topics.split(",")) if _NAMES.fullmatch(self.topics) else ()

@@ -1,0 +1,81 @@
+"""A Spark cluster as a session's place: is its master there, and which confs does a session need.
+
+What is on the workers is asked by :mod:`.workers`, once there are any.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from clickstream_platform.errors import UnreachableError
+
+if TYPE_CHECKING:
+    from clickstream_platform.settings import Settings
+
+TIMEOUT = 5.0  # seconds for one master; what listens answers in milliseconds
+STANDALONE = "spark://"
+ANYWHERE = "0.0.0.0"
+
+
+def cluster_conf(settings: Settings, jars: Sequence[Path]) -> dict[str, str]:
+    """The confs of a session on a cluster, beside those of any session. Asks the master of ``spark://`` for an answer.
+
+    Raises:
+        UnreachableError: no master listens.
+    """
+    own = own_address(settings.spark_master)
+    host = settings.spark_driver_host or own
+    found = {"spark.driver.host": host, "spark.driver.bindAddress": _to_bind(host)} if host else {}
+    return {
+        # The driver finds them where they are, every executor fetches them from the driver.
+        "spark.driver.extraClassPath": ":".join(str(jar) for jar in jars),
+        "spark.jars": ",".join(jar.as_uri() for jar in jars),
+        **found,
+        "spark.driver.port": str(settings.spark_driver_port),
+        "spark.blockManager.port": str(settings.spark_block_manager_port),
+    }
+
+
+def own_address(master: str) -> str:
+    """This machine's address on the way to the master, which it asks for; empty if the master is no ``spark://``.
+
+    Raises:
+        UnreachableError: none of the masters listens. Found out in seconds, where Spark would try for a minute.
+    """
+    if not master.startswith(STANDALONE):
+        return ""
+    failures: list[str] = []
+    for address in master.removeprefix(STANDALONE).split(","):
+        parts = urlsplit(f"//{address}")
+        try:
+            with socket.create_connection((parts.hostname or "", parts.port or 0), TIMEOUT) as connection:
+                own: str = connection.getsockname()[0]
+                return f"[{own}]" if ":" in own else own
+        except OSError as failed:
+            failures.append(f"{address}: {failed.strerror or failed}")
+    remedy = "start it, or set CLICKSTREAM_SPARK_MASTER; local[*] is this machine alone"
+    raise UnreachableError("spark", f"no master answers ({'; '.join(failures)})", remedy)
+
+
+def refused(master: str, failure: Exception) -> UnreachableError:
+    """What kept a session from starting on a cluster whose master does listen."""
+    lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
+    said = next((line for line in lines if "Exception" in line or "Error" in line), lines[0] if lines else "")
+    return UnreachableError(
+        master, f"it gave no session ({said})", "see its log; it must be of the same version of Spark"
+    )
+
+
+def _to_bind(host: str) -> str:
+    """The address to listen at: the one that is told to the workers, or all if that one is not this machine's own."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host.strip("[]"), 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as trial:
+            trial.bind(address)
+    except OSError:
+        return ANYWHERE
+    return host

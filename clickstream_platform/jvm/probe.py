@@ -1,0 +1,132 @@
+"""What a task finds out about its worker. Runs there, before anything else of this package: standard library only."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+SHARED = 0.3  # seconds that a task stays, so that no other of its job finds the same core free
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A file that all must see as this process does, with its size; or a folder, which has none."""
+
+    path: str
+    size: int | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What every worker is asked for.
+
+    Attributes:
+        modules: what tasks import.
+        distributions: of which the versions are wanted.
+        shared: a file that was written into the lake; empty if it lies in no folder.
+        content: what is in it.
+        samples: of what tasks read.
+    """
+
+    modules: tuple[str, ...]
+    distributions: tuple[str, ...]
+    shared: str = ""
+    content: str = ""
+    samples: tuple[Sample, ...] = ()
+
+
+@dataclass(frozen=True)
+class Worker:
+    """What a task found on its worker.
+
+    Attributes:
+        host: its name.
+        executor: the folder of its executor, which no other on that host has.
+        python: the version of Python.
+        executable: where that is.
+        package: where this package was imported from.
+        versions: of distributions, those that are there.
+        missing: why which modules cannot be imported.
+        unseen: what of the folders it does not see, or may not do there.
+        wrote: the file that it wrote into the lake; empty if it wrote none.
+    """
+
+    host: str
+    executor: str
+    python: str
+    executable: str
+    package: str
+    versions: dict[str, str]
+    missing: tuple[str, ...]
+    unseen: tuple[str, ...]
+    wrote: str
+
+
+def look(parts: Iterable[object], asked: Asked) -> Iterator[Worker]:
+    """One task: what it finds, once."""
+    del parts  # empty: what is asked is the same for all
+    wrote, unseen = _lake(asked)
+    yield Worker(
+        socket.gethostname(),
+        str(Path.cwd()),
+        ".".join(map(str, sys.version_info[:3])),
+        sys.executable,
+        str(Path(__file__).parents[1]),
+        dict(_versions(asked.distributions)),
+        tuple(dict.fromkeys(_missing(asked.modules))),
+        (*unseen, *(found for sample in asked.samples for found in _unseen(sample))),
+        wrote,
+    )
+    time.sleep(SHARED)
+
+
+def _versions(distributions: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    for name in distributions:
+        try:
+            found = importlib.import_module(name).__version__ if name == "pyspark" else version(name)
+        except (PackageNotFoundError, ImportError):
+            continue
+        yield name, found
+
+
+def _missing(modules: tuple[str, ...]) -> Iterator[str]:
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except ImportError as failed:
+            yield f"no {failed.name}" if isinstance(failed, ModuleNotFoundError) else str(failed)
+
+
+def _lake(asked: Asked) -> tuple[str, tuple[str, ...]]:
+    """The file that it wrote beside the one that is shared, and what is wrong with the lake."""
+    if not asked.shared:
+        return "", ()
+    shared = Path(asked.shared)
+    own = shared.with_name(f"{shared.name}-{socket.gethostname()}-{os.getpid()}-{time.time_ns()}")
+    try:
+        if shared.read_text() != asked.content:
+            return "", (f"another folder at {shared.parent}",)
+        own.write_text(asked.content)
+    except OSError as failed:
+        return "", (f"{failed.strerror}: {failed.filename}",)
+    return str(own), ()
+
+
+def _unseen(sample: Sample) -> Iterator[str]:
+    place = Path(sample.path)
+    try:
+        if sample.size is None:
+            os.scandir(place).close()
+        elif (size := place.stat().st_size) != sample.size:
+            yield f"{place} has {size} bytes there, and {sample.size} here"
+        else:
+            place.open("rb").close()
+    except OSError as failed:
+        yield f"{failed.strerror}: {place}"

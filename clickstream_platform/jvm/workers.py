@@ -1,0 +1,179 @@
+"""The workers of a cluster, made ready for a session: they get the package, and are asked what else they have.
+
+A worker that lacks something would show it in the middle of a batch, or not at all: a landing file that it does not see
+looks to it like one that was deleted. So every executor that the session has is asked by a small job, some seconds, as
+the session starts. One that comes later is not asked.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+
+from clickstream_platform.errors import SetupError, UnreachableError
+from clickstream_platform.jvm.executors import Watch, failures, settle, watched
+from clickstream_platform.jvm.package import packaged
+from clickstream_platform.jvm.probe import Asked, Sample, Worker, look
+from clickstream_platform.streaming.sources.named import sources_from
+
+if TYPE_CHECKING:
+    from pyspark import SparkContext
+
+    from clickstream_platform.store.place import Place
+from clickstream_platform.settings import Settings
+from clickstream_platform.store.place import is_on_store
+
+# What tasks import first; with these, all that they import.
+TASKS = (
+    "clickstream_platform.streaming.ingest.staging",
+    "clickstream_platform.streaming.sources.files.source",
+    "clickstream_platform.streaming.sources.files.reading",
+    "clickstream_platform.streaming.sources.files.shape",
+    "clickstream_platform.streaming.sources.kafka.source",
+    "clickstream_platform.streaming.maintenance.erasure",
+    "clickstream_platform.streaming.maintenance.other_ids",
+    "clickstream_platform.queries.user_patterns",
+    "clickstream_platform.queries.pattern_processor",
+)
+# Those of which another version may read or write something else.
+COMPARED = ("pyspark", "pyarrow", "pandas", "numpy", "msgspec")
+INSTALL = "install what requirements.lock lists on every worker"
+
+
+def make_ready(context: SparkContext, settings: Settings) -> list[Worker]:
+    """Give the workers the package, and ask each executor what it has; returns their answers.
+
+    From then on, jobs that wait for a worker longer than ``spark_wait`` are ended, as long as the session lasts.
+
+    Args:
+        context: of a session on a cluster.
+        settings: the settings.
+
+    Raises:
+        SetupError: a worker lacks something, has another version, or sees another folder.
+        UnreachableError: no worker has a core.
+    """
+    watch = watched(context, settings.spark_wait)
+    context.addPyFile(str(packaged(settings.cache)))
+    read = [path for source in sources_from(settings) for path in source.read_by_tasks]
+    with _shared(settings.lake_folder) as (shared, content):
+        asked = Asked(TASKS, COMPARED, shared, content, tuple(_samples(read)))
+        _answers(context, settings, asked, 1, watch)  # alone: an executor may only come once there is something to do
+        settle(context)
+        found = _answers(context, settings, asked, context.defaultParallelism, watch)
+        for worker in found:
+            require(worker, asked, settings)
+    return found
+
+
+def require(worker: Worker, asked: Asked, settings: Settings) -> None:
+    """Refuse a worker that lacks something.
+
+    Raises:
+        SetupError: names its host, the first thing that is wrong, and what to do.
+    """
+    here = {name: version(name) for name in asked.distributions}
+    python = f"its Python {worker.python} ({worker.executable})"
+    if worker.missing:
+        raise _refused(worker, f"{python} has {worker.missing[0]}", INSTALL)
+    if not worker.package.endswith(f".zip/{Path(worker.package).name}"):
+        finding = f"it imports another clickstream_platform, from {worker.package}"
+        raise _refused(worker, finding, "take it out of what comes first on the path of that Python")
+    for name, wanted in here.items():
+        if (its := worker.versions.get(name, wanted)) != wanted:
+            raise _refused(worker, f"{python} has {name} {its}, this one has {wanted}", INSTALL)
+    if worker.unseen:
+        remedy = "lake and landing folders must be in a file system that all workers have at the same path"
+        raise _refused(worker, f"it does not see what is here ({worker.unseen[0]})", remedy)
+    if worker.wrote and not Path(worker.wrote).is_file():
+        finding = f"what it writes into {Path(worker.wrote).parent} is not seen here"
+        raise _refused(worker, finding, "the lake must be in a file system that all workers have at the same path")
+
+
+def _refused(worker: Worker, finding: str, remedy: str) -> SetupError:
+    return SetupError(f"worker {worker.host}", finding, remedy)
+
+
+def reason(failure: str, host: str, settings: Settings) -> SetupError:
+    """What kept a task from answering, told from what Spark says of its failure."""
+    subject, python = f"worker {host}", settings.spark_worker_python or "that of this process"
+    other = "set CLICKSTREAM_SPARK_WORKER_PYTHON to one that is there"
+    if found := re.search(r'Cannot run program "([^"]+)"', failure):
+        return SetupError(subject, f"it has no Python at {found[1]}", f"install one there, or {other}")
+    if found := re.search(r"Python in worker has different version: (\S+) than that in driver: (\d+\.\d+)", failure):
+        finding = f"its Python ({python}) is {found[1]}, this one is {found[2]}"
+        return SetupError(subject, finding, f"have the same minor version on all, or {other}")
+    if found := re.search(r"ModuleNotFoundError: (No module named \S+)", failure):
+        return SetupError(subject, f"its Python ({python}): {found[1]}", INSTALL)
+    lines = [line.strip() for line in failure.splitlines() if line.strip() and not line.startswith((" ", "\t"))]
+    return SetupError(subject, f"its first task failed ({lines[-1] if lines else failure})", "see the worker's log")
+
+
+def _answers(context: SparkContext, settings: Settings, asked: Asked, tasks: int, watch: Watch) -> list[Worker]:
+    """One job of so many tasks, each on a core of its own; the answer of each executor, once.
+
+    Spark tries a task that failed on another worker again, so that the job may end well all the same. What the failed
+    ones said counts.
+    """
+    group = f"workers-{uuid.uuid4().hex}"
+    context.setJobGroup(group, "what the workers have")
+    try:
+        found: list[Worker] = (
+            context.parallelize(range(tasks), tasks).mapPartitions(partial(look, asked=asked)).collect()
+        )
+    except (Py4JError, PySparkException) as failed:
+        if watch.gave_up:
+            raise _without_workers(settings) from failed
+        for host, failure in failures(context, group):
+            raise reason(failure, host, settings) from failed
+        raise reason(str(failed), settings.spark_master, settings) from failed
+    finally:
+        context.setLocalProperty("spark.jobGroup.id", None)  # pyright: ignore[reportArgumentType] - takes it away
+    for host, failure in failures(context, group):
+        raise reason(failure, host, settings)
+    return [*{(each.host, each.executor): each for each in found}.values()]
+
+
+def _without_workers(settings: Settings) -> UnreachableError:
+    finding = f"no worker had a core for this run within {settings.spark_wait}"
+    remedy = "see on the master's page whether workers have cores and memory free, or raise CLICKSTREAM_SPARK_WAIT"
+    return UnreachableError(settings.spark_master, finding, remedy)
+
+
+@contextmanager
+def _shared(lake: Place) -> Generator[tuple[str, str]]:
+    """A file in the lake and its content, for as long as the block lasts; and whatever lies beside it by its name."""
+    if is_on_store(lake):
+        yield "", ""
+        return
+    shared, content = lake / f"_probe-{uuid.uuid4().hex}", uuid.uuid4().hex
+    try:
+        lake.mkdir(parents=True, exist_ok=True)
+        shared.write_text(content)
+    except OSError as failed:
+        remedy = "on a cluster every worker must be able to write there, and so must this process"
+        raise SetupError(str(lake), f"it cannot be written ({failed.strerror})", remedy) from failed
+    try:
+        yield str(shared), content
+    finally:
+        for file in lake.glob(f"{shared.name}*"):
+            file.unlink(missing_ok=True)
+
+
+def _samples(paths: Iterable[Path]) -> Iterator[Sample]:
+    """What to look for: each file that is there, and of each folder one file in it."""
+    for path in paths:
+        files = [path] if path.is_file() else path.rglob("*")
+        if first := next((file for file in files if file.is_file()), None):
+            yield Sample(str(first), first.stat().st_size)
+        elif path.is_dir():
+            yield Sample(str(path))
