@@ -67,15 +67,24 @@ class Masking:
         """The fields of a record, as its producer names them, as they may be kept."""
         return self._value(record, 0)
 
-    def kept(self, values: Any, mask_ip: str) -> Any:
+    def kept(self, values: Any, mask_ip: str, packed: Any = None) -> Any:
         """Of the bytes of records, what may be kept of them.
 
         Of a record that is one JSON object, that object, written anew. Of any other, an object that says how long it
         was and what hash it had. Without any mask, the bytes as they are.
+
+        Args:
+            values: the bytes.
+            mask_ip: what becomes of addresses.
+            packed: which of them hold something packed, in which no field can be masked: like those that are no object.
         """
         if not self.masks and mask_ip == "keep":
             return values
-        masked = (None if each is None else self._record(each, mask_ip) for each in values.to_pylist())
+        are_packed = [False] * len(values) if packed is None else packed.to_pylist()
+        masked = (
+            each and (self._hidden(each) if is_packed else self._record(each, mask_ip))
+            for each, is_packed in zip(values.to_pylist(), are_packed, strict=True)
+        )
         return pa.array(masked, pa.binary())
 
     def keys(self, keys: Any) -> Any:
@@ -101,12 +110,15 @@ class Masking:
     def _record(self, value: bytes, mask_ip: str) -> bytes:
         record = object_of(value)
         if record is None:
-            how = ("hmac_sha256", hmac.new(self.masks.secret, value, hashlib.sha256)) if self.masks.secret else None
-            name, found = how or ("sha256", hashlib.sha256(value))
-            return to_json({_NOT_KEPT: {"bytes": len(value), name: found.hexdigest()}})
+            return self._hidden(value)
         if mask_ip != "keep" and record.get(_ADDRESS) is not None:
             record[_ADDRESS] = of_network(_as_text(record[_ADDRESS]), mask_ip)
         return to_json(self._value(record, 0))
+
+    def _hidden(self, value: bytes) -> bytes:
+        how = ("hmac_sha256", hmac.new(self.masks.secret, value, hashlib.sha256)) if self.masks.secret else None
+        name, found = how or ("sha256", hashlib.sha256(value))
+        return to_json({_NOT_KEPT: {"bytes": len(value), name: found.hexdigest()}})
 
     def _json(self, text: str) -> str | None:
         found = self._value(any_json(text), 0)

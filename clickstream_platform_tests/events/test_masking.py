@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clickstream_platform.errors import SettingsError
+from clickstream_platform.events.mapping.named import mapping_named
 from clickstream_platform.events.masking import Masking
 from clickstream_platform.events.masks import HASHED, Masks, masks
 from clickstream_platform.events.opening import opened
@@ -238,6 +241,20 @@ def test_a_staged_file_holds_nothing_of_what_is_masked() -> None:
     assert staged.schema == STAGED
     assert SECRET not in str(staged.to_pylist())
     assert {tuple(each["key"] for each in row) for row in staged["headers"].to_pylist()} == {("referer", "Phone")}
+
+
+def test_nothing_of_an_envelope_that_cannot_be_opened_is_kept_where_something_is_masked(tmp_path: Path) -> None:
+    declared = tmp_path / "packed.toml"
+    declared.write_text('extends = "own"\n[envelope]\npath = "batch"\nsteps = ["base64"]\n')
+    rules = replace(RULES, mapping=mapping_named(str(declared)))
+    packed = base64.b64encode(b'[{"email": "' + SECRET.encode()).decode()
+    plain = {name: pa.nulls(1, kind) for name, kind in (("partition", pa.string()), ("offset", pa.int64()))}
+    raw = {"value": pa.array([json.dumps({"batch": packed}).encode()]), "size": pa.array([100]), "event_id": [None]}
+    (events,) = opened(pa.RecordBatch.from_pydict(raw | plain), rules)
+    assert events["found"].null_count == 0
+    (value,) = rules.kept(events["value"], events["found"]).to_pylist()
+    assert packed not in value.decode()
+    assert "hmac_sha256" in value.decode()
 
 
 @given(
