@@ -70,15 +70,18 @@ def require_source(contracts: Iterable[StreamingTable], lake: Lake, settings: Se
 
     Raises:
         SourceError, UnreachableError, DataLossError: the landing folder or the topic cannot be read.
+        CheckpointError: `events` was read from another source.
         SettingsError: two sources have something in common; or a column is declared with another type than it has.
         SetupError: the landing folder cannot be made.
     """
     from clickstream_platform.streaming.observe import status  # noqa: PLC0415 - who only looks needs it not
+    from clickstream_platform.streaming.runtime import fingerprint  # noqa: PLC0415
     from clickstream_platform.streaming.runtime.declared_types import require_same_types  # noqa: PLC0415
 
     contracts = list(contracts)
     for table in contracts:
         require_same_types(table, lake)
+        fingerprint.require_unchanged(table, lake)
     if not settings.source:
         made(Path(settings.source_url), "CLICKSTREAM_HOME")
     is_named = bool(settings.source)

@@ -24,6 +24,8 @@ from clickstream_platform.source_list import ANOTHER_SOURCE
 from clickstream_platform.streaming.checkpoint import FINGERPRINT, Checkpoint
 from clickstream_platform.streaming.contract.state import facts
 from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.lake import generations
+from clickstream_platform.streaming.lake.places import Lake
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -92,16 +94,31 @@ def check(checkpoint: Checkpoint, table: StreamingTable, spark: SparkSession) ->
         return
     then = json.loads(file.read_text())
     now = of(table, spark, then.get(READS, FIRST_COLUMNS))
+    _compare(table, then, now)
+    if then["columns"] != now["columns"]:
+        write(checkpoint, of(table, spark))
+
+
+def require_unchanged(table: StreamingTable, lake: Lake) -> None:
+    """What :func:`check` would refuse, of a table that reads one source, told without a JVM.
+
+    Of others it is left to the run: a derived table may begin a new generation, and other sources are read first.
+    """
+    if table.derived or table.further:
+        return
+    file = generations.current(lake, table.name, table.offsets.source_name).path / FINGERPRINT
+    if file.exists():
+        _compare(table, json.loads(file.read_text()), declared(table))
+
+
+def _compare(table: StreamingTable, then: dict[str, Any], now: dict[str, Any]) -> None:
     may_come = passed_on(table) if table.derived else {column.name for column in table.columns}
     gained = _columns_gained(then, now, [f"{c.name} {c.type}" for c in table.columns if c.name in may_come])
     may_differ = gained | (_what_may_differ(then, now) if table.derived else set())
     changed = [key for key in now if key not in may_differ and then.get(key) != now[key]]
     if changed:
         finding = "; ".join(f"{key} was {then.get(key)!r} and is {now[key]!r}" for key in changed)
-        remedy = _remedy(table, changed)
-        raise CheckpointError(checkpoint.table, f"changed since its checkpoint began: {finding}", remedy)
-    if then["columns"] != now["columns"]:
-        write(checkpoint, of(table, spark))
+        raise CheckpointError(table.name, f"changed since its checkpoint began: {finding}", _remedy(table, changed))
 
 
 def _what_may_differ(then: dict[str, Any], now: dict[str, Any]) -> set[str]:

@@ -77,6 +77,12 @@ def test_a_folder_that_may_be_another_is_refused(home: Home, harm: object, findi
     assert source_of(home) == before
 
 
+def test_a_run_from_another_folder_is_refused_before_a_jvm_starts(home: Home) -> None:
+    said = " ".join(clickstream("run", "events").stderr.split())
+    assert "events: changed since its checkpoint began: source was 'files " in said
+    assert "say `clickstream moved` if it is the same folder elsewhere" in said
+
+
 def test_files_without_a_byte_show_nothing(home: Home) -> None:
     commit_all(home)
     for name in ("a/1.json", "2.json"):
