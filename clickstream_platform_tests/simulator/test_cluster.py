@@ -45,6 +45,8 @@ def test_what_is_ended_is_gone_once_the_call_returns(tmp_path: Path, end: object
 def test_nothing_outlives_whoever_started_it_however_that_ends(tmp_path: Path, number: int) -> None:
     program = (
         "import sys, time; from pathlib import Path; from clickstream_platform.simulator.cluster import guarded\n"
+        # A worker of these tests ignores it, and so would what it starts.
+        "import signal; signal.signal(signal.SIGTERM, signal.SIG_DFL)\n"
         f"guarded({WAITING!r}, Path(sys.argv[1])); time.sleep(600)"
     )
     log = tmp_path / "log"

@@ -11,12 +11,13 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clickstream_platform.events.mapping.envelopes import Limits, opener
-from clickstream_platform.events.mapping.model import COLUMNS, Envelope, Mapping
+from clickstream_platform.events.mapping.model import COLUMNS, Envelope
 from clickstream_platform.events.mapping.paths import Index, Item, Key, steps_of
 from clickstream_platform.events.mapping.written import Raw, mapping_of, merged, raw_of
 from clickstream_platform.events.rules import Rules
@@ -40,7 +41,7 @@ def rules(envelope: str = BATCH) -> Rules:
 def of_layers(layers: list[Envelope]) -> Rules:
     mapping = rules().mapping
     assert mapping is not None
-    made = Mapping(*(getattr(mapping, name) for name in mapping.__struct_fields__[:-1]), envelope=tuple(layers))
+    made = msgspec.structs.replace(mapping, envelope=tuple(layers))
     return replace(rules(), mapping=made)
 
 
