@@ -23,6 +23,7 @@ BOUGHT: Fields = {
     "source": "file",
     "partition": "a.json",
     "offset": 7,
+    "index": 2,
 }
 
 EVENTS = [
