@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from clickstream_platform.streaming.audit.validate import validate
-from clickstream_platform.streaming.lake import writer
+from clickstream_platform.streaming.lake import upkeep
 from clickstream_platform.streaming.lake.ledger import Booked, booked, entries, is_complete
 from clickstream_platform.streaming.maintenance import housekeeping as maintenance
 from clickstream_platform.streaming.maintenance.housekeeping import Maintained, maintain
@@ -27,7 +27,7 @@ def kept_for_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(maintenance, "FILES_KEPT", timedelta(0))
     monkeypatch.setattr(maintenance, "LOG_KEPT", timedelta(0))
     # The tables are not told: what is to go has the age that Delta goes by, what a run has just written has not.
-    monkeypatch.setattr(writer, "_LOG_KEPT_BY_DEFAULT", "interval 0 hours")
+    monkeypatch.setattr(upkeep, "_LOG_KEPT_BY_DEFAULT", "interval 0 hours")
 
 
 def maintained(lab: Lab) -> dict[str, Maintained]:
