@@ -225,12 +225,12 @@ def replace(rows: DataFrame, count: int, path: Place, span: tuple[str, str], str
         stretch: its end is excluded.
         commit: what the commit carries.
     """
+    table = to_change(path)
     if count > FEW:
         there = f"`{span[0]}` < timestamp_micros({stretch.until}) AND `{span[1]}` >= timestamp_micros({stretch.since})"
         writer = rows.write.format("delta").mode("overwrite").option("replaceWhere", there)
         writer.options(**commit.options()).save(str(path))
         return
-    table = to_change(path)
     schema = pa.schema(table.schema())
     since, until = (_constant(pa.scalar(each, pa.timestamp("us", "UTC"))) for each in stretch)
     write_deltalake(
@@ -245,7 +245,7 @@ def replace(rows: DataFrame, count: int, path: Place, span: tuple[str, str], str
 
 def rewrite(rows: Iterator[pa.RecordBatch], path: Place, date: str, commit: Commit) -> None:
     """Replace the rows of one ``event_date`` by others of that date, in one commit. Written as they come."""
-    schema = pa.schema((table := opened(path)).schema())
+    schema = pa.schema((table := to_change(path)).schema())
     write_deltalake(
         table,
         pa.RecordBatchReader.from_batches(schema, (_alike(batch, schema) for batch in rows)),
