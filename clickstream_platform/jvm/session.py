@@ -18,7 +18,7 @@ from clickstream_platform.jvm import class_data
 from clickstream_platform.jvm.cluster import cluster_conf, refused
 from clickstream_platform.jvm.jars import jar_paths
 from clickstream_platform.jvm.machine import jvm_reason, require_java
-from clickstream_platform.jvm.store import store_jar_paths
+from clickstream_platform.jvm.store import store_conf, store_jar_paths
 from clickstream_platform.store.place import is_on_store
 from clickstream_platform.streaming.observe import journal
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from clickstream_platform.jvm.machine import Java
-    from clickstream_platform.jvm.store import S3
     from clickstream_platform.settings import Settings
+    from clickstream_platform.store.access import Access
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ FIRST_COMPILER = "-XX:TieredStopAtLevel=1"
 LONG = 300_000  # records or events, from which on a run is long
 
 
-def spark_conf(settings: Settings, java: Java, records: int = 0, store: S3 | None = None) -> dict[str, str]:
+def spark_conf(settings: Settings, java: Java, records: int = 0, store: Access | None = None) -> dict[str, str]:
     """Every conf of the session, the user's own ``spark_conf`` last. Resolves the jars: 7 s once, then milliseconds."""
     jars = (store_jar_paths if store else jar_paths)(settings.cache)
     if settings.on_one_machine:
@@ -97,7 +97,7 @@ def spark_conf(settings: Settings, java: Java, records: int = 0, store: S3 | Non
     warehouse = (settings.home if store or is_on_store(lake) else lake) / "_spark-warehouse"
     return {
         **ENGINE_CONF,
-        **(store.conf() if store else {}),
+        **(store_conf(store) if store else {}),
         "spark.master": settings.spark_master,
         "spark.driver.memory": settings.spark_driver_memory,
         "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
@@ -128,7 +128,7 @@ def build_session(
     app_name: str = "clickstream",
     *,
     records: int = 0,
-    store: S3 | None = None,
+    store: Access | None = None,
     jvm_log: Path | None = None,
     jvm_stdout: int | None = None,
 ) -> SparkSession:

@@ -6,7 +6,6 @@ the environment as Amazon's own tools do (``AWS_ACCESS_KEY_ID`` and the like), o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from clickstream_platform.store.place import is_on_store
 
 if TYPE_CHECKING:
     from clickstream_platform.settings import Settings
+    from clickstream_platform.store.access import Access
 
 OWN_JAR = Path(__file__).with_name("put_if_absent.jar")
 OWN_SHA256 = "db312e260d3489fe3a7788b9c24d3ffce00c76954793df035f2220ef34bd58f9"
@@ -30,44 +30,28 @@ _CREDENTIALS = (
 )
 
 
-@dataclass(frozen=True)
-class S3:
-    """How a store that speaks S3 is reached. The defaults are Amazon's own.
-
-    Attributes:
-        endpoint: its address, ``http://`` or ``https://``; empty for Amazon's of the region.
-        region: empty for what the environment says.
-        path_style: whether a bucket is the first part of the path, not of the host's name.
-    """
-
-    endpoint: str = ""
-    region: str = ""
-    path_style: bool = False
-
-    def conf(self) -> dict[str, str]:
-        """The confs of a session whose tables and checkpoints have addresses ``s3://bucket/...``."""
-        return {
-            # One scheme for everybody: delta-rs writes s3://, for which Hadoop has no class by default.
-            "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
-            "spark.hadoop.fs.AbstractFileSystem.s3.impl": "org.apache.hadoop.fs.s3a.S3A",
-            "spark.hadoop.fs.s3a.aws.credentials.provider": ",".join(_CREDENTIALS),
-            "spark.hadoop.fs.s3a.path.style.access": str(self.path_style).lower(),
-            # The default of Hadoop 3.5 reads ahead for large scans; most files of a batch are small.
-            "spark.hadoop.fs.s3a.input.stream.type": "classic",
-            **({"spark.hadoop.fs.s3a.endpoint": self.endpoint} if self.endpoint else {}),
-            **({"spark.hadoop.fs.s3a.endpoint.region": self.region} if self.region else {}),
-            # What comes with Spark and Delta loses one of two writers' files on s3a: docs/decisions/0028.
-            "spark.delta.logStore.s3.impl": "io.clickstream.PutIfAbsentLogStore",
-            "spark.sql.streaming.checkpointFileManagerClass": "io.clickstream.PutIfAbsentCheckpointFileManager",
-        }
+def store_conf(access: Access) -> dict[str, str]:
+    """The confs of a session whose tables and checkpoints have addresses ``s3://bucket/...``."""
+    return {
+        # One scheme for everybody: delta-rs writes s3://, for which Hadoop has no class by default.
+        "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+        "spark.hadoop.fs.AbstractFileSystem.s3.impl": "org.apache.hadoop.fs.s3a.S3A",
+        "spark.hadoop.fs.s3a.aws.credentials.provider": ",".join(_CREDENTIALS),
+        "spark.hadoop.fs.s3a.path.style.access": str(access.path_style).lower(),
+        # The default of Hadoop 3.5 reads ahead for large scans; most files of a batch are small.
+        "spark.hadoop.fs.s3a.input.stream.type": "classic",
+        **({"spark.hadoop.fs.s3a.endpoint": access.endpoint} if access.endpoint else {}),
+        **({"spark.hadoop.fs.s3a.endpoint.region": access.region} if access.region else {}),
+        # What comes with Spark and Delta loses one of two writers' files on s3a: docs/decisions/0028.
+        "spark.delta.logStore.s3.impl": "io.clickstream.PutIfAbsentLogStore",
+        "spark.sql.streaming.checkpointFileManagerClass": "io.clickstream.PutIfAbsentCheckpointFileManager",
+    }
 
 
-def store_of(settings: Settings) -> S3 | None:
+def store_of(settings: Settings) -> Access | None:
     """How Spark reaches the store that the lake lies on; None if it lies in a folder."""
     lake = settings.lake_folder
-    if not is_on_store(lake):
-        return None
-    return S3(lake.access.endpoint, lake.access.region, lake.access.path_style)
+    return lake.access if is_on_store(lake) else None
 
 
 def store_jar_paths(cache: Path) -> tuple[Path, ...]:

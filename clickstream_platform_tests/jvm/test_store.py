@@ -28,8 +28,9 @@ from clickstream_platform.jvm.jars import SPARK_JARS
 from clickstream_platform.jvm.machine import Java
 from clickstream_platform.jvm.s3_jars import S3_JARS
 from clickstream_platform.jvm.session import spark_conf
-from clickstream_platform.jvm.store import OWN_JAR, OWN_SHA256, S3, own_jar
+from clickstream_platform.jvm.store import OWN_JAR, OWN_SHA256, own_jar
 from clickstream_platform.settings import Settings
+from clickstream_platform.store.access import Access
 from clickstream_platform_tests.seaweed import Seaweed
 
 ROOT = Path(__file__).parents[2]
@@ -39,12 +40,12 @@ SESSION = """
 import json, os, signal, sys
 from pathlib import Path
 from clickstream_platform.jvm.session import build_session
-from clickstream_platform.jvm.store import S3
 from clickstream_platform.settings import Settings
+from clickstream_platform.store.access import Access
 
 endpoint, place, home = sys.argv[1:]
 settings = Settings(home=Path(home), spark_master="local[2]")
-spark = build_session(settings, store=S3(endpoint, "us-east-1", path_style=True), jvm_log=Path(home, "spark.log"))
+spark = build_session(settings, store=Access(endpoint, "us-east-1", path_style=True), jvm_log=Path(home, "spark.log"))
 """
 
 # Run twice at once. Each round: threads of both processes, each with its own text, begin to write one file together.
@@ -238,7 +239,7 @@ def test_the_classes_of_a_session_on_a_store_are_kept_apart(tmp_path: Path, monk
         monkeypatch.setattr(session, name, lambda cache: ())  # pyright: ignore[reportUnknownLambdaType]
     settings, options = Settings(home=tmp_path, cache=tmp_path), "spark.driver.extraJavaOptions"
     archives = [
-        re.findall(r"/\.(classes-\w+)-\d", spark_conf(settings, JAVA, 0, store)[options]) for store in (None, S3())
+        re.findall(r"/\.(classes-\w+)-\d", spark_conf(settings, JAVA, 0, store)[options]) for store in (None, Access())
     ]
 
     assert all(archives)
@@ -250,7 +251,7 @@ def test_no_conf_has_the_key_or_its_secret(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the-secret")
     monkeypatch.setattr(session, "store_jar_paths", lambda cache: ())  # pyright: ignore[reportUnknownLambdaType]
 
-    conf = spark_conf(Settings(home=tmp_path, cache=tmp_path), JAVA, 0, S3("http://127.0.0.1:1", path_style=True))
+    conf = spark_conf(Settings(home=tmp_path, cache=tmp_path), JAVA, 0, Access("http://127.0.0.1:1", path_style=True))
 
     assert conf["spark.hadoop.fs.s3a.endpoint"] == "http://127.0.0.1:1"
     assert conf["spark.hadoop.fs.s3a.path.style.access"] == "true"
