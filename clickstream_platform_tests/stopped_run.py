@@ -51,7 +51,8 @@ class Stop:
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
         """Start the command line with these arguments in a process group of its own."""
         command = [sys.executable, "-m", __name__, json.dumps(asdict(self)), *arguments]
-        return subprocess.Popen(command, env={**os.environ, **environment}, start_new_session=True)
+        found_there = {"PYTHONPATH": os.pathsep.join(sys.path)}  # whichever folder this process is in
+        return subprocess.Popen(command, env={**os.environ, **found_there, **environment}, start_new_session=True)
 
 
 if __name__ == "__main__":
