@@ -7,6 +7,8 @@ from datetime import timedelta
 
 from pydantic import Field, field_validator
 
+from clickstream_platform.errors import SettingsError
+from clickstream_platform.store.place import is_on_store
 from clickstream_platform.store_settings import StoreSettings
 
 _HOST = r"(\[[\da-fA-F:]+\]|[\w.-]+):\d{1,5}"
@@ -52,3 +54,17 @@ class ClusterSettings(StoreSettings):
     def on_one_machine(self) -> bool:
         """Whether Spark's tasks are threads of this machine, and no workers of a cluster."""
         return self.spark_master.partition("[")[0] == "local"
+
+    def require_staging(self) -> None:
+        """Refuse a lake on a store where Spark's tasks run on other machines: they stage records in a local folder.
+
+        Raises:
+            SettingsError: names the master.
+        """
+        if is_on_store(self.lake_folder) and not self.on_one_machine:
+            finding = "runs tasks on other machines, which cannot stage records for a lake on a store yet"
+            raise SettingsError(
+                "CLICKSTREAM_SPARK_MASTER",
+                f"{self.spark_master} {finding}",
+                "set it to local[*], or the lake to a shared folder",
+            )

@@ -29,7 +29,6 @@ from clickstream_platform.errors import SettingsError
 from clickstream_platform.files import folder_of_tables
 from clickstream_platform.setting_sources import PREFIX, SecretFiles, names_of_secrets, refuse_misspelt
 from clickstream_platform.source_list import by_name, format_by_name, starting_at
-from clickstream_platform.store_settings import require_local_spark
 from clickstream_platform.wording import without_passwords
 
 Names = Annotated[tuple[str, ...], NoDecode]  # separated by commas
@@ -281,7 +280,7 @@ def from_env() -> Settings:
         refuse_misspelt(where, source.env_vars, Settings.model_fields)
     try:
         settings = Settings()
-        require_local_spark(settings.lake_folder, settings.spark_master)
+        settings.require_staging()
     except ValidationError as invalid:
         first = invalid.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"

@@ -16,7 +16,6 @@ from clickstream_platform.store.place import SCHEME, Place, StorePath
 
 # What Spark, DuckDB and delta-rs all read as it stands.
 _ADDRESS = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.=-]+)+/?", re.ASCII)
-_LOCAL = re.compile(r"local(\[.*\])?")
 UNTRIED = ("az", "abfs", "abfss", "gs", "s3a")
 
 
@@ -101,14 +100,3 @@ class StoreSettings(BaseSettings):
             raise SettingsError("CLICKSTREAM_STORE_ENDPOINT", finding, "unset one of them")
         region = self.store_region or of_amazon.region or of_amazon.default_region or "us-east-1"
         return Access(endpoint.rstrip("/"), region, self.store_path_style, self.home)
-
-
-def require_local_spark(lake: Place, master: str) -> None:
-    """Refuse a lake on a store where Spark's tasks run on other machines: they stage records in a local folder.
-
-    Raises:
-        SettingsError: names the master.
-    """
-    if isinstance(lake, StorePath) and not _LOCAL.fullmatch(master):
-        finding = f"{master} runs tasks on other machines, which cannot stage records for a lake on a store yet"
-        raise SettingsError("CLICKSTREAM_SPARK_MASTER", finding, "set it to local[*], or the lake to a shared folder")

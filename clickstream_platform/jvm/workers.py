@@ -23,14 +23,14 @@ from clickstream_platform.errors import SetupError, UnreachableError
 from clickstream_platform.jvm.executors import Watch, failures, settle, watched
 from clickstream_platform.jvm.package import packaged
 from clickstream_platform.jvm.probe import Asked, Sample, Worker, look
+from clickstream_platform.store.place import is_on_store
 from clickstream_platform.streaming.sources.named import sources_from
 
 if TYPE_CHECKING:
     from pyspark import SparkContext
 
+    from clickstream_platform.settings import Settings
     from clickstream_platform.store.place import Place
-from clickstream_platform.settings import Settings
-from clickstream_platform.store.place import is_on_store
 
 # What tasks import first; with these, all that they import.
 TASKS = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from itertools import takewhile
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from clickstream_platform.streaming.audit.balance import imbalances
@@ -198,8 +198,7 @@ def passed_over(lake: Lake) -> dict[str, int]:
 
 def violations(lake: Lake) -> dict[str, int]:
     """The rules of the contract that the newest run saw broken by events that were kept. Reads its entries alone."""
-    newest = next(entries(lake.events), None)
-    of_run = takewhile(lambda entry: newest is not None and entry.run_id == newest.run_id, entries(lake.events))
+    _, of_run = next(groupby(entries(lake.events), key=lambda entry: entry.run_id), ("", ()))
     return dict(sum((Counter(entry.violations) for entry in of_run), Counter[str]()).most_common())
 
 

@@ -129,10 +129,16 @@ class Intake:
         for file in folder.iterdir() if folder.is_dir() else ():
             if file.name.isdigit() or file.name.endswith(".compact"):
                 head, *lines = file.read_text().splitlines()
-                entries: list[dict[str, Any]] = [json.loads(line) for line in lines]
-                moved = [{**e, "path": renamed(self._path(e)).as_uri()} if "path" in e else e for e in entries]
-                if [self._path(e) for e in moved] != [self._path(e) for e in entries]:
-                    self._rewrite(file, [head, *(json.dumps(each, separators=(",", ":")) for each in moved)])
+                moved = [self._renamed(line, renamed) for line in lines]
+                if moved != lines:
+                    self._rewrite(file, [head, *moved])
+
+    def _renamed(self, line: str, renamed: Callable[[Place], Place]) -> str:
+        entry: dict[str, Any] = json.loads(line)
+        path = self._path(entry)
+        if (now := renamed(path)) == path:
+            return line
+        return json.dumps({**entry, "path": now.as_uri()}, separators=(",", ":"))
 
     def interrupted(self, source: Path) -> list[str]:
         """The files, as partitions, of a batch that Spark has planned itself and not committed."""
