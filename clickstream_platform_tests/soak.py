@@ -42,7 +42,7 @@ def main() -> None:
     while time.monotonic() - started < lasts.total_seconds():
         seed, rounds = secrets.randbelow(2**32), rounds + 1
         print(f"round {rounds}, seed {seed} ...", flush=True)
-        cuts = passed("--part=property", f"--hypothesis-seed={seed}", **examples)
+        cuts = passed("--part=property", "--hypothesis-profile=drawn", f"--hypothesis-seed={seed}", **examples)
         killed = passed("--part=kill", "-k", "any_step or at_random", "--kills=5", SOAK_SEED=str(seed))
         if cuts is None or killed is None:
             print(f"failed in round {rounds}, seed {seed}")
