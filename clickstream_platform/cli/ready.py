@@ -75,13 +75,11 @@ def require_source(contracts: Iterable[StreamingTable], lake: Lake, settings: Se
         SetupError: the landing folder cannot be made.
     """
     from clickstream_platform.streaming.observe import status  # noqa: PLC0415 - who only looks needs it not
-    from clickstream_platform.streaming.runtime import fingerprint  # noqa: PLC0415
-    from clickstream_platform.streaming.runtime.declared_types import require_same_types  # noqa: PLC0415
+    from clickstream_platform.streaming.runtime.admission import require_as_before  # noqa: PLC0415
 
     contracts = list(contracts)
     for table in contracts:
-        require_same_types(table, lake)
-        fingerprint.require_unchanged(table, lake)
+        require_as_before(table, lake)
     if not settings.source:
         made(Path(settings.source_url), "CLICKSTREAM_HOME")
     is_named = bool(settings.source)

@@ -20,7 +20,7 @@ from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.status import lags, said_of_lag
-from clickstream_platform.streaming.runtime.declared_types import require_same_types
+from clickstream_platform.streaming.runtime.admission import require_as_before
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.idle import idle_run
 from clickstream_platform.streaming.runtime.run import run
@@ -53,9 +53,12 @@ def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinitio
 
 
 def to_read(table: StreamingTable, lake: Lake) -> str:
-    """What a run would read, in words. Raises what a run would of its source, the layout and a type."""
+    """What a run would read, in words.
+
+    Raises what a run would of the layout, of the source, and of what has been declared otherwise than it was before.
+    """
     layout.require(lake)
-    require_same_types(table, lake)
+    require_as_before(table, lake)
     try:
         return "; ".join(f"{title}: {said_of_lag(found)}" for title, found in lags(table, lake).items())
     except CheckpointError as problem:  # a run may begin a new generation, or else it raises this itself
