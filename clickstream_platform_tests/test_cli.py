@@ -510,6 +510,7 @@ HEAVY = {
         ("simulate --events 10", ("deltalake",)),
         ("kafka status", ("deltalake",)),
         ("kafka down", ("deltalake",)),
+        ("check event.json", ("deltalake", "pyarrow", "pyarrow.compute", "pandas", "numpy")),  # pandas: Arrow's own doing
         ("maintain", ("deltalake", "pyarrow", "numpy")),
         ("verify --source", ("deltalake", "duckdb", "pyarrow", "pyarrow.compute", "pandas", "numpy")),
         ("report", ("deltalake", "duckdb", "matplotlib", "numpy")),
@@ -520,6 +521,7 @@ def test_a_command_imports_what_it_needs_and_nothing_else(
 ) -> None:
     home = Home(Settings(home=tmp_path / "home"))
     home.landing.mkdir(parents=True)
+    (tmp_path / "event.json").write_text(json.dumps(event()))
     if not command.startswith("run "):
         write(home, "events", [{"user_id": "u"}])
     asked = (
