@@ -279,6 +279,25 @@ def test_run_says_what_each_table_did(without_spark: Home, monkeypatch: pytest.M
     }
 
 
+def test_a_run_lists_its_landing_folder_once_before_it_begins(
+    without_spark: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed: list[str] = []
+    scandir = os.scandir
+
+    def counted(path: Any) -> Any:
+        listed.append(os.fsdecode(path))
+        return scandir(path)
+
+    runs(monkeypatch)
+    monkeypatch.setattr(os, "scandir", counted)
+    assert clickstream("status").exit_code == 0
+    once = listed.count(str(without_spark.landing))
+    listed.clear()
+    assert clickstream("run", "events").exit_code == 0
+    assert listed.count(str(without_spark.landing)) == once > 0
+
+
 @pytest.mark.parametrize("jobs", ["1", "3"])
 def test_a_table_that_fails_does_not_stop_the_others(
     without_spark: Home, monkeypatch: pytest.MonkeyPatch, jobs: str
@@ -510,7 +529,10 @@ HEAVY = {
         ("simulate --events 10", ("deltalake",)),
         ("kafka status", ("deltalake",)),
         ("kafka down", ("deltalake",)),
-        ("check event.json", ("deltalake", "pyarrow", "pyarrow.compute", "pandas", "numpy")),  # pandas: Arrow's own doing
+        (
+            "check event.json",
+            ("deltalake", "pyarrow", "pyarrow.compute", "pandas", "numpy"),
+        ),  # pandas: by Arrow
         ("maintain", ("deltalake", "pyarrow", "numpy")),
         ("verify --source", ("deltalake", "duckdb", "pyarrow", "pyarrow.compute", "pandas", "numpy")),
         ("report", ("deltalake", "duckdb", "matplotlib", "numpy")),
