@@ -198,7 +198,7 @@ PROCESSED = ("user_id", "session_id", "event_type", "page_url", "product_id", "t
 
 def naive_purchases(events: Sequence[Event]) -> Iterator[tuple[Any, ...]]:
     """What ``purchases`` must hold under the contract ``commerce``, said without Spark."""
-    amounts = {"0.10": Decimal("0.1000"), 1e3: Decimal("1000.0000")}
+    amounts: dict[Any, Decimal] = {"0.10": Decimal("0.1000"), 1e3: Decimal("1000.0000")}
     for made in events:
         if made["event_type"] == "purchase":
             whole = {1: 1, "2": 2}.get(made.get("quantity", 0))
