@@ -9,7 +9,9 @@ from itertools import groupby, islice
 from statistics import median
 
 from clickstream_platform.events.contract.model import PREFIX
+from clickstream_platform.events.mapping.matching import said as never_matched_said
 from clickstream_platform.expectations import DuplicateShare, RejectedShare
+from clickstream_platform.streaming.audit.unmatched import unmatched
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment, Entry, booked, entries
 from clickstream_platform.streaming.lake.places import Lake
@@ -159,11 +161,8 @@ def said(counted: Share, expectation: ShareExpectation) -> str:
 
 
 def remarks(table: StreamingTable, batches: Sequence[Entry]) -> list[str]:
-    """What a run that has committed these batches should say of them, however few records there were."""
-    lines: list[str] = []
-    if passed := sum((Counter(entry.passed_over) for entry in batches), Counter[str]()):
-        each = ", ".join(f"{why} {count:,}" for why, count in passed.most_common(4))
-        lines.append(f"{number_of(passed.total(), 'record')} passed over, as the mapping says: {each}")
+    """What a run that has committed these batches should warn of, however few records there were."""
+    lines = [*never_matched_said(unmatched(batches))]
     if broken := sum((Counter(entry.violations) for entry in batches), Counter[str]()):
         lines.append(f"{violations_said(broken)}; their events are kept")
     for expectation in table.expectations:
@@ -174,6 +173,13 @@ def remarks(table: StreamingTable, batches: Sequence[Entry]) -> list[str]:
             if counted.refused or counted.of_records > expectation.most:
                 lines.append(f"{said(counted, expectation)}: {_where(counted, expectation)}")
     return lines
+
+
+def plainly(batches: Sequence[Entry]) -> list[str]:
+    """What such a run should say of them that is as it was meant to be."""
+    passed = sum((Counter(entry.passed_over) for entry in batches), Counter[str]())
+    each = ", ".join(f"{why} {count:,}" for why, count in passed.most_common(4))
+    return [f"{number_of(passed.total(), 'record')} passed over, as the mapping says: {each}"] if passed else []
 
 
 def violations_said(broken: Mapping[str, int]) -> str:

@@ -13,7 +13,7 @@ from deltalake import CommitProperties, write_deltalake
 from clickstream_platform.expectations import DuplicateShare, KeptContract, RejectedShare
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.audit.broken_rules import broken_rules
-from clickstream_platform.streaming.audit.shares import Share, remarks, said, share
+from clickstream_platform.streaming.audit.shares import Share, plainly, remarks, said, share
 from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment, entries
 from clickstream_platform_tests.homes import Home, entry
 
@@ -155,6 +155,19 @@ def test_a_run_says_of_its_own_batches_what_is_too_much_however_few_they_are(led
         "2 of 3 records were duplicates: their event_id and timestamp were there already",
     ]
     assert remarks(ledger.contracts["sessions"], list(entries(ledger.lake.events))) == []
+
+
+def test_a_path_that_no_batch_of_a_run_found_anything_at_is_warned_of_and_what_was_passed_over_is_not(
+    ledger: Ledger,
+) -> None:
+    ledger.batch(30, looked_at=20, never_matched=["page_url: p.url", "user_id: uid"], passed_over={"identify": 3})
+    ledger.batch(30, looked_at=10, never_matched=["page_url: p.url"])
+    ledger.batch(0)
+    batches = list(entries(ledger.lake.events))
+    (warned,) = remarks(ledger.contracts["events"], batches)
+    assert warned == ("in 30 records that were looked at, nothing is at these paths of the mapping: page_url: p.url")
+    assert plainly(batches) == ["3 records passed over, as the mapping says: identify 3"]
+    assert plainly([]) == remarks(ledger.contracts["events"], []) == []
 
 
 def test_a_maximum_of_one_turns_the_check_off(ledger: Ledger) -> None:
