@@ -6,11 +6,10 @@ a run asks for these alone, and as long as nothing was found there. `clickstream
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
-import pyarrow as pa
 
 from clickstream_platform.events.mapping.envelopes import as_fields, inherit
 from clickstream_platform.events.mapping.model import Mapping
@@ -19,6 +18,8 @@ from clickstream_platform.events.mapping.records import Fields, reading
 from clickstream_platform.events.schema import Reason
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from clickstream_platform.events.rules import Rules
 
 # To parse a record a second time takes a third of what reading it takes. So that is a hundredth of a large task.
@@ -75,15 +76,16 @@ class Matching:
     def look(self, events: pa.RecordBatch) -> None:
         """Look at some of these: ``value`` and ``inherited`` as :mod:`..opening` gives them. Raises nothing."""
         if self._left and self._fielded:
-            few = events.select(["value", "inherited"]).take(pa.array(self._places(len(events)), pa.int64()))
-            for event in few.to_pylist():
+            for event in events.select(["value", "inherited"]).take(self._places(len(events))).to_pylist():
                 self._look(event["value"], event["inherited"], self._fielded)
         self._seen += len(events)
 
-    def _places(self, count: int) -> Sequence[int]:
+    def _places(self, count: int) -> pa.Array:
+        import pyarrow as pa  # noqa: PLC0415 - who reads what a ledger says of paths needs no Arrow
+
         first = range(max(FIRST - self._seen, 0))[:count]
         then = len(first) + -(self._seen + len(first)) % EVERY
-        return [*first, *range(then, count, EVERY)]
+        return pa.array([*first, *range(then, count, EVERY)], pa.int64())
 
     def _look(self, value: bytes | None, inherited: str | None, fielded: Fielded) -> None:
         fields = None if value is None else fielded.of(value, inherited)
