@@ -27,7 +27,7 @@ from clickstream_platform.events.faults import IDS, faults_of, have_placeholders
 from clickstream_platform.events.json_record import Read, read
 from clickstream_platform.events.mapping.reader import ReadRecord, reader
 from clickstream_platform.events.masking import Masking
-from clickstream_platform.events.opening import opened
+from clickstream_platform.events.opening import opened, said_by
 from clickstream_platform.events.schema import EMPTY, EVENTS, RAW, WIRE, Reason
 from clickstream_platform.events.timestamps import instants, where
 
@@ -64,7 +64,7 @@ def parse(raw: DataFrame, rules: Rules) -> DataFrame:
     """What :class:`~clickstream_platform.events.rules.Parse` promises."""
 
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return (_whole(events, rules) for batch in batches for events in opened(batch, rules))
+        return (_whole(events, rules) for batch in batches for events in opened(batch, rules.replaying))
 
     raw = _masked(raw, rules) if rules.masks else raw
     known = [name if name in raw.columns else F.lit(None).cast(INSIDE[name].dataType).alias(name) for name in _KNOWN]
@@ -79,7 +79,7 @@ _KNOWN = ("index", "inherited")
 def _whole(events: pa.RecordBatch, rules: Rules) -> pa.RecordBatch:
     """Events as they came, and what is read of them."""
     read = read_events(events, rules)
-    columns = {name: events[name] for name in (*RAW.names, *INSIDE.names)}
+    columns = {name: events[name] for name in (*RAW.names, *INSIDE.names)} | {"value": rules.to_keep(events)}
     columns |= {field.name: column for field, column in zip(read.type, read.flatten(), strict=True)}
     return pa.RecordBatch.from_arrays([*columns.values()], names=[*columns])
 
@@ -140,8 +140,8 @@ def read_events(events: pa.RecordBatch, rules: Rules) -> pa.StructArray:
 
     Of an event of an envelope, its own id goes before one from elsewhere. Raises nothing, whatever the bytes.
     """
-    value, size, arrived_at = events["value"], events["size"], events["arrived_at"]
-    return _read_all(value, size, arrived_at, events["event_id"], events["inherited"], events["found"], rules)
+    size, arrived_at = events["size"], events["arrived_at"]
+    return _read_all(said_by(events), size, arrived_at, events["event_id"], events["inherited"], events["found"], rules)
 
 
 def _read_all(
