@@ -75,8 +75,8 @@ def opened(records: pa.RecordBatch, rules: Rules) -> Iterator[pa.RecordBatch]:
     envelope = rules.mapping is not None and rules.mapping.envelope
     known = "inherited" in records.schema.names and records["inherited"].null_count < len(records)
     decode = decoder(records, rules)
-    if not envelope and not known and decode is None:
-        yield _as_they_are(records)
+    if not envelope and not known:
+        yield from [_as_they_are(records)] if decode is None else _decoded(records, rules, decode)
         return
     rows, size = list[_Row](), 0
     for row in _rows(records, rules, decode):
@@ -94,6 +94,29 @@ def _as_they_are(records: pa.RecordBatch) -> pa.RecordBatch:
     given = {name: pa.nulls(count, kind) for name, kind in COLUMNS.items()}
     given["index"] = pa.array([0] * count, pa.int64())
     return pa.RecordBatch.from_arrays([*(records[name] for name in names), *given.values()], names=[*names, *given])
+
+
+def _decoded(records: pa.RecordBatch, rules: Rules, decode: Decode) -> Iterator[pa.RecordBatch]:
+    """The records with what they say, where none is an envelope."""
+    rows, begin, held = _as_they_are(records), 0, 0
+    texts, found = list[bytes | None](), list[str | None]()
+    for number, (value, size) in enumerate(zip(records["value"].to_pylist(), records["size"].to_pylist(), strict=True)):
+        is_read = value is not None and size is not None and size <= rules.max_record_bytes
+        text, fault = decode(number, value) if is_read else AS_IT_IS
+        texts.append(text)
+        found.append(fault and fault.value)
+        held += len(text or b"")
+        if held >= _BYTES:
+            yield _with(rows.slice(begin, len(texts)), {"text": texts, "found": found})
+            begin, held, texts, found = number + 1, 0, [], []
+    if texts:
+        yield _with(rows.slice(begin), {"text": texts, "found": found})
+
+
+def _with(rows: pa.RecordBatch, cells: dict[str, list[Any]]) -> pa.RecordBatch:
+    columns: dict[str, Any] = dict(zip(rows.schema.names, rows.columns, strict=True))
+    columns |= {name: pa.array(each, COLUMNS[name]) for name, each in cells.items()}
+    return pa.RecordBatch.from_arrays([*columns.values()], names=[*columns])
 
 
 def _rows(records: pa.RecordBatch, rules: Rules, decode: Decode | None) -> Iterator[_Row]:

@@ -13,7 +13,8 @@ import msgspec
 
 from clickstream_platform.events.json_record import to_json
 from clickstream_platform.events.registry.logical import PREFIX, READERS
-from clickstream_platform.events.registry.shaping import UnreadSchemaError, shaped
+from clickstream_platform.events.registry.shaping import shaped
+from clickstream_platform.events.registry.told import UnreadSchemaError, WrongBodyError
 
 Decode = Callable[[bytes], bytes]
 
@@ -21,10 +22,6 @@ Decode = Callable[[bytes], bytes]
 _WRONG = (EOFError, ValueError, IndexError, OverflowError, TypeError, struct.error, MemoryError)
 
 fastavro.read.LOGICAL_READERS.update({f"{kind}-{PREFIX}{name}": read for (kind, name), read in READERS.items()})
-
-
-class WrongBodyError(Exception):
-    """It is cut, too long, or not what its schema says. Never leaves this package."""
 
 
 def reader_of(text: str, references: Sequence[str] = ()) -> Decode:

@@ -22,7 +22,7 @@ from clickstream_platform.events.registry.model import (
     VARIABLE,
     Registry,
 )
-from clickstream_platform.events.registry.told import SUBJECT
+from clickstream_platform.events.registry.told import SUBJECT, UnknownSchemaError
 
 NO_SUCH = (40401, 40402, 40403)  # a registry's own words for: no such subject, version, schema
 MAY_PASS = (408, 425, 429, 500, 502, 503, 504)  # answers that the next attempt may not get
@@ -31,10 +31,6 @@ ATTEMPTS, PAUSE = 3, 0.2  # seconds, doubled for the next
 _LAST_ID = 2**31 - 1  # ids are Java's int
 _DEEPEST = 100  # schemas that refer to each other, one behind the other
 _AGAIN = "start it, or mend CLICKSTREAM_REGISTRY, and run again: nothing of this batch is committed"
-
-
-class UnknownSchemaError(Exception):
-    """The registry is there, and has no such schema. Never leaves this package."""
 
 
 class Schema(NamedTuple):

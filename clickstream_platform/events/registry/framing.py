@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from clickstream_platform.errors import ClickstreamError, SourceError
 from clickstream_platform.events.registry.model import Registry
-from clickstream_platform.events.registry.told import SUBJECT
+from clickstream_platform.events.registry.told import SUBJECT, UnknownSchemaError, UnreadSchemaError, WrongBodyError
 from clickstream_platform.events.schema import Reason
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class _Known:
         self._stops = rules.stops_at_unknown
         self._limit = rules.max_unpacked_bytes
         self._reads_objects = rules.mapping is None or rules.mapping.reads_objects
-        self._unknown = set[int]()
+        self._readers: dict[int, Body | Reason] = {}
 
     def said(self, value: bytes) -> Said:
         if value.startswith(_GLUE):
@@ -113,38 +113,37 @@ class _Known:
         return self._decoded(self._registry, int.from_bytes(value[1:HEAD], "big"), value[HEAD:])
 
     def _decoded(self, registry: Registry, number: int, body: bytes) -> Said:
-        # Only who meets such a record pays for the import.
-        from clickstream_platform.events.registry.avro import WrongBodyError  # noqa: PLC0415
-        from clickstream_platform.events.registry.client import UnknownSchemaError  # noqa: PLC0415
-
-        if number in self._unknown:
-            return Said(found=Reason.UNKNOWN_SCHEMA)
+        read = self._readers.get(number) or self._reader(registry, number)
+        if isinstance(read, Reason):
+            return Said(found=read)
         try:
-            read = body_reader(registry, number)
-            text = read if isinstance(read, Reason) else read(body)
+            text = read(body)
         except WrongBodyError:
             return Said(found=Reason.MALFORMED_AVRO)
+        return Said(found=Reason.TOO_LARGE) if len(text) > self._limit else Said(text)
+
+    def _reader(self, registry: Registry, number: int) -> Body | Reason:
+        try:
+            found = body_reader(registry, number)
         except UnknownSchemaError:
             if self._stops:
                 finding = f"{registry.named} knows no schema {number}"
                 remedy = "register it and run again, or set CLICKSTREAM_REGISTRY_UNKNOWN=quarantine to go on without"
                 raise SourceError(SUBJECT, finding, remedy) from None
-            self._unknown.add(number)
-            return Said(found=Reason.UNKNOWN_SCHEMA)
-        if isinstance(text, Reason):
-            return Said(found=text)
-        return Said(found=Reason.TOO_LARGE) if len(text) > self._limit else Said(text)
+            found = Reason.UNKNOWN_SCHEMA
+        self._readers[number] = found
+        return found
 
 
 @lru_cache(maxsize=1_000)
 def body_reader(registry: Registry, number: int) -> Body | Reason:
     """The function that reads what follows the five bytes, by its schema; the reason why there is none, if so.
 
-    Raises what :func:`.client.schema` does, which is asked again then.
+    Raises what :func:`.client.schema` does, which is asked again then, and an UnknownSchemaError.
     """
-    from clickstream_platform.events.registry.avro import reader_of  # noqa: PLC0415 - as above
+    # Only who meets such a record pays for the import.
+    from clickstream_platform.events.registry.avro import reader_of  # noqa: PLC0415
     from clickstream_platform.events.registry.client import schema  # noqa: PLC0415
-    from clickstream_platform.events.registry.shaping import UnreadSchemaError  # noqa: PLC0415
 
     found = schema(registry, number)
     if found.kind == "JSON":

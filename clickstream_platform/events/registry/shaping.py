@@ -10,15 +10,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from clickstream_platform.events.registry.logical import PREFIX, READERS, SCALE, SYMBOLS
+from clickstream_platform.events.registry.told import UnreadSchemaError
 
 LEVELS = 64  # of values of a type that can hold itself; what is deeper is no event
 _PRIMITIVE = ("null", "boolean", "int", "long", "float", "double", "bytes", "string")
 _NAMED = ("record", "error", "enum", "fixed")
 _DEEP = f"{PREFIX}deep".replace("-", "_")
-
-
-class UnreadSchemaError(Exception):
-    """It is no Avro schema, or one by which nothing can be read. Never leaves this package."""
 
 
 def shaped(schema: Any, references: Sequence[Any] = ()) -> Any:

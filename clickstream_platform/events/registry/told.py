@@ -1,4 +1,4 @@
-"""What became of an error of :mod:`.client` on its way out of a task, where nothing but text comes back."""
+"""What can be wrong with a registry, a schema and a body; and what becomes of an error on its way out of a task."""
 
 from __future__ import annotations
 
@@ -10,8 +10,20 @@ from clickstream_platform.errors import ClickstreamError, SourceError, Unreachab
 SUBJECT = "registry"  # of every error of a registry
 
 
+class UnknownSchemaError(Exception):
+    """The registry is there, and has no such schema."""
+
+
+class UnreadSchemaError(Exception):
+    """It is no Avro schema, or one by which nothing can be read."""
+
+
+class WrongBodyError(Exception):
+    """It is cut, too long, or not what its schema says."""
+
+
 def refusal(failure: BaseException | str) -> ClickstreamError | None:
-    """The error that a failure of Spark was made of; None if it was another one."""
+    """The error of a registry that a failure of Spark was made of, of which only the text comes back; else None."""
     before, sign, text = str(failure).rpartition(f"Error: {SUBJECT}: ")
     parts = text.partition("\n")[0].split("; ", 1)
     if not sign or len(parts) < 2:

@@ -12,6 +12,7 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from clickstream_platform.events.registry.told import UnknownSchemaError
 from clickstream_platform.events.schema import Reason
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ def unframed(record: bytes, registry: Registry | None) -> Any:
         UnreachableError: the registry does not answer.
         SourceError: it is none, or does not let us in.
     """
-    from clickstream_platform.events.registry.client import UnknownSchemaError  # noqa: PLC0415 - who meets one pays
-
     if registry is None or record[0] != 0:
         raise NotReadError
     try:
@@ -48,7 +47,7 @@ def unframed(record: bytes, registry: Registry | None) -> Any:
 
 
 def _read(body: bytes, schema: Any) -> Any:
-    from fastavro import _read_py as reading  # noqa: PLC0415  # pyright: ignore[reportPrivateUsage] - see above
+    from fastavro import _read_py as reading  # noqa: PLC0415 - as below  # pyright: ignore[reportPrivateUsage]
 
     stream = io.BytesIO(body)
     try:
@@ -63,7 +62,7 @@ def _read(body: bytes, schema: Any) -> Any:
 @lru_cache(maxsize=1_000)
 def _schema(registry: Registry, number: int) -> Any:
     """The schema as fastavro wants it; None of records that are JSON."""
-    import fastavro  # noqa: PLC0415 - as above
+    import fastavro  # noqa: PLC0415 - who meets one pays for it
 
     from clickstream_platform.events.registry.client import schema  # noqa: PLC0415
     from clickstream_platform.events.registry.framing import body_reader  # noqa: PLC0415

@@ -19,8 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clickstream_platform.events.json_record import any_json
-from clickstream_platform.events.registry.avro import WrongBodyError, reader_of
-from clickstream_platform.events.registry.shaping import LEVELS, UnreadSchemaError
+from clickstream_platform.events.registry.avro import reader_of
+from clickstream_platform.events.registry.shaping import LEVELS
+from clickstream_platform.events.registry.told import UnreadSchemaError, WrongBodyError
 
 NODE = {"type": "record", "name": "Node", "fields": [{"name": "next", "type": ["null", "Node"]}]}
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
