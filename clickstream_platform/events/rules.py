@@ -74,9 +74,9 @@ class Rules:
 
     def to_keep(self, events: pa.RecordBatch) -> pa.Array:
         """What of opened events :meth:`kept` is asked for: their bytes or, where these are masked, what they say."""
-        import pyarrow.compute as pc  # noqa: PLC0415 - as below
+        from clickstream_platform.events.opening import said_by  # noqa: PLC0415 - as below
 
-        return events["value"] if self.keeps_bytes else pc.coalesce(events["text"], events["value"])
+        return events["value"] if self.keeps_bytes else said_by(events)
 
     def kept(self, values: pa.Array, found: pa.Array | None = None) -> pa.Array:
         """Of the bytes of records, what may be written: see :meth:`.masking.Masking.kept`. Who keeps any asks here.

@@ -5,10 +5,13 @@ Three requests of Confluent's HTTP interface, which others have too; why not the
 
 from __future__ import annotations
 
+import base64
 from functools import lru_cache
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import requests
+import requests.auth
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from clickstream_platform.errors import SourceError, UnreachableError
@@ -79,7 +82,7 @@ def _referred(registry: Registry, found: Any, depth: int) -> list[str]:
     for each in found.get("references") or ():
         if depth >= _DEEPEST:
             raise _no_registry(registry, f"schemas refer to each other more than {_DEEPEST} deep")
-        name = requests.utils.quote(str(each["subject"]), safe="")  # pyright: ignore[reportAttributeAccessIssue]
+        name = quote(str(each["subject"]), safe="")
         other = _asked(registry, f"subjects/{name}/versions/{each['version']}?deleted=true")
         texts += [*_referred(registry, other, depth + 1), _text(registry, other)]
     return list(dict.fromkeys(texts))
@@ -154,16 +157,26 @@ def _no_registry(registry: Registry, why: str) -> SourceError:
     return SourceError(SUBJECT, f"{registry.named} is no schema registry: {why}", f"mend {VARIABLE}, and run again")
 
 
+class _Authorization(requests.auth.AuthBase):
+    """In UTF-8, and whatever a ``.netrc`` says of the host."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = self._value
+        return request
+
+
 @lru_cache(maxsize=4)
 def _session(registry: Registry) -> requests.Session:
     """Kept open, as one batch may ask for several. Not urllib3's own retries: they log the whole address."""
     session = requests.Session()
     session.headers["Accept"] = "application/vnd.schemaregistry.v1+json, application/json"
     if login := registry.option(LOGIN):
-        user, _, password = login.partition(":")
-        session.auth = (user.encode(), password.encode())
+        session.auth = _Authorization(f"Basic {base64.b64encode(login.encode()).decode()}")
     if token := registry.option(TOKEN):
-        session.headers["Authorization"] = f"Bearer {token}"
+        session.auth = _Authorization(f"Bearer {token}")
     if authority := registry.option(AUTHORITY):
         session.verify = authority
     if certificate := registry.option(CERTIFICATE):

@@ -29,7 +29,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 def body_of(schema: Any, value: Any) -> bytes:
     stream = io.BytesIO()
-    with localcontext(prec=100):  # or fastavro would round
+    with localcontext() as context:
+        context.prec = 100  # or fastavro would round
         fastavro.schemaless_writer(stream, fastavro.parse_schema(json.loads(json.dumps(schema))), value)
     return stream.getvalue()
 
