@@ -27,6 +27,7 @@ from pydantic_settings import (
 from clickstream_platform.cluster_settings import ClusterSettings
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.files import folder_of_tables
+from clickstream_platform.registry_settings import RegistrySettings
 from clickstream_platform.setting_sources import PREFIX, SecretFiles, names_of_secrets, refuse_misspelt
 from clickstream_platform.source_list import by_name, format_by_name, starting_at
 from clickstream_platform.wording import without_passwords
@@ -34,7 +35,7 @@ from clickstream_platform.wording import without_passwords
 Names = Annotated[tuple[str, ...], NoDecode]  # separated by commas
 
 
-class Settings(ClusterSettings):
+class Settings(ClusterSettings, RegistrySettings):
     """What a user may set. Durations are ISO-8601 (``PT1H``) or ``HH:MM:SS``; sizes are bytes."""
 
     model_config = SettingsConfigDict(
@@ -171,21 +172,6 @@ class Settings(ClusterSettings):
         repr=False,  # holds passwords: see `from_env`
         description="Kafka: security.protocol, sasl.* and ssl.*, as a JSON object. Never shown.",
     )
-    registry: str = Field(
-        default="",
-        description="Kafka: address of the schema registry whose Avro and JSON Schema records are read. Not set: none.",
-    )
-    registry_options: Annotated[dict[str, str], NoDecode] = Field(
-        default_factory=dict,
-        repr=False,  # as `kafka_options`
-        description="Kafka: how the registry lets us in: basic.auth.user.info, bearer.auth.token and ssl.*, "
-        "as a JSON object. Never shown.",
-    )
-    registry_unknown: Literal["auto", "quarantine", "stop"] = Field(
-        default="auto",
-        description="Kafka: at a schema that the registry does not know: quarantine its records, or stop the run. "
-        "auto: quarantine, unless a mask leaves no bytes to read later.",
-    )
     format: str = Field(
         default="auto",
         description="Files: how texts are read: auto, lines, json, csv or tsv; or by source, as a JSON object.",
@@ -218,7 +204,7 @@ class Settings(ClusterSettings):
     def _split_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("spark_conf", "kafka_options", "registry_options", mode="before")
+    @field_validator("spark_conf", "kafka_options", mode="before")
     @classmethod
     def _read_json(cls, value: object) -> object:
         return json.loads(value) if isinstance(value, str) else value
@@ -241,15 +227,6 @@ class Settings(ClusterSettings):
         parts = urlsplit(value.get_secret_value())
         if value.get_secret_value() and (parts.scheme not in ("http", "https") or not parts.hostname):
             msg = "allowed: an address that begins with https:// or http://"
-            raise ValueError(msg)
-        return value
-
-    @field_validator("registry")
-    @classmethod
-    def _a_registry(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment):
-            msg = "allowed: an address that begins with https:// or http://, without ? and #"
             raise ValueError(msg)
         return value
 
