@@ -101,8 +101,9 @@ def _decoded(records: pa.RecordBatch, rules: Rules, decode: Decode) -> Iterator[
     rows, begin, held = _as_they_are(records), 0, 0
     texts, found = list[bytes | None](), list[str | None]()
     for number, (value, size) in enumerate(zip(records["value"].to_pylist(), records["size"].to_pylist(), strict=True)):
-        is_unread = value is None or size is None or size > rules.max_record_bytes
-        text, fault = AS_IT_IS if is_unread else decode(number, value)
+        text, fault = AS_IT_IS
+        if value is not None and size is not None and size <= rules.max_record_bytes:
+            text, fault = decode(number, value)
         texts.append(text)
         found.append(fault and fault.value)
         held += len(text or b"")
