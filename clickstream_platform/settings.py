@@ -26,6 +26,7 @@ from pydantic_settings import (
 
 from clickstream_platform.cluster_settings import ClusterSettings
 from clickstream_platform.files import folder_of_tables
+from clickstream_platform.registry_settings import RegistrySettings
 from clickstream_platform.setting_sources import PREFIX, SecretFiles, names_of_secrets, refusal, refuse_misspelt
 from clickstream_platform.source_list import by_name, format_by_name, starting_at
 from clickstream_platform.wording import without_passwords
@@ -33,7 +34,7 @@ from clickstream_platform.wording import without_passwords
 Names = Annotated[tuple[str, ...], NoDecode]  # separated by commas
 
 
-class Settings(ClusterSettings):
+class Settings(ClusterSettings, RegistrySettings):
     """What a user may set. Durations are ISO-8601 (``PT1H``) or ``HH:MM:SS``; sizes are bytes."""
 
     model_config = SettingsConfigDict(

@@ -19,7 +19,7 @@ import pytest
 HERE = Path(__file__).parent
 FAST, WIDE = "fast", "wide"
 WIDE_PLACES = (
-    *("events/mapping", "events/test_masking.py", "streaming/audit/test_check.py"),
+    *("events/mapping", "events/registry", "events/test_masking.py", "streaming/audit/test_check.py"),
     *("events/test_json_record.py", "events/test_subject.py", "events/test_time_forms.py", "events/test_timestamps.py"),
     *("simulator/test_simulation.py", "streaming/ingest/test_deduplicate.py", "test_landings.py"),
     *("streaming/sources/test_inside.py", "streaming/sources/files/test_formats.py"),

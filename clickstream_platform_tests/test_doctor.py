@@ -12,6 +12,7 @@ from clickstream_platform.doctor import Finding, diagnose
 from clickstream_platform.errors import SetupError
 from clickstream_platform.jvm.machine import require_java
 from clickstream_platform.settings import Settings, from_env
+from clickstream_platform_tests.schema_registry import started
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -140,3 +141,15 @@ def test_a_kafka_server_is_tried(settings: Settings) -> None:
 @pytest.mark.parametrize("servers", ["no-port", "127.0.0.1:http", "127.0.0.1:99999"])
 def test_a_kafka_address_without_a_port_number_is_a_fault_not_a_traceback(settings: Settings, servers: str) -> None:
     assert not finding(settings.model_copy(update={"source": f"kafka://{servers}/clicks"}), "source").ok
+
+
+def test_a_schema_registry_is_asked_if_one_is_named(settings: Settings, tmp_path: Path) -> None:
+    assert not [found for found in diagnose(settings) if found.name == "registry"]
+    with started(tmp_path / "registry") as registry:
+        named = settings.model_copy(update={"registry": registry.url})
+        told = f"{registry.url} answers, and has schemas of JSON, PROTOBUF, AVRO"
+        assert finding(named, "registry") == Finding("registry", True, told)
+    found = finding(named, "registry")
+    assert not found.ok
+    assert found.finding.startswith(f"{registry.url} does not answer")
+    assert "CLICKSTREAM_REGISTRY" in found.remedy

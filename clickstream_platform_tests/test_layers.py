@@ -23,7 +23,7 @@ FLOORS = (
     ("events",),
     ("settings",),
     ("cluster_settings",),
-    ("setting_sources", "store_settings"),
+    ("registry_settings", "setting_sources", "store_settings"),
     ("files",),
     ("store",),
     ("errors", "expectations", "source_list", "wording"),

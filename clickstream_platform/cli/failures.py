@@ -5,12 +5,14 @@ from __future__ import annotations
 from rich.text import Text
 
 from clickstream_platform.errors import ClickstreamError
+from clickstream_platform.events.registry.told import refusal
 from clickstream_platform.terminal import line
 from clickstream_platform.wording import without_passwords
 
 
 def failure(error: BaseException) -> Text:
     """An error in one line. Spark's own begin with what went wrong; the plan and the Java stack come after."""
+    error = error if isinstance(error, ClickstreamError) else refusal(error) or error
     if isinstance(error, ClickstreamError):
         return line(without_passwords(str(error)), "bold red")
     first = without_passwords(str(error)).strip().partition("\n")[0][:300]

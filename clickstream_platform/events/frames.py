@@ -46,7 +46,7 @@ def parse(raw: DataFrame, rules: Rules) -> DataFrame:
     """What :class:`~clickstream_platform.events.rules.Parse` promises."""
 
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return (_whole(events, rules) for batch in batches for events in opened(batch, rules))
+        return (_whole(events, rules) for batch in batches for events in opened(batch, rules.replaying))
 
     raw = _masked(raw, rules) if rules.masks else raw
     known = [name if name in raw.columns else F.lit(None).cast(INSIDE[name].dataType).alias(name) for name in _KNOWN]
@@ -61,7 +61,7 @@ _KNOWN = ("index", "inherited")
 def _whole(events: pa.RecordBatch, rules: Rules) -> pa.RecordBatch:
     """Events as they came, and what is read of them."""
     read = read_events(events, rules)
-    columns = {name: events[name] for name in (*RAW.names, *INSIDE.names)}
+    columns = {name: events[name] for name in (*RAW.names, *INSIDE.names)} | {"value": rules.to_keep(events)}
     columns |= {field.name: column for field, column in zip(read.type, read.flatten(), strict=True)}
     return pa.RecordBatch.from_arrays([*columns.values()], names=[*columns])
 

@@ -1,6 +1,7 @@
 """Records that hold several events: one row for each event, before anything is read of it.
 
-A record without an envelope is one row as it came, with the index 0.
+A record without an envelope is one row as it came, with the index 0. What a registry's serializers wrote is decoded
+before; its bytes stay beside what they say.
 """
 
 # pyarrow makes its compute functions when it is imported:
@@ -16,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clickstream_platform.events.mapping.envelopes import Limits, Open, opener
+from clickstream_platform.events.registry.framing import AS_IT_IS, Decode, decoder
 from clickstream_platform.events.schema import EMPTY, Reason
 
 if TYPE_CHECKING:
@@ -23,7 +25,10 @@ if TYPE_CHECKING:
 
 _ROWS = 10_000  # events that are given at once, about
 _BYTES = 8_000_000  # of them: what is unpacked of some records may be much more than they are
-COLUMNS = {"index": pa.int64(), "inherited": pa.string(), "inside": pa.int64(), "found": pa.string()}
+COLUMNS = {
+    **{"index": pa.int64(), "inherited": pa.string(), "inside": pa.int64(), "found": pa.string()},
+    "text": pa.binary(),
+}
 _REPLACED = ("value", "size", *COLUMNS)
 
 
@@ -38,6 +43,7 @@ class _Row(NamedTuple):
         inherited: what it has from its envelope; None if it is in none.
         inside: how many events the record holds; None if it is not opened.
         found: why nothing is to be read of it, if so: a reason, or ``EMPTY``.
+        text: what its bytes say as JSON, if they are something else.
     """
 
     record: int
@@ -47,10 +53,13 @@ class _Row(NamedTuple):
     inherited: str | None = None
     inside: int | None = None
     found: str | None = None
+    text: bytes | None = None
 
 
 def opened(records: pa.RecordBatch, rules: Rules) -> Iterator[pa.RecordBatch]:
-    """The events of some records, in their order, a part at a time. Raises nothing, whatever the bytes.
+    """The events of some records, in their order, a part at a time.
+
+    Raises nothing, whatever the bytes; but of those that need a registry, what :func:`.framing.decoder` does.
 
     Args:
         records: ``value``, ``size`` and ``event_id`` of each, with whatever other columns. Of what has ``inherited``,
@@ -59,18 +68,20 @@ def opened(records: pa.RecordBatch, rules: Rules) -> Iterator[pa.RecordBatch]:
 
     Returns:
         The same columns, and ``index``; ``inherited``, a JSON object; ``inside``, how many events the record held, null
-        if it was not opened; ``found``: instead of an event, the reason why an envelope cannot be opened, or ``EMPTY``.
+        if it was not opened; ``found``: instead of an event, the reason why an envelope cannot be opened, or ``EMPTY``;
+        ``text``: of bytes that are decoded, the JSON that is read in their place.
         An ``event_id`` from elsewhere is made one of each event: with a slash and the index behind it.
     """
     envelope = rules.mapping is not None and rules.mapping.envelope
     known = "inherited" in records.schema.names and records["inherited"].null_count < len(records)
+    decode = decoder(records, rules)
     if not envelope and not known:
-        yield _as_they_are(records)
+        yield from [_as_they_are(records)] if decode is None else _decoded(records, rules, decode)
         return
     rows, size = list[_Row](), 0
-    for row in _rows(records, rules):
+    for row in _rows(records, rules, decode):
         rows.append(row)
-        size += len(row.value or b"")
+        size += len(row.value or b"") + len(row.text or b"")
         if len(rows) >= _ROWS or size >= _BYTES:
             yield _batch(records, rows)
             rows, size = [], 0
@@ -85,7 +96,31 @@ def _as_they_are(records: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([*(records[name] for name in names), *given.values()], names=[*names, *given])
 
 
-def _rows(records: pa.RecordBatch, rules: Rules) -> Iterator[_Row]:
+def _decoded(records: pa.RecordBatch, rules: Rules, decode: Decode) -> Iterator[pa.RecordBatch]:
+    """The records with what they say, where none is an envelope."""
+    rows, begin, held = _as_they_are(records), 0, 0
+    texts, found = list[bytes | None](), list[str | None]()
+    for number, (value, size) in enumerate(zip(records["value"].to_pylist(), records["size"].to_pylist(), strict=True)):
+        text, fault = AS_IT_IS
+        if value is not None and size is not None and size <= rules.max_record_bytes:
+            text, fault = decode(number, value)
+        texts.append(text)
+        found.append(fault and fault.value)
+        held += len(text or b"")
+        if held >= _BYTES:
+            yield _with(rows.slice(begin, len(texts)), {"text": texts, "found": found})
+            begin, held, texts, found = number + 1, 0, [], []
+    if texts:
+        yield _with(rows.slice(begin), {"text": texts, "found": found})
+
+
+def _with(rows: pa.RecordBatch, cells: dict[str, list[Any]]) -> pa.RecordBatch:
+    columns: dict[str, Any] = dict(zip(rows.schema.names, rows.columns, strict=True))
+    columns |= {name: pa.array(each, COLUMNS[name]) for name, each in cells.items()}
+    return pa.RecordBatch.from_arrays([*columns.values()], names=[*columns])
+
+
+def _rows(records: pa.RecordBatch, rules: Rules, decode: Decode | None) -> Iterator[_Row]:
     limits = Limits(rules.max_events_in_record, rules.max_unpacked_bytes)
     open_ = _opener(rules.mapping, limits) if rules.mapping and rules.mapping.envelope else _nothing
     columns = [records[name].to_pylist() for name in ("value", "size")]
@@ -99,7 +134,8 @@ def _rows(records: pa.RecordBatch, rules: Rules) -> Iterator[_Row]:
         elif value is None or size is None or size > rules.max_record_bytes:  # which is found when it is read
             yield _Row(number, value, size)
         else:
-            yield from _of_record(number, value, open_)
+            text, fault = decode(number, value) if decode else AS_IT_IS
+            yield from _of_record(number, value, open_, text, fault)
 
 
 _opener = lru_cache(maxsize=16)(opener)
@@ -109,10 +145,10 @@ def _nothing(_: bytes) -> None:
     """No record is an envelope."""
 
 
-def _of_record(number: int, value: bytes, open_: Open) -> Iterator[_Row]:
-    found = open_(value)
+def _of_record(number: int, value: bytes, open_: Open, text: bytes | None, fault: Reason | None) -> Iterator[_Row]:
+    found = fault or open_(value if text is None else text)
     if found is None or isinstance(found, Reason):
-        yield _Row(number, value, len(value), found=found and found.value)
+        yield _Row(number, value, len(value), found=found and found.value, text=text)
         return
     if not found:
         yield _Row(number, None, 0, inside=0, found=EMPTY)
@@ -128,6 +164,11 @@ def _batch(records: pa.RecordBatch, rows: list[_Row]) -> pa.RecordBatch:
     columns |= {name: pa.array(cells, kind) for (name, kind), cells in zip(COLUMNS.items(), more, strict=True)}
     columns["event_id"] = _of_each(columns)
     return pa.RecordBatch.from_arrays([*columns.values()], names=[*columns])
+
+
+def said_by(events: pa.RecordBatch) -> pa.Array:
+    """The bytes that are to be read of opened events: what they say, where they are something else."""
+    return events["value"] if events["text"].null_count == len(events) else pc.coalesce(events["text"], events["value"])
 
 
 def _of_each(columns: dict[str, Any]) -> pa.Array:

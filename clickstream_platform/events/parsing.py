@@ -22,6 +22,7 @@ from clickstream_platform.events.faults import IDS, faults_of, have_placeholders
 from clickstream_platform.events.json_record import Read, read
 from clickstream_platform.events.mapping.reader import ReadRecord, reader
 from clickstream_platform.events.masking import Masking
+from clickstream_platform.events.opening import said_by
 from clickstream_platform.events.schema import EMPTY, WIRE, Reason
 from clickstream_platform.events.timestamps import instants, where
 
@@ -63,8 +64,8 @@ def read_events(events: pa.RecordBatch, rules: Rules) -> pa.StructArray:
 
     Of an event of an envelope, its own id goes before one from elsewhere. Raises nothing, whatever the bytes.
     """
-    value, size, arrived_at = events["value"], events["size"], events["arrived_at"]
-    return _read_all(value, size, arrived_at, events["event_id"], events["inherited"], events["found"], rules)
+    size, arrived_at = events["size"], events["arrived_at"]
+    return _read_all(said_by(events), size, arrived_at, events["event_id"], events["inherited"], events["found"], rules)
 
 
 def _read_all(

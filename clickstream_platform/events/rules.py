@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from clickstream_platform.events.contract.model import Contract
     from clickstream_platform.events.mapping.model import Mapping
+    from clickstream_platform.events.registry.model import Registry
     from clickstream_platform.events.timestamps import Unit
 
 
@@ -39,6 +40,7 @@ class Rules:
         max_events_in_record: an envelope that holds more events is rejected as a whole.
         max_unpacked_bytes: one of which more than this is unpacked, too.
         own_paths: paths of the mapping, each with its column, of which a run says whether records have anything there.
+        registry: has the schemas of records of Kafka that its serializers wrote; without one, such are rejected.
     """
 
     event_types: tuple[str, ...] | None
@@ -54,6 +56,29 @@ class Rules:
     max_unpacked_bytes: int = 16_000_000
     contract: Contract | None = None
     own_paths: tuple[tuple[str, str], ...] = ()
+    registry: Registry | None = None
+
+    @property
+    def keeps_bytes(self) -> bool:
+        """Whether bytes are kept as they came, and nothing is masked in them."""
+        return not self.masks and self.mask_ip == "keep"
+
+    @property
+    def stops_at_unknown(self) -> bool:
+        """Whether a schema that the registry does not know ends a run: asked for, or its record could not be kept."""
+        unknown = self.registry.unknown if self.registry else "quarantine"
+        return unknown == "stop" or (unknown == "auto" and not self.keeps_bytes)
+
+    @property
+    def replaying(self) -> Rules:
+        """The same for records that are kept already: nothing stops for one that stays as it is."""
+        return self if self.registry is None else replace(self, registry=replace(self.registry, unknown="quarantine"))
+
+    def to_keep(self, events: pa.RecordBatch) -> pa.Array:
+        """What of opened events :meth:`kept` is asked for: their bytes or, where these are masked, what they say."""
+        from clickstream_platform.events.opening import said_by  # noqa: PLC0415 - as below
+
+        return events["value"] if self.keeps_bytes else said_by(events)
 
     def kept(self, values: pa.Array, found: pa.Array | None = None) -> pa.Array:
         """Of the bytes of records, what may be written: see :meth:`.masking.Masking.kept`. Who keeps any asks here.

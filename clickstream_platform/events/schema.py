@@ -21,6 +21,12 @@ class Reason(str, Enum):
     MALFORMED_JSON = "malformed_json"
     NOT_AN_OBJECT = "not_an_object"
     MALFORMED_LINE = "malformed_line"
+    MALFORMED_AVRO = "malformed_avro"  # what a registry's serializers wrote: the body is not what its schema says
+    UNKNOWN_SCHEMA = "unknown_schema"
+    UNREAD_SCHEMA = "unread_schema"
+    PROTOBUF = "protobuf"
+    GLUE_HEADER = "glue_header"
+    NEEDS_REGISTRY = "needs_registry"
     ENVELOPE_PATH = "envelope_path"  # of an envelope that cannot be opened, the step that fails
     ENVELOPE_BASE64 = "envelope_base64"
     ENVELOPE_GZIP = "envelope_gzip"

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 # What tasks import first; with these, all that they import.
 TASKS = (
     "clickstream_platform.streaming.ingest.staging",
+    "clickstream_platform.events.registry.avro",
+    "clickstream_platform.events.registry.client",
     "clickstream_platform.streaming.sources.files.source",
     "clickstream_platform.streaming.sources.files.reading",
     "clickstream_platform.streaming.sources.files.shape",
@@ -45,7 +47,7 @@ TASKS = (
     "clickstream_platform.queries.pattern_processor",
 )
 # Those of which another version may read or write something else.
-COMPARED = ("pyspark", "pyarrow", "pandas", "numpy", "msgspec")
+COMPARED = ("pyspark", "pyarrow", "pandas", "numpy", "msgspec", "fastavro")
 INSTALL = "install what requirements.lock lists on every worker"
 
 

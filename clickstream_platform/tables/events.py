@@ -10,6 +10,7 @@ from clickstream_platform.events.contract.written import contract_named
 from clickstream_platform.events.mapping.model import Mapping
 from clickstream_platform.events.mapping.named import mapping_named, own_paths, time_unit
 from clickstream_platform.events.masks import masks
+from clickstream_platform.events.registry.model import registry_from
 from clickstream_platform.events.rules import Parse, Rules
 from clickstream_platform.events.schema import EVENTS, PLACE
 from clickstream_platform.expectations import (
@@ -97,6 +98,7 @@ def rules_from(settings: Settings) -> Rules:
         settings.max_unpacked_bytes,
         placed(contract, mapping) if contract else None,
         own_paths(settings.mapping),
+        registry_from(settings),
     )
 
 

@@ -14,7 +14,7 @@ from clickstream_platform.events.contract.model import Contract
 from clickstream_platform.events.mapping.matching import Fielded
 from clickstream_platform.events.mapping.model import COLUMNS, Mapping
 from clickstream_platform.events.mapping.paths import Found, getter, spelt, steps_of
-from clickstream_platform.events.opening import opened
+from clickstream_platform.events.opening import opened, said_by
 from clickstream_platform.events.parsing import read_events
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.events.schema import EMPTY
@@ -97,11 +97,11 @@ class Checked:
 
 
 def checked(batches: Iterable[pa.RecordBatch], rules: Rules) -> Checked:
-    """What becomes of some records by these rules. Raises nothing, whatever the bytes.
+    """What becomes of some records by these rules. Raises what :func:`.opening.opened` does.
 
     Args:
-        batches: the records: ``partition``, ``offset``, ``value``, ``size``, ``arrived_at`` and ``event_id``, as a
-            source gives them to a run.
+        batches: the records: ``source``, ``partition``, ``offset``, ``value``, ``size``, ``arrived_at`` and
+            ``event_id``, as a source gives them to a run.
         rules: what makes a record an event.
     """
     found = Checked()
@@ -109,10 +109,11 @@ def checked(batches: Iterable[pa.RecordBatch], rules: Rules) -> Checked:
     declared = rules.contract.names if rules.contract else ()
     for batch in (events for records in batches for events in opened(records, rules)):
         places = batch.select(["partition", "offset", "index", "inside", "inherited", "value"]).to_pylist()
-        for place, row in zip(places, read_events(batch, rules).to_pylist(), strict=True):
+        rows, said = read_events(batch, rules).to_pylist(), said_by(batch).to_pylist()
+        for place, row, text in zip(places, rows, said, strict=True):
             _count(found, place, row, declared)
-            if looking and place["value"] is not None:
-                looking.at(place["value"], place["inherited"])
+            if looking and text is not None:
+                looking.at(text, place["inherited"])
     return found
 
 

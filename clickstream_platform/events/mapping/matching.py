@@ -74,10 +74,13 @@ class Matching:
         self._seen = self._looked_at = 0
 
     def look(self, events: pa.RecordBatch) -> None:
-        """Look at some of these: ``value`` and ``inherited`` as :mod:`..opening` gives them. Raises nothing."""
+        """Look at some of these, as :mod:`..opening` gives them. Raises nothing."""
+        from clickstream_platform.events.opening import said_by  # noqa: PLC0415 - as below
+
         if self._left and self._fielded:
-            for event in events.select(["value", "inherited"]).take(self._places(len(events))).to_pylist():
-                self._look(event["value"], event["inherited"], self._fielded)
+            some = events.take(self._places(len(events)))
+            for value, inherited in zip(said_by(some).to_pylist(), some["inherited"].to_pylist(), strict=True):
+                self._look(value, inherited, self._fielded)
         self._seen += len(events)
 
     def _places(self, count: int) -> pa.Array:

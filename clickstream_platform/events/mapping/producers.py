@@ -12,7 +12,7 @@ from clickstream_platform.events.mapping.model import COLUMNS
 from clickstream_platform.events.mapping.named import preset, presets
 from clickstream_platform.events.mapping.paths import getter, steps_of
 from clickstream_platform.events.mapping.records import reading
-from clickstream_platform.events.opening import opened
+from clickstream_platform.events.opening import opened, said_by
 from clickstream_platform.events.parsing import read_events
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.events.schema import Reason
@@ -61,7 +61,7 @@ def _likeness(name: str, records: pa.RecordBatch, rules: Rules) -> Likeness:
     events = [row for row in rows if row["passed_over"] is None]
     filled = sum(row[column] is not None for row in events for column in COLUMNS)
     taken = len(rows) / max(1, len(read))
-    values = [value for part in parts for value in part["value"].to_pylist()]
+    values = [value for part in parts for value in said_by(part).to_pylist()]
     return Likeness(taken * (_UNMARKED + _marked(name, values)), filled / max(1, len(events)), name, taken)
 
 

@@ -108,6 +108,15 @@ class Ingest(StatelessBatches):
         writer.append(rejected, entry.quarantined, batch.lake.table(name).path, commit)
 
 
+# What a registry's serializers wrote and nobody here could read, with what to do about it.
+_UNDECODED = {
+    Reason.NEEDS_REGISTRY: "set CLICKSTREAM_REGISTRY, and `clickstream replay --reason needs_registry` reads them",
+    Reason.UNKNOWN_SCHEMA: "register their schemas, and `clickstream replay --reason unknown_schema` reads them",
+    Reason.PROTOBUF: "have their producer write Avro or JSON",
+    Reason.GLUE_HEADER: "AWS Glue's registry is not read: have their producer write JSON, or use another registry",
+}
+
+
 def _warn(entry: Entry) -> None:
     for path, fault in entry.unreadable.items():
         log.warning("events: %s is refused whole: %s; mend it and land it again under another name", path, fault)
@@ -119,6 +128,9 @@ def _warn(entry: Entry) -> None:
     if conflicting := entry.reasons.get(Reason.CONFLICTING_DUPLICATE.value):
         finding = "events: %d records have the event_id and timestamp of an event that says something else"
         log.warning(f"{finding}; they are in quarantine: `clickstream duplicates` shows both", conflicting)
+    for reason, remedy in _UNDECODED.items():
+        if count := entry.reasons.get(reason.value):
+            log.warning("events: %d records are rejected as %s; %s", count, reason.value, remedy)
     if entry.placeholder_ids:
         finding = "events: %d records have an id that is none, such as null or undefined; they are kept"
         log.warning(f"{finding}: CLICKSTREAM_PLACEHOLDER_IDS=reject rejects such", entry.placeholder_ids)

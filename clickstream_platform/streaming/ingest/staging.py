@@ -152,8 +152,9 @@ def _parsed(records: pa.RecordBatch, parse: Parse, schema: pa.Schema = STAGED) -
     columns |= {field.name: column for field, column in zip(read.type, read.flatten(), strict=True)}
     is_rejected = pc.greater(pc.list_value_length(columns["reasons"]), 0)
     has_id = pc.and_(pc.invert(is_rejected), pc.is_valid(columns["event_id"]))
-    columns[_RAW] = parse.rules.kept(where(has_id, columns["value"]))
-    columns["value"] = parse.rules.kept(where(is_rejected, columns["value"]), columns["found"])
+    bytes_ = parse.rules.to_keep(records)
+    columns[_RAW] = parse.rules.kept(where(has_id, bytes_))
+    columns["value"] = parse.rules.kept(where(is_rejected, bytes_), columns["found"])
     columns["inherited"] = parse.rules.kept_inherited(columns["inherited"])
     columns["record_id"] = _record_ids(records, is_rejected)
     masking = Masking(parse.rules.masks)

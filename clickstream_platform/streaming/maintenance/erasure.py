@@ -20,6 +20,8 @@ from pyspark.sql import functions as F
 
 from clickstream_platform.errors import SettingsError, SourceError
 from clickstream_platform.events.mapping.envelopes import Limits, glimpsed
+from clickstream_platform.events.registry.framing import said
+from clickstream_platform.events.registry.told import plainly
 from clickstream_platform.events.subject import Mention, mentions
 from clickstream_platform.streaming.batches.strategies import strategy_of
 from clickstream_platform.streaming.contract.table import StreamingTable
@@ -39,9 +41,10 @@ from clickstream_platform.streaming.runtime.run import rebuild_leased, run_lease
 
 if TYPE_CHECKING:
     from clickstream_platform.events.mapping.model import Mapping
-    from clickstream_platform.events.rules import Parse
+    from clickstream_platform.events.rules import Parse, Rules
 
 
+@plainly()
 def forget(
     users: str | Sequence[str],
     contracts: Sequence[StreamingTable],
@@ -78,6 +81,7 @@ def forget(
         SettingsError: an id is empty.
         SourceError: nothing has been read yet.
         TableBusyError: a run is at one of the tables and does not end within ten minutes.
+        UnreachableError: a schema registry that has to be asked does not answer.
     """
     users = [users] if isinstance(users, str) else [*dict.fromkeys(users)]
     require(lake, users)
@@ -88,7 +92,8 @@ def forget(
         write(lake, proof)
         for table in contracts:
             run_leased(table, spark, lake, hooks, run_id)
-        search = _Search(_as_kept(users, contracts), _mappings(contracts), unsearchable=unsearchable)
+        rules = [cast("Parse", table.query).rules for table in contracts if not table.derived]
+        search = _Search(_as_kept(users, contracts), rules, unsearchable=unsearchable)
         erased = _erase(search, contracts, spark, lake, hooks, run_id)
         for user_id in search.users:
             hooks.forgotten(user_id)
@@ -122,9 +127,8 @@ def _as_kept(users: Sequence[str], contracts: Sequence[StreamingTable]) -> list[
     return list(dict.fromkeys([*users, *(name for each in masks for user in users for name in each.names_of(user))]))
 
 
-def _mappings(contracts: Sequence[StreamingTable]) -> list[tuple[Mapping, Limits]]:
+def _mappings(rules: Sequence[Rules]) -> list[tuple[Mapping, Limits]]:
     """Those by which records are read and that have envelopes."""
-    rules = [cast("Parse", table.query).rules for table in contracts if not table.derived]
     return [
         (each.mapping, Limits(each.max_events_in_record, each.max_unpacked_bytes))
         for each in rules
@@ -138,13 +142,13 @@ class _Search:
 
     Attributes:
         users: their ids.
-        mappings: by which records are opened that may be envelopes, with what one may hold.
+        rules: by which records are read: decoded by the schemas of a registry, opened by a mapping.
         unsearchable: whether a record counts of which that cannot be told.
         unsearched: the others of these, by why; known once :meth:`records` was called.
     """
 
     users: Sequence[str]
-    mappings: Sequence[tuple[Mapping, Limits]]
+    rules: Sequence[Rules]
     unsearchable: bool
     unsearched: dict[str, int] = field(default_factory=dict[str, int])
 
@@ -152,8 +156,8 @@ class _Search:
         """The ``record_id`` of every record to be deleted, each once."""
         inherited = F.col("inherited") if "inherited" in quarantine.columns else F.lit(None).cast("string")
         headers = F.col("headers.value").alias("headers")
-        kept = quarantine.select("record_id", "value", "key", headers, inherited.alias("inherited"))
-        look = partial(_verdicts, users=self.users, mappings=self.mappings)
+        kept = quarantine.select("record_id", "source", "value", "key", headers, inherited.alias("inherited"))
+        look = partial(_verdicts, users=self.users, rules=self.rules)
         said = kept.mapInArrow(look, "record_id string, verdict string, why string")
         rows = said.where("verdict <> 'no'").collect()
         ids = {row["record_id"] for row in rows if row["verdict"] == "yes" or self.unsearchable}
@@ -162,10 +166,10 @@ class _Search:
 
 
 def _verdicts(
-    batches: Iterator[pa.RecordBatch], users: Sequence[str], mappings: Sequence[tuple[Mapping, Limits]]
+    batches: Iterator[pa.RecordBatch], users: Sequence[str], rules: Sequence[Rules]
 ) -> Iterator[pa.RecordBatch]:
     """Of each record, the strongest of what its bytes, what is packed in them, its key and its headers say."""
-    strength = ("no", "unknown", "yes").index
+    strength, mappings = ("no", "unknown", "yes").index, _mappings(rules)
     for batch in batches:
         found = [
             max(
@@ -175,10 +179,16 @@ def _verdicts(
                 ),
                 key=lambda mention: strength(mention.verdict),
             )
-            for row in batch.to_pylist()
+            for row in (each | {"value": _decoded(each, rules)} for each in batch.to_pylist())
         ]
         verdicts, reasons = [each.verdict for each in found], [each.why for each in found]
         yield pa.RecordBatch.from_pydict({"record_id": batch["record_id"], "verdict": verdicts, "why": reasons})
+
+
+def _decoded(row: dict[str, Any], rules: Sequence[Rules]) -> bytes | None:
+    """What a record says; its own bytes, if they are not to be decoded, or cannot be."""
+    texts = (said(row["value"], row["source"], each).text for each in rules if row["inherited"] is None)
+    return next((text for text in texts if text is not None), row["value"])
 
 
 def _packed(row: dict[str, Any], users: Sequence[str], mappings: Sequence[tuple[Mapping, Limits]]) -> Iterator[Mention]:

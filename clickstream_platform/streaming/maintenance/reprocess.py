@@ -21,6 +21,7 @@ from pyspark.sql.types import StructType
 from clickstream_platform.errors import SettingsError, SourceError
 from clickstream_platform.events.contract.model import PREFIX
 from clickstream_platform.events.frames import accepted
+from clickstream_platform.events.registry.told import plainly
 from clickstream_platform.events.schema import PLACE, QUARANTINE, RAW, RECORD, Reason
 from clickstream_platform.source_list import NAME_IN_SQL
 from clickstream_platform.source_list import title as title_of
@@ -80,6 +81,7 @@ class Replay:
         return tried - self.accepted - self.duplicates - self.landed - self.passed_over
 
 
+@plainly()
 def replay(
     events: StreamingTable,
     spark: SparkSession,
@@ -110,6 +112,7 @@ def replay(
         SettingsError: there is no such reason, or no such source.
         SourceError: nothing has been read yet, or a batch was killed between ``quarantine`` and ``events``.
         TableBusyError: a run is at ``events`` and does not end within ten minutes.
+        UnreachableError: a schema registry that has to be asked does not answer.
     """
     quarantine = require(events, lake, reason, source)
     run_id = run_id or uuid.uuid4().hex[:12]

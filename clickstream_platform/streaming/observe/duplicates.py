@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from clickstream_platform.errors import SourceError
 from clickstream_platform.events.parsing import read_records
+from clickstream_platform.events.registry.framing import said as said_of
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.events.schema import CONTENT, Reason
 from clickstream_platform.streaming.lake.hours import HOUR_US, as_ranges, spans_of
@@ -103,6 +104,7 @@ def duplicates(lake: Lake, rules: Rules, limit: int = 0) -> Duplicates:
     Raises:
         SourceError: nothing has been read yet.
         CheckpointError: there is more to ``events`` than its files.
+        UnreachableError: a schema registry that has to be asked does not answer.
     """
     if not lake.events.exists:
         raise SourceError(lake.events.name, "nothing was read yet", "run `clickstream run events` first")
@@ -146,7 +148,8 @@ def _read(records: Sequence[dict[str, Any]], rules: Rules) -> pa.Table:
     """What the records say, by today's settings."""
     ids = [_last(record["headers"] or (), rules.event_id_header) for record in records]
     arrived = pa.array([record["arrived_at"] for record in records], pa.timestamp("us", "UTC"))
-    values = pa.array([record["value"] for record in records], pa.binary())
+    said = [said_of(record["value"], record["source"], rules).text or record["value"] for record in records]
+    values = pa.array(said, pa.binary())
     inherited = pa.array([record.get("inherited") for record in records], pa.string())
     return pa.Table.from_struct_array(
         read_records(values, arrived, pa.array(ids, pa.binary()), rules, inherited=inherited)

@@ -19,15 +19,18 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from clickstream_platform.events.mapping.paths import Index, Key, Step, steps_of
 from clickstream_platform.events.schema import Reason
 from clickstream_platform.streaming.lake.ledger import Entry
+from clickstream_platform.streaming.sources.unframed import NotReadError, is_framed, unframed
 from clickstream_platform.wording import number_of
 
 if TYPE_CHECKING:
     from clickstream_platform.events.mapping.model import Envelope, Mapping
+    from clickstream_platform.events.registry.model import Registry
     from clickstream_platform.events.rules import Rules
 
 _LETTERS = re.compile(rb"[A-Za-z0-9+/]*")
 _DEEPEST = 500  # levels of brackets: a record with more is rejected
 _MARK = b"\xef\xbb\xbf"
+_MAY_CHANGE = (Reason.TOO_LARGE, Reason.UNKNOWN_SCHEMA, Reason.NEEDS_REGISTRY)
 
 
 class _NotOpenedError(Exception):
@@ -61,13 +64,16 @@ class Tally:
     inside: int = 0
     unknown: int = 0
 
-    def add(self, record: bytes | None) -> None:
-        """Look into one; of one that is longer than ``most_bytes`` any longer part of it will do."""
+    def add(self, record: bytes | None, *, is_of_topic: bool = False) -> None:
+        """Look into one; of one that is longer than ``most_bytes`` any longer part of it will do.
+
+        Raises, of one of a topic, what :func:`.unframed.unframed` does of a registry.
+        """
         if record is None or len(record) > self.envelopes.most_bytes:
             return  # which is rejected unread
         try:
-            count = self.envelopes.count(record)
-        except _NotOpenedError:
+            count = self.envelopes.count(record, is_of_topic=is_of_topic)
+        except (_NotOpenedError, NotReadError):
             return
         except (_UnknownError, RecursionError):
             self.unknown += 1
@@ -78,13 +84,14 @@ class Tally:
     def against(self, entry: Entry) -> str | None:
         """What the ledger says otherwise of the same records, in words; None if nothing.
 
-        Records that were too large then may not be so by the limits of today, and the other way round.
+        Records that were too large then may not be so by the limits of today, and the other way round; and a schema
+        that was not known then may be known.
         """
-        large = entry.reasons.get(Reason.TOO_LARGE.value, 0)
-        if not large and not self.unknown:
+        unlike = sum(entry.reasons.get(reason.value, 0) for reason in _MAY_CHANGE)
+        if not unlike and not self.unknown:
             agrees = (self.opened, self.inside) == (entry.opened, entry.inside)
         else:
-            agrees = self.opened - large <= entry.opened <= self.opened + self.unknown
+            agrees = self.opened - unlike <= entry.opened <= self.opened + self.unknown
         return None if agrees else f"holds {_said(self.opened, self.inside)}, booked are {_said(*_booked(entry))}"
 
 
@@ -106,6 +113,7 @@ class Envelopes:
         most_events: a record of more is rejected.
         most_unpacked: likewise one of which more bytes are unpacked.
         most_bytes: likewise a longer one.
+        registry: has the schemas of records that its serializers wrote.
     """
 
     label: str = ""
@@ -113,13 +121,14 @@ class Envelopes:
     most_events: int = 0
     most_unpacked: int = 0
     most_bytes: int = 0
+    registry: Registry | None = None
 
     @classmethod
     def of(cls, rules: Rules) -> Envelopes:
         """What rules say of them."""
         mapping: Mapping | None = rules.mapping
         limits = rules.max_events_in_record, rules.max_unpacked_bytes, rules.max_record_bytes
-        return cls(mapping.label, mapping.envelope, *limits) if mapping else cls("", (), *limits)
+        return cls(mapping.label if mapping else "", mapping.envelope if mapping else (), *limits, rules.registry)
 
     def tally(self, entry: Entry) -> Tally | None:
         """For the records of a batch; None if they were read in another way, or hold nothing to count."""
@@ -137,10 +146,11 @@ class Envelopes:
             for label, count in opened.items()
         ]
 
-    def count(self, record: bytes) -> int:
-        """How many events a record holds. Raises a _NotOpenedError or an _UnknownError."""
+    def count(self, record: bytes, *, is_of_topic: bool = False) -> int:
+        """How many events a record holds. Raises a _NotOpenedError, a NotReadError or an _UnknownError."""
         left = [self.most_unpacked]
-        held = [_Held("bytes", record.removeprefix(_MARK))]
+        said = unframed(record, self.registry) if is_of_topic and is_framed(record) else record
+        held = [_Held("bytes", said.removeprefix(_MARK)) if isinstance(said, bytes) else _Held("value", said)]
         for each in self.declared:
             held = [item for one in held for item in _within(one, each, left)]
             if len(held) > self.most_events:

@@ -178,6 +178,11 @@ class RecordSource(Source, Protocol):
     label: ClassVar[str]
 
     @property
+    def origin(self) -> str:
+        """The column ``source`` of its records: the first part of their names for ever."""
+        ...
+
+    @property
     def how_to_fill(self) -> str:
         """What to do while nothing has ever come; empty if a run may as well wait for it."""
         ...

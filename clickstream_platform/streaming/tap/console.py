@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from clickstream_platform.events.opening import opened
+from clickstream_platform.events.opening import opened, said_by
 from clickstream_platform.events.parsing import read_events
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.events.schema import EMPTY, Reason
@@ -96,15 +96,22 @@ def _record(row: bytes) -> Printed:
     )
 
 
-def shown(records: Sequence[Printed], rules: Rules) -> list[str]:
+def shown(records: Sequence[Printed], rules: Rules, origin: str = "") -> list[str]:
     """A line for each event, or for what was to be one.
 
     Of an event it has what a person looks at first, else the reasons and the first characters.
 
-    A record that is not whole is not parsed; its line says so, unless it is too large anyway. Raises nothing.
+    A record that is not whole is not parsed; its line says so, unless it is too large anyway. Raises what
+    :func:`.opening.opened` does.
+
+    Args:
+        records: the records.
+        rules: how they are read.
+        origin: their source, as ``events`` has it.
     """
     raw = pa.RecordBatch.from_pydict(
         {
+            "source": pa.array([origin if each.is_whole else "" for each in records], pa.string()),
             "value": pa.array([each.value for each in records], pa.binary()),
             "size": pa.array([None if each.value is None else len(each.value) for each in records], pa.int64()),
             "arrived_at": pa.array([each.arrived_at for each in records], pa.int64()).cast(INSTANT),
@@ -114,7 +121,7 @@ def shown(records: Sequence[Printed], rules: Rules) -> list[str]:
     )
     lines: list[str] = []
     for events in opened(raw, rules):
-        kept = rules.kept(events["value"]).to_pylist()
+        kept = rules.kept(said_by(events)).to_pylist()
         numbers = events["number"].to_pylist()
         rows = zip(numbers, read_events(events, rules).to_pylist(), kept, strict=True)
         lines += [_line(records[number], row, rules, value) for number, row, value in rows]

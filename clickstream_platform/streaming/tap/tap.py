@@ -74,7 +74,8 @@ class Tap:
 
     def lines(self, records: Sequence[console.Printed]) -> list[str]:
         """What a person reads of records that the query printed, where it is not a table's."""
-        return console.shown(records, cast("Parse", self.events.query).rules)
+        rules = cast("Parse", self.events.query).rules.replaying
+        return console.shown(records, rules, self._source.origin)
 
     @property
     def _source(self) -> RecordSource:

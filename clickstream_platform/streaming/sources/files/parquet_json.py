@@ -9,24 +9,20 @@ What each type becomes is a table in docs/formats.md. Nulls are left out of obje
 from __future__ import annotations
 
 import base64
-import math
 import uuid
 from collections.abc import Callable
-from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 import pyarrow.types as kinds
 
 from clickstream_platform.events.json_record import to_json
+from clickstream_platform.events.typed_values import clock, day, double, instant, single
 
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _DAY = 86_400  # seconds
-_EPOCH = date(1970, 1, 1).toordinal()
-_ERA_DAYS, _ERA_YEARS = 146_097, 400  # after so many days and years the calendar is the same again
 
 Convert = Callable[[Any], "list[Any]"]
 
@@ -120,18 +116,6 @@ def _each(one: Callable[[Any], Any]) -> Convert:
     return lambda array: [None if each is None else one(each) for each in array.to_pylist()]
 
 
-def _float(value: float) -> float | str:
-    """A number; what JSON has no number for as its name."""
-    if math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-
-
-def _float32(value: float) -> float | str:
-    """The shortest number that is this one among those of 32 bits, as its producer has written it."""
-    return float(str(np.float32(value))) if math.isfinite(value) else _float(value)
-
-
 def _texts(array: Any) -> list[Any]:
     try:
         return array.to_pylist()
@@ -164,39 +148,19 @@ def _uuid(value: bytes | None) -> str | None:
 def _dates(array: Any) -> list[Any]:
     days = array.cast(pa.int32()) if kinds.is_date32(array.type) else array.cast(pa.int64())
     per_day = 1 if kinds.is_date32(array.type) else _DAY * 1_000
-    return [None if each is None else _date(each // per_day) for each in days.to_pylist()]
-
-
-def _date(days: int) -> str:
-    """A day since 1970 as ISO 8601 has it; a year beyond 9999 or before 1 with its sign."""
-    eras, day = divmod(days + _EPOCH - 1, _ERA_DAYS)
-    found = date.fromordinal(day + 1)
-    year = found.year + eras * _ERA_YEARS
-    text = f"{year:04}" if 0 <= year <= 9999 else f"{year:+07}"
-    return f"{text}-{found.month:02}-{found.day:02}"
+    return [None if each is None else day(each // per_day) for each in days.to_pylist()]
 
 
 def _timestamps(array: Any) -> list[Any]:
     per_second, zone = _PER_SECOND[array.type.unit], "Z" if array.type.tz else ""
     counts = array.cast(pa.int64()).to_pylist()
-    return [None if each is None else _timestamp(each, per_second) + zone for each in counts]
-
-
-def _timestamp(count: int, per_second: int) -> str:
-    seconds, part = divmod(count, per_second)
-    days, second = divmod(seconds, _DAY)
-    return f"{_date(days)}T{_clock(second, part, per_second)}"
+    return [None if each is None else instant(each, per_second) + zone for each in counts]
 
 
 def _times(array: Any) -> list[Any]:
     per_second = _PER_SECOND[array.type.unit]
     counts = array.cast(pa.int32() if kinds.is_time32(array.type) else pa.int64()).to_pylist()
-    return [None if each is None else _clock(each // per_second, each % per_second, per_second) for each in counts]
-
-
-def _clock(second: int, part: int, per_second: int) -> str:
-    fraction = f".{part:0{len(str(per_second)) - 1}}" if part else ""
-    return f"{timedelta(seconds=second)!s:0>8}{fraction}"
+    return [None if each is None else clock(each // per_second, each % per_second, per_second) for each in counts]
 
 
 def _durations(array: Any) -> list[Any]:
@@ -208,8 +172,8 @@ _LEAVES: tuple[tuple[Callable[[pa.DataType], bool], Convert], ...] = (
     (kinds.is_boolean, _as_they_are),
     (kinds.is_integer, _as_they_are),
     (kinds.is_decimal, _as_they_are),
-    (kinds.is_float64, _each(_float)),
-    (lambda kind: kinds.is_float32(kind) or kinds.is_float16(kind), _each(_float32)),
+    (kinds.is_float64, _each(double)),
+    (lambda kind: kinds.is_float32(kind) or kinds.is_float16(kind), _each(single)),
     (lambda kind: kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_string_view(kind), _texts),
     (
         lambda kind: (

@@ -222,10 +222,10 @@ class FileSource:
             yield from self._refused(entries)
             there = [entry for entry in entries if entry.partition not in self.skipped]
             for each in read_task(self.folder, there, self.max_record_bytes):
-                yield each if isinstance(each, PartRead) else of_every_source(each, self._origin)
+                yield each if isinstance(each, PartRead) else of_every_source(each, self.origin)
 
     @property
-    def _origin(self) -> str:
+    def origin(self) -> str:
         """The first part of a record's name for ever: two folders may have a file of one name."""
         return origin("file", self.source_name)
 

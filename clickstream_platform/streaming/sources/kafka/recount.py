@@ -53,7 +53,7 @@ def recounted(
         envelopes: how records are opened today; without, the events in them are not counted.
 
     Raises:
-        UnreachableError: the cluster stops answering.
+        UnreachableError: the cluster stops answering, or a registry whose schemas are wanted.
     """
     envelopes = envelopes or Envelopes()
     read = sorted(entries, key=lambda entry: entry.committed_at_ms)
@@ -128,7 +128,7 @@ def _count(consumer: Consumer, partition: str, ranges: list[_Range], topics: Top
         if waiting and offset >= waiting[0].spans[partition].first:
             waiting[0].records += 1
             if waiting[0].tally:
-                waiting[0].tally.add(message.value())
+                waiting[0].tally.add(message.value(), is_of_topic=True)
 
 
 def next_before(end: int, consumer: Consumer, partition: str) -> Message | None:

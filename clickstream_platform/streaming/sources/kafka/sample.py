@@ -23,7 +23,7 @@ def sample(source: KafkaSource, count: int) -> Iterator[pa.RecordBatch]:
     """About the newest ``count`` records of all partitions together, those of aborted transactions left out.
 
     Returns:
-        A batch a partition: ``partition``, ``offset``, ``value``, ``size``, ``arrived_at``, ``event_id``.
+        A batch a partition: ``source``, ``partition``, ``offset``, ``value``, ``size``, ``arrived_at``, ``event_id``.
 
     Raises:
         UnreachableError: the cluster does not answer, or stops to.
@@ -40,20 +40,21 @@ def sample(source: KafkaSource, count: int) -> Iterator[pa.RecordBatch]:
             messages: list[Message] = []
             while (message := next_before(span.end, consumer, partition)) is not None:
                 messages.append(message)
-            yield _batch(partition, messages, source.event_id_header)
+            yield _batch(source, partition, messages)
 
 
-def _batch(partition: str, messages: list[Message], header: str) -> pa.RecordBatch:
+def _batch(source: KafkaSource, partition: str, messages: list[Message]) -> pa.RecordBatch:
     now_us = time.time_ns() // 1000
     values = [_bytes(message.value()) for message in messages]
     return pa.RecordBatch.from_pydict(
         {
+            "source": pa.array([source.origin] * len(messages), pa.string()),
             "partition": pa.array([partition] * len(messages), pa.string()),
             "offset": pa.array([message.offset() for message in messages], pa.int64()),
             "value": pa.array(values, pa.binary()),
             "size": pa.array([None if value is None else len(value) for value in values], pa.int64()),
             "arrived_at": pa.array([min(m.timestamp()[1] * 1000, now_us) for m in messages], pa.int64()).cast(_INSTANT),
-            "event_id": pa.array([_header(message, header) for message in messages], pa.binary()),
+            "event_id": pa.array([_header(message, source.event_id_header) for message in messages], pa.binary()),
         }
     )
 

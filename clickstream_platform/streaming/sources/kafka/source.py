@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from clickstream_platform.errors import ClickstreamError, SettingsError, SourceError, UnreachableError
+from clickstream_platform.events.registry.told import refusal
 from clickstream_platform.settings import Settings
 from clickstream_platform.source_list import MAIN, origin, starting_at
 from clickstream_platform.streaming.checkpoint import Checkpoint
@@ -229,7 +230,9 @@ class KafkaSource:
         return tap_kafka(spark, self, "earliest" if from_start else "latest")
 
     def explained(self, failure: Exception, checkpoint: Checkpoint) -> Exception:
-        """What the cluster says of a failure: it is down, or the topics have changed; else the failure."""
+        """What the registry or the cluster says of a failure: one is down, or topics have changed; else the failure."""
+        if refused := refusal(failure):
+            return refused
         try:
             continuity.standing(self, checkpoint)
         except ClickstreamError as found:

@@ -1,0 +1,185 @@
+"""What a schema registry is asked: a schema by its id. An id never means another schema, so each is asked for once.
+
+Three requests of Confluent's HTTP interface, which others have too; why not their client: docs/decisions/0038.
+"""
+
+from __future__ import annotations
+
+import base64
+from functools import lru_cache
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import requests
+import requests.auth
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+from clickstream_platform.errors import SourceError, UnreachableError
+from clickstream_platform.events.registry.model import (
+    AUTHORITY,
+    CERTIFICATE,
+    KEY,
+    LOGIN,
+    OPTIONS,
+    TOKEN,
+    VARIABLE,
+    Registry,
+)
+from clickstream_platform.events.registry.told import SUBJECT, UnknownSchemaError
+
+NO_SUCH = (40401, 40402, 40403)  # a registry's own words for: no such subject, version, schema
+MAY_PASS = (408, 425, 429, 500, 502, 503, 504)  # answers that the next attempt may not get
+PATIENCE = (3.05, 10.0)  # seconds to be let in, and for the answer
+ATTEMPTS, PAUSE = 3, 0.2  # seconds, doubled for the next
+_LAST_ID = 2**31 - 1  # ids are Java's int
+_DEEPEST = 100  # schemas that refer to each other, one behind the other
+_AGAIN = "start it, or mend CLICKSTREAM_REGISTRY, and run again: nothing of this batch is committed"
+
+
+class Schema(NamedTuple):
+    """A schema as a registry has it.
+
+    Attributes:
+        kind: AVRO, JSON, PROTOBUF.
+        text: the schema.
+        references: the schemas that it refers to by their names, each behind those that it refers to itself.
+    """
+
+    kind: str
+    text: str
+    references: tuple[str, ...] = ()
+
+
+class _AwayError(Exception):
+    """An attempt that the next one may do better."""
+
+
+@lru_cache(maxsize=10_000)  # what is raised is not kept
+def schema(registry: Registry, number: int) -> Schema:
+    """The schema of an id. Asks the registry once in a process.
+
+    Raises:
+        UnknownSchemaError: it says that it has none.
+        UnreachableError: it does not answer, or not now.
+        SourceError: it does not let us in, or is no schema registry.
+    """
+    if number > _LAST_ID:
+        raise UnknownSchemaError
+    found = _asked(registry, f"schemas/ids/{number}")
+    return Schema(_kind(found), _text(registry, found), tuple(_referred(registry, found, 0)))
+
+
+def at_hand(registry: Registry) -> str:
+    """Whether it answers, in words. Raises what :func:`schema` does, but for an unknown one."""
+    found = _answer(registry, "schemas/types")
+    if not isinstance(found, list):
+        raise _no_registry(registry, "it does not say which kinds of schemas it has")
+    return f"{registry.named} answers, and has schemas of {', '.join(map(str, found))}"
+
+
+def _referred(registry: Registry, found: Any, depth: int) -> list[str]:
+    texts: list[str] = []
+    for each in found.get("references") or ():
+        if depth >= _DEEPEST:
+            raise _no_registry(registry, f"schemas refer to each other more than {_DEEPEST} deep")
+        name = quote(str(each["subject"]), safe="")
+        other = _asked(registry, f"subjects/{name}/versions/{each['version']}?deleted=true")
+        texts += [*_referred(registry, other, depth + 1), _text(registry, other)]
+    return list(dict.fromkeys(texts))
+
+
+def _kind(found: Any) -> str:
+    return str(found.get("schemaType") or "AVRO")  # which is not said of an Avro schema
+
+
+def _text(registry: Registry, found: Any) -> str:
+    if not isinstance(text := found.get("schema"), str):
+        raise _no_registry(registry, "its answer has no schema")
+    return text
+
+
+def _asked(registry: Registry, path: str) -> Any:
+    found = _answer(registry, path)
+    if not isinstance(found, dict):
+        raise _no_registry(registry, "its answer is no JSON object")
+    return found
+
+
+def _answer(registry: Registry, path: str) -> Any:
+    attempts = Retrying(
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=wait_exponential(multiplier=PAUSE),
+        retry=retry_if_exception_type(_AwayError),
+        reraise=True,
+    )
+    try:
+        answer: requests.Response = attempts(_got, registry, path)
+    except _AwayError as away:
+        finding = f"{registry.named} does not answer ({away}) when it is asked for {path.partition('?')[0]}"
+        raise UnreachableError(SUBJECT, finding, _AGAIN) from None
+    found = _json(answer)
+    code: Any = found.get("error_code") if isinstance(found, dict) else None
+    if answer.status_code == 404 and code in NO_SUCH:
+        raise UnknownSchemaError
+    if answer.status_code in (401, 403):
+        finding = f"{registry.named} does not let us in (it answered {answer.status_code})"
+        raise SourceError(SUBJECT, finding, f"mend {OPTIONS}")
+    if answer.status_code != 200 or found is None:
+        raise _no_registry(registry, f"asked for {path.partition('?')[0]}, it answered {answer.status_code}")
+    return found
+
+
+def _got(registry: Registry, path: str) -> requests.Response:
+    try:
+        answer = _session(registry).get(f"{registry.url}/{path}", timeout=PATIENCE)
+    except requests.Timeout:
+        msg = f"nothing came within {PATIENCE[1]:g} s"
+        raise _AwayError(msg) from None
+    except (requests.exceptions.SSLError, requests.ConnectionError) as failed:
+        reason = getattr(next(iter(failed.args), None), "reason", None) or failed
+        raise _AwayError(type(reason).__name__) from None
+    except requests.RequestException as failed:
+        raise _no_registry(registry, f"it cannot be asked ({type(failed).__name__})") from None
+    if answer.status_code in MAY_PASS:
+        msg = f"it answered {answer.status_code}"
+        raise _AwayError(msg)
+    return answer
+
+
+def _json(answer: requests.Response) -> Any:
+    try:
+        return answer.json()
+    except requests.exceptions.JSONDecodeError:
+        return None
+
+
+def _no_registry(registry: Registry, why: str) -> SourceError:
+    return SourceError(SUBJECT, f"{registry.named} is no schema registry: {why}", f"mend {VARIABLE}, and run again")
+
+
+class _Authorization(requests.auth.AuthBase):
+    """In UTF-8, and whatever a ``.netrc`` says of the host."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = self._value
+        return request
+
+
+@lru_cache(maxsize=4)
+def _session(registry: Registry) -> requests.Session:
+    """Kept open, as one batch may ask for several. Not urllib3's own retries: they log the whole address."""
+    session = requests.Session()
+    session.headers["Accept"] = "application/vnd.schemaregistry.v1+json, application/json"
+    if login := registry.option(LOGIN):
+        session.auth = _Authorization(f"Basic {base64.b64encode(login.encode()).decode()}")
+    if token := registry.option(TOKEN):
+        session.auth = _Authorization(f"Bearer {token}")
+    if authority := registry.option(AUTHORITY):
+        session.verify = authority
+    if certificate := registry.option(CERTIFICATE):
+        key = registry.option(KEY)
+        session.cert = (certificate, key) if key else certificate
+    return session

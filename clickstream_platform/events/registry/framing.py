@@ -1,0 +1,167 @@
+"""What a record of Kafka begins with says how it is to be read: five bytes of a registry's serializers, or none.
+
+A registry that does not answer stops whoever reads: no record is rejected for it. So do a registry that refuses us and
+an address that is none.
+"""
+
+# pyarrow makes its compute functions when it is imported:
+# pyright: reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from clickstream_platform.errors import ClickstreamError, SourceError
+from clickstream_platform.events.registry.model import Registry
+from clickstream_platform.events.registry.told import SUBJECT, UnknownSchemaError, UnreadSchemaError, WrongBodyError
+from clickstream_platform.events.schema import Reason
+
+if TYPE_CHECKING:
+    from clickstream_platform.events.rules import Rules
+
+MAGIC = b"\x00"
+HEAD = 5  # bytes: MAGIC, and the id of the schema
+_GLUE = (b"\x03\x00", b"\x03\x05")  # AWS Glue's serializers: a version, whether it is packed, 16 bytes of an id
+_GLUE_HEAD = 18
+_KAFKA = "kafka"  # what the source of such a record begins with
+
+
+class Said(NamedTuple):
+    """What a record says.
+
+    Attributes:
+        text: the JSON to be read in its place; None if it is read as it is.
+        found: why it cannot be read, if so.
+    """
+
+    text: bytes | None = None
+    found: Reason | None = None
+
+
+AS_IT_IS = Said()
+Decode = Callable[[int, bytes], Said]
+Body = Callable[[bytes], bytes]
+
+
+def decoder(records: pa.RecordBatch, rules: Rules) -> Decode | None:
+    """A function from the number of one of some records, and its bytes, to what it says; None if all are as they are.
+
+    A record whose schema the registry does not know is rejected, so that a later replay reads it; unless the rules say
+    that the run stops, or of its bytes nothing would be kept by which to read it later.
+
+    The function raises what :func:`.client.schema` does, but for an unknown schema, and then a SourceError if the run
+    is to stop.
+
+    Args:
+        records: ``value`` and, without which nothing is decoded, ``source``; ``partition`` and ``offset`` if they are
+            known.
+        rules: how records are read.
+    """
+    names = records.schema.names
+    if "source" not in names:
+        return None
+    begins = [pc.starts_with(records["value"], pattern=each) for each in (MAGIC, *_GLUE)]
+    may_be = pc.and_(pc.or_(pc.or_(*begins[:2]), begins[2]), pc.starts_with(records["source"], pattern=_KAFKA))
+    if not pc.any(may_be).as_py():
+        return None
+    framed = pc.fill_null(may_be, False).to_pylist()
+    columns: dict[str, Any] = {name: records[name] for name in ("partition", "offset") if name in names}
+    known = _Known(rules)
+
+    def decode(number: int, value: bytes) -> Said:
+        if not framed[number]:
+            return AS_IT_IS
+        try:
+            return known.said(value)
+        except ClickstreamError as failure:
+            raise _named(failure, {name: column[number].as_py() for name, column in columns.items()}) from None
+
+    return decode
+
+
+def said(value: bytes | None, source: str | None, rules: Rules) -> Said:
+    """What one record says, for who looks into it: nothing stops for a schema that is not known.
+
+    Raises what :func:`.client.schema` does, but for an unknown schema.
+    """
+    is_framed = value is not None and (source or "").startswith(_KAFKA) and value.startswith((MAGIC, *_GLUE))
+    return _Known(rules.replaying).said(value) if value is not None and is_framed else AS_IT_IS
+
+
+class _Known:
+    """What a registry has said while some records are read; what it does not know, it is asked again of the next."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._registry = rules.registry
+        self._stops = rules.stops_at_unknown
+        self._limit = rules.max_unpacked_bytes
+        self._reads_objects = rules.mapping is None or rules.mapping.reads_objects
+        self._readers: dict[int, Body | Reason] = {}
+
+    def said(self, value: bytes) -> Said:
+        if value.startswith(_GLUE):
+            return Said(found=Reason.GLUE_HEADER) if len(value) >= _GLUE_HEAD and self._reads_objects else AS_IT_IS
+        if len(value) < HEAD:
+            return AS_IT_IS
+        if self._registry is None:
+            return Said(found=Reason.NEEDS_REGISTRY) if self._reads_objects else AS_IT_IS
+        return self._decoded(self._registry, int.from_bytes(value[1:HEAD], "big"), value[HEAD:])
+
+    def _decoded(self, registry: Registry, number: int, body: bytes) -> Said:
+        read = self._readers.get(number) or self._reader(registry, number)
+        if isinstance(read, Reason):
+            return Said(found=read)
+        try:
+            text = read(body)
+        except WrongBodyError:
+            return Said(found=Reason.MALFORMED_AVRO)
+        return Said(found=Reason.TOO_LARGE) if len(text) > self._limit else Said(text)
+
+    def _reader(self, registry: Registry, number: int) -> Body | Reason:
+        try:
+            found = body_reader(registry, number)
+        except UnknownSchemaError:
+            if self._stops:
+                finding = f"{registry.named} knows no schema {number}"
+                remedy = "register it and run again, or set CLICKSTREAM_REGISTRY_UNKNOWN=quarantine to go on without"
+                raise SourceError(SUBJECT, finding, remedy) from None
+            found = Reason.UNKNOWN_SCHEMA
+        self._readers[number] = found
+        return found
+
+
+@lru_cache(maxsize=1_000)
+def body_reader(registry: Registry, number: int) -> Body | Reason:
+    """The function that reads what follows the five bytes, by its schema; the reason why there is none, if so.
+
+    Raises what :func:`.client.schema` does, which is asked again then, and an UnknownSchemaError.
+    """
+    # Only who meets such a record pays for the import.
+    from clickstream_platform.events.registry.avro import reader_of  # noqa: PLC0415
+    from clickstream_platform.events.registry.client import schema  # noqa: PLC0415
+
+    found = schema(registry, number)
+    if found.kind == "JSON":
+        return _as_it_is
+    if found.kind == "PROTOBUF":
+        return Reason.PROTOBUF
+    try:
+        return reader_of(found.text, found.references) if found.kind == "AVRO" else Reason.UNREAD_SCHEMA
+    except UnreadSchemaError:
+        return Reason.UNREAD_SCHEMA
+
+
+def _as_it_is(body: bytes) -> bytes:
+    return body
+
+
+def _named(failure: ClickstreamError, place: dict[str, Any]) -> ClickstreamError:
+    """The same with the record that it was met at."""
+    at = f", offset {place['offset']}" if place.get("offset") is not None else ""
+    where = f" (a record of {place['partition']}{at} begins with it)" if place.get("partition") else ""
+    return type(failure)(failure.subject, f"{failure.finding}{where}", failure.remedy)
