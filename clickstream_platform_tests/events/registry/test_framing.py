@@ -17,6 +17,7 @@ import pytest
 
 from clickstream_platform.errors import SettingsError, SourceError, UnreachableError
 from clickstream_platform.events.mapping.checking import checked
+from clickstream_platform.events.mapping.matching import Matches, Matching
 from clickstream_platform.events.mapping.model import COLUMNS
 from clickstream_platform.events.mapping.written import Raw, mapping_of, merged, raw_of
 from clickstream_platform.events.masks import Masks
@@ -285,6 +286,16 @@ def test_a_check_says_what_a_run_would_do(registry: SchemaRegistry, ids: dict[st
     assert [each.fate for each in found.fates] == ["event", "rejected"]
     assert found.paths["user_id"] == {"user_id": 1}
     assert found.extra == {"price": 1}
+
+
+def test_a_run_finds_the_paths_of_a_mapping_in_what_a_record_says(
+    registry: SchemaRegistry, ids: dict[str, int]
+) -> None:
+    rules = rules_of(registry, mapping=mapping_with_batches(), own_paths=(("user_id", "user_id"), ("page_url", "no")))
+    matching = Matching(rules)
+    for part in opened(batch(avro(ids["v1"], V1, click())), rules):
+        matching.look(part)
+    assert matching.found == Matches(1, ("page_url: no",))
 
 
 def test_tap_shows_what_a_record_says(registry: SchemaRegistry, ids: dict[str, int]) -> None:
