@@ -58,6 +58,6 @@ def rebuild_job(settings: Settings) -> dg.JobDefinition:
     return job(
         REBUILD,
         rebuild_table,
-        "Compute one table anew from all events, in one commit. Until then its old rows serve.",
+        "Make one table anew from all events, in one commit; till then the old rows serve.",
         table=names[0],
     )
