@@ -21,7 +21,7 @@ WIDE_PLACES = (
     *("events/mapping", "events/test_masking.py", "streaming/audit/test_check.py"),
     *("events/test_json_record.py", "events/test_subject.py", "events/test_time_forms.py", "events/test_timestamps.py"),
     *("simulator/test_simulation.py", "streaming/ingest/test_deduplicate.py"),
-    *("defs/test_versions.py", "deploy/test_processes.py", "test_sql.py"),
+    *("defs/test_versions.py", "deploy/test_processes.py", "streaming/lake/test_hosts.py", "test_sql.py"),
 )
 JVM = "spark"  # the marker of every test with a JVM, whatever its part
 JVM_FIXTURES = frozenset({"spark", "broker", "store"})  # and who uses one of them; a store is no JVM, but as slow
