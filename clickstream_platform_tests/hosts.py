@@ -161,7 +161,7 @@ class Run:
 def worker_killed_in_staging(hosts: Hosts) -> None:
     """A worker dies once something is staged."""
     run = hosts.run("driver-1")
-    wait_until(hosts.is_staged, run.process, seconds=SECONDS)
+    wait_until(hosts.is_staged, run.process, seconds=SECONDS, every=0.1)
     _kill_worker(hosts, "worker-1")
     run.must_end(0)
     hosts.open_worker("worker-1")
@@ -226,7 +226,7 @@ def two_drivers_and_maintain(hosts: Hosts) -> None:
     """Two drivers run all tables at once, while a third program maintains them."""
     together = [hosts.run("driver-1"), hosts.run("driver-2"), hosts.start("driver-2", "-c", PROGRAM, "maintain")]
     ended = [each.must_end(0, 1, saying=BUSY) for each in together]
-    assert 0 in ended[:2]
+    assert 0 in ended
 
 
 def leases(ttl: float = 3.0) -> None:
