@@ -195,7 +195,7 @@ def driver_cut_off(hosts: Hosts) -> None:
     run, file = hosts.held("driver-1")
     hosts.net.cut("driver-1", "store")
     hosts.counts["cuts"] += 1
-    hosts.settle("driver-2")
+    hosts.run("driver-2").must_end(0)
     hosts.net.mend("driver-1", "store")
     file.unlink()
     run.must_end(1, saying=LOST)
@@ -206,7 +206,7 @@ def driver_stopped(hosts: Hosts) -> None:
     run, file = hosts.held("driver-1")
     run.signal(signal.SIGSTOP)
     hosts.counts["stops"] += 1
-    hosts.settle("driver-2")
+    hosts.run("driver-2").must_end(0)
     file.unlink()
     run.signal(signal.SIGCONT)
     run.must_end(1, saying=LOST)
