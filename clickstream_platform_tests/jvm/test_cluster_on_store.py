@@ -16,6 +16,7 @@ from clickstream_platform.simulator.seaweed import Seaweed
 from clickstream_platform.simulator.simulation import simulate
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform_tests.conftest import KINDS
 from clickstream_platform_tests.on_cluster import EVENTS, RUN_AND_VERIFY, clickstream
 from clickstream_platform_tests.stopped_run import Stop
 from clickstream_platform_tests.waiting import wait_until
@@ -59,7 +60,7 @@ def test_a_worker_that_the_store_refuses_is_told_and_its_key_is_not(
     assert not any(secret in said + errors for secret in ("another-secret", store.secret))
 
 
-def test_all_tables_are_exact_though_driver_and_worker_are_killed(
+def test_a_table_of_each_kind_is_exact_though_driver_and_worker_are_killed(
     running: Cluster, lake: Lake, store: Seaweed, tmp_path: Path
 ) -> None:
     write_landing(tmp_path / "landing", simulate(EVENTS, seed=1), arrivals=2)
@@ -69,7 +70,7 @@ def test_all_tables_are_exact_though_driver_and_worker_are_killed(
     left = staged(lake)
     assert left
 
-    with clickstream(running, tmp_path, program=RUN_AND_VERIFY) as run:
+    with clickstream(running, tmp_path, *KINDS, program=RUN_AND_VERIFY) as run:
         wait_until(lambda: {*staged(lake)} - {*left}, run)
         running.workers[0].kill()
         said, errors = run.communicate(timeout=500)
