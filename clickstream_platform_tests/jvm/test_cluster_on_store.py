@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,23 +44,8 @@ def staged(lake: Lake) -> list[str]:
     return [file.name for file in (lake.root / "_staging").rglob("*.parquet")]
 
 
-def test_a_worker_that_the_store_refuses_is_told_and_its_key_is_not(
-    running: Cluster, lake: Lake, store: Seaweed, tmp_path: Path
-) -> None:
-    conf = json.dumps({"spark.executorEnv.AWS_SECRET_ACCESS_KEY": "another-secret"})
-    with clickstream(running, tmp_path, "workers", SPARK_CONF=conf) as asked:
-        said, errors = asked.communicate(timeout=500)
-
-    assert asked.returncode == 1
-    finding = (
-        f"it does not reach the lake ({store.endpoint} refuses this user (SignatureDoesNotMatch)); start the worker"
-    )
-    assert finding in " ".join(errors.split())
-    assert not any(secret in said + errors for secret in ("another-secret", store.secret))
-
-
 def test_a_table_of_each_kind_is_exact_though_driver_and_worker_are_killed(
-    running: Cluster, lake: Lake, store: Seaweed, tmp_path: Path
+    running: Cluster, lake: Lake, tmp_path: Path
 ) -> None:
     write_landing(tmp_path / "landing", simulate(EVENTS, seed=1), arrivals=2)
     killed = Stop("kill group", 1, "before").start("run", "events")  # quarantine is committed, events is not
