@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -79,27 +77,6 @@ def test_a_topic_is_the_source_when_the_settings_name_one() -> None:
 
 def test_definitions_are_valid() -> None:
     dg.Definitions.validate_loadable(loaded())
-
-
-def test_loading_starts_no_jvm_and_touches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))  # no java to be found
-    monkeypatch.delenv("JAVA_HOME", raising=False)
-    monkeypatch.setenv("CLICKSTREAM_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("CLICKSTREAM_SOURCE", "kafka://nobody.invalid:9092/clicks")
-    load = "import clickstream_platform.definitions; from pyspark import SparkContext; print(SparkContext._gateway)"
-    said = subprocess.run([sys.executable, "-c", load], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert said.stdout == "None\n"
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_setting_that_is_not_allowed_is_named_when_loading(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CLICKSTREAM_SHUFFLE_PARTITIONS", "none")
-    load = [sys.executable, "-c", "import clickstream_platform.definitions"]
-    said = subprocess.run(load, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert said.returncode == 1
-    assert said.stderr.splitlines()[-1].startswith(
-        "clickstream_platform.errors.SettingsError: CLICKSTREAM_SHUFFLE_PARTITIONS: 'none' is not allowed"
-    )
 
 
 def test_a_description_is_bare_text_as_the_catalog_shows_it() -> None:

@@ -119,6 +119,6 @@ class Parse:
         contract that it breaks and is not rejected for; the declared columns; and ``passed_over``: why a record is no
         event and was not meant as one, null for all others.
         """
-        from clickstream_platform.events.parsing import parse  # noqa: PLC0415 - a contract is read far oftener than run
+        from clickstream_platform.events.frames import parse  # noqa: PLC0415 - a contract is read far oftener than run
 
         return parse(raw, self.rules)

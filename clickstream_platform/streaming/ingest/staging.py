@@ -28,9 +28,10 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import BinaryType, StructField, StructType
 
 from clickstream_platform.events.contract.judging import arrow_type
+from clickstream_platform.events.frames import INSIDE, READ_TYPE
 from clickstream_platform.events.masking import Masking
 from clickstream_platform.events.opening import opened
-from clickstream_platform.events.parsing import INSIDE, READ, read_events
+from clickstream_platform.events.parsing import read_events
 from clickstream_platform.events.rules import Parse
 from clickstream_platform.events.schema import EVENTS, PLACE, QUARANTINE, Reason
 from clickstream_platform.events.timestamps import INSTANT, where
@@ -48,7 +49,7 @@ if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked 
 _RAW = "raw"  # an event's bytes, as long as it may turn out to be a conflicting duplicate
 _OF_REJECTED = [column for column in QUARANTINE.spark if column.name not in EVENTS.names]
 _OF_READ = [
-    *(READ[name] for name in ("has_placeholder", "passed_over", "violations")),
+    *(READ_TYPE[name] for name in ("has_placeholder", "passed_over", "violations")),
     *(StructField(_RAW, BinaryType()), INSIDE["inside"]),
 ]
 _COLUMNS = StructType([*EVENTS.spark, *_OF_REJECTED, *_OF_READ])

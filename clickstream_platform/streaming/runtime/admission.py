@@ -9,6 +9,8 @@ from clickstream_platform.errors import CheckpointError
 from clickstream_platform.streaming.checkpoint import Checkpoint, next_version
 from clickstream_platform.streaming.lake.generations import current, following, half_committed
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.runtime.declared_types import require_same_types
+from clickstream_platform.streaming.runtime.fingerprint import require_unchanged
 
 if TYPE_CHECKING:
     from clickstream_platform.streaming.contract.table import StreamingTable
@@ -38,6 +40,18 @@ def admitted(lake: Lake, table: StreamingTable) -> Checkpoint:
         log.warning("%s: it was down for too long: %s; a new generation reads all of events", table.name, lost)
         return following(lake, table.name)
     return checkpoint
+
+
+def require_as_before(table: StreamingTable, lake: Lake) -> None:
+    """Refuse what has been declared otherwise since the last run, as far as files tell it. No JVM.
+
+    Raises:
+        SettingsError: a column is declared with another type than the table has.
+        CheckpointError: the table was read from another source, or something else that its checkpoint depends on is
+            not as it was.
+    """
+    require_same_types(table, lake)
+    require_unchanged(table, lake)
 
 
 def in_turn(table: StreamingTable, lake: Lake) -> list[StreamingTable]:
