@@ -57,6 +57,19 @@ def test_checks(snapshot: SnapshotAssertion) -> None:
     assert {f"{s.asset_key.to_user_string()} {s.name}": (s.blocking, s.description) for s in specs} == snapshot
 
 
+def test_a_contract_of_columns_brings_a_check_that_only_warns_and_columns_of_purchases() -> None:
+    found = loaded(contract="commerce")
+    checks = {spec.name: spec for each in found.asset_checks or () for spec in each.check_specs}
+    assert not checks["contract_violations"].blocking
+    assert "at most 5% of what came last" in (checks["contract_violations"].description or "")
+    specs = {spec.key.to_user_string(): spec for spec in found.resolve_all_asset_specs()}
+    columns = [
+        f"{column.name} {column.type}" for column in specs["purchases"].metadata["dagster/column_schema"].columns
+    ]
+    said = ["order_id string", "amount decimal(18,4)", "currency string", "quantity bigint", "items string"]
+    assert columns[-5:] == said
+
+
 def test_jobs_schedules_and_sensors(snapshot: SnapshotAssertion) -> None:
     repository = loaded().get_repository_def()
     jobs = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]

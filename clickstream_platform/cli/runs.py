@@ -18,7 +18,7 @@ from clickstream_platform.delivery.outbox import Outbox
 from clickstream_platform.delivery.post import delivering
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings, from_env
-from clickstream_platform.streaming.audit.shares import remarks
+from clickstream_platform.streaming.audit.shares import plainly, remarks
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import trigger_from
 from clickstream_platform.streaming.contract.trigger_support import require
@@ -249,5 +249,7 @@ def report_run(table: StreamingTable, report: RunReport, lake: Lake) -> None:
     from clickstream_platform.defs.reporting import report_run as told  # noqa: PLC0415 - Dagster takes seconds to import
 
     told(table, report, lake)
+    for line in plainly(report.batches):
+        say(f"{table.name}: {line}")
     for remark in remarks(table, report.batches):
         say(f"warning: {table.name}: {remark}")

@@ -18,6 +18,7 @@ from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.lease import held_with
 from clickstream_platform.streaming.lake.ledger import last_entry
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.observe.outdated import outdated
 from clickstream_platform.streaming.sources.apart import require_apart, require_not_read_before
 from clickstream_platform.streaming.sources.source import Lag, RecordSource
 
@@ -249,12 +250,16 @@ def said_of_lag(found: Lag | ClickstreamError) -> str:
 def lag(table: StreamingTable, lake: Lake, checkpoint: Checkpoint | None = None) -> Lag:
     """What the next run of a table with one source would read. Raises what :meth:`.Source.unread` does.
 
+    Of a table that has to be made anew, as declared columns have changed, that is all of ``events``.
+
     Args:
         table: the table.
         lake: where it lies.
         checkpoint: its current one, for a caller who has looked it up (2 ms).
     """
     current = checkpoint or generations.current(lake, table.name, table.offsets.source_name)
+    if outdated(table, lake, current):
+        return Lag(lake.events.rows(), "events")
     return table.offsets.unread(current, lake)
 
 
