@@ -61,8 +61,9 @@ class Network:
     def add(self, name: str) -> Host:
         """A host more."""
         address, table = f"{NETWORK}.{len(self.hosts) + 2}", self.folder / "hosts"
+        # It ends when this process does: the guard's pipe, which it has as well, is closed then.
         init = [*NAMESPACES, "--kill-child", "/bin/sh", "-c"]
-        init += ['hostname "$0" && mount --bind "$1" /etc/hosts && exec sleep infinity', name, str(table)]
+        init += ['hostname "$0" && mount --bind "$1" /etc/hosts && read -r _ <&3', name, str(table)]
         with table.open("a") as known:
             known.write(f"{address} {name}\n")
         guard = guarded(init, self.folder / f"{name}.host.log")
