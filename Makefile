@@ -20,7 +20,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 	&& echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-kafka cluster-demo test soak check jar pin lock dev $(PARTS:%=test-%)
+.PHONY: help setup demo demo-kafka cluster-demo test soak hosts check jar pin lock dev $(PARTS:%=test-%)
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -34,9 +34,10 @@ demo: setup ## 50,000 events, good and bad, become Delta tables; then compare th
 demo-kafka: setup ## the same through a Kafka broker of its own, without Docker
 	@CLICKSTREAM_HOME=.clickstream/kafka-demo $(BIN)/clickstream demo --kafka
 
-# On a real master and two workers, each a process, in a home that is gone afterwards. Ctrl-C ends all of them.
+# On a real master and two workers with the lake on a real object store, each a process, in a home that is gone
+# afterwards. Ctrl-C ends all of them.
 cluster-demo: setup
-	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT INT TERM && CLICKSTREAM_HOME="$$home" $(BIN)/clickstream demo --cluster
+	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT INT TERM && CLICKSTREAM_HOME="$$home" $(BIN)/clickstream demo --cluster --store
 
 test: setup ## all tests, part after part; one part alone: make test-spark, test-kafka, see CONTRIBUTING.md
 	@for part in $(PARTS); do echo "tests, part $$part ..."; begun=$$(date +%s); $(PYTEST) --part=$$part || exit 1; \
@@ -50,6 +51,10 @@ $(patsubst %,test-%,$(filter-out fast,$(PARTS))): test-%: setup
 
 soak: setup ## 45 minutes of new random scenarios and kills; MINUTES=5 for fewer
 	@$(BIN)/python -m clickstream_platform_tests.soak --minutes $(or $(MINUTES),45)
+
+# Network namespaces as hosts, so root, on Linux. Each fault once; TIMES=3 for more.
+hosts: setup
+	@$(BIN)/python -m clickstream_platform_tests.hosts --times $(or $(TIMES),1)
 
 check: $(STAMP) ## ruff and pyright: style, formatting, types
 	@echo "ruff ..."

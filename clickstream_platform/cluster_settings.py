@@ -7,8 +7,6 @@ from datetime import timedelta
 
 from pydantic import Field, field_validator
 
-from clickstream_platform.errors import SettingsError
-from clickstream_platform.store.place import is_on_store
 from clickstream_platform.store_settings import StoreSettings
 
 _HOST = r"(\[[\da-fA-F:]+\]|[\w.-]+):\d{1,5}"
@@ -16,6 +14,11 @@ MASTER = re.compile(
     rf"local(\[(\*|[1-9]\d*)(,\s*\d+)?\])?|local-cluster\[.+\]|spark://{_HOST}(,{_HOST})*|k8s://\S+|yarn"
 )
 """What Spark knows as a master."""
+
+
+def is_one_machine(master: str) -> bool:
+    """Whether the tasks of Spark with this master are threads of this machine, and no workers of a cluster."""
+    return master.partition("[")[0] == "local"
 
 
 class ClusterSettings(StoreSettings):
@@ -53,18 +56,4 @@ class ClusterSettings(StoreSettings):
     @property
     def on_one_machine(self) -> bool:
         """Whether Spark's tasks are threads of this machine, and no workers of a cluster."""
-        return self.spark_master.partition("[")[0] == "local"
-
-    def require_staging(self) -> None:
-        """Refuse a lake on a store where Spark's tasks run on other machines: they stage records in a local folder.
-
-        Raises:
-            SettingsError: names the master.
-        """
-        if is_on_store(self.lake_folder) and not self.on_one_machine:
-            finding = "runs tasks on other machines, which cannot stage records for a lake on a store yet"
-            raise SettingsError(
-                "CLICKSTREAM_SPARK_MASTER",
-                f"{self.spark_master} {finding}",
-                "set it to local[*], or the lake to a shared folder",
-            )
+        return is_one_machine(self.spark_master)

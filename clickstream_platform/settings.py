@@ -282,7 +282,7 @@ def from_env() -> Settings:
         refuse_misspelt(where, source.env_vars, Settings.model_fields)
     try:
         settings = Settings()
-        settings.require_staging()
+        _ = settings.lake_folder  # raises a SettingsError of its own
     except ValidationError as invalid:
         refused = refusal(invalid.errors()[0], Settings.model_fields)
     else:

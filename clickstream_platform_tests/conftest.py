@@ -18,6 +18,7 @@ from hypothesis import settings
 from clickstream_platform.jvm.session import build_session
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.simulator.broker import Broker
+from clickstream_platform.simulator.seaweed import Seaweed, started
 from clickstream_platform.streaming.audit.verify import verify
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import snapshot
@@ -26,7 +27,6 @@ from clickstream_platform.streaming.sources.kafka import cluster
 from clickstream_platform.tables import tables
 from clickstream_platform_tests import parts
 from clickstream_platform_tests.no_jvm import no_jvm
-from clickstream_platform_tests.seaweed import Seaweed, started
 from clickstream_platform_tests.topics import Topic, secured
 
 if TYPE_CHECKING:

@@ -34,9 +34,27 @@ class Holder:
     process: subprocess.Popen[str]
 
     @classmethod
-    def started(cls, place: str, endpoint: str, ttl: float, environment: dict[str, str], *, stranger: bool) -> Holder:
-        """Start one. A stranger is as if on another host: nobody can tell whether it lives."""
-        command = [sys.executable, "-m", __name__, place, endpoint, str(ttl), "stranger" if stranger else "here"]
+    def started(
+        cls,
+        place: str,
+        endpoint: str,
+        ttl: float,
+        environment: dict[str, str],
+        *,
+        stranger: bool,
+        enter: tuple[str, ...] = (),
+    ) -> Holder:
+        """Start one. A stranger is as if on another host: nobody can tell whether it lives. One may be on another."""
+        command = [
+            *enter,
+            sys.executable,
+            "-m",
+            __name__,
+            place,
+            endpoint,
+            str(ttl),
+            "stranger" if stranger else "here",
+        ]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         return cls(subprocess.Popen(command, env={**os.environ, **environment}, **pipes))
 

@@ -148,9 +148,11 @@ def test_the_command_line_reaches_dagster_only_to_report() -> None:
 
 
 def test_settings_alone_read_the_environment() -> None:
-    # Not settings of ours: what Java itself goes by, and the variable that Spark takes its Python workers from.
+    # Not settings of ours: what Java itself goes by, the variable that Spark takes its Python workers from, and the
+    # key of the demo's own store, which all clients look for there.
     of_java_and_spark = {f"{PACKAGE}.jvm.machine", f"{PACKAGE}.jvm.maven", f"{PACKAGE}.jvm.session"}
-    assert modules_that_use("environ", "os") | modules_that_use("getenv", "os") <= of_java_and_spark
+    allowed = of_java_and_spark | {f"{PACKAGE}.simulator.seaweed"}
+    assert modules_that_use("environ", "os") | modules_that_use("getenv", "os") <= allowed
 
 
 def test_run_alone_starts_the_streams_of_tables_and_tap_those_that_write_none() -> None:

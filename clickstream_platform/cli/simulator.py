@@ -50,6 +50,10 @@ def demo(
     cluster: Annotated[
         bool, typer.Option("--cluster", help="On a Spark cluster of its own: a master and two workers.")
     ] = False,
+    store: Annotated[
+        bool,
+        typer.Option("--store", help="With the lake on an object store of its own, SeaweedFS, in the home folder."),
+    ] = False,
 ) -> None:
     """Simulate visitors with every known fault in two arrivals, run all tables on each, compare with the known truth.
 
@@ -61,12 +65,18 @@ def demo(
     with ExitStack() as around:
         if kafka:
             settings = around.enter_context(demonstration.on_kafka(settings))
-        if cluster:
+        if store:
+            settings = around.enter_context(demonstration.on_store(settings))
+        if cluster:  # after the store: its workers get the key
             settings = around.enter_context(demonstration.on_cluster(settings))
-        _demo(settings, events, demonstration.end_of(settings.home, end and end.date()))
+        is_exact = _demo(settings, events, demonstration.end_of(settings.home, end and end.date()))
+        if store:
+            typer.echo(f"The store ends with the demo; what is in it stays in {settings.home / 'store'}")
+        exit_unless(is_exact)
 
 
-def _demo(settings: Settings, events: int, end: date) -> None:
+def _demo(settings: Settings, events: int, end: date) -> bool:
+    """Show it all. Returns whether every number and every table is as it must be."""
     from clickstream_platform.cli.checks import verified  # noqa: PLC0415
     from clickstream_platform.cli.runs import hooks, run_all  # noqa: PLC0415
     from clickstream_platform.simulator import demo as demonstration  # noqa: PLC0415
@@ -90,7 +100,7 @@ def _demo(settings: Settings, events: int, end: date) -> None:
         is_exact = all(each.clean for each in verified(contracts, spark, lake))
     go_on = "clickstream kafka up" if isinstance(place, demonstration.Topic) else "clickstream status"
     typer.echo(f"\nThe tables are in {lake.root}\nGo on with: {go_on}, clickstream explain sessions, make dev")
-    exit_unless(is_exact and all(line.agrees for line in found))
+    return is_exact and all(line.agrees for line in found)
 
 
 def _previewed(name: str, spark: SparkSession, lake: Lake) -> Any:

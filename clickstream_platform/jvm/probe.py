@@ -11,6 +11,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from clickstream_platform.store.place import StorePath
 
 SHARED = 0.3  # seconds that a task stays, so that no other of its job finds the same core free
 
@@ -30,9 +34,10 @@ class Asked:
     Attributes:
         modules: what tasks import.
         distributions: of which the versions are wanted.
-        shared: a file that was written into the lake; empty if it lies in no folder.
+        shared: a file that was written into the lake.
         content: what is in it.
         samples: of what tasks read.
+        store: how the store is reached that the lake lies on: endpoint, region, path style. None for one in a folder.
     """
 
     modules: tuple[str, ...]
@@ -40,6 +45,7 @@ class Asked:
     shared: str = ""
     content: str = ""
     samples: tuple[Sample, ...] = ()
+    store: tuple[str, str, bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ class Worker:
         missing: why which modules cannot be imported.
         unseen: what of the folders it does not see, or may not do there.
         wrote: the file that it wrote into the lake; empty if it wrote none.
+        refused: what keeps it from the store that the lake lies on.
     """
 
     host: str
@@ -67,12 +74,18 @@ class Worker:
     missing: tuple[str, ...]
     unseen: tuple[str, ...]
     wrote: str
+    refused: str = ""
 
 
 def look(parts: Iterable[object], asked: Asked) -> Iterator[Worker]:
     """One task: what it finds, once."""
     del parts  # empty: what is asked is the same for all
-    wrote, unseen = _lake(asked)
+    missing = tuple(dict.fromkeys(_missing(asked.modules)))
+    wrote, unseen, refused = "", (), ""
+    if asked.store is None:
+        wrote, unseen = _lake(asked)
+    elif not missing:  # or it has nothing to reach a store with
+        wrote, refused = _store(asked, *asked.store)
     yield Worker(
         socket.gethostname(),
         str(Path.cwd()),
@@ -80,9 +93,10 @@ def look(parts: Iterable[object], asked: Asked) -> Iterator[Worker]:
         sys.executable,
         str(Path(__file__).parents[1]),
         dict(_versions(asked.distributions)),
-        tuple(dict.fromkeys(_missing(asked.modules))),
+        missing,
         (*unseen, *(found for sample in asked.samples for found in _unseen(sample))),
         wrote,
+        refused,
     )
     time.sleep(SHARED)
 
@@ -109,7 +123,7 @@ def _lake(asked: Asked) -> tuple[str, tuple[str, ...]]:
     if not asked.shared:
         return "", ()
     shared = Path(asked.shared)
-    own = shared.with_name(f"{shared.name}-{socket.gethostname()}-{os.getpid()}-{time.time_ns()}")
+    own = shared.with_name(f"{shared.name}-{_own()}")
     try:
         if shared.read_text() != asked.content:
             return "", (f"another folder at {shared.parent}",)
@@ -117,6 +131,30 @@ def _lake(asked: Asked) -> tuple[str, tuple[str, ...]]:
     except OSError as failed:
         return "", (f"{failed.strerror}: {failed.filename}",)
     return str(own), ()
+
+
+def _own() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}-{time.time_ns()}"
+
+
+def _store(asked: Asked, endpoint: str, region: str, path_style: bool) -> tuple[str, str]:
+    """The same on a store, with the credentials that this worker has. They are in no answer."""
+    from clickstream_platform.errors import ClickstreamError  # noqa: PLC0415 - what is imported is looked for first
+    from clickstream_platform.store.access import Access  # noqa: PLC0415
+    from clickstream_platform.store.place import StorePath, require_store  # noqa: PLC0415
+
+    shared: StorePath = StorePath.of(asked.shared, Access(endpoint, region, path_style))
+    own = shared.with_name(f"{shared.name}-{_own()}")
+    try:
+        require_store(shared.parent)
+        if shared.read_text() != asked.content:
+            return "", f"there is another object at {shared}"
+        own.write(asked.content.encode())
+    except ClickstreamError as refused:
+        return "", refused.finding
+    except FileNotFoundError:
+        return "", f"there is no {shared}"
+    return str(own), ""
 
 
 def _unseen(sample: Sample) -> Iterator[str]:

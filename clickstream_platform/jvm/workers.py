@@ -20,10 +20,11 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
 from clickstream_platform.errors import SetupError, UnreachableError
+from clickstream_platform.files import write_whole
 from clickstream_platform.jvm.executors import Watch, failures, settle, watched
 from clickstream_platform.jvm.package import packaged
 from clickstream_platform.jvm.probe import Asked, Sample, Worker, look
-from clickstream_platform.store.place import is_on_store
+from clickstream_platform.store.place import StorePath, is_on_store
 from clickstream_platform.streaming.sources.named import sources_from
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ TASKS = (
 )
 # Those of which another version may read or write something else.
 COMPARED = ("pyspark", "pyarrow", "pandas", "numpy", "msgspec", "fastavro")
+FOR_A_STORE = ("obstore",)  # tasks import it where they need it
+OF_A_STORE = "start the worker with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of its own, or on a host with a role"
 INSTALL = "install what requirements.lock lists on every worker"
 
 
@@ -68,13 +71,21 @@ def make_ready(context: SparkContext, settings: Settings) -> list[Worker]:
     context.addPyFile(str(packaged(settings.cache)))
     read = [path for source in sources_from(settings) for path in source.read_by_tasks]
     with _shared(settings.lake_folder) as (shared, content):
-        asked = Asked(TASKS, COMPARED, shared, content, tuple(_samples(read)))
+        asked = _asked(settings.lake_folder, shared, content, tuple(_samples(read)))
         _answers(context, settings, asked, 1, watch)  # alone: an executor may only come once there is something to do
         settle(context)
         found = _answers(context, settings, asked, context.defaultParallelism, watch)
         for worker in found:
             require(worker, asked, settings)
     return found
+
+
+def _asked(lake: Place, shared: str, content: str, samples: tuple[Sample, ...]) -> Asked:
+    if not is_on_store(lake):
+        return Asked(TASKS, COMPARED, shared, content, samples)
+    access = lake.access
+    store = (access.endpoint, access.region, access.path_style)
+    return Asked((*TASKS, *FOR_A_STORE), COMPARED, shared, content, samples, store)
 
 
 def require(worker: Worker, asked: Asked, settings: Settings) -> None:
@@ -96,9 +107,16 @@ def require(worker: Worker, asked: Asked, settings: Settings) -> None:
     if worker.unseen:
         remedy = "lake and landing folders must be in a file system that all workers have at the same path"
         raise _refused(worker, f"it does not see what is here ({worker.unseen[0]})", remedy)
-    if worker.wrote and not Path(worker.wrote).is_file():
-        finding = f"what it writes into {Path(worker.wrote).parent} is not seen here"
+    if worker.refused:
+        raise _refused(worker, f"it does not reach the lake ({worker.refused})", OF_A_STORE)
+    wrote = _place(worker.wrote, settings.lake_folder)
+    if worker.wrote and not wrote.is_file():
+        finding = f"what it writes into {wrote.parent} is not seen here"
         raise _refused(worker, finding, "the lake must be in a file system that all workers have at the same path")
+
+
+def _place(path: str, lake: Place) -> Place:
+    return StorePath.of(path, lake.access) if is_on_store(lake) else Path(path)
 
 
 def _refused(worker: Worker, finding: str, remedy: str) -> SetupError:
@@ -154,13 +172,9 @@ def _without_workers(settings: Settings) -> UnreachableError:
 @contextmanager
 def _shared(lake: Place) -> Generator[tuple[str, str]]:
     """A file in the lake and its content, for as long as the block lasts; and whatever lies beside it by its name."""
-    if is_on_store(lake):
-        yield "", ""
-        return
     shared, content = lake / f"_probe-{uuid.uuid4().hex}", uuid.uuid4().hex
     try:
-        lake.mkdir(parents=True, exist_ok=True)
-        shared.write_text(content)
+        write_whole(shared, content)
     except OSError as failed:
         remedy = "on a cluster every worker must be able to write there, and so must this process"
         raise SetupError(str(lake), f"it cannot be written ({failed.strerror})", remedy) from failed

@@ -24,7 +24,7 @@ PATIENCE = 60.0  # seconds; each is up in some five
 ENDING = 20.0  # seconds; a worker ends its executors first
 WORKERS = 2
 MEMORY = "2g"  # of each worker: an executor's heap of 1 GB, and its Python
-HOST = "127.0.0.1"
+REGISTERED = r"Successfully registered with master (spark://\S+)"
 # Ends what it starts when its stdin is closed, which the system does to a process that has died.
 GUARD = """
 exec 3<&0
@@ -42,8 +42,24 @@ GIVEN = 10.0  # seconds to end by itself
 
 
 @dataclass(frozen=True)
+class Host:
+    """Where a process is to run: on this machine, as far as nothing else is said.
+
+    Attributes:
+        address: by which others reach it.
+        enter: what starts a program there, as the first words of its command.
+    """
+
+    address: str = "127.0.0.1"
+    enter: tuple[str, ...] = ()
+
+
+HERE = Host()
+
+
+@dataclass(frozen=True)
 class Process:
-    """A master or a worker, in a process group with all that it starts but Python.
+    """What such a one is made of, such as a master; in a process group with all that it starts but Python.
 
     Attributes:
         name: what it is.
@@ -108,21 +124,25 @@ def cluster(folder: Path, workers: int = WORKERS) -> Generator[Cluster]:
     require_java()
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as running:
-        master = _started("master", folder, running, "--host", HOST, "--port", "0", "--webui-port", "0")
-        address = master.await_line(r"Starting Spark master at (spark://\S+)")
-        common = ("--host", HOST, "--port", "0", "--webui-port", "0", "--cores", "1", "--memory", MEMORY)
-        started = tuple(
-            _started(
-                f"worker-{number}", folder, running, *common, "--work-dir", str(folder / f"work-{number}"), address
-            )
-            for number in range(1, workers + 1)
-        )
+        address = master_at(HERE, folder, running)
+        started = tuple(worker_at(HERE, f"worker-{one}", folder, running, address) for one in range(1, workers + 1))
         for worker in started:
-            worker.await_line(r"Successfully registered with master (spark://\S+)")
+            worker.await_line(REGISTERED)
         yield Cluster(address, started)
 
 
-def _started(name: str, folder: Path, running: ExitStack, *arguments: str) -> Process:
+def master_at(host: Host, folder: Path, running: ExitStack) -> str:
+    """Start a master that ends with the block; returns its address. Raises a SetupError."""
+    return _started("master", host, folder, running).await_line(r"Starting Spark master at (spark://\S+)")
+
+
+def worker_at(host: Host, name: str, folder: Path, running: ExitStack, master: str, *, cores: int = 1) -> Process:
+    """Start a worker that ends with the block. It is ready once it has said :data:`REGISTERED`."""
+    own = ("--cores", str(cores), "--memory", MEMORY, "--work-dir", str(folder / f"work-{name}"), master)
+    return _started(name, host, folder, running, *own)
+
+
+def _started(name: str, host: Host, folder: Path, running: ExitStack, *arguments: str) -> Process:
     pyspark = find_spec("pyspark")  # found, not imported
     assert pyspark is not None
     assert pyspark.origin is not None
@@ -130,10 +150,16 @@ def _started(name: str, folder: Path, running: ExitStack, *arguments: str) -> Pr
     kind = name.partition("-")[0].capitalize()
     # Without the path of this process: a worker has only what is installed, and what a session gives it.
     environment = ["env", "-u", "PYTHONPATH", "-u", "SPARK_CONF_DIR", f"SPARK_HOME={home}", "SPARK_DAEMON_MEMORY=256m"]
-    environment += [f"SPARK_LOCAL_DIRS={folder / 'scratch'}", f"SPARK_LOCAL_IP={HOST}"]
-    command = [*environment, str(home / "bin" / "spark-class"), f"org.apache.spark.deploy.{kind.lower()}.{kind}"]
+    environment += [f"SPARK_LOCAL_DIRS={folder / 'scratch'}", f"SPARK_LOCAL_IP={host.address}"]
+    command = [
+        *host.enter,
+        *environment,
+        str(home / "bin" / "spark-class"),
+        f"org.apache.spark.deploy.{kind.lower()}.{kind}",
+    ]
     log = folder / f"{name}.log"
-    process = Process(f"spark {name}", guarded([*command, *arguments], log), log)
+    command += ["--host", host.address, "--port", "0", "--webui-port", "0", *arguments]
+    process = Process(f"spark {name}", guarded(command, log), log)
     running.callback(process.end)
     return process
 

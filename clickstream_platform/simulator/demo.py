@@ -19,6 +19,7 @@ from clickstream_platform.simulator.cluster import cluster
 from clickstream_platform.simulator.expected import Simulation, Truth
 from clickstream_platform.simulator.kafka_producer import Sender, keyed, make_topic
 from clickstream_platform.simulator.landing import write_arrival, write_landing
+from clickstream_platform.simulator.seaweed import let_in, started
 from clickstream_platform.simulator.simulation import simulate, start_before
 from clickstream_platform.source_list import MAIN
 from clickstream_platform.streaming.lake import generations
@@ -132,6 +133,18 @@ def on_cluster(settings: Settings) -> Generator[Settings]:
     """
     with cluster(settings.home / "cluster") as running:
         yield settings.model_copy(update={"spark_master": running.master})
+
+
+@contextmanager
+def on_store(settings: Settings) -> Generator[Settings]:
+    """Settings whose lake is on an object store of its own, in the home folder, which ends with the block.
+
+    Raises:
+        SetupError: it is not installed, or does not start.
+    """
+    with started(settings.home / "store") as store, let_in(store):
+        where = {"lake": f"s3://{store.bucket}/demo", "store_endpoint": store.endpoint, "store_allow_http": True}
+        yield settings.model_copy(update=where)
 
 
 @dataclass(frozen=True)

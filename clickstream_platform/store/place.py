@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePath, PurePosixPath
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
 from clickstream_platform.store.access import Access, bucket_of
@@ -182,8 +182,8 @@ class StorePath:
             except FileNotFoundError:
                 return None
 
-    def write(self, content: bytes | Path) -> None:
-        """Put it there whole, whatever was there: bytes, or a local file of any size."""
+    def write(self, content: bytes | Path | IO[bytes]) -> None:
+        """Put it there whole, whatever was there: bytes, or a local file of any size, an open one from where it is."""
         with told(self) as obs:
             obs.put(self._store, self.key, content)
 

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from clickstream_platform.delivery.outbox import Alert, Outbox
+from clickstream_platform.simulator.seaweed import Seaweed
 from clickstream_platform.store.access import Access
 from clickstream_platform.store.place import StorePath
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform_tests.seaweed import Seaweed
 
 
 @pytest.fixture

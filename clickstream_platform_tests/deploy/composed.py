@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from clickstream_platform_tests.seaweed import free_ports
+from clickstream_platform.simulator.seaweed import free_ports
 from clickstream_platform_tests.waiting import wait_until
 
 DOCKER = Path(__file__).parents[2] / "docker"

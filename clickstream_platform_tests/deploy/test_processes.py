@@ -22,10 +22,10 @@ import yaml
 from obstore.store import S3Store
 
 from clickstream_platform.settings import Settings
+from clickstream_platform.simulator.seaweed import program
 from clickstream_platform_tests.deploy.composed import DOCKER, Composed
 from clickstream_platform_tests.homes import Home
 from clickstream_platform_tests.lakes import at, write
-from clickstream_platform_tests.seaweed import program
 from clickstream_platform_tests.waiting import wait_until
 
 INITDB = max(Path("/usr/lib/postgresql").glob("*/bin/initdb"), default=None)  # as Debian and Ubuntu install it

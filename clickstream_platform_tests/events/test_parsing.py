@@ -503,7 +503,8 @@ def test_the_halves_are_the_whole(spark: SparkSession, tmp_path: Path) -> None:
 def staged_records(raw: DataFrame, folder: Path) -> Staged:
     beside = {"event_id": F.lit(None).cast("binary"), "size": F.octet_length("value").cast("long")}
     flat = raw.withColumns({"headers": F.to_json("headers"), **beside})
-    return Staged.collected(staging(flat, Parse(RULES), folder / "staged", iter), folder / "staged")
+    (where := folder / "staged").mkdir(exist_ok=True)
+    return Staged.collected(staging(flat, Parse(RULES), where, iter), where)
 
 
 def test_a_record_id_depends_on_source_partition_and_offset_alone() -> None:

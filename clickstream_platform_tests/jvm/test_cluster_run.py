@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,26 +12,10 @@ import pytest
 from clickstream_platform.simulator.cluster import Cluster, cluster
 from clickstream_platform.simulator.landing import write_landing
 from clickstream_platform.simulator.simulation import simulate
+from clickstream_platform_tests.on_cluster import EVENTS, RUN_AND_VERIFY, clickstream
 from clickstream_platform_tests.waiting import wait_until
 
 pytestmark = pytest.mark.spark
-EVENTS = 6_000
-PROGRAM = "import sys; from clickstream_platform.cli import main; sys.exit(main())"
-# All tables and then their verification in one session: each start of one takes its seconds.
-RUN_AND_VERIFY = """
-import sys
-from clickstream_platform.cli import app, checks, runs
-from clickstream_platform.cli.ready import lake_of
-from clickstream_platform.settings import from_env
-from clickstream_platform.tables import selected
-
-settings = from_env()
-contracts, lake = selected(settings, []), lake_of(settings, to_write=True)
-with app.spark_session(settings) as spark:
-    runs.run_all(contracts, spark, lake, runs.hooks())
-    found = list(checks.verified(contracts, spark, lake))
-sys.exit(len(found) != len(contracts) or not all(each.clean for each in found))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -42,23 +23,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """One cluster for the module. Its first worker is dead after the first test."""
     with cluster(tmp_path_factory.mktemp("cluster")) as found:
         yield found
-
-
-@contextmanager
-def clickstream(
-    running: Cluster, home: Path, *arguments: str, program: str = PROGRAM, **settings: str
-) -> Generator[subprocess.Popen[str]]:
-    """The command line on the cluster, or another program, in a process of its own."""
-    given = {"HOME": str(home), "SPARK_MASTER": running.master, **settings}
-    environment = os.environ | {f"CLICKSTREAM_{name}": value for name, value in given.items()}
-    command = [sys.executable, "-c", program, *arguments]
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 def test_all_tables_are_exact_though_a_worker_is_killed_in_the_midst_of_events(

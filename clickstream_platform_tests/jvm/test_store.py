@@ -30,8 +30,8 @@ from clickstream_platform.jvm.s3_jars import S3_JARS
 from clickstream_platform.jvm.session import spark_conf
 from clickstream_platform.jvm.store import OWN_JAR, OWN_SHA256, own_jar
 from clickstream_platform.settings import Settings
+from clickstream_platform.simulator.seaweed import Seaweed
 from clickstream_platform.store.access import Access
-from clickstream_platform_tests.seaweed import Seaweed
 
 ROOT = Path(__file__).parents[2]
 JAVA = Java(Path("/java"), "17")

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from clickstream_platform.simulator.seaweed import Seaweed
 from clickstream_platform.store.access import Access
 from clickstream_platform.store.changing import ATTEMPTS, ContendedError, change
 from clickstream_platform.store.place import StorePath
-from clickstream_platform_tests.seaweed import Seaweed
 
 
 @pytest.fixture

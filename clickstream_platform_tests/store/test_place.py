@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from clickstream_platform.errors import SetupError
+from clickstream_platform.simulator.seaweed import Seaweed
 from clickstream_platform.store.access import Access
 from clickstream_platform.store.place import StorePath, require_store
 from clickstream_platform.store.proof import require_conditional_put
-from clickstream_platform_tests.seaweed import Seaweed
 
 
 @pytest.fixture

@@ -101,14 +101,6 @@ def test_two_variables_may_not_name_two_stores(monkeypatch: pytest.MonkeyPatch) 
         from_env()
 
 
-@pytest.mark.parametrize("master", ["spark://host:7077", "yarn", "k8s://https://host", "local-cluster[2,1,1024]"])
-def test_a_cluster_is_refused_with_a_lake_on_a_store(master: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CLICKSTREAM_SPARK_MASTER", master)
-
-    with pytest.raises(SettingsError, match="cannot stage records for a lake on a store"):
-        from_env()
-
-
 def test_a_landing_source_on_a_store_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKSTREAM_SOURCE", "s3://bucket/landing")
 

@@ -7,16 +7,19 @@ replayed and writes only what is missing.
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
+from clickstream_platform.cluster_settings import is_one_machine
 from clickstream_platform.errors import RetryableError
 from clickstream_platform.events.rules import Parse
 from clickstream_platform.events.schema import Reason
+from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.batches.micro_batch import MicroBatch, Notify
 from clickstream_platform.streaming.batches.stateless import StatelessBatches
 from clickstream_platform.streaming.checkpoint import Checkpoint
@@ -37,11 +40,18 @@ class Ingest(StatelessBatches):
 
     source: RecordSource
     parse: Parse
+    run: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def stream(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> DataFrame:
         """The stream that stages what no batch has read."""
         read = self.source.read(spark, lake, checkpoint)
-        return self.table.watermark.of(staging(read, self.parse, folder_of(lake, checkpoint), self.source.records))
+        folder = self._folder(spark, lake, checkpoint)
+        clear(folder, lake.root)
+        return self.table.watermark.of(staging(read, self.parse, folder, self.source.records))
+
+    def _folder(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> Place:
+        on_one_machine = is_one_machine(spark.conf.get("spark.master") or "")
+        return folder_of(lake, checkpoint, self.run, on_one_machine=on_one_machine)
 
     def commit(self, batch: MicroBatch, notify: Notify) -> Entry | None:
         """Append the batch's rejected records to ``quarantine``, then its events to ``events``.
@@ -50,9 +60,9 @@ class Ingest(StatelessBatches):
             RetryableError: a batch of another source is to be completed first.
         """
         self._require_whole(batch)
-        folder = folder_of(batch.lake, batch.checkpoint)
+        folder = self._folder(batch.frame.sparkSession, batch.lake, batch.checkpoint)
         staged = Staged.collected(batch.frame, folder, staged_schema(self.parse.rules.contract))
-        batch.persist.callback(clear, folder)
+        batch.persist.callback(clear, folder, batch.lake.root)
         if batch.batch_id > 0 and batch.is_empty:
             return None
         account = self.source.account(batch.checkpoint, batch.batch_id, staged)

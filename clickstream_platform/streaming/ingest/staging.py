@@ -1,8 +1,8 @@
 """A micro-batch of records, read once: every task parses its records and writes them into a Parquet file of its own.
 
 Keeping them in Spark instead, and writing them from there, costs three times as much: docs/decisions/0018. A file that
-no row names, because its task failed or its process was killed, is never read, and the next run deletes it. The files
-lie in the lake, as they hold what will be in it; if that is on a store, in the home, in a folder of the process.
+no row names, because its task failed or its process was killed, is never read, and the next run deletes it. Where the
+files lie: :mod:`.staged_where`.
 """
 
 # pyarrow makes its compute functions when it is imported:
@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
 import msgspec
@@ -36,14 +36,16 @@ from clickstream_platform.events.parsing import read_events
 from clickstream_platform.events.rules import Parse
 from clickstream_platform.events.schema import EVENTS, PLACE, QUARANTINE, Reason
 from clickstream_platform.events.timestamps import INSTANT, where
+from clickstream_platform.store.files import let_read, named_for_arrow
 from clickstream_platform.streaming.ingest.facts import Facts, facts_of
-from clickstream_platform.streaming.ingest.staged_where import clear
+from clickstream_platform.streaming.ingest.staged_where import written
 from clickstream_platform.streaming.sources.source import PartRead
 
 if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
     from clickstream_platform.events.contract.model import Contract
+    from clickstream_platform.store.place import Place
 
 _RAW = "raw"  # an event's bytes, as long as it may turn out to be a conflicting duplicate
 _OF_REJECTED = [column for column in QUARANTINE.spark if column.name not in EVENTS.names]
@@ -82,13 +84,13 @@ _HEADERS = msgspec.json.Decoder(list[_Header])  # msgspec reads bytes from base6
 Records = Callable[["Iterator[pa.RecordBatch]"], "Iterator[pa.RecordBatch | PartRead]"]
 
 
-def staging(read: DataFrame, parse: Parse, folder: Path, records: Records) -> DataFrame:
-    """The stream that stages each batch of raw records when it is collected. Empties the folder.
+def staging(read: DataFrame, parse: Parse, folder: Place, records: Records) -> DataFrame:
+    """The stream that stages each batch of raw records when it is collected.
 
     Args:
         read: what the source reads.
         parse: the parser.
-        folder: where the files go.
+        folder: where the files go; it is there.
         records: of what a task has read, the raw records: the columns of ``RAW`` in any order, the headers as JSON, and
             ``event_id``, bytes of an id from elsewhere, and ``size``, the record's length, more than that of ``value``
             where only its beginning is given.
@@ -98,15 +100,15 @@ def staging(read: DataFrame, parse: Parse, folder: Path, records: Records) -> Da
         ``parts``, what the task says of the files that it read, as JSON; ``matches``, what it has found at the paths of
         somebody's own mapping, as JSON.
     """
-    clear(folder)
     stage = partial(_stage, parse=parse, folder=folder, records=records)
     return read.mapInArrow(stage, "file string, timestamp timestamp, parts string, matches string")
 
 
-def _stage(read: Iterator[pa.RecordBatch], parse: Parse, folder: Path, records: Records) -> Iterator[pa.RecordBatch]:
+def _stage(read: Iterator[pa.RecordBatch], parse: Parse, folder: Place, records: Records) -> Iterator[pa.RecordBatch]:
     """What one task does: write the records it has read into a file of its own, and give the row that names it."""
     name = f"{uuid4().hex}.parquet"
-    newest, parts, matches = staged_by(records(read), parse, folder / name)
+    with written(folder, name) as file:
+        newest, parts, matches = staged_by(records(read), parse, file)
     said = {name: [msgspec.json.encode(each).decode()] for name, each in (("parts", parts), ("matches", matches))}
     yield pa.RecordBatch.from_pydict({"file": [name], "timestamp": pa.array([newest], INSTANT), **said})
 
@@ -125,7 +127,7 @@ class StagedBy(NamedTuple):
     matches: Matches
 
 
-def staged_by(found: Iterator[pa.RecordBatch | PartRead], parse: Parse, file: Path) -> StagedBy:
+def staged_by(found: Iterator[pa.RecordBatch | PartRead], parse: Parse, file: Path | IO[bytes]) -> StagedBy:
     """Write records into a file, parsed."""
     newest, parts, matching = pa.scalar(None, INSTANT), list[PartRead](), Matching(parse.rules)
     schema = staged_schema(parse.rules.contract)
@@ -188,7 +190,7 @@ def record_id(source: str, partition: str, offset: int, index: int | None = 0) -
 class Staged:
     """The records of one batch, without those of some partitions; and what the tasks say of the files they read."""
 
-    folder: Path
+    folder: Place
     files: tuple[str, ...]
     parts: tuple[PartRead, ...] = ()
     without: Collection[str] = ()
@@ -197,8 +199,8 @@ class Staged:
 
     @property
     def _dataset(self) -> ds.Dataset:
-        files = [str(self.folder / file) for file in self.files]
-        return ds.dataset(files, schema=self.schema, format="parquet").filter(~_is_of(self.without))
+        files = named_for_arrow(self.folder, [*self.files])
+        return ds.dataset(**files, schema=self.schema, format="parquet").filter(~_is_of(self.without))
 
     def _batches(self, which: ds.Expression, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The rows for which the condition holds, some at a time."""
@@ -208,7 +210,7 @@ class Staged:
         )
 
     @classmethod
-    def collected(cls, staging: DataFrame, folder: Path, schema: pa.Schema = STAGED) -> Staged:
+    def collected(cls, staging: DataFrame, folder: Place, schema: pa.Schema = STAGED) -> Staged:
         """Stage a batch: collect what :func:`staging` made."""
         rows = staging.collect()
         parts = (part for row in rows for part in _PARTS.decode(row["parts"]))
@@ -248,6 +250,7 @@ class Staged:
     def events(self, connection: DuckDBPyConnection) -> DuckDBPyRelation:
         """The accepted ones, with whatever else is staged of them, for DuckDB."""
         connection.register("left_out", pa.table({"partition": pa.array(self.without, pa.string())}))
+        let_read(connection, self.folder)
         files = [str(self.folder / file) for file in self.files]
         staged = connection.read_parquet(files) if files else connection.from_arrow(self.schema.empty_table())
         return staged.filter("timestamp IS NOT NULL AND partition NOT IN (FROM left_out)")

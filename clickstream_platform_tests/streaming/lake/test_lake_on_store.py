@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from clickstream_platform.settings import from_env
+from clickstream_platform.simulator.seaweed import Seaweed
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform_tests.command import clickstream
 from clickstream_platform_tests.conftest import event
-from clickstream_platform_tests.seaweed import Seaweed
 from clickstream_platform_tests.stopped_run import Stop
 
 TABLES = ("events", "sessions", "user_activity")

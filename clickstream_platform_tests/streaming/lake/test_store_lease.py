@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from clickstream_platform.simulator.seaweed import Seaweed
 from clickstream_platform_tests.lease_holder import Holder
-from clickstream_platform_tests.seaweed import Seaweed
 
 TTL = 2.0
 Start = Callable[[], Holder]

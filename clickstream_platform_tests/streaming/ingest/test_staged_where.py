@@ -1,0 +1,144 @@
+"""Where a run stages records, and what is left of it: with a lake on a store and tasks on other hosts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clickstream_platform.errors import SetupError, TableBusyError
+from clickstream_platform.events.rules import Parse
+from clickstream_platform.files import remove_all
+from clickstream_platform.jvm.probe import Asked, look
+from clickstream_platform.jvm.workers import require
+from clickstream_platform.settings import Settings, from_env
+from clickstream_platform.simulator.seaweed import Seaweed
+from clickstream_platform.store.place import StorePath
+from clickstream_platform.streaming.checkpoint import Checkpoint
+from clickstream_platform.streaming.ingest.staged_where import clear, folder_of, written
+from clickstream_platform.streaming.ingest.staging import Staged, staged_by
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.lake.scan import connected
+from clickstream_platform.streaming.lake.store_lease import held_on_store
+from clickstream_platform.streaming.sources.files.sample import sample
+from clickstream_platform.tables.events import rules_from
+from clickstream_platform_tests.conftest import event, killed
+
+
+@pytest.fixture
+def settings(store: Seaweed, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    for name, value in store.environment.items():
+        monkeypatch.setenv(name, value)
+    for name, value in {"HOME": str(tmp_path), "LAKE": place, "STORE_ENDPOINT": store.endpoint}.items():
+        monkeypatch.setenv(f"CLICKSTREAM_{name}", value)
+    monkeypatch.setenv("CLICKSTREAM_STORE_ALLOW_HTTP", "true")
+    return from_env()
+
+
+@pytest.fixture
+def lake(settings: Settings) -> Lake:
+    return Lake(settings.lake_folder)
+
+
+def staged_of(lake: Lake, run: str, source: str = "main") -> StorePath:
+    """The folder of a run on a cluster, with a file in it."""
+    checkpoint = Checkpoint(lake.checkpoints("events", source) / "1", "events", 1, source)
+    folder = folder_of(lake, checkpoint, run, on_one_machine=False)
+    assert isinstance(folder, StorePath)
+    with written(folder, f"{run}.parquet") as file:
+        file.write(run.encode())
+    return folder
+
+
+def names(lake: Lake) -> list[str]:
+    assert isinstance(lake.root, StorePath)
+    return [file.name for file in lake.root.rglob("*.parquet")]
+
+
+def test_what_a_task_writes_is_on_the_store_whole_or_not_at_all(lake: Lake) -> None:
+    folder = staged_of(lake, "one")
+    with pytest.raises(KeyboardInterrupt), written(folder, "cut.parquet") as file:
+        killed(file.write(b"half of it"))
+    with written(folder, "large.parquet") as file:
+        file.write(bytes(20_000_000))  # more than one PUT
+
+    assert names(lake) == ["large.parquet", "one.parquet"]
+    assert (folder / "large.parquet").size() == 20_000_000
+    assert (folder / "one.parquet").read_bytes() == b"one"
+
+
+def test_a_run_deletes_what_killed_ones_have_staged_but_not_that_of_another_source(lake: Lake) -> None:
+    staged_of(lake, "killed")
+    staged_of(lake, "killed-before")
+    staged_of(lake, "beside", source="app")
+    own = staged_of(lake, "own")
+
+    clear(own, lake.root)
+
+    assert names(lake) == ["beside.parquet"]
+
+
+def test_a_run_that_has_lost_its_lease_deletes_nothing(lake: Lake) -> None:
+    own = staged_of(lake, "own")
+    root = own.parent.parent
+    with held_on_store(root / "lease", root, "events", {}, timedelta(0)) as lease:
+        staged_of(lake, "of who took it over")
+        lease.is_lost = True
+        with pytest.raises(TableBusyError, match="away for longer than its lease lasts"):
+            clear(own, lake.root)
+
+    assert len(names(lake)) == 2
+
+
+def test_what_is_staged_on_a_store_reads_as_in_a_folder_and_what_is_gone_is_an_error(
+    lake: Lake, tmp_path: Path
+) -> None:
+    landed = tmp_path / "a.json"
+    lines = [event(event_id=f"{i}", at=f"10:{i:02}:00") for i in range(40)]
+    landed.write_text("\n".join([*map(json.dumps, [*lines, lines[0]]), "{"]))
+    found: list[Any] = []
+    for folder in (tmp_path, lake.root / "_staging" / "run"):
+        with written(folder, "one.parquet") as file:
+            staged_by(sample(landed, 1_000_000, "auto"), Parse(rules_from(Settings())), file)
+        staged = Staged(folder, ("one.parquet",))
+        facts = staged.facts()
+        with connected() as connection:
+            staged.events(connection).create_view("new")
+            ids = connection.sql("select count(*), count(distinct event_id) from new").fetchall()
+        rows = [batch.to_pylist() for batch in (*staged.accepted(), *staged.rejected())]
+        found.append((facts.records, facts.rejected, sorted(facts.times), ids, rows))
+    assert found[0] == found[1]
+    assert found[1][0::3] == (42, [(41, 40)])
+
+    remove_all(lake.root / "_staging" / "run")
+    with pytest.raises(FileNotFoundError):
+        staged.facts()
+
+
+def asked_of(settings: Settings, shared: StorePath) -> Asked:
+    access = shared.access
+    return Asked(("obstore",), (), str(shared), "content", store=(access.endpoint, access.region, access.path_style))
+
+
+def test_a_worker_tells_what_keeps_it_from_the_store_and_no_key(
+    settings: Settings, lake: Lake, store: Seaweed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(lake.root, StorePath)
+    (shared := lake.root / "_probe").write(b"content")
+    (reached,) = look((), asked_of(settings, shared))
+    assert (reached.refused, StorePath.of(reached.wrote, shared.access).read_bytes()) == ("", b"content")
+    zipped = replace(reached, package="/a.zip/clickstream_platform")
+    require(zipped, asked_of(settings, shared), settings)
+
+    shared.unlink()
+    (without,) = look((), asked_of(settings, shared))
+    assert without.refused == f"there is no {shared}"
+    with pytest.raises(SetupError, match=r"it does not reach the lake \(there is no .*; start the worker with AWS_ACC"):
+        require(replace(zipped, refused=without.refused), asked_of(settings, shared), settings)
+    (nowhere,) = look((), replace(asked_of(settings, shared), store=("http://127.0.0.1:9", "us-east-1", True)))
+    assert nowhere.refused == "the store does not answer"
+    assert store.secret not in repr((reached, without, nowhere))
