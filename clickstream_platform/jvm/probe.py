@@ -1,4 +1,4 @@
-"""What a task finds out about its worker. Runs there, before anything else of this package: standard library only."""
+"""What a task finds out about its worker. Runs there first, so it imports nothing that may be missing, but to ask."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from clickstream_platform.store.place import StorePath
 
 SHARED = 0.3  # seconds that a task stays, so that no other of its job finds the same core free
 
@@ -32,7 +36,8 @@ class Asked:
         distributions: of which the versions are wanted.
         shared: a file that was written into the lake; empty if it lies in no folder.
         content: what is in it.
-        samples: of what tasks read.
+        samples: of what tasks read in folders.
+        stores: where they read on a store.
     """
 
     modules: tuple[str, ...]
@@ -40,6 +45,7 @@ class Asked:
     shared: str = ""
     content: str = ""
     samples: tuple[Sample, ...] = ()
+    stores: tuple[StorePath, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ class Worker:
         missing: why which modules cannot be imported.
         unseen: what of the folders it does not see, or may not do there.
         wrote: the file that it wrote into the lake; empty if it wrote none.
+        unreached: why which places on a store cannot be read from there.
     """
 
     host: str
@@ -67,12 +74,14 @@ class Worker:
     missing: tuple[str, ...]
     unseen: tuple[str, ...]
     wrote: str
+    unreached: tuple[str, ...] = ()
 
 
 def look(parts: Iterable[object], asked: Asked) -> Iterator[Worker]:
     """One task: what it finds, once."""
     del parts  # empty: what is asked is the same for all
     wrote, unseen = _lake(asked)
+    missing = tuple(dict.fromkeys(_missing(asked.modules)))
     yield Worker(
         socket.gethostname(),
         str(Path.cwd()),
@@ -80,9 +89,10 @@ def look(parts: Iterable[object], asked: Asked) -> Iterator[Worker]:
         sys.executable,
         str(Path(__file__).parents[1]),
         dict(_versions(asked.distributions)),
-        tuple(dict.fromkeys(_missing(asked.modules))),
+        missing,
         (*unseen, *(found for sample in asked.samples for found in _unseen(sample))),
         wrote,
+        () if missing else tuple(_unreached(asked.stores)),
     )
     time.sleep(SHARED)
 
@@ -130,3 +140,14 @@ def _unseen(sample: Sample) -> Iterator[str]:
             place.open("rb").close()
     except OSError as failed:
         yield f"{failed.strerror}: {place}"
+
+
+def _unreached(stores: tuple[StorePath, ...]) -> Iterator[str]:
+    from clickstream_platform.errors import ClickstreamError  # noqa: PLC0415 - once all that they import is there
+    from clickstream_platform.store.place import require_store  # noqa: PLC0415
+
+    for place in stores:
+        try:
+            require_store(place)
+        except ClickstreamError as failed:
+            yield f"{place}: {failed.finding}"

@@ -64,9 +64,12 @@ def make_ready(context: SparkContext, settings: Settings) -> list[Worker]:
     """
     watch = watched(context, settings.spark_wait)
     context.addPyFile(str(packaged(settings.cache)))
-    read = [path for source in sources_from(settings) for path in source.read_by_tasks]
+    read = [place for source in sources_from(settings) for place in source.read_by_tasks]
+    stores = tuple(place for place in read if is_on_store(place))
     with _shared(settings.lake_folder) as (shared, content):
-        asked = Asked(TASKS, COMPARED, shared, content, tuple(_samples(read)))
+        modules = (*TASKS, *(["obstore"] if stores else []))
+        samples = tuple(_samples(place for place in read if not is_on_store(place)))
+        asked = Asked(modules, COMPARED, shared, content, samples, stores)
         _answers(context, settings, asked, 1, watch)  # alone: an executor may only come once there is something to do
         settle(context)
         found = _answers(context, settings, asked, context.defaultParallelism, watch)
@@ -94,6 +97,9 @@ def require(worker: Worker, asked: Asked, settings: Settings) -> None:
     if worker.unseen:
         remedy = "lake and landing folders must be in a file system that all workers have at the same path"
         raise _refused(worker, f"it does not see what is here ({worker.unseen[0]})", remedy)
+    if worker.unreached:
+        remedy = "all workers must reach the store that files are read from, with credentials in their own environment"
+        raise _refused(worker, worker.unreached[0], remedy)
     if worker.wrote and not Path(worker.wrote).is_file():
         finding = f"what it writes into {Path(worker.wrote).parent} is not seen here"
         raise _refused(worker, finding, "the lake must be in a file system that all workers have at the same path")
