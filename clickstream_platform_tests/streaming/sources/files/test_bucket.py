@@ -210,7 +210,7 @@ def test_a_store_that_refuses_or_stays_away_refuses_no_file(
 ) -> None:
     store.objects["in/a.json"] = LINES
     entries = plan(landing_at(place).listed().files, NOW, 1)[0].entries
-    away = StorePath.of("s3://bucket/in", Access("http://127.0.0.1:9", "us-east-1"))
+    away = StorePath.of("s3://bucket/in", Access("http://127.0.0.1:7", "us-east-1"))
     patient = access_module.retries
     monkeypatch.setattr(access_module, "retries", lambda is_patient=True: patient(is_patient=False))
 
