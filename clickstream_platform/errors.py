@@ -78,6 +78,10 @@ class BackupError(ClickstreamError):
     """A backup is damaged or unfinished, or it or a restore would be written over something."""
 
 
+class CatalogError(ClickstreamError):
+    """A catalog cannot take the tables under these names."""
+
+
 class StateError(ClickstreamError):
     """A table's state store holds more rows than it may."""
 

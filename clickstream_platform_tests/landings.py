@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import csv
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -20,6 +22,7 @@ from clickstream_platform_tests.streaming.sources.files.packing import PACK, nai
 LIMIT = 2_000  # bytes of a record in these folders
 Line = tuple[Literal["event", "early", "future", "other", "broken", "blank", "long"], int]
 Damage = Literal["", "cut", "flip", "garbage"]
+Form = Literal["lines", "array", "pretty", "csv"]
 
 _FOLDERS = (b"", b"", b"sub dir", b"2024-01-01T10:00", b"d=1", b"_k=v", b"\xff\xfe", "ü/ß".encode(), b"%2e%2e/#?")
 _HIDDEN = (b".hidden", b"_writing", b"_folder/a", b".git/config")
@@ -62,17 +65,27 @@ class Drawn:
     members: int
     damage: Damage
     mtime: int | None
+    form: Form = "lines"
+
+    @property
+    def written(self) -> tuple[Line, ...]:
+        """What stands in it: only a file of lines can hold blank lines, and some that are no JSON."""
+        return tuple(line for line in self.lines if self.form == "lines" or line[0] not in ("blank", "broken"))
 
     @property
     def is_damaged(self) -> bool:
-        """Whether it cannot be read to its end. A plain text can, whatever has befallen it."""
-        is_packed = self.codec != "plain" and any(kind not in ("blank", "long") for kind, _ in self.lines)
-        return is_packed and (self.damage in ("cut", "garbage") or (self.damage == "flip" and self.codec in CHECKED))
+        """Whether it cannot be read to its end: packed, or JSON over lines. Plain lines can, whatever befell them."""
+        if not any(kind not in ("blank", "long") for kind, _ in self.written):
+            return False
+        if self.codec == "plain":
+            return self.damage == "cut" and self.form in ("array", "pretty")
+        return self.damage in ("cut", "garbage") or (self.damage == "flip" and self.codec in CHECKED)
 
     @property
     def is_spoiled(self) -> bool:
         """Whether one of its signs is another than was written, so that nobody knows which lines are events."""
-        return self.damage == "flip" and self.codec == "plain" and self.encoding == "utf-8"
+        is_plain = self.codec == "plain" and self.encoding == "utf-8"
+        return self.damage == "flip" and is_plain and self.form == "lines"
 
     def content(self) -> bytes:
         """Its bytes."""
@@ -92,8 +105,18 @@ class Drawn:
         return _flipped(packed, {"gzip": len(packed) - 6, "zlib": len(packed) - 3, "snappy": 14}[self.codec])
 
     def _encoded(self) -> bytes:
-        text = self.ends.join(map(_text, self.lines)) + (self.ends if self.has_last_end and self.lines else "")
-        return _BOMS.get(self.encoding, b"") + text.encode(self.encoding)
+        last = self.ends if self.has_last_end and self.lines and not self.is_damaged else ""
+        return _BOMS.get(self.encoding, b"") + (self._text() + last).encode(self.encoding)
+
+    def _text(self) -> str:
+        if self.form == "csv":
+            return _csv(self.written, self.ends)
+        texts = [*map(_text, self.written)]
+        if self.form == "array":
+            return "[" + f",{self.ends}".join(texts) + "]"
+        if self.form == "pretty":
+            texts = [json.dumps(json.loads(text), indent=2, ensure_ascii=False) for text in texts]
+        return self.ends.join(texts)
 
     def records(self) -> dict[int, Line | None]:
         """The records in it by their lines' numbers; None: it may be anything by now."""
@@ -101,7 +124,7 @@ class Drawn:
             return {}
         if self.is_spoiled:
             return {number: None for number, _, _ in naive(self.content())}
-        return {number: line for number, line in enumerate(self.lines) if line[0] != "blank"}
+        return {number: line for number, line in enumerate(self.written) if line[0] != "blank"}
 
 
 def _flipped(content: bytes, at: int) -> bytes:
@@ -114,6 +137,20 @@ def _text(line: Line) -> str:
         return ("", " ", "\t \t")[number % 3]
     if kind == "broken":
         return '{"user_id": ' + "[" * (number % 5)
+    return json.dumps(_fields(line), ensure_ascii=False)
+
+
+def _csv(lines: tuple[Line, ...], ends: str) -> str:
+    """Rows below a header, which is there if none is."""
+    text = StringIO()
+    rows = csv.DictWriter(text, list(_fields(("event", 0))), lineterminator=ends)
+    rows.writeheader()
+    rows.writerows(map(_fields, lines))
+    return text.getvalue().removesuffix(ends)
+
+
+def _fields(line: Line) -> dict[str, str]:
+    kind, number = line
     made = event(f"u{number % 7}", event_id=id_of(line), page_url=page_of(line))
     if kind == "early":
         made["timestamp"] = ("1969-12-31T23:59:59Z", "0001-01-03T00:00:00Z")[number % 2]
@@ -123,7 +160,7 @@ def _text(line: Line) -> str:
         made["user_id"] = f"other{number % 7}"
     elif kind == "long":
         made["page_url"] = "x" * (LIMIT + number)
-    return json.dumps(made, ensure_ascii=False)
+    return made
 
 
 def id_of(line: Line) -> str:
@@ -147,7 +184,7 @@ def _is_visible(name: bytes) -> bool:
 
 LINKS = ("soft", "hard", "folder", "loop", "up", "nothing", "outside", "pipe", "checksum", "locked", "locked folder")
 
-_files = st.builds(
+_drawn = st.builds(
     Drawn,
     folder=st.sampled_from(_FOLDERS),
     name=st.sampled_from(_NAMES) | st.binary(min_size=1, max_size=40).filter(_is_visible),
@@ -160,7 +197,9 @@ _files = st.builds(
     members=st.sampled_from([1, 1, 3]),
     damage=st.sampled_from(["", "", "", "cut", "flip", "garbage"]),
     mtime=st.sampled_from(_MTIMES),
+    form=st.sampled_from(["lines", "lines", "array", "pretty", "csv"]),
 )
+files = _drawn.map(lambda file: replace(file, ending=b".csv") if file.form == "csv" else file)
 
 
 @dataclass(frozen=True)
@@ -184,7 +223,7 @@ class Arrival:
 
 arrivals = st.builds(
     Arrival,
-    files=st.lists(_files, min_size=6, max_size=25).map(tuple),
+    files=st.lists(files, min_size=6, max_size=25).map(tuple),
     links=st.lists(st.tuples(st.sampled_from(LINKS), st.integers(0, 99)), max_size=6).map(tuple),
     hidden=st.lists(st.sampled_from(_HIDDEN), max_size=2, unique=True).map(tuple),
     binaries=st.lists(st.sampled_from(sorted(BINARIES)), max_size=3).map(tuple),

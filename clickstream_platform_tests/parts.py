@@ -20,7 +20,7 @@ FAST, WIDE = "fast", "wide"
 WIDE_PLACES = (
     *("events/mapping", "events/test_masking.py", "streaming/audit/test_check.py"),
     *("events/test_json_record.py", "events/test_subject.py", "events/test_time_forms.py", "events/test_timestamps.py"),
-    *("simulator/test_simulation.py", "streaming/ingest/test_deduplicate.py"),
+    *("simulator/test_simulation.py", "streaming/ingest/test_deduplicate.py", "test_landings.py"),
     *("defs/test_versions.py", "deploy/test_processes.py", "test_sql.py"),
 )
 JVM = "spark"  # the marker of every test with a JVM, whatever its part

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1] / PACKAGE
 FLOORS = (
     ("cli", "definitions"),
     ("defs", "doctor", "prepare"),
-    ("delivery", "live", "report", "simulator"),
+    ("catalog", "delivery", "live", "report", "simulator"),
     ("sql", "tables"),
     ("jvm",),
     ("export", "queries", "streaming", "terminal"),

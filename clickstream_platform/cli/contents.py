@@ -123,6 +123,11 @@ COMMANDS = {
     "forget": Listed(
         "maintenance", "Look after", "Delete persons from every table, and leave a proof that does not name them."
     ),
+    "register": Listed(
+        "register",
+        "Look after",
+        "Give the tables names in a Hive metastore, for Spark, Trino and others that look there.",
+    ),
     "backup": Listed(
         "backups",
         "Look after",
