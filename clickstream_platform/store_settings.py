@@ -13,6 +13,7 @@ from clickstream_platform.errors import SettingsError
 from clickstream_platform.files import folder_of_tables
 from clickstream_platform.store.access import Access
 from clickstream_platform.store.place import SCHEME, Place, StorePath
+from clickstream_platform.wording import without_passwords
 
 # What Spark, DuckDB and delta-rs all read as it stands.
 _ADDRESS = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.=-]+)+/?", re.ASCII)
@@ -93,7 +94,7 @@ class StoreSettings(BaseSettings):
         Raises:
             SettingsError: it is none; or the store may not be reached as the settings say.
         """
-        finding = f"{url!r} is not allowed"
+        finding = without_passwords(f"{url!r} is not allowed")
         if url.partition("://")[0] in UNTRIED:
             remedy = "allowed: s3://bucket/prefix; stores of other kinds were never tried"
             raise SettingsError(variable, finding, remedy)

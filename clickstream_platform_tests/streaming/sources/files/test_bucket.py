@@ -15,6 +15,7 @@ from clickstream_platform.errors import SetupError, SourceError, UnreachableErro
 from clickstream_platform.store import access as access_module
 from clickstream_platform.store.access import Access
 from clickstream_platform.store.place import Place, StorePath
+from clickstream_platform.streaming.lake import ledger
 from clickstream_platform.streaming.sources.files import bucket as bucket_module
 from clickstream_platform.streaming.sources.files import manifest as manifest_module
 from clickstream_platform.streaming.sources.files.accounting import account
@@ -29,7 +30,6 @@ from clickstream_platform_tests.binaries import BINARIES
 from clickstream_platform_tests.small_store import SmallStore, small_store
 from clickstream_platform_tests.streaming.sources.files.formatted import FORMATTED
 from clickstream_platform_tests.streaming.sources.files.packing import PACK
-from clickstream_platform_tests.streaming.sources.files.test_recount import entry
 
 NOW = 1_795_910_400_000_000  # as the small store says of its objects
 LINES = b"".join(b'{"n": %d}\n' % n for n in range(1_000))
@@ -280,7 +280,11 @@ def test_it_has_arrived_when_the_store_says_unless_that_is_long_ago(store: Small
 def test_objects_are_counted_again_by_another_way(store: SmallStore, place: StorePath) -> None:
     store.objects |= {"in/a.json": b"{}\n{}\n", "in/b.gz": gzip.compress(b"{}\n"), "in/new": b"{}\n", "in/_x/y": b"{}"}
     size = len(store.objects["in/b.gz"])
-    booked = entry({"a.json": [6, 2], "b.gz": [size, 1], "gone": [3, 1]})
+    booked = ledger.Entry(
+        table="events", generation=1, batch_id=0, run_id="r", start=None, end={"logOffset": 0}, events_version=-1,
+        rows_in=4, rows_out=4, late_rows=0, revisions=0, late_before_ms=0, committed_at_ms=0, duration_ms=0,
+        files={"a.json": [6, 2], "b.gz": [size, 1], "gone": [3, 1]},
+    )  # fmt: skip
     plans = Plans(frozenset(booked.files), {})
 
     found = recounted(place, plans, [booked])
