@@ -97,6 +97,21 @@ class DuplicateShare:
     blocking = True
 
 
+@dataclass(frozen=True)
+class KeptContract:
+    """No rule of the contract of columns is broken by more than a share of what came last. A warning.
+
+    Attributes:
+        most: the share of the records, for each rule.
+        at_least: as above.
+    """
+
+    most: float
+    at_least: int = 20
+    name = "contract_violations"
+    blocking = False
+
+
 Expectation = (
     UniqueKey
     | NotNull
@@ -107,4 +122,5 @@ Expectation = (
     | FreshEvents
     | RejectedShare
     | DuplicateShare
+    | KeptContract
 )

@@ -5,17 +5,25 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from pydantic import SecretStr
 from pydantic_settings import SecretsSettingsSource
 from pydantic_settings.exceptions import SettingsError as NotRead
 
 from clickstream_platform.errors import SettingsError
+from clickstream_platform.wording import without_passwords
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+    from pydantic_core import ErrorDetails
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +51,8 @@ class SecretFiles(SecretsSettingsSource):
             return {}
         folder = Path(named).expanduser()
         if not folder.is_dir():
-            raise SettingsError(FOLDER, f"{folder} is no folder", "make it, or leave the variable out")
+            # Not the variable first: what follows it would be taken for a secret, and not be shown.
+            raise SettingsError(str(folder), "there is no such folder", f"make it, or leave {FOLDER} out")
         self.secrets_dir = folder
         try:
             found = super().__call__()
@@ -59,6 +68,56 @@ class SecretFiles(SecretsSettingsSource):
 def names_of_secrets(folder: Path | None) -> list[str]:
     """The files of the folder that are called like a setting."""
     return [file.name for file in folder.iterdir() if file.name.upper().startswith(PREFIX)] if folder else []
+
+
+# What to say instead of a value, by what pydantic calls its fault.
+_SAY = {
+    "int_parsing": "say a whole number",
+    "int_from_float": "say a whole number",
+    "float_parsing": "say a number",
+    "bool_parsing": "say true or false",
+    "time_delta_parsing": "say a length of time: PT90M is 90 minutes, P30D is 30 days, 01:30:00 an hour and a half",
+    "greater_than_equal": "say {ge} or more",
+    "greater_than": "say more than {gt}",
+    "less_than_equal": "say {le} or less",
+    "less_than": "say less than {lt}",
+    "literal_error": "say {expected}",
+}
+
+
+def refusal(fault: ErrorDetails, fields: Mapping[str, FieldInfo]) -> SettingsError:
+    """What to say of a value that is not allowed. One that may be a secret is not shown.
+
+    Args:
+        fault: what pydantic found.
+        fields: the settings there are.
+    """
+    name = str(fault["loc"][0]) if fault["loc"] else "settings"
+    known = fields.get(name)
+    remedy = _remedy(fault, known.description if known else None)
+    is_hidden = known and (not known.repr or known.annotation is SecretStr)
+    finding = "its value is not allowed" if is_hidden else f"{_shown(fault['input'])} is not allowed"
+    return SettingsError(f"{PREFIX}{name.upper()}", without_passwords(finding), remedy)
+
+
+def _shown(value: object) -> str:
+    """A value that was refused, as it was set and not as Python writes it."""
+    if isinstance(value, tuple):
+        return repr(",".join(map(str, value)))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    return str(value) if isinstance(value, timedelta) else repr(value)
+
+
+def _remedy(fault: ErrorDetails, description: str | None) -> str:
+    """What to set instead, in words for a person."""
+    context = fault.get("ctx", {})
+    if say := _SAY.get(fault["type"]):
+        return say.format(**{name: f"{one:g}" if isinstance(one, float) else one for name, one in context.items()})
+    raised = context.get("error")
+    if isinstance(raised, json.JSONDecodeError):
+        return f'write it as JSON, such as {{"name": "value"}} ({raised.msg} at its character {raised.pos + 1})'
+    if raised:
+        return str(raised)
+    return f"{fault['msg'][:1].lower()}{fault['msg'][1:]}: {description}" if description else fault["msg"]
 
 
 def refuse_misspelt(where: str, given: Iterable[str], fields: Iterable[str]) -> None:

@@ -25,9 +25,8 @@ from pydantic_settings import (
 )
 
 from clickstream_platform.cluster_settings import ClusterSettings
-from clickstream_platform.errors import SettingsError
 from clickstream_platform.files import folder_of_tables
-from clickstream_platform.setting_sources import PREFIX, SecretFiles, names_of_secrets, refuse_misspelt
+from clickstream_platform.setting_sources import PREFIX, SecretFiles, names_of_secrets, refusal, refuse_misspelt
 from clickstream_platform.source_list import by_name, format_by_name, starting_at
 from clickstream_platform.wording import without_passwords
 
@@ -177,7 +176,9 @@ class Settings(ClusterSettings):
     )
     max_bytes_per_trigger: int = Field(default=128_000_000, ge=1, description="Files: bytes in one micro-batch.")
 
-    spark_driver_memory: str = Field(default="2g", pattern=r"^[1-9][0-9]*[kmgt]$", description="The driver's heap.")
+    spark_driver_memory: str = Field(
+        default="2g", pattern=r"^[1-9][0-9]*[kmgt]$", description="The driver's heap, as 512m or 2g."
+    )
     shuffle_partitions: int = Field(
         default=2, ge=1, le=4096, description="Partitions of a shuffle. The first run of a table freezes it."
     )
@@ -282,14 +283,8 @@ def from_env() -> Settings:
         settings = Settings()
         settings.require_staging()
     except ValidationError as invalid:
-        first = invalid.errors()[0]
-        name = str(first["loc"][0]) if first["loc"] else "settings"
-        known = Settings.model_fields.get(name)
-        variable, remedy = f"{PREFIX}{name.upper()}", first["msg"]
+        refused = refusal(invalid.errors()[0], Settings.model_fields)
     else:
         refuse_misspelt(str(settings.secrets), names_of_secrets(settings.secrets), Settings.model_fields)
         return settings
-    # Raised outside of the block: no traceback may show the value either.
-    if known and (not known.repr or known.annotation is SecretStr):
-        raise SettingsError(variable, "its value is not allowed", remedy)
-    raise SettingsError(variable, without_passwords(f"{first['input']!r} is not allowed"), remedy)
+    raise refused  # outside of the block: no traceback may show the value either

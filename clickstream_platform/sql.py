@@ -20,6 +20,7 @@ from duckdb import DuckDBPyConnection
 
 from clickstream_platform.errors import CheckpointError, QueryError
 from clickstream_platform.export import Answer
+from clickstream_platform.queries.revenue import revenue
 from clickstream_platform.store.files import let_read
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.places import Lake
@@ -27,6 +28,7 @@ from clickstream_platform.streaming.lake.scan import literal, named
 
 log = logging.getLogger(__name__)
 
+REVENUE = "revenue"  # the view that adds purchases up
 FINAL = "_final"  # ends the name of the view that shows a table's final rows only
 PAGE = 10_000  # rows fetched at a time
 NUMERIC = re.compile(r"U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(.*\)")
@@ -45,6 +47,7 @@ TYPES = {  # Delta's names, where DuckDB has another or may mean another
 def connect(lake: Lake) -> DuckDBPyConnection:
     """A database with a view for every table of the lake, and a view ``<table>_final`` where rows have a ``final_at``.
 
+    And a view ``revenue`` where ``purchases`` has an amount and a currency, unless a table has that name.
     A ``_final`` view shows the rows that the table's watermark has passed: only a late event, a replayed record or an
     erasure changes them still. Every other table only ever gains rows, so it needs none. No data is read yet; a
     statement reads the columns and the files that it needs. A table of which the files alone do not say what is in it
@@ -89,6 +92,8 @@ def _add(connection: DuckDBPyConnection, lake: Lake, name: str) -> list[str]:
     if "final_at" in columns:
         passed = f"final_at <= epoch_ms({watermark}) AT TIME ZONE 'UTC'" if watermark else "false"
         connection.execute(f"CREATE TEMP VIEW {named(name + FINAL)} AS SELECT * FROM {named(name)} WHERE {passed}")
+    if name == "purchases" and not lake.table(REVENUE).exists and (added_up := revenue(columns)):
+        connection.execute(f"CREATE TEMP VIEW {REVENUE} AS {added_up}")
     return files
 
 

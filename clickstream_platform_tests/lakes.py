@@ -20,6 +20,7 @@ TYPES = {
     "string": pa.string(),
     "bigint": pa.int64(),
     "double": pa.float64(),
+    "decimal(18,4)": pa.decimal128(18, 4),
     "timestamp": pa.timestamp("us", "UTC"),
     "date": pa.date32(),
     "binary": pa.binary(),
@@ -39,7 +40,9 @@ def write(home: Home, name: str, rows: Iterable[dict[str, Any]], *, of: Entry | 
     if name in SIDE_TABLES:
         columns, partition_by = SIDE_TABLES[name].columns, ()
     else:
-        columns, partition_by = home.contracts[name].columns, home.contracts[name].partition_by
+        contract = home.contracts[name]
+        columns = (*contract.columns, *(contract.declared if contract.derived else ()))  # `events` gains them by a run
+        partition_by = contract.partition_by
     fields = pa.schema([(column.name, TYPES[column.type]) for column in columns])
     carried = CommitProperties(
         custom_metadata={"userMetadata": of.to_json()} if of else None,

@@ -29,9 +29,10 @@ def no_jvm(folder: Path) -> Generator[None]:
     Not seen: a JVM that is started by its full path, without a look at ``JAVA_HOME`` or the ``PATH``.
     """
     java, told = folder / "bin" / "java", folder / "told"
-    java.parent.mkdir(parents=True, exist_ok=True)
-    java.write_text(TELLTALE.format(told=shlex.quote(str(told))))
-    java.chmod(0o755)
+    if not java.exists():  # once for all tests of a session: they are thousands
+        java.parent.mkdir(parents=True)
+        java.write_text(TELLTALE.format(told=shlex.quote(str(told))))
+        java.chmod(0o755)
     told.unlink(missing_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JAVA_HOME", str(folder))

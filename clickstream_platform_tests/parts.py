@@ -1,7 +1,8 @@
 """The parts of the suite, which `make test-<part>` runs one by one. A new part is one more line in :data:`PARTS`.
 
 Nobody marks a test by hand: what it uses and where it lies say where it belongs. A test without a JVM is in the part
-``fast``, or in ``wide`` if its module draws thousands of examples or starts a hundred processes. Only a test that
+``fast``, or in ``wide`` if its module draws many examples, starts many processes or draws plots, or if it measures
+memory. Only a test that
 starts a JVM in a process of its own, without a fixture for it, says ``@pytest.mark.spark``; one that forgets to is
 failed by :mod:`clickstream_platform_tests.no_jvm`.
 """
@@ -21,9 +22,12 @@ WIDE_PLACES = (
     *("events/mapping", "events/test_masking.py", "streaming/audit/test_check.py"),
     *("events/test_json_record.py", "events/test_subject.py", "events/test_time_forms.py", "events/test_timestamps.py"),
     *("simulator/test_simulation.py", "streaming/ingest/test_deduplicate.py", "test_landings.py"),
-    *("defs/test_versions.py", "deploy/test_processes.py", "test_sql.py"),
+    *("streaming/sources/test_inside.py", "streaming/sources/files/test_formats.py"),
+    *("streaming/maintenance/test_filling.py", "events/contract", "report"),
+    *("defs/test_versions.py", "deploy/test_processes.py", "test_sql.py", "test_imports.py"),
 )
 JVM = "spark"  # the marker of every test with a JVM, whatever its part
+WIDE_FIXTURES = frozenset({"peak"})  # Python runs three times as long while memory is traced
 JVM_FIXTURES = frozenset({"spark", "broker", "store"})  # and who uses one of them; a store is no JVM, but as slow
 
 
@@ -69,7 +73,7 @@ def part_of(item: pytest.Item) -> str:
     """The one part that a test is in."""
     if needs_jvm(item):
         return next(part.name for part in PARTS if part.has(item))
-    return WIDE if is_wide(item.path) else FAST
+    return WIDE if is_wide(item.path) or not WIDE_FIXTURES.isdisjoint(_fixtures_of(item)) else FAST
 
 
 def is_wide(module: Path) -> bool:

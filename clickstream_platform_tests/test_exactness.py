@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,11 +26,15 @@ from clickstream_platform.events.session import SESSION_GAP
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.watermark import Watermark
 from clickstream_platform.streaming.lake.ledger import last_entry
+from clickstream_platform.streaming.maintenance.filling import fill
+from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.naive_patterns import Limits, Seen, naive_patterns
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from clickstream_platform.streaming.contract.table import StreamingTable
 
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]  # seconds: some 30 s an example on two quiet cores
 
@@ -38,6 +43,13 @@ EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "5"))  # `make soak` wants more
 NOON = datetime(2024, 3, 1, 12)
 WINDOW = timedelta(minutes=5)
 Event = dict[str, Any]
+ORDERS: tuple[Event, ...] = (  # what an event says of one
+    {},
+    {"amount": "0.10", "currency": "EUR", "quantity": 1, "order_id": 7},
+    {"amount": 1e3, "currency": "USD", "quantity": "2"},
+    {"amount": "9.99999", "currency": "euro", "order_id": "a"},
+    {"amount": "much", "quantity": 1.5},
+)
 
 
 @dataclass(frozen=True)
@@ -64,6 +76,7 @@ class Scenario:
                 page_url=f"/{i % 2}",
                 product_id=("p", "q", None)[i // 3 % 3],
                 event_id=f"{user}-{i}",
+                **ORDERS[(i + len(self.steps)) % len(ORDERS)],
             )
             yield at + delay, made
             if self.repeats:
@@ -122,25 +135,27 @@ def test_any_lateness_and_any_cut_give_the_tables_of_a_naive_program(
 ) -> None:
     lab = fresh()
     note(f"lake: {lab.lake.root}")
-    lab.contracts = {
-        name: replace(table, watermark=Watermark("timestamp", delay)) for name, table in lab.contracts.items()
-    }
+    lab.contracts = delayed(lab.contracts, delay)
+    declared_at = chance.randrange(4)  # before which part a contract declares what an order is
     arrivals = [arrival for i, visitor in enumerate(visitors) for arrival in visitor.events(f"u{i}")]
     arriving = [made for _, made in sorted(arrivals, key=lambda arrival: arrival[0])]
     derived = [name for name in lab.contracts if name != "events"]
     both = lab.contracts["events"]
-    for part in _cut(arriving, 3, chance):
+    for number, part in enumerate(_cut(arriving, 3, chance)):
+        if number == declared_at:
+            both = declaring(lab, delay)
         for file in _cut(part, chance.randint(1, 2), chance):
             lab.land(*chance.sample(file, len(file)), into=lab.settings.home / chance.choice(["landing", "other"]))
         lab.contracts["events"] = chance.choice([both, both, *both.by_source()])  # a source may be left out for a while
         lab.run("events", *(name for name in derived if chance.random() < 0.4))
-    lab.contracts["events"] = both
+        if number >= declared_at and chance.random() < 0.4:
+            fill(lab.contracts["events"], lab.lake)
+    lab.contracts["events"] = both if lab.contracts["purchases"].declared else declaring(lab, delay)
+    fill(lab.contracts["events"], lab.lake)
     lab.run()
     events = list({made["event_id"]: made for made in arriving}.values())
     assert _rows(lab, "events", "event_id") == sorted((made["event_id"],) for made in events)
-    assert _rows(lab, "purchases", "event_id") == sorted(
-        (m["event_id"],) for m in events if m["event_type"] == "purchase"
-    )
+    assert _rows(lab, "purchases", *PURCHASE) == sorted(naive_purchases(events), key=repr)
     assert _rows(lab, "sessions", *SESSION) == sorted(naive_sessions(events), key=repr)
     windows = sorted(naive_windows(events), key=repr)
     assert _rows(lab, "user_activity", *ACTIVITY) == windows
@@ -160,6 +175,18 @@ def test_any_lateness_and_any_cut_give_the_tables_of_a_naive_program(
     assert _rows(lab, "user_patterns", *PATTERN) == sorted(naive_patterns(seen, Limits()), key=repr)
 
 
+def delayed(contracts: dict[str, StreamingTable], delay: timedelta) -> dict[str, StreamingTable]:
+    return {name: replace(table, watermark=Watermark("timestamp", delay)) for name, table in contracts.items()}
+
+
+def declaring(lab: Lab, delay: timedelta) -> StreamingTable:
+    """The same lake from now on with the columns of shops; returns the contract of ``events``."""
+    lab.settings = lab.settings.model_copy(update={"contract": "commerce"})
+    lab.contracts = delayed(tables(lab.settings), delay)
+    return lab.contracts["events"]
+
+
+PURCHASE = ("event_id", "amount", "currency", "quantity", "order_id")
 PATTERN = ("user_id", "visit_start", "number", "pattern", "product_id", "started_at", "detected_at")
 SESSION = ("user_id", "session_id", "session_start", "session_end", "events_in_session", "event_sequence", "purchases")
 ACTIVITY = (
@@ -167,6 +194,16 @@ ACTIVITY = (
 )  # fmt: skip
 AGGREGATED = ("user_id", "window_start", "event_count", "session_count")
 PROCESSED = ("user_id", "session_id", "event_type", "page_url", "product_id", "timestamp", "event_count")
+
+
+def naive_purchases(events: Sequence[Event]) -> Iterator[tuple[Any, ...]]:
+    """What ``purchases`` must hold under the contract ``commerce``, said without Spark."""
+    amounts: dict[Any, Decimal] = {"0.10": Decimal("0.1000"), 1e3: Decimal("1000.0000")}
+    for made in events:
+        if made["event_type"] == "purchase":
+            whole = {1: 1, "2": 2}.get(made.get("quantity", 0))
+            order = None if made.get("order_id") is None else str(made["order_id"])
+            yield made["event_id"], amounts.get(made.get("amount")), made.get("currency"), whole, order
 
 
 def naive_sessions(events: Sequence[Event]) -> Iterator[tuple[Any, ...]]:

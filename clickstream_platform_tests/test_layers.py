@@ -46,6 +46,11 @@ def layer(module: str) -> str:
     return [*module.split("."), ""][1]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _read_once() -> None:  # pyright: ignore[reportUnusedFunction]
+    """Tests that share a fixture of their module stay on one worker: another one would read all modules anew."""
+
+
 def sources(*layers: str) -> dict[str, ast.Module]:
     """The package's modules by name; only those of the layers, if any are given."""
     found: dict[str, ast.Module] = {}
@@ -61,8 +66,13 @@ def parsed(file: Path) -> ast.Module:
     return ast.parse(file.read_text(), str(file))
 
 
-def imports(tree: ast.Module) -> Iterator[str]:
+@cache
+def imports(tree: ast.Module) -> tuple[str, ...]:
     """Every module that is imported, also inside functions and for types only."""
+    return tuple(_imports(tree))
+
+
+def _imports(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timezone
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,43 @@ def refused(home: Home, statement: str) -> str:
 
 def clickstream(*arguments: str) -> Any:
     return CliRunner().invoke(program, ["sql", *arguments])
+
+
+BOUGHT: list[tuple[str, str | None, str | None, int | None, str | None]] = [
+    ("10:00:00", "0.1", "EUR", 1, "a"),
+    ("10:59:59", "0.2", "EUR", 2, "a"),
+    ("10:40:00", None, "EUR", 1, "c"),
+    ("10:30:00", "99999999999999.9999", "USD", 1, "b"),
+    ("11:00:00", "5", None, None, None),
+    ("11:10:00", "7", None, 1, None),
+]
+
+
+def test_revenue_is_added_up_by_hour_and_currency_to_the_last_digit(tmp_path: Path) -> None:
+    home = Home(Settings(home=tmp_path, contract="commerce"))
+    for number, (time, amount, currency, quantity, order) in enumerate(BOUGHT):
+        said = {"amount": amount and Decimal(amount), "currency": currency, "quantity": quantity, "order_id": order}
+        write(home, "purchases", [{"user_id": "u", "timestamp": at(time), "offset": number, **said}])
+    found = answer(home, "select * from revenue order by hour, currency")
+    assert [(f"{hour:%H}", *rest) for hour, *rest in found] == [
+        ("10", "EUR", 3, Decimal("0.3000"), 1, 2, 4),
+        ("10", "USD", 1, Decimal("99999999999999.9999"), 0, 1, 1),
+        ("11", None, 2, None, 2, 0, 1),
+    ]
+    assert answer(home, "select sum(purchases) from revenue") == answer(home, "select count(*) from purchases")
+
+
+def test_without_an_amount_and_a_currency_there_is_no_revenue(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    for contract in (
+        "",
+        '[columns.amount]\ntype = "text"\n[columns.currency]\ntype = "text"\n',
+        "[columns.amount]\ntype = 'integer'\n",
+    ):
+        mine.write_text(contract)
+        home = Home(Settings(home=tmp_path / str(len(contract)), contract=str(mine) if contract else ""))
+        write(home, "purchases", [{"user_id": "u", "timestamp": at("10:00:00")}])
+        assert answer(home, "show tables") == [("purchases",)]
 
 
 def test_every_table_of_the_lake_is_a_view(home: Home) -> None:

@@ -51,7 +51,8 @@ def picture(told: Told, *, each: bool) -> RenderableType:
     if found.count(EVENT):
         types = [(name, count) for name, count in found.event_types.most_common(FEW)]
         parts += ["", grid("event type", "events", right=("events",), cut=("event type",), rows=types)]
-    parts += ["", _columns(told)]
+    if found.columns or found.paths:
+        parts += ["", _columns(told)]
     if found.extra:
         rows = found.extra.most_common(FEW)
         parts += ["", grid("no column takes, kept in extra", "records", right=("records",), rows=rows)]

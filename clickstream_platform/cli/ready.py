@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from clickstream_platform.errors import SetupError, TableBusyError
+from clickstream_platform.errors import ClickstreamError, SetupError, TableBusyError
 from clickstream_platform.jvm.machine import require_folder
 from clickstream_platform.settings import Settings
 from clickstream_platform.store.place import is_on_store, require_store
@@ -18,6 +18,7 @@ from clickstream_platform.streaming.lake.places import Lake
 
 if TYPE_CHECKING:
     from clickstream_platform.streaming.contract.table import StreamingTable
+    from clickstream_platform.streaming.observe.status import Lags
 
 GLANCE = "glance"  # the run id of who only looks whether a table is held
 WAITS = "this waits up to ten minutes for that run to end"
@@ -65,8 +66,11 @@ def made(folder: Path, variable: str) -> Path:
     return folder
 
 
-def require_source(contracts: Iterable[StreamingTable], lake: Lake, settings: Settings) -> None:
+def require_source(contracts: Iterable[StreamingTable], lake: Lake, settings: Settings) -> Lags:
     """Raise what a run of these tables would raise of its source; of several, say what is wrong with some of them.
+
+    Returns:
+        What there is to read of each source, as it was listed now.
 
     Raises:
         SourceError, UnreachableError, DataLossError: the landing folder or the topic cannot be read.
@@ -75,18 +79,19 @@ def require_source(contracts: Iterable[StreamingTable], lake: Lake, settings: Se
         SetupError: the landing folder cannot be made.
     """
     from clickstream_platform.streaming.observe import status  # noqa: PLC0415 - who only looks needs it not
-    from clickstream_platform.streaming.runtime import fingerprint  # noqa: PLC0415
-    from clickstream_platform.streaming.runtime.declared_types import require_same_types  # noqa: PLC0415
+    from clickstream_platform.streaming.runtime.admission import require_as_before  # noqa: PLC0415
 
     contracts = list(contracts)
     for table in contracts:
-        require_same_types(table, lake)
-        fingerprint.require_unchanged(table, lake)
+        require_as_before(table, lake)
     if not settings.source:
         made(Path(settings.source_url), "CLICKSTREAM_HOME")
     is_named = bool(settings.source)
-    for problem in status.require_source(contracts, lake, lambda source: source.at_hand(is_named=is_named)):
-        typer.echo(f"warning: {problem}; the other sources are read", err=True)
+    found = status.require_source(contracts, lake, lambda source: source.at_hand(is_named=is_named))
+    for problem in found.values():
+        if isinstance(problem, ClickstreamError):
+            typer.echo(f"warning: {problem}; the other sources are read", err=True)
+    return found
 
 
 def require_free(names: Iterable[str], lake: Lake, *, take_over: bool = False) -> None:

@@ -18,12 +18,12 @@ from clickstream_platform.delivery.outbox import Outbox
 from clickstream_platform.delivery.post import delivering
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings, from_env
-from clickstream_platform.streaming.audit.shares import remarks
+from clickstream_platform.streaming.audit.shares import plainly, remarks
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import trigger_from
 from clickstream_platform.streaming.contract.trigger_support import require
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.status import lags, said_of_lag, unread
+from clickstream_platform.streaming.observe.status import Lags, lags, said_of_lag, unread
 from clickstream_platform.streaming.runtime.backlog import backlog
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.idle import nothing_to_do
@@ -66,16 +66,16 @@ def run(
     """Process what is there in every table, then stop. With nothing new, no table changes."""
     settings = from_env()
     contracts = _triggered(selected(settings, names or []), trigger)
-    require_source(contracts, lake := lake_of(settings, to_write=True), settings)
+    found = require_source(contracts, lake := lake_of(settings, to_write=True), settings)
     require_free((table.name for table in contracts), lake, take_over=take_over)
-    if not _has_anything(contracts, lake):
+    if not _has_anything(contracts, lake, found):
         return
-    if nothing_to_do(contracts, lake) and not any(channel.waiting for channel in Outbox.of(lake).status()):
+    if nothing_to_do(contracts, lake, found) and not any(channel.waiting for channel in Outbox.of(lake).status()):
         typer.echo("nothing new: every table has read all there is")
         return
-    with app.spark_session(settings, records=backlog(contracts, lake)) as spark:
+    with app.spark_session(settings, records=backlog(contracts, lake, found)) as spark:
         hearing = delivering(hooks(), settings, say)
-        run_all(contracts, spark, lake, hearing, jobs=jobs, take_over=take_over)
+        run_all(contracts, spark, lake, hearing, found, jobs=jobs, take_over=take_over)
 
 
 @commands.command(
@@ -156,18 +156,21 @@ def run_all(
     spark: SparkSession,
     lake: Lake,
     hooks: Hooks,
+    found: Lags | None = None,
     *,
     jobs: int | None = 1,
     take_over: bool = False,
 ) -> None:
     """Run tables, so many at a time (None: as many as is usual), and say what happened.
 
+    Of sources that were listed just now, say what was ``found``, and do not list them again for that.
+
     Raises:
         The error of the first table that failed; of others it prints theirs.
     """
     from clickstream_platform.streaming.runtime.side_by_side import side_by_side  # noqa: PLC0415 - an idle run has none
 
-    told = _Progress(lake)
+    told = _Progress(lake, found or {})
     try:
         with going_on(told):
             side_by_side(contracts, spark, lake, hooks, told, jobs=jobs, take_over=take_over)
@@ -189,6 +192,7 @@ class _Progress:
     """What the tables of a run are at; as text, for the line that says what goes on."""
 
     lake: Lake
+    found: Lags
     running: list[str] = field(default_factory=list[str])
     done: dict[str, RunReport] = field(default_factory=dict[str, RunReport])
     failures: dict[str, Exception] = field(default_factory=dict[str, Exception])
@@ -199,7 +203,9 @@ class _Progress:
 
     def begins(self, table: StreamingTable) -> None:
         """Say what it has to read."""
-        for title, found in lags(table, self.lake).items():
+        titles = [each.title for each in table.by_source()]
+        known = {title: self.found[title] for title in titles if title in self.found}
+        for title, found in (known or lags(table, self.lake)).items():
             say(f"{title}: {said_of_lag(found)}")
         self.running.append(table.name)
 
@@ -216,10 +222,10 @@ class _Progress:
         self.failures[table.name] = failure
 
 
-def _has_anything(contracts: Sequence[StreamingTable], lake: Lake) -> bool:
+def _has_anything(contracts: Sequence[StreamingTable], lake: Lake, found: Lags) -> bool:
     """Whether anything was ever read, or is there to be read. If not, says so, and how to get it."""
     first = contracts[0]
-    if first.derived or lake.events.exists or any(unread(found) for found in lags(first, lake).values()):
+    if first.derived or lake.events.exists or any(unread(each) for each in found.values()):
         return True
     hint = cast("RecordSource", first.offsets).how_to_fill
     typer.echo(hint, nl=bool(hint))
@@ -243,5 +249,7 @@ def report_run(table: StreamingTable, report: RunReport, lake: Lake) -> None:
     from clickstream_platform.defs.reporting import report_run as told  # noqa: PLC0415 - Dagster takes seconds to import
 
     told(table, report, lake)
+    for line in plainly(report.batches):
+        say(f"{table.name}: {line}")
     for remark in remarks(table, report.batches):
         say(f"warning: {table.name}: {remark}")

@@ -72,8 +72,8 @@ def _demo(settings: Settings, events: int, end: date) -> None:
     from clickstream_platform.simulator import demo as demonstration  # noqa: PLC0415
     from clickstream_platform.tables import selected  # noqa: PLC0415
 
-    simulated = demonstration.simulated(events, end)
     made(settings.home, "CLICKSTREAM_HOME")
+    simulated = demonstration.simulated(events, end)
     place = demonstration.admitted(settings, simulated, lake := lake_of(settings, to_write=True))
     demonstration.keep_end(settings.home, end)
     contracts = selected(settings, [])

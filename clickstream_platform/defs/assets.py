@@ -19,8 +19,8 @@ from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.status import lags, said_of_lag
-from clickstream_platform.streaming.runtime.declared_types import require_same_types
+from clickstream_platform.streaming.observe.status import Lags, lags, said_of_lag
+from clickstream_platform.streaming.runtime.admission import require_as_before
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.idle import idle_run
 from clickstream_platform.streaming.runtime.run import run
@@ -39,9 +39,9 @@ def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinitio
     @dg.multi_asset(name=table.name, specs=specs, pool=pool(table), can_subset=len(specs) > 1)
     def asset(context: dg.AssetExecutionContext, spark: SparkResource) -> Iterator[dg.MaterializeResult[Any]]:
         with told_to_dagster(context.retry_number):
-            context.log.info(to_read(table, lake))  # before the JVM starts
+            context.log.info(said(found := to_read(table, lake)))  # before the JVM starts
             told, run_id = hooks(context.log, settings), context.run.run_id
-            report = idle_run(table, lake, told, run_id)
+            report = idle_run(table, lake, told, run_id, found)
             report = report or run(table, spark.spark_session, lake, told, run_id=run_id)
         for made in materialized(table, report, lake):
             if made.key in context.selected_asset_keys:
@@ -52,14 +52,22 @@ def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinitio
     return asset
 
 
-def to_read(table: StreamingTable, lake: Lake) -> str:
-    """What a run would read, in words. Raises what a run would of its source, the layout and a type."""
+def to_read(table: StreamingTable, lake: Lake) -> Lags:
+    """What a run would read of each source.
+
+    Raises what a run would of the layout, of the source, and of what has been declared otherwise than it was before.
+    """
     layout.require(lake)
-    require_same_types(table, lake)
+    require_as_before(table, lake)
     try:
-        return "; ".join(f"{title}: {said_of_lag(found)}" for title, found in lags(table, lake).items())
+        return lags(table, lake)
     except CheckpointError as problem:  # a run may begin a new generation, or else it raises this itself
-        return str(problem)
+        return {table.title: problem}
+
+
+def said(found: Lags) -> str:
+    """The same, in words."""
+    return "; ".join(f"{title}: {said_of_lag(each)}" for title, each in found.items())
 
 
 def hooks(log: dg.DagsterLogManager, settings: Settings) -> Hooks:

@@ -55,4 +55,9 @@ def rebuild_job(settings: Settings) -> dg.JobDefinition:
         for made in materialized(table, report, lake):
             context.log_event(made.event(context.instance))
 
-    return job(REBUILD, rebuild_table, "Make one table anew from events: its next generation, batch 0.", table=names[0])
+    return job(
+        REBUILD,
+        rebuild_table,
+        "Compute one table anew from all events, in one commit. Until then its old rows serve.",
+        table=names[0],
+    )

@@ -11,6 +11,7 @@ import dagster as dg
 
 from clickstream_platform.defs.preview import preview
 from clickstream_platform.defs.versions import data_version, input_versions, tags
+from clickstream_platform.streaming.audit.unmatched import unmatched
 from clickstream_platform.streaming.batches.strategies import strategy_of
 from clickstream_platform.streaming.contract.side_tables import SideTable
 from clickstream_platform.streaming.contract.table import StreamingTable
@@ -95,10 +96,18 @@ def _of_run(table: StreamingTable, report: RunReport, lake: Lake) -> dict[str, A
         **(_left_out(table, lake) if table.state.lists_late else {}),
         **({"passed_over": report.passed_over} if report.passed_over else {}),
         **({"violations": dg.MetadataValue.json(report.violations)} if report.violations else {}),
+        **_unmatched(report),
         **({"sources": dg.MetadataValue.md(_sources(report))} if report.by_source else {}),
         **({"unreadable": dg.MetadataValue.json(report.unreadable)} if report.unreadable else {}),
         **({"lost": dg.MetadataValue.json(report.lost)} if report.lost else {}),
     }
+
+
+def _unmatched(report: RunReport) -> dict[str, Any]:
+    """The paths of somebody's own mapping at which no record of the run had anything, of those looked at."""
+    found = unmatched(report.batches)
+    paths = {"looked_at": found.looked_at, "paths": list(found.never)}
+    return {"never_matched": dg.MetadataValue.json(paths)} if found.never else {}
 
 
 def _sources(report: RunReport) -> str:

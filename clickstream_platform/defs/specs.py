@@ -46,7 +46,7 @@ def _source_spec(source: RecordSource, settings: Settings) -> dg.AssetSpec:
 def table_specs(table: StreamingTable, settings: Settings) -> list[dg.AssetSpec]:
     """The assets that a run of a table makes: the table, and what the same batches write beside it."""
     required = {name for each in table.expectations if isinstance(each, NotNull) for name in each.columns}
-    own = _spec(table, settings, table.name, table.description, _schema(table.columns, required))
+    own = _spec(table, settings, table.name, table.description, _schema((*table.columns, *table.declared), required))
     own = own.merge_attributes(metadata={"contract": dg.MetadataValue.md(_contract(table))})
     if table.beside is None:
         return [own]

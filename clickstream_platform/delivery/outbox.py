@@ -22,6 +22,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from clickstream_platform.errors import DeliveryError
+from clickstream_platform.store.changing import ContendedError, change
 from clickstream_platform.store.place import Place, StorePath, is_on_store
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.places import Lake
@@ -29,7 +30,6 @@ from clickstream_platform.streaming.observe.status import iso
 
 KEPT = timedelta(days=30)  # as long as Delta keeps the log: a delivery is known, and not repeated, until then
 LOCKED = 10.0  # seconds to wait for another process that writes
-ATTEMPTS = 50  # on a store: each fails only because another has changed it
 T = TypeVar("T")
 
 SCHEMA = """
@@ -186,6 +186,8 @@ class Outbox:
                 return _fetched(self.path, work)
             self.path.parent.mkdir(parents=True, exist_ok=True)
             return _at(self.path, work)
+        except ContendedError as failed:
+            raise DeliveryError(str(self.path), str(failed), "run it again when they have ended") from failed
         except (sqlite3.Error, OSError) as failed:
             remedy = "free the disk, or move the file away: only what is not delivered yet is lost with it"
             raise DeliveryError(str(self.path), f"the outbox cannot be used ({failed})", remedy) from failed
@@ -198,17 +200,16 @@ def _at(path: Path, work: Callable[[sqlite3.Connection], T]) -> T:
 
 
 def _fetched(path: StorePath, work: Callable[[sqlite3.Connection], T]) -> T:
-    """Do it to a copy of the object, and put that back if nobody else has meanwhile."""
+    """Do it to a copy of the object, and put that back if nobody else has changed it meanwhile."""
     with TemporaryDirectory(prefix="outbox-") as folder:
         copy = Path(folder, "outbox.sqlite")
-        for _ in range(ATTEMPTS):
-            content, tag = path.tagged() or (b"", None)
-            copy.write_bytes(content)
-            done = _at(copy, work)
-            changed = copy.read_bytes()
-            if changed == content or path.write_if(tag, changed) is not None:
-                return done
-    raise DeliveryError(str(path), "others change the outbox all the time", "run it again when they have ended")
+
+        def done(content: bytes | None) -> tuple[bytes, T]:
+            copy.write_bytes(content or b"")
+            found = _at(copy, work)
+            return copy.read_bytes(), found
+
+        return change(path, done)
 
 
 def _now_ms() -> int:

@@ -1,8 +1,8 @@
 """Records in, events out: parse and validate, losing nothing.
 
 Plain Python on columns of Arrow: a record is read in C by msgspec, the rest is done a column at a time. That costs an
-eighth of the same in Spark's expressions (docs/decisions/0018), and needs no JVM to be tested. No step can fail a run,
-whatever the bytes: what cannot be read is a reason.
+eighth of the same in Spark's expressions (docs/decisions/0018), and needs neither a JVM nor Spark's Python:
+:mod:`.frames` has what Spark calls. No step can fail a run, whatever the bytes: what cannot be read is a reason.
 """
 
 # pyarrow makes its compute functions when it is imported:
@@ -10,104 +10,27 @@ whatever the bytes: what cannot be read is a reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import functions as F
-from pyspark.sql.pandas.functions import arrow_udf
-from pyspark.sql.pandas.types import from_arrow_type
-from pyspark.sql.types import ArrayType, BooleanType, LongType, StringType, StructField, StructType
 
 from clickstream_platform.events.addresses import of_networks
-from clickstream_platform.events.contract.judging import Judged, arrow_type, judged
+from clickstream_platform.events.contract.judging import Judged, judged
 from clickstream_platform.events.faults import IDS, faults_of, have_placeholders, reasons_of, unless_blank, why_unread
 from clickstream_platform.events.json_record import Read, read
 from clickstream_platform.events.mapping.reader import ReadRecord, reader
 from clickstream_platform.events.masking import Masking
-from clickstream_platform.events.opening import opened
-from clickstream_platform.events.schema import EMPTY, EVENTS, RAW, WIRE, Reason
+from clickstream_platform.events.schema import EMPTY, WIRE, Reason
 from clickstream_platform.events.timestamps import instants, where
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
-
     from clickstream_platform.events.contract.model import Contract
     from clickstream_platform.events.rules import Rules
 
-
-# What is read of a record; the rest of its row is its place. Without comments, which Arrow does not carry.
-READ = StructType(
-    [
-        StructField("reasons", ArrayType(StringType())),
-        *[StructField(name, EVENTS.spark[name].dataType) for name in (*WIRE.names, "extra", "event_date")],
-        StructField("has_placeholder", BooleanType()),
-        StructField("passed_over", StringType()),
-        StructField("violations", ArrayType(StringType())),
-    ]
-)
-
-
-# What is said of an event beside that: where it was in its record.
-INSIDE = StructType([EVENTS.spark["index"], StructField("inherited", StringType()), StructField("inside", LongType())])
-
-
-def read_type(contract: Contract | None) -> StructType:
-    """What is read of a record where columns are declared: those of ``READ``, and these."""
-    columns = contract.columns if contract else ()
-    return StructType([*READ, *(StructField(each.name, from_arrow_type(arrow_type(each))) for each in columns)])
-
-
-def parse(raw: DataFrame, rules: Rules) -> DataFrame:
-    """What :class:`~clickstream_platform.events.rules.Parse` promises."""
-
-    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return (_whole(events, rules) for batch in batches for events in opened(batch, rules))
-
-    raw = _masked(raw, rules) if rules.masks else raw
-    known = [name if name in raw.columns else F.lit(None).cast(INSIDE[name].dataType).alias(name) for name in _KNOWN]
-    size, event_id = F.octet_length("value").cast("bigint"), header(rules.event_id_header)
-    records = raw.select(*RAW.names, *known, size.alias("size"), event_id.alias("event_id"))
-    return records.mapInArrow(read, StructType([*RAW.spark, *INSIDE, *read_type(rules.contract)]))
-
-
-_KNOWN = ("index", "inherited")
-
-
-def _whole(events: pa.RecordBatch, rules: Rules) -> pa.RecordBatch:
-    """Events as they came, and what is read of them."""
-    read = read_events(events, rules)
-    columns = {name: events[name] for name in (*RAW.names, *INSIDE.names)}
-    columns |= {field.name: column for field, column in zip(read.type, read.flatten(), strict=True)}
-    return pa.RecordBatch.from_arrays([*columns.values()], names=[*columns])
-
-
-def _masked(raw: DataFrame, rules: Rules) -> DataFrame:
-    """Raw records whose keys and headers are as they may be kept. Their bytes go into no event."""
-    masking = Masking(rules.masks)
-
-    def keys(key: pa.Array) -> pa.Array:
-        return masking.keys(key)
-
-    def headers(each: pa.Array) -> pa.Array:
-        return masking.headers(each, rules.event_id_header)
-
-    kinds = {name: RAW.spark[name].dataType for name in ("key", "headers")}
-    masked = {name: arrow_udf(of, kinds[name])(name) for name, of in (("key", keys), ("headers", headers))}  # pyright: ignore[reportCallIssue, reportArgumentType] - as above
-    return raw.withColumns(masked)
-
-
-def header(name: str) -> Column:
-    """The bytes of each record's last header of that name, as Kafka's own clients take it; null without a name."""
-    of_name = F.filter("headers", lambda each: each["key"] == name)
-    return F.when(F.size(of_name) > 0, F.element_at(of_name, -1)["value"]) if name else F.lit(None).cast("binary")
-
-
-def accepted(parsed: DataFrame, kind: StructType | None = None) -> DataFrame:
-    """The events among parsed records: the columns of ``EVENTS``, or of a table's schema, with their comments."""
-    return parsed.where("size(reasons) = 0 AND passed_over IS NULL").to(kind or EVENTS.spark)
+# What is read of a record, by name; the rest of its row is its place. As types of Spark: `READ_TYPE` in `frames.py`.
+READ = ("reasons", *WIRE.names, "extra", "event_date", "has_placeholder", "passed_over", "violations")
 
 
 def read_records(
@@ -120,7 +43,7 @@ def read_records(
 ) -> pa.StructArray:
     """What is read of some records each of which is one event, whatever the mapping says of envelopes.
 
-    Rows of :func:`read_type`. Raises nothing, whatever the bytes.
+    Its fields are those of ``READ``, then the declared columns. Raises nothing, whatever the bytes.
 
     Args:
         value: the records' bytes.
@@ -181,7 +104,7 @@ def _read_all(
     if rules.masks:
         columns |= Masking(rules.masks).columns(columns)
     columns |= declared.columns if declared else {}
-    names = [*READ.names, *(declared.columns if declared else ())]
+    names = [*READ, *(declared.columns if declared else ())]
     return pa.StructArray.from_arrays([columns[name] for name in names], names=names)
 
 

@@ -38,6 +38,7 @@ class Rules:
         contract: the columns that the lake's owner declares beside those of ``EVENTS``.
         max_events_in_record: an envelope that holds more events is rejected as a whole.
         max_unpacked_bytes: one of which more than this is unpacked, too.
+        own_paths: paths of the mapping, each with its column, of which a run says whether records have anything there.
     """
 
     event_types: tuple[str, ...] | None
@@ -52,6 +53,7 @@ class Rules:
     max_events_in_record: int = 10_000
     max_unpacked_bytes: int = 16_000_000
     contract: Contract | None = None
+    own_paths: tuple[tuple[str, str], ...] = ()
 
     def kept(self, values: pa.Array, found: pa.Array | None = None) -> pa.Array:
         """Of the bytes of records, what may be written: see :meth:`.masking.Masking.kept`. Who keeps any asks here.
@@ -119,6 +121,6 @@ class Parse:
         contract that it breaks and is not rejected for; the declared columns; and ``passed_over``: why a record is no
         event and was not meant as one, null for all others.
         """
-        from clickstream_platform.events.parsing import parse  # noqa: PLC0415 - a contract is read far oftener than run
+        from clickstream_platform.events.frames import parse  # noqa: PLC0415 - a contract is read far oftener than run
 
         return parse(raw, self.rules)

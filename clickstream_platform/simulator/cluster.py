@@ -26,7 +26,19 @@ WORKERS = 2
 MEMORY = "2g"  # of each worker: an executor's heap of 1 GB, and its Python
 HOST = "127.0.0.1"
 # Ends what it starts when its stdin is closed, which the system does to a process that has died.
-GUARD = 'exec 3<&0; "$@" & child=$!; (read -r _ <&3; kill $child 2>/dev/null) & wait $child'
+GUARD = """
+exec 3<&0
+"$@" & child=$!
+(
+    read -r _ <&3
+    kill $child 2>/dev/null
+    # Who ignores that, as whoever started it did, is ended for good after so many tenths of a second, with its group.
+    i=0
+    while kill -0 $child 2>/dev/null && [ $((i += 1)) -le $0 ]; do sleep 0.1; done
+    kill -0 $child 2>/dev/null && kill -KILL 0
+) & wait $child
+"""
+GIVEN = 10.0  # seconds to end by itself
 
 
 @dataclass(frozen=True)
@@ -126,11 +138,14 @@ def _started(name: str, folder: Path, running: ExitStack, *arguments: str) -> Pr
     return process
 
 
-def guarded(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
-    """Start a program below a shell that ends it when this process ends, or closes the shell's stdin."""
+def guarded(command: Sequence[str], log: Path, given: float = GIVEN) -> subprocess.Popen[bytes]:
+    """Start a program below a shell that ends it when this process ends, or closes the shell's stdin.
+
+    One that does not end when it is told to is killed after so many seconds.
+    """
     with log.open("wb") as output:
         return subprocess.Popen(
-            ["/bin/sh", "-c", GUARD, "sh", *command],
+            ["/bin/sh", "-c", GUARD, str(round(given * 10)), *command],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,

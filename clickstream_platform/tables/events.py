@@ -8,7 +8,7 @@ from clickstream_platform.events import schema
 from clickstream_platform.events.contract.placing import placed
 from clickstream_platform.events.contract.written import contract_named
 from clickstream_platform.events.mapping.model import Mapping
-from clickstream_platform.events.mapping.named import mapping_named, time_unit
+from clickstream_platform.events.mapping.named import mapping_named, own_paths, time_unit
 from clickstream_platform.events.masks import masks
 from clickstream_platform.events.rules import Parse, Rules
 from clickstream_platform.events.schema import EVENTS, PLACE
@@ -17,6 +17,7 @@ from clickstream_platform.expectations import (
     Conservation,
     DuplicateShare,
     FreshEvents,
+    KeptContract,
     NonNegative,
     NotNull,
     RejectedShare,
@@ -69,6 +70,7 @@ def events_table(settings: Settings) -> StreamingTable:
             FreshEvents(settings.max_event_age),
             RejectedShare(settings.max_rejected_share, settings.max_share_rise),
             DuplicateShare(settings.max_duplicate_share, settings.max_share_rise),
+            *([KeptContract(settings.max_rejected_share)] if rules.contract else []),
         ),
         partition_by=("event_date",),
         beside=QUARANTINE,
@@ -94,6 +96,7 @@ def rules_from(settings: Settings) -> Rules:
         settings.max_events_in_record,
         settings.max_unpacked_bytes,
         placed(contract, mapping) if contract else None,
+        own_paths(settings.mapping),
     )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
+from clickstream_platform.events.contract.written import contract_named
 from clickstream_platform.events.schema import PLACE, Column
 from clickstream_platform.expectations import MatchesEvents, NotNull, UniqueKey
-from clickstream_platform.queries.purchases import purchases
+from clickstream_platform.queries.purchases import SAID_OF_A_PURCHASE, purchases
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.sink import Append
 from clickstream_platform.streaming.contract.state import Stateless
@@ -17,7 +19,14 @@ from clickstream_platform.streaming.sources.delta import FromTable
 
 
 def purchases_table(settings: Settings) -> StreamingTable:
-    """One row a purchase event."""
+    """One row a purchase event, with what it says of the order as far as a contract declares it.
+
+    Raises:
+        SettingsError: there is no contract of the name that the settings have, or it contradicts itself.
+    """
+    contract = contract_named(settings.contract)
+    known = {each.name: each.column for each in contract.columns} if contract else {}
+    declared = tuple(known[name] for name in SAID_OF_A_PURCHASE if name in known)
     return StreamingTable(
         name="purchases",
         version=1,
@@ -37,7 +46,7 @@ def purchases_table(settings: Settings) -> StreamingTable:
         ),
         offsets=FromTable("events"),
         trigger=AvailableNow(),
-        query=purchases,
+        query=partial(purchases, declared=declared),
         state=Stateless(),
         watermark=Watermark("timestamp", delay=timedelta(minutes=10)),
         sink=Append(),
@@ -46,4 +55,5 @@ def purchases_table(settings: Settings) -> StreamingTable:
             NotNull(("user_id", "timestamp")),
             MatchesEvents("purchase"),
         ),
+        declared=declared,
     )

@@ -19,8 +19,11 @@ from clickstream_platform.defs.resources import SparkResource
 from clickstream_platform.defs.sensors import failures
 from clickstream_platform.errors import SourceError, TableBusyError
 from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.lake import generations
+from clickstream_platform.streaming.runtime import fingerprint
 from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.defs.jobs import execute
+from clickstream_platform_tests.homes import Home
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -221,6 +224,24 @@ def test_rebuild_makes_a_table_anew_and_shows_it_on_its_page(
     read = data_versions(refreshed.result)["events"]
     assert (shown.asset_materialization.tags or {})["dagster/input_data_version/events"] == read
     lab.assert_exact("purchases")
+
+
+def test_a_step_of_another_source_is_refused_before_a_jvm_starts(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, now = (Home(Settings(home=tmp_path, source=str(tmp_path / name))) for name in ("before", "now"))
+    now.land("1.json")
+    checkpoint = generations.current(before.lake, "events")
+    fingerprint.write(checkpoint, fingerprint.declared(before.contracts["events"]))
+    monkeypatch.setattr("clickstream_platform.defs.resources.build_session", None)
+    resources = {"spark": SparkResource(settings=now.settings)}
+    asset = table_asset(now.contracts["events"], now.settings)
+    result = dg.materialize([asset], instance=instance, resources=resources, raise_on_error=False)
+    (said,) = failures(instance, result.run_id)
+    assert said.startswith(f"events: changed since its checkpoint began: source was 'files {before.landing}' and is")
+    assert "say `clickstream moved` if it is the same folder elsewhere" in said
+    logged = [entry.user_message for entry in instance.all_logs(result.run_id) if not entry.dagster_event]
+    assert not any("a JVM" in line for line in logged)
 
 
 def test_only_what_may_pass_is_retried() -> None:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
+from clickstream_platform.defs.assets import said as in_words
 from clickstream_platform.defs.assets import to_read
 from clickstream_platform.defs.metadata import materialized
 from clickstream_platform.settings import Settings
@@ -48,14 +49,14 @@ def test_no_other_table_leaves_anything_out(home: Home) -> None:
 
 def test_what_is_to_be_read_is_said_before_a_run(home: Home) -> None:
     home.land("1.json", "2.json")
-    assert to_read(home.contracts["events"], home.lake) == "events: 2 files to read"
+    assert in_words(to_read(home.contracts["events"], home.lake)) == "events: 2 files to read"
 
 
 def test_what_is_to_be_read_of_several_sources_is_said_of_each(home: Home) -> None:
     home.land("1.json")
     source = json.dumps({"main": str(home.landing), "history": str(home.landing.parent / "nowhere")})
     of_both = Home(home.settings.model_copy(update={"source": source}))
-    main, history = to_read(of_both.contracts["events"], of_both.lake).split("; ", 1)
+    main, history = in_words(to_read(of_both.contracts["events"], of_both.lake)).split("; ", 1)
     assert main == "events: 1 files to read"
     assert "events from history" in history
     assert "the folder of the source 'history' is not there" in history
@@ -67,4 +68,4 @@ def test_a_log_that_is_gone_is_left_to_the_run_which_may_begin_a_new_generation(
     DeltaTable(local(home.lake.events.path)).create_checkpoint()
     home.plan("sessions", 0, delta(2))
     (home.lake.events.path / "_delta_log" / f"{2:020d}.json").unlink()
-    assert "the log of version 2 is gone" in to_read(home.contracts["sessions"], home.lake)
+    assert "the log of version 2 is gone" in in_words(to_read(home.contracts["sessions"], home.lake))

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 import pytest
 from pyspark.sql import functions as F
 
-from clickstream_platform.events.parsing import accepted, read_records
+from clickstream_platform.events.frames import accepted
+from clickstream_platform.events.parsing import read_records
 from clickstream_platform.events.rules import Parse, Rules
 from clickstream_platform.events.schema import EVENTS, PLACEHOLDERS, QUARANTINE, RAW, WIRE
 from clickstream_platform.events.timestamps import INSTANT, Unit

@@ -11,6 +11,7 @@ from clickstream_platform.jvm.machine import require_java
 from clickstream_platform.jvm.session import FIRST_COMPILER, LONG, spark_conf
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.runtime.backlog import RECORD, backlog
+from clickstream_platform.streaming.sources.source import Lag
 from clickstream_platform_tests.homes import Home
 from clickstream_platform_tests.lakes import write
 
@@ -44,3 +45,4 @@ def test_a_backlog_is_what_the_table_with_the_most_has_to_read(tmp_path: Path) -
     write(home, "events", [{"user_id": "u"}] * 1500)
     assert backlog(contracts, home.lake) == 1500
     assert backlog(contracts[:1], home.lake) == 1000
+    assert backlog(contracts[:1], home.lake, {"events": Lag(1, "files", bytes=7 * RECORD)}) == 7

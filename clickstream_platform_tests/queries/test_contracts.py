@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pyspark.sql import functions as F
 
-from clickstream_platform.events.parsing import accepted
+from clickstream_platform.events.frames import accepted
 from clickstream_platform.events.schema import RAW
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.state import Stateless

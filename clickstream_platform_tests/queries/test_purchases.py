@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+from pyspark.sql import functions as F
 
+from clickstream_platform.events.schema import Column
 from clickstream_platform.queries.purchases import purchases
 from clickstream_platform_tests.queries.frames import Fields, by_user, column, events_of, rows_of, seen
 
@@ -52,6 +55,14 @@ def test_nothing_else_is_a_purchase(bought: dict[str, list[Fields]]) -> None:
 
 def test_a_purchase_of_which_little_is_known_is_one_all_the_same(bought: dict[str, list[Fields]]) -> None:
     assert column(bought["nobody"], "session_id") == column(bought["nobody"], "product_id") == [None]
+
+
+def test_what_is_declared_of_an_order_is_passed_on_and_null_where_events_does_not_have_it(spark: SparkSession) -> None:
+    declared = (Column("amount", "decimal(18,4)", ""), Column("order_id", "string", ""))
+    events = events_of(spark, EVENTS[:2]).withColumn("amount", F.lit(Decimal("9.9000")))
+    found = purchases(events, declared)
+    assert found.dtypes[-2:] == [("amount", "decimal(5,4)"), ("order_id", "string")]
+    assert [(row.amount, row.order_id) for row in found.collect()] == [(Decimal("9.9000"), None)]
 
 
 def test_two_purchases_alike_are_two(bought: dict[str, list[Fields]]) -> None:

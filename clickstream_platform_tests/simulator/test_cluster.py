@@ -41,13 +41,15 @@ def test_what_is_ended_is_gone_once_the_call_returns(tmp_path: Path, end: object
     wait_until(lambda: not is_running(pid), seconds=10)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_nothing_outlives_whoever_started_it_however_that_ends(tmp_path: Path, number: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "told"), [(signal.SIGTERM, "SIG_DFL"), (signal.SIGKILL, "SIG_DFL"), (signal.SIGKILL, "SIG_IGN")]
+)
+def test_nothing_outlives_whoever_started_it_however_that_ends(tmp_path: Path, number: int, told: str) -> None:
     program = (
         "import sys, time; from pathlib import Path; from clickstream_platform.simulator.cluster import guarded\n"
-        # A worker of these tests ignores it, and so would what it starts.
-        "import signal; signal.signal(signal.SIGTERM, signal.SIG_DFL)\n"
-        f"guarded({WAITING!r}, Path(sys.argv[1])); time.sleep(600)"
+        # What a process ignores, whatever it starts ignores too.
+        f"import signal; signal.signal(signal.SIGTERM, signal.{told})\n"
+        f"guarded({WAITING!r}, Path(sys.argv[1]), given=0.5); time.sleep(600)"
     )
     log = tmp_path / "log"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

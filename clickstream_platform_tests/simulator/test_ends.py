@@ -12,7 +12,7 @@ from clickstream_platform.simulator.demo import end_of, keep_end, simulated
 from clickstream_platform.simulator.landing import write_landing
 from clickstream_platform.simulator.simulation import simulate, start_before
 from clickstream_platform_tests.command import clickstream
-from clickstream_platform_tests.simulator.simulated import accepted, hashes
+from clickstream_platform_tests.simulator.simulated import hashes
 
 
 def today() -> date:
@@ -55,8 +55,3 @@ def test_the_demo_ends_at_today_and_a_second_one_on_another_day_where_the_first_
     keep_end(tmp_path / "home", date(2026, 3, 31))
     assert end_of(tmp_path / "home", None) == date(2026, 3, 31)
     assert end_of(tmp_path / "home", date(2026, 4, 1)) == date(2026, 4, 1)
-
-
-def test_the_newest_events_of_the_demo_lie_in_the_last_hour_of_its_last_day() -> None:
-    times = [event["timestamp"] for event in accepted(simulated(50_000, date(2026, 3, 31)))]
-    assert max(times) > "2026-03-30T23"

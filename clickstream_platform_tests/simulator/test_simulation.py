@@ -16,6 +16,7 @@ import pytest
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.session import SESSION_GAP
+from clickstream_platform.simulator.demo import simulated
 from clickstream_platform.simulator.expected import Event, Record, Truth, truth_of
 from clickstream_platform.simulator.landing import live, write_arrival, write_landing
 from clickstream_platform.simulator.simulation import SPAN, START, Shares, simulate, start_before
@@ -462,3 +463,8 @@ def test_live_reads_the_real_clock_by_default(tmp_path: Path) -> None:
     assert live(tmp_path, 5, 1, duration=timedelta(milliseconds=10), sleep=lambda _: time.sleep(0.02)) == 5
     (path,) = tmp_path.iterdir()
     assert before - 1 <= int(path.stem.split("-")[2]) / 1_000 <= time.time()
+
+
+def test_the_newest_events_of_the_demo_lie_in_the_last_hour_of_its_last_day() -> None:
+    times = [event["timestamp"] for event in accepted(simulated(50_000, date(2026, 3, 31)))]
+    assert max(times) > "2026-03-30T23"

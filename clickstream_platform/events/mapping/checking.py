@@ -11,14 +11,13 @@ import msgspec
 import pyarrow as pa
 
 from clickstream_platform.events.contract.model import Contract
-from clickstream_platform.events.mapping.envelopes import as_fields, inherit
+from clickstream_platform.events.mapping.matching import Fielded
 from clickstream_platform.events.mapping.model import COLUMNS, Mapping
 from clickstream_platform.events.mapping.paths import Found, getter, spelt, steps_of
-from clickstream_platform.events.mapping.records import Taken, reading
 from clickstream_platform.events.opening import opened
 from clickstream_platform.events.parsing import read_events
 from clickstream_platform.events.rules import Rules
-from clickstream_platform.events.schema import EMPTY, Reason
+from clickstream_platform.events.schema import EMPTY
 
 EVENT, REJECTED, PASSED_OVER, NOTHING = "event", "rejected", "passed over", "empty"
 SHOWN = 3  # records of each reason that are kept whole
@@ -150,7 +149,7 @@ class _Looking:
     """At which paths of a mapping records have anything."""
 
     def __init__(self, mapping: Mapping, found: Checked, contract: Contract | None) -> None:
-        self._taken: Taken = reading(mapping.record)
+        self._fielded = Fielded(mapping)
         self._of: list[tuple[dict[str, int], str, Found]] = []
         declared = [(each.name, each.paths) for each in contract.columns] if contract else []
         for name, paths in (*((name, column.paths) for name, column in mapping.columns), *declared):
@@ -161,9 +160,8 @@ class _Looking:
             self._of.append((found.over, path, getter(steps_of(path))))
 
     def at(self, value: bytes, inherited: str | None) -> None:
-        fields = self._taken(value)
-        if not isinstance(fields, Reason):
-            inherit(fields, as_fields(inherited or "{}"))
+        fields = self._fielded.of(value, inherited)
+        if fields is not None:
             for counts, path, find in self._of:
                 counts[path] += find(fields) is not None
 

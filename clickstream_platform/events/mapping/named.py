@@ -68,6 +68,21 @@ def mapping_named(text: str, subject: str = SETTING, declared: Collection[str] |
     return mapping_of(file.stem, _whole(raw, str(file)), str(file))
 
 
+def own_paths(text: str) -> tuple[tuple[str, str], ...]:
+    """The paths that the file says itself which a setting names, each with its column; those of a preset are not its.
+
+    Raises what :func:`mapping_named` does of a file.
+    """
+    if not text or text in presets():
+        return ()
+    file = Path(text).expanduser()
+    raw = raw_of(file.read_bytes(), str(file))
+    mine = mapping_of(file.stem, _whole(raw, str(file)), str(file))
+    columns = [(name, column.paths) for name, column in mine.columns] + [*mine.declared]
+    found = [(name, path) for name, paths in columns if name in raw.columns for path in paths]
+    return (*found, *(("pass_over", path) for path in raw.pass_over))
+
+
 def _whole(raw: Raw, subject: str) -> Raw:
     """A mapping with what it has of the preset that it extends."""
     if not raw.extends:

@@ -12,6 +12,7 @@ from clickstream_platform.expectations import (
     DuplicateShare,
     Expectation,
     FreshEvents,
+    KeptContract,
     MatchesEvents,
     NonNegative,
     NotNull,
@@ -52,6 +53,8 @@ class NewRows:
         match expectation:
             case RejectedShare() | DuplicateShare():
                 return standing.share(expectation)
+            case KeptContract():
+                return standing.contract_kept(expectation)
             case FreshEvents(max_age):
                 return standing.age(max_age, standing.newest_ms(), Look("newest", standing.version))
             case _:

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from clickstream_platform.expectations import Expectation
 from clickstream_platform.files import write_whole
+from clickstream_platform.store.changing import change
 from clickstream_platform.store.place import Place, StorePath, is_on_store
 from clickstream_platform.streaming.audit.books import Books
 from clickstream_platform.streaming.contract.table import StreamingTable
@@ -143,12 +144,8 @@ def _with(now: Record, before: Record, passed: Mapping[str, Passed], failed: Col
 
 
 def _note_on_store(file: StorePath, before: Record, passed: Mapping[str, Passed], failed: Collection[str]) -> None:
-    """The same where nothing is locked: it is written if what was read is still there; if not, what is is read."""
-    while True:
-        found = file.tagged()
-        text = _with(_record(found[0] if found else None), before, passed, failed)
-        if text is None or file.write_if(found[1] if found else None, text) is not None:
-            return
+    """The same where nothing is locked."""
+    change(file, lambda content: (_with(_record(content), before, passed, failed), None))
 
 
 def _file(lake: Lake, table: str) -> Place:

@@ -12,6 +12,7 @@ from clickstream_platform.expectations import (
     DuplicateShare,
     Expectation,
     FreshEvents,
+    KeptContract,
     MatchesEvents,
     NonNegative,
     NotNull,
@@ -97,6 +98,8 @@ def described(expectation: Expectation) -> str:
             return f"At most {most:.0%} of what came last is rejected, and {rise:g} times what is usual."
         case DuplicateShare(most, rise):
             return f"At most {most:.0%} of what came last are duplicates, and {rise:g} times what is usual."
+        case KeptContract(most):
+            return f"Each rule of the contract of columns is broken by at most {most:.0%} of what came last."
 
 
 def spoken(age: timedelta) -> str:

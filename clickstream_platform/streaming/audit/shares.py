@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 from statistics import median
 
 from clickstream_platform.events.contract.model import PREFIX
+from clickstream_platform.events.mapping.matching import said as never_matched_said
 from clickstream_platform.expectations import DuplicateShare, RejectedShare
+from clickstream_platform.streaming.audit.unmatched import unmatched
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment, Entry, booked, entries
 from clickstream_platform.streaming.lake.places import Lake
@@ -76,20 +78,30 @@ def share(expectation: ShareExpectation, lake: Lake) -> Share:
 
     Rejected records that were replayed since no longer count. Reads the newest :data:`BATCHES` entries at most.
     """
-    looked_at = islice(entries(lake.events), BATCHES)
-    by_run = (list(of_run) for _, of_run in groupby(looked_at, key=lambda entry: entry.run_id))
-    newest: list[Entry] = []
-    while _records(newest) < expectation.at_least and (run := next(by_run, None)):
-        newest += run
+    newest, before = newest_runs(expectation.at_least, lake)
     kind = _kind(expectation)
-    usual = [*islice((_of(run, kind) for run in by_run if _records(run) >= expectation.at_least), RUNS)]
+    usual = [*islice((_of(run, kind) for run in before if offered(run) >= expectation.at_least), RUNS)]
     share_now = _summed(newest, kind, median(usual) if len(usual) >= FEWEST else None)
     if isinstance(expectation, DuplicateShare) or not newest:
         return share_now
     return _with_refused(share_now, newest, _replayed(lake, newest[-1].committed_at_ms))
 
 
-def _records(batches: Sequence[Entry]) -> int:
+def newest_runs(at_least: int, lake: Lake) -> tuple[list[Entry], Iterator[list[Entry]]]:
+    """The batches of the newest run, and of as many runs before it as it takes to have so many records.
+
+    Lazily beside them the runs before these, newest first. Reads the newest :data:`BATCHES` entries at most.
+    """
+    looked_at = islice(entries(lake.events), BATCHES)
+    by_run = (list(of_run) for _, of_run in groupby(looked_at, key=lambda entry: entry.run_id))
+    newest: list[Entry] = []
+    while offered(newest) < at_least and (run := next(by_run, None)):
+        newest += run
+    return newest, by_run
+
+
+def offered(batches: Sequence[Entry]) -> int:
+    """How many records, or events of envelopes, were meant to be events."""
     return sum(entry.offered for entry in batches)
 
 
@@ -102,11 +114,11 @@ def _kind(expectation: ShareExpectation) -> Callable[[Entry], int]:
 
 
 def _of(run: Sequence[Entry], kind: Callable[[Entry], int]) -> float:
-    return sum(map(kind, run)) / _records(run)
+    return sum(map(kind, run)) / offered(run)
 
 
 def _summed(batches: Sequence[Entry], kind: Callable[[Entry], int], usual: float | None) -> Share:
-    return Share(sum(map(kind, batches)), _records(batches), usual=usual)
+    return Share(sum(map(kind, batches)), offered(batches), usual=usual)
 
 
 def _with_refused(counted: Share, batches: Sequence[Entry], replayed: int) -> Share:
@@ -149,11 +161,8 @@ def said(counted: Share, expectation: ShareExpectation) -> str:
 
 
 def remarks(table: StreamingTable, batches: Sequence[Entry]) -> list[str]:
-    """What a run that has committed these batches should say of them, however few records there were."""
-    lines: list[str] = []
-    if passed := sum((Counter(entry.passed_over) for entry in batches), Counter[str]()):
-        each = ", ".join(f"{why} {count:,}" for why, count in passed.most_common(4))
-        lines.append(f"{number_of(passed.total(), 'record')} passed over, as the mapping says: {each}")
+    """What a run that has committed these batches should warn of, however few records there were."""
+    lines = [*never_matched_said(unmatched(batches))]
     if broken := sum((Counter(entry.violations) for entry in batches), Counter[str]()):
         lines.append(f"{violations_said(broken)}; their events are kept")
     for expectation in table.expectations:
@@ -164,6 +173,13 @@ def remarks(table: StreamingTable, batches: Sequence[Entry]) -> list[str]:
             if counted.refused or counted.of_records > expectation.most:
                 lines.append(f"{said(counted, expectation)}: {_where(counted, expectation)}")
     return lines
+
+
+def plainly(batches: Sequence[Entry]) -> list[str]:
+    """What such a run should say of them that is as it was meant to be."""
+    passed = sum((Counter(entry.passed_over) for entry in batches), Counter[str]())
+    each = ", ".join(f"{why} {count:,}" for why, count in passed.most_common(4))
+    return [f"{number_of(passed.total(), 'record')} passed over, as the mapping says: {each}"] if passed else []
 
 
 def violations_said(broken: Mapping[str, int]) -> str:

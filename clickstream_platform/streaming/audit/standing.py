@@ -7,8 +7,10 @@ from datetime import datetime, timedelta, timezone
 
 import pyarrow as pa
 
+from clickstream_platform.expectations import KeptContract
 from clickstream_platform.streaming.audit import passes
 from clickstream_platform.streaming.audit.books import Books, added_up, said_of_refused
+from clickstream_platform.streaming.audit.broken_rules import broken_rules
 from clickstream_platform.streaming.audit.increment import Increment
 from clickstream_platform.streaming.audit.passes import Kept
 from clickstream_platform.streaming.audit.result import Look, spoken
@@ -99,6 +101,11 @@ class Standing:
         """How much of what came last was rejected, or was a duplicate."""
         found, look = share(expectation, self.lake), Look("newest", self.version)
         return Finding(not found.exceeds(expectation), said(found, expectation), look, numbers=found.numbers())
+
+    def contract_kept(self, expectation: KeptContract) -> Finding:
+        """How often what came last breaks which rule of the contract of columns."""
+        found, look = broken_rules(expectation, self.lake), Look("newest", self.version)
+        return Finding(not found.exceeds(expectation), str(found), look, numbers=found.numbers())
 
     def age(self, most: timedelta, newest_ms: int | None, look: Look) -> Finding:
         """Whether the newest event is young enough."""

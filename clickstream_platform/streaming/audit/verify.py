@@ -15,9 +15,11 @@ from clickstream_platform.streaming.audit.balance import imbalances
 from clickstream_platform.streaming.batches.persisted import Persisted
 from clickstream_platform.streaming.batches.strategies import strategy_of
 from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.ledger import Amendment, Entry, booked, entries, last_entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import matches, snapshot
+from clickstream_platform.streaming.observe.outdated import outdated
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,9 @@ def verify(table: StreamingTable, spark: SparkSession, lake: Lake, show: int = 5
     with Persisted() as persist:
         both = persist(_compared(table.query(events), held, table.key))
         found = _verdict(both, table, version, table.key, show, ledger)
-    return replace(found, left_out=strategy.left_out(entry, lake))
+    why = "" if found.clean else outdated(table, lake, generations.current(lake, table.name))
+    ledger += (f"{table.name}: {why}: its next run makes it anew",) if why else ()
+    return replace(found, ledger=ledger, left_out=strategy.left_out(entry, lake))
 
 
 def _unread(table: StreamingTable, batches: list[Entry], there: int, lake: Lake) -> tuple[str, ...]:
@@ -104,6 +108,8 @@ def _unread(table: StreamingTable, batches: list[Entry], there: int, lake: Lake)
 def _compared(expected: DataFrame, held: DataFrame, keys: tuple[str, ...]) -> DataFrame:
     """Both rows of every key, as structs; how often the table has the key; whether they are the same."""
     columns = expected.columns
+    lacking = {c: F.lit(None).cast(kind) for c, kind in expected.dtypes if c not in held.columns}
+    held = held.withColumns(lacking) if lacking else held  # declared since the table was made
     wanted = expected.select(*keys, F.struct(*columns).alias("expected")).alias("e")
     actual = (
         held.groupBy(*keys).agg(F.first(F.struct(*columns)).alias("actual"), F.count("*").alias("copies")).alias("a")

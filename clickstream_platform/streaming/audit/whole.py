@@ -15,6 +15,7 @@ from clickstream_platform.expectations import (
     DuplicateShare,
     Expectation,
     FreshEvents,
+    KeptContract,
     MatchesEvents,
     NonNegative,
     NotNull,
@@ -37,6 +38,8 @@ def _finding(expectation: Expectation, standing: Standing, fact: Any, spark: Spa
     match expectation:
         case RejectedShare() | DuplicateShare():
             return standing.share(expectation)
+        case KeptContract():
+            return standing.contract_kept(expectation)
         case Conservation():
             return standing.ledgers()
         case FreshEvents(max_age):
@@ -67,7 +70,7 @@ def _measure(expectation: Expectation) -> Column:
             return F.count("*")
         case FreshEvents():
             return F.unix_millis(F.max("timestamp"))
-        case Conservation() | RejectedShare() | DuplicateShare():  # asks the Delta log alone
+        case Conservation() | RejectedShare() | DuplicateShare() | KeptContract():  # asks the Delta log alone
             return F.lit(None)
 
 

@@ -44,7 +44,7 @@ def overwrite(batch: MicroBatch, rows_in: int, wanted: DataFrame, notify: Notify
 
 def described(table: StreamingTable) -> list[Column]:
     """The table's columns with their comments, which an overwrite replaces too."""
-    return [F.col(c.name).alias(c.name, metadata={"comment": c.description}) for c in table.columns]
+    return [F.col(c.name).alias(c.name, metadata=c.metadata) for c in (*table.columns, *table.declared)]
 
 
 def _by_time(rows: DataFrame, count: int, table: StreamingTable) -> DataFrame:

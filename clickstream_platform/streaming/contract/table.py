@@ -59,7 +59,8 @@ class StreamingTable:
         beside: the side table that the same batches write: what was rejected, or what came too late.
         further: more sources, each of another name. They are read after ``offsets``, one after another, each from a
             checkpoint of its own.
-        declared: more columns, declared by the lake's owner: no part of what its checkpoint is made for.
+        declared: more columns, declared by the lake's owner: no part of what its checkpoint is made for. A derived
+            table passes them on as ``events`` has them, and is made anew when they change there.
     """
 
     name: str

@@ -81,6 +81,8 @@ class Ingest(StatelessBatches):
             mapping=self.parse.label,
             contract=self.parse.contract,
             violations=dict(facts.violations),
+            looked_at=staged.matches.looked_at,
+            never_matched=[*staged.matches.never],
         )
         if entry.quarantined:
             self._quarantine(batch, staged.rejected(found.conflicting), entry)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
 import msgspec
@@ -28,9 +28,11 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import BinaryType, StructField, StructType
 
 from clickstream_platform.events.contract.judging import arrow_type
+from clickstream_platform.events.frames import INSIDE, READ_TYPE
+from clickstream_platform.events.mapping.matching import NONE, Matches, Matching, together
 from clickstream_platform.events.masking import Masking
 from clickstream_platform.events.opening import opened
-from clickstream_platform.events.parsing import INSIDE, READ, read_events
+from clickstream_platform.events.parsing import read_events
 from clickstream_platform.events.rules import Parse
 from clickstream_platform.events.schema import EVENTS, PLACE, QUARANTINE, Reason
 from clickstream_platform.events.timestamps import INSTANT, where
@@ -46,7 +48,7 @@ if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked 
 _RAW = "raw"  # an event's bytes, as long as it may turn out to be a conflicting duplicate
 _OF_REJECTED = [column for column in QUARANTINE.spark if column.name not in EVENTS.names]
 _OF_READ = [
-    *(READ[name] for name in ("has_placeholder", "passed_over", "violations")),
+    *(READ_TYPE[name] for name in ("has_placeholder", "passed_over", "violations")),
     *(StructField(_RAW, BinaryType()), INSIDE["inside"]),
 ]
 _COLUMNS = StructType([*EVENTS.spark, *_OF_REJECTED, *_OF_READ])
@@ -93,26 +95,39 @@ def staging(read: DataFrame, parse: Parse, folder: Path, records: Records) -> Da
 
     Returns:
         One row a staged file: ``file``, its name; ``timestamp``, the newest event time in it, which moves a watermark;
-        ``parts``, what the task says of the files that it read, as JSON.
+        ``parts``, what the task says of the files that it read, as JSON; ``matches``, what it has found at the paths of
+        somebody's own mapping, as JSON.
     """
     clear(folder)
     stage = partial(_stage, parse=parse, folder=folder, records=records)
-    return read.mapInArrow(stage, "file string, timestamp timestamp, parts string")
+    return read.mapInArrow(stage, "file string, timestamp timestamp, parts string, matches string")
 
 
 def _stage(read: Iterator[pa.RecordBatch], parse: Parse, folder: Path, records: Records) -> Iterator[pa.RecordBatch]:
     """What one task does: write the records it has read into a file of its own, and give the row that names it."""
     name = f"{uuid4().hex}.parquet"
-    newest, parts = staged_by(records(read), parse, folder / name)
-    said = msgspec.json.encode(parts).decode()
-    yield pa.RecordBatch.from_pydict({"file": [name], "timestamp": pa.array([newest], INSTANT), "parts": [said]})
+    newest, parts, matches = staged_by(records(read), parse, folder / name)
+    said = {name: [msgspec.json.encode(each).decode()] for name, each in (("parts", parts), ("matches", matches))}
+    yield pa.RecordBatch.from_pydict({"file": [name], "timestamp": pa.array([newest], INSTANT), **said})
 
 
-def staged_by(
-    found: Iterator[pa.RecordBatch | PartRead], parse: Parse, file: Path
-) -> tuple[pa.TimestampScalar, list[PartRead]]:
-    """Write records into a file, parsed; returns their newest event time, and what is said of the files they are of."""
-    newest, parts = pa.scalar(None, INSTANT), list[PartRead]()
+class StagedBy(NamedTuple):
+    """What a task says of the records that it has staged.
+
+    Attributes:
+        newest: their newest event time.
+        parts: what is said of the files they are of.
+        matches: what they have at the paths of somebody's own mapping.
+    """
+
+    newest: pa.TimestampScalar
+    parts: list[PartRead]
+    matches: Matches
+
+
+def staged_by(found: Iterator[pa.RecordBatch | PartRead], parse: Parse, file: Path) -> StagedBy:
+    """Write records into a file, parsed."""
+    newest, parts, matching = pa.scalar(None, INSTANT), list[PartRead](), Matching(parse.rules)
     schema = staged_schema(parse.rules.contract)
     with pq.ParquetWriter(file, schema, **_WRITTEN) as writer:
         for each in found:
@@ -120,10 +135,11 @@ def staged_by(
                 parts.append(each)
                 continue
             for events in opened(each, parse.rules):
+                matching.look(events)
                 staged = _parsed(events, parse, schema)
                 newest = pc.max(pa.array([newest, pc.max(staged["timestamp"])], INSTANT))
                 writer.write_table(staged)  # a row group each: no more than a batch is ever held
-    return newest, parts
+    return StagedBy(newest, parts, matching.found)
 
 
 def _parsed(records: pa.RecordBatch, parse: Parse, schema: pa.Schema = STAGED) -> pa.Table:
@@ -176,6 +192,7 @@ class Staged:
     parts: tuple[PartRead, ...] = ()
     without: Collection[str] = ()
     schema: pa.Schema = STAGED
+    matches: Matches = NONE
 
     @property
     def _dataset(self) -> ds.Dataset:
@@ -194,7 +211,8 @@ class Staged:
         """Stage a batch: collect what :func:`staging` made."""
         rows = staging.collect()
         parts = (part for row in rows for part in _PARTS.decode(row["parts"]))
-        return cls(folder, tuple(row["file"] for row in rows), tuple(parts), schema=schema)
+        matches = together(msgspec.json.decode(row["matches"], type=Matches) for row in rows)
+        return cls(folder, tuple(row["file"] for row in rows), tuple(parts), schema=schema, matches=matches)
 
     def facts(self) -> Facts:
         """Count them. Reads seven columns."""

@@ -67,6 +67,8 @@ class Entry:
         contract: ``events`` only: the same of the contract of declared columns.
         violations: ``events`` only: how often records that were not rejected break which rule of that contract.
         source: ``events`` only: the name of the source that the batch has read. Each has batch ids of its own.
+        looked_at: ``events`` only: in how many records something was looked for at the paths of somebody's own mapping.
+        never_matched: ``events`` only: those of the paths at which none of these had anything, each with its column.
     """
 
     table: str
@@ -100,6 +102,8 @@ class Entry:
     formats: dict[str, str] = field(default_factory=dict)
     opened: int = 0
     inside: int = 0
+    looked_at: int = 0
+    never_matched: list[str] = field(default_factory=list)
 
     @property
     def passed(self) -> int:

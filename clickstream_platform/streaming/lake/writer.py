@@ -33,10 +33,14 @@ CHANGE = "_change"  # insert, update or delete, in the frame that `merge` takes
 
 @dataclass(frozen=True)
 class Commit:
-    """What a commit carries: its line of the ledger and, for a batch, the transaction (application id, batch id)."""
+    """What a commit carries: its line of the ledger and, for a batch, the transaction (application id, batch id).
+
+    Of a fill, which delta-rs always writes, the transactions that count it (:mod:`.fills`).
+    """
 
     line: str
     transaction: tuple[str, int] | None = None
+    marks: tuple[tuple[str, int], ...] = ()
 
     def options(self) -> dict[str, str]:
         """Both, as options of Spark's writer, which writes a transaction once."""
@@ -47,7 +51,7 @@ class Commit:
 
     def properties(self) -> CommitProperties:
         """Both, as delta-rs takes them, which writes a transaction as often as it is told."""
-        transactions = [Transaction(*self.transaction)] if self.transaction else []
+        transactions = [Transaction(*each) for each in (self.transaction, *self.marks) if each]
         return CommitProperties(custom_metadata={"userMetadata": self.line}, app_transactions=transactions)
 
     def is_in(self, table: DeltaTable) -> bool:

@@ -2,7 +2,8 @@
 
 An event becomes what it would be had it been read with today's contract, by the function that a run judges with; but
 nothing is rejected. A date is a commit, which rewrites the files of that date and says in the ledger what it did. No
-batch of another table sees it: it adds no event. Needs no JVM.
+batch of another table sees it: it adds no event. A table that passes a filled column on is made anew by its next run.
+Needs no JVM.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from clickstream_platform.events.schema import Schema
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.dates import rows_of
+from clickstream_platform.streaming.lake.fills import marks
 from clickstream_platform.streaming.lake.lease import all_leased
 from clickstream_platform.streaming.lake.ledger import FILL, Amendment, lines
 from clickstream_platform.streaming.lake.places import Lake
@@ -125,7 +127,7 @@ def _fill_date(
         filled=dict(got),
         violations=dict(broken),
     )
-    commit = writer.Commit(booked.to_json())
+    commit = writer.Commit(booked.to_json(), marks=marks(events, got))
     if got:
         writer.rewrite(_filled(rows_of(events, day), contract), events.path, day.isoformat(), commit)
         found.dates.append(day)

@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 
 from clickstream_platform.events.json_record import parsed, text_of
 from clickstream_platform.events.mapping.paths import Found, getter, steps_of, taker
-from clickstream_platform.events.schema import EVENTS, PLACE
+from clickstream_platform.events.schema import EVENTS, PLACE, RECORD
 from clickstream_platform.events.timestamps import where
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.ledger import ERASURE, Amendment
@@ -43,16 +43,17 @@ def take_out(
         columns: declared columns that are taken from such a path; one whose name is such a path need not be named.
 
     Returns:
-        The number of rows that had one; 0 for a table without ``extra``.
+        The number of rows that had one; 0 for a table whose rows are no events, or that has neither.
     """
     rows = snapshot(persons.sparkSession, table.path)
-    if not paths or "extra" not in rows.columns:
+    declared = [name for name in rows.columns if name in (*paths, *columns) and name not in EVENTS.names]
+    kept = [*(["extra"] if "extra" in rows.columns else []), *declared]
+    if not paths or not kept or not {*RECORD} <= {*rows.columns}:
         return 0
     ids = [row["user_id"] for row in persons.collect()]
-    declared = [name for name in rows.columns if name in (*paths, *columns) and name not in EVENTS.names]
-    held = rows.where(F.coalesce("extra", *(F.col(name).cast("string") for name in declared)).isNotNull())
-    without = partial(_without, ids=frozenset(ids), paths=tuple(paths), columns=tuple(declared))
-    changed = held.mapInArrow(without, held.schema).toArrow()
+    held = rows.where(F.coalesce(*(F.col(name).cast("string") for name in kept)).isNotNull())
+    look = partial(without, ids=frozenset(ids), paths=tuple(paths), columns=tuple(declared))
+    changed = held.mapInArrow(look, held.schema).toArrow()
     if changed.num_rows:
         kinds = pa.array(["update"] * changed.num_rows, pa.string())
         keys = (*PLACE, *(name for name in ("generation",) if name in rows.columns))
@@ -61,22 +62,24 @@ def take_out(
     return changed.num_rows
 
 
-def _without(
+def without(
     batches: Iterator[pa.RecordBatch], ids: Collection[str], paths: Sequence[str], columns: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
     """The rows that had one of these ids, without it."""
     steps = [steps_of(path) for path in paths]
     places = [(getter(each), taker(each)) for each in steps]
     for batch in batches:
-        texts = batch["extra"].to_pylist()
-        kept = [_taken_out(text, ids, places) for text in texts]
         names = batch.schema.names
-        left = {name: batch[name] for name in names} | {"extra": pa.array(kept, batch["extra"].type)}
-        is_changed = pa.array([one != other for one, other in zip(texts, kept, strict=True)], pa.bool_())
+        left, is_changed = {name: batch[name] for name in names}, pa.array([False] * len(batch), pa.bool_())
+        if "extra" in names:
+            texts = batch["extra"].to_pylist()
+            kept = [None if text is None else _taken_out(text, ids, places) for text in texts]
+            left["extra"] = pa.array(kept, batch["extra"].type)
+            is_changed = pa.array([one != other for one, other in zip(texts, kept, strict=True)], pa.bool_())
         for name in columns:
             has_one = pc.is_in(batch[name].cast(pa.string()), pa.array(ids, pa.string()))
             left[name] = where(pc.invert(has_one), batch[name])
-            is_changed = pc.or_(is_changed, has_one)
+            is_changed = pc.or_(is_changed, has_one)  # `is_in` says false of null
         yield pa.RecordBatch.from_arrays([left[name] for name in names], schema=batch.schema).filter(is_changed)
 
 

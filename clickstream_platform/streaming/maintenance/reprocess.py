@@ -20,7 +20,7 @@ from pyspark.sql.types import StructType
 
 from clickstream_platform.errors import SettingsError, SourceError
 from clickstream_platform.events.contract.model import PREFIX
-from clickstream_platform.events.parsing import accepted
+from clickstream_platform.events.frames import accepted
 from clickstream_platform.events.schema import PLACE, QUARANTINE, RAW, RECORD, Reason
 from clickstream_platform.source_list import NAME_IN_SQL
 from clickstream_platform.source_list import title as title_of

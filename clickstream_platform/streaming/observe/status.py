@@ -6,7 +6,7 @@ reads it again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import cast
@@ -18,8 +18,12 @@ from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.lease import held_with
 from clickstream_platform.streaming.lake.ledger import last_entry
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.observe.outdated import outdated
 from clickstream_platform.streaming.sources.apart import require_apart, require_not_read_before
 from clickstream_platform.streaming.sources.source import Lag, RecordSource
+
+# What there is to read, by :attr:`.StreamingTable.title`; of a source that cannot be looked at, why.
+Lags = Mapping[str, Lag | ClickstreamError]
 
 
 @dataclass(frozen=True)
@@ -172,8 +176,10 @@ def _lag_or_problem(table: StreamingTable, lake: Lake, checkpoint: Checkpoint) -
 
 def require_source(
     contracts: Iterable[StreamingTable], lake: Lake, look: Callable[[RecordSource], object] = lambda source: None
-) -> list[ClickstreamError]:
+) -> Lags:
     """Raise what a run of these tables would raise of their sources, before a JVM starts.
+
+    A source is listed once, which may take seconds: who asks for more of the same moment takes what this returns.
 
     Args:
         contracts: the tables.
@@ -181,38 +187,42 @@ def require_source(
         look: one more look at each source from outside; raises what is wrong.
 
     Returns:
-        What is wrong with some of several sources: a run reads the others, and raises it then.
+        What each has to read. Of several sources, some may have an error: a run reads the others, and raises it then.
 
     Raises:
         SettingsError, SourceError: two sources have something in common, or one has what another one has read.
     """
-    return [problem for table in contracts for problem in _problems(table, lake, look)]
+    found: dict[str, Lag | ClickstreamError] = {}
+    for table in contracts:
+        if not table.derived:
+            found |= _of_sources(table, lake, look)
+    return found
 
 
-def _problems(table: StreamingTable, lake: Lake, look: Callable[[RecordSource], object]) -> list[ClickstreamError]:
-    problems: list[ClickstreamError] = []
+def _of_sources(table: StreamingTable, lake: Lake, look: Callable[[RecordSource], object]) -> Lags:
+    found: dict[str, Lag | ClickstreamError] = {}
     readable: list[RecordSource] = []
     for each in table.by_source():
+        source = cast("RecordSource", each.offsets)
         try:
-            each.offsets.look(generations.current(lake, table.name, each.offsets.source_name))
-            if not table.derived:
-                source = cast("RecordSource", each.offsets)
-                look(source)
-                readable.append(source)
+            found[each.title] = lag(each, lake)
+            look(source)
+            readable.append(source)
         except ClickstreamError as problem:
             if not table.further:
                 raise
-            problems.append(problem)
-    if problems and not readable:
-        raise problems[0]
+            found[each.title] = problem
+    for problem in found.values():
+        if isinstance(problem, ClickstreamError) and not readable:
+            raise problem
     require_apart(readable, asking=True)
     for source in readable:
         require_not_read_before(source, table.name, lake)
-    return problems
+    return found
 
 
-def lags(table: StreamingTable, lake: Lake) -> dict[str, Lag | ClickstreamError]:
-    """What the next run of a table would read of each of its sources, by :attr:`.StreamingTable.title`.
+def lags(table: StreamingTable, lake: Lake) -> Lags:
+    """What the next run of a table would read of each of its sources.
 
     Raises what :func:`lag` does of an only source; of several, that is in its place.
     """
@@ -240,12 +250,16 @@ def said_of_lag(found: Lag | ClickstreamError) -> str:
 def lag(table: StreamingTable, lake: Lake, checkpoint: Checkpoint | None = None) -> Lag:
     """What the next run of a table with one source would read. Raises what :meth:`.Source.unread` does.
 
+    Of a table that has to be made anew, as declared columns have changed, that is all of ``events``.
+
     Args:
         table: the table.
         lake: where it lies.
         checkpoint: its current one, for a caller who has looked it up (2 ms).
     """
     current = checkpoint or generations.current(lake, table.name, table.offsets.source_name)
+    if outdated(table, lake, current):
+        return Lag(lake.events.rows(), "events")
     return table.offsets.unread(current, lake)
 
 

@@ -9,6 +9,9 @@ from clickstream_platform.errors import CheckpointError
 from clickstream_platform.streaming.checkpoint import Checkpoint, next_version
 from clickstream_platform.streaming.lake.generations import current, following, half_committed
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.observe.outdated import outdated
+from clickstream_platform.streaming.runtime.declared_types import require_same_types
+from clickstream_platform.streaming.runtime.fingerprint import require_unchanged
 
 if TYPE_CHECKING:
     from clickstream_platform.streaming.contract.table import StreamingTable
@@ -20,7 +23,7 @@ def admitted(lake: Lake, table: StreamingTable) -> Checkpoint:
     """The checkpoint to go on from, of a table with one source.
 
     A checkpoint that is gone starts a new generation: batch 0 reads all of ``events`` and overwrites the table. Only
-    ``events`` cannot do that.
+    ``events`` cannot do that. So does one that was made of other declared columns than there are now.
 
     Raises:
         CheckpointError: table and checkpoint do not belong together; someone restored or replaced one of them.
@@ -37,7 +40,22 @@ def admitted(lake: Lake, table: StreamingTable) -> Checkpoint:
     if table.derived and (lost := _lost(lake, checkpoint)):
         log.warning("%s: it was down for too long: %s; a new generation reads all of events", table.name, lost)
         return following(lake, table.name)
+    if why := outdated(table, lake, checkpoint):
+        log.warning("%s: %s; a new generation reads all of events", table.name, why)
+        return following(lake, table.name)
     return checkpoint
+
+
+def require_as_before(table: StreamingTable, lake: Lake) -> None:
+    """Refuse what has been declared otherwise since the last run, as far as files tell it. No JVM.
+
+    Raises:
+        SettingsError: a column is declared with another type than the table has.
+        CheckpointError: the table was read from another source, or something else that its checkpoint depends on is
+            not as it was.
+    """
+    require_same_types(table, lake)
+    require_unchanged(table, lake)
 
 
 def in_turn(table: StreamingTable, lake: Lake) -> list[StreamingTable]:

@@ -7,23 +7,31 @@ from collections.abc import Iterable
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.status import lag
+from clickstream_platform.streaming.observe.status import Lags, lag
+from clickstream_platform.streaming.sources.source import Lag
 
 RECORD = 200  # bytes of a click in JSON, about; a packed file has more records than this makes of it
 
 
-def backlog(tables: Iterable[StreamingTable], lake: Lake) -> int:
+def backlog(tables: Iterable[StreamingTable], lake: Lake, found: Lags | None = None) -> int:
     """About how many records or events the table with the most of them has to read.
 
     Tables that are run together read the same events, so they are not added up. A table that has to begin anew reads
     all events. Raises what a run would raise of the source.
+
+    Args:
+        tables: the tables.
+        lake: where they lie.
+        found: what is known already of what some of them have to read; they are not asked again.
     """
-    return max((_of(table, lake) for contract in tables for table in contract.by_source()), default=0)
+    return max((_of(each, lake, found or {}) for table in tables for each in table.by_source()), default=0)
 
 
-def _of(table: StreamingTable, lake: Lake) -> int:
+def _of(table: StreamingTable, lake: Lake, found: Lags) -> int:
     try:
-        found = lag(table, lake)
+        there = found.get(table.title) or lag(table, lake)
     except CheckpointError:  # the run begins anew, or says itself what is wrong
         return lake.events.rows() if table.derived else 0
-    return found.bytes // RECORD if found.unit == "files" else found.amount
+    if not isinstance(there, Lag):  # one of several sources, which the run cannot read either
+        return 0
+    return there.bytes // RECORD if there.unit == "files" else there.amount

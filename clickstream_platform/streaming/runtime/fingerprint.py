@@ -4,7 +4,8 @@ Spark checks the *types* of old state, not its meaning: another window length or
 without an error. So a table's declared facts and its plan are written down when a generation begins, and compared at
 the start of every run. One change is none: ``events`` has a column more, which is null in the rows that are there. The
 tables that read it had no part of it, so their plans are compared over the columns that ``events`` had then. One that
-passes the new column on as it is gains it as ``events`` did: null in all rows of before.
+passes the new column on as it is gains it as ``events`` did: null in all rows of before. Columns that a contract
+declares are no such facts: see :mod:`clickstream_platform.streaming.observe.outdated`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from clickstream_platform.streaming.contract.state import facts
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.observe.outdated import MADE_OF, made_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -60,8 +62,9 @@ def plan_of(table: StreamingTable, spark: SparkSession, reads: Sequence[str]) ->
     from pyspark.errors import AnalysisException  # noqa: PLC0415 - who only looks whether it has changed needs no Spark
     from pyspark.sql import functions as F  # noqa: PLC0415
 
-    columns = [field for name in reads for field in EVENTS.spark.fields if field.name == name]
-    nothing = spark.range(0, 0, 1, 1).select(*(F.lit(None).cast(f.dataType).alias(f.name) for f in columns))
+    columns = [(field.name, field.dataType) for name in reads for field in EVENTS.spark.fields if field.name == name]
+    columns += [(each.name, each.type) for each in table.declared]
+    nothing = spark.range(0, 0, 1, 1).select(*(F.lit(None).cast(kind).alias(name) for name, kind in columns))
     try:
         java: Any = table.query(nothing)._jdf  # pyright: ignore[reportPrivateUsage] - only the JVM knows the plan
     except AnalysisException:
@@ -82,7 +85,12 @@ def write(checkpoint: Checkpoint, fingerprint: dict[str, Any]) -> None:
     write_whole(checkpoint.path / FINGERPRINT, json.dumps(fingerprint, indent=1))
 
 
-def check(checkpoint: Checkpoint, table: StreamingTable, spark: SparkSession) -> None:
+def begin(checkpoint: Checkpoint, table: StreamingTable, spark: SparkSession, lake: Lake) -> None:
+    """Keep beside a new checkpoint what it is made for, and of which declared columns."""
+    write(checkpoint, {**of(table, spark), MADE_OF: made_of(table, lake)})
+
+
+def check(checkpoint: Checkpoint, table: StreamingTable, spark: SparkSession, lake: Lake) -> None:
     """Refuse a checkpoint that was made for something else. A column that ``events`` has gained is written down.
 
     Raises:
@@ -90,13 +98,13 @@ def check(checkpoint: Checkpoint, table: StreamingTable, spark: SparkSession) ->
     """
     file = checkpoint.path / FINGERPRINT
     if not file.exists():
-        write(checkpoint, of(table, spark))
+        begin(checkpoint, table, spark, lake)
         return
     then = json.loads(file.read_text())
     now = of(table, spark, then.get(READS, FIRST_COLUMNS))
     _compare(table, then, now)
     if then["columns"] != now["columns"]:
-        write(checkpoint, of(table, spark))
+        write(checkpoint, {**of(table, spark), MADE_OF: then.get(MADE_OF, {})})
 
 
 def require_unchanged(table: StreamingTable, lake: Lake) -> None:

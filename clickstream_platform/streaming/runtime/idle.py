@@ -6,17 +6,20 @@ import time
 from collections.abc import Iterable
 from datetime import timedelta
 
-from clickstream_platform.errors import ClickstreamError
+from clickstream_platform.errors import CheckpointError, ClickstreamError
+from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.lease import lease
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.observe.status import Lags
 from clickstream_platform.streaming.runtime import admission, fingerprint
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.report import RunReport
+from clickstream_platform.streaming.sources.source import Lag
 
 
-def nothing_to_do(tables: Iterable[StreamingTable], lake: Lake) -> bool:
+def nothing_to_do(tables: Iterable[StreamingTable], lake: Lake, found: Lags | None = None) -> bool:
     """Whether every table has read all there is, completely, by the query that it has now.
 
     False where it cannot be told without a JVM: before a first batch, after a batch that was interrupted, after any
@@ -25,21 +28,30 @@ def nothing_to_do(tables: Iterable[StreamingTable], lake: Lake) -> bool:
 
     Raises what a run would raise of an only source, and a CheckpointError where table and checkpoint do not belong
     together.
+
+    Args:
+        tables: the tables.
+        lake: where they lie.
+        found: what is known already of what some of them have to read; they are not asked again.
     """
-    return all(_all_done(table, lake) for table in tables)
+    return all(_all_done(table, lake, found or {}) for table in tables)
 
 
-def _all_done(table: StreamingTable, lake: Lake) -> bool:
+def _all_done(table: StreamingTable, lake: Lake, found: Lags) -> bool:
     try:
-        return all(_is_done(each, lake) for each in table.by_source())
+        return all(_is_done(each, lake, found.get(each.title)) for each in table.by_source())
     except ClickstreamError:
         if not table.further:
             raise
         return False  # the run reads the other sources, and says it then
 
 
-def idle_run(table: StreamingTable, lake: Lake, hooks: Hooks, run_id: str) -> RunReport | None:
+def idle_run(
+    table: StreamingTable, lake: Lake, hooks: Hooks, run_id: str, found: Lags | None = None
+) -> RunReport | None:
     """Run a table that has nothing to do: what a run would report, under the same lease, without a JVM.
+
+    What was ``found`` before there was a lease still holds: what was committed then stays committed.
 
     Returns:
         The report, after ``hooks.ended``; None if the table has something to do, and nothing was done.
@@ -49,7 +61,7 @@ def idle_run(table: StreamingTable, lake: Lake, hooks: Hooks, run_id: str) -> Ru
     """
     started = time.monotonic()
     with lease(lake, table.name, run_id):
-        if not _all_done(table, lake):
+        if not _all_done(table, lake, found or {}):
             return None
         report = _report(table, lake, run_id, timedelta(seconds=time.monotonic() - started))
     hooks.ended(table)
@@ -77,10 +89,23 @@ def _report(table: StreamingTable, lake: Lake, run_id: str, duration: timedelta)
     )
 
 
-def _is_done(table: StreamingTable, lake: Lake) -> bool:
+def _is_done(table: StreamingTable, lake: Lake, found: Lag | ClickstreamError | None) -> bool:
     checkpoint = generations.current(lake, table.name, table.offsets.source_name)
     if checkpoint.committed() < 0 or checkpoint.planned() > checkpoint.committed():
         return False
-    if not fingerprint.is_looked_at(checkpoint, table) or table.offsets.unread(checkpoint, lake).amount:
+    if not fingerprint.is_looked_at(checkpoint, table) or _is_behind(table, lake, checkpoint, found):
         return False
     return admission.admitted(lake, table) == checkpoint
+
+
+def _is_behind(table: StreamingTable, lake: Lake, checkpoint: Checkpoint, found: Lag | ClickstreamError | None) -> bool:
+    """Whether it has something to read. Raises what was ``found`` to be in the way, or is now."""
+    try:
+        lag = found or table.offsets.unread(checkpoint, lake)
+        if isinstance(lag, ClickstreamError):
+            raise lag
+    except CheckpointError:
+        if table.derived:
+            return True  # the log of what it has not read is gone: a run begins a new generation
+        raise
+    return lag.amount > 0

@@ -120,7 +120,7 @@ def admitted(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hook
     if not table.derived:
         require_not_read_before(cast("RecordSource", table.offsets), table.name, lake)
     checkpoint = admission.admitted(lake, table)
-    fingerprint.check(checkpoint, table, spark)
+    fingerprint.check(checkpoint, table, spark, lake)
     fingerprint.note(checkpoint, table)
     checkpoint.rebase()
     source = table.offsets.begin(checkpoint, goes_on=not table.trigger.ends)
@@ -150,7 +150,7 @@ def rebuild_leased(table: StreamingTable, spark: SparkSession, lake: Lake, hooks
     """As :func:`rebuild`, for a caller that holds the table's lease; ``hooks.ended`` is left to it."""
     table.offsets.require_there(table.name, lake)
     checkpoint = generations.following(lake, table.name)
-    fingerprint.write(checkpoint, fingerprint.of(table, spark))
+    fingerprint.begin(checkpoint, table, spark, lake)
     table = replace(table, trigger=ending(table.trigger))
     return Run(table, spark, lake, checkpoint, hooks, run_id).complete()
 

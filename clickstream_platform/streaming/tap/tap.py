@@ -16,7 +16,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from clickstream_platform.errors import SettingsError
-from clickstream_platform.events.parsing import accepted
+from clickstream_platform.events.frames import accepted
 from clickstream_platform.events.rules import Parse
 from clickstream_platform.streaming.contract.durations import from_words
 from clickstream_platform.streaming.contract.table import StreamingTable

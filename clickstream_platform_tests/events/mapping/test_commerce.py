@@ -27,6 +27,7 @@ from clickstream_platform_tests.events.mapping.producers import (
     rudderstack,
     segment,
     snowplow,
+    snowplow_collector,
     snowplow_tsv,
 )
 from clickstream_platform_tests.events.mapping.producers.all_of_them import PRODUCERS
@@ -131,6 +132,18 @@ ROWS: dict[str, list[tuple[Any, dict[str, Any]]]] = {
         ),
     ],
     "snowplow_tsv": [(tsv(**TR), OF_TR)],
+    "snowplow_collector": [
+        (
+            snowplow_collector.sent("tr", uid="jon", tr_id="o-1", tr_tt="30.00", tr_cu="EUR",
+                                    refr="https://a.example/", ua=AGENT),
+            {"order_id": "o-1", "amount": Decimal("30.0000"), "currency": "EUR", "referrer": "https://a.example/",
+             "user_agent": AGENT, "anonymous_id": "85094061"},
+        ),
+        (
+            snowplow_collector.sent("ti", uid="jon", ti_id="o-1", ti_sk="s", ti_qu="2", ti_cu="EUR"),
+            {"order_id": "o-1", "currency": "EUR", "quantity": 2, "anonymous_id": "85094061"},
+        ),
+    ],
     "posthog": [
         (
             posthog.captured("Order Completed", **ORDER, utm_source="google", utm_medium="cpc", utm_campaign="spring",

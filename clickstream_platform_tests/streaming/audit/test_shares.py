@@ -10,9 +10,10 @@ import pyarrow as pa
 import pytest
 from deltalake import CommitProperties, write_deltalake
 
-from clickstream_platform.expectations import DuplicateShare, RejectedShare
+from clickstream_platform.expectations import DuplicateShare, KeptContract, RejectedShare
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.audit.shares import Share, remarks, said, share
+from clickstream_platform.streaming.audit.broken_rules import broken_rules
+from clickstream_platform.streaming.audit.shares import Share, plainly, remarks, said, share
 from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment, entries
 from clickstream_platform_tests.homes import Home, entry
 
@@ -52,6 +53,29 @@ def test_forty_of_forty_one_fail_and_one_of_forty_one_does_not(ledger: Ledger) -
     text = "40 of 41 records were rejected (missing_user_id 40, bad_timestamp 2)"
     assert said(ledger.rejected, REJECTED) == text
     assert ledger.rejected.numbers() == {"records": 41, "count": 40, "share": 40 / 41}
+
+
+CONTRACT = KeptContract(most=0.05)
+
+
+def test_a_rule_that_is_broken_by_too_many_is_told_with_a_number_for_each_rule(ledger: Ledger) -> None:
+    ledger.batch(100, 2, violations={"contract:amount:range": 5, "contract:sku:type": 4})
+    found = broken_rules(CONTRACT, ledger.lake)
+    assert not found.exceeds(CONTRACT)
+    ledger.batch(100, 3, violations={"contract:amount:range": 3}, reasons={"contract:amount:range": 3, "no_value": 9})
+    found = broken_rules(CONTRACT, ledger.lake)
+    assert found.exceeds(CONTRACT)
+    assert found.numbers() == {"records": 100, "share": 0.06, "amount:range": 6}
+    assert str(found) == (
+        "6 violations of the contract: amount:range 6; in 100 records; for 3 of them the record was rejected"
+    )
+
+
+def test_of_few_records_or_none_that_break_a_rule_nothing_is_wrong(ledger: Ledger) -> None:
+    ledger.batch(10, violations={"contract:sku:type": 10})
+    assert not broken_rules(CONTRACT, ledger.lake).exceeds(CONTRACT)
+    ledger.batch(100)
+    assert str(broken_rules(CONTRACT, ledger.lake)) == "none of 100 records breaks a rule of the contract"
 
 
 def test_of_too_few_records_nothing_is_said(ledger: Ledger) -> None:
@@ -131,6 +155,19 @@ def test_a_run_says_of_its_own_batches_what_is_too_much_however_few_they_are(led
         "2 of 3 records were duplicates: their event_id and timestamp were there already",
     ]
     assert remarks(ledger.contracts["sessions"], list(entries(ledger.lake.events))) == []
+
+
+def test_a_path_that_no_batch_of_a_run_found_anything_at_is_warned_of_and_what_was_passed_over_is_not(
+    ledger: Ledger,
+) -> None:
+    ledger.batch(30, looked_at=20, never_matched=["page_url: p.url", "user_id: uid"], passed_over={"identify": 3})
+    ledger.batch(30, looked_at=10, never_matched=["page_url: p.url"])
+    ledger.batch(0)
+    batches = list(entries(ledger.lake.events))
+    (warned,) = remarks(ledger.contracts["events"], batches)
+    assert warned == ("in 30 records that were looked at, nothing is at these paths of the mapping: page_url: p.url")
+    assert plainly(batches) == ["3 records passed over, as the mapping says: identify 3"]
+    assert plainly([]) == remarks(ledger.contracts["events"], []) == []
 
 
 def test_a_maximum_of_one_turns_the_check_off(ledger: Ledger) -> None:

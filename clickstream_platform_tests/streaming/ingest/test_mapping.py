@@ -82,12 +82,16 @@ def test_records_rejected_before_there_was_a_mapping_come_back_by_replay(lab: La
     assert source_account(lab.contracts["events"], lab.lake).errors == ()
     # Another mapping goes on from the same checkpoint; events keep what they were read with.
     file = tmp_path / "mine.toml"
-    file.write_text('extends = "segment"\n[event_types.names]\n"Product Viewed" = "page_view"\n')
+    file.write_text(
+        'extends = "segment"\n[columns]\npage_url = ["context.page.url", "context.url"]\n'
+        '[event_types.names]\n"Product Viewed" = "page_view"\n'
+    )
     with_mapping(lab, str(file))
     lab.land(at(9), name="later.json")
     lab.only("events").run()
     newest = next(entries(lab.lake.events))
     assert newest.mapping.startswith("mine ")
+    assert (newest.looked_at, newest.never_matched) == (1, ["page_url: context.url"])
     by_type = {row.event_type: row["count"] for row in lab.table("events").groupBy("event_type").count().collect()}
     assert by_type == {"page_view": 2, "purchase": 1, "click": 1, "Product Viewed": 1}
 

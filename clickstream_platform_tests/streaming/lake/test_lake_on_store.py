@@ -74,7 +74,7 @@ def test_a_lake_on_a_store_is_exact_after_a_kill_and_goes_to_a_folder_and_back(
     )
 
     assert ran.returncode == 0, ran.stdout + ran.stderr[-3000:]
-    assert ran.stdout.count("ok  ") == 3
+    assert ran.stdout.count("ok  ") == 4
     # One that says something else under an id of before the kill.
     assert (lake.table("quarantine").rows(), lake.events.rows()) == (2, 50)
     assert [entry.batch_id for entry in entries(lake.events)] == [1, 0]

@@ -20,6 +20,7 @@ from clickstream_platform.events.contract.model import Contract, Declared
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.audit.source_account import source_account
 from clickstream_platform.streaming.audit.validate import validate
+from clickstream_platform.streaming.audit.verify import verify
 from clickstream_platform.streaming.lake.ledger import FILL, Amendment, lines
 from clickstream_platform.streaming.maintenance.erasure import forget
 from clickstream_platform.streaming.maintenance.filling import fill, require
@@ -211,10 +212,17 @@ def test_a_filled_lake_is_the_one_that_was_read_with_the_contract_and_goes_on(la
     lab.contracts = tables(lab.settings)
     assert fill(lab.contracts["events"], lab.lake).filled == {"amount": 6, "currency": 7}
 
-    lab.run()
-    assert {name: lab.lake.table(name).version() for name in lab.contracts if name != "events"} == {
-        name: version for name, version in versions.items() if name != "events"
-    }
+    stale = verify(lab.contracts["purchases"], lab.spark, lab.lake)
+    assert (stale.different, stale.missing, stale.extra) == (7, 0, 0)
+    assert "amount, currency" in stale.ledger[0]
+    assert "its next run makes it anew" in stale.ledger[0]
+    generations = {name: report.generation for name, report in lab.run().items()}
+    assert generations == {name: 2 if name == "purchases" else 1 for name in lab.contracts}
+    read_them = {"events", "purchases"}
+    assert all(lab.lake.table(name).version() == versions[name] for name in lab.contracts if name not in read_them)
+    lab.assert_exact("purchases")
+    bought_for = [(row.amount, row.currency) for row in lab.table("purchases").orderBy("timestamp").collect()]
+    assert bought_for == [*((Decimal(f"{i}.5000"), "EUR") for i in range(6)), (None, "EUR")]
     lab.land(bought(0, "u0", amount="0.50", currency="EUR", more=0), name="again.json")  # a copy of what was filled
     lab.run()
     lab.assert_exact()

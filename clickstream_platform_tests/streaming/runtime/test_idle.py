@@ -6,11 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 
+from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.lake.generations import current
+from clickstream_platform.streaming.runtime import fingerprint
 from clickstream_platform.streaming.runtime.idle import nothing_to_do
 from clickstream_platform_tests.command import clickstream
 from clickstream_platform_tests.conftest import KINDS, Lab, event
+from clickstream_platform_tests.homes import Home, delta, entry
 from clickstream_platform_tests.local import local
 
 
@@ -53,3 +57,17 @@ def test_a_run_that_finds_nothing_starts_no_jvm(done: Lab, monkeypatch: pytest.M
     monkeypatch.setattr("clickstream_platform.jvm.session.build_session", None)
     result = clickstream("run", *KINDS)
     assert (result.exit_code, result.stdout) == (0, "nothing new: every table has read all there is\n")
+
+
+def test_a_table_whose_unread_log_is_gone_has_something_to_do(tmp_path: Path) -> None:
+    home = Home(Settings(home=tmp_path))
+    for _ in range(3):
+        home.commit("events", rows=3)
+    home.commit("sessions", rows=1, of=entry("sessions"))
+    home.plan("sessions", 0, delta(2))
+    sessions = home.contracts["sessions"]
+    fingerprint.note(current(home.lake, "sessions"), sessions)
+    DeltaTable(local(home.lake.events.path)).create_checkpoint()
+    assert not nothing_to_do([sessions], home.lake)
+    (home.lake.events.path / "_delta_log" / f"{2:020d}.json").unlink()
+    assert not nothing_to_do([sessions], home.lake)

@@ -11,7 +11,7 @@ from clickstream_platform.errors import SettingsError, SourceError
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.checkpoint import FINGERPRINT
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.status import require_source
+from clickstream_platform.streaming.observe.status import Lag, require_source
 from clickstream_platform.streaming.sources.named import sources_from
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.local import local
@@ -115,7 +115,9 @@ def test_a_folder_that_was_read_under_another_name_is_refused(folders: tuple[Pat
 def test_one_of_several_that_has_vanished_is_told_and_not_made(folders: tuple[Path, Path], tmp_path: Path) -> None:
     a, b = folders
     b.rmdir()
-    (problem,) = require_source([tables(named(main=a, gone=b))["events"]], Lake(tmp_path / "lake"))
+    found = require_source([tables(named(main=a, gone=b))["events"]], Lake(tmp_path / "lake"))
+    there, problem = found["events"], found["events from gone"]
+    assert isinstance(there, Lag)
     assert "the folder of the source 'gone' is not there; make it or bring it back, or leave it out" in str(problem)
     a.rmdir()
     with pytest.raises(SourceError, match="the source 'main' is not there"):

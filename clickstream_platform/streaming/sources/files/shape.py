@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.pandas.types import to_arrow_schema
 
 from clickstream_platform.events.schema import RAW
 from clickstream_platform.store.place import Place
 
-_RAW = to_arrow_schema(RAW.spark, timezone="UTC")
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
 
 
 def tasks(spark: SparkSession, folder: Place, manifests: int) -> DataFrame:
@@ -43,7 +43,10 @@ def of_every_source(records: pa.RecordBatch, origin: str) -> pa.RecordBatch:
 
 def tapped(records: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Of such records the raw ones alone, for a query that shows them."""
+    from pyspark.sql.pandas.types import to_arrow_schema  # noqa: PLC0415 - only Spark's tasks have use for it
+
+    raw = to_arrow_schema(RAW.spark, timezone="UTC")
     for found in records:
-        headers = pa.nulls(len(found), _RAW.field("headers").type)
-        columns = [headers if name == "headers" else found[name] for name in _RAW.names]
-        yield pa.RecordBatch.from_arrays(columns, schema=_RAW)
+        headers = pa.nulls(len(found), raw.field("headers").type)
+        columns = [headers if name == "headers" else found[name] for name in raw.names]
+        yield pa.RecordBatch.from_arrays(columns, schema=raw)

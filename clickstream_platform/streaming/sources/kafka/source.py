@@ -190,7 +190,7 @@ class KafkaSource:
         """
         from pyspark.sql import functions as F  # noqa: PLC0415 - with a session, Spark is imported
 
-        from clickstream_platform.events.parsing import header  # noqa: PLC0415
+        from clickstream_platform.events.frames import header  # noqa: PLC0415
         from clickstream_platform.streaming.sources.kafka.reader import read_kafka  # noqa: PLC0415
 
         event_id = header(self.event_id_header).alias("event_id")

@@ -9,7 +9,9 @@ from clickstream_platform_tests.events.mapping.producers.expected import Expecte
 SOURCES = {
     "segment": "segmentio/segment-docs, the page of the HTTP API (libraries/server/http-api/index.md) at 00b39f2b0b0e",
     "rudderstack": "rudderlabs/rudder-server, gateway/testdata/batch.json at 696426f4399a",
-    "posthog": "PostHog/posthog.com, contents/docs/api/capture.mdx at 2a0718fe3991",
+    "posthog": "PostHog/posthog.com, contents/docs/api/capture.mdx at 2a0718fe3991; `sentAt`, as posthog/request.py of "
+    "PostHog/posthog-python sends it",
+    "snowplow_collector": "snowplow/documentation, docs/events/going-deeper/example-requests/index.md at 6079e93a96ef",
 }
 _SONG = {"type": "track", "event": "Song Played"}
 _PUSH: dict[str, Any] = {
@@ -72,6 +74,7 @@ BATCHES: dict[str, tuple[dict[str, Any], list[Expected]]] = {
         {
             "api_key": "<ph_project_api_key>",
             "historical_migration": False,
+            "sentAt": "2020-08-16T09:03:12.5Z",
             "batch": [
                 {
                     "event": "batched_event_name_1",
@@ -87,7 +90,30 @@ BATCHES: dict[str, tuple[dict[str, Any], list[Expected]]] = {
                 event_type="batched_event_name_1",
                 timestamp="2020-08-16T09:03:11.913767Z",
             ),
-            rejected("missing_timestamp"),  # PostHog takes the time of its server, which no record has
+            event(
+                user_id="user distinct id",
+                event_type="batched_event_name_2",
+                timestamp="2020-08-16T09:03:12.5Z",
+            ),
+        ],
+    ),
+    "snowplow_collector": (
+        {
+            "schema": "iglu:com.snowplowanalytics.snowplow/payload_data/jsonschema/1-0-4",
+            "data": [
+                {"e": "pv", "url": "https://a.example/", "dtm": "1665398554084", "duid": "85094061", "eid": "2ec13853"},
+                {"e": "pp", "url": "https://a.example/", "dtm": "1665401016632", "eid": "0a88e2bf"},
+            ],
+        },
+        [
+            event(
+                user_id="85094061",
+                event_type="page_view",
+                page_url="https://a.example/",
+                timestamp="2022-10-10T10:42:34.084Z",
+                event_id="2ec13853",
+            ),
+            rejected("missing_user_id"),
         ],
     ),
 }

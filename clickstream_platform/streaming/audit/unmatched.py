@@ -1,0 +1,13 @@
+"""Which paths of somebody's own mapping matched nothing in some batches, by the ledger alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from clickstream_platform.events.mapping.matching import Matches, together
+from clickstream_platform.streaming.lake.ledger import Entry
+
+
+def unmatched(batches: Iterable[Entry]) -> Matches:
+    """The paths at which none of the records of these batches that were looked at had anything."""
+    return together(Matches(entry.looked_at, tuple(entry.never_matched)) for entry in batches)

@@ -1,0 +1,26 @@
+"""How often each declared column of ``events`` was filled: a number that the fill's own commit carries.
+
+It is a transaction of Delta's, as a batch's number is. So it is there exactly if the values are, and asking for it
+reads no commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from clickstream_platform.streaming.lake.tables import LakeTable
+
+
+def fills(events: LakeTable, columns: Iterable[str]) -> dict[str, int]:
+    """How many commits have filled some values of these columns, by column; 0 for one that never was."""
+    held = events.open()
+    return {name: (held.transaction_version(_called(name)) or 0) if held else 0 for name in columns}
+
+
+def marks(events: LakeTable, columns: Iterable[str]) -> tuple[tuple[str, int], ...]:
+    """What a commit carries that fills values of these columns, for who holds the lease of ``events``."""
+    return tuple((_called(name), count + 1) for name, count in fills(events, columns).items())
+
+
+def _called(column: str) -> str:
+    return f"fill/{column}"

@@ -1,0 +1,48 @@
+"""An object that several change: nobody's change is lost, and nobody tries for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from clickstream_platform.store.access import Access
+from clickstream_platform.store.changing import ATTEMPTS, ContendedError, change
+from clickstream_platform.store.place import StorePath
+from clickstream_platform_tests.seaweed import Seaweed
+
+
+@pytest.fixture
+def path(store: Seaweed, place: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[StorePath]:
+    for name, value in store.environment.items():
+        monkeypatch.setenv(name, value)
+    path = StorePath.of(f"{place}/object", Access(store.endpoint, "us-east-1"))
+    yield path
+    path.unlink()
+
+
+def test_who_was_overtaken_changes_what_is_there_then(path: StorePath) -> None:
+    seen: list[bytes | None] = []
+
+    def appended(content: bytes | None) -> tuple[bytes, int]:
+        seen.append(content)
+        if len(seen) == 1:
+            path.write(b"theirs")  # another process, in between
+        return (content or b"") + b", ours", len(seen)
+
+    assert change(path, appended) == 2
+    assert seen == [None, b"theirs"]
+    assert path.read_bytes() == b"theirs, ours"
+
+
+def test_who_is_overtaken_each_time_gives_up(path: StorePath) -> None:
+    calls: list[bytes | None] = []
+
+    def overtaken(content: bytes | None) -> tuple[bytes, None]:
+        calls.append(content)
+        path.write(b"%d" % len(calls))
+        return b"ours", None
+
+    with pytest.raises(ContendedError, match="others change"):
+        change(path, overtaken)
+    assert len(calls) == ATTEMPTS
