@@ -43,7 +43,7 @@ class Settings(ClusterSettings, RegistrySettings):
 
     source: str = Field(
         default="",
-        description="A landing folder, or kafka://host:port/topic: topics separated by commas, or a pattern. "
+        description="A landing folder, s3://bucket/prefix, or kafka://host:port/topic: topics by commas, or a pattern. "
         "Several: a JSON object of them by name. Default: <home>/landing.",
     )
     secrets: Path | None = Field(

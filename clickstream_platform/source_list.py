@@ -13,7 +13,10 @@ ANOTHER_SOURCE = 'set CLICKSTREAM_SOURCE back; a source beside it needs a name: 
 _IS_LIST = re.compile(r'\s*\{\s*"')
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")  # a folder of the checkpoints, and part of a transaction
 _TAKEN = ("lease",)  # a file beside those folders
-_ALLOWED = 'allowed: a folder, a topic, or several by name: {"main": "kafka://host:port/topic", "history": "/a/folder"}'
+_ALLOWED = (
+    "allowed: a folder, s3://bucket/prefix, a topic, or several by name: "
+    '{"main": "kafka://host:port/topic", "history": "/a/folder"}'
+)
 
 
 def by_name(text: str) -> dict[str, str]:

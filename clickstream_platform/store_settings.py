@@ -1,4 +1,4 @@
-"""Where a lake may lie, and the settings of the object store that it may lie on."""
+"""Where a lake may lie, and the settings of the object store on which it or its source may lie."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from clickstream_platform.errors import SettingsError
 from clickstream_platform.files import folder_of_tables
 from clickstream_platform.store.access import Access
 from clickstream_platform.store.place import SCHEME, Place, StorePath
+from clickstream_platform.wording import without_passwords
 
 # What Spark, DuckDB and delta-rs all read as it stands.
 _ADDRESS = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.=-]+)+/?", re.ASCII)
+_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/(.*))?", re.ASCII | re.DOTALL)
 UNTRIED = ("az", "abfs", "abfss", "gs", "s3a")
 
 
@@ -85,6 +87,22 @@ class StoreSettings(BaseSettings):
         if self.lake.startswith(SCHEME):
             return StorePath.of(self.lake, self.store_access)
         return Path(self.lake) if self.lake else self.home / "lake"
+
+    def place_at(self, url: str, variable: str) -> StorePath:
+        """A place on the store that is only read, so that its prefix may have any signs that a key may have.
+
+        Raises:
+            SettingsError: it is none; or the store may not be reached as the settings say.
+        """
+        finding = without_passwords(f"{url!r} is not allowed")
+        if url.partition("://")[0] in UNTRIED:
+            remedy = "allowed: s3://bucket/prefix; stores of other kinds were never tried"
+            raise SettingsError(variable, finding, remedy)
+        address = _BUCKET.fullmatch(url)
+        prefix = ((address and address[1]) or "").rstrip("/")
+        if not address or not prefix.isprintable() or {"", ".", ".."} & {*(prefix.split("/") if prefix else ())}:
+            raise SettingsError(variable, finding, "allowed: s3://bucket/prefix, no part of it being empty, . or ..")
+        return StorePath.of(url, self.store_access)
 
     @property
     def store_access(self) -> Access:

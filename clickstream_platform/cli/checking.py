@@ -20,6 +20,7 @@ from clickstream_platform.events.mapping.named import mapping_named
 from clickstream_platform.events.mapping.starting import written
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.source_list import FORMATS
+from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.sources.files.sample import sample as of_files
 from clickstream_platform.streaming.sources.kafka.sample import sample as of_topic
 from clickstream_platform.streaming.sources.named import format_at, topics_from
@@ -45,7 +46,10 @@ class Sample(NamedTuple):
     "  |  clickstream check kafka://localhost:9092/clicks --write mine.toml",
 )
 def check(
-    what: Annotated[str, typer.Argument(metavar="FILE", help="A file, a folder of files, or kafka://host:port/topic.")],
+    what: Annotated[
+        str,
+        typer.Argument(metavar="FILE", help="A file, a folder of files, s3://bucket/key, or kafka://host:port/topic."),
+    ],
     *,
     mapping: Annotated[
         str | None,
@@ -94,7 +98,7 @@ def _sample(what: str, settings: Settings, limit: int, form: str | None) -> Samp
         topic = topics_from(settings.model_copy(update={"source": what}))
         return Sample(list(_first(of_topic(topic, limit), limit)), {})
     found, refused = list[pa.RecordBatch](), dict[str, str]()
-    wanted, path = limit, Path(what).expanduser()
+    wanted, path = limit, settings.place_at(what, "FILE") if "://" in what else Path(what).expanduser()
     for each in of_files(path, settings.max_record_bytes, _declared(form, settings, path)):
         if isinstance(each, PartRead):
             refused |= {each.partition: each.fault} if each.fault else {}
@@ -107,7 +111,7 @@ def _sample(what: str, settings: Settings, limit: int, form: str | None) -> Samp
     return Sample([_without(batch, refused) for batch in found], refused)
 
 
-def _declared(given: str | None, settings: Settings, path: Path) -> str:
+def _declared(given: str | None, settings: Settings, path: Place) -> str:
     if given is None:
         return format_at(settings, path)
     if given not in FORMATS:

@@ -179,7 +179,7 @@ def _write(simulated: simulation.Simulation, folder: Path, arrivals: int, only: 
 
 
 def _landing(settings: Settings) -> Path:
-    return made(folder_from(settings).folder, "CLICKSTREAM_SOURCE" if settings.source else "CLICKSTREAM_HOME")
+    return made(folder_from(settings), "CLICKSTREAM_SOURCE" if settings.source else "CLICKSTREAM_HOME")
 
 
 def _topic(settings: Settings) -> KafkaSource:

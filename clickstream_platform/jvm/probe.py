@@ -1,4 +1,4 @@
-"""What a task finds out about its worker. Runs there, before anything else of this package: standard library only."""
+"""What a task finds out about its worker. Runs there first, so it imports nothing that may be missing, but to ask."""
 
 from __future__ import annotations
 
@@ -36,8 +36,9 @@ class Asked:
         distributions: of which the versions are wanted.
         shared: a file that was written into the lake.
         content: what is in it.
-        samples: of what tasks read.
+        samples: of what tasks read in folders.
         store: how the store is reached that the lake lies on: endpoint, region, path style. None for one in a folder.
+        stores: where they read on a store.
     """
 
     modules: tuple[str, ...]
@@ -46,6 +47,7 @@ class Asked:
     content: str = ""
     samples: tuple[Sample, ...] = ()
     store: tuple[str, str, bool] | None = None
+    stores: tuple[StorePath, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Worker:
         unseen: what of the folders it does not see, or may not do there.
         wrote: the file that it wrote into the lake; empty if it wrote none.
         refused: what keeps it from the store that the lake lies on.
+        unreached: why which places on a store cannot be read from there.
     """
 
     host: str
@@ -75,6 +78,7 @@ class Worker:
     unseen: tuple[str, ...]
     wrote: str
     refused: str = ""
+    unreached: tuple[str, ...] = ()
 
 
 def look(parts: Iterable[object], asked: Asked) -> Iterator[Worker]:
@@ -97,6 +101,7 @@ def look(parts: Iterable[object], asked: Asked) -> Iterator[Worker]:
         (*unseen, *(found for sample in asked.samples for found in _unseen(sample))),
         wrote,
         refused,
+        () if missing else tuple(_unreached(asked.stores)),
     )
     time.sleep(SHARED)
 
@@ -168,3 +173,14 @@ def _unseen(sample: Sample) -> Iterator[str]:
             place.open("rb").close()
     except OSError as failed:
         yield f"{failed.strerror}: {place}"
+
+
+def _unreached(stores: tuple[StorePath, ...]) -> Iterator[str]:
+    from clickstream_platform.errors import ClickstreamError  # noqa: PLC0415 - once all that they import is there
+    from clickstream_platform.store.place import require_store  # noqa: PLC0415
+
+    for place in stores:
+        try:
+            require_store(place)
+        except ClickstreamError as failed:
+            yield f"{place}: {failed.finding}"

@@ -69,9 +69,11 @@ def make_ready(context: SparkContext, settings: Settings) -> list[Worker]:
     """
     watch = watched(context, settings.spark_wait)
     context.addPyFile(str(packaged(settings.cache)))
-    read = [path for source in sources_from(settings) for path in source.read_by_tasks]
+    read = [place for source in sources_from(settings) for place in source.read_by_tasks]
+    stores = tuple(place for place in read if is_on_store(place))
     with _shared(settings.lake_folder) as (shared, content):
-        asked = _asked(settings.lake_folder, shared, content, tuple(_samples(read)))
+        samples = tuple(_samples(place for place in read if not is_on_store(place)))
+        asked = _asked(settings.lake_folder, shared, content, samples, stores)
         _answers(context, settings, asked, 1, watch)  # alone: an executor may only come once there is something to do
         settle(context)
         found = _answers(context, settings, asked, context.defaultParallelism, watch)
@@ -80,12 +82,11 @@ def make_ready(context: SparkContext, settings: Settings) -> list[Worker]:
     return found
 
 
-def _asked(lake: Place, shared: str, content: str, samples: tuple[Sample, ...]) -> Asked:
-    if not is_on_store(lake):
-        return Asked(TASKS, COMPARED, shared, content, samples)
-    access = lake.access
-    store = (access.endpoint, access.region, access.path_style)
-    return Asked((*TASKS, *FOR_A_STORE), COMPARED, shared, content, samples, store)
+def _asked(lake: Place, shared: str, content: str, samples: tuple[Sample, ...], stores: tuple[StorePath, ...]) -> Asked:
+    is_there = is_on_store(lake)
+    modules = (*TASKS, *(FOR_A_STORE if is_there or stores else ()))
+    store = (lake.access.endpoint, lake.access.region, lake.access.path_style) if is_there else None
+    return Asked(modules, COMPARED, shared, content, samples, store, stores)
 
 
 def require(worker: Worker, asked: Asked, settings: Settings) -> None:
@@ -109,6 +110,8 @@ def require(worker: Worker, asked: Asked, settings: Settings) -> None:
         raise _refused(worker, f"it does not see what is here ({worker.unseen[0]})", remedy)
     if worker.refused:
         raise _refused(worker, f"it does not reach the lake ({worker.refused})", OF_A_STORE)
+    if worker.unreached:
+        raise _refused(worker, f"it does not reach the source ({worker.unreached[0]})", OF_A_STORE)
     wrote = _place(worker.wrote, settings.lake_folder)
     if worker.wrote and not wrote.is_file():
         finding = f"what it writes into {wrote.parent} is not seen here"

@@ -28,7 +28,6 @@ from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import snapshot
 from clickstream_platform.streaming.sources.files.intake import Intake
 from clickstream_platform.streaming.sources.files.listing import listed
-from clickstream_platform.streaming.sources.files.source import FileSource
 from clickstream_platform.streaming.sources.kafka.cluster import look
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 from clickstream_platform.streaming.sources.named import folder_from, source_from, topics_from
@@ -208,7 +207,7 @@ def admitted(settings: Settings, simulation: Simulation, lake: Lake) -> Folder |
     if foreign:
         finding = f"it holds other events than the demo's, such as {foreign[0]}"
         raise SettingsError("CLICKSTREAM_HOME", finding, "set it to another folder for the demo")
-    return Folder(landing.folder)
+    return Folder(landing)
 
 
 def _admitted_topic(source: KafkaSource, simulation: Simulation, lake: Lake) -> Topic:
@@ -222,13 +221,13 @@ def _admitted_topic(source: KafkaSource, simulation: Simulation, lake: Lake) -> 
     return topic
 
 
-def _known_files(source: FileSource, lake: Lake) -> set[str]:
+def _known_files(landing: Path, lake: Lake) -> set[str]:
     """What has landed, and what was read, whether it is still there or not; by its path in the folder."""
     checkpoint = generations.current(lake, "events")
     plan = checkpoint.plan(checkpoint.planned())
     is_of_topics = plan is not None and plan.end is not None and "logOffset" not in plan.end
-    read = set() if is_of_topics else Intake(checkpoint).known(source.folder).sizes.keys()
-    return {file.partition for file in listed(source.folder).files} | read
+    read = set() if is_of_topics else Intake(checkpoint).known(landing).sizes.keys()
+    return {file.partition for file in listed(landing).files} | read
 
 
 def first_rows(name: str, spark: SparkSession, lake: Lake, count: int = 3) -> list[tuple[str | None, ...]]:

@@ -267,7 +267,7 @@ def require_store(place: StorePath) -> None:
     """
     with told(place) as obs:
         store = bucket_of(place.bucket, place.access, is_patient=False)
-        next(iter(obs.list(store, f"{place.key}/", chunk_size=1)), None)
+        next(iter(obs.list(store, f"{place.key}/" if place.key else "", chunk_size=1)), None)
 
 
 def made(folder: Place) -> None:

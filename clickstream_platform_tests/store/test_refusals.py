@@ -12,6 +12,7 @@ from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.store.access import Access, delta_options
 from clickstream_platform.store.place import StorePath, require_store
 from clickstream_platform.store.proof import require_conditional_put
+from clickstream_platform.streaming.sources.named import sources_from
 from clickstream_platform_tests.careless_store import careless_store
 from clickstream_platform_tests.command import clickstream
 
@@ -101,12 +102,42 @@ def test_two_variables_may_not_name_two_stores(monkeypatch: pytest.MonkeyPatch) 
         from_env()
 
 
-def test_a_landing_source_on_a_store_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("source", "finding"),
+    [
+        ("az://container/landing", "'az://container/landing' is not allowed; allowed: s3://bucket/prefix; stores of"),
+        ("gs://bucket/landing", "'gs://bucket/landing' is not allowed; allowed: s3://bucket/prefix; stores of"),
+        ("s3://", "'s3://' is not allowed; allowed: s3://bucket/prefix, no part of it being empty"),
+        ("s3://bucket/a//b", "no part of it being empty"),
+        ("s3://bucket/../b", "no part of it being empty"),
+        ("s3://bucket", "the lake lies there: s3://bucket and s3://bucket/lake overlap; name a place beside the lake"),
+        ("s3://bucket/lake/landing", "s3://bucket/lake/landing and s3://bucket/lake overlap"),
+        ('{"a": "s3://bucket/x", "b": "s3://bucket/x/y"}', "would both read it: s3://bucket/x and s3://bucket/x/y"),
+    ],
+)
+def test_a_place_that_no_source_may_have_is_refused(source: str, finding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKSTREAM_SOURCE", source)
+
+    with pytest.raises(SettingsError) as refused:
+        sources_from(from_env())
+
+    assert finding in str(refused.value)
+
+
+@pytest.mark.parametrize("command", ["run", "status", "doctor"])
+def test_a_source_on_a_store_that_does_not_answer_is_said_within_seconds_and_without_a_jvm(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLICKSTREAM_LAKE", str(tmp_path / "lake"))
     monkeypatch.setenv("CLICKSTREAM_SOURCE", "s3://bucket/landing")
+    monkeypatch.setenv("CLICKSTREAM_STORE_ENDPOINT", "http://127.0.0.1:9")
+    began = time.monotonic()
 
-    said = clickstream("doctor")
+    said = clickstream(command)
 
-    assert "'s3://bucket/landing' is not allowed" in " ".join(said.output.split())
+    assert time.monotonic() - began < 20
+    assert "the store does not answer; look whether http://127.0.0.1:9 is up" in " ".join(said.output.split())
+    assert SECRET not in said.output
 
 
 def test_python_and_delta_rs_are_told_the_same_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import fastavro
 import fastavro.read
+import fastavro.schema
 import msgspec
 
 from clickstream_platform.events.json_record import to_json

@@ -11,10 +11,15 @@ from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.mapping.named import mapping_named
 from clickstream_platform.settings import Settings
 from clickstream_platform.source_list import MAIN, format_by_name
-from clickstream_platform.streaming.sources.apart import require_apart
+from clickstream_platform.store.place import Place, StorePath, is_on_store
+from clickstream_platform.store_settings import UNTRIED
+from clickstream_platform.streaming.sources.apart import VARIABLE, require_apart
+from clickstream_platform.streaming.sources.files.landing import landing_at
 from clickstream_platform.streaming.sources.files.source import FileSource
 from clickstream_platform.streaming.sources.kafka.source import ALLOWED, KafkaSource, kafka_source
 from clickstream_platform.wording import without_passwords
+
+_NO_FOLDER = "it is no folder to write to", "say --kafka, or where with --folder"
 
 Named = FileSource | KafkaSource
 
@@ -23,7 +28,8 @@ def sources_from(settings: Settings) -> tuple[Named, ...]:
     """The sources that the settings name, in the order they are taken; at least one.
 
     Raises:
-        SettingsError: one is neither a local folder nor ``kafka://host:port/topic``, or two have something in common;
+        SettingsError: one is neither a local folder nor ``s3://bucket/prefix`` nor ``kafka://host:port/topic``, or two,
+            or one and the lake, have something in common;
             or a format is given for one that is not there.
     """
     _require_there(settings)
@@ -40,19 +46,22 @@ def source_from(settings: Settings) -> Named:
 
 
 def folders_from(settings: Settings) -> list[FileSource]:
-    """The landing folders that the settings name, the first one first.
+    """The sources of files that the settings name, the first one first.
 
     Raises:
         SettingsError: they name none.
     """
     if found := [source for source in sources_from(settings) if isinstance(source, FileSource)]:
         return found
-    raise SettingsError("CLICKSTREAM_SOURCE", "it is no folder to write to", "say --kafka, or where with --folder")
+    raise SettingsError(VARIABLE, *_NO_FOLDER)
 
 
-def folder_from(settings: Settings) -> FileSource:
-    """The first landing folder that the settings name. Raises what :func:`folders_from` does."""
-    return folders_from(settings)[0]
+def folder_from(settings: Settings) -> Path:
+    """The first landing folder of this machine that the settings name. Raises what :func:`folders_from` does."""
+    folders = [place for source in folders_from(settings) if not is_on_store(place := source.folder)]
+    if not folders:
+        raise SettingsError(VARIABLE, *_NO_FOLDER)
+    return folders[0]
 
 
 def topics_from(settings: Settings) -> KafkaSource:
@@ -64,17 +73,27 @@ def topics_from(settings: Settings) -> KafkaSource:
     found = next((source for source in sources_from(settings) if isinstance(source, KafkaSource)), None)
     if found:
         return found
-    raise SettingsError("CLICKSTREAM_SOURCE", "it is no topic to produce to", "set it to kafka://host:port/topic")
+    raise SettingsError(VARIABLE, "it is no topic to produce to", "set it to kafka://host:port/topic")
 
 
 def _source(settings: Settings, url: str, name: str) -> Named:
     scheme, _, _ = url.partition("://")
     if scheme == "kafka":
         return kafka_source(settings, url, name)
-    if scheme not in (url, "file"):
-        raise SettingsError("CLICKSTREAM_SOURCE", without_passwords(f"{url!r} is not allowed"), ALLOWED)
     sizes = settings.max_bytes_per_trigger, settings.max_record_bytes
+    if scheme in ("s3", *UNTRIED):
+        return FileSource(_on_store(settings, url), *sizes, name, _format(settings, name))
+    if scheme not in (url, "file"):
+        raise SettingsError(VARIABLE, without_passwords(f"{url!r} is not allowed"), ALLOWED)
     return FileSource(_folder(url), *sizes, name, _format(settings, name))
+
+
+def _on_store(settings: Settings, url: str) -> StorePath:
+    """A place on the store; not one that the lake lies in, or that lies in the lake: it would read its own tables."""
+    place = settings.place_at(url, VARIABLE)
+    if shared := landing_at(place).shares_with(settings.lake_folder, links=False):
+        raise SettingsError(VARIABLE, f"the lake lies there: {shared}", "name a place beside the lake")
+    return place
 
 
 def _format(settings: Settings, name: str) -> str:
@@ -84,13 +103,14 @@ def _format(settings: Settings, name: str) -> str:
     return said if mapping is None or mapping.reads_objects else "lines"
 
 
-def format_at(settings: Settings, path: Path) -> str:
+def format_at(settings: Settings, path: Place) -> str:
     """How a run would read the texts at a path: as its source says, if it lies in one; else as the settings say of all.
 
     Raises what :func:`sources_from` does.
     """
     sources = (source for source in sources_from(settings) if isinstance(source, FileSource))
-    found = next((source for source in sources if path.absolute().is_relative_to(source.folder)), None)
+    whole = str(path.absolute())
+    found = next((each for each in sources if whole == str(each.folder) or each.landing.has(whole)), None)
     return found.format if found else _format(settings, "")
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
+from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
@@ -206,8 +207,8 @@ class RecordSource(Source, Protocol):
     comes_in_batches: ClassVar[bool]
 
     @property
-    def read_by_tasks(self) -> tuple[Path, ...]:
-        """Folders and files that every task opens, at the same path wherever it runs."""
+    def read_by_tasks(self) -> tuple[Place, ...]:
+        """Folders, files and places on a store that every task opens, at the same path wherever it runs."""
         ...
 
     def shares_with(self, other: RecordSource, *, asking: bool) -> str | None:

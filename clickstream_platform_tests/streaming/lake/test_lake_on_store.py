@@ -13,6 +13,7 @@ import pytest
 
 from clickstream_platform.settings import from_env
 from clickstream_platform.simulator.seaweed import Seaweed
+from clickstream_platform.store.place import StorePath
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform_tests.command import clickstream
@@ -29,30 +30,30 @@ sys.exit(max(program(command, standalone_mode=False) or 0 for command in json.lo
 
 
 @pytest.fixture
-def landing(store: Seaweed, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The landing folder of a home whose lake is on the store."""
+def landing(store: Seaweed, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StorePath:
+    """Where files land for a lake that is on the store, as they do."""
     monkeypatch.chdir(tmp_path)
     for name, value in store.environment.items():
         monkeypatch.setenv(name, value)
     for name, value in {
         "HOME": str(tmp_path / "home"),
         "LAKE": place,
+        "SOURCE": f"{place}-landing",
         "STORE_ENDPOINT": store.endpoint,
         "STORE_ALLOW_HTTP": "true",
         "SPARK_MASTER": "local[2]",
     }.items():
         monkeypatch.setenv(f"CLICKSTREAM_{name}", value)
-    (folder := tmp_path / "home" / "landing").mkdir(parents=True)
-    return folder
+    return from_env().place_at(f"{place}-landing", "SOURCE")
 
 
-def land(folder: Path, name: str, *records: dict[str, object] | str) -> None:
+def land(folder: StorePath, name: str, *records: dict[str, object] | str) -> None:
     lines = (each if isinstance(each, str) else json.dumps(each) for each in records)
-    (folder / name).write_text("".join(f"{line}\n" for line in lines))
+    (folder / name).write("".join(f"{line}\n" for line in lines).encode())
 
 
 def test_a_lake_on_a_store_is_exact_after_a_kill_and_goes_to_a_folder_and_back(
-    landing: Path, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    landing: StorePath, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     land(landing, "a.json", *(event(f"u{i}", f"10:{i:02}:00", event_id=f"{i}") for i in range(30)), "{")
     killed = Stop("kill group", 1, "before").start("run", *TABLES)  # quarantine is committed, events is not
@@ -64,7 +65,7 @@ def test_a_lake_on_a_store_is_exact_after_a_kill_and_goes_to_a_folder_and_back(
     )
 
     ran = subprocess.run(
-        [sys.executable, "-c", ONE_BY_ONE, json.dumps([["run", *TABLES], ["verify", *TABLES]])],
+        [sys.executable, "-c", ONE_BY_ONE, json.dumps([["run", *TABLES], ["verify", *TABLES], ["verify", "--source"]])],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
         capture_output=True,
         text=True,
@@ -73,7 +74,7 @@ def test_a_lake_on_a_store_is_exact_after_a_kill_and_goes_to_a_folder_and_back(
     )
 
     assert ran.returncode == 0, ran.stdout + ran.stderr[-3000:]
-    assert ran.stdout.count("ok  ") == 3
+    assert ran.stdout.count("ok  ") == 4
     # One that says something else under an id of before the kill.
     assert (lake.table("quarantine").rows(), lake.events.rows()) == (2, 50)
     assert [entry.batch_id for entry in entries(lake.events)] == [1, 0]

@@ -11,7 +11,6 @@ from pathlib import Path
 from clickstream_platform.streaming.sources.files.names import partition_of
 from clickstream_platform.wording import number_of
 
-Identity = tuple[int, int]  # device and inode
 _NAMED = 3  # hidden names that a remark shows
 
 
@@ -22,10 +21,10 @@ class File:
     Attributes:
         name: its path within the source, as the system has it.
         partition: the same as text.
-        where: its whole path.
+        where: its whole path, or its address.
         size: in bytes.
         mtime_us: when it was last changed, in microseconds since 1970, as its producer or file system says.
-        identity: its device and inode.
+        tag: what tells its state from any other, where it lies on a store; else empty.
     """
 
     name: bytes
@@ -33,7 +32,7 @@ class File:
     where: bytes
     size: int
     mtime_us: int
-    identity: Identity
+    tag: str = ""
 
     @property
     def path(self) -> Path:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import Any
 
 from clickstream_platform.errors import CheckpointError
@@ -17,7 +17,8 @@ from clickstream_platform.files import write_whole
 from clickstream_platform.source_list import ANOTHER_SOURCE
 from clickstream_platform.store.place import Place, changed_ms, is_on_store, made, place_of
 from clickstream_platform.streaming.checkpoint import Checkpoint
-from clickstream_platform.streaming.sources.files.known import Known, adopt, keep_index, known, prune
+from clickstream_platform.streaming.sources.files.found import Listing
+from clickstream_platform.streaming.sources.files.known import Known, adopt, keep_index, known, prune, write_index
 from clickstream_platform.streaming.sources.files.manifest import Entry, Manifest, manifest_path, read, write
 
 FOLDER = "manifests"
@@ -36,7 +37,7 @@ class Intake:
         """Where the manifests lie."""
         return self.checkpoint.path / FOLDER
 
-    def known(self, source: Path) -> Known:
+    def known(self, source: Place) -> Known:
         """The files that manifests name. Of a checkpoint that has none yet, those that Spark has planned itself.
 
         Raises:
@@ -46,7 +47,7 @@ class Intake:
             return known(self.folder)
         return Known(sizes=dict.fromkeys(self._names_by_spark(source), -1))
 
-    def uncommitted(self, source: Path) -> set[str]:
+    def uncommitted(self, source: Place) -> set[str]:
         """The files, as partitions, that are planned and that no committed batch has read."""
         committed = self._offset_of(self.checkpoint.committed())
         if self.folder.is_dir():
@@ -54,7 +55,7 @@ class Intake:
             return {e.partition for number in range(done + 1, newest + 1) for e in read(self.folder, number).entries}
         return {self._partition(path, source) for batch, path in self._log() if batch > committed}
 
-    def planned_by_spark(self, source: Path) -> dict[int, list[str]]:
+    def planned_by_spark(self, source: Place) -> dict[int, list[str]]:
         """The files that Spark planned itself, before there were manifests, by the number in its log."""
         planned: dict[int, list[str]] = {}
         for number, path in self._log():
@@ -68,7 +69,7 @@ class Intake:
         taken = self._newest_taken(self._offset_of(self.checkpoint.planned()))
         return sum(e.size for number in range(taken + 1, newest + 1) for e in read(self.folder, number).entries)
 
-    def write(self, manifests: list[Manifest], source: Path) -> None:
+    def write(self, manifests: list[Manifest], source: Place) -> None:
         """Write new manifests down, and the index if it is time."""
         for manifest in manifests:
             write(self.folder, manifest.number, manifest.tasks(source, TASKS))
@@ -90,7 +91,7 @@ class Intake:
         """Write down that a file is not to be read, and why."""
         write_whole(self.folder / SKIPPED, json.dumps(self.skipped() | {partition: reason}))
 
-    def take_over(self, source: Path, planned: list[Entry]) -> None:
+    def take_over(self, source: Place, planned: list[Entry]) -> None:
         """Go on from a checkpoint without manifests. Killed anywhere, the next call does the rest.
 
         Args:
@@ -108,21 +109,28 @@ class Intake:
     @property
     def is_taken_over(self) -> bool:
         """Whether it has manifests, or an index of files that were read before there were any."""
-        return any(self.folder.glob("_known-*")) if self._has_files_in_log() else True
+        return any(self.folder.glob("_known-*")) if self.has_files_in_log() else True
 
     def rebase(self) -> None:
         """Let Spark's log name the manifests where they lie now: the home may have been copied or moved."""
         self._rename_in_log(lambda path: self.folder / path.name if self._is_manifest(path) else path)
 
-    def follow(self, was: Path, now: Path) -> None:
+    def follow(self, was: Place, now: Place) -> None:
         """Let Spark's log name the files that it planned itself where the landing folder lies now."""
 
         def elsewhere(path: Place) -> Place:
-            if self._is_manifest(path) or is_on_store(path) or not path.is_relative_to(was):
+            if self._is_manifest(path) or is_on_store(path) or not path.is_relative_to(str(was)):
                 return path
-            return now / path.relative_to(was)
+            return now / path.relative_to(str(was))
 
         self._rename_in_log(elsewhere)
+
+    def retag(self, listing: Listing, source: Place) -> None:
+        """Go by what tells the states of files apart where they lie now."""
+        all_known = self.known(source)
+        tags = {file.partition: file.tag for file in listing.files if file.tag and file.partition in all_known.sizes}
+        if tags != all_known.tags:
+            write_index(self.folder, replace(all_known, tags=tags))
 
     def _rename_in_log(self, renamed: Callable[[Place], Place]) -> None:
         folder = self._spark_log
@@ -140,7 +148,7 @@ class Intake:
             return line
         return json.dumps({**entry, "path": now.as_uri()}, separators=(",", ":"))
 
-    def interrupted(self, source: Path) -> list[str]:
+    def interrupted(self, source: Place) -> list[str]:
         """The files, as partitions, of a batch that Spark has planned itself and not committed."""
         planned, committed = self.checkpoint.planned(), self.checkpoint.committed()
         if planned <= committed:
@@ -149,12 +157,12 @@ class Intake:
         first = self._offset_of(planned - 1) + 1
         return [self._partition(path, source) for batch, path in self._log() if first <= batch <= last]
 
-    def _names_by_spark(self, source: Path) -> list[str]:
+    def _names_by_spark(self, source: Place) -> list[str]:
         return [name for names in self.planned_by_spark(source).values() for name in names]
 
-    def _partition(self, path: Place, source: Path) -> str:
+    def _partition(self, path: Place, source: Place) -> str:
         try:
-            return str(Path(str(path)).relative_to(source))
+            return str(PurePath(str(path)).relative_to(PurePath(str(source))))
         except ValueError as elsewhere:
             finding = f"it was read from another folder: {path}"
             raise CheckpointError(self.checkpoint.table, finding, "set CLICKSTREAM_SOURCE back") from elsewhere
@@ -162,7 +170,8 @@ class Intake:
     def _is_manifest(self, path: Place) -> bool:
         return path.parent.name == FOLDER and path.parent.parent.name == self.checkpoint.path.name
 
-    def _has_files_in_log(self) -> bool:
+    def has_files_in_log(self) -> bool:
+        """Whether Spark has planned files itself, before there were manifests."""
         return any(not self._is_manifest(path) for _, path in self._log())
 
     def _newest_taken(self, offset: int) -> int:

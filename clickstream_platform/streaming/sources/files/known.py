@@ -14,7 +14,7 @@ from clickstream_platform.errors import CheckpointError
 from clickstream_platform.files import write_whole
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.sources.files.found import File, Listing
-from clickstream_platform.streaming.sources.files.manifest import from_line, manifest_path
+from clickstream_platform.streaming.sources.files.manifest import Entry, from_line, manifest_path
 
 EVERY = 64  # manifests: as many are read at the start of a run, at most
 _INDEX = "_known-"  # Spark passes over such names
@@ -28,11 +28,13 @@ class Known:
         number: the number of the newest manifest; 0 if there is none. The first one is number 1.
         indexed: the newest that the index holds; -1 without an index.
         sizes: the size of each file when it was listed, by partition; -1 if nobody knows.
+        tags: what told its state then from any other, of files on a store.
     """
 
     number: int = 0
     indexed: int = -1
     sizes: Mapping[str, int] = field(default_factory=dict[str, int])
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def known(folder: Place) -> Known:
@@ -48,25 +50,30 @@ def known(folder: Place) -> Known:
     newest = max(later, default=max(indexed, 0))
     if later != list(range(max(indexed, 0) + 1, newest + 1)):
         raise CheckpointError(str(folder), "a manifest is missing in the middle", "restore the folder from a copy")
-    sizes: dict[str, int] = _read(folder / _index_name(indexed)) if indexed >= 0 else {}
+    sizes, tags = _read(folder / _index_name(indexed)) if indexed >= 0 else ({}, {})
     for number in later:
-        sizes.update(_named(manifest_path(folder, number)))
-    return Known(newest, indexed, sizes)
+        for entry in _named(manifest_path(folder, number)):
+            sizes[entry.partition] = entry.size
+            if entry.tag:
+                tags[entry.partition] = entry.tag
+    return Known(newest, indexed, sizes, tags)
 
 
-def _named(path: Place) -> dict[str, int]:
+def _named(path: Place) -> list[Entry]:
     try:
-        lines = path.read_text("ascii").splitlines()
-        return {entry.partition: entry.size for line in lines for entry in from_line(line)}
+        return [entry for line in path.read_text("ascii").splitlines() for entry in from_line(line)]
     except ValueError as error:
         raise _broken(path) from error
 
 
-def _read(path: Place) -> dict[str, int]:
+def _read(path: Place) -> tuple[dict[str, int], dict[str, str]]:
+    """Sizes and tags. Where no file has a tag the index holds nothing but sizes."""
     try:
-        return json.loads(path.read_text("ascii"))
+        found = json.loads(path.read_text("ascii"))
     except ValueError as error:
         raise _broken(path) from error
+    sizes = found.get("sizes")  # of a file that is called so it is a number
+    return (sizes, found["tags"]) if isinstance(sizes, dict) else (found, {})
 
 
 def _broken(path: Place) -> CheckpointError:
@@ -85,19 +92,22 @@ def keep_index(folder: Place, newest: int) -> bool:
     if newest - max(known_index(folder), 0) < EVERY:
         return False
     all_known = known(folder)
-    _write_index(folder, all_known.number, all_known.sizes)
+    write_index(folder, all_known)
     return True
 
 
 def adopt(folder: Place, sizes: Mapping[str, int]) -> None:
     """Begin with files that were read before there were manifests. Before the first manifest is written."""
-    _write_index(folder, 0, sizes)
+    write_index(folder, Known(sizes=sizes))
 
 
-def _write_index(folder: Place, number: int, sizes: Mapping[str, int]) -> None:
-    write_whole(folder / _index_name(number), json.dumps(dict(sizes)))
+def write_index(folder: Place, all_known: Known) -> None:
+    """Write an index of all files that manifests name; the one before it is deleted then."""
+    sizes, tags = dict(all_known.sizes), dict(all_known.tags)
+    name = _index_name(all_known.number)
+    write_whole(folder / name, json.dumps({"sizes": sizes, "tags": tags} if tags else sizes))
     for path in folder.glob(f"{_INDEX}*"):
-        if path.name < _index_name(number):
+        if path.name < name:
             path.unlink(missing_ok=True)
 
 
@@ -126,3 +136,11 @@ def changed(listing: Listing, all_known: Known) -> dict[str, tuple[int, int]]:
     """
     before = {file: all_known.sizes.get(file.partition, -1) for file in listing.files}
     return {file.partition: (size, file.size) for file, size in before.items() if size not in (-1, file.size)}
+
+
+def replaced(listing: Listing, all_known: Known) -> list[str]:
+    """Files of a store that have the size of when they were listed for a batch, and are others, as partitions."""
+    if not all_known.tags:
+        return []
+    of_a_size = (file for file in listing.files if all_known.sizes.get(file.partition) == file.size)
+    return [file.partition for file in of_a_size if file.tag != all_known.tags.get(file.partition, file.tag)]

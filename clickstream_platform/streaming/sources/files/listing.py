@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clickstream_platform.errors import SourceError
-from clickstream_platform.streaming.sources.files.found import File, Identity, Listing
+from clickstream_platform.streaming.sources.files.found import File, Listing
 from clickstream_platform.streaming.sources.files.names import is_marker, is_visible, partition_of
+
+Identity = tuple[int, int]  # device and inode
 
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
@@ -161,7 +163,7 @@ class _Walk:
             self._again(name, self._names[identity])
             return
         self._names.setdefault(identity, name)
-        self.files.append(File(name, partition_of(name), path, status.st_size, status.st_mtime_ns // 1000, identity))
+        self.files.append(File(name, partition_of(name), path, status.st_size, status.st_mtime_ns // 1000))
 
     def _again(self, name: bytes, listed_as: bytes) -> None:
         if name != listed_as:

@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -20,7 +20,8 @@ from clickstream_platform.errors import CheckpointError
 from clickstream_platform.files import write_whole
 from clickstream_platform.store.place import AnyPlace, Place, StorePath, is_on_store
 from clickstream_platform.streaming.sources.files.found import File
-from clickstream_platform.streaming.sources.files.names import path_of, told_by_name
+from clickstream_platform.streaming.sources.files.landing import landing_at
+from clickstream_platform.streaming.sources.files.names import told_by_name
 from clickstream_platform.streaming.sources.files.splits import Split, splits
 
 MAX_BYTES = 128_000_000
@@ -42,6 +43,7 @@ class Entry:
         arrived_at_us: when it arrived: see :func:`arrival`.
         split: the stretch; None for the whole file. Only files of lines have some.
         format: how the source declared texts when it was planned; a manifest of before there were formats says nothing.
+        tag: of the state that was listed, on a store: :attr:`.File.tag`.
     """
 
     partition: str
@@ -50,6 +52,7 @@ class Entry:
     arrived_at_us: int
     split: Split | None = None
     format: str = BEFORE
+    tag: str = ""
 
     @property
     def declared(self) -> str:
@@ -69,7 +72,7 @@ class Manifest:
     number: int
     entries: tuple[Entry, ...]
 
-    def tasks(self, folder: Path, n: int) -> list[list[Entry]]:
+    def tasks(self, folder: Place, n: int) -> list[list[Entry]]:
         """Who reads what: at most ``n`` tasks of about equal size. A large file is split, if it can be."""
         target = max(sum(entry.size for entry in self.entries) // n + 1, _SMALLEST)
         parts = [part for entry in self.entries for part in _parts(entry, folder, target)]
@@ -82,11 +85,12 @@ class Manifest:
         return [[part for _, part in sorted(task, key=lambda each: each[0])] for task in tasks]
 
 
-def _parts(entry: Entry, folder: Path, target: int) -> Iterator[Entry]:
+def _parts(entry: Entry, folder: Place, target: int) -> Iterator[Entry]:
     if entry.size <= target:  # as nearly all are, and there may be ten thousand
         yield entry
         return
-    cut = splits(path_of(folder, entry.partition), entry.size, target, entry.declared)
+    whole = landing_at(folder).opened(entry.partition, entry.size, entry.tag)
+    cut = splits(whole, entry.size, target, entry.declared)
     yield from [replace(entry, split=each) for each in cut] if len(cut) > 1 else [entry]
 
 
@@ -109,7 +113,7 @@ def plan(
         declared: how the source says that texts are to be read.
     """
     entries = [
-        Entry(each.partition, each.size, each.mtime_us, arrival(each.mtime_us, now_us), format=declared)
+        Entry(each.partition, each.size, each.mtime_us, arrival(each.mtime_us, now_us), format=declared, tag=each.tag)
         for each in files
     ]
     groups: list[list[Entry]] = []
@@ -173,8 +177,14 @@ def _write_on_store(path: StorePath, before: StorePath, text: str) -> None:
 
 def to_line(task: Sequence[Entry]) -> str:
     """A task as one line of ASCII."""
-    fields = [{**vars(entry), "split": entry.split and asdict(entry.split)} for entry in task]
-    return json.dumps(fields, separators=(",", ":"))
+    return json.dumps([_fields(entry) for entry in task], separators=(",", ":"))
+
+
+def _fields(entry: Entry) -> dict[str, Any]:
+    fields = {**vars(entry), "split": entry.split and asdict(entry.split)}
+    if not entry.tag:
+        del fields["tag"]
+    return fields
 
 
 def from_line(line: str) -> list[Entry]:

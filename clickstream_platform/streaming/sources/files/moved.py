@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from clickstream_platform.errors import SourceError
+from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.sources.files.intake import Intake
-from clickstream_platform.streaming.sources.files.known import changed, unread
-from clickstream_platform.streaming.sources.files.listing import listed
+from clickstream_platform.streaming.sources.files.known import changed, replaced, unread
+from clickstream_platform.streaming.sources.files.landing import landing_at, place_read
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class SameFolder:
     unread: int
 
 
-def proved(checkpoint: Checkpoint, folder: Path) -> SameFolder:
+def proved(checkpoint: Checkpoint, folder: Place) -> SameFolder:
     """Show that a folder is the one that a checkpoint has read, by every file that lies in it. Opens none.
 
     Raises:
@@ -36,8 +36,10 @@ def proved(checkpoint: Checkpoint, folder: Path) -> SameFolder:
     """
     if not folder.is_dir():
         raise SourceError(str(folder), "there is no such folder", "set CLICKSTREAM_SOURCE to where the files lie now")
-    listing, intake = listed(folder), Intake(checkpoint)
-    if not intake.folder.is_dir():
+    landing, intake = landing_at(folder), Intake(checkpoint)
+    listing = landing.listed()
+    is_other_kind = place_read(landing, checkpoint) is None
+    if not intake.folder.is_dir() or (is_other_kind and intake.has_files_in_log()):
         finding = "its checkpoint is of a version that names files by their whole paths"
         raise SourceError(
             str(folder), finding, "move the folder back, run `clickstream run events`, then move it again"
@@ -48,8 +50,11 @@ def proved(checkpoint: Checkpoint, folder: Path) -> SameFolder:
         name, (before, now) = next(iter(others.items()))
         finding = f"{name} had {before:,} bytes when it was read, and has {now:,} here"
         raise _another(folder, finding)
-    if lacking := sorted(intake.uncommitted(folder) - here.keys()):
+    planned = intake.uncommitted(folder)
+    if lacking := sorted(planned - here.keys()):
         raise _another(folder, f"{lacking[0]} is planned to be read, and is not here")
+    if others := sorted(planned.intersection(replaced(listing, known))):
+        raise _another(folder, f"{others[0]} is planned to be read, and another one of its size is here")
     read = known.sizes.keys()
     same = [name for name in read if name in here]
     if not any(here[name] and known.sizes[name] >= 0 for name in same):
@@ -57,6 +62,6 @@ def proved(checkpoint: Checkpoint, folder: Path) -> SameFolder:
     return SameFolder(len(same), len(read) - len(same), len(unread(listing, known)))
 
 
-def _another(folder: Path, finding: str) -> SourceError:
+def _another(folder: Place, finding: str) -> SourceError:
     remedy = "set CLICKSTREAM_SOURCE to the folder that was read, or begin anew with `clickstream reset`"
     return SourceError(f"{folder} is not known to be the folder that was read", finding, remedy)

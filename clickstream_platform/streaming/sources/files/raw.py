@@ -7,8 +7,17 @@ import stat
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable, finding
+
+
+class Opened(Protocol):
+    """A file that is open."""
+
+    def read_at(self, position: int, size: int) -> bytes:
+        """At most so many bytes from a position on, at least one; none where the file ends. Raises Unreadable."""
+        ...
 
 
 class Raw:
@@ -24,13 +33,13 @@ class Raw:
 
     closed = False  # Arrow asks
 
-    def __init__(self, descriptor: int, start: int, end: int) -> None:
+    def __init__(self, file: Opened, start: int, end: int) -> None:
         self.start, self.end, self.position = start, end, start
-        self._descriptor = descriptor
+        self._file = file
 
     def again(self) -> Raw:
         """The same bytes, to be read from the front once more."""
-        return Raw(self._descriptor, self.start, self.end)
+        return Raw(self._file, self.start, self.end)
 
     def close(self) -> None:
         """Nothing: who opened the file closes it."""
@@ -45,15 +54,25 @@ class Raw:
         """As many bytes at a position, or up to the end."""
         wanted, parts = min(size, self.end - position), list[bytes]()
         while wanted > 0:
-            try:
-                data = os.pread(self._descriptor, wanted, position)
-            except OSError as error:
-                raise Unreadable(finding(error)) from error
+            data = self._file.read_at(position, wanted)
             if not data:
                 raise Unreadable(_changed(self.end, position))
             parts.append(data)
             position, wanted = position + len(data), wanted - len(data)
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+class _Descriptor:
+    """A file of this system."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def read_at(self, position: int, size: int) -> bytes:
+        try:
+            return os.pread(self._descriptor, size, position)
+        except OSError as error:
+            raise Unreadable(finding(error)) from error
 
 
 @contextmanager
@@ -80,7 +99,7 @@ def opened(path: Path, size: int | None = None, start: int = 0, end: int | None 
         size = now if size is None else size
         if now != size:
             raise Unreadable(_changed(size, now))
-        yield Raw(descriptor, start, size if end is None else end)
+        yield Raw(_Descriptor(descriptor), start, size if end is None else end)
         if (now := _size(descriptor)) != size:
             raise Unreadable(_changed(size, now))
     finally:

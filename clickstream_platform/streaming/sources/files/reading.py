@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from clickstream_platform.errors import SourceError
+from clickstream_platform.errors import ClickstreamError, SourceError
+from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.sources.files.formats import A_RECORD_A_LINE, Told, records
+from clickstream_platform.streaming.sources.files.landing import Landing, landing_at
 from clickstream_platform.streaming.sources.files.lines import ROWS, lines
 from clickstream_platform.streaming.sources.files.manifest import BEFORE, Entry
-from clickstream_platform.streaming.sources.files.names import path_of
-from clickstream_platform.streaming.sources.files.raw import Raw, opened
+from clickstream_platform.streaming.sources.files.raw import Raw
 from clickstream_platform.streaming.sources.files.small import lines_of, text_of
 from clickstream_platform.streaming.sources.files.unpacking import CHUNK, plain
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
@@ -34,7 +34,7 @@ RECORDS = pa.schema(
 )
 
 
-def read_task(folder: Path, entries: Iterable[Entry], max_record_bytes: int) -> Iterator[pa.RecordBatch | PartRead]:
+def read_task(folder: Place, entries: Iterable[Entry], max_record_bytes: int) -> Iterator[pa.RecordBatch | PartRead]:
     """Read the files of a task.
 
     A file is found to be faulty when some of its records have been given already. It is refused whole: the caller
@@ -52,11 +52,11 @@ def read_task(folder: Path, entries: Iterable[Entry], max_record_bytes: int) -> 
     Raises:
         SourceError: reading a file failed for a reason that does not lie in the file.
     """
-    waiting = _Waiting(max_record_bytes)
+    landing, waiting = landing_at(folder), _Waiting(max_record_bytes)
     for entry in entries:
         count, fault, text, its_format = 0, None, None, ""
         try:
-            with _opened(folder, entry) as raw:
+            with _opened(landing, entry) as raw:
                 if (text := text_of(raw, entry.declared)) is None:
                     told = _lines_or_more(raw, entry, max_record_bytes)
                     its_format = told.format.name
@@ -65,6 +65,8 @@ def read_task(folder: Path, entries: Iterable[Entry], max_record_bytes: int) -> 
                         yield from waiting.add(batch, entry)
         except Unreadable as unreadable:
             text, fault = None, unreadable.finding
+        except ClickstreamError as error:  # of the store, which says nothing of the file
+            raise SourceError(entry.partition, f"reading it failed: {error.finding}", error.remedy) from error
         except Exception as error:  # whatever stops the task, it names the file it was at
             finding = f"reading it failed: {type(error).__name__}: {error}"
             raise SourceError(entry.partition, finding, "leave this file out to go on") from error
@@ -75,10 +77,10 @@ def read_task(folder: Path, entries: Iterable[Entry], max_record_bytes: int) -> 
     yield from waiting.flush()
 
 
-def _opened(folder: Path, entry: Entry) -> AbstractContextManager[Raw]:
+def _opened(landing: Landing, entry: Entry) -> AbstractContextManager[Raw]:
     split = entry.split
     start, end = (split.start, split.end) if split else (0, entry.size)
-    return opened(path_of(folder, entry.partition), entry.size, start, end)
+    return landing.opened(entry.partition, entry.size, entry.tag, start, end)
 
 
 def _lines_or_more(raw: Raw, entry: Entry, max_record_bytes: int) -> Told:

@@ -1,21 +1,17 @@
-"""The landing folder against the ledger, file by file. Lists and reads by itself: see :mod:`.count`."""
+"""Landing files against the ledger, one by one. Lists and reads by itself: see :mod:`.shelf` and :mod:`.count`."""
 
 from __future__ import annotations
 
-import os
-import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
-from urllib.parse import quote_from_bytes, unquote_to_bytes
 
+from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.lake.ledger import Entry
-from clickstream_platform.streaming.sources.files.count import Counted, counted
+from clickstream_platform.streaming.sources.files.count import Counted
+from clickstream_platform.streaming.sources.files.shelf import Identity, Shelf, shelf_at
 from clickstream_platform.streaming.sources.inside import Envelopes, Tally, unknown_said
 from clickstream_platform.streaming.sources.recount import Gone, Recount
 from clickstream_platform.wording import number_of
-
-Identity = tuple[int, int]  # device and inode
 
 
 @dataclass(frozen=True)
@@ -77,7 +73,7 @@ class _Findings:
         self.records += found.records
 
 
-def recounted(folder: Path, plans: Plans, entries: Iterable[Entry], envelopes: Envelopes | None = None) -> Recount:
+def recounted(folder: Place, plans: Plans, entries: Iterable[Entry], envelopes: Envelopes | None = None) -> Recount:
     """Count every file of the source again, and compare it with what was booked of it.
 
     Args:
@@ -86,12 +82,12 @@ def recounted(folder: Path, plans: Plans, entries: Iterable[Entry], envelopes: E
         entries: the ledger of ``events``.
         envelopes: how records are opened today; without, the events in them are not counted.
     """
-    root, found, envelopes = os.fsencode(folder), _Findings(), envelopes or Envelopes()
+    shelf, found, envelopes = shelf_at(folder), _Findings(), envelopes or Envelopes()
     read = sorted(entries, key=lambda entry: entry.committed_at_ms)
     booked = _bookings(read, found, envelopes)
-    known = _once(root, booked, found)
+    known = _once(shelf, booked, found)
     for name, booking in booked.items():
-        _compare(name, booking, counted(_path(root, name), booking.format, booking.tally), found)
+        _compare(name, booking, shelf.counted(name, booking.format, booking.tally), found)
     batches = list({id(each.of_batch): each.of_batch for each in booked.values()}.values())
     found.errors += [said for each in batches if (said := each.differs())]
     tallies = [each.tally for each in batches if each.tally]
@@ -102,8 +98,8 @@ def recounted(folder: Path, plans: Plans, entries: Iterable[Entry], envelopes: E
         )
     for entry in read:
         if not entry.files:
-            known |= _compare_batch(root, entry, plans, found)
-    _the_others(root, known, plans, found)
+            known |= _compare_batch(shelf, entry, plans, found)
+    _the_others(shelf, known, plans, found)
     return Recount(
         "files",
         found.checked,
@@ -137,14 +133,13 @@ def _bookings(entries: Iterable[Entry], found: _Findings, envelopes: Envelopes) 
     return booked
 
 
-def _once(root: bytes, booked: Iterable[str], found: _Findings) -> set[Identity]:
+def _once(shelf: Shelf, booked: Iterable[str], found: _Findings) -> set[Identity]:
     """The files that are booked and there. One that is booked under two names was read twice."""
     names: dict[Identity, str] = {}
     for name in booked:
-        status = _status(_path(root, name))
-        if status is None:
+        identity = shelf.identity(name)
+        if identity is None:
             continue
-        identity = status.st_dev, status.st_ino
         if identity in names:
             found.errors.append(f"{names[identity]} and {name} are one file, and both are booked")
         names[identity] = name
@@ -170,12 +165,12 @@ def _compare(name: str, booking: _Booking, now: Counted | None, found: _Findings
         found.errors.append(f"{name} holds {now.records:,} records, booked are {booking.records:,}")
 
 
-def _compare_batch(root: bytes, entry: Entry, plans: Plans, found: _Findings) -> set[Identity]:
+def _compare_batch(shelf: Shelf, entry: Entry, plans: Plans, found: _Findings) -> set[Identity]:
     """A batch of before the ledger named files: only all of it together can be compared. Returns its files."""
     first, last = ((offset or {}).get("logOffset", -1) for offset in (entry.start, entry.end))
     names = [name for number in range(first + 1, last + 1) for name in plans.by_spark.get(number, ())]
     what = f"batch {entry.batch_id}, of {len(names):,} files"
-    now = {name: counted(_path(root, name)) for name in names if name not in entry.unreadable}
+    now = {name: shelf.counted(name) for name in names if name not in entry.unreadable}
     there = [each for each in now.values() if each]
     if (not names and entry.rows_in) or len(there) < len(now):
         why = f"{len(now) - len(there):,} of them are gone" if names else "nothing says any more which files it read"
@@ -185,86 +180,20 @@ def _compare_batch(root: bytes, entry: Entry, plans: Plans, found: _Findings) ->
             found.add(each)
         if (records := sum(each.records for each in there)) != entry.rows_in:
             found.errors.append(f"{what}: they hold {records:,} records, booked are {entry.rows_in:,}")
-    return {(s.st_dev, s.st_ino) for name in names if (s := _status(_path(root, name)))}
+    return {identity for name in names if (identity := shelf.identity(name))}
 
 
-def _the_others(root: bytes, known: set[Identity], plans: Plans, found: _Findings) -> None:
+def _the_others(shelf: Shelf, known: set[Identity], plans: Plans, found: _Findings) -> None:
     """The files that no entry accounts for."""
-    read = {(s.st_dev, s.st_ino) for name in plans.committed if (s := _status(_path(root, name)))}
-    for name, status in _walk(root, found):
-        identity = status.st_dev, status.st_ino
+    read = {identity for name in plans.committed if (identity := shelf.identity(name))}
+    for partition, identity, size in shelf.files(found.notes):
         if identity in known:
             continue
         known.add(identity)
-        partition = _partition(name)
         if identity in read:
-            now = counted(os.path.join(root, name))  # noqa: PTH118 - bytes
+            now = shelf.counted(partition)
             records = now.records if now else 0
-            finding = f"{status.st_size:,} bytes and {records:,} records that no entry accounts for"
+            finding = f"{size:,} bytes and {records:,} records that no entry accounts for"
             found.errors.append(f"{partition}: {finding}, though a committed batch has read the file")
         else:
-            found.unread[partition] = status.st_size
-
-
-def _walk(root: bytes, found: _Findings) -> Iterator[tuple[bytes, os.stat_result]]:
-    """The files of a folder by their paths in it. Every folder is entered once, whatever links lead to it."""
-
-    def unlisted(error: OSError) -> None:
-        if not isinstance(error, FileNotFoundError):
-            name = os.path.relpath(os.fsencode(error.filename), root)
-            found.notes.append(f"{_partition(name)}: a folder that cannot be listed ({error.strerror})")
-
-    seen, hidden, real = set[Identity](), list[bytes](), os.path.realpath(root)
-    for folder, folders, files in os.walk(root, followlinks=True, onerror=unlisted):
-        status = _any_status(folder)
-        target = os.path.realpath(folder)
-        is_above = real != target and os.path.join(real, b"").startswith(os.path.join(target, b""))  # noqa: PTH118
-        if status is None or is_above or (status.st_dev, status.st_ino) in seen:
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        hidden += [os.path.join(folder, name) for name in folders + files if not _is_looked_at(name)]  # noqa: PTH118
-        folders[:] = [name for name in folders if _is_looked_at(name)]
-        for name in files:
-            path = os.path.join(folder, name)  # noqa: PTH118 - bytes
-            if _is_looked_at(name) and (status := _status(path)):
-                yield os.path.relpath(path, root), status
-    if told := [os.path.relpath(path, root) for path in hidden if _holds_bytes(path)]:
-        names = ", ".join(_partition(name) for name in sorted(told)[:3])
-        found.notes.append(f"not counted, as their names mark them as unfinished: {names} (in all {len(told):,})")
-
-
-def _is_looked_at(name: bytes) -> bool:
-    is_hidden = name.startswith(b".") or (name.startswith(b"_") and b"=" not in name)
-    return not is_hidden and not name.endswith(b"._COPYING_")
-
-
-def _holds_bytes(path: bytes) -> bool:
-    """Whether it is a folder or a file that is not empty, and not the checksum that Hadoop writes beside a file."""
-    status = _any_status(path)
-    return status is not None and not path.endswith(b".crc") and (stat.S_ISDIR(status.st_mode) or status.st_size > 0)
-
-
-def _any_status(path: bytes) -> os.stat_result | None:
-    try:
-        return os.stat(path)  # noqa: PTH116 - bytes
-    except OSError:
-        return None
-
-
-def _status(path: bytes) -> os.stat_result | None:
-    """Of a file; None for anything else."""
-    found = _any_status(path)
-    return found if found and stat.S_ISREG(found.st_mode) else None
-
-
-def _path(root: bytes, partition: str) -> bytes:
-    name = unquote_to_bytes(partition[2:]) if partition.startswith("//") else partition.encode()
-    return os.path.join(root, name)  # noqa: PTH118 - bytes
-
-
-def _partition(name: bytes) -> str:
-    try:
-        return name.decode()
-    except UnicodeDecodeError:
-        return f"//{quote_from_bytes(name)}"
+            found.unread[partition] = size

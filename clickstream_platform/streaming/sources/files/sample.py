@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pyarrow as pa
 
 from clickstream_platform.errors import SourceError
-from clickstream_platform.streaming.sources.files.listing import listed
+from clickstream_platform.store.place import Place
+from clickstream_platform.streaming.sources.files.landing import Landing, landing_at
 from clickstream_platform.streaming.sources.files.manifest import Entry, arrival
-from clickstream_platform.streaming.sources.files.names import partition_of
 from clickstream_platform.streaming.sources.files.reading import read_task
 from clickstream_platform.streaming.sources.files.shape import of_every_source
 from clickstream_platform.streaming.sources.source import PartRead
 
 
-def sample(path: Path, max_record_bytes: int, declared: str) -> Iterator[pa.RecordBatch | PartRead]:
+def sample(path: Place, max_record_bytes: int, declared: str) -> Iterator[pa.RecordBatch | PartRead]:
     """The records of a file, or of all files in a folder by name; as :meth:`.FileSource.records` gives them to a run.
 
     Args:
-        path: the file or folder.
+        path: the file or folder, also on a store.
         max_record_bytes: of a longer record, only the beginning is given.
         declared: how texts are to be read, as :attr:`.FileSource.format` says.
 
@@ -30,21 +29,22 @@ def sample(path: Path, max_record_bytes: int, declared: str) -> Iterator[pa.Reco
     Raises:
         SourceError: there is no such file or folder, or it cannot be read.
     """
-    if not path.exists():
-        raise SourceError(str(path), "there is no such file", "name a file or a folder that is there")
-    folder = path if path.is_dir() else path.parent
-    for found in read_task(folder, _entries(path, declared), max_record_bytes):
+    is_folder = landing_at(path).is_folder
+    folder = path if is_folder else path.parent
+    entries = _entries(landing_at(folder), "" if is_folder else str(path), declared)
+    for found in read_task(folder, entries, max_record_bytes):
         yield found if isinstance(found, PartRead) else of_every_source(found, "file")
 
 
-def _entries(path: Path, declared: str) -> Iterator[Entry]:
+def _entries(landing: Landing, only: str, declared: str) -> Iterator[Entry]:
     now_us = time.time_ns() // 1000
-    if path.is_dir():
-        for file in listed(path).files:
-            arrived = arrival(file.mtime_us, now_us)
-            yield Entry(file.partition, file.size, file.mtime_us, arrived, format=declared)
-        return
-    found = path.stat()
-    mtime_us = found.st_mtime_ns // 1000
-    partition = partition_of(bytes(path.name, "utf-8", "surrogateescape"))
-    yield Entry(partition, found.st_size, mtime_us, arrival(mtime_us, now_us), format=declared)
+    if only:
+        file = landing.file(landing.partition_of(only))
+        if file is None:
+            raise SourceError(only, "there is no such file", "name a file or a folder that is there")
+        files = (file,)
+    else:
+        files = landing.listed().files
+    for file in files:
+        arrived = arrival(file.mtime_us, now_us)
+        yield Entry(file.partition, file.size, file.mtime_us, arrived, format=declared, tag=file.tag)

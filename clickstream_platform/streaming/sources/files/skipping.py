@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 
 from clickstream_platform.errors import SettingsError, SourceError
+from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.sources.files.intake import Intake
 from clickstream_platform.streaming.sources.files.known import unread
-from clickstream_platform.streaming.sources.files.listing import listed
-from clickstream_platform.streaming.sources.files.names import partition_of
+from clickstream_platform.streaming.sources.files.landing import landing_at
 
 
-def skip(file: str, folders: Mapping[Path, Checkpoint]) -> str:
+def skip(file: str, folders: Mapping[Place, Checkpoint]) -> str:
     """Go on without a file: the next run books it as refused, and does not open it.
 
     Args:
@@ -28,7 +26,7 @@ def skip(file: str, folders: Mapping[Path, Checkpoint]) -> str:
         SourceError: there is no such file in any of them, or it was read already.
         SettingsError: it waits in several.
     """
-    looked_in = {folder: folders[folder] for folder in folders if Path(file).is_relative_to(folder)} or folders
+    looked_in = {folder: folders[folder] for folder in folders if landing_at(folder).has(file)} or folders
     found = [folder for folder, checkpoint in looked_in.items() if _waits(file, folder, checkpoint)]
     if len(found) > 1:
         paths = " or ".join(str(folder / file) for folder in found)
@@ -40,19 +38,18 @@ def skip(file: str, folders: Mapping[Path, Checkpoint]) -> str:
     return partition
 
 
-def _waits(file: str, folder: Path, checkpoint: Checkpoint) -> bool:
+def _waits(file: str, folder: Place, checkpoint: Checkpoint) -> bool:
     intake = Intake(checkpoint)
-    there = {each.partition for each in unread(listed(folder), intake.known(folder))}
+    there = {each.partition for each in unread(landing_at(folder).listed(), intake.known(folder))}
     return _within(file, folder) in there | intake.uncommitted(folder)
 
 
-def _not_there(file: str, looked_in: Mapping[Path, Checkpoint]) -> SourceError:
+def _not_there(file: str, looked_in: Mapping[Place, Checkpoint]) -> SourceError:
     was_read = any(_within(file, each) in Intake(of).known(each).sizes for each, of in looked_in.items())
     finding = "it was read already" if was_read else "no such file waits to be read"
     places = " or ".join(map(str, looked_in))
     return SourceError(file, finding, f"name a file as it lies in {places}")
 
 
-def _within(file: str, folder: Path) -> str:
-    path = Path(file)
-    return partition_of(os.fsencode(path.relative_to(folder) if path.is_relative_to(folder) else path))
+def _within(file: str, folder: Place) -> str:
+    return landing_at(folder).partition_of(file)

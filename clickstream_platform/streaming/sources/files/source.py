@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, ClassVar
 
-from clickstream_platform.errors import ClickstreamError, SourceError
+from clickstream_platform.errors import SourceError
 from clickstream_platform.events.schema import RAW
 from clickstream_platform.source_list import MAIN, origin
+from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.lake import ledger
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.sources.files.accounting import account
 from clickstream_platform.streaming.sources.files.found import Listing
 from clickstream_platform.streaming.sources.files.intake import Intake
-from clickstream_platform.streaming.sources.files.known import adopt, changed, unread
-from clickstream_platform.streaming.sources.files.listing import listed
+from clickstream_platform.streaming.sources.files.known import changed, replaced, unread
+from clickstream_platform.streaming.sources.files.landing import FILES, Landing, landing_at, place_read
 from clickstream_platform.streaming.sources.files.manifest import Entry, Manifest, arrival, from_line, plan
-from clickstream_platform.streaming.sources.files.names import path_of
-from clickstream_platform.streaming.sources.files.overlap import in_both
 from clickstream_platform.streaming.sources.files.recount import Plans, recounted
-from clickstream_platform.streaming.sources.files.unreadable import OF_THE_READER
+from clickstream_platform.streaming.sources.files.tapping import fed
 from clickstream_platform.streaming.sources.inside import Envelopes
 from clickstream_platform.streaming.sources.recount import Recount
 from clickstream_platform.streaming.sources.source import Account, Lag, PartRead, RecordSource, Staged
@@ -33,8 +30,6 @@ from clickstream_platform.streaming.sources.source import Account, Lag, PartRead
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -46,7 +41,7 @@ class FileSource:
     JSON lines the line number, from 0; a blank line is no record.
 
     Attributes:
-        folder: where they land.
+        folder: where they land: a folder, or a place on a store.
         max_bytes_per_trigger: of the files of one batch; a larger file has a batch of its own.
         max_record_bytes: a longer record is given by its beginning.
         source_name: what the settings call it.
@@ -56,7 +51,7 @@ class FileSource:
         must_be_there: whether it is an error that the folder is not there. If not, a run makes it.
     """
 
-    folder: Path
+    folder: Place
     max_bytes_per_trigger: int = 128_000_000
     max_record_bytes: int = 1_000_000
     source_name: str = MAIN
@@ -75,9 +70,14 @@ class FileSource:
         return f"files in {self.folder} that no batch has read yet"
 
     @property
+    def landing(self) -> Landing:
+        """What is asked of the place."""
+        return landing_at(self.folder)
+
+    @property
     def identity(self) -> str:
         """The folder."""
-        return f"{_FILES}{self.folder}"
+        return f"{FILES}{self.folder}"
 
     address = identity
 
@@ -88,22 +88,24 @@ class FileSource:
 
     def follow(self, checkpoint: Checkpoint) -> None:
         """Let a checkpoint that was made for another folder, which is shown to be the same, name files in this one."""
-        Intake(checkpoint).follow(Path(checkpoint.made_for().removeprefix(_FILES)), self.folder)
+        intake = Intake(checkpoint)
+        if was := place_read(self.landing, checkpoint):
+            intake.follow(was, self.folder)
+        intake.retag(self.landing.listed(), self.folder)
 
     def shares_with(self, other: RecordSource, *, asking: bool) -> str | None:
         """A folder that both are, or lie in, or that links in them lead to."""
         if not isinstance(other, FileSource):
             return None
-        return in_both(self.folder, other.folder, links=asking)
+        return self.landing.shares_with(other.folder, links=asking)
 
     def read_before(self, other: Checkpoint) -> str | None:
         """The same, of a folder that the checkpoint was made for."""
-        if not other.made_for().startswith(_FILES):
-            return None
-        return in_both(self.folder, Path(other.made_for().removeprefix(_FILES)), links=True)
+        was = place_read(self.landing, other)
+        return was and self.landing.shares_with(was, links=True)
 
     @property
-    def read_by_tasks(self) -> tuple[Path, ...]:
+    def read_by_tasks(self) -> tuple[Place, ...]:
         """The folder."""
         return (self.folder,)
 
@@ -117,14 +119,7 @@ class FileSource:
 
     def at_hand(self, *, is_named: bool) -> str:
         """Whether the folder is there, and can be read."""
-        if not self.folder.exists():
-            if is_named:
-                remedy = "make it, or set CLICKSTREAM_SOURCE to another"
-                raise SourceError("source", f"there is no folder {self.folder}", remedy)
-            return f"{self.folder} will be made by the first run"
-        if not self.folder.is_dir() or not os.access(self.folder, os.R_OK | os.X_OK):
-            raise SourceError("source", f"{self.folder} is not a folder you may read", "set CLICKSTREAM_SOURCE to one")
-        return f"files in {self.folder}"
+        return self.landing.at_hand(is_named=is_named)
 
     def partitions(self) -> int:
         """None: files come in micro-batches."""
@@ -135,17 +130,17 @@ class FileSource:
 
     def look(self, checkpoint: Checkpoint) -> None:
         """Raise a SourceError if the folder is none, or cannot be listed."""
-        self._listed_whole()
+        self._listed_whole(is_patient=False)
 
     def one_of_several(self) -> FileSource:
         """The same, of a folder that is named in a list: if it has vanished, it is not made again as if it was new."""
         return replace(self, must_be_there=True)
 
-    def _listed_whole(self) -> Listing:
-        if self.must_be_there and not self.folder.exists():
+    def _listed_whole(self, *, is_patient: bool = True) -> Listing:
+        if self.must_be_there and self.landing.is_lost:
             remedy = "make it or bring it back, or leave it out of CLICKSTREAM_SOURCE: what was read of it stays"
             raise SourceError(str(self.folder), f"the folder of the source {self.source_name!r} is not there", remedy)
-        return listed(self.folder)
+        return self.landing.listed(is_patient=is_patient)
 
     def unread(self, checkpoint: Checkpoint, lake: Lake) -> Lag:
         """Files that no committed batch has read; and what lies there that none will read.
@@ -154,22 +149,25 @@ class FileSource:
             CheckpointError: the checkpoint is that of a topic, or of another folder.
             SourceError: the folder is none, or cannot be listed.
         """
-        listing, intake = self._listed_whole(), Intake(checkpoint)
+        listing, intake = self._listed_whole(is_patient=False), Intake(checkpoint)
         waiting, known = intake.uncommitted(self.folder), intake.known(self.folder)
         grown = [
             f"{name} had {before:,} bytes when it was read, and has {now:,}: what was changed in it is in no table"
             for name, (before, now) in changed(listing, known).items()
         ]
+        other = [
+            f"{name} was replaced by another one of its size since it was read: what is in it now is in no table"
+            for name in replaced(listing, known)
+        ]
         new = unread(listing, known)
         size = sum(file.size for file in new) + sum(max(known.sizes.get(name, 0), 0) for name in waiting)
-        return Lag(len(new) + len(waiting), "files", remarks=(*listing.remarks(), *grown), bytes=size)
+        return Lag(len(new) + len(waiting), "files", remarks=(*listing.remarks(), *grown, *other), bytes=size)
 
     def begin(self, checkpoint: Checkpoint, *, goes_on: bool = False) -> FileSource:
         """Let a run begin: take over a checkpoint of before there were manifests, and plan what is there."""
         if not self.must_be_there:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        self.look(checkpoint)
-        intake = Intake(checkpoint)
+            self.landing.make()
+        listing, intake = self._listed_whole(), Intake(checkpoint)
         if not intake.is_taken_over:
             intake.take_over(self.folder, [self._listed(each) for each in intake.interrupted(self.folder)])
         intake.rebase()
@@ -177,15 +175,14 @@ class FileSource:
         if goes_on:
             self.plan(checkpoint)
         else:
-            intake.write(self._unplanned(intake), self.folder)
+            intake.write(self._unplanned(intake, listing), self.folder)
         return replace(self, skipped=intake.skipped(), goes_on=goes_on)
 
     def _listed(self, partition: str) -> Entry:
         """A file that Spark has planned, as if it had been listed now; one that is gone as an empty one."""
-        now_us, path = time.time_ns() // 1000, path_of(self.folder, partition)
-        status = path.stat() if path.exists() else None
-        mtime_us = status.st_mtime_ns // 1000 if status else now_us
-        return Entry(partition, status.st_size if status else 0, mtime_us, arrival(mtime_us, now_us))
+        now_us, file = time.time_ns() // 1000, self.landing.file(partition)
+        mtime_us = file.mtime_us if file else now_us
+        return Entry(partition, file.size if file else 0, mtime_us, arrival(mtime_us, now_us))
 
     def plan(self, checkpoint: Checkpoint) -> None:
         """Write manifests of what has come, as long as all that wait together are no more than a batch may have."""
@@ -193,16 +190,16 @@ class FileSource:
         waiting = intake.untaken_bytes()
         if waiting >= self.max_bytes_per_trigger:
             return
-        for manifest in self._unplanned(intake):
+        for manifest in self._unplanned(intake, self._listed_whole()):
             size = sum(entry.size for entry in manifest.entries)
             if waiting and waiting + size > self.max_bytes_per_trigger:
                 return
             intake.write([manifest], self.folder)
             waiting += size
 
-    def _unplanned(self, intake: Intake) -> list[Manifest]:
+    def _unplanned(self, intake: Intake, listing: Listing) -> list[Manifest]:
         known = intake.known(self.folder)
-        files = unread(self._listed_whole(), known)
+        files = unread(listing, known)
         now_us, number = time.time_ns() // 1000, known.number + 1
         return plan(files, now_us, number, self.max_bytes_per_trigger, declared=self.format)
 
@@ -240,26 +237,13 @@ class FileSource:
         Raises:
             SourceError: a file that a task did not see, or might not open, is one that this process can.
         """
-        files: dict[str, list[int]] = {}
-        faults = {part.partition: part.fault for part in staged.parts if part.fault}
-        for partition, fault in faults.items():
-            if fault in OF_THE_READER and os.access(path_of(self.folder, partition), os.R_OK):
-                remedy = "all workers must see the landing folder, and may read what is in it; then run it again"
-                raise SourceError(partition, f"a task found it {fault}, but here it can be read", remedy)
-        for part in staged.parts:
-            counted = files.setdefault(part.partition, [0, 0])
-            counted[0] += part.bytes
-            counted[1] += 0 if part.partition in faults else part.records
-        formats = {part.partition: part.format for part in staged.parts if part.format not in ("", "lines")}
-        return Account(dict(sorted(files.items())), dict(sorted(faults.items())), dict(sorted(formats.items())))
+        return account(self.landing, staged.parts)
 
     def recount(
         self, checkpoint: Checkpoint, entries: Callable[[], Iterable[ledger.Entry]], envelopes: Envelopes
     ) -> Recount:
         """Count every file again. Raises a SourceError if there is no folder, or none that can be listed."""
-        if not self.folder.is_dir():
-            raise SourceError(str(self.folder), "there is no such folder", "set CLICKSTREAM_SOURCE")
-        listed(self.folder)
+        self.landing.require()
         intake = Intake(checkpoint)
         committed = intake.known(self.folder).sizes.keys() - intake.uncommitted(self.folder)
         plans = Plans(frozenset(committed), intake.planned_by_spark(self.folder))
@@ -272,20 +256,12 @@ class FileSource:
         """
         from clickstream_platform.streaming.sources.files.shape import tasks  # noqa: PLC0415 - Arrow
 
-        intake = Intake(Checkpoint(folder, "tap", 0))
-        listing = listed(self.folder)
-        adopt(intake.folder, {} if from_start else {file.partition: file.size for file in listing.files})
-        Thread(target=self._feed, args=[intake], name="tap", daemon=True).start()
+        there = None if from_start else self.landing.listed()
+        intake = fed(folder, there, self._write_new)
         return tasks(spark, intake.folder, manifests=_ALL).mapInArrow(self._tapped, RAW.spark)
 
-    def _feed(self, intake: Intake) -> None:
-        try:
-            while intake.folder.is_dir():
-                intake.write(self._unplanned(intake), self.folder)
-                time.sleep(1)
-        except (OSError, ClickstreamError) as failed:
-            if intake.folder.is_dir():  # or the tap has ended
-                log.warning("tap: %s; no more files are looked for", failed)
+    def _write_new(self, intake: Intake) -> None:
+        intake.write(self._unplanned(intake, self._listed_whole()), self.folder)
 
     def _tapped(self, read: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         from clickstream_platform.streaming.sources.files.shape import tapped  # noqa: PLC0415 - only tasks read
@@ -304,6 +280,5 @@ class FileSource:
         return SourceError("events", f"reading stopped in a batch of {named}: {last}", remedy)
 
 
-_FILES = "files "
 _ALL = 100_000  # manifests: there are never as many
 _READING_STOPPED = ("Python worker exited unexpectedly", "reading it failed", "MemoryError")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 
 from clickstream_platform.streaming.sources.files.contents import encoding_of
-from clickstream_platform.streaming.sources.files.raw import Raw, opened
+from clickstream_platform.streaming.sources.files.raw import Raw
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
 _CHUNK = 4 << 20
@@ -28,7 +28,7 @@ class Split:
     first_line: int
 
 
-def splits(path: Path, size: int, target_bytes: int, declared: str) -> list[Split]:
+def splits(opened: AbstractContextManager[Raw], size: int, target_bytes: int, declared: str) -> list[Split]:
     """Splits of at least some bytes each, but for the last; one if the file cannot be read from its middle.
 
     That is so if it is packed, or encoded in anything but UTF-8, or of another format than a record a line. Reads the
@@ -39,7 +39,7 @@ def splits(path: Path, size: int, target_bytes: int, declared: str) -> list[Spli
     if size <= target_bytes:
         return whole
     try:
-        with opened(path, size) as raw:
+        with opened as raw:
             return list(_cut(raw, target_bytes)) if _is_plain(raw, declared) else whole
     except Unreadable:
         return whole

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 DELETED, DENIED = "deleted before it was read", "permission denied"
+REPLACED = "replaced after it was listed"
 OF_THE_READER = (DELETED, DENIED)
 """What one process may find of a file, and another not."""
 

@@ -36,7 +36,7 @@ _SERVERS = re.compile(r"[^,\s@]+:\d+(,[^,\s@]+:\d+)*", re.ASCII)
 _NAMES = re.compile(r"[\w.-]+(,[\w.-]+)*", re.ASCII)
 
 
-ALLOWED = "allowed: a folder, or kafka://host:port/topic (topics separated by commas, or a pattern)"
+ALLOWED = "allowed: a folder, s3://bucket/prefix, or kafka://host:port/topic (topics separated by commas, or a pattern)"
 
 
 @dataclass(frozen=True)

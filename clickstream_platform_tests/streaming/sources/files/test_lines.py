@@ -58,7 +58,7 @@ def test_splits_give_the_lines_of_the_whole_file(
     file = written(tmp_path_factory.getbasetemp() / "a", content)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(splits_module, "_CHUNK", chunk)
-        found = splits(file, len(content), target, "auto")
+        found = splits(opened(file), len(content), target, "auto")
 
     assert [found[0].start, *(split.end for split in found)] == [0, *(split.start for split in found[1:]), len(content)]
     assert all(split.end - split.start >= target for split in found[:-1])
@@ -76,16 +76,16 @@ def _of(content: bytes, split: Split) -> list[tuple[int, bytes, int]]:
 def test_packed_file_is_one_split(tmp_path: Path, codec: str) -> None:
     packed = PACK[codec](b"".join(b'{"n": %d}\n' % n for n in range(1000)))
 
-    assert splits(written(tmp_path / "a", packed), len(packed), 10, "auto") == [Split(0, len(packed), 0)]
+    assert splits(opened(written(tmp_path / "a", packed)), len(packed), 10, "auto") == [Split(0, len(packed), 0)]
 
 
 def test_utf16_and_pictures_are_one_split(tmp_path: Path) -> None:
     for content in ("\ufeff{}\n" * 100).encode("utf-16-le"), b"\x89PNG\r\n\x1a\n" + b"\0\n" * 100:
-        assert splits(written(tmp_path / "a", content), len(content), 10, "auto") == [Split(0, len(content), 0)]
+        assert splits(opened(written(tmp_path / "a", content)), len(content), 10, "auto") == [Split(0, len(content), 0)]
 
 
 def test_file_that_is_gone_is_one_split(tmp_path: Path) -> None:
-    assert splits(tmp_path / "a", 1000, 10, "auto") == [Split(0, 1000, 0)]
+    assert splits(opened(tmp_path / "a"), 1000, 10, "auto") == [Split(0, 1000, 0)]
 
 
 def test_no_batch_is_of_more_rows_than_allowed() -> None:

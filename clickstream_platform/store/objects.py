@@ -1,0 +1,115 @@
+"""Objects as a reader of many wants them: listed with what tells their states apart, fetched in stretches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from clickstream_platform.errors import SourceError
+from clickstream_platform.store.access import bucket_of
+from clickstream_platform.store.place import StorePath
+from clickstream_platform.store.refusals import told
+
+
+@dataclass(frozen=True)
+class Object:
+    """What a store says of an object.
+
+    Attributes:
+        place: where it is.
+        size: in bytes.
+        changed_at: when it was put there, by the store's clock, in whole seconds.
+        tag: what tells this state of it from any other; empty if the store says nothing.
+    """
+
+    place: StorePath
+    size: int
+    changed_at: datetime
+    tag: str
+
+
+class ReplacedError(Exception):
+    """An object is no longer the one that was asked for."""
+
+
+def objects(place: StorePath, *, is_patient: bool = True) -> Iterator[Object]:
+    """All objects below a place, in any order: a request for each thousand of them.
+
+    A mark of a folder, a key that ends in ``/``, comes without that sign: of nothing in it, it cannot be told from an
+    empty object.
+
+    Args:
+        place: where.
+        is_patient: whether to wait for a store that is away for a while.
+
+    Raises:
+        SourceError: a key cannot be asked for.
+        SetupError, UnreachableError: the store refuses, or does not answer.
+    """
+    within = f"{place.key}/" if place.key else ""
+    with told(place) as obs:
+        pages = iter(obs.list(bucket_of(place.bucket, place.access, is_patient=is_patient), within))
+    while True:
+        with told(place):
+            page, key = (), ""
+            try:
+                page = next(pages, ())
+            except Exception as failed:
+                if not (key := _unspeakable(failed)):
+                    raise
+        if key:
+            finding = f"an object is called {key!r}, which no client asks for: a part of its key is empty, . or .."
+            raise SourceError(str(place), f"{finding}, or has control characters", "copy it to another key, delete it")
+        if not page:
+            return
+        yield from (_object(place, each) for each in page)
+
+
+def _unspeakable(failed: Exception) -> str:
+    found = re.search(r'Path "(.*?)"(?:: Encountered illegal| contained empty)', str(failed), re.DOTALL)
+    return found[1] if found else ""
+
+
+def _object(place: StorePath, said: Any) -> Object:
+    where = StorePath(place.bucket, said["path"], place.access)
+    return Object(where, said["size"], said["last_modified"], said["e_tag"] or "")
+
+
+def found(place: StorePath) -> Object | None:
+    """An object as it is now; None if there is none."""
+    with told(place) as obs:
+        try:
+            return _object(place, obs.head(bucket_of(place.bucket, place.access), place.key))
+        except (FileNotFoundError, ValueError):  # or a key that none can have
+            return None
+
+
+def stretch(place: StorePath, start: int, end: int, tag: str) -> bytes:
+    """The bytes of an object from ``start`` to ``end``, excluded; at least one.
+
+    Args:
+        place: the object.
+        start: the first byte.
+        end: behind the last byte.
+        tag: of the state that is wanted; empty for any.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        ReplacedError: it is in another state, or too short.
+    """
+    with told(place) as obs:
+        from obstore.exceptions import PreconditionError  # noqa: PLC0415 - only who has a store
+
+        options: Any = {"range": (start, end), **({"if_match": tag} if tag else {})}
+        try:
+            got = obs.get(bucket_of(place.bucket, place.access), place.key, options=options)
+            is_it = not tag or got.meta["e_tag"] == tag  # a store may not heed the condition
+            content = bytes(got.bytes()) if is_it else b""
+        except PreconditionError:
+            content = b""
+        if len(content) != end - start:
+            raise ReplacedError
+        return content

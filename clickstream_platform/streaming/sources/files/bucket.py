@@ -1,0 +1,164 @@
+"""Objects below a prefix of a bucket, as files that land."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from clickstream_platform.errors import SourceError
+from clickstream_platform.store.objects import Object, ReplacedError, found, objects, stretch
+from clickstream_platform.store.place import SCHEME, Place, StorePath, is_on_store, require_store
+from clickstream_platform.streaming.sources.files.found import File, Listing
+from clickstream_platform.streaming.sources.files.names import is_marker, is_visible
+from clickstream_platform.streaming.sources.files.raw import Raw
+from clickstream_platform.streaming.sources.files.unreadable import DELETED, REPLACED, Unreadable
+
+_AHEAD = 8_000_000  # bytes that are fetched at once of what is read from front to back: a request takes some 20 ms
+_LEAST = 64_000  # of what is read here and there
+
+
+@dataclass(frozen=True)
+class LandingPrefix:
+    """A place on a store: what :class:`.landing.Landing` says.
+
+    A key's names between slashes are treated like those of folders and files. An object of no bytes is no file: tools
+    leave such ones to mark folders. What tells two states of an object apart is its e_tag.
+    """
+
+    place: StorePath
+
+    def listed(self, *, is_patient: bool = True) -> Listing:
+        """A request for each thousand objects."""
+        files, hidden = dict[bytes, File](), set[str]()
+        for each in objects(self.place, is_patient=is_patient):
+            file = self._file(each)
+            if not file.size:
+                continue
+            if unfinished := _unfinished(file.name):
+                if not is_marker(file.name.rpartition(b"/")[2]):
+                    hidden.add(unfinished)
+                continue
+            files.setdefault(file.name, file)  # of "a" and "a/" the first is the one that can be asked for
+        return Listing(tuple(files[name] for name in sorted(files)), hidden=tuple(sorted(hidden)))
+
+    def _file(self, said: Object) -> File:
+        partition = said.place.key.removeprefix(f"{self.place.key}/") if self.place.key else said.place.key
+        changed_us = round(said.changed_at.timestamp() * 1_000_000)
+        return File(partition.encode(), partition, str(said.place).encode(), said.size, changed_us, said.tag)
+
+    def file(self, partition: str) -> File | None:
+        """What the store says of an object."""
+        said = found(self.place / partition)
+        return said and self._file(said)
+
+    def can_read(self, partition: str) -> bool:
+        """Whether it is there: who may not read it, is told so by an error."""
+        return found(self.place / partition) is not None
+
+    @contextmanager
+    def opened(
+        self, partition: str, size: int, tag: str = "", start: int = 0, end: int | None = None
+    ) -> Generator[Raw]:
+        """Fetched as it is read; each request asks for that very state of the object."""
+        file = _Fetched(self.place / partition, size, tag, start, size if end is None else end)
+        if not size or not tag:  # no request for its bytes tells whether it is the one that was listed
+            file.require()
+        yield Raw(file, start, file.end)
+
+    def at_hand(self, *, is_named: bool) -> str:
+        """Whether the store answers, and the bucket is there. Nothing need lie below the prefix yet."""
+        require_store(self.place)
+        return f"files in {self.place}"
+
+    def require(self) -> None:
+        """The same."""
+        require_store(self.place)
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether anything lies below it."""
+        require_store(self.place)
+        return self.place.is_dir()
+
+    @property
+    def is_lost(self) -> bool:
+        """A prefix is there whether anything is below it or not; of a bucket that is gone the store tells."""
+        return False
+
+    def make(self) -> None:
+        """Nothing: there are no folders."""
+
+    def named(self, text: str) -> Place | None:
+        """An address is a place on the same store."""
+        return StorePath.of(text, self.place.access) if text.startswith(SCHEME) else None
+
+    def shares_with(self, other: Place, *, links: bool) -> str | None:
+        """Whether one is the other, or lies below it."""
+        if not is_on_store(other) or other.bucket != self.place.bucket:
+            return None
+        one, two = _within(self.place), _within(other)
+        if one == two:
+            return f"{self.place} and {other} are the same place"
+        return f"{self.place} and {other} overlap" if one.startswith(two) or two.startswith(one) else None
+
+    def has(self, file: str) -> bool:
+        """Whether it is an address below this one."""
+        return file.startswith(f"{self.place}/")
+
+    def partition_of(self, file: str) -> str:
+        """Its key below the prefix."""
+        return file.removeprefix(f"{self.place}/")
+
+
+def _within(place: StorePath) -> str:
+    return f"{place.key}/" if place.key else ""
+
+
+def _unfinished(name: bytes) -> str:
+    """The part of a key up to the name that says that its producer has not finished; empty if none does."""
+    parts = name.split(b"/")
+    hidden = next((at for at, part in enumerate(parts, 1) if not is_visible(part)), 0)
+    return b"/".join(parts[:hidden]).decode()
+
+
+@dataclass
+class _Fetched:
+    """A stretch of an object's bytes, some of them at hand."""
+
+    place: StorePath
+    size: int
+    tag: str
+    start: int
+    end: int
+    _bytes: bytes = field(default=b"", repr=False)
+
+    def read_at(self, position: int, size: int) -> bytes:
+        """Some of the bytes from a position on."""
+        behind = self.start + len(self._bytes)
+        if not self.start <= position < behind:
+            wanted = max(size, _AHEAD if position == behind else _LEAST)
+            self._bytes = self._fetched(position, min(position + wanted, self.end))
+            self.start = position
+        at = position - self.start
+        return self._bytes[at : at + size]
+
+    def _fetched(self, start: int, end: int) -> bytes:
+        try:
+            return stretch(self.place, start, end, self.tag)
+        except FileNotFoundError as gone:
+            raise Unreadable(DELETED) from gone
+        except ReplacedError as replaced:
+            self.require()
+            finding = "the store gave other bytes than it was asked for"
+            raise SourceError(str(self.place), finding, "run it again") from replaced
+
+    def require(self) -> None:
+        """Raise an Unreadable if it is gone, or another one than was listed."""
+        now = found(self.place)
+        if now is None:
+            raise Unreadable(DELETED)
+        if now.size != self.size:
+            raise Unreadable(REPLACED, f"it had {self.size:,} bytes, and has {now.size:,}")
+        if self.tag and now.tag != self.tag:
+            raise Unreadable(REPLACED, f"another one has its {now.size:,} bytes")
