@@ -14,6 +14,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from clickstream_platform.errors import TableBusyError
@@ -56,7 +57,8 @@ class Holder:
             "stranger" if stranger else "here",
         ]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        return cls(subprocess.Popen(command, env={**os.environ, **environment}, **pipes))
+        found = {"PYTHONPATH": str(Path(__file__).parents[1])}  # on another host it begins in another folder
+        return cls(subprocess.Popen(command, env=os.environ | found | environment, **pipes))
 
     def told(self, word: str) -> dict[str, Any]:
         """Tell it a word, and wait for what becomes of it."""

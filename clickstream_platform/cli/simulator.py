@@ -69,14 +69,11 @@ def demo(
             settings = around.enter_context(demonstration.on_store(settings))
         if cluster:  # after the store: its workers get the key
             settings = around.enter_context(demonstration.on_cluster(settings))
-        is_exact = _demo(settings, events, demonstration.end_of(settings.home, end and end.date()))
-        if store:
-            typer.echo(f"The store ends with the demo; what is in it stays in {settings.home / 'store'}")
-        exit_unless(is_exact)
+        exit_unless(_demo(settings, events, demonstration.end_of(settings.home, end and end.date()), lasts=not store))
 
 
-def _demo(settings: Settings, events: int, end: date) -> bool:
-    """Show it all. Returns whether every number and every table is as it must be."""
+def _demo(settings: Settings, events: int, end: date, *, lasts: bool) -> bool:
+    """Show it all, and how to go on if the lake lasts. Returns whether every number and table is as it must be."""
     from clickstream_platform.cli.checks import verified  # noqa: PLC0415
     from clickstream_platform.cli.runs import hooks, run_all  # noqa: PLC0415
     from clickstream_platform.simulator import demo as demonstration  # noqa: PLC0415
@@ -99,7 +96,11 @@ def _demo(settings: Settings, events: int, end: date) -> bool:
         show(results.comparisons(found), "")
         is_exact = all(each.clean for each in verified(contracts, spark, lake))
     go_on = "clickstream kafka up" if isinstance(place, demonstration.Topic) else "clickstream status"
-    typer.echo(f"\nThe tables are in {lake.root}\nGo on with: {go_on}, clickstream explain sessions, make dev")
+    typer.echo(f"\nThe tables are in {lake.root}")
+    if lasts:
+        typer.echo(f"Go on with: {go_on}, clickstream explain sessions, make dev")
+    else:
+        typer.echo(f"The store ends with the demo; what is in it stays in {settings.home / 'store'}")
     return is_exact and all(line.agrees for line in found)
 
 

@@ -176,12 +176,16 @@ def _write(rows: DataFrame, count: int, path: Place, commit: Commit, mode: _Mode
     return _commit(few, table, commit, mode)
 
 
-def _commit(rows: pa.Table | pa.RecordBatchReader, table: DeltaTable, commit: Commit, mode: _Mode) -> bool:
+def _commit(
+    rows: pa.Table | pa.RecordBatchReader, table: DeltaTable, commit: Commit, mode: _Mode, where: str | None = None
+) -> bool:
+    """Add the rows, or put them in the place of all; of those of which the condition is true, if there is one."""
     write_deltalake(
         table,
         rows,
         mode=mode,
-        schema_mode="overwrite" if mode == "overwrite" else None,
+        predicate=where,
+        schema_mode="overwrite" if mode == "overwrite" and where is None else None,
         commit_properties=commit.properties(),
         post_commithook_properties=_THEN,
     )
@@ -237,27 +241,15 @@ def replace(rows: DataFrame, count: int, path: Place, span: tuple[str, str], str
         return
     schema = pa.schema(table.schema())
     since, until = (_constant(pa.scalar(each, pa.timestamp("us", "UTC"))) for each in stretch)
-    write_deltalake(
-        table,
-        rows.toArrow().select(schema.names).cast(schema) if count else schema.empty_table(),
-        mode="overwrite",
-        predicate=f'"{span[0]}" < {until} AND "{span[1]}" >= {since}',
-        commit_properties=commit.properties(),
-        post_commithook_properties=_THEN,
-    )
+    few = rows.toArrow().select(schema.names).cast(schema) if count else schema.empty_table()
+    _commit(few, table, commit, "overwrite", f'"{span[0]}" < {until} AND "{span[1]}" >= {since}')
 
 
 def rewrite(rows: Iterator[pa.RecordBatch], path: Place, date: str, commit: Commit) -> None:
     """Replace the rows of one ``event_date`` by others of that date, in one commit. Written as they come."""
     schema = pa.schema((table := to_change(path)).schema())
-    write_deltalake(
-        table,
-        pa.RecordBatchReader.from_batches(schema, (_alike(batch, schema) for batch in rows)),
-        mode="overwrite",
-        predicate=f"event_date = '{date}'",
-        commit_properties=commit.properties(),
-        post_commithook_properties=_THEN,
-    )
+    alike = pa.RecordBatchReader.from_batches(schema, (_alike(batch, schema) for batch in rows))
+    _commit(alike, table, commit, "overwrite", f"event_date = '{date}'")
 
 
 def remove(rows: pa.Table, path: Place, keys: tuple[str, ...], commit: Commit) -> None:

@@ -1,0 +1,178 @@
+"""What a lake on an object store costs beside one in a folder, and how many requests a run makes.
+
+    python bench/store.py --events 200000
+
+A store on this machine (SeaweedFS), and two homes with the same landing files: one has its lake in a folder, one on the
+store. By turns, in processes of their own: a first run of so many events, then ticks of 10,000. Prints the median of
+seconds of both, and their ratio.
+
+Then ticks and runs with nothing new on the store, whose requests a proxy counts: by client (``jvm`` is Spark's, ``own``
+that of delta-rs and of our own files) and by kind, run after run, so that it shows whether they grow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Lock, Thread, local
+from urllib.parse import urlsplit
+
+from clickstream_platform.simulator.landing import write_landing
+from clickstream_platform.simulator.seaweed import Seaweed, started
+from clickstream_platform.simulator.simulation import SPAN, START, simulate
+
+TICK, TIMED, COUNTED = 10_000, 3, 6
+HOURS = timedelta(hours=2)
+ENTRY = "import sys; from clickstream_platform.cli import main; sys.exit(main())"
+
+
+class Home:
+    """A home with a landing folder, whose lake lies somewhere."""
+
+    def __init__(self, folder: Path, **variables: str) -> None:
+        self.landing = folder / "landing"
+        self.landing.mkdir(parents=True)
+        self.variables = {"CLICKSTREAM_HOME": str(folder / "home"), "CLICKSTREAM_SOURCE": str(self.landing)} | variables
+
+    def land(self, files: list[Path], name: str) -> None:
+        """New files, as a producer leaves them."""
+        for file in files:
+            shutil.copy(file, self.landing / f"{name}-{file.name}")
+
+    def run(self, **variables: str) -> float:
+        """`clickstream run`: how many seconds it takes. If it fails, the benchmark ends with what it printed."""
+        begun = time.monotonic()
+        environment = os.environ | self.variables | variables
+        command = [sys.executable, "-c", ENTRY, "run"]
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if ended.returncode:
+            sys.exit(f"{ended.stdout}{ended.stderr}")
+        return time.monotonic() - begun
+
+
+@contextmanager
+def counting(endpoint: str) -> Generator[tuple[str, Counter[tuple[str, str]]]]:
+    """A proxy before a store: its address, and the requests so far by client and kind."""
+    counts: Counter[tuple[str, str]] = Counter()
+    lock, own = Lock(), local()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _pass(self) -> None:
+            with lock:
+                counts[self._client(), self._kind()] += 1
+            if not hasattr(own, "connection"):
+                own.connection = http.client.HTTPConnection(urlsplit(endpoint).netloc)
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            own.connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+            for name, value in self.headers.items():
+                if name.lower() != "expect":
+                    own.connection.putheader(name, value)
+            own.connection.endheaders(body)
+            answer = own.connection.getresponse()
+            content = answer.read()
+            self.send_response_only(answer.status)
+            for name, value in answer.getheaders():
+                if name.lower() not in ("transfer-encoding", "content-length", "connection"):
+                    self.send_header(name, value)
+            length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(content))
+            self.send_header("Content-Length", length or "0")
+            self.end_headers()
+            self.wfile.write(content)
+
+        def _client(self) -> str:
+            return "jvm" if "java" in self.headers.get("User-Agent", "").lower() else "own"
+
+        def _kind(self) -> str:
+            is_list = "list-type=" in self.path or "prefix=" in self.path
+            return "LIST" if self.command == "GET" and is_list else self.command
+
+        do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = _pass  # noqa: N815
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 64
+        daemon_threads = True
+
+        def handle_error(self, request: object, client_address: object) -> None:
+            """A client may hang up when it has read enough."""
+            if not isinstance(sys.exc_info()[1], ConnectionError):
+                super().handle_error(request, client_address)  # pyright: ignore[reportArgumentType] - as it was given
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}", counts
+        finally:
+            server.shutdown()
+
+
+def simulated(folder: Path, events: int, after: int | None = None) -> list[Path]:
+    """Landing files: of the simulator's usual days, or of the two hours so many ticks after them."""
+    start, span = (START, SPAN) if after is None else (START + SPAN + after * HOURS, HOURS)
+    return write_landing(folder, simulate(events, events, start, span=span), arrivals=1, files_per_arrival=2)
+
+
+def compared(work: Path, store: Seaweed, events: int) -> Home:
+    """Run both by turns and print what that took. The home whose lake is on the store goes on."""
+    there = {"CLICKSTREAM_LAKE": f"s3://{store.bucket}/lake", "CLICKSTREAM_STORE_ENDPOINT": store.endpoint}
+    homes = {
+        "folder": Home(work / "folder"),
+        "store": Home(work / "store", **there, CLICKSTREAM_STORE_ALLOW_HTTP="true", **store.environment),
+    }
+    first = simulated(work / "first", events)
+    took: dict[str, dict[str, list[float]]] = {f"{events:,} events": {}, f"a tick of {TICK:,}": {}, "nothing new": {}}
+    for what, (times, files) in zip(took, ((1, first), (TIMED, None), (TIMED, [])), strict=True):
+        for n in range(times):
+            found = simulated(work / f"tick-{n}", TICK, after=n) if files is None else files
+            for name, home in homes.items():
+                home.land(found, f"{what.split(maxsplit=1)[0]}-{n}")
+                took[what].setdefault(name, []).append(home.run())
+    for what, found in took.items():
+        folder, on_store = (statistics.median(found[name]) for name in homes)
+        line = f"{what:<22} folder {folder:7.1f} s   store {on_store:7.1f} s   ratio {on_store / folder:.2f}"
+        print(line, flush=True)
+    return homes["store"]
+
+
+def counted(work: Path, store: Seaweed, home: Home) -> None:
+    """Ticks and runs with nothing new, and the requests of each."""
+    with counting(store.endpoint) as (endpoint, counts):
+        for n in range(COUNTED):
+            for what in (f"tick {n + 1}", "nothing new"):
+                if what != "nothing new":
+                    home.land(simulated(work / f"counted-{n}", TICK, after=TIMED + n), f"counted-{n}")
+                counts.clear()
+                home.run(CLICKSTREAM_STORE_ENDPOINT=endpoint)
+                by_kind = "  ".join(f"{client} {kind} {count}" for (client, kind), count in sorted(counts.items()))
+                print(f"{what:<12} {counts.total():>6,} requests: {by_kind}", flush=True)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=200_000, help="of the first run")
+    with TemporaryDirectory() as folder:
+        work = Path(folder)
+        with started(work) as store:
+            counted(work, store, compared(work, store, parser.parse_args().events))
+
+
+if __name__ == "__main__":
+    main()
