@@ -176,16 +176,12 @@ def _write(rows: DataFrame, count: int, path: Place, commit: Commit, mode: _Mode
     return _commit(few, table, commit, mode)
 
 
-def _commit(
-    rows: pa.Table | pa.RecordBatchReader, table: DeltaTable, commit: Commit, mode: _Mode, where: str | None = None
-) -> bool:
-    """Add the rows, or put them in the place of all; of those of which the condition is true, if there is one."""
+def _commit(rows: pa.Table | pa.RecordBatchReader, table: DeltaTable, commit: Commit, mode: _Mode) -> bool:
     write_deltalake(
         table,
         rows,
         mode=mode,
-        predicate=where,
-        schema_mode="overwrite" if mode == "overwrite" and where is None else None,
+        schema_mode="overwrite" if mode == "overwrite" else None,
         commit_properties=commit.properties(),
         post_commithook_properties=_THEN,
     )
@@ -242,14 +238,22 @@ def replace(rows: DataFrame, count: int, path: Place, span: tuple[str, str], str
     schema = pa.schema(table.schema())
     since, until = (_constant(pa.scalar(each, pa.timestamp("us", "UTC"))) for each in stretch)
     few = rows.toArrow().select(schema.names).cast(schema) if count else schema.empty_table()
-    _commit(few, table, commit, "overwrite", f'"{span[0]}" < {until} AND "{span[1]}" >= {since}')
+    _put(few, table, commit, f'"{span[0]}" < {until} AND "{span[1]}" >= {since}')
 
 
 def rewrite(rows: Iterator[pa.RecordBatch], path: Place, date: str, commit: Commit) -> None:
     """Replace the rows of one ``event_date`` by others of that date, in one commit. Written as they come."""
     schema = pa.schema((table := to_change(path)).schema())
     alike = pa.RecordBatchReader.from_batches(schema, (_alike(batch, schema) for batch in rows))
-    _commit(alike, table, commit, "overwrite", f"event_date = '{date}'")
+    _put(alike, table, commit, f"event_date = '{date}'")
+
+
+def _put(rows: pa.Table | pa.RecordBatchReader, table: DeltaTable, commit: Commit, where: str) -> None:
+    """Rows, in the place of those of which the condition is true."""
+    with_it = commit.properties()
+    write_deltalake(
+        table, rows, mode="overwrite", predicate=where, commit_properties=with_it, post_commithook_properties=_THEN
+    )
 
 
 def remove(rows: pa.Table, path: Place, keys: tuple[str, ...], commit: Commit) -> None:
