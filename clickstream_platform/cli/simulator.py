@@ -100,7 +100,7 @@ def _demo(settings: Settings, events: int, end: date, *, lasts: bool) -> bool:
     if lasts:
         typer.echo(f"Go on with: {go_on}, clickstream explain sessions, make dev")
     else:
-        typer.echo(f"The store ends with the demo; what is in it stays in {settings.home / 'store'}")
+        typer.echo("The store ends with the demo, and the tables with it")
     return is_exact and all(line.agrees for line in found)
 
 
