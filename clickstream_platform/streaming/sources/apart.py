@@ -18,7 +18,7 @@ def require_apart(sources: Sequence[RecordSource], *, asking: bool = False) -> N
 
     Args:
         sources: of one table.
-        asking: look outside of the settings, too; raises what :meth:`.RecordSource.look` does then.
+        asking: look outside of the settings, too; raises what :meth:`.RecordSource.unread` does then.
 
     Raises:
         SettingsError: names both, and what they share.

@@ -54,9 +54,6 @@ class FromTable:
         if not lake.table(self.name).exists:
             raise SourceError(reader, f"there is no table {self.name} yet", f"run {self.name} first")
 
-    def look(self, checkpoint: Checkpoint) -> None:
-        """Nothing can be wrong with it that a run of the table itself would not mend."""
-
     def unread(self, checkpoint: Checkpoint, lake: Lake) -> Lag:
         """Events in commits that no batch has read; all of them before batch 0, which reads the whole snapshot.
 

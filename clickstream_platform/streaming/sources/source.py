@@ -80,10 +80,6 @@ class Source(Protocol):
         """Refuse a table, ``reader``, whose input does not exist and will not be made by the run (a SourceError)."""
         ...
 
-    def look(self, checkpoint: Checkpoint) -> None:
-        """Raise what a run would raise of the source, without a JVM and without changing anything."""
-        ...
-
     def unread(self, checkpoint: Checkpoint, lake: Lake) -> Lag:
         """What the next run would read.
 
@@ -217,14 +213,14 @@ class RecordSource(Source, Protocol):
         Args:
             other: another source of the same table.
             asking: look for it outside of the settings: at what links lead to, at what a cluster says. Raises what
-                :meth:`look` does then.
+                :meth:`unread` does then.
         """
         ...
 
     def read_before(self, other: Checkpoint) -> str | None:
         """What of it was read by the checkpoint of another source, which may no longer be named; None if nothing.
 
-        Raises what :meth:`look` does.
+        Raises what :meth:`unread` does.
         """
         ...
 

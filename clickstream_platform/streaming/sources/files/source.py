@@ -128,10 +128,6 @@ class FileSource:
     def require_there(self, reader: str, lake: Lake) -> None:
         """A folder that is not there yet is made, or refused later."""
 
-    def look(self, checkpoint: Checkpoint) -> None:
-        """Raise a SourceError if the folder is none, or cannot be listed."""
-        self._listed_whole(is_patient=False)
-
     def one_of_several(self) -> FileSource:
         """The same, of a folder that is named in a list: if it has vanished, it is not made again as if it was new."""
         return replace(self, must_be_there=True)

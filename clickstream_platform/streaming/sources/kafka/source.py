@@ -165,11 +165,7 @@ class KafkaSource:
         return self
 
     def require_there(self, reader: str, lake: Lake) -> None:
-        """The topics are looked for by :meth:`look`."""
-
-    def look(self, checkpoint: Checkpoint) -> None:
-        """Ask the cluster, and raise what :func:`.continuity.standing` does."""
-        continuity.standing(self, checkpoint)
+        """The topics are looked for by :meth:`unread` and :meth:`begin`."""
 
     def unread(self, checkpoint: Checkpoint, lake: Lake) -> Lag:
         """Records that no committed batch has read. Raises what :func:`.continuity.standing` does."""
