@@ -95,7 +95,7 @@ def _reap() -> None:
             return
 
 
-def _events(folder: Path, records: int, files: int, *, after: int | None = None) -> list[Path]:
+def events(folder: Path, records: int, files: int, *, after: int | None = None) -> list[Path]:
     """Landing files by the simulator: of its usual days, or of the two hours so many ticks after them."""
     start, span = (START, SPAN) if after is None else (START + SPAN + after * HOURS, HOURS)
     return write_landing(folder, simulate(records, records, start, span=span), arrivals=1, files_per_arrival=files)
@@ -120,7 +120,7 @@ def main() -> None:
             for name, checkout in both.items():
                 costs[what][name].append(checkout.command(command))
 
-        first, history = _events(work / "first", 1_000, 1), _events(work / "history", given.records, 8)
+        first, history = events(work / "first", 1_000, 1), events(work / "history", given.records, 8)
         for checkout in both.values():
             checkout.land(first, "first")
             checkout.command("run")  # what only the first run does: class archive, bytecode
@@ -128,7 +128,7 @@ def main() -> None:
         each(f"catch-up of {given.records:,}", "run")
         for n in range(given.times):
             each("nothing new", "run")
-            tick = _events(work / f"tick-{n}", 10_000, 1, after=n)
+            tick = events(work / f"tick-{n}", 10_000, 1, after=n)
             for checkout in both.values():
                 checkout.land(tick, f"tick-{n}")
             each("a cold tick of 10,000", "run")

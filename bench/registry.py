@@ -9,11 +9,12 @@ from __future__ import annotations
 import io
 import json
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from typing import Any
 
 import fastavro
 import pyarrow as pa
+from mapping import ROUNDS, ROWS, START, own
 
 from clickstream_platform.events.opening import opened
 from clickstream_platform.events.parsing import read_events
@@ -22,8 +23,6 @@ from clickstream_platform.events.registry.model import Registry
 from clickstream_platform.settings import Settings
 from clickstream_platform.tables.events import rules_from
 
-ROWS, ROUNDS = 10_000, 15
-START = datetime(2024, 3, 1, tzinfo=timezone.utc)
 NAMES = ("user_id", "session_id", "event_type", "page_url", "product_id", "device_type", "ip_address", "event_id")
 STRINGS = [{"name": name, "type": "string"} for name in NAMES]
 TIME = {"name": "timestamp", "type": {"type": "long", "logicalType": "timestamp-millis"}}
@@ -34,18 +33,8 @@ SCHEMAS[3] = client.Schema("JSON", "{}")
 
 
 def event(number: int) -> dict[str, Any]:
-    """An event in our own shape."""
-    return {
-        "user_id": f"u{number % 997:06}",
-        "session_id": f"s{number % 4999}",
-        "event_type": ("click", "page_view", "purchase")[number % 3],
-        "page_url": f"https://shop.example/p/{number % 211}",
-        "product_id": f"p{number % 211}",
-        "device_type": "mobile",
-        "ip_address": f"10.1.{number % 250}.7",
-        "event_id": f"e{number:09}",
-        "timestamp": START + timedelta(seconds=number),
-    }
+    """An event in our own shape, its time not yet a text."""
+    return {**own(number), "timestamp": START + timedelta(seconds=number)}
 
 
 def in_json(number: int) -> bytes:

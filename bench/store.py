@@ -23,20 +23,19 @@ import time
 from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
-from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock, Thread, local
 from urllib.parse import urlsplit
 
-from clickstream_platform.simulator.landing import write_landing
+from commands import ENTRY
+from commands import events as simulated
+
 from clickstream_platform.simulator.seaweed import Seaweed, started
-from clickstream_platform.simulator.simulation import SPAN, START, simulate
 
 TICK, TIMED, COUNTED = 10_000, 3, 6
-HOURS = timedelta(hours=2)
-ENTRY = "import sys; from clickstream_platform.cli import main; sys.exit(main())"
+FILES = 2  # that events land in
 
 
 class Home:
@@ -123,12 +122,6 @@ def counting(endpoint: str) -> Generator[tuple[str, Counter[tuple[str, str]]]]:
             server.shutdown()
 
 
-def simulated(folder: Path, events: int, after: int | None = None) -> list[Path]:
-    """Landing files: of the simulator's usual days, or of the two hours so many ticks after them."""
-    start, span = (START, SPAN) if after is None else (START + SPAN + after * HOURS, HOURS)
-    return write_landing(folder, simulate(events, events, start, span=span), arrivals=1, files_per_arrival=2)
-
-
 def compared(work: Path, store: Seaweed, events: int) -> Home:
     """Run both by turns and print what that took. The home whose lake is on the store goes on."""
     there = {"CLICKSTREAM_LAKE": f"s3://{store.bucket}/lake", "CLICKSTREAM_STORE_ENDPOINT": store.endpoint}
@@ -136,11 +129,11 @@ def compared(work: Path, store: Seaweed, events: int) -> Home:
         "folder": Home(work / "folder"),
         "store": Home(work / "store", **there, CLICKSTREAM_STORE_ALLOW_HTTP="true", **store.environment),
     }
-    first = simulated(work / "first", events)
+    first = simulated(work / "first", events, FILES)
     took: dict[str, dict[str, list[float]]] = {f"{events:,} events": {}, f"a tick of {TICK:,}": {}, "nothing new": {}}
     for what, (times, files) in zip(took, ((1, first), (TIMED, None), (TIMED, [])), strict=True):
         for n in range(times):
-            found = simulated(work / f"tick-{n}", TICK, after=n) if files is None else files
+            found = simulated(work / f"tick-{n}", TICK, FILES, after=n) if files is None else files
             for name, home in homes.items():
                 home.land(found, f"{what.split(maxsplit=1)[0]}-{n}")
                 took[what].setdefault(name, []).append(home.run())
@@ -157,7 +150,7 @@ def counted(work: Path, store: Seaweed, home: Home) -> None:
         for n in range(COUNTED):
             for what in (f"tick {n + 1}", "nothing new"):
                 if what != "nothing new":
-                    home.land(simulated(work / f"counted-{n}", TICK, after=TIMED + n), f"counted-{n}")
+                    home.land(simulated(work / f"counted-{n}", TICK, FILES, after=TIMED + n), f"counted-{n}")
                 counts.clear()
                 home.run(CLICKSTREAM_STORE_ENDPOINT=endpoint)
                 by_kind = "  ".join(f"{client} {kind} {count}" for (client, kind), count in sorted(counts.items()))

@@ -7,19 +7,18 @@ and a column that is declared later, without being registered again.
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from clickstream_platform.errors import CatalogError, SettingsError, UnreachableError
+from clickstream_platform.jvm.listening import way_to
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from clickstream_platform.store.place import Place
 
-_TIMEOUT = 5.0  # seconds for one server; what listens answers in milliseconds
 _SUBJECT = "metastore"
 _DATABASE = re.compile(r"[A-Za-z0-9_]+")  # what Hive takes as a name
 _FILE = re.compile(r"file:/+")
@@ -64,15 +63,10 @@ class Metastore:
         Raises:
             UnreachableError: none does.
         """
-        failures: list[str] = []
-        for host, port in self._servers:
-            try:
-                socket.create_connection((host, port), _TIMEOUT).close()
-            except OSError as failed:
-                failures.append(f"{host}:{port}: {failed.strerror or failed}")
-            else:
-                return
-        raise UnreachableError(_SUBJECT, f"none answers ({'; '.join(failures)})", "start it, or name another")
+        try:
+            way_to(self._servers)
+        except ConnectionError as failed:
+            raise UnreachableError(_SUBJECT, f"none answers ({failed})", "start it, or name another") from failed
 
     def conf(self) -> dict[str, str]:
         """What a session needs to know it by, beside the confs of any session."""
@@ -91,20 +85,21 @@ class Metastore:
         if not spark.catalog.databaseExists(self.database):
             remedy = f"create it with the tool that owns your databases: CREATE DATABASE {self.database}"
             raise CatalogError(_SUBJECT, f"it has no database {self.database!r}", remedy)
-        there = {name: _place_of(spark, f"{self.database}.{name}") for name in places}
-        for name, place in places.items():
-            if there[name] not in (None, _plain(str(place))):
-                finding = f"{self.database}.{name} is something else already, at {there[name] or 'no place'}"
+        named = {f"{self.database}.{name}": str(place) for name, place in places.items()}
+        there = {name: _place_of(spark, name) for name in named}
+        for name, place in named.items():
+            if there[name] not in (None, _plain(place)):
+                finding = f"{name} is something else already, at {there[name] or 'no place'}"
                 raise CatalogError(_SUBJECT, finding, "drop that name, or choose another --database")
-        for name, place in places.items():
-            if there[name] is None:
-                spark.catalog.createTable(f"{self.database}.{name}", path=str(place), source="delta")
-        return [
-            Registered(f"{self.database}.{name}", str(place), there[name] is None) for name, place in places.items()
-        ]
+        found = [Registered(name, place, there[name] is None) for name, place in named.items()]
+        for each in found:
+            if each.is_new:
+                spark.catalog.createTable(each.name, path=each.place, source="delta")
+        return found
 
 
-def _server(uri: str) -> tuple[str, int]:
+def _server(uri: str) -> str:
+    """Its host and port."""
     parts = urlsplit(uri)
     try:
         host, port = parts.hostname, parts.port
@@ -112,7 +107,7 @@ def _server(uri: str) -> tuple[str, int]:
         host = port = None
     if parts.scheme != "thrift" or not host or not port:
         raise SettingsError(_SUBJECT, f"{uri!r} is no address of one", "write thrift://host:9083")
-    return host, port
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _place_of(spark: SparkSession, name: str) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import subprocess
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,8 @@ from pathlib import Path
 import pyspark
 
 from clickstream_platform.jvm.machine import require_java
+from clickstream_platform.simulator.seaweed import free_ports
+from clickstream_platform_tests.waiting import wait_until
 
 _OPENED = [f"--add-opens=java.base/java.{name}=ALL-UNNAMED" for name in ("lang", "net", "util")]
 _SITE = """<configuration>
@@ -27,28 +28,20 @@ _SITE = """<configuration>
 def metastore(folder: Path) -> Generator[str]:
     """Its address, once it listens."""
     (folder / "hive-site.xml").write_text(_SITE.format(folder=folder))
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     jars = Path(pyspark.__file__).parent / "jars"
     java = str(require_java().path)
     command = [java, *_OPENED, "-cp", f"{folder}:{jars}/*", "org.apache.hadoop.hive.metastore.HiveMetaStore"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([*command, "-p", str(port)], cwd=folder, stdout=log, stderr=log)
     try:
-        _wait(port, process, folder / "log")
+        wait_until(lambda: _listens(port), process, seconds=120, every=0.2)
         yield f"thrift://localhost:{port}"
     finally:
         process.kill()
         process.wait()
 
 
-def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(600):
-        if process.poll() is not None:
-            break
-        with socket.socket() as trial:
-            if trial.connect_ex(("localhost", port)) == 0:
-                return
-        time.sleep(0.2)
-    raise RuntimeError(log.read_text()[-2000:])
+def _listens(port: int) -> bool:
+    with socket.socket() as trial:
+        return trial.connect_ex(("localhost", port)) == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 from deltalake import DeltaTable
 
 from clickstream_platform.settings import Settings
-from clickstream_platform_tests.command import clickstream
+from clickstream_platform_tests.command import clickstream, in_a_process_of_its_own
 from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.homes import Home
 from clickstream_platform_tests.lakes import write
@@ -53,16 +52,6 @@ print("\\n" + json.dumps({
 """
 
 
-def registered(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    start = "from clickstream_platform.cli import main; main()"
-    return ran([sys.executable, "-c", start, "register", *arguments], CLICKSTREAM_HOME=str(home))
-
-
-def ran(command: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
-    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), **variables}
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
-
-
 def test_tables_have_names_that_others_read_and_that_show_later_commits(lab: Lab, tmp_path: Path) -> None:
     from clickstream_platform.jvm.jars import jar_paths  # noqa: PLC0415 - who has no JVM needs none
 
@@ -71,12 +60,12 @@ def test_tables_have_names_that_others_read_and_that_show_later_commits(lab: Lab
     folder = tmp_path / "hive store"
     folder.mkdir()
     with metastore(folder) as uris:
-        done = registered(lab.settings.home, uris)
+        done = in_a_process_of_its_own(lab.settings.home, "register", uris)
         assert (done.returncode, done.stdout.count(" new ")) == (0, len(lab.lake.names())), done.stderr
         lab.land(event("u2"))
         lab.run("events", "sessions")
         jars = ":".join(map(str, jar_paths(lab.settings.cache)))
-        told = ran([sys.executable, "-c", READER, jars, uris])
+        told = subprocess.run([sys.executable, "-c", READER, jars, uris], capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stderr[-3000:]
     read = json.loads(told.stdout.splitlines()[-1])
     assert (read["tables"], read["users"], read["sessions"]) == (lab.lake.names(), ["u1", "u2"], 2)

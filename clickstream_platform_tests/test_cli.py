@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -43,7 +42,7 @@ from clickstream_platform.tables import tables
 from clickstream_platform.tables.events import QUARANTINE
 from clickstream_platform.tables.user_patterns import LATE_EVENTS
 from clickstream_platform.terminal import ago, cell, dated
-from clickstream_platform_tests.command import clickstream
+from clickstream_platform_tests.command import clickstream, in_a_process_of_its_own
 from clickstream_platform_tests.conftest import event
 from clickstream_platform_tests.homes import Home, entry
 from clickstream_platform_tests.lakes import at, write
@@ -685,16 +684,6 @@ def test_kafka_status_says_that_no_broker_runs(home: Home) -> None:
     assert result.exit_code == 1
     assert "it does not run" in result.stdout
     assert json.loads(clickstream("kafka", "status", "--json").stdout)["running"] is False
-
-
-def in_a_process_of_its_own(
-    home: Path, *arguments: str, cwd: Path | None = None, **settings: str
-) -> subprocess.CompletedProcess[str]:
-    """Run a command as a shell would, with a JVM of its own."""
-    program = [sys.executable, "-c", "from clickstream_platform.cli import main; main()", *arguments]
-    env = os.environ | {"CLICKSTREAM_HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path), **settings}
-    env.pop("DAGSTER_HOME", None)
-    return subprocess.run(program, cwd=cwd or home.parent, env=env, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.spark

@@ -9,14 +9,13 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from clickstream_platform.errors import UnreachableError
+from clickstream_platform.jvm.listening import way_to
 
 if TYPE_CHECKING:
     from clickstream_platform.settings import Settings
 
-TIMEOUT = 5.0  # seconds for one master; what listens answers in milliseconds
 STANDALONE = "spark://"
 ANYWHERE = "0.0.0.0"
 
@@ -48,17 +47,12 @@ def own_address(master: str) -> str:
     """
     if not master.startswith(STANDALONE):
         return ""
-    failures: list[str] = []
-    for address in master.removeprefix(STANDALONE).split(","):
-        parts = urlsplit(f"//{address}")
-        try:
-            with socket.create_connection((parts.hostname or "", parts.port or 0), TIMEOUT) as connection:
-                own: str = connection.getsockname()[0]
-                return f"[{own}]" if ":" in own else own
-        except OSError as failed:
-            failures.append(f"{address}: {failed.strerror or failed}")
-    remedy = "start it, or set CLICKSTREAM_SPARK_MASTER; local[*] is this machine alone"
-    raise UnreachableError("spark", f"no master answers ({'; '.join(failures)})", remedy)
+    try:
+        own = way_to(master.removeprefix(STANDALONE).split(","))
+    except ConnectionError as failed:
+        remedy = "start it, or set CLICKSTREAM_SPARK_MASTER; local[*] is this machine alone"
+        raise UnreachableError("spark", f"no master answers ({failed})", remedy) from failed
+    return f"[{own}]" if ":" in own else own
 
 
 def refused(master: str, failure: Exception) -> UnreachableError:

@@ -49,9 +49,8 @@ def objects(place: StorePath, *, is_patient: bool = True) -> Iterator[Object]:
         SourceError: a key cannot be asked for.
         SetupError, UnreachableError: the store refuses, or does not answer.
     """
-    within = f"{place.key}/" if place.key else ""
     with told(place) as obs:
-        pages = iter(obs.list(bucket_of(place.bucket, place.access, is_patient=is_patient), within))
+        pages = iter(obs.list(bucket_of(place.bucket, place.access, is_patient=is_patient), place.within))
     while True:
         with told(place):
             page, key = (), ""

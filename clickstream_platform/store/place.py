@@ -105,7 +105,7 @@ class StorePath:
     def is_dir(self) -> bool:
         """Whether there is anything below it."""
         with told(self) as obs:
-            return any(len(page) > 0 for page in obs.list(self._store, self._within, chunk_size=1))
+            return any(len(page) > 0 for page in obs.list(self._store, self.within, chunk_size=1))
 
     def size(self) -> int:
         """Bytes. Raises a FileNotFoundError."""
@@ -128,7 +128,8 @@ class StorePath:
                 return None
 
     @property
-    def _within(self) -> str:
+    def within(self) -> str:
+        """What the keys of all objects below it begin with."""
         return f"{self.key}/" if self.key else ""
 
     @property
@@ -138,7 +139,7 @@ class StorePath:
     def iterdir(self) -> Iterator[StorePath]:
         """What lies in it, in the order of names."""
         with told(self) as obs:
-            found = obs.list_with_delimiter(self._store, self._within)
+            found = obs.list_with_delimiter(self._store, self.within)
         objects = (each["path"] for each in found["objects"])  # the mark that Hadoop makes of a folder comes as itself
         yield from map(self._at, sorted({*found["common_prefixes"], *objects} - {self.key}))
 
@@ -152,9 +153,7 @@ class StorePath:
     def rglob(self, pattern: str = "*") -> Iterator[StorePath]:
         """Every object below it whose name fits, in the order of their keys."""
         with told(self) as obs:
-            found = sorted(
-                (each["path"], each["size"]) for page in obs.list(self._store, self._within) for each in page
-            )
+            found = sorted((each["path"], each["size"]) for page in obs.list(self._store, self.within) for each in page)
         for path, size in found:
             # Of nothing in it a list does not say whether it is an object, or the mark that Hadoop makes of a folder.
             if fnmatch.fnmatchcase(path.rpartition("/")[2], pattern) and (size or self._at(path).is_file()):
@@ -237,7 +236,7 @@ class StorePath:
     def remove_all(self) -> None:
         """Delete everything below it."""
         with told(self) as obs:
-            for page in obs.list(self._store, self._within):
+            for page in obs.list(self._store, self.within):
                 if names := [each["path"] for each in page]:
                     obs.delete(self._store, names)
 
@@ -267,7 +266,7 @@ def require_store(place: StorePath) -> None:
     """
     with told(place) as obs:
         store = bucket_of(place.bucket, place.access, is_patient=False)
-        next(iter(obs.list(store, f"{place.key}/" if place.key else "", chunk_size=1)), None)
+        next(iter(obs.list(store, place.within, chunk_size=1)), None)
 
 
 def made(folder: Place) -> None:

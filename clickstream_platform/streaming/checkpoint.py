@@ -72,10 +72,15 @@ class Checkpoint:
         """
         return f"{table}/{self.generation}" if self.source == MAIN else f"{table}/{self.source}/{self.generation}"
 
+    def fingerprint(self) -> dict[str, Any]:
+        """What it was made for, as it was written down when it began; empty if no run was admitted yet."""
+        file = self.path / FINGERPRINT
+        return json.loads(file.read_text()) if file.exists() else {}
+
     def made_for(self) -> str:
         """The identity of the source that it was made for; empty if no run was admitted yet."""
-        file = self.path / FINGERPRINT
-        return json.loads(file.read_text())["source"] if file.exists() else ""
+        then = self.fingerprint()
+        return then["source"] if then else ""
 
     def committed(self) -> int:
         """The newest completed batch id; -1 before the first."""

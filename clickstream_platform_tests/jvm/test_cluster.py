@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from clickstream_platform.errors import SetupError, UnreachableError
-from clickstream_platform.jvm import cluster, package, session
+from clickstream_platform.jvm import listening, package, session
 from clickstream_platform.jvm.cluster import ANYWHERE, cluster_conf, own_address
 from clickstream_platform.jvm.machine import Java
 from clickstream_platform.jvm.package import packaged
@@ -48,7 +48,7 @@ def test_a_master_that_does_not_listen_is_told_in_a_second_and_without_a_jvm(tmp
         UnreachableError, match=r"spark: no master answers \(127.+refused; 127.+refused\); start it, or"
     ):
         cluster_conf(settings, JARS)
-    assert time.monotonic() - began < cluster.TIMEOUT
+    assert time.monotonic() - began < listening.TIMEOUT
 
 
 def test_the_second_of_two_masters_will_do(master: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from clickstream_platform.settings import from_env
 from clickstream_platform.simulator.cluster import Cluster, cluster
 from clickstream_platform.simulator.landing import write_landing
-from clickstream_platform.simulator.seaweed import Seaweed
+from clickstream_platform.simulator.seaweed import Seaweed, let_in
 from clickstream_platform.simulator.simulation import simulate
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.lake.places import Lake
@@ -24,11 +24,8 @@ from clickstream_platform_tests.waiting import wait_until
 @pytest.fixture(scope="module")
 def running(store: Seaweed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """One cluster for the module, whose workers have the store's key in their environment."""
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in store.environment.items():
-            environment.setenv(name, value)
-        with cluster(tmp_path_factory.mktemp("cluster")) as found:
-            yield found
+    with let_in(store), cluster(tmp_path_factory.mktemp("cluster")) as found:
+        yield found
 
 
 @pytest.fixture

@@ -7,9 +7,7 @@ down when it begins, before its first batch. Where it is something else now, a n
 
 from __future__ import annotations
 
-import json
-
-from clickstream_platform.streaming.checkpoint import FINGERPRINT, Checkpoint
+from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.fills import fills
 from clickstream_platform.streaming.lake.places import Lake
@@ -32,10 +30,10 @@ def outdated(table: StreamingTable, lake: Lake, checkpoint: Checkpoint) -> str:
     """Why the rows of a table are not made of the declared columns as they are now; empty if they are."""
     if not table.derived:
         return ""
-    file = checkpoint.path / FINGERPRINT
-    if not file.exists() and checkpoint.committed() < 0:
+    admitted = checkpoint.fingerprint()
+    if not admitted and checkpoint.committed() < 0:
         return ""
-    then: dict[str, str] = json.loads(file.read_text()).get(MADE_OF, {}) if file.exists() else {}
+    then: dict[str, str] = admitted.get(MADE_OF, {})
     now = made_of(table, lake)
     changed = [name for name in now | then if now.get(name) != then.get(name)]
     return f"since it was made, {', '.join(changed)} of events came, went or got values" if changed else ""

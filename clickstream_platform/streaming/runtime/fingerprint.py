@@ -96,11 +96,10 @@ def check(checkpoint: Checkpoint, table: StreamingTable, spark: SparkSession, la
     Raises:
         CheckpointError: a fact changed since the generation began; names each, with both values.
     """
-    file = checkpoint.path / FINGERPRINT
-    if not file.exists():
+    then = checkpoint.fingerprint()
+    if not then:
         begin(checkpoint, table, spark, lake)
         return
-    then = json.loads(file.read_text())
     now = of(table, spark, then.get(READS, FIRST_COLUMNS))
     _compare(table, then, now)
     if then["columns"] != now["columns"]:
@@ -114,9 +113,8 @@ def require_unchanged(table: StreamingTable, lake: Lake) -> None:
     """
     if table.derived or table.further:
         return
-    file = generations.current(lake, table.name, table.offsets.source_name).path / FINGERPRINT
-    if file.exists():
-        _compare(table, json.loads(file.read_text()), declared(table))
+    if then := generations.current(lake, table.name, table.offsets.source_name).fingerprint():
+        _compare(table, then, declared(table))
 
 
 def _compare(table: StreamingTable, then: dict[str, Any], now: dict[str, Any]) -> None:

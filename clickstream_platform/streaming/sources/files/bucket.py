@@ -43,7 +43,7 @@ class LandingPrefix:
         return Listing(tuple(files[name] for name in sorted(files)), hidden=tuple(sorted(hidden)))
 
     def _file(self, said: Object) -> File:
-        partition = said.place.key.removeprefix(f"{self.place.key}/") if self.place.key else said.place.key
+        partition = said.place.key.removeprefix(self.place.within)
         changed_us = round(said.changed_at.timestamp() * 1_000_000)
         return File(partition.encode(), partition, str(said.place).encode(), said.size, changed_us, said.tag)
 
@@ -97,7 +97,7 @@ class LandingPrefix:
         """Whether one is the other, or lies below it."""
         if not is_on_store(other) or other.bucket != self.place.bucket:
             return None
-        one, two = _within(self.place), _within(other)
+        one, two = self.place.within, other.within
         if one == two:
             return f"{self.place} and {other} are the same place"
         return f"{self.place} and {other} overlap" if one.startswith(two) or two.startswith(one) else None
@@ -109,10 +109,6 @@ class LandingPrefix:
     def partition_of(self, file: str) -> str:
         """Its key below the prefix."""
         return file.removeprefix(f"{self.place}/")
-
-
-def _within(place: StorePath) -> str:
-    return f"{place.key}/" if place.key else ""
 
 
 def _unfinished(name: bytes) -> str:
