@@ -141,6 +141,17 @@ class Checkpoint:
         write_whole(self.path / INITIAL_WATERMARK, str(to_ms))
         return to_ms
 
+    def sweep(self) -> None:
+        """Delete what a kill left of writing down the first plan: Spark begins only where there is nothing at all.
+
+        The plan is written under a name that begins with a dot and then renamed. The caller holds the table's lease.
+        """
+        offsets = self.path / "offsets"
+        if self.planned() < 0 and offsets.is_dir():
+            for file in [*offsets.iterdir()]:
+                if file.name.startswith("."):
+                    file.unlink(missing_ok=True)
+
     def rebase(self) -> None:
         """Name the state store's schemas by where they lie now: Spark names them by their whole paths.
 

@@ -122,6 +122,7 @@ def admitted(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hook
     checkpoint = admission.admitted(lake, table)
     fingerprint.check(checkpoint, table, spark, lake)
     fingerprint.note(checkpoint, table)
+    checkpoint.sweep()
     checkpoint.rebase()
     source = table.offsets.begin(checkpoint, goes_on=not table.trigger.ends)
     return Run(replace(table, offsets=source), spark, lake, checkpoint, hooks, run_id)

@@ -167,6 +167,19 @@ def _uncommit_last_batch(lab: Lab, name: str) -> None:
                 file.unlink()
 
 
+def test_killed_while_the_first_plan_was_written_down_the_next_run_begins(lab: Lab) -> None:
+    lab.land(event(event_type="purchase"))
+    for name in ("events", "purchases"):
+        offsets = local(lab.lake.checkpoints(name) / "1" / "offsets")
+        offsets.mkdir(parents=True)
+        half_written = ".0.5c3a15e4-fe3f-4ab9-87f8-17114a59275e.tmp"
+        (offsets / half_written).write_text("v1\n")
+        (offsets / f".{half_written}.crc").write_bytes(b"crc")
+    lab.run("events", "purchases")
+    assert lab.table("purchases").count() == 1
+    lab.assert_exact("events", "purchases")
+
+
 def test_a_lost_checkpoint_starts_a_new_generation(lab: Lab) -> None:
     lab.land(event(at="10:00:00"), event(at="12:00:00"))
     lab.run("events", "sessions")
