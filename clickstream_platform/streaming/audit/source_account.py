@@ -93,7 +93,7 @@ def source_account(table: StreamingTable, lake: Lake) -> SourceAccount:
     return SourceAccount(
         recounts,
         read=sum(entry.rows_in for entry in batches),
-        accepted=sum(entry.rows_out for entry in batches),
+        accepted=sum(entry.accepted for entry in batches),
         quarantined=sum(entry.quarantined for entry in batches),
         duplicates=sum(entry.duplicates for entry in batches),
         passed_over=sum(entry.passed for entry in batches),

@@ -1,7 +1,7 @@
 """Duplicates by ``event_id`` alone within a span, as a function of the set of an id's records.
 
-Of the records of one id, by time, the first is kept, and none within the span after it; the next one beyond is kept, and
-so on. So it does not matter in which order they come, as long as all of them are known: those that are events, and
+Of the records of one id, by time, the first is kept, and none within the span after it; the next one beyond is kept,
+and so on. So it does not matter in which order they come, as long as all of them are known: those that are events, and
 those that were left out, which are remembered. A stretch of an id's records without a gap longer than the span decides
 of itself alone. Plain Python, without a table.
 """

@@ -8,6 +8,7 @@ opened in ``quarantine`` first: see :mod:`.reopened`.
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from clickstream_platform.errors import SettingsError, SourceError
+from clickstream_platform.events.contract.judging import with_declared
 from clickstream_platform.events.contract.model import PREFIX
 from clickstream_platform.events.frames import accepted
 from clickstream_platform.events.registry.told import plainly
@@ -27,6 +29,8 @@ from clickstream_platform.source_list import NAME_IN_SQL
 from clickstream_platform.source_list import title as title_of
 from clickstream_platform.streaming.batches.persisted import Persisted
 from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.ingest import giving_way
+from clickstream_platform.streaming.ingest.by_id import Settled, settle
 from clickstream_platform.streaming.ingest.deduplicate import WITHIN, Duplicates, duplicates
 from clickstream_platform.streaming.lake import generations, writer
 from clickstream_platform.streaming.lake.hours import hour_of
@@ -40,7 +44,6 @@ from clickstream_platform.streaming.runtime.create import make_tables
 from clickstream_platform.streaming.runtime.declared_types import require_same_types
 
 if TYPE_CHECKING:
-    from clickstream_platform.events.contract.model import Contract
     from clickstream_platform.events.rules import Parse, Rules
 
 _NEW, _LANDED, _PASSED = "new", "landed", "passed over"
@@ -132,16 +135,23 @@ def replay(
         hours = {f["hour"] for f in new_facts}
         kind = StructType.fromJson(lake.events.schema())
         new = accepted(good.where(F.col("became") == _NEW), kind)
-        copies = _duplicates(new, lake.events, hours, cast("Parse", events.query).rules.contract)
+        settled = _settled(events, new, lake, hours, run_id)
+        copies = settled.found
         good_now = sum(f["count"] for f in new_facts) - len(copies.places)
         kept = len(copies.conflicting)
         found = Replay(tried, good_now, copies.exact, became[_LANDED], kept, became[_PASSED], *opened)
+        if settled.aside.num_rows or settled.replaced.num_rows:
+            _give_way(events, settled, new, lake, run_id)
         if found.accepted:
             broken = _violations(_but(copies.places, good.where(F.col("became") == _NEW)))
-            added = Amendment(events.name, REPLAY, run_id, added=found.accepted, violations=broken)
+            back = settled.restored.num_rows
+            rows = found.accepted + back
+            added = Amendment(events.name, REPLAY, run_id, added=rows, violations=broken, restored=back)
             size = sum(f["bytes"] for f in new_facts)
-            fresh = writer.few_files(_but(copies.places, new))
-            writer.append(fresh, found.accepted, lake.events.path, writer.Commit(added.to_json()), size=size)
+            fresh = _but(copies.places, new)
+            if back:
+                fresh = fresh.unionByName(spark.createDataFrame(settled.restored).to(kind))
+            writer.append(writer.few_files(fresh), rows, lake.events.path, writer.Commit(added.to_json()), size=size)
         _leave(good, copies, quarantine, found, run_id, cast("Parse", events.query).rules)
         return found
 
@@ -187,7 +197,7 @@ def _require_whole_batches(events: StreamingTable, lake: Lake, quarantine: LakeT
     It is not known yet then which event a conflicting duplicate conflicts with, and the batch rejects nothing again.
     """
     sources = generations.sources(lake, events.name)
-    for source, landed in generations.half_committed(lake, events.name, quarantine.name, sources).items():
+    for source, landed in generations.half_committed(lake, events.name, events.names[1:], sources).items():
         finding = f"batch {landed} was killed when its records were in {quarantine.name} and its events were not there"
         raise SourceError(title_of(events.name, source), finding, f"run `clickstream run {events.name}` first")
 
@@ -203,13 +213,37 @@ def _partition() -> Column:
     return F.concat_ws("\n", F.col("source"), F.col("partition"))
 
 
-def _duplicates(
-    new: DataFrame, events: LakeTable, hours: Collection[int], contract: Contract | None = None
-) -> Duplicates:
+def _settled(events: StreamingTable, new: DataFrame, lake: Lake, hours: Collection[int], run_id: str) -> Settled:
+    """What becomes of records that are good now, and of events that are there: as in a batch."""
+    rules = cast("Parse", events.query).rules
     apart = new.withColumn("partition", _partition())
-    ids = apart.select("event_id", "timestamp", *WITHIN).toArrow()
+    ids = apart.select("event_id", "timestamp", "source", *WITHIN).toArrow()
+    given = lambda into: into.from_arrow(ids)  # noqa: E731
     whole = lambda into, places: into.from_arrow(_at(places, apart).toArrow())  # noqa: E731
-    return duplicates(lambda into: into.from_arrow(ids), whole, events, hours, contract)
+    if rules.duplicate_span is None:
+        return Settled(duplicates(given, whole, lake.events, hours, rules.contract))
+    by, span, partition = f"{REPLAY}/{run_id}", rules.duplicate_span, "substr(partition, length(source) + 2)"
+    found = settle(
+        given, whole, lake.events, _copies(events, lake), hours, span, by, rules.contract, partition=partition
+    )
+    restored = found.restored
+    return found._replace(restored=with_declared(rules.contract, restored) if rules.contract else restored)
+
+
+def _copies(events: StreamingTable, lake: Lake) -> LakeTable:
+    assert events.aside is not None  # a contract with this rule declares what it remembers
+    return lake.table(events.aside.name)
+
+
+def _give_way(events: StreamingTable, settled: Settled, new: DataFrame, lake: Lake, run_id: str) -> None:
+    """Remember what is left out, but for what a killed replay has remembered; then take out what gives way."""
+    copies, by = _copies(events, lake), f"{REPLAY}/{run_id}"
+    known = snapshot(new.sparkSession, copies.path).select(*PLACE)
+    aside = _but(settled.aside, new, "left_semi").join(known, [*PLACE], "left_anti").toArrow()
+    count = aside.num_rows + settled.replaced.num_rows
+    line = Amendment(copies.name, REPLAY, run_id, added=count)
+    giving_way.remember(aside.to_batches(), settled.replaced, count, copies, by, writer.Commit(line.to_json()))
+    giving_way.give_way(settled.replaced, lake.events, by, run_id, (REPLAY, time.time_ns() // 1_000_000))
 
 
 def _at(places: pa.Table, events: DataFrame) -> DataFrame:

@@ -51,7 +51,10 @@ class Tables:
         records = sorted([*known, *((*each[:2], Known.NEW, each[2]) for each in batch)])
         ids_, times, where, places = zip(*records, strict=True)
         fates = decide(ids_, times, where, self.span).fates
-        of = {fate: {(i, at, p) for i, at, p, f in zip(ids_, times, places, fates, strict=True) if f is fate} for fate in Fate}
+        of = {
+            fate: {(i, at, p) for i, at, p, f in zip(ids_, times, places, fates, strict=True) if f is fate}
+            for fate in Fate
+        }
         assert not of[Fate.SAME_TIME]
         if commits > 0:
             self.aside |= of[Fate.SET_ASIDE] | of[Fate.GIVES_WAY]
@@ -67,7 +70,9 @@ _records = st.lists(
 
 
 @settings(max_examples=400)
-@given(_records, st.integers(1, 24), st.lists(st.tuples(st.integers(1, 5), st.integers(0, 3)), min_size=24, max_size=24))
+@given(
+    _records, st.integers(1, 24), st.lists(st.tuples(st.integers(1, 5), st.integers(0, 3)), min_size=24, max_size=24)
+)
 def test_in_any_order_and_cut_and_killed_anywhere_the_events_are_those_of_the_whole_set(
     records: list[Record], quarters: int, cuts: list[tuple[int, int]]
 ) -> None:

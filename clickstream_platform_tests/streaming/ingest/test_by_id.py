@@ -1,0 +1,78 @@
+"""Duplicates by ``event_id`` alone, end to end: a table of each kind, in any order, killed between any two commits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from clickstream_platform.streaming.audit.books import unbalanced
+from clickstream_platform.streaming.audit.source_account import source_account
+from clickstream_platform.streaming.observe.duplicates import duplicates
+from clickstream_platform.tables.events import rules_from
+from clickstream_platform_tests.conftest import KINDS, Lab, event
+from clickstream_platform_tests.faults import InjectedError, fault
+
+Wave = Sequence[dict[str, Any]]
+
+
+@pytest.fixture
+def by_id(lab: Lab) -> Lab:
+    """A lab in which an id alone makes a copy, within a day; a table of each kind."""
+    return lab.reading("", duplicates="event_id", duplicate_span="P1D").only(*KINDS)
+
+
+def sent(at: str, event_id: str = "e", user: str = "u", **fields: Any) -> dict[str, Any]:
+    return event(user, at, event_id=event_id, event_type="purchase", **fields)
+
+
+# The last wave makes the first of `e` give way; then its copy of the 3rd, 11:00, is an event: nothing is before it.
+WAVES: tuple[Wave, ...] = (
+    (sent("2024-03-02T12:00:00Z"), sent("2024-03-02T12:01:00Z", "f"), sent("2024-03-04T00:00:00Z", "newest")),
+    (sent("2024-03-03T11:00:00Z"), sent("2024-03-02T12:03:00Z", "f", "v"), sent("2024-03-04T00:01:00Z", "open")),
+    (sent("2024-03-02T10:30:00Z"), sent("2024-03-03T23:59:00Z", "open")),
+    (sent("2024-03-04T00:01:30Z", "more"), sent("2024-03-02T12:03:00Z", "f", "w")),
+)
+
+
+def rows(lab: Lab, name: str) -> list[Any]:
+    found = lab.table(name)
+    if name == "events":
+        found = found.select("event_id", "timestamp", "user_id")
+    dropped = found.drop("partition", "offset", "arrived_at")
+    return sorted(dropped.collect(), key=str)
+
+
+def test_every_table_is_exact_after_every_batch_and_the_order_does_not_matter(by_id: Lab) -> None:
+    for wave in WAVES:
+        by_id.land(*wave)
+        by_id.run()
+        by_id.assert_exact()
+        assert unbalanced(by_id.contracts["events"], by_id.lake) == []
+    assert source_account(by_id.contracts["events"], by_id.lake).errors == ()
+    verified = by_id.verify("user_patterns")["user_patterns"]
+    assert verified.still_in > 0
+    found = duplicates(by_id.lake, rules_from(by_id.settings))
+    assert (found.exact, found.replaced, found.restored, found.conflicting) == (1, 2, 1, 1)
+
+    at_once = by_id.reading("", home=by_id.settings.home / "again").only(*KINDS)
+    at_once.land(*(each for wave in reversed(WAVES) for each in wave if each["user_id"] != "w"))
+    at_once.run()
+    at_once.assert_exact()
+    for name in ("events", "user_activity", "sessions", "purchases"):
+        assert rows(at_once, name) == rows(by_id, name), name
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("nth", [0, 1, 2])
+def test_killed_between_any_two_of_its_commits_a_batch_finds_the_same(by_id: Lab, nth: int, when: str) -> None:
+    by_id.only("events")
+    for wave in WAVES[:2]:
+        by_id.land(*wave)
+        by_id.run("events")
+    by_id.land(*WAVES[2])
+    with fault(nth, when), pytest.raises(InjectedError):
+        by_id.run("events")
+    (batch,) = by_id.run("events")["events"].batches or by_id.run("events")["events"].batches
+    assert (batch.rows_out, batch.duplicates, batch.replaced, batch.restored) == (3, 0, 2, 1)
