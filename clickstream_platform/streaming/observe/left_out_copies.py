@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from clickstream_platform.events.schema import CONTENT
 from clickstream_platform.streaming.lake.hours import HOUR_US
@@ -27,8 +28,8 @@ SELECT
   copied.left_out_as, events.timestamp AS event_time, events.partition AS event_partition,
   events."offset" AS event_offset, {differs}
 FROM copied ASOF LEFT JOIN events ON copied.event_id = events.event_id AND copied.timestamp >= events.timestamp
-WHERE NOT (events.partition IS NOT DISTINCT FROM copied.partition AND events."offset" IS NOT DISTINCT FROM copied."offset"
-  AND events.timestamp IS NOT DISTINCT FROM copied.timestamp)
+WHERE NOT (events.partition IS NOT DISTINCT FROM copied.partition
+  AND events."offset" IS NOT DISTINCT FROM copied."offset" AND events.timestamp IS NOT DISTINCT FROM copied.timestamp)
 ORDER BY copied.arrived_at DESC, copied.partition, copied."offset" {limit}
 """
 
@@ -65,7 +66,7 @@ class LeftOutCopy:
 
 
 def left_out_copies(lake: Lake, limit: int = 0) -> list[LeftOutCopy]:
-    """The newest of them that are no events now, each with its event; 0 for all. None if nothing is remembered."""
+    """The newest remembered records that are no events now, each beside its event; with a limit of 0, all."""
     copies = lake.table(COPIES)
     if not copies.exists or not copies.rows():
         return []
@@ -78,7 +79,11 @@ def left_out_copies(lake: Lake, limit: int = 0) -> list[LeftOutCopy]:
         rows_within(connection, lake.events, "timestamp", [near]).create_view("all_events")
         connection.execute("CREATE TEMP TABLE events AS FROM all_events SEMI JOIN copied USING (event_id)")
         cases = (f"CASE WHEN copied.{c} IS DISTINCT FROM events.{c} THEN '{c}' END" for c in CONTENT)
-        differs = f"list_filter([{', '.join(cases)}], x -> x IS NOT NULL) AS differs"
+        differs = f"list_filter([{', '.join(cases)}], lambda x: x IS NOT NULL) AS differs"
         query = _BESIDE.format(differs=differs, limit=f"LIMIT {limit:d}" if limit else "")
         rows = connection.sql(query).to_arrow_table().to_pylist()
-    return [LeftOutCopy(**{**row, "differs": tuple(row["differs"]) if row["event_time"] else ()}) for row in rows]
+    return [LeftOutCopy(**_named(row)) for row in rows]
+
+
+def _named(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "differs": tuple(row["differs"]) if row["event_time"] else ()}

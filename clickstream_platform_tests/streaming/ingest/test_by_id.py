@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ Wave = Sequence[dict[str, Any]]
 @pytest.fixture
 def by_id(lab: Lab) -> Lab:
     """A lab in which an id alone makes a copy, within a day; a table of each kind."""
-    return lab.reading("", duplicates="event_id", duplicate_span="P1D").only(*KINDS)
+    return lab.reading("", duplicates="event_id", duplicate_span=timedelta(days=1)).only(*KINDS)
 
 
 def sent(at: str, event_id: str = "e", user: str = "u", **fields: Any) -> dict[str, Any]:
@@ -62,6 +63,13 @@ def test_every_table_is_exact_after_every_batch_and_the_order_does_not_matter(by
     at_once.assert_exact()
     for name in ("events", "user_activity", "sessions", "purchases"):
         assert rows(at_once, name) == rows(by_id, name), name
+
+
+def test_without_the_setting_nothing_is_remembered(lab: Lab) -> None:
+    lab.only("events").land(*WAVES[0], *WAVES[2])
+    (batch,) = lab.run()["events"].batches
+    assert (batch.rows_out, batch.duplicates, batch.set_aside) == (5, 0, 0)
+    assert lab.lake.names() == ["events", "quarantine"]
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
