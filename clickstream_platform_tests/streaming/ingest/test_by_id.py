@@ -10,6 +10,8 @@ import pytest
 
 from clickstream_platform.streaming.audit.books import unbalanced
 from clickstream_platform.streaming.audit.source_account import source_account
+from clickstream_platform.streaming.maintenance.erasure import forget
+from clickstream_platform.streaming.maintenance.reprocess import replay
 from clickstream_platform.streaming.observe.duplicates import duplicates
 from clickstream_platform.tables.events import rules_from
 from clickstream_platform_tests.conftest import KINDS, Lab, event
@@ -86,3 +88,25 @@ def test_killed_between_any_two_of_its_commits_a_batch_finds_the_same(by_id: Lab
     assert (batch.rows_out, batch.duplicates, batch.replaced, batch.restored) == (3, 0, 2, 1)
     by_id.assert_exact()
     assert unbalanced(by_id.contracts["events"], by_id.lake) == []
+
+
+def test_a_replay_decides_as_a_batch_does_and_an_erasure_reaches_what_is_remembered(by_id: Lab) -> None:
+    by_id.only("events", "purchases")
+    early = {**sent("2024-03-02T10:30:00Z"), "event_type": "like"}
+    by_id.land(sent("2024-03-02T12:00:00Z"), early, {**sent("2024-03-02T12:30:00Z", "f"), "event_type": "like"})
+    by_id.land(sent("2024-03-03T11:00:00Z"), sent("2024-03-02T12:00:00Z", "f"))
+    by_id.run()
+    accepting = by_id.reading("", event_types=("purchase", "like")).only("events", "purchases")
+    found = replay(accepting.contracts["events"], by_id.spark, by_id.lake)
+    assert (found.accepted, found.duplicates, found.stayed) == (1, 1, 0)
+    accepting.run()
+    accepting.assert_exact()
+    assert unbalanced(accepting.contracts["events"], accepting.lake) == []
+    assert source_account(accepting.contracts["events"], accepting.lake).errors == ()
+    times = [f"{row['event_id']} {row['timestamp']:%H:%M}" for row in rows(accepting, "events")]
+    assert sorted(times) == ["e 10:30", "e 11:00", "f 12:00"]
+    assert sorted(row["left_out_as"] for row in accepting.table("copies").collect()) == ["copy", "copy", "replaced"]
+
+    forget("u", [*accepting.contracts.values()], by_id.spark, by_id.lake)
+    assert (accepting.table("copies").count(), accepting.table("events").count()) == (0, 0)
+    assert unbalanced(accepting.contracts["events"], accepting.lake) == []
