@@ -8,19 +8,15 @@ opened in ``quarantine`` first: see :mod:`.reopened`.
 
 from __future__ import annotations
 
-import time
 import uuid
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-import pyarrow as pa
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from clickstream_platform.errors import SettingsError, SourceError
-from clickstream_platform.events.contract.judging import with_declared
 from clickstream_platform.events.contract.model import PREFIX
 from clickstream_platform.events.frames import accepted
 from clickstream_platform.events.registry.told import plainly
@@ -29,9 +25,7 @@ from clickstream_platform.source_list import NAME_IN_SQL
 from clickstream_platform.source_list import title as title_of
 from clickstream_platform.streaming.batches.persisted import Persisted
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.ingest import giving_way
-from clickstream_platform.streaming.ingest.by_id import Settled, settle
-from clickstream_platform.streaming.ingest.deduplicate import WITHIN, Duplicates, duplicates
+from clickstream_platform.streaming.ingest.deduplicate import Duplicates
 from clickstream_platform.streaming.lake import generations, writer
 from clickstream_platform.streaming.lake.hours import hour_of
 from clickstream_platform.streaming.lake.lease import all_leased
@@ -40,6 +34,7 @@ from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import snapshot
 from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform.streaming.maintenance.reopened import KEY, Opened, leaving, open_all
+from clickstream_platform.streaming.maintenance.reprocess_copies import but, give_way, settled
 from clickstream_platform.streaming.runtime.create import make_tables
 from clickstream_platform.streaming.runtime.declared_types import require_same_types
 
@@ -135,22 +130,22 @@ def replay(
         hours = {f["hour"] for f in new_facts}
         kind = StructType.fromJson(lake.events.schema())
         new = accepted(good.where(F.col("became") == _NEW), kind)
-        settled = _settled(events, new, lake, hours, run_id)
-        copies = settled.found
+        decided = settled(events, new, lake, hours, run_id)
+        copies = decided.found
         good_now = sum(f["count"] for f in new_facts) - len(copies.places)
         kept = len(copies.conflicting)
         found = Replay(tried, good_now, copies.exact, became[_LANDED], kept, became[_PASSED], *opened)
-        if settled.aside.num_rows or settled.replaced.num_rows:
-            _give_way(events, settled, new, lake, run_id)
+        if decided.aside.num_rows or decided.replaced.num_rows:
+            give_way(events, decided, new, lake, run_id)
         if found.accepted:
-            broken = _violations(_but(copies.places, good.where(F.col("became") == _NEW)))
-            back = settled.restored.num_rows
+            broken = _violations(but(copies.places, good.where(F.col("became") == _NEW)))
+            back = decided.restored.num_rows
             rows = found.accepted + back
             added = Amendment(events.name, REPLAY, run_id, added=rows, violations=broken, restored=back)
             size = sum(f["bytes"] for f in new_facts)
-            fresh = _but(copies.places, new)
+            fresh = but(copies.places, new)
             if back:
-                fresh = fresh.unionByName(spark.createDataFrame(settled.restored).to(kind))
+                fresh = fresh.unionByName(spark.createDataFrame(decided.restored).to(kind))
             writer.append(writer.few_files(fresh), rows, lake.events.path, writer.Commit(added.to_json()), size=size)
         _leave(good, copies, quarantine, found, run_id, cast("Parse", events.query).rules)
         return found
@@ -208,69 +203,13 @@ def _violations(new: DataFrame) -> dict[str, int]:
     return {row["rule"]: row["count"] for row in rules}
 
 
-def _partition() -> Column:
-    """A partition's name among those of all sources, where that of one alone would be told apart by its batch."""
-    return F.concat_ws("\n", F.col("source"), F.col("partition"))
-
-
-def _settled(events: StreamingTable, new: DataFrame, lake: Lake, hours: Collection[int], run_id: str) -> Settled:
-    """What becomes of records that are good now, and of events that are there: as in a batch."""
-    rules = cast("Parse", events.query).rules
-    apart = new.withColumn("partition", _partition())
-    ids = apart.select("event_id", "timestamp", "source", *WITHIN).toArrow()
-    given = lambda into: into.from_arrow(ids)  # noqa: E731
-    whole = lambda into, places: into.from_arrow(_at(places, apart).toArrow())  # noqa: E731
-    if rules.duplicate_span is None:
-        return Settled(duplicates(given, whole, lake.events, hours, rules.contract))
-    by, span, partition = f"{REPLAY}/{run_id}", rules.duplicate_span, "substr(partition, length(source) + 2)"
-    found = settle(
-        given, whole, lake.events, _copies(events, lake), hours, span, by, rules.contract, partition=partition
-    )
-    restored = found.restored
-    return found._replace(restored=with_declared(rules.contract, restored) if rules.contract else restored)
-
-
-def _copies(events: StreamingTable, lake: Lake) -> LakeTable:
-    assert events.aside is not None  # a contract with this rule declares what it remembers
-    return lake.table(events.aside.name)
-
-
-def _give_way(events: StreamingTable, settled: Settled, new: DataFrame, lake: Lake, run_id: str) -> None:
-    """Remember what is left out, but for what a killed replay has remembered; then take out what gives way."""
-    copies, by = _copies(events, lake), f"{REPLAY}/{run_id}"
-    known = snapshot(new.sparkSession, copies.path).select(*PLACE)
-    aside = _but(settled.aside, new, "left_semi").join(known, [*PLACE], "left_anti").toArrow()
-    count = aside.num_rows + settled.replaced.num_rows
-    line = Amendment(copies.name, REPLAY, run_id, added=count)
-    giving_way.remember(aside.to_batches(), settled.replaced, count, copies, by, writer.Commit(line.to_json()))
-    giving_way.give_way(settled.replaced, lake.events, by, run_id, (REPLAY, time.time_ns() // 1_000_000))
-
-
-def _at(places: pa.Table, events: DataFrame) -> DataFrame:
-    """The events at some places."""
-    return events.join(events.sparkSession.createDataFrame(places).distinct(), WITHIN, "left_semi")
-
-
-def _but(places: pa.Table, events: DataFrame, how: str = "left_anti") -> DataFrame:
-    """The events at other places than these, whose partitions are named as :func:`_partition` does.
-
-    By a join of another kind, ``left_semi``, those at these places.
-    """
-    if not places.num_rows:
-        return events if how == "left_anti" else events.limit(0)
-    at = (_partition() == F.col("at_partition")) & (F.col("offset") == F.col("at_offset"))
-    at &= F.col("index") == F.col("at_index")
-    named = events.sparkSession.createDataFrame(places.select(WITHIN)).toDF(*(f"at_{name}" for name in WITHIN))
-    return events.join(named, at, how)
-
-
 def _leave(
     good: DataFrame, copies: Duplicates, quarantine: LakeTable, found: Replay, run_id: str, rules: Rules
 ) -> None:
     """Take out of ``quarantine`` what is good now; a conflicting duplicate is called one there, if it was not."""
-    gone = _but(copies.conflicting, good).select(*PLACE, "arrived_at").toArrow()
+    gone = but(copies.conflicting, good).select(*PLACE, "arrived_at").toArrow()
     conflicting = F.array(F.lit(Reason.CONFLICTING_DUPLICATE.value))
-    named = _but(copies.conflicting, good, "left_semi").where(F.col("reasons_before") != conflicting)
+    named = but(copies.conflicting, good, "left_semi").where(F.col("reasons_before") != conflicting)
     held = [name for name in QUARANTINE.names if name in named.columns]
     others = named.withColumn("reasons", conflicting).select(*held).toArrow()
     left = Amendment(
