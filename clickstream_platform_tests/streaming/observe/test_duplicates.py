@@ -121,7 +121,7 @@ def test_copies_at_other_times_are_listed_with_the_time_of_their_event(home: Hom
     write(home, "events", [], of=Amendment("events", REPLACEMENT, "run", removed=1, by="main/1/0"))
     aside: dict[str, Any] = {"left_out_as": "copy", "left_out_by": "main/1/0"}
     aside |= {"timestamp": at("10:05"), "arrived_at": at("12:00")}
-    moved = {**aside, "left_out_as": "replaced", "timestamp": at("10:07"), "arrived_at": at("09:00")}
+    moved: dict[str, Any] = {**aside, "left_out_as": "replaced", "timestamp": at("10:07"), "arrived_at": at("09:00")}
     write(home, "copies", [stored(offset=1, user_id="v", **aside), stored(offset=2, **moved)])
 
     known = found(home)
