@@ -10,9 +10,11 @@ The log is the ledger until ``maintain`` cleans the log; before that it rolls th
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields
+from itertools import islice, takewhile
 from typing import Any
 
 from clickstream_platform.files import write_whole
@@ -20,8 +22,7 @@ from clickstream_platform.source_list import MAIN, title
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.lake.tables import LakeTable
 
-MARK = "clickstream_ledger"
-AMENDMENT = "clickstream_amendment"
+MARK, AMENDMENT = "clickstream_ledger", "clickstream_amendment"
 _NOTE = ".refused.json"  # beside a roll-up: the files that its batches refused whole
 # The kinds of amendment.
 REPLAY, ERASURE, RETENTION, REBUILD, FILL = "replay", "erasure", "retention", "rebuild", "fill"
@@ -212,25 +213,32 @@ def booked(table: LakeTable, after: int = -1) -> Iterator[Booked]:
 
     Lazy: who takes only the first lines reads these commits; no file is read that has only older lines.
     """
+    commits, below = table.commits(after), sys.maxsize
+    for newest in islice(commits, 1):  # who takes only the last line asks for no roll-ups
+        below = newest["version"]
+        if line := line_of(newest.get("userMetadata")):
+            yield Booked(below, line)
     rolled_up = [file for file in _roll_ups(table) if int(file.stem) > after]
-    for commit in table.commits(int(rolled_up[-1].stem) if rolled_up else after):
+    last = int(rolled_up[-1].stem) if rolled_up else after
+    for commit in takewhile(lambda each: each["version"] > last, commits):
+        below = commit["version"]
         if line := line_of(commit.get("userMetadata")):
-            yield Booked(commit["version"], line)
+            yield Booked(below, line)
     for file in reversed(rolled_up):
         for text in reversed(file.read_text().splitlines()):
             version, _, metadata = text.partition(" ")
-            if int(version) > after and (line := line_of(metadata)):
+            if after < int(version) < below and (line := line_of(metadata)):
                 yield Booked(int(version), line)
 
 
 def lines(table: LakeTable) -> Iterator[Entry | Amendment]:
-    """Every line, newest first, without the version that it made; none if there is no table."""
+    """Every line, newest first, without its version; none if there is no table."""
     return (each.line for each in booked(table))
 
 
 def entries(table: LakeTable) -> Iterator[Entry]:
     """Every batch's entry, newest first."""
-    return (each.line for each in booked(table) if isinstance(each.line, Entry))
+    return (line for line in lines(table) if isinstance(line, Entry))
 
 
 def last_entry(table: LakeTable) -> Entry | None:
@@ -273,8 +281,7 @@ def roll_up(table: LakeTable) -> int:
     The file appears whole, under the newest version it covers, or not at all. Returns the number of lines.
     """
     last = max((int(file.stem) for file in _roll_ups(table)), default=-1)
-    commits = list(table.commits(last))
-    if not commits:
+    if not (commits := list(table.commits(last))):
         return 0
     lines = [c for c in reversed(commits) if line_of(c.get("userMetadata"))]
     text = "".join(f"{commit['version']} {commit['userMetadata']}\n" for commit in lines)

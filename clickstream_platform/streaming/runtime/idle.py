@@ -91,7 +91,8 @@ def _report(table: StreamingTable, lake: Lake, run_id: str, duration: timedelta)
 
 def _is_done(table: StreamingTable, lake: Lake, found: Lag | ClickstreamError | None) -> bool:
     checkpoint = generations.current(lake, table.name, table.offsets.source_name)
-    if checkpoint.committed() < 0 or checkpoint.planned() > checkpoint.committed():
+    committed = checkpoint.committed()
+    if committed < 0 or checkpoint.planned() > committed:
         return False
     if not fingerprint.is_looked_at(checkpoint, table) or _is_behind(table, lake, checkpoint, found):
         return False
