@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from clickstream_platform.store.access import Access
 
 OWN_JAR = Path(__file__).with_name("put_if_absent.jar")
-OWN_SHA256 = "db312e260d3489fe3a7788b9c24d3ffce00c76954793df035f2220ef34bd58f9"
+OWN_SHA256 = "35ceb1e8404228b0762723641eec17dee9eb0e0e65c5df600f17599c71ba6ad5"
 """What ``make jar`` makes of the sources in ``java/``, and says."""
 
 _CREDENTIALS = (
