@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from clickstream_platform.store.access import Access
 
 OWN_JAR = Path(__file__).with_name("put_if_absent.jar")
-OWN_SHA256 = "35ceb1e8404228b0762723641eec17dee9eb0e0e65c5df600f17599c71ba6ad5"
+OWN_SHA256 = "fc73db83144919a39d2cc140896d32349624c8debf3af288f9edc51da868dae4"
 """What ``make jar`` makes of the sources in ``java/``, and says."""
 
 _CREDENTIALS = (

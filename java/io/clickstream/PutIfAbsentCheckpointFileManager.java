@@ -11,16 +11,16 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.PathFilter;
 import org.apache.hadoop.util.functional.FutureIO;
-import org.apache.spark.sql.execution.streaming.checkpointing.AbstractFileContextBasedCheckpointFileManager;
+import org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager;
 import org.apache.spark.sql.execution.streaming.checkpointing.CheckpointFileManager;
 
 /**
  * A checkpoint on an object store: of two queries that plan the same batch, in whatever process, the second fails.
  *
- * <p>A store has no folders. What FileContext asks for the sake of them, before each look at a file or a folder, is not
- * asked here.
+ * <p>It goes by a FileSystem, of which a process has one: each FileContext makes a client of its own, with connections of
+ * its own. A store has no folders, so what is asked for the sake of them is not asked here.
  */
-public class PutIfAbsentCheckpointFileManager extends AbstractFileContextBasedCheckpointFileManager {
+public class PutIfAbsentCheckpointFileManager extends FileSystemBasedCheckpointFileManager {
   private final FileSystem store;
 
   public PutIfAbsentCheckpointFileManager(Path path, Configuration conf) throws IOException {
