@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from clickstream_platform.store.access import Access
 
 OWN_JAR = Path(__file__).with_name("put_if_absent.jar")
-OWN_SHA256 = "fc73db83144919a39d2cc140896d32349624c8debf3af288f9edc51da868dae4"
+OWN_SHA256 = "ba951b71d91a4bb3aa3842205400d454bafff40593a6737df474923de0031dee"
 """What ``make jar`` makes of the sources in ``java/``, and says."""
 
 _CREDENTIALS = (

@@ -17,8 +17,8 @@ import org.apache.spark.sql.execution.streaming.checkpointing.CheckpointFileMana
 /**
  * A checkpoint on an object store: of two queries that plan the same batch, in whatever process, the second fails.
  *
- * <p>It goes by a FileSystem, of which a process has one: each FileContext makes a client of its own, with connections of
- * its own. A store has no folders, so what is asked for the sake of them is not asked here.
+ * <p>It goes by a FileSystem, of which a process has one: each FileContext makes a client and connections of its own. A
+ * store has no folders, so what is asked for the sake of them is not asked here.
  */
 public class PutIfAbsentCheckpointFileManager extends FileSystemBasedCheckpointFileManager {
   private final FileSystem store;
