@@ -103,9 +103,13 @@ class Checkpoint:
         previous = self.plan(batch_id - 1)
         return previous.watermark_ms if previous else 0
 
-    def watermark_ms(self) -> int | None:
-        """The watermark after the newest completed batch; None before there is one (no batch, or no event seen)."""
-        committed = self.committed()
+    def watermark_ms(self, committed: int | None = None) -> int | None:
+        """The watermark after the newest completed batch; None before there is one (no batch, or no event seen).
+
+        Args:
+            committed: that batch, for who has looked it up.
+        """
+        committed = self.committed() if committed is None else committed
         if committed < 0:
             return None
         lines = (self.path / "commits" / str(committed)).read_text().splitlines()
