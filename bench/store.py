@@ -13,7 +13,6 @@ that of delta-rs and of our own files) and by kind, run after run, so that it sh
 from __future__ import annotations
 
 import argparse
-import http.client
 import os
 import shutil
 import statistics
@@ -21,17 +20,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Generator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Lock, Thread, local
-from urllib.parse import urlsplit
 
 from commands import ENTRY
 from commands import events as simulated
 
+from clickstream_platform.simulator.counting import counting
 from clickstream_platform.simulator.seaweed import Seaweed, started
 
 TICK, TIMED, COUNTED = 10_000, 3, 6
@@ -62,66 +57,6 @@ class Home:
         return time.monotonic() - begun
 
 
-@contextmanager
-def counting(endpoint: str) -> Generator[tuple[str, Counter[tuple[str, str]]]]:
-    """A proxy before a store: its address, and the requests so far by client and kind."""
-    counts: Counter[tuple[str, str]] = Counter()
-    lock, own = Lock(), local()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _pass(self) -> None:
-            with lock:
-                counts[self._client(), self._kind()] += 1
-            if not hasattr(own, "connection"):
-                own.connection = http.client.HTTPConnection(urlsplit(endpoint).netloc)
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            own.connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-            for name, value in self.headers.items():
-                if name.lower() != "expect":
-                    own.connection.putheader(name, value)
-            own.connection.endheaders(body)
-            answer = own.connection.getresponse()
-            content = answer.read()
-            self.send_response_only(answer.status)
-            for name, value in answer.getheaders():
-                if name.lower() not in ("transfer-encoding", "content-length", "connection"):
-                    self.send_header(name, value)
-            length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(content))
-            self.send_header("Content-Length", length or "0")
-            self.end_headers()
-            self.wfile.write(content)
-
-        def _client(self) -> str:
-            return "jvm" if "java" in self.headers.get("User-Agent", "").lower() else "own"
-
-        def _kind(self) -> str:
-            is_list = "list-type=" in self.path or "prefix=" in self.path
-            return "LIST" if self.command == "GET" and is_list else self.command
-
-        do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = _pass  # noqa: N815
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    class Server(ThreadingHTTPServer):
-        request_queue_size = 64
-        daemon_threads = True
-
-        def handle_error(self, request: object, client_address: object) -> None:
-            """A client may hang up when it has read enough."""
-            if not isinstance(sys.exc_info()[1], ConnectionError):
-                super().handle_error(request, client_address)  # pyright: ignore[reportArgumentType] - as it was given
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}", counts
-        finally:
-            server.shutdown()
-
-
 def compared(work: Path, store: Seaweed, events: int) -> Home:
     """Run both by turns and print what that took. The home whose lake is on the store goes on."""
     there = {"CLICKSTREAM_LAKE": f"s3://{store.bucket}/lake", "CLICKSTREAM_STORE_ENDPOINT": store.endpoint}
@@ -146,13 +81,14 @@ def compared(work: Path, store: Seaweed, events: int) -> Home:
 
 def counted(work: Path, store: Seaweed, home: Home) -> None:
     """Ticks and runs with nothing new, and the requests of each."""
-    with counting(store.endpoint) as (endpoint, counts):
+    with counting(store.endpoint) as (endpoint, requests):
         for n in range(COUNTED):
             for what in (f"tick {n + 1}", "nothing new"):
                 if what != "nothing new":
                     home.land(simulated(work / f"counted-{n}", TICK, FILES, after=TIMED + n), f"counted-{n}")
-                counts.clear()
+                requests.clear()
                 home.run(CLICKSTREAM_STORE_ENDPOINT=endpoint)
+                counts = Counter((each.client, each.kind) for each in requests)
                 by_kind = "  ".join(f"{client} {kind} {count}" for (client, kind), count in sorted(counts.items()))
                 print(f"{what:<12} {counts.total():>6,} requests: {by_kind}", flush=True)
 

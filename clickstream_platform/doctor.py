@@ -16,7 +16,7 @@ from clickstream_platform.jvm.jars import SPARK_JARS, damaged, missing, require_
 from clickstream_platform.jvm.machine import require_folder, require_java, require_room
 from clickstream_platform.settings import Settings
 from clickstream_platform.store.place import is_on_store, require_store
-from clickstream_platform.store.proof import WRITERS, require_conditional_put
+from clickstream_platform.store.proof import MANY, require_conditional_put
 from clickstream_platform.streaming.sources.named import sources_from
 
 OLDEST_PYTHON, FIRST_UNTRIED_PYTHON = (3, 10), (3, 14)
@@ -128,8 +128,8 @@ def _store(settings: Settings) -> str:
     lake = settings.lake_folder
     assert is_on_store(lake)  # or nobody asks
     require_store(lake)
-    require_conditional_put(lake)
-    return f"{lake} at {lake.access.named}; of {WRITERS} writers of one object one wins"
+    require_conditional_put(lake, MANY)
+    return f"{lake} at {lake.access.named}; of {MANY} writers of one object one wins"
 
 
 CHECKS: dict[str, Callable[[Settings], str]] = {

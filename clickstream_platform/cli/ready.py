@@ -13,7 +13,7 @@ from clickstream_platform.jvm.machine import require_folder
 from clickstream_platform.settings import Settings
 from clickstream_platform.store.place import is_on_store, require_store
 from clickstream_platform.streaming.lake import layout
-from clickstream_platform.streaming.lake.lease import lease
+from clickstream_platform.streaming.lake.lease import is_seen_free, lease
 from clickstream_platform.streaming.lake.places import Lake
 
 if TYPE_CHECKING:
@@ -101,8 +101,9 @@ def require_free(names: Iterable[str], lake: Lake, *, take_over: bool = False) -
         TableBusyError: names the run, its pid and its host.
     """
     for name in names:
-        with lease(lake, name, GLANCE, take_over=take_over):
-            pass
+        if not is_seen_free(lake, name):
+            with lease(lake, name, GLANCE, take_over=take_over):
+                pass
 
 
 def say_if_busy(names: Iterable[str], lake: Lake, then: str) -> None:

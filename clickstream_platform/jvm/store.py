@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from clickstream_platform.store.access import Access
 
 OWN_JAR = Path(__file__).with_name("put_if_absent.jar")
-OWN_SHA256 = "db312e260d3489fe3a7788b9c24d3ffce00c76954793df035f2220ef34bd58f9"
+OWN_SHA256 = "ba951b71d91a4bb3aa3842205400d454bafff40593a6737df474923de0031dee"
 """What ``make jar`` makes of the sources in ``java/``, and says."""
 
 _CREDENTIALS = (

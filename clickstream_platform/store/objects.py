@@ -77,6 +77,14 @@ def _object(place: StorePath, said: Any) -> Object:
     return Object(where, said["size"], said["last_modified"], said["e_tag"] or "")
 
 
+def tags_from(place: StorePath, name: str) -> dict[str, str]:
+    """What lies below a place from a name on, in the order of names, and of each what tells its states apart."""
+    with told(place) as obs:
+        # What comes after a key without its last sign begins with that key: no sign is before the first of a name.
+        pages = obs.list(bucket_of(place.bucket, place.access), place.within, offset=place.within + name[:-1])
+        return {each["path"].removeprefix(place.within): each["e_tag"] or "" for page in pages for each in page}
+
+
 def found(place: StorePath) -> Object | None:
     """An object as it is now; None if there is none."""
     with told(place) as obs:

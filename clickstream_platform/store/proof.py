@@ -9,43 +9,64 @@ from threading import Barrier
 from clickstream_platform.errors import SetupError
 from clickstream_platform.store.place import StorePath
 
-WRITERS = 20
+WRITERS = 4  # at each of two objects: a store may let those who have to wait try again only once a second each
+MANY = 10  # where nobody waits for it
 
 
-def require_conditional_put(place: StorePath) -> None:
-    """Let writers race for one object, twice: where nothing is, and for its next state. Leaves nothing behind.
+def require_conditional_put(place: StorePath, writers: int = WRITERS) -> None:
+    """Ask for what must be refused, then let writers race: for one object where nothing is, for another's next state.
+
+    Leaves nothing behind. A store that looks at a condition first and writes later may pass by chance; one that does
+    not look at all cannot.
+
+    Args:
+        place: where.
+        writers: how many race for each of the two.
 
     Raises:
         SetupError: more than one, or none, was told that it had won; or what one of the others wrote is there.
         UnreachableError: the store does not answer.
     """
-    file = place / f"_proof-{uuid.uuid4().hex}"
+    absent, there = (place / f"_proof-{uuid.uuid4().hex}" for _ in range(2))
     try:
-        first = _race(file, None)
-        stands = file.tagged()
-        _require_one(place, first, stands)
-        assert stands is not None
-        _require_one(place, _race(file, stands[1]), file.tagged())
+        expected, stands = _one_by_one(place, there), there.tagged()
+        if stands is None or stands[0] != expected:
+            raise _refusal(place, "each of two writers, one after another,")
+        for file, won in _race({absent: None, there: stands[1]}, writers).items():
+            if len(won) != 1 or file.read_bytes() != won[0]:
+                raise _refusal(place, f"{len(won)} of {writers} writers of one object")
     finally:
-        file.unlink()
+        absent.unlink()
+        there.unlink()
 
 
-def _race(file: StorePath, tag: str | None) -> list[bytes]:
-    """What those have written who were told that they had won."""
-    together = Barrier(WRITERS)
+def _one_by_one(place: StorePath, file: StorePath) -> bytes:
+    """Put an object, and another state of it, and be refused with the conditions of before. What is to be there."""
+    first, second, refused = (uuid.uuid4().hex.encode() for _ in range(3))
+    tag = file.write_if(None, first)
+    told = [tag, file.write_if(None, refused)]
+    told += [file.write_if(tag, second), file.write_if(tag, refused)] if tag else []
+    if [answer is not None for answer in told] != [True, False, True, False]:
+        raise _refusal(place, f"{sum(answer is not None for answer in told)} of 4 writers, of which it may let 2,")
+    return second
 
-    def write(_: int) -> bytes | None:
+
+def _race(states: dict[StorePath, str | None], count: int) -> dict[StorePath, list[bytes]]:
+    """What those have written at each object who were told that they had won. Each has its tag as it is now."""
+    writers = [*states] * count
+    together = Barrier(len(writers))
+
+    def write(file: StorePath) -> bytes | None:
         content = uuid.uuid4().hex.encode()
         together.wait()
-        return content if file.write_if(tag, content) is not None else None
+        return content if file.write_if(states[file], content) is not None else None
 
-    with ThreadPoolExecutor(WRITERS) as threads:
-        return [won for won in threads.map(write, range(WRITERS)) if won]
+    with ThreadPoolExecutor(len(writers)) as threads:
+        wrote = [*zip(writers, threads.map(write, writers), strict=True)]
+    return {file: [content for at, content in wrote if at == file and content] for file in states}
 
 
-def _require_one(place: StorePath, won: list[bytes], stands: tuple[bytes, str] | None) -> None:
-    if len(won) == 1 and stands and stands[0] == won[0]:
-        return
-    finding = f"{place.access.named} told {len(won)} of {WRITERS} writers of one object that theirs is there"
+def _refusal(place: StorePath, whom: str) -> SetupError:
+    finding = f"{place.access.named} told {whom} that theirs is there"
     remedy = "take a store whose PUT heeds If-None-Match and If-Match, as Amazon S3's does: runs would undo each other"
-    raise SetupError(str(place), finding, remedy)
+    return SetupError(str(place), finding, remedy)

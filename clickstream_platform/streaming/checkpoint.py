@@ -74,8 +74,7 @@ class Checkpoint:
 
     def fingerprint(self) -> dict[str, Any]:
         """What it was made for, as it was written down when it began; empty if no run was admitted yet."""
-        file = self.path / FINGERPRINT
-        return json.loads(file.read_text()) if file.exists() else {}
+        return json.loads(_text_of(self.path / FINGERPRINT) or "{}")
 
     def made_for(self) -> str:
         """The identity of the source that it was made for; empty if no run was admitted yet."""
@@ -92,10 +91,10 @@ class Checkpoint:
 
     def plan(self, batch_id: int) -> Planned | None:
         """What was planned for a batch; None if it was not, or was cleaned up since (Spark keeps the newest 100)."""
-        file = self.path / "offsets" / str(batch_id)
-        if not file.exists():
+        text = _text_of(self.path / "offsets" / str(batch_id)) if batch_id >= 0 else None
+        if text is None:
             return None
-        _, batch, *sources = file.read_text().splitlines()
+        _, batch, *sources = text.splitlines()
         source = sources[0] if sources else "-"
         return Planned(batch_id, json.loads(batch)["batchWatermarkMs"], None if source == "-" else json.loads(source))
 
@@ -104,9 +103,13 @@ class Checkpoint:
         previous = self.plan(batch_id - 1)
         return previous.watermark_ms if previous else 0
 
-    def watermark_ms(self) -> int | None:
-        """The watermark after the newest completed batch; None before there is one (no batch, or no event seen)."""
-        committed = self.committed()
+    def watermark_ms(self, committed: int | None = None) -> int | None:
+        """The watermark after the newest completed batch; None before there is one (no batch, or no event seen).
+
+        Args:
+            committed: that batch, for who has looked it up.
+        """
+        committed = self.committed() if committed is None else committed
         if committed < 0:
             return None
         lines = (self.path / "commits" / str(committed)).read_text().splitlines()
@@ -120,8 +123,8 @@ class Checkpoint:
 
     def begun(self) -> Begun | None:
         """Where the first batch begins, if the source's starting offsets are written down."""
-        file = self.path / BEGIN
-        return Begun(**json.loads(file.read_text())) if file.exists() else None
+        text = _text_of(self.path / BEGIN)
+        return None if text is None else Begun(**json.loads(text))
 
     def begin(self, begun: Begun) -> None:
         """Write that down, whole or not at all."""
@@ -133,8 +136,8 @@ class Checkpoint:
 
     def initial_watermark_ms(self) -> int | None:
         """How far batch 0 goes, in milliseconds since 1970, if that is written down."""
-        file = self.path / INITIAL_WATERMARK
-        return int(file.read_text()) if file.exists() else None
+        text = _text_of(self.path / INITIAL_WATERMARK)
+        return None if text is None else int(text)
 
     def write_initial_watermark(self, to_ms: int) -> int:
         """Write that down, whole or not at all; give it back."""
@@ -146,9 +149,9 @@ class Checkpoint:
 
         The plan is written under a name that begins with a dot and then renamed. The caller holds the table's lease.
         """
-        offsets = self.path / "offsets"
-        if self.planned() < 0 and offsets.is_dir():
-            for file in [*offsets.iterdir()]:
+        files = _files_in(self.path / "offsets")
+        if not any(file.name.isdigit() for file in files):
+            for file in files:
                 if file.name.startswith("."):
                     file.unlink(missing_ok=True)
 
@@ -182,7 +185,23 @@ _SCHEMAS = "_stateSchema"
 
 
 def _batch_ids(folder: Place) -> list[int]:
-    return [int(file.name) for file in folder.iterdir() if file.name.isdigit()] if folder.is_dir() else []
+    return [int(file.name) for file in _files_in(folder) if file.name.isdigit()]
+
+
+def _files_in(folder: Place) -> list[Place]:
+    """What lies in a folder; nothing if there is none. Asks once, as on a store each question is a request."""
+    try:
+        return [*folder.iterdir()]
+    except FileNotFoundError:
+        return []
+
+
+def _text_of(file: Place) -> str | None:
+    """What is in a file; None if there is none. Asks once."""
+    try:
+        return file.read_text()
+    except FileNotFoundError:
+        return None
 
 
 def next_version(offset: dict[str, Any] | None) -> int:

@@ -11,7 +11,7 @@ from clickstream_platform.errors import SetupError
 from clickstream_platform.simulator.seaweed import Seaweed
 from clickstream_platform.store.access import Access
 from clickstream_platform.store.place import StorePath, require_store
-from clickstream_platform.store.proof import require_conditional_put
+from clickstream_platform.store.proof import MANY, require_conditional_put
 
 
 @pytest.fixture
@@ -80,8 +80,8 @@ def test_a_move_that_was_killed_is_done_again(root: StorePath) -> None:
     assert (root / "to" / "b" / "c").read_bytes() == b"c"
 
 
-def test_twenty_writers_of_one_object_have_one_winner_and_leave_nothing(root: StorePath) -> None:
-    require_conditional_put(root)
+def test_many_writers_of_one_object_have_one_winner_and_leave_nothing(root: StorePath) -> None:
+    require_conditional_put(root, MANY)
 
     assert not root.exists()
 

@@ -71,7 +71,7 @@ def test_what_a_store_answers_is_sorted_by_who_can_mend_it(status: int, error: t
 
 
 def test_a_store_that_heeds_no_condition_is_refused() -> None:
-    with careless_store() as endpoint, pytest.raises(SetupError, match="20 of 20 writers of one object"):
+    with careless_store() as endpoint, pytest.raises(SetupError, match="4 of 4 writers, of which it may let 2"):
         require_conditional_put(lake_at(endpoint))
 
 

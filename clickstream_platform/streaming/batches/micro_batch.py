@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -47,14 +48,19 @@ class MicroBatch:
     started: float = field(default_factory=time.monotonic)
     persist: Persisted = field(default_factory=Persisted)
 
-    @property
+    @cached_property
     def plan(self) -> Planned:
-        """What ``offsets/<n>`` says; written by Spark before the batch runs."""
+        """What ``offsets/<n>`` says; written by Spark before the batch runs, and never again."""
         plan = self.checkpoint.plan(self.batch_id)
         assert plan is not None
         return plan
 
-    @property
+    @cached_property
+    def start(self) -> dict[str, Any] | None:
+        """The source's offset where it begins, included; None for the first of a source that has no beginning."""
+        return self.checkpoint.start(self.batch_id)
+
+    @cached_property
     def late_before_ms(self) -> int:
         """Event time at or before which an event is late: the watermark, or a state store's of the batch before."""
         if self.table.state.drops_late:
@@ -64,12 +70,12 @@ class MicroBatch:
     @property
     def versions(self) -> tuple[int, int]:
         """The versions of ``events`` that it reads, both included."""
-        return next_version(self.checkpoint.start(self.batch_id)), next_version(self.plan.end) - 1
+        return next_version(self.start), next_version(self.plan.end) - 1
 
     @property
     def is_empty(self) -> bool:
         """Whether its source had not moved. Spark runs such a batch to let a state store forget."""
-        return self.plan.end == self.checkpoint.start(self.batch_id)
+        return self.plan.end == self.start
 
     @property
     def target(self) -> LakeTable:
@@ -106,7 +112,7 @@ class MicroBatch:
             batch_id=self.batch_id,
             run_id=self.run_id,
             source=self.checkpoint.source,
-            start=self.checkpoint.start(self.batch_id),
+            start=self.start,
             end=self.plan.end,
             late_before_ms=self.late_before_ms,
             committed_at_ms=time.time_ns() // 1_000_000,

@@ -13,8 +13,9 @@ import pyarrow as pa
 
 from clickstream_platform.events.schema import COPY, PLACE, REPLACED
 from clickstream_platform.streaming.lake import writer
+from clickstream_platform.streaming.lake.actions import GAVE_WAY
 from clickstream_platform.streaming.lake.ledger import REPLACEMENT, Amendment
-from clickstream_platform.streaming.lake.tables import GAVE_WAY, LakeTable
+from clickstream_platform.streaming.lake.tables import LakeTable
 
 _NAMES = [*PLACE, "timestamp"]
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote, urlsplit
 
 from deltalake import DeltaTable
 
 from clickstream_platform.store.access import delta_options
+from clickstream_platform.store.objects import objects
 from clickstream_platform.store.place import Place, is_on_store
+
+_IN_LOG = re.compile(r"\d{20}\.(json|checkpoint\.)")  # a commit, or a checkpoint of several
 
 
 def uri_of(path: Place) -> str:
@@ -32,7 +36,9 @@ def opened(path: Place, version: int | None = None) -> DeltaTable:
 
 def is_table(path: Place) -> bool:
     """Whether the folder is a Delta table."""
-    return DeltaTable.is_deltatable(uri_of(path), storage_options=options_of(path))
+    if is_on_store(path):  # delta-rs would let no other thread go on until the store answers: none that renews a lease
+        return any(_IN_LOG.match(each.place.name) for each in objects(path / "_delta_log"))
+    return DeltaTable.is_deltatable(uri_of(path))
 
 
 def within(table: DeltaTable) -> list[str]:

@@ -13,8 +13,7 @@ from clickstream_platform.streaming.lake.tables import LakeTable
 
 def fills(events: LakeTable, columns: Iterable[str]) -> dict[str, int]:
     """How many commits have filled some values of these columns, by column; 0 for one that never was."""
-    held = events.open()
-    return {name: (held.transaction_version(_called(name)) or 0) if held else 0 for name in columns}
+    return {name: events.transaction(_called(name)) or 0 for name in columns}
 
 
 def marks(events: LakeTable, columns: Iterable[str]) -> tuple[tuple[str, int], ...]:

@@ -45,8 +45,10 @@ def following(lake: Lake, name: str) -> Checkpoint:
 
 
 def _used(lake: Lake, name: str, source: str = MAIN) -> list[int]:
-    folder = lake.checkpoints(name, source)
-    return [int(path.name) for path in folder.iterdir() if path.name.isdigit()] if folder.is_dir() else []
+    try:
+        return [int(path.name) for path in lake.checkpoints(name, source).iterdir() if path.name.isdigit()]
+    except FileNotFoundError:
+        return []
 
 
 def sources(lake: Lake, name: str) -> list[str]:

@@ -25,7 +25,7 @@ from clickstream_platform.store.proof import require_conditional_put
 from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.migrations import migrate
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.store_lease import held_on_store, holder_on_store
+from clickstream_platform.streaming.lake.store_lease import held_on_store, holder_on_store, is_free_on_store
 
 
 @contextmanager
@@ -56,11 +56,26 @@ def lease(
         SetupError: the lake begins on a store that keeps nobody from overwriting others.
         LayoutError: the lake is newer than this program, or in the middle of a command that changes it as a whole.
     """
-    if layout.require(lake, finishing).version < layout.VERSION or not (lake.root / layout.FILE).exists():
+    if not _is_up(lake, finishing):
         _bring_up(lake, run_id, take_over=take_over)
     with _held(lake, table, run_id, trigger=trigger, take_over=take_over, patience=patience):
         layout.require(lake, finishing)  # it may have waited for the very command that changed it
         yield
+
+
+def is_seen_free(lake: Lake, table: str) -> bool:
+    """Whether one look tells that nobody holds the lease of a table of a lake that needs no migration.
+
+    Only on a store, where to take it and let it go is four requests. False says nothing. Raises a LayoutError.
+    """
+    path = lake.checkpoints(table) / "lease"
+    return is_on_store(path) and _is_up(lake) and is_free_on_store(path)
+
+
+def _is_up(lake: Lake, finishing: str = "") -> bool:
+    """Whether the lake has this program's layout, written down. What was written down names its program."""
+    found = layout.require(lake, finishing)
+    return found.version == layout.VERSION and bool(found.program or (lake.root / layout.FILE).exists())
 
 
 def _bring_up(lake: Lake, run_id: str, *, take_over: bool) -> None:

@@ -10,9 +10,11 @@ The log is the ledger until ``maintain`` cleans the log; before that it rolls th
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
+from itertools import islice, takewhile
 from typing import Any
 
 from clickstream_platform.source_list import MAIN, title
@@ -232,25 +234,32 @@ def booked(table: LakeTable, after: int = -1) -> Iterator[Booked]:
 
     Lazy: who takes only the first lines reads these commits; no file is read that has only older lines.
     """
+    commits, below = table.commits(after), sys.maxsize
+    for newest in islice(commits, 1):  # who takes only the last line asks for no roll-ups
+        below = newest["version"]
+        if line := line_of(newest.get("userMetadata")):
+            yield Booked(below, line)
     rolled_up = [file for file in roll_ups(table) if int(file.stem) > after]
-    for commit in table.commits(int(rolled_up[-1].stem) if rolled_up else after):
+    last = int(rolled_up[-1].stem) if rolled_up else after
+    for commit in takewhile(lambda each: each["version"] > last, commits):
+        below = commit["version"]
         if line := line_of(commit.get("userMetadata")):
-            yield Booked(commit["version"], line)
+            yield Booked(below, line)
     for file in reversed(rolled_up):
         for text in reversed(file.read_text().splitlines()):
             version, _, metadata = text.partition(" ")
-            if int(version) > after and (line := line_of(metadata)):
+            if after < int(version) < below and (line := line_of(metadata)):
                 yield Booked(int(version), line)
 
 
 def lines(table: LakeTable) -> Iterator[Entry | Amendment]:
-    """Every line, newest first, without the version that it made; none if there is no table."""
+    """Every line, newest first, without its version; none if there is no table."""
     return (each.line for each in booked(table))
 
 
 def entries(table: LakeTable) -> Iterator[Entry]:
     """Every batch's entry, newest first."""
-    return (each.line for each in booked(table) if isinstance(each.line, Entry))
+    return (line for line in lines(table) if isinstance(line, Entry))
 
 
 def last_entry(table: LakeTable) -> Entry | None:

@@ -55,6 +55,11 @@ class StoreLease:
     _turn: Lock = field(default_factory=Lock)
     _ended: Event = field(default_factory=Event)
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether nobody else can have it now: it was renewed a short while ago."""
+        return not self.is_lost and now() - self.renewed <= self.ttl * FRESH
+
     def require(self) -> None:
         """Make sure that this process still holds it.
 
@@ -62,7 +67,7 @@ class StoreLease:
             TableBusyError: another has taken it over.
             UnreachableError: the store does not say.
         """
-        if not self.is_lost and now() - self.renewed > self.ttl * FRESH:
+        if not self.is_lost and not self.is_sure:
             self.renew()
         if self.is_lost:
             finding = f"this run was away for longer than its lease lasts ({self.ttl:.0f} s), and another took it over"
@@ -185,6 +190,23 @@ def require_held(root: Place) -> None:
     if is_on_store(root):
         for lease in [*_HELD.get(str(root), ())]:
             lease.require()
+
+
+def is_free_on_store(path: StorePath) -> bool:
+    """Whether nobody has ever held a lease, or whoever did has let it go. What else it is takes more than a look."""
+    tag, holder = _look(path)
+    return tag is None or bool(holder.get("is_free"))
+
+
+def surely_held(root: Place, table: str = "") -> str:
+    """The lease, by an id, of a table or of any, that this process has now and that nobody can have taken over.
+
+    Asks nobody. Empty if there is none, and in a folder, where a lease is nothing that anybody else looks at.
+    """
+    if not is_on_store(root):
+        return ""
+    found = (each for each in [*_HELD.get(str(root), ())] if table in ("", each.table) and each.is_sure)
+    return next((str(each.said["id"]) for each in found), "")
 
 
 def holder_on_store(path: StorePath) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote
 
 from deltalake import DeltaTable, QueryBuilder
@@ -17,18 +17,11 @@ from deltalake.exceptions import TableNotFoundError
 
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.store.place import Place
+from clickstream_platform.streaming.lake import kept
+from clickstream_platform.streaming.lake.actions import AddedFile, added_by, is_read_by_others
 from clickstream_platform.streaming.lake.delta import is_table, opened, within
 
-GAVE_WAY = "gave_way"  # begins the application ids of commits by which events give way to earlier copies
-
-
-@dataclass(frozen=True)
-class AddedFile:
-    """A data file that one commit added, as the commit describes it."""
-
-    path: str
-    rows: int
-    min_timestamp: datetime | None  # None: no statistics, so it may hold any time
+Answer = TypeVar("Answer")
 
 
 class Changed(NamedTuple):
@@ -47,7 +40,10 @@ class TimeSpan(NamedTuple):
 
 @dataclass(frozen=True)
 class LakeTable:
-    """One Delta table on disk, which may not exist yet."""
+    """One Delta table on disk, which may not exist yet.
+
+    Each question is answered by the table as it is when it is asked. It need not be opened for that: :mod:`.kept`.
+    """
 
     path: Place
 
@@ -59,24 +55,30 @@ class LakeTable:
     @property
     def exists(self) -> bool:
         """Whether the folder is a Delta table."""
-        return is_table(self.path)
+        return kept.is_known(self.path) or is_table(self.path)
 
     def open(self) -> DeltaTable | None:
-        """The table at its newest version; None if there is none."""
+        """The table at its newest version, for the caller alone; None if there is none."""
         try:
             return opened(self.path)
         except TableNotFoundError:
             return None
 
+    def _newest(self, ask: Callable[[kept.Handle], Answer], otherwise: Answer) -> Answer:
+        """What is asked of the table at its newest version; something else, if there is no table."""
+        with kept.newest(self.path) as handle:
+            return ask(handle) if handle else otherwise
+
     def version(self) -> int | None:
         """The newest version; None if there is no table."""
-        table = self.open()
-        return None if table is None else table.version()
+        return self._newest(lambda handle: handle.table.version(), None)
 
     def rows(self, version: int | None = None) -> int:
         """The number of rows, now or at a version, from the statistics in the log: no data file is read."""
-        table = self.open() if version is None else opened(self.path, version=version)
-        return 0 if table is None else table.count()
+        if version is None:
+            return self._newest(lambda handle: handle.table.count(), 0)
+        with kept.at(self.path, version) as table:
+            return table.count()
 
     def rows_before(self, moment: datetime, time: str) -> int:
         """How many rows have a ``time`` before a moment. Reads that column; none if there is no table."""
@@ -91,8 +93,8 @@ class LakeTable:
         """The rows of each date that it is partitioned by, from the statistics in the log."""
         import pyarrow as pa  # noqa: PLC0415 - as below
 
-        table, found = self.open(), Counter[date]()
-        files = pa.table(table.get_add_actions(flatten=True)) if table else None
+        found = Counter[date]()
+        files = self._newest(lambda handle: pa.table(handle.table.get_add_actions(flatten=True)), None)
         if files is not None and files.num_rows:
             days, rows = files["partition.event_date"].to_pylist(), files["num_records"].to_pylist()
             for day, count in zip(days, rows, strict=True):
@@ -101,13 +103,12 @@ class LakeTable:
 
     def dates(self) -> set[date]:
         """The dates that it is partitioned by."""
-        table = self.open()
-        return {date.fromisoformat(each["event_date"]) for each in table.partitions()} if table else set()
+        partitions = self._newest(lambda handle: handle.table.partitions(), [])
+        return {date.fromisoformat(each["event_date"]) for each in partitions}
 
     def transaction(self, app_id: str) -> int | None:
         """The last batch id that was committed under this application id; None if none was."""
-        table = self.open()
-        return None if table is None else table.transaction_version(app_id)
+        return self._newest(lambda handle: handle.transaction(app_id), None)
 
     def added_files(self, start: int, end: int) -> Iterator[AddedFile]:
         """The data files that the commits ``start`` to ``end`` (both included) added as new data.
@@ -119,7 +120,7 @@ class LakeTable:
             CheckpointError: the log of a version is gone; the table was down for longer than the log is kept.
         """
         for version in range(start, end + 1):
-            yield from _added_by(self._commit(version))
+            yield from added_by(self._commit(version))
 
     def changed_files(self, before: int, after: int) -> Changed:
         """The data files that a version has and an older one had not, and the other way round.
@@ -154,12 +155,13 @@ class LakeTable:
 
     def schema(self, version: int | None = None) -> dict[str, Any]:
         """The columns, as Delta and Spark say them in JSON."""
-        return json.loads(self.plain(version).schema().to_json())
+        with kept.at(self.path, version) as table:
+            self._require_plain(table)
+            return json.loads(table.schema().to_json())
 
     def column_names(self) -> set[str]:
         """The names of its columns; none if there is no table."""
-        table = self.open()
-        return {field.name for field in table.schema().fields} if table else set()
+        return self._newest(lambda handle: {field.name for field in handle.table.schema().fields}, set[str]())
 
     def plain(self, version: int | None = None) -> DeltaTable:
         """The table, now or at a version, of which a data file tells all: no deletion vectors, no mapped columns.
@@ -168,20 +170,25 @@ class LakeTable:
             CheckpointError: somebody has given it such features.
         """
         table = opened(self.path, version=version)
+        self._require_plain(table)
+        return table
+
+    def _require_plain(self, table: DeltaTable) -> None:
         protocol = table.protocol()
         if protocol.min_reader_version > 1:
             features = ", ".join(protocol.reader_features or [f"reader version {protocol.min_reader_version}"])
             finding = f"it was given {features}, and its files alone no longer say what is in it"
             raise CheckpointError(self.path.name, finding, "drop that again (ALTER TABLE ... DROP FEATURE)")
-        return table
 
     def files(self, version: int | None = None) -> list[str]:
         """The data files that make up the table, now or at a version, relative to it."""
-        return within(opened(self.path, version=version))
+        with kept.at(self.path, version) as table:
+            return within(table)
 
     def files_by_age(self, version: int | None = None) -> list[str]:
         """The same, the oldest first: no other has fewer columns. The others in the order of their names."""
-        files = opened(self.path, version=version).get_add_actions(flatten=True)
+        with kept.at(self.path, version) as table:
+            files = table.get_add_actions(flatten=True)
         paths, times = (files.column(name).to_pylist() for name in ("path", "modification_time"))
         by_name = sorted(zip(map(unquote, paths), times, strict=True))
         oldest = min(by_name, key=lambda file: file[1], default=None)
@@ -198,7 +205,8 @@ class LakeTable:
         """
         import pyarrow as pa  # noqa: PLC0415 - 0.15 s, and most of who reads a log never calls this
 
-        files = pa.table(opened(self.path, version=version).get_add_actions(flatten=True))
+        with kept.at(self.path, version) as table:
+            files = pa.table(table.get_add_actions(flatten=True))
         if not files.num_rows:
             return []
         first, last = files[f"min.{start}"].cast(pa.int64()), files[f"max.{end}"].cast(pa.int64())
@@ -217,7 +225,7 @@ class LakeTable:
             CheckpointError: the log of a version is gone.
         """
         newest = self.version() or 0
-        while version < newest and not _is_read_by_others(self._commit(version + 1)):
+        while version < newest and not is_read_by_others(self._commit(version + 1)):
             version += 1
         return version
 
@@ -233,7 +241,7 @@ class LakeTable:
         return datetime.fromtimestamp(info["timestamp"] / 1000, timezone.utc)
 
     def _log(self, version: int) -> Place:
-        return self.path / "_delta_log" / f"{version:020d}.json"
+        return self.path / "_delta_log" / kept.commit_name(version)
 
     def _commit(self, version: int) -> list[dict[str, Any]]:
         try:
@@ -249,9 +257,9 @@ class LakeTable:
 
         As far as the log goes back. Lazy: reads what is asked for.
         """
-        newest = self.version()
-        for version in range(-1 if newest is None else newest, after, -1):
-            info = self._info(version)
+        newest, said = self._newest(lambda handle: (handle.table.version(), handle.info()), (-1, None))
+        for version in range(newest, after, -1):
+            info = said if version == newest else self._info(version)
             if info is None:
                 return
             yield {**info, "version": version}
@@ -274,25 +282,3 @@ def select(held: DeltaTable, query: str) -> list[dict[str, Any]]:
     found = QueryBuilder().register("held", held).execute(query).read_all()
     columns = {name: found.column(name).to_pylist() for name in found.schema.names}
     return [{name: values[i] for name, values in columns.items()} for i in range(found.num_rows)]
-
-
-def _is_read_by_others(actions: list[dict[str, Any]]) -> bool:
-    """Whether a commit has something for the tables that are made of this one."""
-    gave_way = any("txn" in each and each["txn"]["appId"].startswith(f"{GAVE_WAY}/") for each in actions)
-    return gave_way or any(file.rows for file in _added_by(actions))
-
-
-def _added_by(actions: list[dict[str, Any]]) -> list[AddedFile]:
-    if any("remove" in each and each["remove"].get("dataChange", True) for each in actions):
-        return []
-    return [_added(each["add"]) for each in actions if "add" in each and each["add"].get("dataChange", True)]
-
-
-def _added(add: dict[str, Any]) -> AddedFile:
-    stats = json.loads(add.get("stats") or "{}")
-    minimum = stats.get("minValues", {}).get("timestamp")
-    return AddedFile(
-        path=unquote(add["path"]),
-        rows=stats.get("numRecords", 0),
-        min_timestamp=datetime.fromisoformat(minimum.replace("Z", "+00:00")) if minimum else None,
-    )

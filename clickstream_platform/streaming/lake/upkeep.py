@@ -14,7 +14,8 @@ _LOG_KEPT, _LOG_KEPT_BY_DEFAULT = "delta.logRetentionDuration", "interval 720 ho
 
 def compact(path: Place, file_size: int) -> int:
     """Join small files into larger ones of about that many bytes; returns how many were joined."""
-    return to_change(path).optimize.compact(target_size=file_size)["numFilesRemoved"]
+    with to_change(path) as held:
+        return held.table.optimize.compact(target_size=file_size)["numFilesRemoved"]
 
 
 def vacuum(path: Place, kept: timedelta) -> int:
@@ -22,22 +23,25 @@ def vacuum(path: Place, kept: timedelta) -> int:
 
     Returns how many there were.
     """
-    vacuumed = partial(
-        to_change(path).vacuum,
-        retention_hours=ceil(kept / timedelta(hours=1)),
-        full=True,
-        enforce_retention_duration=False,
-    )
-    # A vacuum that deletes nothing would make two versions all the same.
-    return len(vacuumed(dry_run=False)) if vacuumed(dry_run=True) else 0
+    with to_change(path) as held:
+        vacuumed = partial(
+            held.table.vacuum,
+            retention_hours=ceil(kept / timedelta(hours=1)),
+            full=True,
+            enforce_retention_duration=False,
+        )
+        # A vacuum that deletes nothing would make two versions all the same.
+        return len(vacuumed(dry_run=False)) if vacuumed(dry_run=True) else 0
 
 
 def clean_log(path: Place, kept: timedelta) -> int:
     """Delete the log of commits older than that, as far as no newer version needs it; returns how many there were."""
-    log, table = path / "_delta_log", to_change(path)
+    log = path / "_delta_log"
     wanted = f"interval {ceil(kept / timedelta(hours=1))} hours"
-    if table.metadata().configuration.get(_LOG_KEPT, _LOG_KEPT_BY_DEFAULT) != wanted:
-        table.alter.set_table_properties({_LOG_KEPT: wanted})
+    with to_change(path) as held:
+        if held.table.metadata().configuration.get(_LOG_KEPT, _LOG_KEPT_BY_DEFAULT) != wanted:
+            held.table.alter.set_table_properties({_LOG_KEPT: wanted})
     before = len(list(log.glob("*.json")))
-    to_change(path).cleanup_metadata()
+    with to_change(path) as held:
+        held.table.cleanup_metadata()
     return before - len(list(log.glob("*.json")))

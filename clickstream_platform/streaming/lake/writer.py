@@ -9,15 +9,17 @@ what is too much for one process's memory is written by Spark's tasks. See docs/
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema, Transaction, write_deltalake
+from deltalake import DeltaTable, PostCommitHookProperties, Schema, write_deltalake
 
 from clickstream_platform.store.place import Place
-from clickstream_platform.streaming.lake.delta import opened, options_of, uri_of
+from clickstream_platform.streaming.lake.commit import Commit
+from clickstream_platform.streaming.lake.delta import options_of, uri_of
+from clickstream_platform.streaming.lake.kept import Handle, changed, changing
 from clickstream_platform.streaming.lake.store_lease import require_held
 from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
 
@@ -25,46 +27,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from deltalake.table import TableMerger
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, DataFrameWriter
     from pyspark.sql.types import StructType
 
 CHANGE = "_change"  # insert, update or delete, in the frame that `merge` takes
-
-
-@dataclass(frozen=True)
-class Commit:
-    """What a commit carries: its line of the ledger and, for a batch, the transaction (application id, batch id).
-
-    Of a fill, which delta-rs always writes, the transactions that count it (:mod:`.fills`).
-    """
-
-    line: str
-    transaction: tuple[str, int] | None = None
-    marks: tuple[tuple[str, int], ...] = ()
-
-    def options(self) -> dict[str, str]:
-        """Both, as options of Spark's writer, which writes a transaction once."""
-        if self.transaction is None:
-            return {"userMetadata": self.line}
-        app_id, batch_id = self.transaction
-        return {"userMetadata": self.line, "txnAppId": app_id, "txnVersion": str(batch_id)}
-
-    def properties(self) -> CommitProperties:
-        """Both, as delta-rs takes them, which writes a transaction as often as it is told."""
-        transactions = [Transaction(*each) for each in (self.transaction, *self.marks) if each]
-        return CommitProperties(custom_metadata={"userMetadata": self.line}, app_transactions=transactions)
-
-    def is_in(self, table: DeltaTable) -> bool:
-        """Whether the transaction is in the table already."""
-        if self.transaction is None:
-            return False
-        app_id, batch_id = self.transaction
-        last = table.transaction_version(app_id)
-        return last is not None and last >= batch_id
-
-    def is_newest_of(self, path: Place) -> bool:
-        """Whether one of the newest commits of a table carries this line: it names the run, so it is this commit."""
-        return any(each.get("userMetadata") == self.line for each in LakeTable(path).history(10))
 
 
 FEW = 100_000  # rows that are written as one file by this process
@@ -101,6 +67,7 @@ def create(
         configuration=properties,
         storage_options=options_of(path),
     )
+    changed(path)
 
 
 def add_columns(path: Place, schema: StructType) -> None:
@@ -109,11 +76,11 @@ def add_columns(path: Place, schema: StructType) -> None:
     The one commit changes no file. A stream that reads the table stops at it, if it was started before; started
     again, it goes on from the same checkpoint.
     """
-    table = to_change(path)
-    there = {field.name for field in table.schema().fields}
+    there = LakeTable(path).column_names()
     lacking = [field for field in Schema.from_json(schema.json()).fields if field.name not in there]
     if lacking:
-        table.alter.add_columns(lacking, post_commithook_properties=_THEN)
+        with to_change(path) as held:
+            held.table.alter.add_columns(lacking, post_commithook_properties=_THEN)
 
 
 def append(
@@ -133,13 +100,13 @@ def append(
     """
     if not isinstance(rows, Iterator):
         return _write(rows, count, path, commit, "append", size)
-    table = to_change(path)
-    if commit.is_in(table):
-        return False
-    schema = pa.schema(table.schema())
-    alike = (_alike(batch, schema) for batch in rows)
-    streamed = pa.RecordBatchReader.from_batches(schema, alike) if count else schema.empty_table()
-    return _commit(streamed, table, commit, "append")
+    with to_change(path) as held:
+        if commit.is_in(held):
+            return False
+        schema = pa.schema(held.table.schema())
+        alike = (_alike(batch, schema) for batch in rows)
+        streamed = pa.RecordBatchReader.from_batches(schema, alike) if count else schema.empty_table()
+        return _commit(streamed, held.table, commit, "append")
 
 
 def _alike(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
@@ -159,21 +126,28 @@ def overwrite(rows: DataFrame, count: int, path: Place, commit: Commit) -> bool:
 
 def note(path: Place, commit: Commit) -> bool:
     """Commit the entry alone: the ledger has no holes. Returns as an append."""
-    table = to_change(path)
-    return not commit.is_in(table) and _commit(pa.schema(table.schema()).empty_table(), table, commit, "append")
+    with to_change(path) as held:
+        nothing = pa.schema(held.table.schema()).empty_table()
+        return not commit.is_in(held) and _commit(nothing, held.table, commit, "append")
 
 
 def _write(rows: DataFrame, count: int, path: Place, commit: Commit, mode: _Mode, size: int = 0) -> bool:
-    table = to_change(path)
-    if commit.is_in(table):
-        return False
-    if count > FEW or (count and size > LITTLE):
-        writer = rows.write.format("delta").mode(mode).option("overwriteSchema", mode == "overwrite")
+    with to_change(path) as held:
+        if commit.is_in(held):
+            return False
+        if not (count > FEW or (count and size > LITTLE)):
+            schema = pa.schema(Schema.from_json(rows.schema.json()) if mode == "overwrite" else held.table.schema())
+            few = rows.toArrow().select(schema.names).cast(schema) if count else schema.empty_table()
+            return _commit(few, held.table, commit, mode)
+    _by_spark(rows.write.format("delta").mode(mode).option("overwriteSchema", mode == "overwrite"), path, commit)
+    return commit.is_newest_of(path)  # Spark writes nothing, and says nothing, if another was faster
+
+
+def _by_spark(writer: DataFrameWriter, path: Place, commit: Commit) -> None:
+    try:
         writer.options(**commit.options()).save(str(path))
-        return commit.is_newest_of(path)  # Spark writes nothing, and says nothing, if another was faster
-    schema = pa.schema(Schema.from_json(rows.schema.json()) if mode == "overwrite" else table.schema())
-    few = rows.toArrow().select(schema.names).cast(schema) if count else schema.empty_table()
-    return _commit(few, table, commit, mode)
+    finally:
+        changed(path)
 
 
 def _commit(rows: pa.Table | pa.RecordBatchReader, table: DeltaTable, commit: Commit, mode: _Mode) -> bool:
@@ -203,18 +177,19 @@ def merge(changes: pa.Table, path: Place, keys: tuple[str, ...], time: str, comm
         time: the column by which its files are pruned.
         commit: what the commit carries.
     """
-    if commit.is_in(to_change(path)):
-        return False
     first, last = changes.group_by([]).aggregate([(time, "min"), (time, "max")]).columns
     within = f"{_column('t', time)} BETWEEN {_constant(first[0])} AND {_constant(last[0])}"
     columns = {f'"{name}"': _column("s", name) for name in changes.column_names if name != CHANGE}
-    (
-        _merging(changes, path, f"{_same(keys)} AND {within}", commit)
-        .when_matched_delete(f"s.{CHANGE} = 'delete'")
-        .when_matched_update(columns)
-        .when_not_matched_insert(columns, f"s.{CHANGE} <> 'delete'")
-        .execute()
-    )
+    with to_change(path) as held:
+        if commit.is_in(held):
+            return False
+        (
+            _merging(changes, held.table, f"{_same(keys)} AND {within}", commit)
+            .when_matched_delete(f"s.{CHANGE} = 'delete'")
+            .when_matched_update(columns)
+            .when_not_matched_insert(columns, f"s.{CHANGE} <> 'delete'")
+            .execute()
+        )
     return True
 
 
@@ -229,23 +204,24 @@ def replace(rows: DataFrame, count: int, path: Place, span: tuple[str, str], str
         stretch: its end is excluded.
         commit: what the commit carries.
     """
-    table = to_change(path)
+    require_held(path.parent)
     if count > FEW:
         there = f"`{span[0]}` < timestamp_micros({stretch.until}) AND `{span[1]}` >= timestamp_micros({stretch.since})"
-        writer = rows.write.format("delta").mode("overwrite").option("replaceWhere", there)
-        writer.options(**commit.options()).save(str(path))
+        _by_spark(rows.write.format("delta").mode("overwrite").option("replaceWhere", there), path, commit)
         return
-    schema = pa.schema(table.schema())
     since, until = (_constant(pa.scalar(each, pa.timestamp("us", "UTC"))) for each in stretch)
-    few = rows.toArrow().select(schema.names).cast(schema) if count else schema.empty_table()
-    _put(few, table, commit, f'"{span[0]}" < {until} AND "{span[1]}" >= {since}')
+    with to_change(path) as held:
+        schema = pa.schema(held.table.schema())
+        few = rows.toArrow().select(schema.names).cast(schema) if count else schema.empty_table()
+        _put(few, held.table, commit, f'"{span[0]}" < {until} AND "{span[1]}" >= {since}')
 
 
 def rewrite(rows: Iterator[pa.RecordBatch], path: Place, date: str, commit: Commit) -> None:
     """Replace the rows of one ``event_date`` by others of that date, in one commit. Written as they come."""
-    schema = pa.schema((table := to_change(path)).schema())
-    alike = pa.RecordBatchReader.from_batches(schema, (_alike(batch, schema) for batch in rows))
-    _put(alike, table, commit, f"event_date = '{date}'")
+    with to_change(path) as held:
+        schema = pa.schema(held.table.schema())
+        alike = pa.RecordBatchReader.from_batches(schema, (_alike(batch, schema) for batch in rows))
+        _put(alike, held.table, commit, f"event_date = '{date}'")
 
 
 def _put(rows: pa.Table | pa.RecordBatchReader, table: DeltaTable, commit: Commit, where: str) -> None:
@@ -258,24 +234,31 @@ def _put(rows: pa.Table | pa.RecordBatchReader, table: DeltaTable, commit: Commi
 
 def remove(rows: pa.Table, path: Place, keys: tuple[str, ...], commit: Commit) -> None:
     """Delete the rows of these keys, each named once. Costs a MERGE that reads the whole table."""
-    _merging(rows, path, _same(keys), commit).when_matched_delete().execute()
+    with to_change(path) as held:
+        _merging(rows, held.table, _same(keys), commit).when_matched_delete().execute()
 
 
 def delete(path: Place, time: str, before: datetime, commit: Commit) -> None:
     """Delete the rows of before that moment. No id is in the condition, whose text stays in the table's log."""
     condition = f'"{time}" < {_constant(pa.scalar(before, pa.timestamp("us", "UTC")))}'
-    to_change(path).delete(condition, commit_properties=commit.properties(), post_commithook_properties=_THEN)
+    with to_change(path) as held:
+        held.table.delete(condition, commit_properties=commit.properties(), post_commithook_properties=_THEN)
 
 
-def to_change(path: Place) -> DeltaTable:
-    """The table, for who holds its lease and has not lost it. Raises what :func:`.store_lease.require_held` does."""
+@contextmanager
+def to_change(path: Place) -> Generator[Handle]:
+    """The table at its newest version, for the block of who holds its lease and has not lost it.
+
+    Raises what :func:`.store_lease.require_held` does.
+    """
     require_held(path.parent)
-    return opened(path)
+    with changing(path) as held:
+        yield held
 
 
-def _merging(source: pa.Table, path: Place, condition: str, commit: Commit) -> TableMerger:
+def _merging(source: pa.Table, table: DeltaTable, condition: str, commit: Commit) -> TableMerger:
     """A MERGE of a source ``s`` into the table ``t``, still without its clauses."""
-    return to_change(path).merge(
+    return table.merge(
         source,
         condition,
         source_alias="s",

@@ -29,15 +29,16 @@ def admitted(lake: Lake, table: StreamingTable) -> Checkpoint:
         CheckpointError: table and checkpoint do not belong together; someone restored or replaced one of them.
     """
     checkpoint = current(lake, table.name, table.offsets.source_name)
-    last = lake.table(table.name).transaction(checkpoint.app_id)
-    if last is not None and checkpoint.planned() < 0:
+    last, planned = lake.table(table.name).transaction(checkpoint.app_id), checkpoint.planned()
+    if last is not None and planned < 0:
         if not table.derived:
             finding = f"its checkpoint {checkpoint.path} is gone, so what was read already is not known"
             raise CheckpointError(table.title, finding, "restore a backup, or begin anew with `clickstream reset`")
         log.warning("%s: its checkpoint is gone; a new generation reads all of events", table.name)
         return following(lake, table.name)
-    _refuse_strangers(lake, table, checkpoint, -1 if last is None else last)
-    if table.derived and (lost := _lost(lake, checkpoint)):
+    committed = checkpoint.committed()
+    _refuse_strangers(lake, table, checkpoint, -1 if last is None else last, planned, committed)
+    if table.derived and (lost := _lost(lake, checkpoint, planned, committed)):
         log.warning("%s: it was down for too long: %s; a new generation reads all of events", table.name, lost)
         return following(lake, table.name)
     if why := outdated(table, lake, checkpoint):
@@ -67,10 +68,10 @@ def in_turn(table: StreamingTable, lake: Lake) -> list[StreamingTable]:
     return sorted(table.by_source(), key=lambda each: each.offsets.source_name not in cut)
 
 
-def _lost(lake: Lake, checkpoint: Checkpoint) -> str | None:
+def _lost(lake: Lake, checkpoint: Checkpoint, planned: int, committed: int) -> str | None:
     """What is gone of the files and log of ``events`` that the next batch would read; None if all are there."""
     try:
-        needed = needed_files(lake, checkpoint)
+        needed = _needed_files(lake, checkpoint, planned, committed)
     except CheckpointError as gone:
         return gone.finding
     missing = next((path for path in needed if not (lake.events.path / path).exists()), None)
@@ -83,7 +84,10 @@ def needed_files(lake: Lake, checkpoint: Checkpoint) -> list[str]:
     Raises:
         CheckpointError: the log of a version that it has not read is gone.
     """
-    planned, committed = checkpoint.planned(), checkpoint.committed()
+    return _needed_files(lake, checkpoint, checkpoint.planned(), checkpoint.committed())
+
+
+def _needed_files(lake: Lake, checkpoint: Checkpoint, planned: int, committed: int) -> list[str]:
     done, interrupted = checkpoint.plan(committed), checkpoint.plan(planned) if planned > committed else None
     needed: list[str] = []
     if done:
@@ -94,10 +98,11 @@ def needed_files(lake: Lake, checkpoint: Checkpoint) -> list[str]:
     return needed
 
 
-def _refuse_strangers(lake: Lake, table: StreamingTable, checkpoint: Checkpoint, last: int) -> None:
-    committed = checkpoint.committed()
+def _refuse_strangers(
+    lake: Lake, table: StreamingTable, checkpoint: Checkpoint, last: int, planned: int, committed: int
+) -> None:
     missing = [n for n in range(last + 1, committed + 1) if _read_something(lake, table, checkpoint, n)]
-    if last <= checkpoint.planned() and not missing:
+    if last <= planned and not missing:
         return
     remedy = (
         f"run `clickstream rebuild {table.name}`"

@@ -157,8 +157,10 @@ def note(checkpoint: Checkpoint, table: StreamingTable) -> None:
 
 def is_looked_at(checkpoint: Checkpoint, table: StreamingTable) -> bool:
     """Whether nothing that a plan is made of has changed since a run looked at it. No JVM."""
-    file = checkpoint.path / LOOKED_AT
-    return file.exists() and file.read_text() == _without_a_jvm(table)
+    try:
+        return (checkpoint.path / LOOKED_AT).read_text() == _without_a_jvm(table)
+    except FileNotFoundError:
+        return False
 
 
 def _without_a_jvm(table: StreamingTable) -> str:

@@ -70,7 +70,7 @@ def idle_run(
 
 def _report(table: StreamingTable, lake: Lake, run_id: str, duration: timedelta) -> RunReport:
     checkpoint, target = generations.current(lake, table.name, table.offsets.source_name), lake.table(table.name)
-    planned = checkpoint.plan(checkpoint.committed())
+    planned = checkpoint.plan(committed := checkpoint.committed())
     return RunReport(
         table=table.name,
         run_id=run_id,
@@ -79,7 +79,7 @@ def _report(table: StreamingTable, lake: Lake, run_id: str, duration: timedelta)
         replayed=0,
         start=planned.end if planned else None,
         end=planned.end if planned else None,
-        watermark_ms=checkpoint.watermark_ms(),
+        watermark_ms=checkpoint.watermark_ms(committed),
         state_rows=None,
         dropped_by_watermark=0,
         rows=target.rows(),
@@ -91,7 +91,8 @@ def _report(table: StreamingTable, lake: Lake, run_id: str, duration: timedelta)
 
 def _is_done(table: StreamingTable, lake: Lake, found: Lag | ClickstreamError | None) -> bool:
     checkpoint = generations.current(lake, table.name, table.offsets.source_name)
-    if checkpoint.committed() < 0 or checkpoint.planned() > checkpoint.committed():
+    committed = checkpoint.committed()
+    if committed < 0 or checkpoint.planned() > committed:
         return False
     if not fingerprint.is_looked_at(checkpoint, table) or _is_behind(table, lake, checkpoint, found):
         return False

@@ -275,7 +275,7 @@ class Run:
         first = batches[0].batch_id if batches else 0
         records = [record for record in query.recentProgress if record["batchId"] >= first]
         target = self.lake.table(self.table.name)
-        planned = self.checkpoint.plan(self.checkpoint.committed())
+        planned = self.checkpoint.plan(committed := self.checkpoint.committed())
         return RunReport(
             table=self.table.name,
             run_id=self.run_id,
@@ -284,7 +284,7 @@ class Run:
             replayed=self.replayed,
             start=batches[0].start if batches else (planned.end if planned else None),
             end=planned.end if planned else None,
-            watermark_ms=self.checkpoint.watermark_ms(),
+            watermark_ms=self.checkpoint.watermark_ms(committed),
             state_rows=report.state_rows(records),
             dropped_by_watermark=report.dropped_by_watermark(records),
             rows=target.rows(),

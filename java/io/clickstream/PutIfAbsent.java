@@ -11,6 +11,9 @@ import org.apache.hadoop.fs.Path;
 final class PutIfAbsent {
   private static final String CONDITION = "fs.option.create.conditional.overwrite";
 
+  // No list before it of what lies below a file of that name, where nothing ever does.
+  private static final String UNSEEN = "fs.s3a.create.performance";
+
   private PutIfAbsent() {}
 
   /**
@@ -22,7 +25,9 @@ final class PutIfAbsent {
   static FSDataOutputStream open(FileSystem store, Path path, boolean overwrite) throws IOException {
     // "overwrite" spares the look before the write, which would tell nothing: the condition is part of the write.
     FSDataOutputStreamBuilder<?, ?> file = store.createFile(path).overwrite(true);
-    if (!overwrite) {
+    if (overwrite) {
+      file.opt(UNSEEN, true);
+    } else {
       file.must(CONDITION, true);
     }
     return file.build();
