@@ -104,7 +104,11 @@ def test_every_entrance_names_the_code_location_as_the_package() -> None:
 
 
 @pytest.mark.parametrize(
-    "job", ["refresh", "validate", "report", "rebuild", "verify", "replay", "fill", "forget", "maintain"]
+    "job",
+    [
+        *("refresh", "validate", "report", "rebuild", "verify", "replay", "fill", "forget", "maintain"),
+        *("backup", "restore", "reset"),
+    ],
 )
 def test_the_launchpad_of_every_job_opens_with_config_that_is_valid(job: str) -> None:
     found = loaded().resolve_job_def(job)

@@ -22,7 +22,7 @@ from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.runtime import fingerprint
 from clickstream_platform_tests.conftest import Lab, event
-from clickstream_platform_tests.defs.jobs import execute
+from clickstream_platform_tests.defs.jobs import execute, refusal_of
 from clickstream_platform_tests.homes import Home
 
 if TYPE_CHECKING:
@@ -224,6 +224,47 @@ def test_rebuild_makes_a_table_anew_and_shows_it_on_its_page(
     read = data_versions(refreshed.result)["events"]
     assert (shown.asset_materialization.tags or {})["dagster/input_data_version/events"] == read
     lab.assert_exact("purchases")
+
+
+@pytest.mark.spark
+def test_a_stretch_is_made_anew_and_shown_on_the_tables_page(
+    refreshed: Refreshed, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    lab = refreshed.copy(tmp_path / "home")
+    DeltaTable(str(lab.lake.table("purchases").path)).delete()
+    config = {"table": "purchases", "from": "2024-03-01", "to": "2024-03-02"}
+    assert execute(lab, instance, "rebuild", run_config={"ops": {"rebuild_table": {"config": config}}}).success
+    shown = instance.get_latest_materialization_event(dg.AssetKey("purchases"))
+    assert shown is not None
+    assert shown.asset_materialization is not None
+    said = shown.asset_materialization.metadata
+    assert [said[name].value for name in ("rows_remade", "rows_changed", "rows_gone", "dagster/row_count")] == [
+        1,
+        1,
+        0,
+        1,
+    ]
+    assert (shown.asset_materialization.tags or {})["dagster/data_version"] == str(said["delta_version"].value)
+    lab.assert_exact("purchases")
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ({"table": "sessions", "from": "2024-03-01"}, "from, to: a stretch has both ends"),
+        ({"table": "sessions", "from": "monday", "to": "2024-03-02"}, "from: 'monday' is no time"),
+        ({"table": "sessions", "from": "2024-03-02", "to": "2024-03-02"}, "is not after"),
+        ({"table": "user_patterns", "from": "2024-03-01", "to": "2024-03-02"}, "no stretch of it can be rebuilt"),
+        ({"table": "sessions"}, "there is no table events yet"),
+    ],
+)
+def test_a_rebuild_is_refused_before_a_jvm_starts(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: dict[str, str], why: str
+) -> None:
+    monkeypatch.setattr("clickstream_platform.defs.resources.build_session", None)
+    job = definitions(Settings(home=tmp_path)).resolve_job_def("rebuild")
+    ask = {"ops": {"rebuild_table": {"config": config}}}
+    assert why in refusal_of(job.execute_in_process(instance=instance, run_config=ask, raise_on_error=False))
 
 
 def test_a_step_of_another_source_is_refused_before_a_jvm_starts(
