@@ -64,7 +64,8 @@ def rebuild_job(settings: Settings) -> dg.JobDefinition:
             (table,) = selected(settings, [context.op_config["table"]])
             asked = Asked(table, context.op_config["from"], context.op_config["to"])
             asked.require(lake)  # before the JVM starts
-            done = asked.made(spark.spark_session, lake, hooks(context.log, settings), context.run.run_id)
+            session = spark.session_for(lake.events.rows)
+            done = asked.made(session, lake, hooks(context.log, settings), context.run.run_id)
         for made in done:
             context.log_event(made.event(context.instance))
 

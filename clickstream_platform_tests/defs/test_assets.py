@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
 from deltalake import DeltaTable
 
 from clickstream_platform.definitions import definitions
-from clickstream_platform.defs.assets import table_asset
+from clickstream_platform.defs.assets import table_asset, to_read
 from clickstream_platform.defs.errors import told_to_dagster
 from clickstream_platform.defs.resources import SparkResource
 from clickstream_platform.defs.sensors import failures
-from clickstream_platform.errors import SourceError, TableBusyError
+from clickstream_platform.errors import SetupError, SourceError, TableBusyError
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.runtime import fingerprint
@@ -283,6 +284,35 @@ def test_a_step_of_another_source_is_refused_before_a_jvm_starts(
     assert "say `clickstream moved` if it is the same folder elsewhere" in said
     logged = [entry.user_message for entry in instance.all_logs(result.run_id) if not entry.dagster_event]
     assert not any("a JVM" in line for line in logged)
+
+
+def test_a_step_lists_its_landing_folder_once_before_it_begins_and_its_jvm_is_for_what_is_there(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(Settings(home=tmp_path))
+    (file,) = home.land("1.json")
+    file.write_bytes(bytes(100_000))
+    listed, asked = list[str](), list[int]()
+    scandir = os.scandir
+
+    def counted(path: Any) -> Any:
+        listed.append(os.fsdecode(path))
+        return scandir(path)
+
+    def refused(*_: object, records: int, **__: object) -> None:
+        asked.append(records)
+        raise SetupError("java", "it is not needed here", "go on")
+
+    monkeypatch.setattr(os, "scandir", counted)
+    monkeypatch.setattr("clickstream_platform.defs.resources.build_session", refused)
+    assert to_read(home.contracts["events"], home.lake)["events"]
+    once = listed.count(str(home.landing))
+    listed.clear()
+    asset = table_asset(home.contracts["events"], home.settings)
+    resources = {"spark": SparkResource(settings=home.settings)}
+    assert not dg.materialize([asset], instance=instance, resources=resources, raise_on_error=False).success
+    assert listed.count(str(home.landing)) == once > 0
+    assert asked == [500]  # of 200 bytes each
 
 
 def test_only_what_may_pass_is_retried() -> None:
