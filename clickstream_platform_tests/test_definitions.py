@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,12 @@ def test_a_topic_is_the_source_when_the_settings_name_one() -> None:
 
 def test_definitions_are_valid() -> None:
     dg.Definitions.validate_loadable(loaded())
+
+
+def test_a_setting_that_is_wrong_is_what_the_code_location_is_said_to_fail_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKSTREAM_SORCE", "/landing")
+    with pytest.raises(dg.DagsterInvalidDefinitionError, match=r"no such setting, but .* say CLICKSTREAM_SOURCE"):
+        runpy.run_path(str(ROOT / "clickstream_platform" / "definitions.py"))
 
 
 def test_a_description_is_bare_text_as_the_catalog_shows_it() -> None:
