@@ -5,7 +5,9 @@ from __future__ import annotations
 import dagster as dg
 
 from clickstream_platform.defs.assets import table_asset
+from clickstream_platform.defs.backups import whole_lake_jobs
 from clickstream_platform.defs.checks import table_checks
+from clickstream_platform.defs.errors import told_while_loading
 from clickstream_platform.defs.jobs import rebuild_job, refresh, report, validate
 from clickstream_platform.defs.maintenance import care_jobs
 from clickstream_platform.defs.report import daily_report
@@ -27,7 +29,7 @@ def definitions(settings: Settings) -> dg.Definitions:
             daily_report(settings),
         ],
         asset_checks=[table_checks(table, settings) for table in contracts],
-        jobs=[refresh, validate, report, rebuild_job(settings), *care_jobs(settings)],
+        jobs=[refresh, validate, report, rebuild_job(settings), *care_jobs(settings), *whole_lake_jobs(settings)],
         schedules=[every_five_minutes, every_morning, every_night],
         sensors=[unread_sensor(settings), tell_failures],
         resources={"spark": SparkResource(settings=settings)},
@@ -36,4 +38,5 @@ def definitions(settings: Settings) -> dg.Definitions:
     )
 
 
-defs = definitions(from_env())
+with told_while_loading():
+    defs = definitions(from_env())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,12 @@ def test_definitions_are_valid() -> None:
     dg.Definitions.validate_loadable(loaded())
 
 
+def test_a_setting_that_is_wrong_is_what_the_code_location_is_said_to_fail_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKSTREAM_SORCE", "/landing")
+    with pytest.raises(dg.DagsterInvalidDefinitionError, match=r"no such setting, but .* say CLICKSTREAM_SOURCE"):
+        runpy.run_path(str(ROOT / "clickstream_platform" / "definitions.py"))
+
+
 def test_a_description_is_bare_text_as_the_catalog_shows_it() -> None:
     described = {spec.key.to_user_string(): spec.description or "" for spec in loaded().resolve_all_asset_specs()}
     assert all(described.values())
@@ -104,7 +111,11 @@ def test_every_entrance_names_the_code_location_as_the_package() -> None:
 
 
 @pytest.mark.parametrize(
-    "job", ["refresh", "validate", "report", "rebuild", "verify", "replay", "fill", "forget", "maintain"]
+    "job",
+    [
+        *("refresh", "validate", "report", "rebuild", "verify", "replay", "fill", "forget", "maintain"),
+        *("backup", "restore", "reset"),
+    ],
 )
 def test_the_launchpad_of_every_job_opens_with_config_that_is_valid(job: str) -> None:
     found = loaded().resolve_job_def(job)

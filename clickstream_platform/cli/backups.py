@@ -10,8 +10,7 @@ import typer
 from clickstream_platform.cli import care
 from clickstream_platform.cli.progress import going_on
 from clickstream_platform.cli.ready import WAITS, lake_of, say_if_busy
-from clickstream_platform.errors import BackupError
-from clickstream_platform.settings import Settings, from_env
+from clickstream_platform.settings import from_env
 from clickstream_platform.streaming.maintenance import backup as backups
 from clickstream_platform.streaming.maintenance import moved as moving
 from clickstream_platform.streaming.maintenance import reset as resetting
@@ -35,8 +34,7 @@ def backup(
     """
     settings = from_env()
     lake = lake_of(settings, to_write=True)
-    _require_outside_of_the_source(folder, settings)
-    backups.require(lake, folder)
+    backups.require(lake, folder, settings.sources.values())
     contracts = list(tables(settings).values())
     say_if_busy((table.name for table in contracts), lake, WAITS)
     with going_on("the lake is copied"):
@@ -99,10 +97,3 @@ def reset(*, yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False)
     say_if_busy((table.name for table in contracts), lake, WAITS)
     aside = resetting.reset(contracts, lake)
     typer.echo(f"{sum(found.rows.values()):,} rows are set aside in {aside}; the next run reads {found.to_read}")
-
-
-def _require_outside_of_the_source(folder: Path, settings: Settings) -> None:
-    folders = [Path(url).resolve() for url in settings.sources.values() if "://" not in url]
-    if any(folder.resolve().is_relative_to(landing) for landing in folders):
-        finding = "it lies in the landing folder: its files would be read as events"
-        raise BackupError(str(folder), finding, "choose a folder elsewhere")

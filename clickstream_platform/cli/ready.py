@@ -13,14 +13,13 @@ from clickstream_platform.jvm.machine import require_folder
 from clickstream_platform.settings import Settings
 from clickstream_platform.store.place import is_on_store, require_store
 from clickstream_platform.streaming.lake import layout
-from clickstream_platform.streaming.lake.lease import is_seen_free, lease
+from clickstream_platform.streaming.lake.lease import require_free
 from clickstream_platform.streaming.lake.places import Lake
 
 if TYPE_CHECKING:
     from clickstream_platform.streaming.contract.table import StreamingTable
     from clickstream_platform.streaming.observe.status import Lags
 
-GLANCE = "glance"  # the run id of who only looks whether a table is held
 WAITS = "this waits up to ten minutes for that run to end"
 
 
@@ -92,18 +91,6 @@ def require_source(contracts: Iterable[StreamingTable], lake: Lake, settings: Se
         if isinstance(problem, ClickstreamError):
             typer.echo(f"warning: {problem}; the other sources are read", err=True)
     return found
-
-
-def require_free(names: Iterable[str], lake: Lake, *, take_over: bool = False) -> None:
-    """Refuse tables of which one is held by another run.
-
-    Raises:
-        TableBusyError: names the run, its pid and its host.
-    """
-    for name in names:
-        if not is_seen_free(lake, name):
-            with lease(lake, name, GLANCE, take_over=take_over):
-                pass
 
 
 def say_if_busy(names: Iterable[str], lake: Lake, then: str) -> None:

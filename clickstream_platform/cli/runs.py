@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
@@ -13,7 +12,7 @@ from clickstream_platform.cli import app, care, views
 from clickstream_platform.cli.app import TableName, TableNames
 from clickstream_platform.cli.failures import failure
 from clickstream_platform.cli.progress import going_on, say
-from clickstream_platform.cli.ready import lake_of, require_free, require_source
+from clickstream_platform.cli.ready import lake_of, require_source
 from clickstream_platform.delivery.outbox import Outbox
 from clickstream_platform.delivery.post import delivering
 from clickstream_platform.errors import SettingsError
@@ -22,6 +21,7 @@ from clickstream_platform.streaming.audit.shares import plainly, remarks
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import trigger_from
 from clickstream_platform.streaming.contract.trigger_support import require
+from clickstream_platform.streaming.lake.lease import require_free
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.status import Lags, lags, said_of_lag, unread
 from clickstream_platform.streaming.runtime.backlog import backlog
@@ -99,7 +99,7 @@ def rebuild(
     settings = from_env()
     (table,), lake = selected(settings, [name]), lake_of(settings, to_write=True)
     if since is not None or until is not None:
-        _rebuild_stretch(table, lake, settings, *_both(since, until))
+        _rebuild_stretch(table, lake, settings, since, until)
         return
     from clickstream_platform.streaming.runtime.run import rebuild as rebuilt  # noqa: PLC0415 - Spark
 
@@ -111,31 +111,17 @@ def rebuild(
     show("", views.reports([report]))
 
 
-def _rebuild_stretch(table: StreamingTable, lake: Lake, settings: Settings, since: datetime, until: datetime) -> None:
+def _rebuild_stretch(
+    table: StreamingTable, lake: Lake, settings: Settings, since: str | None, until: str | None
+) -> None:
     from clickstream_platform.streaming.maintenance import stretch as stretches  # noqa: PLC0415 - Spark
 
-    stretch = stretches.require(table, since, until)
+    stretch = stretches.require(table, *stretches.between(since, until, ("--from", "--to")))
     require_free([table.name], lake)
     table.offsets.require_there(table.name, lake)
     with app.spark_session(settings) as spark, going_on(f"{table.name}: a stretch is computed anew"):
         found = stretches.rebuild_stretch(table, stretch, spark, lake, delivering(hooks(), settings, say))
     show(care.remade(found))
-
-
-def _both(since: str | None, until: str | None) -> tuple[datetime, datetime]:
-    """The ends of the stretch that is asked for."""
-    if since is None or until is None:
-        raise SettingsError("--from, --to", "a stretch has both ends", "say both, or neither for the whole table")
-    return _moment(since, "--from"), _moment(until, "--to")
-
-
-def _moment(text: str, option: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))  # Python 3.10 does not know the Z
-    except ValueError as wrong:
-        remedy = "say a day (2026-11-02) or a time (2026-11-02T10:00:00Z)"
-        raise SettingsError(option, f"{text!r} is no time", remedy) from wrong
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 def _triggered(contracts: list[StreamingTable], text: str | None) -> list[StreamingTable]:

@@ -232,10 +232,9 @@ def explanation_fields(table: StreamingTable, lake: Lake, generation: int) -> di
 
 def too_old(found: Leaving) -> Text:
     """What leaves the lake because it is too old: said before it happens."""
-    events, rejected = sum(found.events.values()), found.rejected
-    parts = [f"{events:,} events of before {found.before}"] if events else []
-    parts += [f"{rejected:,} rejected records of before {found.rejected_before}"] if rejected else []
-    return line(f"{' and '.join(parts)} leave with the next `clickstream maintain`; --dry-run says more", "yellow")
+    return line(
+        f"{' and '.join(found.said())} leave with the next `clickstream maintain`; --dry-run says more", "yellow"
+    )
 
 
 def too_old_fields(found: Leaving) -> dict[str, Any]:

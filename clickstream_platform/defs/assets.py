@@ -2,7 +2,8 @@
 
 # No `from __future__ import annotations`: Dagster looks at the types of a function's arguments, not at their text.
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -20,10 +21,12 @@ from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.status import Lags, lags, said_of_lag
-from clickstream_platform.streaming.runtime.admission import require_as_before
+from clickstream_platform.streaming.runtime.admission import require_as_before, require_going_on
+from clickstream_platform.streaming.runtime.backlog import backlog
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.idle import idle_run
 from clickstream_platform.streaming.runtime.run import run
+from clickstream_platform.tables import tables
 
 
 def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinition:
@@ -42,7 +45,7 @@ def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinitio
             context.log.info(said(found := to_read(table, lake)))  # before the JVM starts
             told, run_id = hooks(context.log, settings), context.run.run_id
             report = idle_run(table, lake, told, run_id, found)
-            report = report or run(table, spark.spark_session, lake, told, run_id=run_id)
+            report = report or run(table, spark.session_for(ahead(table, settings, found)), lake, told, run_id=run_id)
         for made in materialized(table, report, lake):
             if made.key in context.selected_asset_keys:
                 yield made.result()
@@ -59,10 +62,23 @@ def to_read(table: StreamingTable, lake: Lake) -> Lags:
     """
     layout.require(lake)
     require_as_before(table, lake)
+    require_going_on(table, lake)
     try:
         return lags(table, lake)
     except CheckpointError as problem:  # a run may begin a new generation, or else it raises this itself
         return {table.title: problem}
+
+
+def ahead(table: StreamingTable, settings: Settings, found: Lags) -> Callable[[], int]:
+    """Counts about how many records or events a table and those after it have before them. Does not list the source.
+
+    Args:
+        table: the first of a run that has something to read.
+        settings: of the run.
+        found: what this table has to read.
+    """
+    others = [each for each in tables(settings).values() if each.derived and each.name != table.name]
+    return partial(backlog, [table, *others], Lake(settings.lake_folder), found)
 
 
 def said(found: Lags) -> str:

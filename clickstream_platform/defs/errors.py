@@ -31,3 +31,15 @@ def told_to_dagster(attempt: int) -> Generator[None]:
         said = {"subject": error.subject, "finding": error.finding, "remedy": error.remedy}
         metadata = {name: without_passwords(text) for name, text in said.items()}
         raise dg.Failure(without_passwords(str(error)), metadata=metadata, allow_retries=False) from error
+
+
+@contextmanager
+def told_while_loading() -> Generator[None]:
+    """Head what Dagster shows of code that cannot be loaded with the sentence of an error of ours.
+
+    Any other kind of exception it puts below one of its own, which says neither what is wrong nor what to do.
+    """
+    try:
+        yield
+    except ClickstreamError as error:
+        raise dg.DagsterInvalidDefinitionError(without_passwords(str(error))) from error

@@ -2,17 +2,25 @@
 
 # No `from __future__ import annotations`: Dagster looks at the types of a function's arguments, not at their text.
 
+from dataclasses import dataclass
+
 import dagster as dg
+from pyspark.sql import SparkSession
 
 from clickstream_platform.defs.assets import hooks
 from clickstream_platform.defs.errors import told_to_dagster
 from clickstream_platform.defs.keys import DAILY_REPORT, REBUILD, REFRESH, REPORT, VALIDATE
-from clickstream_platform.defs.launchpad import job, one_of
-from clickstream_platform.defs.metadata import materialized
+from clickstream_platform.defs.launchpad import an_end, job, one_of
+from clickstream_platform.defs.metadata import Materialized, materialized, remade
 from clickstream_platform.defs.resources import SparkResource
 from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import layout
+from clickstream_platform.streaming.lake.lease import require_free
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.lake.tables import TimeSpan
+from clickstream_platform.streaming.maintenance import stretch as stretches
+from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.run import rebuild
 from clickstream_platform.tables import selected, tables
 
@@ -39,25 +47,61 @@ def rebuild_job(settings: Settings) -> dg.JobDefinition:
     """A job that makes one table anew from ``events``. Until it is done, the old one serves."""
     lake = Lake(settings.lake_folder)
     names = [name for name, table in tables(settings).items() if table.derived]
-    asked = {"table": dg.Field(one_of("DerivedTable", names), description="A table that is made of events.")}
+    asked = {
+        "table": dg.Field(one_of("DerivedTable", names), description="A table that is made of events."),
+        "from": an_end("Only the rows that touch the time from here: a day or a time, in UTC. Null: the whole table."),
+        "to": an_end("Up to here, excluded. Null: the whole table."),
+    }
 
     @dg.op(
         name="rebuild_table",
-        description="Read all of events and overwrite the table, in one commit.",
+        description="Read all of events, or those of a stretch of time, and put the rows in place in one commit.",
         config_schema=asked,
     )
     def rebuild_table(context: dg.OpExecutionContext, spark: SparkResource) -> None:
         with told_to_dagster(context.retry_number):
             layout.require(lake)
             (table,) = selected(settings, [context.op_config["table"]])
-            table.offsets.require_there(table.name, lake)  # before the JVM starts
-            report = rebuild(table, spark.spark_session, lake, hooks(context.log, settings), run_id=context.run.run_id)
-        for made in materialized(table, report, lake):
+            asked = Asked(table, context.op_config["from"], context.op_config["to"])
+            asked.require(lake)  # before the JVM starts
+            session = spark.session_for(lake.events.rows)
+            done = asked.made(session, lake, hooks(context.log, settings), context.run.run_id)
+        for made in done:
             context.log_event(made.event(context.instance))
 
     return job(
         REBUILD,
         rebuild_table,
-        "Make one table anew from all events, in one commit; till then the old rows serve.",
+        "Make one table anew from all events, or a stretch of it, in one commit; till then the old rows serve.",
         table=names[0],
+        **{"from": None, "to": None},
     )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A table to be made anew: all of it, or the rows of a stretch, as it was said on the launchpad."""
+
+    table: StreamingTable
+    since: str | None
+    until: str | None
+
+    @property
+    def stretch(self) -> TimeSpan | None:
+        """The stretch; None for all of the table."""
+        if self.since is None and self.until is None:
+            return None
+        return stretches.require(self.table, *stretches.between(self.since, self.until, ("from", "to")))
+
+    def require(self, lake: Lake) -> None:
+        """Raise what needs no JVM to be told."""
+        _ = self.stretch
+        require_free([self.table.name], lake)
+        self.table.offsets.require_there(self.table.name, lake)
+
+    def made(self, spark: SparkSession, lake: Lake, hooks: Hooks, run_id: str) -> list[Materialized]:
+        """Make it anew, and say what came of it."""
+        if self.stretch is None:
+            return materialized(self.table, rebuild(self.table, spark, lake, hooks, run_id=run_id), lake)
+        found = stretches.rebuild_stretch(self.table, self.stretch, spark, lake, hooks, run_id=run_id)
+        return [remade(self.table, found, lake)]

@@ -9,6 +9,7 @@ from clickstream_platform.streaming.sources.source import Source
 
 REFRESH, VALIDATE, REBUILD, REPORT = "refresh", "validate", "rebuild", "report"
 VERIFY, REPLAY, FILL, FORGET, MAINTAIN = "verify", "replay", "fill", "forget", "maintain"
+BACKUP, RESTORE, RESET = "backup", "restore", "reset"
 DAILY_REPORT = "daily_report"  # an asset
 
 

@@ -13,6 +13,11 @@ def one_of(name: str, values: Iterable[str]) -> dg.Enum:
     return dg.Enum(name, [dg.EnumValue(value) for value in values])
 
 
+def an_end(description: str) -> dg.Field:
+    """An end of a stretch of time, or null."""
+    return dg.Field(dg.Noneable(str), is_required=False, default_value=None, description=description)
+
+
 def job(name: str, op: dg.OpDefinition, description: str, **config: Any) -> dg.JobDefinition:
     """A job of one op. Launched as it opens, it runs with this config."""
 

@@ -32,6 +32,12 @@ class Forget(dg.Config):
     )
 
 
+class Maintain(dg.Config):
+    """Whether to do it."""
+
+    dry_run: bool = Field(default=False, description="Only say what is too old and would leave.")
+
+
 def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
     """The five jobs."""
     lake = Lake(settings.lake_folder)
@@ -97,16 +103,22 @@ def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
         context.add_output_metadata({"erased": _erased(proof), "files_until": str(proof.files_until), **said})
 
     @dg.op(name="maintain_lake", description="Retention, ledger roll-up, compaction, vacuum, old checkpoints.")
-    def maintain_lake(context: dg.OpExecutionContext, spark: SparkResource) -> None:
-        run_id = context.run.run_id
+    def maintain_lake(context: dg.OpExecutionContext, config: Maintain, spark: SparkResource) -> None:
         with told_to_dagster(context.retry_number):
             layout.require(lake)
             old = retention.leaving(contracts, lake, settings.retention, settings.quarantine_retention)
-            told = hooks(context.log, settings)
-            retention.let_go(old, contracts, lambda: spark.spark_session, lake, told, run_id=run_id)
-            kept = {"files_kept": settings.files_kept, "log_kept": settings.log_kept}
-            done = housekeeping.maintain(contracts, lake, run_id=run_id, **kept)
-        context.add_output_metadata({"tables": _done(done)})
+            context.log.info(f"too old: {' and '.join(old.said()) or 'nothing'}")
+            done = [] if config.dry_run else maintained(old, context, spark)
+        left = "; ".join(old.said()) or "nothing is too old"
+        context.add_output_metadata({"would_leave" if config.dry_run else "left": left, "tables": _done(done)})
+
+    def maintained(
+        old: retention.Leaving, context: dg.OpExecutionContext, spark: SparkResource
+    ) -> list[housekeeping.Maintained]:
+        told, run_id = hooks(context.log, settings), context.run.run_id
+        retention.let_go(old, contracts, lambda: spark.spark_session, lake, told, run_id=run_id)
+        kept = {"files_kept": settings.files_kept, "log_kept": settings.log_kept}
+        return housekeeping.maintain(contracts, lake, run_id=run_id, **kept)
 
     return [
         job(
@@ -121,7 +133,9 @@ def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
             user="",
             unsearchable=False,
         ),
-        job(MAINTAIN, maintain_lake, "What a lake needs every night. Without retention it starts no JVM."),
+        job(
+            MAINTAIN, maintain_lake, "What a lake needs every night. Without retention it starts no JVM.", dry_run=False
+        ),
     ]
 
 

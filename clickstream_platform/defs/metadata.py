@@ -17,6 +17,7 @@ from clickstream_platform.streaming.contract.side_tables import SideTable
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.ledger import last_entry
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.maintenance.stretch import Remade
 from clickstream_platform.streaming.runtime.report import RunReport
 
 
@@ -60,6 +61,23 @@ def materialized(table: StreamingTable, report: RunReport, lake: Lake) -> list[M
         Materialized(dg.AssetKey(name), metadata, data_version(lake, name), str(table.version), inputs)
         for name, metadata in made.items()
     ]
+
+
+def remade(table: StreamingTable, found: Remade, lake: Lake) -> Materialized:
+    """What a rebuild of a stretch made of its table."""
+    since, until = (dg.MetadataValue.timestamp(each / 1_000_000) for each in found.stretch)
+    counts = {"rows_remade": found.rows, "rows_changed": found.added, "rows_gone": found.removed}
+    held = lake.table(table.name)
+    metadata = {
+        "rebuilt_from": since,
+        "rebuilt_to": until,
+        **counts,
+        "preview": preview(held, table.span[0]),
+        "dagster/row_count": held.rows(),
+        "delta_version": held.version() or 0,
+    }
+    version, inputs = data_version(lake, table.name), input_versions(table, lake)
+    return Materialized(dg.AssetKey(table.name), metadata, version, str(table.version), inputs)
 
 
 def markdown_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

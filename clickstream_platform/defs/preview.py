@@ -30,8 +30,14 @@ def preview(table: LakeTable, newest_by: str) -> dg.TableMetadataValue | dg.Mark
         return dg.MetadataValue.md(f"no preview: {failed}")
     if not rows:
         return dg.MetadataValue.md("no rows yet")
-    rows = [{newest_by: row[newest_by], **row} for row in rows]  # first: the right end of a wide table is out of sight
+    rows = [_in_sight(row, newest_by) for row in rows]
     return dg.MetadataValue.table([dg.TableRecord({k: _shown(v) for k, v in masked(row).items()}) for row in rows])
+
+
+def _in_sight(row: Mapping[str, Any], newest_by: str) -> dict[str, Any]:
+    """The time first, and last what is withheld: the right end of a wide table is out of sight."""
+    withheld = {name: row[name] for name in WITHHELD if name in row}
+    return {newest_by: row[newest_by], **{name: row[name] for name in row if name not in withheld}, **withheld}
 
 
 def masked(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
@@ -14,9 +15,6 @@ from pyspark.sql import SparkSession
 from clickstream_platform.jvm.session import build_session
 from clickstream_platform.jvm.store import store_of
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.runtime.backlog import backlog
-from clickstream_platform.tables import tables
 
 
 class SparkResource(LazyPySparkResource):
@@ -27,12 +25,22 @@ class SparkResource(LazyPySparkResource):
 
     spark_config: dict[str, Any] = Field(default_factory=dict, description="Unused: build_session decides every conf.")
     _spark_session: SparkSession | None = PrivateAttr(default=None)
+    _records: int = PrivateAttr(default=0)
     settings: dg.ResourceDependency[Settings]  # not config: a run that changed it there would change half of it
 
     @property
     def spark_session(self) -> SparkSession:
         """The session, which :func:`~clickstream_platform.jvm.session.build_session` makes."""
         return super().spark_session
+
+    def session_for(self, records: Callable[[], int]) -> SparkSession:
+        """The session; if nobody has asked for it yet, one for so many records or events.
+
+        They decide which compilers its JVM has. Only then are they counted.
+        """
+        if self._spark_session is None:
+            self._records = records()
+        return self.spark_session
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """Stop the streaming queries of this run, and of no other that shares the process."""
@@ -47,8 +55,6 @@ class SparkResource(LazyPySparkResource):
             log.info(
                 f"starting a JVM with a heap of {self.settings.spark_driver_memory} at {self.settings.spark_master}"
             )
-            records = backlog(tables(self.settings).values(), Lake(self.settings.lake_folder))
-            self._spark_session = build_session(
-                self.settings, "dagster", records=records, store=store_of(self.settings)
-            )
+            store = store_of(self.settings)
+            self._spark_session = build_session(self.settings, "dagster", records=self._records, store=store)
             log.info(f"the JVM is up after {time.monotonic() - began:.1f} s")

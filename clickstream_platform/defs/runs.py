@@ -7,11 +7,13 @@ from datetime import datetime, timedelta, timezone
 
 import dagster as dg
 
-from clickstream_platform.defs.keys import FILL, FORGET, MAINTAIN, REBUILD, REFRESH, REPLAY
+from clickstream_platform.defs.keys import FILL, FORGET, MAINTAIN, REBUILD, REFRESH, REPLAY, RESET, RESTORE
 from clickstream_platform.defs.unread import Unread
 
 POSITION = "clickstream/position"  # the tag of a run that a sensor asked for: where the tables stood then
 ADHOC = "__ASSET_JOB"  # what the Materialize button runs
+# The jobs beside which none is asked for. Not `backup`: runs go on while it copies the large files.
+WRITING = (REFRESH, REBUILD, REPLAY, FILL, FORGET, MAINTAIN, RESTORE, RESET, ADHOC)
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -50,7 +52,7 @@ def may_follow(instance: dg.DagsterInstance, found: Unread) -> bool:
 
 def _on(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     runs = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
-    return [run for run in runs if run.job_name in (REFRESH, REBUILD, REPLAY, FILL, FORGET, MAINTAIN, ADHOC)]
+    return [run for run in runs if run.job_name in WRITING]
 
 
 def stopped(instance: dg.DagsterInstance, now: datetime) -> str | None:

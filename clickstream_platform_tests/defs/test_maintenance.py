@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import dagster as dg
@@ -11,7 +11,7 @@ import pytest
 from clickstream_platform.definitions import definitions
 from clickstream_platform.settings import Settings
 from clickstream_platform_tests.conftest import Lab, event
-from clickstream_platform_tests.defs.jobs import execute
+from clickstream_platform_tests.defs.jobs import execute, metadata_of, refusal_of
 from clickstream_platform_tests.homes import Home
 from clickstream_platform_tests.lakes import write
 
@@ -23,8 +23,7 @@ def executed(lab: Lab, instance: dg.DagsterInstance, job: str, **config: object)
 
 
 def metadata(result: dg.ExecuteInProcessResult) -> str:
-    (output,) = [event for event in result.all_events if event.event_type_value == "STEP_OUTPUT"]
-    return "\n".join(f"{name}: {value.value}" for name, value in output.step_output_data.metadata.items())
+    return "\n".join(f"{name}: {value}" for name, value in metadata_of(result).items())
 
 
 @pytest.mark.spark
@@ -73,8 +72,22 @@ def test_forget_as_its_launchpad_opens_forgets_nobody_and_starts_no_jvm(
     write(home, "events", [{"user_id": "a"}])
     job = definitions(home.settings).resolve_job_def("forget")
     result = job.execute_in_process(instance=instance, raise_on_error=False)
-    (failed,) = [event for event in result.all_events if event.event_type_value == "STEP_FAILURE"]
-    told = failed.step_failure_data.user_failure_data
-    assert told is not None
-    assert "an empty id is nobody's" in (told.description or "")
+    assert "an empty id is nobody's" in refusal_of(result)
     assert [entry for entry in instance.all_logs(result.run_id) if "JVM" in entry.user_message] == []
+
+
+def test_maintain_says_what_is_too_old_and_removes_nothing_if_it_only_looks(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    home = Home(Settings(home=tmp_path, retention=timedelta(days=2)))
+    days = [datetime(2024, 3, day, tzinfo=timezone.utc).date() for day in (1, 4)]
+    write(home, "events", [{"user_id": "a", "event_date": day} for day in days])
+    write(home, "quarantine", [])
+    look = {"ops": {"maintain_lake": {"config": {"dry_run": True}}}}
+    job = definitions(home.settings).resolve_job_def("maintain")
+    found = metadata_of(job.execute_in_process(instance=instance, run_config=look))
+    assert found["would_leave"] == "1 events of before 2024-03-02"
+    assert home.lake.events.rows() == 2
+    kept = definitions(Settings(home=tmp_path)).resolve_job_def("maintain").execute_in_process(instance=instance)
+    assert metadata_of(kept)["left"] == "nothing is too old"
+    assert [entry for entry in instance.all_logs(kept.run_id) if "JVM" in entry.user_message] == []

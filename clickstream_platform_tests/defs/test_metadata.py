@@ -13,8 +13,11 @@ from deltalake import DeltaTable, write_deltalake
 
 from clickstream_platform.defs.assets import said as in_words
 from clickstream_platform.defs.assets import to_read
-from clickstream_platform.defs.metadata import materialized
+from clickstream_platform.defs.metadata import materialized, remade
 from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.lake.ledger import REBUILD, Amendment
+from clickstream_platform.streaming.lake.tables import TimeSpan
+from clickstream_platform.streaming.maintenance.stretch import Remade
 from clickstream_platform_tests.defs.reports import REPORT
 from clickstream_platform_tests.homes import Home, delta, entry
 from clickstream_platform_tests.lakes import at, write
@@ -69,3 +72,14 @@ def test_a_log_that_is_gone_is_left_to_the_run_which_may_begin_a_new_generation(
     home.plan("sessions", 0, delta(2))
     (home.lake.events.path / "_delta_log" / f"{2:020d}.json").unlink()
     assert "the log of version 2 is gone" in in_words(to_read(home.contracts["sessions"], home.lake))
+
+
+def test_a_stretch_that_was_made_anew_says_from_when_to_when_and_is_another_version_of_the_table(home: Home) -> None:
+    write(home, "purchases", [{"user_id": "a", "timestamp": at("10:00:00")}], of=entry("purchases"))
+    amendment = Amendment("purchases", REBUILD, "run", added=1, removed=0)
+    write(home, "purchases", [{"user_id": "b", "timestamp": at("11:00:00")}], of=amendment)
+    stretch = TimeSpan(*(int(at(clock).timestamp()) * 1_000_000 for clock in ("10:30:00", "12:00:00")))
+    made = remade(home.contracts["purchases"], Remade("purchases", stretch, 1, 1, 0), home.lake)
+    assert made.metadata["rebuilt_from"].value == at("10:30:00").timestamp()
+    assert made.metadata["rebuilt_to"].value == at("12:00:00").timestamp()
+    assert (made.metadata["dagster/row_count"], made.data_version) == (2, "1")

@@ -94,8 +94,8 @@ def test_any_year_is_shown(tmp_path: Path, year: int) -> None:
     assert row["at"].endswith("-01-01 00:00:00")
 
 
-def test_the_time_is_the_first_column(tmp_path: Path) -> None:
-    write(tmp_path, f"select 1 as first, {at(0)}")
+def test_the_time_is_the_first_column_and_what_is_withheld_the_last(tmp_path: Path) -> None:
+    write(tmp_path, f"select 'x' as value, 1 as first, {at(0)}")
     found = preview(LakeTable(tmp_path), "at")
     assert isinstance(found, dg.TableMetadataValue)
-    assert list(found.records[0].data) == ["at", "first"]
+    assert list(found.records[0].data) == ["at", "first", "value"]

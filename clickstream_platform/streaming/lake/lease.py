@@ -63,7 +63,7 @@ def lease(
         yield
 
 
-def is_seen_free(lake: Lake, table: str) -> bool:
+def _is_seen_free(lake: Lake, table: str) -> bool:
     """Whether one look tells that nobody holds the lease of a table of a lake that needs no migration.
 
     Only on a store, where to take it and let it go is four requests. False says nothing. Raises a LayoutError.
@@ -136,9 +136,22 @@ def held_with(lake: Lake, table: str) -> str | None:
         return None if _locked(file) else _holder(file).get("trigger")
 
 
+LOOKS = "glance"  # the run id of who only looks whether a table is held
 GLANCE = timedelta(milliseconds=200)  # whoever only looks whether it is held has it for less than that
 SOON = timedelta(seconds=10)  # longer than a migration
 PATIENCE = timedelta(minutes=10)  # longer than a usual run
+
+
+def require_free(names: Iterable[str], lake: Lake, *, take_over: bool = False) -> None:
+    """Refuse tables of which one is held by another run.
+
+    Raises:
+        TableBusyError: names the run, its pid and its host.
+    """
+    for name in names:
+        if not _is_seen_free(lake, name):
+            with lease(lake, name, LOOKS, take_over=take_over):
+                pass
 
 
 @contextmanager

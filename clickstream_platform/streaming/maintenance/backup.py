@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
@@ -99,8 +99,18 @@ def backup(
     return made, there
 
 
-def require(lake: Lake, folder: Path) -> None:
-    """Raise what :func:`backup` raises of the two folders, before anything is waited for."""
+def require(lake: Lake, folder: Path, sources: Iterable[str] = ()) -> None:
+    """Raise what :func:`backup` raises of the two folders, before anything is waited for.
+
+    Args:
+        lake: what is to be copied.
+        folder: where to.
+        sources: the folders or addresses that the lake is read from, in none of which the backup may lie.
+    """
+    landing = [Path(url).resolve() for url in sources if "://" not in url]
+    if any(folder.resolve().is_relative_to(each) for each in landing):
+        finding = "it lies in the landing folder: its files would be read as events"
+        raise BackupError(str(folder), finding, "choose a folder elsewhere")
     if not lake.names():
         raise BackupError(str(lake.root), "there is no table in it", "set CLICKSTREAM_HOME or CLICKSTREAM_LAKE")
     if lie_in_each_other(lake.root, folder):

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import TypeAdapter, ValidationError
 
-from clickstream_platform.errors import BackupError
+from clickstream_platform.errors import BackupError, SettingsError
 from clickstream_platform.files import write_whole
 from clickstream_platform.store.place import Place, StorePath, changed_ms, is_on_store, size_of
 
@@ -81,6 +81,19 @@ class Backup:
             finding = f"its {LIST} names what does not lie in it: {strange[0]}"
             raise BackupError(str(folder), finding, "take another backup")
         return found
+
+
+def folder_named(text: str) -> Path:
+    """The folder of a backup, named by somebody who has no current folder here.
+
+    Raises:
+        SettingsError: none is named, or not by its whole path.
+    """
+    folder = Path(text.strip())
+    if not folder.is_absolute():
+        finding = f"{text!r} is no whole path" if text.strip() else "no folder is named"
+        raise SettingsError("folder", finding, "say its whole path on the machine where the run is")
+    return folder
 
 
 def _leads_elsewhere(name: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from clickstream_platform.errors import ClickstreamError, SourceError
+from clickstream_platform.errors import ClickstreamError, SettingsError, SourceError
 from clickstream_platform.files import move
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.checkpoint import Checkpoint
@@ -48,6 +48,29 @@ def prospect(contracts: Sequence[StreamingTable], lake: Lake) -> Prospect:
     if not rows and not layout.layout_of(lake).unfinished:
         raise SourceError("events", "nothing was read yet", "there is nothing to reset")
     return Prospect(rows, _to_read(contracts, lake), len(proofs(lake)))
+
+
+def require_confirmed(found: Prospect, lake: Lake, confirm: str) -> None:
+    """Refuse a reset that was not confirmed with a word that stands for the lake as it is.
+
+    After a reset the word is another one, so that nothing said once is a yes to the next. A reset that was stopped in
+    its middle was confirmed, and goes on.
+
+    Raises:
+        SettingsError: says what would be done, and the word.
+    """
+    if layout.layout_of(lake).unfinished or confirm.strip() == (word := _word(found, lake)):
+        return
+    rows, tables = sum(found.rows.values()), len(found.rows)
+    finding = f"nothing was done: {rows:,} rows of {tables} tables would be set aside, and the next run would read"
+    raise SettingsError("confirm", f"{finding} {found.to_read}", f"to do it, set confirm to {word!r}")
+
+
+def _word(found: Prospect, lake: Lake) -> str:
+    """Of the id that Delta has given to the first table; begun anew, it gets another one."""
+    table = lake.table(next(iter(found.rows))).open()
+    assert table is not None
+    return str(table.metadata().id)[:8]
 
 
 def _to_read(contracts: Sequence[StreamingTable], lake: Lake) -> str:

@@ -57,6 +57,14 @@ class Leaving:
         """Whether anything leaves."""
         return bool(self.events or self.rejected)
 
+    def said(self) -> list[str]:
+        """What leaves, in words: a part for each table that it leaves."""
+        events = [f"{sum(self.events.values()):,} events of before {self.before}"] if self.events else []
+        return [
+            *events,
+            *([f"{self.rejected:,} rejected records of before {self.rejected_before}"] if self.rejected else []),
+        ]
+
 
 def leaving(
     contracts: Sequence[StreamingTable], lake: Lake, retention: timedelta | None, of_rejected: timedelta | None

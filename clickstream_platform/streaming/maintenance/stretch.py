@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -46,12 +46,39 @@ class Remade:
     removed: int
 
 
+def between(since: str | None, until: str | None, options: tuple[str, str]) -> tuple[datetime, datetime]:
+    """The two ends of a stretch, as somebody has said them: a day, or a time; in UTC unless it says something else.
+
+    Args:
+        since: where it begins.
+        until: where it ends, excluded.
+        options: what the two are called where they were said.
+
+    Raises:
+        SettingsError: one is missing, or is no time; or the stretch ends before it begins.
+    """
+    if since is None or until is None:
+        raise SettingsError(", ".join(options), "a stretch has both ends", "say both, or neither for the whole table")
+    first, last = _time(since, options[0]), _time(until, options[1])
+    if first >= last:
+        raise SettingsError(options[1], f"{last} is not after {first}", "say the end of the stretch, which is excluded")
+    return first, last
+
+
+def _time(text: str, option: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))  # Python 3.10 does not know the Z
+    except ValueError as wrong:
+        remedy = "say a day (2026-11-02) or a time (2026-11-02T10:00:00Z)"
+        raise SettingsError(option, f"{text!r} is no time", remedy) from wrong
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
 def require(table: StreamingTable, since: datetime, until: datetime) -> TimeSpan:
     """The stretch, if this table can be rebuilt in stretches. Asks for no JVM.
 
     Raises:
         CheckpointError: it cannot; says why.
-        SettingsError: the stretch ends before it begins.
     """
     if not table.derived:
         finding = "it is read from the source, which may have moved on"
@@ -61,8 +88,6 @@ def require(table: StreamingTable, since: datetime, until: datetime) -> TimeSpan
         raise CheckpointError(
             table.name, finding, f"run `clickstream rebuild {table.name}`, which makes all of it anew"
         )
-    if since >= until:
-        raise SettingsError("--to", f"{until} is not after {since}", "say the end of the stretch, which is excluded")
     return TimeSpan(_micros(since), _micros(until))
 
 

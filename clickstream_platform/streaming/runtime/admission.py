@@ -11,7 +11,7 @@ from clickstream_platform.streaming.lake.generations import current, following, 
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.outdated import outdated
 from clickstream_platform.streaming.runtime.declared_types import require_same_types
-from clickstream_platform.streaming.runtime.fingerprint import require_unchanged
+from clickstream_platform.streaming.runtime.fingerprint import require_declared, require_unchanged
 
 if TYPE_CHECKING:
     from clickstream_platform.streaming.contract.table import StreamingTable
@@ -57,6 +57,26 @@ def require_as_before(table: StreamingTable, lake: Lake) -> None:
     """
     require_same_types(table, lake)
     require_unchanged(table, lake)
+
+
+def require_going_on(table: StreamingTable, lake: Lake) -> None:
+    """Refuse a table made of ``events`` that declares something else than its checkpoint was made for. No JVM.
+
+    Unless it begins a new generation anyway, for which nothing that was declared before counts.
+
+    Raises:
+        CheckpointError: names what has changed, with both values.
+    """
+    if not table.derived:
+        return
+    checkpoint = current(lake, table.name)
+    try:
+        require_declared(checkpoint, table)
+    except CheckpointError:
+        planned, committed = checkpoint.planned(), checkpoint.committed()
+        begins_anew = planned < 0 or _lost(lake, checkpoint, planned, committed) or outdated(table, lake, checkpoint)
+        if not begins_anew:
+            raise
 
 
 def in_turn(table: StreamingTable, lake: Lake) -> list[StreamingTable]:

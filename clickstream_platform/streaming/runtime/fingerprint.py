@@ -113,7 +113,18 @@ def require_unchanged(table: StreamingTable, lake: Lake) -> None:
     """
     if table.derived or table.further:
         return
-    if then := generations.current(lake, table.name, table.offsets.source_name).fingerprint():
+    require_declared(generations.current(lake, table.name, table.offsets.source_name), table)
+
+
+def require_declared(checkpoint: Checkpoint, table: StreamingTable) -> None:
+    """What :func:`check` would refuse of what a table declares, whatever it reads, told without a JVM.
+
+    Not of its plan, which a JVM alone knows.
+
+    Raises:
+        CheckpointError: a fact changed since the generation began; names each, with both values.
+    """
+    if then := checkpoint.fingerprint():
         _compare(table, then, declared(table))
 
 
@@ -129,7 +140,7 @@ def _compare(table: StreamingTable, then: dict[str, Any], now: dict[str, Any]) -
 
 def _what_may_differ(then: dict[str, Any], now: dict[str, Any]) -> set[str]:
     """Of a derived table: the columns that its plan is over; and the plan itself, by another Spark."""
-    return {READS} if then.get("spark") == now["spark"] else {READS, "spark", "plan"}
+    return {READS} if then.get("spark") == now.get("spark") else {READS, "spark", "plan"}
 
 
 def passed_on(table: StreamingTable) -> set[str]:

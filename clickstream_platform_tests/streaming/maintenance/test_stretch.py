@@ -13,7 +13,7 @@ from clickstream_platform.errors import CheckpointError, SettingsError
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.lake.ledger import REBUILD, Amendment, booked
 from clickstream_platform.streaming.lake.tables import TimeSpan
-from clickstream_platform.streaming.maintenance.stretch import rebuild_stretch, require
+from clickstream_platform.streaming.maintenance.stretch import between, rebuild_stretch, require
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import Lab, event
 
@@ -28,8 +28,9 @@ def test_what_cannot_be_rebuilt_in_stretches_says_why() -> None:
         require(contracts["user_patterns"], NOON, TWO)
     with pytest.raises(CheckpointError, match="rebuild the tables that read it"):
         require(contracts["events"], NOON, TWO)
-    with pytest.raises(SettingsError, match="is not after"):
-        require(contracts["sessions"], TWO, TWO)
+    with pytest.raises(SettingsError, match=r"to: 2024-03-01 12:00:00\+00:00 is not after"):
+        between("2024-03-01T12:00:00Z", "2024-03-01T12:00:00Z", ("from", "to"))
+    assert between("2024-03-01T12:00:00Z", "2024-03-01T14:00:00", ("from", "to")) == (NOON, TWO)
     assert require(contracts["sessions"], NOON, TWO).until - require(contracts["sessions"], NOON, TWO).since == 7.2e9
 
 

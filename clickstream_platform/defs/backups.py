@@ -1,0 +1,99 @@
+"""The jobs that take a lake as a whole: copy it, put a copy back, begin it anew. None starts a JVM."""
+
+# No `from __future__ import annotations`: Dagster looks at the types of a function's arguments, not at their text.
+
+import dagster as dg
+from pydantic import Field
+
+from clickstream_platform.defs.errors import told_to_dagster
+from clickstream_platform.defs.keys import BACKUP, RESET, RESTORE
+from clickstream_platform.defs.launchpad import job
+from clickstream_platform.defs.metadata import markdown_table
+from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.lake import layout
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.maintenance import backup as backups
+from clickstream_platform.streaming.maintenance import reset as resetting
+from clickstream_platform.streaming.maintenance import restore as restoring
+from clickstream_platform.streaming.maintenance.copying import Backup, folder_named
+from clickstream_platform.tables import tables
+
+
+class Copy(dg.Config):
+    """Where to."""
+
+    folder: str = Field(
+        default="", description="The whole path of a folder that is empty or not there, on the machine of the run."
+    )
+
+
+class PutBack(dg.Config):
+    """Which backup."""
+
+    folder: str = Field(default="", description="The whole path of the backup, on the machine of the run.")
+    check: bool = Field(default=False, description="Only look whether every file is as it was copied.")
+
+
+class BeginAnew(dg.Config):
+    """Whether to do it."""
+
+    confirm: str = Field(
+        default="", description="The word that a run without it names. It holds for the lake as it is, and once."
+    )
+
+
+def whole_lake_jobs(settings: Settings) -> list[dg.JobDefinition]:
+    """The three jobs. They need no JVM, and take the leases of all tables."""
+    lake = Lake(settings.lake_folder)
+    contracts = list(tables(settings).values())
+
+    @dg.op(name="copy_lake", description="Under the leases of all tables what changes, then the data files.")
+    def copy_lake(context: dg.OpExecutionContext, config: Copy) -> None:
+        with told_to_dagster(context.retry_number):
+            layout.require(lake)
+            folder = folder_named(config.folder)
+            backups.require(lake, folder, settings.sources.values())
+            made, there = backups.backup(contracts, lake, folder, run_id=context.run.run_id)
+        context.add_output_metadata(
+            {**_held(made), "copied_before": there, "folder": dg.MetadataValue.path(str(folder))}
+        )
+
+    @dg.op(name="put_lake_back", description="Compare every file with its checksum, then put all where no lake is.")
+    def put_lake_back(context: dg.OpExecutionContext, config: PutBack) -> None:
+        with told_to_dagster(context.retry_number):
+            folder = folder_named(config.folder)
+            layout.require(lake, restoring.command(folder))
+            found = restoring.checked(folder) if config.check else restoring.restore(folder, lake)
+        where = {"only_checked": True} if config.check else {"lake": dg.MetadataValue.path(str(lake.root))}
+        context.add_output_metadata({**_held(found), **where})
+
+    @dg.op(name="set_lake_aside", description="Move tables, checkpoints and ledgers into a folder of the lake.")
+    def set_lake_aside(context: dg.OpExecutionContext, config: BeginAnew) -> None:
+        with told_to_dagster(context.retry_number):
+            layout.require(lake, resetting.COMMAND)
+            found = resetting.prospect(contracts, lake)
+            resetting.require_confirmed(found, lake, config.confirm)
+            aside = resetting.reset(contracts, lake, run_id=context.run.run_id)
+        rows = markdown_table(("set aside", "rows"), ((name, f"{rows:,}") for name, rows in found.rows.items()))
+        said = {"to_read": found.to_read, "erasures_to_repeat": found.erasures}
+        context.add_output_metadata(
+            {"tables": dg.MetadataValue.md(rows), "set_aside_in": dg.MetadataValue.path(str(aside)), **said}
+        )
+
+    return [
+        job(BACKUP, copy_lake, "Copy the lake of one moment to a folder, while runs go on.", folder=""),
+        job(RESTORE, put_lake_back, "Put a backup where there is no lake. Writes over none.", folder="", check=False),
+        job(
+            RESET,
+            set_lake_aside,
+            "Begin events anew, and with it all tables; what is there is set aside. As it opens it only says so.",
+            confirm="",
+        ),
+    ]
+
+
+def _held(made: Backup) -> dict[str, dg.MetadataValue | int | str]:
+    """What a backup holds."""
+    rows = ((name, f"{made.rows[name]:,}", str(version)) for name, version in made.versions.items())
+    tables = dg.MetadataValue.md(markdown_table(("table", "rows", "version"), rows))
+    return {"tables": tables, "made_at": made.made_at, "files": len(made.files), "bytes": made.bytes}
