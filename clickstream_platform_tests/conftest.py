@@ -57,8 +57,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Spare the fast part the import of modules that have no test of it."""
-    return True if config.getoption("--part") == parts.FAST and parts.is_wide(collection_path) else None
+    """Spare a part the import of modules that can have no test of it."""
+    part: str | None = config.getoption("--part")
+    return True if part and not parts.may_have(collection_path, part) else None
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
