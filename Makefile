@@ -5,11 +5,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
+comma := ,
 # Tests that share a lake or a frame stay together on one worker, all others go where there is room. What Python has
 # compiled once is kept, whatever the environment says: the processes that tests start would compile it a hundred times.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist loadgroup
 # What is in which part: clickstream_platform_tests/parts.py. The fast one first, as it says soonest what is wrong.
 PARTS := fast wide conformance property kill kafka store runs upkeep engine spark
+# As `make test` runs them: the property tests are two, and one takes minutes; the other worker has something to do beside it.
+TOGETHER := $(subst conformance property,conformance$(comma)property,$(PARTS))
+ON_STORE ?= engine upkeep spark
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.10 \
 	--generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links
 
@@ -20,7 +24,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 	&& echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-kafka cluster-demo test soak hosts check jar pin lock dev $(PARTS:%=test-%)
+.PHONY: help setup demo demo-kafka cluster-demo test test-on-store soak hosts check jar pin lock dev $(PARTS:%=test-%)
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -40,7 +44,7 @@ cluster-demo: setup
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT INT TERM && CLICKSTREAM_HOME="$$home" $(BIN)/clickstream demo --cluster --store
 
 test: setup ## all tests, part after part; one part alone: make test-spark, test-kafka, see CONTRIBUTING.md
-	@for part in $(PARTS); do echo "tests, part $$part ..."; begun=$$(date +%s); $(PYTEST) --part=$$part || exit 1; \
+	@for part in $(TOGETHER); do echo "tests, part $$part ..."; begun=$$(date +%s); $(PYTEST) --part=$$part || exit 1; \
 		echo "part $$part took $$(($$(date +%s) - begun)) s; its budget is 600 s"; done
 
 test-fast: $(STAMP) ## the tests that need no JVM
@@ -48,6 +52,10 @@ test-fast: $(STAMP) ## the tests that need no JVM
 
 $(patsubst %,test-%,$(filter-out fast,$(PARTS))): test-%: setup
 	@$(PYTEST) --part=$*
+
+# What a lake is asked on a folder, asked of one on an object store: SeaweedFS on this machine.
+test-on-store: setup
+	@for part in $(ON_STORE); do echo "tests, part $$part, lakes on a store ..."; $(PYTEST) --part=$$part --lake=store || exit 1; done
 
 soak: setup ## 45 minutes of new random scenarios and kills; MINUTES=5 for fewer
 	@$(BIN)/python -m clickstream_platform_tests.soak --minutes $(or $(MINUTES),45)

@@ -9,6 +9,7 @@ failed by :mod:`clickstream_platform_tests.no_jvm`.
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -76,6 +77,15 @@ PARTS = (
     Part(JVM, "the rest of those that need a JVM, as a rule a SparkSession", ("",)),
 )
 NAMES = (FAST, WIDE, *(part.name for part in PARTS))
+
+
+def named(text: str) -> tuple[str, ...]:
+    """The parts of ``a,b``. Raises an ArgumentTypeError if one is none."""
+    names = tuple(text.split(","))
+    if unknown := {*names} - {*NAMES}:
+        msg = f"{', '.join(sorted(unknown))}: no part; choose from {', '.join(NAMES)}"
+        raise ArgumentTypeError(msg)
+    return names
 
 
 def may_have(path: Path, part: str) -> bool:

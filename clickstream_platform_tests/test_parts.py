@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from argparse import ArgumentTypeError
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -67,6 +68,12 @@ def test_every_place_of_a_part_is_there() -> None:
 )
 def test_a_part_collects_only_where_its_tests_may_be(part: str, place: str, may: bool) -> None:
     assert parts.may_have(parts.HERE / place, part) == may
+
+
+def test_several_parts_are_named_at_once_and_what_is_none_is_told() -> None:
+    assert parts.named("kill,fast") == ("kill", "fast")
+    with pytest.raises(ArgumentTypeError, match="kil: no part; choose from fast, wide, conformance"):
+        parts.named("kil,fast")
 
 
 def test_a_jvm_that_a_process_of_a_test_starts_is_told_of(tmp_path: Path) -> None:
