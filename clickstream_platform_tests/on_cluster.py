@@ -11,9 +11,9 @@ from pathlib import Path
 
 from clickstream_platform.simulator.cluster import Cluster
 
-EVENTS = 3_000
+EVENTS = 6_000
 PROGRAM = "import sys; from clickstream_platform.cli import main; sys.exit(main())"
-# Tables, all or those named, and then their verification in one session: each start of one takes its seconds.
+# All tables and then their verification in one session: each start of one takes its seconds.
 RUN_AND_VERIFY = """
 import sys
 from clickstream_platform.cli import app, checks, runs

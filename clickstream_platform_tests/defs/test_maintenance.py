@@ -10,7 +10,7 @@ import pytest
 
 from clickstream_platform.definitions import definitions
 from clickstream_platform.settings import Settings
-from clickstream_platform_tests.conftest import KINDS, Lab, event
+from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.defs.jobs import execute
 from clickstream_platform_tests.homes import Home
 from clickstream_platform_tests.lakes import write
@@ -29,7 +29,7 @@ def metadata(result: dg.ExecuteInProcessResult) -> str:
 
 @pytest.mark.spark
 def test_a_lake_is_looked_after_in_dagster(lab: Lab, instance: dg.DagsterInstance) -> None:
-    lab.only(*KINDS).land(event("a"), event("b"), event("c", event_type="scroll"))
+    lab.land(event("a"), event("b"), event("c", event_type="scroll"))
     lab.run()
     lab.settings = lab.settings.model_copy(update={"event_types": ("click", "scroll")})
     replayed = executed(lab, instance, "replay", reason="unknown_event_type")

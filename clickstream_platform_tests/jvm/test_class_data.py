@@ -130,26 +130,18 @@ def test_what_is_kept_is_not_kept_again(tmp_path: Path) -> None:
 @pytest.mark.spark
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux says what a process maps")
 def test_a_session_maps_the_classes_of_a_run_that_was_made_for_it(tmp_path: Path) -> None:
-    """In processes of their own, as this one has a session already."""
+    """In a process of its own, as this one has a session already. Costs two minutes, for run and archive."""
     (cache := tmp_path / "cache").mkdir()
     (cache / "jars").symlink_to(from_env().cache / "jars")
     own = {name: str(tmp_path / name) for name in ("HOME", "SOURCE", "LAKE")}
     environment = {**os.environ, "CLICKSTREAM_CACHE": str(cache), **{f"CLICKSTREAM_{k}": v for k, v in own.items()}}
-    subprocess.run([sys.executable, "-c", PREPARED, "--classes"], env=environment, check=True)
+    subprocess.run([sys.executable, "-m", prepare.__name__, "--classes"], env=environment, check=True)
     assert list(tmp_path.iterdir()) == [cache]  # nothing in what is the user's
     (archive,) = cache.glob("*.jsa")
     asked = subprocess.run([sys.executable, "-c", MAPPED], env=environment, check=True, capture_output=True, text=True)
     assert str(archive) in asked.stdout
 
 
-# Of two tables and one arrival: an archive of everything takes two minutes, and is mapped by the same option.
-PREPARED = """
-from clickstream_platform import prepare, tables
-
-of_all, prepare.ARRIVALS = tables.tables, 1
-tables.tables = lambda settings: {name: of_all(settings)[name] for name in ("events", "sessions")}
-raise SystemExit(prepare.main())
-"""
 MAPPED = """
 from pathlib import Path
 from clickstream_platform.settings import from_env

@@ -14,15 +14,14 @@ from clickstream_platform.streaming.maintenance.erasure import forget
 from clickstream_platform.streaming.maintenance.reprocess import Replay, replay
 from clickstream_platform.streaming.observe.quarantine import rejections
 from clickstream_platform.tables import tables
-from clickstream_platform_tests.conftest import KINDS, Lab, event, killed
+from clickstream_platform_tests.conftest import Lab, event, killed
 
 SCROLLS = [event("a", f"10:0{i}:00", event_type="scroll", event_id=f"{i}") for i in range(3)]
 
 
 def replayed(lab: Lab, reason: str | None = None) -> Replay:
     """Replay under rules that accept scrolling."""
-    accepting = tables(lab.settings.model_copy(update={"event_types": ("click", "purchase", "scroll")}))
-    lab.contracts = {name: accepting[name] for name in lab.contracts}
+    lab.contracts = tables(lab.settings.model_copy(update={"event_types": ("click", "purchase", "scroll")}))
     return replay(lab.contracts["events"], lab.spark, lab.lake, reason)
 
 
@@ -32,7 +31,7 @@ def balanced(lab: Lab) -> str | int:
 
 @pytest.mark.spark
 def test_what_is_good_now_reaches_every_table_and_leaves_quarantine(lab: Lab) -> None:
-    lab.only(*KINDS).land(event("a", "10:01:30"), event("b", "14:00:00"), *SCROLLS, "{")
+    lab.land(event("a", "10:01:30"), event("b", "14:00:00"), *SCROLLS, "{")
     lab.run()
     assert replayed(lab) == Replay(tried=4, accepted=3, duplicates=0, landed=0)
     lab.run()
@@ -57,7 +56,6 @@ def test_a_record_that_was_sent_again_is_a_duplicate(lab: Lab) -> None:
 
 @pytest.mark.spark
 def test_one_that_says_something_else_than_its_event_stays_until_that_is_gone(lab: Lab) -> None:
-    lab.only("events", "sessions", "purchases")
     lab.land(event("a", event_id="X"), event("b", event_id="X"), event("b", event_id="X"))
     lab.land(event("a", "10:01:00", event_id="1"), *SCROLLS, event("a", "10:02:00", event_type="scroll", event_id="0"))
     lab.run()
