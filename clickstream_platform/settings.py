@@ -81,6 +81,12 @@ class Settings(ClusterSettings, RegistrySettings):
     placeholder_ids: Literal["count", "reject"] = Field(
         default="count", description="What becomes of a record with an id such as null or undefined: count or reject."
     )
+    duplicates: Literal["event_id,timestamp", "event_id"] = Field(
+        default="event_id,timestamp", description="What makes an event a copy: both, or event_id alone, within a span."
+    )
+    duplicate_span: timedelta = Field(
+        default=timedelta(days=7), gt=timedelta(0), le=timedelta(days=366), description="That span, after the event."
+    )
     max_sequence_length: int = Field(default=1_000, ge=1, description="Events listed in a session's event_sequence.")
     alert_purchase_count: int = Field(
         default=5, ge=1, description="More purchases than this in one window are an alert."

@@ -11,11 +11,11 @@ from deltalake import CommitProperties, Transaction, write_deltalake
 
 from clickstream_platform.events.schema import Column
 from clickstream_platform.streaming.lake.ledger import Amendment, Entry
-from clickstream_platform.tables.events import QUARANTINE
+from clickstream_platform.tables.events import COPIES, QUARANTINE
 from clickstream_platform.tables.user_patterns import LATE_EVENTS
 from clickstream_platform_tests.homes import Home
 
-SIDE_TABLES = {each.name: each.schema for each in (QUARANTINE, LATE_EVENTS)}
+SIDE_TABLES = {each.name: each.schema for each in (QUARANTINE, COPIES, LATE_EVENTS)}
 TYPES = {
     "string": pa.string(),
     "bigint": pa.int64(),

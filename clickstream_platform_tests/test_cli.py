@@ -39,7 +39,7 @@ from clickstream_platform.streaming.maintenance.reprocess import Replay
 from clickstream_platform.streaming.runtime.report import RunReport
 from clickstream_platform.streaming.runtime.side_by_side import usual_jobs
 from clickstream_platform.tables import tables
-from clickstream_platform.tables.events import QUARANTINE
+from clickstream_platform.tables.events import COPIES, QUARANTINE
 from clickstream_platform.tables.user_patterns import LATE_EVENTS
 from clickstream_platform.terminal import ago, cell, dated
 from clickstream_platform_tests.command import clickstream, in_a_process_of_its_own
@@ -601,7 +601,7 @@ def test_a_run_over_an_empty_landing_folder_says_what_to_do_and_starts_no_jvm(ho
 
 
 def test_status_counts_the_tables_that_others_write_beside_themselves() -> None:
-    assert set(views.LEFT_OUT) == {QUARANTINE.name, LATE_EVENTS.name}
+    assert set(views.LEFT_OUT) == {QUARANTINE.name, COPIES.name, LATE_EVENTS.name}
 
 
 def test_status_says_which_lake_it_looked_at(home: Home) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from clickstream_platform.streaming.audit.source_account import SourceAccount
     from clickstream_platform.streaming.sources.recount import Gone, Recount
 
-_BOOKED = ("read", "opened", "inside", "accepted", "quarantined", "duplicates", "passed_over")
+_BOOKED = ("read", "opened", "inside", "accepted", "quarantined", "duplicates", "passed_over", "replaced", "restored")
 _COUNTED = ("unit", "checked", "bytes", "records", "opened", "inside")
 FINDINGS = 20  # of a kind, to a person: --json has all
 
@@ -33,7 +33,8 @@ def picture(found: SourceAccount) -> RenderableType:
         alone = found.read - found.opened
         read += f" = {found.opened:,} envelopes with {found.inside:,} events + {alone:,} by themselves"
         read += f"; {found.inside + alone:,} events"
-    booked = line(f"         the ledger: {read} = {ways}")
+    moved = f"; {found.replaced:,} gave way since, {found.restored:,} came back" if found.replaced else ""
+    booked = line(f"         the ledger: {read} = {ways}{moved}")
     parts: list[Text] = [line(f"         {each}", "bold red") for each in found.errors[:FINDINGS]]
     parts += _more(len(found.errors), "contradictions")
     parts += [line(f"         not checkable: {_gone(each)}", "yellow") for each in again.gone[:FINDINGS]]

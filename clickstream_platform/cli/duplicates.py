@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +16,7 @@ from clickstream_platform.terminal import grid, line, show
 
 if TYPE_CHECKING:
     from clickstream_platform.streaming.observe.duplicates import Conflict, Duplicates
+    from clickstream_platform.streaming.observe.left_out_copies import LeftOutCopy
 
 PANEL = "Look"
 commands = typer.Typer()
@@ -42,6 +45,15 @@ def picture(found: Duplicates) -> Iterator[Any]:
     yield line(f"{found.reused:,} events reuse an event_id at another time: each is an event")
     style = "yellow" if found.conflicting else "green"
     yield line(f"{found.conflicting:,} conflicting duplicates are in quarantine, with their bytes", style)
+    if found.set_aside or found.replaced:
+        yield line(
+            f"{found.set_aside:,} records were copies at another time, {found.replaced:,} events gave way to one at an "
+            f"earlier time, {found.restored:,} of both are events again: the others are in copies"
+        )
+    if found.copies:
+        yield line("")
+        names = ("event_id", "record", "its time (UTC)", "the event's time", "left out as", "differs in")
+        yield grid(*names, rows=map(_copy, found.copies), wrap=("event_id", "differs in"), cut=("record",))
     if found.conflicts:
         yield line("")
         names = ("event_id", "record", "column", "the event says", "the record says")
@@ -49,6 +61,12 @@ def picture(found: Duplicates) -> Iterator[Any]:
         yield grid(*names, rows=rows, wrap=("event_id",), cut=("record", "the event says", "the record says"))
         if len(found.conflicts) < found.conflicting:
             yield line(f"the newest {len(found.conflicts):,}; --limit 0 shows all, --json all of each")
+
+
+def _copy(found: LeftOutCopy) -> Sequence[object]:
+    times = (each and f"{each:%Y-%m-%d %H:%M:%S}" for each in (found.timestamp, found.event_time))
+    place = f"{found.partition}:{found.offset}"
+    return found.event_id, place, *times, found.left_out_as, ", ".join(found.differs)
 
 
 def _rows(found: Conflict) -> Iterator[Sequence[object]]:
@@ -67,8 +85,16 @@ def _rows(found: Conflict) -> Iterator[Sequence[object]]:
 
 def fields(found: Duplicates) -> dict[str, Any]:
     """The same for a program, with every column. Bytes that are no UTF-8 have escapes."""
-    counts = {"exact": found.exact, "reused_ids": found.reused, "conflicting": found.conflicting}
+    counts: dict[str, Any] = {"exact": found.exact, "reused_ids": found.reused, "conflicting": found.conflicting}
+    if found.set_aside or found.replaced:
+        aside = {"set_aside": found.set_aside, "replaced": found.replaced, "restored": found.restored}
+        counts |= {**aside, "copies": [_copy_fields(each) for each in found.copies]}
     return {**counts, "conflicts": [_fields(each) for each in found.conflicts]}
+
+
+def _copy_fields(found: LeftOutCopy) -> dict[str, Any]:
+    times = {name: value.isoformat() for name, value in asdict(found).items() if isinstance(value, datetime)}
+    return {**asdict(found), **times}
 
 
 def _fields(found: Conflict) -> dict[str, Any]:

@@ -84,7 +84,8 @@ def _statuses(contracts: Sequence[StreamingTable], lake: Lake, settings: Setting
         of_lake["violations"] = broken
         print_json({**of_lake, **listed, "queries": active, "too_old": views.too_old_fields(old)})
     else:
-        left_out = {name: lake.table(name).rows() for name in views.LEFT_OUT}
+        known = [name for name in views.LEFT_OUT if name != "copies" or lake.table(name).exists]
+        left_out = {name: lake.table(name).rows() for name in known}
         shown = views.statuses(found, left_out) if lake.names() else views.no_lake(found)
         show(views.place(lake, is_there=bool(lake.names())), "", shown, *views.deliveries(told))
         if passed:

@@ -35,6 +35,7 @@ def verification(found: Verification) -> RenderableType:
     if found.clean:
         against = "the ledger says" if found.events_version < 0 else f"its query over events v{found.events_version}"
         but = f", without {found.left_out:,} that came too late (late_events)" if found.left_out else ""
+        but += f", with {found.still_in:,} that were replaced since" if found.still_in else ""
         return _line(True, f"{found.table}: {found.rows:,} rows, as {against}{but}", "")
     counts = f"{found.missing:,} missing, {found.extra:,} extra, {found.different:,} different"
     summary = _line(False, f"{found.table}: {counts}, of {found.rows:,} rows", "DIFFERS")

@@ -34,7 +34,11 @@ if TYPE_CHECKING:
     from clickstream_platform.streaming.runtime.report import RunReport
 
 REMARKS = 5  # shown of a table; `--json` has all
-LEFT_OUT = {"quarantine": "rejected records", "late_events": "events that came too late for user_patterns"}
+LEFT_OUT = {
+    "quarantine": "rejected records",
+    "copies": "copies at other times, which are no events",
+    "late_events": "events that came too late for user_patterns",
+}
 
 
 def retry(table: StreamingTable, error: BaseException, pause: float) -> Text:

@@ -124,8 +124,14 @@ def _left_out(table: StreamingTable, lake: Lake) -> dict[str, Any]:
     """How many events the table does without because they came too late, and what a rebuild would change."""
     entry = last_entry(lake.table(table.name))
     events = strategy_of(table).left_out(entry, lake) if entry else 0
+    still = strategy_of(table).still_in(entry, lake) if entry else 0
+    if still:
+        return {"left_out": events, "replaced": still, "a rebuild": _WITH_REPLACED.format(_several(still, "event"))}
     would = f"would take in {_several(events, 'event')} that came too late, and may so find more rows"
     return {"left_out": events, "a rebuild": would if events else "would find the same rows"}
+
+
+_WITH_REPLACED = "would leave out {} that were replaced by earlier copies, and take in what came too late"
 
 
 def _known(**values: Any) -> dict[str, Any]:

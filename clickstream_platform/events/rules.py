@@ -41,6 +41,7 @@ class Rules:
         max_unpacked_bytes: one of which more than this is unpacked, too.
         own_paths: paths of the mapping, each with its column, of which a run says whether records have anything there.
         registry: has the schemas of records of Kafka that its serializers wrote; without one, such are rejected.
+        duplicate_span: so long after an event another one of its id is a copy of it; None: only at the same time.
     """
 
     event_types: tuple[str, ...] | None
@@ -57,6 +58,7 @@ class Rules:
     contract: Contract | None = None
     own_paths: tuple[tuple[str, str], ...] = ()
     registry: Registry | None = None
+    duplicate_span: timedelta | None = None
 
     @property
     def keeps_bytes(self) -> bool:

@@ -177,6 +177,15 @@ LATE = Schema(
     )
 )
 
+COPY, REPLACED = "copy", "replaced"  # what is left out: a record that was never an event, and one that was
+COPIES = Schema(
+    (
+        *EVENTS.columns,
+        Column("left_out_as", "string", f"{COPY}: it was no event; {REPLACED}: it was one, until an earlier one came."),
+        Column("left_out_by", "string", "What left it out: source, generation and batch; or replay, and the run."),
+    )
+)
+
 QUARANTINE = Schema(
     (
         Column("record_id", "string", "SHA-256 of source, partition, offset and index: the same in every replay."),

@@ -41,10 +41,20 @@ QUARANTINE = SideTable(
     required=("record_id", "reasons"),
     time="arrived_at",
 )
+COPIES = SideTable(
+    name="copies",
+    description="One record that is no event, or was one, as its event_id came at an earlier time.",
+    rows_are="copies at other times",
+    schema=schema.COPIES,
+    required=("user_id", "timestamp", "event_type", "event_id", "left_out_as", "left_out_by"),
+    time="timestamp",
+)
 
 
 def events_table(settings: Settings) -> StreamingTable:
     """One row an accepted event. Records that are rejected, the same batch writes to ``quarantine``.
+
+    Where an ``event_id`` alone makes a copy, it remembers copies at other times in ``copies``.
 
     Raises:
         SettingsError: there is no mapping or contract of the name that the settings have, or it contradicts itself.
@@ -75,6 +85,7 @@ def events_table(settings: Settings) -> StreamingTable:
         ),
         partition_by=("event_date",),
         beside=QUARANTINE,
+        aside=COPIES,
         further=tuple(further),
         declared=tuple(each.column for each in rules.contract.columns) if rules.contract else (),
     )
@@ -99,6 +110,7 @@ def rules_from(settings: Settings) -> Rules:
         placed(contract, mapping) if contract else None,
         own_paths(settings.mapping),
         registry_from(settings),
+        settings.duplicate_span if settings.duplicates == "event_id" else None,
     )
 
 

@@ -17,12 +17,12 @@ import msgspec
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.contract.model import DECIMAL, SQL, Contract, Declared, Severity
-from clickstream_platform.events.schema import EVENTS, LATE, QUARANTINE
+from clickstream_platform.events.schema import COPIES, EVENTS, LATE, QUARANTINE
 
 SETTING = "CLICKSTREAM_CONTRACT"
 _FOLDER = resources.files("clickstream_platform.events.contract") / "shipped"
 _STAGED = ("raw", "has_placeholder", "passed_over", "violations", "index", "final_at")
-RESERVED = frozenset((*EVENTS.names, *LATE.names, *QUARANTINE.names, *_STAGED))
+RESERVED = frozenset((*EVENTS.names, *COPIES.names, *LATE.names, *QUARANTINE.names, *_STAGED))
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _LONGEST_PATTERN = 1_000  # characters
 _MOST_VALUES = 10_000  # of one_of

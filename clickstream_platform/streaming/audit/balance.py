@@ -12,10 +12,10 @@ from clickstream_platform.streaming.sources.kafka.cluster import offsets_between
 def imbalances(entries_newest_first: list[Entry]) -> list[str]:
     """What is wrong with a ledger: holes or overlaps of offsets, or records unaccounted for. Empty when it balances."""
     wrong = [
-        f"{e.title} batch {e.batch_id}: read {_said(e)}, but {e.rows_out} accepted + {e.quarantined} quarantined"
+        f"{e.title} batch {e.batch_id}: read {_said(e)}, but {e.accepted} accepted + {e.quarantined} quarantined"
         f" + {e.duplicates} duplicates + {e.passed} passed over"
         for e in entries_newest_first
-        if e.events_version < 0 and e.events_in != e.rows_out + e.quarantined + e.duplicates + e.passed
+        if e.events_version < 0 and e.events_in != e.accepted + e.quarantined + e.duplicates + e.passed
     ]
     wrong.extend(
         f"{e.title} batch {e.batch_id}: read {e.rows_in} records, but opened {e.opened}, with {e.inside} events in them"

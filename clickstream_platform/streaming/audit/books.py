@@ -7,7 +7,7 @@ strictly as from the first.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -21,9 +21,9 @@ from clickstream_platform.streaming.lake.ledger import (
     entries,
     is_complete,
     line_of,
-    refused_files,
 )
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.lake.rolled_up import refused_files
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class Books:
         ahead: rejected records by source, generation and batch, of batches that ``events`` did not have yet.
         refused: how many files were refused whole.
         newest: the newest of them, with what was found.
+        remembered: the sums of ``copies``.
     """
 
     events: Sums = field(default_factory=Sums)
@@ -70,6 +71,10 @@ class Books:
     ahead: dict[str, int] = field(default_factory=dict)
     refused: int = 0
     newest: dict[str, str] = field(default_factory=dict)
+    remembered: Sums = field(default_factory=Sums)
+
+
+_Brought = Callable[[Entry], int]  # how many rows a batch has brought to a table
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,9 @@ class _Log:
         return [f"{self.name} has {self.rows} rows, its ledger {expected}"]
 
 
-def _log(table: LakeTable, before: Sums, *, rejects: bool, version: int | None = None) -> _Log:
+def _log(
+    table: LakeTable, before: Sums, brought: _Brought, *, rejects: bool = False, version: int | None = None
+) -> _Log:
     opened = table.open()
     if opened is None:
         return _Log(table.name, 0, [], before)
@@ -109,11 +116,11 @@ def _log(table: LakeTable, before: Sums, *, rejects: bool, version: int | None =
     batches = [line for line in new if isinstance(line, Entry)]
     amendments = [line for line in new if isinstance(line, Amendment)]
     replays = [line for line in amendments if line.kind == REPLAY]
-    became = sum(each.became_events if rejects else each.added for each in replays)
+    became = sum(each.became_events if rejects else each.added - each.restored for each in replays)
     sums = Sums(
         until,
         before.complete if before.version >= 0 else is_complete(table),
-        before.landed + sum(line.quarantined if rejects else line.rows_out for line in batches),
+        before.landed + sum(map(brought, batches)),
         before.amended + sum(line.added - line.removed for line in amendments),
         before.replayed + became,
     )
@@ -141,8 +148,11 @@ def added_up(
     """
     assert table.beside is not None  # a contract with this expectation declares what it rejects
     before = before or Books()
-    events = _log(lake.table(table.name), before.events, rejects=False, version=version)
-    rejected = _log(lake.table(table.beside.name), before.rejected, rejects=True)
+    events = _log(lake.table(table.name), before.events, lambda entry: entry.rows_out, version=version)
+    rejected = _log(lake.table(table.beside.name), before.rejected, lambda entry: entry.quarantined, rejects=True)
+    aside = _Log("", 0, [], Sums())
+    if table.aside:
+        aside = _log(lake.table(table.aside.name), before.remembered, lambda entry: entry.remembered)
     since = max(events.since(), rejected.since())
     landed = before.ahead | rejected.quarantined(since)
     booked_as_rejected = events.quarantined(since)
@@ -155,9 +165,11 @@ def added_up(
         ),
         *events.differs(),
         *rejected.differs(),
+        *aside.differs(),
         *_unfinished_replay(events.sums, rejected.sums),
     ]
-    return wrong, _kept(before, events, rejected, {k: v for k, v in landed.items() if k not in booked_as_rejected})
+    ahead = {k: v for k, v in landed.items() if k not in booked_as_rejected}
+    return wrong, replace(_kept(before, events, rejected, ahead), remembered=aside.sums)
 
 
 def _kept(before: Books, events: _Log, rejected: _Log, ahead: dict[str, int]) -> Books:

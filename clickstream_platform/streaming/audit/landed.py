@@ -118,7 +118,8 @@ def _of_files(rows: Rows, entries: Collection[Entry], old_files: Collection[str]
             yield f"{partition}: {found}, booked are {records[partition]:,} records"
     for entry in entries:
         of_batch = sum(rows[path].records for path in entry.files if path in rows)
-        no_rows = 0 if entry.opened else entry.duplicates + entry.passed  # some of an envelope may have rows, some not
+        # Some of an envelope may have rows and some not, and a copy at another time may have become an event since.
+        no_rows = 0 if entry.opened else entry.duplicates - entry.set_aside + entry.passed
         if entry.files and of_batch + no_rows > entry.rows_in:
             passed = f" and {entry.passed:,} passed over" if entry.passed else ""
             counts = f"{of_batch:,} with rows and {entry.duplicates:,} duplicates{passed}"
@@ -147,7 +148,7 @@ def _in_all(rows: Collection[Landed], lake: Lake, entries: Collection[Entry]) ->
         each.line for name in ("events", "quarantine") for each in booked(lake.table(name))
         if isinstance(each.line, Amendment)
     ]  # fmt: skip
-    changed = sum(line.added - line.removed for line in amended)
+    changed = sum(line.added - line.removed for line in amended) + sum(entry.restored for entry in entries)
     held = sum(here.rows for here in rows)
     read, duplicates = sum(entry.events_in for entry in entries), sum(entry.duplicates for entry in entries)
     passed = sum(entry.passed for entry in entries)

@@ -36,6 +36,8 @@ class SourceAccount:
         passed_over: of these.
         refused: files that were refused whole, with what was found.
         tables: where the tables contradict the ledger.
+        replaced: accepted events that gave way to copies at an earlier time, and are duplicates since.
+        restored: duplicates, or such events, that became events again.
         by_source: of each source, named or left out, the records that the ledger says were read.
     """
 
@@ -50,6 +52,8 @@ class SourceAccount:
     by_source: dict[str, int]
     opened: int = 0
     inside: int = 0
+    replaced: int = 0
+    restored: int = 0
 
     @property
     def recount(self) -> Recount:
@@ -93,7 +97,7 @@ def source_account(table: StreamingTable, lake: Lake) -> SourceAccount:
     return SourceAccount(
         recounts,
         read=sum(entry.rows_in for entry in batches),
-        accepted=sum(entry.rows_out for entry in batches),
+        accepted=sum(entry.accepted for entry in batches),
         quarantined=sum(entry.quarantined for entry in batches),
         duplicates=sum(entry.duplicates for entry in batches),
         passed_over=sum(entry.passed for entry in batches),
@@ -102,6 +106,8 @@ def source_account(table: StreamingTable, lake: Lake) -> SourceAccount:
         by_source=dict(by_source),
         opened=sum(entry.opened for entry in batches),
         inside=sum(entry.inside for entry in batches),
+        replaced=sum(entry.replaced for entry in batches),
+        restored=sum(entry.restored for entry in batches),
     )
 
 

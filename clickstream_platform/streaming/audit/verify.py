@@ -45,6 +45,7 @@ class Verification:
         first: the first few differences.
         ledger: what is wrong with the ledger; empty when it balances.
         left_out: events that came too late for a stateful function of our own; the query is run without them.
+        still_in: events that it has handled and that were replaced since; the query is run with them.
     """
 
     table: str
@@ -56,6 +57,7 @@ class Verification:
     first: tuple[Difference, ...]
     ledger: tuple[str, ...]
     left_out: int = 0
+    still_in: int = 0
 
     @property
     def clean(self) -> bool:
@@ -84,7 +86,7 @@ def verify(table: StreamingTable, spark: SparkSession, lake: Lake, show: int = 5
     version = lake.events.same_rows_until(entry.events_version)
     events = snapshot(spark, lake.events.path, version)
     there = lake.events.rows(version)
-    ledger += _unread(table, [e for e in batches if e.generation == entry.generation], there, lake)
+    ledger += _unread(table, [e for e in batches if e.generation == entry.generation], there, version, lake)
     strategy = strategy_of(table)
     events = strategy.covered(events, entry, lake)
     with Persisted() as persist:
@@ -92,14 +94,16 @@ def verify(table: StreamingTable, spark: SparkSession, lake: Lake, show: int = 5
         found = _verdict(both, table, version, table.key, show, ledger)
     why = "" if found.clean else outdated(table, lake, generations.current(lake, table.name))
     ledger += (f"{table.name}: {why}: its next run makes it anew",) if why else ()
-    return replace(found, ledger=ledger, left_out=strategy.left_out(entry, lake))
+    known = {"left_out": strategy.left_out(entry, lake), "still_in": strategy.still_in(entry, lake)}
+    return replace(found, ledger=ledger, **known)
 
 
-def _unread(table: StreamingTable, batches: list[Entry], there: int, lake: Lake) -> tuple[str, ...]:
+def _unread(table: StreamingTable, batches: list[Entry], there: int, version: int, lake: Lake) -> tuple[str, ...]:
     """Whether the batches of a generation have read every event once; Delta counts the events without reading them."""
     read = sum(entry.rows_in for entry in batches)
     since = batches[-1].events_version
-    removed = sum(e.line.removed for e in booked(lake.events) if isinstance(e.line, Amendment) and e.version > since)
+    until = (each for each in booked(lake.events, since) if each.version <= version)
+    removed = sum(each.line.removed for each in until if isinstance(each.line, Amendment))
     if read == there + removed:
         return ()
     return (f"{table.name}: its batches read {read} events, {there} are there and {removed} were removed since",)

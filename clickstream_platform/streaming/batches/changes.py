@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 from typing import TypeVar
 
 import pyarrow as pa
@@ -40,13 +41,22 @@ class Changes:
 class RevisingStrategy(Strategy[Revising]):
     """A table whose rows are revised, by :class:`.Recomputation`."""
 
-    def recomputed(self, batch: MicroBatch, new_events: DataFrame) -> Changes | None:
-        """The rows that new events touch, of which only keys and times matter; None if there are no new events."""
-        touches = batch.persist(touched(new_events, self.state.by, self.state.reach, batch.late_before_ms))
+    def recomputed(self, batch: MicroBatch, new_events: DataFrame | None, gone: DataFrame | None) -> Changes | None:
+        """The rows that events touch, of which only keys and times matter; None if there are none.
+
+        Args:
+            batch: the batch.
+            new_events: events that are new. They are counted.
+            gone: events that are there no more, and may be named twice.
+        """
+        by, reach, uncounted = self.state.by, self.state.reach, {name: F.lit(0) for name in ("events", "late")}
+        new = None if new_events is None else touched(new_events, by, reach, batch.late_before_ms)
+        old = None if gone is None else touched(gone, by, reach, 0).withColumns(uncounted)
+        touches = batch.persist(reduce(DataFrame.unionByName, [each for each in (new, old) if each is not None]))
         counts = F.sum("events").alias("events"), F.sum("late").alias("late")
         facts = touches.agg(*counts, hours_reached(self.state).alias("hours")).first()
         assert facts is not None
-        if not facts["events"]:
+        if not facts["hours"]:
             return None
         found = Recomputation(self.table, self.state, batch.events_during, batch.held_during, batch.persist)
         return Changes(facts["events"], facts["late"], found.changes(touches, as_ranges(facts["hours"])))
@@ -56,7 +66,7 @@ class RevisingStrategy(Strategy[Revising]):
         if found is None:
             return None
         changes = found.rows.toArrow()  # consumes a state store's frame, also that of a batch that read nothing
-        if not found.rows_in:
+        if not found.rows_in and not changes.num_rows:
             return None
         if self.table.announces and changes:
             new = changes.filter(pc.field(writer.CHANGE) == "insert").drop_columns(writer.CHANGE)

@@ -11,15 +11,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from clickstream_platform.events.schema import PLACE
+from clickstream_platform.events.schema import PLACE, REPLACED
 from clickstream_platform.streaming.batches.first_batch import described
 from clickstream_platform.streaming.batches.late_events import late_events
 from clickstream_platform.streaming.batches.micro_batch import MicroBatch, Notify
 from clickstream_platform.streaming.batches.persisted import Persisted
 from clickstream_platform.streaming.batches.recomputation import difference
+from clickstream_platform.streaming.batches.replaced_events import COPIES_OF_EVENTS, replaced_between, replacing
 from clickstream_platform.streaming.batches.strategy import Strategy
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.side_tables import SideTable
@@ -27,9 +28,10 @@ from clickstream_platform.streaming.contract.state import Processor
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.amendments import revise
 from clickstream_platform.streaming.lake.hours import moment
-from clickstream_platform.streaming.lake.ledger import RETENTION, Entry, last_entry
+from clickstream_platform.streaming.lake.ledger import RETENTION, Entry, entries, last_entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import matches, snapshot
+from clickstream_platform.streaming.lake.scan import literal
 from clickstream_platform.streaming.lake.tables import select
 
 
@@ -111,11 +113,35 @@ class ProcessorBatches(Strategy[Processor]):
         write(writer.few_files(listed), entry.late_rows, batch.lake.table(self._beside.name).path, commit)
 
     def covered(self, events: DataFrame, entry: Entry, lake: Lake) -> DataFrame:
-        """The events that a generation has handled by this entry: up to the watermark, less those too late."""
+        """The events that a generation has handled by this entry: up to the watermark, less those too late.
+
+        Those that were replaced since it read them are among them, as often as it has read them in time.
+        """
         late = snapshot(events.sparkSession, lake.table(self._beside.name).path)
         late = late.where(F.col("generation") == entry.generation)
-        in_time = events.where(F.col("timestamp") <= moment(entry.handled_ms * 1000)).alias("t")
-        return in_time.join(late.alias("s"), matches(PLACE, "t", "s"), "left_anti")
+        is_handled = F.col("timestamp") <= moment(entry.handled_ms * 1000)
+        in_time = events.where(is_handled).alias("t")
+        in_time = in_time.join(late.alias("s"), matches(PLACE, "t", "s"), "left_anti")
+        gone = replaced_between(events.sparkSession, lake, self._began_at(entry, lake), entry.events_version)
+        if gone is None:
+            return in_time
+        gone = gone.where(is_handled).select(*(name for name in events.columns if name in gone.columns))
+        places = gone.select(*PLACE).distinct().alias("s")
+        at = matches(PLACE, "t", "s")
+        there = events.where(is_handled).alias("t").join(places, at, "left_semi")
+        read = gone.unionByName(there, allowMissingColumns=True).select(*events.columns)
+        times = Window.partitionBy(*PLACE).orderBy("arrived_at")
+        left_out = late.groupBy(*PLACE).agg(F.count("*").alias("left_out")).alias("s")
+        numbered = read.withColumn("time", F.row_number().over(times)).alias("t").join(left_out, at, "left")
+        handled = numbered.where(F.col("time") > F.coalesce("left_out", F.lit(0)))
+        others = in_time.alias("t").join(places, at, "left_anti")
+        return others.unionByName(handled.select(*(F.col(f"t.{name}") for name in events.columns)))
+
+    def _began_at(self, entry: Entry, lake: Lake) -> int:
+        """The version of ``events`` that the generation of an entry began with."""
+        of_generation = (e for e in entries(lake.table(self.table.name)) if e.generation == entry.generation)
+        *_, first = of_generation
+        return first.events_version
 
     def left_out(self, entry: Entry, lake: Lake) -> int:
         """How many events the side table lists of the entry's generation; 0 without one. No JVM."""
@@ -124,6 +150,16 @@ class ProcessorBatches(Strategy[Processor]):
             return 0
         count = f"SELECT count(*) AS rows FROM held WHERE generation = {entry.generation}"
         return select(listed.plain(), count)[0]["rows"]
+
+    def still_in(self, entry: Entry, lake: Lake) -> int:
+        """How many events were replaced since the entry's generation has handled them. No JVM."""
+        by = replacing(lake, self._began_at(entry, lake), entry.events_version)
+        if not by:
+            return 0
+        until = f"arrow_cast({entry.handled_ms * 1000}, 'Timestamp(Microsecond, Some(\"UTC\"))')"
+        those = f"left_out_as = '{REPLACED}' AND left_out_by IN ({', '.join(map(literal, by))})"
+        count = f'SELECT count(*) AS rows FROM held WHERE {those} AND "timestamp" <= {until}'
+        return select(lake.table(COPIES_OF_EVENTS).plain(), count)[0]["rows"]
 
     def expire(self, midnight: datetime, spark: SparkSession, lake: Lake, run_id: str) -> None:
         """Let go of rows that began before the midnight; what it cuts is handled anew from the events that stay.

@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from clickstream_platform.streaming.batches.changes import RevisingStrategy
 from clickstream_platform.streaming.batches.first_batch import overwrite
 from clickstream_platform.streaming.batches.micro_batch import MicroBatch, Notify
+from clickstream_platform.streaming.batches.replaced_events import replaced_events
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.state import Recompute
 from clickstream_platform.streaming.lake.ledger import Entry
@@ -28,4 +29,4 @@ class RecomputeBatches(RevisingStrategy[Recompute]):
         """Merge the rows that differ; batch 0 overwrites with the query over all events."""
         if batch.batch_id == 0:
             return overwrite(batch, batch.frame.count(), self.table.query(batch.events()), notify)
-        return self.commit_changes(batch, self.recomputed(batch, batch.frame), notify)
+        return self.commit_changes(batch, self.recomputed(batch, batch.frame, replaced_events(batch)), notify)

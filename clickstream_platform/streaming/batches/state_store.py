@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import ClassVar
 
 from pyspark.sql import DataFrame, SparkSession
@@ -12,12 +13,14 @@ from clickstream_platform.streaming.batches.changes import Changes, RevisingStra
 from clickstream_platform.streaming.batches.first_batch import overwrite
 from clickstream_platform.streaming.batches.late_events import late_events
 from clickstream_platform.streaming.batches.micro_batch import MicroBatch, Notify
+from clickstream_platform.streaming.batches.replaced_events import replaced_events, replaced_since
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.state import StateStore
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.hours import moment
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.lake.reader import matches
 from clickstream_platform.streaming.lake.tables import TimeSpan
 
 
@@ -53,9 +56,32 @@ class StateStoreBatches(RevisingStrategy[StateStore]):
     def _changes(self, batch: MicroBatch) -> Changes:
         given = batch.frame.withColumn(writer.CHANGE, F.lit("upsert"))
         rows_in, late = late_events(batch)
-        found = None if late is None else self.recomputed(batch, late)
+        gone = self._replaced(batch)
+        found = None if late is None and gone is None else self.recomputed(batch, late, gone)
         if found is None:
             return Changes(rows_in, 0, given)
         # A row that ended later than that is still the state's, and it has counted the event.
-        let_go = found.rows.where(F.col(self.table.span[1]) <= moment(batch.late_before_ms * 1000))
-        return Changes(rows_in, found.late_rows, given.unionByName(let_go))
+        let_go = F.col(self.table.span[1]) <= moment(batch.late_before_ms * 1000)
+        if gone is None:
+            return Changes(rows_in, found.late_rows, given.unionByName(found.rows.where(let_go)))
+        rows = found.rows.withColumn("_let_go", let_go)
+        ours = rows.where("_let_go").unionByName(self._around(gone, rows.where("NOT _let_go"), "left_semi"))
+        return Changes(
+            rows_in, found.late_rows, self._around(gone, given, "left_anti").unionByName(ours.drop("_let_go"))
+        )
+
+    def _replaced(self, batch: MicroBatch) -> DataFrame | None:
+        """Events that were replaced and that the store may have counted: rows of these windows are not its own."""
+        now = replaced_events(batch)
+        open_since = batch.late_before_ms * 1000 - self.state.reach // timedelta(microseconds=1)
+        ever = replaced_since(batch.frame.sparkSession, batch.lake, moment(open_since))
+        if now is None or ever is None:
+            return now or ever
+        return now.unionByName(ever)
+
+    def _around(self, gone: DataFrame, rows: DataFrame, how: str) -> DataFrame:
+        """The rows in whose windows one of some events lies; by a join of another kind, the others."""
+        start, end = self.table.span
+        at = gone.select(*self.state.by, "timestamp").distinct().alias("s")
+        inside = F.col("s.timestamp").between(F.col(f"t.{start}"), F.col(f"t.{end}"))
+        return rows.alias("t").join(at, matches(self.state.by, "t", "s") & inside, how)

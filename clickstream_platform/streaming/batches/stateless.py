@@ -8,8 +8,11 @@ from datetime import datetime
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
+from clickstream_platform.events.schema import PLACE
 from clickstream_platform.streaming.batches.first_batch import overwrite
 from clickstream_platform.streaming.batches.micro_batch import MicroBatch, Notify
+from clickstream_platform.streaming.batches.recomputation import difference
+from clickstream_platform.streaming.batches.replaced_events import replaced_events
 from clickstream_platform.streaming.batches.strategy import Strategy
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.state import Stateless
@@ -18,6 +21,7 @@ from clickstream_platform.streaming.lake.amendments import remove_before
 from clickstream_platform.streaming.lake.hours import moment
 from clickstream_platform.streaming.lake.ledger import RETENTION, Entry
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.lake.reader import matches
 
 
 @dataclass(frozen=True)
@@ -35,19 +39,50 @@ class StatelessBatches(Strategy[Stateless]):
         seen = Observation()
         is_late = F.col("timestamp") <= moment(batch.late_before_ms * 1000)
         events = batch.frame.observe(seen, F.count("*").alias("events"), F.count_if(is_late).alias("late"))
+        gone = replaced_events(batch)
+        if gone is not None:
+            return self._commit_changes(batch, events, seen, gone)
         rows = batch.persist(self.table.query(events))
         rows_out = rows.count()
         if not seen.get["events"]:
             return None
-        entry = batch.entry(
+        entry = self._entry(batch, seen, rows_out)
+        return entry if writer.append(rows, rows_out, batch.target.path, batch.commit(entry)) else None
+
+    def _commit_changes(self, batch: MicroBatch, events: DataFrame, seen: Observation, gone: DataFrame) -> Entry | None:
+        """Append, and take out the rows of events that were replaced, in one MERGE.
+
+        An event that was replaced may be there again by the end of the batch, and the stream may have given it twice.
+        """
+        places = batch.persist(gone.select(*PLACE).distinct())
+        fresh = self.table.query(_at(places, events, "left_anti")).withColumn(writer.CHANGE, F.lit("insert"))
+        wanted = self.table.query(_at(places, batch.events(), "left_semi"))
+        held = _at(places, batch.held(), "left_semi").select(*wanted.columns)
+        changes = fresh.unionByName(difference(wanted, held, self.table.key)).toArrow()
+        if not seen.get["events"] and not changes.num_rows:
+            return None
+        entry = self._entry(batch, seen, changes.num_rows)
+        path, commit = batch.target.path, batch.commit(entry)
+        if changes.num_rows:
+            written = writer.merge(changes, path, self.table.key, self.table.span[0], commit)
+        else:
+            written = writer.note(path, commit)
+        return entry if written else None
+
+    @staticmethod
+    def _entry(batch: MicroBatch, seen: Observation, rows_out: int) -> Entry:
+        return batch.entry(
             events_version=batch.versions[1],
             rows_in=seen.get["events"],
             rows_out=rows_out,
             late_rows=seen.get["late"],
             revisions=0,
         )
-        return entry if writer.append(rows, rows_out, batch.target.path, batch.commit(entry)) else None
 
     def expire(self, midnight: datetime, spark: SparkSession, lake: Lake, run_id: str) -> None:
         """Delete the rows of old events."""
         remove_before(midnight, self.table.watermark.column, lake.table(self.table.name), RETENTION, run_id)
+
+
+def _at(places: DataFrame, rows: DataFrame, how: str) -> DataFrame:
+    return rows.alias("t").join(places.alias("s"), matches(PLACE, "t", "s"), how)

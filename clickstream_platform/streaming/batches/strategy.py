@@ -66,6 +66,10 @@ class Strategy(ABC, Generic[Kind]):
         """How many events the generation of an entry has left out as too late. No JVM."""
         return 0
 
+    def still_in(self, entry: Entry, lake: Lake) -> int:
+        """How many events the rows are made of that were replaced since by copies at an earlier time. No JVM."""
+        return 0
+
     def erase(self, persons: DataFrame, lake: Lake, run_id: str, rebuild: Callable[[], object]) -> int:
         """Take persons out of the table, and out of what is remembered of them.
 

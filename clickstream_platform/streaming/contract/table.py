@@ -57,6 +57,8 @@ class StreamingTable:
         max_state_rows: rows that its state store may hold after a batch; a run that finds more there stops.
         announces: whether new rows are given to the run's ``notify`` hook.
         beside: the side table that the same batches write: what was rejected, or what came too late.
+        aside: the side table of what they remember beside that, made when it is first needed: records that may become
+            events yet. It has the declared columns too.
         further: more sources, each of another name. They are read after ``offsets``, one after another, each from a
             checkpoint of its own.
         declared: more columns, declared by the lake's owner: no part of what its checkpoint is made for. A derived
@@ -79,6 +81,7 @@ class StreamingTable:
     max_state_rows: int = 10_000_000
     announces: bool = False
     beside: SideTable | None = None
+    aside: SideTable | None = None
     further: tuple[Source, ...] = ()
     declared: tuple[Column, ...] = ()
 
@@ -150,9 +153,14 @@ class StreamingTable:
         return self.offsets.is_table
 
     @property
+    def side_tables(self) -> tuple[SideTable, ...]:
+        """The side tables that its batches write, each of them before the table itself."""
+        return tuple(each for each in (self.beside, self.aside) if each)
+
+    @property
     def names(self) -> tuple[str, ...]:
-        """The Delta tables that its batches write: its own, and the side table."""
-        return (self.name, self.beside.name) if self.beside else (self.name,)
+        """The Delta tables that its batches write: its own, and the side tables; not all of them may be there."""
+        return (self.name, *(each.name for each in self.side_tables))
 
     @property
     def _query_name(self) -> str:

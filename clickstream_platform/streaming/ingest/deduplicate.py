@@ -12,7 +12,7 @@ tenth of what two jobs of Spark take.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -58,21 +58,21 @@ _DIFFERING = """
 WITH
   kept AS (
     SELECT event_id, epoch_us(timestamp) AS at, {content} FROM held
-    SEMI JOIN copies ON held.event_id = copies.event_id AND epoch_us(held.timestamp) = copies.at
+    SEMI JOIN copied ON held.event_id = copied.event_id AND epoch_us(held.timestamp) = copied.at
     UNION ALL
     SELECT event_id, epoch_us(timestamp) AS at, {content} FROM contents
-    SEMI JOIN copies ON contents.partition = copies.kept_partition AND contents."offset" = copies.kept_offset
-      AND contents."index" = copies.kept_index
+    SEMI JOIN copied ON contents.partition = copied.kept_partition AND contents."offset" = copied.kept_offset
+      AND contents."index" = copied.kept_index
   )
 SELECT contents.partition, contents."offset", contents."index" FROM contents
-SEMI JOIN copies USING (partition, "offset", "index")
+SEMI JOIN copied USING (partition, "offset", "index")
 ANTI JOIN kept ON kept.event_id = contents.event_id AND kept.at = epoch_us(contents.timestamp) AND {same}
 """
 
 WITHIN = ["partition", "offset", "index"]  # an event's place among those of one source
 
 # An id that is only a placeholder, or none, tells no two events apart.
-_IS_ID = f"event_id IS NOT NULL AND lower(trim(event_id)) NOT IN ({', '.join(map(repr, PLACEHOLDERS))})"
+IS_ID = f"event_id IS NOT NULL AND lower(trim(event_id)) NOT IN ({', '.join(map(repr, PLACEHOLDERS))})"
 
 if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
@@ -125,37 +125,53 @@ def duplicates(
     with connected() as connection:
         new(connection).create_view("new")
         rows_within(connection, events, "timestamp", spans).create_view("stored")
-        found = connection.sql(_FOUND.format(within=_within(spans), is_id=_IS_ID)).to_arrow_table()
+        found = connection.sql(_FOUND.format(within=within(spans), is_id=IS_ID)).to_arrow_table()
         copies = found.filter(found["is_copy"])
-        differing = _differing(connection, copies, contents, events, contract) if copies.num_rows else copies
-    places = [each.select(WITHIN) for each in (copies, differing)]
+        of_stored = copies["at"].filter(copies["kept_partition"].is_null()).to_numpy()
+        near = spans_of(as_ranges(np.unique(of_stored // HOUR_US).tolist()))
+        differ = differing(connection, copies, contents, [events], near, contract)
+    places = [each.select(WITHIN) for each in (copies, differ)]
     return Duplicates(places[0], places[1], found.num_rows - copies.num_rows)
 
 
-def _differing(
+def differing(
     connection: DuckDBPyConnection,
     copies: pa.Table,
     contents: RowsAt,
-    events: LakeTable,
+    stored: Sequence[LakeTable],
+    spans: Sequence[TimeSpan],
     contract: Contract | None,
 ) -> pa.Table:
-    """The copies that say something else."""
-    connection.register("copies", copies)
+    """The copies that say something else than the record that is kept: their places.
+
+    Args:
+        connection: where they are compared.
+        copies: ``event_id``, ``at``, their places and those of what is kept, as ``kept_...``; null if it is stored.
+        contents: as of :func:`duplicates`.
+        stored: the tables that have it then.
+        spans: between which times it lies.
+        contract: the columns that are declared.
+    """
+    if not copies.num_rows:
+        return copies.select(WITHIN)
+    connection.register("copied", copies)
     kept = copies.select([f"kept_{name}" for name in WITHIN]).rename_columns(WITHIN)
     places = pa.concat_tables([copies.select(WITHIN), kept.drop_null()])
     contents(connection, places).create_view("contents")
-    of_stored = copies["at"].filter(copies["kept_partition"].is_null()).to_numpy()
-    spans = spans_of(as_ranges(np.unique(of_stored // HOUR_US).tolist()))
-    rows_within(connection, events, "timestamp", spans).create_view("held" if contract is None else "as_read")
+    for table in stored:
+        rows_within(connection, table, "timestamp", spans).create_view(f"kept_in_{table.name}")
+    rows = " UNION ALL BY NAME ".join(f"FROM kept_in_{table.name}" for table in stored)
+    connection.execute(f"CREATE VIEW {'held' if contract is None else 'as_read'} AS {rows}")
     if contract:
-        of_copies = "FROM as_read SEMI JOIN copies ON as_read.event_id = copies.event_id"
-        held = connection.sql(f"{of_copies} AND epoch_us(as_read.timestamp) = copies.at").to_arrow_table()
+        of_copies = "FROM as_read SEMI JOIN copied ON as_read.event_id = copied.event_id"
+        held = connection.sql(f"{of_copies} AND epoch_us(as_read.timestamp) = copied.at").to_arrow_table()
         connection.register("held", with_declared(contract, held))
     names = [*CONTENT, *(each.name for each in contract.columns)] if contract else [*CONTENT]
     same = " AND ".join(f"kept.{name} IS NOT DISTINCT FROM contents.{name}" for name in names)
     return connection.sql(_DIFFERING.format(content=", ".join(names), same=same)).to_arrow_table()
 
 
-def _within(spans: list[TimeSpan]) -> str:
+def within(spans: Sequence[TimeSpan]) -> str:
+    """The condition that a timestamp lies in one of some spans."""
     each = (f"epoch_us(timestamp) >= {span.since} AND epoch_us(timestamp) < {span.until}" for span in spans)
     return " OR ".join(each) or "false"

@@ -1,7 +1,8 @@
 """One micro-batch of ``events``: each record is accepted, quarantined, a duplicate or passed over, and counted.
 
 ``quarantine`` is committed first and ``events`` last, each with the batch's transaction: a batch killed in between is
-replayed and writes only what is missing.
+replayed and writes only what is missing. In between are the commits of :mod:`.giving_way`, if an ``event_id`` alone
+makes a copy.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import logging
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -17,18 +19,23 @@ from pyspark.sql import DataFrame, SparkSession
 
 from clickstream_platform.cluster_settings import is_one_machine
 from clickstream_platform.errors import RetryableError
+from clickstream_platform.events.contract.judging import with_declared
 from clickstream_platform.events.rules import Parse
 from clickstream_platform.events.schema import Reason
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.batches.micro_batch import MicroBatch, Notify
 from clickstream_platform.streaming.batches.stateless import StatelessBatches
 from clickstream_platform.streaming.checkpoint import Checkpoint
+from clickstream_platform.streaming.ingest import giving_way
+from clickstream_platform.streaming.ingest.by_id import Settled, settle
 from clickstream_platform.streaming.ingest.deduplicate import duplicates
+from clickstream_platform.streaming.ingest.facts import Facts
 from clickstream_platform.streaming.ingest.staged_where import clear, folder_of
 from clickstream_platform.streaming.ingest.staging import Staged, staged_schema, staging
 from clickstream_platform.streaming.lake import generations, writer
 from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform.streaming.sources.source import RecordSource
 
 log = logging.getLogger(__name__)
@@ -68,12 +75,12 @@ class Ingest(StatelessBatches):
         account = self.source.account(batch.checkpoint, batch.batch_id, staged)
         staged = replace(staged, without=account.unreadable)
         facts = staged.facts()
-        found = duplicates(staged.events, staged.events_at, batch.lake.events, facts.hours, self.parse.rules.contract)
-        conflicting = len(found.conflicting)
+        settled = self._settled(batch, staged, facts)
+        found, conflicting = settled.found, len(settled.found.conflicting)
         entry = batch.entry(
             events_version=-1,
             rows_in=facts.records,
-            rows_out=len(facts.times) - len(found.places),
+            rows_out=len(facts.times) - len(found.places) + len(settled.restored),
             late_rows=facts.until(batch.late_before_ms),
             revisions=0,
             quarantined=facts.rejected + conflicting,
@@ -93,19 +100,56 @@ class Ingest(StatelessBatches):
             violations=dict(facts.violations),
             looked_at=staged.matches.looked_at,
             never_matched=[*staged.matches.never],
+            set_aside=len(settled.aside),
+            replaced=settled.gave_way,
+            restored=len(settled.restored),
         )
         if entry.quarantined:
             self._quarantine(batch, staged.rejected(found.conflicting), entry)
-        accepted = staged.accepted(but=found.places)
+        if self.parse.rules.duplicate_span is not None:
+            self._give_way(batch, staged, settled, entry)
+        accepted = chain(staged.accepted(but=found.places), self._restored(settled))
         if not writer.append(accepted, entry.rows_out, batch.target.path, batch.commit(entry)):
             return None
         _warn(entry)
         return entry
 
+    def _settled(self, batch: MicroBatch, staged: Staged, facts: Facts) -> Settled:
+        """What becomes of the events that were read, and of those that are there."""
+        contract, span = self.parse.rules.contract, self.parse.rules.duplicate_span
+        events = batch.lake.events
+        if span is None:
+            return Settled(duplicates(staged.events, staged.events_at, events, facts.hours, contract))
+        return settle(
+            *(staged.events, staged.events_at, events, self._copies(batch), facts.hours),
+            *(span, self._by(batch), contract),
+        )
+
+    def _give_way(self, batch: MicroBatch, staged: Staged, settled: Settled, entry: Entry) -> None:
+        copies, by = self._copies(batch), self._by(batch)
+        commit = writer.Commit(entry.to_json(), (batch.checkpoint.app_id_in(copies.name), batch.batch_id))
+        giving_way.remember(staged.at(settled.aside), settled.replaced, entry.remembered, copies, by, commit)
+        transaction = (batch.checkpoint.app_id, batch.batch_id)
+        giving_way.give_way(settled.replaced, batch.lake.events, by, batch.run_id, transaction)
+
+    def _restored(self, settled: Settled) -> Iterator[pa.RecordBatch]:
+        """Remembered records that are events from now on, as they would be had they been read with today's contract."""
+        contract = self.parse.rules.contract
+        if settled.restored.num_rows:
+            rows = with_declared(contract, settled.restored) if contract else settled.restored
+            yield from rows.combine_chunks().to_batches()
+
+    def _copies(self, batch: MicroBatch) -> LakeTable:
+        assert self.table.aside is not None  # a contract with this rule declares what it remembers
+        return batch.lake.table(self.table.aside.name)
+
+    @staticmethod
+    def _by(batch: MicroBatch) -> str:
+        return f"{batch.checkpoint.source}/{batch.checkpoint.generation}/{batch.batch_id}"
+
     def _require_whole(self, batch: MicroBatch) -> None:
-        assert self.table.beside is not None
         name, others = self.table.name, {*generations.sources(batch.lake, self.table.name)} - {batch.checkpoint.source}
-        for source, cut in generations.half_committed(batch.lake, name, self.table.beside.name, others).items():
+        for source, cut in generations.half_committed(batch.lake, name, self.table.names[1:], others).items():
             finding = f"batch {cut} of the source {source} was killed between its two commits"
             remedy = f"name that source in CLICKSTREAM_SOURCE, see that it can be read, and run {name}"
             raise RetryableError(name, f"{finding}, and must be complete before any other", remedy)
@@ -135,6 +179,11 @@ def _warn(entry: Entry) -> None:
         log.warning("events: %s: offsets %s were gone before they were read; they are booked as lost", partition, span)
     if entry.reused_ids:
         log.warning("events: %d events reuse an event_id with another timestamp; they are kept", entry.reused_ids)
+    if entry.replaced:
+        log.warning(
+            "events: %d events gave way to copies at an earlier time; `clickstream duplicates` shows them",
+            entry.replaced,
+        )
     if conflicting := entry.reasons.get(Reason.CONFLICTING_DUPLICATE.value):
         finding = "events: %d records have the event_id and timestamp of an event that says something else"
         log.warning(f"{finding}; they are in quarantine: `clickstream duplicates` shows both", conflicting)

@@ -236,6 +236,13 @@ class Staged:
         for batch in self._batches(pc.field("timestamp").is_valid(), _but_raw(self.schema)):
             yield batch if left_out is None else batch.filter(pc.invert(pc.is_in(_places(batch), left_out)))
 
+    def at(self, places: pa.Table) -> Iterator[pa.RecordBatch]:
+        """The events at some places."""
+        wanted = _places(places)
+        for batch in self._batches(pc.field("timestamp").is_valid(), _but_raw(self.schema)) if places else ():
+            if (found := batch.filter(pc.is_in(_places(batch), wanted))).num_rows:
+                yield found
+
     def rejected(self, conflicting: pa.Table | None = None) -> Iterator[pa.RecordBatch]:
         """The records that are no events, with their bytes and reasons; then events at some places, as rejected."""
         yield from self._batches(

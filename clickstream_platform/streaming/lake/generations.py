@@ -6,7 +6,7 @@ committed has therefore changed nothing: the old generation still serves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from clickstream_platform.files import remove_all
 from clickstream_platform.source_list import MAIN
@@ -57,8 +57,8 @@ def sources(lake: Lake, name: str) -> list[str]:
     return [MAIN, *others] if any(each.isdigit() for each in folders) else others
 
 
-def half_committed(lake: Lake, name: str, beside: str, among: Iterable[str]) -> dict[str, int]:
-    """The batches of sources that were killed between their two commits: rejected records are there, events are not.
+def half_committed(lake: Lake, name: str, beside: Sequence[str], among: Iterable[str]) -> dict[str, int]:
+    """The batches of sources that were killed between their commits: rejected records are there, events are not.
 
     None as a rule. Until such a batch is complete, nothing else may add events: it would find other duplicates than
     when it rejected.
@@ -66,15 +66,16 @@ def half_committed(lake: Lake, name: str, beside: str, among: Iterable[str]) -> 
     Args:
         lake: where the tables lie.
         name: the table.
-        beside: its side table, which a batch commits first.
+        beside: its side tables, which a batch commits first.
         among: the sources that are asked about.
     """
     cut: dict[str, int] = {}
     for source in among:
         checkpoint = current(lake, name, source)
-        first, then = (lake.table(each).transaction(checkpoint.app_id_in(each)) for each in (beside, name))
-        if first is not None and first > (-1 if then is None else then):
-            cut[source] = first
+        then, *first = (lake.table(each).transaction(checkpoint.app_id_in(each)) for each in (name, *beside))
+        newest = max((each for each in first if each is not None), default=None)
+        if newest is not None and newest > (-1 if then is None else then):
+            cut[source] = newest
     return cut
 
 

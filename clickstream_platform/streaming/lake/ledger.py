@@ -11,20 +11,19 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from clickstream_platform.files import write_whole
 from clickstream_platform.source_list import MAIN, title
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 MARK = "clickstream_ledger"
 AMENDMENT = "clickstream_amendment"
-_NOTE = ".refused.json"  # beside a roll-up: the files that its batches refused whole
 # The kinds of amendment.
 REPLAY, ERASURE, RETENTION, REBUILD, FILL = "replay", "erasure", "retention", "rebuild", "fill"
+REPLACEMENT = "replacement"
 
 
 @dataclass(frozen=True)
@@ -69,6 +68,9 @@ class Entry:
         source: ``events`` only: the name of the source that the batch has read. Each has batch ids of its own.
         looked_at: ``events`` only: in how many records something was looked for at the paths of somebody's own mapping.
         never_matched: ``events`` only: those of the paths at which none of these had anything, each with its column.
+        set_aside: ``events`` only: of the duplicates, those at another time than their event. They are in ``copies``.
+        replaced: ``events`` only: events that gave way to one of the batch. They are in ``copies`` too.
+        restored: ``events`` only: of ``rows_out``, those that were in ``copies``, and are events from now on.
     """
 
     table: str
@@ -104,6 +106,19 @@ class Entry:
     inside: int = 0
     looked_at: int = 0
     never_matched: list[str] = field(default_factory=list)
+    set_aside: int = 0
+    replaced: int = 0
+    restored: int = 0
+
+    @property
+    def accepted(self) -> int:
+        """How many of the events that were in the records became events of the table."""
+        return self.rows_out - self.restored
+
+    @property
+    def remembered(self) -> int:
+        """How many rows its batch added to ``copies``."""
+        return self.set_aside + self.replaced
 
     @property
     def passed(self) -> int:
@@ -147,11 +162,12 @@ class Amendment:
     Attributes:
         table: the table's name.
         kind: ``replay`` of rejected records, ``erasure`` of a person, ``retention`` of old events,
-            ``rebuild`` of a stretch, ``fill`` of declared columns.
+            ``rebuild`` of a stretch, ``fill`` of declared columns, ``replacement`` of events by earlier copies.
         run_id: the run that committed it.
         added: rows it added.
         removed: rows it removed.
-        duplicates: of the events that a replay took out of ``quarantine``: those that ``events`` had already.
+        duplicates: of the events that a replay took out of ``quarantine``: those that ``events`` had already, or that
+            are in ``copies`` now.
         passed_over: of these: those that are no events and not meant as such, by today's mapping.
         opened: of the records that a replay took out: envelopes that today's mapping opens.
         inside: how many events these held. Of these, the rejected ones are what it ``added``.
@@ -162,6 +178,8 @@ class Amendment:
         filled: of a fill: how many rows got a value, by column.
         violations: of ``events``: how often those that were filled, or added by a replay, break which rule of the
             contract. What a fill could not take, as it breaks ``type``, stays in ``extra``.
+        by: of a replacement: who made it, as the rows of ``copies`` say it in ``left_out_by``.
+        restored: of a replay's line of ``events``: of the rows added, those that were in ``copies``.
     """
 
     table: str
@@ -179,6 +197,8 @@ class Amendment:
     contract: str = ""
     filled: dict[str, int] = field(default_factory=dict)
     violations: dict[str, int] = field(default_factory=dict)
+    by: str = ""
+    restored: int = 0
 
     @property
     def became_events(self) -> int:
@@ -212,7 +232,7 @@ def booked(table: LakeTable, after: int = -1) -> Iterator[Booked]:
 
     Lazy: who takes only the first lines reads these commits; no file is read that has only older lines.
     """
-    rolled_up = [file for file in _roll_ups(table) if int(file.stem) > after]
+    rolled_up = [file for file in roll_ups(table) if int(file.stem) > after]
     for commit in table.commits(int(rolled_up[-1].stem) if rolled_up else after):
         if line := line_of(commit.get("userMetadata")):
             yield Booked(commit["version"], line)
@@ -238,56 +258,17 @@ def last_entry(table: LakeTable) -> Entry | None:
     return next(entries(table), None)
 
 
-def refused_files(table: LakeTable) -> dict[str, str]:
-    """The files that were refused whole, by path, with what was found, oldest first.
-
-    Reads the log since the newest roll-up. Each roll-up has a note of its own; without it, it is read itself.
-    """
-    rolled_up = _roll_ups(table)
-    found = {path: fault for file in rolled_up for path, fault in _noted(file).items()}
-    last = int(rolled_up[-1].stem) if rolled_up else -1
-    lines = [line_of(commit.get("userMetadata")) for commit in table.commits(after=last)]
-    return found | _refused(reversed(lines))
-
-
-def _noted(roll_up: Place) -> dict[str, str]:
-    note = roll_up.with_suffix(_NOTE)
-    if note.exists():
-        return json.loads(note.read_text())
-    return _refused(line_of(text.partition(" ")[2]) for text in roll_up.read_text().splitlines())
-
-
-def _refused(lines: Iterable[Entry | Amendment | None]) -> dict[str, str]:
-    return {path: fault for line in lines if isinstance(line, Entry) for path, fault in line.refused().items()}
-
-
 def is_complete(table: LakeTable) -> bool:
     """Whether no line is missing. Without a roll-up in time, what cleans Delta's log takes the oldest ones."""
-    rolled_up = _roll_ups(table)
+    rolled_up = roll_ups(table)
     return bool(rolled_up) or not (history := table.history()) or history[-1]["version"] == 0
 
 
-def roll_up(table: LakeTable) -> int:
-    """Copy the lines that only Delta's log has into a file of their own, so that the log may be cleaned.
-
-    The file appears whole, under the newest version it covers, or not at all. Returns the number of lines.
-    """
-    last = max((int(file.stem) for file in _roll_ups(table)), default=-1)
-    commits = list(table.commits(last))
-    if not commits:
-        return 0
-    lines = [c for c in reversed(commits) if line_of(c.get("userMetadata"))]
-    text = "".join(f"{commit['version']} {commit['userMetadata']}\n" for commit in lines)
-    file = _folder(table) / f"{commits[0]['version']:020d}.txt"
-    # The note first: a roll-up that appears has its own.
-    write_whole(file.with_suffix(_NOTE), json.dumps(_refused(line_of(c.get("userMetadata")) for c in lines)))
-    write_whole(file, text)
-    return len(lines)
+def roll_ups(table: LakeTable) -> list[Place]:
+    """The files into which older lines were rolled up, the oldest first."""
+    return sorted(folder_of(table).glob("[0-9]*.txt"), key=lambda file: file.name)
 
 
-def _roll_ups(table: LakeTable) -> list[Place]:
-    return sorted(_folder(table).glob("[0-9]*.txt"), key=lambda file: file.name)
-
-
-def _folder(table: LakeTable) -> Place:
+def folder_of(table: LakeTable) -> Place:
+    """Where these files of a table lie."""
     return table.path.parent / "_ledger" / table.path.name

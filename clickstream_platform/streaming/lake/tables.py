@@ -19,6 +19,8 @@ from clickstream_platform.errors import CheckpointError
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.lake.delta import is_table, opened, within
 
+GAVE_WAY = "gave_way"  # begins the application ids of commits by which events give way to earlier copies
+
 
 @dataclass(frozen=True)
 class AddedFile:
@@ -117,13 +119,7 @@ class LakeTable:
             CheckpointError: the log of a version is gone; the table was down for longer than the log is kept.
         """
         for version in range(start, end + 1):
-            actions = self._commit(version)
-            if not any("remove" in action and action["remove"].get("dataChange", True) for action in actions):
-                yield from (
-                    _added(action["add"])
-                    for action in actions
-                    if "add" in action and action["add"].get("dataChange", True)
-                )
+            yield from _added_by(self._commit(version))
 
     def changed_files(self, before: int, after: int) -> Changed:
         """The data files that a version has and an older one had not, and the other way round.
@@ -213,13 +209,15 @@ class LakeTable:
         ]
 
     def same_rows_until(self, version: int) -> int:
-        """The newest version up to which no commit has added rows: compaction and erasure are stepped over.
+        """The newest version up to which no commit has added rows, nor has an event given way to an earlier copy.
+
+        Compaction and erasure are stepped over.
 
         Raises:
             CheckpointError: the log of a version is gone.
         """
         newest = self.version() or 0
-        while version < newest and not any(file.rows for file in self.added_files(version + 1, version + 1)):
+        while version < newest and not _is_read_by_others(self._commit(version + 1)):
             version += 1
         return version
 
@@ -276,6 +274,18 @@ def select(held: DeltaTable, query: str) -> list[dict[str, Any]]:
     found = QueryBuilder().register("held", held).execute(query).read_all()
     columns = {name: found.column(name).to_pylist() for name in found.schema.names}
     return [{name: values[i] for name, values in columns.items()} for i in range(found.num_rows)]
+
+
+def _is_read_by_others(actions: list[dict[str, Any]]) -> bool:
+    """Whether a commit has something for the tables that are made of this one."""
+    gave_way = any("txn" in each and each["txn"]["appId"].startswith(f"{GAVE_WAY}/") for each in actions)
+    return gave_way or any(file.rows for file in _added_by(actions))
+
+
+def _added_by(actions: list[dict[str, Any]]) -> list[AddedFile]:
+    if any("remove" in each and each["remove"].get("dataChange", True) for each in actions):
+        return []
+    return [_added(each["add"]) for each in actions if "add" in each and each["add"].get("dataChange", True)]
 
 
 def _added(add: dict[str, Any]) -> AddedFile:

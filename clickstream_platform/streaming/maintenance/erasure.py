@@ -219,10 +219,10 @@ def _erase(
     erased: list[Erased] = []
     for table in sorted(contracts, key=_turn):
         held = lake.table(table.name)
-        if table.beside:
-            beside = lake.table(table.beside.name)
+        there = [name for name in table.names if lake.table(name).exists]
+        for beside in (lake.table(name) for name in there if name != table.name):
             erased.append(Erased(beside.name, _erased_beside(search, persons, beside, run_id), beside.version() or 0))
-        for name in table.names:
+        for name in there:
             take_out(persons, paths, lake.table(name), run_id, columns)
         rebuild = partial(rebuild_leased, table, spark, lake, hooks, run_id)
         rows = strategy_of(table).erase(persons, lake, run_id, rebuild)

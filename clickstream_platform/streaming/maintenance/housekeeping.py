@@ -15,8 +15,8 @@ from clickstream_platform.streaming.checkpoint import next_version
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import generations, upkeep
 from clickstream_platform.streaming.lake.lease import all_leased
-from clickstream_platform.streaming.lake.ledger import roll_up
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.lake.rolled_up import roll_up
 
 FILES_KEPT = timedelta(days=7)  # Delta's default: a reader of an older version has so long to end
 LOG_KEPT = timedelta(days=30)  # Delta's default: so long a version can be read, as far as its files are there
@@ -71,7 +71,8 @@ def maintain(
     for table in contracts:
         if lake.table(table.name).exists:
             with all_leased([table.name], lake, run_id):
-                done += [_maintain(name, table, contracts, lake, now, windows) for name in table.names]
+                there = [name for name in table.names if lake.table(name).exists]
+                done += [_maintain(name, table, contracts, lake, now, windows) for name in there]
     return done
 
 

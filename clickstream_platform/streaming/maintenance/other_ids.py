@@ -56,7 +56,7 @@ def take_out(
     changed = held.mapInArrow(look, held.schema).toArrow()
     if changed.num_rows:
         kinds = pa.array(["update"] * changed.num_rows, pa.string())
-        keys = (*PLACE, *(name for name in ("generation",) if name in rows.columns))
+        keys = (*PLACE, *(name for name in ("generation", "left_out_by") if name in rows.columns))
         commit = writer.Commit(Amendment(table.name, ERASURE, run_id).to_json())
         writer.merge(changed.append_column(writer.CHANGE, kinds), table.path, keys, "timestamp", commit)
     return changed.num_rows

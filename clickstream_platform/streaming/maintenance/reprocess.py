@@ -9,12 +9,10 @@ opened in ``quarantine`` first: see :mod:`.reopened`.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-import pyarrow as pa
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
@@ -27,7 +25,7 @@ from clickstream_platform.source_list import NAME_IN_SQL
 from clickstream_platform.source_list import title as title_of
 from clickstream_platform.streaming.batches.persisted import Persisted
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.ingest.deduplicate import WITHIN, Duplicates, duplicates
+from clickstream_platform.streaming.ingest.deduplicate import Duplicates
 from clickstream_platform.streaming.lake import generations, writer
 from clickstream_platform.streaming.lake.hours import hour_of
 from clickstream_platform.streaming.lake.lease import all_leased
@@ -36,11 +34,11 @@ from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import snapshot
 from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform.streaming.maintenance.reopened import KEY, Opened, leaving, open_all
+from clickstream_platform.streaming.maintenance.reprocess_copies import but, give_way, settled
 from clickstream_platform.streaming.runtime.create import make_tables
 from clickstream_platform.streaming.runtime.declared_types import require_same_types
 
 if TYPE_CHECKING:
-    from clickstream_platform.events.contract.model import Contract
     from clickstream_platform.events.rules import Parse, Rules
 
 _NEW, _LANDED, _PASSED = "new", "landed", "passed over"
@@ -132,16 +130,23 @@ def replay(
         hours = {f["hour"] for f in new_facts}
         kind = StructType.fromJson(lake.events.schema())
         new = accepted(good.where(F.col("became") == _NEW), kind)
-        copies = _duplicates(new, lake.events, hours, cast("Parse", events.query).rules.contract)
+        decided = settled(events, new, lake, hours, run_id)
+        copies = decided.found
         good_now = sum(f["count"] for f in new_facts) - len(copies.places)
         kept = len(copies.conflicting)
         found = Replay(tried, good_now, copies.exact, became[_LANDED], kept, became[_PASSED], *opened)
+        if decided.aside.num_rows or decided.replaced.num_rows:
+            give_way(events, decided, new, lake, run_id)
         if found.accepted:
-            broken = _violations(_but(copies.places, good.where(F.col("became") == _NEW)))
-            added = Amendment(events.name, REPLAY, run_id, added=found.accepted, violations=broken)
+            broken = _violations(but(copies.places, good.where(F.col("became") == _NEW)))
+            back = decided.restored.num_rows
+            rows = found.accepted + back
+            added = Amendment(events.name, REPLAY, run_id, added=rows, violations=broken, restored=back)
             size = sum(f["bytes"] for f in new_facts)
-            fresh = writer.few_files(_but(copies.places, new))
-            writer.append(fresh, found.accepted, lake.events.path, writer.Commit(added.to_json()), size=size)
+            fresh = but(copies.places, new)
+            if back:
+                fresh = fresh.unionByName(spark.createDataFrame(decided.restored).to(kind))
+            writer.append(writer.few_files(fresh), rows, lake.events.path, writer.Commit(added.to_json()), size=size)
         _leave(good, copies, quarantine, found, run_id, cast("Parse", events.query).rules)
         return found
 
@@ -187,7 +192,7 @@ def _require_whole_batches(events: StreamingTable, lake: Lake, quarantine: LakeT
     It is not known yet then which event a conflicting duplicate conflicts with, and the batch rejects nothing again.
     """
     sources = generations.sources(lake, events.name)
-    for source, landed in generations.half_committed(lake, events.name, quarantine.name, sources).items():
+    for source, landed in generations.half_committed(lake, events.name, events.names[1:], sources).items():
         finding = f"batch {landed} was killed when its records were in {quarantine.name} and its events were not there"
         raise SourceError(title_of(events.name, source), finding, f"run `clickstream run {events.name}` first")
 
@@ -198,45 +203,13 @@ def _violations(new: DataFrame) -> dict[str, int]:
     return {row["rule"]: row["count"] for row in rules}
 
 
-def _partition() -> Column:
-    """A partition's name among those of all sources, where that of one alone would be told apart by its batch."""
-    return F.concat_ws("\n", F.col("source"), F.col("partition"))
-
-
-def _duplicates(
-    new: DataFrame, events: LakeTable, hours: Collection[int], contract: Contract | None = None
-) -> Duplicates:
-    apart = new.withColumn("partition", _partition())
-    ids = apart.select("event_id", "timestamp", *WITHIN).toArrow()
-    whole = lambda into, places: into.from_arrow(_at(places, apart).toArrow())  # noqa: E731
-    return duplicates(lambda into: into.from_arrow(ids), whole, events, hours, contract)
-
-
-def _at(places: pa.Table, events: DataFrame) -> DataFrame:
-    """The events at some places."""
-    return events.join(events.sparkSession.createDataFrame(places).distinct(), WITHIN, "left_semi")
-
-
-def _but(places: pa.Table, events: DataFrame, how: str = "left_anti") -> DataFrame:
-    """The events at other places than these, whose partitions are named as :func:`_partition` does.
-
-    By a join of another kind, ``left_semi``, those at these places.
-    """
-    if not places.num_rows:
-        return events if how == "left_anti" else events.limit(0)
-    at = (_partition() == F.col("at_partition")) & (F.col("offset") == F.col("at_offset"))
-    at &= F.col("index") == F.col("at_index")
-    named = events.sparkSession.createDataFrame(places.select(WITHIN)).toDF(*(f"at_{name}" for name in WITHIN))
-    return events.join(named, at, how)
-
-
 def _leave(
     good: DataFrame, copies: Duplicates, quarantine: LakeTable, found: Replay, run_id: str, rules: Rules
 ) -> None:
     """Take out of ``quarantine`` what is good now; a conflicting duplicate is called one there, if it was not."""
-    gone = _but(copies.conflicting, good).select(*PLACE, "arrived_at").toArrow()
+    gone = but(copies.conflicting, good).select(*PLACE, "arrived_at").toArrow()
     conflicting = F.array(F.lit(Reason.CONFLICTING_DUPLICATE.value))
-    named = _but(copies.conflicting, good, "left_semi").where(F.col("reasons_before") != conflicting)
+    named = but(copies.conflicting, good, "left_semi").where(F.col("reasons_before") != conflicting)
     held = [name for name in QUARANTINE.names if name in named.columns]
     others = named.withColumn("reasons", conflicting).select(*held).toArrow()
     left = Amendment(

@@ -165,8 +165,8 @@ def expire(
 
 
 def _expire_beside(table: StreamingTable, midnight: datetime, lake: Lake, run_id: str) -> None:
-    if table.beside:
-        _remove_before(midnight, table.beside.time, lake.table(table.beside.name), run_id)
+    for side in table.side_tables:
+        _remove_before(midnight, side.time, lake.table(side.name), run_id)
 
 
 def _remove_before(midnight: datetime, time: str, table: LakeTable, run_id: str) -> int:

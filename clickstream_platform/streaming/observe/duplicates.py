@@ -16,10 +16,11 @@ from clickstream_platform.events.registry.framing import said as said_of
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.events.schema import CONTENT, Reason
 from clickstream_platform.streaming.lake.hours import HOUR_US, as_ranges, spans_of
-from clickstream_platform.streaming.lake.ledger import Amendment, booked, entries
+from clickstream_platform.streaming.lake.ledger import REPLACEMENT, Amendment, booked, entries
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.scan import connected, rows_within
 from clickstream_platform.streaming.lake.tables import LakeTable, select
+from clickstream_platform.streaming.observe.left_out_copies import COPIES, LeftOutCopy, left_out_copies
 
 _NEWEST = """
 SELECT source, "partition", "offset", {further} arrived_at, headers, value, size FROM held
@@ -85,12 +86,20 @@ class Duplicates:
         reused: events that were accepted although their event_id was there with another timestamp.
         conflicting: how many conflicting duplicates are in quarantine.
         conflicts: the newest of these.
+        set_aside: records that were left out at another time than their event; by batches, or by replays.
+        replaced: events that gave way to a copy at an earlier time.
+        restored: of all these, those that became events again.
+        copies: the newest of those that are no events.
     """
 
     exact: int
     reused: int
     conflicting: int
     conflicts: tuple[Conflict, ...]
+    set_aside: int = 0
+    replaced: int = 0
+    restored: int = 0
+    copies: tuple[LeftOutCopy, ...] = ()
 
 
 def duplicates(lake: Lake, rules: Rules, limit: int = 0) -> Duplicates:
@@ -111,10 +120,17 @@ def duplicates(lake: Lake, rules: Rules, limit: int = 0) -> Duplicates:
     quarantine = lake.table("quarantine")
     batches = list(entries(lake.events))
     replays = (each.line for each in booked(quarantine) if isinstance(each.line, Amendment))
-    exact = sum(entry.duplicates for entry in batches) + sum(each.duplicates for each in replays)
+    changes = [each.line for each in booked(lake.events) if isinstance(each.line, Amendment)]
+    replaced = sum(each.removed for each in changes if each.kind == REPLACEMENT)
+    restored = sum(each.restored for each in [*batches, *changes])
+    remembered = booked(lake.table(COPIES))
+    by_replays = sum(each.line.added for each in remembered if isinstance(each.line, Amendment))
+    set_aside = sum(entry.remembered for entry in batches) + by_replays - replaced
+    exact = sum(entry.duplicates for entry in batches) + sum(each.duplicates for each in replays) - set_aside
     count, newest = _conflicting(quarantine, limit)
     conflicts = tuple(_beside_events(newest, lake.events, rules)) if newest else ()
-    return Duplicates(exact, sum(entry.reused_ids for entry in batches), count, conflicts)
+    reused, copies = sum(entry.reused_ids for entry in batches), tuple(left_out_copies(lake, limit))
+    return Duplicates(exact, reused, count, conflicts, set_aside, replaced, restored, copies)
 
 
 def _conflicting(quarantine: LakeTable, limit: int) -> tuple[int, list[dict[str, Any]]]:

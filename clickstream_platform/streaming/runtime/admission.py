@@ -60,10 +60,10 @@ def require_as_before(table: StreamingTable, lake: Lake) -> None:
 
 def in_turn(table: StreamingTable, lake: Lake) -> list[StreamingTable]:
     """A table with each of its sources, in their order; one with a batch that was killed half committed goes first."""
-    if not table.further or table.beside is None:
+    if not table.further:
         return [*table.by_source()]
     names = [source.source_name for source in table.sources]
-    cut = half_committed(lake, table.name, table.beside.name, names)
+    cut = half_committed(lake, table.name, table.names[1:], names)
     return sorted(table.by_source(), key=lambda each: each.offsets.source_name not in cut)
 
 

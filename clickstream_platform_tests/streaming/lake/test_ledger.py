@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.lake.ledger import refused_files, roll_up
+from clickstream_platform.streaming.lake.rolled_up import refused_files, roll_up
 from clickstream_platform_tests.homes import Home, entry
 from clickstream_platform_tests.local import local
 

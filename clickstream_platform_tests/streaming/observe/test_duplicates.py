@@ -10,7 +10,7 @@ import pytest
 
 from clickstream_platform.errors import SourceError
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment
+from clickstream_platform.streaming.lake.ledger import REPLACEMENT, REPLAY, Amendment
 from clickstream_platform.streaming.observe.duplicates import Duplicates, duplicates
 from clickstream_platform.tables.events import rules_from
 from clickstream_platform_tests.command import clickstream
@@ -114,3 +114,24 @@ def test_a_lake_without_any_says_so_and_one_that_is_not_there_is_an_error(home: 
     assert clickstream("duplicates", "--limit", "-1").exit_code == 2
     write(home, "events", [stored()])
     assert "0 conflicting duplicates" in clickstream("duplicates").stdout
+
+
+def test_copies_at_other_times_are_listed_with_the_time_of_their_event(home: Home) -> None:
+    write(home, "events", [stored()], of=entry(rows_in=3, rows_out=1, duplicates=2, set_aside=1, replaced=1))
+    write(home, "events", [], of=Amendment("events", REPLACEMENT, "run", removed=1, by="main/1/0"))
+    aside: dict[str, Any] = {"left_out_as": "copy", "left_out_by": "main/1/0"}
+    aside |= {"timestamp": at("10:05"), "arrived_at": at("12:00")}
+    moved: dict[str, Any] = {**aside, "left_out_as": "replaced", "timestamp": at("10:07"), "arrived_at": at("09:00")}
+    write(home, "copies", [stored(offset=1, user_id="v", **aside), stored(offset=2, **moved)])
+
+    known = found(home)
+    assert (known.exact, known.set_aside, known.replaced, known.restored) == (1, 1, 1, 0)
+    assert [(each.offset, each.left_out_as, each.event_time, each.differs) for each in known.copies] == [
+        (1, "copy", at("10:00:00"), ("user_id",)),
+        (2, "replaced", at("10:00:00"), ()),
+    ]
+    told = clickstream("duplicates").output
+    assert "1 records were copies at another time, 1 events gave way" in told
+    assert "2024-03-01 10:05:00" in told
+    (first, _) = json.loads(clickstream("duplicates", "--json").output)["copies"]
+    assert (first["timestamp"], first["event_time"]) == ("2024-03-01T10:05:00+00:00", "2024-03-01T10:00:00+00:00")

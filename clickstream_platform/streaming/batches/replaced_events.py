@@ -1,0 +1,51 @@
+"""Events that were replaced by copies at an earlier time, for the tables that have read them.
+
+A stream skips the commit that removes them. So a batch looks whether there is one among the commits that it reads, and
+takes the rows from ``copies``, which had them before they were removed.
+"""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from clickstream_platform.events.schema import REPLACED
+from clickstream_platform.streaming.batches.micro_batch import MicroBatch
+from clickstream_platform.streaming.lake.ledger import REPLACEMENT, Amendment, booked
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.lake.reader import snapshot
+
+COPIES_OF_EVENTS = "copies"  # the side table of `events`
+
+
+def replaced_events(batch: MicroBatch) -> DataFrame | None:
+    """The events that commits have replaced among those that a batch reads; None if none has. Reads no row."""
+    first, last = batch.versions
+    return replaced_between(batch.frame.sparkSession, batch.lake, first - 1, last)
+
+
+def replaced_between(spark: SparkSession, lake: Lake, after: int, until: int) -> DataFrame | None:
+    """The events that were replaced after a version of ``events``, up to another; one as often as it was."""
+    by = replacing(lake, after, until)
+    return _of(spark, lake, F.col("left_out_by").isin(by)) if by else None
+
+
+def replacing(lake: Lake, after: int, until: int) -> list[str]:
+    """Who has replaced events after a version of ``events``, up to another, as ``left_out_by`` says it. No JVM."""
+    if not lake.table(COPIES_OF_EVENTS).exists:
+        return []
+    made = [each.line for each in booked(lake.events, after) if each.version <= until]
+    return [line.by for line in made if isinstance(line, Amendment) and line.kind == REPLACEMENT]
+
+
+def replaced_since(spark: SparkSession, lake: Lake, since: Column) -> DataFrame | None:
+    """All events of after a moment that were ever replaced; None if nothing is remembered."""
+    if not lake.table(COPIES_OF_EVENTS).exists:
+        return None
+    return _of(spark, lake, F.col("timestamp") > since)
+
+
+def _of(spark: SparkSession, lake: Lake, which: Column) -> DataFrame:
+    rows = snapshot(spark, lake.table(COPIES_OF_EVENTS).path)
+    own = [name for name in rows.columns if name not in ("left_out_as", "left_out_by")]
+    return rows.where((F.col("left_out_as") == REPLACED) & which).select(*own)

@@ -1,0 +1,209 @@
+"""Duplicates by ``event_id`` alone: what becomes of new events, and of those that are there, by the rule of spans.
+
+Looked up in ``events`` and ``copies`` by DuckDB, across hours, as far as records of the same ids go on without a gap.
+What a batch finds does not depend on how much of it was committed before it was killed: ``copies`` only grows, and
+what a killed attempt has added to it is known by its place, or counts as known.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from clickstream_platform.events.schema import REPLACED
+from clickstream_platform.streaming.ingest.deduplicate import IS_ID, WITHIN, Duplicates, differing, within
+from clickstream_platform.streaming.ingest.span_rule import Fate, decide, spans_to_know
+from clickstream_platform.streaming.lake.hours import HOUR_US
+from clickstream_platform.streaming.lake.scan import connected, literal, rows_within
+from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
+
+if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
+    from duckdb import DuckDBPyConnection, DuckDBPyRelation
+
+    from clickstream_platform.events.contract.model import Contract
+    from clickstream_platform.streaming.ingest.deduplicate import RowsAt
+
+_PLACE = 'source, partition, "offset", "index"'
+_NEW = f"""
+CREATE TEMP TABLE new AS SELECT
+  event_id, epoch_us(timestamp) AS "at", partition, "offset", "index", source, {{partition}} AS of_source
+FROM given WHERE {IS_ID}
+"""
+# A remembered record that is new, or an event, again is no other record.
+_THERE = """
+CREATE OR REPLACE TEMP TABLE there AS
+WITH
+  held AS (
+    SELECT
+      0 AS known, event_id, epoch_us(timestamp) AS "at", source, partition, "offset", coalesce("index", 0) AS "index",
+      '' AS left_out_as, '' AS left_out_by
+    FROM events SEMI JOIN new USING (event_id) WHERE {within}
+  ),
+  remembered AS (
+    SELECT
+      1 AS known, event_id, epoch_us(timestamp) AS "at", source, partition, "offset", coalesce("index", 0) AS "index",
+      left_out_as, left_out_by
+    FROM copies SEMI JOIN new USING (event_id) WHERE {within}
+  )
+FROM held UNION ALL (
+  FROM remembered ANTI JOIN new ON new.source = remembered.source AND new.of_source = remembered.partition
+    AND new."offset" = remembered."offset" AND new."index" = remembered."index"
+)
+"""
+_RECORDS = """
+WITH
+  records AS (
+    SELECT known, event_id, "at", source, partition, "offset", "index" FROM there
+    WHERE known = 0 OR (source, partition, "offset", "index") NOT IN (
+      SELECT (source, partition, "offset", "index") FROM there WHERE known = 0
+    )
+    UNION ALL SELECT 2, event_id, "at", source, partition, "offset", "index" FROM new
+  ),
+  several AS (SELECT event_id FROM records GROUP BY event_id HAVING count(*) > 1)
+FROM records SEMI JOIN several USING (event_id) ORDER BY event_id, "at", known, source, partition, "offset", "index"
+"""
+_WHOLE = """
+SELECT * FROM {table} SEMI JOIN wanted ON {table}.source = wanted.source AND {table}.partition = wanted.partition
+  AND {table}."offset" = wanted."offset" AND coalesce({table}."index", 0) = wanted."index"
+QUALIFY row_number() OVER (PARTITION BY source, partition, "offset", "index") = 1
+"""
+
+
+_NONE = pa.schema([]).empty_table()
+
+
+class Settled(NamedTuple):
+    """What becomes of new events, and what changes for those that are there.
+
+    Attributes:
+        found: the new ones that do not become events, those that are set aside among them.
+        aside: of these, those at another time than their event: ``partition``, ``offset`` and ``index``.
+        replaced: events that give way: whole rows, as ``events`` has them. Not those that a killed attempt removed.
+        restored: remembered records that become events: whole rows.
+        gave_way: how many events give way, those included that a killed attempt removed.
+    """
+
+    found: Duplicates
+    aside: pa.Table = _NONE
+    replaced: pa.Table = _NONE
+    restored: pa.Table = _NONE
+    gave_way: int = 0
+
+
+def settle(
+    new: Callable[[DuckDBPyConnection], DuckDBPyRelation],
+    contents: RowsAt,
+    events: LakeTable,
+    copies: LakeTable,
+    hours: Collection[int],
+    span: timedelta,
+    by: str,
+    contract: Contract | None = None,
+    *,
+    partition: str = "partition",
+) -> Settled:
+    """Decide which new events stay events, by the rule of :mod:`.span_rule`, and what that changes.
+
+    Args:
+        new: as for :func:`.deduplicate.duplicates`, with ``source``.
+        contents: as there.
+        events: the table ``events``.
+        copies: the table of what is remembered.
+        hours: the hours since 1970 in which the new events lie.
+        span: so long after an event another one of its id is a copy.
+        by: who decides, as ``left_out_by`` says it.
+        contract: the columns that are declared.
+        partition: what the partition of a new event is called in its source, in SQL.
+
+    Raises:
+        CheckpointError: there is more to a table than its files.
+    """
+    with connected() as connection:
+        new(connection).create_view("given")
+        connection.execute(_NEW.format(partition=partition))
+        spans = spans_to_know(
+            hours, span // timedelta(microseconds=1), lambda each: _look(connection, events, copies, each)
+        )
+        records = connection.sql(_RECORDS).to_arrow_table()
+        of = _Decided.of(records, span)
+        twins, aside = of.twins(), of.which(Fate.SET_ASIDE)
+        found = differing(connection, twins, contents, [events, copies], spans, contract)
+        left_out = pa.concat_tables([twins.select(WITHIN), aside.select(WITHIN)])
+        removed = f"left_out_by = {literal(by)} AND left_out_as = {literal(REPLACED)}"
+        (before,) = connection.sql(f"SELECT count(DISTINCT ({_PLACE})) FROM there WHERE {removed}").fetchall()[0]
+        replaced = _whole(connection, "events", of.which(Fate.GIVES_WAY))
+        return Settled(
+            Duplicates(left_out, found.select(WITHIN), of.reused()),
+            aside.select(WITHIN),
+            replaced,
+            _whole(connection, "copies", of.which(Fate.RETURNS)).drop_columns(["left_out_as", "left_out_by"]),
+            max(before, replaced.num_rows),
+        )
+
+
+def _look(connection: DuckDBPyConnection, events: LakeTable, copies: LakeTable, spans: Sequence[TimeSpan]) -> list[int]:
+    """Look up all records of the new ids within some spans. Returns the hours in which they lie."""
+    for table in (events, copies):
+        _view(connection, table, spans)
+    connection.execute(_THERE.format(within=f"({within(spans)})"))
+    hours = connection.sql(f"SELECT DISTINCT CAST(floor(there.at / {HOUR_US}) AS BIGINT) FROM there").fetchall()
+    return [hour for (hour,) in hours]
+
+
+def _view(connection: DuckDBPyConnection, table: LakeTable, spans: Sequence[TimeSpan]) -> None:
+    """The table's rows of these times and others, under its name, with all columns that it has."""
+    rows_within(connection, table, "timestamp", spans).create_view(f"{table.name}_files")
+    connection.register(f"{table.name}_columns", pa.schema(table.plain().schema()).empty_table())
+    both = f"FROM {table.name}_files UNION ALL BY NAME FROM {table.name}_columns"
+    connection.execute(f"CREATE OR REPLACE VIEW {table.name} AS {both}")
+
+
+def _whole(connection: DuckDBPyConnection, table: str, at: pa.Table) -> pa.Table:
+    """The rows of a table at some places, with their date, which the files of a partitioned table do not have."""
+    connection.register("wanted", at)
+    rows = connection.sql(_WHOLE.format(table=table)).to_arrow_table()
+    days = rows["timestamp"].cast(pa.int64()).to_numpy() // (24 * HOUR_US)
+    dates = pa.array(days.astype(np.int32), pa.int32()).cast(pa.date32())
+    return rows.set_column(rows.schema.get_field_index("event_date"), "event_date", dates)
+
+
+class _Decided(NamedTuple):
+    """Records in the order of :data:`_RECORDS`, and what becomes of each."""
+
+    records: pa.Table
+    fates: np.ndarray
+    first: np.ndarray
+
+    @classmethod
+    def of(cls, records: pa.Table, span: timedelta) -> _Decided:
+        ids, times, known = (records[name].to_pylist() for name in ("event_id", "at", "known"))
+        decided = decide(ids, times, known, span // timedelta(microseconds=1))
+        return cls(records, np.array(decided.fates, np.int8), np.array(decided.first, np.int64))
+
+    def which(self, fate: Fate) -> pa.Table:
+        """The records of one fate."""
+        return self.records.filter(pa.array(self.fates == fate))
+
+    def twins(self) -> pa.Table:
+        """New records at the time of another one, each with the place of that if it is new too."""
+        is_twin = self.fates == Fate.SAME_TIME
+        kept = self.records.take(pa.array(self.first[is_twin]))
+        is_new = np.isin(self.fates[self.first[is_twin]], (Fate.ACCEPTED, Fate.SET_ASIDE))
+        twins = self.records.filter(pa.array(is_twin)).select(["event_id", "at", *WITHIN])
+        for name in WITHIN:
+            values = pa.array(kept[name].to_pylist(), kept[name].type, mask=~is_new) if kept.num_rows else kept[name]
+            twins = twins.append_column(f"kept_{name}", values)
+        return twins
+
+    def reused(self) -> int:
+        """How many of the accepted ones have the id of another event, so far away that they are no copies of it."""
+        is_kept = np.isin(self.fates, (Fate.STAYS, Fate.RETURNS, Fate.ACCEPTED)) & (
+            self.first == np.arange(len(self.first))
+        )
+        kept = Counter(self.records["event_id"].filter(pa.array(is_kept)).to_pylist())
+        return sum(kept[each] > 1 for each in self.which(Fate.ACCEPTED)["event_id"].to_pylist())

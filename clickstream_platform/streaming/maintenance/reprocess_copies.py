@@ -1,0 +1,85 @@
+"""What becomes of rejected records that are good now, beside the events that are there: decided as in a batch.
+
+They are of all sources together, so a partition is named with its source in front.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from typing import TYPE_CHECKING, cast
+
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from clickstream_platform.events.contract.judging import with_declared
+from clickstream_platform.events.schema import PLACE
+from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.ingest import giving_way
+from clickstream_platform.streaming.ingest.by_id import Settled, settle
+from clickstream_platform.streaming.ingest.deduplicate import WITHIN, duplicates
+from clickstream_platform.streaming.lake import writer
+from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.lake.reader import snapshot
+from clickstream_platform.streaming.lake.tables import LakeTable
+
+if TYPE_CHECKING:
+    from clickstream_platform.events.rules import Parse
+
+
+def _partition() -> Column:
+    """A partition's name among those of all sources, where that of one alone would be told apart by its batch."""
+    return F.concat_ws("\n", F.col("source"), F.col("partition"))
+
+
+def settled(events: StreamingTable, new: DataFrame, lake: Lake, hours: Collection[int], run_id: str) -> Settled:
+    """What becomes of records that are good now, and of events that are there: as in a batch."""
+    rules = cast("Parse", events.query).rules
+    apart = new.withColumn("partition", _partition())
+    ids = apart.select("event_id", "timestamp", "source", *WITHIN).toArrow()
+    given = lambda into: into.from_arrow(ids)  # noqa: E731
+    whole = lambda into, places: into.from_arrow(_at(places, apart).toArrow())  # noqa: E731
+    if rules.duplicate_span is None:
+        return Settled(duplicates(given, whole, lake.events, hours, rules.contract))
+    by, span, partition = f"{REPLAY}/{run_id}", rules.duplicate_span, "substr(partition, length(source) + 2)"
+    found = settle(
+        given, whole, lake.events, _copies(events, lake), hours, span, by, rules.contract, partition=partition
+    )
+    restored = found.restored
+    return found._replace(restored=with_declared(rules.contract, restored) if rules.contract else restored)
+
+
+def _copies(events: StreamingTable, lake: Lake) -> LakeTable:
+    assert events.aside is not None  # a contract with this rule declares what it remembers
+    return lake.table(events.aside.name)
+
+
+def give_way(events: StreamingTable, found: Settled, new: DataFrame, lake: Lake, run_id: str) -> None:
+    """Remember what is left out, but for what a killed replay has remembered; then take out what gives way."""
+    copies, by = _copies(events, lake), f"{REPLAY}/{run_id}"
+    known = snapshot(new.sparkSession, copies.path).select(*PLACE)
+    aside = but(found.aside, new, "left_semi").join(known, [*PLACE], "left_anti").toArrow()
+    count = aside.num_rows + found.replaced.num_rows
+    line = Amendment(copies.name, REPLAY, run_id, added=count)
+    giving_way.remember(aside.to_batches(), found.replaced, count, copies, by, writer.Commit(line.to_json()))
+    giving_way.give_way(found.replaced, lake.events, by, run_id, (REPLAY, time.time_ns() // 1_000_000))
+
+
+def _at(places: pa.Table, events: DataFrame) -> DataFrame:
+    """The events at some places."""
+    return events.join(events.sparkSession.createDataFrame(places).distinct(), WITHIN, "left_semi")
+
+
+def but(places: pa.Table, events: DataFrame, how: str = "left_anti") -> DataFrame:
+    """The events at other places than these, whose partitions are named as :func:`_partition` does.
+
+    By a join of another kind, ``left_semi``, those at these places.
+    """
+    if not places.num_rows:
+        return events if how == "left_anti" else events.limit(0)
+    at = (_partition() == F.col("at_partition")) & (F.col("offset") == F.col("at_offset"))
+    at &= F.col("index") == F.col("at_index")
+    named = events.sparkSession.createDataFrame(places.select(WITHIN)).toDF(*(f"at_{name}" for name in WITHIN))
+    return events.join(named, at, how)

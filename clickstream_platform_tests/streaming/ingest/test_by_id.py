@@ -1,0 +1,113 @@
+"""Duplicates by ``event_id`` alone, end to end: a table of each kind, in any order, killed between any two commits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from clickstream_platform.streaming.audit.books import unbalanced
+from clickstream_platform.streaming.audit.source_account import source_account
+from clickstream_platform.streaming.maintenance.erasure import forget
+from clickstream_platform.streaming.maintenance.reprocess import replay
+from clickstream_platform.streaming.observe.duplicates import duplicates
+from clickstream_platform.tables.events import rules_from
+from clickstream_platform_tests.conftest import KINDS, Lab, event
+from clickstream_platform_tests.faults import fault
+
+Wave = Sequence[dict[str, Any]]
+
+
+@pytest.fixture
+def by_id(lab: Lab) -> Lab:
+    """A lab in which an id alone makes a copy, within a day; a table of each kind."""
+    return lab.reading("", duplicates="event_id", duplicate_span=timedelta(days=1)).only(*KINDS)
+
+
+def sent(at: str, event_id: str = "e", user: str = "u", **fields: Any) -> dict[str, Any]:
+    return event(user, at, event_id=event_id, event_type="purchase", **fields)
+
+
+# The last wave makes the first of `e` give way; then its copy of the 3rd, 11:00, is an event: nothing is before it.
+WAVES: tuple[Wave, ...] = (
+    (sent("2024-03-02T12:00:00Z"), sent("2024-03-02T12:01:00Z", "f"), sent("2024-03-04T00:00:00Z", "newest")),
+    (sent("2024-03-03T11:00:00Z"), sent("2024-03-02T12:03:00Z", "f", "v"), sent("2024-03-04T00:01:00Z", "open")),
+    (sent("2024-03-02T10:30:00Z"), sent("2024-03-03T23:59:00Z", "open")),
+    (sent("2024-03-04T00:01:30Z", "more"), sent("2024-03-02T12:03:00Z", "f", "w")),
+)
+
+
+def rows(lab: Lab, name: str) -> list[Any]:
+    found = lab.table(name)
+    if name == "events":
+        found = found.select("event_id", "timestamp", "user_id")
+    dropped = found.drop("partition", "offset", "arrived_at")
+    return sorted(dropped.collect(), key=str)
+
+
+def test_every_table_is_exact_after_every_batch_and_the_order_does_not_matter(by_id: Lab) -> None:
+    for wave in WAVES:
+        by_id.land(*wave)
+        by_id.run()
+        by_id.assert_exact()
+        assert unbalanced(by_id.contracts["events"], by_id.lake) == []
+    account = source_account(by_id.contracts["events"], by_id.lake)
+    assert (account.errors, account.replaced, account.restored) == ((), 2, 1)
+    verified = by_id.verify("user_patterns")["user_patterns"]
+    assert verified.still_in > 0
+    found = duplicates(by_id.lake, rules_from(by_id.settings))
+    assert (found.exact, found.replaced, found.restored, found.conflicting) == (0, 2, 1, 1)
+
+    at_once = by_id.reading("", home=by_id.settings.home / "again").only(*KINDS)
+    at_once.land(*(each for wave in reversed(WAVES) for each in wave if each["user_id"] != "w"))
+    at_once.run()
+    at_once.assert_exact()
+    for name in ("events", "user_activity", "sessions", "purchases"):
+        assert rows(at_once, name) == rows(by_id, name), name
+
+
+def test_without_the_setting_nothing_is_remembered(lab: Lab) -> None:
+    lab.only("events").land(*WAVES[0], *WAVES[2])
+    (batch,) = lab.run()["events"].batches
+    assert (batch.rows_out, batch.duplicates, batch.set_aside) == (5, 0, 0)
+    assert lab.lake.names() == ["events", "quarantine"]
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+def test_killed_between_any_two_of_its_commits_a_batch_finds_the_same(by_id: Lab, nth: int) -> None:
+    by_id.only("events")
+    for wave in WAVES[:2]:
+        by_id.land(*wave)
+        by_id.run()
+    by_id.land(*WAVES[2])
+    with fault(nth, "before"), pytest.raises(Exception, match="InjectedError"):
+        by_id.run()
+    assert unbalanced(by_id.contracts["events"], by_id.lake) == []
+    (batch,) = by_id.run()["events"].batches
+    assert (batch.rows_out, batch.duplicates, batch.replaced, batch.restored) == (3, 0, 2, 1)
+    by_id.assert_exact()
+    assert unbalanced(by_id.contracts["events"], by_id.lake) == []
+
+
+def test_a_replay_decides_as_a_batch_does_and_an_erasure_reaches_what_is_remembered(by_id: Lab) -> None:
+    by_id.only("events", "purchases")
+    early = {**sent("2024-03-02T10:30:00Z"), "event_type": "like"}
+    by_id.land(sent("2024-03-02T12:00:00Z"), early, {**sent("2024-03-02T12:30:00Z", "f"), "event_type": "like"})
+    by_id.land(sent("2024-03-03T11:00:00Z"), sent("2024-03-02T12:00:00Z", "f"))
+    by_id.run()
+    accepting = by_id.reading("", event_types=("purchase", "like")).only("events", "purchases")
+    found = replay(accepting.contracts["events"], by_id.spark, by_id.lake)
+    assert (found.accepted, found.duplicates, found.stayed) == (1, 1, 0)
+    accepting.run()
+    accepting.assert_exact()
+    assert unbalanced(accepting.contracts["events"], accepting.lake) == []
+    assert source_account(accepting.contracts["events"], accepting.lake).errors == ()
+    times = [f"{row['event_id']} {row['timestamp']:%H:%M}" for row in rows(accepting, "events")]
+    assert sorted(times) == ["e 10:30", "e 11:00", "f 12:00"]
+    assert sorted(row["left_out_as"] for row in accepting.table("copies").collect()) == ["copy", "copy", "replaced"]
+
+    forget("u", [*accepting.contracts.values()], by_id.spark, by_id.lake)
+    assert (accepting.table("copies").count(), accepting.table("events").count()) == (0, 0)
+    assert unbalanced(accepting.contracts["events"], accepting.lake) == []

@@ -1,0 +1,146 @@
+"""Real tables, and no JVM: whatever is drawn, cut and killed, ``events`` has what the rule says of the whole set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clickstream_platform.events.schema import COPIES, EVENTS, Schema
+from clickstream_platform.streaming.ingest import giving_way
+from clickstream_platform.streaming.ingest.by_id import Settled, settle
+from clickstream_platform.streaming.lake import writer
+from clickstream_platform.streaming.lake.hours import HOUR_US
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.observe.left_out_copies import left_out_copies
+from clickstream_platform_tests.lakes import TYPES
+
+Sent = tuple[str, int, int]  # an id, a time in hours, a place
+SPAN = 5
+DAY = 24 * HOUR_US
+
+
+def rows(sent: Sequence[Sent], schema: Schema = EVENTS, **fields: str) -> pa.Table:
+    """Events as they are staged."""
+    known: dict[str, list[Any]] = {
+        "event_id": [each[0] for each in sent],
+        "timestamp": [each[1] * HOUR_US for each in sent],
+        "event_date": [each[1] * HOUR_US // DAY for each in sent],
+        "offset": [each[2] for each in sent],
+    }
+    same: dict[str, Any] = {"user_id": "u", "event_type": "click", "source": "file", "partition": "p", "index": 0}
+    columns: list[Any] = []
+    for column in schema.columns:
+        kind = TYPES[column.type]
+        plain = pa.int64() if pa.types.is_timestamp(kind) else pa.int32() if pa.types.is_date(kind) else kind
+        values = known.get(column.name, [{**same, **fields}.get(column.name)] * len(sent))
+        columns.append(pa.array(values, plain).cast(kind))
+    return pa.table(columns, schema=pa.schema([(each.name, TYPES[each.type]) for each in schema.columns]))
+
+
+class Small:
+    """``events`` and ``copies``, changed by batches as a run changes them."""
+
+    def __init__(self, folder: str) -> None:
+        self.lake, self.number = Lake(Path(folder)), 0
+        for name, schema in (("events", EVENTS), ("copies", COPIES)):
+            partition_by = ("event_date",) if name == "events" else ()
+            writer.create(self.lake.table(name).path, schema.spark, partition_by, ("timestamp",), 100_000_000)
+
+    def settled(self, sent: Sequence[Sent]) -> Settled:
+        new, hours, by = rows(sent), {each[1] for each in sent}, f"main/1/{self.number}"
+        events, copies = self.lake.events, self.lake.table("copies")
+        given = lambda into: into.from_arrow(new)  # noqa: E731
+        whole = lambda into, _: into.from_arrow(new)  # noqa: E731
+        return settle(given, whole, events, copies, hours, timedelta(hours=SPAN), by)
+
+    def take(self, sent: Sequence[Sent], commits: int = 3) -> Settled:
+        """A batch, with so many of its commits."""
+        found, by = self.settled(sent), f"main/1/{self.number}"
+        left_out = {*found.found.places["offset"].to_pylist()}
+        aside = {*found.aside["offset"].to_pylist()}
+        count = len(aside) + found.gave_way
+        if commits > 0:
+            commit = writer.Commit("{}", ("copies/1", self.number))
+            remembered = rows([each for each in sent if each[2] in aside]).to_batches()
+            giving_way.remember(remembered, found.replaced, count, self.lake.table("copies"), by, commit)
+        if commits > 1:
+            giving_way.give_way(found.replaced, self.lake.events, by, "run", ("events/1", self.number))
+        if commits > 2:
+            fresh = rows([each for each in sent if each[2] not in left_out])
+            commit = writer.Commit("{}", ("events/1", self.number))
+            both = [*fresh.to_batches(), *found.restored.to_batches()]
+            writer.append(iter(both), sum(map(len, both)), self.lake.events.path, commit)
+            self.number += 1
+        return found
+
+    def held(self, name: str = "events") -> list[tuple[str, int]]:
+        held = self.lake.table(name).plain().to_pyarrow_table(columns=["event_id", "timestamp"])
+        times = held["timestamp"].cast(pa.int64()).to_pylist()
+        return sorted((i, at // HOUR_US) for i, at in zip(held["event_id"].to_pylist(), times, strict=True))
+
+
+def by_definition(sent: Sequence[Sent]) -> list[tuple[str, int]]:
+    kept: list[tuple[str, int]] = []
+    for each in sorted(each[:2] for each in sent):
+        if not kept or kept[-1][0] != each[0] or each[1] - kept[-1][1] > SPAN:
+            kept.append(each)
+    return kept
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Small:
+    return Small(str(tmp_path))
+
+
+_sent = st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 60)), min_size=4, max_size=14, unique=True)
+
+
+@settings(max_examples=12)
+@given(_sent, st.randoms(use_true_random=False))
+def test_whatever_is_sent_in_any_order_and_killed_anywhere(sent: list[tuple[str, int]], drawn: Any) -> None:
+    left = [(event_id, at, n) for n, (event_id, at) in enumerate(sent)]
+    drawn.shuffle(left)
+    taken: list[Sent] = []
+    with TemporaryDirectory() as folder:
+        small = Small(folder)
+        while left:
+            batch, left = left[:4], left[4:]
+            taken += batch
+            first = small.take(batch, killed := drawn.randint(0, 3))
+            if killed < 3:
+                again = small.take(batch)
+                assert (again.gave_way, again.restored.num_rows, again.found.places.num_rows) == (
+                    *(first.gave_way, first.restored.num_rows, first.found.places.num_rows),
+                )
+            assert small.held() == by_definition(taken)
+        assert {*small.held(), *small.held("copies")} == {each[:2] for each in taken}
+
+
+def test_an_event_across_the_edge_of_an_hour_and_of_a_day_gives_way(small: Small) -> None:
+    small.take([("e", 25, 0), ("e", 40, 1)])
+    found = small.take([("e", 22, 2)])
+    assert (found.gave_way, found.aside.num_rows, small.held()) == (1, 0, [("e", 22), ("e", 40)])
+
+
+def test_a_commit_by_which_events_give_way_is_one_that_readers_stop_at(small: Small) -> None:
+    small.take([("e", 10, 0)])
+    read = small.lake.events.version() or 0
+    small.take([("e", 9, 1)], commits=2)
+    assert small.lake.events.version() == read + 1
+    assert small.lake.events.same_rows_until(read) == read
+    assert [*small.lake.events.added_files(read + 1, read + 1)] == []
+
+
+def test_what_is_left_out_is_listed_beside_its_event(small: Small) -> None:
+    small.take([("e", 10, 0)])
+    small.take([("e", 9, 1), ("e", 12, 2)])
+    listed = {each.offset: (each.left_out_as, each.event_offset, each.differs) for each in left_out_copies(small.lake)}
+    assert listed == {0: ("replaced", 1, ()), 2: ("copy", 1, ())}
