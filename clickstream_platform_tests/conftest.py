@@ -45,7 +45,7 @@ settings.load_profile("fixed")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=3, help="how often a run over Kafka is killed; 20 is a soak")
-    parser.addoption("--part", choices=parts.NAMES, help="only the tests of one part of the suite")
+    parser.addoption("--part", type=parts.named, help="only the tests of a part of the suite, or of several: a,b")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -57,14 +57,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Spare the fast part the import of modules that have no test of it."""
-    return True if config.getoption("--part") == parts.FAST and parts.is_wide(collection_path) else None
+    """Spare a part the import of modules that can have no test of it."""
+    chosen: tuple[str, ...] = config.getoption("--part") or ()
+    return True if chosen and not any(parts.may_have(collection_path, part) for part in chosen) else None
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark every test with what it needs, its part and its group; leave out the other parts."""
-    chosen: str | None = config.getoption("--part")
+    chosen: tuple[str, ...] = config.getoption("--part") or ()
     part_of = {item: parts.part_of(item) for item in items}
     for item, part in part_of.items():
         for name in {part, parts.JVM} if part not in (parts.FAST, parts.WIDE) else ():
@@ -72,8 +73,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if group := parts.group_of(item):
             item.add_marker(pytest.mark.xdist_group(group))
     if chosen:
-        config.hook.pytest_deselected(items=[item for item in items if part_of[item] != chosen])
-        items[:] = [item for item in items if part_of[item] == chosen]
+        config.hook.pytest_deselected(items=[item for item in items if part_of[item] not in chosen])
+        items[:] = [item for item in items if part_of[item] in chosen]
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # around the fixtures too, whatever their scope

@@ -9,8 +9,10 @@ failed by :mod:`clickstream_platform_tests.no_jvm`.
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ WIDE_PLACES = (
     *("events/test_json_record.py", "events/test_subject.py", "events/test_time_forms.py", "events/test_timestamps.py"),
     *("simulator/test_simulation.py", "streaming/ingest/test_deduplicate.py", "test_landings.py"),
     *("streaming/sources/test_inside.py", "streaming/sources/files/test_formats.py", "streaming/lake/test_hosts.py"),
+    *(f"streaming/sources/files/test_{what}.py" for what in ("codecs", "contents", "reading")),
     *("streaming/maintenance/test_filling.py", "events/contract", "report"),
     *("defs/test_versions.py", "deploy/test_processes.py", "test_sql.py", "test_imports.py"),
 )
@@ -49,9 +52,16 @@ class Part:
 
     def has(self, item: pytest.Item) -> bool:
         """Whether a test with a JVM belongs to it."""
-        place = item.path.relative_to(HERE)
-        is_there = any(place.is_relative_to(each) for each in self.places)
-        return is_there or not self.fixtures.isdisjoint(_fixtures_of(item))
+        return _is_below(item.path, self.places) or not self.fixtures.isdisjoint(_fixtures_of(item))
+
+    def may_be_below(self, path: Path) -> bool:
+        """Whether a module, or a folder, may have tests of it; if not, it need not even be imported."""
+        folder = f"{path}/"
+        return (
+            bool(self.fixtures)
+            or _is_below(path, self.places)
+            or any(each.startswith(folder) for each in _prefixes(self.places))
+        )
 
 
 # A test is in the first part that has it.
@@ -69,6 +79,22 @@ PARTS = (
 NAMES = (FAST, WIDE, *(part.name for part in PARTS))
 
 
+def named(text: str) -> tuple[str, ...]:
+    """The parts of ``a,b``. Raises an ArgumentTypeError if one is none."""
+    names = tuple(text.split(","))
+    if unknown := {*names} - {*NAMES}:
+        msg = f"{', '.join(sorted(unknown))}: no part; choose from {', '.join(NAMES)}"
+        raise ArgumentTypeError(msg)
+    return names
+
+
+def may_have(path: Path, part: str) -> bool:
+    """Whether a module, or a folder, may have tests of a part, as far as its place says."""
+    if part in (FAST, WIDE):
+        return part == WIDE or not is_wide(path)
+    return next(each for each in PARTS if each.name == part).may_be_below(path)
+
+
 def part_of(item: pytest.Item) -> str:
     """The one part that a test is in."""
     if needs_jvm(item):
@@ -78,7 +104,7 @@ def part_of(item: pytest.Item) -> str:
 
 def is_wide(module: Path) -> bool:
     """Whether those of its tests that need no JVM are in the part ``wide``."""
-    return any(module.is_relative_to(HERE / place) for place in WIDE_PLACES)
+    return _is_below(module, WIDE_PLACES)
 
 
 def needs_jvm(item: pytest.Item) -> bool:
@@ -95,6 +121,16 @@ def group_of(item: pytest.Item) -> str:
     chosen: Mapping[str, int] = item.callspec.indices if hasattr(item, "callspec") else {}  # type: ignore[attr-defined]
     which = [f"{name}={chosen[name]}" for name in sorted(shared) if name in chosen]
     return " ".join([item.path.relative_to(HERE).as_posix(), *which])
+
+
+def _is_below(path: Path, places: tuple[str, ...]) -> bool:
+    """Whether it is one of these places or lies in one: compared as texts, as it is asked for thousands of tests."""
+    return f"{path}/".startswith(_prefixes(places))
+
+
+@cache
+def _prefixes(places: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{HERE / place}/" for place in places)
 
 
 def _fixtures_of(item: pytest.Item) -> list[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from argparse import ArgumentTypeError
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -47,6 +49,33 @@ def test_every_place_of_a_part_is_there() -> None:
     assert [place for part in parts.PARTS for place in part.places if not (parts.HERE / place).exists()] == []
 
 
+@pytest.mark.parametrize(
+    ("part", "place", "may"),
+    [
+        ("kill", "streaming/runtime/test_kill.py", True),
+        ("kill", "streaming/runtime", True),
+        ("kill", "streaming", True),
+        ("kill", "streaming/runtime/test_run.py", False),
+        ("kill", "streaming/runtime/test_kill", False),
+        ("runs", "streaming/runtime/test_run.py", True),
+        ("runs", "queries", False),
+        ("kafka", "queries/test_sessions.py", True),
+        ("spark", "queries/test_sessions.py", True),
+        ("fast", "queries/test_sessions.py", True),
+        ("fast", "report", False),
+        ("wide", "queries", True),
+    ],
+)
+def test_a_part_collects_only_where_its_tests_may_be(part: str, place: str, may: bool) -> None:
+    assert parts.may_have(parts.HERE / place, part) == may
+
+
+def test_several_parts_are_named_at_once_and_what_is_none_is_told() -> None:
+    assert parts.named("kill,fast") == ("kill", "fast")
+    with pytest.raises(ArgumentTypeError, match="kil: no part; choose from fast, wide, conformance"):
+        parts.named("kil,fast")
+
+
 def test_a_jvm_that_a_process_of_a_test_starts_is_told_of(tmp_path: Path) -> None:
     program = "import subprocess; subprocess.run(['java', '-cp', 'spark.jar'])"
     with pytest.raises(pytest.fail.Exception, match=r"started a JVM .* java -cp spark\.jar"), no_jvm(tmp_path):
@@ -67,6 +96,18 @@ def test_tests_that_share_a_fixture_of_their_module_share_a_worker(
     request: pytest.FixtureRequest, made_once: object
 ) -> None:
     assert parts.group_of(request.node) == "test_parts.py"
+
+
+def test_a_group_of_tests_stays_on_one_worker(tmp_path: Path) -> None:
+    """What pytest and pytest-xdist do with a group, in the versions that are installed."""
+    lines = ["import pytest", "@pytest.mark.xdist_group('a')", "@pytest.mark.parametrize('n', range(8))"]
+    lines += ["def test_it(n, worker_id): open(worker_id, 'a').close()"]
+    (tmp_path / "test_it.py").write_text("\n".join(lines))
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "xdist", "--numprocesses", "2", "--dist", "loadgroup"]
+    alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, cwd=tmp_path, env=alone, capture_output=True, text=True, check=False)
+    assert "8 passed" in done.stdout
+    assert len([*tmp_path.glob("gw*")]) == 1
 
 
 def test_a_test_that_shares_none_goes_wherever_there_is_room(request: pytest.FixtureRequest) -> None:
