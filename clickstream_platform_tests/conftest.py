@@ -66,7 +66,7 @@ def pytest_sessionstart() -> None:
     """
     if settings().derandomize:
         assert hasattr(HypothesisProvider, "_local_constants")
-        HypothesisProvider._local_constants = Constants()  # pyright: ignore[reportAttributeAccessIssue]
+        HypothesisProvider._local_constants = Constants()  # pyright: ignore[reportPrivateUsage]
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
