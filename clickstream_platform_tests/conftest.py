@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+from hypothesis.internal.conjecture.providers import HypothesisProvider
+from hypothesis.internal.constants_ast import Constants
 
 from clickstream_platform.jvm.session import build_session
 from clickstream_platform.settings import Settings, from_env
@@ -56,6 +58,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[TELLTALE] = Path(folder.name)
     for part in parts.PARTS:
         config.addinivalue_line("markers", f"{part.name}: {part.what}")
+
+
+def pytest_sessionstart() -> None:
+    """Let the examples depend on the test alone.
+
+    Hypothesis draws constants that stand in modules of the project too, as far as they are imported by then: another
+    set on each worker, and after any change of the code. It has no setting for that.
+    """
+    if settings().derandomize:
+        assert hasattr(HypothesisProvider, "_local_constants")
+        HypothesisProvider._local_constants = Constants()  # pyright: ignore[reportPrivateUsage]
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -299,6 +299,8 @@ class Landing:
         at = root + b"/link%d" % self._next()
         there = [path for path in self._paths(root) if identity(path) in self.drawn]
         target = there[which % len(there)]
+        if target.endswith(b".csv"):
+            at += b".csv"  # it is read under one of its names, and no other sign tells that it is CSV
         if kind == "hard":
             os.link(target, at)
         elif kind == "outside":
