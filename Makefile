@@ -13,6 +13,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q --numprocesses $(W
 PARTS := fast wide conformance property kill kafka store runs upkeep engine spark
 # As `make test` runs them: the property tests are two, and one takes minutes; the other worker has something to do beside it.
 TOGETHER := $(subst conformance property,conformance$(comma)property,$(PARTS))
+ON_STORE ?= engine upkeep spark
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.10 \
 	--generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links
 
@@ -23,7 +24,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 	&& echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-kafka cluster-demo test soak hosts check jar pin lock dev $(PARTS:%=test-%)
+.PHONY: help setup demo demo-kafka cluster-demo test test-on-store soak hosts check jar pin lock dev $(PARTS:%=test-%)
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -51,6 +52,10 @@ test-fast: $(STAMP) ## the tests that need no JVM
 
 $(patsubst %,test-%,$(filter-out fast,$(PARTS))): test-%: setup
 	@$(PYTEST) --part=$*
+
+# What a lake is asked on a folder, asked of one on an object store: SeaweedFS on this machine.
+test-on-store: setup
+	@for part in $(ON_STORE); do echo "tests, part $$part, lakes on a store ..."; $(PYTEST) --part=$$part --lake=store || exit 1; done
 
 soak: setup ## 45 minutes of new random scenarios and kills; MINUTES=5 for fewer
 	@$(BIN)/python -m clickstream_platform_tests.soak --minutes $(or $(MINUTES),45)

@@ -29,6 +29,7 @@ from clickstream_platform.streaming.sources.kafka import cluster
 from clickstream_platform.tables import tables
 from clickstream_platform_tests import parts
 from clickstream_platform_tests.no_jvm import no_jvm
+from clickstream_platform_tests.on_store import lakes_on, placed
 from clickstream_platform_tests.topics import Topic, secured
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ settings.load_profile("fixed")
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=3, help="how often a run over Kafka is killed; 20 is a soak")
     parser.addoption("--part", type=parts.named, help="only the tests of a part of the suite, or of several: a,b")
+    parser.addoption("--lake", choices=("folder", "store"), default="folder", help="where the lake of a `lab` lies")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -113,14 +115,19 @@ TELLTALE = pytest.StashKey[Path]()
 
 
 @pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """The session every Spark test shares: 5-8 s, once."""
+def spark(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[SparkSession]:
+    """The session every Spark test shares: 5-8 s, once. With ``--lake=store`` it is one for lakes on a store."""
     # Generated code pays off from some 100,000 rows on; a test has ten, and would wait for the compiler.
     conf = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
     settings = Settings(home=tmp_path_factory.mktemp("spark"), spark_master="local[2]", spark_conf=conf)
-    session = build_session(settings, "tests")
-    yield session
-    session.stop()
+    with ExitStack() as running:
+        is_on_store = request.config.getoption("--lake") == "store"
+        if is_on_store:
+            running.enter_context(lakes_on(request.getfixturevalue("store")))
+        settings = placed(settings)
+        session = build_session(settings, "tests", store=settings.store_access if is_on_store else None)
+        running.callback(session.stop)
+        yield session
 
 
 @pytest.fixture(scope="session")
@@ -189,6 +196,7 @@ class Lab:
     contracts: dict[str, StreamingTable] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.settings = placed(self.settings)
         self.contracts = tables(self.settings)
 
     @property
@@ -198,6 +206,16 @@ class Lab:
     @property
     def landing(self) -> Path:
         return Path(self.settings.source_url)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What tells a process of its own about this home, and where its lake is."""
+        named = {"home": str(self.settings.home)}
+        if self.settings.lake:
+            http = str(self.settings.store_allow_http)
+            named |= {"lake": self.settings.lake, "store_endpoint": self.settings.store_endpoint}
+            named |= {"store_allow_http": http}
+        return {f"CLICKSTREAM_{name.upper()}": value for name, value in named.items()}
 
     def land(self, *records: dict[str, Any] | str | bytes, name: str = "", into: Path | None = None) -> Path:
         """Put one file of records into the landing folder, or into another."""

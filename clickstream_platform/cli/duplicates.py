@@ -13,6 +13,7 @@ from clickstream_platform.cli.app import AsJson, print_json
 from clickstream_platform.cli.ready import lake_of
 from clickstream_platform.settings import from_env
 from clickstream_platform.terminal import grid, line, show
+from clickstream_platform.wording import number_of
 
 if TYPE_CHECKING:
     from clickstream_platform.streaming.observe.duplicates import Conflict, Duplicates
@@ -47,8 +48,9 @@ def picture(found: Duplicates) -> Iterator[Any]:
     yield line(f"{found.conflicting:,} conflicting duplicates are in quarantine, with their bytes", style)
     if found.set_aside or found.replaced:
         yield line(
-            f"{found.set_aside:,} records were copies at another time, {found.replaced:,} events gave way to one at an "
-            f"earlier time, {found.restored:,} of both are events again: the others are in copies"
+            f"{number_of(found.set_aside, 'record')} came again at another time, and "
+            f"{number_of(found.replaced, 'event')} gave way to a copy at an earlier one; "
+            f"{found.restored:,} of these became events again, the others are in the table copies"
         )
     if found.copies:
         yield line("")

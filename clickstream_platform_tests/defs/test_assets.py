@@ -25,6 +25,7 @@ from clickstream_platform.streaming.runtime import fingerprint
 from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.defs.jobs import execute, refusal_of
 from clickstream_platform_tests.homes import Home, delta
+from clickstream_platform_tests.on_store import needs_a_folder
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -57,6 +58,7 @@ class Refreshed:
 
     def copy(self, home: Path) -> Lab:
         """A copy to be broken. It reads the original's landing folder: a checkpoint knows its source."""
+        needs_a_folder("it is copied")
         shutil.copytree(self.lab.settings.home, home)
         return Lab(self.lab.spark, Settings.model_validate({"home": home, "source": str(self.lab.landing)}))
 

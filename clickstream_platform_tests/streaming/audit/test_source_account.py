@@ -19,6 +19,7 @@ from clickstream_platform.streaming.lake import ledger
 from clickstream_platform.streaming.maintenance.erasure import forget
 from clickstream_platform_tests.command import clickstream
 from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.on_store import needs_a_folder
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -39,6 +40,7 @@ def home(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def copy(spark: SparkSession, home: Path, tmp_path: Path) -> Lab:
     """Its landing folder stays where it is: what was read from it is known by its path there."""
+    needs_a_folder("it is copied")
     lake = shutil.copytree(home, tmp_path / "home") / "lake"
     shutil.copytree(home / "landing", tmp_path / "landing")
     settings = {"home": tmp_path / "home", "lake": str(lake), "source": str(tmp_path / "landing")}

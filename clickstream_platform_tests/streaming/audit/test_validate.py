@@ -46,7 +46,9 @@ def home(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def copy(spark: SparkSession, home: Path, tmp_path: Path) -> Lab:
-    return Lab(spark, settings_at(shutil.copytree(home, tmp_path / "home")))
+    lab = Lab(spark, settings_at(shutil.copytree(home, tmp_path / "home")))
+    local(lab.lake.root)
+    return lab
 
 
 def results(lab: Lab, table: str, now: datetime = NOW) -> dict[str, CheckResult]:

@@ -131,7 +131,7 @@ def test_copies_at_other_times_are_listed_with_the_time_of_their_event(home: Hom
         (2, "replaced", at("10:00:00"), ()),
     ]
     told = clickstream("duplicates").output
-    assert "1 records were copies at another time, 1 events gave way" in told
+    assert "1 record came again at another time, and 1 event gave way to a copy at an earlier one" in told
     assert "2024-03-01 10:05:00" in told
     (first, _) = json.loads(clickstream("duplicates", "--json").output)["copies"]
     assert (first["timestamp"], first["event_time"]) == ("2024-03-01T10:05:00+00:00", "2024-03-01T10:00:00+00:00")

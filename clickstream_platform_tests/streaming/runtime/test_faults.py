@@ -23,6 +23,7 @@ from clickstream_platform.streaming.runtime.run import rebuild
 from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.faults import fault
 from clickstream_platform_tests.local import local
+from clickstream_platform_tests.on_store import needs_a_folder
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -168,6 +169,7 @@ def test_a_table_whose_files_do_not_tell_all_is_refused_until_they_do(lab: Lab) 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 8 MB."""
+    needs_a_folder("its disk is full")
     folder = tmp_path / "disk"
     folder.mkdir()
     if not _mount("-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)):

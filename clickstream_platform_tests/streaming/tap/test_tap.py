@@ -27,6 +27,7 @@ from clickstream_platform.streaming.tap.console import AT_ONCE, LONGEST, Printed
 from clickstream_platform.streaming.tap.tap import Tap, tapping
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.on_store import needs_a_folder
 from clickstream_platform_tests.topics import Topic
 from clickstream_platform_tests.waiting import wait_until
 
@@ -192,6 +193,7 @@ def test_a_tables_query_is_shown_whole_again_and_again(tmp_path: Path) -> None:
 
 @pytest.mark.spark
 def test_every_tables_query_can_be_shown(lab: Lab, tmp_path: Path) -> None:
+    needs_a_folder("a session of `tap` is none of a store's")
     lab.land(*(event(f"user-{i // 6}", f"10:00:0{i % 6}", event_type="purchase") for i in range(12)))
     shown_as_a_whole = [table for table in lab.contracts.values() if not isinstance(table.state, Processor)]
     for name, table in ((table.name, table) for table in shown_as_a_whole):
