@@ -33,6 +33,9 @@ _CREDENTIALS = (
 def store_conf(access: Access) -> dict[str, str]:
     """The confs of a session whose tables and checkpoints have addresses ``s3://bucket/...``."""
     return {
+        # A store may keep folders whose files `reset` took, and Spark would not begin where there is one. Whether a run
+        # may begin in a checkpoint is asked before: `streaming.runtime.admission`.
+        "spark.sql.streaming.verifyCheckpointDirectoryEmptyOnStart": "false",
         # One scheme for everybody: delta-rs writes s3://, for which Hadoop has no class by default.
         "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
         "spark.hadoop.fs.AbstractFileSystem.s3.impl": "org.apache.hadoop.fs.s3a.S3A",
