@@ -65,6 +65,22 @@ def write_whole(path: Place, content: str | bytes, not_before_ns: int = 0) -> No
         os.close(folder)
 
 
+def files_in(folder: Place) -> list[Place]:
+    """What lies in a folder; nothing if there is none. Asks once, as on a store each question is a request."""
+    try:
+        return [*folder.iterdir()]
+    except FileNotFoundError:
+        return []
+
+
+def text_of(file: Place) -> str | None:
+    """What is in a file; None if there is none. Asks once."""
+    try:
+        return file.read_text()
+    except FileNotFoundError:
+        return None
+
+
 def remove_all(place: Place) -> None:
     """Delete a folder with all that is in it, if it is there."""
     if is_on_store(place):

@@ -10,7 +10,7 @@ import dagster as dg
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from clickstream_platform.streaming.lake.tables import LakeTable, select
+from clickstream_platform.streaming.lake.tables import LakeTable, instant, select
 
 ROWS = 10
 LONGEST = 40  # characters: a page address with its parameters has no end
@@ -61,9 +61,8 @@ def _newest(held: DeltaTable, by: str) -> list[dict[str, Any]]:
     start = _start(held, by)
     if start is None:
         return []
-    # Not a timestamp literal: that one counts nanoseconds, which end in 2262 and begin in 1677.
-    micros = f"arrow_cast({(start - EPOCH) // timedelta(microseconds=1)}, 'Timestamp(Microsecond, Some(\"UTC\"))')"
-    query = f"select * from held where {by} >= {micros} order by {by} desc limit {ROWS}"
+    since = instant((start - EPOCH) // timedelta(microseconds=1))
+    query = f"select * from held where {by} >= {since} order by {by} desc limit {ROWS}"
     return select(held, query)
 
 

@@ -11,7 +11,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from clickstream_platform.files import write_whole
+from clickstream_platform.files import files_in, text_of, write_whole
 from clickstream_platform.source_list import MAIN
 from clickstream_platform.store.place import Place, is_on_store
 
@@ -74,7 +74,7 @@ class Checkpoint:
 
     def fingerprint(self) -> dict[str, Any]:
         """What it was made for, as it was written down when it began; empty if no run was admitted yet."""
-        return json.loads(_text_of(self.path / FINGERPRINT) or "{}")
+        return json.loads(text_of(self.path / FINGERPRINT) or "{}")
 
     def made_for(self) -> str:
         """The identity of the source that it was made for; empty if no run was admitted yet."""
@@ -83,15 +83,15 @@ class Checkpoint:
 
     def committed(self) -> int:
         """The newest completed batch id; -1 before the first."""
-        return max(_batch_ids(self.path / "commits"), default=-1)
+        return max(numbered(self.path / "commits"), default=-1)
 
     def planned(self) -> int:
         """The newest planned batch id; -1 before the first."""
-        return max(_batch_ids(self.path / "offsets"), default=-1)
+        return max(numbered(self.path / "offsets"), default=-1)
 
     def plan(self, batch_id: int) -> Planned | None:
         """What was planned for a batch; None if it was not, or was cleaned up since (Spark keeps the newest 100)."""
-        text = _text_of(self.path / "offsets" / str(batch_id)) if batch_id >= 0 else None
+        text = text_of(self.path / "offsets" / str(batch_id)) if batch_id >= 0 else None
         if text is None:
             return None
         _, batch, *sources = text.splitlines()
@@ -123,7 +123,7 @@ class Checkpoint:
 
     def begun(self) -> Begun | None:
         """Where the first batch begins, if the source's starting offsets are written down."""
-        text = _text_of(self.path / BEGIN)
+        text = text_of(self.path / BEGIN)
         return None if text is None else Begun(**json.loads(text))
 
     def begin(self, begun: Begun) -> None:
@@ -136,7 +136,7 @@ class Checkpoint:
 
     def initial_watermark_ms(self) -> int | None:
         """How far batch 0 goes, in milliseconds since 1970, if that is written down."""
-        text = _text_of(self.path / INITIAL_WATERMARK)
+        text = text_of(self.path / INITIAL_WATERMARK)
         return None if text is None else int(text)
 
     def write_initial_watermark(self, to_ms: int) -> int:
@@ -147,9 +147,12 @@ class Checkpoint:
     def sweep(self) -> None:
         """Delete what a kill left of writing down the first plan: Spark begins only where there is nothing at all.
 
-        The plan is written under a name that begins with a dot and then renamed. The caller holds the table's lease.
+        The plan is written under a name that begins with a dot and then renamed; on a store it is put as a whole. The
+        caller holds the table's lease.
         """
-        files = _files_in(self.path / "offsets")
+        if is_on_store(self.path):
+            return
+        files = files_in(self.path / "offsets")
         if not any(file.name.isdigit() for file in files):
             for file in files:
                 if file.name.startswith("."):
@@ -184,24 +187,9 @@ def _rebase(metadata: Place) -> None:
 _SCHEMAS = "_stateSchema"
 
 
-def _batch_ids(folder: Place) -> list[int]:
-    return [int(file.name) for file in _files_in(folder) if file.name.isdigit()]
-
-
-def _files_in(folder: Place) -> list[Place]:
-    """What lies in a folder; nothing if there is none. Asks once, as on a store each question is a request."""
-    try:
-        return [*folder.iterdir()]
-    except FileNotFoundError:
-        return []
-
-
-def _text_of(file: Place) -> str | None:
-    """What is in a file; None if there is none. Asks once."""
-    try:
-        return file.read_text()
-    except FileNotFoundError:
-        return None
+def numbered(folder: Place) -> list[int]:
+    """The numbers by which files or folders are named that lie in a folder."""
+    return [int(file.name) for file in files_in(folder) if file.name.isdigit()]
 
 
 def next_version(offset: dict[str, Any] | None) -> int:

@@ -20,7 +20,7 @@ from clickstream_platform.streaming.batches.late_events import late_events
 from clickstream_platform.streaming.batches.micro_batch import MicroBatch, Notify
 from clickstream_platform.streaming.batches.persisted import Persisted
 from clickstream_platform.streaming.batches.recomputation import difference
-from clickstream_platform.streaming.batches.replaced_events import COPIES_OF_EVENTS, replaced_between, replacing
+from clickstream_platform.streaming.batches.replaced_events import replaced_between, replacing
 from clickstream_platform.streaming.batches.strategy import Strategy
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.side_tables import SideTable
@@ -30,9 +30,9 @@ from clickstream_platform.streaming.lake.amendments import revise
 from clickstream_platform.streaming.lake.hours import moment
 from clickstream_platform.streaming.lake.ledger import RETENTION, Entry, entries, last_entry
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.reader import matches, snapshot
+from clickstream_platform.streaming.lake.reader import at_places, matches, snapshot
 from clickstream_platform.streaming.lake.scan import literal
-from clickstream_platform.streaming.lake.tables import select
+from clickstream_platform.streaming.lake.tables import instant, select
 
 
 @dataclass(frozen=True)
@@ -120,21 +120,23 @@ class ProcessorBatches(Strategy[Processor]):
         late = snapshot(events.sparkSession, lake.table(self._beside.name).path)
         late = late.where(F.col("generation") == entry.generation)
         is_handled = F.col("timestamp") <= moment(entry.handled_ms * 1000)
-        in_time = events.where(is_handled).alias("t")
-        in_time = in_time.join(late.alias("s"), matches(PLACE, "t", "s"), "left_anti")
+        in_time = at_places(late, events.where(is_handled), "left_anti")
         gone = replaced_between(events.sparkSession, lake, self._began_at(entry, lake), entry.events_version)
         if gone is None:
             return in_time
         gone = gone.where(is_handled).select(*(name for name in events.columns if name in gone.columns))
-        places = gone.select(*PLACE).distinct().alias("s")
-        at = matches(PLACE, "t", "s")
-        there = events.where(is_handled).alias("t").join(places, at, "left_semi")
+        places = gone.select(*PLACE).distinct()
+        there = at_places(places, events.where(is_handled), "left_semi")
         read = gone.unionByName(there, allowMissingColumns=True).select(*events.columns)
         times = Window.partitionBy(*PLACE).orderBy("arrived_at")
         left_out = late.groupBy(*PLACE).agg(F.count("*").alias("left_out")).alias("s")
-        numbered = read.withColumn("time", F.row_number().over(times)).alias("t").join(left_out, at, "left")
+        numbered = (
+            read.withColumn("time", F.row_number().over(times))
+            .alias("t")
+            .join(left_out, matches(PLACE, "t", "s"), "left")
+        )
         handled = numbered.where(F.col("time") > F.coalesce("left_out", F.lit(0)))
-        others = in_time.alias("t").join(places, at, "left_anti")
+        others = at_places(places, in_time, "left_anti")
         return others.unionByName(handled.select(*(F.col(f"t.{name}") for name in events.columns)))
 
     def _began_at(self, entry: Entry, lake: Lake) -> int:
@@ -156,10 +158,9 @@ class ProcessorBatches(Strategy[Processor]):
         by = replacing(lake, self._began_at(entry, lake), entry.events_version)
         if not by:
             return 0
-        until = f"arrow_cast({entry.handled_ms * 1000}, 'Timestamp(Microsecond, Some(\"UTC\"))')"
         those = f"left_out_as = '{REPLACED}' AND left_out_by IN ({', '.join(map(literal, by))})"
-        count = f'SELECT count(*) AS rows FROM held WHERE {those} AND "timestamp" <= {until}'
-        return select(lake.table(COPIES_OF_EVENTS).plain(), count)[0]["rows"]
+        count = f'SELECT count(*) AS rows FROM held WHERE {those} AND "timestamp" <= {instant(entry.handled_ms * 1000)}'
+        return select(lake.copies.plain(), count)[0]["rows"]
 
     def expire(self, midnight: datetime, spark: SparkSession, lake: Lake, run_id: str) -> None:
         """Let go of rows that began before the midnight; what it cuts is handled anew from the events that stay.

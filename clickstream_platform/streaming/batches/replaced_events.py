@@ -15,8 +15,6 @@ from clickstream_platform.streaming.lake.ledger import REPLACEMENT, Amendment, b
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import snapshot
 
-COPIES_OF_EVENTS = "copies"  # the side table of `events`
-
 
 def replaced_events(batch: MicroBatch) -> DataFrame | None:
     """The events that commits have replaced among those that a batch reads; None if none has. Reads no row."""
@@ -32,7 +30,7 @@ def replaced_between(spark: SparkSession, lake: Lake, after: int, until: int) ->
 
 def replacing(lake: Lake, after: int, until: int) -> list[str]:
     """Who has replaced events after a version of ``events``, up to another, as ``left_out_by`` says it. No JVM."""
-    if not lake.table(COPIES_OF_EVENTS).exists:
+    if not lake.copies.exists:
         return []
     made = [each.line for each in booked(lake.events, after) if each.version <= until]
     return [line.by for line in made if isinstance(line, Amendment) and line.kind == REPLACEMENT]
@@ -40,12 +38,12 @@ def replacing(lake: Lake, after: int, until: int) -> list[str]:
 
 def replaced_since(spark: SparkSession, lake: Lake, since: Column) -> DataFrame | None:
     """All events of after a moment that were ever replaced; None if nothing is remembered."""
-    if not lake.table(COPIES_OF_EVENTS).exists:
+    if not lake.copies.exists:
         return None
     return _of(spark, lake, F.col("timestamp") > since)
 
 
 def _of(spark: SparkSession, lake: Lake, which: Column) -> DataFrame:
-    rows = snapshot(spark, lake.table(COPIES_OF_EVENTS).path)
+    rows = snapshot(spark, lake.copies.path)
     own = [name for name in rows.columns if name not in ("left_out_as", "left_out_by")]
     return rows.where((F.col("left_out_as") == REPLACED) & which).select(*own)

@@ -21,7 +21,7 @@ from clickstream_platform.streaming.lake.amendments import remove_before
 from clickstream_platform.streaming.lake.hours import moment
 from clickstream_platform.streaming.lake.ledger import RETENTION, Entry
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.reader import matches
+from clickstream_platform.streaming.lake.reader import at_places
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ class StatelessBatches(Strategy[Stateless]):
         An event that was replaced may be there again by the end of the batch, and the stream may have given it twice.
         """
         places = batch.persist(gone.select(*PLACE).distinct())
-        fresh = self.table.query(_at(places, events, "left_anti")).withColumn(writer.CHANGE, F.lit("insert"))
-        wanted = self.table.query(_at(places, batch.events(), "left_semi"))
-        held = _at(places, batch.held(), "left_semi").select(*wanted.columns)
+        fresh = self.table.query(at_places(places, events, "left_anti")).withColumn(writer.CHANGE, F.lit("insert"))
+        wanted = self.table.query(at_places(places, batch.events(), "left_semi"))
+        held = at_places(places, batch.held(), "left_semi").select(*wanted.columns)
         changes = fresh.unionByName(difference(wanted, held, self.table.key)).toArrow()
         if not seen.get["events"] and not changes.num_rows:
             return None
@@ -82,7 +82,3 @@ class StatelessBatches(Strategy[Stateless]):
     def expire(self, midnight: datetime, spark: SparkSession, lake: Lake, run_id: str) -> None:
         """Delete the rows of old events."""
         remove_before(midnight, self.table.watermark.column, lake.table(self.table.name), RETENTION, run_id)
-
-
-def _at(places: DataFrame, rows: DataFrame, how: str) -> DataFrame:
-    return rows.alias("t").join(places.alias("s"), matches(PLACE, "t", "s"), how)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from clickstream_platform.events.contract.judging import with_declared
 from clickstream_platform.events.schema import REPLACED
 from clickstream_platform.streaming.ingest.deduplicate import IS_ID, WITHIN, Duplicates, differing, within
 from clickstream_platform.streaming.ingest.span_rule import Fate, decide, spans_to_know
@@ -84,7 +85,7 @@ class Settled(NamedTuple):
         found: the new ones that do not become events, those that are set aside among them.
         aside: of these, those at another time than their event: ``partition``, ``offset`` and ``index``.
         replaced: events that give way: whole rows, as ``events`` has them. Not those that a killed attempt removed.
-        restored: remembered records that become events: whole rows.
+        restored: remembered records that become events: whole rows, as if they were read with today's contract.
         gave_way: how many events give way, those included that a killed attempt removed.
     """
 
@@ -126,22 +127,22 @@ def settle(
     with connected() as connection:
         new(connection).create_view("given")
         connection.execute(_NEW.format(partition=partition))
-        spans = spans_to_know(
-            hours, span // timedelta(microseconds=1), lambda each: _look(connection, events, copies, each)
-        )
+        span_us = span // timedelta(microseconds=1)
+        spans = spans_to_know(hours, span_us, lambda each: _look(connection, events, copies, each))
         records = connection.sql(_RECORDS).to_arrow_table()
-        of = _Decided.of(records, span)
+        of = _Decided.of(records, span_us)
         twins, aside = of.twins(), of.which(Fate.SET_ASIDE)
         found = differing(connection, twins, contents, [events, copies], spans, contract)
         left_out = pa.concat_tables([twins.select(WITHIN), aside.select(WITHIN)])
         removed = f"left_out_by = {literal(by)} AND left_out_as = {literal(REPLACED)}"
         (before,) = connection.sql(f"SELECT count(DISTINCT ({_PLACE})) FROM there WHERE {removed}").fetchall()[0]
         replaced = _whole(connection, "events", of.which(Fate.GIVES_WAY))
+        restored = _whole(connection, "copies", of.which(Fate.RETURNS)).drop_columns(["left_out_as", "left_out_by"])
         return Settled(
             Duplicates(left_out, found.select(WITHIN), of.reused()),
             aside.select(WITHIN),
             replaced,
-            _whole(connection, "copies", of.which(Fate.RETURNS)).drop_columns(["left_out_as", "left_out_by"]),
+            with_declared(contract, restored) if contract else restored,
             max(before, replaced.num_rows),
         )
 
@@ -180,9 +181,9 @@ class _Decided(NamedTuple):
     first: np.ndarray
 
     @classmethod
-    def of(cls, records: pa.Table, span: timedelta) -> _Decided:
+    def of(cls, records: pa.Table, span_us: int) -> _Decided:
         ids, times, known = (records[name].to_pylist() for name in ("event_id", "at", "known"))
-        decided = decide(ids, times, known, span // timedelta(microseconds=1))
+        decided = decide(ids, times, known, span_us)
         return cls(records, np.array(decided.fates, np.int8), np.array(decided.first, np.int64))
 
     def which(self, fate: Fate) -> pa.Table:

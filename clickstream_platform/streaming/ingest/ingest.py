@@ -19,7 +19,6 @@ from pyspark.sql import DataFrame, SparkSession
 
 from clickstream_platform.cluster_settings import is_one_machine
 from clickstream_platform.errors import RetryableError
-from clickstream_platform.events.contract.judging import with_declared
 from clickstream_platform.events.rules import Parse
 from clickstream_platform.events.schema import Reason
 from clickstream_platform.store.place import Place
@@ -108,7 +107,8 @@ class Ingest(StatelessBatches):
             self._quarantine(batch, staged.rejected(found.conflicting), entry)
         if self.parse.rules.duplicate_span is not None:
             self._give_way(batch, staged, settled, entry)
-        accepted = chain(staged.accepted(but=found.places), self._restored(settled))
+        restored = settled.restored.combine_chunks().to_batches() if settled.restored.num_rows else ()
+        accepted = chain(staged.accepted(but=found.places), restored)
         if not writer.append(accepted, entry.rows_out, batch.target.path, batch.commit(entry)):
             return None
         _warn(entry)
@@ -131,13 +131,6 @@ class Ingest(StatelessBatches):
         giving_way.remember(staged.at(settled.aside), settled.replaced, entry.remembered, copies, by, commit)
         transaction = (batch.checkpoint.app_id, batch.batch_id)
         giving_way.give_way(settled.replaced, batch.lake.events, by, batch.run_id, transaction)
-
-    def _restored(self, settled: Settled) -> Iterator[pa.RecordBatch]:
-        """Remembered records that are events from now on, as they would be had they been read with today's contract."""
-        contract = self.parse.rules.contract
-        if settled.restored.num_rows:
-            rows = with_declared(contract, settled.restored) if contract else settled.restored
-            yield from rows.combine_chunks().to_batches()
 
     def _copies(self, batch: MicroBatch) -> LakeTable:
         assert self.table.aside is not None  # a contract with this rule declares what it remembers

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from clickstream_platform.files import remove_all
 from clickstream_platform.source_list import MAIN
-from clickstream_platform.streaming.checkpoint import Checkpoint
+from clickstream_platform.streaming.checkpoint import Checkpoint, numbered
 from clickstream_platform.streaming.lake.ledger import last_entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.store_lease import require_held
@@ -45,10 +45,7 @@ def following(lake: Lake, name: str) -> Checkpoint:
 
 
 def _used(lake: Lake, name: str, source: str = MAIN) -> list[int]:
-    try:
-        return [int(path.name) for path in lake.checkpoints(name, source).iterdir() if path.name.isdigit()]
-    except FileNotFoundError:
-        return []
+    return numbered(lake.checkpoints(name, source))
 
 
 def sources(lake: Lake, name: str) -> list[str]:

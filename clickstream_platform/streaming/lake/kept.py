@@ -52,16 +52,16 @@ class Log:
     @classmethod
     def of(cls, path: Place, version: int) -> Log:
         """Look."""
-        folder, first = path / "_delta_log", commit_name(version)
+        folder = path / "_delta_log"
         if is_on_store(folder):
-            found: dict[str, Hashable] = {name: tag for name, tag in tags_from(folder, first).items() if tag}
-        else:
-            found = {_POINTER: _sign(folder / _POINTER)}
-            while (sign := _sign(folder / commit_name(version))) is not None:
-                found[commit_name(version)] = sign
-                version += 1
-        commits = {int(name[1]): sign for text, sign in found.items() if (name := _COMMIT.fullmatch(text))}
-        return cls(commits, found.get(_POINTER))
+            found = {name: tag for name, tag in tags_from(folder, commit_name(version)).items() if tag}
+            commits = {int(name[1]): tag for text, tag in found.items() if (name := _COMMIT.fullmatch(text))}
+            return cls(commits, found.get(_POINTER))
+        pointer, signs = _sign(folder / _POINTER), dict[int, Hashable]()
+        while (sign := _sign(folder / commit_name(version))) is not None:
+            signs[version] = sign
+            version += 1
+        return cls(signs, pointer)
 
 
 def commit_name(version: int) -> str:

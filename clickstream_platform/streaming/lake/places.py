@@ -38,3 +38,8 @@ class Lake:
     def events(self) -> LakeTable:
         """The table that every other one reads."""
         return self.table("events")
+
+    @cached_property
+    def copies(self) -> LakeTable:
+        """What ``events`` has left out and remembers; there only where an ``event_id`` alone makes a copy."""
+        return self.table("copies")

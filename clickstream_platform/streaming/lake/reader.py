@@ -9,6 +9,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+from clickstream_platform.events.schema import PLACE
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.lake.hours import Hours, moment, spans_of
 from clickstream_platform.streaming.lake.tables import LakeTable
@@ -50,6 +51,11 @@ def during(
     rows = some_of(spark, table, table.files_within(start, end, spans, version), version)
     touches = [(F.col(start) < moment(each.until)) & (F.col(end) >= moment(each.since)) for each in spans]
     return rows.where(reduce(lambda a, b: a | b, touches, F.lit(False)))
+
+
+def at_places(places: DataFrame, rows: DataFrame, how: str) -> DataFrame:
+    """The rows at the places of a frame (``left_semi``), or those at all others (``left_anti``)."""
+    return rows.alias("t").join(places.alias("s"), matches(PLACE, "t", "s"), how)
 
 
 def matches(keys: tuple[str, ...], left: str, right: str) -> Column:

@@ -86,8 +86,7 @@ class LakeTable:
         if table is None:
             return 0
         micros = round(moment.timestamp() * 1_000_000)
-        constant = f"""arrow_cast({micros}, 'Timestamp(Microsecond, Some("UTC"))')"""
-        return select(table, f'SELECT count(*) AS rows FROM held WHERE "{time}" < {constant}')[0]["rows"]
+        return select(table, f'SELECT count(*) AS rows FROM held WHERE "{time}" < {instant(micros)}')[0]["rows"]
 
     def rows_by_date(self) -> dict[date, int]:
         """The rows of each date that it is partitioned by, from the statistics in the log."""
@@ -282,3 +281,8 @@ def select(held: DeltaTable, query: str) -> list[dict[str, Any]]:
     found = QueryBuilder().register("held", held).execute(query).read_all()
     columns = {name: found.column(name).to_pylist() for name in found.schema.names}
     return [{name: values[i] for name, values in columns.items()} for i in range(found.num_rows)]
+
+
+def instant(micros: int) -> str:
+    """A time, in microseconds since 1970, in such a query. A literal would count nanoseconds: from 1677 to 2262."""
+    return f"""arrow_cast({micros}, 'Timestamp(Microsecond, Some("UTC"))')"""

@@ -21,7 +21,7 @@ from clickstream_platform.streaming.lake.commit import Commit
 from clickstream_platform.streaming.lake.delta import options_of, uri_of
 from clickstream_platform.streaming.lake.kept import Handle, changed, changing
 from clickstream_platform.streaming.lake.store_lease import require_held
-from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
+from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan, instant
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -278,5 +278,5 @@ def _column(side: str, name: str) -> str:
 
 
 def _constant(time: pa.Scalar) -> str:
-    """A timestamp in delta-rs's SQL, in microseconds: its texts end in the year 2262."""
-    return f"""arrow_cast({time.cast(pa.int64()).as_py()}, 'Timestamp(Microsecond, Some("UTC"))')"""
+    """A timestamp in delta-rs's SQL."""
+    return instant(time.cast(pa.int64()).as_py())

@@ -13,7 +13,6 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from clickstream_platform.events.contract.judging import with_declared
 from clickstream_platform.events.schema import PLACE
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.ingest import giving_way
@@ -44,11 +43,9 @@ def settled(events: StreamingTable, new: DataFrame, lake: Lake, hours: Collectio
     if rules.duplicate_span is None:
         return Settled(duplicates(given, whole, lake.events, hours, rules.contract))
     by, span, partition = f"{REPLAY}/{run_id}", rules.duplicate_span, "substr(partition, length(source) + 2)"
-    found = settle(
+    return settle(
         given, whole, lake.events, _copies(events, lake), hours, span, by, rules.contract, partition=partition
     )
-    restored = found.restored
-    return found._replace(restored=with_declared(rules.contract, restored) if rules.contract else restored)
 
 
 def _copies(events: StreamingTable, lake: Lake) -> LakeTable:

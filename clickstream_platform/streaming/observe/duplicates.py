@@ -20,7 +20,7 @@ from clickstream_platform.streaming.lake.ledger import REPLACEMENT, Amendment, b
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.scan import connected, rows_within
 from clickstream_platform.streaming.lake.tables import LakeTable, select
-from clickstream_platform.streaming.observe.left_out_copies import COPIES, LeftOutCopy, left_out_copies
+from clickstream_platform.streaming.observe.left_out_copies import LeftOutCopy, left_out_copies
 
 _NEWEST = """
 SELECT source, "partition", "offset", {further} arrived_at, headers, value, size FROM held
@@ -123,7 +123,7 @@ def duplicates(lake: Lake, rules: Rules, limit: int = 0) -> Duplicates:
     changes = [each.line for each in booked(lake.events) if isinstance(each.line, Amendment)]
     replaced = sum(each.removed for each in changes if each.kind == REPLACEMENT)
     restored = sum(each.restored for each in [*batches, *changes])
-    remembered = booked(lake.table(COPIES))
+    remembered = booked(lake.copies)
     by_replays = sum(each.line.added for each in remembered if isinstance(each.line, Amendment))
     set_aside = sum(entry.remembered for entry in batches) + by_replays - replaced
     exact = sum(entry.duplicates for entry in batches) + sum(each.duplicates for each in replays) - set_aside

@@ -12,7 +12,6 @@ from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.scan import connected, rows_within
 from clickstream_platform.streaming.lake.tables import TimeSpan
 
-COPIES = "copies"  # the side table of `events`
 LONGEST = timedelta(days=366)  # a span that can be set
 
 _EVER = TimeSpan(-(2**62), 2**62)
@@ -67,7 +66,7 @@ class LeftOutCopy:
 
 def left_out_copies(lake: Lake, limit: int = 0) -> list[LeftOutCopy]:
     """The newest remembered records that are no events now, each beside its event; with a limit of 0, all."""
-    copies = lake.table(COPIES)
+    copies = lake.copies
     if not copies.exists or not copies.rows():
         return []
     with connected() as connection:

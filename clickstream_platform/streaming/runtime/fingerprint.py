@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.events.schema import EVENTS
-from clickstream_platform.files import write_whole
+from clickstream_platform.files import text_of, write_whole
 from clickstream_platform.source_list import ANOTHER_SOURCE
 from clickstream_platform.streaming.checkpoint import FINGERPRINT, Checkpoint
 from clickstream_platform.streaming.contract.state import facts
@@ -168,10 +168,8 @@ def note(checkpoint: Checkpoint, table: StreamingTable) -> None:
 
 def is_looked_at(checkpoint: Checkpoint, table: StreamingTable) -> bool:
     """Whether nothing that a plan is made of has changed since a run looked at it. No JVM."""
-    try:
-        return (checkpoint.path / LOOKED_AT).read_text() == _without_a_jvm(table)
-    except FileNotFoundError:
-        return False
+    then = text_of(checkpoint.path / LOOKED_AT)
+    return then is not None and then == _without_a_jvm(table)
 
 
 def _without_a_jvm(table: StreamingTable) -> str:
