@@ -159,7 +159,7 @@ def _known(**values: Any) -> dict[str, Any]:
 def _of_quarantine(beside: SideTable, report: RunReport, lake: Lake) -> dict[str, Any]:
     reasons: dict[str, int] = {}
     for batch in report.batches:
-        for reason, records in batch.reasons.items():
+        for reason, records in batch.records.reasons.items():
             reasons[reason] = reasons.get(reason, 0) + records
     table = lake.table(beside.name)
     counts = [(reason, str(records)) for reason, records in sorted(reasons.items(), key=lambda each: -each[1])]

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clickstream_platform.live.sparks import bar, spark
-from clickstream_platform.streaming.lake.ledger import Entry
+from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.terminal import clock, grid
 from clickstream_platform.wording import length
 
@@ -67,8 +67,8 @@ def _run(run_id: str, booked: list[Entry]) -> Run:
         rows_out=sum(e.rows_out for e in booked),
         late_rows=sum(e.late_rows for e in booked),
         revisions=sum(e.revisions for e in booked),
-        quarantined=sum(e.quarantined for e in booked),
-        passed_over=sum(e.passed for e in booked),
+        quarantined=sum(e.records.quarantined for e in booked),
+        passed_over=sum(e.records.passed for e in booked),
         duration_ms=sum(e.duration_ms for e in booked),
     )
 

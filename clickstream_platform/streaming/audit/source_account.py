@@ -98,16 +98,16 @@ def source_account(table: StreamingTable, lake: Lake) -> SourceAccount:
         recounts,
         read=sum(entry.rows_in for entry in batches),
         accepted=sum(entry.accepted for entry in batches),
-        quarantined=sum(entry.quarantined for entry in batches),
-        duplicates=sum(entry.duplicates for entry in batches),
-        passed_over=sum(entry.passed for entry in batches),
+        quarantined=sum(entry.records.quarantined for entry in batches),
+        duplicates=sum(entry.copies.duplicates for entry in batches),
+        passed_over=sum(entry.records.passed for entry in batches),
         refused=refused(lake),
         tables=(*unbalanced(table, lake), *contradictions(lake, batches, old_files)),
         by_source=dict(by_source),
-        opened=sum(entry.opened for entry in batches),
-        inside=sum(entry.inside for entry in batches),
-        replaced=sum(entry.replaced for entry in batches),
-        restored=sum(entry.restored for entry in batches),
+        opened=sum(entry.records.opened for entry in batches),
+        inside=sum(entry.records.inside for entry in batches),
+        replaced=sum(entry.copies.replaced for entry in batches),
+        restored=sum(entry.copies.restored for entry in batches),
     )
 
 

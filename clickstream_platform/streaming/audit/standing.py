@@ -16,7 +16,8 @@ from clickstream_platform.streaming.audit.passes import Kept
 from clickstream_platform.streaming.audit.result import Look, spoken
 from clickstream_platform.streaming.audit.shares import ShareExpectation, said, share
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.lake.ledger import Entry, booked
+from clickstream_platform.streaming.lake.entry import Entry
+from clickstream_platform.streaming.lake.ledger import booked
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.tables import LakeTable
 

@@ -27,8 +27,9 @@ from clickstream_platform.streaming.contract.side_tables import SideTable
 from clickstream_platform.streaming.contract.state import Processor
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.amendments import revise
+from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.hours import moment
-from clickstream_platform.streaming.lake.ledger import RETENTION, Entry, entries, last_entry
+from clickstream_platform.streaming.lake.ledger import RETENTION, entries, last_entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import at_places, matches, snapshot
 from clickstream_platform.streaming.lake.scan import literal

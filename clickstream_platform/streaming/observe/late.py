@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from clickstream_platform.errors import SourceError
 from clickstream_platform.source_list import NAME_IN_SQL
-from clickstream_platform.streaming.lake.ledger import Booked, Entry, booked
+from clickstream_platform.streaming.lake.entry import Entry
+from clickstream_platform.streaming.lake.ledger import Booked, booked
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.scan import connected, rows_within
 from clickstream_platform.streaming.lake.tables import TimeSpan
@@ -187,7 +188,7 @@ def _events(entries: Sequence[Entry], lake: Lake, limit: int) -> Iterator[tuple[
 def _places(n: int, entry: Entry) -> Iterator[dict[str, int | str]]:
     """Where the records of a batch are: in which files, or between which offsets."""
     facts = {"n": n, "name": entry.source, "until": entry.late_before_ms * 1000}
-    for path in entry.files:
+    for path in entry.account.files:
         yield {**facts, "partition": path, "first": 0, "end": 2**62}
     if entry.end and "logOffset" not in entry.end:
         starts = flat(entry.start)

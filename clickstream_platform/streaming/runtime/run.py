@@ -28,8 +28,8 @@ from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import ending
 from clickstream_platform.streaming.ingest.ingest import Ingest
 from clickstream_platform.streaming.lake import generations
+from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.lease import lease
-from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.store_lease import require_held
 from clickstream_platform.streaming.observe import listener

@@ -27,8 +27,8 @@ from tenacity.stop import stop_when_event_set
 from clickstream_platform.errors import RetryableError, SetupError
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import ProcessingTime
+from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.lease import lease
-from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe import listener
 from clickstream_platform.streaming.runtime.hooks import Hooks

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from clickstream_platform.events.mapping.paths import Index, Key, Step, steps_of
 from clickstream_platform.events.schema import Reason
-from clickstream_platform.streaming.lake.ledger import Entry
+from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.sources.unframed import NotReadError, is_framed, unframed
 from clickstream_platform.wording import number_of
 
@@ -87,16 +87,16 @@ class Tally:
         Records that were too large then may not be so by the limits of today, and the other way round; and a schema
         that was not known then may be known.
         """
-        unlike = sum(entry.reasons.get(reason.value, 0) for reason in _MAY_CHANGE)
+        unlike = sum(entry.records.reasons.get(reason.value, 0) for reason in _MAY_CHANGE)
         if not unlike and not self.unknown:
-            agrees = (self.opened, self.inside) == (entry.opened, entry.inside)
+            agrees = (self.opened, self.inside) == (entry.records.opened, entry.records.inside)
         else:
-            agrees = self.opened - unlike <= entry.opened <= self.opened + self.unknown
+            agrees = self.opened - unlike <= entry.records.opened <= self.opened + self.unknown
         return None if agrees else f"holds {_said(self.opened, self.inside)}, booked are {_said(*_booked(entry))}"
 
 
 def _booked(entry: Entry) -> tuple[int, int]:
-    return entry.opened, entry.inside
+    return entry.records.opened, entry.records.inside
 
 
 def _said(opened: int, inside: int) -> str:
@@ -132,14 +132,14 @@ class Envelopes:
 
     def tally(self, entry: Entry) -> Tally | None:
         """For the records of a batch; None if they were read in another way, or hold nothing to count."""
-        return Tally(self) if self.declared and entry.mapping == self.label else None
+        return Tally(self) if self.declared and entry.declared.mapping == self.label else None
 
     def unlike(self, entries: Iterable[Entry]) -> list[str]:
         """What cannot be counted again, as the mapping is no longer the same, in words."""
         opened: dict[str, int] = {}
         for entry in entries:
-            if entry.opened and self.tally(entry) is None:
-                opened[entry.mapping] = opened.get(entry.mapping, 0) + entry.opened
+            if entry.records.opened and self.tally(entry) is None:
+                opened[entry.declared.mapping] = opened.get(entry.declared.mapping, 0) + entry.records.opened
         why = "which is not today's"
         return [
             f"the events in {number_of(count, 'envelope')} are not counted again: they were read by {label}, {why}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from clickstream_platform.store.place import Place
-from clickstream_platform.streaming.lake.ledger import Entry
+from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.sources.files.count import Counted
 from clickstream_platform.streaming.sources.files.shelf import Identity, Shelf, shelf_at
 from clickstream_platform.streaming.sources.inside import Envelopes, Tally, unknown_said
@@ -97,7 +97,7 @@ def recounted(folder: Place, plans: Plans, entries: Iterable[Entry], envelopes: 
             f"the events in records of {number_of(unlike, 'file')} that are no lines are not counted again"
         )
     for entry in read:
-        if not entry.files:
+        if not entry.account.files:
             known |= _compare_batch(shelf, entry, plans, found)
     _the_others(shelf, known, plans, found)
     return Recount(
@@ -119,14 +119,14 @@ def _bookings(entries: Iterable[Entry], found: _Findings, envelopes: Envelopes) 
     booked: dict[str, _Booking] = {}
     for entry in entries:
         batch = _Batch(entry, envelopes.tally(entry))
-        for name, (size, records) in entry.files.items():
+        for name, (size, records) in entry.account.files.items():
             if name in booked:
                 found.errors.append(f"{name} is booked twice: in batch {booked[name].batch_id} and {entry.batch_id}")
-            said = entry.unreadable.get(name), entry.formats.get(name, "")
+            said = entry.account.unreadable.get(name), entry.account.formats.get(name, "")
             booked[name] = _Booking(batch, entry.batch_id, size, records, *said)
             batch.is_whole &= not booked[name].format
-        if entry.files and sum(records for _, records in entry.files.values()) != entry.rows_in:
-            of_files = sum(records for _, records in entry.files.values())
+        if entry.account.files and sum(records for _, records in entry.account.files.values()) != entry.rows_in:
+            of_files = sum(records for _, records in entry.account.files.values())
             found.errors.append(
                 f"batch {entry.batch_id} is booked with {entry.rows_in} records, its files with {of_files}"
             )
@@ -170,7 +170,7 @@ def _compare_batch(shelf: Shelf, entry: Entry, plans: Plans, found: _Findings) -
     first, last = ((offset or {}).get("logOffset", -1) for offset in (entry.start, entry.end))
     names = [name for number in range(first + 1, last + 1) for name in plans.by_spark.get(number, ())]
     what = f"batch {entry.batch_id}, of {len(names):,} files"
-    now = {name: shelf.counted(name) for name in names if name not in entry.unreadable}
+    now = {name: shelf.counted(name) for name in names if name not in entry.account.unreadable}
     there = [each for each in now.values() if each]
     if (not names and entry.rows_in) or len(there) < len(now):
         why = f"{len(now) - len(there):,} of them are gone" if names else "nothing says any more which files it read"

@@ -13,7 +13,8 @@ from clickstream_platform.events.schema import RAW
 from clickstream_platform.source_list import MAIN, origin
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.checkpoint import Checkpoint
-from clickstream_platform.streaming.lake import ledger
+from clickstream_platform.streaming.lake import entry as ledger
+from clickstream_platform.streaming.lake.entry import Account
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.files.accounting import account
 from clickstream_platform.streaming.sources.files.found import Listing
@@ -25,7 +26,7 @@ from clickstream_platform.streaming.sources.files.recount import Plans, recounte
 from clickstream_platform.streaming.sources.files.tapping import fed
 from clickstream_platform.streaming.sources.inside import Envelopes
 from clickstream_platform.streaming.sources.recount import Recount
-from clickstream_platform.streaming.sources.source import Account, Lag, PartRead, RecordSource, Staged
+from clickstream_platform.streaming.sources.source import Lag, PartRead, RecordSource, Staged
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from clickstream_platform.errors import CheckpointError, DataLossError, SettingsError, SourceError
 from clickstream_platform.source_list import ANOTHER_SOURCE
 from clickstream_platform.streaming.checkpoint import BEGIN, Begun, Checkpoint
+from clickstream_platform.streaming.lake.entry import Lost
 from clickstream_platform.streaming.sources.kafka.cluster import Topics, flat, look, nested, offsets_at, split
-from clickstream_platform.streaming.sources.source import Lost
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from clickstream_platform.errors import SetupError, SourceError, UnreachableErro
 from clickstream_platform.store import access as access_module
 from clickstream_platform.store.access import Access
 from clickstream_platform.store.place import Place, StorePath
-from clickstream_platform.streaming.lake import ledger
+from clickstream_platform.streaming.lake import entry as ledger
 from clickstream_platform.streaming.sources.files import bucket as bucket_module
 from clickstream_platform.streaming.sources.files import manifest as manifest_module
 from clickstream_platform.streaming.sources.files.accounting import account
@@ -283,9 +283,9 @@ def test_objects_are_counted_again_by_another_way(store: SmallStore, place: Stor
     booked = ledger.Entry(
         table="events", generation=1, batch_id=0, run_id="r", start=None, end={"logOffset": 0}, events_version=-1,
         rows_in=4, rows_out=4, late_rows=0, revisions=0, late_before_ms=0, committed_at_ms=0, duration_ms=0,
-        files={"a.json": [6, 2], "b.gz": [size, 1], "gone": [3, 1]},
+        account=ledger.Account({"a.json": [6, 2], "b.gz": [size, 1], "gone": [3, 1]}),
     )  # fmt: skip
-    plans = Plans(frozenset(booked.files), {})
+    plans = Plans(frozenset(booked.account.files), {})
 
     found = recounted(place, plans, [booked])
 

@@ -439,7 +439,7 @@ def test_what_retention_removed_stops_a_run_or_is_booked(
     kafka = kafka.reading(topic.url, fail_on_data_loss=False, max_offsets_per_trigger=1000)
     assert unread(kafka) == Lag(800, "records")
     report = ingest(kafka)
-    assert [dict(batch.lost) for batch in report.batches] == [
+    assert [dict(batch.account.lost) for batch in report.batches] == [
         {f"{topic.name}/0": [(10, 1010)]},
         {f"{topic.name}/0": [(1010, 1200)]},
     ]
