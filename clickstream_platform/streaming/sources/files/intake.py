@@ -19,7 +19,7 @@ from clickstream_platform.store.place import Place, changed_ms, is_on_store, mad
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.sources.files.found import Listing
 from clickstream_platform.streaming.sources.files.known import Known, adopt, keep_index, known, prune, write_index
-from clickstream_platform.streaming.sources.files.manifest import Entry, Manifest, manifest_path, read, write
+from clickstream_platform.streaming.sources.files.manifest import Manifest, PlannedFile, manifest_path, read, write
 
 FOLDER = "manifests"
 SKIPPED = "_skipped.json"  # Spark passes over such names
@@ -76,7 +76,7 @@ class Intake:
         if manifests and keep_index(self.folder, manifests[-1].number):
             prune(self.folder, self._newest_taken(self._offset_of(self.checkpoint.committed())))
 
-    def batch(self, batch_id: int) -> list[Entry]:
+    def batch(self, batch_id: int) -> list[PlannedFile]:
         """The files of a planned batch; none if it is not planned, or was cleaned up since."""
         first, last = self._offset_of(batch_id - 1) + 1, self._offset_of(batch_id)
         numbers = [int(path.stem) for batch, path in self._log() if first <= batch <= last and self._is_manifest(path)]
@@ -91,7 +91,7 @@ class Intake:
         """Write down that a file is not to be read, and why."""
         write_whole(self.folder / SKIPPED, json.dumps(self.skipped() | {partition: reason}))
 
-    def take_over(self, source: Place, planned: list[Entry]) -> None:
+    def take_over(self, source: Place, planned: list[PlannedFile]) -> None:
         """Go on from a checkpoint without manifests. Killed anywhere, the next call does the rest.
 
         Args:

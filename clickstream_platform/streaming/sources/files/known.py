@@ -14,7 +14,7 @@ from clickstream_platform.errors import CheckpointError
 from clickstream_platform.files import write_whole
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.sources.files.found import File, Listing
-from clickstream_platform.streaming.sources.files.manifest import Entry, from_line, manifest_path
+from clickstream_platform.streaming.sources.files.manifest import PlannedFile, from_line, manifest_path
 
 EVERY = 64  # manifests: as many are read at the start of a run, at most
 _INDEX = "_known-"  # Spark passes over such names
@@ -59,7 +59,7 @@ def known(folder: Place) -> Known:
     return Known(newest, indexed, sizes, tags)
 
 
-def _named(path: Place) -> list[Entry]:
+def _named(path: Place) -> list[PlannedFile]:
     try:
         return [entry for line in path.read_text("ascii").splitlines() for entry in from_line(line)]
     except ValueError as error:
