@@ -50,10 +50,17 @@ def mapping_named(text: str, subject: str = SETTING, declared: Collection[str] |
     Raises:
         SettingsError: there is none of that name; or its file cannot be read, or contradicts itself.
     """
+    return mapping_with_own_paths(text, subject, declared)[0]
+
+
+def mapping_with_own_paths(
+    text: str, subject: str = SETTING, declared: Collection[str] | None = ()
+) -> tuple[Mapping | None, tuple[tuple[str, str], ...]]:
+    """The same with the paths that its file says itself, each with its column; those of a preset are not its own."""
     if not text:
-        return None
+        return None, ()
     if text in presets():
-        return preset(text)
+        return preset(text), ()
     if not text.endswith(".toml") and "/" not in text:
         known = ", ".join(presets())
         raise SettingsError(subject, f"there is no mapping {text!r}", f"choose from {known}, or name a .toml file")
@@ -65,20 +72,12 @@ def mapping_named(text: str, subject: str = SETTING, declared: Collection[str] |
         raise SettingsError(subject, finding, f"name a .toml file, or one of {', '.join(presets())}") from None
     if declared is not None:
         require_known(raw, declared, str(file))
-    return mapping_of(file.stem, _whole(raw, str(file)), str(file))
+    mapping = mapping_of(file.stem, _whole(raw, str(file)), str(file))
+    return mapping, _own_paths(mapping, raw)
 
 
-def own_paths(text: str) -> tuple[tuple[str, str], ...]:
-    """The paths that the file says itself which a setting names, each with its column; those of a preset are not its.
-
-    Raises what :func:`mapping_named` does of a file.
-    """
-    if not text or text in presets():
-        return ()
-    file = Path(text).expanduser()
-    raw = raw_of(file.read_bytes(), str(file))
-    mine = mapping_of(file.stem, _whole(raw, str(file)), str(file))
-    columns = [(name, column.paths) for name, column in mine.columns] + [*mine.declared]
+def _own_paths(mapping: Mapping, raw: Raw) -> tuple[tuple[str, str], ...]:
+    columns = [(name, column.paths) for name, column in mapping.columns] + [*mapping.declared]
     found = [(name, path) for name, paths in columns if name in raw.columns for path in paths]
     return (*found, *(("pass_over", path) for path in raw.pass_over))
 

@@ -15,6 +15,7 @@ import requests.auth
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from clickstream_platform.errors import SourceError, UnreachableError
+from clickstream_platform.events.registry.failures import SUBJECT, UnknownSchemaError
 from clickstream_platform.events.registry.model import (
     AUTHORITY,
     CERTIFICATE,
@@ -25,7 +26,6 @@ from clickstream_platform.events.registry.model import (
     VARIABLE,
     Registry,
 )
-from clickstream_platform.events.registry.told import SUBJECT, UnknownSchemaError
 
 NO_SUCH = (40401, 40402, 40403)  # a registry's own words for: no such subject, version, schema
 MAY_PASS = (408, 425, 429, 500, 502, 503, 504)  # answers that the next attempt may not get

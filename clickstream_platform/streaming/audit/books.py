@@ -16,7 +16,7 @@ from clickstream_platform.streaming.audit.balance import imbalances
 from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment, booked, entries, is_complete, line_of
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.rolled_up import refused_files
+from clickstream_platform.streaming.lake.roll_up import refused_files
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 if TYPE_CHECKING:
@@ -139,14 +139,14 @@ def added_up(
         before: books that balanced: only later lines are read. None: every line is.
         version: of ``events``; the newest, if not given.
     """
-    assert table.beside is not None  # a contract with this expectation declares what it rejects
+    assert table.side_output is not None  # a contract with this expectation declares what it rejects
     before = before or Books()
     events = _log(lake.table(table.name), before.events, lambda entry: entry.rows_out, version=version)
-    quarantine = lake.table(table.beside.name)
+    quarantine = lake.table(table.side_output.name)
     rejected = _log(quarantine, before.rejected, lambda entry: entry.records.quarantined, rejects=True)
     aside = _Log("", 0, [], Sums())
-    if table.aside:
-        aside = _log(lake.table(table.aside.name), before.remembered, lambda entry: entry.copies.remembered)
+    if table.copies:
+        aside = _log(lake.table(table.copies.name), before.remembered, lambda entry: entry.copies.remembered)
     since = max(events.since(), rejected.since())
     landed = before.ahead | rejected.quarantined(since)
     booked_as_rejected = events.quarantined(since)

@@ -94,8 +94,8 @@ class Standing:
         wrong, books = added_up(self.contract, self.lake, before, self.version)
         text = "; ".join(wrong[:5]) or "the ledger balances"
         text += f"; {said_of_refused(books.refused, books.newest)}" if books.refused else ""
-        assert self.contract.beside is not None
-        kept = Kept(self.here(**{self.contract.beside.name: books.rejected.version}), books=books)
+        assert self.contract.side_output is not None
+        kept = Kept(self.here(**{self.contract.side_output.name: books.rejected.version}), books=books)
         return Finding(not wrong, text, self.look(before.events.version if before else -1), kept)
 
     def share(self, expectation: ShareExpectation) -> Finding:

@@ -75,7 +75,7 @@ class Ingest(StatelessBatches):
         staged = replace(staged, without=account.unreadable)
         facts = staged.facts()
         settled = self._settled(batch, staged, facts)
-        entry = self._entry(batch, account, staged, facts, settled)
+        entry = self._batch_entry(batch, account, staged, facts, settled)
         if entry.records.quarantined:
             self._quarantine(batch, staged.rejected(settled.found.conflicting), entry)
         if self.parse.rules.duplicate_span is not None:
@@ -87,7 +87,9 @@ class Ingest(StatelessBatches):
         _warn(entry)
         return entry
 
-    def _entry(self, batch: MicroBatch, account: Account, staged: Staged, facts: Facts, settled: Settled) -> Entry:
+    def _batch_entry(
+        self, batch: MicroBatch, account: Account, staged: Staged, facts: Facts, settled: Settled
+    ) -> Entry:
         """What the ledger is to say of the batch."""
         found, conflicting = settled.found, len(settled.found.conflicting)
         return batch.entry(
@@ -140,8 +142,8 @@ class Ingest(StatelessBatches):
         giving_way.give_way(settled.replaced, batch.lake.events, by, batch.run_id, transaction)
 
     def _copies(self, batch: MicroBatch) -> LakeTable:
-        assert self.table.aside is not None  # a contract with this rule declares what it remembers
-        return batch.lake.table(self.table.aside.name)
+        assert self.table.copies is not None  # a contract with this rule declares what it remembers
+        return batch.lake.table(self.table.copies.name)
 
     @staticmethod
     def _by(batch: MicroBatch) -> str:
@@ -156,8 +158,8 @@ class Ingest(StatelessBatches):
 
     def _quarantine(self, batch: MicroBatch, rejected: Iterator[pa.RecordBatch], entry: Entry) -> None:
         """Append to the side table, unless a killed attempt has done so already (Delta knows the transaction)."""
-        assert self.table.beside is not None
-        name = self.table.beside.name
+        assert self.table.side_output is not None
+        name = self.table.side_output.name
         commit = writer.Commit(entry.to_json(), (batch.checkpoint.app_id_in(name), batch.batch_id))
         writer.append(rejected, entry.records.quarantined, batch.lake.table(name).path, commit)
 

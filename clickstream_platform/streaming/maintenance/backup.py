@@ -145,8 +145,9 @@ def _data_files(lake: Lake, name: str, contracts: Sequence[StreamingTable]) -> I
 
 def _read_by(table: StreamingTable, lake: Lake) -> Iterator[str]:
     """The files of ``events`` that a table has to read, or is compared with; none of what can no longer be read."""
+    checkpoint = generations.current(lake, table.name)
     with suppress(CheckpointError):
-        yield from needed_files(lake, generations.current(lake, table.name))
+        yield from needed_files(lake, checkpoint, checkpoint.planned(), checkpoint.committed())
     if entry := last_entry(lake.table(table.name)):
         with suppress(CheckpointError, DeltaError):
             yield from lake.events.files(lake.events.same_rows_until(entry.events_version))

@@ -19,7 +19,7 @@ from pyspark.sql.types import StructType
 from clickstream_platform.errors import SettingsError, SourceError
 from clickstream_platform.events.contract.model import PREFIX
 from clickstream_platform.events.frames import accepted
-from clickstream_platform.events.registry.told import plainly
+from clickstream_platform.events.registry.failures import plainly
 from clickstream_platform.events.schema import PLACE, QUARANTINE, RAW, RECORD, Reason
 from clickstream_platform.source_list import NAME_IN_SQL
 from clickstream_platform.source_list import title as title_of
@@ -179,8 +179,8 @@ def require(events: StreamingTable, lake: Lake, reason: str | None, source: str 
         there = f"choose from {', '.join(sources)}" if sources else "run `clickstream run events` first"
         raise SettingsError("--source", f"this lake has read no source {source!r}", there)
     require_same_types(events, lake)
-    assert events.beside is not None
-    quarantine = lake.table(events.beside.name)
+    assert events.side_output is not None
+    quarantine = lake.table(events.side_output.name)
     if not quarantine.exists:
         raise SourceError(quarantine.name, "nothing was read yet", "run `clickstream run events` first")
     return quarantine

@@ -19,7 +19,7 @@ from clickstream_platform.streaming.lake.lease import held_with
 from clickstream_platform.streaming.lake.ledger import last_entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.outdated import outdated
-from clickstream_platform.streaming.sources.apart import require_apart, require_not_read_before
+from clickstream_platform.streaming.sources.overlap import require_apart, require_not_read_before
 from clickstream_platform.streaming.sources.source import Lag, RecordSource
 
 # What there is to read, by :attr:`.StreamingTable.title`; of a source that cannot be looked at, why.

@@ -37,7 +37,7 @@ from clickstream_platform.streaming.runtime import admission, fingerprint, repor
 from clickstream_platform.streaming.runtime.create import make_tables
 from clickstream_platform.streaming.runtime.hooks import Hooks, if_held
 from clickstream_platform.streaming.runtime.report import RunReport
-from clickstream_platform.streaming.sources.apart import require_not_read_before
+from clickstream_platform.streaming.sources.overlap import require_not_read_before
 
 if TYPE_CHECKING:
     from clickstream_platform.events.rules import Parse

@@ -16,7 +16,7 @@ from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.lake.entry import Account, Entry
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.sources.inside import Envelopes
+from clickstream_platform.streaming.sources.envelope_count import Envelopes
 from clickstream_platform.streaming.sources.recount import Recount
 
 if TYPE_CHECKING:

@@ -24,11 +24,11 @@ from clickstream_platform.events.masks import Masks
 from clickstream_platform.events.opening import opened
 from clickstream_platform.events.parsing import read_events
 from clickstream_platform.events.registry import client
+from clickstream_platform.events.registry.failures import plainly, refusal
 from clickstream_platform.events.registry.model import Registry, registry_from
-from clickstream_platform.events.registry.told import plainly, refusal
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.sources.inside import Envelopes, Tally
+from clickstream_platform.streaming.sources.envelope_count import Envelopes, Tally
 from clickstream_platform.streaming.tap.console import Printed, shown
 from clickstream_platform_tests.conftest import event
 from clickstream_platform_tests.schema_registry import SchemaRegistry, framed, started

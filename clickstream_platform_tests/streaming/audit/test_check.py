@@ -21,7 +21,7 @@ from clickstream_platform.streaming.audit.passes import Kept, Passed
 from clickstream_platform.streaming.audit.result import CheckResult
 from clickstream_platform.streaming.audit.shares import RUNS
 from clickstream_platform.streaming.audit.validate import check
-from clickstream_platform.streaming.lake.rolled_up import roll_up
+from clickstream_platform.streaming.lake.roll_up import roll_up
 from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform_tests.homes import Home, entry
 from clickstream_platform_tests.lakes import at, write

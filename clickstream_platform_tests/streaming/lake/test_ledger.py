@@ -8,7 +8,7 @@ from pathlib import Path
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.ledger import line_of
-from clickstream_platform.streaming.lake.rolled_up import refused_files, roll_up
+from clickstream_platform.streaming.lake.roll_up import refused_files, roll_up
 from clickstream_platform_tests.homes import Home, entry
 from clickstream_platform_tests.local import local
 

@@ -23,9 +23,9 @@ from clickstream_platform.events.mapping.written import Raw, mapping_of, merged,
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.events.schema import Reason
 from clickstream_platform.streaming.lake.entry import Account, Entry
+from clickstream_platform.streaming.sources.envelope_count import Envelopes, Tally
 from clickstream_platform.streaming.sources.files.count import counted
 from clickstream_platform.streaming.sources.files.recount import Plans, recounted
-from clickstream_platform.streaming.sources.inside import Envelopes, Tally
 from clickstream_platform_tests.homes import entry as batch
 
 OWN = Raw(columns={name: name for name in COLUMNS})

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from clickstream_platform.errors import ClickstreamError, SourceError
 from clickstream_platform.store.place import Place
-from clickstream_platform.streaming.sources.files.formats import A_RECORD_A_LINE, Told, records
+from clickstream_platform.streaming.sources.files.formats import A_RECORD_A_LINE, FormattedRecords, records
 from clickstream_platform.streaming.sources.files.landing import Landing, landing_at
 from clickstream_platform.streaming.sources.files.lines import ROWS, lines
 from clickstream_platform.streaming.sources.files.manifest import BEFORE, PlannedFile
@@ -85,10 +85,10 @@ def _opened(landing: Landing, entry: PlannedFile) -> AbstractContextManager[Raw]
     return landing.opened(entry.partition, entry.size, entry.tag, start, end)
 
 
-def _lines_or_more(raw: Raw, entry: PlannedFile, max_record_bytes: int) -> Told:
+def _lines_or_more(raw: Raw, entry: PlannedFile, max_record_bytes: int) -> FormattedRecords:
     # Only a plain text of lines is split. Its first bytes have told so, and are not seen from the middle.
     if entry.split and entry.split.start:
-        return Told(A_RECORD_A_LINE, lines(plain(raw), max_record_bytes, entry.split.first_line))
+        return FormattedRecords(A_RECORD_A_LINE, lines(plain(raw), max_record_bytes, entry.split.first_line))
     if entry.split:
         return records(raw, BEFORE, max_record_bytes)
     return records(raw, entry.declared, max_record_bytes)

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from clickstream_platform.streaming.sources.files.contents import HEAD, not_text
-from clickstream_platform.streaming.sources.files.json_told import is_object_a_line
+from clickstream_platform.streaming.sources.files.json_layout import is_object_a_line
 from clickstream_platform.streaming.sources.files.lines import LINES, ended_lines
 from clickstream_platform.streaming.sources.files.raw import Raw
 

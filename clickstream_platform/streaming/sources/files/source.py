@@ -15,6 +15,7 @@ from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.lake.entry import Account, Entry
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.sources.envelope_count import Envelopes
 from clickstream_platform.streaming.sources.files.accounting import account
 from clickstream_platform.streaming.sources.files.found import Listing
 from clickstream_platform.streaming.sources.files.intake import Intake
@@ -23,7 +24,6 @@ from clickstream_platform.streaming.sources.files.landing import FILES, Landing,
 from clickstream_platform.streaming.sources.files.manifest import Manifest, PlannedFile, arrival, from_line, plan
 from clickstream_platform.streaming.sources.files.recount import Plans, recounted
 from clickstream_platform.streaming.sources.files.tapping import fed
-from clickstream_platform.streaming.sources.inside import Envelopes
 from clickstream_platform.streaming.sources.recount import Recount
 from clickstream_platform.streaming.sources.source import Lag, PartRead, RecordSource, Staged
 
