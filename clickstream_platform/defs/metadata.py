@@ -186,11 +186,8 @@ def _of_late_events(beside: SideTable, report: RunReport, lake: Lake) -> dict[st
 
 def _six_sentences(table: StreamingTable, report: RunReport) -> str:
     """Each sentence, and what this run shows of it. What it says of the table is in the asset's definition."""
-    fate = (
-        f"listed in {table.side_output.name}"
-        if table.state.lists_late and table.side_output
-        else "none of them left out"
-    )
+    side = table.side_output if table.state.lists_late else None
+    fate = f"listed in {side.name}" if side else "none of them left out"
     late, revised = _several(report.late_rows, "late event"), _several(report.revisions, "revision")
     several = f"{_several(len(report.by_source), 'source')}, each from where it was"
     proofs = (

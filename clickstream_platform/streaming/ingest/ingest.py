@@ -75,7 +75,7 @@ class Ingest(StatelessBatches):
         staged = replace(staged, without=account.unreadable)
         facts = staged.facts()
         settled = self._settled(batch, staged, facts)
-        entry = self._batch_entry(batch, account, staged, facts, settled)
+        entry = self._booking(batch, account, staged, facts, settled)
         if entry.records.quarantined:
             self._quarantine(batch, staged.rejected(settled.found.conflicting), entry)
         if self.parse.rules.duplicate_span is not None:
@@ -87,9 +87,7 @@ class Ingest(StatelessBatches):
         _warn(entry)
         return entry
 
-    def _batch_entry(
-        self, batch: MicroBatch, account: Account, staged: Staged, facts: Facts, settled: Settled
-    ) -> Entry:
+    def _booking(self, batch: MicroBatch, account: Account, staged: Staged, facts: Facts, settled: Settled) -> Entry:
         """What the ledger is to say of the batch."""
         found, conflicting = settled.found, len(settled.found.conflicting)
         return batch.entry(
