@@ -12,7 +12,9 @@ from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.entry import Entry, decoded
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.status import Lag, TableStatus, lag, status
+from clickstream_platform.streaming.observe.lag import lag
+from clickstream_platform.streaming.observe.status import TableStatus, status
+from clickstream_platform.streaming.sources.source import Lag
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.local import local
 

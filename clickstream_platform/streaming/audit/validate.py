@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from clickstream_platform.expectations import Expectation
 from clickstream_platform.streaming.audit import passes
-from clickstream_platform.streaming.audit.partly import NewRows, TooMuchError
+from clickstream_platform.streaming.audit.all_rows import on_all_rows
+from clickstream_platform.streaming.audit.new_rows import NewRows, TooMuchError
 from clickstream_platform.streaming.audit.passes import Passed, Record
 from clickstream_platform.streaming.audit.result import NO_BATCH, CheckResult, described
 from clickstream_platform.streaming.audit.standing import Finding, Standing, standing
-from clickstream_platform.streaming.audit.whole import on_all_rows
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.places import Lake
 

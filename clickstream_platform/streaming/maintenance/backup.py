@@ -39,8 +39,8 @@ from clickstream_platform.streaming.maintenance.copying import (
     writing_to,
 )
 from clickstream_platform.streaming.maintenance.reset import BEFORE
-from clickstream_platform.streaming.observe.status import iso
 from clickstream_platform.streaming.runtime.admission import needed_files
+from clickstream_platform.wording import iso
 
 UNFINISHED = "unfinished.json"  # of a backup that is being made: which lake it is of
 LEFT_OUT = (

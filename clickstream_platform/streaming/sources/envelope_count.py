@@ -1,24 +1,23 @@
-"""How many events records hold, counted by other means than those that open them: the standard library's, and naively.
+"""How many events records hold, counted again by other means than a run's (:mod:`.naive_opening`), against the ledger.
 
-All that it has in common with :mod:`clickstream_platform.events.mapping.envelopes` is what a mapping declares. Where it
-cannot tell what that one has made of a record, it says so, and nothing is claimed of that record.
+Where that cannot tell what a run has made of a record, it says so, and nothing is claimed of that record.
 """
 
 from __future__ import annotations
 
-import base64
-import gzip
-import io
-import json
-import re
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
-from clickstream_platform.events.mapping.paths import Index, Key, Step, steps_of
 from clickstream_platform.events.schema import Reason
 from clickstream_platform.streaming.lake.entry import Entry
+from clickstream_platform.streaming.sources.naive_opening import (
+    BYTE_ORDER_MARK,
+    Held,
+    NotOpenedError,
+    UnknownError,
+    within,
+)
 from clickstream_platform.streaming.sources.unframed import NotReadError, is_framed, unframed
 from clickstream_platform.wording import number_of
 
@@ -27,25 +26,7 @@ if TYPE_CHECKING:
     from clickstream_platform.events.registry.model import Registry
     from clickstream_platform.events.rules import Rules
 
-_LETTERS = re.compile(rb"[A-Za-z0-9+/]*")
-_DEEPEST = 500  # levels of brackets: a record with more is rejected
-_MARK = b"\xef\xbb\xbf"
 _MAY_CHANGE = (Reason.TOO_LARGE, Reason.UNKNOWN_SCHEMA, Reason.NEEDS_REGISTRY)
-
-
-class _NotOpenedError(Exception):
-    """It is an event by itself, or a step of its envelope fails."""
-
-
-class _UnknownError(Exception):
-    """This way of reading cannot tell."""
-
-
-class _Held(NamedTuple):
-    """Something on the way in: bytes, the bytes of a JSON value, or such a value."""
-
-    kind: Literal["bytes", "text", "value"]
-    data: Any
 
 
 @dataclass
@@ -73,9 +54,9 @@ class Tally:
             return  # which is rejected unread
         try:
             count = self.envelopes.count(record, is_of_topic=is_of_topic)
-        except (_NotOpenedError, NotReadError):
+        except (NotOpenedError, NotReadError):
             return
-        except (_UnknownError, RecursionError):
+        except (UnknownError, RecursionError):
             self.unknown += 1
             return
         self.opened += 1
@@ -147,14 +128,14 @@ class Envelopes:
         ]
 
     def count(self, record: bytes, *, is_of_topic: bool = False) -> int:
-        """How many events a record holds. Raises a _NotOpenedError, a NotReadError or an _UnknownError."""
+        """How many events a record holds. Raises a NotOpenedError, a NotReadError or an UnknownError."""
         left = [self.most_unpacked]
         said = unframed(record, self.registry) if is_of_topic and is_framed(record) else record
-        held = [_Held("bytes", said.removeprefix(_MARK)) if isinstance(said, bytes) else _Held("value", said)]
+        held = [Held("bytes", said.removeprefix(BYTE_ORDER_MARK)) if isinstance(said, bytes) else Held("value", said)]
         for each in self.declared:
-            held = [item for one in held for item in _within(one, each, left)]
+            held = [item for one in held for item in within(one, each, left)]
             if len(held) > self.most_events:
-                raise _NotOpenedError
+                raise NotOpenedError
         return len(held)
 
 
@@ -163,116 +144,3 @@ def unknown_said(tallies: Iterable[Tally]) -> list[str]:
     count = sum(each.unknown for each in tallies)
     why = "their JSON is nothing that Python's own reader takes, or its bytes are no UTF-8"
     return [f"the events in {number_of(count, 'record')} are not counted again: {why}"] if count else []
-
-
-def _within(held: _Held, declared: Envelope, left: list[int]) -> list[_Held]:
-    if declared.path:
-        held = _Held("value", _at(_json_of(held), steps_of(declared.path)))
-    elif declared.optional and held.kind == "bytes" and held.data.lstrip()[:1] != b"[":
-        raise _NotOpenedError
-    for step in declared.steps:
-        if step == "lines":
-            return [_Held("bytes", line) for line in _bytes_of(held).removeprefix(_MARK).split(b"\n") if line.strip()]
-        held = _undone(step, held, left)
-    if declared.holds == "one":
-        return [held]
-    items = _json_of(held)
-    if not isinstance(items, list):
-        raise _NotOpenedError
-    return [_Held("value", item) for item in items]
-
-
-def _at(value: Any, path: Iterable[Step]) -> Any:
-    for step in path:
-        if isinstance(step, Key):
-            value = value.get(step.name) if isinstance(value, dict) else None
-        elif not isinstance(value, list):
-            value = None
-        elif isinstance(step, Index):
-            value = value[step.place] if step.place < len(value) else None
-        else:
-            value = next((item for item in value if isinstance(item, dict) and item.get(step.key) == step.value), None)
-    if value is None:
-        raise _NotOpenedError
-    return value
-
-
-def _undone(step: str, held: _Held, left: list[int]) -> _Held:
-    if step == "base64":
-        letters = b"".join(_bytes_of(held).split()).replace(b"-", b"+").replace(b"_", b"/").rstrip(b"=")
-        if not _LETTERS.fullmatch(letters) or len(letters) % 4 == 1:
-            raise _NotOpenedError
-        return _Held("bytes", _counted(base64.b64decode(letters + b"==="), left))
-    if step == "gzip":
-        if held.kind != "bytes":
-            raise _NotOpenedError
-        return _Held("bytes", _counted(_unzipped(held.data, left[0] + 1), left))
-    if held.kind == "bytes":
-        return _Held("text", held.data.removeprefix(_MARK))
-    if held.kind == "text" and held.data.lstrip()[:1] != b'"':
-        return held
-    value = _json_of(held)
-    return _Held("text", _encoded(value)) if isinstance(value, str) else held
-
-
-def _unzipped(data: bytes, most: int) -> bytes:
-    if not data:
-        raise _NotOpenedError
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-            return file.read(most)
-    except (OSError, EOFError, zlib.error):
-        raise _NotOpenedError from None
-
-
-def _counted(data: bytes, left: list[int]) -> bytes:
-    left[0] -= len(data)
-    if left[0] < 0:
-        raise _NotOpenedError
-    return data
-
-
-def _bytes_of(held: _Held) -> bytes:
-    if held.kind == "bytes":
-        return held.data
-    value = _json_of(held)
-    if not isinstance(value, str):
-        raise _NotOpenedError
-    return _encoded(value)
-
-
-def _encoded(text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        raise _NotOpenedError from None
-
-
-def _json_of(held: _Held) -> Any:
-    if held.kind != "value":
-        held = _Held("value", _parsed(held.data))
-    if _depth(held.data) > _DEEPEST:
-        raise _NotOpenedError
-    return held.data
-
-
-def _parsed(text: bytes) -> Any:
-    try:
-        return json.loads(text.decode(), parse_constant=_no_number, parse_int=float)
-    except UnicodeDecodeError:
-        raise _UnknownError from None
-    except ValueError:
-        raise _NotOpenedError from None
-
-
-def _no_number(_: str) -> Any:
-    raise ValueError
-
-
-def _depth(value: Any) -> int:
-    """How deep lists and objects lie in each other."""
-    depth, level = 0, [value]
-    while level := [each for each in level if isinstance(each, (list, dict))]:
-        depth += 1
-        level = [item for each in level for item in (each.values() if isinstance(each, dict) else each)]
-    return depth

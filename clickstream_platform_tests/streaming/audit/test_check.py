@@ -435,7 +435,7 @@ def test_looks_at_what_is_new_find_what_a_look_at_everything_finds(home: Home, t
 def test_too_much_for_this_process_is_left_to_spark(
     home: Home, sessions: Batches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clickstream_platform.streaming.audit.partly.MUCH", 1)
+    monkeypatch.setattr("clickstream_platform.streaming.audit.new_rows.MUCH", 1)
 
     def asked() -> SparkSession:
         raise InterruptedError

@@ -26,7 +26,7 @@ from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.lease import held_with, lease
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.status import lag
+from clickstream_platform.streaming.observe.lag import lag
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.report import RunReport
 from clickstream_platform.streaming.runtime.run import run

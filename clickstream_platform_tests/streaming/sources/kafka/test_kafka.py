@@ -26,13 +26,14 @@ from clickstream_platform.streaming.audit.validate import validate
 from clickstream_platform.streaming.lake import generations, writer
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.maintenance.erasure import forget
-from clickstream_platform.streaming.observe.status import Lag, lag, require_source
+from clickstream_platform.streaming.observe.lag import lag, require_source
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.sources.kafka import continuity
 from clickstream_platform.streaming.sources.kafka.cluster import look
 from clickstream_platform.streaming.sources.kafka.recount import recounted
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 from clickstream_platform.streaming.sources.recount import Gone, Recount
+from clickstream_platform.streaming.sources.source import Lag
 from clickstream_platform_tests.conftest import event
 from clickstream_platform_tests.topics import PASSWORD, USER, listener
 from clickstream_platform_tests.waiting import wait_until

@@ -31,7 +31,7 @@ FROM ({rows}) GROUP BY source, partition
 
 
 @dataclass(frozen=True)
-class Landed:
+class PartitionRows:
     """The rows of one partition, in both tables together.
 
     Attributes:
@@ -49,10 +49,10 @@ class Landed:
     last: int
 
 
-Rows = dict[str, Landed]  # by partition, those of one source
+Rows = dict[str, PartitionRows]  # by partition, those of one source
 
 
-def landed(lake: Lake) -> dict[str, Rows]:
+def rows_by_partition(lake: Lake) -> dict[str, Rows]:
     """The rows of ``events`` and ``quarantine`` by the name of their source. Reads four columns of both.
 
     Raises:
@@ -76,7 +76,7 @@ def landed(lake: Lake) -> dict[str, Rows]:
         counts_of = connection.sql(_PER_PARTITION.format(rows=rows)).fetchall() if names else []
     by_source: dict[str, Rows] = {}
     for source, partition, *counts in counts_of:
-        by_source.setdefault(name_in(source), {})[partition] = Landed(*counts)
+        by_source.setdefault(name_in(source), {})[partition] = PartitionRows(*counts)
     return by_source
 
 
@@ -88,7 +88,7 @@ def contradictions(lake: Lake, entries: Collection[Entry], old_files: Mapping[st
         entries: the ledger of ``events``.
         old_files: files of batches whose entries do not name them, by the name of their source.
     """
-    by_source = landed(lake)
+    by_source = rows_by_partition(lake)
     for name in sorted({*by_source, *(entry.source for entry in entries)}):
         of_source = [entry for entry in entries if entry.source == name]
         for line in _of_source(by_source.get(name, {}), of_source, old_files.get(name, ())):
@@ -143,7 +143,7 @@ def _of_topics(rows: Rows, entries: Collection[Entry]) -> Iterator[str]:
             yield f"{partition}: rows have the offsets {here.first} to {here.last}, booked are {span}"
 
 
-def _in_all(rows: Collection[Landed], lake: Lake, entries: Collection[Entry]) -> Iterator[str]:
+def _in_all(rows: Collection[PartitionRows], lake: Lake, entries: Collection[Entry]) -> Iterator[str]:
     """Every event read is a row of one of the tables, a duplicate, or was taken out by somebody since."""
     amended = [
         each.line for name in ("events", "quarantine") for each in booked(lake.table(name))
