@@ -17,7 +17,7 @@ from clickstream_platform.settings import Settings
 from clickstream_platform.simulator.broker import Broker
 from clickstream_platform.simulator.cluster import cluster
 from clickstream_platform.simulator.expected import Simulation, Truth
-from clickstream_platform.simulator.kafka_producer import Sender, keyed, make_topic
+from clickstream_platform.simulator.kafka_producer import RecordSender, keyed, make_topic
 from clickstream_platform.simulator.landing import write_arrival, write_landing
 from clickstream_platform.simulator.seaweed import let_in, started
 from clickstream_platform.simulator.simulation import simulate, start_before
@@ -179,7 +179,7 @@ class Topic:
         before = sum(len(simulation.arrival(part, arrivals=len(ARRIVALS))) for part in range(1, arrival))
         if self.held() > before:
             return False
-        Sender(self.source).send(keyed(record.line for record in records))
+        RecordSender(self.source).send(keyed(record.line for record in records))
         return True
 
     def held(self) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.mapping.model import COLUMNS, Mapping
-from clickstream_platform.events.mapping.written import Raw, mapping_of, merged, raw_of, require_known
+from clickstream_platform.events.mapping.written import WrittenMapping, mapping_of, merged, raw_of, require_known
 
 if TYPE_CHECKING:
     from clickstream_platform.events.timestamps import Unit
@@ -76,18 +76,18 @@ def mapping_with_own_paths(
     return mapping, _own_paths(mapping, raw)
 
 
-def _own_paths(mapping: Mapping, raw: Raw) -> tuple[tuple[str, str], ...]:
+def _own_paths(mapping: Mapping, raw: WrittenMapping) -> tuple[tuple[str, str], ...]:
     columns = [(name, column.paths) for name, column in mapping.columns] + [*mapping.declared]
     found = [(name, path) for name, paths in columns if name in raw.columns for path in paths]
     return (*found, *(("pass_over", path) for path in raw.pass_over))
 
 
-def _whole(raw: Raw, subject: str) -> Raw:
+def _whole(raw: WrittenMapping, subject: str) -> WrittenMapping:
     """A mapping with what it has of the preset that it extends."""
     if not raw.extends:
         return raw
     if raw.extends == OWN:
-        return merged(Raw(columns={name: name for name in COLUMNS}), raw)
+        return merged(WrittenMapping(columns={name: name for name in COLUMNS}), raw)
     if raw.extends not in presets():
         finding = f"it extends {raw.extends!r}, which is no preset"
         raise SettingsError(subject, finding, f"choose from {', '.join(presets())}")
@@ -100,5 +100,5 @@ def time_unit(mapping: Mapping | None, otherwise: Unit) -> Unit:
     return otherwise if unit is None else "iso" if unit == "clf" else unit
 
 
-def _shipped(name: str) -> Raw:
+def _shipped(name: str) -> WrittenMapping:
     return raw_of(text_of_preset(name).encode(), f"preset {name}")

@@ -36,7 +36,7 @@ _DEEPEST = 100  # schemas that refer to each other, one behind the other
 _AGAIN = "start it, or mend CLICKSTREAM_REGISTRY, and run again: nothing of this batch is committed"
 
 
-class Schema(NamedTuple):
+class RegisteredSchema(NamedTuple):
     """A schema as a registry has it.
 
     Attributes:
@@ -55,7 +55,7 @@ class _AwayError(Exception):
 
 
 @lru_cache(maxsize=10_000)  # what is raised is not kept
-def schema(registry: Registry, number: int) -> Schema:
+def schema(registry: Registry, number: int) -> RegisteredSchema:
     """The schema of an id. Asks the registry once in a process.
 
     Raises:
@@ -66,7 +66,7 @@ def schema(registry: Registry, number: int) -> Schema:
     if number > _LAST_ID:
         raise UnknownSchemaError
     found = _asked(registry, f"schemas/ids/{number}")
-    return Schema(_kind(found), _text(registry, found), tuple(_referred(registry, found, 0)))
+    return RegisteredSchema(_kind(found), _text(registry, found), tuple(_referred(registry, found, 0)))
 
 
 def at_hand(registry: Registry) -> str:

@@ -32,7 +32,7 @@ from clickstream_platform.streaming.ingest.facts import Facts
 from clickstream_platform.streaming.ingest.staged_where import clear, folder_of
 from clickstream_platform.streaming.ingest.staging import Staged, staged_schema, staging
 from clickstream_platform.streaming.lake import generations, writer
-from clickstream_platform.streaming.lake.entry import Account, Copies, Declared, Entry, Records
+from clickstream_platform.streaming.lake.entry import Account, Copies, Declarations, Entry, Records
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform.streaming.sources.source import RecordSource
@@ -112,7 +112,7 @@ class Ingest(StatelessBatches):
                 replaced=settled.gave_way,
                 restored=len(settled.restored),
             ),
-            declared=Declared(
+            declared=Declarations(
                 mapping=self.parse.label,
                 looked_at=staged.matches.looked_at,
                 never_matched=[*staged.matches.never],

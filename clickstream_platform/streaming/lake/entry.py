@@ -91,7 +91,7 @@ class Copies:
 
 
 @dataclass(frozen=True)
-class Declared:
+class Declarations:
     """By what the lake's owner has declared a batch was read, and what of it did not hold.
 
     Attributes:
@@ -156,7 +156,7 @@ class Entry:
     account: Account = field(default_factory=Account)
     records: Records = field(default_factory=Records)
     copies: Copies = field(default_factory=Copies)
-    declared: Declared = field(default_factory=Declared)
+    declared: Declarations = field(default_factory=Declarations)
 
     @property
     def accepted(self) -> int:
@@ -188,7 +188,7 @@ class Entry:
         return json.dumps({MARK: 1, **flat(self)}, separators=(",", ":"))
 
 
-_PARTS = {"account": Account, "records": Records, "copies": Copies, "declared": Declared}
+_PARTS = {"account": Account, "records": Records, "copies": Copies, "declared": Declarations}
 _FIELDS = {name: frozenset(f.name for f in fields(part)) for name, part in _PARTS.items()}
 _OWN = frozenset(f.name for f in fields(Entry)) - _PARTS.keys()
 

@@ -33,7 +33,7 @@ from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import snapshot
 from clickstream_platform.streaming.lake.tables import LakeTable
-from clickstream_platform.streaming.maintenance.reopened import KEY, Opened, leaving, open_all
+from clickstream_platform.streaming.maintenance.reopened import KEY, Reopened, leaving, open_all
 from clickstream_platform.streaming.maintenance.reprocess_copies import but, give_way, settled
 from clickstream_platform.streaming.runtime.create import make_tables
 from clickstream_platform.streaming.runtime.declared_types import require_same_types
@@ -160,10 +160,10 @@ def _chosen(spark: SparkSession, quarantine: LakeTable, reason: str | None, sour
 
 def _opened(
     events: StreamingTable, rejected: DataFrame, stored: DataFrame, quarantine: LakeTable, run_id: str
-) -> Opened:
+) -> Reopened:
     rules = cast("Parse", events.query).rules
     if rules.mapping is None or not rules.mapping.envelope:
-        return Opened()
+        return Reopened()
     return open_all(events.query(rejected.select(*_OF_REJECTED)), rejected, stored, quarantine, rules, run_id)
 
 

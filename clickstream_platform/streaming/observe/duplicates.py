@@ -78,7 +78,7 @@ class Conflict:
 
 
 @dataclass(frozen=True)
-class Duplicates:
+class DuplicateReport:
     """What is known of the duplicates of a lake.
 
     Attributes:
@@ -102,7 +102,7 @@ class Duplicates:
     copies: tuple[LeftOutCopy, ...] = ()
 
 
-def duplicates(lake: Lake, rules: Rules, limit: int = 0) -> Duplicates:
+def duplicates(lake: Lake, rules: Rules, limit: int = 0) -> DuplicateReport:
     """What the ledger and ``quarantine`` know of duplicates.
 
     Args:
@@ -130,7 +130,7 @@ def duplicates(lake: Lake, rules: Rules, limit: int = 0) -> Duplicates:
     count, newest = _conflicting(quarantine, limit)
     conflicts = tuple(_beside_events(newest, lake.events, rules)) if newest else ()
     reused, copies = sum(entry.copies.reused_ids for entry in batches), tuple(left_out_copies(lake, limit))
-    return Duplicates(exact, reused, count, conflicts, set_aside, replaced, restored, copies)
+    return DuplicateReport(exact, reused, count, conflicts, set_aside, replaced, restored, copies)
 
 
 def _conflicting(quarantine: LakeTable, limit: int) -> tuple[int, list[dict[str, Any]]]:

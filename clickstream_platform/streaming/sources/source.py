@@ -132,7 +132,7 @@ class PartRead:
     format: str = ""
 
 
-class Staged(Protocol):
+class StagedRecords(Protocol):
     """What became of the records of one batch, as far as a source asks."""
 
     @property
@@ -215,7 +215,7 @@ class RecordSource(Source, Protocol):
         """
         ...
 
-    def account(self, checkpoint: Checkpoint, batch_id: int, staged: Staged) -> Account:
+    def account(self, checkpoint: Checkpoint, batch_id: int, staged: StagedRecords) -> Account:
         """What a batch has read; asked once it is read, so that nothing can go in between.
 
         Raises:

@@ -357,7 +357,7 @@ def test_a_lake_that_cannot_be_written_is_warned_of(
     home: Home, sessions: Batches, caplog: pytest.LogCaptureFixture
 ) -> None:
     local(home.lake.root / "_checks").write_text("a file where the folder should be")
-    passes.note(home.lake, "sessions", passes.Record(), {"not_null": Passed("", 1, Kept({}))}, [])
+    passes.note(home.lake, "sessions", passes.CheckRecord(), {"not_null": Passed("", 1, Kept({}))}, [])
     assert "what its checks came to cannot be noted" in caplog.text
 
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from clickstream_platform.events.mapping.envelopes import Limits, opener
 from clickstream_platform.events.mapping.model import COLUMNS, Envelope
 from clickstream_platform.events.mapping.paths import Index, Item, Key, steps_of
-from clickstream_platform.events.mapping.written import Raw, mapping_of, merged, raw_of
+from clickstream_platform.events.mapping.written import WrittenMapping, mapping_of, merged, raw_of
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.events.schema import Reason
 from clickstream_platform.streaming.lake.entry import Account, Entry
@@ -28,7 +28,7 @@ from clickstream_platform.streaming.sources.files.count import counted
 from clickstream_platform.streaming.sources.files.recount import Plans, recounted
 from clickstream_platform_tests.homes import entry as batch
 
-OWN = Raw(columns={name: name for name in COLUMNS})
+OWN = WrittenMapping(columns={name: name for name in COLUMNS})
 BATCH = '[envelope]\npath = "batch"\noptional = true'
 LARGEST = 2_000
 

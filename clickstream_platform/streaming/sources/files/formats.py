@@ -17,7 +17,7 @@ from clickstream_platform.streaming.sources.files.lines import lines
 from clickstream_platform.streaming.sources.files.manifest import BEFORE
 from clickstream_platform.streaming.sources.files.numbered import numbered
 from clickstream_platform.streaming.sources.files.parquet import parquet_rows
-from clickstream_platform.streaming.sources.files.raw import Raw
+from clickstream_platform.streaming.sources.files.raw import RawFile
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
 _BRACKETS = (b"{", b"[")
@@ -139,7 +139,7 @@ def format_of(content: Content) -> Format | None:
     return next((each for each in FORMATS if each.begins(content)), None)
 
 
-def records(raw: Raw, declared: str, max_record_bytes: int) -> FormattedRecords:
+def records(raw: RawFile, declared: str, max_record_bytes: int) -> FormattedRecords:
     """The records of a file, whatever format it has.
 
     Args:

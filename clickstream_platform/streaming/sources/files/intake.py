@@ -18,7 +18,7 @@ from clickstream_platform.source_list import ANOTHER_SOURCE
 from clickstream_platform.store.place import Place, changed_ms, is_on_store, made, place_of
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.sources.files.found import Listing
-from clickstream_platform.streaming.sources.files.known import Known, adopt, keep_index, known, prune, write_index
+from clickstream_platform.streaming.sources.files.known import KnownFiles, adopt, keep_index, known, prune, write_index
 from clickstream_platform.streaming.sources.files.manifest import Manifest, PlannedFile, manifest_path, read, write
 
 FOLDER = "manifests"
@@ -37,7 +37,7 @@ class Intake:
         """Where the manifests lie."""
         return self.checkpoint.path / FOLDER
 
-    def known(self, source: Place) -> Known:
+    def known(self, source: Place) -> KnownFiles:
         """The files that manifests name. Of a checkpoint that has none yet, those that Spark has planned itself.
 
         Raises:
@@ -45,7 +45,7 @@ class Intake:
         """
         if self.folder.is_dir():
             return known(self.folder)
-        return Known(sizes=dict.fromkeys(self._names_by_spark(source), -1))
+        return KnownFiles(sizes=dict.fromkeys(self._names_by_spark(source), -1))
 
     def uncommitted(self, source: Place) -> set[str]:
         """The files, as partitions, that are planned and that no committed batch has read."""

@@ -16,7 +16,7 @@ from clickstream_platform.streaming.sources.files.formats import A_RECORD_A_LINE
 from clickstream_platform.streaming.sources.files.landing import Landing, landing_at
 from clickstream_platform.streaming.sources.files.lines import ROWS, lines
 from clickstream_platform.streaming.sources.files.manifest import BEFORE, PlannedFile
-from clickstream_platform.streaming.sources.files.raw import Raw
+from clickstream_platform.streaming.sources.files.raw import RawFile
 from clickstream_platform.streaming.sources.files.small import lines_of, text_of
 from clickstream_platform.streaming.sources.files.unpacking import CHUNK, plain
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
@@ -79,13 +79,13 @@ def read_task(
     yield from waiting.flush()
 
 
-def _opened(landing: Landing, entry: PlannedFile) -> AbstractContextManager[Raw]:
+def _opened(landing: Landing, entry: PlannedFile) -> AbstractContextManager[RawFile]:
     split = entry.split
     start, end = (split.start, split.end) if split else (0, entry.size)
     return landing.opened(entry.partition, entry.size, entry.tag, start, end)
 
 
-def _lines_or_more(raw: Raw, entry: PlannedFile, max_record_bytes: int) -> FormattedRecords:
+def _lines_or_more(raw: RawFile, entry: PlannedFile, max_record_bytes: int) -> FormattedRecords:
     # Only a plain text of lines is split. Its first bytes have told so, and are not seen from the middle.
     if entry.split and entry.split.start:
         return FormattedRecords(A_RECORD_A_LINE, lines(plain(raw), max_record_bytes, entry.split.first_line))

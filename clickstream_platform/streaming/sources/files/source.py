@@ -25,7 +25,7 @@ from clickstream_platform.streaming.sources.files.manifest import Manifest, Plan
 from clickstream_platform.streaming.sources.files.recount import Plans, recounted
 from clickstream_platform.streaming.sources.files.tapping import fed
 from clickstream_platform.streaming.sources.recount import Recount
-from clickstream_platform.streaming.sources.source import Lag, PartRead, RecordSource, Staged
+from clickstream_platform.streaming.sources.source import Lag, PartRead, RecordSource, StagedRecords
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -227,7 +227,7 @@ class FileSource:
             if reason := self.skipped.get(entry.partition):
                 yield PartRead(entry.partition, entry.bytes, 0, reason)
 
-    def account(self, checkpoint: Checkpoint, batch_id: int, staged: Staged) -> Account:
+    def account(self, checkpoint: Checkpoint, batch_id: int, staged: StagedRecords) -> Account:
         """Every file of the batch, with its bytes and records; those that could not be read to their end.
 
         Raises:

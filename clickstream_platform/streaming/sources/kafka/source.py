@@ -25,7 +25,7 @@ from clickstream_platform.streaming.sources.kafka import continuity, options
 from clickstream_platform.streaming.sources.kafka.cluster import flat, look
 from clickstream_platform.streaming.sources.kafka.recount import recounted
 from clickstream_platform.streaming.sources.recount import Recount
-from clickstream_platform.streaming.sources.source import Lag, PartRead, RecordSource, Staged
+from clickstream_platform.streaming.sources.source import Lag, PartRead, RecordSource, StagedRecords
 from clickstream_platform.wording import without_passwords
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ class KafkaSource:
         for batch in read:
             yield batch.append_column("size", pc.binary_length(batch["value"]).cast(pa.int64()))
 
-    def account(self, checkpoint: Checkpoint, batch_id: int, staged: Staged) -> Account:
+    def account(self, checkpoint: Checkpoint, batch_id: int, staged: StagedRecords) -> Account:
         """Offsets that Kafka let go before they were read. Spark passes over them without a word.
 
         Raises:

@@ -19,7 +19,7 @@ from clickstream_platform.streaming.lake.entry import Account, Entry
 from clickstream_platform.streaming.sources.files import bucket as bucket_module
 from clickstream_platform.streaming.sources.files import manifest as manifest_module
 from clickstream_platform.streaming.sources.files.accounting import account
-from clickstream_platform.streaming.sources.files.known import Known, changed, known, replaced, unread, write_index
+from clickstream_platform.streaming.sources.files.known import KnownFiles, changed, known, replaced, unread, write_index
 from clickstream_platform.streaming.sources.files.landing import landing_at
 from clickstream_platform.streaming.sources.files.manifest import PlannedFile, from_line, plan, to_line
 from clickstream_platform.streaming.sources.files.manifest import write as write_manifest
@@ -255,7 +255,7 @@ def test_what_was_put_in_its_place_since_it_was_read_is_told(
 
 
 def test_an_index_of_a_folder_is_as_it_always_was(tmp_path: Path) -> None:
-    write_index(tmp_path, Known(sizes={"sizes": 3, "b": -1}))
+    write_index(tmp_path, KnownFiles(sizes={"sizes": 3, "b": -1}))
 
     assert (tmp_path / "_known-000000000000").read_text() == '{"sizes": 3, "b": -1}'
     assert known(tmp_path).sizes == {"sizes": 3, "b": -1}

@@ -9,7 +9,7 @@ import pytest
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.streaming.sources.files.known import (
     EVERY,
-    Known,
+    KnownFiles,
     adopt,
     changed,
     keep_index,
@@ -30,7 +30,7 @@ def _unread(source: Path, folder: Path) -> list[str]:
 
 
 def test_without_manifests_nothing_is_known(tmp_path: Path) -> None:
-    assert known(tmp_path / "none") == Known()
+    assert known(tmp_path / "none") == KnownFiles()
 
 
 def test_file_that_a_manifest_names_is_known(tmp_path: Path) -> None:
