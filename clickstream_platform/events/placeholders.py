@@ -15,10 +15,11 @@ _RANGES = (
     *("\u2000\u200f", "\u2028\u202f", "\u205f\u206f", "\u3000\u3000", "\u3164\u3164", "\ufe00\ufe0f", "\ufeff\ufeff"),
 )
 _UNSEEN = "[" + "".join(f"{first}-{last}" for first, last in _RANGES) + "]"
-_WORD = rf"[\"'`(<\[\x7b]*(?:{'|'.join(map(re.escape, PLACEHOLDERS))})[\"'`)>\]\x7d]*"  # 7b and 7d are braces, which a template would take
-# Of one sign at least: an empty text has become null where tables are asked.
-PATTERN = f"(?i)^(?:{_UNSEEN}+(?:{_WORD}{_UNSEEN}*)?|{_WORD}{_UNSEEN}*)"  # up to the end of the text, which each engine writes in its own way
-TO_END = rf"{PATTERN}\z"  # as RE2 does: Arrow and DuckDB
+# 7b and 7d are braces, which a template would take.
+_WORD = rf"[\"'`(<\[\x7b]*(?:{'|'.join(map(re.escape, PLACEHOLDERS))})[\"'`)>\]\x7d]*"
+# Of one sign at least: an empty text has become null where tables are asked. Each engine writes the end in its own way.
+PATTERN = f"(?i)^(?:{_UNSEEN}+(?:{_WORD}{_UNSEEN}*)?|{_WORD}{_UNSEEN}*)"
+TO_END = rf"{PATTERN}\z"  # for RE2: Arrow and DuckDB
 
 _NONE = re.compile(PATTERN)
 _ORDINARY = frozenset("123456789abcdefghijklmpqrstvwxyzABCDEFGHIJKLMPQRSTVWXYZ_-+@/.")  # no placeholder begins so

@@ -47,8 +47,8 @@ class Reason(str, Enum):
     CONFLICTING_DUPLICATE = "conflicting_duplicate"  # found beside other events, not in the record alone
 
 
-# What a program writes where it has no id, in lower case, without quotes and brackets around it: JavaScript, Java, Go,
-# Python, pandas, dumps of SQL, spreadsheets, Google Analytics. The last two are the nil UUID, which names nobody by RFC 9562.
+# What JavaScript, Java, Go, Python, pandas, dumps of SQL, spreadsheets and Google Analytics write where there is no id,
+# in lower case, without the quotes and brackets around it. The last two are the nil UUID: nobody's, by RFC 9562.
 PLACEHOLDERS = (
     *("null", "undefined", "none", "nil", "%!s(<nil>)", "nan", "nat", "<na>", "n/a", "#n/a", "\\n", "not set"),
     *("object object", "object null", "object undefined"),

@@ -49,6 +49,12 @@ def written(found: Checked, extends: str = "") -> str:
     return "\n".join([*lines, *_remarks(found.extra), *_types(found)])
 
 
+def columns_called(names: Iterable[str]) -> set[str]:
+    """The columns that these names are usual for."""
+    last = set(map(_last, names))
+    return {column for column, called in _CALLED.items() if last & {*called}}
+
+
 def _guessed(column: str, paths: Iterable[str]) -> list[str]:
     called = _CALLED[column]
     fitting = [(called.index(name), path.count("."), path) for path in paths if (name := _last(path)) in called]
