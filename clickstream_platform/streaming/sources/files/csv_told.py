@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from clickstream_platform.events.json_record import object_of
-from clickstream_platform.events.mapping.starting import columns_called
+from clickstream_platform.events.mapping.guessing import columns_called
 from clickstream_platform.streaming.sources.files.csv_rows import decoded, rows
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
