@@ -15,6 +15,7 @@ from clickstream_platform.events.json_record import object_of, text_of
 from clickstream_platform.events.mapping.matching import Fielded
 from clickstream_platform.events.mapping.model import COLUMNS, Mapping
 from clickstream_platform.events.mapping.paths import Found, getter, spelt, steps_of
+from clickstream_platform.events.mapping.records import read_texts
 from clickstream_platform.events.opening import opened, said_by
 from clickstream_platform.events.parsing import read_events
 from clickstream_platform.events.placeholders import WHITE
@@ -62,6 +63,7 @@ class Checked:
         violations: how often events break which rule of the contract.
         paths: of each column of the mapping, in how many records there is something at each of its paths.
         over: the same of the paths by which records are passed over.
+        texts: without a mapping, fields of the first records whose text is an object as JSON.
         samples: without a mapping, some of the values at each path of the first records, as texts.
         extra: in how many of these each field is one that no column takes, by its path.
         examples: the first records of each reason: partition, offset and beginning.
@@ -77,6 +79,7 @@ class Checked:
     columns: Counter[str] = field(default_factory=Counter[str])
     placeholders: int = 0
     violations: Counter[str] = field(default_factory=Counter[str])
+    texts: set[str] = field(default_factory=set[str])
     samples: dict[str, list[str]] = field(default_factory=dict[str, "list[str]"])
     paths: dict[str, dict[str, int]] = field(default_factory=dict[str, "dict[str, int]"])
     over: dict[str, int] = field(default_factory=dict[str, int])
@@ -151,7 +154,10 @@ def _count(found: Checked, place: dict[str, Any], row: dict[str, Any], declared:
 
 
 def _sample(found: Checked, record: dict[str, Any] | None) -> None:
-    for path, value in _paths((), "", record or {}):
+    names = {name for name, value in (record or {}).items() if isinstance(value, str)}
+    fields = read_texts(record or {}, names)
+    found.texts |= {name for name in names if isinstance(fields[name], dict)}
+    for path, value in _paths((), "", fields):
         texts = found.samples.setdefault(path, [])
         if len(texts) < SHOWN and not (isinstance(value, str) and not value.strip(WHITE)):
             texts.append(str(text_of(value)))

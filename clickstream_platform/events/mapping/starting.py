@@ -25,9 +25,15 @@ def written(found: Checked, extends: str = "") -> str:
         lines += [f'extends = "{extends}"', "", "[columns]", *_remarks(found.extra)]
         return "\n".join([*lines, *_types(found)])
     guessed = guess(found.samples)
-    lines += [*_envelope(guessed), "", "[columns]"]
+    lines += [*_texts(found, guessed), *_envelope(guessed), "", "[columns]"]
     lines += [_column(column, guessed, found) for column in COLUMNS]
     return "\n".join([*lines, *_remarks(found.extra), *_types(found)])
+
+
+def _texts(found: Checked, guessed: Guess) -> list[str]:
+    # The texts of a record that is an envelope are none of its events.
+    texts = sorted(found.texts) if not guessed.envelope else []
+    return ["", "[record]", f"texts = [{', '.join(map(_quoted, texts))}]"] if texts else []
 
 
 def _envelope(guessed: Guess) -> list[str]:

@@ -103,6 +103,11 @@ SHAPES: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
           "request_method": "GET", "request_uri": "/"} for _ in (0, 1)],
         {"events": 2, "user_id": "remote_user", "timestamp": "time_local", "event_type": "request_method"},
     ),
+    "rows of a table with objects as texts": (
+        [{"distinct": "x", "at": AT, "kind": "row", "payload": json.dumps({"uid": "u", "event": "open", "n": [1]}),
+          "note": "{no JSON"} for _ in (0, 1)],
+        {"events": 2, "user_id": "payload.uid", "event_type": "payload.event", "timestamp": "at"},
+    ),
     "CloudEvents": (
         [{"specversion": "1.0", "type": "t", "id": f"{n}", "time": AT, "data": {"userId": "u"}} for n in (0, 1)],
         {"events": 2, "user_id": "data.userId", "event_id": "id", "timestamp": "time"},
