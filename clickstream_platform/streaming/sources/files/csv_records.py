@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterator
 
 from clickstream_platform.events.json_record import to_json
+from clickstream_platform.streaming.sources.files.csv_layout import value_in
 from clickstream_platform.streaming.sources.files.csv_rows import decoded, rows
-from clickstream_platform.streaming.sources.files.csv_told import value_in
-from clickstream_platform.streaming.sources.files.numbered import Record, whole
+from clickstream_platform.streaming.sources.files.numbered import NumberedRecord, whole
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 
 
-def csv_records(text: Iterator[bytes], separator: str, max_record_bytes: int) -> Iterator[Record]:
+def csv_records(text: Iterator[bytes], separator: str, max_record_bytes: int) -> Iterator[NumberedRecord]:
     """The rows below the header, as objects of texts; a field in which nothing is, is left out.
 
     A row that has more or fewer fields than the header, a quoted field with something behind it, or bytes that are no
@@ -42,7 +42,7 @@ def csv_records(text: Iterator[bytes], separator: str, max_record_bytes: int) ->
             yield whole(to_json(there), max_record_bytes)
 
 
-def _names(header: Record, separator: str) -> list[str]:
+def _names(header: NumberedRecord, separator: str) -> list[str]:
     if header.size > len(header.value):
         raise Unreadable("CSV", f"its header is too long: {header.size:,} bytes")
     names = decoded(header.value, separator)
