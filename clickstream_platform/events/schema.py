@@ -47,10 +47,12 @@ class Reason(str, Enum):
     CONFLICTING_DUPLICATE = "conflicting_duplicate"  # found beside other events, not in the record alone
 
 
-# What a program writes where it has no id, in lower case; the last is the nil UUID, which names nobody by RFC 9562.
+# What JavaScript, Java, Go, Python, pandas, dumps of SQL, spreadsheets and Google Analytics write where there is no id,
+# in lower case, without the quotes and brackets around it. The last two are the nil UUID: nobody's, by RFC 9562.
 PLACEHOLDERS = (
-    *("null", "(null)", "<null>", "undefined", "none", "(none)", "nil", "nan", "[object object]"),
-    "00000000-0000-0000-0000-000000000000",
+    *("null", "undefined", "none", "nil", "%!s(<nil>)", "nan", "nat", "<na>", "n/a", "#n/a", "\\n", "not set"),
+    *("object object", "object null", "object undefined"),
+    *("00000000-0000-0000-0000-000000000000", "0" * 32),
 )
 
 

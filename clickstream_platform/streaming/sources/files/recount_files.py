@@ -16,6 +16,8 @@ from clickstream_platform.store.place import Place, StorePath, is_on_store
 from clickstream_platform.streaming.sources.envelope_count import Tally
 from clickstream_platform.streaming.sources.files.count import Counted, counted
 
+_OF_WRITERS = {b"_copying_", b"tmp", b"part", b"partial", b"filepart", b"crdownload", b"inprogress"}
+
 Identity = Hashable  # alike for two names of one file
 
 
@@ -128,7 +130,8 @@ def _walk(root: bytes, notes: list[str]) -> Iterator[tuple[bytes, os.stat_result
 
 def _is_looked_at(name: bytes) -> bool:
     is_hidden = name.startswith(b".") or (name.startswith(b"_") and b"=" not in name)
-    return not is_hidden and not name.endswith(b"._COPYING_")
+    _, dot, ending = name.rpartition(b".")
+    return not is_hidden and not (dot and ending.lower() in _OF_WRITERS)
 
 
 def _holds_bytes(path: bytes) -> bool:
