@@ -3,11 +3,15 @@ package io.clickstream;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FileAlreadyExistsException;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.FutureDataInputStreamBuilder;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.PathFilter;
 import org.apache.hadoop.util.functional.FutureIO;
@@ -18,14 +22,29 @@ import org.apache.spark.sql.execution.streaming.checkpointing.CheckpointFileMana
  * A checkpoint on an object store: of two queries that plan the same batch, in whatever process, the second fails.
  *
  * <p>It goes by a FileSystem, of which a process has one: each FileContext makes a client and connections of its own. A
- * store has no folders, so what is asked for the sake of them is not asked here.
+ * store has no folders, so what is asked for the sake of them is not asked here, and nothing is made for it. A file of a
+ * log is written once: what a list or a look has told of it is not asked again when it is opened.
  */
 public class PutIfAbsentCheckpointFileManager extends FileSystemBasedCheckpointFileManager {
+  private static final String COMPACT = ".compact";
+
   private final FileSystem store;
+  private final Path checkpoint;
+  private final Map<Path, FileStatus> listed = new ConcurrentHashMap<>();
+  private final Map<Path, FSDataInputStream> opened = new ConcurrentHashMap<>();
 
   public PutIfAbsentCheckpointFileManager(Path path, Configuration conf) throws IOException {
     super(path, conf);
     store = path.getFileSystem(conf);
+    checkpoint = path;
+  }
+
+  @Override
+  public void mkdirs(Path path) {}
+
+  @Override
+  public Path createCheckpointDirectory() {
+    return store.makeQualified(checkpoint);
   }
 
   @Override
@@ -37,45 +56,88 @@ public class PutIfAbsentCheckpointFileManager extends FileSystemBasedCheckpointF
     }
   }
 
+  /** What is there; nothing of a folder that is not. */
   @Override
   public FileStatus[] list(Path path, PathFilter filter) {
     try {
-      return store.listStatus(path, filter);
-    } catch (IOException failed) {
-      if (failed instanceof FileNotFoundException && isFolderOfLog(path)) {
-        return new FileStatus[0];
+      FileStatus[] found = store.listStatus(path, filter);
+      if (isFolderOfLog(path)) {
+        for (FileStatus each : found) {
+          listed.put(each.getPath(), each);
+        }
       }
+      return found;
+    } catch (FileNotFoundException absent) {
+      return new FileStatus[0];
+    } catch (IOException failed) {
       throw PutIfAbsentCheckpointFileManager.<RuntimeException>asItIs(failed);
     }
   }
 
   @Override
   public boolean exists(Path path) {
-    return isFolderOfLog(path) || (isBatchOfLog(path) ? isFile(path) : super.exists(path));
+    if (isFolderOfLog(path)) {
+      return true;
+    }
+    return isFileOfLog(path) ? listed.containsKey(path) || isFile(path) : super.exists(path);
   }
 
-  /** Where Spark plans batches, and completes them. Nothing has to be made for it to be there. */
+  @Override
+  public FSDataInputStream open(Path path) {
+    FSDataInputStream looked = opened.remove(path);
+    if (looked != null) {
+      return looked;
+    }
+    try {
+      return opened(path);
+    } catch (IOException failed) {
+      throw PutIfAbsentCheckpointFileManager.<RuntimeException>asItIs(failed);
+    }
+  }
+
+  @Override
+  public void delete(Path path) {
+    listed.remove(path);
+    opened.remove(path);
+    super.delete(path);
+  }
+
+  /** Where Spark plans batches, completes them, or notes the files that its source has taken. */
   private static boolean isFolderOfLog(Path path) {
-    return path.getName().equals("offsets") || path.getName().equals("commits");
+    String name = path.getName();
+    return name.equals("offsets")
+        || name.equals("commits")
+        || (isNumber(name) && path.getParent() != null && path.getParent().getName().equals("sources"));
   }
 
   /** A file of such a log, which is never a folder. */
-  private static boolean isBatchOfLog(Path path) {
-    return path.getParent() != null
-        && isFolderOfLog(path.getParent())
-        && path.getName().chars().allMatch(Character::isDigit);
+  private static boolean isFileOfLog(Path path) {
+    String name = path.getName();
+    String number = name.endsWith(COMPACT) ? name.substring(0, name.length() - COMPACT.length()) : name;
+    return isNumber(number) && path.getParent() != null && isFolderOfLog(path.getParent());
   }
 
-  /** Whether there is a file: one request, of which the answer is also no. */
+  private static boolean isNumber(String name) {
+    return !name.isEmpty() && name.chars().allMatch(Character::isDigit);
+  }
+
+  /** Whether there is a file: one request, of which the answer is also no. It stays open for who reads it next. */
   private boolean isFile(Path path) {
     try {
-      FutureIO.awaitFuture(store.openFile(path).build()).close();
+      opened.put(path, opened(path));
       return true;
     } catch (FileNotFoundException absent) {
       return false;
     } catch (IOException failed) {
       throw PutIfAbsentCheckpointFileManager.<RuntimeException>asItIs(failed);
     }
+  }
+
+  /** A file, to be read: one request, which finds out whether it is there; none, where a list has told so. */
+  private FSDataInputStream opened(Path path) throws IOException {
+    FileStatus known = listed.get(path);
+    FutureDataInputStreamBuilder file = store.openFile(path);
+    return FutureIO.awaitFuture((known == null ? file : file.withFileStatus(known)).build());
   }
 
   /** Spark's methods declare no exceptions, but who calls them looks for those of files. */

@@ -95,13 +95,13 @@ def test_a_tap_shows_objects_that_come_and_not_those_that_were_there(
     (landing / "1.json").write(lines("there", "before"))
     query = Tap(reading.contracts["events"], None, EVERY_SECOND).start(reading.spark, tmp_path / "tap")
 
-    def shown() -> int:
-        return sum(progress["sink"]["numOutputRows"] for progress in query.recentProgress)
+    def objects_shown() -> int:
+        return sum(progress["numInputRows"] for progress in query.recentProgress)
 
     try:
-        (landing / "2.json").write(lines("new"))
-        wait_until(shown)
+        (landing / "2.json").write(lines("new", "newer"))
+        wait_until(objects_shown)
         query.processAllAvailable()
-        assert shown() == 1
+        assert objects_shown() == 1
     finally:
         query.stop()
