@@ -74,6 +74,7 @@ def test_a_lake_over_kafka_is_taken_over(spark: SparkSession, release: str) -> N
 def test_a_lake_is_moved_widened_mended_and_restored_over_the_years(
     spark: SparkSession, topic: Topic, tmp_path: Path, release: str
 ) -> None:
+    needs_a_folder(LEFT)
     with unpacked(release, "files") as made:
         Lab(spark, Settings(home=made)).run("events")  # that release named files by their whole paths
         shutil.copytree(made, tmp_path / "home")
