@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from clickstream_platform.streaming.contract.trigger import ProcessingTime
-from clickstream_platform.streaming.observe.status import lag
+from clickstream_platform.streaming.observe.lag import lag
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.report import RunReport
-from clickstream_platform.streaming.runtime.stream import Told, stream
+from clickstream_platform.streaming.runtime.stream import StreamObserver, stream
 from clickstream_platform_tests.conftest import Lab
 from clickstream_platform_tests.waiting import wait_until
 
@@ -32,11 +32,11 @@ class Streaming:
 
     def go_on(self) -> None:
         contracts = [replace(self.lab.contracts[name], trigger=EVERY_SECOND) for name in self.names]
-        told = Told(
+        observer = StreamObserver(
             lambda table, failure, pause: self.failures.append((table.name, str(failure), pause)),
             lambda table, report: self.reports.append(report),
         )
-        stream(contracts, self.lab.spark, self.lab.lake, self.hooks, told, self.stop, run_id="live")
+        stream(contracts, self.lab.spark, self.lab.lake, self.hooks, observer, self.stop, run_id="live")
 
     def read_all(self) -> None:
         """Wait until every table has read what has landed."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from clickstream_platform.store.access import Access
 
 OWN_JAR = Path(__file__).with_name("put_if_absent.jar")
-OWN_SHA256 = "a2c56d967ef387f84c907df225b9235aaeef2173bd5299e04e493aa984a82e9e"
+OWN_SHA256 = "d2edcc06699ec5c0088d6496807bbd1d6af03c669983e9eb5263d9c4d30a4824"
 """What ``make jar`` makes of the sources in ``java/``, and says."""
 
 _CREDENTIALS = (
@@ -43,12 +43,6 @@ def store_conf(access: Access) -> dict[str, str]:
         "spark.hadoop.fs.s3a.path.style.access": str(access.path_style).lower(),
         # The default of Hadoop 3.5 reads ahead for large scans; most files of a batch are small.
         "spark.hadoop.fs.s3a.input.stream.type": "classic",
-        # No looks for folders before what is written, which is put on condition where it must be the first of its name.
-        "spark.hadoop.fs.s3a.performance.flags": "create,mkdir",
-        # A span and a header for each request, for the logs of a store that nobody reads them by.
-        "spark.hadoop.fs.s3a.audit.enabled": "false",
-        # A second file beside each of a state store's: what is in the first has checksums of its own.
-        "spark.sql.streaming.checkpoint.fileChecksum.enabled": "false",
         **({"spark.hadoop.fs.s3a.endpoint": access.endpoint} if access.endpoint else {}),
         **({"spark.hadoop.fs.s3a.endpoint.region": access.region} if access.region else {}),
         # What comes with Spark and Delta loses one of two writers' files on s3a: docs/decisions/0028.

@@ -20,10 +20,11 @@ from clickstream_platform.errors import SourceError, TableBusyError
 from clickstream_platform.settings import Settings
 from clickstream_platform.simulator.landing import live
 from clickstream_platform.streaming.contract.trigger import AvailableNow, Once
+from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.lease import held_with, lease
-from clickstream_platform.streaming.lake.ledger import Entry, entries
+from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.status import lag
+from clickstream_platform.streaming.observe.lag import lag
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.run import run
 from clickstream_platform.streaming.runtime.stream import require_inputs
@@ -114,7 +115,7 @@ def test_a_stream_reads_all_sources_of_a_table_and_goes_on_without_one_that_vani
         lab.land(event("old"), into=folders["history"])
         wait_until(lambda: lab.lake.events.rows() == 22)
     assert {entry.source for entry in entries(lab.lake.events)} == {"main", "history"}
-    assert sum(entry.duplicates for entry in entries(lab.lake.events)) == 20
+    assert sum(entry.copies.duplicates for entry in entries(lab.lake.events)) == 20
     lab.assert_exact("events")
 
 

@@ -19,9 +19,9 @@ from clickstream_platform.store.place import Place, StorePath
 from clickstream_platform.streaming.sources.files import bucket as bucket_module
 from clickstream_platform.streaming.sources.files import manifest as manifest_module
 from clickstream_platform.streaming.sources.files.accounting import account
-from clickstream_platform.streaming.sources.files.known import Known, changed, known, replaced, unread, write_index
+from clickstream_platform.streaming.sources.files.known import KnownFiles, changed, known, replaced, unread, write_index
 from clickstream_platform.streaming.sources.files.landing import landing_at
-from clickstream_platform.streaming.sources.files.manifest import Entry, from_line, plan, to_line
+from clickstream_platform.streaming.sources.files.manifest import PlannedFile, from_line, plan, to_line
 from clickstream_platform.streaming.sources.files.manifest import write as write_manifest
 from clickstream_platform.streaming.sources.files.reading import PartRead, read_task
 from clickstream_platform.streaming.sources.files.recount import Plans, recounted
@@ -64,7 +64,9 @@ def read(place: Place, tasks: int = 2) -> tuple[dict[tuple[str, int], bytes], di
     return {where: value for where, value in values.items() if not faults[where[0]]}, faults
 
 
-def _take(place: Place, task: list[Entry], values: dict[tuple[str, int], bytes], faults: dict[str, str | None]) -> None:
+def _take(
+    place: Place, task: list[PlannedFile], values: dict[tuple[str, int], bytes], faults: dict[str, str | None]
+) -> None:
     for each in read_task(place, task, 1_000_000):
         if isinstance(each, PartRead):
             faults[each.partition] = faults.get(each.partition) or each.fault
@@ -287,17 +289,17 @@ def test_what_was_put_in_its_place_since_it_was_read_is_told(
 
 
 def test_an_index_of_a_folder_is_as_it_always_was(tmp_path: Path) -> None:
-    write_index(tmp_path, Known(sizes={"sizes": 3, "b": -1}))
+    write_index(tmp_path, KnownFiles(sizes={"sizes": 3, "b": -1}))
 
     assert (tmp_path / "_known-000000000000").read_text() == '{"sizes": 3, "b": -1}'
     assert known(tmp_path).sizes == {"sizes": 3, "b": -1}
 
 
 def test_a_manifest_of_a_folder_is_as_it_always_was() -> None:
-    line = to_line([Entry("a", 3, 1, 2, format="auto")])
+    line = to_line([PlannedFile("a", 3, 1, 2, format="auto")])
 
     assert line == '[{"partition":"a","size":3,"mtime_us":1,"arrived_at_us":2,"split":null,"format":"auto"}]'
-    assert from_line(line) == [Entry("a", 3, 1, 2, format="auto")]
+    assert from_line(line) == [PlannedFile("a", 3, 1, 2, format="auto")]
 
 
 def test_it_has_arrived_when_the_store_says_unless_that_is_long_ago(store: SmallStore, place: StorePath) -> None:
@@ -314,8 +316,8 @@ def test_it_has_arrived_when_the_store_says_unless_that_is_long_ago(store: Small
 def test_objects_are_counted_again_by_another_way(store: SmallStore, place: StorePath) -> None:
     store.objects |= {"in/a.json": b"{}\n{}\n", "in/b.gz": gzip.compress(b"{}\n"), "in/new": b"{}\n", "in/_x/y": b"{}"}
     size = len(store.objects["in/b.gz"])
-    booked = entry(rows_out=0, rows_in=4, files={"a.json": [6, 2], "b.gz": [size, 1], "gone": [3, 1]})
-    plans = Plans(frozenset(booked.files), {})
+    booked = entry(rows_in=4, files={"a.json": [6, 2], "b.gz": [size, 1], "gone": [3, 1]})
+    plans = Plans(frozenset(booked.account.files), {})
 
     found = recounted(place, plans, [booked])
 
@@ -333,9 +335,9 @@ def test_objects_are_counted_again_by_another_way(store: SmallStore, place: Stor
 
 def test_an_object_that_was_refused_for_its_key_is_counted_as_refused(store: SmallStore, place: StorePath) -> None:
     store.objects |= {"in/a//b.json": b"{}\n", "in/c//d.json": b"{}\n"}
-    booked = entry(rows_out=0, files={"a//b.json": [3, 0]}, unreadable={"a//b.json": NO_KEY})
+    booked = entry(files={"a//b.json": [3, 0]}, unreadable={"a//b.json": NO_KEY})
 
-    found = recounted(place, Plans(frozenset(booked.files), {}), [booked])
+    found = recounted(place, Plans(frozenset(booked.account.files), {}), [booked])
 
     assert (found.checked, found.records, found.unread, found.gone) == (1, 0, {"c//d.json": 3}, ())
     assert found.errors == ()
