@@ -36,6 +36,7 @@ from clickstream_platform.streaming.sources.named import folders_from
 from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.kept.make import EXPECTED, KEPT, ROOT, TOPIC
 from clickstream_platform_tests.local import local
+from clickstream_platform_tests.on_store import needs_a_folder
 from clickstream_platform_tests.topics import Topic
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ pytestmark = pytest.mark.spark
 
 RELEASES = sorted(path.parent.name for path in KEPT.glob(f"*/{EXPECTED}"))
 PLACE = ("partition", "offset")
+LEFT = "a release before there were others left it there"
 
 Place = tuple[str, int]
 Held = dict[Place, bytes | None]  # what a source holds: each record by its place
@@ -53,6 +55,7 @@ Row = dict[str, Any]
 
 @pytest.mark.parametrize("release", RELEASES)
 def test_a_lake_over_files_is_taken_over(spark: SparkSession, release: str) -> None:
+    needs_a_folder(LEFT)
     with unpacked(release, "files") as home:
         lab, expected = Lab(spark, Settings(home=home)), expected_of(release, "files")
         assert_taken_over(lab, expected, lambda: lines_of(lab.landing, expected["unreadable"]), lab.land)
@@ -60,6 +63,7 @@ def test_a_lake_over_files_is_taken_over(spark: SparkSession, release: str) -> N
 
 @pytest.mark.parametrize("release", RELEASES)
 def test_a_lake_over_kafka_is_taken_over(spark: SparkSession, release: str) -> None:
+    needs_a_folder(LEFT)
     with unpacked(release, "kafka") as home, running(Broker(home / "kafka")) as address:
         topic = Topic(address, TOPIC)
         lab = Lab(spark, Settings(home=home, source=topic.url))
@@ -70,6 +74,7 @@ def test_a_lake_over_kafka_is_taken_over(spark: SparkSession, release: str) -> N
 def test_a_lake_is_moved_widened_mended_and_restored_over_the_years(
     spark: SparkSession, topic: Topic, tmp_path: Path, release: str
 ) -> None:
+    needs_a_folder(LEFT)
     with unpacked(release, "files") as made:
         Lab(spark, Settings(home=made)).run("events")  # that release named files by their whole paths
         shutil.copytree(made, tmp_path / "home")

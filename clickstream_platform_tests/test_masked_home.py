@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from io import BytesIO
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 from pydantic import SecretStr
 
+from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.maintenance.erasure import forget
 from clickstream_platform.streaming.maintenance.reprocess import replay
 from clickstream_platform.tables import tables
@@ -33,7 +34,7 @@ def test_what_is_masked_is_nowhere_in_a_home_and_a_person_is_found_by_the_id_tha
     lab.run()
     assert lab.table("events").select("user_id").distinct().count() == 2
     assert files_with(SECRET, lab) == []
-    assert len(read_of(lab.settings.home / "lake")) > 20
+    assert len(read_of(lab.lake.root)) > 20
 
     accepting = (*lab.settings.event_types, "swipe")
     lab.contracts["events"] = tables(lab.settings.model_copy(update={"event_types": accepting}))["events"]
@@ -51,21 +52,18 @@ def test_what_is_masked_is_nowhere_in_a_home_and_a_person_is_found_by_the_id_tha
     lab.assert_exact()
 
 
-def files_with(text: str, lab: Lab) -> list[Path]:
-    """The files of a home, but for what has landed, in which a text stands."""
-    return [
-        file
-        for file, content in read_of(lab.settings.home).items()
-        if text in content and lab.landing not in file.parents
-    ]
+def files_with(text: str, lab: Lab) -> list[Place]:
+    """The files of a home, wherever its lake is, but for what has landed, in which a text stands."""
+    found = read_of(lab.settings.home) | read_of(lab.lake.root)
+    return [file for file, content in found.items() if text in content and not str(file).startswith(str(lab.landing))]
 
 
-def read_of(folder: Path) -> dict[Path, str]:
+def read_of(folder: Place) -> dict[Place, str]:
     """Every file below a folder as a text; of a Parquet file its rows, which are compressed, and its footer."""
     files = (file for file in folder.rglob("*") if file.is_file())
     return {file: str(_rows(file) if file.suffix == ".parquet" else file.read_bytes()) for file in files}
 
 
-def _rows(file: Path) -> tuple[object, ...]:
-    held = pq.ParquetFile(file)
-    return held.read().to_pylist(), file.read_bytes()[-100_000:]
+def _rows(file: Place) -> tuple[object, ...]:
+    content = file.read_bytes()
+    return pq.ParquetFile(BytesIO(content)).read().to_pylist(), content[-100_000:]

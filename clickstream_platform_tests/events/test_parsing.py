@@ -22,6 +22,7 @@ from clickstream_platform.events.timestamps import INSTANT, Unit
 from clickstream_platform.streaming.ingest.deduplicate import IS_ID
 from clickstream_platform.streaming.ingest.staging import Staged, record_id, staging
 from clickstream_platform.streaming.lake.scan import connected
+from clickstream_platform_tests.on_store import needs_a_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -578,6 +579,7 @@ def test_an_event_id_is_that_of_the_last_header_of_the_name(spark: SparkSession,
 
 @pytest.mark.spark
 def test_a_stream_says_the_same_as_a_batch(spark: SparkSession, tmp_path: Path) -> None:
+    needs_a_folder("its checkpoint is in one")
     raw_records(spark, [case.value for case in CASES]).coalesce(1).write.parquet(str(tmp_path / "raw"))
     stream = Parse(RULES)(spark.readStream.schema(RAW.spark).parquet(str(tmp_path / "raw")))
     query = (
