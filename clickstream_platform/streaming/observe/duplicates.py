@@ -129,7 +129,7 @@ def duplicates(lake: Lake, rules: Rules, limit: int = 0) -> Duplicates:
     exact = sum(entry.duplicates for entry in batches) + sum(each.duplicates for each in replays) - set_aside
     count, newest = _conflicting(quarantine, limit)
     conflicts = tuple(_beside_events(newest, lake.events, rules)) if newest else ()
-    reused, copies = sum(entry.reused_ids for entry in batches), tuple(left_out_copies(lake, limit))
+    reused, copies = sum(entry.reused_ids for entry in batches), tuple(left_out_copies(lake, limit, rules.contract))
     return Duplicates(exact, reused, count, conflicts, set_aside, replaced, restored, copies)
 
 
