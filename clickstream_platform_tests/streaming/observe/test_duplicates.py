@@ -122,7 +122,7 @@ def test_copies_at_other_times_are_listed_with_the_time_of_their_event(home: Hom
     aside: dict[str, Any] = {"left_out_as": "copy", "left_out_by": "main/1/0"}
     aside |= {"timestamp": at("10:05"), "arrived_at": at("12:00")}
     moved: dict[str, Any] = {**aside, "left_out_as": "replaced", "timestamp": at("10:07"), "arrived_at": at("09:00")}
-    bytes_ = {"value": b'{"user_id": "v"}'}
+    bytes_: dict[str, Any] = {"value": b'{"user_id": "v"}'}
     write(home, "copies", [stored(offset=1, user_id="v", **aside, **bytes_), stored(offset=2, **moved)])
 
     known = found(home)
@@ -141,11 +141,11 @@ def test_copies_at_other_times_are_listed_with_the_time_of_their_event(home: Hom
 
 
 def test_a_copy_is_compared_in_what_is_declared_too_and_has_its_bytes_also_once_it_gave_way(home: Home) -> None:
-    read_before: dict[str, Any] = {"extra": '{"amount":"9.90"}'}
-    write(home, "events", [stored(**read_before)])
+    write(home, "events", [stored(extra='{"amount":"9.90"}')])
     aside: dict[str, Any] = {"left_out_as": "copy", "left_out_by": "main/1/0", "timestamp": at("10:05")}
-    same, other = ({"extra": f'{{"amount":{amount}}}', **aside, "value": b"..."} for amount in ("9.9", "9.91"))
-    gave_way = {**other, "left_out_as": "replaced", "left_out_by": "main/1/9", "value": None}
+    aside["value"] = b"..."
+    same, other = ({**aside, "extra": f'{{"amount":{amount}}}'} for amount in ("9.9", "9.91"))
+    gave_way: dict[str, Any] = {**other, "left_out_as": "replaced", "left_out_by": "main/1/9", "value": None}
     write(home, "copies", [stored(offset=n, **each) for n, each in ((1, same), (2, other), (2, gave_way))])
     listed = {each.offset: (each.left_out_as, each.differs, each.value) for each in found(home).copies}
     assert listed == {1: ("copy", ("extra",), b"..."), 2: ("replaced", ("extra",), b"...")}
