@@ -57,11 +57,11 @@ def materialized(table: StreamingTable, report: RunReport, lake: Lake) -> list[M
     Where an ``event_id`` alone makes a copy, also what ``events`` left out and remembers.
     """
     made = {table.name: _of_run(table, report, lake)}
-    if table.beside:
-        of_beside = _of_late_events if table.state.lists_late else _of_quarantine
-        made[table.beside.name] = of_beside(table.beside, report, lake)
-    if table.aside and remembers(table):
-        made[table.aside.name] = _of_copies(table.aside, report, lake)
+    if table.side_output:
+        of_side_output = _of_late_events if table.state.lists_late else _of_quarantine
+        made[table.side_output.name] = of_side_output(table.side_output, report, lake)
+    if table.copies and remembers(table):
+        made[table.copies.name] = _of_copies(table.copies, report, lake)
     inputs = input_versions(table, lake)
     return [
         Materialized(dg.AssetKey(name), metadata, data_version(lake, name), str(table.version), inputs)
@@ -165,7 +165,7 @@ def _known(**values: Any) -> dict[str, Any]:
 def _of_quarantine(beside: SideTable, report: RunReport, lake: Lake) -> dict[str, Any]:
     reasons: dict[str, int] = {}
     for batch in report.batches:
-        for reason, records in batch.reasons.items():
+        for reason, records in batch.records.reasons.items():
             reasons[reason] = reasons.get(reason, 0) + records
     table = lake.table(beside.name)
     counts = [(reason, str(records)) for reason, records in sorted(reasons.items(), key=lambda each: -each[1])]
@@ -185,9 +185,9 @@ def _of_copies(aside: SideTable, report: RunReport, lake: Lake) -> dict[str, Any
     return {
         "preview": preview(table, aside.time),
         "dagster/row_count": table.rows(),
-        "set_aside": sum(batch.set_aside for batch in report.batches),
-        "replaced": sum(batch.replaced for batch in report.batches),
-        "restored": sum(batch.restored for batch in report.batches),
+        "set_aside": sum(batch.copies.set_aside for batch in report.batches),
+        "replaced": sum(batch.copies.replaced for batch in report.batches),
+        "restored": sum(batch.copies.restored for batch in report.batches),
         "delta_version": table.version() or 0,
     }
 
@@ -204,7 +204,8 @@ def _of_late_events(beside: SideTable, report: RunReport, lake: Lake) -> dict[st
 
 def _six_sentences(table: StreamingTable, report: RunReport) -> str:
     """Each sentence, and what this run shows of it. What it says of the table is in the asset's definition."""
-    fate = f"listed in {table.beside.name}" if table.state.lists_late and table.beside else "none of them left out"
+    side = table.side_output if table.state.lists_late else None
+    fate = f"listed in {side.name}" if side else "none of them left out"
     late, revised = _several(report.late_rows, "late event"), _several(report.revisions, "revision")
     several = f"{_several(len(report.by_source), 'source')}, each from where it was"
     proofs = (

@@ -55,11 +55,11 @@ def table_specs(table: StreamingTable, settings: Settings) -> list[dg.AssetSpec]
 
 def side_tables(table: StreamingTable) -> list[SideTable]:
     """The side tables that are assets: ``copies`` only where the settings say that an ``event_id`` alone makes one."""
-    return [each for each in table.side_tables if each != table.aside or remembers(table)]
+    return [each for each in table.side_tables if each != table.copies or remembers(table)]
 
 
 def _side_spec(table: StreamingTable, settings: Settings, side: SideTable) -> dg.AssetSpec:
-    columns = (*side.schema.columns, *(table.declared if side == table.aside else ()))
+    columns = (*side.schema.columns, *(table.declared if side == table.copies else ()))
     return _spec(table, settings, side.name, side.description, _schema(columns, set(side.required)))
 
 

@@ -19,7 +19,7 @@ from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.lake.ledger import REBUILD, Amendment
 from clickstream_platform.streaming.lake.tables import TimeSpan
 from clickstream_platform.streaming.maintenance.stretch import Remade
-from clickstream_platform_tests.defs.reports import ENTRY, REPORT
+from clickstream_platform_tests.defs.reports import REPORT
 from clickstream_platform_tests.homes import Home, delta, entry
 from clickstream_platform_tests.lakes import at, write
 from clickstream_platform_tests.local import local
@@ -49,8 +49,7 @@ def test_user_patterns_says_how_many_events_its_generation_left_out_and_what_a_r
 
 def test_what_an_event_id_alone_leaves_out_is_an_asset_that_says_what_became_of_it(tmp_path: Path) -> None:
     home = Home(Settings.model_validate({"home": tmp_path, "duplicates": "event_id"}))
-    batches = (replace(ENTRY, set_aside=2, replaced=1), replace(ENTRY, restored=1))
-    report = replace(REPORT, batches=batches)
+    report = replace(REPORT, batches=(entry(set_aside=2, replaced=1), entry(restored=1)))
     _, _, copies = materialized(home.contracts["events"], report, home.lake)
     assert (copies.key, copies.metadata["dagster/row_count"]) == (dg.AssetKey("copies"), 0)
     write(home, "copies", [{"timestamp": at("10:00:00"), "user_id": "visitor", "value": b"visitor"}], of=entry())

@@ -24,11 +24,11 @@ def make_tables(table: StreamingTable, lake: Lake) -> None:
     A derived table gets only those that it passes on as ``events`` has them, which are null for all of before. Of
     others, null is not what its query gives: it gets them with the batch 0 of a rebuild.
     """
-    if table.beside:
-        _make_side_table(table.beside, table.beside.schema.spark, lake)
+    if table.side_output:
+        _make_side_table(table.side_output, table.side_output.schema.spark, lake)
     require_same_types(table, lake)
-    if table.aside and (remembers(table) or lake.table(table.aside.name).exists):
-        _make_side_table(table.aside, StructType([*table.aside.schema.spark, *_further(table, lake)]), lake)
+    if table.copies and (remembers(table) or lake.table(table.copies.name).exists):
+        _make_side_table(table.copies, StructType([*table.copies.schema.spark, *_further(table, lake)]), lake)
     path = lake.table(table.name).path
     if not lake.table(table.name).exists:
         writer.create(path, table.schema, table.partition_by, table.span, table.sink.file_size)
@@ -55,4 +55,4 @@ def _make_side_table(side: SideTable, schema: StructType, lake: Lake) -> None:
 
 def remembers(table: StreamingTable) -> bool:
     """Whether its batches remember what they leave out, so that there is a table for that. Asks for no JVM."""
-    return table.aside is not None and cast("Parse", table.query).rules.duplicate_span is not None
+    return table.copies is not None and cast("Parse", table.query).rules.duplicate_span is not None
