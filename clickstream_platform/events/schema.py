@@ -185,8 +185,11 @@ COPIES = Schema(
         *EVENTS.columns,
         Column("left_out_as", "string", f"{COPY}: it was no event; {REPLACED}: it was one, until an earlier one came."),
         Column("left_out_by", "string", "What left it out: source, generation and batch; or replay, and the run."),
+        Column("value", "binary", f"The bytes of a record left out as {COPY}; null of one that was an event."),
+        Column("inherited", "string", "Of an event of an envelope, what it has from that, as JSON; null of a record."),
     )
 )
+OF_COPIES = tuple(name for name in COPIES.names if name not in EVENTS.names)  # what is said of a row, and not in it
 
 QUARANTINE = Schema(
     (
