@@ -101,12 +101,13 @@ def rebuild(
     if since is not None or until is not None:
         _rebuild_stretch(table, lake, settings, since, until)
         return
-    from clickstream_platform.streaming.runtime.run import rebuild as rebuilt  # noqa: PLC0415 - Spark
+    from clickstream_platform.streaming.runtime import run as running  # noqa: PLC0415 - Spark
 
+    running.require_rebuildable(table, lake)
     require_free([name], lake)
     with app.spark_session(settings, records=lake.events.rows()) as spark:
         with going_on(f"{name}: computed anew"):
-            report = rebuilt(table, spark, lake, delivering(hooks(), settings, say))
+            report = running.rebuild(table, spark, lake, delivering(hooks(), settings, say))
         report_run(table, report, lake)
     show("", views.reports([report]))
 
