@@ -155,10 +155,10 @@ def test_the_command_line_reaches_dagster_only_to_report() -> None:
 
 
 def test_settings_alone_read_the_environment() -> None:
-    # Not settings of ours: what Java itself goes by, the variable that Spark takes its Python workers from, and the
-    # key of the demo's own store, which all clients look for there.
+    # Not settings of ours: what Java itself goes by, the variable that Spark takes its Python workers from, the key of
+    # the demo's own store, which all clients look for there, and whether Dagster is told of runs.
     of_java_and_spark = {f"{PACKAGE}.jvm.machine", f"{PACKAGE}.jvm.maven", f"{PACKAGE}.jvm.session"}
-    allowed = of_java_and_spark | {f"{PACKAGE}.simulator.seaweed"}
+    allowed = of_java_and_spark | {f"{PACKAGE}.simulator.seaweed", f"{PACKAGE}.defs.reporting"}
     assert modules_that_use("environ", "os") | modules_that_use("getenv", "os") <= allowed
 
 
@@ -209,3 +209,12 @@ def test_a_dagster_function_has_at_most_ten_lines() -> None:
 def _called(decorator: ast.expr) -> str:
     call = decorator.func if isinstance(decorator, ast.Call) else decorator
     return call.attr if isinstance(call, ast.Attribute) else ""
+
+
+def test_no_two_classes_have_one_name() -> None:
+    places: dict[str, list[str]] = {}
+    for module, tree in sources().items():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(module)
+    assert {name: modules for name, modules in places.items() if len(modules) > 1} == {}

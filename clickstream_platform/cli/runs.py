@@ -13,6 +13,7 @@ from clickstream_platform.cli.app import TableName, TableNames
 from clickstream_platform.cli.failures import failure
 from clickstream_platform.cli.progress import going_on, say
 from clickstream_platform.cli.ready import lake_of, require_source
+from clickstream_platform.defs.reporting import report_run as tell_dagster
 from clickstream_platform.delivery.outbox import Outbox
 from clickstream_platform.delivery.post import delivering
 from clickstream_platform.errors import SettingsError
@@ -23,7 +24,7 @@ from clickstream_platform.streaming.contract.trigger import trigger_from
 from clickstream_platform.streaming.contract.trigger_support import require
 from clickstream_platform.streaming.lake.lease import require_free
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.status import Lags, lags, said_of_lag, unread
+from clickstream_platform.streaming.observe.lag import Lags, lags, said_of_lag, unread
 from clickstream_platform.streaming.runtime.backlog import backlog
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.idle import nothing_to_do
@@ -233,9 +234,7 @@ def _announce(_: StreamingTable, rows: list[dict[str, Any]]) -> None:
 
 def report_run(table: StreamingTable, report: RunReport, lake: Lake) -> None:
     """Tell Dagster, if there is an instance to tell; and the person, if too much was rejected or there already."""
-    from clickstream_platform.defs.reporting import report_run as told  # noqa: PLC0415 - Dagster takes seconds to import
-
-    told(table, report, lake)
+    tell_dagster(table, report, lake)
     for line in plainly(report.batches):
         say(f"{table.name}: {line}")
     for remark in remarks(table, report.batches):

@@ -19,7 +19,7 @@ from deltalake import DeltaTable, PostCommitHookProperties, Schema, write_deltal
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.lake.commit import Commit
 from clickstream_platform.streaming.lake.delta import options_of, uri_of
-from clickstream_platform.streaming.lake.kept import Handle, changed, changing
+from clickstream_platform.streaming.lake.handles import Handle, changed, changing
 from clickstream_platform.streaming.lake.store_lease import require_held
 from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan, instant
 
