@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.parameters import plain
-from clickstream_platform.events.schema import PLACEHOLDERS
+from clickstream_platform.events.placeholders import is_none
 
 if TYPE_CHECKING:  # settings read the environment, and tasks that mask records need none
     from clickstream_platform.settings import Settings
@@ -58,8 +58,7 @@ class Masks:
 
     def hash_of(self, text: str) -> str:
         """What is kept of a hashed text. One that is blank, a placeholder, or a hash already, stays as it is."""
-        known = text.strip().lower()
-        if not known or known in PLACEHOLDERS or _HASH.fullmatch(text):
+        if is_none(text) or _HASH.fullmatch(text):
             return text
         return HASHED + hmac.new(self.secret, text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
 

@@ -47,7 +47,7 @@ if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked 
     from clickstream_platform.events.contract.model import Contract
     from clickstream_platform.store.place import Place
 
-_RAW = "raw"  # an event's bytes, as long as it may turn out to be a conflicting duplicate
+_RAW = "raw"  # an event's bytes, as long as it may turn out to be a duplicate that is kept with them
 _OF_REJECTED = [column for column in QUARANTINE.spark if column.name not in EVENTS.names]
 _OF_READ = [
     *(READ_TYPE[name] for name in ("has_placeholder", "passed_over", "violations")),
@@ -237,22 +237,18 @@ class Staged:
             yield batch if left_out is None else batch.filter(pc.invert(pc.is_in(_places(batch), left_out)))
 
     def at(self, places: pa.Table) -> Iterator[pa.RecordBatch]:
-        """The events at some places."""
+        """The events at some places, with their bytes."""
         wanted = _places(places)
-        for batch in self._batches(pc.field("timestamp").is_valid(), _but_raw(self.schema)) if places else ():
+        for batch in self._batches(pc.field("timestamp").is_valid()) if places else ():
             if (found := batch.filter(pc.is_in(_places(batch), wanted))).num_rows:
-                yield found
+                yield _with_bytes(found)
 
     def rejected(self, conflicting: pa.Table | None = None) -> Iterator[pa.RecordBatch]:
         """The records that are no events, with their bytes and reasons; then events at some places, as rejected."""
         yield from self._batches(
             pc.field("timestamp").is_null() & pc.field("passed_over").is_null(), _but_raw(self.schema)
         )
-        if conflicting:
-            places = _places(conflicting)
-            for batch in self._batches(pc.field("timestamp").is_valid()):
-                if (found := batch.filter(pc.is_in(_places(batch), places))).num_rows:
-                    yield _as_conflicting(found)
+        yield from map(_as_conflicting, self.at(conflicting) if conflicting else ())
 
     def events(self, connection: DuckDBPyConnection) -> DuckDBPyRelation:
         """The accepted ones, with whatever else is staged of them, for DuckDB."""
@@ -275,10 +271,15 @@ def _as_conflicting(events: pa.RecordBatch) -> pa.RecordBatch:
     """Duplicates that say something else than the event that is kept, as they go into ``quarantine``."""
     reasons = pa.array([[Reason.CONFLICTING_DUPLICATE.value]] * events.num_rows, STAGED.field("reasons").type)
     columns = dict(zip(events.schema.names, events.columns, strict=True))
-    columns |= {"value": columns[_RAW], "reasons": reasons}
-    columns["record_id"] = _record_ids(events, pc.is_valid(columns["partition"]))
-    names = _but_raw(events.schema)
-    return pa.RecordBatch.from_arrays([columns[name] for name in names], names=names)
+    columns["reasons"], columns["record_id"] = reasons, _record_ids(events, pc.is_valid(columns["partition"]))
+    return pa.RecordBatch.from_arrays([*columns.values()], names=[*columns])
+
+
+def _with_bytes(events: pa.RecordBatch) -> pa.RecordBatch:
+    """Events whose bytes are to be written: these are staged of an event beside it, as most are not."""
+    columns = dict(zip(events.schema.names, events.columns, strict=True))
+    columns["value"] = columns.pop(_RAW)
+    return pa.RecordBatch.from_arrays([*columns.values()], names=[*columns])
 
 
 def _is_of(partitions: Collection[str]) -> ds.Expression:
