@@ -771,7 +771,9 @@ def test_a_home_that_cannot_be_written_is_warned_of_and_the_run_goes_on(tmp_path
 
 @pytest.mark.spark
 def test_a_jvm_that_does_not_start_is_one_line_with_its_reason(tmp_path: Path) -> None:
-    result = in_a_process_of_its_own(tmp_path / "home", "verify", CLICKSTREAM_SPARK_DRIVER_MEMORY="90000t")
+    (landing := tmp_path / "home" / "landing").mkdir(parents=True)
+    (landing / "a.json").write_text("{}\n")
+    result = in_a_process_of_its_own(tmp_path / "home", "run", CLICKSTREAM_SPARK_DRIVER_MEMORY="90000t")
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith("spark: its JVM does not start (Could not reserve enough space")
     assert result.stderr.count("\n") == 1
