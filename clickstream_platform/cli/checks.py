@@ -50,7 +50,7 @@ def verify(
         _verify_source(settings, names or [], as_json=as_json)
         return
     contracts, lake = selected(settings, names or []), lake_of(settings)
-    from clickstream_platform.streaming.audit.standing import require_committed  # noqa: PLC0415 - Arrow, DuckDB
+    from clickstream_platform.streaming.audit.books import require_committed  # noqa: PLC0415 - Arrow
 
     require_committed(contracts[0], lake)  # told before a JVM starts
     with app.spark_session(settings, records=lake.events.rows()) as spark:

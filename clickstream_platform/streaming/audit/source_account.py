@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from clickstream_platform.errors import SourceError
-from clickstream_platform.streaming.audit.books import refused, unbalanced
+from clickstream_platform.streaming.audit.books import refused, require_committed, unbalanced
 from clickstream_platform.streaming.audit.row_places import contradictions
-from clickstream_platform.streaming.audit.standing import require_committed
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.ledger import entries, is_complete

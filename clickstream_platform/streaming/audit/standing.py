@@ -8,7 +8,6 @@ from datetime import datetime, timedelta, timezone
 
 import pyarrow as pa
 
-from clickstream_platform.errors import SourceError
 from clickstream_platform.expectations import KeptContract
 from clickstream_platform.streaming.audit import passes
 from clickstream_platform.streaming.audit.books import Books, added_up, said_of_refused
@@ -19,7 +18,7 @@ from clickstream_platform.streaming.audit.result import Look, spoken
 from clickstream_platform.streaming.audit.shares import ShareExpectation, said, share
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.entry import Entry
-from clickstream_platform.streaming.lake.ledger import booked, last_entry
+from clickstream_platform.streaming.lake.ledger import booked
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.tables import LakeTable
 
@@ -128,18 +127,6 @@ class Standing:
         unknown = [path for path, micros in zip(files["path"].to_pylist(), stated, strict=True) if micros is None]
         read = self.since(self.version).newest(column, unknown) if unknown else None
         return max((micros // 1000 for micros in [read, *stated] if micros is not None), default=None)
-
-
-def require_committed(contract: StreamingTable, lake: Lake) -> Entry:
-    """The newest entry of a table's ledger.
-
-    Raises:
-        SourceError: it has no committed batch yet.
-    """
-    if (entry := last_entry(lake.table(contract.name))) is None:
-        remedy = f"run `clickstream run {contract.name}` first"
-        raise SourceError(contract.name, "it has no committed batch yet", remedy)
-    return entry
 
 
 def standing(contract: StreamingTable, lake: Lake, now: datetime | None) -> Standing | None:

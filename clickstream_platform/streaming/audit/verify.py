@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from clickstream_platform.events.schema import PLACE
 from clickstream_platform.streaming.audit.balance import imbalances
-from clickstream_platform.streaming.audit.standing import require_committed
+from clickstream_platform.streaming.audit.books import require_committed
 from clickstream_platform.streaming.batches.persisted import Persisted
 from clickstream_platform.streaming.batches.strategies import strategy_of
 from clickstream_platform.streaming.contract.table import StreamingTable
