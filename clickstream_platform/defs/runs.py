@@ -35,8 +35,10 @@ def nothing(instance: dg.DagsterInstance, found: Unread, contracts: Iterable[Str
     Raises what :meth:`.Unread.nothing` does.
     """
     said = found.nothing()
-    filled = [dg.AssetKey(table.name) for table in contracts if said and lake.table(table.name).rows()]
-    return said if all(instance.get_latest_materialization_event(key) for key in filled) else None
+    if said is None:
+        return None
+    untold = (each.name for each in contracts if not instance.get_latest_materialization_event(dg.AssetKey(each.name)))
+    return None if any(lake.table(name).rows() for name in untold) else said
 
 
 def not_now(instance: dg.DagsterInstance, found: Unread, now: datetime) -> str | None:
