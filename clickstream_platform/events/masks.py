@@ -16,7 +16,6 @@ if TYPE_CHECKING:  # settings read the environment, and tasks that mask records 
     from clickstream_platform.settings import Settings
 
 HASHED = "hmac:"
-_PREFIX = "CLICKSTREAM_"
 _HASH = re.compile(rf"{HASHED}[0-9a-f]{{64}}")
 _SHORTEST_SECRET = 16  # characters
 # Without them a record is no event, or nobody can tell that it came twice.
@@ -74,6 +73,8 @@ def masks(settings: Settings) -> Masks:
         SettingsError: a field is named that every event needs; a name is to be dropped and hashed; something is to be
             hashed, and there is no secret for it.
     """
+    from clickstream_platform.settings import PREFIX  # noqa: PLC0415 - who has settings has imported it
+
     named = {
         "DROP_FIELDS": settings.drop_fields,
         "HASH_FIELDS": settings.hash_fields,
@@ -85,11 +86,11 @@ def masks(settings: Settings) -> Masks:
     for of, refused in (("DROP_FIELDS", _NEEDED), ("HASH_FIELDS", _READ)):
         if taken := sorted(sets[of] & refused):
             finding = f"{', '.join(taken)} cannot be among them: no record would be an event"
-            raise SettingsError(_PREFIX + of, finding, "leave it out")
+            raise SettingsError(PREFIX + of, finding, "leave it out")
     for of in ("FIELDS", "URL_PARAMETERS"):
         if twice := sorted(sets[f"DROP_{of}"] & sets[f"HASH_{of}"]):
             finding = f"{', '.join(twice)} is also in CLICKSTREAM_DROP_{of}"
-            raise SettingsError(_PREFIX + f"HASH_{of}", finding, "name it in one of them")
+            raise SettingsError(PREFIX + f"HASH_{of}", finding, "name it in one of them")
     if (sets["HASH_FIELDS"] or sets["HASH_URL_PARAMETERS"]) and len(secret) < _SHORTEST_SECRET:
         finding = "something is to be hashed, and the secret has fewer than 16 characters"
         remedy = "set it to a long random text, such as `openssl rand -hex 32` gives, and keep it"
