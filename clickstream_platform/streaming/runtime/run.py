@@ -26,6 +26,7 @@ from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.state import comes_near
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import ending
+from clickstream_platform.streaming.ingest.begun import begun
 from clickstream_platform.streaming.ingest.ingest import Ingest
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.entry import Entry
@@ -239,7 +240,8 @@ class Run:
         if table.derived:
             return strategy_of(table)
         source, parse, state = table.offsets, table.query, table.state
-        return Ingest(table, cast("Stateless", state), cast("RecordSource", source), cast("Parse", parse))
+        of_batch = begun(table, self.lake, self.checkpoint)
+        return Ingest(table, cast("Stateless", state), cast("RecordSource", source), cast("Parse", parse), of_batch)
 
     def _micro_batch(self, frame: DataFrame, batch_id: int) -> None:
         with self.turn:

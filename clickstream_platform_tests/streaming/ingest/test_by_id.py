@@ -78,7 +78,10 @@ def test_without_the_setting_nothing_is_remembered(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("nth", [1, 2])
-def test_killed_between_any_two_of_its_commits_a_batch_finds_the_same(by_id: Lab, nth: int) -> None:
+@pytest.mark.parametrize("then", [{}, {"duplicates": "event_id,timestamp"}])
+def test_killed_between_any_two_of_its_commits_a_batch_finds_the_same_whatever_is_set_by_then(
+    by_id: Lab, nth: int, then: dict[str, Any]
+) -> None:
     by_id.only("events")
     for wave in WAVES[:2]:
         by_id.land(*wave)
@@ -87,8 +90,9 @@ def test_killed_between_any_two_of_its_commits_a_batch_finds_the_same(by_id: Lab
     with fault(nth, "before"), pytest.raises(Exception, match="InjectedError"):
         by_id.run()
     assert unbalanced(by_id.contracts["events"], by_id.lake) == []
-    (batch,) = by_id.run()["events"].batches
+    (batch,) = by_id.reading("", **then).only("events").run()["events"].batches
     assert (batch.rows_out, batch.copies.duplicates, batch.copies.replaced, batch.copies.restored) == (3, 0, 2, 1)
+    assert batch.copies.span_us == 24 * 3600 * 1_000_000
     by_id.assert_exact()
     assert unbalanced(by_id.contracts["events"], by_id.lake) == []
 
