@@ -27,6 +27,7 @@ from clickstream_platform.streaming.contract.state import comes_near
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import ending
 from clickstream_platform.streaming.ingest.begun import begun
+from clickstream_platform.streaming.ingest.giving_way import take_back
 from clickstream_platform.streaming.ingest.ingest import Ingest
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.entry import Entry
@@ -208,6 +209,8 @@ class Run:
         """Start it; what ends the query ends the block, and the other way round. Raises its failure, typed."""
         with self.turn:
             make_tables(self.table, self.lake)
+            if not self.table.derived and take_back(self.lake.events, self.lake.copies, self.run_id):
+                log.warning("%s: events came back that gave way to a replay which was stopped", self.table.name)
         query = self.query = self._start()
         try:
             yield query

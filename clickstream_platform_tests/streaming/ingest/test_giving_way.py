@@ -18,7 +18,7 @@ from clickstream_platform.streaming.ingest import giving_way
 from clickstream_platform.streaming.ingest.by_id import Settled, settle
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.hours import HOUR_US
-from clickstream_platform.streaming.lake.ledger import Amendment
+from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment
 from clickstream_platform.streaming.lake.ledger import booked as booked_lines
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.left_out_copies import left_out_copies
@@ -165,6 +165,23 @@ def test_a_commit_by_which_events_give_way_is_one_that_readers_stop_at(small: Sm
     assert small.lake.events.version() == read + 1
     assert small.lake.events.same_rows_until(read) == read
     assert [*small.lake.events.added_files(read + 1, read + 1)] == []
+
+
+def test_events_come_back_that_gave_way_to_a_replay_which_was_killed_and_none_else(small: Small) -> None:
+    small.take([("e", 10, 0), ("f", 10, 1)])
+    events, copies = small.lake.events, small.lake.table("copies")
+    found = small.settled([("e", 9, 2)])
+    line = writer.Commit(Amendment("copies", REPLAY, "r", added=1).to_json())
+    giving_way.remember([], found.replaced, 1, copies, "replay/r", line)
+    assert giving_way.take_back(events, copies, "run") == 0
+    giving_way.give_way(found.replaced, events, "replay/r", "r", (REPLAY, 1))
+    assert small.held() == [("f", 10)]
+    assert [giving_way.take_back(events, copies, "run") for _ in range(2)] == [1, 0]
+    assert small.held() == [("e", 10), ("f", 10)]
+    small.take([("e", 9, 2)], commits=2)  # a batch that is killed comes back by itself
+    assert giving_way.take_back(events, copies, "run") == 0
+    small.take([("e", 9, 2)])
+    assert small.held() == [("e", 9), ("f", 10)]
 
 
 def test_what_is_left_out_is_listed_beside_its_event(small: Small) -> None:
