@@ -17,7 +17,8 @@ from clickstream_platform.events.parsing import read_records
 from clickstream_platform.events.rules import Parse, Rules
 from clickstream_platform.events.schema import EVENTS, PLACEHOLDERS, QUARANTINE, RAW, WIRE
 from clickstream_platform.events.timestamps import INSTANT, Unit
-from clickstream_platform.streaming.ingest.staging import Staged, record_id, staging
+from clickstream_platform.streaming.ingest.staged import Staged
+from clickstream_platform.streaming.ingest.staging import record_id, staging
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,184 @@
+"""The records of a batch as its tasks have staged them, for who commits it. No more than a row group is ever held."""
+
+# pyarrow makes its compute functions when it is imported:
+# pyright: reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from pyspark.sql import DataFrame
+
+from clickstream_platform.events.mapping.matching import NONE, Matches, together
+from clickstream_platform.events.schema import PLACE, Reason
+from clickstream_platform.store.files import let_read, named_for_arrow
+from clickstream_platform.streaming.ingest.facts import Facts, facts_of
+from clickstream_platform.streaming.ingest.own_files import events_of, row_groups, touched
+from clickstream_platform.streaming.ingest.staging import RAW_BYTES, STAGED, but_raw, record_ids
+from clickstream_platform.streaming.lake.data_files import DataFile
+from clickstream_platform.streaming.sources.source import PartRead
+
+if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
+    from duckdb import DuckDBPyConnection, DuckDBPyRelation
+
+    from clickstream_platform.store.place import Place
+
+_PARTS = msgspec.json.Decoder(list[PartRead])
+_OWN = msgspec.json.Decoder(list[DataFile])
+_IS_EVENT = pc.field("timestamp").is_valid()
+
+
+@dataclass(frozen=True)
+class Staged:
+    """The records of one batch, without those of some partitions; and what the tasks say of the files they read.
+
+    Attributes:
+        folder: where they are staged.
+        files: the names of the files there.
+        parts: what the tasks say of the files that they have read.
+        without: the partitions that are left out.
+        schema: the columns that are staged.
+        matches: what is found at the paths of somebody's own mapping.
+        own: data files of the table beside them, each with events that are not in ``files``.
+        adopted: of these, those that become the table's as they are. What is asked of events from then on is not asked
+            of theirs, but for the facts and the offsets.
+    """
+
+    folder: Place
+    files: tuple[str, ...]
+    parts: tuple[PartRead, ...] = ()
+    without: Collection[str] = ()
+    schema: pa.Schema = STAGED
+    matches: Matches = NONE
+    own: tuple[DataFile, ...] = ()
+    adopted: tuple[DataFile, ...] = ()
+
+    @property
+    def _dataset(self) -> ds.Dataset:
+        files = named_for_arrow(self.folder, [*self.files])
+        return ds.dataset(**files, schema=self.schema, format="parquet").filter(~_is_of(self.without))
+
+    def _batches(self, which: ds.Expression, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows for which the condition holds, some at a time."""
+        # One at a time and none ahead: a batch may be of records of a megabyte.
+        yield from self._dataset.to_batches(
+            columns=columns, filter=which, batch_readahead=1, fragment_readahead=1, use_threads=False
+        )
+        columns = columns or self.schema.names
+        schema = self._columns([*columns, *PLACE, "timestamp", "passed_over"])
+        for group in row_groups(self.folder, (), self._not_adopted):
+            yield from group.read(schema).filter(which & ~_is_of(self.without)).select(columns).to_batches()
+
+    @property
+    def _not_adopted(self) -> list[DataFile]:
+        return [each for each in self.own if each not in self.adopted]
+
+    def _columns(self, names: Sequence[str]) -> pa.Schema:
+        return pa.schema([self.schema.field(name) for name in dict.fromkeys(names)])
+
+    @classmethod
+    def collected(cls, staging: DataFrame, folder: Place, schema: pa.Schema = STAGED) -> Staged:
+        """Stage a batch: collect what :func:`staging` made."""
+        rows = staging.collect()
+        parts = (part for row in rows for part in _PARTS.decode(row["parts"]))
+        matches = together(msgspec.json.decode(row["matches"], type=Matches) for row in rows)
+        own = tuple(file for row in rows for file in _OWN.decode(row["own"]))
+        return cls(folder, tuple(row["file"] for row in rows), tuple(parts), schema=schema, matches=matches, own=own)
+
+    def adopting(self, left_out: pa.Table) -> Staged:
+        """Let the data files become the table's in which there is none of some places, nor of what is left out.
+
+        Args:
+            left_out: ``partition``, ``offset`` and ``index``.
+        """
+        cut = touched(self.folder, self.own, left_out, self.without)
+        return replace(self, adopted=tuple(each for each in self.own if each.name not in cut))
+
+    def facts(self) -> Facts:
+        """Count them. Reads seven columns."""
+        return facts_of(pa.Table.from_batches(self._batches(pc.scalar(True), _FACTS.names), _FACTS))
+
+    def offsets(self, partitions: Collection[str]) -> dict[str, list[int]]:
+        """Those of the records of some partitions."""
+        found: dict[str, list[int]] = {}
+        is_record = pc.field("index") == 0
+        for batch in self._batches(_is_of(partitions) & is_record, ["partition", "offset"]):
+            for place in batch.to_pylist():
+                found.setdefault(place["partition"], []).append(place["offset"])
+        return found
+
+    def accepted(self, but: pa.Table | None = None) -> Iterator[pa.RecordBatch]:
+        """The events, without those at some places (``partition``, ``offset``, ``index``)."""
+        left_out = _places(but) if but else None
+        for batch in self._batches(_IS_EVENT, but_raw(self.schema)):
+            yield batch if left_out is None else batch.filter(pc.invert(pc.is_in(_places(batch), left_out)))
+
+    def at(self, places: pa.Table) -> Iterator[pa.RecordBatch]:
+        """The events at some places."""
+        for found in self._at(places):
+            yield found.select(but_raw(self.schema))
+
+    def _at(self, places: pa.Table) -> Iterator[pa.RecordBatch]:
+        """The same, with their bytes. Reads the places, and all of the row groups in which there are such."""
+        if not places.num_rows:
+            return
+        wanted = _places(places)
+        for group in row_groups(self.folder, self.files, self._not_adopted):
+            looked_at = group.read(self._columns([*PLACE, "timestamp"]))
+            is_one = pc.and_(looked_at["timestamp"].is_valid(), pc.is_in(_places(looked_at), wanted))
+            if pc.any(is_one).as_py():
+                yield from group.read(self.schema).filter(is_one).combine_chunks().to_batches()
+
+    def rejected(self, conflicting: pa.Table | None = None) -> Iterator[pa.RecordBatch]:
+        """The records that are no events, with their bytes and reasons; then events at some places, as rejected."""
+        is_rejected = pc.field("timestamp").is_null() & pc.field("passed_over").is_null()
+        yield from self._batches(is_rejected, but_raw(self.schema))
+        if conflicting:
+            yield from map(_as_conflicting, self._at(conflicting))
+
+    def events(self, connection: DuckDBPyConnection) -> DuckDBPyRelation:
+        """The accepted ones, with whatever else is staged of them, for DuckDB."""
+        connection.register("left_out", pa.table({"partition": pa.array(self.without, pa.string())}))
+        let_read(connection, self.folder)
+        files = [str(self.folder / file) for file in self.files]
+        staged = connection.read_parquet(files) if files else connection.from_arrow(self.schema.empty_table())
+        staged = staged.filter("timestamp IS NOT NULL AND partition NOT IN (FROM left_out)")
+        if not self.own:
+            return staged
+        staged.create_view("staged_events")
+        events_of(connection, self.folder, self.own).create_view("own_events")
+        both = "FROM staged_events UNION ALL BY NAME (FROM own_events WHERE partition NOT IN (FROM left_out))"
+        return connection.sql(both)
+
+    def events_at(self, connection: DuckDBPyConnection, places: pa.Table) -> DuckDBPyRelation:
+        """The same: DuckDB reads of a file what it is asked for."""
+        return self.events(connection)
+
+
+_OF_FACTS = ("reasons", "timestamp", "has_placeholder", "passed_over", "violations", "index", "inside")
+_FACTS = pa.schema([STAGED.field(name) for name in _OF_FACTS])
+
+
+def _as_conflicting(events: pa.RecordBatch) -> pa.RecordBatch:
+    """Duplicates that say something else than the event that is kept, as they go into ``quarantine``."""
+    reasons = pa.array([[Reason.CONFLICTING_DUPLICATE.value]] * events.num_rows, STAGED.field("reasons").type)
+    columns = dict(zip(events.schema.names, events.columns, strict=True))
+    columns |= {"value": columns[RAW_BYTES], "reasons": reasons}
+    columns["record_id"] = record_ids(events, pc.is_valid(columns["partition"]))
+    names = but_raw(events.schema)
+    return pa.RecordBatch.from_arrays([columns[name] for name in names], names=names)
+
+
+def _is_of(partitions: Collection[str]) -> ds.Expression:
+    return pc.field("partition").isin(pa.array(partitions, pa.string()))
+
+
+def _places(rows: pa.Table | pa.RecordBatch) -> Any:
+    numbers = (pc.cast(rows[name], pa.string()) for name in ("offset", "index"))
+    return pc.binary_join_element_wise(rows["partition"], *numbers, "\n")

@@ -1,0 +1,49 @@
+"""Data files of a table that is partitioned by ``event_date``, as a commit is told of them that is to name them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+PARTITION = "event_date"
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One of them. Nothing is in the table before a commit names it.
+
+    Attributes:
+        name: its own; no other file ever has it.
+        day: the ``event_date`` of all its rows (ISO 8601).
+        rows: how many they are.
+        first: the earliest of their times, in microseconds since 1970.
+        last: the latest.
+        size: bytes.
+    """
+
+    name: str
+    day: str
+    rows: int
+    first: int
+    last: int
+    size: int
+
+    @property
+    def path(self) -> str:
+        """Where it lies, relative to the table."""
+        return f"{PARTITION}={self.day}/{self.name}"
+
+    def statistics(self, time: str) -> str:
+        """What the log says of its rows, as delta-rs says it: of no column but that of their times."""
+        first, last = _in_log(self.first), _in_log(self.last)
+        said = {"numRecords": self.rows, "minValues": {time: first}, "maxValues": {time: last}, "nullCount": {time: 0}}
+        return json.dumps(said, separators=(",", ":"))
+
+
+def _in_log(micros: int) -> str:
+    """A time as delta-rs writes it: milliseconds, cut off; none where it is a whole second."""
+    at = _EPOCH + timedelta(microseconds=micros)
+    whole = at.replace(tzinfo=None).isoformat(timespec="seconds" if at.microsecond == 0 else "milliseconds")
+    return f"{whole}Z"
