@@ -24,6 +24,7 @@ WIDE_PLACES = (
     *("events/mapping", "events/registry", "events/test_masking.py", "streaming/audit/test_check.py"),
     *("events/test_json_record.py", "events/test_subject.py", "events/test_time_forms.py", "events/test_timestamps.py"),
     *("simulator/test_simulation.py", "streaming/ingest/test_deduplicate.py", "test_landings.py"),
+    "streaming/ingest/test_own_files.py",
     *("streaming/sources/test_inside.py", "streaming/sources/files/test_formats.py", "streaming/lake/test_hosts.py"),
     *(f"streaming/sources/files/test_{what}.py" for what in ("codecs", "contents", "reading")),
     *("streaming/maintenance/test_filling.py", "events/contract", "report"),

@@ -11,13 +11,15 @@ from __future__ import annotations
 import errno
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
+from typing import IO
 
 import pyarrow as pa
 
 from clickstream_platform.store.place import Place, is_on_store
 from clickstream_platform.streaming.ingest.apart import columns_of
-from clickstream_platform.streaming.ingest.date_files import AT_ONCE, DateFiles, by_date
+from clickstream_platform.streaming.ingest.date_files import DateFiles, by_date
 from clickstream_platform.streaming.ingest.staged_where import written
 from clickstream_platform.streaming.lake.data_files import PARTITION, DataFile
 from clickstream_platform.streaming.lake.tables import LakeTable
@@ -42,29 +44,16 @@ def taken_over(
     for each in files:
         _moved(folder / each.name, table.path / each.path)
     with DateFiles(columns_of(schema), partial(_in_table, table)) as written_here:
-        for rows in _some_at_once(rest, schema):
-            for day, of_day in by_date(rows):
+        for batch in rest:
+            for day, of_day in by_date(alike(batch, schema)):
                 written_here.write(day, of_day)
     return [*files, *written_here.files]
 
 
-def _in_table(table: LakeTable, day: str, name: str) -> object:
+def _in_table(table: LakeTable, day: str, name: str) -> AbstractContextManager[IO[bytes]]:
     folder = table.path / f"{PARTITION}={day}"
     folder.mkdir(parents=True, exist_ok=True)
     return written(folder, name)
-
-
-def _some_at_once(rest: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-    held, size = list[pa.RecordBatch](), 0
-    for each in rest:
-        if each.num_rows:
-            held.append(alike(each, schema))
-            size += held[-1].get_total_buffer_size()
-        if size >= AT_ONCE:
-            yield pa.Table.from_batches(held, schema)
-            held, size = [], 0
-    if held:
-        yield pa.Table.from_batches(held, schema)
 
 
 def _moved(file: Place, to: Place) -> None:

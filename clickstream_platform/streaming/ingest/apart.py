@@ -10,18 +10,18 @@ of which it has few, it stages: whoever commits writes them into one file a date
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from clickstream_platform.events.schema import PLACEHOLDERS
-from clickstream_platform.streaming.ingest.date_files import AT_ONCE, DateFiles, Opened, by_date
+from clickstream_platform.streaming.ingest.date_files import AT_ONCE, DateFiles, Opened
 from clickstream_platform.streaming.lake.data_files import PARTITION, DataFile
 from clickstream_platform.streaming.lake.tables import LakeTable
 
@@ -66,7 +66,9 @@ def apart_for(table: LakeTable, rows: int) -> Apart:
     return Apart(columns_of(pa.schema(held.schema())), rows) if is_plain else NONE_APART
 
 
-_FIRST, _AGAIN, _NO_EVENT, _GONE = range(4)
+_AGAIN, _NO_EVENT, _FIRST = -2, -1, 0
+_EPOCH = date(1970, 1, 1)
+_FIRST_DAY = (date.min - _EPOCH).days
 
 
 class Seen:
@@ -75,7 +77,7 @@ class Seen:
     def __init__(self) -> None:
         self._slots = np.zeros(_SLOTS, np.bool_)
 
-    def again(self, ids: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    def again(self, ids: pa.StringArray) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Of each id, whether it came before, perhaps; false for one that is none. Remembers them."""
         texts = ids.drop_null().to_pylist()
         at = np.fromiter(map(hash, texts), np.int64, len(texts)) & (_SLOTS - 1)
@@ -86,7 +88,7 @@ class Seen:
         for row in np.flatnonzero(is_again):
             is_again[row] = texts[row].strip().lower() not in PLACEHOLDERS  # many events share one of these
         found = np.zeros(len(ids), np.bool_)
-        found[ids.is_valid().to_numpy()] = is_again
+        found[ids.is_valid().to_numpy(zero_copy_only=False)] = is_again
         return found
 
 
@@ -102,60 +104,77 @@ class Sorting:
     files: DateFiles
     staged: pq.ParquetWriter
     _seen: Seen = field(default_factory=Seen)
-    _held: list[pa.Table] = field(default_factory=list[pa.Table])
-    _kinds: list[Any] = field(default_factory=list[Any])
+    _held: dict[int, list[pa.RecordBatch]] = field(default_factory=dict[int, "list[pa.RecordBatch]"])
     _bytes: int = 0
 
-    def write(self, rows: pa.Table) -> None:
+    def write(self, rows: pa.RecordBatch) -> None:
         """Take rows, as they are staged."""
-        kinds = np.full(rows.num_rows, _FIRST, np.int8)
-        if self.apart.rows:
-            kinds[self._seen.again(rows["event_id"])] = _AGAIN
-        kinds[rows["timestamp"].is_null().to_numpy()] = _NO_EVENT
-        self._kinds.append(kinds)
-        self._held.append(rows)
-        self._bytes += rows.get_total_buffer_size()  # `nbytes` looks at every row
+        kinds = self._kinds(rows)
+        goes = np.isin(kinds, [kind for kind in np.unique(kinds).tolist() if self._is_open(kind)])
+        for day, of_day in _split(rows, kinds, goes):
+            self._write(day, of_day)
+        for kind, of_kind in _split(rows, kinds, ~goes):
+            self._hold(kind, of_kind)
         if self._bytes >= AT_ONCE:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is held."""
-        if not self._held:
-            return
-        rows, kinds = pa.concat_tables(self._held), np.concatenate(self._kinds)
+        """Stage what is held."""
+        first = [each for kind in sorted(self._held) if kind >= _FIRST for each in self._held[kind]]
+        for held in (first, self._held.get(_AGAIN), self._held.get(_NO_EVENT)):
+            if held:
+                self.staged.write_table(pa.Table.from_batches(held))
         self._held.clear()
-        self._kinds.clear()
         self._bytes = 0
-        if many := self._many(rows[PARTITION].filter(pa.array(kinds == _FIRST))):
-            goes = (kinds == _FIRST) & pc.is_in(rows[PARTITION], many).to_numpy()
-            for day, of_day in by_date(rows.filter(pa.array(goes))):
-                self.files.write(day, self._of_table(of_day))
-            kinds[goes] = _GONE
-        for kind in (_FIRST, _AGAIN, _NO_EVENT):
-            if (kinds == kind).any():
-                self.staged.write_table(rows.filter(pa.array(kinds == kind)))
 
-    def _many(self, days: pa.ChunkedArray) -> pa.Array | None:
-        if not self.apart.rows:
-            return None
-        counts = pc.value_counts(days)
-        many = [
-            each["values"]
-            for each in counts
-            if each["counts"].as_py() >= self.apart.rows or self.files.has(each["values"].as_py().isoformat())
-        ]
-        return pa.array([each.as_py() for each in many], days.type) if many else None
+    def _hold(self, kind: int, rows: pa.RecordBatch) -> None:
+        held = self._held.setdefault(kind, [])
+        held.append(rows)
+        self._bytes += rows.nbytes
+        if kind >= _FIRST and self.apart.rows and sum(each.num_rows for each in held) >= self.apart.rows:
+            for each in self._held.pop(kind):
+                self._bytes -= each.nbytes
+                self._write(kind, each)
 
-    def _of_table(self, rows: pa.Table) -> pa.Table:
-        """With the columns of the table that are no longer declared, null."""
-        for each in self.apart.schema:
+    def _is_open(self, kind: int) -> bool:
+        return kind >= _FIRST and self.files.has(_day(kind))
+
+    def _write(self, kind: int, rows: pa.RecordBatch) -> None:
+        for each in self.apart.schema:  # of which some may no longer be declared
             if each.name not in rows.schema.names:
                 rows = rows.append_column(each, pa.nulls(rows.num_rows, each.type))
-        return rows
+        self.files.write(_day(kind), rows)
+
+    def _kinds(self, rows: pa.RecordBatch) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Of each row, the day of an event that came first, counted from the first that there is; or what it is."""
+        days = rows[PARTITION].cast(pa.int32()).cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+        kinds = days - _FIRST_DAY
+        if self.apart.rows:
+            kinds[self._seen.again(rows["event_id"])] = _AGAIN
+        kinds[rows["timestamp"].is_null().to_numpy(zero_copy_only=False)] = _NO_EVENT
+        return kinds
+
+
+def _day(kind: int) -> str:
+    return (_EPOCH + timedelta(days=kind + _FIRST_DAY)).isoformat()
+
+
+def _split(
+    rows: pa.RecordBatch, kinds: np.ndarray[Any, np.dtype[np.int64]], which: np.ndarray[Any, np.dtype[np.bool_]]
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The rows that are asked for, in a memory of their own, apart by their kind."""
+    chosen = np.flatnonzero(which)
+    if not len(chosen):
+        return
+    order = chosen[np.argsort(kinds[chosen], kind="stable")]
+    found, starts = np.unique(kinds[order], return_index=True)
+    taken = rows if len(found) == 1 and len(chosen) == rows.num_rows else rows.take(pa.array(order))
+    for kind, start, end in zip(found.tolist(), starts.tolist(), [*starts.tolist()[1:], len(order)], strict=True):
+        yield kind, taken.slice(start, end - start)
 
 
 @contextmanager
-def sorting(apart: Apart, opened: Opened, staged: pq.ParquetWriter, files: list[DataFile]) -> Iterator[Sorting]:
+def sorting(apart: Apart, opened: Opened, staged: pq.ParquetWriter, files: list[DataFile]) -> Generator[Sorting]:
     """Sort rows in the block.
 
     Args:

@@ -21,14 +21,15 @@ import pyarrow.parquet as pq
 
 from clickstream_platform.streaming.lake.data_files import PARTITION, DataFile
 
-AT_ONCE = 64_000_000  # bytes of rows that are held to be written as one row group of each date
+AT_ONCE = 64_000_000  # bytes of rows that are held, or become a row group
 MOST_OPEN = 32  # files
 BESIDE = ".beside"  # ends the name of a file that has, row by row, what is staged of events and is no column of theirs
 
 # As delta-rs writes them; statistics are of use where rows are asked for by a value that they are in the order of.
 _WRITTEN: dict[str, Any] = {"compression": "snappy", "write_statistics": ["timestamp", "arrived_at", "offset"]}
 _NEVER_READ_BY_VALUE: dict[str, Any] = {"compression": "lz4", "write_statistics": False}
-_BYTES = ("raw", "value")  # never the same twice
+# Columns whose values are seldom the same: a list of them would be thrown away.
+_EACH_ITS_OWN = ("event_id", "offset", "timestamp", "arrived_at", "record_time", "raw", "value")
 
 Opened = Callable[[str, str], AbstractContextManager[IO[bytes]]]
 
@@ -48,11 +49,17 @@ class _Open:
     writers: list[pq.ParquetWriter]
     file: IO[bytes]
     stack: ExitStack
+    held: list[pa.RecordBatch] = field(default_factory=list[pa.RecordBatch])
     rows: int = 0
     first: int | None = None
     last: int | None = None
 
-    def write(self, rows: pa.Table) -> None:
+    def flush(self) -> None:
+        """Write what is held as a row group of its own: where it ends, the file beside it has one that ends too."""
+        if not self.held:
+            return
+        rows = pa.Table.from_batches(self.held)
+        self.held.clear()
         for writer in self.writers:
             writer.write_table(rows.select(writer.schema.names).cast(writer.schema))
         times = pc.min_max(rows["timestamp"].cast(pa.int64()))
@@ -62,7 +69,8 @@ class _Open:
         self.last = last if self.last is None else max(self.last, last)
 
     def close(self) -> DataFile:
-        """Write its end. Before anything may follow, it lies where it is to lie."""
+        """Write all that is left of it. Afterwards it lies where it is to lie."""
+        self.flush()
         for writer in self.writers:
             writer.close()
         size = self.file.tell()
@@ -88,6 +96,7 @@ class DateFiles(AbstractContextManager["DateFiles"]):
     beside: pa.Schema | None = None
     files: list[DataFile] = field(default_factory=list[DataFile])
     _open: dict[str, _Open] = field(default_factory=dict[str, _Open])
+    _bytes: int = 0
 
     def __exit__(
         self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None
@@ -101,15 +110,21 @@ class DateFiles(AbstractContextManager["DateFiles"]):
         """Whether a file of that date is open."""
         return day in self._open
 
-    def write(self, day: str, rows: pa.Table) -> None:
-        """Add rows of a date, with at least the columns of the files, as a row group."""
+    def write(self, day: str, rows: pa.RecordBatch) -> None:
+        """Add rows of a date, with at least the columns of the files."""
         if day not in self._open:
             if len(self._open) >= MOST_OPEN:
                 self._close_all()
             self._open[day] = self._new(day)
-        self._open[day].write(rows)
+        self._open[day].held.append(rows)
+        self._bytes += rows.nbytes
+        if self._bytes >= AT_ONCE:
+            for each in self._open.values():
+                each.flush()
+            self._bytes = 0
 
     def _close_all(self) -> None:
+        self._bytes = 0
         while self._open:
             self.files.append(next(iter(self._open.values())).close())
             self._open.pop(next(iter(self._open)))
@@ -118,15 +133,16 @@ class DateFiles(AbstractContextManager["DateFiles"]):
         name = f"part-00000-{uuid4()}-c000.snappy.parquet"
         with ExitStack() as stack:
             file = stack.enter_context(self.opened(day, name))
-            writers = [pq.ParquetWriter(file, self.schema, store_schema=False, **_WRITTEN)]
+            often: Any = [each for each in self.schema.names if each not in _EACH_ITS_OWN]
+            writers = [pq.ParquetWriter(file, self.schema, store_schema=False, use_dictionary=often, **_WRITTEN)]
             if self.beside is not None:
                 second = stack.enter_context(self.opened(day, name + BESIDE))
-                repeated = [each for each in self.beside.names if each not in _BYTES]
-                writers.append(pq.ParquetWriter(second, self.beside, use_dictionary=repeated, **_NEVER_READ_BY_VALUE))
+                often = [each for each in self.beside.names if each not in _EACH_ITS_OWN]
+                writers.append(pq.ParquetWriter(second, self.beside, use_dictionary=often, **_NEVER_READ_BY_VALUE))
             return _Open(name, day, writers, file, stack.pop_all())
 
 
-def by_date(rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+def by_date(rows: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
     """Rows with an ``event_date``, apart by it."""
     days = pc.unique(rows[PARTITION])
     for day in days:

@@ -128,7 +128,7 @@ class Ingest(StatelessBatches):
         def made(schema: pa.Schema) -> list[DataFile]:
             return taken_over(staged.adopted, staged.folder, others, table, schema)
 
-        return writer.add(made, table.path, self.table.watermark.column, commit)
+        return writer.add_files(made, table.path, self.table.watermark.column, commit)
 
     def _settled(self, batch: MicroBatch, staged: Staged, facts: Facts) -> Settled:
         """What becomes of the events that were read, and of those that are there."""

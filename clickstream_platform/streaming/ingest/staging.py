@@ -153,7 +153,7 @@ def staged_by(
     return StagedBy(newest, parts, matching.found, own)
 
 
-def _parsed(records: pa.RecordBatch, parse: Parse, schema: pa.Schema = STAGED) -> pa.Table:
+def _parsed(records: pa.RecordBatch, parse: Parse, schema: pa.Schema = STAGED) -> pa.RecordBatch:
     """What is staged of opened records: an event, with its bytes if it has an id; or, rejected, bytes and record's id.
 
     Of one that is passed over neither, nor of one that held no event.
@@ -171,7 +171,7 @@ def _parsed(records: pa.RecordBatch, parse: Parse, schema: pa.Schema = STAGED) -
     masking = Masking(parse.rules.masks)
     columns["key"] = masking.keys(records["key"])
     columns["headers"] = masking.headers(_headers(records["headers"]), parse.rules.event_id_header)
-    return pa.table([columns[field.name].cast(field.type) for field in schema], schema)
+    return pa.RecordBatch.from_arrays([columns[field.name].cast(field.type) for field in schema], schema=schema)
 
 
 def _headers(texts: pa.StringArray) -> pa.ListArray:

@@ -86,7 +86,7 @@ def add_columns(path: Place, schema: StructType) -> None:
             held.table.alter.add_columns(lacking, post_commithook_properties=_THEN)
 
 
-def add(made: Callable[[pa.Schema], Sequence[DataFile]], path: Place, time: str, commit: Commit) -> bool:
+def add_files(made: Callable[[pa.Schema], Sequence[DataFile]], path: Place, time: str, commit: Commit) -> bool:
     """Add rows by their files, which lie in the table's folder and have no name in its log yet. Returns as an append.
 
     Args:
