@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
 from clickstream_platform.events.rules import Parse
 from clickstream_platform.events.schema import EVENTS
 from clickstream_platform.settings import Settings
+from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.ingest import date_files
 from clickstream_platform.streaming.ingest.adopting import taken_over
 from clickstream_platform.streaming.ingest.apart import Apart, Seen, apart_for
@@ -99,7 +101,7 @@ def batch_of(
     return Batch(table, read_all.adopting(found.places), facts, found, number)
 
 
-def _opened(folder: Path, _: str, name: str) -> Any:
+def _opened(folder: Place, _: str, name: str) -> Any:
     return written(folder, name)
 
 
@@ -230,7 +232,7 @@ def test_a_batch_that_was_killed_before_its_commit_leaves_only_files_without_a_n
     assert (len(rows_of(table)), [path.exists() for path in paths if isinstance(path, Path)]) == (30, [True])
     assert upkeep.vacuum(table.path, timedelta(hours=1)) == 0
     for each in table.path.rglob("*.parquet"):
-        os.utime(str(each), (time.time() - 7200,) * 2)
+        os.utime(str(each), (time.time() - 7200, time.time() - 7200))
 
     assert upkeep.vacuum(table.path, timedelta(hours=1)) == 1
     assert (len(rows_of(table)), paths[0].exists()) == (30, False)
@@ -277,5 +279,5 @@ def test_a_column_that_is_no_longer_declared_is_null_in_such_a_file(tmp_path: Pa
     file.write_text(json.dumps(event()))
     (own,) = staged_by(sample(file, 1000, "auto"), PARSE, tmp_path / "s.parquet", apart, partial(_opened, folder)).own
 
-    assert [*pa.parquet.read_table(folder / own.name)["gone"].to_pylist()] == [None]
+    assert pq.read_table(folder / own.name)["gone"].to_pylist() == [None]
     assert table_in(tmp_path).rows() == 0

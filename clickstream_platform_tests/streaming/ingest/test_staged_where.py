@@ -165,9 +165,7 @@ def test_data_files_of_a_task_become_those_of_a_table_on_a_store_from_this_host_
         landed.write_text("\n".join(map(json.dumps, [*lines, event(at="2024-03-04T10:00:00Z")])))
         own, parse = partial(_opened, folder), Parse(rules_from(Settings()))
         with written(folder, "one.parquet") as file:
-            by_task = staged_by(
-                sample(landed, 1000, "auto"), Parse(rules_from(Settings())), file, apart_for(table, 20), own
-            )
+            by_task = staged_by(sample(landed, 1000, "auto"), parse, file, apart_for(table, 20), own)
         staged = Staged(folder, ("one.parquet",), own=tuple(by_task.own)).adopting(pa.table({"partition": []}))
         assert len(staged.adopted) == 1
         files = partial(taken_over, staged.adopted, folder, staged.accepted(), table)
