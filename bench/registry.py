@@ -28,8 +28,11 @@ STRINGS = [{"name": name, "type": "string"} for name in NAMES]
 TIME = {"name": "timestamp", "type": {"type": "long", "logicalType": "timestamp-millis"}}
 PLAIN = {"type": "record", "name": "Click", "fields": [*STRINGS, TIME]}
 OPTIONAL = {**PLAIN, "fields": [*({**each, "type": ["null", "string"]} for each in STRINGS), TIME]}
-SCHEMAS = {1: client.Schema("AVRO", json.dumps(PLAIN)), 2: client.Schema("AVRO", json.dumps(OPTIONAL))}
-SCHEMAS[3] = client.Schema("JSON", "{}")
+SCHEMAS = {
+    1: client.RegisteredSchema("AVRO", json.dumps(PLAIN)),
+    2: client.RegisteredSchema("AVRO", json.dumps(OPTIONAL)),
+}
+SCHEMAS[3] = client.RegisteredSchema("JSON", "{}")
 
 
 def event(number: int) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.simulator.broker import Broker
 from clickstream_platform.simulator.kafka_producer import make_topic
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.status import lag
+from clickstream_platform.streaming.observe.lag import lag
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 from clickstream_platform.tables import tables
 

@@ -29,7 +29,7 @@ from clickstream_platform.simulator.landing import live
 from clickstream_platform.streaming.contract.trigger import ProcessingTime, trigger_from
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.status import lag
+from clickstream_platform.streaming.observe.lag import lag
 from clickstream_platform.tables import tables
 
 CLICKSTREAM = [sys.executable, "-c", "from clickstream_platform.cli import main; main()"]

@@ -24,7 +24,7 @@ from pyspark.sql.pandas.functions import arrow_udf
 from clickstream_platform.jvm.session import build_session
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.simulator.broker import Broker
-from clickstream_platform.simulator.kafka_producer import Sender, make_topic
+from clickstream_platform.simulator.kafka_producer import RecordSender, make_topic
 from clickstream_platform.streaming.contract.trigger import (
     AvailableNow,
     Continuous,
@@ -158,7 +158,7 @@ def main() -> None:
 def probed(folder: Path, topic: KafkaSource) -> int:
     """Every trigger with every query: the number of surprises."""
     make_topic(topic)
-    Sender(topic).send((None, b"record") for _ in range(ROWS))
+    RecordSender(topic).send((None, b"record") for _ in range(ROWS))
     (folder / "files").mkdir()
     (folder / "files" / "one.txt").write_text("line\n" * ROWS)
     spark = build_session(

@@ -1,4 +1,4 @@
-"""How figures are said to people, on the page and in the terminal: counts with their noun, shares, spans of time.
+"""How figures are said to people, on the page and in the terminal: counts with their noun, shares, times.
 
 And how a text is said that somebody may have put a password into.
 """
@@ -6,7 +6,7 @@ And how a text is said that somebody may have put a password into.
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 UNITS = (("days", timedelta(days=1)), ("h", timedelta(hours=1)), ("min", timedelta(minutes=1)))
 
@@ -37,6 +37,12 @@ def length(span: timedelta) -> str:
         if span >= 2 * one:
             return f"{span // one:,} {unit}"
     return f"{max(0, round(span.total_seconds()))} s"
+
+
+def iso(milliseconds: float, timespec: str = "milliseconds") -> str:
+    """A moment since 1970 as ISO 8601, in UTC."""
+    moment = datetime.fromtimestamp(milliseconds / 1000, timezone.utc)
+    return moment.isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
 _SECRETS = "password|passwd|passphrase|pwd|secret|token|credential|signature|api_?key|access_?key|private_?key"

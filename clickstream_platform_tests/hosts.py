@@ -124,7 +124,7 @@ class Hosts:
         booked = list(entries(self.lake.events))
         found = {
             "events": self.lake.events.rows(),
-            "duplicates": sum(entry.duplicates for entry in booked),
+            "duplicates": sum(entry.copies.duplicates for entry in booked),
             "quarantine": self.lake.table("quarantine").rows(),
             "read": sum(entry.rows_in for entry in booked),
             "staged": len([*(self.lake.root / "_staging").rglob("*")]),

@@ -10,7 +10,8 @@ import pyarrow as pa
 from deltalake import CommitProperties, Transaction, write_deltalake
 
 from clickstream_platform.events.schema import Column
-from clickstream_platform.streaming.lake.ledger import Amendment, Entry
+from clickstream_platform.streaming.lake.entry import Entry
+from clickstream_platform.streaming.lake.ledger import Amendment
 from clickstream_platform.tables.events import COPIES, QUARANTINE
 from clickstream_platform.tables.user_patterns import LATE_EVENTS
 from clickstream_platform_tests.homes import Home

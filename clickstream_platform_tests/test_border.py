@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.audit.source_account import source_account
 from clickstream_platform.streaming.lake.ledger import entries
-from clickstream_platform.streaming.observe.status import lag
+from clickstream_platform.streaming.observe.lag import lag
 from clickstream_platform.streaming.sources.files import manifest
 from clickstream_platform.streaming.sources.files.intake import Intake
 from clickstream_platform.streaming.sources.files.manifest import Manifest
@@ -112,9 +112,9 @@ def _assert_each_once(lab: Lab, landing: Landing) -> None:
     assert {_said(expected[place]) for place in left_out - unclear} <= {*events.values()}
     assert max(Counter(event_id for event_id, _ in events.values()).values(), default=1) == 1
     ledger = list(entries(lab.lake.events))
-    assert sum(entry.duplicates for entry in ledger) == len(left_out)
+    assert sum(entry.copies.duplicates for entry in ledger) == len(left_out)
     assert sum(entry.rows_in for entry in ledger) == len(expected)
-    refused = {_identity(lab, name) for entry in ledger for name in entry.unreadable}
+    refused = {_identity(lab, name) for entry in ledger for name in entry.account.unreadable}
     assert refused == landing.refused | {file for file, drawn in landing.drawn.items() if drawn.is_damaged}
 
 

@@ -15,7 +15,7 @@ import pytest
 from clickstream_platform.settings import from_env
 from clickstream_platform.streaming.audit.source_account import SourceAccount, source_account
 from clickstream_platform.streaming.maintenance.erasure import forget
-from clickstream_platform.streaming.observe.status import lag
+from clickstream_platform.streaming.observe.lag import lag
 from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.streaming.sources.files.packing import PACK
 

@@ -209,3 +209,12 @@ def test_a_dagster_function_has_at_most_ten_lines() -> None:
 def _called(decorator: ast.expr) -> str:
     call = decorator.func if isinstance(decorator, ast.Call) else decorator
     return call.attr if isinstance(call, ast.Attribute) else ""
+
+
+def test_no_two_classes_have_one_name() -> None:
+    places: dict[str, list[str]] = {}
+    for module, tree in sources().items():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(module)
+    assert {name: modules for name, modules in places.items() if len(modules) > 1} == {}

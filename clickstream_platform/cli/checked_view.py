@@ -14,7 +14,7 @@ from clickstream_platform.terminal import grid, line
 FEW = 15  # lines of a kind, to a person: --json has all
 
 
-class Told(NamedTuple):
+class CheckReport(NamedTuple):
     """What there is to tell.
 
     Attributes:
@@ -32,11 +32,11 @@ class Told(NamedTuple):
     written: str | None
 
 
-def picture(told: Told, *, each: bool) -> RenderableType:
+def picture(report: CheckReport, *, each: bool) -> RenderableType:
     """All of it, for a person."""
-    found = told.result
-    parts: list[RenderableType] = [line(_likeness(told)), _summary(found)]
-    parts += [line(f"refused whole: {file}: {fault}", "bold red") for file, fault in told.refused.items()]
+    found = report.result
+    parts: list[RenderableType] = [line(_likeness(report)), _summary(found)]
+    parts += [line(f"refused whole: {file}: {fault}", "bold red") for file, fault in report.refused.items()]
     parts += [line(f"{found.placeholders:,} events have an id that is none, such as undefined", "yellow")] * bool(
         found.placeholders
     )
@@ -52,18 +52,18 @@ def picture(told: Told, *, each: bool) -> RenderableType:
         types = [(name, count) for name, count in found.event_types.most_common(FEW)]
         parts += ["", grid("event type", "events", right=("events",), cut=("event type",), rows=types)]
     if found.columns or found.paths:
-        parts += ["", _columns(told)]
+        parts += ["", _columns(report)]
     if found.extra:
         rows = found.extra.most_common(FEW)
         parts += ["", grid("no column takes, kept in extra", "records", right=("records",), rows=rows)]
         parts += [line(f"and {len(found.extra) - FEW:,} more; --json lists all")] if len(found.extra) > FEW else []
-    parts += ["", *_next(told)]
+    parts += ["", *_next(report)]
     return Group(*parts)
 
 
-def _likeness(told: Told) -> str:
-    whose = {None: "none of the known producers", "": "our own shape"}.get(told.likely, told.likely)
-    by = told.mapping or "our own shape"
+def _likeness(report: CheckReport) -> str:
+    whose = {None: "none of the known producers", "": "our own shape"}.get(report.likely, report.likely)
+    by = report.mapping or "our own shape"
     return f"looks like {whose}; read by {by}"
 
 
@@ -99,11 +99,11 @@ def _rejected(found: Checked) -> RenderableType:
     )
 
 
-def _columns(told: Told) -> RenderableType:
-    found = told.result
+def _columns(report: CheckReport) -> RenderableType:
+    found = report.result
     paths = {name: ", ".join(f"{path} {count:,}" for path, count in of.items()) for name, of in found.paths.items()}
     names = [*found.paths, *(name for name in found.columns if name not in found.paths)]
-    rows = [(name, found.columns[name], paths.get(name, "-" if told.mapping else name)) for name in names]
+    rows = [(name, found.columns[name], paths.get(name, "-" if report.mapping else name)) for name in names]
     return grid(
         "column",
         "events",
@@ -114,26 +114,27 @@ def _columns(told: Told) -> RenderableType:
     )
 
 
-def _next(told: Told) -> list[Text]:
+def _next(report: CheckReport) -> list[Text]:
     lines: list[Text] = []
-    if never := told.result.never:
+    if never := report.result.never:
         said = ", ".join(f"{column}: {path}" for column, path in never[:FEW])
-        lines.append(line(f"{len(never):,} paths match no record of {told.result.records:,}: {said}", "yellow"))
-    if told.written:
-        lines.append(line(f"{told.written} is a mapping to start from: clickstream check ... --mapping {told.written}"))
-    elif told.likely is None and not told.mapping:
+        lines.append(line(f"{len(never):,} paths match no record of {report.result.records:,}: {said}", "yellow"))
+    if report.written:
+        file = report.written
+        lines.append(line(f"{file} is a mapping to start from: clickstream check ... --mapping {file}"))
+    elif report.likely is None and not report.mapping:
         lines.append(line("`clickstream check ... --write mine.toml` writes a mapping to start from"))
-    elif told.mapping:
-        lines.append(line(f"to take them in: CLICKSTREAM_MAPPING={told.mapping} clickstream run"))
+    elif report.mapping:
+        lines.append(line(f"to take them in: CLICKSTREAM_MAPPING={report.mapping} clickstream run"))
     return lines
 
 
-def fields(told: Told) -> dict[str, Any]:
+def fields(report: CheckReport) -> dict[str, Any]:
     """The same for programs, whole."""
-    found = told.result
+    found = report.result
     return {
-        "looks_like": told.likely if told.likely != "" else "own",
-        "mapping": told.mapping or "own",
+        "looks_like": report.likely if report.likely != "" else "own",
+        "mapping": report.mapping or "own",
         "records": found.records,
         "envelopes": found.opened,
         "events_inside": found.inside,
@@ -148,7 +149,7 @@ def fields(told: Told) -> dict[str, Any]:
         "paths": found.paths,
         "never_matched": [{"column": column, "path": path} for column, path in found.never],
         "extra": dict(found.extra),
-        "refused": told.refused,
+        "refused": report.refused,
         "fates": [{**(said := each._asdict()), "index": said.pop("nth")} for each in found.fates],
-        "written": told.written,
+        "written": report.written,
     }

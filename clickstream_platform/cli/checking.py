@@ -79,8 +79,8 @@ def check(
     result = checked(found.batches, rules_from(settings.model_copy(update={"mapping": name})))
     if write:
         _write(write, written(result, name))
-    told = checked_view.Told(result, likely, name, found.refused, str(write) if write else None)
-    print_json(checked_view.fields(told)) if as_json else show(checked_view.picture(told, each=records))
+    report = checked_view.CheckReport(result, likely, name, found.refused, str(write) if write else None)
+    print_json(checked_view.fields(report)) if as_json else show(checked_view.picture(report, each=records))
     exit_unless(result.is_clean and not found.refused)
 
 

@@ -16,7 +16,7 @@ from clickstream_platform.terminal import grid, line, show
 from clickstream_platform.wording import number_of
 
 if TYPE_CHECKING:
-    from clickstream_platform.streaming.observe.duplicates import Conflict, Duplicates
+    from clickstream_platform.streaming.observe.duplicates import Conflict, DuplicateReport
     from clickstream_platform.streaming.observe.left_out_copies import LeftOutCopy
 
 PANEL = "Look"
@@ -40,7 +40,7 @@ def duplicates(
     print_json(fields(found)) if as_json else show(*picture(found))
 
 
-def picture(found: Duplicates) -> Iterator[Any]:
+def picture(found: DuplicateReport) -> Iterator[Any]:
     """For a person: how many there are, then the columns in which each conflicting one differs from its event."""
     yield line(f"{found.exact:,} records were exact copies: counted, and left out")
     yield line(f"{found.reused:,} events reuse an event_id at another time: each is an event")
@@ -85,7 +85,7 @@ def _rows(found: Conflict) -> Iterator[Sequence[object]]:
             yield *first, name, found.original.says[name], found.says[name]
 
 
-def fields(found: Duplicates) -> dict[str, Any]:
+def fields(found: DuplicateReport) -> dict[str, Any]:
     """The same for a program, with every column. Bytes that are no UTF-8 have escapes."""
     counts: dict[str, Any] = {"exact": found.exact, "reused_ids": found.reused, "conflicting": found.conflicting}
     if found.set_aside or found.replaced:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from clickstream_platform.errors import ClickstreamError
-from clickstream_platform.events.registry.told import refusal
+from clickstream_platform.events.registry.failures import refusal
 from clickstream_platform.terminal import line
 from clickstream_platform.wording import without_passwords
 

@@ -19,7 +19,8 @@ from clickstream_platform.terminal import line, show
 
 if TYPE_CHECKING:
     from clickstream_platform.streaming.contract.table import StreamingTable
-    from clickstream_platform.streaming.lake.ledger import Amendment, Entry
+    from clickstream_platform.streaming.lake.entry import Entry
+    from clickstream_platform.streaming.lake.ledger import Amendment
     from clickstream_platform.streaming.lake.places import Lake
 
 PANEL = "Look"
@@ -126,6 +127,7 @@ def ledger(
     rebuilt; and which dates were filled.
     """
     from clickstream_platform.streaming.audit.balance import imbalances  # noqa: PLC0415
+    from clickstream_platform.streaming.lake.entry import flat  # noqa: PLC0415
     from clickstream_platform.streaming.lake.ledger import Amendment, entries, lines  # noqa: PLC0415
 
     settings = from_env()
@@ -136,7 +138,7 @@ def ledger(
     all_lines = (each for name in ([table] if table else lake.names()) for each in lines(lake.table(name)))
     amended = sorted((each for each in all_lines if isinstance(each, Amendment)), key=_when)[: limit or None]
     if as_json:
-        both = {"entries": [asdict(each) for each in newest], "amendments": [asdict(each) for each in amended]}
+        both = {"entries": [flat(each) for each in newest], "amendments": [asdict(each) for each in amended]}
         print_json({**both, "imbalances": wrong})
     else:
         outside = ["", ledger_view.amendments(amended)] if amended else []

@@ -12,7 +12,8 @@ from clickstream_platform.terminal import NONE, clock, grid, line
 from clickstream_platform.wording import number_of
 
 if TYPE_CHECKING:
-    from clickstream_platform.streaming.lake.ledger import Amendment, Entry
+    from clickstream_platform.streaming.lake.entry import Entry
+    from clickstream_platform.streaming.lake.ledger import Amendment
 
 
 def ledger(entries: Sequence[Entry]) -> Table:
@@ -31,8 +32,8 @@ def ledger(entries: Sequence[Entry]) -> Table:
                 offsets(e.start, e.end),
                 e.rows_in,
                 e.rows_out,
-                e.quarantined if e.events_version < 0 else None,
-                e.duplicates if e.events_version < 0 else None,
+                e.records.quarantined if e.events_version < 0 else None,
+                e.copies.duplicates if e.events_version < 0 else None,
                 e.late_rows,
                 e.revisions,
                 f"{e.duration_ms / 1000:.1f}",

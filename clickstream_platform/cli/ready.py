@@ -18,7 +18,7 @@ from clickstream_platform.streaming.lake.places import Lake
 
 if TYPE_CHECKING:
     from clickstream_platform.streaming.contract.table import StreamingTable
-    from clickstream_platform.streaming.observe.status import Lags
+    from clickstream_platform.streaming.observe.lag import Lags
 
 WAITS = "this waits up to ten minutes for that run to end"
 
@@ -77,7 +77,7 @@ def require_source(contracts: Iterable[StreamingTable], lake: Lake, settings: Se
         SettingsError: two sources have something in common; or a column is declared with another type than it has.
         SetupError: the landing folder cannot be made.
     """
-    from clickstream_platform.streaming.observe import status  # noqa: PLC0415 - who only looks needs it not
+    from clickstream_platform.streaming.observe import lag  # noqa: PLC0415 - who only looks needs it not
     from clickstream_platform.streaming.runtime.admission import require_as_before  # noqa: PLC0415
 
     contracts = list(contracts)
@@ -86,7 +86,7 @@ def require_source(contracts: Iterable[StreamingTable], lake: Lake, settings: Se
     if not settings.source:
         made(Path(settings.source_url), "CLICKSTREAM_HOME")
     is_named = bool(settings.source)
-    found = status.require_source(contracts, lake, lambda source: source.at_hand(is_named=is_named))
+    found = lag.require_source(contracts, lake, lambda source: source.at_hand(is_named=is_named))
     for problem in found.values():
         if isinstance(problem, ClickstreamError):
             typer.echo(f"warning: {problem}; the other sources are read", err=True)

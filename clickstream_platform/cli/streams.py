@@ -60,13 +60,13 @@ def stream(
     require_source(contracts, lake, settings)
     if not take_over:
         say_if_busy((table.name for table in contracts), lake, "its query starts once that run has ended")
-    told = streams.Told(_failed, lambda table, report: report_run(table, report, lake))
+    observer = streams.StreamObserver(_failed, lambda table, report: report_run(table, report, lake))
     hearing = delivering(hooks(), settings, typer.echo)
     with app.spark_session(_with(streams.CONFS, settings)) as spark, _stopped_by_signals() as stop:
         for table in contracts:
             typer.echo(f"{table.name}: {table.trigger}")
         run_id = uuid.uuid4().hex[:12]
-        streams.stream(contracts, spark, lake, hearing, told, stop, run_id=run_id, take_over=take_over)
+        streams.stream(contracts, spark, lake, hearing, observer, stop, run_id=run_id, take_over=take_over)
     typer.echo("stopped; what is committed stays, and the next run goes on from there")
 
 

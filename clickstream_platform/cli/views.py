@@ -27,7 +27,7 @@ from clickstream_platform.wording import number_of
 if TYPE_CHECKING:
     from clickstream_platform.delivery.outbox import ChannelStatus
     from clickstream_platform.streaming.contract.table import StreamingTable
-    from clickstream_platform.streaming.lake.ledger import Entry
+    from clickstream_platform.streaming.lake.entry import Entry
     from clickstream_platform.streaming.lake.places import Lake
     from clickstream_platform.streaming.maintenance.retention import Leaving
     from clickstream_platform.streaming.observe.status import TableStatus
@@ -49,17 +49,17 @@ def retry(table: StreamingTable, error: BaseException, pause: float) -> Text:
 def batch_line(entry: Entry) -> str:
     """One committed batch, for a person who watches a run."""
     counts = [f"{entry.rows_in:,} in", f"{entry.rows_out:,} out"]
-    if entry.opened:
-        counts.insert(1, f"{entry.inside:,} events in {entry.opened:,} of them")
+    if entry.records.opened:
+        counts.insert(1, f"{entry.records.inside:,} events in {entry.records.opened:,} of them")
     if entry.events_version < 0:
-        counts += [f"{entry.quarantined:,} quarantined", f"{entry.duplicates:,} duplicates"]
-    if entry.passed_over:
-        counts += [f"{entry.passed:,} passed over"]
+        counts += [f"{entry.records.quarantined:,} quarantined", f"{entry.copies.duplicates:,} duplicates"]
+    if entry.records.passed_over:
+        counts += [f"{entry.records.passed:,} passed over"]
     counts += [f"{entry.late_rows:,} late"]
     if entry.revisions:
         counts += [f"{entry.revisions:,} revisions"]
-    if entry.lost:
-        counts += [f"{entry.lost_offsets:,} lost"]
+    if entry.account.lost:
+        counts += [f"{entry.account.lost_offsets:,} lost"]
     return f"{entry.title}: batch {entry.batch_id} committed: {', '.join(counts)} ({entry.duration_ms / 1000:.1f} s)"
 
 

@@ -18,9 +18,9 @@ from clickstream_platform.errors import CheckpointError
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import layout
-from clickstream_platform.streaming.lake.ledger import Entry
+from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.status import Lags, lags, said_of_lag
+from clickstream_platform.streaming.observe.lag import Lags, lags, said_of_lag
 from clickstream_platform.streaming.runtime.admission import require_as_before, require_going_on
 from clickstream_platform.streaming.runtime.backlog import backlog
 from clickstream_platform.streaming.runtime.hooks import Hooks

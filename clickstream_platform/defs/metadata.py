@@ -53,9 +53,9 @@ class Materialized:
 def materialized(table: StreamingTable, report: RunReport, lake: Lake) -> list[Materialized]:
     """What a run of a table made: the table; for ``events`` what it rejected, for a Processor what came too late."""
     made = {table.name: _of_run(table, report, lake)}
-    if table.beside:
-        of_beside = _of_late_events if table.state.lists_late else _of_quarantine
-        made[table.beside.name] = of_beside(table.beside, report, lake)
+    if table.side_output:
+        of_side_output = _of_late_events if table.state.lists_late else _of_quarantine
+        made[table.side_output.name] = of_side_output(table.side_output, report, lake)
     inputs = input_versions(table, lake)
     return [
         Materialized(dg.AssetKey(name), metadata, data_version(lake, name), str(table.version), inputs)
@@ -159,7 +159,7 @@ def _known(**values: Any) -> dict[str, Any]:
 def _of_quarantine(beside: SideTable, report: RunReport, lake: Lake) -> dict[str, Any]:
     reasons: dict[str, int] = {}
     for batch in report.batches:
-        for reason, records in batch.reasons.items():
+        for reason, records in batch.records.reasons.items():
             reasons[reason] = reasons.get(reason, 0) + records
     table = lake.table(beside.name)
     counts = [(reason, str(records)) for reason, records in sorted(reasons.items(), key=lambda each: -each[1])]
@@ -186,7 +186,8 @@ def _of_late_events(beside: SideTable, report: RunReport, lake: Lake) -> dict[st
 
 def _six_sentences(table: StreamingTable, report: RunReport) -> str:
     """Each sentence, and what this run shows of it. What it says of the table is in the asset's definition."""
-    fate = f"listed in {table.beside.name}" if table.state.lists_late and table.beside else "none of them left out"
+    side = table.side_output if table.state.lists_late else None
+    fate = f"listed in {side.name}" if side else "none of them left out"
     late, revised = _several(report.late_rows, "late event"), _several(report.revisions, "revision")
     several = f"{_several(len(report.by_source), 'source')}, each from where it was"
     proofs = (

@@ -48,10 +48,10 @@ def table_specs(table: StreamingTable, settings: Settings) -> list[dg.AssetSpec]
     required = {name for each in table.expectations if isinstance(each, NotNull) for name in each.columns}
     own = _spec(table, settings, table.name, table.description, _schema((*table.columns, *table.declared), required))
     own = own.merge_attributes(metadata={"contract": dg.MetadataValue.md(_contract(table))})
-    if table.beside is None:
+    if table.side_output is None:
         return [own]
-    schema = _schema(table.beside.schema.columns, set(table.beside.required))
-    return [own, _spec(table, settings, table.beside.name, table.beside.description, schema)]
+    schema = _schema(table.side_output.schema.columns, set(table.side_output.required))
+    return [own, _spec(table, settings, table.side_output.name, table.side_output.description, schema)]
 
 
 def _spec(

@@ -11,7 +11,8 @@ from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.lease import held_with
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.status import Lag, lag
+from clickstream_platform.streaming.observe.lag import lag
+from clickstream_platform.streaming.sources.source import Lag
 
 
 @dataclass(frozen=True)

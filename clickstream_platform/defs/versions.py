@@ -8,7 +8,8 @@ import dagster as dg
 
 from clickstream_platform.defs.keys import input_keys
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.lake.ledger import Amendment, Booked, Entry, booked, last_entry
+from clickstream_platform.streaming.lake.entry import Entry
+from clickstream_platform.streaming.lake.ledger import Amendment, Booked, booked, last_entry
 from clickstream_platform.streaming.lake.places import Lake
 
 # The tags that a step of Dagster's own gives a materialization, and that every other one has to bring along.

@@ -26,7 +26,7 @@ from clickstream_platform.store.changing import ContendedError, change
 from clickstream_platform.store.place import Place, StorePath, is_on_store
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.status import iso
+from clickstream_platform.wording import iso
 
 KEPT = timedelta(days=30)  # as long as Delta keeps the log: a delivery is known, and not repeated, until then
 LOCKED = 10.0  # seconds to wait for another process that writes

@@ -20,7 +20,7 @@ SHARED = 0.3  # seconds that a task stays, so that no other of its job finds the
 
 
 @dataclass(frozen=True)
-class Sample:
+class SharedPath:
     """A file that all must see as this process does, with its size; or a folder, which has none."""
 
     path: str
@@ -28,7 +28,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Asked:
+class WorkerRequest:
     """What every worker is asked for.
 
     Attributes:
@@ -45,7 +45,7 @@ class Asked:
     distributions: tuple[str, ...]
     shared: str = ""
     content: str = ""
-    samples: tuple[Sample, ...] = ()
+    samples: tuple[SharedPath, ...] = ()
     store: tuple[str, str, bool] | None = None
     stores: tuple[StorePath, ...] = ()
 
@@ -81,7 +81,7 @@ class Worker:
     unreached: tuple[str, ...] = ()
 
 
-def look(parts: Iterable[object], asked: Asked) -> Iterator[Worker]:
+def look(parts: Iterable[object], asked: WorkerRequest) -> Iterator[Worker]:
     """One task: what it finds, once."""
     del parts  # empty: what is asked is the same for all
     missing = tuple(dict.fromkeys(_missing(asked.modules)))
@@ -123,7 +123,7 @@ def _missing(modules: tuple[str, ...]) -> Iterator[str]:
             yield f"no {failed.name}" if isinstance(failed, ModuleNotFoundError) else str(failed)
 
 
-def _lake(asked: Asked) -> tuple[str, tuple[str, ...]]:
+def _lake(asked: WorkerRequest) -> tuple[str, tuple[str, ...]]:
     """The file that it wrote beside the one that is shared, and what is wrong with the lake."""
     if not asked.shared:
         return "", ()
@@ -142,7 +142,7 @@ def _own() -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{time.time_ns()}"
 
 
-def _store(asked: Asked, endpoint: str, region: str, path_style: bool) -> tuple[str, str]:
+def _store(asked: WorkerRequest, endpoint: str, region: str, path_style: bool) -> tuple[str, str]:
     """The same on a store, with the credentials that this worker has. They are in no answer."""
     from clickstream_platform.errors import ClickstreamError  # noqa: PLC0415 - what is imported is looked for first
     from clickstream_platform.store.access import Access  # noqa: PLC0415
@@ -162,7 +162,7 @@ def _store(asked: Asked, endpoint: str, region: str, path_style: bool) -> tuple[
     return str(own), ""
 
 
-def _unseen(sample: Sample) -> Iterator[str]:
+def _unseen(sample: SharedPath) -> Iterator[str]:
     place = Path(sample.path)
     try:
         if sample.size is None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from clickstream_platform.store.access import Access
 
 OWN_JAR = Path(__file__).with_name("put_if_absent.jar")
-OWN_SHA256 = "ba951b71d91a4bb3aa3842205400d454bafff40593a6737df474923de0031dee"
+OWN_SHA256 = "d2edcc06699ec5c0088d6496807bbd1d6af03c669983e9eb5263d9c4d30a4824"
 """What ``make jar`` makes of the sources in ``java/``, and says."""
 
 _CREDENTIALS = (

@@ -23,7 +23,7 @@ from clickstream_platform.errors import SetupError, UnreachableError
 from clickstream_platform.files import write_whole
 from clickstream_platform.jvm.executors import Watch, failures, settle, watched
 from clickstream_platform.jvm.package import packaged
-from clickstream_platform.jvm.probe import Asked, Sample, Worker, look
+from clickstream_platform.jvm.probe import SharedPath, Worker, WorkerRequest, look
 from clickstream_platform.store.place import StorePath, is_on_store
 from clickstream_platform.streaming.sources.named import sources_from
 
@@ -82,14 +82,16 @@ def make_ready(context: SparkContext, settings: Settings) -> list[Worker]:
     return found
 
 
-def _asked(lake: Place, shared: str, content: str, samples: tuple[Sample, ...], stores: tuple[StorePath, ...]) -> Asked:
+def _asked(
+    lake: Place, shared: str, content: str, samples: tuple[SharedPath, ...], stores: tuple[StorePath, ...]
+) -> WorkerRequest:
     is_there = is_on_store(lake)
     modules = (*TASKS, *(FOR_A_STORE if is_there or stores else ()))
     store = (lake.access.endpoint, lake.access.region, lake.access.path_style) if is_there else None
-    return Asked(modules, COMPARED, shared, content, samples, store, stores)
+    return WorkerRequest(modules, COMPARED, shared, content, samples, store, stores)
 
 
-def require(worker: Worker, asked: Asked, settings: Settings) -> None:
+def require(worker: Worker, asked: WorkerRequest, settings: Settings) -> None:
     """Refuse a worker that lacks something.
 
     Raises:
@@ -141,7 +143,7 @@ def reason(failure: str, host: str, settings: Settings) -> SetupError:
     return SetupError(subject, f"its first task failed ({lines[-1] if lines else failure})", "see the worker's log")
 
 
-def _answers(context: SparkContext, settings: Settings, asked: Asked, tasks: int, watch: Watch) -> list[Worker]:
+def _answers(context: SparkContext, settings: Settings, asked: WorkerRequest, tasks: int, watch: Watch) -> list[Worker]:
     """One job of so many tasks, each on a core of its own; the answer of each executor, once.
 
     Spark tries a task that failed on another worker again, so that the job may end well all the same. What the failed
@@ -188,11 +190,11 @@ def _shared(lake: Place) -> Generator[tuple[str, str]]:
             file.unlink(missing_ok=True)
 
 
-def _samples(paths: Iterable[Path]) -> Iterator[Sample]:
+def _samples(paths: Iterable[Path]) -> Iterator[SharedPath]:
     """What to look for: each file that is there, and of each folder one file in it."""
     for path in paths:
         files = [path] if path.is_file() else path.rglob("*")
         if first := next((file for file in files if file.is_file()), None):
-            yield Sample(str(first), first.stat().st_size)
+            yield SharedPath(str(first), first.stat().st_size)
         elif path.is_dir():
-            yield Sample(str(path))
+            yield SharedPath(str(path))

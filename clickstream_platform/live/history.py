@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clickstream_platform.live.sparks import bar, spark
-from clickstream_platform.streaming.lake.ledger import Entry
+from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.terminal import clock, grid
 from clickstream_platform.wording import length
 
@@ -20,7 +20,7 @@ PLOTTED = 60  # runs in one plot
 
 
 @dataclass(frozen=True)
-class Run:
+class RunSummary:
     """What one run of a table did: the sums over its batches.
 
     Attributes:
@@ -48,7 +48,7 @@ class Run:
     duration_ms: int
 
 
-def last_runs(entries: Iterable[Entry], limit: int) -> list[Run]:
+def last_runs(entries: Iterable[Entry], limit: int) -> list[RunSummary]:
     """The newest runs of a ledger that comes newest first; newest first. Reads no more of it than it needs."""
     found: dict[str, list[Entry]] = {}
     for entry in entries:
@@ -58,8 +58,8 @@ def last_runs(entries: Iterable[Entry], limit: int) -> list[Run]:
     return [_run(run_id, booked) for run_id, booked in found.items()]
 
 
-def _run(run_id: str, booked: list[Entry]) -> Run:
-    return Run(
+def _run(run_id: str, booked: list[Entry]) -> RunSummary:
+    return RunSummary(
         run_id=run_id,
         ended_at_ms=booked[0].committed_at_ms,
         batches=len(booked),
@@ -67,25 +67,25 @@ def _run(run_id: str, booked: list[Entry]) -> Run:
         rows_out=sum(e.rows_out for e in booked),
         late_rows=sum(e.late_rows for e in booked),
         revisions=sum(e.revisions for e in booked),
-        quarantined=sum(e.quarantined for e in booked),
-        passed_over=sum(e.passed for e in booked),
+        quarantined=sum(e.records.quarantined for e in booked),
+        passed_over=sum(e.records.passed for e in booked),
         duration_ms=sum(e.duration_ms for e in booked),
     )
 
 
-def fields_of(runs: Sequence[Run]) -> list[dict[str, Any]]:
+def fields_of(runs: Sequence[RunSummary]) -> list[dict[str, Any]]:
     """The runs, for a program."""
     return [asdict(run) for run in runs]
 
 
-def history(table: str, runs: Sequence[Run], now: datetime) -> RenderableType:
+def history(table: str, runs: Sequence[RunSummary], now: datetime) -> RenderableType:
     """The runs in a table, with how long ago each ended, and one plot of each figure over them."""
     if not runs:
         return Text(f"{table}: no run has committed a batch yet")
     return Group(_plots(runs), "", _table(table, runs, now))
 
 
-def _plots(runs: Sequence[Run]) -> Table:
+def _plots(runs: Sequence[RunSummary]) -> Table:
     """Oldest left: as one reads."""
     plotted = runs[:PLOTTED][::-1]
     figures: list[tuple[str, list[float], str]] = [
@@ -105,7 +105,7 @@ def _ends(values: Sequence[float], form: str) -> tuple[str, str, str]:
     return format(min(values), form), format(max(values), form), format(values[-1], form)
 
 
-def _table(table: str, runs: Sequence[Run], now: datetime) -> Table:
+def _table(table: str, runs: Sequence[RunSummary], now: datetime) -> Table:
     counted = ("batches", "in", "out", *(["quar."] if table == "events" else []), "late", "rev.", "s")
     longest = max(run.duration_ms for run in runs)
     return grid(

@@ -13,7 +13,8 @@ from duckdb import DuckDBPyConnection
 
 from clickstream_platform.report.plots import OTHER, OverTime
 from clickstream_platform.sql import ask, views
-from clickstream_platform.streaming.lake.ledger import Entry, entries
+from clickstream_platform.streaming.lake.entry import Entry
+from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.lake.places import Lake
 
 KINDS = 3  # drawn with a colour of their own; the others together

@@ -7,7 +7,7 @@ from collections import Counter
 from clickstream_platform.report.figures import DAY, HOUR, MINUTE, Reading
 from clickstream_platform.report.plots import Ranked
 from clickstream_platform.report.section import Grid, Section
-from clickstream_platform.streaming.lake.ledger import Entry
+from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.wording import number_of, share
 
 BEHIND = (  # how far behind the newest event: up to, and what that class is called
@@ -25,7 +25,7 @@ def quality(lake: Reading) -> Section | None:
     meant = sum(entry.offered for entry in booked)
     reasons: Counter[str] = Counter()
     for entry in booked:
-        reasons.update(entry.reasons)
+        reasons.update(entry.records.reasons)
     if accepted:
         were = "was" if accepted == 1 else "were"
         finding = f"{accepted:,} of {number_of(meant, 'record')} {were} accepted: {share(accepted, meant)}."
@@ -42,14 +42,15 @@ def quality(lake: Reading) -> Section | None:
 
 
 def _counts(booked: list[Entry], read: int, accepted: int) -> list[tuple[str, int]]:
-    unreadable, lost = sum(len(e.unreadable) for e in booked), sum(e.lost_offsets for e in booked)
+    passed = sum(e.records.passed for e in booked)
+    unreadable, lost = sum(len(e.account.unreadable) for e in booked), sum(e.account.lost_offsets for e in booked)
     return [
         ("read", read),
         *([("events in them", inside)] if (inside := sum(e.events_in for e in booked)) != read else []),
         ("accepted", accepted),
-        ("duplicates left out", sum(e.duplicates for e in booked)),
-        ("rejected", sum(e.quarantined for e in booked)),
-        *([("passed over: no events, by the mapping", passed)] if (passed := sum(e.passed for e in booked)) else []),
+        ("duplicates left out", sum(e.copies.duplicates for e in booked)),
+        ("rejected", sum(e.records.quarantined for e in booked)),
+        *([("passed over: no events, by the mapping", passed)] if passed else []),
         *([("gone before they were read", lost)] if lost else []),
         *([("files that could not be read", unreadable)] if unreadable else []),
     ]

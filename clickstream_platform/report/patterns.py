@@ -6,7 +6,8 @@ from datetime import datetime, timezone
 
 from clickstream_platform.report.figures import Reading
 from clickstream_platform.report.section import Grid, Section
-from clickstream_platform.streaming.lake.ledger import Entry, last_entry
+from clickstream_platform.streaming.lake.entry import Entry
+from clickstream_platform.streaming.lake.ledger import last_entry
 from clickstream_platform.tables.user_patterns import LATE_EVENTS
 from clickstream_platform.wording import number_of
 

@@ -17,13 +17,14 @@ from clickstream_platform.settings import Settings
 from clickstream_platform.simulator.broker import Broker
 from clickstream_platform.simulator.cluster import cluster
 from clickstream_platform.simulator.expected import Simulation, Truth
-from clickstream_platform.simulator.kafka_producer import Sender, keyed, make_topic
+from clickstream_platform.simulator.kafka_producer import RecordSender, keyed, make_topic
 from clickstream_platform.simulator.landing import write_arrival, write_landing
 from clickstream_platform.simulator.seaweed import let_in, started
 from clickstream_platform.simulator.simulation import simulate, start_before
 from clickstream_platform.source_list import MAIN
 from clickstream_platform.streaming.lake import generations
-from clickstream_platform.streaming.lake.ledger import Entry, entries
+from clickstream_platform.streaming.lake.entry import Entry
+from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import snapshot
 from clickstream_platform.streaming.sources.files.intake import Intake
@@ -178,7 +179,7 @@ class Topic:
         before = sum(len(simulation.arrival(part, arrivals=len(ARRIVALS))) for part in range(1, arrival))
         if self.held() > before:
             return False
-        Sender(self.source).send(keyed(record.line for record in records))
+        RecordSender(self.source).send(keyed(record.line for record in records))
         return True
 
     def held(self) -> int:
@@ -243,15 +244,16 @@ def first_rows(name: str, spark: SparkSession, lake: Lake, count: int = 3) -> li
 def compared(truth: Truth, lake: Lake) -> list[Comparison]:
     """What was simulated, and what the tables and the ledger of ``events`` say of it."""
     booked = list(entries(lake.events))
-    reasons = sum((Counter(entry.reasons) for entry in booked), Counter[str]())
+    read, duplicates = sum(entry.rows_in for entry in booked), sum(entry.copies.duplicates for entry in booked)
+    reasons = sum((Counter(entry.records.reasons) for entry in booked), Counter[str]())
     rejected = [
         Comparison(f"  {reason}", truth.quarantined.get(reason, 0), reasons[reason], WHY_REJECTED.get(reason, ""))
         for reason in sorted({*truth.quarantined, *reasons})
     ]
     return [
-        Comparison("records read", truth.records, _total(booked, "rows_in"), "every line that landed, in two arrivals"),
+        Comparison("records read", truth.records, read, "every line that landed, in two arrivals"),
         Comparison("accepted", truth.accepted, lake.events.rows(), "rows of events"),
-        Comparison("duplicates", truth.duplicates, _total(booked, "duplicates"), "sent again as they were"),
+        Comparison("duplicates", truth.duplicates, duplicates, "sent again as they were"),
         Comparison(
             "rejected", truth.rejected, lake.table(QUARANTINE.name).rows(), "rows of quarantine, with their bytes:"
         ),
@@ -259,10 +261,6 @@ def compared(truth: Truth, lake: Lake) -> list[Comparison]:
         *_of_tables(truth, lake),
         *_lateness(booked, lake),
     ]
-
-
-def _total(booked: list[Entry], count: str) -> int:
-    return sum(getattr(entry, count) for entry in booked)
 
 
 def _of_tables(truth: Truth, lake: Lake) -> list[Comparison]:
@@ -278,9 +276,10 @@ def _of_tables(truth: Truth, lake: Lake) -> list[Comparison]:
 
 
 def _lateness(booked: list[Entry], lake: Lake) -> list[Comparison]:
-    revised = sum(_total(list(entries(lake.table(name))), "revisions") for name in REVISED)
+    late = sum(entry.late_rows for entry in booked)
+    revised = sum(entry.revisions for name in REVISED for entry in entries(lake.table(name)))
     return [
-        Comparison("late events", None, _total(booked, "late_rows"), "behind the watermark; all are in these tables"),
+        Comparison("late events", None, late, "behind the watermark; all are in these tables"),
         Comparison("revisions", None, revised, "rows they changed that were thought final"),
         Comparison("user_patterns", None, lake.table("user_patterns").rows(), "what visitors did in their order"),
         Comparison(

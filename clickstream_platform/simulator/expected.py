@@ -35,7 +35,7 @@ class Event(NamedTuple):
     event_type: str
 
 
-class Record(NamedTuple):
+class SimulatedRecord(NamedTuple):
     """The bytes of one record, and what must become of them.
 
     Attributes:
@@ -93,7 +93,7 @@ class Simulation:
     """Records in the order they arrive. Iterating gives their bytes, without line feeds."""
 
     seed: int
-    records: Sequence[Record] = field(repr=False)
+    records: Sequence[SimulatedRecord] = field(repr=False)
     gap: timedelta = SESSION_GAP
 
     def __iter__(self) -> Iterator[bytes]:
@@ -112,7 +112,7 @@ class Simulation:
         parts = (self.arrival(part, arrivals=arrivals) for part in range(1, number + 1))
         return truth_of((record for part in parts for record in part), self.gap)
 
-    def arrival(self, number: int, *, arrivals: int = 2) -> Sequence[Record]:
+    def arrival(self, number: int, *, arrivals: int = 2) -> Sequence[SimulatedRecord]:
         """One of ``arrivals`` equal parts, counted from 1. Part 2 has what came too late to be in part 1.
 
         Raises:
@@ -123,7 +123,7 @@ class Simulation:
         return self.records[len(self) * (number - 1) // arrivals : len(self) * number // arrivals]
 
 
-def truth_of(records: Iterable[Record], gap: timedelta = SESSION_GAP) -> Truth:
+def truth_of(records: Iterable[SimulatedRecord], gap: timedelta = SESSION_GAP) -> Truth:
     """Count what must become of these records. Their order does not matter.
 
     Args:

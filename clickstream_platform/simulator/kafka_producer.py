@@ -56,7 +56,7 @@ def make_topic(source: KafkaSource, partitions: int = PARTITIONS) -> bool:
     return True
 
 
-class Sender:
+class RecordSender:
     """One client that sends into the source's one topic. Each record is there once, also if it had to be sent again."""
 
     def __init__(self, source: KafkaSource) -> None:
@@ -123,7 +123,7 @@ def produce(
     """Send all parts or one. Returns how many records, and what holds once those up to there have been read."""
     records = simulated.records if only is None else simulated.arrival(only, arrivals=arrivals)
     truth = simulated.truth if only is None else simulated.truth_after(only, arrivals=arrivals)
-    sent = Sender(source).send(forgetting(keyed(record.line for record in records), no_value, simulated.seed))
+    sent = RecordSender(source).send(forgetting(keyed(record.line for record in records), no_value, simulated.seed))
     if without := sent - len(records):
         truth = replace(truth, records=truth.records + without, quarantined={**truth.quarantined, "no_value": without})
     return sent, truth
@@ -139,7 +139,7 @@ def live(
     shares: Shares | None = None,
 ) -> int:
     """Send what visitors do now, once a second, as :func:`~clickstream_platform.simulator.simulation.feed`."""
-    sender, seconds = Sender(source), itertools.count(seed)
+    sender, seconds = RecordSender(source), itertools.count(seed)
 
     def send(_: datetime, lines: list[bytes]) -> None:
         sender.send(forgetting(keyed(lines), no_value, next(seconds)))

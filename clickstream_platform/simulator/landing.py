@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 
 from clickstream_platform.errors import SettingsError
-from clickstream_platform.simulator.expected import Record, Simulation
+from clickstream_platform.simulator.expected import SimulatedRecord, Simulation
 from clickstream_platform.simulator.simulation import Shares, Shop, milliseconds
 from clickstream_platform.simulator.visitors import Journey
 
@@ -154,7 +154,7 @@ class _Feed:
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
         self._visits: list[tuple[int, int, Journey]] = []  # heap: when the next action is due, a tie-breaker
-        self._copies: list[Record] = []  # heap by arrival
+        self._copies: list[SimulatedRecord] = []  # heap by arrival
         self._serial = itertools.count()
 
     def due(self, now: int, count: int) -> list[bytes]:

@@ -16,7 +16,7 @@ from random import Random
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.session import SESSION_GAP
-from clickstream_platform.simulator.expected import CONFLICTING, DUPLICATE, Event, Record, Simulation
+from clickstream_platform.simulator.expected import CONFLICTING, DUPLICATE, Event, SimulatedRecord, Simulation
 from clickstream_platform.simulator.visitors import Action, Journey, Visitor, browse, crawl, spree
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -159,7 +159,7 @@ class Shop:
             return int(120_000 * 2_160 ** self.rng.random())  # log-uniform: 2 minutes to 3 days
         return int(100 + 3_000 * self.rng.random())
 
-    def records(self, journey: Journey, action: Action, at: int, arrival: int) -> list[Record]:
+    def records(self, journey: Journey, action: Action, at: int, arrival: int) -> list[SimulatedRecord]:
         """The record of one action and perhaps its copy, which arrives later."""
         draw, shares = self.rng.random(), self._shares
         line = self._line(journey, action, stamp(at), has_id=draw < shares.duplicate)
@@ -168,10 +168,13 @@ class Shop:
             is_same = self.rng.random() < 0.5
             copy = line if is_same else line[:-1] + b',"resent":true}'
             later = arrival + int(1_000 * 86_400 ** self.rng.random())  # log-uniform: a second to a day
-            return [Record(arrival, line, event), Record(later, copy, DUPLICATE if is_same else CONFLICTING)]
+            return [
+                SimulatedRecord(arrival, line, event),
+                SimulatedRecord(later, copy, DUPLICATE if is_same else CONFLICTING),
+            ]
         if draw < shares.faulty:
             return [self._rejected(line, arrival, at, draw - shares.duplicate)]
-        return [Record(arrival, line, event)]
+        return [SimulatedRecord(arrival, line, event)]
 
     def _visitor(self, number: int) -> Visitor:
         rng = self.rng
@@ -187,16 +190,16 @@ class Shop:
         extra = rng.choice(EXTRAS) if rng.random() < shares.extra_field else ""
         return f"{journey.head}{action.wire}{stamp}{journey.visitor.tail}{event_id}{extra}}}".encode()
 
-    def _rejected(self, line: bytes, arrival: int, at: int, draw: float) -> Record:
+    def _rejected(self, line: bytes, arrival: int, at: int, draw: float) -> SimulatedRecord:
         """Spoil the line in the one way that ``draw``, up to the sum of the three shares, picks."""
         event, shares = json.loads(line), self._shares
         if draw < shares.future:
             ahead = event | {"timestamp": stamp(at + FUTURE // timedelta(milliseconds=1))}
-            return Record(arrival, json.dumps(ahead).encode(), "future_timestamp")
+            return SimulatedRecord(arrival, json.dumps(ahead).encode(), "future_timestamp")
         if draw < shares.future + shares.too_large:
-            return Record(arrival, json.dumps(event | {"padding": "x" * OVERSIZE}).encode(), "too_large")
+            return SimulatedRecord(arrival, json.dumps(event | {"padding": "x" * OVERSIZE}).encode(), "too_large")
         reason = self.rng.choice(tuple(MALFORMED))
-        return Record(arrival, MALFORMED[reason](event, self.rng).encode(), reason)
+        return SimulatedRecord(arrival, MALFORMED[reason](event, self.rng).encode(), reason)
 
 
 def simulate(
@@ -233,7 +236,7 @@ def simulate(
     mask = 0 if start.date() == START.date() else Random(f"{start.date()}").getrandbits(128)
     shop = Shop(rng, shares, visitors=max(20, events // 60), alerts=events >= ALERTS_FROM, mask=mask, gap=gap)
     starts, end = _starts(rng, start, span), milliseconds(start + span) - shop.beat
-    records: list[Record] = []
+    records: list[SimulatedRecord] = []
     while len(records) < events:
         journey, at = shop.journey(), next(starts)
         for action, pause in journey.actions:

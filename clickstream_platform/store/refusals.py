@@ -14,7 +14,7 @@ _CODES = (re.compile(r"<Code>(\w+)</Code>"), re.compile(r"status code: (\d{3} [A
 _KEY_REFUSED = re.compile(r"InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|ExpiredToken|\b40[13] ")
 
 
-class Asked(Protocol):
+class NamedPlace(Protocol):
     """A place, as far as an error names it."""
 
     @property
@@ -29,7 +29,7 @@ class Asked(Protocol):
 
 
 @contextmanager
-def told(place: Asked) -> Generator[Any]:
+def told(place: NamedPlace) -> Generator[Any]:
     """Say in one line what a store refuses. No text of the store's is repeated: it may name a key."""
     import obstore  # noqa: PLC0415 - as above
     from obstore.exceptions import BaseError  # noqa: PLC0415
@@ -45,7 +45,7 @@ def told(place: Asked) -> Generator[Any]:
     raise problem  # outside of the block: a traceback would show that text
 
 
-def _explained(text: str, place: Asked) -> ClickstreamError:
+def _explained(text: str, place: NamedPlace) -> ClickstreamError:
     code = next((found[1] for sign in _CODES if (found := sign.search(text))), "")
     if "NoSuchBucket" in text:
         finding = f"there is no bucket {place.bucket} at {place.access.named}"

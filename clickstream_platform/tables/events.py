@@ -8,7 +8,7 @@ from clickstream_platform.events import schema
 from clickstream_platform.events.contract.placing import placed
 from clickstream_platform.events.contract.written import contract_named
 from clickstream_platform.events.mapping.model import Mapping
-from clickstream_platform.events.mapping.named import mapping_named, own_paths, time_unit
+from clickstream_platform.events.mapping.named import mapping_with_own_paths, time_unit
 from clickstream_platform.events.masks import masks
 from clickstream_platform.events.registry.model import registry_from
 from clickstream_platform.events.rules import Parse, Rules
@@ -84,8 +84,8 @@ def events_table(settings: Settings) -> StreamingTable:
             *([KeptContract(settings.max_rejected_share)] if rules.contract else []),
         ),
         partition_by=("event_date",),
-        beside=QUARANTINE,
-        aside=COPIES,
+        side_output=QUARANTINE,
+        copies=COPIES,
         further=tuple(further),
         declared=tuple(each.column for each in rules.contract.columns) if rules.contract else (),
     )
@@ -94,7 +94,8 @@ def events_table(settings: Settings) -> StreamingTable:
 def rules_from(settings: Settings) -> Rules:
     """What makes a record an event, under these settings. Raises what :func:`events_table` does."""
     contract = contract_named(settings.contract)
-    mapping = mapping_named(settings.mapping, declared=contract.names if contract else ())
+    declared = contract.names if contract else ()
+    mapping, own_paths = mapping_with_own_paths(settings.mapping, declared=declared)
     return Rules(
         _event_types(mapping, settings),
         settings.future_tolerance,
@@ -108,7 +109,7 @@ def rules_from(settings: Settings) -> Rules:
         settings.max_events_in_record,
         settings.max_unpacked_bytes,
         placed(contract, mapping) if contract else None,
-        own_paths(settings.mapping),
+        own_paths,
         registry_from(settings),
         settings.duplicate_span if settings.duplicates == "event_id" else None,
     )

@@ -85,5 +85,5 @@ def user_patterns_table(settings: Settings) -> StreamingTable:
             "longest visit": LONGEST,
             "buckets": BUCKETS,
         },
-        beside=LATE_EVENTS,
+        side_output=LATE_EVENTS,
     )

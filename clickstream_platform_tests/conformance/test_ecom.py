@@ -97,7 +97,7 @@ def test_every_table_is_exact_in_every_cut(load: Load, cut: str) -> None:
 def test_the_ledger_balances_to_the_record_in_every_cut(load: Load, cut: str) -> None:
     lab = load(cut)
     ledgers = {name: list(entries(lab.lake.table(name))) for name in lab.contracts}
-    counted = [(e.rows_in, e.rows_out, e.quarantined, e.duplicates) for e in ledgers.pop("events")]
+    counted = [(e.rows_in, e.rows_out, e.records.quarantined, e.copies.duplicates) for e in ledgers.pop("events")]
     assert sorted(counted) == sorted((len(rows), len(rows), 0, 0) for rows in arrivals(cut))
     assert {name: sum(entry.rows_in for entry in ledger) for name, ledger in ledgers.items()} == dict.fromkeys(
         ledgers, EVENTS

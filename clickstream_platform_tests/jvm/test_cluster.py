@@ -20,7 +20,7 @@ from clickstream_platform.jvm import listening, package, session
 from clickstream_platform.jvm.cluster import ANYWHERE, cluster_conf, own_address
 from clickstream_platform.jvm.machine import Java
 from clickstream_platform.jvm.package import packaged
-from clickstream_platform.jvm.probe import Asked, Sample, Worker, look
+from clickstream_platform.jvm.probe import SharedPath, Worker, WorkerRequest, look
 from clickstream_platform.jvm.session import spark_conf
 from clickstream_platform.jvm.workers import COMPARED, TASKS, reason, require
 from clickstream_platform.settings import Settings
@@ -147,12 +147,12 @@ def test_workers_are_asked_for_every_module_that_hands_python_to_tasks() -> None
     assert found <= set(imported.stdout.split())
 
 
-def asked_of(*folders: Path, shared: Path | None = None) -> Asked:
-    samples = tuple(Sample(str(path), path.stat().st_size if path.is_file() else None) for path in folders)
-    return Asked(TASKS, COMPARED, str(shared) if shared else "", "content", samples)
+def asked_of(*folders: Path, shared: Path | None = None) -> WorkerRequest:
+    samples = tuple(SharedPath(str(path), path.stat().st_size if path.is_file() else None) for path in folders)
+    return WorkerRequest(TASKS, COMPARED, str(shared) if shared else "", "content", samples)
 
 
-def answer(asked: Asked, **different: object) -> Worker:
+def answer(asked: WorkerRequest, **different: object) -> Worker:
     """What this machine answers, but for its package, which is in no zip here; and for what the test says."""
     (found,) = look((), asked)
     return replace(found, **{"package": "/work/clickstream_platform-1.zip/clickstream_platform", **different})

@@ -17,7 +17,7 @@ import pytest
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.session import SESSION_GAP
 from clickstream_platform.simulator.demo import simulated
-from clickstream_platform.simulator.expected import Event, Record, Truth, truth_of
+from clickstream_platform.simulator.expected import Event, SimulatedRecord, Truth, truth_of
 from clickstream_platform.simulator.landing import live, write_arrival, write_landing
 from clickstream_platform.simulator.simulation import SPAN, START, Shares, simulate, start_before
 from clickstream_platform_tests.simulator.simulated import accepted, hashes
@@ -123,8 +123,12 @@ def test_a_recount_after_each_arrival_finds_the_truth_so_far(tmp_path: Path) -> 
 def test_the_truth_of_a_handful_of_records_is_what_one_counts_by_hand() -> None:
     minute = 60_000
     times = (0, 29 * minute, 60 * minute, *range(90 * minute, 90 * minute + 6))  # a gap of 29 minutes, then of 31
-    records = [Record(at, b"{}", Event("u", None, at, "purchase")) for at in times]
-    records += [Record(0, b"{}", Event("u", "s", 0, "click")), Record(1, b"{}", "duplicate"), Record(2, b"[", "x")]
+    records = [SimulatedRecord(at, b"{}", Event("u", None, at, "purchase")) for at in times]
+    records += [
+        SimulatedRecord(0, b"{}", Event("u", "s", 0, "click")),
+        SimulatedRecord(1, b"{}", "duplicate"),
+        SimulatedRecord(2, b"[", "x"),
+    ]
     assert truth_of(records) == Truth(12, 10, 1, {"x": 1}, 3, 9, 5, 20, 1, 0)
 
 
@@ -132,7 +136,7 @@ def test_the_truth_of_a_handful_of_records_is_what_one_counts_by_hand() -> None:
 def test_an_alert_needs_more_than_is_allowed_in_one_window_of_one_session(event_type: str, allowed: int) -> None:
     def alerts(*session_ids: str | None, starting: int = 0) -> int:
         events = (Event("u", session_id, at, event_type) for at, session_id in enumerate(session_ids, starting))
-        return truth_of(Record(0, b"", event) for event in events).alerts
+        return truth_of(SimulatedRecord(0, b"", event) for event in events).alerts
 
     assert alerts(*["s"] * allowed) == 0
     assert alerts(*["s"] * allowed, "s") == 1

@@ -24,7 +24,7 @@ SHOWN = 3  # records of each reason that are kept whole
 BEGINNING = 200  # bytes of such a record
 
 
-class Fate(NamedTuple):
+class RecordFate(NamedTuple):
     """What becomes of one record, or of one of the events that it holds.
 
     Attributes:
@@ -67,7 +67,7 @@ class Checked:
     records: int = 0
     opened: int = 0
     inside: int = 0
-    fates: list[Fate] = field(default_factory=list[Fate])
+    fates: list[RecordFate] = field(default_factory=list[RecordFate])
     reasons: Counter[str] = field(default_factory=Counter[str])
     passed_over: Counter[str] = field(default_factory=Counter[str])
     event_types: Counter[str] = field(default_factory=Counter[str])
@@ -123,20 +123,20 @@ def _count(found: Checked, place: dict[str, Any], row: dict[str, Any], declared:
     found.opened += index == 0 and place["inside"] is not None
     found.inside += bool(place["inside"])
     if place["inside"] == 0:
-        found.fates.append(Fate(partition, offset, NOTHING, EMPTY))
+        found.fates.append(RecordFate(partition, offset, NOTHING, EMPTY))
         return
     if row["passed_over"] is not None:
-        found.fates.append(Fate(partition, offset, PASSED_OVER, row["passed_over"], index))
+        found.fates.append(RecordFate(partition, offset, PASSED_OVER, row["passed_over"], index))
         found.passed_over[row["passed_over"]] += 1
     elif row["reasons"]:
-        found.fates.append(Fate(partition, offset, REJECTED, ", ".join(row["reasons"]), index))
+        found.fates.append(RecordFate(partition, offset, REJECTED, ", ".join(row["reasons"]), index))
         found.reasons.update(row["reasons"])
         for reason in row["reasons"]:
             examples = found.examples.setdefault(reason, [])
             if len(examples) < SHOWN:
                 examples.append((partition, offset, (place["value"] or b"")[:BEGINNING]))
     else:
-        found.fates.append(Fate(partition, offset, EVENT, row["event_type"], index))
+        found.fates.append(RecordFate(partition, offset, EVENT, row["event_type"], index))
         found.event_types[row["event_type"]] += 1
         found.columns.update(name for name in COLUMNS if row[name] is not None)
         found.placeholders += row["has_placeholder"]

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from clickstream_platform.events.json_record import text_of
-from clickstream_platform.events.mapping.model import COLUMNS, Column, Kind, Mapping
+from clickstream_platform.events.mapping.model import COLUMNS, ColumnMapping, Kind, Mapping
 from clickstream_platform.events.mapping.paths import getter, steps_of, taker
 from clickstream_platform.events.placeholders import WHITE, is_none
 
@@ -55,7 +55,7 @@ def _taking_shared(path: str, columns: list[int]) -> Callable[[dict[str, Any], t
     return taking
 
 
-def _choosing(name: str, column: Column, shared: frozenset[str], names: dict[str, str]) -> Choose:
+def _choosing(name: str, column: ColumnMapping, shared: frozenset[str], names: dict[str, str]) -> Choose:
     if name == "event_type":
         return _by_name(column, shared, names)
     if name in _IDS and len(column.paths) > 1:
@@ -81,7 +81,7 @@ def _first(grabs: list[Choose], default: str | None) -> Choose:
     return choose
 
 
-def _first_id(column: Column, shared: frozenset[str]) -> Choose:
+def _first_id(column: ColumnMapping, shared: frozenset[str]) -> Choose:
     """The first that names somebody; where none does, the first placeholder that is there, as if it were alone."""
     finds = [(getter(steps_of(path)), _take(path, shared)) for path in column.paths]
     default = column.default
@@ -107,7 +107,7 @@ def _first_id(column: Column, shared: frozenset[str]) -> Choose:
     return choose
 
 
-def _by_name(column: Column, shared: frozenset[str], names: dict[str, str]) -> Choose:
+def _by_name(column: ColumnMapping, shared: frozenset[str], names: dict[str, str]) -> Choose:
     """The first name that has an event type; where none has, the last that is there, unless there is a default.
 
     A name that became another word stays in the record.

@@ -12,7 +12,7 @@ from typing import Any
 
 from clickstream_platform.events.json_record import text_of
 from clickstream_platform.events.mapping.choosing import choices
-from clickstream_platform.events.mapping.model import COLUMNS, Column, Mapping
+from clickstream_platform.events.mapping.model import COLUMNS, ColumnMapping, Mapping
 from clickstream_platform.events.mapping.paths import Key, steps_of
 from clickstream_platform.events.placeholders import WHITE
 
@@ -38,7 +38,7 @@ def columns(mapping: Mapping) -> Callable[[dict[str, Any]], Texts]:
     return known["columns"]
 
 
-def _is_plain(name: str, column: Column) -> bool:
+def _is_plain(name: str, column: ColumnMapping) -> bool:
     """Whether its value is a text at keys, of which the first that is there counts."""
     is_text = column.kind in ("text", "time") and column.unit != "clf" and column.default is None
     is_of_keys = all(isinstance(step, Key) for path in column.paths for step in steps_of(path))
@@ -47,7 +47,7 @@ def _is_plain(name: str, column: Column) -> bool:
     return is_text and is_of_keys and is_short and not is_id
 
 
-def _first(text: str, column: Column) -> Iterator[str]:
+def _first(text: str, column: ColumnMapping) -> Iterator[str]:
     for path in column.paths:
         yield f" if {text} is None:"
         yield from _at(text, [step[0] for step in steps_of(path)])

@@ -17,7 +17,7 @@ Undo = Literal["base64", "gzip", "json", "lines"]
 REQUIRED = ("user_id", "timestamp", "event_type")
 
 
-class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"paths": "from", "kind": "type"}):
+class ColumnMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"paths": "from", "kind": "type"}):
     """Where a column of ``events`` is found.
 
     Attributes:
@@ -103,7 +103,7 @@ class Mapping(msgspec.Struct, frozen=True):
     name: str
     about: str
     record: Form
-    columns: tuple[tuple[str, Column], ...]
+    columns: tuple[tuple[str, ColumnMapping], ...]
     event_types: EventTypes
     pass_over: tuple[tuple[str, tuple[str, ...]], ...]
     marks: tuple[str, ...] = ()
@@ -124,9 +124,9 @@ class Mapping(msgspec.Struct, frozen=True):
         """Whether each of its records is a JSON object, so that it may come in any format that gives such."""
         return bool(self.envelope[0].path) if self.envelope else self.record.format == "json"
 
-    def column(self, name: str) -> Column:
+    def column(self, name: str) -> ColumnMapping:
         """Where a column is found; nowhere if nothing is said of it."""
-        return dict(self.columns).get(name, Column())
+        return dict(self.columns).get(name, ColumnMapping())
 
 
 def fields_of(form: Form) -> tuple[str, ...] | None:

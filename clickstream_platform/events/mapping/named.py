@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.mapping.model import COLUMNS, Mapping
-from clickstream_platform.events.mapping.written import Raw, mapping_of, merged, raw_of, require_known
+from clickstream_platform.events.mapping.written import WrittenMapping, mapping_of, merged, raw_of, require_known
 
 if TYPE_CHECKING:
     from clickstream_platform.events.timestamps import Unit
@@ -50,10 +50,17 @@ def mapping_named(text: str, subject: str = SETTING, declared: Collection[str] |
     Raises:
         SettingsError: there is none of that name; or its file cannot be read, or contradicts itself.
     """
+    return mapping_with_own_paths(text, subject, declared)[0]
+
+
+def mapping_with_own_paths(
+    text: str, subject: str = SETTING, declared: Collection[str] | None = ()
+) -> tuple[Mapping | None, tuple[tuple[str, str], ...]]:
+    """The same with the paths that its file says itself, each with its column; those of a preset are not its own."""
     if not text:
-        return None
+        return None, ()
     if text in presets():
-        return preset(text)
+        return preset(text), ()
     if not text.endswith(".toml") and "/" not in text:
         known = ", ".join(presets())
         raise SettingsError(subject, f"there is no mapping {text!r}", f"choose from {known}, or name a .toml file")
@@ -65,30 +72,22 @@ def mapping_named(text: str, subject: str = SETTING, declared: Collection[str] |
         raise SettingsError(subject, finding, f"name a .toml file, or one of {', '.join(presets())}") from None
     if declared is not None:
         require_known(raw, declared, str(file))
-    return mapping_of(file.stem, _whole(raw, str(file)), str(file))
+    mapping = mapping_of(file.stem, _whole(raw, str(file)), str(file))
+    return mapping, _own_paths(mapping, raw)
 
 
-def own_paths(text: str) -> tuple[tuple[str, str], ...]:
-    """The paths that the file says itself which a setting names, each with its column; those of a preset are not its.
-
-    Raises what :func:`mapping_named` does of a file.
-    """
-    if not text or text in presets():
-        return ()
-    file = Path(text).expanduser()
-    raw = raw_of(file.read_bytes(), str(file))
-    mine = mapping_of(file.stem, _whole(raw, str(file)), str(file))
-    columns = [(name, column.paths) for name, column in mine.columns] + [*mine.declared]
+def _own_paths(mapping: Mapping, raw: WrittenMapping) -> tuple[tuple[str, str], ...]:
+    columns = [(name, column.paths) for name, column in mapping.columns] + [*mapping.declared]
     found = [(name, path) for name, paths in columns if name in raw.columns for path in paths]
     return (*found, *(("pass_over", path) for path in raw.pass_over))
 
 
-def _whole(raw: Raw, subject: str) -> Raw:
+def _whole(raw: WrittenMapping, subject: str) -> WrittenMapping:
     """A mapping with what it has of the preset that it extends."""
     if not raw.extends:
         return raw
     if raw.extends == OWN:
-        return merged(Raw(columns={name: name for name in COLUMNS}), raw)
+        return merged(WrittenMapping(columns={name: name for name in COLUMNS}), raw)
     if raw.extends not in presets():
         finding = f"it extends {raw.extends!r}, which is no preset"
         raise SettingsError(subject, finding, f"choose from {', '.join(presets())}")
@@ -101,5 +100,5 @@ def time_unit(mapping: Mapping | None, otherwise: Unit) -> Unit:
     return otherwise if unit is None else "iso" if unit == "clf" else unit
 
 
-def _shipped(name: str) -> Raw:
+def _shipped(name: str) -> WrittenMapping:
     return raw_of(text_of_preset(name).encode(), f"preset {name}")

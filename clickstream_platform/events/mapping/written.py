@@ -13,7 +13,7 @@ from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.mapping.model import (
     COLUMNS,
     REQUIRED,
-    Column,
+    ColumnMapping,
     Envelope,
     EventTypes,
     Form,
@@ -38,32 +38,32 @@ class RawTypes(msgspec.Struct, forbid_unknown_fields=True):
     names: dict[str, str] = {}
 
 
-class Raw(msgspec.Struct, forbid_unknown_fields=True):
+class WrittenMapping(msgspec.Struct, forbid_unknown_fields=True):
     """A mapping as it is written in TOML; what is short there is made whole by :func:`mapping_of`."""
 
     extends: str = ""
     about: str = ""
     marks: tuple[str, ...] = ()
     record: Form = Form()
-    columns: dict[str, Column | tuple[str, ...] | str] = {}
+    columns: dict[str, ColumnMapping | tuple[str, ...] | str] = {}
     event_types: RawTypes = msgspec.field(default_factory=RawTypes)
     pass_over: dict[str, tuple[str, ...] | str] = {}
     envelope: tuple[Envelope, ...] | Envelope | None = None
 
 
-def raw_of(text: bytes, subject: str) -> Raw:
+def raw_of(text: bytes, subject: str) -> WrittenMapping:
     """The TOML as it is.
 
     Raises:
         SettingsError: it is no TOML, or has another key, or a value of another type.
     """
     try:
-        return msgspec.toml.decode(text, type=Raw)
+        return msgspec.toml.decode(text, type=WrittenMapping)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SettingsError(subject, str(error), "docs/mapping.md has every key of a mapping") from None
 
 
-def merged(base: Raw, over: Raw) -> Raw:
+def merged(base: WrittenMapping, over: WrittenMapping) -> WrittenMapping:
     """A mapping that extends another: what it says itself goes before."""
     types = RawTypes(
         over.event_types.accept or base.event_types.accept, base.event_types.names | over.event_types.names
@@ -71,10 +71,12 @@ def merged(base: Raw, over: Raw) -> Raw:
     record = base.record if over.record == Form() else over.record
     columns, pass_over = base.columns | over.columns, base.pass_over | over.pass_over
     envelope = base.envelope if over.envelope is None else over.envelope
-    return Raw("", over.about or base.about, over.marks or base.marks, record, columns, types, pass_over, envelope)
+    return WrittenMapping(
+        "", over.about or base.about, over.marks or base.marks, record, columns, types, pass_over, envelope
+    )
 
 
-def require_known(raw: Raw, declared: Collection[str], subject: str) -> None:
+def require_known(raw: WrittenMapping, declared: Collection[str], subject: str) -> None:
     """Refuse a column that ``events`` has not, nor a contract (a SettingsError).
 
     Args:
@@ -90,7 +92,7 @@ def require_known(raw: Raw, declared: Collection[str], subject: str) -> None:
             raise SettingsError(subject, f"events has no column {column!r}", remedy)
 
 
-def mapping_of(name: str, raw: Raw, subject: str) -> Mapping:
+def mapping_of(name: str, raw: WrittenMapping, subject: str) -> Mapping:
     """The mapping, whole.
 
     Raises:
@@ -121,15 +123,15 @@ def _layers(raw: tuple[Envelope, ...] | Envelope | None) -> tuple[Envelope, ...]
     return (raw,) if isinstance(raw, Envelope) else raw or ()
 
 
-def _column(name: str, raw: Column | tuple[str, ...] | str) -> Column:
-    column = raw if isinstance(raw, Column) else Column(_several(raw))
+def _column(name: str, raw: ColumnMapping | tuple[str, ...] | str) -> ColumnMapping:
+    column = raw if isinstance(raw, ColumnMapping) else ColumnMapping(_several(raw))
     return msgspec.structs.replace(column, kind="time") if name == "timestamp" and column.kind == "text" else column
 
 
-def _declared(name: str, raw: Column | tuple[str, ...] | str, subject: str) -> tuple[str, ...]:
+def _declared(name: str, raw: ColumnMapping | tuple[str, ...] | str, subject: str) -> tuple[str, ...]:
     """Where a declared column is found. What it holds, the contract says."""
-    column = raw if isinstance(raw, Column) else Column(_several(raw))
-    if column != Column(column.paths):
+    column = raw if isinstance(raw, ColumnMapping) else ColumnMapping(_several(raw))
+    if column != ColumnMapping(column.paths):
         finding = f"columns.{name} says more than paths, but what a declared column holds is said by the contract"
         raise SettingsError(subject, finding, f'say {name} = ["path", "another"]')
     return column.paths
@@ -153,7 +155,7 @@ def _contradictions(mapping: Mapping) -> Findings:
     for name, column in mapping.columns:
         yield from _of_column(name, column, mapping.record)
     for name, paths in mapping.declared:
-        yield from _of_column(name, Column(paths), mapping.record)
+        yield from _of_column(name, ColumnMapping(paths), mapping.record)
     for name in REQUIRED:
         if not mapping.column(name).paths and mapping.column(name).default is None:
             yield f"nothing says where {name} is found, and without it no record is an event", f"add columns.{name}"
@@ -212,7 +214,7 @@ def _readable(path: str) -> tuple[Step, ...]:
         return ()
 
 
-def _of_column(name: str, column: Column, form: Form) -> Findings:
+def _of_column(name: str, column: ColumnMapping, form: Form) -> Findings:
     where = f"columns.{name}"
     if len(set(column.paths)) < len(column.paths):
         yield f"{where} has a path twice", "leave one out"

@@ -13,9 +13,9 @@ import fastavro.schema
 import msgspec
 
 from clickstream_platform.events.json_record import to_json
+from clickstream_platform.events.registry.failures import UnreadSchemaError, WrongBodyError
 from clickstream_platform.events.registry.logical import PREFIX, READERS
 from clickstream_platform.events.registry.shaping import shaped
-from clickstream_platform.events.registry.told import UnreadSchemaError, WrongBodyError
 
 Decode = Callable[[bytes], bytes]
 

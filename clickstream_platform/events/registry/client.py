@@ -15,6 +15,7 @@ import requests.auth
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from clickstream_platform.errors import SourceError, UnreachableError
+from clickstream_platform.events.registry.failures import SUBJECT, UnknownSchemaError
 from clickstream_platform.events.registry.model import (
     AUTHORITY,
     CERTIFICATE,
@@ -25,7 +26,6 @@ from clickstream_platform.events.registry.model import (
     VARIABLE,
     Registry,
 )
-from clickstream_platform.events.registry.told import SUBJECT, UnknownSchemaError
 
 NO_SUCH = (40401, 40402, 40403)  # a registry's own words for: no such subject, version, schema
 MAY_PASS = (408, 425, 429, 500, 502, 503, 504)  # answers that the next attempt may not get
@@ -36,7 +36,7 @@ _DEEPEST = 100  # schemas that refer to each other, one behind the other
 _AGAIN = "start it, or mend CLICKSTREAM_REGISTRY, and run again: nothing of this batch is committed"
 
 
-class Schema(NamedTuple):
+class RegisteredSchema(NamedTuple):
     """A schema as a registry has it.
 
     Attributes:
@@ -55,7 +55,7 @@ class _AwayError(Exception):
 
 
 @lru_cache(maxsize=10_000)  # what is raised is not kept
-def schema(registry: Registry, number: int) -> Schema:
+def schema(registry: Registry, number: int) -> RegisteredSchema:
     """The schema of an id. Asks the registry once in a process.
 
     Raises:
@@ -66,7 +66,7 @@ def schema(registry: Registry, number: int) -> Schema:
     if number > _LAST_ID:
         raise UnknownSchemaError
     found = _asked(registry, f"schemas/ids/{number}")
-    return Schema(_kind(found), _text(registry, found), tuple(_referred(registry, found, 0)))
+    return RegisteredSchema(_kind(found), _text(registry, found), tuple(_referred(registry, found, 0)))
 
 
 def at_hand(registry: Registry) -> str:

@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clickstream_platform.errors import ClickstreamError, SourceError
+from clickstream_platform.events.registry.failures import SUBJECT, UnknownSchemaError, UnreadSchemaError, WrongBodyError
 from clickstream_platform.events.registry.model import Registry
-from clickstream_platform.events.registry.told import SUBJECT, UnknownSchemaError, UnreadSchemaError, WrongBodyError
 from clickstream_platform.events.schema import Reason
 
 if TYPE_CHECKING:

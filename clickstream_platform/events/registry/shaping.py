@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from clickstream_platform.events.registry.failures import UnreadSchemaError
 from clickstream_platform.events.registry.logical import PREFIX, READERS, SCALE, SYMBOLS
-from clickstream_platform.events.registry.told import UnreadSchemaError
 
 LEVELS = 64  # of values of a type that can hold itself; what is deeper is no event
 _PRIMITIVE = ("null", "boolean", "int", "long", "float", "double", "bytes", "string")

@@ -5,23 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from clickstream_platform.streaming.lake.ledger import Entry
+from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.sources.kafka.cluster import offsets_between
 
 
 def imbalances(entries_newest_first: list[Entry]) -> list[str]:
     """What is wrong with a ledger: holes or overlaps of offsets, or records unaccounted for. Empty when it balances."""
-    wrong = [
-        f"{e.title} batch {e.batch_id}: read {_said(e)}, but {e.accepted} accepted + {e.quarantined} quarantined"
-        f" + {e.duplicates} duplicates + {e.passed} passed over"
-        for e in entries_newest_first
-        if e.events_version < 0 and e.events_in != e.accepted + e.quarantined + e.duplicates + e.passed
-    ]
-    wrong.extend(
-        f"{e.title} batch {e.batch_id}: read {e.rows_in} records, but opened {e.opened}, with {e.inside} events in them"
-        for e in entries_newest_first
-        if not 0 <= e.opened <= e.rows_in or e.inside < 0 or (e.inside and not e.opened)
-    )
+    wrong = [line for e in entries_newest_first for line in _unaccounted(e)]
+    wrong += [line for e in entries_newest_first for line in _wrongly_opened(e)]
     wrong.extend(line for e in entries_newest_first for line in _beyond_its_offsets(e))
     lives: dict[tuple[str, int], list[Entry]] = {}  # each source has batches of its own, between those of others
     for entry in reversed(entries_newest_first):
@@ -30,18 +21,33 @@ def imbalances(entries_newest_first: list[Entry]) -> list[str]:
     return wrong
 
 
+def _unaccounted(entry: Entry) -> Iterator[str]:
+    rejected, left_out, passed = entry.records.quarantined, entry.copies.duplicates, entry.records.passed
+    if entry.events_version < 0 and entry.events_in != entry.accepted + rejected + left_out + passed:
+        ways = f"{entry.accepted} accepted + {rejected} quarantined + {left_out} duplicates + {passed} passed over"
+        yield f"{entry.title} batch {entry.batch_id}: read {_said(entry)}, but {ways}"
+
+
+def _wrongly_opened(entry: Entry) -> Iterator[str]:
+    opened, inside = entry.records.opened, entry.records.inside
+    if not 0 <= opened <= entry.rows_in or inside < 0 or (inside and not opened):
+        finding = f"read {entry.rows_in} records, but opened {opened}, with {inside} events in them"
+        yield f"{entry.title} batch {entry.batch_id}: {finding}"
+
+
 def _said(entry: Entry) -> str:
-    if not entry.opened:
+    opened, inside = entry.records.opened, entry.records.inside
+    if not opened:
         return f"{entry.rows_in}"
-    alone = entry.rows_in - entry.opened
-    return f"{entry.events_in} events: {entry.inside} in {entry.opened} envelopes, and {alone} records by themselves"
+    alone = entry.rows_in - opened
+    return f"{entry.events_in} events: {inside} in {opened} envelopes, and {alone} records by themselves"
 
 
 def _beyond_its_offsets(entry: Entry) -> Iterator[str]:
     """Of Kafka only: an offset is one record, none, or lost."""
     offsets = offsets_between(entry.start, entry.end) if entry.events_version < 0 else None
-    if offsets is not None and entry.rows_in + entry.lost_offsets > offsets:
-        finding = f"read {entry.rows_in} and lost {entry.lost_offsets}, but had {offsets} offsets"
+    if offsets is not None and entry.rows_in + entry.account.lost_offsets > offsets:
+        finding = f"read {entry.rows_in} and lost {entry.account.lost_offsets}, but had {offsets} offsets"
         yield f"{entry.title} batch {entry.batch_id}: {finding}"
 
 

@@ -13,17 +13,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from clickstream_platform.streaming.audit.balance import imbalances
-from clickstream_platform.streaming.lake.ledger import (
-    REPLAY,
-    Amendment,
-    Entry,
-    booked,
-    entries,
-    is_complete,
-    line_of,
-)
+from clickstream_platform.streaming.lake.entry import Entry
+from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment, booked, entries, is_complete, line_of
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.rolled_up import refused_files
+from clickstream_platform.streaming.lake.roll_up import refused_files
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 if TYPE_CHECKING:
@@ -92,8 +85,8 @@ class _Log:
 
     def quarantined(self, since: int) -> dict[str, int]:
         """Rejected records by source, generation and batch, of the entries after a moment."""
-        after = (entry for entry in self.entries if entry.committed_at_ms > since and entry.quarantined)
-        return {f"{entry.source}/{entry.generation}/{entry.batch_id}": entry.quarantined for entry in after}
+        after = (entry for entry in self.entries if entry.committed_at_ms > since and entry.records.quarantined)
+        return {f"{entry.source}/{entry.generation}/{entry.batch_id}": entry.records.quarantined for entry in after}
 
     def differs(self) -> list[str]:
         """Whether the rows are those that the ledger booked. What the log no longer holds cannot be added up."""
@@ -146,13 +139,14 @@ def added_up(
         before: books that balanced: only later lines are read. None: every line is.
         version: of ``events``; the newest, if not given.
     """
-    assert table.beside is not None  # a contract with this expectation declares what it rejects
+    assert table.side_output is not None  # a contract with this expectation declares what it rejects
     before = before or Books()
     events = _log(lake.table(table.name), before.events, lambda entry: entry.rows_out, version=version)
-    rejected = _log(lake.table(table.beside.name), before.rejected, lambda entry: entry.quarantined, rejects=True)
+    quarantine = lake.table(table.side_output.name)
+    rejected = _log(quarantine, before.rejected, lambda entry: entry.records.quarantined, rejects=True)
     aside = _Log("", 0, [], Sums())
-    if table.aside:
-        aside = _log(lake.table(table.aside.name), before.remembered, lambda entry: entry.remembered)
+    if table.copies:
+        aside = _log(lake.table(table.copies.name), before.remembered, lambda entry: entry.copies.remembered)
     since = max(events.since(), rejected.since())
     landed = before.ahead | rejected.quarantined(since)
     booked_as_rejected = events.quarantined(since)
@@ -175,8 +169,12 @@ def added_up(
 def _kept(before: Books, events: _Log, rejected: _Log, ahead: dict[str, int]) -> Books:
     new = [each for entry in reversed(events.entries) for each in entry.refused().items()]
     newest = dict([*before.newest.items(), *new][-SHOWN:])
-    ends = {each.source: replace(each, files={}, unreadable={}).to_json() for each in reversed(events.entries)}
+    ends = {each.source: _without_files(each).to_json() for each in reversed(events.entries)}
     return Books(events.sums, rejected.sums, {**before.ends, **ends}, ahead, before.refused + len(new), newest)
+
+
+def _without_files(entry: Entry) -> Entry:
+    return replace(entry, account=replace(entry.account, files={}, unreadable={}))
 
 
 def _entry(text: str) -> list[Entry]:
@@ -204,14 +202,14 @@ def passed_over(lake: Lake) -> dict[str, int]:
         if run_id and entry.run_id != run_id:
             break
         run_id = entry.run_id
-        found.update(entry.passed_over)
+        found.update(entry.records.passed_over)
     return dict(found.most_common())
 
 
 def violations(lake: Lake) -> dict[str, int]:
     """The rules of the contract that the newest run saw broken by events that were kept. Reads its entries alone."""
     _, of_run = next(groupby(entries(lake.events), key=lambda entry: entry.run_id), ("", ()))
-    return dict(sum((Counter(entry.violations) for entry in of_run), Counter[str]()).most_common())
+    return dict(sum((Counter(entry.declared.violations) for entry in of_run), Counter[str]()).most_common())
 
 
 def refused_said(files: Mapping[str, str], shown: int = SHOWN) -> str:

@@ -55,6 +55,6 @@ def broken_rules(expectation: KeptContract, lake: Lake) -> Broken:
     newest, _ = newest_runs(expectation.at_least, lake)
     kept, rejected = Counter[str](), Counter[str]()
     for entry in newest:
-        kept.update(entry.violations)
-        rejected.update({why: count for why, count in entry.reasons.items() if why.startswith(PREFIX)})
+        kept.update(entry.declared.violations)
+        rejected.update({why: count for why, count in entry.records.reasons.items() if why.startswith(PREFIX)})
     return Broken(offered(newest), dict((kept + rejected).most_common()), rejected.total())

@@ -63,7 +63,7 @@ class Passed:
 
 
 @dataclass(frozen=True)
-class Record:
+class CheckRecord:
     """The checks of a table that passed, by name, as the file has them."""
 
     text: str = ""
@@ -73,22 +73,22 @@ class Record:
 _CHECKS = TypeAdapter(dict[str, Passed])
 
 
-def read(lake: Lake, table: str) -> Record:
+def read(lake: Lake, table: str) -> CheckRecord:
     """The record of a table; one of nothing if there is none, or if it is damaged."""
     try:
         return _record(_file(lake, table).read_bytes())
     except FileNotFoundError:
-        return Record()
+        return CheckRecord()
 
 
-def _record(content: bytes | None) -> Record:
+def _record(content: bytes | None) -> CheckRecord:
     if content is None:
-        return Record()
+        return CheckRecord()
     try:
         text = content.decode()
-        return Record(text, _CHECKS.validate_json(text))
+        return CheckRecord(text, _CHECKS.validate_json(text))
     except (ValidationError, UnicodeDecodeError):
-        return Record("damaged")
+        return CheckRecord("damaged")
 
 
 def asked(expectation: Expectation, table: StreamingTable) -> str:
@@ -117,7 +117,7 @@ def marks(lake: Lake, versions: Mapping[str, int]) -> dict[str, tuple[int, str]]
     return {name: (versions[name], "gone" if commit is None else commit) for name, commit in commits.items()}
 
 
-def note(lake: Lake, table: str, before: Record, passed: Mapping[str, Passed], failed: Collection[str]) -> None:
+def note(lake: Lake, table: str, before: CheckRecord, passed: Mapping[str, Passed], failed: Collection[str]) -> None:
     """Write down which checks passed and where, and forget where those stood that failed on all rows.
 
     A check that failed on what is new is in neither: it goes on from where it stood. What passed is not written down
@@ -136,14 +136,14 @@ def note(lake: Lake, table: str, before: Record, passed: Mapping[str, Passed], f
         log.warning("%s: %s (%s); if one failed, let the next `refresh` look at all rows", table, finding, refused)
 
 
-def _with(now: Record, before: Record, passed: Mapping[str, Passed], failed: Collection[str]) -> bytes | None:
+def _with(now: CheckRecord, before: CheckRecord, passed: Mapping[str, Passed], failed: Collection[str]) -> bytes | None:
     """What is to be written in place of what is there now; None if that is the same."""
     news = passed if now == before else {}
     checks = {name: each for name, each in {**now.checks, **news}.items() if name not in failed}
     return _CHECKS.dump_json(checks) if checks != now.checks or now.text == "damaged" else None
 
 
-def _note_on_store(file: StorePath, before: Record, passed: Mapping[str, Passed], failed: Collection[str]) -> None:
+def _note_on_store(file: StorePath, before: CheckRecord, passed: Mapping[str, Passed], failed: Collection[str]) -> None:
     """The same where nothing is locked."""
     change(file, lambda content: (_with(_record(content), before, passed, failed), None))
 

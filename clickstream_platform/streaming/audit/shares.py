@@ -13,7 +13,8 @@ from clickstream_platform.events.mapping.matching import said as never_matched_s
 from clickstream_platform.expectations import DuplicateShare, RejectedShare
 from clickstream_platform.streaming.audit.unmatched import unmatched
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment, Entry, booked, entries
+from clickstream_platform.streaming.lake.entry import Entry
+from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment, booked, entries
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.wording import number_of
 
@@ -108,9 +109,9 @@ def offered(batches: Sequence[Entry]) -> int:
 def _kind(expectation: ShareExpectation) -> Callable[[Entry], int]:
     match expectation:
         case RejectedShare():
-            return lambda entry: entry.quarantined
+            return lambda entry: entry.records.quarantined
         case DuplicateShare():
-            return lambda entry: entry.duplicates
+            return lambda entry: entry.copies.duplicates
 
 
 def _of(run: Sequence[Entry], kind: Callable[[Entry], int]) -> float:
@@ -122,13 +123,13 @@ def _summed(batches: Sequence[Entry], kind: Callable[[Entry], int], usual: float
 
 
 def _with_refused(counted: Share, batches: Sequence[Entry], replayed: int) -> Share:
-    files = [(path, size, entry) for entry in batches for path, (size, _) in entry.files.items()]
-    reasons = sum((Counter(entry.reasons) for entry in batches), Counter[str]())
+    files = [(path, size, entry) for entry in batches for path, (size, _) in entry.account.files.items()]
+    reasons = sum((Counter(entry.records.reasons) for entry in batches), Counter[str]())
     return Share(
         max(counted.count - replayed, 0),
         counted.records,
-        sum(len(entry.unreadable) for entry in batches),
-        sum(size for path, size, entry in files if path in entry.unreadable),
+        sum(len(entry.account.unreadable) for entry in batches),
+        sum(size for path, size, entry in files if path in entry.account.unreadable),
         sum(size for _, size, _ in files),
         counted.usual,
         tuple(reasons.most_common()),
@@ -163,7 +164,7 @@ def said(counted: Share, expectation: ShareExpectation) -> str:
 def remarks(table: StreamingTable, batches: Sequence[Entry]) -> list[str]:
     """What a run that has committed these batches should warn of, however few records there were."""
     lines = [*never_matched_said(unmatched(batches))]
-    if broken := sum((Counter(entry.violations) for entry in batches), Counter[str]()):
+    if broken := sum((Counter(entry.declared.violations) for entry in batches), Counter[str]()):
         lines.append(f"{violations_said(broken)}; their events are kept")
     for expectation in table.expectations:
         if isinstance(expectation, RejectedShare | DuplicateShare):
@@ -177,7 +178,7 @@ def remarks(table: StreamingTable, batches: Sequence[Entry]) -> list[str]:
 
 def plainly(batches: Sequence[Entry]) -> list[str]:
     """What such a run should say of them that is as it was meant to be."""
-    passed = sum((Counter(entry.passed_over) for entry in batches), Counter[str]())
+    passed = sum((Counter(entry.records.passed_over) for entry in batches), Counter[str]())
     each = ", ".join(f"{why} {count:,}" for why, count in passed.most_common(4))
     return [f"{number_of(passed.total(), 'record')} passed over, as the mapping says: {each}"] if passed else []
 

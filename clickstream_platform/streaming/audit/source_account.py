@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, cast
 
 from clickstream_platform.errors import SourceError
 from clickstream_platform.streaming.audit.books import refused, unbalanced
-from clickstream_platform.streaming.audit.landed import contradictions
+from clickstream_platform.streaming.audit.row_places import contradictions
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.ledger import entries, is_complete, last_entry
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.sources.inside import Envelopes
+from clickstream_platform.streaming.sources.envelope_count import Envelopes
 from clickstream_platform.streaming.sources.recount import Recount, together
 from clickstream_platform.streaming.sources.source import RecordSource
 
@@ -98,16 +98,16 @@ def source_account(table: StreamingTable, lake: Lake) -> SourceAccount:
         recounts,
         read=sum(entry.rows_in for entry in batches),
         accepted=sum(entry.accepted for entry in batches),
-        quarantined=sum(entry.quarantined for entry in batches),
-        duplicates=sum(entry.duplicates for entry in batches),
-        passed_over=sum(entry.passed for entry in batches),
+        quarantined=sum(entry.records.quarantined for entry in batches),
+        duplicates=sum(entry.copies.duplicates for entry in batches),
+        passed_over=sum(entry.records.passed for entry in batches),
         refused=refused(lake),
         tables=(*unbalanced(table, lake), *contradictions(lake, batches, old_files)),
         by_source=dict(by_source),
-        opened=sum(entry.opened for entry in batches),
-        inside=sum(entry.inside for entry in batches),
-        replaced=sum(entry.replaced for entry in batches),
-        restored=sum(entry.restored for entry in batches),
+        opened=sum(entry.records.opened for entry in batches),
+        inside=sum(entry.records.inside for entry in batches),
+        replaced=sum(entry.copies.replaced for entry in batches),
+        restored=sum(entry.copies.restored for entry in batches),
     )
 
 

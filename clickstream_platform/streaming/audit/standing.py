@@ -16,13 +16,14 @@ from clickstream_platform.streaming.audit.passes import Kept
 from clickstream_platform.streaming.audit.result import Look, spoken
 from clickstream_platform.streaming.audit.shares import ShareExpectation, said, share
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.lake.ledger import Entry, booked
+from clickstream_platform.streaming.lake.entry import Entry
+from clickstream_platform.streaming.lake.ledger import booked
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckFinding:
     """What a look at a table found of one expectation.
 
     Attributes:
@@ -79,40 +80,40 @@ class Standing:
         """A look at everything or, if the check had passed at a version, at what came since."""
         return Look("full", self.version) if since < 0 else Look("incremental", self.version, since)
 
-    def none_breaks(self, breaking: int, since: int = -1, last: dict[str, int] | None = None) -> Finding:
+    def none_breaks(self, breaking: int, since: int = -1, last: dict[str, int] | None = None) -> CheckFinding:
         """That none of the rows that were looked at may break an expectation."""
-        return Finding(breaking == 0, breaking, self.look(since), Kept(self.here(), last=last or {}))
+        return CheckFinding(breaking == 0, breaking, self.look(since), Kept(self.here(), last=last or {}))
 
-    def matches(self, event_type: str, rows: int, count: int, version: int, since: int = -1) -> Finding:
+    def matches(self, event_type: str, rows: int, count: int, version: int, since: int = -1) -> CheckFinding:
         """Whether it has as many rows as ``events`` has, at a version, of one type."""
         kept = Kept(self.here(events=version), count=count, rows=rows)
-        return Finding(rows == count, f"{rows} rows, {count} events of type {event_type}", self.look(since), kept)
+        return CheckFinding(rows == count, f"{rows} rows, {count} events of type {event_type}", self.look(since), kept)
 
-    def ledgers(self, before: Books | None = None) -> Finding:
+    def ledgers(self, before: Books | None = None) -> CheckFinding:
         """Whether the ledgers balance; from where these books did, if they are given."""
         wrong, books = added_up(self.contract, self.lake, before, self.version)
         text = "; ".join(wrong[:5]) or "the ledger balances"
         text += f"; {said_of_refused(books.refused, books.newest)}" if books.refused else ""
-        assert self.contract.beside is not None
-        kept = Kept(self.here(**{self.contract.beside.name: books.rejected.version}), books=books)
-        return Finding(not wrong, text, self.look(before.events.version if before else -1), kept)
+        assert self.contract.side_output is not None
+        kept = Kept(self.here(**{self.contract.side_output.name: books.rejected.version}), books=books)
+        return CheckFinding(not wrong, text, self.look(before.events.version if before else -1), kept)
 
-    def share(self, expectation: ShareExpectation) -> Finding:
+    def share(self, expectation: ShareExpectation) -> CheckFinding:
         """How much of what came last was rejected, or was a duplicate."""
         found, look = share(expectation, self.lake), Look("newest", self.version)
-        return Finding(not found.exceeds(expectation), said(found, expectation), look, numbers=found.numbers())
+        return CheckFinding(not found.exceeds(expectation), said(found, expectation), look, numbers=found.numbers())
 
-    def contract_kept(self, expectation: KeptContract) -> Finding:
+    def contract_kept(self, expectation: KeptContract) -> CheckFinding:
         """How often what came last breaks which rule of the contract of columns."""
         found, look = broken_rules(expectation, self.lake), Look("newest", self.version)
-        return Finding(not found.exceeds(expectation), str(found), look, numbers=found.numbers())
+        return CheckFinding(not found.exceeds(expectation), str(found), look, numbers=found.numbers())
 
-    def age(self, most: timedelta, newest_ms: int | None, look: Look) -> Finding:
+    def age(self, most: timedelta, newest_ms: int | None, look: Look) -> CheckFinding:
         """Whether the newest event is young enough."""
         if newest_ms is None:
-            return Finding(False, "there is no event", look)
+            return CheckFinding(False, "there is no event", look)
         age = self.now - datetime.fromtimestamp(newest_ms / 1000, timezone.utc)
-        return Finding(age <= most, f"the newest event is {spoken(age)} old", look)
+        return CheckFinding(age <= most, f"the newest event is {spoken(age)} old", look)
 
     def newest_ms(self) -> int | None:
         """The time of the newest event, in milliseconds since 1970: by the log, and by files without statistics."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from clickstream_platform.events.mapping.matching import Matches, together
-from clickstream_platform.streaming.lake.ledger import Entry
+from clickstream_platform.streaming.lake.entry import Entry
 
 
 def unmatched(batches: Iterable[Entry]) -> Matches:
     """The paths at which none of the records of these batches that were looked at had anything."""
-    return together(Matches(entry.looked_at, tuple(entry.never_matched)) for entry in batches)
+    return together(Matches(entry.declared.looked_at, tuple(entry.declared.never_matched)) for entry in batches)

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from clickstream_platform.expectations import Expectation
 from clickstream_platform.streaming.audit import passes
-from clickstream_platform.streaming.audit.partly import NewRows, TooMuchError
-from clickstream_platform.streaming.audit.passes import Passed, Record
+from clickstream_platform.streaming.audit.all_rows import on_all_rows
+from clickstream_platform.streaming.audit.new_rows import NewRows, TooMuchError
+from clickstream_platform.streaming.audit.passes import CheckRecord, Passed
 from clickstream_platform.streaming.audit.result import NO_BATCH, CheckResult, described
-from clickstream_platform.streaming.audit.standing import Finding, Standing, standing
-from clickstream_platform.streaming.audit.whole import on_all_rows
+from clickstream_platform.streaming.audit.standing import CheckFinding, Standing, standing
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.places import Lake
 
@@ -71,9 +71,9 @@ def check(
     return _noted(found, record, {each: findings[each] for each in table.expectations})
 
 
-def _partly(found: Standing, record: Record) -> tuple[dict[Expectation, Finding], dict[Expectation, str]]:
+def _partly(found: Standing, record: CheckRecord) -> tuple[dict[Expectation, CheckFinding], dict[Expectation, str]]:
     """What can be told from what is new; the expectations of which it is too much, each with why."""
-    new, findings, why = NewRows(found, record.checks), dict[Expectation, Finding](), dict[Expectation, str]()
+    new, findings, why = NewRows(found, record.checks), dict[Expectation, CheckFinding](), dict[Expectation, str]()
     for each in found.contract.expectations:
         try:
             findings[each] = new.finding(each)
@@ -82,7 +82,7 @@ def _partly(found: Standing, record: Record) -> tuple[dict[Expectation, Finding]
     return findings, why
 
 
-def _noted(found: Standing, record: Record, findings: Mapping[Expectation, Finding]) -> list[CheckResult]:
+def _noted(found: Standing, record: CheckRecord, findings: Mapping[Expectation, CheckFinding]) -> list[CheckResult]:
     """The results. Which of them passed, and where, is written down for the next look."""
     table, generation = found.contract, found.entry.generation
     passed = {

@@ -16,7 +16,8 @@ from clickstream_platform.streaming.batches.persisted import Persisted
 from clickstream_platform.streaming.batches.strategies import strategy_of
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import generations
-from clickstream_platform.streaming.lake.ledger import Amendment, Entry, booked, entries, last_entry
+from clickstream_platform.streaming.lake.entry import Entry
+from clickstream_platform.streaming.lake.ledger import Amendment, booked, entries, last_entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import matches, snapshot
 from clickstream_platform.streaming.observe.outdated import outdated

@@ -20,8 +20,9 @@ from clickstream_platform.streaming.batches.strategy import Strategy
 from clickstream_platform.streaming.contract.state import Recompute, StateStore
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.amendments import revise
+from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.hours import Hours, as_ranges
-from clickstream_platform.streaming.lake.ledger import RETENTION, Entry
+from clickstream_platform.streaming.lake.ledger import RETENTION
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import during, snapshot
 

@@ -14,8 +14,8 @@ from clickstream_platform.streaming.batches.persisted import Persisted
 from clickstream_platform.streaming.checkpoint import Checkpoint, Planned, next_version
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import writer
+from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.hours import Hours
-from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import during, snapshot
 from clickstream_platform.streaming.lake.tables import LakeTable

@@ -27,8 +27,9 @@ from clickstream_platform.streaming.contract.side_tables import SideTable
 from clickstream_platform.streaming.contract.state import Processor
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.amendments import revise
+from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.hours import moment
-from clickstream_platform.streaming.lake.ledger import RETENTION, Entry, entries, last_entry
+from clickstream_platform.streaming.lake.ledger import RETENTION, entries, last_entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import at_places, matches, snapshot
 from clickstream_platform.streaming.lake.scan import literal
@@ -95,9 +96,9 @@ class ProcessorBatches(Strategy[Processor]):
         super().complete(batch)
 
     @property
-    def _beside(self) -> SideTable:
-        assert self.table.beside is not None  # the contract refuses to be without
-        return self.table.beside
+    def _late_events(self) -> SideTable:
+        assert self.table.side_output is not None  # the contract refuses to be without
+        return self.table.side_output
 
     def _list_late(self, batch: MicroBatch, entry: Entry, late: DataFrame | None) -> None:
         """One commit of the side table, unless a killed attempt has made it already (Delta knows the transaction)."""
@@ -107,17 +108,17 @@ class ProcessorBatches(Strategy[Processor]):
             F.lit(entry.generation).cast("bigint").alias("generation"),
             F.lit(entry.batch_id).cast("bigint").alias("batch_id"),
             moment(entry.late_before_ms * 1000).alias("watermark"),
-        ).to(self._beside.schema.spark)
-        commit = writer.Commit(entry.to_json(), (f"{self._beside.name}/{entry.generation}", entry.batch_id))
+        ).to(self._late_events.schema.spark)
+        commit = writer.Commit(entry.to_json(), (f"{self._late_events.name}/{entry.generation}", entry.batch_id))
         write = writer.append if batch.batch_id else writer.overwrite
-        write(writer.few_files(listed), entry.late_rows, batch.lake.table(self._beside.name).path, commit)
+        write(writer.few_files(listed), entry.late_rows, batch.lake.table(self._late_events.name).path, commit)
 
     def covered(self, events: DataFrame, entry: Entry, lake: Lake) -> DataFrame:
         """The events that a generation has handled by this entry: up to the watermark, less those too late.
 
         Those that were replaced since it read them are among them, as often as it has read them in time.
         """
-        late = snapshot(events.sparkSession, lake.table(self._beside.name).path)
+        late = snapshot(events.sparkSession, lake.table(self._late_events.name).path)
         late = late.where(F.col("generation") == entry.generation)
         is_handled = F.col("timestamp") <= moment(entry.handled_ms * 1000)
         in_time = at_places(late, events.where(is_handled), "left_anti")
@@ -147,7 +148,7 @@ class ProcessorBatches(Strategy[Processor]):
 
     def left_out(self, entry: Entry, lake: Lake) -> int:
         """How many events the side table lists of the entry's generation; 0 without one. No JVM."""
-        listed = lake.table(self._beside.name)
+        listed = lake.table(self._late_events.name)
         if not listed.exists:
             return 0
         count = f"SELECT count(*) AS rows FROM held WHERE generation = {entry.generation}"

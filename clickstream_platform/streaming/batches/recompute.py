@@ -12,7 +12,7 @@ from clickstream_platform.streaming.batches.micro_batch import MicroBatch, Notif
 from clickstream_platform.streaming.batches.replaced_events import replaced_events
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.state import Recompute
-from clickstream_platform.streaming.lake.ledger import Entry
+from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.places import Lake
 
 

@@ -17,8 +17,8 @@ from clickstream_platform.streaming.batches.replaced_events import replaced_even
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.state import StateStore
 from clickstream_platform.streaming.lake import writer
+from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.hours import moment
-from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import matches
 from clickstream_platform.streaming.lake.tables import TimeSpan

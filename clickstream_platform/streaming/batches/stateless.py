@@ -18,8 +18,9 @@ from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.state import Stateless
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.amendments import remove_before
+from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.hours import moment
-from clickstream_platform.streaming.lake.ledger import RETENTION, Entry
+from clickstream_platform.streaming.lake.ledger import RETENTION
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import at_places
 

@@ -15,7 +15,8 @@ from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.state import State
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.amendments import remove, rows_of
-from clickstream_platform.streaming.lake.ledger import ERASURE, Entry
+from clickstream_platform.streaming.lake.entry import Entry
+from clickstream_platform.streaming.lake.ledger import ERASURE
 from clickstream_platform.streaming.lake.places import Lake
 
 Kind = TypeVar("Kind", bound=State)

@@ -56,8 +56,8 @@ class StreamingTable:
         partition_by: columns that split the table's files into folders.
         max_state_rows: rows that its state store may hold after a batch; a run that finds more there stops.
         announces: whether new rows are given to the run's ``notify`` hook.
-        beside: the side table that the same batches write: what was rejected, or what came too late.
-        aside: the side table of what they remember beside that, made when it is first needed: records that may become
+        side_output: the side table that the same batches write: what was rejected, or what came too late.
+        copies: the side table of what they remember beside that, made when it is first needed: records that may become
             events yet. It has the declared columns too.
         further: more sources, each of another name. They are read after ``offsets``, one after another, each from a
             checkpoint of its own.
@@ -80,8 +80,8 @@ class StreamingTable:
     partition_by: tuple[str, ...] = ()
     max_state_rows: int = 10_000_000
     announces: bool = False
-    beside: SideTable | None = None
-    aside: SideTable | None = None
+    side_output: SideTable | None = None
+    copies: SideTable | None = None
     further: tuple[Source, ...] = ()
     declared: tuple[Column, ...] = ()
 
@@ -111,7 +111,7 @@ class StreamingTable:
             return "rows are revised, so a column final_at must say until when they are"
         if not self.state.by and self.state.reaches:
             return f"{kind} needs a column of the key to be local to"
-        if self.state.lists_late and self.beside is None:
+        if self.state.lists_late and self.side_output is None:
             return f"{kind} leaves late events out, so a side table must be declared that lists them"
         return None
 
@@ -155,7 +155,7 @@ class StreamingTable:
     @property
     def side_tables(self) -> tuple[SideTable, ...]:
         """The side tables that its batches write, each of them before the table itself."""
-        return tuple(each for each in (self.beside, self.aside) if each)
+        return tuple(each for each in (self.side_output, self.copies) if each)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ NOTHING_YET = "it ended and no row arrived"  # no refusal: a rate source begins 
 
 
 @dataclass(frozen=True)
-class Facts:
+class TriggerFacts:
     """What is known of one trigger.
 
     Attributes:
@@ -67,8 +67,8 @@ _NOT_ALLOWED = f"[STREAMING_REAL_TIME_MODE.OPERATOR_OR_SINK_NOT_IN_ALLOWLIST] {_
 _SPARK = "org.apache.spark.sql.execution"
 _NO_TABLES = _NOT_ALLOWED.format(f"sink(s): {_SPARK}.streaming.sources.ForeachBatchSink is not in the sink allowlist")
 
-FACTS: dict[type[Trigger], Facts] = {
-    AvailableNow: Facts(
+FACTS: dict[type[Trigger], TriggerFacts] = {
+    AvailableNow: TriggerFacts(
         "available now",
         "one after another, up to the source's limits each, until all is read that was there at the start",
         ("run",),
@@ -76,7 +76,7 @@ FACTS: dict[type[Trigger], Facts] = {
         "use `clickstream run`",
         {"rate source to the console": NOTHING_YET},
     ),
-    Once: Facts(
+    Once: TriggerFacts(
         "once",
         "one, whatever its size: the source's limits are ignored, so a backlog may not fit. Deprecated in Spark, works",
         ("run",),
@@ -84,14 +84,14 @@ FACTS: dict[type[Trigger], Facts] = {
         'use `clickstream run --trigger once`, or `--trigger "available now"`, which keeps to the source\'s limits',
         {"rate source to the console": NOTHING_YET},
     ),
-    ProcessingTime: Facts(
+    ProcessingTime: TriggerFacts(
         "2 minutes",
         "each interval, up to the source's limits; one that takes longer delays the next",
         ("stream", "tap"),
         "it never ends, and a run does",
         'use `clickstream stream --every "2 minutes"`, or a schedule that starts runs',
     ),
-    Continuous: Facts(
+    Continuous: TriggerFacts(
         "continuous 1 second",
         "none: records flow one by one, at least once; the interval says how often offsets are noted",
         ("tap",),
@@ -106,7 +106,7 @@ FACTS: dict[type[Trigger], Facts] = {
             "Kafka, counts": "Continuous processing does not support Aggregate operations.",
         },
     ),
-    RealTime: Facts(
+    RealTime: TriggerFacts(
         "real-time 5 seconds",
         "each stays open for the interval, five seconds or more, while records flow through it one by one",
         ("tap",),
@@ -194,7 +194,7 @@ def _matrix() -> Iterator[str]:
         yield f"| {query} | {' | '.join(_verdict(facts, query) for facts in FACTS.values())} |"
 
 
-def _verdict(facts: Facts, query: str) -> str:
+def _verdict(facts: TriggerFacts, query: str) -> str:
     words = facts.refused.get(query)
     return "works" if words is None else "no row yet" if words == NOTHING_YET else "refused"
 

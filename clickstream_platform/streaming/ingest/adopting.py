@@ -21,9 +21,8 @@ from clickstream_platform.store.place import Place, is_on_store
 from clickstream_platform.streaming.ingest.apart import columns_of
 from clickstream_platform.streaming.ingest.date_files import DateFiles, by_date
 from clickstream_platform.streaming.ingest.staged_where import written
-from clickstream_platform.streaming.lake.data_files import PARTITION, DataFile
+from clickstream_platform.streaming.lake.data_files import PARTITION, DataFile, alike
 from clickstream_platform.streaming.lake.tables import LakeTable
-from clickstream_platform.streaming.lake.writer import alike
 
 
 def taken_over(

@@ -71,7 +71,7 @@ _EPOCH = date(1970, 1, 1)
 _FIRST_DAY = (date.min - _EPOCH).days
 
 
-class Seen:
+class SeenIds:
     """The ids that a task has had. It remembers any number in the same memory, and so takes some for others."""
 
     def __init__(self) -> None:
@@ -103,7 +103,7 @@ class Sorting:
     apart: Apart
     files: DateFiles
     staged: pq.ParquetWriter
-    _seen: Seen = field(default_factory=Seen)
+    _seen: SeenIds = field(default_factory=SeenIds)
     _held: dict[int, list[pa.RecordBatch]] = field(default_factory=dict[int, "list[pa.RecordBatch]"])
     _bytes: int = 0
 

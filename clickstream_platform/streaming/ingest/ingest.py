@@ -36,7 +36,7 @@ from clickstream_platform.streaming.ingest.staged_where import clear, folder_of
 from clickstream_platform.streaming.ingest.staging import staged_schema, staging
 from clickstream_platform.streaming.lake import generations, writer
 from clickstream_platform.streaming.lake.data_files import DataFile
-from clickstream_platform.streaming.lake.ledger import Entry
+from clickstream_platform.streaming.lake.entry import Account, Copies, Declarations, Entry, Records
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform.streaming.sources.source import RecordSource
@@ -80,44 +80,51 @@ class Ingest(StatelessBatches):
         staged = replace(staged, without=account.unreadable)
         facts = staged.facts()
         settled = self._settled(batch, staged, facts)
+        entry, staged = self._booking(batch, account, staged, facts, settled), staged.adopting(settled.found.places)
+        if entry.records.quarantined:
+            self._quarantine(batch, staged.rejected(settled.found.conflicting), entry)
+        if self.parse.rules.duplicate_span is not None:
+            self._give_way(batch, staged, settled, entry)
+        restored = settled.restored.combine_chunks().to_batches() if settled.restored.num_rows else ()
+        others = chain(staged.accepted(but=settled.found.places), restored)
+        if not self._append(batch, staged, others, entry):
+            return None
+        _warn(entry)
+        return entry
+
+    def _booking(self, batch: MicroBatch, account: Account, staged: Staged, facts: Facts, settled: Settled) -> Entry:
+        """What the ledger is to say of the batch."""
         found, conflicting = settled.found, len(settled.found.conflicting)
-        staged = staged.adopting(found.places)
-        entry = batch.entry(
+        return batch.entry(
             events_version=-1,
             rows_in=facts.records,
             rows_out=len(facts.times) - len(found.places) + len(settled.restored),
             late_rows=facts.until(batch.late_before_ms),
             revisions=0,
-            quarantined=facts.rejected + conflicting,
-            duplicates=found.exact,
-            opened=facts.opened,
-            inside=facts.inside,
-            reasons=facts.by_reason(conflicting),
-            reused_ids=found.reused,
-            files=account.files,
-            formats=account.formats,
-            unreadable=account.unreadable,
-            lost=account.lost,
-            placeholder_ids=facts.placeholders,
-            passed_over=dict(facts.passed_over),
-            mapping=self.parse.label,
-            contract=self.parse.contract,
-            violations=dict(facts.violations),
-            looked_at=staged.matches.looked_at,
-            never_matched=[*staged.matches.never],
-            set_aside=len(settled.aside),
-            replaced=settled.gave_way,
-            restored=len(settled.restored),
+            account=account,
+            records=Records(
+                quarantined=facts.rejected + conflicting,
+                reasons=facts.by_reason(conflicting),
+                opened=facts.opened,
+                inside=facts.inside,
+                passed_over=dict(facts.passed_over),
+                placeholder_ids=facts.placeholders,
+            ),
+            copies=Copies(
+                duplicates=found.exact,
+                reused_ids=found.reused,
+                set_aside=len(settled.aside),
+                replaced=settled.gave_way,
+                restored=len(settled.restored),
+            ),
+            declared=Declarations(
+                mapping=self.parse.label,
+                looked_at=staged.matches.looked_at,
+                never_matched=[*staged.matches.never],
+                contract=self.parse.contract,
+                violations=dict(facts.violations),
+            ),
         )
-        if entry.quarantined:
-            self._quarantine(batch, staged.rejected(found.conflicting), entry)
-        if self.parse.rules.duplicate_span is not None:
-            self._give_way(batch, staged, settled, entry)
-        restored = settled.restored.combine_chunks().to_batches() if settled.restored.num_rows else ()
-        if not self._append(batch, staged, chain(staged.accepted(but=found.places), restored), entry):
-            return None
-        _warn(entry)
-        return entry
 
     def _append(self, batch: MicroBatch, staged: Staged, others: Iterator[pa.RecordBatch], entry: Entry) -> bool:
         """Add the events in the data files that the table takes as they are, and all others."""
@@ -144,13 +151,13 @@ class Ingest(StatelessBatches):
     def _give_way(self, batch: MicroBatch, staged: Staged, settled: Settled, entry: Entry) -> None:
         copies, by = self._copies(batch), self._by(batch)
         commit = writer.Commit(entry.to_json(), (batch.checkpoint.app_id_in(copies.name), batch.batch_id))
-        giving_way.remember(staged.at(settled.aside), settled.replaced, entry.remembered, copies, by, commit)
+        giving_way.remember(staged.at(settled.aside), settled.replaced, entry.copies.remembered, copies, by, commit)
         transaction = (batch.checkpoint.app_id, batch.batch_id)
         giving_way.give_way(settled.replaced, batch.lake.events, by, batch.run_id, transaction)
 
     def _copies(self, batch: MicroBatch) -> LakeTable:
-        assert self.table.aside is not None  # a contract with this rule declares what it remembers
-        return batch.lake.table(self.table.aside.name)
+        assert self.table.copies is not None  # a contract with this rule declares what it remembers
+        return batch.lake.table(self.table.copies.name)
 
     @staticmethod
     def _by(batch: MicroBatch) -> str:
@@ -165,10 +172,10 @@ class Ingest(StatelessBatches):
 
     def _quarantine(self, batch: MicroBatch, rejected: Iterator[pa.RecordBatch], entry: Entry) -> None:
         """Append to the side table, unless a killed attempt has done so already (Delta knows the transaction)."""
-        assert self.table.beside is not None
-        name = self.table.beside.name
+        assert self.table.side_output is not None
+        name = self.table.side_output.name
         commit = writer.Commit(entry.to_json(), (batch.checkpoint.app_id_in(name), batch.batch_id))
-        writer.append(rejected, entry.quarantined, batch.lake.table(name).path, commit)
+        writer.append(rejected, entry.records.quarantined, batch.lake.table(name).path, commit)
 
 
 # What a registry's serializers wrote and nobody here could read, with what to do about it.
@@ -181,36 +188,36 @@ _UNDECODED = {
 
 
 def _warn(entry: Entry) -> None:
-    for path, fault in entry.unreadable.items():
+    for path, fault in entry.account.unreadable.items():
         log.warning("events: %s is refused whole: %s; mend it and land it again under another name", path, fault)
-    for partition, (first, end) in ((name, span) for name, spans in entry.lost.items() for span in spans):
+    for partition, (first, end) in ((name, span) for name, spans in entry.account.lost.items() for span in spans):
         span = f"{first} on" if end is None else f"{first} to {end - 1}"
         log.warning("events: %s: offsets %s were gone before they were read; they are booked as lost", partition, span)
-    if entry.reused_ids:
-        log.warning("events: %d events reuse an event_id with another timestamp; they are kept", entry.reused_ids)
-    if entry.replaced:
+    if reused := entry.copies.reused_ids:
+        log.warning("events: %d events reuse an event_id with another timestamp; they are kept", reused)
+    if entry.copies.replaced:
         log.warning(
             "events: %d events gave way to copies at an earlier time; `clickstream duplicates` shows them",
-            entry.replaced,
+            entry.copies.replaced,
         )
-    if conflicting := entry.reasons.get(Reason.CONFLICTING_DUPLICATE.value):
+    if conflicting := entry.records.reasons.get(Reason.CONFLICTING_DUPLICATE.value):
         finding = "events: %d records have the event_id and timestamp of an event that says something else"
         log.warning(f"{finding}; they are in quarantine: `clickstream duplicates` shows both", conflicting)
     for reason, remedy in _UNDECODED.items():
-        if count := entry.reasons.get(reason.value):
+        if count := entry.records.reasons.get(reason.value):
             log.warning("events: %d records are rejected as %s; %s", count, reason.value, remedy)
-    if entry.placeholder_ids:
+    if entry.records.placeholder_ids:
         finding = "events: %d records have an id that is none, such as null or undefined; they are kept"
-        log.warning(f"{finding}: CLICKSTREAM_PLACEHOLDER_IDS=reject rejects such", entry.placeholder_ids)
+        log.warning(f"{finding}: CLICKSTREAM_PLACEHOLDER_IDS=reject rejects such", entry.records.placeholder_ids)
 
 
 def counts(entry: Entry) -> dict[str, Any]:
     """What became of the records of a batch: adds up to ``read``, or to the events that were in them."""
     return {
         "read": entry.rows_in,
-        **({"opened": entry.opened, "events": entry.events_in} if entry.opened else {}),
+        **({"opened": entry.records.opened, "events": entry.events_in} if entry.records.opened else {}),
         "accepted": entry.rows_out,
-        "quarantined": entry.quarantined,
-        "duplicates": entry.duplicates,
-        **({"passed over": entry.passed} if entry.passed else {}),
+        "quarantined": entry.records.quarantined,
+        "duplicates": entry.copies.duplicates,
+        **({"passed over": entry.records.passed} if entry.records.passed else {}),
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from deltalake import CommitProperties, Transaction
 
 from clickstream_platform.store.place import Place
-from clickstream_platform.streaming.lake.kept import Handle
+from clickstream_platform.streaming.lake.handles import Handle
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 

@@ -17,7 +17,7 @@ from deltalake.exceptions import TableNotFoundError
 
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.store.place import Place
-from clickstream_platform.streaming.lake import kept
+from clickstream_platform.streaming.lake import handles
 from clickstream_platform.streaming.lake.actions import AddedFile, added_by, is_read_by_others
 from clickstream_platform.streaming.lake.delta import is_table, opened, within
 
@@ -42,7 +42,7 @@ class TimeSpan(NamedTuple):
 class LakeTable:
     """One Delta table on disk, which may not exist yet.
 
-    Each question is answered by the table as it is when it is asked. It need not be opened for that: :mod:`.kept`.
+    Each question is answered by the table as it is when it is asked. It need not be opened for that: :mod:`.handles`.
     """
 
     path: Place
@@ -55,7 +55,7 @@ class LakeTable:
     @property
     def exists(self) -> bool:
         """Whether the folder is a Delta table."""
-        return kept.is_known(self.path) or is_table(self.path)
+        return handles.is_known(self.path) or is_table(self.path)
 
     def open(self) -> DeltaTable | None:
         """The table at its newest version, for the caller alone; None if there is none."""
@@ -64,9 +64,9 @@ class LakeTable:
         except TableNotFoundError:
             return None
 
-    def _newest(self, ask: Callable[[kept.Handle], Answer], otherwise: Answer) -> Answer:
+    def _newest(self, ask: Callable[[handles.Handle], Answer], otherwise: Answer) -> Answer:
         """What is asked of the table at its newest version; something else, if there is no table."""
-        with kept.newest(self.path) as handle:
+        with handles.newest(self.path) as handle:
             return ask(handle) if handle else otherwise
 
     def version(self) -> int | None:
@@ -77,7 +77,7 @@ class LakeTable:
         """The number of rows, now or at a version, from the statistics in the log: no data file is read."""
         if version is None:
             return self._newest(lambda handle: handle.table.count(), 0)
-        with kept.at(self.path, version) as table:
+        with handles.at(self.path, version) as table:
             return table.count()
 
     def rows_before(self, moment: datetime, time: str) -> int:
@@ -154,7 +154,7 @@ class LakeTable:
 
     def schema(self, version: int | None = None) -> dict[str, Any]:
         """The columns, as Delta and Spark say them in JSON."""
-        with kept.at(self.path, version) as table:
+        with handles.at(self.path, version) as table:
             self._require_plain(table)
             return json.loads(table.schema().to_json())
 
@@ -181,12 +181,12 @@ class LakeTable:
 
     def files(self, version: int | None = None) -> list[str]:
         """The data files that make up the table, now or at a version, relative to it."""
-        with kept.at(self.path, version) as table:
+        with handles.at(self.path, version) as table:
             return within(table)
 
     def files_by_age(self, version: int | None = None) -> list[str]:
         """The same, the oldest first: no other has fewer columns. The others in the order of their names."""
-        with kept.at(self.path, version) as table:
+        with handles.at(self.path, version) as table:
             files = table.get_add_actions(flatten=True)
         paths, times = (files.column(name).to_pylist() for name in ("path", "modification_time"))
         by_name = sorted(zip(map(unquote, paths), times, strict=True))
@@ -204,7 +204,7 @@ class LakeTable:
         """
         import pyarrow as pa  # noqa: PLC0415 - 0.15 s, and most of who reads a log never calls this
 
-        with kept.at(self.path, version) as table:
+        with handles.at(self.path, version) as table:
             files = pa.table(table.get_add_actions(flatten=True))
         if not files.num_rows:
             return []
@@ -240,7 +240,7 @@ class LakeTable:
         return datetime.fromtimestamp(info["timestamp"] / 1000, timezone.utc)
 
     def _log(self, version: int) -> Place:
-        return self.path / "_delta_log" / kept.commit_name(version)
+        return self.path / "_delta_log" / handles.commit_name(version)
 
     def _commit(self, version: int) -> list[dict[str, Any]]:
         try:

@@ -11,18 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from time import time_ns
 from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
 from deltalake import DeltaTable, PostCommitHookProperties, Schema, write_deltalake
-from deltalake.transaction import AddAction
 
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.lake.commit import Commit
-from clickstream_platform.streaming.lake.data_files import PARTITION, DataFile
+from clickstream_platform.streaming.lake.data_files import PARTITION, DataFile, alike
 from clickstream_platform.streaming.lake.delta import options_of, uri_of
-from clickstream_platform.streaming.lake.kept import Handle, changed, changing
+from clickstream_platform.streaming.lake.handles import Handle, changed, changing
 from clickstream_platform.streaming.lake.store_lease import require_held
 from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan, instant
 
@@ -98,17 +96,11 @@ def add_files(made: Callable[[pa.Schema], Sequence[DataFile]], path: Place, time
     with to_change(path) as held:
         if commit.is_in(held):
             return False
-        schema = held.table.schema()
-        files = made(pa.schema(schema))
+        schema, with_it = held.table.schema(), commit.properties()
+        files = [each.named(time) for each in made(pa.schema(schema))]
         require_held(path.parent)
-        now = time_ns() // 1_000_000
         held.table.create_write_transaction(
-            [AddAction(of.path, of.size, {PARTITION: of.day}, now, True, of.statistics(time)) for of in files],
-            "append",
-            schema,
-            [PARTITION],
-            commit_properties=commit.properties(),
-            post_commithook_properties=_THEN,
+            files, "append", schema, [PARTITION], commit_properties=with_it, post_commithook_properties=_THEN
         )
         held.table.update_incremental()  # which delta-rs leaves where it was
     return True
@@ -138,16 +130,6 @@ def append(
         fitting = (alike(batch, schema) for batch in rows)
         streamed = pa.RecordBatchReader.from_batches(schema, fitting) if count else schema.empty_table()
         return _commit(streamed, held.table, commit, "append")
-
-
-def alike(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Rows with the columns of a table; one that is no longer declared is null in them."""
-    there = set(batch.schema.names)
-    columns = [
-        batch[field.name].cast(field.type) if field.name in there else pa.nulls(len(batch), field.type)
-        for field in schema
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def overwrite(rows: DataFrame, count: int, path: Place, commit: Commit) -> bool:

@@ -39,8 +39,8 @@ from clickstream_platform.streaming.maintenance.copying import (
     writing_to,
 )
 from clickstream_platform.streaming.maintenance.reset import BEFORE
-from clickstream_platform.streaming.observe.status import iso
 from clickstream_platform.streaming.runtime.admission import needed_files
+from clickstream_platform.wording import iso
 
 UNFINISHED = "unfinished.json"  # of a backup that is being made: which lake it is of
 LEFT_OUT = (
@@ -145,8 +145,9 @@ def _data_files(lake: Lake, name: str, contracts: Sequence[StreamingTable]) -> I
 
 def _read_by(table: StreamingTable, lake: Lake) -> Iterator[str]:
     """The files of ``events`` that a table has to read, or is compared with; none of what can no longer be read."""
+    checkpoint = generations.current(lake, table.name)
     with suppress(CheckpointError):
-        yield from needed_files(lake, generations.current(lake, table.name))
+        yield from needed_files(lake, checkpoint, checkpoint.planned(), checkpoint.committed())
     if entry := last_entry(lake.table(table.name)):
         with suppress(CheckpointError, DeltaError):
             yield from lake.events.files(lake.events.same_rows_until(entry.events_version))

@@ -20,8 +20,8 @@ from pyspark.sql import functions as F
 
 from clickstream_platform.errors import SettingsError, SourceError
 from clickstream_platform.events.mapping.envelopes import Limits, glimpsed
+from clickstream_platform.events.registry.failures import plainly
 from clickstream_platform.events.registry.framing import said
-from clickstream_platform.events.registry.told import plainly
 from clickstream_platform.events.subject import Mention, mentions
 from clickstream_platform.streaming.batches.strategies import strategy_of
 from clickstream_platform.streaming.contract.table import StreamingTable
@@ -220,8 +220,8 @@ def _erase(
     for table in sorted(contracts, key=_turn):
         held = lake.table(table.name)
         there = [name for name in table.names if lake.table(name).exists]
-        for beside in (lake.table(name) for name in there if name != table.name):
-            erased.append(Erased(beside.name, _erased_beside(search, persons, beside, run_id), beside.version() or 0))
+        for side in (lake.table(name) for name in there if name != table.name):
+            erased.append(Erased(side.name, _erased_of_side(search, persons, side, run_id), side.version() or 0))
         for name in there:
             take_out(persons, paths, lake.table(name), run_id, columns)
         rebuild = partial(rebuild_leased, table, spark, lake, hooks, run_id)
@@ -240,9 +240,9 @@ def _turn(table: StreamingTable) -> int:
     return 2 if table.state.is_stored else 0 if table.derived else 1
 
 
-def _erased_beside(search: _Search, persons: DataFrame, beside: LakeTable, run_id: str) -> int:
+def _erased_of_side(search: _Search, persons: DataFrame, side: LakeTable, run_id: str) -> int:
     """Take persons out of a side table: by their ids, or out of what is kept of records that were never parsed."""
-    rows = snapshot(persons.sparkSession, beside.path)
+    rows = snapshot(persons.sparkSession, side.path)
     if "user_id" in rows.columns:
-        return remove(persons, ("user_id",), beside, ERASURE, run_id)
-    return remove(search.records(rows), ("record_id",), beside, ERASURE, run_id)
+        return remove(persons, ("user_id",), side, ERASURE, run_id)
+    return remove(search.records(rows), ("record_id",), side, ERASURE, run_id)

@@ -16,7 +16,7 @@ from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import generations, upkeep
 from clickstream_platform.streaming.lake.lease import all_leased
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.rolled_up import roll_up
+from clickstream_platform.streaming.lake.roll_up import roll_up
 
 FILES_KEPT = timedelta(days=7)  # Delta's default: a reader of an older version has so long to end
 LOG_KEPT = timedelta(days=30)  # Delta's default: so long a version can be read, as far as its files are there

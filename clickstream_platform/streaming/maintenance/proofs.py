@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from clickstream_platform.files import write_whole
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.status import iso
+from clickstream_platform.wording import iso
 
 
 @dataclass(frozen=True)

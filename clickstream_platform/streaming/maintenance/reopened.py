@@ -66,7 +66,7 @@ class Whole(NamedTuple):
         return self.landed > 0 and (self.landed, self.inside) != (1, 1)
 
 
-class Opened(NamedTuple):
+class Reopened(NamedTuple):
     """What became of the rejected records that today's mapping opens.
 
     Attributes:
@@ -82,7 +82,7 @@ class Opened(NamedTuple):
 
 def open_all(
     parsed: DataFrame, rejected: DataFrame, stored: DataFrame, quarantine: LakeTable, rules: Rules, run_id: str
-) -> Opened:
+) -> Reopened:
     """Put the events of envelopes in the place of their records, a part of the records in a commit each.
 
     Killed, what is opened stays so. An event that is good now has the reasons of its record until it is accepted.
@@ -102,7 +102,7 @@ def open_all(
         for part in parts(to_open, AT_ONCE):
             events = inside if len(part) == len(found) else _of(inside, part)
             _open(part, events.where("inside > 0").select(*_names(events)).toArrow(), quarantine, rules, run_id)
-    return Opened(len(to_open), sum(each.inside for each in to_open), sum(each.has_changed for each in found))
+    return Reopened(len(to_open), sum(each.inside for each in to_open), sum(each.has_changed for each in found))
 
 
 def _with_old_reasons(opened: DataFrame, rejected: DataFrame) -> DataFrame:

@@ -19,7 +19,7 @@ from pyspark.sql.types import StructType
 from clickstream_platform.errors import SettingsError, SourceError
 from clickstream_platform.events.contract.model import PREFIX
 from clickstream_platform.events.frames import accepted
-from clickstream_platform.events.registry.told import plainly
+from clickstream_platform.events.registry.failures import plainly
 from clickstream_platform.events.schema import PLACE, QUARANTINE, RAW, RECORD, Reason
 from clickstream_platform.source_list import NAME_IN_SQL
 from clickstream_platform.source_list import title as title_of
@@ -33,7 +33,7 @@ from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import snapshot
 from clickstream_platform.streaming.lake.tables import LakeTable
-from clickstream_platform.streaming.maintenance.reopened import KEY, Opened, leaving, open_all
+from clickstream_platform.streaming.maintenance.reopened import KEY, Reopened, leaving, open_all
 from clickstream_platform.streaming.maintenance.reprocess_copies import but, give_way, settled
 from clickstream_platform.streaming.runtime.create import make_tables
 from clickstream_platform.streaming.runtime.declared_types import require_same_types
@@ -160,10 +160,10 @@ def _chosen(spark: SparkSession, quarantine: LakeTable, reason: str | None, sour
 
 def _opened(
     events: StreamingTable, rejected: DataFrame, stored: DataFrame, quarantine: LakeTable, run_id: str
-) -> Opened:
+) -> Reopened:
     rules = cast("Parse", events.query).rules
     if rules.mapping is None or not rules.mapping.envelope:
-        return Opened()
+        return Reopened()
     return open_all(events.query(rejected.select(*_OF_REJECTED)), rejected, stored, quarantine, rules, run_id)
 
 
@@ -179,8 +179,8 @@ def require(events: StreamingTable, lake: Lake, reason: str | None, source: str 
         there = f"choose from {', '.join(sources)}" if sources else "run `clickstream run events` first"
         raise SettingsError("--source", f"this lake has read no source {source!r}", there)
     require_same_types(events, lake)
-    assert events.beside is not None
-    quarantine = lake.table(events.beside.name)
+    assert events.side_output is not None
+    quarantine = lake.table(events.side_output.name)
     if not quarantine.exists:
         raise SourceError(quarantine.name, "nothing was read yet", "run `clickstream run events` first")
     return quarantine

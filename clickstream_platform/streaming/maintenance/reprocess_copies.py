@@ -49,8 +49,8 @@ def settled(events: StreamingTable, new: DataFrame, lake: Lake, hours: Collectio
 
 
 def _copies(events: StreamingTable, lake: Lake) -> LakeTable:
-    assert events.aside is not None  # a contract with this rule declares what it remembers
-    return lake.table(events.aside.name)
+    assert events.copies is not None  # a contract with this rule declares what it remembers
+    return lake.table(events.copies.name)
 
 
 def give_way(events: StreamingTable, found: Settled, new: DataFrame, lake: Lake, run_id: str) -> None:

@@ -17,7 +17,7 @@ from clickstream_platform.streaming.lake.lease import all_leased
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.store_lease import require_held
 from clickstream_platform.streaming.maintenance.proofs import proofs
-from clickstream_platform.streaming.observe.status import together
+from clickstream_platform.streaming.observe.lag import together
 
 BEFORE = "_before"
 COMMAND = "reset --yes"  # what a lake says in which it was stopped

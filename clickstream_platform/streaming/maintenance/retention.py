@@ -116,8 +116,8 @@ def let_go(
 
 def _rejected(contracts: Sequence[StreamingTable], lake: Lake) -> list[tuple[LakeTable, str]]:
     """The tables of rejected records, each with the column of the time that counts."""
-    beside = [table.beside for table in contracts if table.beside and not table.derived]
-    return [(lake.table(each.name), each.time) for each in beside]
+    rejected = [table.side_output for table in contracts if table.side_output and not table.derived]
+    return [(lake.table(each.name), each.time) for each in rejected]
 
 
 def _rejected_before(before: date | None, kept: timedelta | None) -> date | None:
@@ -164,15 +164,15 @@ def expire(
         for table in contracts:
             if table.derived:
                 strategy_of(table).expire(midnight, spark, lake, run_id)
-                _expire_beside(table, midnight, lake, run_id)  # what the table was without goes after it
+                _expire_side_output(table, midnight, lake, run_id)  # what the table was without goes after it
         for table in contracts:
             if not table.derived:
-                _expire_beside(table, midnight, lake, run_id)
+                _expire_side_output(table, midnight, lake, run_id)
                 strategy_of(table).expire(midnight, spark, lake, run_id)
         return rows - lake.events.rows()
 
 
-def _expire_beside(table: StreamingTable, midnight: datetime, lake: Lake, run_id: str) -> None:
+def _expire_side_output(table: StreamingTable, midnight: datetime, lake: Lake, run_id: str) -> None:
     for side in table.side_tables:
         _remove_before(midnight, side.time, lake.table(side.name), run_id)
 

@@ -78,7 +78,7 @@ class Conflict:
 
 
 @dataclass(frozen=True)
-class Duplicates:
+class DuplicateReport:
     """What is known of the duplicates of a lake.
 
     Attributes:
@@ -102,7 +102,7 @@ class Duplicates:
     copies: tuple[LeftOutCopy, ...] = ()
 
 
-def duplicates(lake: Lake, rules: Rules, limit: int = 0) -> Duplicates:
+def duplicates(lake: Lake, rules: Rules, limit: int = 0) -> DuplicateReport:
     """What the ledger and ``quarantine`` know of duplicates.
 
     Args:
@@ -122,15 +122,15 @@ def duplicates(lake: Lake, rules: Rules, limit: int = 0) -> Duplicates:
     replays = (each.line for each in booked(quarantine) if isinstance(each.line, Amendment))
     changes = [each.line for each in booked(lake.events) if isinstance(each.line, Amendment)]
     replaced = sum(each.removed for each in changes if each.kind == REPLACEMENT)
-    restored = sum(each.restored for each in [*batches, *changes])
+    restored = sum(each.copies.restored for each in batches) + sum(each.restored for each in changes)
     remembered = booked(lake.copies)
     by_replays = sum(each.line.added for each in remembered if isinstance(each.line, Amendment))
-    set_aside = sum(entry.remembered for entry in batches) + by_replays - replaced
-    exact = sum(entry.duplicates for entry in batches) + sum(each.duplicates for each in replays) - set_aside
+    set_aside = sum(entry.copies.remembered for entry in batches) + by_replays - replaced
+    exact = sum(entry.copies.duplicates for entry in batches) + sum(each.duplicates for each in replays) - set_aside
     count, newest = _conflicting(quarantine, limit)
     conflicts = tuple(_beside_events(newest, lake.events, rules)) if newest else ()
-    reused, copies = sum(entry.reused_ids for entry in batches), tuple(left_out_copies(lake, limit))
-    return Duplicates(exact, reused, count, conflicts, set_aside, replaced, restored, copies)
+    reused, copies = sum(entry.copies.reused_ids for entry in batches), tuple(left_out_copies(lake, limit))
+    return DuplicateReport(exact, reused, count, conflicts, set_aside, replaced, restored, copies)
 
 
 def _conflicting(quarantine: LakeTable, limit: int) -> tuple[int, list[dict[str, Any]]]:

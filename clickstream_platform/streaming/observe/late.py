@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from clickstream_platform.errors import SourceError
 from clickstream_platform.source_list import NAME_IN_SQL
-from clickstream_platform.streaming.lake.ledger import Booked, Entry, booked
+from clickstream_platform.streaming.lake.entry import Entry
+from clickstream_platform.streaming.lake.ledger import Booked, booked
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.scan import connected, rows_within
 from clickstream_platform.streaming.lake.tables import TimeSpan
@@ -33,7 +34,7 @@ ORDER BY n, timestamp, held.partition, "offset" {{limit}}
 """
 
 
-class Changed(NamedTuple):
+class LateChange(NamedTuple):
     """What the batch of a table did that read late events, and all others of the same commits.
 
     Attributes:
@@ -95,7 +96,7 @@ class LateBatch:
     committed_at_ms: int
     late_before_ms: int
     late_rows: int
-    changed: dict[str, Changed]
+    changed: dict[str, LateChange]
     events: list[LateEvent] = field(default_factory=list[LateEvent])
 
 
@@ -159,10 +160,10 @@ def _batch(version: int, entry: Entry, readers: dict[str, list[Booked]]) -> Late
     return LateBatch(*facts, entry.late_rows, changed)
 
 
-def _reading(version: int, newest_first: Sequence[Booked]) -> Changed | None:
+def _reading(version: int, newest_first: Sequence[Booked]) -> LateChange | None:
     """The first batch that had read a version of ``events``."""
     read = [e.line for e in newest_first if isinstance(e.line, Entry) and e.line.events_version >= version]
-    return Changed(read[-1].batch_id, read[-1].rows_out, read[-1].revisions) if read else None
+    return LateChange(read[-1].batch_id, read[-1].rows_out, read[-1].revisions) if read else None
 
 
 def _events(entries: Sequence[Entry], lake: Lake, limit: int) -> Iterator[tuple[int, LateEvent]]:
@@ -187,7 +188,7 @@ def _events(entries: Sequence[Entry], lake: Lake, limit: int) -> Iterator[tuple[
 def _places(n: int, entry: Entry) -> Iterator[dict[str, int | str]]:
     """Where the records of a batch are: in which files, or between which offsets."""
     facts = {"n": n, "name": entry.source, "until": entry.late_before_ms * 1000}
-    for path in entry.files:
+    for path in entry.account.files:
         yield {**facts, "partition": path, "first": 0, "end": 2**62}
     if entry.end and "logOffset" not in entry.end:
         starts = flat(entry.start)

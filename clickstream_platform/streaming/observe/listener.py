@@ -24,7 +24,7 @@ from pyspark.sql.streaming.listener import StreamingQueryListener
 
 from clickstream_platform.streaming.observe.journal import CONF, Journal
 from clickstream_platform.streaming.observe.query_status import QueryStatus
-from clickstream_platform.streaming.observe.status import iso
+from clickstream_platform.wording import iso
 
 
 def after(before: QueryStatus, progress: dict[str, Any]) -> QueryStatus:

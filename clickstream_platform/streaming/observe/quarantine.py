@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Sample:
+class RejectedSample:
     """One rejected record.
 
     Attributes:
@@ -46,7 +46,7 @@ class Rejection:
     records: int
     first: datetime
     last: datetime
-    samples: tuple[Sample, ...]
+    samples: tuple[RejectedSample, ...]
 
 
 def rejections(quarantine: LakeTable, samples: int = 2, unit: Unit = "auto", mapping: str = "") -> list[Rejection]:
@@ -65,10 +65,10 @@ def rejections(quarantine: LakeTable, samples: int = 2, unit: Unit = "auto", map
         '(partition by reason order by arrived_at desc, "partition", "offset") as n '
         f"from {_FAULTS}) where n <= {samples:d} order by n",
     )
-    shown: dict[str, list[Sample]] = defaultdict(list)
+    shown: dict[str, list[RejectedSample]] = defaultdict(list)
     for row in newest:
         reason = row.pop("reason")
-        shown[reason].append(Sample(**row, why=_why(reason, row["value"], unit, mapping)))
+        shown[reason].append(RejectedSample(**row, why=_why(reason, row["value"], unit, mapping)))
     return [Rejection(**row, samples=tuple(shown[row["reason"]])) for row in counted]
 
 

@@ -6,10 +6,8 @@ reads it again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
-from typing import cast
 
 from clickstream_platform.errors import ClickstreamError
 from clickstream_platform.streaming.checkpoint import Checkpoint
@@ -18,12 +16,9 @@ from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.lease import held_with
 from clickstream_platform.streaming.lake.ledger import last_entry
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.outdated import outdated
-from clickstream_platform.streaming.sources.apart import require_apart, require_not_read_before
-from clickstream_platform.streaming.sources.source import Lag, RecordSource
-
-# What there is to read, by :attr:`.StreamingTable.title`; of a source that cannot be looked at, why.
-Lags = Mapping[str, Lag | ClickstreamError]
+from clickstream_platform.streaming.observe.lag import lag, together
+from clickstream_platform.streaming.sources.source import Lag
+from clickstream_platform.wording import iso
 
 
 @dataclass(frozen=True)
@@ -161,110 +156,8 @@ def _known(checkpoint: Checkpoint, name: str, *, is_named: bool) -> SourceStatus
     )
 
 
-def iso(milliseconds: float, timespec: str = "milliseconds") -> str:
-    """A moment since 1970 as ISO 8601, in UTC."""
-    moment = datetime.fromtimestamp(milliseconds / 1000, timezone.utc)
-    return moment.isoformat(timespec=timespec).replace("+00:00", "Z")
-
-
 def _lag_or_problem(table: StreamingTable, lake: Lake, checkpoint: Checkpoint) -> tuple[Lag | None, str | None]:
     try:
         return lag(table, lake, checkpoint), None
     except ClickstreamError as error:
         return None, str(error)
-
-
-def require_source(
-    contracts: Iterable[StreamingTable], lake: Lake, look: Callable[[RecordSource], object] = lambda source: None
-) -> Lags:
-    """Raise what a run of these tables would raise of their sources, before a JVM starts.
-
-    A source is listed once, which may take seconds: who asks for more of the same moment takes what this returns.
-
-    Args:
-        contracts: the tables.
-        lake: where they lie.
-        look: one more look at each source from outside; raises what is wrong.
-
-    Returns:
-        What each has to read. Of several sources, some may have an error: a run reads the others, and raises it then.
-
-    Raises:
-        SettingsError, SourceError: two sources have something in common, or one has what another one has read.
-    """
-    found: dict[str, Lag | ClickstreamError] = {}
-    for table in contracts:
-        if not table.derived:
-            found |= _of_sources(table, lake, look)
-    return found
-
-
-def _of_sources(table: StreamingTable, lake: Lake, look: Callable[[RecordSource], object]) -> Lags:
-    found: dict[str, Lag | ClickstreamError] = {}
-    readable: list[RecordSource] = []
-    for each in table.by_source():
-        source = cast("RecordSource", each.offsets)
-        try:
-            found[each.title] = lag(each, lake)
-            look(source)
-            readable.append(source)
-        except ClickstreamError as problem:
-            if not table.further:
-                raise
-            found[each.title] = problem
-    for problem in found.values():
-        if isinstance(problem, ClickstreamError) and not readable:
-            raise problem
-    require_apart(readable, asking=True)
-    for source in readable:
-        require_not_read_before(source, table.name, lake)
-    return found
-
-
-def lags(table: StreamingTable, lake: Lake) -> Lags:
-    """What the next run of a table would read of each of its sources.
-
-    Raises what :func:`lag` does of an only source; of several, that is in its place.
-    """
-    found: dict[str, Lag | ClickstreamError] = {}
-    for each in table.by_source():
-        try:
-            found[each.title] = lag(each, lake)
-        except ClickstreamError as problem:
-            if not table.further:
-                raise
-            found[each.title] = problem
-    return found
-
-
-def unread(found: Lag | ClickstreamError) -> int:
-    """How much is there to read, as far as it is known."""
-    return found.amount if isinstance(found, Lag) else 0
-
-
-def said_of_lag(found: Lag | ClickstreamError) -> str:
-    """What a run would read, in words; or why that is not known."""
-    return f"{found.amount:,} {found.unit} to read" if isinstance(found, Lag) else str(found)
-
-
-def lag(table: StreamingTable, lake: Lake, checkpoint: Checkpoint | None = None) -> Lag:
-    """What the next run of a table with one source would read. Raises what :meth:`.Source.unread` does.
-
-    Of a table that has to be made anew, as declared columns have changed, that is all of ``events``.
-
-    Args:
-        table: the table.
-        lake: where it lies.
-        checkpoint: its current one, for a caller who has looked it up (2 ms).
-    """
-    current = checkpoint or generations.current(lake, table.name, table.offsets.source_name)
-    if outdated(table, lake, current):
-        return Lag(lake.events.rows(), "events")
-    return table.offsets.unread(current, lake)
-
-
-def together(lags: Iterable[Lag]) -> Lag:
-    """What several sources have, in one sum; where they count different things, that is named: files and records."""
-    found = list(lags)
-    units = " and ".join(dict.fromkeys(each.unit for each in found))
-    return Lag(sum(each.amount for each in found), units)

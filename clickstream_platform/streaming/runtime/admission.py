@@ -91,23 +91,25 @@ def in_turn(table: StreamingTable, lake: Lake) -> list[StreamingTable]:
 def _lost(lake: Lake, checkpoint: Checkpoint, planned: int, committed: int) -> str | None:
     """What is gone of the files and log of ``events`` that the next batch would read; None if all are there."""
     try:
-        needed = _needed_files(lake, checkpoint, planned, committed)
+        needed = needed_files(lake, checkpoint, planned, committed)
     except CheckpointError as gone:
         return gone.finding
     missing = next((path for path in needed if not (lake.events.path / path).exists()), None)
     return f"the file {missing} of events is gone" if missing else None
 
 
-def needed_files(lake: Lake, checkpoint: Checkpoint) -> list[str]:
+def needed_files(lake: Lake, checkpoint: Checkpoint, planned: int, committed: int) -> list[str]:
     """The files of ``events`` that the next batch of a checkpoint reads, relative to it. Some may have left the table.
+
+    Args:
+        lake: where ``events`` lies.
+        checkpoint: of a table that is made of ``events``.
+        planned: the newest batch that it has planned.
+        committed: the newest batch that it has completed.
 
     Raises:
         CheckpointError: the log of a version that it has not read is gone.
     """
-    return _needed_files(lake, checkpoint, checkpoint.planned(), checkpoint.committed())
-
-
-def _needed_files(lake: Lake, checkpoint: Checkpoint, planned: int, committed: int) -> list[str]:
     done, interrupted = checkpoint.plan(committed), checkpoint.plan(planned) if planned > committed else None
     needed: list[str] = []
     if done:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.status import Lags, lag
+from clickstream_platform.streaming.observe.lag import Lags, lag
 from clickstream_platform.streaming.sources.source import Lag
 
 RECORD = 200  # bytes of a click in JSON, about; a packed file has more records than this makes of it

@@ -24,12 +24,12 @@ def make_tables(table: StreamingTable, lake: Lake) -> None:
     A derived table gets only those that it passes on as ``events`` has them, which are null for all of before. Of
     others, null is not what its query gives: it gets them with the batch 0 of a rebuild.
     """
-    if table.beside:
-        _make_side_table(table.beside, table.beside.schema.spark, lake)
+    if table.side_output:
+        _make_side_table(table.side_output, table.side_output.schema.spark, lake)
     require_same_types(table, lake)
-    if table.aside and (_remembers(table) or lake.table(table.aside.name).exists):
+    if table.copies and (_remembers(table) or lake.table(table.copies.name).exists):
         declared = [field for field in table.schema if field.name in {each.name for each in table.declared}]
-        _make_side_table(table.aside, StructType([*table.aside.schema.spark, *declared]), lake)
+        _make_side_table(table.copies, StructType([*table.copies.schema.spark, *declared]), lake)
     path = lake.table(table.name).path
     if not lake.table(table.name).exists:
         writer.create(path, table.schema, table.partition_by, table.span, table.sink.file_size)

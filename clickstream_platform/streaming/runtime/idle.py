@@ -12,7 +12,7 @@ from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.lease import lease
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.status import Lags
+from clickstream_platform.streaming.observe.lag import Lags
 from clickstream_platform.streaming.runtime import admission, fingerprint
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.report import RunReport

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from clickstream_platform.streaming.lake.ledger import Entry
+from clickstream_platform.streaming.lake.entry import Entry
 
 
 @dataclass(frozen=True)
@@ -73,32 +73,32 @@ class RunReport:
     @property
     def quarantined(self) -> int:
         """Records rejected (``events`` only)."""
-        return sum(batch.quarantined for batch in self.batches)
+        return sum(batch.records.quarantined for batch in self.batches)
 
     @property
     def duplicates(self) -> int:
         """Events left out as duplicates (``events`` only)."""
-        return sum(batch.duplicates for batch in self.batches)
+        return sum(batch.copies.duplicates for batch in self.batches)
 
     @property
     def passed_over(self) -> int:
         """Records that were no events and not meant as such (``events`` only)."""
-        return sum(batch.passed for batch in self.batches)
+        return sum(batch.records.passed for batch in self.batches)
 
     @property
     def violations(self) -> dict[str, int]:
         """The rules of the contract that events which are kept break, and how often (``events`` only)."""
-        return dict(sum((Counter(batch.violations) for batch in self.batches), Counter[str]()))
+        return dict(sum((Counter(batch.declared.violations) for batch in self.batches), Counter[str]()))
 
     @property
     def lost(self) -> list[dict[str, list[tuple[int, int | None]]]]:
         """Offsets that were gone before they were read, a batch each (``events`` only)."""
-        return [batch.lost for batch in self.batches if batch.lost]
+        return [batch.account.lost for batch in self.batches if batch.account.lost]
 
     @property
     def unreadable(self) -> dict[str, str]:
         """Files that could not be read, by path (``events`` only)."""
-        return {path: finding for batch in self.batches for path, finding in batch.unreadable.items()}
+        return {path: finding for batch in self.batches for path, finding in batch.account.unreadable.items()}
 
 
 def together(reports: Mapping[str, RunReport]) -> RunReport:

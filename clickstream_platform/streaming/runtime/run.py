@@ -28,8 +28,8 @@ from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import ending
 from clickstream_platform.streaming.ingest.ingest import Ingest
 from clickstream_platform.streaming.lake import generations
+from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.lease import lease
-from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.store_lease import require_held
 from clickstream_platform.streaming.observe import listener
@@ -37,7 +37,7 @@ from clickstream_platform.streaming.runtime import admission, fingerprint, repor
 from clickstream_platform.streaming.runtime.create import make_tables
 from clickstream_platform.streaming.runtime.hooks import Hooks, if_held
 from clickstream_platform.streaming.runtime.report import RunReport
-from clickstream_platform.streaming.sources.apart import require_not_read_before
+from clickstream_platform.streaming.sources.overlap import require_not_read_before
 
 if TYPE_CHECKING:
     from clickstream_platform.events.rules import Parse

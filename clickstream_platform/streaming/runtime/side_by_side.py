@@ -22,7 +22,7 @@ from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.report import RunReport
 
 
-class Told(Protocol):
+class RunObserver(Protocol):
     """Hears of each table. Called by one thread at a time."""
 
     def begins(self, table: StreamingTable) -> None:
@@ -49,7 +49,7 @@ def side_by_side(
     spark: SparkSession,
     lake: Lake,
     hooks: Hooks,
-    told: Told,
+    observer: RunObserver,
     *,
     jobs: int | None = None,
     take_over: bool = False,
@@ -65,11 +65,11 @@ def side_by_side(
         spark: the session; it is neither configured nor stopped.
         lake: where tables and checkpoints lie.
         hooks: as of a run; called from several threads.
-        told: what else to call.
+        observer: what else to call.
         jobs: how many tables at a time, at least one; :func:`usual_jobs`, if not given.
         take_over: take leases that another host has left behind.
     """
-    one = _One(spark, lake, hooks, told, Event(), Lock(), take_over)
+    one = _One(spark, lake, hooks, observer, Event(), Lock(), take_over)
     first = [table for table in tables if not table.derived]
     if all(one.run(table) for table in first):
         _at_a_time([table for table in tables if table.derived], one, jobs or usual_jobs())
@@ -97,7 +97,7 @@ class _One:
     spark: SparkSession
     lake: Lake
     hooks: Hooks
-    told: Told
+    observer: RunObserver
     stop: Event
     alone: Lock  # held while the caller is told something
     take_over: bool
@@ -108,15 +108,15 @@ class _One:
             return False
         try:
             with self.alone:
-                self.told.begins(table)
+                self.observer.begins(table)
             report = runs.run(table, self.spark, self.lake, self.hooks, take_over=self.take_over, stop=self.stop)
         except Exception as failure:
             with self.alone:
                 if not self.stop.is_set():
-                    self.told.failed(table, failure)
+                    self.observer.failed(table, failure)
                 if isinstance(failure, (Py4JNetworkError, ConnectionError)):  # without its JVM no other can go on
                     self.stop.set()
             return False
         with self.alone:
-            self.told.ended(table, report)
+            self.observer.ended(table, report)
         return True

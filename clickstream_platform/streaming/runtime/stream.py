@@ -27,8 +27,8 @@ from tenacity.stop import stop_when_event_set
 from clickstream_platform.errors import RetryableError, SetupError
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import ProcessingTime
+from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.lease import lease
-from clickstream_platform.streaming.lake.ledger import Entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe import listener
 from clickstream_platform.streaming.runtime.hooks import Hooks
@@ -42,7 +42,7 @@ LONGEST_PAUSE = 60.0  # seconds; the first is 1 and each is twice the one before
 
 
 @dataclass(frozen=True)
-class Told:
+class StreamObserver:
     """What a caller may want to hear of a stream, beside its hooks. Called by one thread at a time.
 
     Attributes:
@@ -66,7 +66,7 @@ def stream(
     spark: SparkSession,
     lake: Lake,
     hooks: Hooks,
-    told: Told,
+    observer: StreamObserver,
     stop: Event,
     *,
     run_id: str,
@@ -81,7 +81,7 @@ def stream(
         spark: the session; it is neither configured nor stopped. :data:`CONFS` should be among its confs.
         lake: where tables and checkpoints lie.
         hooks: as of a run; called from several threads.
-        told: what else to call.
+        observer: what else to call.
         stop: set by whoever ends the stream.
         run_id: the stream's name in leases and entries.
         take_over: take leases that another host has left behind.
@@ -93,7 +93,7 @@ def stream(
     alone = Lock()
     awaited = {column.name for table in tables if not table.derived for column in table.columns}
     lives = [
-        _Live(each, spark, lake, hooks, told, stop, alone, shared, awaited)
+        _Live(each, spark, lake, hooks, observer, stop, alone, shared, awaited)
         for table in tables
         for shared in [_Shared(table, lake, run_id, take_over)]
         for each in table.by_source()
@@ -141,7 +141,7 @@ class _Live:
     spark: SparkSession
     lake: Lake
     hooks: Hooks
-    told: Told
+    observer: StreamObserver
     stop: Event
     alone: Lock  # held while the caller is told something
     shared: _Shared
@@ -217,7 +217,7 @@ class _Live:
     def _report(self, run: Run, query: StreamingQuery) -> None:
         if run.committed:
             with self.alone:
-                self.told.reported(self.table, run.report(query))
+                self.observer.reported(self.table, run.report(query))
         self.reported_at = time.monotonic()
 
     def _hooks(self) -> Hooks:
@@ -233,7 +233,7 @@ class _Live:
         failure = state.outcome and state.outcome.exception()
         if failure and not self.stop.is_set():
             with self.alone:
-                self.told.failed(self.table, failure, state.upcoming_sleep)
+                self.observer.failed(self.table, failure, state.upcoming_sleep)
 
 
 def _is_alive(spark: SparkSession) -> bool:

@@ -13,10 +13,10 @@ from clickstream_platform.settings import Settings
 from clickstream_platform.source_list import MAIN, format_by_name
 from clickstream_platform.store.place import Place, StorePath, is_on_store
 from clickstream_platform.store_settings import UNTRIED
-from clickstream_platform.streaming.sources.apart import VARIABLE, require_apart
 from clickstream_platform.streaming.sources.files.landing import landing_at
 from clickstream_platform.streaming.sources.files.source import FileSource
 from clickstream_platform.streaming.sources.kafka.source import ALLOWED, KafkaSource, kafka_source
+from clickstream_platform.streaming.sources.overlap import VARIABLE, require_apart
 from clickstream_platform.wording import without_passwords
 
 _NO_FOLDER = "it is no folder to write to", "say --kafka, or where with --folder"

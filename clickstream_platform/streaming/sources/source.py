@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.checkpoint import Checkpoint
-from clickstream_platform.streaming.lake.ledger import Entry
+from clickstream_platform.streaming.lake.entry import Account, Entry
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.sources.inside import Envelopes
+from clickstream_platform.streaming.sources.envelope_count import Envelopes
 from clickstream_platform.streaming.sources.recount import Recount
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 Self = TypeVar("Self", bound="Source")  # typing has its own from Python 3.11 on
 Offset = dict[str, Any] | None  # as Spark writes it into a checkpoint
-Lost = dict[str, list[tuple[int, int | None]]]  # by partition: offsets, the last one excluded; None: nobody knows
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,7 @@ class PartRead:
     format: str = ""
 
 
-class Staged(Protocol):
+class StagedRecords(Protocol):
     """What became of the records of one batch, as far as a source asks."""
 
     @property
@@ -144,23 +143,6 @@ class Staged(Protocol):
     def offsets(self, partitions: Collection[str]) -> dict[str, list[int]]:
         """The offsets of the records that were read of some partitions."""
         ...
-
-
-@dataclass(frozen=True)
-class Account:
-    """What a batch has read of its source, beside the records.
-
-    Attributes:
-        files: of each file, its bytes and the records that were read of it; those of a refused one are none.
-        unreadable: files that were refused whole, by path, with what was found.
-        formats: of each file of another format than a record a line, which one.
-        lost: offsets that were gone before they were read, by partition.
-    """
-
-    files: dict[str, list[int]] = field(default_factory=dict[str, "list[int]"])
-    unreadable: dict[str, str] = field(default_factory=dict[str, str])
-    formats: dict[str, str] = field(default_factory=dict[str, str])
-    lost: Lost = field(default_factory=dict[str, "list[tuple[int, int | None]]"])
 
 
 class RecordSource(Source, Protocol):
@@ -233,7 +215,7 @@ class RecordSource(Source, Protocol):
         """
         ...
 
-    def account(self, checkpoint: Checkpoint, batch_id: int, staged: Staged) -> Account:
+    def account(self, checkpoint: Checkpoint, batch_id: int, staged: StagedRecords) -> Account:
         """What a batch has read; asked once it is read, so that nothing can go in between.
 
         Raises:

@@ -12,7 +12,7 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from clickstream_platform.events.registry.told import UnknownSchemaError
+from clickstream_platform.events.registry.failures import UnknownSchemaError
 from clickstream_platform.events.schema import Reason
 
 if TYPE_CHECKING:

@@ -25,8 +25,8 @@ from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.ingest.facts import Facts
 from clickstream_platform.streaming.ingest.staged import Staged
 from clickstream_platform.streaming.ingest.staging import staged_by
+from clickstream_platform.streaming.sources.envelope_count import Envelopes, Tally
 from clickstream_platform.streaming.sources.files.sample import sample
-from clickstream_platform.streaming.sources.inside import Envelopes, Tally
 from clickstream_platform.streaming.sources.source import PartRead
 from clickstream_platform.tables.events import rules_from
 

@@ -19,14 +19,14 @@ from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.mapping.envelopes import Inside, Limits, opener
 from clickstream_platform.events.mapping.model import COLUMNS, Mapping
 from clickstream_platform.events.mapping.named import preset
-from clickstream_platform.events.mapping.written import Raw, mapping_of, merged, raw_of
+from clickstream_platform.events.mapping.written import WrittenMapping, mapping_of, merged, raw_of
 from clickstream_platform.events.opening import opened
 from clickstream_platform.events.parsing import read_events
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.events.schema import EMPTY, Reason
 
 LIMITS = Limits(100, 10_000)
-OWN = Raw(columns={name: name for name in COLUMNS})
+OWN = WrittenMapping(columns={name: name for name in COLUMNS})
 
 
 def mapping(envelope: str) -> Mapping:

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pytest
 
 from clickstream_platform.events.mapping.matching import EVERY, FIRST, Matches, Matching, together
-from clickstream_platform.events.mapping.named import own_paths
 from clickstream_platform.events.opening import opened
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.settings import Settings
@@ -49,7 +48,7 @@ def test_only_what_a_file_says_itself_is_asked_for(tmp_path: Path) -> None:
         ("amount", "properties.paid"),
         ("pass_over", "context.page.path"),
     ]
-    assert own_paths("segment") == own_paths("") == ()
+    assert rules_from(Settings(mapping="segment")).own_paths == rules_from(Settings()).own_paths == ()
     assert looked_at(rules_from(Settings(mapping="segment")), [CALL]) == Matches()
 
 

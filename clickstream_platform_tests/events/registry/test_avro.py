@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from clickstream_platform.events.json_record import any_json
 from clickstream_platform.events.registry.avro import reader_of
+from clickstream_platform.events.registry.failures import UnreadSchemaError, WrongBodyError
 from clickstream_platform.events.registry.shaping import LEVELS
-from clickstream_platform.events.registry.told import UnreadSchemaError, WrongBodyError
 
 NODE = {"type": "record", "name": "Node", "fields": [{"name": "next", "type": ["null", "Node"]}]}
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)

@@ -19,16 +19,16 @@ from clickstream_platform.errors import SettingsError, SourceError, UnreachableE
 from clickstream_platform.events.mapping.checking import checked
 from clickstream_platform.events.mapping.matching import Matches, Matching
 from clickstream_platform.events.mapping.model import COLUMNS
-from clickstream_platform.events.mapping.written import Raw, mapping_of, merged, raw_of
+from clickstream_platform.events.mapping.written import WrittenMapping, mapping_of, merged, raw_of
 from clickstream_platform.events.masks import Masks
 from clickstream_platform.events.opening import opened
 from clickstream_platform.events.parsing import read_events
 from clickstream_platform.events.registry import client
+from clickstream_platform.events.registry.failures import plainly, refusal
 from clickstream_platform.events.registry.model import Registry, registry_from
-from clickstream_platform.events.registry.told import plainly, refusal
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.sources.inside import Envelopes, Tally
+from clickstream_platform.streaming.sources.envelope_count import Envelopes, Tally
 from clickstream_platform.streaming.tap.console import Printed, shown
 from clickstream_platform_tests.conftest import event
 from clickstream_platform_tests.schema_registry import SchemaRegistry, framed, started
@@ -259,7 +259,7 @@ def test_what_is_kept_of_bytes_under_a_mask_is_what_they_say(registry: SchemaReg
 
 
 def mapping_with_batches() -> Any:
-    own = Raw(columns={name: name for name in COLUMNS})
+    own = WrittenMapping(columns={name: name for name in COLUMNS})
     text = '[envelope]\npath = "batch"\noptional = true'
     return mapping_of("mine", merged(own, raw_of(text.encode(), "mine")), "mine")
 

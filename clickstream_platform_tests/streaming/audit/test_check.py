@@ -21,7 +21,7 @@ from clickstream_platform.streaming.audit.passes import Kept, Passed
 from clickstream_platform.streaming.audit.result import CheckResult
 from clickstream_platform.streaming.audit.shares import RUNS
 from clickstream_platform.streaming.audit.validate import check
-from clickstream_platform.streaming.lake.rolled_up import roll_up
+from clickstream_platform.streaming.lake.roll_up import roll_up
 from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform_tests.homes import Home, entry
 from clickstream_platform_tests.lakes import at, write
@@ -357,7 +357,7 @@ def test_a_lake_that_cannot_be_written_is_warned_of(
     home: Home, sessions: Batches, caplog: pytest.LogCaptureFixture
 ) -> None:
     local(home.lake.root / "_checks").write_text("a file where the folder should be")
-    passes.note(home.lake, "sessions", passes.Record(), {"not_null": Passed("", 1, Kept({}))}, [])
+    passes.note(home.lake, "sessions", passes.CheckRecord(), {"not_null": Passed("", 1, Kept({}))}, [])
     assert "what its checks came to cannot be noted" in caplog.text
 
 
@@ -435,7 +435,7 @@ def test_looks_at_what_is_new_find_what_a_look_at_everything_finds(home: Home, t
 def test_too_much_for_this_process_is_left_to_spark(
     home: Home, sessions: Batches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clickstream_platform.streaming.audit.partly.MUCH", 1)
+    monkeypatch.setattr("clickstream_platform.streaming.audit.new_rows.MUCH", 1)
 
     def asked() -> SparkSession:
         raise InterruptedError

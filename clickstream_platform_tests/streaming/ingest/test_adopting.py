@@ -45,7 +45,7 @@ def test_killed_before_or_after_the_commit_that_names_a_tasks_files_a_rerun_is_e
     assert lab.lake.events.version() == version
     entry = last_entry(lab.lake.events)
     assert entry is not None
-    assert (entry.rows_in, entry.rows_out, entry.duplicates, entry.quarantined) == (72, 70, 1, 1)
+    assert (entry.rows_in, entry.rows_out, entry.copies.duplicates, entry.records.quarantined) == (72, 70, 1, 1)
     lab.run()
     lab.assert_exact()
 

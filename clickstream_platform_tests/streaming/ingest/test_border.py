@@ -25,7 +25,7 @@ def test_ids_that_are_none_are_booked_and_warned_of(lab: Lab, caplog: pytest.Log
     lab.run("events")
     booked = last_entry(lab.lake.events)
     assert booked is not None
-    assert (booked.rows_out, booked.placeholder_ids) == (3, 2)  # the rejected one has a reason of its own
+    assert (booked.rows_out, booked.records.placeholder_ids) == (3, 2)  # the rejected one has a reason of its own
     assert "events: 2 records have an id that is none" in caplog.text
     lab.assert_exact("events")
 
@@ -37,7 +37,10 @@ def test_a_duplicate_that_says_something_else_is_kept_in_quarantine(lab: Lab, ca
     lab.run("events")
     lab.land(other, first)  # the original is in the table by now
     lab.run("events")
-    booked = [(e.rows_out, e.quarantined, e.duplicates, e.reused_ids, e.reasons) for e in entries(lab.lake.events)]
+    booked = [
+        (e.rows_out, e.records.quarantined, e.copies.duplicates, e.copies.reused_ids, e.records.reasons)
+        for e in entries(lab.lake.events)
+    ]
     reason = "conflicting_duplicate"
     assert booked == [(0, 1, 1, 0, {reason: 1}), (2, 2, 1, 2, {reason: 2})]
     rows = lab.table("quarantine").orderBy("arrived_at", "partition", "offset").collect()
@@ -73,7 +76,7 @@ def test_ids_that_are_none_are_rejected_where_that_is_set(lab: Lab) -> None:
     strict.run("events")
     booked = last_entry(lab.lake.events)
     assert booked is not None
-    assert (booked.reasons, booked.placeholder_ids) == ({"placeholder_id": 1}, 0)
+    assert (booked.records.reasons, booked.records.placeholder_ids) == ({"placeholder_id": 1}, 0)
 
 
 def test_a_time_that_is_none_says_why_in_quarantine(lab: Lab) -> None:

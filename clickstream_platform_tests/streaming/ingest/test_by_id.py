@@ -71,7 +71,7 @@ def test_every_table_is_exact_after_every_batch_and_the_order_does_not_matter(by
 def test_without_the_setting_nothing_is_remembered(lab: Lab) -> None:
     lab.only("events").land(*WAVES[0], *WAVES[2])
     (batch,) = lab.run()["events"].batches
-    assert (batch.rows_out, batch.duplicates, batch.set_aside) == (5, 0, 0)
+    assert (batch.rows_out, batch.copies.duplicates, batch.copies.set_aside) == (5, 0, 0)
     assert lab.lake.names() == ["events", "quarantine"]
 
 
@@ -86,7 +86,7 @@ def test_killed_between_any_two_of_its_commits_a_batch_finds_the_same(by_id: Lab
         by_id.run()
     assert unbalanced(by_id.contracts["events"], by_id.lake) == []
     (batch,) = by_id.run()["events"].batches
-    assert (batch.rows_out, batch.duplicates, batch.replaced, batch.restored) == (3, 0, 2, 1)
+    assert (batch.rows_out, batch.copies.duplicates, batch.copies.replaced, batch.copies.restored) == (3, 0, 2, 1)
     by_id.assert_exact()
     assert unbalanced(by_id.contracts["events"], by_id.lake) == []
 

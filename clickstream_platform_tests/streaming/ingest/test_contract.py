@@ -50,10 +50,10 @@ def test_a_lake_gains_declared_columns_and_every_record_is_accounted_for(lab: La
     )
     lab.run()
     entry = next(entries(lab.lake.events))
-    assert (entry.rows_out, entry.duplicates, entry.quarantined) == (2, 2, 3)
-    assert entry.reasons == {"conflicting_duplicate": 2, "contract:amount:range": 1}
+    assert (entry.rows_out, entry.copies.duplicates, entry.records.quarantined) == (2, 2, 3)
+    assert entry.records.reasons == {"conflicting_duplicate": 2, "contract:amount:range": 1}
     assert violations(lab.lake) == {"contract:currency:one_of": 1}
-    assert entry.contract.startswith("mine ")
+    assert entry.declared.contract.startswith("mine ")
     rows = lab.table("events").orderBy("timestamp").collect()
     assert [(row.amount, row.currency) for row in rows] == [
         (None, None),

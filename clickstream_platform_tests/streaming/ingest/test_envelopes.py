@@ -78,9 +78,9 @@ def test_five_events_in_one_record_are_those_of_five_and_the_bad_one_comes_back_
         lab.run()
     lab.run()
     (entry,) = entries(lab.lake.events)
-    assert (entry.rows_in, entry.opened, entry.inside, entry.events_in) == (4, 3, 6, 7)
-    assert (entry.rows_out, entry.quarantined, entry.duplicates) == (4, 2, 1)
-    assert entry.reasons == {"envelope_gzip": 1, "unknown_event_type": 1}
+    assert (entry.rows_in, entry.records.opened, entry.records.inside, entry.events_in) == (4, 3, 6, 7)
+    assert (entry.rows_out, entry.records.quarantined, entry.copies.duplicates) == (4, 2, 1)
+    assert entry.records.reasons == {"envelope_gzip": 1, "unknown_event_type": 1}
     assert sorted(row["index"] for row in lab.table("purchases").collect()) == [0, 1, 3, 4]
     bad, whole = lab.table("quarantine").orderBy("offset").collect()
     assert (bad["index"], bad.offset, json.loads(bad.value)) == (2, 0, SENT[2])
@@ -145,7 +145,7 @@ def test_envelopes_in_any_cut_give_the_events_of_records_by_themselves(lab: Lab,
     lab.land(packed(SENT[1:4]), packed(SENT[3:]), name="b.json")
     lab.run()
     assert [row.user_id for row in said(lab)] == [f"u{i}" for i in range(5)]
-    assert sum(entry.duplicates for entry in entries(lab.lake.events)) == 2
+    assert sum(entry.copies.duplicates for entry in entries(lab.lake.events)) == 2
     assert_accounted_for(lab)
 
 

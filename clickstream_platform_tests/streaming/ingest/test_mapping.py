@@ -54,9 +54,9 @@ def test_segments_calls_become_exact_tables_and_every_record_is_accounted_for(ma
     mapped.land(*LANDED, "{", name="calls.json")
     mapped.run()
     (entry,) = entries(mapped.lake.events)
-    assert (entry.rows_in, entry.rows_out, entry.quarantined, entry.duplicates) == (9, 4, 2, 1)
-    assert entry.passed_over == {"group": 1, "identify": 1}
-    assert entry.mapping.startswith("segment ")
+    assert (entry.rows_in, entry.rows_out, entry.records.quarantined, entry.copies.duplicates) == (9, 4, 2, 1)
+    assert entry.records.passed_over == {"group": 1, "identify": 1}
+    assert entry.declared.mapping.startswith("segment ")
     rows = mapped.table("events").orderBy("timestamp").collect()
     assert [row.event_type for row in rows] == ["page_view", "purchase", "click", "Product Viewed"]
     assert rows[2].user_id == "507f191e810c19729de860ea"
@@ -90,8 +90,8 @@ def test_records_rejected_before_there_was_a_mapping_come_back_by_replay(lab: La
     lab.land(at(9), name="later.json")
     lab.only("events").run()
     newest = next(entries(lab.lake.events))
-    assert newest.mapping.startswith("mine ")
-    assert (newest.looked_at, newest.never_matched) == (1, ["page_url: context.url"])
+    assert newest.declared.mapping.startswith("mine ")
+    assert (newest.declared.looked_at, newest.declared.never_matched) == (1, ["page_url: context.url"])
     by_type = {row.event_type: row["count"] for row in lab.table("events").groupBy("event_type").count().collect()}
     assert by_type == {"page_view": 2, "purchase": 1, "click": 1, "Product Viewed": 1}
 
@@ -104,7 +104,7 @@ def test_of_a_file_that_is_refused_whole_nothing_was_passed_over(lab: Lab) -> No
     (lab.landing / "b.json").write_bytes(good.read_bytes()[:200] + b"\x00\x01\x02" + b"\n")
     lab.only("events").run()
     (entry,) = entries(lab.lake.events)
-    assert entry.passed == 2
+    assert entry.records.passed == 2
     assert str(conserved(lab)).startswith("the ledger balances")
     assert source_account(lab.contracts["events"], lab.lake).errors == ()
 

@@ -23,13 +23,13 @@ from clickstream_platform.settings import Settings
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.ingest import date_files
 from clickstream_platform.streaming.ingest.adopting import taken_over
-from clickstream_platform.streaming.ingest.apart import Apart, Seen, apart_for
+from clickstream_platform.streaming.ingest.apart import Apart, SeenIds, apart_for
 from clickstream_platform.streaming.ingest.deduplicate import Duplicates, duplicates
 from clickstream_platform.streaming.ingest.facts import Facts
 from clickstream_platform.streaming.ingest.staged import Staged
 from clickstream_platform.streaming.ingest.staged_where import written
 from clickstream_platform.streaming.ingest.staging import staged_by
-from clickstream_platform.streaming.lake import kept, upkeep, writer
+from clickstream_platform.streaming.lake import handles, upkeep, writer
 from clickstream_platform.streaming.lake.data_files import DataFile
 from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform.streaming.sources.files.sample import sample
@@ -113,7 +113,7 @@ def rows_of(table: LakeTable) -> list[dict[str, Any]]:
 
 
 def log_of(table: LakeTable) -> list[dict[str, Any]]:
-    newest = table.path / "_delta_log" / kept.commit_name(table.version() or 0)
+    newest = table.path / "_delta_log" / handles.commit_name(table.version() or 0)
     assert isinstance(newest, Path)
     return [json.loads(line) for line in newest.read_text().splitlines()]
 
@@ -266,7 +266,7 @@ def test_a_table_that_has_constraints_is_left_to_delta_rs(tmp_path: Path) -> Non
 
 
 def test_ids_are_seen_again_and_placeholders_never() -> None:
-    seen = Seen()
+    seen = SeenIds()
     assert seen.again(pa.array(["a", None, "b", "a", None, "null", "NULL ", "null"])).tolist() == [
         *(False, False, False, True, False, False, False, False)
     ]

@@ -17,7 +17,7 @@ from clickstream_platform.errors import SetupError, TableBusyError
 from clickstream_platform.events.rules import Parse
 from clickstream_platform.events.schema import EVENTS
 from clickstream_platform.files import remove_all
-from clickstream_platform.jvm.probe import Asked, look
+from clickstream_platform.jvm.probe import WorkerRequest, look
 from clickstream_platform.jvm.workers import require
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.simulator.seaweed import Seaweed
@@ -128,9 +128,11 @@ def test_what_is_staged_on_a_store_reads_as_in_a_folder_and_what_is_gone_is_an_e
         staged.facts()
 
 
-def asked_of(settings: Settings, shared: StorePath) -> Asked:
+def asked_of(settings: Settings, shared: StorePath) -> WorkerRequest:
     access = shared.access
-    return Asked(("obstore",), (), str(shared), "content", store=(access.endpoint, access.region, access.path_style))
+    return WorkerRequest(
+        ("obstore",), (), str(shared), "content", store=(access.endpoint, access.region, access.path_style)
+    )
 
 
 def test_a_worker_tells_what_keeps_it_from_the_store_and_no_key(

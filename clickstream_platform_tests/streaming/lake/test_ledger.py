@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.lake.rolled_up import refused_files, roll_up
+from clickstream_platform.streaming.lake.entry import Entry
+from clickstream_platform.streaming.lake.ledger import line_of
+from clickstream_platform.streaming.lake.roll_up import refused_files, roll_up
 from clickstream_platform_tests.homes import Home, entry
 from clickstream_platform_tests.local import local
 
@@ -33,3 +36,17 @@ def test_refused_files_are_told_from_the_log_and_the_notes_beside_its_roll_ups(t
 
 def test_a_lake_without_events_has_refused_nothing(tmp_path: Path) -> None:
     assert refused_files(Home(Settings(home=tmp_path)).lake.events) == {}
+
+
+def test_an_entry_is_flat_in_a_commit_whatever_release_wrote_it() -> None:
+    booked = entry(rows_in=5, quarantined=2, duplicates=1, files={"a": [9, 5]}, mapping="segment 1", source="web")
+    said = json.loads(booked.to_json())
+    assert (said["quarantined"], said["duplicates"], said["files"]) == (2, 1, {"a": [9, 5]})
+    assert not {"account", "records", "copies", "declared"} & said.keys()
+    assert line_of(booked.to_json()) == booked
+
+    earlier = {name: value for name, value in said.items() if name not in ("mapping", "source", "duplicates")}
+    read = line_of(json.dumps({**earlier, "of_a_later_release": 1}))
+    assert isinstance(read, Entry)
+    assert (read.declared.mapping, read.source, read.copies.duplicates) == ("", "main", 0)
+    assert (read.records.quarantined, read.account.files) == (2, {"a": [9, 5]})

@@ -12,7 +12,7 @@ from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.lease import lease
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.rolled_up import roll_up
+from clickstream_platform.streaming.lake.roll_up import roll_up
 from clickstream_platform.streaming.maintenance import reset as resetting
 from clickstream_platform.streaming.maintenance.reset import BEFORE, reset
 from clickstream_platform_tests.command import clickstream

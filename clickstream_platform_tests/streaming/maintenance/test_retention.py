@@ -47,7 +47,7 @@ def test_killed_before_events_were_deleted_a_second_attempt_completes_it(
 ) -> None:
     days(lab.only(*KINDS)).run()
     with monkeypatch.context() as patched:
-        patched.setattr(retention, "_expire_beside", killed)
+        patched.setattr(retention, "_expire_side_output", killed)
         with pytest.raises(KeyboardInterrupt):
             expire(CUT, list(lab.contracts.values()), lab.spark, lab.lake)
     lab.land(event("b", "2024-03-01T23:40:00Z"))

@@ -11,7 +11,7 @@ import pytest
 from clickstream_platform.errors import SourceError
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.lake.ledger import REPLACEMENT, REPLAY, Amendment
-from clickstream_platform.streaming.observe.duplicates import Duplicates, duplicates
+from clickstream_platform.streaming.observe.duplicates import DuplicateReport, duplicates
 from clickstream_platform.tables.events import rules_from
 from clickstream_platform_tests.command import clickstream
 from clickstream_platform_tests.conftest import event
@@ -40,7 +40,7 @@ def rejected(offset: int, *, reasons: tuple[str, ...] = (REASON,), **fields: Any
     return {**place, "record_id": str(offset), "value": value, "reasons": list(reasons), "size": len(value)}
 
 
-def found(home: Home, limit: int = 0, **settings: Any) -> Duplicates:
+def found(home: Home, limit: int = 0, **settings: Any) -> DuplicateReport:
     return duplicates(home.lake, rules_from(home.settings.model_copy(update=settings)), limit)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from clickstream_platform.errors import SourceError
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.observe.late import Changed, late
+from clickstream_platform.streaming.observe.late import LateChange, late
 from clickstream_platform_tests.command import clickstream
 from clickstream_platform_tests.homes import Home, entry
 from clickstream_platform_tests.lakes import at, write
@@ -59,7 +59,7 @@ def test_what_was_changed_is_told_of_the_batch_that_read_them(home: Home) -> Non
     write(home, "purchases", [], of=entry("purchases", events_version=0))
     write(home, "late_events", [row("11:30:00", "b", 1)], of=entry("user_patterns", events_version=1))
     (batch,) = late(home.lake).batches
-    assert batch.changed == {"sessions": Changed(batch_id=1, rows=5, revisions=2)}
+    assert batch.changed == {"sessions": LateChange(batch_id=1, rows=5, revisions=2)}
     assert [each.is_left_out for each in batch.events] == [True, False]
 
 

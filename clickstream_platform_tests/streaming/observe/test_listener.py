@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from clickstream_platform.errors import SourceError
-from clickstream_platform.streaming.lake.ledger import Entry
+from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.observe.journal import CONF, Journal
 from clickstream_platform.streaming.observe.listener import Listener, listen
 from clickstream_platform.streaming.observe.query_status import QueryStatus, queries

@@ -13,7 +13,8 @@ from clickstream_platform.errors import CheckpointError
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.trigger import ProcessingTime
 from clickstream_platform.streaming.lake.lease import lease
-from clickstream_platform.streaming.observe.status import Lag, SourceStatus, TableStatus
+from clickstream_platform.streaming.observe.status import SourceStatus, TableStatus
+from clickstream_platform.streaming.sources.source import Lag
 from clickstream_platform_tests.homes import Home, delta, entry
 from clickstream_platform_tests.local import local
 

@@ -20,7 +20,7 @@ import pytest
 
 from clickstream_platform.settings import Settings
 from clickstream_platform.simulator.expected import Event, Simulation
-from clickstream_platform.simulator.kafka_producer import Sender, keyed
+from clickstream_platform.simulator.kafka_producer import RecordSender, keyed
 from clickstream_platform.simulator.simulation import simulate
 from clickstream_platform.streaming.audit.balance import imbalances
 from clickstream_platform.streaming.audit.source_account import source_account
@@ -135,7 +135,7 @@ def test_killed_at_random_every_record_of_a_topic_is_there_once(
     chance = Random(1)
     lab = lab.reading(topic.made(4).url)
     simulated = simulate(500 * kills, seed=7)
-    sender = Sender(KafkaSource(topic.address, topic.name))
+    sender = RecordSender(KafkaSource(topic.address, topic.name))
     for arrival in range(1, kills + 1):
         sender.send(keyed(record.line for record in simulated.arrival(arrival, arrivals=kills)))
         fifth = Stop("hold", nth=4, table="events", held=str(tmp_path / f"{arrival}"))  # 500 records are five batches

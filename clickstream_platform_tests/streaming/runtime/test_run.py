@@ -119,8 +119,8 @@ def test_every_record_is_accounted_for(lab: Lab) -> None:
     lab.land(good, event(at="11:00:00", event_id="one"))
     second = lab.run("events")["events"]
     assert (first.rows_in, first.rows_out, first.quarantined, first.duplicates) == (6, 2, 3, 1)
-    assert first.batches[0].reasons == {"malformed_json": 1, "missing_user_id": 1, "not_an_object": 1}
-    assert (second.rows_in, second.rows_out, second.duplicates, second.batches[0].reused_ids) == (2, 1, 1, 1)
+    assert first.batches[0].records.reasons == {"malformed_json": 1, "missing_user_id": 1, "not_an_object": 1}
+    assert (second.rows_in, second.rows_out, second.duplicates, second.batches[0].copies.reused_ids) == (2, 1, 1, 1)
     lab.assert_exact("events")
 
 

@@ -22,14 +22,15 @@ from clickstream_platform.errors import SourceError, TableBusyError
 from clickstream_platform.settings import Settings
 from clickstream_platform.simulator.landing import live
 from clickstream_platform.streaming.contract.trigger import AvailableNow, Once, ProcessingTime
+from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.lease import held_with, lease
-from clickstream_platform.streaming.lake.ledger import Entry, entries
+from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.status import lag
+from clickstream_platform.streaming.observe.lag import lag
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.report import RunReport
 from clickstream_platform.streaming.runtime.run import run
-from clickstream_platform.streaming.runtime.stream import Told, require_inputs, stream
+from clickstream_platform.streaming.runtime.stream import StreamObserver, require_inputs, stream
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import KINDS, Lab, event, without_a_column
 from clickstream_platform_tests.local import local
@@ -52,11 +53,11 @@ class Streaming:
 
     def go_on(self) -> None:
         contracts = [replace(self.lab.contracts[name], trigger=EVERY_SECOND) for name in self.names]
-        told = Told(
+        observer = StreamObserver(
             lambda table, failure, pause: self.failures.append((table.name, str(failure), pause)),
             lambda table, report: self.reports.append(report),
         )
-        stream(contracts, self.lab.spark, self.lab.lake, self.hooks, told, self.stop, run_id="live")
+        stream(contracts, self.lab.spark, self.lab.lake, self.hooks, observer, self.stop, run_id="live")
 
     def read_all(self) -> None:
         """Wait until every table has read what has landed."""
@@ -154,7 +155,7 @@ def test_a_stream_reads_all_sources_of_a_table_and_goes_on_without_one_that_vani
         lab.land(event("old"), into=folders["history"])
         wait_until(lambda: lab.lake.events.rows() == 22)
     assert {entry.source for entry in entries(lab.lake.events)} == {"main", "history"}
-    assert sum(entry.duplicates for entry in entries(lab.lake.events)) == 20
+    assert sum(entry.copies.duplicates for entry in entries(lab.lake.events)) == 20
     lab.assert_exact("events")
 
 

@@ -16,7 +16,8 @@ from clickstream_platform.streaming.audit.balance import imbalances
 from clickstream_platform.streaming.audit.source_account import source_account
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.maintenance.reprocess import replay
-from clickstream_platform.streaming.observe.status import TableStatus, lags, status
+from clickstream_platform.streaming.observe.lag import lags
+from clickstream_platform.streaming.observe.status import TableStatus, status
 from clickstream_platform.streaming.runtime.run import rebuild
 from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.faults import fault

@@ -33,8 +33,25 @@ final class PutIfAbsent {
     return file.build();
   }
 
+  /**
+   * Close a file, so that it appears.
+   *
+   * @return whether it is there now; if not, the store has refused it because there is one of that name.
+   */
+  static boolean close(FSDataOutputStream file, boolean overwrite) throws IOException {
+    try {
+      file.close();
+      return true;
+    } catch (IOException failed) {
+      if (!overwrite && refused(failed)) {
+        return false;
+      }
+      throw failed;
+    }
+  }
+
   /** Whether the store refused a file because there is one. S3A says so in several ways, the cause always with 412. */
-  static boolean refused(IOException failed) {
+  private static boolean refused(IOException failed) {
     for (Throwable cause = failed; cause != null; cause = cause.getCause()) {
       String said = String.valueOf(cause.getMessage());
       if (cause instanceof FileAlreadyExistsException

@@ -104,13 +104,8 @@ public class PutIfAbsentCheckpointFileManager extends FileSystemBasedCheckpointF
         return;
       }
       ended = true;
-      try {
-        file.close();
-      } catch (IOException failed) {
-        if (!overwrite && PutIfAbsent.refused(failed)) {
-          throw new FileAlreadyExistsException(path.toString());
-        }
-        throw failed;
+      if (!PutIfAbsent.close(file, overwrite)) {
+        throw new FileAlreadyExistsException(path.toString());
       }
     }
 

@@ -29,13 +29,8 @@ public class PutIfAbsentLogStore extends HadoopFileSystemLogStore {
       file.abort();
       throw failed;
     }
-    try {
-      file.close();
-    } catch (IOException failed) {
-      if (!overwrite && PutIfAbsent.refused(failed)) {
-        throw new FileAlreadyExistsException(path.toString());
-      }
-      throw failed;
+    if (!PutIfAbsent.close(file, overwrite)) {
+      throw new FileAlreadyExistsException(path.toString());
     }
   }
 

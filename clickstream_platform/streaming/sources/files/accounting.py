@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clickstream_platform.errors import SourceError
+from clickstream_platform.streaming.lake.entry import Account
 from clickstream_platform.streaming.sources.files.landing import Landing
 from clickstream_platform.streaming.sources.files.unreadable import OF_THE_READER
-from clickstream_platform.streaming.sources.source import Account, PartRead
+from clickstream_platform.streaming.sources.source import PartRead
 
 
 def account(landing: Landing, parts: Sequence[PartRead]) -> Account:

@@ -11,7 +11,7 @@ from clickstream_platform.store.objects import Object, ReplacedError, found, obj
 from clickstream_platform.store.place import SCHEME, Place, StorePath, is_on_store, require_store
 from clickstream_platform.streaming.sources.files.found import File, Listing
 from clickstream_platform.streaming.sources.files.names import is_marker, is_visible
-from clickstream_platform.streaming.sources.files.raw import Raw
+from clickstream_platform.streaming.sources.files.raw import RawFile
 from clickstream_platform.streaming.sources.files.unreadable import DELETED, REPLACED, Unreadable
 
 _AHEAD = 8_000_000  # bytes that are fetched at once of what is read from front to back: a request takes some 20 ms
@@ -59,12 +59,12 @@ class LandingPrefix:
     @contextmanager
     def opened(
         self, partition: str, size: int, tag: str = "", start: int = 0, end: int | None = None
-    ) -> Generator[Raw]:
+    ) -> Generator[RawFile]:
         """Fetched as it is read; each request asks for that very state of the object."""
         file = _Fetched(self.place / partition, size, tag, start, size if end is None else end)
         if not size or not tag:  # no request for its bytes tells whether it is the one that was listed
             file.require()
-        yield Raw(file, start, file.end)
+        yield RawFile(file, start, file.end)
 
     def at_hand(self, *, is_named: bool) -> str:
         """Whether the store answers, and the bucket is there. Nothing need lie below the prefix yet."""

@@ -17,7 +17,7 @@ import cramjam
 import pyarrow as pa
 
 from clickstream_platform.streaming.sources.files.contents import is_text
-from clickstream_platform.streaming.sources.files.raw import Raw
+from clickstream_platform.streaming.sources.files.raw import RawFile
 from clickstream_platform.streaming.sources.files.unpacking import (
     SNAPPY,
     Chunks,
@@ -44,10 +44,10 @@ class Codec:
 
     name: str
     magic: re.Pattern[bytes]
-    unpacked: Callable[[Raw], Chunks]
+    unpacked: Callable[[RawFile], Chunks]
 
 
-def codec_of(raw: Raw) -> Codec | None:
+def codec_of(raw: RawFile) -> Codec | None:
     """How a file is packed; None if it is not.
 
     Raises:
@@ -64,7 +64,7 @@ def codec_of(raw: Raw) -> Codec | None:
     return codec
 
 
-def unpacked(raw: Raw) -> Chunks:
+def unpacked(raw: RawFile) -> Chunks:
     """All bytes of a file, unpacked if it is packed.
 
     Raises:
@@ -74,7 +74,7 @@ def unpacked(raw: Raw) -> Chunks:
     return plain(raw) if codec is None else _told(codec, raw)
 
 
-def _told(codec: Codec, raw: Raw) -> Chunks:
+def _told(codec: Codec, raw: RawFile) -> Chunks:
     """With every fault of the codec as a finding."""
     try:
         yield from gathered(codec.unpacked(raw))
@@ -89,7 +89,7 @@ def _is_zlib(head: bytes) -> bool:
     return re.match(rb"x[\x01\x5e\x9c\xda]", head) is not None and not is_text(head)
 
 
-def _after_skippable(raw: Raw) -> int:
+def _after_skippable(raw: RawFile) -> int:
     """Where the first frame begins that holds data: zstd and lz4 have frames of a kind to be passed over."""
     position = raw.start
     for _ in range(64):  # tools write one, with the size of what follows

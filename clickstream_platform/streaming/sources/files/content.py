@@ -8,7 +8,7 @@ from itertools import chain
 
 from clickstream_platform.streaming.sources.files.codecs import codec_of, unpacked
 from clickstream_platform.streaming.sources.files.contents import HEAD, beginning, encoding_of, utf8
-from clickstream_platform.streaming.sources.files.raw import Raw
+from clickstream_platform.streaming.sources.files.raw import RawFile
 
 
 class Content:
@@ -21,7 +21,7 @@ class Content:
         declared: how its source says that texts are to be read, its name considered: see :func:`.names.told_by_name`.
     """
 
-    def __init__(self, raw: Raw, declared: str) -> None:
+    def __init__(self, raw: RawFile, declared: str) -> None:
         self.raw = raw
         self.declared = declared
         self._rest: Iterator[bytes] | None = None

@@ -22,8 +22,8 @@ from typing import BinaryIO
 
 import cramjam
 
+from clickstream_platform.streaming.sources.envelope_count import Tally
 from clickstream_platform.streaming.sources.files.count_formats import COUNTS, parquet_count
-from clickstream_platform.streaming.sources.inside import Tally
 
 _CHUNK = 1 << 20
 _FAULTS = (OSError, EOFError, ValueError, zlib.error, cramjam.DecompressionError)

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from clickstream_platform.events.json_record import object_of, to_json
 from clickstream_platform.streaming.sources.files.csv_rows import fields, rows
-from clickstream_platform.streaming.sources.files.numbered import Record, whole
+from clickstream_platform.streaming.sources.files.numbered import NumberedRecord, whole
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
 
-def csv_records(text: Iterator[bytes], separator: str, max_record_bytes: int) -> Iterator[Record]:
+def csv_records(text: Iterator[bytes], separator: str, max_record_bytes: int) -> Iterator[NumberedRecord]:
     """The rows below the header, as objects of texts; a field in which nothing is, is left out.
 
     A row that has more or fewer fields than the header, a quoted field with something behind it, or bytes that are no
@@ -56,7 +56,7 @@ def _fields(row: bytes, separator: str) -> list[str] | None:
         return None
 
 
-def _names(header: Record, separator: str) -> list[str]:
+def _names(header: NumberedRecord, separator: str) -> list[str]:
     if header.size > len(header.value):
         raise Unreadable("CSV", f"its header is too long: {header.size:,} bytes")
     names = _fields(header.value, separator)

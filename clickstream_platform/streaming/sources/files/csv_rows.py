@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from enum import Enum
 
-from clickstream_platform.streaming.sources.files.numbered import Begun, Record
+from clickstream_platform.streaming.sources.files.numbered import NumberedRecord, OpenRecord
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
 _QUOTE = b'"'
@@ -21,7 +21,7 @@ class _State(Enum):
     QUOTE = "behind a quote within a quoted field"
 
 
-def rows(text: Iterable[bytes], separator: str, max_record_bytes: int) -> Iterator[Record]:
+def rows(text: Iterable[bytes], separator: str, max_record_bytes: int) -> Iterator[NumberedRecord]:
     """The rows of a text, each without its line end. A blank one, of spaces, tabs and carriage returns, is none.
 
     A row ends at a newline that is not within a quoted field; the last one needs none. A carriage return before it is
@@ -43,13 +43,13 @@ def rows(text: Iterable[bytes], separator: str, max_record_bytes: int) -> Iterat
 class _Cut:
     def __init__(self, max_record_bytes: int) -> None:
         self._limit = max_record_bytes
-        self._begun = Begun(max_record_bytes)
+        self._begun = OpenRecord(max_record_bytes)
         self._state = _State.START
         self._has_ink = False
         self._return = b""  # a carriage return that may be part of the line end
         self._seen = 0
 
-    def of(self, chunk: bytes, row: re.Pattern[bytes], stop: re.Pattern[bytes]) -> Iterator[Record]:
+    def of(self, chunk: bytes, row: re.Pattern[bytes], stop: re.Pattern[bytes]) -> Iterator[NumberedRecord]:
         at = begin = 0
         while at < len(chunk):
             if at == begin and self._is_new and (whole := row.match(chunk, at)):  # as nearly all are
@@ -85,7 +85,7 @@ class _Cut:
     def _is_new(self) -> bool:
         return self._state is _State.START and not self._begun.size and not self._return
 
-    def last(self) -> Iterator[Record]:
+    def last(self) -> Iterator[NumberedRecord]:
         if self._state is _State.QUOTED:
             raise Unreadable("CSV", f"it ends within a quoted field, after {self._seen:,} bytes of text")
         yield from self._row()
@@ -98,10 +98,10 @@ class _Cut:
         self._begun.add(self._return + kept)
         self._return = b"\r" if len(kept) < len(part) else b""
 
-    def _row(self) -> Iterator[Record]:
+    def _row(self) -> Iterator[NumberedRecord]:
         if self._has_ink:
             yield self._begun.record()
-        self._begun, self._state, self._has_ink, self._return = Begun(self._limit), _State.START, False, b""
+        self._begun, self._state, self._has_ink, self._return = OpenRecord(self._limit), _State.START, False, b""
 
 
 def fields(row: str, separator: str) -> list[str] | None:

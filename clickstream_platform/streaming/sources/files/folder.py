@@ -13,7 +13,7 @@ from clickstream_platform.streaming.sources.files.found import File, Listing
 from clickstream_platform.streaming.sources.files.listing import listed
 from clickstream_platform.streaming.sources.files.names import name_of, partition_of, path_of
 from clickstream_platform.streaming.sources.files.overlap import in_both
-from clickstream_platform.streaming.sources.files.raw import Raw, opened
+from clickstream_platform.streaming.sources.files.raw import RawFile, opened
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class LandingFolder:
 
     def opened(
         self, partition: str, size: int, tag: str = "", start: int = 0, end: int | None = None
-    ) -> AbstractContextManager[Raw]:
+    ) -> AbstractContextManager[RawFile]:
         """What :func:`.raw.opened` gives. A file of a folder has no tag: its size tells what has befallen it."""
         return opened(path_of(self.place, partition), size, start, end)
 

@@ -11,13 +11,13 @@ from clickstream_platform.streaming.sources.files.content import Content
 from clickstream_platform.streaming.sources.files.contents import encoding_of, not_text, utf8
 from clickstream_platform.streaming.sources.files.csv_records import csv_records, has_header
 from clickstream_platform.streaming.sources.files.csv_rows import separator_of
-from clickstream_platform.streaming.sources.files.json_told import is_many_lines
+from clickstream_platform.streaming.sources.files.json_layout import is_many_lines
 from clickstream_platform.streaming.sources.files.json_values import json_values
 from clickstream_platform.streaming.sources.files.lines import lines
 from clickstream_platform.streaming.sources.files.manifest import BEFORE
 from clickstream_platform.streaming.sources.files.numbered import numbered
 from clickstream_platform.streaming.sources.files.parquet import parquet_rows
-from clickstream_platform.streaming.sources.files.raw import Raw
+from clickstream_platform.streaming.sources.files.raw import RawFile
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
 _BRACKETS = (b"{", b"[")
@@ -127,7 +127,7 @@ A_RECORD_A_LINE = Lines()
 FORMATS: tuple[Format, ...] = (Parquet(), SeparatedValues(), TabSeparatedValues(), Json(), A_RECORD_A_LINE)
 
 
-class Told(NamedTuple):
+class FormattedRecords(NamedTuple):
     """A file's records, and its format."""
 
     format: Format
@@ -139,7 +139,7 @@ def format_of(content: Content) -> Format | None:
     return next((each for each in FORMATS if each.begins(content)), None)
 
 
-def records(raw: Raw, declared: str, max_record_bytes: int) -> Told:
+def records(raw: RawFile, declared: str, max_record_bytes: int) -> FormattedRecords:
     """The records of a file, whatever format it has.
 
     Args:
@@ -154,4 +154,4 @@ def records(raw: Raw, declared: str, max_record_bytes: int) -> Told:
     its_format = format_of(content)
     if its_format is None:
         raise Unreadable("not text", str(not_text(content.head)))
-    return Told(its_format, its_format.records(content, max_record_bytes))
+    return FormattedRecords(its_format, its_format.records(content, max_record_bytes))

@@ -18,8 +18,8 @@ from clickstream_platform.source_list import ANOTHER_SOURCE
 from clickstream_platform.store.place import Place, changed_ms, is_on_store, made, place_of
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.sources.files.found import Listing
-from clickstream_platform.streaming.sources.files.known import Known, adopt, keep_index, known, prune, write_index
-from clickstream_platform.streaming.sources.files.manifest import Entry, Manifest, manifest_path, read, write
+from clickstream_platform.streaming.sources.files.known import KnownFiles, adopt, keep_index, known, prune, write_index
+from clickstream_platform.streaming.sources.files.manifest import Manifest, PlannedFile, manifest_path, read, write
 
 FOLDER = "manifests"
 SKIPPED = "_skipped.json"  # Spark passes over such names
@@ -37,7 +37,7 @@ class Intake:
         """Where the manifests lie."""
         return self.checkpoint.path / FOLDER
 
-    def known(self, source: Place) -> Known:
+    def known(self, source: Place) -> KnownFiles:
         """The files that manifests name. Of a checkpoint that has none yet, those that Spark has planned itself.
 
         Raises:
@@ -45,7 +45,7 @@ class Intake:
         """
         if self.folder.is_dir():
             return known(self.folder)
-        return Known(sizes=dict.fromkeys(self._names_by_spark(source), -1))
+        return KnownFiles(sizes=dict.fromkeys(self._names_by_spark(source), -1))
 
     def uncommitted(self, source: Place) -> set[str]:
         """The files, as partitions, that are planned and that no committed batch has read."""
@@ -76,7 +76,7 @@ class Intake:
         if manifests and keep_index(self.folder, manifests[-1].number):
             prune(self.folder, self._newest_taken(self._offset_of(self.checkpoint.committed())))
 
-    def batch(self, batch_id: int) -> list[Entry]:
+    def batch(self, batch_id: int) -> list[PlannedFile]:
         """The files of a planned batch; none if it is not planned, or was cleaned up since."""
         first, last = self._offset_of(batch_id - 1) + 1, self._offset_of(batch_id)
         numbers = [int(path.stem) for batch, path in self._log() if first <= batch <= last and self._is_manifest(path)]
@@ -91,7 +91,7 @@ class Intake:
         """Write down that a file is not to be read, and why."""
         write_whole(self.folder / SKIPPED, json.dumps(self.skipped() | {partition: reason}))
 
-    def take_over(self, source: Place, planned: list[Entry]) -> None:
+    def take_over(self, source: Place, planned: list[PlannedFile]) -> None:
         """Go on from a checkpoint without manifests. Killed anywhere, the next call does the rest.
 
         Args:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from enum import Enum
 
-from clickstream_platform.streaming.sources.files.numbered import Begun, Record
+from clickstream_platform.streaming.sources.files.numbered import NumberedRecord, OpenRecord
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
 _BLANKS = re.compile(rb"[ \t\r\n]*")
@@ -49,7 +49,7 @@ class JsonValues:
         self._inside: _Inside | None = None
         self._depth = 0
         self._is_escaped = False  # the chunk before this one ended in a backslash
-        self._begun = Begun(max_record_bytes)
+        self._begun = OpenRecord(max_record_bytes)
         self._seen = 0  # bytes of the chunks before this one
 
     @property
@@ -61,7 +61,7 @@ class JsonValues:
     def _has_ended(self) -> bool:
         return self._inside is None
 
-    def of(self, chunk: bytes) -> Iterator[Record]:
+    def of(self, chunk: bytes) -> Iterator[NumberedRecord]:
         """The records that end in the next bytes. Raises Unreadable for what is no JSON between two of them."""
         at = 0
         while at < len(chunk):
@@ -75,7 +75,7 @@ class JsonValues:
                 yield self._begun.record()
         self._seen += len(chunk)
 
-    def last(self) -> Iterator[Record]:
+    def last(self) -> Iterator[NumberedRecord]:
         """What the end of the text ends. Raises Unreadable if it comes too early."""
         if self._inside is not None:
             raise Unreadable("JSON", f"it ends within {self._inside.value}, after {self._seen:,} bytes of text")
@@ -102,7 +102,7 @@ class JsonValues:
         if sign == b"[" and not self._in_array:
             self._in_array, self._before = True, _Before.FIRST
             return at + 1
-        self._begun, self._depth = Begun(self._limit), 0
+        self._begun, self._depth = OpenRecord(self._limit), 0
         self._before = _Before.END if self._in_array else _Before.VALUE
         self._inside = _Inside.BRACKETS if sign in (b"{", b"[") else _Inside.SCALAR
         if sign == b'"':
@@ -165,7 +165,7 @@ class JsonValues:
         return end
 
 
-def json_values(text: Iterable[bytes], max_record_bytes: int) -> Iterator[Record]:
+def json_values(text: Iterable[bytes], max_record_bytes: int) -> Iterator[NumberedRecord]:
     """The records of a whole text, in chunks cut anywhere.
 
     Raises:

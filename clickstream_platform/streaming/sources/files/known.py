@@ -14,14 +14,14 @@ from clickstream_platform.errors import CheckpointError
 from clickstream_platform.files import write_whole
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.sources.files.found import File, Listing
-from clickstream_platform.streaming.sources.files.manifest import Entry, from_line, manifest_path
+from clickstream_platform.streaming.sources.files.manifest import PlannedFile, from_line, manifest_path
 
 EVERY = 64  # manifests: as many are read at the start of a run, at most
 _INDEX = "_known-"  # Spark passes over such names
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownFiles:
     """What all manifests name.
 
     Attributes:
@@ -37,7 +37,7 @@ class Known:
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def known(folder: Place) -> Known:
+def known(folder: Place) -> KnownFiles:
     """What the manifests of a folder name; nothing if there is no such folder.
 
     Raises:
@@ -56,10 +56,10 @@ def known(folder: Place) -> Known:
             sizes[entry.partition] = entry.size
             if entry.tag:
                 tags[entry.partition] = entry.tag
-    return Known(newest, indexed, sizes, tags)
+    return KnownFiles(newest, indexed, sizes, tags)
 
 
-def _named(path: Place) -> list[Entry]:
+def _named(path: Place) -> list[PlannedFile]:
     try:
         return [entry for line in path.read_text("ascii").splitlines() for entry in from_line(line)]
     except ValueError as error:
@@ -98,10 +98,10 @@ def keep_index(folder: Place, newest: int) -> bool:
 
 def adopt(folder: Place, sizes: Mapping[str, int]) -> None:
     """Begin with files that were read before there were manifests. Before the first manifest is written."""
-    write_index(folder, Known(sizes=sizes))
+    write_index(folder, KnownFiles(sizes=sizes))
 
 
-def write_index(folder: Place, all_known: Known) -> None:
+def write_index(folder: Place, all_known: KnownFiles) -> None:
     """Write an index of all files that manifests name; the one before it is deleted then."""
     sizes, tags = dict(all_known.sizes), dict(all_known.tags)
     name = _index_name(all_known.number)
@@ -124,12 +124,12 @@ def known_index(folder: Place) -> int:
     return max((int(path.name.removeprefix(_INDEX)) for path in folder.glob(f"{_INDEX}*")), default=-1)
 
 
-def unread(listing: Listing, all_known: Known) -> list[File]:
+def unread(listing: Listing, all_known: KnownFiles) -> list[File]:
     """The files that no manifest names, under none of the paths that lead to them."""
     return [file for file in listing.files if not any(each in all_known.sizes for each in listing.partitions(file))]
 
 
-def changed(listing: Listing, all_known: Known) -> dict[str, tuple[int, int]]:
+def changed(listing: Listing, all_known: KnownFiles) -> dict[str, tuple[int, int]]:
     """Files that have another size than when they were listed for a batch, by partition: that one and the new one.
 
     They are not read again: what was added to them or put in their place is in no table.
@@ -138,7 +138,7 @@ def changed(listing: Listing, all_known: Known) -> dict[str, tuple[int, int]]:
     return {file.partition: (size, file.size) for file, size in before.items() if size not in (-1, file.size)}
 
 
-def replaced(listing: Listing, all_known: Known) -> list[str]:
+def replaced(listing: Listing, all_known: KnownFiles) -> list[str]:
     """Files of a store that have the size of when they were listed for a batch, and are others, as partitions."""
     if not all_known.tags:
         return []

@@ -10,7 +10,7 @@ from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.sources.files.bucket import LandingPrefix
 from clickstream_platform.streaming.sources.files.folder import LandingFolder
 from clickstream_platform.streaming.sources.files.found import File, Listing
-from clickstream_platform.streaming.sources.files.raw import Raw
+from clickstream_platform.streaming.sources.files.raw import RawFile
 
 
 class Landing(Protocol):
@@ -45,7 +45,7 @@ class Landing(Protocol):
 
     def opened(
         self, partition: str, size: int, tag: str = "", start: int = 0, end: int | None = None
-    ) -> AbstractContextManager[Raw]:
+    ) -> AbstractContextManager[RawFile]:
         """A file, or a stretch of it, to be read.
 
         Args:

@@ -33,7 +33,7 @@ _SMALLEST = 8_000_000  # bytes of a split: less is read before a task has starte
 
 
 @dataclass(frozen=True)
-class Entry:
+class PlannedFile:
     """A file of a batch, or a stretch of it.
 
     Attributes:
@@ -70,13 +70,13 @@ class Manifest:
     """The files of one batch, whole, in the order in which they arrived."""
 
     number: int
-    entries: tuple[Entry, ...]
+    entries: tuple[PlannedFile, ...]
 
-    def tasks(self, folder: Place, n: int) -> list[list[Entry]]:
+    def tasks(self, folder: Place, n: int) -> list[list[PlannedFile]]:
         """Who reads what: at most ``n`` tasks of about equal size. A large file is split, if it can be."""
         target = max(sum(entry.size for entry in self.entries) // n + 1, _SMALLEST)
         parts = [part for entry in self.entries for part in _parts(entry, folder, target)]
-        tasks: list[list[tuple[int, Entry]]] = [[] for _ in range(min(n, len(parts)))]
+        tasks: list[list[tuple[int, PlannedFile]]] = [[] for _ in range(min(n, len(parts)))]
         loads = [(0, task) for task in range(len(tasks))]
         for at, part in sorted(enumerate(parts), key=lambda each: -each[1].bytes):
             load, task = loads[0]
@@ -85,7 +85,7 @@ class Manifest:
         return [[part for _, part in sorted(task, key=lambda each: each[0])] for task in tasks]
 
 
-def _parts(entry: Entry, folder: Place, target: int) -> Iterator[Entry]:
+def _parts(entry: PlannedFile, folder: Place, target: int) -> Iterator[PlannedFile]:
     if entry.size <= target:  # as nearly all are, and there may be ten thousand
         yield entry
         return
@@ -113,10 +113,12 @@ def plan(
         declared: how the source says that texts are to be read.
     """
     entries = [
-        Entry(each.partition, each.size, each.mtime_us, arrival(each.mtime_us, now_us), format=declared, tag=each.tag)
+        PlannedFile(
+            each.partition, each.size, each.mtime_us, arrival(each.mtime_us, now_us), format=declared, tag=each.tag
+        )
         for each in files
     ]
-    groups: list[list[Entry]] = []
+    groups: list[list[PlannedFile]] = []
     total = 0
     for entry in sorted(entries, key=_order):
         if not groups or total + entry.size > max_bytes or len(groups[-1]) == max_files:
@@ -136,7 +138,7 @@ def arrival(mtime_us: int, listed_us: int) -> int:
     return mtime_us if listed_us - _DAY_US <= mtime_us <= listed_us else listed_us
 
 
-def _order(entry: Entry) -> tuple[int, str]:
+def _order(entry: PlannedFile) -> tuple[int, str]:
     return entry.mtime_us, entry.partition
 
 
@@ -145,7 +147,7 @@ def manifest_path(folder: AnyPlace, number: int) -> AnyPlace:
     return folder / f"{number:012d}.json"
 
 
-def write(folder: Place, number: int, tasks: Sequence[Sequence[Entry]]) -> Place:
+def write(folder: Place, number: int, tasks: Sequence[Sequence[PlannedFile]]) -> Place:
     """Write a manifest down. When this returns, it is on the disk.
 
     Its modification time is later than that of the manifest before it: a stream of files goes by that, to a
@@ -175,24 +177,24 @@ def _write_on_store(path: StorePath, before: StorePath, text: str) -> None:
         write_whole(path, text)
 
 
-def to_line(task: Sequence[Entry]) -> str:
+def to_line(task: Sequence[PlannedFile]) -> str:
     """A task as one line of ASCII."""
     return json.dumps([_fields(entry) for entry in task], separators=(",", ":"))
 
 
-def _fields(entry: Entry) -> dict[str, Any]:
+def _fields(entry: PlannedFile) -> dict[str, Any]:
     fields = {**vars(entry), "split": entry.split and asdict(entry.split)}
     if not entry.tag:
         del fields["tag"]
     return fields
 
 
-def from_line(line: str) -> list[Entry]:
+def from_line(line: str) -> list[PlannedFile]:
     """The task that a line stands for. Raises a ValueError for one that stands for none."""
     return _TASK.decode(line)
 
 
-_TASK = msgspec.json.Decoder(list[Entry])
+_TASK = msgspec.json.Decoder(list[PlannedFile])
 
 
 def read(folder: Place, number: int) -> Manifest:

@@ -12,7 +12,7 @@ from clickstream_platform.streaming.sources.files.lines import KEPT, LARGEST, LI
 _BYTES = 1 << 20  # of the records that are held before they are given
 
 
-class Record(NamedTuple):
+class NumberedRecord(NamedTuple):
     """A record, or the beginning of one that is too long.
 
     Attributes:
@@ -24,7 +24,7 @@ class Record(NamedTuple):
     size: int
 
 
-class Begun:
+class OpenRecord:
     """A record whose end has not come yet. Once it is too long, only its beginning and its length are kept."""
 
     def __init__(self, max_record_bytes: int) -> None:
@@ -42,21 +42,21 @@ class Begun:
             self._parts = [b"".join(self._parts)[: min(KEPT, self._limit)]]
             self._is_cut = True
 
-    def record(self) -> Record:
+    def record(self) -> NumberedRecord:
         """The record, which has ended."""
-        return Record(b"".join(self._parts), self.size)
+        return NumberedRecord(b"".join(self._parts), self.size)
 
 
-def whole(value: bytes, max_record_bytes: int) -> Record:
+def whole(value: bytes, max_record_bytes: int) -> NumberedRecord:
     """A record of which all bytes are at hand."""
-    begun = Begun(max_record_bytes)
+    begun = OpenRecord(max_record_bytes)
     begun.add(value)
     return begun.record()
 
 
-def numbered(records: Iterable[Record]) -> Iterator[pa.RecordBatch]:
+def numbered(records: Iterable[NumberedRecord]) -> Iterator[pa.RecordBatch]:
     """Records in batches of :data:`.lines.LINES`; the offset is a record's number, from 0."""
-    first, held, size = 0, list[Record](), 0
+    first, held, size = 0, list[NumberedRecord](), 0
     for record in records:
         held.append(record)
         size += len(record.value)
@@ -67,7 +67,7 @@ def numbered(records: Iterable[Record]) -> Iterator[pa.RecordBatch]:
         yield _batch(first, held)
 
 
-def _batch(first: int, records: list[Record]) -> pa.RecordBatch:
+def _batch(first: int, records: list[NumberedRecord]) -> pa.RecordBatch:
     values, sizes = zip(*records, strict=True)
     numbers = range(first, first + len(records))
     columns = [pa.array(numbers, pa.int64()), pa.array(values, pa.binary()), pa.array(sizes, pa.int64())]

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clickstream_platform.streaming.sources.files.numbered import Record, whole
+from clickstream_platform.streaming.sources.files.numbered import NumberedRecord, whole
 from clickstream_platform.streaming.sources.files.parquet_json import rows_as_json
-from clickstream_platform.streaming.sources.files.raw import Raw
+from clickstream_platform.streaming.sources.files.raw import RawFile
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
 _ROWS = 1_000  # converted at once, at most
@@ -18,7 +18,7 @@ _UNPACKED = 16_000_000  # bytes of columns that are converted at once, as far as
 _BUFFER = 1 << 20  # bytes of a column that are read at once
 
 
-def parquet_rows(raw: Raw, max_record_bytes: int) -> Iterator[Record]:
+def parquet_rows(raw: RawFile, max_record_bytes: int) -> Iterator[NumberedRecord]:
     """The rows of a file, in its order.
 
     Raises:
@@ -51,7 +51,7 @@ def _at_once(metadata: pq.FileMetaData) -> int:
 class _Seekable(io.RawIOBase):
     """A stretch of a file, as Arrow wants one that it may read anywhere."""
 
-    def __init__(self, raw: Raw) -> None:
+    def __init__(self, raw: RawFile) -> None:
         super().__init__()
         self._raw = raw
         self._at = raw.start

@@ -12,7 +12,7 @@ from typing import Protocol
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable, finding
 
 
-class Opened(Protocol):
+class OpenFile(Protocol):
     """A file that is open."""
 
     def read_at(self, position: int, size: int) -> bytes:
@@ -20,7 +20,7 @@ class Opened(Protocol):
         ...
 
 
-class Raw:
+class RawFile:
     """The bytes ``start`` (included) to ``end`` (excluded) of an open file, read from front to back.
 
     Reading raises :class:`Unreadable` if the system does not give them all.
@@ -33,13 +33,13 @@ class Raw:
 
     closed = False  # Arrow asks
 
-    def __init__(self, file: Opened, start: int, end: int) -> None:
+    def __init__(self, file: OpenFile, start: int, end: int) -> None:
         self.start, self.end, self.position = start, end, start
         self._file = file
 
-    def again(self) -> Raw:
+    def again(self) -> RawFile:
         """The same bytes, to be read from the front once more."""
-        return Raw(self._file, self.start, self.end)
+        return RawFile(self._file, self.start, self.end)
 
     def close(self) -> None:
         """Nothing: who opened the file closes it."""
@@ -76,7 +76,7 @@ class _Descriptor:
 
 
 @contextmanager
-def opened(path: Path, size: int | None = None, start: int = 0, end: int | None = None) -> Generator[Raw]:
+def opened(path: Path, size: int | None = None, start: int = 0, end: int | None = None) -> Generator[RawFile]:
     """A file, or a stretch of it, to be read.
 
     Args:
@@ -99,7 +99,7 @@ def opened(path: Path, size: int | None = None, start: int = 0, end: int | None 
         size = now if size is None else size
         if now != size:
             raise Unreadable(_changed(size, now))
-        yield Raw(_Descriptor(descriptor), start, size if end is None else end)
+        yield RawFile(_Descriptor(descriptor), start, size if end is None else end)
         if (now := _size(descriptor)) != size:
             raise Unreadable(_changed(size, now))
     finally:

@@ -12,11 +12,11 @@ import pyarrow as pa
 
 from clickstream_platform.errors import ClickstreamError, SourceError
 from clickstream_platform.store.place import Place
-from clickstream_platform.streaming.sources.files.formats import A_RECORD_A_LINE, Told, records
+from clickstream_platform.streaming.sources.files.formats import A_RECORD_A_LINE, FormattedRecords, records
 from clickstream_platform.streaming.sources.files.landing import Landing, landing_at
 from clickstream_platform.streaming.sources.files.lines import ROWS, lines
-from clickstream_platform.streaming.sources.files.manifest import BEFORE, Entry
-from clickstream_platform.streaming.sources.files.raw import Raw
+from clickstream_platform.streaming.sources.files.manifest import BEFORE, PlannedFile
+from clickstream_platform.streaming.sources.files.raw import RawFile
 from clickstream_platform.streaming.sources.files.small import lines_of, text_of
 from clickstream_platform.streaming.sources.files.unpacking import CHUNK, plain
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
@@ -34,7 +34,9 @@ RECORDS = pa.schema(
 )
 
 
-def read_task(folder: Place, entries: Iterable[Entry], max_record_bytes: int) -> Iterator[pa.RecordBatch | PartRead]:
+def read_task(
+    folder: Place, entries: Iterable[PlannedFile], max_record_bytes: int
+) -> Iterator[pa.RecordBatch | PartRead]:
     """Read the files of a task.
 
     A file is found to be faulty when some of its records have been given already. It is refused whole: the caller
@@ -77,16 +79,16 @@ def read_task(folder: Place, entries: Iterable[Entry], max_record_bytes: int) ->
     yield from waiting.flush()
 
 
-def _opened(landing: Landing, entry: Entry) -> AbstractContextManager[Raw]:
+def _opened(landing: Landing, entry: PlannedFile) -> AbstractContextManager[RawFile]:
     split = entry.split
     start, end = (split.start, split.end) if split else (0, entry.size)
     return landing.opened(entry.partition, entry.size, entry.tag, start, end)
 
 
-def _lines_or_more(raw: Raw, entry: Entry, max_record_bytes: int) -> Told:
+def _lines_or_more(raw: RawFile, entry: PlannedFile, max_record_bytes: int) -> FormattedRecords:
     # Only a plain text of lines is split. Its first bytes have told so, and are not seen from the middle.
     if entry.split and entry.split.start:
-        return Told(A_RECORD_A_LINE, lines(plain(raw), max_record_bytes, entry.split.first_line))
+        return FormattedRecords(A_RECORD_A_LINE, lines(plain(raw), max_record_bytes, entry.split.first_line))
     if entry.split:
         return records(raw, BEFORE, max_record_bytes)
     return records(raw, entry.declared, max_record_bytes)
@@ -98,12 +100,12 @@ class _Waiting:
 
     max_record_bytes: int
     read: list[PartRead] = field(default_factory=list[PartRead])
-    _batches: list[tuple[pa.RecordBatch, Entry]] = field(default_factory=list[tuple[pa.RecordBatch, Entry]])
-    _texts: list[tuple[bytes, Entry]] = field(default_factory=list[tuple[bytes, Entry]])
+    _batches: list[tuple[pa.RecordBatch, PlannedFile]] = field(default_factory=list[tuple[pa.RecordBatch, PlannedFile]])
+    _texts: list[tuple[bytes, PlannedFile]] = field(default_factory=list[tuple[bytes, PlannedFile]])
     _rows: int = 0
     _bytes: int = 0
 
-    def add(self, batch: pa.RecordBatch, entry: Entry) -> Iterator[pa.RecordBatch | PartRead]:
+    def add(self, batch: pa.RecordBatch, entry: PlannedFile) -> Iterator[pa.RecordBatch | PartRead]:
         """Take some records; give those before them, if it is enough."""
         size = batch.get_total_buffer_size()  # costs a hundredth of `nbytes`, which looks at every row
         if self._rows + batch.num_rows > ROWS or self._bytes + size > BYTES:
@@ -112,7 +114,7 @@ class _Waiting:
         self._rows += batch.num_rows
         self._bytes += size
 
-    def add_text(self, text: bytes, entry: Entry) -> Iterator[pa.RecordBatch | PartRead]:
+    def add_text(self, text: bytes, entry: PlannedFile) -> Iterator[pa.RecordBatch | PartRead]:
         """Take all of a small file; give what was before it, if it is enough."""
         if self._bytes + len(text) > CHUNK:
             yield from self.flush()
@@ -139,7 +141,7 @@ class _Waiting:
         yield from (located.slice(start, ROWS) for start in range(0, located.num_rows, ROWS))
 
 
-def _located(rows: pa.RecordBatch, entries: Sequence[Entry], which: Any) -> pa.RecordBatch:
+def _located(rows: pa.RecordBatch, entries: Sequence[PlannedFile], which: Any) -> pa.RecordBatch:
     """Lines with the file that each is of, and when it arrived."""
     partitions = pa.array([entry.partition for entry in entries], pa.string()).take(pa.array(which))
     arrived = np.array([entry.arrived_at_us for entry in entries], np.int64)[which]

@@ -1,4 +1,4 @@
-"""Landing files against the ledger, one by one. Lists and reads by itself: see :mod:`.shelf` and :mod:`.count`."""
+"""Landing files against the ledger, one by one. Lists and reads by itself: :mod:`.recount_files`, :mod:`.count`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from clickstream_platform.store.place import Place
-from clickstream_platform.streaming.lake.ledger import Entry
+from clickstream_platform.streaming.lake.entry import Entry
+from clickstream_platform.streaming.sources.envelope_count import Envelopes, Tally, unknown_said
 from clickstream_platform.streaming.sources.files.count import Counted
-from clickstream_platform.streaming.sources.files.shelf import Identity, Shelf, shelf_at
-from clickstream_platform.streaming.sources.inside import Envelopes, Tally, unknown_said
+from clickstream_platform.streaming.sources.files.recount_files import Identity, LandedFiles, landed_files
 from clickstream_platform.streaming.sources.recount import Gone, Recount
 from clickstream_platform.wording import number_of
 
@@ -82,12 +82,12 @@ def recounted(folder: Place, plans: Plans, entries: Iterable[Entry], envelopes: 
         entries: the ledger of ``events``.
         envelopes: how records are opened today; without, the events in them are not counted.
     """
-    shelf, found, envelopes = shelf_at(folder), _Findings(), envelopes or Envelopes()
+    landed, found, envelopes = landed_files(folder), _Findings(), envelopes or Envelopes()
     read = sorted(entries, key=lambda entry: entry.committed_at_ms)
     booked = _bookings(read, found, envelopes)
-    known = _once(shelf, booked, found)
+    known = _once(landed, booked, found)
     for name, booking in booked.items():
-        _compare(name, booking, shelf.counted(name, booking.format, booking.tally), found)
+        _compare(name, booking, landed.counted(name, booking.format, booking.tally), found)
     batches = list({id(each.of_batch): each.of_batch for each in booked.values()}.values())
     found.errors += [said for each in batches if (said := each.differs())]
     tallies = [each.tally for each in batches if each.tally]
@@ -97,9 +97,9 @@ def recounted(folder: Place, plans: Plans, entries: Iterable[Entry], envelopes: 
             f"the events in records of {number_of(unlike, 'file')} that are no lines are not counted again"
         )
     for entry in read:
-        if not entry.files:
-            known |= _compare_batch(shelf, entry, plans, found)
-    _the_others(shelf, known, plans, found)
+        if not entry.account.files:
+            known |= _compare_batch(landed, entry, plans, found)
+    _the_others(landed, known, plans, found)
     return Recount(
         "files",
         found.checked,
@@ -119,25 +119,25 @@ def _bookings(entries: Iterable[Entry], found: _Findings, envelopes: Envelopes) 
     booked: dict[str, _Booking] = {}
     for entry in entries:
         batch = _Batch(entry, envelopes.tally(entry))
-        for name, (size, records) in entry.files.items():
+        for name, (size, records) in entry.account.files.items():
             if name in booked:
                 found.errors.append(f"{name} is booked twice: in batch {booked[name].batch_id} and {entry.batch_id}")
-            said = entry.unreadable.get(name), entry.formats.get(name, "")
+            said = entry.account.unreadable.get(name), entry.account.formats.get(name, "")
             booked[name] = _Booking(batch, entry.batch_id, size, records, *said)
             batch.is_whole &= not booked[name].format
-        if entry.files and sum(records for _, records in entry.files.values()) != entry.rows_in:
-            of_files = sum(records for _, records in entry.files.values())
+        if entry.account.files and sum(records for _, records in entry.account.files.values()) != entry.rows_in:
+            of_files = sum(records for _, records in entry.account.files.values())
             found.errors.append(
                 f"batch {entry.batch_id} is booked with {entry.rows_in} records, its files with {of_files}"
             )
     return booked
 
 
-def _once(shelf: Shelf, booked: Iterable[str], found: _Findings) -> set[Identity]:
+def _once(landed: LandedFiles, booked: Iterable[str], found: _Findings) -> set[Identity]:
     """The files that are booked and there. One that is booked under two names was read twice."""
     names: dict[Identity, str] = {}
     for name in booked:
-        identity = shelf.identity(name)
+        identity = landed.identity(name)
         if identity is None:
             continue
         if identity in names:
@@ -165,12 +165,12 @@ def _compare(name: str, booking: _Booking, now: Counted | None, found: _Findings
         found.errors.append(f"{name} holds {now.records:,} records, booked are {booking.records:,}")
 
 
-def _compare_batch(shelf: Shelf, entry: Entry, plans: Plans, found: _Findings) -> set[Identity]:
+def _compare_batch(landed: LandedFiles, entry: Entry, plans: Plans, found: _Findings) -> set[Identity]:
     """A batch of before the ledger named files: only all of it together can be compared. Returns its files."""
     first, last = ((offset or {}).get("logOffset", -1) for offset in (entry.start, entry.end))
     names = [name for number in range(first + 1, last + 1) for name in plans.by_spark.get(number, ())]
     what = f"batch {entry.batch_id}, of {len(names):,} files"
-    now = {name: shelf.counted(name) for name in names if name not in entry.unreadable}
+    now = {name: landed.counted(name) for name in names if name not in entry.account.unreadable}
     there = [each for each in now.values() if each]
     if (not names and entry.rows_in) or len(there) < len(now):
         why = f"{len(now) - len(there):,} of them are gone" if names else "nothing says any more which files it read"
@@ -180,18 +180,18 @@ def _compare_batch(shelf: Shelf, entry: Entry, plans: Plans, found: _Findings) -
             found.add(each)
         if (records := sum(each.records for each in there)) != entry.rows_in:
             found.errors.append(f"{what}: they hold {records:,} records, booked are {entry.rows_in:,}")
-    return {identity for name in names if (identity := shelf.identity(name))}
+    return {identity for name in names if (identity := landed.identity(name))}
 
 
-def _the_others(shelf: Shelf, known: set[Identity], plans: Plans, found: _Findings) -> None:
+def _the_others(landed: LandedFiles, known: set[Identity], plans: Plans, found: _Findings) -> None:
     """The files that no entry accounts for."""
-    read = {identity for name in plans.committed if (identity := shelf.identity(name))}
-    for partition, identity, size in shelf.files(found.notes):
+    read = {identity for name in plans.committed if (identity := landed.identity(name))}
+    for partition, identity, size in landed.files(found.notes):
         if identity in known:
             continue
         known.add(identity)
         if identity in read:
-            now = shelf.counted(partition)
+            now = landed.counted(partition)
             records = now.records if now else 0
             finding = f"{size:,} bytes and {records:,} records that no entry accounts for"
             found.errors.append(f"{partition}: {finding}, though a committed batch has read the file")

@@ -10,7 +10,7 @@ import pyarrow as pa
 from clickstream_platform.errors import SourceError
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.sources.files.landing import Landing, landing_at
-from clickstream_platform.streaming.sources.files.manifest import Entry, arrival
+from clickstream_platform.streaming.sources.files.manifest import PlannedFile, arrival
 from clickstream_platform.streaming.sources.files.reading import read_task
 from clickstream_platform.streaming.sources.files.shape import of_every_source
 from clickstream_platform.streaming.sources.source import PartRead
@@ -36,7 +36,7 @@ def sample(path: Place, max_record_bytes: int, declared: str) -> Iterator[pa.Rec
         yield found if isinstance(found, PartRead) else of_every_source(found, "file")
 
 
-def _entries(landing: Landing, only: str, declared: str) -> Iterator[Entry]:
+def _entries(landing: Landing, only: str, declared: str) -> Iterator[PlannedFile]:
     now_us = time.time_ns() // 1000
     if only:
         file = landing.file(landing.partition_of(only))
@@ -47,4 +47,4 @@ def _entries(landing: Landing, only: str, declared: str) -> Iterator[Entry]:
         files = landing.listed().files
     for file in files:
         arrived = arrival(file.mtime_us, now_us)
-        yield Entry(file.partition, file.size, file.mtime_us, arrived, format=declared, tag=file.tag)
+        yield PlannedFile(file.partition, file.size, file.mtime_us, arrived, format=declared, tag=file.tag)

@@ -12,14 +12,14 @@ import numpy as np
 import pyarrow as pa
 
 from clickstream_platform.streaming.sources.files.contents import HEAD, not_text
-from clickstream_platform.streaming.sources.files.json_told import is_object_a_line
+from clickstream_platform.streaming.sources.files.json_layout import is_object_a_line
 from clickstream_platform.streaming.sources.files.lines import LINES, ended_lines
-from clickstream_platform.streaming.sources.files.raw import Raw
+from clickstream_platform.streaming.sources.files.raw import RawFile
 
 LARGEST = 64_000  # bytes: a larger file costs more to read than to look at
 
 
-def text_of(raw: Raw, declared: str) -> bytes | None:
+def text_of(raw: RawFile, declared: str) -> bytes | None:
     """The whole text of a small file of JSON lines; None if it is large, a stretch, or may be anything else.
 
     What begins with a brace is neither packed nor has a byte order mark: if its format is a record a line, it is what

@@ -13,19 +13,19 @@ from clickstream_platform.events.schema import RAW
 from clickstream_platform.source_list import MAIN, origin
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.checkpoint import Checkpoint
-from clickstream_platform.streaming.lake import ledger
+from clickstream_platform.streaming.lake.entry import Account, Entry
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.sources.envelope_count import Envelopes
 from clickstream_platform.streaming.sources.files.accounting import account
 from clickstream_platform.streaming.sources.files.found import Listing
 from clickstream_platform.streaming.sources.files.intake import Intake
 from clickstream_platform.streaming.sources.files.known import changed, replaced, unread
 from clickstream_platform.streaming.sources.files.landing import FILES, Landing, landing_at, place_read
-from clickstream_platform.streaming.sources.files.manifest import Entry, Manifest, arrival, from_line, plan
+from clickstream_platform.streaming.sources.files.manifest import Manifest, PlannedFile, arrival, from_line, plan
 from clickstream_platform.streaming.sources.files.recount import Plans, recounted
 from clickstream_platform.streaming.sources.files.tapping import fed
-from clickstream_platform.streaming.sources.inside import Envelopes
 from clickstream_platform.streaming.sources.recount import Recount
-from clickstream_platform.streaming.sources.source import Account, Lag, PartRead, RecordSource, Staged
+from clickstream_platform.streaming.sources.source import Lag, PartRead, RecordSource, StagedRecords
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -174,11 +174,11 @@ class FileSource:
             intake.write(self._unplanned(intake, listing), self.folder)
         return replace(self, skipped=intake.skipped(), goes_on=goes_on)
 
-    def _listed(self, partition: str) -> Entry:
+    def _listed(self, partition: str) -> PlannedFile:
         """A file that Spark has planned, as if it had been listed now; one that is gone as an empty one."""
         now_us, file = time.time_ns() // 1000, self.landing.file(partition)
         mtime_us = file.mtime_us if file else now_us
-        return Entry(partition, file.size if file else 0, mtime_us, arrival(mtime_us, now_us))
+        return PlannedFile(partition, file.size if file else 0, mtime_us, arrival(mtime_us, now_us))
 
     def plan(self, checkpoint: Checkpoint) -> None:
         """Write manifests of what has come, as long as all that wait together are no more than a batch may have."""
@@ -222,12 +222,12 @@ class FileSource:
         """The first part of a record's name for ever: two folders may have a file of one name."""
         return origin("file", self.source_name)
 
-    def _refused(self, entries: list[Entry]) -> Iterator[PartRead]:
+    def _refused(self, entries: list[PlannedFile]) -> Iterator[PartRead]:
         for entry in entries:
             if reason := self.skipped.get(entry.partition):
                 yield PartRead(entry.partition, entry.bytes, 0, reason)
 
-    def account(self, checkpoint: Checkpoint, batch_id: int, staged: Staged) -> Account:
+    def account(self, checkpoint: Checkpoint, batch_id: int, staged: StagedRecords) -> Account:
         """Every file of the batch, with its bytes and records; those that could not be read to their end.
 
         Raises:
@@ -235,9 +235,7 @@ class FileSource:
         """
         return account(self.landing, staged.parts)
 
-    def recount(
-        self, checkpoint: Checkpoint, entries: Callable[[], Iterable[ledger.Entry]], envelopes: Envelopes
-    ) -> Recount:
+    def recount(self, checkpoint: Checkpoint, entries: Callable[[], Iterable[Entry]], envelopes: Envelopes) -> Recount:
         """Count every file again. Raises a SourceError if there is no folder, or none that can be listed."""
         self.landing.require()
         intake = Intake(checkpoint)

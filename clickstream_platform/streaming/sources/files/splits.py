@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from clickstream_platform.streaming.sources.files.contents import encoding_of
-from clickstream_platform.streaming.sources.files.raw import Raw
+from clickstream_platform.streaming.sources.files.raw import RawFile
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
 _CHUNK = 4 << 20
@@ -28,7 +28,7 @@ class Split:
     first_line: int
 
 
-def splits(opened: AbstractContextManager[Raw], size: int, target_bytes: int, declared: str) -> list[Split]:
+def splits(opened: AbstractContextManager[RawFile], size: int, target_bytes: int, declared: str) -> list[Split]:
     """Splits of at least some bytes each, but for the last; one if the file cannot be read from its middle.
 
     That is so if it is packed, or encoded in anything but UTF-8, or of another format than a record a line. Reads the
@@ -45,7 +45,7 @@ def splits(opened: AbstractContextManager[Raw], size: int, target_bytes: int, de
         return whole
 
 
-def _is_plain(raw: Raw, declared: str) -> bool:
+def _is_plain(raw: RawFile, declared: str) -> bool:
     # Only who plans a large file needs Arrow.
     from clickstream_platform.streaming.sources.files.content import Content  # noqa: PLC0415
     from clickstream_platform.streaming.sources.files.formats import A_RECORD_A_LINE, format_of  # noqa: PLC0415
@@ -56,7 +56,7 @@ def _is_plain(raw: Raw, declared: str) -> bool:
     return format_of(content) is A_RECORD_A_LINE
 
 
-def _cut(raw: Raw, target: int) -> Iterator[Split]:
+def _cut(raw: RawFile, target: int) -> Iterator[Split]:
     start = first_line = lines = 0
     while chunk := raw.read(_CHUNK):
         begins, counted = raw.position - len(chunk), 0

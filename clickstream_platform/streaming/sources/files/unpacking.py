@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import cramjam
 import pyarrow as pa
 
-from clickstream_platform.streaming.sources.files.raw import Raw
+from clickstream_platform.streaming.sources.files.raw import RawFile
 
 CHUNK = 1 << 20  # bytes read, and given, at once: what fits a processor's cache is worked on fastest
 _INPUT = 1 << 16  # packed bytes: what a member leaves of them is copied for the next one
@@ -21,7 +21,7 @@ class CutOff(Exception):  # noqa: N818 - a finding about a file, which stops no 
     """The file ends before what is packed in it does."""
 
 
-def plain(raw: Raw) -> Chunks:
+def plain(raw: RawFile) -> Chunks:
     """The bytes as they are."""
     while chunk := raw.read(CHUNK):
         yield chunk
@@ -68,7 +68,7 @@ def gathered(chunks: Chunks) -> Chunks:
         yield b"".join(parts)
 
 
-def members(new: Callable[[], Inflate | bz2.BZ2Decompressor], raw: Raw, padding: bytes = b"") -> Chunks:
+def members(new: Callable[[], Inflate | bz2.BZ2Decompressor], raw: RawFile, padding: bytes = b"") -> Chunks:
     """One member after another, with padding behind each."""
     data = raw.read(_INPUT)
     while data:
@@ -84,10 +84,10 @@ def members(new: Callable[[], Inflate | bz2.BZ2Decompressor], raw: Raw, padding:
             data = more.lstrip(padding) if padding else more
 
 
-def arrow(name: str) -> Callable[[Raw], Chunks]:
+def arrow(name: str) -> Callable[[RawFile], Chunks]:
     """What Arrow unpacks: frame after frame."""
 
-    def of(raw: Raw) -> Chunks:
+    def of(raw: RawFile) -> Chunks:
         stream = pa.CompressedInputStream(pa.PythonFile(raw, "r"), name)
         try:
             while chunk := stream.read(CHUNK):
@@ -105,7 +105,7 @@ _PADDING = 0xFE
 _LARGEST = 100_000  # a chunk holds 64 KB of data, which snappy makes a sixth longer at worst
 
 
-def snappy(raw: Raw) -> Chunks:
+def snappy(raw: RawFile) -> Chunks:
     """The framing format. Its chunks are cut here, and unpacked and checked, some at a time, by the library."""
     waiting = bytearray()
     while header := raw.read(4):

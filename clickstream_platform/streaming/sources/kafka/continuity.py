@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from clickstream_platform.errors import CheckpointError, DataLossError, SettingsError, SourceError
 from clickstream_platform.source_list import ANOTHER_SOURCE
 from clickstream_platform.streaming.checkpoint import BEGIN, Begun, Checkpoint
+from clickstream_platform.streaming.lake.entry import Lost
 from clickstream_platform.streaming.sources.kafka.cluster import Topics, flat, look, nested, offsets_at, split
-from clickstream_platform.streaming.sources.source import Lost
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ NOTHING = Begun({}, {})
 
 
 @dataclass(frozen=True)
-class Standing:
+class TopicStanding:
     """What a checkpoint has still to read.
 
     Attributes:
@@ -59,7 +59,7 @@ class Standing:
         return {name: max(span.end - max(span.first, self.positions.get(name, 0)), 0) for name, span in spans.items()}
 
 
-def standing(source: KafkaSource, checkpoint: Checkpoint) -> Standing:
+def standing(source: KafkaSource, checkpoint: Checkpoint) -> TopicStanding:
     """Where a checkpoint stands in its topics, if a run could go on from there.
 
     Before a first run that is to start at ``latest`` all that is there counts as unread: that run has still to say
@@ -78,11 +78,11 @@ def standing(source: KafkaSource, checkpoint: Checkpoint) -> Standing:
         raise CheckpointError(checkpoint.table, "it was read from files, not from Kafka", ANOTHER_SOURCE)
     read = flat(plan.end) if plan else flat(begun.end) if begun else None
     if read is None:
-        return Standing(topics, _starts(source, topics, latest_is_first=True), begun=False)
+        return TopicStanding(topics, _starts(source, topics, latest_is_first=True), begun=False)
     _require_readable(topics, read, begun or NOTHING)
     if source.fail_on_data_loss and (vanished := gone(topics, read)):
         raise DataLossError(", ".join(sorted({split(name)[0] for name in vanished})), _said_of(vanished), GO_ON)
-    return Standing(topics, read, begun=True)
+    return TopicStanding(topics, read, begun=True)
 
 
 def admit(source: KafkaSource, checkpoint: Checkpoint) -> dict[str, dict[str, int]]:

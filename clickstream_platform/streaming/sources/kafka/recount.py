@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from clickstream_platform.errors import UnreachableError
-from clickstream_platform.streaming.lake.ledger import Entry
-from clickstream_platform.streaming.sources.inside import Envelopes, Tally, unknown_said
+from clickstream_platform.streaming.lake.entry import Entry
+from clickstream_platform.streaming.sources.envelope_count import Envelopes, Tally, unknown_said
 from clickstream_platform.streaming.sources.kafka import options
 from clickstream_platform.streaming.sources.kafka.cluster import TIMEOUT, OffsetSpan, Topics, flat, split
 from clickstream_platform.streaming.sources.recount import Gone, Recount

@@ -14,18 +14,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from clickstream_platform.errors import ClickstreamError, SettingsError, SourceError, UnreachableError
-from clickstream_platform.events.registry.told import refusal
+from clickstream_platform.events.registry.failures import refusal
 from clickstream_platform.settings import Settings
 from clickstream_platform.source_list import MAIN, origin, starting_at
 from clickstream_platform.streaming.checkpoint import Checkpoint
-from clickstream_platform.streaming.lake.ledger import Entry
+from clickstream_platform.streaming.lake.entry import Account, Entry
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.sources.inside import Envelopes
+from clickstream_platform.streaming.sources.envelope_count import Envelopes
 from clickstream_platform.streaming.sources.kafka import continuity, options
 from clickstream_platform.streaming.sources.kafka.cluster import flat, look
 from clickstream_platform.streaming.sources.kafka.recount import recounted
 from clickstream_platform.streaming.sources.recount import Recount
-from clickstream_platform.streaming.sources.source import Account, Lag, PartRead, RecordSource, Staged
+from clickstream_platform.streaming.sources.source import Lag, PartRead, RecordSource, StagedRecords
 from clickstream_platform.wording import without_passwords
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ class KafkaSource:
         for batch in read:
             yield batch.append_column("size", pc.binary_length(batch["value"]).cast(pa.int64()))
 
-    def account(self, checkpoint: Checkpoint, batch_id: int, staged: Staged) -> Account:
+    def account(self, checkpoint: Checkpoint, batch_id: int, staged: StagedRecords) -> Account:
         """Offsets that Kafka let go before they were read. Spark passes over them without a word.
 
         Raises:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clickstream_platform.streaming.sources.files.count import counted
-from clickstream_platform.streaming.sources.files.manifest import Entry
+from clickstream_platform.streaming.sources.files.manifest import PlannedFile
 from clickstream_platform.streaming.sources.files.reading import read_task
 from clickstream_platform.streaming.sources.source import PartRead
 
@@ -96,7 +96,7 @@ Found = tuple[list[tuple[int, bytes]], PartRead]
 
 def found(file: Path, declared: str = "auto", limit: int = 1_000_000) -> Found:
     """The records of a file with their offsets, as a task reads them, and what became of it."""
-    entry = Entry(file.name, file.stat().st_size, 0, 0, format=declared)
+    entry = PlannedFile(file.name, file.stat().st_size, 0, 0, format=declared)
     records, parts = list[tuple[int, bytes]](), list[PartRead]()
     for each in read_task(file.parent, [entry], limit):
         if isinstance(each, PartRead):

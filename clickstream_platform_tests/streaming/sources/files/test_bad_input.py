@@ -35,7 +35,7 @@ def test_every_fault_in_one_folder_costs_nothing_but_itself(lab: Lab, caplog: py
     report = lab.run()["events"]
     users = sorted(row.user_id for row in lab.table("events").collect())
     assert users == ["42", "among junk", "among junk", "beside", "good", "good", "last", "null_session", "old"]
-    assert report.batches[0].reasons == {
+    assert report.batches[0].records.reasons == {
         "malformed_json": 4,
         "too_large": 1,
         "future_timestamp": 1,

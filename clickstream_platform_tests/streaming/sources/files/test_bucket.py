@@ -15,13 +15,13 @@ from clickstream_platform.errors import SetupError, SourceError, UnreachableErro
 from clickstream_platform.store import access as access_module
 from clickstream_platform.store.access import Access
 from clickstream_platform.store.place import Place, StorePath
-from clickstream_platform.streaming.lake import ledger
+from clickstream_platform.streaming.lake.entry import Account, Entry
 from clickstream_platform.streaming.sources.files import bucket as bucket_module
 from clickstream_platform.streaming.sources.files import manifest as manifest_module
 from clickstream_platform.streaming.sources.files.accounting import account
-from clickstream_platform.streaming.sources.files.known import Known, changed, known, replaced, unread, write_index
+from clickstream_platform.streaming.sources.files.known import KnownFiles, changed, known, replaced, unread, write_index
 from clickstream_platform.streaming.sources.files.landing import landing_at
-from clickstream_platform.streaming.sources.files.manifest import Entry, from_line, plan, to_line
+from clickstream_platform.streaming.sources.files.manifest import PlannedFile, from_line, plan, to_line
 from clickstream_platform.streaming.sources.files.manifest import write as write_manifest
 from clickstream_platform.streaming.sources.files.reading import PartRead, read_task
 from clickstream_platform.streaming.sources.files.recount import Plans, recounted
@@ -62,7 +62,9 @@ def read(place: Place, tasks: int = 2) -> tuple[dict[tuple[str, int], bytes], di
     return {where: value for where, value in values.items() if not faults[where[0]]}, faults
 
 
-def _take(place: Place, task: list[Entry], values: dict[tuple[str, int], bytes], faults: dict[str, str | None]) -> None:
+def _take(
+    place: Place, task: list[PlannedFile], values: dict[tuple[str, int], bytes], faults: dict[str, str | None]
+) -> None:
     for each in read_task(place, task, 1_000_000):
         if isinstance(each, PartRead):
             faults[each.partition] = faults.get(each.partition) or each.fault
@@ -253,17 +255,17 @@ def test_what_was_put_in_its_place_since_it_was_read_is_told(
 
 
 def test_an_index_of_a_folder_is_as_it_always_was(tmp_path: Path) -> None:
-    write_index(tmp_path, Known(sizes={"sizes": 3, "b": -1}))
+    write_index(tmp_path, KnownFiles(sizes={"sizes": 3, "b": -1}))
 
     assert (tmp_path / "_known-000000000000").read_text() == '{"sizes": 3, "b": -1}'
     assert known(tmp_path).sizes == {"sizes": 3, "b": -1}
 
 
 def test_a_manifest_of_a_folder_is_as_it_always_was() -> None:
-    line = to_line([Entry("a", 3, 1, 2, format="auto")])
+    line = to_line([PlannedFile("a", 3, 1, 2, format="auto")])
 
     assert line == '[{"partition":"a","size":3,"mtime_us":1,"arrived_at_us":2,"split":null,"format":"auto"}]'
-    assert from_line(line) == [Entry("a", 3, 1, 2, format="auto")]
+    assert from_line(line) == [PlannedFile("a", 3, 1, 2, format="auto")]
 
 
 def test_it_has_arrived_when_the_store_says_unless_that_is_long_ago(store: SmallStore, place: StorePath) -> None:
@@ -280,12 +282,12 @@ def test_it_has_arrived_when_the_store_says_unless_that_is_long_ago(store: Small
 def test_objects_are_counted_again_by_another_way(store: SmallStore, place: StorePath) -> None:
     store.objects |= {"in/a.json": b"{}\n{}\n", "in/b.gz": gzip.compress(b"{}\n"), "in/new": b"{}\n", "in/_x/y": b"{}"}
     size = len(store.objects["in/b.gz"])
-    booked = ledger.Entry(
+    booked = Entry(
         table="events", generation=1, batch_id=0, run_id="r", start=None, end={"logOffset": 0}, events_version=-1,
         rows_in=4, rows_out=4, late_rows=0, revisions=0, late_before_ms=0, committed_at_ms=0, duration_ms=0,
-        files={"a.json": [6, 2], "b.gz": [size, 1], "gone": [3, 1]},
+        account=Account({"a.json": [6, 2], "b.gz": [size, 1], "gone": [3, 1]}),
     )  # fmt: skip
-    plans = Plans(frozenset(booked.files), {})
+    plans = Plans(frozenset(booked.account.files), {})
 
     found = recounted(place, plans, [booked])
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from clickstream_platform.streaming.sources.files.manifest import BEFORE, Entry
+from clickstream_platform.streaming.sources.files.manifest import BEFORE, PlannedFile
 from clickstream_platform.streaming.sources.files.reading import read_task
 from clickstream_platform.streaming.sources.source import PartRead
 from clickstream_platform_tests.streaming.sources.files.formatted import FORMATTED, Found, found, recounted
@@ -206,7 +206,7 @@ def test_a_record_that_is_too_long_is_told_by_its_beginning(tmp_path: Path, form
     name, written = FORMATTED[form]
     file = tmp_path / name
     file.write_bytes(written([_LAST, {**_LAST, "user_id": "x" * 5_000}, _LAST]))
-    entry = Entry(name, file.stat().st_size, 0, 0, format="auto")
+    entry = PlannedFile(name, file.stat().st_size, 0, 0, format="auto")
     batch, _ = read_task(tmp_path, [entry], 2_000)
     assert not isinstance(batch, PartRead)
     sizes, lengths = batch["size"].to_pylist(), [len(value) for value in batch["value"].to_pylist()]

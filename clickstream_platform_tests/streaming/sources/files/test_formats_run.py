@@ -57,7 +57,7 @@ def test_a_folder_of_every_format_is_exact_in_any_cut_and_after_a_kill(lab: Lab)
         | {f"ok{number}": 1 for number in range(1, 5)}
     )
     ledger = list(entries(lab.lake.events))
-    assert {name for entry in ledger for name in entry.unreadable} == {*HOSTILE}
+    assert {name for entry in ledger for name in entry.account.unreadable} == {*HOSTILE}
     values = {(row.partition, row.offset): bytes(row.value) for row in lab.table("quarantine").collect()}
     assert {place: value[:60] for place, value in values.items()} == {
         ("rows.csv", 0): b"user_id,session_id,event_type,timestamp\nu,s",
@@ -67,7 +67,7 @@ def test_a_folder_of_every_format_is_exact_in_any_cut_and_after_a_kill(lab: Lab)
         ("numbers.json", 0): b'{\n"user_id": 1e9999999999999999999\n}',
         ("long.parquet", 0): b'{"user_id":"' + b"x" * 48,
     }
-    formats = {name: each for entry in ledger for name, each in entry.formats.items()}
+    formats = {name: each for entry in ledger for name, each in entry.account.formats.items()}
     assert Counter(formats.values()) == {"json": 25, "csv": 10, "tsv": 5, "parquet": 4}
     assert imbalances(ledger) == []
     found = source_account(lab.contracts["events"], lab.lake)

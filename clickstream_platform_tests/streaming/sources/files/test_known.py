@@ -9,7 +9,7 @@ import pytest
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.streaming.sources.files.known import (
     EVERY,
-    Known,
+    KnownFiles,
     adopt,
     changed,
     keep_index,
@@ -18,11 +18,11 @@ from clickstream_platform.streaming.sources.files.known import (
     unread,
 )
 from clickstream_platform.streaming.sources.files.listing import listed
-from clickstream_platform.streaming.sources.files.manifest import Entry, manifest_path, write
+from clickstream_platform.streaming.sources.files.manifest import PlannedFile, manifest_path, write
 
 
 def _write(folder: Path, number: int, **sizes: int) -> None:
-    write(folder, number, [[Entry(name, size, 0, 0) for name, size in sizes.items()]])
+    write(folder, number, [[PlannedFile(name, size, 0, 0) for name, size in sizes.items()]])
 
 
 def _unread(source: Path, folder: Path) -> list[str]:
@@ -30,7 +30,7 @@ def _unread(source: Path, folder: Path) -> list[str]:
 
 
 def test_without_manifests_nothing_is_known(tmp_path: Path) -> None:
-    assert known(tmp_path / "none") == Known()
+    assert known(tmp_path / "none") == KnownFiles()
 
 
 def test_file_that_a_manifest_names_is_known(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_missing_manifest_is_told(tmp_path: Path) -> None:
 def test_100_000_known_files_are_read_back_in_a_second(tmp_path: Path) -> None:
     adopt(tmp_path, {f"2025/11/25/part-{n:06}.json.gz": 1_000 for n in range(70_000)})
     for number in range(1, 4):
-        write(tmp_path, number, [[Entry(f"{number}/part-{n:06}", 1, 1, 1) for n in range(10_000)]])
+        write(tmp_path, number, [[PlannedFile(f"{number}/part-{n:06}", 1, 1, 1) for n in range(10_000)]])
 
     begin = time.process_time()
     found = known(tmp_path)

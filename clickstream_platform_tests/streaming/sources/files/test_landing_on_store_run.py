@@ -13,7 +13,7 @@ from clickstream_platform.store.place import Place, StorePath
 from clickstream_platform.streaming.audit.source_account import source_account
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.lake.generations import current
-from clickstream_platform.streaming.observe.status import lag
+from clickstream_platform.streaming.observe.lag import lag
 from clickstream_platform.streaming.sources.files.skipping import skip
 from clickstream_platform_tests.conftest import Lab, event
 

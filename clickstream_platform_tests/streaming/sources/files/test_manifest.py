@@ -13,8 +13,8 @@ from clickstream_platform.streaming.sources.files import manifest as module
 from clickstream_platform.streaming.sources.files.listing import listed
 from clickstream_platform.streaming.sources.files.manifest import (
     BEFORE,
-    Entry,
     Manifest,
+    PlannedFile,
     arrival,
     from_line,
     manifest_path,
@@ -115,7 +115,7 @@ def test_fewer_files_than_tasks_are_fewer_tasks(tmp_path: Path) -> None:
     st.none() | st.builds(Split, st.integers(0, 9), st.integers(10, 99), st.integers(0, 9)),
 )
 def test_task_survives_as_one_line_of_ascii(partition: str, number: int, split: Split | None) -> None:
-    entry = Entry(partition, number, -number, number, split)
+    entry = PlannedFile(partition, number, -number, number, split)
 
     line = to_line([entry, entry])
 
@@ -149,7 +149,7 @@ def test_manifest_is_never_written_over(tmp_path: Path) -> None:
     write(tmp_path, 1, [])
 
     with pytest.raises(CheckpointError, match="written already"):
-        write(tmp_path, 1, [[Entry("a", 1, 1, 1)]])
+        write(tmp_path, 1, [[PlannedFile("a", 1, 1, 1)]])
     assert manifest_path(tmp_path, 1).read_text() == ""
 
 
@@ -169,8 +169,8 @@ def test_crash_while_a_manifest_is_written_leaves_none(tmp_path: Path, owner: ob
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(owner, step, crash)
         with pytest.raises(KeyboardInterrupt):
-            write(tmp_path, 1, [[Entry("a", 1, 1, 1)]])
+            write(tmp_path, 1, [[PlannedFile("a", 1, 1, 1)]])
 
     assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == []
-    write(tmp_path, 1, [[Entry("a", 1, 1, 1)]])
+    write(tmp_path, 1, [[PlannedFile("a", 1, 1, 1)]])
     assert len(read(tmp_path, 1).entries) == 1

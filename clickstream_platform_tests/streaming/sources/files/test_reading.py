@@ -16,7 +16,7 @@ from clickstream_platform.streaming.sources.files import manifest as manifest_mo
 from clickstream_platform.streaming.sources.files import raw as raw_module
 from clickstream_platform.streaming.sources.files import reading
 from clickstream_platform.streaming.sources.files.listing import listed
-from clickstream_platform.streaming.sources.files.manifest import Entry, from_line, plan, to_line
+from clickstream_platform.streaming.sources.files.manifest import PlannedFile, from_line, plan, to_line
 from clickstream_platform.streaming.sources.files.reading import RECORDS, PartRead, read_task
 from clickstream_platform_tests.streaming.sources.files.packing import PACK, TEXT, WITH_CHECKSUM, naive
 
@@ -34,7 +34,7 @@ def _read(folder: Path, tasks: int = 2) -> tuple[dict[Place, bytes], dict[str, s
     return {place: value for place, value in values.items() if not faults[place[0]]}, faults
 
 
-def _take(folder: Path, task: list[Entry], values: dict[Place, bytes], faults: dict[str, str | None]) -> None:
+def _take(folder: Path, task: list[PlannedFile], values: dict[Place, bytes], faults: dict[str, str | None]) -> None:
     for each in read_task(folder, task, 1_000_000):
         if isinstance(each, PartRead):
             faults[each.partition] = faults.get(each.partition) or each.fault
@@ -45,11 +45,11 @@ def _take(folder: Path, task: list[Entry], values: dict[Place, bytes], faults: d
                 values[row["partition"], row["offset"]] = row["value"]
 
 
-def _entries(folder: Path) -> list[Entry]:
+def _entries(folder: Path) -> list[PlannedFile]:
     return [entry for manifest in plan(listed(folder).files, NOW, 1) for entry in manifest.entries]
 
 
-def _results(folder: Path, entries: list[Entry]) -> list[PartRead]:
+def _results(folder: Path, entries: list[PlannedFile]) -> list[PartRead]:
     return [each for each in read_task(folder, entries, 1_000_000) if isinstance(each, PartRead)]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from clickstream_platform.streaming.lake.ledger import Entry
+from clickstream_platform.streaming.lake.entry import Account, Entry
 from clickstream_platform.streaming.sources.files.recount import Plans, recounted
 from clickstream_platform.streaming.sources.recount import Gone, Recount
 
@@ -21,7 +21,7 @@ def entry(
     return Entry(
         table="events", generation=1, batch_id=batch, run_id="r", start={"logOffset": batch - 1} if batch else None,
         end={"logOffset": batch}, events_version=-1, rows_in=rows_in, rows_out=rows_in, late_rows=0, revisions=0,
-        late_before_ms=0, committed_at_ms=batch, duration_ms=0, files=files, unreadable=refused or {},
+        late_before_ms=0, committed_at_ms=batch, duration_ms=0, account=Account(files, refused or {}),
     )  # fmt: skip
 
 
@@ -40,7 +40,7 @@ def land(folder: Path, name: str, text: str = "{}\n{}\n") -> Path:
 def of(
     folder: Path, *entries: Entry, committed: Iterable[str] = (), by_spark: dict[int, list[str]] | None = None
 ) -> Recount:
-    named = {name for each in entries for name in each.files}
+    named = {name for each in entries for name in each.account.files}
     return recounted(folder, Plans(frozenset({*named, *committed}), by_spark or {}), entries)
 
 

@@ -13,7 +13,7 @@ from clickstream_platform.errors import SourceError
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.lake.generations import current
-from clickstream_platform.streaming.observe.status import lag
+from clickstream_platform.streaming.observe.lag import lag
 from clickstream_platform.streaming.sources.files.skipping import skip
 from clickstream_platform.streaming.sources.named import folder_from
 from clickstream_platform_tests.conftest import Lab, event

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from clickstream_platform.streaming.audit.balance import imbalances
-from clickstream_platform.streaming.lake.ledger import Entry, line_of
+from clickstream_platform.streaming.lake.entry import Entry
+from clickstream_platform.streaming.lake.ledger import line_of
 from clickstream_platform.streaming.sources.kafka.cluster import OffsetSpan, Topics, flat, nested
 from clickstream_platform.streaming.sources.kafka.continuity import gone, lost
 from clickstream_platform_tests.homes import entry

@@ -26,13 +26,14 @@ from clickstream_platform.streaming.audit.validate import validate
 from clickstream_platform.streaming.lake import generations, writer
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.maintenance.erasure import forget
-from clickstream_platform.streaming.observe.status import Lag, lag, require_source
+from clickstream_platform.streaming.observe.lag import lag, require_source
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.sources.kafka import continuity
 from clickstream_platform.streaming.sources.kafka.cluster import look
 from clickstream_platform.streaming.sources.kafka.recount import recounted
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 from clickstream_platform.streaming.sources.recount import Gone, Recount
+from clickstream_platform.streaming.sources.source import Lag
 from clickstream_platform_tests.conftest import event
 from clickstream_platform_tests.topics import PASSWORD, USER, listener
 from clickstream_platform_tests.waiting import wait_until
@@ -439,7 +440,7 @@ def test_what_retention_removed_stops_a_run_or_is_booked(
     kafka = kafka.reading(topic.url, fail_on_data_loss=False, max_offsets_per_trigger=1000)
     assert unread(kafka) == Lag(800, "records")
     report = ingest(kafka)
-    assert [dict(batch.lost) for batch in report.batches] == [
+    assert [dict(batch.account.lost) for batch in report.batches] == [
         {f"{topic.name}/0": [(10, 1010)]},
         {f"{topic.name}/0": [(1010, 1200)]},
     ]

@@ -23,7 +23,7 @@ from clickstream_platform.streaming.audit import passes
 from clickstream_platform.streaming.audit.increment import Increment
 from clickstream_platform.streaming.audit.passes import Kept, Passed
 from clickstream_platform.streaming.audit.result import Look
-from clickstream_platform.streaming.audit.standing import Finding, Standing
+from clickstream_platform.streaming.audit.standing import CheckFinding, Standing
 
 MUCH = 5_000_000  # rows to look at: from there on Spark, which spills to disk, is the one to ask
 Inductive = UniqueKey | NotNull | AcceptedValues | NonNegative | MatchesEvents | Conservation
@@ -47,7 +47,7 @@ class NewRows:
     passed: Mapping[str, Passed]
     increments: dict[int, Increment] = field(default_factory=dict[int, Increment])
 
-    def finding(self, expectation: Expectation) -> Finding:
+    def finding(self, expectation: Expectation) -> CheckFinding:
         """What came since an expectation passed says to it. Raises a TooMuchError."""
         standing, found = self.standing, self.passed.get(expectation.name)
         match expectation:
@@ -65,12 +65,12 @@ class NewRows:
         except CheckpointError as gone:  # of the log in between
             return self._from(NOTHING, expectation, gone.finding)
 
-    def _from(self, kept: Kept, expectation: Inductive, why: str) -> Finding:
+    def _from(self, kept: Kept, expectation: Inductive, why: str) -> CheckFinding:
         """The same from what a check keeps; why that is nothing, if it is."""
         found = self._since(kept, expectation, why)
         return replace(found, look=replace(found.look, because=why))
 
-    def _since(self, kept: Kept, expectation: Inductive, why: str) -> Finding:
+    def _since(self, kept: Kept, expectation: Inductive, why: str) -> CheckFinding:
         standing = self.standing
         match expectation:
             case Conservation():
@@ -89,7 +89,7 @@ class NewRows:
         since, _ = kept.at.get(self.standing.contract.name, (-1, ""))
         return _if_few(self.increments.setdefault(since, self.standing.since(since)), why)
 
-    def _matches(self, event_type: str, kept: Kept, why: str) -> Finding:
+    def _matches(self, event_type: str, kept: Kept, why: str) -> CheckFinding:
         new, events = self._new(kept, why), self.standing.events_since(kept.at["events"][0] if kept.at else -1)
         if new.files.removed or events.since > events.until or events.files.removed:
             raise CheckpointError(self.standing.contract.name, "files that it counted have left the table", "")

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from clickstream_platform.files import write_whole
 from clickstream_platform.store.place import Place
-from clickstream_platform.streaming.lake.ledger import Amendment, Entry, folder_of, line_of, roll_ups
+from clickstream_platform.streaming.lake.entry import Entry
+from clickstream_platform.streaming.lake.ledger import Amendment, folder_of, line_of, roll_ups
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 _NOTE = ".refused.json"  # beside a roll-up: the files that its batches refused whole

@@ -17,7 +17,7 @@ from clickstream_platform.simulator.counting import OWN, Request, counting
 from clickstream_platform.simulator.seaweed import Seaweed, let_in
 from clickstream_platform.store.access import Access
 from clickstream_platform.store.place import Place, StorePath
-from clickstream_platform.streaming.lake import kept, writer
+from clickstream_platform.streaming.lake import handles, writer
 from clickstream_platform.streaming.lake.commit import Commit
 from clickstream_platform.streaming.lake.delta import options_of, uri_of
 from clickstream_platform.streaming.lake.store_lease import held_on_store
@@ -104,7 +104,7 @@ def test_a_log_that_was_cleaned_hides_nothing(table: LakeTable, left: tuple[int,
     for number in range(1, 23):
         add(table.path, number)
     for version in {*range(20)} - {*left}:
-        (table.path / "_delta_log" / kept.commit_name(version)).unlink()
+        (table.path / "_delta_log" / handles.commit_name(version)).unlink()
 
     assert (table.version(), table.rows()) == (22, 23)
 
@@ -121,7 +121,7 @@ def test_a_commit_of_its_own_is_known_and_a_batch_is_written_once(table: LakeTab
 
 def test_a_batch_that_another_commits_meanwhile_is_refused(table: LakeTable) -> None:
     def both() -> None:
-        with kept.changing(table.path) as held:
+        with handles.changing(table.path) as held:
             add(table.path, 1)
             write_deltalake(held.table, ROW, mode="append", commit_properties=batch(1).properties())
 

@@ -19,15 +19,16 @@ from hypothesis import strategies as st
 from clickstream_platform.events.mapping.envelopes import Limits, opener
 from clickstream_platform.events.mapping.model import COLUMNS, Envelope
 from clickstream_platform.events.mapping.paths import Index, Item, Key, steps_of
-from clickstream_platform.events.mapping.written import Raw, mapping_of, merged, raw_of
+from clickstream_platform.events.mapping.written import WrittenMapping, mapping_of, merged, raw_of
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.events.schema import Reason
-from clickstream_platform.streaming.lake.ledger import Entry
+from clickstream_platform.streaming.lake.entry import Account, Entry
+from clickstream_platform.streaming.sources.envelope_count import Envelopes, Tally
 from clickstream_platform.streaming.sources.files.count import counted
 from clickstream_platform.streaming.sources.files.recount import Plans, recounted
-from clickstream_platform.streaming.sources.inside import Envelopes, Tally
+from clickstream_platform_tests.homes import entry as batch
 
-OWN = Raw(columns={name: name for name in COLUMNS})
+OWN = WrittenMapping(columns={name: name for name in COLUMNS})
 BATCH = '[envelope]\npath = "batch"\noptional = true'
 LARGEST = 2_000
 
@@ -186,9 +187,8 @@ def test_what_cannot_be_told_is_counted_apart() -> None:
 def entry(opened: int, inside: int, **more: Any) -> Entry:
     label = rules().mapping
     assert label is not None
-    read = dict.fromkeys(("rows_out", "late_rows", "revisions", "late_before_ms", "committed_at_ms", "duration_ms"), 0)
-    known: dict[str, Any] = {**read, "rows_in": 3, "mapping": label.label, "opened": opened, "inside": inside, **more}
-    return Entry("events", 0, 4, "run", {"logOffset": -1}, {"logOffset": 0}, -1, **known)
+    known: dict[str, Any] = {"rows_in": 3, "mapping": label.label, "opened": opened, "inside": inside, **more}
+    return batch(batch_id=4, start={"logOffset": -1}, end={"logOffset": 0}, **known)
 
 
 LINES = b'{"batch": [1, 2]}\n\n{"batch": []}\n{"user_id": 1}\n'
@@ -202,7 +202,7 @@ def landing(tmp_path: Path) -> Path:
 
 def recount(landing: Path, line: Entry, how: Rules | None = None) -> Any:
     files = {"a.json": [len(LINES), line.rows_in]}
-    line = replace(line, files=files)
+    line = replace(line, account=Account(files))
     return recounted(landing, Plans(frozenset(files), {}), [line], Envelopes.of(how or rules()))
 
 

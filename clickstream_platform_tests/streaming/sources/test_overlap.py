@@ -11,8 +11,9 @@ from clickstream_platform.errors import SettingsError, SourceError
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.checkpoint import FINGERPRINT
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.status import Lag, require_source
+from clickstream_platform.streaming.observe.lag import require_source
 from clickstream_platform.streaming.sources.named import sources_from
+from clickstream_platform.streaming.sources.source import Lag
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.local import local
 

@@ -12,7 +12,8 @@ import pyarrow.dataset as ds
 from clickstream_platform.events.schema import PLACE
 from clickstream_platform.source_list import MAIN, name_in
 from clickstream_platform.store.files import named_for_arrow
-from clickstream_platform.streaming.lake.ledger import Amendment, Entry, booked
+from clickstream_platform.streaming.lake.entry import Entry
+from clickstream_platform.streaming.lake.ledger import Amendment, booked
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.kafka.cluster import flat
 
@@ -30,7 +31,7 @@ FROM ({rows}) GROUP BY source, partition
 
 
 @dataclass(frozen=True)
-class Landed:
+class PartitionRows:
     """The rows of one partition, in both tables together.
 
     Attributes:
@@ -48,10 +49,10 @@ class Landed:
     last: int
 
 
-Rows = dict[str, Landed]  # by partition, those of one source
+Rows = dict[str, PartitionRows]  # by partition, those of one source
 
 
-def landed(lake: Lake) -> dict[str, Rows]:
+def rows_by_partition(lake: Lake) -> dict[str, Rows]:
     """The rows of ``events`` and ``quarantine`` by the name of their source. Reads four columns of both.
 
     Raises:
@@ -75,7 +76,7 @@ def landed(lake: Lake) -> dict[str, Rows]:
         counts_of = connection.sql(_PER_PARTITION.format(rows=rows)).fetchall() if names else []
     by_source: dict[str, Rows] = {}
     for source, partition, *counts in counts_of:
-        by_source.setdefault(name_in(source), {})[partition] = Landed(*counts)
+        by_source.setdefault(name_in(source), {})[partition] = PartitionRows(*counts)
     return by_source
 
 
@@ -87,7 +88,7 @@ def contradictions(lake: Lake, entries: Collection[Entry], old_files: Mapping[st
         entries: the ledger of ``events``.
         old_files: files of batches whose entries do not name them, by the name of their source.
     """
-    by_source = landed(lake)
+    by_source = rows_by_partition(lake)
     for name in sorted({*by_source, *(entry.source for entry in entries)}):
         of_source = [entry for entry in entries if entry.source == name]
         for line in _of_source(by_source.get(name, {}), of_source, old_files.get(name, ())):
@@ -109,7 +110,7 @@ def flat_ends(entry: Entry) -> dict[str, int]:
 
 
 def _of_files(rows: Rows, entries: Collection[Entry], old_files: Collection[str]) -> Iterator[str]:
-    records = {path: count for entry in entries for path, (_, count) in entry.files.items()}
+    records = {path: count for entry in entries for path, (_, count) in entry.account.files.items()}
     for partition, here in sorted(rows.items()):
         if partition not in records and partition not in old_files:
             yield f"{partition}: {here.rows:,} rows are of this file, which no entry names"
@@ -117,12 +118,12 @@ def _of_files(rows: Rows, entries: Collection[Entry], old_files: Collection[str]
             found = f"{here.records:,} records of this file have rows"
             yield f"{partition}: {found}, booked are {records[partition]:,} records"
     for entry in entries:
-        of_batch = sum(rows[path].records for path in entry.files if path in rows)
+        of_batch = sum(rows[path].records for path in entry.account.files if path in rows)
         # Some of an envelope may have rows and some not, and a copy at another time may have become an event since.
-        no_rows = 0 if entry.opened else entry.duplicates - entry.set_aside + entry.passed
-        if entry.files and of_batch + no_rows > entry.rows_in:
-            passed = f" and {entry.passed:,} passed over" if entry.passed else ""
-            counts = f"{of_batch:,} with rows and {entry.duplicates:,} duplicates{passed}"
+        no_rows = 0 if entry.records.opened else entry.copies.duplicates - entry.copies.set_aside + entry.records.passed
+        if entry.account.files and of_batch + no_rows > entry.rows_in:
+            passed = f" and {entry.records.passed:,} passed over" if entry.records.passed else ""
+            counts = f"{of_batch:,} with rows and {entry.copies.duplicates:,} duplicates{passed}"
             yield f"batch {entry.batch_id}: {counts}, but {entry.rows_in:,} records were read"
 
 
@@ -142,16 +143,16 @@ def _of_topics(rows: Rows, entries: Collection[Entry]) -> Iterator[str]:
             yield f"{partition}: rows have the offsets {here.first} to {here.last}, booked are {span}"
 
 
-def _in_all(rows: Collection[Landed], lake: Lake, entries: Collection[Entry]) -> Iterator[str]:
+def _in_all(rows: Collection[PartitionRows], lake: Lake, entries: Collection[Entry]) -> Iterator[str]:
     """Every event read is a row of one of the tables, a duplicate, or was taken out by somebody since."""
     amended = [
         each.line for name in ("events", "quarantine") for each in booked(lake.table(name))
         if isinstance(each.line, Amendment)
     ]  # fmt: skip
-    changed = sum(line.added - line.removed for line in amended) + sum(entry.restored for entry in entries)
+    changed = sum(line.added - line.removed for line in amended) + sum(entry.copies.restored for entry in entries)
     held = sum(here.rows for here in rows)
-    read, duplicates = sum(entry.events_in for entry in entries), sum(entry.duplicates for entry in entries)
-    passed = sum(entry.passed for entry in entries)
+    read, duplicates = sum(entry.events_in for entry in entries), sum(entry.copies.duplicates for entry in entries)
+    passed = sum(entry.records.passed for entry in entries)
     if held != read - duplicates - passed + changed:
         taken_out = f", and {-changed:,} taken out since" if changed else ""
         yield (

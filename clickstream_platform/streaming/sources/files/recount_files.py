@@ -13,13 +13,13 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from clickstream_platform.store.objects import objects
 from clickstream_platform.store.place import Place, StorePath, is_on_store
+from clickstream_platform.streaming.sources.envelope_count import Tally
 from clickstream_platform.streaming.sources.files.count import Counted, counted
-from clickstream_platform.streaming.sources.inside import Tally
 
 Identity = Hashable  # alike for two names of one file
 
 
-class Shelf(Protocol):
+class LandedFiles(Protocol):
     """Files by their partitions, as a recount asks for them."""
 
     def identity(self, partition: str) -> Identity | None:
@@ -35,7 +35,7 @@ class Shelf(Protocol):
         ...
 
 
-def shelf_at(place: Place) -> Shelf:
+def landed_files(place: Place) -> LandedFiles:
     """The files at a place."""
     return _OnStore(place) if is_on_store(place) else _InFolder(place)
 

@@ -22,11 +22,11 @@ from clickstream_platform.expectations import (
     RejectedShare,
     UniqueKey,
 )
-from clickstream_platform.streaming.audit.standing import Finding, Standing
+from clickstream_platform.streaming.audit.standing import CheckFinding, Standing
 from clickstream_platform.streaming.lake.reader import snapshot
 
 
-def on_all_rows(expectations: Sequence[Expectation], standing: Standing, spark: SparkSession) -> list[Finding]:
+def on_all_rows(expectations: Sequence[Expectation], standing: Standing, spark: SparkSession) -> list[CheckFinding]:
     """What all rows, and the whole ledger, say to each expectation."""
     rows = snapshot(spark, standing.table.path, standing.version)
     facts = rows.agg(*(_measure(each).alias(str(i)) for i, each in enumerate(expectations))).first()
@@ -34,7 +34,7 @@ def on_all_rows(expectations: Sequence[Expectation], standing: Standing, spark: 
     return [_finding(each, standing, fact, spark) for each, fact in zip(expectations, facts, strict=True)]
 
 
-def _finding(expectation: Expectation, standing: Standing, fact: Any, spark: SparkSession) -> Finding:
+def _finding(expectation: Expectation, standing: Standing, fact: Any, spark: SparkSession) -> CheckFinding:
     match expectation:
         case RejectedShare() | DuplicateShare():
             return standing.share(expectation)

@@ -1,0 +1,160 @@
+"""Envelopes opened by other means than those of a run: the standard library's, and naively.
+
+All that it has in common with :mod:`clickstream_platform.events.mapping.envelopes` is what a mapping declares.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import io
+import json
+import re
+import zlib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from clickstream_platform.events.mapping.paths import Index, Key, Step, steps_of
+
+if TYPE_CHECKING:
+    from clickstream_platform.events.mapping.model import Envelope
+
+_LETTERS = re.compile(rb"[A-Za-z0-9+/]*")
+_DEEPEST = 500  # levels of brackets: a record with more is rejected
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class NotOpenedError(Exception):
+    """It is an event by itself, or a step of its envelope fails."""
+
+
+class UnknownError(Exception):
+    """This way of reading cannot tell."""
+
+
+class Held(NamedTuple):
+    """Something on the way in: bytes, the bytes of a JSON value, or such a value."""
+
+    kind: Literal["bytes", "text", "value"]
+    data: Any
+
+
+def within(held: Held, declared: Envelope, left: list[int]) -> list[Held]:
+    """What one envelope holds. ``left``: how many bytes may still be unpacked, in its only item.
+
+    Raises a NotOpenedError, an UnknownError or a RecursionError.
+    """
+    if declared.path:
+        held = Held("value", _at(_json_of(held), steps_of(declared.path)))
+    elif declared.optional and held.kind == "bytes" and held.data.lstrip()[:1] != b"[":
+        raise NotOpenedError
+    for step in declared.steps:
+        if step == "lines":
+            return [
+                Held("bytes", line)
+                for line in _bytes_of(held).removeprefix(BYTE_ORDER_MARK).split(b"\n")
+                if line.strip()
+            ]
+        held = _undone(step, held, left)
+    if declared.holds == "one":
+        return [held]
+    items = _json_of(held)
+    if not isinstance(items, list):
+        raise NotOpenedError
+    return [Held("value", item) for item in items]
+
+
+def _at(value: Any, path: Iterable[Step]) -> Any:
+    for step in path:
+        if isinstance(step, Key):
+            value = value.get(step.name) if isinstance(value, dict) else None
+        elif not isinstance(value, list):
+            value = None
+        elif isinstance(step, Index):
+            value = value[step.place] if step.place < len(value) else None
+        else:
+            value = next((item for item in value if isinstance(item, dict) and item.get(step.key) == step.value), None)
+    if value is None:
+        raise NotOpenedError
+    return value
+
+
+def _undone(step: str, held: Held, left: list[int]) -> Held:
+    if step == "base64":
+        letters = b"".join(_bytes_of(held).split()).replace(b"-", b"+").replace(b"_", b"/").rstrip(b"=")
+        if not _LETTERS.fullmatch(letters) or len(letters) % 4 == 1:
+            raise NotOpenedError
+        return Held("bytes", _counted(base64.b64decode(letters + b"==="), left))
+    if step == "gzip":
+        if held.kind != "bytes":
+            raise NotOpenedError
+        return Held("bytes", _counted(_unzipped(held.data, left[0] + 1), left))
+    if held.kind == "bytes":
+        return Held("text", held.data.removeprefix(BYTE_ORDER_MARK))
+    if held.kind == "text" and held.data.lstrip()[:1] != b'"':
+        return held
+    value = _json_of(held)
+    return Held("text", _encoded(value)) if isinstance(value, str) else held
+
+
+def _unzipped(data: bytes, most: int) -> bytes:
+    if not data:
+        raise NotOpenedError
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            return file.read(most)
+    except (OSError, EOFError, zlib.error):
+        raise NotOpenedError from None
+
+
+def _counted(data: bytes, left: list[int]) -> bytes:
+    left[0] -= len(data)
+    if left[0] < 0:
+        raise NotOpenedError
+    return data
+
+
+def _bytes_of(held: Held) -> bytes:
+    if held.kind == "bytes":
+        return held.data
+    value = _json_of(held)
+    if not isinstance(value, str):
+        raise NotOpenedError
+    return _encoded(value)
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise NotOpenedError from None
+
+
+def _json_of(held: Held) -> Any:
+    if held.kind != "value":
+        held = Held("value", _parsed(held.data))
+    if _depth(held.data) > _DEEPEST:
+        raise NotOpenedError
+    return held.data
+
+
+def _parsed(text: bytes) -> Any:
+    try:
+        return json.loads(text.decode(), parse_constant=_no_number, parse_int=float)
+    except UnicodeDecodeError:
+        raise UnknownError from None
+    except ValueError:
+        raise NotOpenedError from None
+
+
+def _no_number(_: str) -> Any:
+    raise ValueError
+
+
+def _depth(value: Any) -> int:
+    """How deep lists and objects lie in each other."""
+    depth, level = 0, [value]
+    while level := [each for each in level if isinstance(each, (list, dict))]:
+        depth += 1
+        level = [item for each in level for item in (each.values() if isinstance(each, dict) else each)]
+    return depth
