@@ -10,7 +10,7 @@ of which it has few, it stages: whoever commits writes them into one file a date
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -189,6 +189,6 @@ def sorting(apart: Apart, opened: Opened, staged: pq.ParquetWriter, files: list[
         each.flush()
 
 
-def columns_of(schema: pa.Schema, but: Sequence[str] = (PARTITION,)) -> pa.Schema:
-    """The columns of a table's data files: their names and types alone."""
-    return pa.schema([pa.field(each.name, each.type) for each in schema if each.name not in but])
+def columns_of(schema: pa.Schema) -> pa.Schema:
+    """The columns of the data files of a table with these columns: their names and types, without the date."""
+    return pa.schema([pa.field(each.name, each.type) for each in schema if each.name != PARTITION])
