@@ -22,10 +22,11 @@ import pyarrow.parquet as pq
 
 from clickstream_platform.events.schema import PLACEHOLDERS
 from clickstream_platform.streaming.ingest.date_files import AT_ONCE, DateFiles, Opened
+from clickstream_platform.streaming.lake import handles
 from clickstream_platform.streaming.lake.data_files import PARTITION, DataFile
 from clickstream_platform.streaming.lake.tables import LakeTable
 
-_PLAIN = 2  # Delta's writer version of a table that asks nothing special of who writes to it
+_PLAIN = (1, 2)  # Delta's versions of a table that asks nothing special of who reads it, or writes to it
 _SLOTS = 1 << 25  # bytes that a task remembers ids in; of 250,000, one in 250 is taken for a copy and is none
 
 
@@ -57,13 +58,12 @@ def apart_for(table: LakeTable, rows: int) -> Apart:
     Args:
         table: it exists.
         rows: how many are many; 0: they write none.
-
-    Raises:
-        CheckpointError: there is more to the table than its files.
     """
-    held = table.plain()
-    is_plain = held.protocol().min_writer_version <= _PLAIN and held.metadata().partition_columns == [PARTITION]
-    return Apart(columns_of(pa.schema(held.schema())), rows) if is_plain else NONE_APART
+    with handles.at(table.path) as held:
+        asked, partition_by = held.protocol(), held.metadata().partition_columns
+        is_plain = asked.min_reader_version <= _PLAIN[0] and asked.min_writer_version <= _PLAIN[1]
+        schema = pa.schema(held.schema())
+    return Apart(columns_of(schema), rows) if is_plain and partition_by == [PARTITION] else NONE_APART
 
 
 _AGAIN, _NO_EVENT, _FIRST = -2, -1, 0

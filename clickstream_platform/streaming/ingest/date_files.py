@@ -133,13 +133,16 @@ class DateFiles(AbstractContextManager["DateFiles"]):
         name = f"part-00000-{uuid4()}-c000.snappy.parquet"
         with ExitStack() as stack:
             file = stack.enter_context(self.opened(day, name))
-            often: Any = [each for each in self.schema.names if each not in _EACH_ITS_OWN]
-            writers = [pq.ParquetWriter(file, self.schema, store_schema=False, use_dictionary=often, **_WRITTEN)]
+            writers = [stack.enter_context(_writer(file, self.schema, store_schema=False, **_WRITTEN))]
             if self.beside is not None:
                 second = stack.enter_context(self.opened(day, name + BESIDE))
-                often = [each for each in self.beside.names if each not in _EACH_ITS_OWN]
-                writers.append(pq.ParquetWriter(second, self.beside, use_dictionary=often, **_NEVER_READ_BY_VALUE))
+                writers.append(stack.enter_context(_writer(second, self.beside, **_NEVER_READ_BY_VALUE)))
             return _Open(name, day, writers, file, stack.pop_all())
+
+
+def _writer(file: IO[bytes], schema: pa.Schema, **options: Any) -> pq.ParquetWriter:
+    often: Any = [each for each in schema.names if each not in _EACH_ITS_OWN]
+    return pq.ParquetWriter(file, schema, use_dictionary=often, **options)
 
 
 def by_date(rows: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:

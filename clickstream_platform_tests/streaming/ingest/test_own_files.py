@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -281,3 +281,16 @@ def test_a_column_that_is_no_longer_declared_is_null_in_such_a_file(tmp_path: Pa
 
     assert pq.read_table(folder / own.name)["gone"].to_pylist() == [None]
     assert table_in(tmp_path).rows() == 0
+
+
+def test_a_task_that_fails_says_nothing_of_its_files(tmp_path: Path) -> None:
+    file, table = tmp_path / "a.json", table_in(tmp_path)
+    file.write_text("\n".join(map(json.dumps, sent(DAYS[0], 0, 30))))
+
+    def cut() -> Iterator[Any]:
+        yield from sample(file, 1000, "auto")
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        staged_by(cut(), PARSE, tmp_path / "s.parquet", apart_for(table, 20), partial(_opened, tmp_path))
+    assert len([*tmp_path.glob("part-*")]) == 2  # which the next run deletes
