@@ -16,8 +16,9 @@ import pyarrow.dataset as ds
 from pyspark.sql import DataFrame
 
 from clickstream_platform.events.mapping.matching import NONE, Matches, together
-from clickstream_platform.events.schema import PLACE, Reason
+from clickstream_platform.events.schema import Reason
 from clickstream_platform.store.files import let_read, named_for_arrow
+from clickstream_platform.streaming.ingest.deduplicate import WITHIN
 from clickstream_platform.streaming.ingest.facts import Facts, facts_of
 from clickstream_platform.streaming.ingest.own_files import events_of, row_groups, touched
 from clickstream_platform.streaming.ingest.staging import RAW_BYTES, STAGED, but_raw, record_ids
@@ -46,8 +47,8 @@ class Staged:
         schema: the columns that are staged.
         matches: what is found at the paths of somebody's own mapping.
         own: data files of the table beside them, each with events that are not in ``files``.
-        adopted: of these, those that become the table's as they are. What is asked of events from then on is not asked
-            of theirs, but for the facts and the offsets.
+        adopted: of these, those that become the table's as they are. Whatever is asked from then on is not asked of
+            their events.
     """
 
     folder: Place
@@ -71,9 +72,10 @@ class Staged:
             columns=columns, filter=which, batch_readahead=1, fragment_readahead=1, use_threads=False
         )
         columns = columns or self.schema.names
-        schema = self._columns([*columns, *PLACE, "timestamp", "passed_over"])
+        which &= ~_is_of(self.without) if self.without else pc.scalar(True)
+        asked = ["timestamp", "passed_over", "index", *(["partition"] if self.without else [])]
         for group in row_groups(self.folder, (), self._not_adopted):
-            yield from group.read(schema).filter(which & ~_is_of(self.without)).select(columns).to_batches()
+            yield from group.read(self._columns([*columns, *asked])).filter(which).select(columns).to_batches()
 
     @property
     def _not_adopted(self) -> list[DataFile]:
@@ -130,7 +132,7 @@ class Staged:
             return
         wanted = _places(places)
         for group in row_groups(self.folder, self.files, self._not_adopted):
-            looked_at = group.read(self._columns([*PLACE, "timestamp"]))
+            looked_at = group.read(self._columns([*WITHIN, "timestamp"]))
             is_one = pc.and_(looked_at["timestamp"].is_valid(), pc.is_in(_places(looked_at), wanted))
             if pc.any(is_one).as_py():
                 yield from group.read(self.schema).filter(is_one).combine_chunks().to_batches()
