@@ -27,6 +27,7 @@ from clickstream_platform.streaming.lake.data_files import PARTITION, DataFile
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 _PLAIN = (1, 2)  # Delta's versions of a table that asks nothing special of who reads it, or writes to it
+_LITTLE = 8_000_000  # bytes that are held where no date can have many events
 _SLOTS = 1 << 25  # bytes that a task remembers ids in; of 250,000, one in 250 is taken for a copy and is none
 
 
@@ -115,7 +116,7 @@ class Sorting:
             self._write(day, of_day)
         for kind, of_kind in _split(rows, kinds, ~goes):
             self._hold(kind, of_kind)
-        if self._bytes >= AT_ONCE:
+        if self._bytes >= (AT_ONCE if self.apart.rows else _LITTLE):
             self.flush()
 
     def flush(self) -> None:

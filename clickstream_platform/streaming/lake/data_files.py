@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from time import time_ns
 
 import pyarrow as pa
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 PARTITION = "event_date"
@@ -39,7 +39,7 @@ class DataFile:
         """Where it lies, relative to the table."""
         return f"{PARTITION}={self.day}/{self.name}"
 
-    def named(self, time: str) -> AddAction:
+    def named(self, time: str) -> AddAction | RemoveAction:
         """The action of a commit that makes it the table's now; ``time`` is the column of its rows' times."""
         now = time_ns() // 1_000_000
         return AddAction(self.path, self.size, {PARTITION: self.day}, now, True, self.statistics(time))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -50,7 +49,6 @@ def test_killed_before_or_after_the_commit_that_names_a_tasks_files_a_rerun_is_e
     lab.assert_exact()
 
     upkeep.compact(lab.lake.events.path, 100_000_000)
-    upkeep.vacuum(lab.lake.events.path, timedelta(0))
     forget("u3", [*lab.contracts.values()], lab.spark, lab.lake)
     lab.assert_exact()
     assert {row["user_id"] for row in lab.table("events").collect()} == {"u0", "u1", "u2", "u4"}

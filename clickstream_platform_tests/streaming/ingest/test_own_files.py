@@ -84,6 +84,7 @@ def batch_of(
     table: LakeTable, *landed: Sequence[Any], rows: int, number: int = 0, without: Sequence[str] = ()
 ) -> Batch:
     """A batch of files, each read by a task of its own."""
+    assert isinstance(table.path, Path)
     folder = table.path.parent.parent / f"batch-{number}-{rows}"
     folder.mkdir()
     names, own = list[str](), list[DataFile]()
