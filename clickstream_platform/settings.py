@@ -32,6 +32,7 @@ from clickstream_platform.source_list import by_name, format_by_name, starting_a
 from clickstream_platform.wording import without_passwords
 
 Names = Annotated[tuple[str, ...], NoDecode]  # separated by commas
+LONGEST_SPAN = timedelta(days=366)  # so far after its event may a record with its event_id be a copy
 
 
 class Settings(ClusterSettings, RegistrySettings):
@@ -85,7 +86,7 @@ class Settings(ClusterSettings, RegistrySettings):
         default="event_id,timestamp", description="What makes an event a copy: both, or event_id alone, within a span."
     )
     duplicate_span: timedelta = Field(
-        default=timedelta(days=7), gt=timedelta(0), le=timedelta(days=366), description="That span, after the event."
+        default=timedelta(days=7), gt=timedelta(0), le=LONGEST_SPAN, description="That span, after the event."
     )
     max_sequence_length: int = Field(default=1_000, ge=1, description="Events listed in a session's event_sequence.")
     alert_purchase_count: int = Field(

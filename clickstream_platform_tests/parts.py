@@ -71,7 +71,7 @@ PARTS = (
     Part("conformance", "results that other engines published, and a public data set", ("conformance",)),
     Part("property", "random scenarios, against a naive program", ("test_exactness.py", "test_border.py")),
     Part("kill", "processes killed or told to stop", ("streaming/runtime/test_kill.py", "defs/test_signals.py")),
-    Part("kafka", "a real broker", ("simulator/test_broker.py",), frozenset({"broker"})),
+    Part("kafka", "a real broker", ("simulator/test_broker.py", "deploy/test_profiles.py"), frozenset({"broker"})),
     Part("store", "a real object store", (), frozenset({"store"})),
     Part("runs", "runs and streams over files, also those that fail", ("streaming/runtime",)),
     Part("upkeep", "what a lake needs over the years, and audits", ("streaming/maintenance", "streaming/audit")),

@@ -18,6 +18,7 @@ from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.homes import Home
 from clickstream_platform_tests.lakes import write
 from clickstream_platform_tests.metastore import metastore
+from clickstream_platform_tests.on_store import needs_a_folder
 
 # Spark as others have it: Delta's jars and the metastore's address, nothing of this project's session.
 READER = """
@@ -55,6 +56,7 @@ print("\\n" + json.dumps({
 def test_tables_have_names_that_others_read_and_that_show_later_commits(lab: Lab, tmp_path: Path) -> None:
     from clickstream_platform.jvm.jars import jar_paths  # noqa: PLC0415 - who has no JVM needs none
 
+    needs_a_folder("who reads it there has no client of a store")
     lab.land(event("u1"))
     lab.run("events", "sessions")
     folder = tmp_path / "hive store"

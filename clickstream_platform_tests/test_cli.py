@@ -43,9 +43,10 @@ from clickstream_platform.tables.events import COPIES, QUARANTINE
 from clickstream_platform.tables.user_patterns import LATE_EVENTS
 from clickstream_platform.terminal import ago, cell, dated
 from clickstream_platform_tests.command import clickstream, in_a_process_of_its_own
-from clickstream_platform_tests.conftest import event
+from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.homes import Home, entry
 from clickstream_platform_tests.lakes import at, write
+from clickstream_platform_tests.on_store import needs_a_folder
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -726,7 +727,8 @@ def demo(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Itera
     home = tmp_path_factory.mktemp("demo") / "home"
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(home.parent)
-        patch.setenv("CLICKSTREAM_HOME", str(home))
+        for name, value in Lab(spark, Settings(home=home)).environment.items():
+            patch.setenv(name, value)
         patch.delenv("DAGSTER_HOME", raising=False)
         patch.setattr("clickstream_platform.cli.app.spark_session", lambda settings, **_: nullcontext(spark))  # pyright: ignore[reportUnknownLambdaType]
         yield home, clickstream("demo", "--events", "2000")
@@ -760,6 +762,7 @@ def test_a_second_demo_lands_nothing_and_commits_nothing(demo: tuple[Path, Resul
 def test_verify_shows_the_row_that_someone_changed_and_rebuild_mends_it(
     demo: tuple[Path, Result], spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    needs_a_folder("it is copied")
     shutil.copytree(demo[0], tmp_path / "home")
     monkeypatch.setenv("CLICKSTREAM_HOME", str(tmp_path / "home"))
     alerts = f"delta.`{tmp_path / 'home' / 'lake' / 'alerts'}`"
@@ -777,6 +780,7 @@ def test_verify_shows_the_row_that_someone_changed_and_rebuild_mends_it(
 def test_a_lake_is_looked_after_from_the_command_line(
     demo: tuple[Path, Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    needs_a_folder("it is copied")
     shutil.copytree(demo[0], tmp_path / "home")
     monkeypatch.setenv("CLICKSTREAM_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("CLICKSTREAM_SOURCE", str(demo[0] / "landing"))  # a checkpoint knows its source

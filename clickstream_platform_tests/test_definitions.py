@@ -71,6 +71,16 @@ def test_a_contract_of_columns_brings_a_check_that_only_warns_and_columns_of_pur
     assert columns[-5:] == said
 
 
+def test_copies_are_an_asset_where_an_event_id_alone_makes_one() -> None:
+    found = loaded(duplicates="event_id", contract="commerce")
+    specs = {spec.key.to_user_string(): spec for spec in found.resolve_all_asset_specs()}
+    columns = {column.name for column in specs["copies"].metadata["dagster/column_schema"].columns}
+    assert columns >= {"event_id", "left_out_as", "value", "amount"}
+    assert [dep.asset_key for dep in specs["copies"].deps] == [dep.asset_key for dep in specs["events"].deps]
+    assert "copies" not in {spec.key.to_user_string() for spec in loaded().resolve_all_asset_specs()}
+    dg.Definitions.validate_loadable(found)
+
+
 def test_jobs_schedules_and_sensors(snapshot: SnapshotAssertion) -> None:
     repository = loaded().get_repository_def()
     jobs = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]

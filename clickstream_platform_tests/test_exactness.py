@@ -42,6 +42,7 @@ USERS = 60
 EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "5"))  # `make soak` wants more
 NOON = datetime(2024, 3, 1, 12)
 WINDOW = timedelta(minutes=5)
+CORRECTIONS = tuple(timedelta(minutes=m) for m in (-3, 2, -61, 0, 45))  # of the time of what is sent again
 Event = dict[str, Any]
 ORDERS: tuple[Event, ...] = (  # what an event says of one
     {},
@@ -62,8 +63,8 @@ class Scenario:
     repeats: bool
     burst: bool
 
-    def events(self, user: str) -> Iterator[tuple[timedelta, Event]]:
-        """Each event with the time it arrives."""
+    def events(self, user: str, *, corrects: bool = False) -> Iterator[tuple[timedelta, Event]]:
+        """Each event with the time it arrives; what is sent again may be so at a corrected time."""
         at = timedelta(0)
         for i, (step, delay) in enumerate(zip(self.steps, self.delays, strict=True)):
             at += step
@@ -80,7 +81,9 @@ class Scenario:
             )
             yield at + delay, made
             if self.repeats:
-                yield at + delay * 2 + timedelta(minutes=i), made
+                corrected = NOON + at + CORRECTIONS[i % len(CORRECTIONS)]
+                again = {**made, "timestamp": corrected.isoformat()} if corrects else made
+                yield at + delay * 2 + timedelta(minutes=i), again
 
 
 def scenarios() -> st.SearchStrategy[Scenario]:
@@ -102,16 +105,18 @@ def scenarios() -> st.SearchStrategy[Scenario]:
 
 
 @pytest.fixture
-def fresh(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Lab]:
-    """A new lake of two sources for every example."""
+def fresh(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Callable[[timedelta | None], Lab]:
+    """A new lake of two sources for every example; with a span, in which an ``event_id`` alone makes a copy."""
 
-    def made() -> Lab:
+    def made(span: timedelta | None) -> Lab:
         home = Path(tmp_path_factory.mktemp("exact"))
         folders = {name: home / name for name in ("landing", "other")}
         for folder in folders.values():
             folder.mkdir()
         source = json.dumps({"main": str(folders["landing"]), "other": str(folders["other"])})
-        return Lab(spark, Settings(home=home, source=source))
+        settings = Settings(home=home, source=source)
+        by_id = {"duplicates": "event_id", "duplicate_span": span}
+        return Lab(spark, settings.model_copy(update=by_id if span else {}))
 
     return made
 
@@ -128,16 +133,21 @@ def fresh(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Call
 @given(
     visitors=st.lists(scenarios(), min_size=USERS, max_size=USERS),
     delay=st.sampled_from([timedelta(minutes=m) for m in (0, 1, 10, 60)]),
+    span=st.sampled_from([None, timedelta(days=1), timedelta(minutes=40)]),
     chance=st.randoms(use_true_random=False),
 )
 def test_any_lateness_and_any_cut_give_the_tables_of_a_naive_program(
-    fresh: Callable[[], Lab], visitors: list[Scenario], delay: timedelta, chance: random.Random
+    fresh: Callable[[timedelta | None], Lab],
+    visitors: list[Scenario],
+    delay: timedelta,
+    span: timedelta | None,
+    chance: random.Random,
 ) -> None:
-    lab = fresh()
+    lab = fresh(span)
     note(f"lake: {lab.lake.root}")
     lab.contracts = delayed(lab.contracts, delay)
     declared_at = chance.randrange(4)  # before which part a contract declares what an order is
-    arrivals = [arrival for i, visitor in enumerate(visitors) for arrival in visitor.events(f"u{i}")]
+    arrivals = [arrival for i, v in enumerate(visitors) for arrival in v.events(f"u{i}", corrects=span is not None)]
     arriving = [made for _, made in sorted(arrivals, key=lambda arrival: arrival[0])]
     derived = [name for name in lab.contracts if name != "events"]
     both = lab.contracts["events"]
@@ -153,7 +163,7 @@ def test_any_lateness_and_any_cut_give_the_tables_of_a_naive_program(
     lab.contracts["events"] = both if lab.contracts["purchases"].declared else declaring(lab, delay)
     fill(lab.contracts["events"], lab.lake)
     lab.run()
-    events = list({made["event_id"]: made for made in arriving}.values())
+    events = naive_events(arriving, span or timedelta(0))
     assert _rows(lab, "events", "event_id") == sorted((made["event_id"],) for made in events)
     assert _rows(lab, "purchases", *PURCHASE) == sorted(naive_purchases(events), key=repr)
     assert _rows(lab, "sessions", *SESSION) == sorted(naive_sessions(events), key=repr)
@@ -165,6 +175,9 @@ def test_any_lateness_and_any_cut_give_the_tables_of_a_naive_program(
         ((user, start, bought) for user, _, start, _, _, _, bought in windows if bought > 5), key=repr
     )
 
+    if span is not None:  # it keeps what it made of events that gave way
+        assert lab.verify("user_patterns")["user_patterns"].clean
+        return
     late = {row.event_id for row in lab.table("late_events").select("event_id").collect()}
     newest = last_entry(lab.lake.table("user_patterns"))
     assert newest is not None
@@ -194,6 +207,15 @@ ACTIVITY = (
 )  # fmt: skip
 AGGREGATED = ("user_id", "window_start", "event_count", "session_count")
 PROCESSED = ("user_id", "session_id", "event_type", "page_url", "product_id", "timestamp", "event_count")
+
+
+def naive_events(arriving: Sequence[Event], span: timedelta) -> list[Event]:
+    """Of the records of one id, by time, the first, and the next one that is later by more than a span."""
+    kept: list[Event] = []
+    for made in sorted(arriving, key=lambda made: (made["event_id"], _time(made))):
+        if not kept or kept[-1]["event_id"] != made["event_id"] or _time(made) - _time(kept[-1]) > span:
+            kept.append(made)
+    return kept
 
 
 def naive_purchases(events: Sequence[Event]) -> Iterator[tuple[Any, ...]]:

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
@@ -29,6 +30,7 @@ from clickstream_platform.simulator.broker import Broker
 from clickstream_platform.streaming.audit.source_account import source_account
 from clickstream_platform.streaming.lake.tables import TimeSpan
 from clickstream_platform.streaming.maintenance.backup import backup
+from clickstream_platform.streaming.maintenance.filling import fill
 from clickstream_platform.streaming.maintenance.moved import elsewhere, moved
 from clickstream_platform.streaming.maintenance.restore import restore
 from clickstream_platform.streaming.maintenance.stretch import rebuild_stretch
@@ -36,6 +38,7 @@ from clickstream_platform.streaming.sources.named import folders_from
 from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.kept.make import EXPECTED, KEPT, ROOT, TOPIC
 from clickstream_platform_tests.local import local
+from clickstream_platform_tests.on_store import needs_a_folder
 from clickstream_platform_tests.topics import Topic
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ pytestmark = pytest.mark.spark
 
 RELEASES = sorted(path.parent.name for path in KEPT.glob(f"*/{EXPECTED}"))
 PLACE = ("partition", "offset")
+LEFT = "a release before there were others left it there"
 
 Place = tuple[str, int]
 Held = dict[Place, bytes | None]  # what a source holds: each record by its place
@@ -53,6 +57,7 @@ Row = dict[str, Any]
 
 @pytest.mark.parametrize("release", RELEASES)
 def test_a_lake_over_files_is_taken_over(spark: SparkSession, release: str) -> None:
+    needs_a_folder(LEFT)
     with unpacked(release, "files") as home:
         lab, expected = Lab(spark, Settings(home=home)), expected_of(release, "files")
         assert_taken_over(lab, expected, lambda: lines_of(lab.landing, expected["unreadable"]), lab.land)
@@ -60,6 +65,7 @@ def test_a_lake_over_files_is_taken_over(spark: SparkSession, release: str) -> N
 
 @pytest.mark.parametrize("release", RELEASES)
 def test_a_lake_over_kafka_is_taken_over(spark: SparkSession, release: str) -> None:
+    needs_a_folder(LEFT)
     with unpacked(release, "kafka") as home, running(Broker(home / "kafka")) as address:
         topic = Topic(address, TOPIC)
         lab = Lab(spark, Settings(home=home, source=topic.url))
@@ -70,6 +76,7 @@ def test_a_lake_over_kafka_is_taken_over(spark: SparkSession, release: str) -> N
 def test_a_lake_is_moved_widened_mended_and_restored_over_the_years(
     spark: SparkSession, topic: Topic, tmp_path: Path, release: str
 ) -> None:
+    needs_a_folder(LEFT)
     with unpacked(release, "files") as made:
         Lab(spark, Settings(home=made)).run("events")  # that release named files by their whole paths
         shutil.copytree(made, tmp_path / "home")
@@ -81,17 +88,30 @@ def test_a_lake_is_moved_widened_mended_and_restored_over_the_years(
     before, held = rows_by_place(lab, "events"), lines_of(landing, expected_of(release, "files")["unreadable"])
     newer, late, copy, bad = arriving_after(before, held)
     topic.made(1).send(newer, copy)
-    lab.land(late, copy, bad, event("h", "2025-12-01T10:00:00Z"), into=history)
+    bought = {"event_type": "purchase", "amount": "12.50", "currency": "EUR"}
+    lab.land(late, copy, bad, event("h", "2025-12-01T10:00:00Z", **bought), into=history)
     sources = {"main": str(landing), "live": topic.url, "history": str(history)}
     lab = lab.reading(json.dumps(sources))
     lab.run()
     assert len(rows_by_place(lab, "events")) == len(before) + 3
 
     lab = lab.reading(lab.settings.source, contract="commerce")
-    bought = {"event_type": "purchase", "amount": "12.50", "currency": "EUR"}
     lab.land(event("buyer", "2026-01-01T11:00:00Z", **bought), into=landing, name="bought.json")
+    fill(lab.contracts["events"], lab.lake)
     lab.run()
-    assert [row["amount"] for row in rows_of(lab, "events") if row["user_id"] == "buyer"] == [Decimal("12.50")]
+    amounts = {row["user_id"]: row["amount"] for row in rows_of(lab, "events")}
+    assert [amounts[user] for user in ("h", "buyer")] == [Decimal("12.50")] * 2
+
+    lab = lab.reading(lab.settings.source, duplicates="event_id")
+    place, sent = sent_once(before, held)
+    moved_by = {-1: sent, 1: {**sent, "user_id": "another"}}
+    earlier, later = (at_another_time(each, before[place], by) for by, each in moved_by.items())
+    topic.send(earlier)
+    lab.land(later, into=history, name="again.json")
+    lab.run()
+    left_out = {row["left_out_as"]: row for row in rows_of(lab, "copies")}
+    assert tuple(left_out["replaced"][name] for name in PLACE) == place
+    assert json.loads(left_out["copy"]["value"]) == later
 
     sessions = local(lab.lake.table("sessions").path)
     write_deltalake(sessions, DeltaTable(sessions).to_pyarrow_table().slice(1), mode="overwrite")  # one is lost
@@ -108,6 +128,17 @@ def test_a_lake_is_moved_widened_mended_and_restored_over_the_years(
     there.assert_exact()
     assert source_account(there.contracts["events"], there.lake).errors == ()
     assert len(rows_by_place(there, "events")) == len(before) + 5
+
+
+def sent_once(before: dict[Place, Row], held: Held) -> tuple[Place, Row]:
+    """An event whose id no other event has: its place, and what was sent."""
+    ids = Counter(row["event_id"] for row in before.values())
+    place = next(place for place, row in before.items() if row["event_id"] and ids[row["event_id"]] == 1)
+    return place, json.loads(held[place] or b"")
+
+
+def at_another_time(sent: Row, stored: Row, hours: int) -> Row:
+    return {**sent, "timestamp": (stored["timestamp"] + timedelta(hours=hours)).isoformat()}
 
 
 def assert_taken_over(lab: Lab, expected: Row, held: Callable[[], Held], land: Callable[..., object]) -> None:

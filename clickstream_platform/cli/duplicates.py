@@ -96,7 +96,7 @@ def fields(found: DuplicateReport) -> dict[str, Any]:
 
 def _copy_fields(found: LeftOutCopy) -> dict[str, Any]:
     times = {name: value.isoformat() for name, value in asdict(found).items() if isinstance(value, datetime)}
-    return {**asdict(found), **times}
+    return {**asdict(found), **times, "value": found.value and found.value.decode(errors="backslashreplace")}
 
 
 def _fields(found: Conflict) -> dict[str, Any]:

@@ -32,7 +32,9 @@ from clickstream_platform.tables import tables
 def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinition:
     """The asset of a table; ``events`` brings ``quarantine`` along, ``user_patterns`` brings ``late_events``.
 
-    Either may be selected alone: the batches write both, so both are materialized whatever was selected. It is
+    Where an ``event_id`` alone makes a copy, ``events`` brings ``copies``, too.
+
+    Any may be selected alone: the batches write all of them, so all are materialized whatever was selected. It is
     materialized also when there was nothing new, or Dagster would skip its checks and everything downstream. The data
     version stays what it was then, and no JVM is started.
     """

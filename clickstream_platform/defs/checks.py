@@ -68,12 +68,12 @@ def result_of(found: CheckResult, lake: Lake) -> dg.AssetCheckResult:
     )
 
 
-def _look(found: CheckResult) -> dict[str, str | int]:
-    """What was looked at: in words, and from which version on where that was not all."""
+def _look(found: CheckResult) -> dict[str, str]:
+    """What was looked at: in words, and from which version on where that was not all. A version is nothing to plot."""
     if found.look is None:
         return {}
-    since = {} if found.look.since is None else {"since_version": found.look.since}
-    return {"look": found.look.kind, "looked_at": str(found.look), "version": found.look.version, **since}
+    since = {} if found.look.since is None else {"since_version": str(found.look.since)}
+    return {"look": found.look.kind, "looked_at": str(found.look), "version": str(found.look.version), **since}
 
 
 def _numbers(found: CheckResult, lake: Lake) -> dict[str, int | float]:

@@ -3,6 +3,7 @@
 # No `from __future__ import annotations`: Dagster looks at the types of a function's arguments, not at their text.
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import dagster as dg
 from pyspark.sql import SparkSession
@@ -86,7 +87,7 @@ class Asked:
     since: str | None
     until: str | None
 
-    @property
+    @cached_property
     def stretch(self) -> TimeSpan | None:
         """The stretch; None for all of the table."""
         if self.since is None and self.until is None:

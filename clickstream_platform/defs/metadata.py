@@ -18,6 +18,7 @@ from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.ledger import last_entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.maintenance.stretch import Remade
+from clickstream_platform.streaming.runtime.create import remembers
 from clickstream_platform.streaming.runtime.report import RunReport
 
 
@@ -51,11 +52,16 @@ class Materialized:
 
 
 def materialized(table: StreamingTable, report: RunReport, lake: Lake) -> list[Materialized]:
-    """What a run of a table made: the table; for ``events`` what it rejected, for a Processor what came too late."""
+    """What a run of a table made: the table; for ``events`` what it rejected, for a Processor what came too late.
+
+    Where an ``event_id`` alone makes a copy, also what ``events`` left out and remembers.
+    """
     made = {table.name: _of_run(table, report, lake)}
     if table.side_output:
         of_side_output = _of_late_events if table.state.lists_late else _of_quarantine
         made[table.side_output.name] = of_side_output(table.side_output, report, lake)
+    if table.copies and remembers(table):
+        made[table.copies.name] = _of_copies(table.copies, report, lake)
     inputs = input_versions(table, lake)
     return [
         Materialized(dg.AssetKey(name), metadata, data_version(lake, name), str(table.version), inputs)
@@ -170,6 +176,18 @@ def _of_quarantine(beside: SideTable, report: RunReport, lake: Lake) -> dict[str
         "preview": preview(table, beside.time),
         "dagster/row_count": table.rows(),
         "quarantined": report.quarantined,
+        "delta_version": table.version() or 0,
+    }
+
+
+def _of_copies(aside: SideTable, report: RunReport, lake: Lake) -> dict[str, Any]:
+    table = lake.table(aside.name)
+    return {
+        "preview": preview(table, aside.time),
+        "dagster/row_count": table.rows(),
+        "set_aside": sum(batch.copies.set_aside for batch in report.batches),
+        "replaced": sum(batch.copies.replaced for batch in report.batches),
+        "restored": sum(batch.copies.restored for batch in report.batches),
         "delta_version": table.version() or 0,
     }
 

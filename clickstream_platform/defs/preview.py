@@ -18,7 +18,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 PERSONAL = ("user_id", "ip_address")
 HIDDEN = "***"
 SHORT = 3  # characters: the first one of so few would say too much
-WITHHELD = ("extra", "value", "key", "headers")  # whatever a producer sent: nobody knows what is in there
+WITHHELD = ("extra", "value", "inherited", "key", "headers")  # whatever a producer sent: nobody knows what is in there
 
 
 def preview(table: LakeTable, newest_by: str) -> dg.TableMetadataValue | dg.MarkdownMetadataValue:

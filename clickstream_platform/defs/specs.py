@@ -13,8 +13,10 @@ from clickstream_platform.defs.metadata import escaped
 from clickstream_platform.events.schema import WIRE, Column
 from clickstream_platform.expectations import NotNull
 from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.contract.side_tables import SideTable
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.runtime.create import remembers
 from clickstream_platform.streaming.sources.named import sources_from
 from clickstream_platform.streaming.sources.source import RecordSource
 from clickstream_platform.wording import without_passwords
@@ -48,10 +50,17 @@ def table_specs(table: StreamingTable, settings: Settings) -> list[dg.AssetSpec]
     required = {name for each in table.expectations if isinstance(each, NotNull) for name in each.columns}
     own = _spec(table, settings, table.name, table.description, _schema((*table.columns, *table.declared), required))
     own = own.merge_attributes(metadata={"contract": dg.MetadataValue.md(_contract(table))})
-    if table.side_output is None:
-        return [own]
-    schema = _schema(table.side_output.schema.columns, set(table.side_output.required))
-    return [own, _spec(table, settings, table.side_output.name, table.side_output.description, schema)]
+    return [own, *(_side_spec(table, settings, each) for each in side_tables(table))]
+
+
+def side_tables(table: StreamingTable) -> list[SideTable]:
+    """The side tables that are assets: ``copies`` only where the settings say that an ``event_id`` alone makes one."""
+    return [each for each in table.side_tables if each != table.copies or remembers(table)]
+
+
+def _side_spec(table: StreamingTable, settings: Settings, side: SideTable) -> dg.AssetSpec:
+    columns = (*side.schema.columns, *(table.declared if side == table.copies else ()))
+    return _spec(table, settings, side.name, side.description, _schema(columns, set(side.required)))
 
 
 def _spec(

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clickstream_platform.events.json_record import Read
-from clickstream_platform.events.placeholders import WHITE
-from clickstream_platform.events.schema import PLACEHOLDERS, Reason
+from clickstream_platform.events.placeholders import TO_END, WHITE
+from clickstream_platform.events.schema import Reason
 from clickstream_platform.events.timestamps import are_ambiguous, where
 
 if TYPE_CHECKING:
@@ -28,9 +28,8 @@ def have_placeholders(sent: dict[str, Any]) -> Any:
     """Which records have an id that is none. A blank user_id is not meant: it is missing, and a fault of its own."""
     found = pa.scalar(False)
     for name in IDS:
-        known = PLACEHOLDERS if name == "user_id" else ("", *PLACEHOLDERS)
-        id_ = pc.ascii_lower(pc.ascii_trim(sent[name], WHITE))
-        found = pc.or_(found, pc.is_in(id_, pa.array(known, pa.string())))
+        is_none, is_blank = pc.match_substring_regex(sent[name], TO_END), _is_blank(sent[name])
+        found = pc.or_(found, _is_so(pc.and_not(is_none, is_blank) if name == "user_id" else pc.or_(is_none, is_blank)))
     return found
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.parameters import plain
-from clickstream_platform.events.schema import PLACEHOLDERS
+from clickstream_platform.events.placeholders import is_none
 from clickstream_platform.settings import PREFIX, Settings
 
 HASHED = "hmac:"
@@ -54,8 +54,7 @@ class Masks:
 
     def hash_of(self, text: str) -> str:
         """What is kept of a hashed text. One that is blank, a placeholder, or a hash already, stays as it is."""
-        known = text.strip().lower()
-        if not known or known in PLACEHOLDERS or _HASH.fullmatch(text):
+        if is_none(text) or _HASH.fullmatch(text):
             return text
         return HASHED + hmac.new(self.secret, text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
 

@@ -47,10 +47,12 @@ class Reason(str, Enum):
     CONFLICTING_DUPLICATE = "conflicting_duplicate"  # found beside other events, not in the record alone
 
 
-# What a program writes where it has no id, in lower case; the last is the nil UUID, which names nobody by RFC 9562.
+# What JavaScript, Java, Go, Python, pandas, dumps of SQL, spreadsheets and Google Analytics write where there is no id,
+# in lower case, without the quotes and brackets around it. The last two are the nil UUID: nobody's, by RFC 9562.
 PLACEHOLDERS = (
-    *("null", "(null)", "<null>", "undefined", "none", "(none)", "nil", "nan", "[object object]"),
-    "00000000-0000-0000-0000-000000000000",
+    *("null", "undefined", "none", "nil", "%!s(<nil>)", "nan", "nat", "<na>", "n/a", "#n/a", "\\n", "not set"),
+    *("object object", "object null", "object undefined"),
+    *("00000000-0000-0000-0000-000000000000", "0" * 32),
 )
 
 
@@ -183,8 +185,11 @@ COPIES = Schema(
         *EVENTS.columns,
         Column("left_out_as", "string", f"{COPY}: it was no event; {REPLACED}: it was one, until an earlier one came."),
         Column("left_out_by", "string", "What left it out: source, generation and batch; or replay, and the run."),
+        Column("value", "binary", f"The bytes of a record left out as {COPY}; null of one that was an event."),
+        Column("inherited", "string", "Of an event of an envelope, what it has from that, as JSON; null of a record."),
     )
 )
+OF_COPIES = tuple(name for name in COPIES.names if name not in EVENTS.names)  # what is said of a row, and not in it
 
 QUARANTINE = Schema(
     (

@@ -19,6 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from clickstream_platform.jvm.machine import Java, nearest_folder
+from clickstream_platform.jvm.store import OWN_JAR
 
 ROOM = 600_000_000  # bytes: the archive is 200 MB, and is written beside the one it replaces
 UNUSED = 30 * 24 * 3600  # seconds; by then a Java or a set of jars is not used any more
@@ -33,8 +34,9 @@ def archive(java: Java, cache: Path, *, with_store: bool = False) -> Path:
     assert pyspark.origin is not None
     jars = Path(pyspark.origin).with_name("jars")
     # A JVM refuses an archive if a jar is not of the time it was; jars that were installed anew are in a new folder.
+    # Our own jar is the only one that is replaced in its place, by every update of the package.
     fits = [java.version, str(java.path.resolve()), str(jars), jars.stat().st_mtime_ns, str(cache.resolve())]
-    fits += ["store"] if with_store else []
+    fits += [str(OWN_JAR), OWN_JAR.stat().st_mtime_ns] if with_store else []
     return cache / f"classes-{hashlib.sha256(json.dumps(fits).encode()).hexdigest()[:12]}.jsa"
 
 

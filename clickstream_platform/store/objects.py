@@ -10,6 +10,7 @@ from typing import Any
 
 from clickstream_platform.errors import SourceError
 from clickstream_platform.store.access import bucket_of
+from clickstream_platform.store.beyond import Named, behind, missed, names_below
 from clickstream_platform.store.place import StorePath
 from clickstream_platform.store.refusals import told
 
@@ -35,8 +36,8 @@ class ReplacedError(Exception):
     """An object is no longer the one that was asked for."""
 
 
-def objects(place: StorePath, *, is_patient: bool = True) -> Iterator[Object]:
-    """All objects below a place, in any order: a request for each thousand of them.
+def objects(place: StorePath, *, is_patient: bool = True, every_key: bool = False) -> Iterator[Object]:
+    """All objects below a place, in any order, some maybe twice: a request for each thousand of them.
 
     A mark of a folder, a key that ends in ``/``, comes without that sign: of nothing in it, it cannot be told from an
     empty object.
@@ -44,13 +45,63 @@ def objects(place: StorePath, *, is_patient: bool = True) -> Iterator[Object]:
     Args:
         place: where.
         is_patient: whether to wait for a store that is away for a while.
+        every_key: give also objects whose keys no client asks for (:func:`.beyond.can_be_asked_for`). Each of them
+            costs a list more, and a request for each object that is on its page.
 
     Raises:
         SourceError: a key cannot be asked for.
         SetupError, UnreachableError: the store refuses, or does not answer.
     """
+    if every_key:
+        yield from _of_every_key(place, is_patient=is_patient)
+        return
+    try:
+        for page in _pages(place, "", is_patient=is_patient):
+            yield from (_object(place, each) for each in page)
+    except _UnlistedError as unlisted:
+        raise _refused(place, unlisted) from None
+
+
+def _of_every_key(place: StorePath, *, is_patient: bool) -> Iterator[Object]:
+    names, listed, after = tuple[Named, ...](), set[str](), ""
+    while after is not None:
+        try:
+            for page in _pages(place, after, is_patient=is_patient):
+                yield from (_object(place, each) for each in page)
+                listed |= {each["path"] for each in page}
+                after = page[-1]["path"]
+            break
+        except _UnlistedError as unlisted:
+            names = names or _named(place, unlisted)
+            after = behind(names, after)
+    for each, said in missed(names, listed, lambda key: found(StorePath(place.bucket, key, place.access))):
+        yield said or Object(StorePath(place.bucket, each.key, place.access), each.size, each.changed_at, "")
+
+
+def _named(place: StorePath, unlisted: _UnlistedError) -> tuple[Named, ...]:
+    try:
+        return names_below(place)
+    except OSError:  # Arrow does not get past that key either
+        raise _refused(place, unlisted) from None
+
+
+def _refused(place: StorePath, unlisted: _UnlistedError) -> SourceError:
+    finding = f"an object is called {unlisted.key!r}, which no client asks for: a part of its key is empty, . or .."
+    return SourceError(str(place), f"{finding}, or has control characters", "copy it to another key, delete it")
+
+
+@dataclass
+class _UnlistedError(Exception):
+    """A key is in the way."""
+
+    key: str
+
+
+def _pages(place: StorePath, after: str, *, is_patient: bool) -> Iterator[Any]:
+    """What comes after a key, some at a time. Raises an _UnlistedError of a key that is in the way."""
     with told(place) as obs:
-        pages = iter(obs.list(bucket_of(place.bucket, place.access, is_patient=is_patient), place.within))
+        bucket = bucket_of(place.bucket, place.access, is_patient=is_patient)
+        pages = iter(obs.list(bucket, place.within, offset=after or None))
     while True:
         with told(place):
             page, key = (), ""
@@ -60,11 +111,10 @@ def objects(place: StorePath, *, is_patient: bool = True) -> Iterator[Object]:
                 if not (key := _unspeakable(failed)):
                     raise
         if key:
-            finding = f"an object is called {key!r}, which no client asks for: a part of its key is empty, . or .."
-            raise SourceError(str(place), f"{finding}, or has control characters", "copy it to another key, delete it")
+            raise _UnlistedError(key)
         if not page:
             return
-        yield from (_object(place, each) for each in page)
+        yield page
 
 
 def _unspeakable(failed: Exception) -> str:

@@ -10,7 +10,8 @@ import pytest
 from clickstream_platform.defs.checks import result_of
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.audit.result import CheckResult
-from clickstream_platform_tests.homes import Home
+from clickstream_platform.streaming.audit.validate import check
+from clickstream_platform_tests.homes import Home, entry
 from clickstream_platform_tests.lakes import write
 
 
@@ -36,3 +37,20 @@ def test_any_check_says_how_many_rows_were_looked_at(home: Home) -> None:
     write(home, "events", [{}, {}])
     assert numbers(home, "conservation") == {"rows": 2}
     assert numbers(home, "fresh_events") == {"rows": 2}
+
+
+def test_a_version_is_text_and_what_is_a_number_says_how_wrong_it_is(home: Home) -> None:
+    write(home, "events", [{"event_type": "purchase"}] * 3, of=entry(rows_in=4, rows_out=3))
+    write(home, "purchases", [{}], of=entry("purchases", events_version=0))
+    found = {
+        each.name: each
+        for table in ("events", "purchases")
+        for each in check(home.contracts[table], lambda: pytest.fail("no session"), home.lake)
+    }
+    told = {name: result_of(each, home.lake).metadata for name, each in found.items()}
+    assert [told[name][number].value for name, number in WRONG] == [1, 2, 1]
+    numbers = {type(told[name]["version"].value) for name in told} | {type(told["unique_key"]["looked_at"].value)}
+    assert numbers == {str}
+
+
+WRONG = (("conservation", "contradictions"), ("matches_events", "rows_missing"), ("not_null", "found"))

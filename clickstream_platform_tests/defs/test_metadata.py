@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
@@ -44,6 +45,19 @@ def test_user_patterns_says_how_many_events_its_generation_left_out_and_what_a_r
     found = said(home, "user_patterns")
     assert found["left_out"] == 2
     assert found["a rebuild"] == "would take in 2 events that came too late, and may so find more rows"
+
+
+def test_what_an_event_id_alone_leaves_out_is_an_asset_that_says_what_became_of_it(tmp_path: Path) -> None:
+    home = Home(Settings.model_validate({"home": tmp_path, "duplicates": "event_id"}))
+    report = replace(REPORT, batches=(entry(set_aside=2, replaced=1), entry(restored=1)))
+    _, _, copies = materialized(home.contracts["events"], report, home.lake)
+    assert (copies.key, copies.metadata["dagster/row_count"]) == (dg.AssetKey("copies"), 0)
+    write(home, "copies", [{"timestamp": at("10:00:00"), "user_id": "visitor", "value": b"visitor"}], of=entry())
+    _, _, copies = materialized(home.contracts["events"], report, home.lake)
+    names = ("dagster/row_count", "set_aside", "replaced", "restored")
+    assert [copies.metadata[name] for name in names] == [1, 2, 1, 1]
+    assert "visitor" not in str(copies.metadata["preview"].value)
+    assert copies.data_version == "0"
 
 
 def test_no_other_table_leaves_anything_out(home: Home) -> None:

@@ -22,6 +22,7 @@ from clickstream_platform.streaming.contract.trigger import ProcessingTime
 from clickstream_platform.streaming.lake.lease import lease
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform_tests.local import local
+from clickstream_platform_tests.small_store import small_store
 from clickstream_platform_tests.topics import Topic
 
 
@@ -123,6 +124,24 @@ def test_each_of_several_sources_is_observed_and_any_of_them_asks(
     found = tick(instance, settings.model_copy(update={"source": several}))
     assert found.run_requests
     assert "events from history" in (found.cursor or "")
+
+
+def test_what_lands_on_a_store_is_asked_for_too(
+    instance: dg.DagsterInstance, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "k")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cret")
+    with small_store() as store:
+        there = {"source": "s3://bucket/in", "store_endpoint": store.endpoint, "store_allow_http": True}
+        on_store = settings.model_copy(update=there)
+        assert reason(tick(instance, on_store)) == "every table has read all there is"
+        store.objects |= {"in/a.json": b"{}\n", "in/b//c.json": b"{}\n", "in/_later": b"{}\n"}
+        found = tick(instance, on_store)
+        assert found.run_requests
+        assert [each.metadata["lag"].value for each in found.asset_events] == [2]
+        store.failing = 1_000
+        with pytest.raises(UnreachableError, match="does not do what it is asked"):
+            tick(instance, on_store)
 
 
 def test_a_run_that_failed_is_asked_for_again(instance: dg.DagsterInstance, settings: Settings) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 
 import yaml
 
+from clickstream_platform.settings import from_env
 from clickstream_platform.simulator.seaweed import free_ports
 from clickstream_platform_tests.waiting import wait_until
 
@@ -117,7 +118,7 @@ class Composed:
         """What a service says, with the folders, names and ports of this machine."""
         folders = self._folders(name)
         place = rf"(?<![\w/])(?P<folder>{'|'.join(map(re.escape, folders))})(?![\w.-])"
-        service = rf"(?<![\w.-])(?P<service>{'|'.join(self.services)})(?![\w./-])"
+        service = rf"(?<![\w.-])(?P<service>{'|'.join(self.services)})(?![\w./-]|://)"
         port = rf"(?<![\w.])(?P<port>{'|'.join(self.ports)})(?![\w.])"
 
         def of_this_machine(found: re.Match[str]) -> str:
@@ -134,7 +135,8 @@ class Composed:
         for folder in found.values():
             folder.mkdir(parents=True, exist_ok=True)
         found["/run/secrets"] = self._secrets_of(name)
-        found |= {"/opt/dagster": self.folder / "dagster", "/opt/clickstream/cache": self.folder / "cache"}
+        found |= {"/opt/dagster": self.folder / "dagster", "/opt/clickstream/cache": from_env().cache}
+        found["/tmp/spark-work"] = self.folder / name / "spark-work"
         return dict(sorted(found.items(), key=lambda item: -len(item[0])))
 
     def _secrets_of(self, name: str) -> Path:

@@ -13,12 +13,17 @@ import pytest
 from pyspark.sql import functions as F
 
 from clickstream_platform.events.frames import accepted
+from clickstream_platform.events.masks import Masks
 from clickstream_platform.events.parsing import read_records
+from clickstream_platform.events.placeholders import is_none
 from clickstream_platform.events.rules import Parse, Rules
 from clickstream_platform.events.schema import EVENTS, PLACEHOLDERS, QUARANTINE, RAW, WIRE
 from clickstream_platform.events.timestamps import INSTANT, Unit
+from clickstream_platform.streaming.ingest.deduplicate import IS_ID
 from clickstream_platform.streaming.ingest.staged import Staged
 from clickstream_platform.streaming.ingest.staging import record_id, staging
+from clickstream_platform.streaming.lake.scan import connected
+from clickstream_platform_tests.on_store import needs_a_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -390,14 +395,19 @@ def test_a_small_number_is_not_ambiguous_where_the_unit_is_set() -> None:
     assert found[1]["reasons"] == ["bad_timestamp"]
 
 
-NO_IDS = [*PLACEHOLDERS, " NULL ", "Undefined\t", "[object Object]", "NaN"]
+UNSEEN = ["\u00a0", "\u3000", "\u200b", "\ufeff", "\u2060null\u00ad", "\u3164", "\x7f"]
+NO_IDS = [
+    *(*PLACEHOLDERS, " NULL ", "Undefined\t", "[object Object]", "NaN", "<nil>", "'null'", '"undefined"', "(not set)"),
+    *("{00000000-0000-0000-0000-000000000000}", "N/A", "<NA>", "\\N", *UNSEEN),
+]
+IDS = ["nullable", "u1", "anil", "none of it", "0", "na", "null-7", "unknown soldier", "nilsson", "\u200bu1", "\x7fu"]
 
 
 @pytest.mark.parametrize("name", ["user_id", "session_id", "event_id"])
 def test_an_id_that_is_none_is_kept_and_counted(name: str) -> None:
-    found = read_all([event(**{name: each}) for each in (*NO_IDS, "nullable", "u1")])
-    assert [row[name] for row in found] == [*NO_IDS, "nullable", "u1"]
-    assert [row["has_placeholder"] for row in found] == [True] * len(NO_IDS) + [False, False]
+    found = read_all([event(**{name: each}) for each in (*NO_IDS, *IDS)])
+    assert [row[name] for row in found] == [*NO_IDS, *IDS]
+    assert [row["has_placeholder"] for row in found] == [True] * len(NO_IDS) + [False] * len(IDS)
     assert all(row["reasons"] == [] for row in found)
 
 
@@ -406,6 +416,18 @@ def test_an_id_that_is_none_is_rejected_where_that_is_set(name: str) -> None:
     rules = replace(RULES, placeholder_ids="reject")
     found = read_all([event(**{name: each}) for each in (*NO_IDS, "u1")], rules)
     assert [row["reasons"] for row in found] == [["placeholder_id"]] * len(NO_IDS) + [[]]
+
+
+@pytest.mark.parametrize(("ids", "are_none"), [(NO_IDS, True), (IDS, False)])
+def test_python_arrow_and_duckdb_agree_on_what_is_no_id(ids: list[str], are_none: bool) -> None:
+    given = pa.table({"event_id": ids})
+    with connected() as connection:
+        connection.register("given", given)
+        kept = connection.sql(f"SELECT count(*) FROM given WHERE {IS_ID}").fetchall()
+    assert kept == [(0 if are_none else len(ids),)]
+    assert {is_none(each) for each in ids} == {are_none}
+    masks = Masks(hashed=frozenset({"user_id"}), secret=b"0123456789abcdef")
+    assert {masks.hash_of(each) == each for each in ids} == {are_none}
 
 
 def test_a_blank_id_is_a_placeholder_unless_it_is_a_fault_of_its_own() -> None:
@@ -558,6 +580,7 @@ def test_an_event_id_is_that_of_the_last_header_of_the_name(spark: SparkSession,
 
 @pytest.mark.spark
 def test_a_stream_says_the_same_as_a_batch(spark: SparkSession, tmp_path: Path) -> None:
+    needs_a_folder("its checkpoint is in one")
     raw_records(spark, [case.value for case in CASES]).coalesce(1).write.parquet(str(tmp_path / "raw"))
     stream = Parse(RULES)(spark.readStream.schema(RAW.spark).parquet(str(tmp_path / "raw")))
     query = (

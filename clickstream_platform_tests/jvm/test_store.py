@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,8 +23,9 @@ from typing import Any
 import pytest
 
 from clickstream_platform.errors import SetupError
-from clickstream_platform.jvm import session
+from clickstream_platform.jvm import class_data, session
 from clickstream_platform.jvm import store as jvm_store
+from clickstream_platform.jvm.class_data import archive
 from clickstream_platform.jvm.jars import SPARK_JARS
 from clickstream_platform.jvm.machine import Java
 from clickstream_platform.jvm.s3_jars import S3_JARS
@@ -244,6 +246,21 @@ def test_the_classes_of_a_session_on_a_store_are_kept_apart(tmp_path: Path, monk
 
     assert all(archives)
     assert archives[0] != archives[1]
+
+
+def test_an_archive_of_classes_is_none_for_another_jar_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = archive(JAVA, tmp_path, with_store=True)
+    assert ours == archive(JAVA, tmp_path, with_store=True)
+    for where in ("updated.jar", "elsewhere/updated.jar"):  # a JVM would refuse the archive, and none would be made
+        other = tmp_path / where
+        other.parent.mkdir(exist_ok=True)
+        shutil.copyfile(OWN_JAR, other)
+        monkeypatch.setattr(class_data, "OWN_JAR", other)
+        assert archive(JAVA, tmp_path, with_store=True) != ours
+    os.utime(other, ns=(1, 1))
+    replaced = archive(JAVA, tmp_path, with_store=True)
+    os.utime(other, ns=(2, 2))
+    assert archive(JAVA, tmp_path, with_store=True) != replaced
 
 
 def test_no_conf_has_the_key_or_its_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

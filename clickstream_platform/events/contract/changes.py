@@ -31,7 +31,7 @@ def changes(old: Contract, new: Contract) -> list[Change]:
         found += _of_column(column, now[name]) if name in now else [Change(name, "is no longer declared", False)]
     for name, column in now.items():
         if name not in then:
-            found.append(Change(name, f"is new{', and required' if column.required else ''}", not column.required))
+            found.append(Change(name, f"is new{_new(column)}", not _new(column)))
     return found
 
 
@@ -53,6 +53,13 @@ def _of_column(old: Declared, new: Declared) -> Iterator[Change]:
         yield Change(name, f"severity was {old.severity} and is {new.severity}", new.severity == "count")
     if old.description != new.description:
         yield Change(name, "is described otherwise", True)
+
+
+def _new(column: Declared) -> str:
+    """What makes a new column one that events of before may break, though a field of its name was kept till then."""
+    if column.required:
+        return ", and required"
+    return ", and rejects what breaks it" if column.severity == "reject" else ""
 
 
 def _spoken(column: Declared) -> str:

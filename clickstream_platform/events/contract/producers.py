@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from clickstream_platform.events.contract import portable
 from clickstream_platform.events.contract.model import DECIMAL, Contract, Declared
 from clickstream_platform.events.mapping.model import REQUIRED
 from clickstream_platform.events.schema import WIRE
@@ -35,7 +36,7 @@ def json_schema(contract: Contract) -> dict[str, Any]:
 
 def _wire(name: str) -> dict[str, Any]:
     if name in REQUIRED:
-        return {"type": ["string", "number"]} if name != "event_type" else {"type": "string"}
+        return {"type": "string" if name == "event_type" else ["string", "number"], "pattern": _INK}
     return _BLANK_OR_NOT
 
 
@@ -54,7 +55,7 @@ def _of_column(column: Declared) -> dict[str, Any]:
     if column.one_of:
         said["enum"] = [*column.one_of]
     if column.pattern:
-        said["allOf"] = [{"pattern": column.pattern}]
+        said["allOf"] = [{"pattern": portable.pattern(column.pattern)}]
     said["$comment"] = "rejected if not so" if column.severity == "reject" else "counted if not so"
     return said
 
@@ -70,9 +71,10 @@ def _kind(column: Declared) -> dict[str, Any]:
         case "items":
             return {"type": "array", "items": {"type": "object"}}
         case _:
-            return {"type": "string", "pattern": r"[^ \t\n\r\f\v]"}
+            return {"type": "string", "pattern": _INK}
 
 
+_INK = r"[^ \t\n\r\f\v]"
 _TIME = (
     r"^(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
     r"(?:\.[0-9]{1,6})?Z$"
@@ -84,7 +86,7 @@ def _number(column: Declared) -> dict[str, Any]:
     precision, scale = (int(found[1]), int(found[2])) if found else (18, 0)
     most = 10 ** (precision - scale)
     said: dict[str, Any] = {"type": "number", "exclusiveMinimum": -most, "exclusiveMaximum": most}
-    said |= {"multipleOf": float(f"1e-{scale}") if scale else 1}
+    said |= {"anyOf": [{"multipleOf": each} for each in portable.divisors(scale)]} if scale else {"multipleOf": 1}
     said |= {} if column.min is None else {"minimum": _plain(column.min)}
     return said | ({} if column.max is None else {"maximum": _plain(column.max)})
 

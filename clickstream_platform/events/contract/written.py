@@ -27,7 +27,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _LONGEST_PATTERN = 1_000  # characters
 _MOST_VALUES = 10_000  # of one_of
 # What RE2, Python and ECMA-262 (whose expressions JSON Schema has) do not read alike.
-_NOT_ALIKE = re.compile(r"\(\?(?!:)|\\[AzZQECpPGKX]|\\[1-9]|\[\[:")
+_NOT_ALIKE = re.compile(r"\(\?(?!:)|\\[AzZQECpPGKX]|\\[1-9]|\[\[:|(?<!\\)\{,|(?<!\\)\[\^?\]")
 _WORDS = "text, integer, decimal(p,s), boolean, time, items"
 
 Findings = Iterator[tuple[str, str, str]]  # the key that is wrong, what is wrong with it, and what to do about it

@@ -11,16 +11,20 @@ import msgspec
 import pyarrow as pa
 
 from clickstream_platform.events.contract.model import Contract
+from clickstream_platform.events.json_record import object_of, text_of
 from clickstream_platform.events.mapping.matching import Fielded
 from clickstream_platform.events.mapping.model import COLUMNS, Mapping
 from clickstream_platform.events.mapping.paths import Found, getter, spelt, steps_of
+from clickstream_platform.events.mapping.records import read_texts
 from clickstream_platform.events.opening import opened, said_by
 from clickstream_platform.events.parsing import read_events
+from clickstream_platform.events.placeholders import WHITE
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.events.schema import EMPTY
 
 EVENT, REJECTED, PASSED_OVER, NOTHING = "event", "rejected", "passed over", "empty"
 SHOWN = 3  # records of each reason that are kept whole
+SAMPLED = 200  # records by whose values the columns of an unknown shape are guessed
 BEGINNING = 200  # bytes of such a record
 
 
@@ -59,7 +63,8 @@ class Checked:
         violations: how often events break which rule of the contract.
         paths: of each column of the mapping, in how many records there is something at each of its paths.
         over: the same of the paths by which records are passed over.
-        present: in how many records that could be read each column has a value, events or not.
+        texts: without a mapping, fields of the first records whose text is an object as JSON.
+        samples: without a mapping, some of the values at each path of the first records, as texts.
         extra: in how many of these each field is one that no column takes, by its path.
         examples: the first records of each reason: partition, offset and beginning.
     """
@@ -74,7 +79,8 @@ class Checked:
     columns: Counter[str] = field(default_factory=Counter[str])
     placeholders: int = 0
     violations: Counter[str] = field(default_factory=Counter[str])
-    present: Counter[str] = field(default_factory=Counter[str])
+    texts: set[str] = field(default_factory=set[str])
+    samples: dict[str, list[str]] = field(default_factory=dict[str, "list[str]"])
     paths: dict[str, dict[str, int]] = field(default_factory=dict[str, "dict[str, int]"])
     over: dict[str, int] = field(default_factory=dict[str, int])
     extra: Counter[str] = field(default_factory=Counter[str])
@@ -112,6 +118,8 @@ def checked(batches: Iterable[pa.RecordBatch], rules: Rules) -> Checked:
         rows, said = read_events(batch, rules).to_pylist(), said_by(batch).to_pylist()
         for place, row, text in zip(places, rows, said, strict=True):
             _count(found, place, row, declared)
+            if rules.mapping is None and len(found.fates) <= SAMPLED:
+                _sample(found, object_of(text or b""))
             if looking and text is not None:
                 looking.at(text, place["inherited"])
     return found
@@ -142,8 +150,17 @@ def _count(found: Checked, place: dict[str, Any], row: dict[str, Any], declared:
         found.placeholders += row["has_placeholder"]
         found.violations.update(row["violations"])
         found.columns.update(name for name in declared if row[name] is not None)
-    found.present.update(name for name in COLUMNS if row[name] is not None)
     found.extra.update(sorted(set(paths_in(row["extra"]))))
+
+
+def _sample(found: Checked, record: dict[str, Any] | None) -> None:
+    names = {name for name, value in (record or {}).items() if isinstance(value, str)}
+    fields = read_texts(record or {}, names)
+    found.texts |= {name for name in names if isinstance(fields[name], dict)}
+    for path, value in _paths((), "", fields):
+        texts = found.samples.setdefault(path, [])
+        if len(texts) < SHOWN and not (isinstance(value, str) and not value.strip(WHITE)):
+            texts.append(str(text_of(value)))
 
 
 class _Looking:
@@ -170,10 +187,10 @@ class _Looking:
 def paths_in(extra: str | None) -> Iterator[str]:
     """The paths of all that a JSON object holds, without nulls; of a list's items that have a ``key``, by that."""
     if extra is not None:
-        yield from _paths((), "", msgspec.json.decode(extra))
+        yield from (path for path, _ in _paths((), "", msgspec.json.decode(extra)))
 
 
-def _paths(keys: tuple[str, ...], before: str, value: Any) -> Iterator[str]:
+def _paths(keys: tuple[str, ...], before: str, value: Any) -> Iterator[tuple[str, Any]]:
     path = f"{before}{'.' if before and keys else ''}{spelt(keys)}"
     if isinstance(value, dict) and value:
         for name, each in value.items():
@@ -182,10 +199,10 @@ def _paths(keys: tuple[str, ...], before: str, value: Any) -> Iterator[str]:
         for place, each in enumerate(value):
             yield from _of_item(path, place, each)
     elif value is not None and path:
-        yield path
+        yield path, value
 
 
-def _of_item(path: str, place: int, item: Any) -> Iterator[str]:
+def _of_item(path: str, place: int, item: Any) -> Iterator[tuple[str, Any]]:
     key = item.get("key") if isinstance(item, dict) else None
     if isinstance(key, str) and key and "]" not in key:
         rest = {name: value for name, value in item.items() if name != "key"}

@@ -23,7 +23,7 @@ WRONG = "\ud800"
 _IDS = ("user_id", "session_id", "event_id")
 _WHOLE = re.compile(r"(-?(?:0|[1-9]\d*))(?:\.0+)?")
 _DECIMAL = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d{1,3})?")
-_CLF = re.compile(r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d:\d\d:\d\d) ([+-]\d{4})")
+CLF = re.compile(r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d:\d\d:\d\d) ([+-]\d{4})")
 _MONTHS: list[str] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
@@ -172,7 +172,7 @@ def _by_iso(choose: Choose) -> Choose:
 
     def chosen(record: dict[str, Any]) -> str | None:
         text = choose(record)
-        found = None if text is None else _CLF.fullmatch(text)
+        found = None if text is None else CLF.fullmatch(text)
         if not found or found[2] not in _MONTHS:
             return text
         return f"{found[3]}-{_MONTHS.index(found[2]) + 1:02}-{found[1]}T{found[4]}{found[5]}"

@@ -55,6 +55,7 @@ class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         columns: the names of the texts, in their order.
         pattern: the regular expression; its named groups are the fields.
         none: a text that means that there is nothing.
+        texts: fields of an object whose text is an object as JSON: it is read as that object.
     """
 
     format: Literal["json", "delimited", "pattern"] = "json"
@@ -62,6 +63,7 @@ class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     columns: tuple[str, ...] = ()
     pattern: str = ""
     none: str = ""
+    texts: tuple[str, ...] = ()
 
 
 class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -117,6 +119,8 @@ class Mapping(msgspec.Struct, frozen=True):
         del said["declared"]
         if not self.envelope:  # a mapping of before there were envelopes has the hash that it had
             del said["envelope"]
+        if not self.record.texts:  # so has one without these
+            del said["record"]["texts"]
         return f"{self.name} {hashlib.sha256(msgspec.json.encode(said)).hexdigest()[:12]}"
 
     @property

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
-from clickstream_platform.events.json_record import BOM, is_deep, parsed
+from clickstream_platform.events.json_record import BOM, any_json, is_deep, parsed
 from clickstream_platform.events.mapping.model import Form
+from clickstream_platform.events.placeholders import WHITE
 from clickstream_platform.events.schema import Reason
 
 Fields = dict[str, Any]
@@ -18,7 +20,7 @@ def reading(form: Form) -> Taken:
     """A function from a record's bytes to its fields, by name; or to the reason why there are none."""
     match form.format:
         case "json":
-            return _json
+            return _with_texts(form.texts) if form.texts else _json
         case "delimited":
             return _delimited(form)
         case "pattern":
@@ -28,6 +30,24 @@ def reading(form: Form) -> Taken:
 def _json(value: bytes) -> Fields | Reason:
     text = value.removeprefix(BOM)
     return Reason.MALFORMED_JSON if is_deep(text) else parsed(text)
+
+
+def _with_texts(names: Iterable[str]) -> Taken:
+    def taken(value: bytes) -> Fields | Reason:
+        fields = _json(value)
+        return fields if isinstance(fields, Reason) else read_texts(fields, names)
+
+    return taken
+
+
+def read_texts(fields: Fields, names: Iterable[str]) -> Fields:
+    """The fields, with objects in place of texts that are JSON objects; any other text stays as it is."""
+    for name in names:
+        text = fields.get(name)
+        if type(text) is str and text.lstrip(WHITE)[:1] == "{":
+            with suppress(ValueError):
+                fields[name] = any_json(text)
+    return fields
 
 
 def _delimited(form: Form) -> Taken:

@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from clickstream_platform.events.mapping.checking import Checked
+from clickstream_platform.events.mapping.guessing import Guess, guess, is_clf
 from clickstream_platform.events.mapping.model import COLUMNS, REQUIRED
 
-# The last key of a path, without signs and in lower case: what producers call such a thing, the likeliest first.
-_CALLED: dict[str, tuple[str, ...]] = {
-    "user_id": (
-        *("userid", "uid", "user", "customerid", "memberid", "accountid", "distinctid", "visitorid", "clientid"),
-        *("anonymousid", "userpseudoid", "deviceid", "cookieid"),
-    ),
-    "session_id": ("sessionid", "sid", "session", "visitid", "gasessionid"),
-    "event_type": ("eventtype", "eventname", "event", "type", "action", "name"),
-    "page_url": ("pageurl", "url", "currenturl", "pagelocation", "uri", "path"),
-    "product_id": ("productid", "itemid", "sku"),
-    "timestamp": ("timestamp", "eventtime", "eventtimestamp", "time", "ts", "occurredat", "createdat", "date"),
-    "device_type": ("devicetype", "devicecategory", "platform"),
-    "ip_address": ("ipaddress", "ip", "clientip", "remoteaddr", "requestip"),
-    "event_id": ("eventid", "messageid", "uuid", "insertid", "id"),
-}
 _ESCAPED = r'["\\]'
 _OURS = ("click", "page_view", "purchase")
-_SEVERAL = ("user_id", "session_id", "timestamp")  # where a second choice makes sense
 
 
 def written(found: Checked, extends: str = "") -> str:
@@ -35,28 +20,36 @@ def written(found: Checked, extends: str = "") -> str:
         found: the records, by that preset or, without one, by our own shape.
         extends: the preset that reads them.
     """
-    paths = [*found.present, *(path for path, _ in found.extra.most_common())]
     lines = ["# Columns that are not here are null. docs/mapping.md has all that may be said."]
     if extends:
         lines += [f'extends = "{extends}"', "", "[columns]", *_remarks(found.extra)]
         return "\n".join([*lines, *_types(found)])
-    lines += ["", "[columns]"]
-    for column in COLUMNS:
-        guessed = _guessed(column, paths)
-        lines.append(
-            f"{'' if guessed else '# '}{column} = [{', '.join(map(_quoted, guessed))}]{_missing(column, guessed)}"
-        )
+    guessed = guess(found.samples)
+    lines += [*_texts(found, guessed), *_envelope(guessed), "", "[columns]"]
+    lines += [_column(column, guessed, found) for column in COLUMNS]
     return "\n".join([*lines, *_remarks(found.extra), *_types(found)])
 
 
-def _guessed(column: str, paths: Iterable[str]) -> list[str]:
-    called = _CALLED[column]
-    fitting = [(called.index(name), path.count("."), path) for path in paths if (name := _last(path)) in called]
-    return [path for _, _, path in sorted(fitting)][: 2 if column in _SEVERAL else 1]
+def _texts(found: Checked, guessed: Guess) -> list[str]:
+    # The texts of a record that is an envelope are none of its events.
+    texts = sorted(found.texts) if not guessed.envelope else []
+    return ["", "[record]", f"texts = [{', '.join(map(_quoted, texts))}]"] if texts else []
 
 
-def _last(path: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", re.split(r"[.\]]", path.rstrip("]"))[-1].lower())
+def _envelope(guessed: Guess) -> list[str]:
+    if not guessed.envelope:
+        return []
+    inherit = f"inherit = [{', '.join(map(_quoted, guessed.inherit))}]"
+    return ["", "[envelope]", f"path = {_quoted(guessed.envelope)}", *([inherit] if guessed.inherit else [])]
+
+
+def _column(column: str, guessed: Guess, found: Checked) -> str:
+    paths = guessed.paths[column]
+    begin = f"{guessed.envelope}[0]." if guessed.envelope else ""
+    said = f"[{', '.join(map(_quoted, paths))}]"
+    if column == "timestamp" and paths and is_clf(found.samples.get(begin + paths[0], ())):
+        said = f'{{ from = [{_quoted(paths[0])}], unit = "clf" }}'
+    return f"{'' if paths else '# '}{column} = {said}{_missing(column, paths)}"
 
 
 def _missing(column: str, guessed: list[str]) -> str:

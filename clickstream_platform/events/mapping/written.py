@@ -174,6 +174,8 @@ def _of_record(form: Form) -> Findings:
             yield "record.columns has a name twice", "give each column a name of its own"
     elif form.separator or form.columns:
         yield "record.separator and record.columns are of a delimited record", 'say record.format = "delimited"'
+    if form.texts and form.format != "json":
+        yield "record.texts are fields of a JSON object", "leave them out"
     if form.format == "pattern":
         try:
             if not re.compile(form.pattern).groupindex:

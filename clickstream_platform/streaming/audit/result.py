@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
@@ -72,7 +73,7 @@ class CheckResult:
     blocking: bool
     found: int | str
     description: str
-    numbers: dict[str, int | float] = field(default_factory=dict[str, "int | float"])
+    numbers: Mapping[str, int | float] = field(default_factory=dict[str, "int | float"])
     look: Look | None = None
 
 

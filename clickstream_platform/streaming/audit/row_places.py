@@ -59,7 +59,7 @@ def rows_by_partition(lake: Lake) -> dict[str, Rows]:
         CheckpointError: there is more to a table than its files.
     """
     with duckdb.connect() as connection:
-        names = [name for name in ("events", "quarantine") if lake.table(name).exists]
+        names = lake.there(("events", "quarantine"))
         for name in names:
             table = lake.table(name)
             kinds = pa.schema(table.plain().schema())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
@@ -38,7 +39,7 @@ class CheckFinding:
     found: int | str
     look: Look
     kept: Kept | None = None
-    numbers: dict[str, int | float] = field(default_factory=dict[str, "int | float"])
+    numbers: Mapping[str, int | float] = field(default_factory=dict[str, "int | float"])
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,8 @@ class Standing:
     def matches(self, event_type: str, rows: int, count: int, version: int, since: int = -1) -> CheckFinding:
         """Whether it has as many rows as ``events`` has, at a version, of one type."""
         kept = Kept(self.here(events=version), count=count, rows=rows)
-        return CheckFinding(rows == count, f"{rows} rows, {count} events of type {event_type}", self.look(since), kept)
+        said, numbers = f"{rows} rows, {count} events of type {event_type}", {"rows_missing": count - rows}
+        return CheckFinding(rows == count, said, self.look(since), kept, numbers)
 
     def ledgers(self, before: Books | None = None) -> CheckFinding:
         """Whether the ledgers balance; from where these books did, if they are given."""
@@ -96,7 +98,8 @@ class Standing:
         text += f"; {said_of_refused(books.refused, books.newest)}" if books.refused else ""
         assert self.contract.side_output is not None
         kept = Kept(self.here(**{self.contract.side_output.name: books.rejected.version}), books=books)
-        return CheckFinding(not wrong, text, self.look(before.events.version if before else -1), kept)
+        look, numbers = self.look(before.events.version if before else -1), {"contradictions": len(wrong)}
+        return CheckFinding(not wrong, text, look, kept, numbers)
 
     def share(self, expectation: ShareExpectation) -> CheckFinding:
         """How much of what came last was rejected, or was a duplicate."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from clickstream_platform.events.schema import REPLACED
+from clickstream_platform.events.schema import OF_COPIES, REPLACED
 from clickstream_platform.streaming.batches.micro_batch import MicroBatch
 from clickstream_platform.streaming.lake.ledger import REPLACEMENT, Amendment, booked
 from clickstream_platform.streaming.lake.places import Lake
@@ -45,5 +45,5 @@ def replaced_since(spark: SparkSession, lake: Lake, since: Column) -> DataFrame 
 
 def _of(spark: SparkSession, lake: Lake, which: Column) -> DataFrame:
     rows = snapshot(spark, lake.copies.path)
-    own = [name for name in rows.columns if name not in ("left_out_as", "left_out_by")]
+    own = [name for name in rows.columns if name not in OF_COPIES]
     return rows.where((F.col("left_out_as") == REPLACED) & which).select(*own)

@@ -8,7 +8,7 @@ what a killed attempt has added to it is known by its place, or counts as known.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,11 +16,11 @@ import numpy as np
 import pyarrow as pa
 
 from clickstream_platform.events.contract.judging import with_declared
-from clickstream_platform.events.schema import REPLACED
-from clickstream_platform.streaming.ingest.deduplicate import IS_ID, WITHIN, Duplicates, differing, within
+from clickstream_platform.events.schema import OF_COPIES, REPLACED
+from clickstream_platform.streaming.ingest.deduplicate import IS_ID, WITHIN, Duplicates, differing
+from clickstream_platform.streaming.ingest.known_records import around, begin, look, whole
 from clickstream_platform.streaming.ingest.span_rule import Fate, decide, spans_to_know
-from clickstream_platform.streaming.lake.hours import HOUR_US
-from clickstream_platform.streaming.lake.scan import connected, literal, rows_within
+from clickstream_platform.streaming.lake.scan import connected, literal
 from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
 
 if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
@@ -35,27 +35,6 @@ CREATE TEMP TABLE new AS SELECT
   event_id, epoch_us(timestamp) AS "at", partition, "offset", "index", source, {{partition}} AS of_source
 FROM given WHERE {IS_ID}
 """
-# A remembered record that is new, or an event, again is no other record.
-_THERE = """
-CREATE OR REPLACE TEMP TABLE there AS
-WITH
-  held AS (
-    SELECT
-      0 AS known, event_id, epoch_us(timestamp) AS "at", source, partition, "offset", coalesce("index", 0) AS "index",
-      '' AS left_out_as, '' AS left_out_by
-    FROM events SEMI JOIN new USING (event_id) WHERE {within}
-  ),
-  remembered AS (
-    SELECT
-      1 AS known, event_id, epoch_us(timestamp) AS "at", source, partition, "offset", coalesce("index", 0) AS "index",
-      left_out_as, left_out_by
-    FROM copies SEMI JOIN new USING (event_id) WHERE {within}
-  )
-FROM held UNION ALL (
-  FROM remembered ANTI JOIN new ON new.source = remembered.source AND new.of_source = remembered.partition
-    AND new."offset" = remembered."offset" AND new."index" = remembered."index"
-)
-"""
 _RECORDS = """
 WITH
   records AS (
@@ -68,12 +47,6 @@ WITH
   several AS (SELECT event_id FROM records GROUP BY event_id HAVING count(*) > 1)
 FROM records SEMI JOIN several USING (event_id) ORDER BY event_id, "at", known, source, partition, "offset", "index"
 """
-_WHOLE = """
-SELECT * FROM {table} SEMI JOIN wanted ON {table}.source = wanted.source AND {table}.partition = wanted.partition
-  AND {table}."offset" = wanted."offset" AND coalesce({table}."index", 0) = wanted."index"
-QUALIFY row_number() OVER (PARTITION BY source, partition, "offset", "index") = 1
-"""
-
 
 _NONE = pa.schema([]).empty_table()
 
@@ -128,49 +101,28 @@ def settle(
         new(connection).create_view("given")
         connection.execute(_NEW.format(partition=partition))
         span_us = span // timedelta(microseconds=1)
-        spans = spans_to_know(hours, span_us, lambda each: _look(connection, events, copies, each))
+        begin(connection, [events, copies])
+        looked = list[TimeSpan]()
+        spans_to_know(hours, span_us, lambda each: look(connection, [events, copies], each, looked))
         records = connection.sql(_RECORDS).to_arrow_table()
         of = _Decided.of(records, span_us)
         twins, aside = of.twins(), of.which(Fate.SET_ASIDE)
-        found = differing(connection, twins, contents, [events, copies], spans, contract)
+        found = differing(connection, twins, contents, [events, copies], around(twins), contract)
         left_out = pa.concat_tables([twins.select(WITHIN), aside.select(WITHIN)])
         removed = f"left_out_by = {literal(by)} AND left_out_as = {literal(REPLACED)}"
         (before,) = connection.sql(f"SELECT count(DISTINCT ({_PLACE})) FROM there WHERE {removed}").fetchall()[0]
-        replaced = _whole(connection, "events", of.which(Fate.GIVES_WAY))
-        restored = _whole(connection, "copies", of.which(Fate.RETURNS)).drop_columns(["left_out_as", "left_out_by"])
+        replaced = whole(connection, events, of.which(Fate.GIVES_WAY))
+        restored = whole(connection, copies, of.which(Fate.RETURNS))
+        if restored.num_rows:
+            restored = with_declared(contract, restored) if contract else restored
+            restored = restored.drop_columns([*OF_COPIES])
         return Settled(
             Duplicates(left_out, found.select(WITHIN), of.reused()),
             aside.select(WITHIN),
             replaced,
-            with_declared(contract, restored) if contract else restored,
+            restored,
             max(before, replaced.num_rows),
         )
-
-
-def _look(connection: DuckDBPyConnection, events: LakeTable, copies: LakeTable, spans: Sequence[TimeSpan]) -> list[int]:
-    """Look up all records of the new ids within some spans. Returns the hours in which they lie."""
-    for table in (events, copies):
-        _view(connection, table, spans)
-    connection.execute(_THERE.format(within=f"({within(spans)})"))
-    hours = connection.sql(f"SELECT DISTINCT CAST(floor(there.at / {HOUR_US}) AS BIGINT) FROM there").fetchall()
-    return [hour for (hour,) in hours]
-
-
-def _view(connection: DuckDBPyConnection, table: LakeTable, spans: Sequence[TimeSpan]) -> None:
-    """The table's rows of these times and others, under its name, with all columns that it has."""
-    rows_within(connection, table, "timestamp", spans).create_view(f"{table.name}_files")
-    connection.register(f"{table.name}_columns", pa.schema(table.plain().schema()).empty_table())
-    both = f"FROM {table.name}_files UNION ALL BY NAME FROM {table.name}_columns"
-    connection.execute(f"CREATE OR REPLACE VIEW {table.name} AS {both}")
-
-
-def _whole(connection: DuckDBPyConnection, table: str, at: pa.Table) -> pa.Table:
-    """The rows of a table at some places, with their date, which the files of a partitioned table do not have."""
-    connection.register("wanted", at)
-    rows = connection.sql(_WHOLE.format(table=table)).to_arrow_table()
-    days = rows["timestamp"].cast(pa.int64()).to_numpy() // (24 * HOUR_US)
-    dates = pa.array(days.astype(np.int32), pa.int32()).cast(pa.date32())
-    return rows.set_column(rows.schema.get_field_index("event_date"), "event_date", dates)
 
 
 class _Decided(NamedTuple):

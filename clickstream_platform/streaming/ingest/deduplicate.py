@@ -19,9 +19,10 @@ import numpy as np
 import pyarrow as pa
 
 from clickstream_platform.events.contract.judging import with_declared
-from clickstream_platform.events.schema import CONTENT, PLACEHOLDERS
+from clickstream_platform.events.placeholders import TO_END
+from clickstream_platform.events.schema import CONTENT
 from clickstream_platform.streaming.lake.hours import HOUR_US, as_ranges, spans_of
-from clickstream_platform.streaming.lake.scan import connected, rows_within
+from clickstream_platform.streaming.lake.scan import connected, literal, rows_within
 from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
 
 # Few ids occur twice, and a hash of each is enough to find them: the exact look is at the suspects alone. A stored
@@ -72,7 +73,7 @@ ANTI JOIN kept ON kept.event_id = contents.event_id AND kept.at = epoch_us(conte
 WITHIN = ["partition", "offset", "index"]  # an event's place among those of one source
 
 # An id that is only a placeholder, or none, tells no two events apart.
-IS_ID = f"event_id IS NOT NULL AND lower(trim(event_id)) NOT IN ({', '.join(map(repr, PLACEHOLDERS))})"
+IS_ID = f"event_id IS NOT NULL AND NOT regexp_matches(event_id, {literal(TO_END)})"
 
 if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
     from duckdb import DuckDBPyConnection, DuckDBPyRelation

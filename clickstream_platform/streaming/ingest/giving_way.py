@@ -11,10 +11,12 @@ from itertools import chain
 
 import pyarrow as pa
 
+from clickstream_platform.errors import CheckpointError
 from clickstream_platform.events.schema import COPY, PLACE, REPLACED
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.actions import GAVE_WAY
-from clickstream_platform.streaming.lake.ledger import REPLACEMENT, Amendment
+from clickstream_platform.streaming.lake.entry import Entry
+from clickstream_platform.streaming.lake.ledger import REPLACEMENT, Amendment, entries, line_of
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 _NAMES = [*PLACE, "timestamp"]
@@ -32,10 +34,30 @@ def remember(
         copies: the table.
         by: who leaves them out.
         commit: what the commit carries.
+
+    Raises:
+        CheckpointError: a killed attempt of the batch has left out others: it was begun by another rule.
     """
+    _require_as_begun(count, copies, commit)
     if count:
         rows = chain(_named(aside, COPY, by), _named(replaced.to_batches(), REPLACED, by))
         writer.append(rows, count, copies.path, commit)
+
+
+def _require_as_begun(count: int, copies: LakeTable, commit: writer.Commit) -> None:
+    """Refuse a batch that leaves out other records than when it was begun: they would be in no table."""
+    now = line_of(commit.line)
+    if not isinstance(now, Entry) or commit.transaction is None:
+        return
+    app_id, batch_id = commit.transaction
+    if copies.transaction(app_id) != batch_id:
+        return
+    place = (now.source, now.generation, batch_id)
+    begun = next((each for each in entries(copies) if (each.source, each.generation, each.batch_id) == place), None)
+    if begun is not None and begun.copies.remembered != count:
+        finding = f"batch {batch_id} was killed when it had left out {begun.copies.remembered} records, and is now to"
+        remedy = "set CLICKSTREAM_DUPLICATES, CLICKSTREAM_DUPLICATE_SPAN and what else has changed back for one run"
+        raise CheckpointError("events", f"{finding} leave out {count}: the settings have changed meanwhile", remedy)
 
 
 def _named(rows: Iterable[pa.RecordBatch], left_out_as: str, by: str) -> Iterator[pa.RecordBatch]:

@@ -96,6 +96,18 @@ def spans_to_know(hours: Collection[int], span: int, look: Look) -> list[TimeSpa
         spans = _joined([*spans, *needed])
 
 
+def without(spans: Sequence[TimeSpan], known: Sequence[TimeSpan]) -> list[TimeSpan]:
+    """What is in some spans and in none of others."""
+    left = [*spans]
+    for one in known:
+        cut = (
+            (TimeSpan(each.since, min(each.until, one.since)), TimeSpan(max(each.since, one.until), each.until))
+            for each in left
+        )
+        left = [each for pair in cut for each in pair if each.since < each.until]
+    return left
+
+
 def _around(hours: Collection[int], span: int) -> list[TimeSpan]:
     ranges = spans_of(as_ranges(sorted(hours)))
     return _joined([TimeSpan(each.since - span, each.until + span) for each in ranges])

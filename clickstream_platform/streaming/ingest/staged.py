@@ -122,12 +122,7 @@ class Staged:
             yield batch if left_out is None else batch.filter(pc.invert(pc.is_in(_places(batch), left_out)))
 
     def at(self, places: pa.Table) -> Iterator[pa.RecordBatch]:
-        """The events at some places."""
-        for found in self._at(places):
-            yield found.select(but_raw(self.schema))
-
-    def _at(self, places: pa.Table) -> Iterator[pa.RecordBatch]:
-        """The same, with their bytes. Reads the places, and all of the row groups in which there are such."""
+        """The events at some places, with their bytes. Reads the places, and all of row groups that have such."""
         if not places.num_rows:
             return
         wanted = _places(places)
@@ -135,14 +130,13 @@ class Staged:
             looked_at = group.read(self._columns([*WITHIN, "timestamp"]))
             is_one = pc.and_(looked_at["timestamp"].is_valid(), pc.is_in(_places(looked_at), wanted))
             if pc.any(is_one).as_py():
-                yield from group.read(self.schema).filter(is_one).combine_chunks().to_batches()
+                yield from map(_with_bytes, group.read(self.schema).filter(is_one).combine_chunks().to_batches())
 
     def rejected(self, conflicting: pa.Table | None = None) -> Iterator[pa.RecordBatch]:
         """The records that are no events, with their bytes and reasons; then events at some places, as rejected."""
         is_rejected = pc.field("timestamp").is_null() & pc.field("passed_over").is_null()
         yield from self._batches(is_rejected, but_raw(self.schema))
-        if conflicting:
-            yield from map(_as_conflicting, self._at(conflicting))
+        yield from map(_as_conflicting, self.at(conflicting) if conflicting else ())
 
     def events(self, connection: DuckDBPyConnection) -> DuckDBPyRelation:
         """The accepted ones, with whatever else is staged of them, for DuckDB."""
@@ -171,10 +165,15 @@ def _as_conflicting(events: pa.RecordBatch) -> pa.RecordBatch:
     """Duplicates that say something else than the event that is kept, as they go into ``quarantine``."""
     reasons = pa.array([[Reason.CONFLICTING_DUPLICATE.value]] * events.num_rows, STAGED.field("reasons").type)
     columns = dict(zip(events.schema.names, events.columns, strict=True))
-    columns |= {"value": columns[RAW_BYTES], "reasons": reasons}
-    columns["record_id"] = record_ids(events, pc.is_valid(columns["partition"]))
-    names = but_raw(events.schema)
-    return pa.RecordBatch.from_arrays([columns[name] for name in names], names=names)
+    columns["reasons"], columns["record_id"] = reasons, record_ids(events, pc.is_valid(columns["partition"]))
+    return pa.RecordBatch.from_arrays([*columns.values()], names=[*columns])
+
+
+def _with_bytes(events: pa.RecordBatch) -> pa.RecordBatch:
+    """Events whose bytes are to be written: these are staged of an event beside it, as most are not."""
+    columns = dict(zip(events.schema.names, events.columns, strict=True))
+    columns["value"] = columns.pop(RAW_BYTES)
+    return pa.RecordBatch.from_arrays([*columns.values()], names=[*columns])
 
 
 def _is_of(partitions: Collection[str]) -> ds.Expression:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from clickstream_platform.events.contract.model import Contract
     from clickstream_platform.store.place import Place
 
-RAW_BYTES = "raw"  # an event's bytes, as long as it may turn out to be a conflicting duplicate
+RAW_BYTES = "raw"  # an event's bytes, as long as it may turn out to be a duplicate that is kept with them
 _OF_REJECTED = [column for column in QUARANTINE.spark if column.name not in EVENTS.names]
 _OF_READ = [
     *(READ_TYPE[name] for name in ("has_placeholder", "passed_over", "violations")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,6 +25,10 @@ class Lake:
         folders = self.root.iterdir() if self.root.is_dir() else ()
         named = (path for path in folders if path.name[0] not in "_." and path.is_dir())
         return sorted(path.name for path in named if self.table(path.name).exists)
+
+    def there(self, names: Iterable[str]) -> list[str]:
+        """Those of some tables that are there, in their order."""
+        return [name for name in names if self.table(name).exists]
 
     def table(self, name: str) -> LakeTable:
         """The Delta table of that name."""

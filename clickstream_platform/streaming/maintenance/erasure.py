@@ -7,32 +7,28 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from clickstream_platform.errors import SettingsError, SourceError
-from clickstream_platform.events.mapping.envelopes import Limits, glimpsed
 from clickstream_platform.events.registry.failures import plainly
-from clickstream_platform.events.registry.framing import said
-from clickstream_platform.events.subject import Mention, mentions
 from clickstream_platform.streaming.batches.strategies import strategy_of
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.lake import generations
+from clickstream_platform.streaming.lake import generations, writer
 from clickstream_platform.streaming.lake.amendments import remove
 from clickstream_platform.streaming.lake.lease import all_leased
-from clickstream_platform.streaming.lake.ledger import ERASURE
+from clickstream_platform.streaming.lake.ledger import ERASURE, Amendment
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import snapshot
 from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform.streaming.maintenance.housekeeping import FILES_KEPT
+from clickstream_platform.streaming.maintenance.mentioned import ROW_OF_COPIES, Search
 from clickstream_platform.streaming.maintenance.other_ids import take_out
 from clickstream_platform.streaming.maintenance.persons import AT_ONCE
 from clickstream_platform.streaming.maintenance.proofs import Erased, Erasure, hashed, moment, write
@@ -40,8 +36,7 @@ from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.run import rebuild_leased, run_leased
 
 if TYPE_CHECKING:
-    from clickstream_platform.events.mapping.model import Mapping
-    from clickstream_platform.events.rules import Parse, Rules
+    from clickstream_platform.events.rules import Parse
 
 
 @plainly()
@@ -93,7 +88,7 @@ def forget(
         for table in contracts:
             run_leased(table, spark, lake, hooks, run_id)
         rules = [cast("Parse", table.query).rules for table in contracts if not table.derived]
-        search = _Search(_as_kept(users, contracts), rules, unsearchable=unsearchable)
+        search = Search(_as_kept(users, contracts), rules, unsearchable=unsearchable)
         erased = _erase(search, contracts, spark, lake, hooks, run_id)
         for user_id in search.users:
             hooks.forgotten(user_id)
@@ -104,7 +99,7 @@ def forget(
             completed_at=completed,
             files_until=moment(now + files_kept),
             tables=tuple(erased),
-            unsearched=search.unsearched,
+            unsearched={**search.unsearched},
         )
         write(lake, proof)
     return proof
@@ -127,84 +122,8 @@ def _as_kept(users: Sequence[str], contracts: Sequence[StreamingTable]) -> list[
     return list(dict.fromkeys([*users, *(name for each in masks for user in users for name in each.names_of(user))]))
 
 
-def _mappings(rules: Sequence[Rules]) -> list[tuple[Mapping, Limits]]:
-    """Those by which records are read and that have envelopes."""
-    return [
-        (each.mapping, Limits(each.max_events_in_record, each.max_unpacked_bytes))
-        for each in rules
-        if each.mapping and each.mapping.envelope
-    ]
-
-
-@dataclass
-class _Search:
-    """Which records mention some persons.
-
-    Attributes:
-        users: their ids.
-        rules: by which records are read: decoded by the schemas of a registry, opened by a mapping.
-        unsearchable: whether a record counts of which that cannot be told.
-        unsearched: the others of these, by why; known once :meth:`records` was called.
-    """
-
-    users: Sequence[str]
-    rules: Sequence[Rules]
-    unsearchable: bool
-    unsearched: dict[str, int] = field(default_factory=dict[str, int])
-
-    def records(self, quarantine: DataFrame) -> DataFrame:
-        """The ``record_id`` of every record to be deleted, each once."""
-        inherited = F.col("inherited") if "inherited" in quarantine.columns else F.lit(None).cast("string")
-        headers = F.col("headers.value").alias("headers")
-        kept = quarantine.select("record_id", "source", "value", "key", headers, inherited.alias("inherited"))
-        look = partial(_verdicts, users=self.users, rules=self.rules)
-        said = kept.mapInArrow(look, "record_id string, verdict string, why string")
-        rows = said.where("verdict <> 'no'").collect()
-        ids = {row["record_id"] for row in rows if row["verdict"] == "yes" or self.unsearchable}
-        self.unsearched = Counter(row["why"] for row in rows if row["record_id"] not in ids)
-        return quarantine.sparkSession.createDataFrame([(each,) for each in sorted(ids)], "record_id string")
-
-
-def _verdicts(
-    batches: Iterator[pa.RecordBatch], users: Sequence[str], rules: Sequence[Rules]
-) -> Iterator[pa.RecordBatch]:
-    """Of each record, the strongest of what its bytes, what is packed in them, its key and its headers say."""
-    strength, mappings = ("no", "unknown", "yes").index, _mappings(rules)
-    for batch in batches:
-        found = [
-            max(
-                (
-                    *(mentions(part, users) for part in (row["value"], row["key"], *(row["headers"] or ()))),
-                    *_packed(row, users, mappings),
-                ),
-                key=lambda mention: strength(mention.verdict),
-            )
-            for row in (each | {"value": _decoded(each, rules)} for each in batch.to_pylist())
-        ]
-        verdicts, reasons = [each.verdict for each in found], [each.why for each in found]
-        yield pa.RecordBatch.from_pydict({"record_id": batch["record_id"], "verdict": verdicts, "why": reasons})
-
-
-def _decoded(row: dict[str, Any], rules: Sequence[Rules]) -> bytes | None:
-    """What a record says; its own bytes, if they are not to be decoded, or cannot be."""
-    texts = (said(row["value"], row["source"], each).text for each in rules if row["inherited"] is None)
-    return next((text for text in texts if text is not None), row["value"])
-
-
-def _packed(row: dict[str, Any], users: Sequence[str], mappings: Sequence[tuple[Mapping, Limits]]) -> Iterator[Mention]:
-    """What an envelope says that was not opened, and what an event has from one that was."""
-    if row["inherited"] is not None:
-        yield mentions(row["inherited"].encode(), users)
-        return
-    for mapping, limits in mappings:
-        found = glimpsed(row["value"] or b"", mapping, limits)
-        yield from (mentions(part, users) for part in found.parts)
-        if not found.is_whole:
-            yield Mention("unknown", "it is packed, and cannot be unpacked to its end")
-
-
 def _erase(
-    search: _Search,
+    search: Search,
     contracts: Sequence[StreamingTable],
     spark: SparkSession,
     lake: Lake,
@@ -219,7 +138,7 @@ def _erase(
     erased: list[Erased] = []
     for table in sorted(contracts, key=_turn):
         held = lake.table(table.name)
-        there = [name for name in table.names if lake.table(name).exists]
+        there = lake.there(table.names)
         for side in (lake.table(name) for name in there if name != table.name):
             erased.append(Erased(side.name, _erased_of_side(search, persons, side, run_id), side.version() or 0))
         for name in there:
@@ -240,9 +159,23 @@ def _turn(table: StreamingTable) -> int:
     return 2 if table.state.is_stored else 0 if table.derived else 1
 
 
-def _erased_of_side(search: _Search, persons: DataFrame, side: LakeTable, run_id: str) -> int:
+def _erased_of_side(search: Search, persons: DataFrame, side: LakeTable, run_id: str) -> int:
     """Take persons out of a side table: by their ids, or out of what is kept of records that were never parsed."""
     rows = snapshot(persons.sparkSession, side.path)
     if "user_id" in rows.columns:
-        return remove(persons, ("user_id",), side, ERASURE, run_id)
+        removed = remove(persons, ("user_id",), side, ERASURE, run_id)
+        if "value" in rows.columns:
+            _take_out_bytes(search.copies(snapshot(persons.sparkSession, side.path)).toArrow(), side, run_id)
+        return removed
     return remove(search.records(rows), ("record_id",), side, ERASURE, run_id)
+
+
+def _take_out_bytes(rows: pa.Table, copies: LakeTable, run_id: str) -> None:
+    """Take the bytes out of rows of ``copies``, which stay, as they are others' and say which record is an event."""
+    if rows.num_rows:
+        for name in ("value", "inherited"):
+            at = rows.schema.get_field_index(name)
+            rows = rows.set_column(at, name, pa.nulls(rows.num_rows, rows.schema.field(name).type))
+        changed = rows.append_column(writer.CHANGE, pa.array(["update"] * rows.num_rows, pa.string()))
+        commit = writer.Commit(Amendment(copies.name, ERASURE, run_id).to_json())
+        writer.merge(changed, copies.path, ROW_OF_COPIES, "timestamp", commit)

@@ -71,8 +71,8 @@ def maintain(
     for table in contracts:
         if lake.table(table.name).exists:
             with all_leased([table.name], lake, run_id):
-                there = [name for name in table.names if lake.table(name).exists]
-                done += [_maintain(name, table, contracts, lake, now, windows) for name in there]
+                names = lake.there(table.names)
+                done += [_maintain(name, table, contracts, lake, now, windows) for name in names]
     return done
 
 

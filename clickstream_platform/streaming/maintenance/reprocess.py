@@ -136,7 +136,7 @@ def replay(
         kept = len(copies.conflicting)
         found = Replay(tried, good_now, copies.exact, became[_LANDED], kept, became[_PASSED], *opened)
         if decided.aside.num_rows or decided.replaced.num_rows:
-            give_way(events, decided, new, lake, run_id)
+            give_way(events, decided, good.where(F.col("became") == _NEW), lake, run_id)
         if found.accepted:
             broken = _violations(but(copies.places, good.where(F.col("became") == _NEW)))
             back = decided.restored.num_rows

@@ -25,7 +25,7 @@ from clickstream_platform.streaming.lake.reader import snapshot
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 if TYPE_CHECKING:
-    from clickstream_platform.events.rules import Parse
+    from clickstream_platform.events.rules import Parse, Rules
 
 
 def _partition() -> Column:
@@ -53,15 +53,32 @@ def _copies(events: StreamingTable, lake: Lake) -> LakeTable:
     return lake.table(events.copies.name)
 
 
-def give_way(events: StreamingTable, found: Settled, new: DataFrame, lake: Lake, run_id: str) -> None:
-    """Remember what is left out, but for what a killed replay has remembered; then take out what gives way."""
+def give_way(events: StreamingTable, found: Settled, good: DataFrame, lake: Lake, run_id: str) -> None:
+    """Remember what is left out, but for what a killed replay has remembered; then take out what gives way.
+
+    Args:
+        events: the contract of ``events``.
+        found: what becomes of the records.
+        good: these, as they were parsed, with their bytes.
+        lake: where the tables lie.
+        run_id: the run.
+    """
     copies, by = _copies(events, lake), f"{REPLAY}/{run_id}"
-    known = snapshot(new.sparkSession, copies.path).select(*PLACE)
-    aside = but(found.aside, new, "left_semi").join(known, [*PLACE], "left_anti").toArrow()
+    remembered = snapshot(good.sparkSession, copies.path)
+    left_out = but(found.aside, good, "left_semi").join(remembered.select(*PLACE), [*PLACE], "left_anti")
+    aside = _as_kept(left_out.to(remembered.schema).toArrow(), cast("Parse", events.query).rules)
     count = aside.num_rows + found.replaced.num_rows
     line = Amendment(copies.name, REPLAY, run_id, added=count)
     giving_way.remember(aside.to_batches(), found.replaced, count, copies, by, writer.Commit(line.to_json()))
     giving_way.give_way(found.replaced, lake.events, by, run_id, (REPLAY, time.time_ns() // 1_000_000))
+
+
+def _as_kept(rows: pa.Table, rules: Rules) -> pa.Table:
+    """Rows of ``copies``, but for who leaves them out; of their bytes, what may be kept."""
+    value, inherited = (rows[name].combine_chunks() for name in ("value", "inherited"))
+    kept = {"value": rules.kept(value), "inherited": rules.kept_inherited(inherited)}
+    columns = {name: rows[name] for name in rows.column_names if not name.startswith("left_out_")} | kept
+    return pa.table(columns)
 
 
 def _at(places: pa.Table, events: DataFrame) -> DataFrame:

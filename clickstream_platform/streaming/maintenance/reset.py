@@ -44,7 +44,7 @@ def prospect(contracts: Sequence[StreamingTable], lake: Lake) -> Prospect:
     Raises:
         SourceError: nothing was read yet.
     """
-    rows = {name: lake.table(name).rows() for table in contracts for name in table.names if lake.table(name).exists}
+    rows = {name: lake.table(name).rows() for table in contracts for name in lake.there(table.names)}
     if not rows and not layout.layout_of(lake).unfinished:
         raise SourceError("events", "nothing was read yet", "there is nothing to reset")
     return Prospect(rows, _to_read(contracts, lake), len(proofs(lake)))

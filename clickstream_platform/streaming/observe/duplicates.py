@@ -129,7 +129,8 @@ def duplicates(lake: Lake, rules: Rules, limit: int = 0) -> DuplicateReport:
     exact = sum(entry.copies.duplicates for entry in batches) + sum(each.duplicates for each in replays) - set_aside
     count, newest = _conflicting(quarantine, limit)
     conflicts = tuple(_beside_events(newest, lake.events, rules)) if newest else ()
-    reused, copies = sum(entry.copies.reused_ids for entry in batches), tuple(left_out_copies(lake, limit))
+    reused = sum(entry.copies.reused_ids for entry in batches)
+    copies = tuple(left_out_copies(lake, limit, rules.contract))
     return DuplicateReport(exact, reused, count, conflicts, set_aside, replaced, restored, copies)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from pyspark.sql.types import StructType
+from pyspark.sql.types import StructField, StructType
 
 from clickstream_platform.streaming.contract.side_tables import SideTable
 from clickstream_platform.streaming.contract.sink import Append
@@ -27,15 +27,22 @@ def make_tables(table: StreamingTable, lake: Lake) -> None:
     if table.side_output:
         _make_side_table(table.side_output, table.side_output.schema.spark, lake)
     require_same_types(table, lake)
-    if table.copies and (_remembers(table) or lake.table(table.copies.name).exists):
-        declared = [field for field in table.schema if field.name in {each.name for each in table.declared}]
-        _make_side_table(table.copies, StructType([*table.copies.schema.spark, *declared]), lake)
+    if table.copies and (remembers(table) or lake.table(table.copies.name).exists):
+        _make_side_table(table.copies, StructType([*table.copies.schema.spark, *_further(table, lake)]), lake)
     path = lake.table(table.name).path
     if not lake.table(table.name).exists:
         writer.create(path, table.schema, table.partition_by, table.span, table.sink.file_size)
     else:
         gained = [field for field in table.schema if not table.derived or field.name in passed_on(table)]
         writer.add_columns(path, StructType(gained))
+
+
+def _further(table: StreamingTable, lake: Lake) -> list[StructField]:
+    """The columns that are declared, and those that were once: a row is remembered with all that the table has."""
+    held = lake.table(table.name)
+    there = StructType.fromJson(held.schema()).fields if held.exists else []
+    own = {each.name for each in table.columns}
+    return [*{each.name: each for each in (*there, *table.schema) if each.name not in own}.values()]
 
 
 def _make_side_table(side: SideTable, schema: StructType, lake: Lake) -> None:
@@ -46,5 +53,6 @@ def _make_side_table(side: SideTable, schema: StructType, lake: Lake) -> None:
         writer.create(path, schema, (), (side.time,), Append.file_size)
 
 
-def _remembers(table: StreamingTable) -> bool:
-    return cast("Parse", table.query).rules.duplicate_span is not None
+def remembers(table: StreamingTable) -> bool:
+    """Whether its batches remember what they leave out, so that there is a table for that. Asks for no JVM."""
+    return table.copies is not None and cast("Parse", table.query).rules.duplicate_span is not None

@@ -62,6 +62,8 @@ def event(**fields: Any) -> bytes:
         ('[columns.x]\ntype = "integer"\nmin = 5\none_of = [1]', 4, "lies in the range"),
         ('[columns.x]\ntype = "text"\npattern = "a("', 3, "no regular expression"),
         ('[columns.x]\ntype = "text"\npattern = "(?=a)"', 3, "is not allowed in a pattern"),
+        ('[columns.x]\ntype = "text"\npattern = "a{,3}"', 3, "is not allowed in a pattern"),
+        ('[columns.x]\ntype = "text"\npattern = "[]a]"', 3, "is not allowed in a pattern"),
         ('[columns.x]\ntype = "text"\none_of = ["b"]\npattern = "a"', 3, "has the pattern"),
         ('[columns.x]\ntype = "decimal(39,1)"', 2, "no such digits"),
     ],
@@ -232,6 +234,54 @@ def test_the_schema_takes_a_good_event_and_refuses_one_without_its_amount() -> N
     assert valid(json.loads(event()))
 
 
+@given(st.integers(1, 10), st.integers(0, 10**14))
+def test_a_validator_with_floats_takes_every_amount_that_is_taken_and_none_of_a_digit_more(
+    scale: int, digits: int
+) -> None:
+    column = declared("amount", f"decimal(38,{scale})", severity="reject")
+    valid = Draft202012Validator(json_schema(Contract("t", (column,)))).is_valid
+    amount, more = f"{digits}e-{scale}", f"{digits % 10**10}{digits % 9 + 1}e-{scale + 1}"
+    for number, is_taken in ((amount, True), (more, False)):
+        record = event()[:-1] + f', "amount": {Decimal(number):f}}}'.encode()
+        (row,) = read([record], rules_of(column))
+        assert (valid(json.loads(record)), not row["reasons"]) == (is_taken, is_taken)
+
+
+PATTERNS = [
+    *(
+        r"^[A-Z]{3}$",
+        r"^\w$",
+        r"^\d$",
+        r"^\D$",
+        r"^\W$",
+        r"^a.b$",
+        r"\s",
+        r"\S\s",
+        r"\bé",
+        r"\Ba",
+        r"^[\d\s]$",
+        r"^[^\w]$",
+    ),
+    *(r"\$", r"[.$]", r"^(?:a|$)", r"a\.b", r"^[\]a]$", r"^.$"),
+]
+
+
+@given(st.sampled_from(PATTERNS), st.text(st.sampled_from("aZ9_é١ \u00a0\n\r\v\u2028$.]b"), min_size=1, max_size=4))
+def test_a_pattern_finds_the_same_in_a_producers_validator(pattern: str, text: str) -> None:
+    column = declared("x", pattern=pattern, severity="reject")
+    (row,) = read([event(x=text)], rules_of(column))
+    if text.strip(" \t\r\n\v\f"):  # the schema takes no blank
+        assert Draft202012Validator(json_schema(Contract("t", (column,)))).is_valid(
+            {**json.loads(event()), "x": text}
+        ) is (not row["reasons"])
+
+
+@pytest.mark.parametrize("user_id", ["", " ", "\t\n"])
+def test_the_schema_takes_no_blank_where_one_is_rejected(user_id: str) -> None:
+    valid = Draft202012Validator(json_schema(Contract("t", SCHEMA_COLUMNS))).is_valid
+    assert not valid(json.loads(event(user_id=user_id)))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "is_compatible"),
     [
@@ -260,5 +310,7 @@ def test_a_new_column_is_compatible_unless_it_is_required_and_one_that_goes_is_n
     one, needed = Contract("o", (declared(),)), Contract("n", (declared(), declared("y", required=True)))
     assert [each.is_compatible for each in changes(one, Contract("n", (declared(), declared("y"))))] == [True]
     assert [each.is_compatible for each in changes(one, needed)] == [False]
+    strict = Contract("n", (declared(), declared("y", severity="reject")))  # a `y` that was kept may be rejected now
+    assert [each.is_compatible for each in changes(one, strict)] == [False]
     assert [each.is_compatible for each in changes(needed, one)] == [False]
     assert changes(one, one) == []

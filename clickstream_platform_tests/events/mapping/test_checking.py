@@ -16,6 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from clickstream_platform.events.mapping.checking import EVENT, REJECTED, checked, paths_in
+from clickstream_platform.events.mapping.model import COLUMNS
 from clickstream_platform.events.mapping.named import mapping_named, presets
 from clickstream_platform.events.rules import Parse
 from clickstream_platform.settings import Settings
@@ -69,6 +70,68 @@ def test_what_is_like_nothing_known_is_said_to_be_so_and_a_mapping_to_start_from
     assert "1 records = 1 events" in result.stdout
     refused = clickstream("check", str(file), "--write", str(mine))
     assert (refused.exit_code, "is there already" in refused.stderr) == (2, True)
+
+
+AT = "2026-11-28T10:00:00Z"
+UUIDS = ("6f1c9a52-7a55-4d3c-9c0e-1b0f5f7c0001", "6f1c9a52-7a55-4d3c-9c0e-1b0f5f7c0002")
+# Of two records each, after what producers without a preset publish; and what their columns must be.
+SHAPES: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
+    "Amplitude's export": (
+        [{"user_id": "u", "device_id": "d", "event_id": n, "uuid": UUIDS[n], "event_time": "2026-11-28 10:00:00.5",
+          "event_type": "Viewed", "session_id": 1764410400123} for n in (0, 1)],
+        {"events": 2, "event_id": "uuid", "timestamp": "event_time", "user_id": "user_id"},
+    ),
+    "our own names in another order of things": (
+        [{"timestamp": AT, "user_id": 7 + n, "name": "pageview", "url": "/x"} for n in (0, 1)],
+        {"events": 2, "timestamp": "timestamp", "event_type": "name", "page_url": "url"},
+    ),
+    "an array of events": (
+        [{"events": [{"eventType": "click", "at": AT, "user": {"id": n}}] * 3} for n in (0, 1)],
+        {"events": 6, "envelope": "events", "user_id": "user.id", "timestamp": "at"},
+    ),
+    "mParticle's batches": (
+        [{"events": [{"event_type": "custom_event", "data": {"timestamp_unixtime_ms": 1764410400123, "event_id": 1}}],
+          "user_identities": {"customer_id": f"c{n}"}, "timestamp_unixtime_ms": 1764410400125} for n in (0, 1)],
+        {"events": 2, "envelope": "events", "user_id": "user_identities.customer_id", "event_id": None},
+    ),
+    "Elastic's common schema": (
+        [{"@timestamp": AT, "event": {"action": "view", "id": UUIDS[n]}, "user": {"id": "u"}, "url": {"full": "/"}}
+         for n in (0, 1)],
+        {"events": 2, "user_id": "user.id", "event_type": "event.action", "event_id": "event.id"},
+    ),
+    "nginx as JSON, with its own time": (
+        [{"time_local": "28/Nov/2026:10:00:00 +0100", "remote_addr": "10.0.0.1", "remote_user": "",
+          "request_method": "GET", "request_uri": "/"} for _ in (0, 1)],
+        {"events": 2, "user_id": "remote_user", "timestamp": "time_local", "event_type": "request_method"},
+    ),
+    "rows of a table with objects as texts": (
+        [{"distinct": "x", "at": AT, "kind": "row", "payload": json.dumps({"uid": "u", "event": "open", "n": [1]}),
+          "note": "{no JSON"} for _ in (0, 1)],
+        {"events": 2, "user_id": "payload.uid", "event_type": "payload.event", "timestamp": "at"},
+    ),
+    "CloudEvents": (
+        [{"specversion": "1.0", "type": "t", "id": f"{n}", "time": AT, "data": {"userId": "u"}} for n in (0, 1)],
+        {"events": 2, "user_id": "data.userId", "event_id": "id", "timestamp": "time"},
+    ),
+    "a time by what it holds, and ids of other things": (
+        [{"visitor": {"id": "v"}, "verb": "open", "logged": AT, "date": "28 Nov"} for _ in (0, 1)],
+        {"events": 2, "user_id": "visitor.id", "timestamp": "logged", "event_id": None},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_mapping_that_is_written_for_an_unknown_shape_reads_it_as_it_is(shape: str, tmp_path: Path) -> None:
+    records, wanted = SHAPES[shape]
+    file, mine = file_of(tmp_path, *records), tmp_path / "mine.toml"
+    assert told(str(file), "--write", str(mine))["looks_like"] in (None, "own")
+    found = told(str(file), "--mapping", str(mine))
+    assert (found["events"], found["rejected"]) == (wanted["events"], 0)
+    mapping = mapping_named(str(mine))
+    assert mapping is not None
+    firsts = {column: next(iter(mapping.column(column).paths), None) for column in wanted if column in COLUMNS}
+    assert firsts == {column: path for column, path in wanted.items() if column in COLUMNS}
+    assert [each.path for each in mapping.envelope] == [wanted[key] for key in ("envelope",) if key in wanted]
 
 
 @pytest.mark.parametrize("name", presets())
@@ -206,6 +269,8 @@ def test_a_table_without_a_telling_name_is_looked_at_as_its_source_or_the_option
     file = tmp_path / "landing" / "a.txt"
     file.parent.mkdir()
     file.write_text(FORMATS["c.csv"])
+    assert told(str(file))["events"] == 2  # as what its columns are called is enough
+    file.write_text('"user_id","timestamp","event_type",""\n' + "u,2024-03-01T10:00:00Z,click,\n" * 2)
     assert told(str(file))["events"] == 0
     assert told(str(file), "--format", "csv")["events"] == 2
     monkeypatch.setenv("CLICKSTREAM_SOURCE", json.dumps({"main": str(tmp_path / "a"), "old": str(file.parent)}))

@@ -90,6 +90,10 @@ def test_a_path_may_be_written_alone_in_a_list_or_in_a_table(mapping: Any) -> No
         ('session_id = "a"\n[record]\nformat = "pattern"\npattern = "(?P<who>"', "is no regular expression"),
         ('session_id = "a"\n[record]\nformat = "pattern"\npattern = "who"', "has no named group"),
         (
+            'session_id = "a"\n[record]\nformat = "pattern"\npattern = "(?P<who>)"\ntexts = ["who"]',
+            "fields of a JSON object",
+        ),
+        (
             'session_id = "a"\n[record]\nformat = "delimited"\nseparator = ","\ncolumns = ["who", "at", "what"]',
             "a record has no field 'a'",
         ),
@@ -205,6 +209,18 @@ def test_a_path_of_two_columns_serves_both_and_is_not_kept_twice(mapping: Any) -
         "timestamp": "2024-03-01",
     }
     assert read.extra == '{"more":1}'
+
+
+def test_a_text_that_is_an_object_is_read_as_one_where_that_is_said(mapping: Any) -> None:
+    found = mapping(
+        '[record]\ntexts = ["p", "q"]\n[columns]\nuser_id = "p.id"\ntimestamp = "at"\nevent_type = "p.type"\n'
+    )
+    text = ' {"id": "u", "type": "click", "n": 1.10, "deep": {"m": null}}'
+    read = by(found, {"p": text, "q": '{"cut": ', "r": '{"a": 1}', "at": "2024-03-01"})
+    assert columns(read) == {"user_id": "u", "event_type": "click", "timestamp": "2024-03-01"}
+    assert read.extra == '{"p":{"n":1.10,"deep":{"m":null}},"q":"{\\"cut\\": ","r":"{\\"a\\": 1}"}'
+    masks = Masks(dropped=frozenset({"n"}))
+    assert '"n"' not in str(reader(found, masks)(json.dumps({"p": text}).encode()).extra)
 
 
 def test_a_star_stands_for_any_signs_and_the_reason_is_what_was_declared(mapping: Any) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -111,3 +113,30 @@ def test_a_replay_decides_as_a_batch_does_and_an_erasure_reaches_what_is_remembe
     forget("u", [*accepting.contracts.values()], by_id.spark, by_id.lake)
     assert (accepting.table("copies").count(), accepting.table("events").count()) == (0, 0)
     assert unbalanced(accepting.contracts["events"], accepting.lake) == []
+
+
+def test_a_copy_keeps_its_bytes_and_an_event_all_its_columns_and_others_rows_lose_who_is_forgotten(by_id: Lab) -> None:
+    declaring = by_id.reading("", contract="commerce", duplicates="event_id,timestamp").only("events", "purchases")
+    declaring.land(sent("2024-03-02T12:00:00Z", amount="5.00"))
+    declaring.run()
+    by_id.only("events", "purchases")
+    copy = sent("2024-03-02T12:30:00Z", user="v", friend="anna")
+    by_id.land(sent("2024-03-02T11:00:00Z"), copy, name="b.json")
+    by_id.run()
+    by_id.assert_exact()
+    kept, replaced = by_id.table("copies").orderBy("left_out_as").collect()
+    assert (json.loads(kept.value), kept.user_id, kept.amount) == (copy, "v", None)
+    assert (replaced.value, replaced.amount) == (None, Decimal("5.0000"))
+
+    forget("anna", [*by_id.contracts.values()], by_id.spark, by_id.lake)
+    kept, _ = by_id.table("copies").orderBy("left_out_as").collect()
+    assert (kept.value, kept.user_id) == (None, "v")
+    by_id.land(sent("2024-03-01T11:30:00Z"), name="c.json")  # and the first one comes back
+    by_id.run()
+    by_id.assert_exact()
+    assert unbalanced(by_id.contracts["events"], by_id.lake) == []
+    back = by_id.table("events").orderBy("timestamp").collect()
+    assert [(f"{row.timestamp:%d %H:%M}", row.amount) for row in back] == [
+        ("01 11:30", None),
+        ("02 12:00", Decimal("5.0000")),
+    ]

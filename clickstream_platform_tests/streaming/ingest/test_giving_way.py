@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clickstream_platform.errors import CheckpointError
 from clickstream_platform.events.schema import COPIES, EVENTS, Schema
 from clickstream_platform.streaming.ingest import giving_way
 from clickstream_platform.streaming.ingest.by_id import Settled, settle
@@ -20,6 +21,7 @@ from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.hours import HOUR_US
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.left_out_copies import left_out_copies
+from clickstream_platform_tests.homes import entry
 from clickstream_platform_tests.lakes import TYPES
 
 Sent = tuple[str, int, int]  # an id, a time in hours, a place
@@ -49,7 +51,7 @@ class Small:
     """``events`` and ``copies``, changed by batches as a run changes them."""
 
     def __init__(self, folder: str) -> None:
-        self.lake, self.number = Lake(Path(folder)), 0
+        self.lake, self.number, self.span = Lake(Path(folder)), 0, SPAN
         for name, schema in (("events", EVENTS), ("copies", COPIES)):
             partition_by = ("event_date",) if name == "events" else ()
             writer.create(self.lake.table(name).path, schema.spark, partition_by, ("timestamp",), 100_000_000)
@@ -59,7 +61,7 @@ class Small:
         events, copies = self.lake.events, self.lake.table("copies")
         given = lambda into: into.from_arrow(new)  # noqa: E731
         whole = lambda into, _: into.from_arrow(new)  # noqa: E731
-        return settle(given, whole, events, copies, hours, timedelta(hours=SPAN), by)
+        return settle(given, whole, events, copies, hours, timedelta(hours=self.span), by)
 
     def take(self, sent: Sequence[Sent], commits: int = 3) -> Settled:
         """A batch, with so many of its commits."""
@@ -68,7 +70,8 @@ class Small:
         aside = {*found.aside["offset"].to_pylist()}
         count = len(aside) + found.gave_way
         if commits > 0:
-            commit = writer.Commit("{}", ("copies/1", self.number))
+            booked = entry(batch_id=self.number, set_aside=len(aside), replaced=found.gave_way)
+            commit = writer.Commit(booked.to_json(), ("copies/1", self.number))
             remembered = rows([each for each in sent if each[2] in aside]).to_batches()
             giving_way.remember(remembered, found.replaced, count, self.lake.table("copies"), by, commit)
         if commits > 1:
@@ -128,6 +131,21 @@ def test_an_event_across_the_edge_of_an_hour_and_of_a_day_gives_way(small: Small
     small.take([("e", 25, 0), ("e", 40, 1)])
     found = small.take([("e", 22, 2)])
     assert (found.gave_way, found.aside.num_rows, small.held()) == (1, 0, [("e", 22), ("e", 40)])
+
+
+def test_a_batch_that_was_killed_is_not_completed_by_another_rule_which_would_lose_what_that_leaves_out(
+    small: Small,
+) -> None:
+    small.take([("e", 10, 0)])
+    batch = [("e", 12, 1), ("e", 17, 2)]
+    small.take(batch, commits=1)
+    for span in (9, 1):
+        small.span = span
+        with pytest.raises(CheckpointError, match=r"had left out 1 records, and is now to leave out [20]: "):
+            small.take(batch)
+    small.span = SPAN
+    small.take(batch)
+    assert (small.held(), small.held("copies")) == ([("e", 10), ("e", 17)], [("e", 12)])
 
 
 def test_a_commit_by_which_events_give_way_is_one_that_readers_stop_at(small: Small) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clickstream_platform.streaming.ingest.span_rule import Fate, Known, decide, spans_to_know
+from clickstream_platform.streaming.ingest.span_rule import Fate, Known, decide, spans_to_know, without
 from clickstream_platform.streaming.lake.hours import HOUR_US
 from clickstream_platform.streaming.lake.tables import TimeSpan
 
@@ -120,3 +120,15 @@ def test_records_far_away_are_not_looked_at() -> None:
         return set()
 
     assert spans_to_know({10}, HOUR_US, look) == [TimeSpan(9 * HOUR_US, 12 * HOUR_US)] == looked
+
+
+@given(
+    *[st.lists(st.tuples(st.integers(0, 30), st.integers(1, 9)).map(lambda one: TimeSpan(one[0], sum(one))))] * 2,
+)
+def test_what_is_in_some_spans_and_in_none_of_others(spans: list[TimeSpan], known: list[TimeSpan]) -> None:
+    def of(those: Sequence[TimeSpan]) -> set[int]:
+        return {at for each in those for at in range(each.since, each.until)}
+
+    left = without(spans, known)
+    assert of(left) == of(spans) - of(known)
+    assert all(each.since < each.until for each in left)

@@ -14,6 +14,7 @@ from clickstream_platform_tests.command import clickstream
 from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.homes import Home, entry
 from clickstream_platform_tests.local import local
+from clickstream_platform_tests.on_store import needs_a_folder
 
 
 @pytest.fixture
@@ -91,6 +92,7 @@ def test_files_without_a_byte_show_nothing(home: Home) -> None:
 
 
 def test_a_moved_home_goes_on_where_it_was(lab: Lab, tmp_path: Path) -> None:
+    needs_a_folder("it is moved with its home")
     lab.only("events", "sessions")
     lab.land(event("u1"), event("u2"))
     lab.run()

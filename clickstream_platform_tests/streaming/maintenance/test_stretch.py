@@ -7,10 +7,11 @@ from random import Random
 from typing import Any
 
 import pytest
-from deltalake import DeltaTable, write_deltalake
+from deltalake import write_deltalake
 
 from clickstream_platform.errors import CheckpointError, SettingsError
 from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.lake.delta import opened
 from clickstream_platform.streaming.lake.ledger import REBUILD, Amendment, booked
 from clickstream_platform.streaming.lake.tables import TimeSpan
 from clickstream_platform.streaming.maintenance.stretch import between, rebuild_stretch, require
@@ -49,13 +50,13 @@ def day(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Lab:
 
 
 def rows_of(lab: Lab, name: str) -> list[Row]:
-    rows = DeltaTable(str(lab.lake.table(name).path)).to_pyarrow_table().to_pylist()
+    rows = opened(lab.lake.table(name).path).to_pyarrow_table().to_pylist()
     return sorted(rows, key=lambda row: [str(value) for value in row.values()])
 
 
 def spoil(lab: Lab, name: str, chance: Random, stretch: TimeSpan, *, inside: bool) -> None:
     """Take rows away, double some, and put something else into some: of those that touch the stretch, or not."""
-    contract, held = lab.contracts[name], DeltaTable(str(lab.lake.table(name).path)).to_pyarrow_table()
+    contract, held = lab.contracts[name], opened(lab.lake.table(name).path).to_pyarrow_table()
     whole = {*contract.key, *contract.span}
     other = next(c for c in contract.columns if c.name not in whole and c.type in ("bigint", "string"))
     wrong = {other.name: 10**6 if other.type == "bigint" else "spoilt"}
@@ -65,7 +66,7 @@ def spoil(lab: Lab, name: str, chance: Random, stretch: TimeSpan, *, inside: boo
         how = chance.randrange(4) if (first < stretch.until and last >= stretch.since) == inside else 3
         spoilt += [[], [row, row], [{**row, **wrong}], [row]][how]
     table = held.from_pylist(spoilt, schema=held.schema)
-    write_deltalake(str(lab.lake.table(name).path), table, mode="overwrite", configuration=None)
+    write_deltalake(opened(lab.lake.table(name).path), table, mode="overwrite", configuration=None)
 
 
 @pytest.mark.parametrize("name", REMAKABLE)
@@ -104,10 +105,10 @@ def test_what_lies_outside_of_the_stretch_stays_as_it_is(day: Lab) -> None:
 
 def test_a_row_that_was_put_elsewhere_comes_back_once(day: Lab) -> None:
     table, right = day.contracts["sessions"], rows_of(day, "sessions")
-    held = DeltaTable(str(day.lake.table("sessions").path)).to_pyarrow_table()
+    held = opened(day.lake.table("sessions").path).to_pyarrow_table()
     long = max(right, key=lambda row: row["session_end"] - row["session_start"])
     cut = [{**row, "session_end": row["session_start"]} if row == long else row for row in right]
     table_of = held.from_pylist(cut, schema=held.schema)
-    write_deltalake(str(day.lake.table("sessions").path), table_of, mode="overwrite")
+    write_deltalake(opened(day.lake.table("sessions").path), table_of, mode="overwrite")
     rebuild_stretch(table, require(table, NOON, TWO), day.spark, day.lake)
     assert rows_of(day, "sessions") == right

@@ -122,7 +122,8 @@ def test_copies_at_other_times_are_listed_with_the_time_of_their_event(home: Hom
     aside: dict[str, Any] = {"left_out_as": "copy", "left_out_by": "main/1/0"}
     aside |= {"timestamp": at("10:05"), "arrived_at": at("12:00")}
     moved: dict[str, Any] = {**aside, "left_out_as": "replaced", "timestamp": at("10:07"), "arrived_at": at("09:00")}
-    write(home, "copies", [stored(offset=1, user_id="v", **aside), stored(offset=2, **moved)])
+    bytes_: dict[str, Any] = {"value": b'{"user_id": "v"}'}
+    write(home, "copies", [stored(offset=1, user_id="v", **aside, **bytes_), stored(offset=2, **moved)])
 
     known = found(home)
     assert (known.exact, known.set_aside, known.replaced, known.restored) == (1, 1, 1, 0)
@@ -130,8 +131,23 @@ def test_copies_at_other_times_are_listed_with_the_time_of_their_event(home: Hom
         (1, "copy", at("10:00:00"), ("user_id",)),
         (2, "replaced", at("10:00:00"), ()),
     ]
+    assert [each.value for each in known.copies] == [b'{"user_id": "v"}', None]
     told = clickstream("duplicates").output
     assert "1 record came again at another time, and 1 event gave way to a copy at an earlier one" in told
     assert "2024-03-01 10:05:00" in told
     (first, _) = json.loads(clickstream("duplicates", "--json").output)["copies"]
     assert (first["timestamp"], first["event_time"]) == ("2024-03-01T10:05:00+00:00", "2024-03-01T10:00:00+00:00")
+    assert first["value"] == '{"user_id": "v"}'
+
+
+def test_a_copy_is_compared_in_what_is_declared_too_and_has_its_bytes_also_once_it_gave_way(home: Home) -> None:
+    write(home, "events", [stored(extra='{"amount":"9.90"}')])
+    aside: dict[str, Any] = {"left_out_as": "copy", "left_out_by": "main/1/0", "timestamp": at("10:05")}
+    aside["value"] = b"..."
+    same, other = ({**aside, "extra": f'{{"amount":{amount}}}'} for amount in ("9.9", "9.91"))
+    gave_way: dict[str, Any] = {**other, "left_out_as": "replaced", "left_out_by": "main/1/9", "value": None}
+    write(home, "copies", [stored(offset=n, **each) for n, each in ((1, same), (2, other), (2, gave_way))])
+    listed = {each.offset: (each.left_out_as, each.differs, each.value) for each in found(home).copies}
+    assert listed == {1: ("copy", ("extra",), b"..."), 2: ("replaced", ("extra",), b"...")}
+    listed = {each.offset: each.differs for each in found(home, contract="commerce").copies}
+    assert listed == {1: (), 2: ("amount",)}

@@ -8,10 +8,8 @@ import re
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,60 +19,22 @@ import pytest
 from clickstream_platform.errors import SourceError, TableBusyError
 from clickstream_platform.settings import Settings
 from clickstream_platform.simulator.landing import live
-from clickstream_platform.streaming.contract.trigger import AvailableNow, Once, ProcessingTime
+from clickstream_platform.streaming.contract.trigger import AvailableNow, Once
 from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.lease import held_with, lease
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.lag import lag
 from clickstream_platform.streaming.runtime.hooks import Hooks
-from clickstream_platform.streaming.runtime.report import RunReport
 from clickstream_platform.streaming.runtime.run import run
-from clickstream_platform.streaming.runtime.stream import StreamObserver, require_inputs, stream
+from clickstream_platform.streaming.runtime.stream import require_inputs
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import KINDS, Lab, event, without_a_column
 from clickstream_platform_tests.local import local
+from clickstream_platform_tests.streamed import EVERY_SECOND, streaming
 from clickstream_platform_tests.waiting import wait_until
 
-EVERY_SECOND = ProcessingTime(timedelta(seconds=1))
 PURCHASES = [event("u1", f"12:00:{i:02}", event_type="purchase") for i in range(6)]  # an alert
-
-
-@dataclass
-class Streaming:
-    """A stream of a lab's tables in this process, and what it told."""
-
-    lab: Lab
-    names: tuple[str, ...]
-    hooks: Hooks = field(default_factory=Hooks)
-    stop: threading.Event = field(default_factory=threading.Event)
-    failures: list[tuple[str, str, float]] = field(default_factory=list)
-    reports: list[RunReport] = field(default_factory=list)
-
-    def go_on(self) -> None:
-        contracts = [replace(self.lab.contracts[name], trigger=EVERY_SECOND) for name in self.names]
-        observer = StreamObserver(
-            lambda table, failure, pause: self.failures.append((table.name, str(failure), pause)),
-            lambda table, report: self.reports.append(report),
-        )
-        stream(contracts, self.lab.spark, self.lab.lake, self.hooks, observer, self.stop, run_id="live")
-
-    def read_all(self) -> None:
-        """Wait until every table has read what has landed."""
-        contracts = [each for name in self.names for each in self.lab.contracts[name].by_source()]
-        wait_until(lambda: not any(lag(each, self.lab.lake).amount for each in contracts))
-
-
-@contextmanager
-def streaming(lab: Lab, *names: str, hooks: Hooks | None = None) -> Generator[Streaming]:
-    found = Streaming(lab, names or tuple(lab.contracts), hooks or Hooks())
-    thread = threading.Thread(target=found.go_on)
-    thread.start()
-    try:
-        yield found
-    finally:
-        found.stop.set()
-        thread.join()
 
 
 @pytest.mark.spark

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from clickstream_platform.errors import SourceError
+from clickstream_platform.store.beyond import can_be_asked_for
 from clickstream_platform.store.objects import Object, ReplacedError, found, objects, stretch
 from clickstream_platform.store.place import SCHEME, Place, StorePath, is_on_store, require_store
 from clickstream_platform.streaming.sources.files.found import File, Listing
 from clickstream_platform.streaming.sources.files.names import is_marker, is_visible
 from clickstream_platform.streaming.sources.files.raw import RawFile
-from clickstream_platform.streaming.sources.files.unreadable import DELETED, REPLACED, Unreadable
+from clickstream_platform.streaming.sources.files.unreadable import DELETED, NO_KEY, REPLACED, Unreadable
 
 _AHEAD = 8_000_000  # bytes that are fetched at once of what is read from front to back: a request takes some 20 ms
 _LEAST = 64_000  # of what is read here and there
@@ -23,7 +24,8 @@ class LandingPrefix:
     """A place on a store: what :class:`.landing.Landing` says.
 
     A key's names between slashes are treated like those of folders and files. An object of no bytes is no file: tools
-    leave such ones to mark folders. What tells two states of an object apart is its e_tag.
+    leave such ones to mark folders. What tells two states of an object apart is its e_tag. One whose key no client asks
+    for is listed, without a tag, and cannot be read.
     """
 
     place: StorePath
@@ -31,7 +33,7 @@ class LandingPrefix:
     def listed(self, *, is_patient: bool = True) -> Listing:
         """A request for each thousand objects."""
         files, hidden = dict[bytes, File](), set[str]()
-        for each in objects(self.place, is_patient=is_patient):
+        for each in objects(self.place, is_patient=is_patient, every_key=True):
             file = self._file(each)
             if not file.size:
                 continue
@@ -49,18 +51,20 @@ class LandingPrefix:
 
     def file(self, partition: str) -> File | None:
         """What the store says of an object."""
-        said = found(self.place / partition)
+        said = found(self.place / partition) if can_be_asked_for(partition) else None
         return said and self._file(said)
 
     def can_read(self, partition: str) -> bool:
         """Whether it is there: who may not read it, is told so by an error."""
-        return found(self.place / partition) is not None
+        return can_be_asked_for(partition) and found(self.place / partition) is not None
 
     @contextmanager
     def opened(
         self, partition: str, size: int, tag: str = "", start: int = 0, end: int | None = None
     ) -> Generator[RawFile]:
         """Fetched as it is read; each request asks for that very state of the object."""
+        if not can_be_asked_for(partition):
+            raise Unreadable(NO_KEY)
         file = _Fetched(self.place / partition, size, tag, start, size if end is None else end)
         if not size or not tag:  # no request for its bytes tells whether it is the one that was listed
             file.require()

@@ -11,7 +11,8 @@ from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 HEAD = 4096  # bytes looked at
 
 _KINDS = {
-    rb"PAR1|PARE": "a Parquet file",
+    rb"PAR1": "a Parquet file",
+    rb"PARE": "an encrypted Parquet file",
     rb"Obj\x01": "an Avro file",
     rb"ORC": "an ORC file",
     rb"ARROW1|\xff\xff\xff\xff.{3}\0": "an Arrow file",

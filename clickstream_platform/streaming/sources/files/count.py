@@ -95,6 +95,8 @@ def _unpacked(file: BinaryIO, path: bytes) -> Chunks:
         return _read(gzip.GzipFile(fileobj=file))
     if re.match(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)", head):
         return _members(file, bz2.BZ2Decompressor)
+    if not after and head:
+        return iter(())  # nothing but frames that are passed over
     if after.startswith(b"\x28\xb5\x2f\xfd"):
         return _from_file_to_file(path, cramjam.zstd.decompress_into)
     if after.startswith(b"\x04\x22\x4d\x18"):
@@ -107,8 +109,11 @@ def _unpacked(file: BinaryIO, path: bytes) -> Chunks:
 def _behind_empty_frames(file: BinaryIO) -> bytes:
     """The first bytes behind frames that zstd and lz4 pass over."""
     head = file.read(8)
+    size = os.fstat(file.fileno()).st_size
     while len(head) == 8 and 0x50 <= head[0] <= 0x5F and head[1:4] == b"\x2a\x4d\x18":
-        file.seek(int.from_bytes(head[4:], "little"), os.SEEK_CUR)
+        if file.seek(int.from_bytes(head[4:], "little"), os.SEEK_CUR) > size:
+            message = "cut off within a frame that is passed over"
+            raise EOFError(message)
         head = file.read(8)
     file.seek(0)
     return head

@@ -14,6 +14,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 _SIGNS = re.compile(rb'["\\\[\]{},]|[ \t\r\n]+|[^"\\\[\]{}, \t\r\n]+')
+_RETURN = "\x1f"  # a sign in place of a carriage return, which the reader of rows takes for the end of one
+_OF_DATA = (
+    r"\d{4}(-\d\d-|\d\d-|-\d\d|\d\d)\d\d[ T]\d\d.*|-?\d{9}\d*(\.\d+)?|(\d+\.){3}\d+(\.\d+)*|\w+://.*"
+    r"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+)
 _NO_VALUE = (b",", b"]", b"}", b":")
 
 
@@ -95,12 +100,18 @@ def rows_counter(separator: str | None) -> Callable[[Iterable[bytes]], int]:
 
 
 def _check(header: bytes, separator: str) -> None:
-    text = io.StringIO(header.decode().removesuffix("\n").removesuffix("\r").replace("\r", " "))
+    text = io.StringIO(header.decode().removesuffix("\n").removesuffix("\r").replace("\r", _RETURN))
     try:
         (names,) = csv.reader(text, delimiter=separator, strict=True)
     except csv.Error as error:
         raise ValueError(str(error)) from error
     names = [name.strip() or str(number) for number, name in enumerate(names)]
+    if any(re.search(rf"{_RETURN}(?!\n)", name) for name in names):
+        message = "lines that end in carriage returns alone"
+        raise ValueError(message)
+    if any(re.fullmatch(_OF_DATA, name, re.IGNORECASE | re.DOTALL) for name in names):
+        message = "no header"
+        raise ValueError(message)
     if len({*names}) < len(names):
         message = "a name twice in the header"
         raise ValueError(message)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from clickstream_platform.events.json_record import object_of, to_json
-from clickstream_platform.streaming.sources.files.csv_rows import fields, rows
+from clickstream_platform.events.json_record import to_json
+from clickstream_platform.streaming.sources.files.csv_layout import value_in
+from clickstream_platform.streaming.sources.files.csv_rows import decoded, rows
 from clickstream_platform.streaming.sources.files.numbered import NumberedRecord, whole
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
+
+_LONE_RETURN = re.compile(r"\r(?!\n)")
 
 
 def csv_records(text: Iterator[bytes], separator: str, max_record_bytes: int) -> Iterator[NumberedRecord]:
@@ -18,7 +22,8 @@ def csv_records(text: Iterator[bytes], separator: str, max_record_bytes: int) ->
     that is too long, the beginning is given without the header.
 
     Raises:
-        Unreadable: the header has a name twice, is no UTF-8 or too long; or the text ends within a quoted field.
+        Unreadable: the header has a name twice or a value in place of a name, is no UTF-8 or too long; its lines end in
+            carriage returns; or the text ends within a quoted field.
     """
     found = rows(text, separator, max_record_bytes)
     header = next(found, None)
@@ -29,7 +34,7 @@ def csv_records(text: Iterator[bytes], separator: str, max_record_bytes: int) ->
         if row.size > len(row.value):
             yield row
             continue
-        values = _fields(row.value, separator)
+        values = decoded(row.value, separator)
         if values is None or len(values) != len(names):
             yield whole(header.value + b"\n" + row.value, max_record_bytes)
         else:
@@ -37,32 +42,17 @@ def csv_records(text: Iterator[bytes], separator: str, max_record_bytes: int) ->
             yield whole(to_json(there), max_record_bytes)
 
 
-def has_header(head: bytes, separator: str) -> bool:
-    """Whether a text that begins so has a header: two names or more, none of them blank, and no JSON object below."""
-    if any(object_of(line) is not None for line in head.split(b"\n")):
-        return False
-    try:
-        header = next(rows([head], separator, len(head)), None)
-    except Unreadable:
-        return False
-    names = _fields(header.value, separator) if header else None
-    return names is not None and len(names) > 1 and all(name.strip() for name in names)
-
-
-def _fields(row: bytes, separator: str) -> list[str] | None:
-    try:
-        return fields(row.decode(), separator)
-    except UnicodeDecodeError:
-        return None
-
-
 def _names(header: NumberedRecord, separator: str) -> list[str]:
     if header.size > len(header.value):
         raise Unreadable("CSV", f"its header is too long: {header.size:,} bytes")
-    names = _fields(header.value, separator)
+    names = decoded(header.value, separator)
     if names is None:
         raise Unreadable("CSV", "its header is no row of names in UTF-8")
     names = [name.strip() or f"column_{number}" for number, name in enumerate(names, 1)]
+    if any(_LONE_RETURN.search(name) for name in names):
+        raise Unreadable("CSV", "its lines end in carriage returns alone")
+    if value := value_in(names):
+        raise Unreadable("CSV", f"it has no header: no column is called {value!r}")
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise Unreadable("CSV", f"its header has {twice!r} twice")

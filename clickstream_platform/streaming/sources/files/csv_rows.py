@@ -118,6 +118,14 @@ def fields(row: str, separator: str) -> list[str] | None:
     return None
 
 
+def decoded(row: bytes, separator: str) -> list[str] | None:
+    """The same of a row's bytes; None also if they are no UTF-8."""
+    try:
+        return fields(row.decode(), separator)
+    except UnicodeDecodeError:
+        return None
+
+
 def separator_of(head: bytes) -> str:
     """What stands between the names of a header: of comma, semicolon and tab, what there is most of, outside of quotes.
 

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from clickstream_platform.streaming.sources.files.content import Content
 from clickstream_platform.streaming.sources.files.contents import encoding_of, not_text, utf8
-from clickstream_platform.streaming.sources.files.csv_records import csv_records, has_header
+from clickstream_platform.streaming.sources.files.csv_layout import has_header, is_table
+from clickstream_platform.streaming.sources.files.csv_records import csv_records
 from clickstream_platform.streaming.sources.files.csv_rows import separator_of
 from clickstream_platform.streaming.sources.files.json_layout import is_many_lines
 from clickstream_platform.streaming.sources.files.json_values import json_values
@@ -66,11 +67,18 @@ class SeparatedValues:
     offset = "the number of the row, from 0 below the header; blank rows do not count"
 
     def begins(self, content: Content) -> bool:
-        """Any text does that does not begin as JSON, if it is declared; if its name says so, one with a header."""
+        """Any text does that does not begin as JSON, if it is declared; if its name says so, one with a header.
+
+        Without either, one that certainly is a table: :func:`.csv_layout.is_table`.
+        """
         if content.text_head.lstrip().startswith(_BRACKETS) or not_text(content.head) is not None:
             return False
-        is_named = content.declared == f"named {self.name}"
-        return content.declared == self.name or (is_named and has_header(content.text_head, self._separator(content)))
+        head, separator = content.text_head, self._separator(content)
+        if content.declared == f"named {self.name}":
+            return has_header(head, separator)
+        if content.declared == "auto":
+            return is_table(head, separator, is_whole=content.is_short)
+        return content.declared == self.name
 
     def _separator(self, content: Content) -> str:
         return separator_of(content.text_head)

@@ -65,7 +65,7 @@ class Listing:
         if self.hidden:
             names = ", ".join(self.hidden[:_NAMED]) + (", ..." if len(self.hidden) > _NAMED else "")
             begin = number_of(len(self.hidden), "name says", "names say")
-            yield f"{begin} that the file is not finished, by a leading _ or ., or ._COPYING_ at the end: {names}"
+            yield f"{begin} that the file is not finished, by a leading _ or ., or an ending such as .tmp: {names}"
 
     def partitions(self, file: File) -> Iterator[str]:
         """Every partition that a file has had or may have had: links come and go, and with them its shortest path."""

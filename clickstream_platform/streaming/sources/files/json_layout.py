@@ -19,26 +19,29 @@ _ARRAY = re.compile(rb'\[\s*(?:\]\s*\Z|\{\s*["}])')  # of objects, or empty
 _PRETTY = re.compile(rb'\{[ \t\r]*\n\s*["}]')
 _JOINED = re.compile(rb"\}[ \t\r]*\{")
 _LIMIT = 1  # of records that nobody keeps
+_SPREAD = 1 << 20  # bytes of an object over several lines by which such a text is told
 
 
 def is_object_a_line(head: bytes) -> bool:
     """Whether a text certainly is a record a line, by its first bytes; else it takes a look. Costs next to nothing."""
-    return head[:1] == b"{" and not _PRETTY.match(head) and not _JOINED.search(head.split(b"\n", 1)[0])
+    first, end, _ = head.partition(b"\n")
+    return head[:1] == b"{" and (not end or first.rstrip(_BLANKS)[-1:] == b"}") and not _JOINED.search(first)
 
 
 def is_many_lines(content: Content) -> bool:
     """Whether a text is JSON in another form than an object a line.
 
     It is an array if it begins as one of objects, and is not the first of several lines of which that one is an array
-    by itself; a pretty object if its first line is a brace alone; and objects one after another if there are
-    several on its first line, and of all lines of its first 4,096 bytes none is an object by itself.
+    by itself; a pretty object if its first line is a brace alone, or an object over several lines is at its beginning;
+    and objects one after another if there are several on its first line. In the last two cases none of the lines of its
+    first 4,096 bytes may be an object by itself.
     """
     head = content.text_head.lstrip(_BLANKS)
     if is_object_a_line(head):
         return False
     if _ARRAY.match(head):
         return not (_has_a_second_line(content) and _is_whole(_first_line(content.looked_through())))
-    return bool(_PRETTY.match(head)) or (head[:1] == b"{" and _is_joined(content, head))
+    return bool(_PRETTY.match(head)) or (head[:1] == b"{" and (_is_joined(content, head) or _is_spread(content, head)))
 
 
 def _is_joined(content: Content, head: bytes) -> bool:
@@ -51,6 +54,23 @@ def _is_joined(content: Content, head: bytes) -> bool:
     whole = [*lines, last] if content.is_short else lines
     inked = [line for line in whole if line.strip(_BLANKS)]
     return (content.is_short or len(inked) > 1) and not any(object_of(line) is not None for line in inked)
+
+
+def _is_spread(content: Content, head: bytes) -> bool:
+    """Whether it begins with an object over several lines."""
+    if b"\n" not in head or any(object_of(line) is not None for line in head.split(b"\n")):
+        return False
+    values, seen = JsonValues(_SPREAD), 0
+    try:
+        for chunk in content.looked_through():
+            for record in values.of(chunk):
+                return b"\n" in record.value and object_of(record.value) is not None
+            seen += len(chunk)
+            if seen > _SPREAD:
+                break
+    except Unreadable:
+        pass  # of what is no JSON, each line is told for itself
+    return False
 
 
 def _begins_with_an_object(line: bytes) -> bool:

@@ -29,8 +29,9 @@ _KINDS = {
 def listed(folder: Path) -> Listing:
     """Everything in the source's folder, at any depth.
 
-    Names that begin with ``_`` or ``.`` or end in ``._COPYING_`` are passed over, with all that is in such a folder:
-    their producer has not finished them. They are named, but for what nobody means as data (:func:`is_marker`).
+    Names that begin with ``_`` or ``.``, or end as :data:`.names.UNFINISHED` has it, are passed over, with all that is
+    in such a folder: their producer has not finished them. They are named, but for what nobody means as data
+    (:func:`is_marker`).
 
     Links are followed. What is reached twice, by links or because it has several names (hard links), is listed once:
     under the path that follows the fewest links, and of these the first that comes up: a folder's own files before

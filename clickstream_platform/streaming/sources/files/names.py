@@ -46,10 +46,15 @@ def told_by_name(declared: str, partition: str) -> str:
     return f"named {ending[1].lower()}" if ending else declared
 
 
+# Who writes a file under such a name renames it when it is done: Hadoop, rsync, browsers, WinSCP, Flink, many a script.
+UNFINISHED = (b"._copying_", b".tmp", b".part", b".partial", b".filepart", b".crdownload", b".inprogress")
+
+
 def is_visible(name: bytes) -> bool:
     """Whether a file or folder of that name is looked at."""
     # "_a=1" is a folder of a partitioned data set.
-    return not (name.startswith(b".") or (name.startswith(b"_") and b"=" not in name) or name.endswith(b"._COPYING_"))
+    is_hidden = name.startswith(b".") or (name.startswith(b"_") and b"=" not in name)
+    return not (is_hidden or name.lower().endswith(UNFINISHED))
 
 
 def is_marker(name: bytes) -> bool:

@@ -34,6 +34,8 @@ def parquet_rows(raw: RawFile, max_record_bytes: int) -> Iterator[NumberedRecord
                 page_checksum_verification=True,
                 coerce_int96_timestamp_unit="us",
             )
+            if not parquet.metadata.num_columns:
+                raise Unreadable("Parquet", "it has no columns")
             for batch in parquet.iter_batches(_at_once(parquet.metadata), use_threads=False):
                 for value in rows_as_json(batch):
                     yield whole(value, max_record_bytes)

@@ -99,7 +99,10 @@ def opened(path: Path, size: int | None = None, start: int = 0, end: int | None 
         size = now if size is None else size
         if now != size:
             raise Unreadable(_changed(size, now))
-        yield RawFile(_Descriptor(descriptor), start, size if end is None else end)
+        file = _Descriptor(descriptor)
+        if not size and file.read_at(0, 1):  # as the files of a system's /proc
+            raise Unreadable("has bytes, and a size of 0")
+        yield RawFile(file, start, size if end is None else end)
         if (now := _size(descriptor)) != size:
             raise Unreadable(_changed(size, now))
     finally:

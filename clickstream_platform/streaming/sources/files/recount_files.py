@@ -11,10 +11,13 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
+from clickstream_platform.store.beyond import can_be_asked_for
 from clickstream_platform.store.objects import objects
 from clickstream_platform.store.place import Place, StorePath, is_on_store
 from clickstream_platform.streaming.sources.envelope_count import Tally
 from clickstream_platform.streaming.sources.files.count import Counted, counted
+
+_OF_WRITERS = {b"_copying_", b"tmp", b"part", b"partial", b"filepart", b"crdownload", b"inprogress"}
 
 Identity = Hashable  # alike for two names of one file
 
@@ -49,12 +52,15 @@ class _OnStore:
     @cached_property
     def _sizes(self) -> dict[str, int]:
         skip = len(self._place.key) + 1 if self._place.key else 0
-        return {each.place.key[skip:]: each.size for each in objects(self._place) if each.size}
+        return {each.place.key[skip:]: each.size for each in objects(self._place, every_key=True) if each.size}
 
     def identity(self, partition: str) -> Identity | None:
         return partition if partition in self._sizes else None
 
     def counted(self, partition: str, its_format: str = "", tally: Tally | None = None) -> Counted | None:
+        if not can_be_asked_for(partition):
+            size = self._sizes.get(partition)
+            return None if size is None else Counted(size, 0, "no client asks for its key", is_text=False)
         with TemporaryDirectory(prefix="clickstream-") as folder:
             fetched = Path(folder, "fetched")
             try:
@@ -128,7 +134,8 @@ def _walk(root: bytes, notes: list[str]) -> Iterator[tuple[bytes, os.stat_result
 
 def _is_looked_at(name: bytes) -> bool:
     is_hidden = name.startswith(b".") or (name.startswith(b"_") and b"=" not in name)
-    return not is_hidden and not name.endswith(b"._COPYING_")
+    _, dot, ending = name.rpartition(b".")
+    return not is_hidden and not (dot and ending.lower() in _OF_WRITERS)
 
 
 def _holds_bytes(path: bytes) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 DELETED, DENIED = "deleted before it was read", "permission denied"
 REPLACED = "replaced after it was listed"
+NO_KEY = "no client asks for such a key: a part of it is empty, . or .., or it has control characters"
 OF_THE_READER = (DELETED, DENIED)
 """What one process may find of a file, and another not."""
 

@@ -39,6 +39,12 @@ ROWS: list[Row] = [
     (common("GET / HTTP/1.1", host=V6), view("/", user_id=V6, ip_address=V6)),
     (common("GET / HTTP/1.1", host="host.example"), view("/", user_id="host.example", ip_address="host.example")),
     (common("GET / HTTP/1.1", at="[29/Feb/2024:23:59:59 +0000]"), view("/", timestamp="2024-02-29T23:59:59Z")),
+    # As Apache's vhost_combined and a proxy in front have it, and requests that a client has spoiled.
+    ("shop.example:443 " + common("GET / HTTP/1.1", end=f"200 5 {BROWSER}"), view("/")),
+    ("shop.example " + common("GET / HTTP/1.1", host=V6), view("/", user_id=V6, ip_address=V6)),
+    (common("GET / HTTP/1.1", host="127.0.0.1, 10.0.0.1,10.0.0.2"), view("/")),
+    (common('GET /a\\"b HTTP/1.1'), view('/a\\"b')),
+    (common("GET /with a blank HTTP/1.1"), view("/with a blank")),
     (common("POST /cart HTTP/1.1"), event(**SEEN, event_type="POST", page_url="/cart")),
     (common("DELETE /cart/1 HTTP/1.1"), event(**SEEN, event_type="DELETE", page_url="/cart/1")),
     (common("HEAD / HTTP/1.1"), passed_over("HEAD")),

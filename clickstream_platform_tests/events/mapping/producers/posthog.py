@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from clickstream_platform_tests.events.mapping.producers.expected import Row, event, passed_over, rejected
@@ -67,11 +68,13 @@ ROWS: list[Row] = [
     (captured("$groupidentify"), passed_over("$groupidentify")),
     (captured("$set"), passed_over("$set")),
     (captured("$feature_flag_called"), passed_over("$feature_flag_called")),
+    # Of a batch export in Parquet, whose objects are texts.
+    ({**captured("x"), "properties": json.dumps(PROPERTIES), "set": "{}"}, event(**SEEN, event_type="x")),
     ({**captured("x"), "distinct_id": None}, rejected("missing_user_id")),
     (captured(""), rejected("missing_event_type")),
 ]
-# Of a batch export in Parquet, whose properties are a text: nothing in it is found, and nothing is lost.
+# Properties that are cut off: nothing in them is found, and nothing is lost.
 HOSTILE: Row = (
-    {**COMMON, "event": "$pageview", "properties": '{"$current_url": "https://app.example"}'},
+    {**COMMON, "event": "$pageview", "properties": '{"$current_url": "https://app.example"'},
     event(user_id=PERSON, event_type="page_view", timestamp=AT, event_id="018daf23-aaaa"),
 )

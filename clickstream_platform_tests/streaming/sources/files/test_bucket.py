@@ -14,8 +14,8 @@ import pytest
 from clickstream_platform.errors import SetupError, SourceError, UnreachableError
 from clickstream_platform.store import access as access_module
 from clickstream_platform.store.access import Access
+from clickstream_platform.store.objects import objects
 from clickstream_platform.store.place import Place, StorePath
-from clickstream_platform.streaming.lake.entry import Account, Entry
 from clickstream_platform.streaming.sources.files import bucket as bucket_module
 from clickstream_platform.streaming.sources.files import manifest as manifest_module
 from clickstream_platform.streaming.sources.files.accounting import account
@@ -26,7 +26,9 @@ from clickstream_platform.streaming.sources.files.manifest import write as write
 from clickstream_platform.streaming.sources.files.reading import PartRead, read_task
 from clickstream_platform.streaming.sources.files.recount import Plans, recounted
 from clickstream_platform.streaming.sources.files.sample import sample
+from clickstream_platform.streaming.sources.files.unreadable import NO_KEY
 from clickstream_platform_tests.binaries import BINARIES
+from clickstream_platform_tests.homes import entry
 from clickstream_platform_tests.small_store import SmallStore, small_store
 from clickstream_platform_tests.streaming.sources.files.formatted import FORMATTED
 from clickstream_platform_tests.streaming.sources.files.packing import PACK
@@ -103,12 +105,44 @@ def test_a_whole_bucket_may_be_a_source(store: SmallStore, place: StorePath) -> 
     assert len(read(whole)[0]) == 2_000
 
 
+def test_a_key_that_no_client_asks_for_is_refused_and_all_others_are_read(store: SmallStore, place: StorePath) -> None:
+    store.page = 10
+    good = [f"d={n % 3}/{n}-ü#%25?.json" for n in range(40)] + ["a.json", "z/last.json"]
+    bad = ["/first.json", "a//b.json", "d=1//x.json", "d=1/2\n.json", "d=1/3\x7f.json", "e/", "z/", "zz\x01y"]
+    store.objects |= {f"in/{name}": b"{}\n" for name in [*good, *bad]}
+    store.objects = {f"{key}/" if key.endswith("/") else key: content for key, content in store.objects.items()}
+    store.objects |= {"in/d=1//": b"", "in/../x": b"{}\n", "in/d=2/./x": b"{}\n"}
+
+    listing = landing_at(place).listed()
+
+    assert [file.partition for file in listing.files] == sorted([*good, *bad])
+    assert all(bool(file.tag) == (file.partition in good) for file in listing.files)
+    assert listing.hidden == ("..", "d=2/.")
+    assert not any(each.startswith("GET in/") for each in store.asked)
+    assert len(store.asked) < 60
+    assert read(place) == (
+        {(name, 0): b"{}" for name in good},
+        {**dict.fromkeys(good), **dict.fromkeys(bad, NO_KEY)},
+    )
+
+
+def test_a_key_that_is_refused_is_never_another_one(store: SmallStore, place: StorePath) -> None:
+    store.objects |= {"in/a//b.json": b"{1}\n", "in/a/b.json": b"{2}\n"}
+
+    values, faults = read(place)
+
+    assert values == {("a/b.json", 0): b"{2}"}
+    assert faults == {"a/b.json": None, "a//b.json": NO_KEY}
+    assert landing_at(place).file("a//b.json") is None
+    assert account(landing_at(place), [PartRead("a//b.json", 4, 0, NO_KEY)]).unreadable == {"a//b.json": NO_KEY}
+
+
 @pytest.mark.parametrize("key", ["in/a//b.json", "in/../x", "in/./x", "in/a\nb"])
-def test_a_key_that_cannot_be_asked_for_is_told(store: SmallStore, place: StorePath, key: str) -> None:
+def test_in_a_lake_such_a_key_is_told(store: SmallStore, place: StorePath, key: str) -> None:
     store.objects |= {key: b"{}\n"}
 
     with pytest.raises(SourceError, match="no client asks for") as refused:
-        names(place)
+        list(objects(place))
     assert repr(key) in str(refused.value)
 
 
@@ -282,11 +316,7 @@ def test_it_has_arrived_when_the_store_says_unless_that_is_long_ago(store: Small
 def test_objects_are_counted_again_by_another_way(store: SmallStore, place: StorePath) -> None:
     store.objects |= {"in/a.json": b"{}\n{}\n", "in/b.gz": gzip.compress(b"{}\n"), "in/new": b"{}\n", "in/_x/y": b"{}"}
     size = len(store.objects["in/b.gz"])
-    booked = Entry(
-        table="events", generation=1, batch_id=0, run_id="r", start=None, end={"logOffset": 0}, events_version=-1,
-        rows_in=4, rows_out=4, late_rows=0, revisions=0, late_before_ms=0, committed_at_ms=0, duration_ms=0,
-        account=Account({"a.json": [6, 2], "b.gz": [size, 1], "gone": [3, 1]}),
-    )  # fmt: skip
+    booked = entry(rows_in=4, files={"a.json": [6, 2], "b.gz": [size, 1], "gone": [3, 1]})
     plans = Plans(frozenset(booked.account.files), {})
 
     found = recounted(place, plans, [booked])
@@ -301,6 +331,16 @@ def test_objects_are_counted_again_by_another_way(store: SmallStore, place: Stor
         "a.json has 3 bytes, booked are 6",
         "a.json holds 1 records, booked are 2",
     )
+
+
+def test_an_object_that_was_refused_for_its_key_is_counted_as_refused(store: SmallStore, place: StorePath) -> None:
+    store.objects |= {"in/a//b.json": b"{}\n", "in/c//d.json": b"{}\n"}
+    booked = entry(files={"a//b.json": [3, 0]}, unreadable={"a//b.json": NO_KEY})
+
+    found = recounted(place, Plans(frozenset(booked.account.files), {}), [booked])
+
+    assert (found.checked, found.records, found.unread, found.gone) == (1, 0, {"c//d.json": 3}, ())
+    assert found.errors == ()
 
 
 def test_one_object_or_all_below_a_prefix_are_sampled(store: SmallStore, place: StorePath) -> None:

@@ -38,6 +38,8 @@ def test_streams_in_a_row_are_one_file(file: Path, codec: str) -> None:
 @pytest.mark.parametrize("codec", ["zstd", "lz4"])
 def test_a_frame_without_data_is_passed_over(file: Path, codec: str) -> None:
     assert of(file, SKIPPABLE + PACK[codec](TEXT)).records == 12
+    assert of(file, SKIPPABLE) == Counted(len(SKIPPABLE), 0)
+    assert of(file, SKIPPABLE[:-1]).fault
 
 
 @pytest.mark.parametrize("codec", WITH_CHECKSUM)

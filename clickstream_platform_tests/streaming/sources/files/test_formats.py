@@ -116,6 +116,15 @@ TOLD = {
     "a pretty object": ("a", b'{\r\n  "user_id": "u"\r\n}', "json"),
     "two in a line": ("a", OBJECT + OBJECT, "json"),
     "a table without a telling name": ("a.json", b"user_id,event_type\nu,click\n", "lines"),
+    "a table that says whose events these are": ("a", b"user_id;event_type;at\nu;click;1\n", "csv"),
+    "such a header alone": ("a", b"user_id,event_type,at\n", "lines"),
+    "such a header above rows that do not fit": ("a", b"user_id,event_type,at\nu,click\n", "lines"),
+    "such a header above JSON": ("a", b"user_id,event_type,at\nu,click,1\n" + OBJECT, "lines"),
+    "three words a line": ("a", b"Error,when,starting\nall,went,well\n", "lines"),
+    "rows without a header": ("a.csv", b"u,click,2024-03-01T10:00:00Z\nv,click,2024-03-01T10:00:01Z\n", "lines"),
+    "an object that begins on its first line": ("a", b'{ "user_id": "u",\n  "n": {\n "m": 1 } }\n{"a"\n: 1}', "json"),
+    "lines that end in commas": ("a", OBJECT + b",\n" + OBJECT + b",\n", "lines"),
+    "a cut line, a whole one, and what was cut off": ("a", b'{"a":\n' + OBJECT + b"\n}\n", "lines"),
     "a table": ("a.csv", b"user_id,event_type\nu,click\n", "csv"),
     "a packed name": ("a.csv.gz", b"user_id,event_type\nu,click\n", "csv"),
     "lines of JSON named as a table": ("a.csv", OBJECT + b"\n", "lines"),
@@ -139,6 +148,32 @@ def test_what_is_declared_or_was_planned_as_lines_stays_lines(tmp_path: Path, ca
     values, part = of(tmp_path, name, content, declared)
     assert part.format in ("", "lines")
     assert [value for _, value in values] == [line for line in content.split(b"\n") if line.strip()]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("2024-03-01T10:00:00Z", "20240301 1000", "1709287200", "-1709287200.5", "10.0.0.1", "https://shop/a"),
+        "0F8FAD5B-d9cb-469f-a165-70867728950e",
+    ],
+)
+def test_a_first_row_of_values_is_no_header_of_a_declared_table(tmp_path: Path, value: str) -> None:
+    _, part = of(tmp_path, "a", f"u,{value}\nv,{value}\n".encode(), "csv")
+    assert part.fault == f"CSV: it has no header: no column is called {value!r}"
+    assert recounted(tmp_path / "a", "csv") is None
+
+
+@pytest.mark.parametrize("name", ["2024-03-01", "2024", "12345678", "v1.2", "10:00", "utm_source", "a-b", "$ip"])
+def test_a_name_of_digits_and_signs_may_be_a_column(tmp_path: Path, name: str) -> None:
+    values, part = of(tmp_path, "a", f"u,{name}\nv,1\n".encode(), "csv")
+    assert (values, part.fault) == ([(0, json.dumps({"u": "v", name: "1"}, separators=(",", ":")).encode())], None)
+    assert recounted(tmp_path / "a", "csv") == 1
+
+
+def test_a_table_is_told_by_its_first_rows_also_if_the_next_one_is_cut_there(tmp_path: Path) -> None:
+    rows = "".join(f"u{n},click,{n}\n" for n in range(2_000))
+    values, part = of(tmp_path, "a", f"user_id,event_type,at\n{rows}".encode())
+    assert (len(values), part.format) == (2_000, "csv")
 
 
 def test_a_declared_table_needs_no_telling_name(tmp_path: Path) -> None:
@@ -169,6 +204,8 @@ REFUSED = {
     "a comma too many": ("a.json", b"[" + OBJECT + b",]", "JSON: ']' at byte 18 of its text"),
     "a table cut within a text": ("a.csv", b'n,m\na,"b', "CSV: it ends within a quoted field"),
     "a name twice": ("a.csv", b"n,m,n\n1,2,3\n", "CSV: its header has 'n' twice"),
+    "a table of an old Macintosh": ("a.csv", b"n,m\ra,b\rc,d\r", "CSV: its lines end in carriage returns alone"),
+    "Parquet without columns": ("a", FORMATTED["parquet"][1]([{}]), "Parquet: it has no columns"),
     "Parquet that is cut": ("a.parquet", FORMATTED["parquet"][1]([_LAST] * 9)[:-9], "Parquet: "),
     "Parquet's sign alone": ("a.parquet", b"PAR1" + bytes(99), "Parquet: "),
 }  # fmt: skip

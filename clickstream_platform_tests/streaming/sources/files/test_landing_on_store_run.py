@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,10 @@ from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.lake.generations import current
 from clickstream_platform.streaming.observe.lag import lag
 from clickstream_platform.streaming.sources.files.skipping import skip
+from clickstream_platform.streaming.tap.tap import Tap
 from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.streamed import EVERY_SECOND, streaming
+from clickstream_platform_tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -72,3 +76,32 @@ def test_objects_are_read_once_whole_or_refused_and_named(reading: Lab, landing:
     assert account.clean, account.errors
     recount = account.recount
     assert (recount.checked, recount.records, recount.unread, recount.gone) == (6, 9_005, {}, ())
+
+
+def test_a_stream_reads_objects_as_they_come(reading: Lab, landing: StorePath) -> None:
+    (landing / "1.json").write(lines("a"))
+    with streaming(reading) as going:
+        going.read_all()
+        (landing / "2.json").write(lines("b", "a"))
+        going.read_all()
+    assert going.failures == []
+    assert reading.table("events").count() == 2
+    reading.assert_exact()
+
+
+def test_a_tap_shows_objects_that_come_and_not_those_that_were_there(
+    reading: Lab, landing: StorePath, tmp_path: Path
+) -> None:
+    (landing / "1.json").write(lines("there", "before"))
+    query = Tap(reading.contracts["events"], None, EVERY_SECOND).start(reading.spark, tmp_path / "tap")
+
+    def objects_shown() -> int:
+        return sum(progress["numInputRows"] for progress in query.recentProgress)
+
+    try:
+        (landing / "2.json").write(lines("new", "newer"))
+        wait_until(objects_shown)
+        query.processAllAvailable()
+        assert objects_shown() == 1
+    finally:
+        query.stop()

@@ -338,14 +338,24 @@ def test_partition_and_path_are_the_same_under_every_locale(tmp_path: Path) -> N
 
 
 def test_what_is_passed_over_for_its_name_is_named(tmp_path: Path) -> None:
-    for name in ("_a.json", ".b.json", "c.json._COPYING_", "_d/e.json", "_f=1/g.json", ".h.json.crc", "_SUCCESS"):
+    for name in (
+        "_a.json",
+        ".b.json",
+        "c.json._COPYING_",
+        "c.json.PART",
+        "c.tmp",
+        "_d/e.json",
+        "_f=1/g.json",
+        ".h.json.crc",
+        "_SUCCESS",
+    ):
         _file(tmp_path / name)
     _file(tmp_path / ".empty", b"")
     found = listed(tmp_path)
 
     assert [file.partition for file in found.files] == ["_f=1/g.json"]
-    assert found.hidden == (".b.json", "_a.json", "_d", "c.json._COPYING_")
+    assert found.hidden == (".b.json", "_a.json", "_d", "c.json.PART", "c.json._COPYING_", "c.tmp")
     assert list(found.remarks()) == [
-        "4 names say that the file is not finished, by a leading _ or ., or ._COPYING_ at the end:"
+        "6 names say that the file is not finished, by a leading _ or ., or an ending such as .tmp:"
         " .b.json, _a.json, _d, ..."
     ]

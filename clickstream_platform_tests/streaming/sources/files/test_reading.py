@@ -189,6 +189,13 @@ def test_pipe_in_the_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None:
     assert [result.fault for result in _results(tmp_path, entries)] == ["no longer a file"]
 
 
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="no system with files of unknown size")
+def test_a_file_of_which_the_system_does_not_say_its_size_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("/proc/self/environ")
+    (result,) = _results(tmp_path, [PlannedFile("a", 0, 0, 0)])
+    assert (result.fault, result.records) == ("has bytes, and a size of 0", 0)
+
+
 @pytest.mark.parametrize(
     ("error", "fault"),
     [

@@ -66,10 +66,10 @@ def test_a_file_that_a_committed_batch_read_and_no_entry_names_is_an_error(folde
 
 
 def test_a_file_that_is_not_read_yet_is_listed_and_one_whose_name_marks_it_as_unfinished_is_named(folder: Path) -> None:
-    for name in ("a.json", ".hidden", "_unfinished/a.json", "b._COPYING_"):
+    for name in ("a.json", ".hidden", "_unfinished/a.json", "b._COPYING_", "b.Tmp"):
         land(folder, name)
     (folder / "_SUCCESS").touch()
-    note = "not counted, as their names mark them as unfinished: .hidden, _unfinished, b._COPYING_ (in all 3)"
+    note = "not counted, as their names mark them as unfinished: .hidden, _unfinished, b.Tmp (in all 4)"
     assert of(folder) == Recount("files", unread={"a.json": 6}, notes=(note,))
 
 

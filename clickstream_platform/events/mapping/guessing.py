@@ -1,0 +1,136 @@
+"""Which field of a record of an unknown shape each column may be: by what fields are called, and by what they hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from clickstream_platform.events.mapping.choosing import CLF
+from clickstream_platform.events.mapping.model import COLUMNS
+from clickstream_platform.events.timestamps import instants
+
+# The last key of a path, or its last two together, without signs and in lower case: what producers call such a thing,
+# the likeliest first. An address is a visitor where nothing else is, as in access logs.
+_CALLED: dict[str, tuple[str, ...]] = {
+    "user_id": (
+        *("userid", "uid", "user", "customerid", "memberid", "accountid", "distinctid", "visitorid", "clientid"),
+        *("anonymousid", "userpseudoid", "deviceid", "cookieid", "mpid", "ecid", "ecidid", "mcvisid", "identity"),
+        *("visitor", "actor", "actorid", "accountname", "remoteuser", "username", "subject"),
+        *("remoteaddr", "remoteip", "clientip", "clienthost", "clientaddr", "cip", "ipaddress", "ip"),
+    ),
+    "session_id": ("sessionid", "sid", "session", "visitid", "gasessionid", "usersession", "sessionuuid"),
+    "event_type": (
+        *("eventtype", "eventname", "event", "evtname", "type", "actionname", "action", "verbid", "verb", "name"),
+        *("requestmethod", "method", "csmethod"),
+    ),
+    "page_url": (
+        *("pageurl", "url", "currenturl", "pagelocation", "urlfull", "href", "requesturi", "uri", "requestpath"),
+        *("csuristem", "urlpath", "path"),
+    ),
+    "product_id": ("productid", "itemid", "sku"),
+    "timestamp": (
+        *("timestamp", "eventtime", "eventtimestamp", "timestampms", "timestampunixtimems", "time", "timeiso8601"),
+        *("ts", "datetime", "hittimegmt", "msec", "occurredat", "happenedat", "startutc", "createdat", "created"),
+        *("servertimestamp", "timelocal", "date"),
+    ),
+    "device_type": ("devicetype", "devicecategory", "platform"),
+    "ip_address": ("ipaddress", "ip", "clientip", "remoteaddr", "remoteip", "requestip", "clienthost", "cip"),
+    "event_id": ("eventid", "messageid", "uuid", "eventuuid", "insertid", "requestid", "id"),
+}
+_SEVERAL = ("user_id", "session_id", "timestamp")  # where a second choice makes sense
+_LONG = 16  # signs: a shorter id may be a counter that each visitor has
+_LISTS = ("events", "batch", "hits", "actions", "records")  # what lists of events are called
+_INSIDE = re.compile(r"(.+?)\[0\]\.(.+)")
+
+Samples = Mapping[str, Sequence[str]]  # a few values at each path, as texts
+
+
+class Guess(NamedTuple):
+    """Where the columns may be.
+
+    Attributes:
+        paths: of each column, the likeliest first; within an event, if there is an envelope.
+        envelope: where records have their events; empty if each is one.
+        inherit: what events have from the record around them.
+    """
+
+    paths: dict[str, list[str]]
+    envelope: str = ""
+    inherit: tuple[str, ...] = ()
+
+
+def guess(samples: Samples) -> Guess:
+    """A guess at the columns of some records, by what they hold."""
+    ranked = _ranked(samples)
+    envelope = _envelope(ranked)
+    if not envelope:
+        return Guess(_some(ranked))
+    begin = f"{envelope}[0]."
+    within = _ranked({path[len(begin) :]: texts for path, texts in samples.items() if path.startswith(begin)})
+    around = _ranked({path: texts for path, texts in samples.items() if not path.startswith(begin)})
+    from_around = {name: paths[:1] for name, paths in around.items() if not within[name] and name != "event_id"}
+    inherit = {re.split(r"[.\[]", path)[0] for paths in from_around.values() for path in paths}
+    return Guess(_some({**within, **from_around}), envelope, tuple(sorted(inherit)))
+
+
+def columns_called(names: Iterable[str]) -> set[str]:
+    """The columns that these names are usual for."""
+    plain = set(map(_plain, names))
+    return {column for column, called in _CALLED.items() if plain & {*called}}
+
+
+def is_clf(texts: Sequence[str]) -> bool:
+    """Whether these are all times as access logs write them."""
+    return bool(texts) and all(map(CLF.fullmatch, texts))
+
+
+def _ranked(samples: Samples) -> dict[str, list[str]]:
+    """Of each column the paths that may be it, the likeliest first."""
+    found = {column: _named(called, samples) for column, called in _CALLED.items()}
+    times = [path for path in found["timestamp"] if _are_times(samples[path])]
+    # Where none is called a time, or what is holds none: what holds a day and a time of day.
+    others = (path for path, texts in samples.items() if all(":" in text for text in texts) and _are_times(texts))
+    found["timestamp"] = times or sorted(others, key=lambda path: path.count("."))
+    ids = [path for path in found["event_id"] if _tells_apart(path, samples[path])]
+    found["event_id"] = sorted(ids, key=lambda path: min(map(len, samples[path])) < _LONG)
+    return found
+
+
+def _tells_apart(path: str, texts: Sequence[str]) -> bool:
+    """Whether a field may be the id of an event: of two events with one id and time, one would be left out."""
+    is_of_event = _names(path)[0] != "id" or "." not in path or _names(path)[1] == "eventid"
+    return is_of_event and "[" not in path and bool(texts) and len(set(texts)) == len(texts)
+
+
+def _named(called: Sequence[str], samples: Samples) -> list[str]:
+    ranks = {path: [called.index(name) for name in _names(path) if name in called] for path in samples}
+    return [path for _, _, path in sorted((min(rank), path.count("."), path) for path, rank in ranks.items() if rank)]
+
+
+def _names(path: str) -> tuple[str, str]:
+    keys = [key for key in re.split(r"[.\[\]]+", path) if key and not key.isdigit()]
+    return _plain(keys[-1]) if keys else "", _plain("".join(keys[-2:]))
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _are_times(texts: Sequence[str]) -> bool:
+    return bool(texts) and (not instants(pa.array(texts, pa.string())).null_count or is_clf(texts))
+
+
+def _some(ranked: dict[str, list[str]]) -> dict[str, list[str]]:
+    return {name: ranked[name][: 2 if name in _SEVERAL else 1] for name in COLUMNS}
+
+
+def _envelope(ranked: dict[str, list[str]]) -> str:
+    """The list whose items have the type of an event, and a time or a telling name."""
+    found = _INSIDE.fullmatch(next(iter(ranked["event_type"]), ""))
+    if found is None:
+        return ""
+    has_time = any(path.startswith(f"{found[1]}[0].") for path in ranked["timestamp"])
+    return found[1] if has_time or _plain(found[1].split(".")[-1]) in _LISTS else ""

@@ -1,0 +1,111 @@
+"""Records of the ids of a batch that are there already, in ``events`` or ``copies``, looked up by DuckDB.
+
+No more is read than it takes: a span may be of months, and few of its hours have records of some ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from clickstream_platform.streaming.ingest.deduplicate import within
+from clickstream_platform.streaming.ingest.span_rule import without
+from clickstream_platform.streaming.lake.hours import HOUR_US, as_ranges, spans_of
+from clickstream_platform.streaming.lake.scan import rows_within
+from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
+
+if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
+    from duckdb import DuckDBPyConnection
+
+_THERE = """
+CREATE TEMP TABLE there (
+  known INT, event_id TEXT, "at" BIGINT, source TEXT, partition TEXT, "offset" BIGINT, "index" BIGINT,
+  left_out_as TEXT, left_out_by TEXT
+)
+"""
+_HOURS = "SELECT DISTINCT CAST(floor({at} / {hour}) AS BIGINT) FROM {rows}"
+# A remembered record that is new, or an event, again is no other record.
+_MORE = """
+INSERT INTO there
+WITH
+  held AS (
+    SELECT
+      {known} AS known, event_id, epoch_us(timestamp) AS "at", source, partition, "offset",
+      coalesce("index", 0) AS "index", {left_out}
+    FROM {of_new}
+  )
+FROM held ANTI JOIN new ON {known} = 1 AND new.source = held.source AND new.of_source = held.partition
+  AND new."offset" = held."offset" AND new."index" = held."index"
+"""
+_LEFT_OUT = "'' AS left_out_as, '' AS left_out_by", "left_out_as, left_out_by"
+_NONE = pa.schema([]).empty_table()
+_WHOLE = """
+SELECT * FROM {table} SEMI JOIN wanted ON {table}.source = wanted.source AND {table}.partition = wanted.partition
+  AND {table}."offset" = wanted."offset" AND coalesce({table}."index", 0) = wanted."index"
+QUALIFY row_number() OVER (PARTITION BY source, partition, "offset", "index") = 1
+"""
+
+
+def begin(connection: DuckDBPyConnection, tables: Sequence[LakeTable]) -> None:
+    """Make the table ``there``, without rows, in which :func:`look` puts what it finds in ``events`` and ``copies``."""
+    connection.execute(_THERE)
+    for table in tables:
+        connection.register(f"{table.name}_columns", pa.schema(table.plain().schema()).empty_table())
+
+
+def look(
+    connection: DuckDBPyConnection, tables: Sequence[LakeTable], spans: Sequence[TimeSpan], looked: list[TimeSpan]
+) -> list[int]:
+    """Look up all records of the new ids within some spans. Returns the hours in which they lie.
+
+    Reads nothing twice, ids and times first, and of the hours that have some of these ids the rest: as a rule there
+    are few, and a span may be of months.
+
+    Args:
+        connection: where ``there`` is, which gets what is found.
+        tables: ``events`` and ``copies``.
+        spans: of times.
+        looked: where was looked before; gets what is new of the spans.
+    """
+    more = without(spans, looked)
+    looked += more
+    condition = f"({within(more)})"
+    for known, (table, left_out) in enumerate(zip(tables, _LEFT_OUT, strict=True)):
+        _view(connection, table, more)
+        of_new = f"{table.name} SEMI JOIN new USING (event_id) WHERE {condition}"
+        if hours := _hours(connection, of_new, "epoch_us(timestamp)"):
+            _view(connection, table, spans_of(as_ranges(hours)))
+            connection.execute(_MORE.format(known=known, left_out=left_out, of_new=of_new))
+    return _hours(connection, "there", '"at"')
+
+
+def _hours(connection: DuckDBPyConnection, rows: str, at: str) -> list[int]:
+    """The hours since 1970 in which some rows lie, in order."""
+    return sorted(hour for (hour,) in connection.sql(_HOURS.format(at=at, hour=HOUR_US, rows=rows)).fetchall())
+
+
+def around(records: pa.Table) -> list[TimeSpan]:
+    """The hours of some records."""
+    return spans_of(as_ranges(np.unique(records["at"].to_numpy() // HOUR_US).tolist()))
+
+
+def _view(connection: DuckDBPyConnection, table: LakeTable, spans: Sequence[TimeSpan]) -> None:
+    """The table's rows of these times and others, under its name, with all columns that it has."""
+    rows_within(connection, table, "timestamp", spans).create_view(f"{table.name}_files")
+    both = f"FROM {table.name}_files UNION ALL BY NAME FROM {table.name}_columns"
+    connection.execute(f"CREATE OR REPLACE VIEW {table.name} AS {both}")
+
+
+def whole(connection: DuckDBPyConnection, table: LakeTable, at: pa.Table) -> pa.Table:
+    """The rows of a table at some places, with their date, which the files of a partitioned table do not have."""
+    if not at.num_rows:
+        return _NONE
+    _view(connection, table, around(at))
+    connection.register("wanted", at)
+    rows = connection.sql(_WHOLE.format(table=table.name)).to_arrow_table()
+    days = rows["timestamp"].cast(pa.int64()).to_numpy() // (24 * HOUR_US)
+    dates = pa.array(days.astype(np.int32), pa.int32()).cast(pa.date32())
+    return rows.set_column(rows.schema.get_field_index("event_date"), "event_date", dates)
