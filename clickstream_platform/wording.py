@@ -16,6 +16,11 @@ def number_of(count: int, noun: str, plural: str = "") -> str:
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
+def amount_of(count: int, unit: str) -> str:
+    """A count with its unit as a plural, of one or several kinds: ``1 file``, ``2 files``, ``1 file or record``."""
+    return f"{count:,} {' or '.join(each.removesuffix('s') for each in unit.split(' and ')) if count == 1 else unit}"
+
+
 def share(part: int, whole: int) -> str:
     """A share in percent. Only none of the whole is ``0 %``, and only all of it is ``100 %``.
 

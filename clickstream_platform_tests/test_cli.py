@@ -30,7 +30,7 @@ from clickstream_platform.cli.progress import going_on, say
 from clickstream_platform.errors import StateError, TableBusyError
 from clickstream_platform.settings import Settings
 from clickstream_platform.simulator import kafka_producer
-from clickstream_platform.streaming.audit.result import CheckResult
+from clickstream_platform.streaming.audit.result import NO_BATCH, CheckResult
 from clickstream_platform.streaming.audit.verify import Difference, Verification
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import ProcessingTime
@@ -78,6 +78,14 @@ def without_spark(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setattr("clickstream_platform.cli.app.spark_session", lambda settings, **_: nullcontext(None))  # pyright: ignore[reportUnknownLambdaType]
     home.land("a.json")
     return home
+
+
+@pytest.fixture
+def filled(without_spark: Home) -> Home:
+    """Every table has a batch."""
+    for name in TABLES:
+        without_spark.commit(name, rows=1, of=entry(name))
+    return without_spark
 
 
 def report(table: str) -> RunReport:
@@ -379,7 +387,7 @@ def test_ctrl_c_is_one_line(without_spark: Home, monkeypatch: pytest.MonkeyPatch
     assert result.stderr == "interrupted; what is committed stays, and the next run goes on from there\n"
 
 
-def test_verify_shows_rows_that_only_one_side_has(without_spark: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verify_shows_rows_that_only_one_side_has(filled: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     row = {"user_id": "u[red]1", "purchases": 3}
     first = (Difference({"user_id": "u[red]1"}, row, None), Difference({"user_id": "u2"}, None, row))
     found(monkeypatch, "verify", lambda name: Verification(name, 4, 7, 1, 1, 0, first if name == "alerts" else (), ()))
@@ -392,14 +400,14 @@ def test_verify_shows_rows_that_only_one_side_has(without_spark: Home, monkeypat
     assert ["purchases", "no", "such", "row", "3"] in words
 
 
-def test_verify_says_how_many_events_a_table_has_left_out(without_spark: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verify_says_how_many_events_a_table_has_left_out(filled: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     found(monkeypatch, "verify", lambda name: Verification(name, 4, 7, 0, 0, 0, (), (), left_out=1_200))
     result = clickstream("verify", "user_patterns")
     assert result.exit_code == 0
     assert "7 rows, as its query over events v4, without 1,200 that came too late (late_events)" in result.stdout
 
 
-def test_verify_says_what_is_wrong_with_the_ledger(without_spark: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verify_says_what_is_wrong_with_the_ledger(filled: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     found(monkeypatch, "verify", lambda name: Verification(name, -1, 7, 0, 0, 0, (), ("events batch 2 starts at 5",)))
     result = clickstream("verify", "events")
     assert result.exit_code == 1
@@ -408,7 +416,7 @@ def test_verify_says_what_is_wrong_with_the_ledger(without_spark: Home, monkeypa
 
 @pytest.mark.parametrize(("blocking", "exit_code", "word"), [(True, 1, "FAILED"), (False, 0, "warning")])
 def test_validate_exits_1_if_a_blocking_check_fails(
-    without_spark: Home, monkeypatch: pytest.MonkeyPatch, *, blocking: bool, exit_code: int, word: str
+    filled: Home, monkeypatch: pytest.MonkeyPatch, *, blocking: bool, exit_code: int, word: str
 ) -> None:
     found(monkeypatch, "validate", lambda name: [CheckResult(name, "unique_key", False, blocking, 2, "No twins.")])
     result = clickstream("validate", "events")
@@ -609,7 +617,7 @@ def test_status_says_which_lake_it_looked_at(home: Home) -> None:
     home.land("a.json")
     text = clickstream("status").stdout
     assert text.startswith(f"no lake at {home.lake.root} yet; `clickstream run` makes it")
-    assert "events: 1 files to read" in text
+    assert "events: 1 file to read" in text
     assert "sessions" not in text
     home.commit("events", rows=3, of=entry(rows_in=3, rows_out=3))
     first, *lines = clickstream("status").stdout.splitlines()
@@ -663,7 +671,55 @@ def test_doctor_as_json_says_what_is_missing(home: Home) -> None:
     assert "java" in {one["name"] for one in found["findings"] if not one["ok"]}
 
 
-def test_verify_and_validate_as_json_are_one_object(without_spark: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("command", ["verify", "verify sessions", "rebuild sessions"])
+def test_where_nothing_was_read_that_is_told_before_a_jvm_starts_and_nothing_is_left_behind(
+    home: Home, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr("clickstream_platform.jvm.session.build_session", None)
+    result = clickstream(*command.split())
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert " yet; " in result.stderr
+    assert not list(home.lake.root.rglob("*"))
+
+
+def test_a_check_of_nothing_fails_in_a_line_a_table_and_in_json_whole(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clickstream_platform.jvm.session.build_session", None)
+    result = clickstream("validate")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[1] == f"FAILED   user_activity: {NO_BATCH}, so none of its 3 checks holds"
+    assert len(result.stdout.splitlines()) == len(TABLES)
+    found = json.loads(clickstream("validate", "user_activity", "--json").stdout)["checks"]
+    assert [each["found"] for each in found] == [NO_BATCH] * 3
+
+
+def test_where_there_is_no_table_the_ledger_is_not_said_to_balance_and_nothing_is_looked_after(home: Home) -> None:
+    assert clickstream("ledger").stdout == "no batch is committed yet: `clickstream run`\n"
+    assert "there is no table in it yet" in clickstream("maintain").stdout
+    assert not list(home.lake.root.rglob("lease"))  # a restore wants an empty place
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_told_in_a_line_whatever_is_written(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(*_: object) -> None:
+        with Path("/dev/full").open("w") as file:
+            file.write("x" * 100_000)
+
+    home.commit("events")
+    monkeypatch.setattr("clickstream_platform.report.page.report", write)
+    result = clickstream("report")
+    assert result.exit_code == 1
+    assert "No space left on device; make room, or choose another disk" in result.stderr
+
+
+def test_sql_takes_json_as_every_command_does(home: Home) -> None:
+    home.commit("events")
+    asked = "select 1 as one"
+    assert clickstream("sql", asked, "--json").stdout == clickstream("sql", asked, "--format", "json").stdout != ""
+
+
+def test_verify_and_validate_as_json_are_one_object(filled: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     row = {"user_id": "u", "at": datetime(2024, 3, 1), "price": Decimal("1.5")}
     found(monkeypatch, "verify", lambda name: Verification(name, 4, 7, 1, 0, 0, (Difference({"u": 1}, row, None),), ()))
     result = clickstream("verify", "alerts", "--json")
@@ -693,7 +749,7 @@ def test_a_run_shows_nothing_of_its_jvm(tmp_path: Path) -> None:
     (tmp_path / "home" / "landing" / "1.json").write_text(json.dumps(event("a")) + "\n")
     result = in_a_process_of_its_own(tmp_path / "home", "run", "events")
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout.startswith("events: 1 files to read\nevents: batch 0 committed: 1 in, 1 out")
+    assert result.stdout.startswith("events: 1 file to read\nevents: batch 0 committed: 1 in, 1 out")
     assert "incubator modules" in (tmp_path / "home" / "spark.log").read_text()
 
 
@@ -715,7 +771,9 @@ def test_a_home_that_cannot_be_written_is_warned_of_and_the_run_goes_on(tmp_path
 
 @pytest.mark.spark
 def test_a_jvm_that_does_not_start_is_one_line_with_its_reason(tmp_path: Path) -> None:
-    result = in_a_process_of_its_own(tmp_path / "home", "verify", CLICKSTREAM_SPARK_DRIVER_MEMORY="90000t")
+    (landing := tmp_path / "home" / "landing").mkdir(parents=True)
+    (landing / "a.json").write_text("{}\n")
+    result = in_a_process_of_its_own(tmp_path / "home", "run", CLICKSTREAM_SPARK_DRIVER_MEMORY="90000t")
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith("spark: its JVM does not start (Could not reserve enough space")
     assert result.stderr.count("\n") == 1

@@ -98,3 +98,17 @@ def test_a_setting_that_is_not_allowed_is_named_when_loading(monkeypatch: pytest
     assert said.returncode == 1
     _, _, finding = said.stderr.splitlines()[-1].partition(": ")  # after the error's name: what Dagster shows first
     assert finding.startswith("CLICKSTREAM_SHUFFLE_PARTITIONS: 'none' is not allowed; say ")
+
+
+@pytest.mark.parametrize(
+    ("module", "spared"),
+    [
+        ("clickstream_platform.cli.runs", "dagster"),  # who is told of a run only where DAGSTER_HOME names somebody
+        ("clickstream_platform.streaming.ingest.staging", "pydantic"),  # in every worker
+        ("clickstream_platform.streaming.sources.kafka.source", "pydantic"),
+    ],
+)
+def test_what_a_run_and_its_workers_can_do_without_is_not_imported(module: str, spared: str) -> None:
+    asked = f"import sys, {module}; sys.exit({spared!r} in sys.modules)"
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run([sys.executable, "-c", asked], env=env, check=False).returncode == 0

@@ -155,10 +155,10 @@ def test_the_command_line_reaches_dagster_only_to_report() -> None:
 
 
 def test_settings_alone_read_the_environment() -> None:
-    # Not settings of ours: what Java itself goes by, the variable that Spark takes its Python workers from, and the
-    # key of the demo's own store, which all clients look for there.
+    # Not settings of ours: what Java itself goes by, the variable that Spark takes its Python workers from, the key of
+    # the demo's own store, which all clients look for there, and whether Dagster is told of runs.
     of_java_and_spark = {f"{PACKAGE}.jvm.machine", f"{PACKAGE}.jvm.maven", f"{PACKAGE}.jvm.session"}
-    allowed = of_java_and_spark | {f"{PACKAGE}.simulator.seaweed"}
+    allowed = of_java_and_spark | {f"{PACKAGE}.simulator.seaweed", f"{PACKAGE}.defs.reporting"}
     assert modules_that_use("environ", "os") | modules_that_use("getenv", "os") <= allowed
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from clickstream_platform.wording import length, number_of, share, without_passwords
+from clickstream_platform.wording import amount_of, length, number_of, share, without_passwords
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,8 @@ def test_a_password_is_left_out_of_what_is_said(text: str) -> None:
 )
 def test_what_is_no_password_is_said_as_it_is(text: str) -> None:
     assert without_passwords(text) == text
+
+
+def test_one_of_a_unit_is_singular_and_of_two_units_either() -> None:
+    assert [amount_of(n, "files") for n in (0, 1, 2_000)] == ["0 files", "1 file", "2,000 files"]
+    assert [amount_of(n, "files and records") for n in (1, 2)] == ["1 file or record", "2 files and records"]

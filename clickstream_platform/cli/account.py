@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from clickstream_platform.terminal import line, verdict
+from clickstream_platform.wording import amount_of, number_of
 
 if TYPE_CHECKING:
     from clickstream_platform.streaming.audit.source_account import SourceAccount
@@ -52,7 +53,7 @@ def _counted(name: str, again: Recount, *, several: bool) -> str:
     size = f"{again.bytes:,} bytes, " if again.unit == "files" else ""
     which = f"the source {name}" if several else "the source"
     held = f", {again.opened:,} envelopes with {again.inside:,} events" if again.opened else ""
-    return f"{which}: {again.checked:,} {again.unit}, {size}{again.records:,} records{held} counted"
+    return f"{which}: {amount_of(again.checked, again.unit)}, {size}{number_of(again.records, 'record')}{held} counted"
 
 
 def _unread(found: SourceAccount) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import signal
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 TableNames = Annotated[list[str] | None, typer.Argument(metavar="TABLES", help="All tables, if none is named.")]
 TableName = Annotated[str, typer.Argument(metavar="TABLE", help="Its name, as `clickstream status` lists it.")]
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # whatever was being written: a person can mend the disk
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: one JSON object.")]
 
 
@@ -56,7 +58,9 @@ class Commands(TyperGroup):
         except KeyboardInterrupt:
             typer.echo("interrupted; what is committed stays, and the next run goes on from there", err=True)
             raise typer.Exit(130) from None
-        except (ClickstreamError, *_raised_by_spark()) as error:
+        except (ClickstreamError, OSError, *_raised_by_spark()) as error:
+            if isinstance(error, OSError) and error.errno not in NO_ROOM:
+                raise
             from clickstream_platform.cli.failures import failure  # noqa: PLC0415 - Rich's console, where all went well
             from clickstream_platform.terminal import show  # noqa: PLC0415
 

@@ -10,6 +10,7 @@ from rich.text import Text
 from clickstream_platform.events.contract.model import PREFIX
 from clickstream_platform.events.mapping.checking import EVENT, PASSED_OVER, REJECTED, Checked
 from clickstream_platform.terminal import grid, line
+from clickstream_platform.wording import number_of
 
 FEW = 15  # lines of a kind, to a person: --json has all
 
@@ -68,16 +69,16 @@ def _likeness(report: CheckReport) -> str:
 
 
 def _summary(found: Checked) -> Text:
-    ways = (
-        f"{found.count(EVENT):,} events + {found.count(PASSED_OVER):,} passed over + {found.count(REJECTED):,} rejected"
-    )
+    others = f"{found.count(PASSED_OVER):,} passed over + {found.count(REJECTED):,} rejected"
+    ways = f"{number_of(found.count(EVENT), 'event')} + {others}"
     over = ", ".join(f"{why} {count:,}" for why, count in found.passed_over.most_common())
     ways += f" (passed over: {over})" if over else ""
-    text = f"{found.records:,} records = {ways}"
+    records = number_of(found.records, "record")
+    text = f"{records} = {ways}"
     if found.opened:
         alone = found.records - found.opened
-        text = f"{found.records:,} records = {found.opened:,} envelopes with {found.inside:,} events + {alone:,} alone"
-        text += f"; {found.inside + alone:,} events = {ways}"
+        opened = f"{number_of(found.opened, 'envelope')} with {number_of(found.inside, 'event')}"
+        text = f"{records} = {opened} + {alone:,} alone; {number_of(found.inside + alone, 'event')} = {ways}"
     return line(text, "green" if found.is_clean else "yellow")
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from clickstream_platform.errors import ClickstreamError
+from clickstream_platform.errors import ClickstreamError, SetupError
 from clickstream_platform.events.registry.failures import refusal
 from clickstream_platform.terminal import line
 from clickstream_platform.wording import without_passwords
+
+NO_ROOM = "make room, or choose another disk, then give the command again: what is committed stays"
 
 
 def failure(error: BaseException) -> Text:
@@ -15,5 +17,8 @@ def failure(error: BaseException) -> Text:
     error = error if isinstance(error, ClickstreamError) else refusal(error) or error
     if isinstance(error, ClickstreamError):
         return line(without_passwords(str(error)), "bold red")
+    if isinstance(error, OSError):
+        said = SetupError(str(error.filename or "disk"), error.strerror or str(error), NO_ROOM)
+        return line(without_passwords(str(said)), "bold red")
     first = without_passwords(str(error)).strip().partition("\n")[0][:300]
     return line(f"spark: {first}; the JVM's words are in spark.log of CLICKSTREAM_HOME, --debug shows more", "bold red")

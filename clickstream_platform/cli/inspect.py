@@ -140,6 +140,8 @@ def ledger(
     if as_json:
         both = {"entries": [flat(each) for each in newest], "amendments": [asdict(each) for each in amended]}
         print_json({**both, "imbalances": wrong})
+    elif not newest and not amended:
+        show(line("no batch is committed yet: `clickstream run`"))
     else:
         outside = ["", ledger_view.amendments(amended)] if amended else []
         show(ledger_view.ledger(newest), *outside, "", ledger_view.imbalance(wrong))

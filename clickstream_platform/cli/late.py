@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ from clickstream_platform.cli.app import AsJson, print_json
 from clickstream_platform.cli.ready import lake_of
 from clickstream_platform.settings import from_env
 from clickstream_platform.terminal import clock, grid, line, show
+from clickstream_platform.wording import length
 
 if TYPE_CHECKING:
     from clickstream_platform.streaming.observe.late import Late, LateBatch
@@ -40,7 +42,7 @@ def picture(found: Late) -> Iterator[Any]:
         yield line("")
         yield line(f"batch {batch.batch_id}, watermark {clock(batch.late_before_ms, 'seconds')} UTC: {_changed(batch)}")
         rows = list(_rows(batch))
-        names = ("happened", "arrived", "user", "type", "record", "")
+        names = ("happened (UTC)", "behind", "user", "type", "left out of", "record")
         if rows:
             yield grid(*names, rows=rows, cut=("user", "record"))
         if len(rows) < batch.late_rows:
@@ -56,9 +58,11 @@ def _changed(batch: LateBatch) -> str:
 
 def _rows(batch: LateBatch) -> Iterator[Sequence[object]]:
     for each in batch.events:
-        note = "left out of user_patterns" if each.is_left_out else ""
+        happened = each.timestamp.timestamp() * 1000
+        behind = length(timedelta(milliseconds=batch.late_before_ms - happened))
+        left_out = "user_patterns" if each.is_left_out else ""
         place = f"{each.partition}:{each.offset}"
-        yield each.timestamp, each.arrived_at, each.user_id, each.event_type, place, note
+        yield clock(happened, "seconds"), behind, each.user_id, each.event_type, left_out, place
 
 
 def fields(found: Late) -> dict[str, Any]:

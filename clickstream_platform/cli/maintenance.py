@@ -120,6 +120,9 @@ def maintain(
     if dry_run:
         show(care.leaving(old))
         return
+    if not lake.names():
+        typer.echo(f"{lake.root}: there is no table in it yet, and nothing to look after")
+        return
     say_if_busy((table.name for table in contracts), lake, WAITS)
     if before := old.before:
         with app.spark_session(settings) as spark, going_on("old events leave the lake"):

@@ -42,10 +42,12 @@ def sql(
     *,
     form: Annotated[Form, typer.Option("--format", help="csv and json are for programs: every row, whole.")] = "table",
     limit: Annotated[int, typer.Option(min=0, help="Rows shown in a table; 0 for all.")] = 40,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """Ask the tables of the lake. Starts no JVM; reads only. `<table>_final` has the rows that are final."""
     from clickstream_platform.sql import PAGE, ask, connect  # noqa: PLC0415 - DuckDB takes a tenth of a second to import
 
+    form = "json" if as_json else form
     is_limited = form == "table" and limit > 0
     with closing(connect(lake_of(from_env()))) as connection:
         answer = ask(connection, statement, limit + 1 if is_limited else PAGE)

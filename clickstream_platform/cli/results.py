@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from clickstream_platform.streaming.audit.result import NO_BATCH
 from clickstream_platform.terminal import (
     Fitting,
     cell,
@@ -58,8 +60,13 @@ def _side(row: dict[str, Any] | None, name: str) -> Text | str:
 
 
 def checks(found: Sequence[CheckResult]) -> Group:
-    """What became of every expectation, a line each."""
-    return Group(*(_check(result) for result in found))
+    """What became of every expectation, a line each; one for all of a table that has no batch."""
+    empty = Counter(result.table for result in found if result.found == NO_BATCH)
+    parts = [
+        _line(False, f"{name}: {NO_BATCH}, so none of its {count} checks holds", "FAILED")
+        for name, count in empty.items()
+    ]
+    return Group(*(_check(result) for result in found if result.table not in empty), *parts)
 
 
 def _check(result: CheckResult) -> Text:

@@ -13,6 +13,7 @@ from clickstream_platform.cli.app import TableName, TableNames
 from clickstream_platform.cli.failures import failure
 from clickstream_platform.cli.progress import going_on, say
 from clickstream_platform.cli.ready import lake_of, require_source
+from clickstream_platform.defs.reporting import report_run as tell_dagster
 from clickstream_platform.delivery.outbox import Outbox
 from clickstream_platform.delivery.post import delivering
 from clickstream_platform.errors import SettingsError
@@ -101,12 +102,13 @@ def rebuild(
     if since is not None or until is not None:
         _rebuild_stretch(table, lake, settings, since, until)
         return
-    from clickstream_platform.streaming.runtime.run import rebuild as rebuilt  # noqa: PLC0415 - Spark
+    from clickstream_platform.streaming.runtime import run as running  # noqa: PLC0415 - Spark
 
+    running.require_rebuildable(table, lake)
     require_free([name], lake)
     with app.spark_session(settings, records=lake.events.rows()) as spark:
         with going_on(f"{name}: computed anew"):
-            report = rebuilt(table, spark, lake, delivering(hooks(), settings, say))
+            report = running.rebuild(table, spark, lake, delivering(hooks(), settings, say))
         report_run(table, report, lake)
     show("", views.reports([report]))
 
@@ -232,9 +234,7 @@ def _announce(_: StreamingTable, rows: list[dict[str, Any]]) -> None:
 
 def report_run(table: StreamingTable, report: RunReport, lake: Lake) -> None:
     """Tell Dagster, if there is an instance to tell; and the person, if too much was rejected or there already."""
-    from clickstream_platform.defs.reporting import report_run as told  # noqa: PLC0415 - Dagster takes seconds to import
-
-    told(table, report, lake)
+    tell_dagster(table, report, lake)
     for line in plainly(report.batches):
         say(f"{table.name}: {line}")
     for remark in remarks(table, report.batches):

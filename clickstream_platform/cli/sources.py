@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from clickstream_platform.terminal import line, minute
-from clickstream_platform.wording import number_of
+from clickstream_platform.wording import amount_of, number_of
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -27,6 +27,6 @@ def _source(table: TableStatus, found: SourceStatus) -> str:
     if not found.is_named:
         way = f"CLICKSTREAM_SOURCE leaves it out; named {found.name!r} again, it goes on where it was"
         return f"{where}: {number_of(found.batches, 'batch', 'batches')} read; {way}"
-    lag = "lag unknown" if found.lag is None else f"{found.lag:,} {found.lag_unit} to read"
+    lag = "lag unknown" if found.lag is None else f"{amount_of(found.lag, found.lag_unit or '')} to read"
     mark = f"; watermark {minute(found.watermark)}" if found.watermark else ""
     return f"{where}: {number_of(found.batches, 'batch', 'batches')} read, {lag}{mark}"

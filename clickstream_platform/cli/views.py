@@ -22,7 +22,7 @@ from clickstream_platform.terminal import (
     milliseconds_of,
     minute,
 )
-from clickstream_platform.wording import number_of
+from clickstream_platform.wording import amount_of, number_of
 
 if TYPE_CHECKING:
     from clickstream_platform.delivery.outbox import ChannelStatus
@@ -117,7 +117,7 @@ def passed_over(counts: Mapping[str, int]) -> str:
 
 def no_lake(found: Sequence[TableStatus]) -> RenderableType:
     """What a first run would read."""
-    unread = [Text(f"{s.name}: {s.lag:,} {s.lag_unit} to read") for s in found if s.lag]
+    unread = [Text(f"{s.name}: {amount_of(s.lag, s.lag_unit or '')} to read") for s in found if s.lag]
     return Group(*unread, *_problems(found), *_triggers(found))
 
 
@@ -150,7 +150,7 @@ def _rows(found: TableStatus) -> int | None:
 
 
 def _lag(found: TableStatus) -> str:
-    return "unknown" if found.lag is None else f"{found.lag:,} {found.lag_unit}"
+    return "unknown" if found.lag is None else amount_of(found.lag, found.lag_unit or "")
 
 
 def _last_run(found: TableStatus) -> str | None:

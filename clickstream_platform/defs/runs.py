@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
@@ -9,6 +10,8 @@ import dagster as dg
 
 from clickstream_platform.defs.keys import FILL, FORGET, MAINTAIN, REBUILD, REFRESH, REPLAY, RESET, RESTORE
 from clickstream_platform.defs.unread import Unread
+from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.lake.places import Lake
 
 POSITION = "clickstream/position"  # the tag of a run that a sensor asked for: where the tables stood then
 ADHOC = "__ASSET_JOB"  # what the Materialize button runs
@@ -24,6 +27,18 @@ UNFINISHED = [
 FREE_ATTEMPTS = 3
 FIRST_PAUSE = timedelta(minutes=15)  # doubled with every further failure
 LONGEST_PAUSE = timedelta(hours=6)  # so that what somebody mended at night is noticed in the morning
+
+
+def nothing(instance: dg.DagsterInstance, found: Unread, contracts: Iterable[StreamingTable], lake: Lake) -> str | None:
+    """Why there is nothing to run for; None if something is unread, or a table has rows and nobody told the instance.
+
+    Raises what :meth:`.Unread.nothing` does.
+    """
+    said = found.nothing()
+    if said is None:
+        return None
+    untold = (each.name for each in contracts if not instance.get_latest_materialization_event(dg.AssetKey(each.name)))
+    return None if any(lake.table(name).rows() for name in untold) else said
 
 
 def not_now(instance: dg.DagsterInstance, found: Unread, now: datetime) -> str | None:

@@ -10,7 +10,7 @@ import dagster as dg
 from clickstream_platform.defs.jobs import refresh
 from clickstream_platform.defs.keys import input_key
 from clickstream_platform.defs.metadata import markdown_table
-from clickstream_platform.defs.runs import POSITION, not_now
+from clickstream_platform.defs.runs import POSITION, not_now, nothing
 from clickstream_platform.defs.unread import Unread, streamed, unread
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.table import StreamingTable
@@ -22,8 +22,9 @@ def unread_sensor(settings: Settings) -> dg.SensorDefinition:
     """Ask for a ``refresh`` when a table has something unread, unless one is on, was stopped, or failed there often.
 
     One that is on and is done with ``events`` may be followed by the next: a run reads what is there when it starts.
-    Unread is what the checkpoints have not committed: a failed run leaves it unread, so the next tick asks again. The
-    cursor only says what was observed last.
+    Of tables that were filled elsewhere (`clickstream demo`, a lake that was restored) Dagster knows nothing: one
+    refresh, which finds nothing new, tells it. Unread is what the checkpoints have not committed: a failed run leaves
+    it unread, so the next tick asks again. The cursor only says what was observed last.
     """
     contracts, lake = tables(settings), Lake(settings.lake_folder)
 
@@ -32,12 +33,13 @@ def unread_sensor(settings: Settings) -> dg.SensorDefinition:
         job=refresh,
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Asks for a refresh when a table has something unread. Reads files and offsets, starts no Spark.",
+        description="Asks for a refresh when a table has something unread, or was filled and Dagster was never told."
+        " Reads files and offsets, starts no Spark.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        found = unread(contracts.values(), lake)
-        now = datetime.now(timezone.utc)
-        skip = found.nothing() or streamed(contracts.values(), lake) or not_now(context.instance, found, now)
+        found, now = unread(contracts.values(), lake), datetime.now(timezone.utc)
+        done = nothing(context.instance, found, contracts.values(), lake)
+        skip = done or streamed(contracts.values(), lake) or not_now(context.instance, found, now)
         told = json.dumps(found.told())
         return dg.SensorResult(
             run_requests=None if skip else [dg.RunRequest(tags={POSITION: found.position})],

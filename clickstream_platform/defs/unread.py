@@ -47,7 +47,7 @@ class Unread:
 
     def told(self) -> dict[str, str]:
         """A word on each table."""
-        known = {name: f"{each.amount:,} {each.unit}" for name, each in self.lags.items()}
+        known = {name: str(each) for name, each in self.lags.items()}
         return known | {name: str(problem) for name, problem in self.problems.items()}
 
 

@@ -6,11 +6,14 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.parameters import plain
 from clickstream_platform.events.placeholders import is_none
-from clickstream_platform.settings import PREFIX, Settings
+
+if TYPE_CHECKING:  # settings read the environment, and tasks that mask records need none
+    from clickstream_platform.settings import Settings
 
 HASHED = "hmac:"
 _HASH = re.compile(rf"{HASHED}[0-9a-f]{{64}}")
@@ -70,6 +73,8 @@ def masks(settings: Settings) -> Masks:
         SettingsError: a field is named that every event needs; a name is to be dropped and hashed; something is to be
             hashed, and there is no secret for it.
     """
+    from clickstream_platform.settings import PREFIX  # noqa: PLC0415 - who has settings has imported it
+
     named = {
         "DROP_FIELDS": settings.drop_fields,
         "HASH_FIELDS": settings.hash_fields,

@@ -14,7 +14,7 @@ from clickstream_platform.live.visitors import Activity, Rows, Seen
 from clickstream_platform.streaming.observe.query_status import QueryStatus
 from clickstream_platform.streaming.observe.status import TableStatus
 from clickstream_platform.terminal import NONE, Fitting, cell, clock, grid, line
-from clickstream_platform.wording import length, number_of
+from clickstream_platform.wording import amount_of, length, number_of
 
 STYLES = {"started": "cyan", "running": "green", "idle": "dim", "failed": "bold red", "killed": "bold red"}
 BATCHES = 12  # in the plot of a query
@@ -36,7 +36,8 @@ def _headline(seen: Seen) -> Text:
         said = number_of(count, "active query", "active queries")
     else:
         said = "no active query" + (f", the last one {_end(seen)}" if seen.queries else "")
-    return line(f"clickstream  {clock(seen.at.timestamp() * 1000, 'seconds')} UTC  {said}", "bold")
+    at = clock(seen.at.timestamp() * 1000, "seconds")
+    return line(f"clickstream  {at} UTC  {said}\nlake {seen.lake}", "bold")
 
 
 def _end(seen: Seen) -> str:
@@ -116,8 +117,7 @@ def _bytes(count: int | None) -> str:
 def _lag(table: TableStatus) -> Text:
     if table.lag is None:
         return Text("unknown", "yellow")
-    unit = (table.lag_unit or "").removesuffix("s")
-    return Text(number_of(table.lag, unit), "yellow" if table.lag else "")
+    return Text(amount_of(table.lag, table.lag_unit or ""), "yellow" if table.lag else "")
 
 
 def _last(table: TableStatus, said: Sequence[QueryStatus], now: datetime) -> str:

@@ -61,12 +61,14 @@ class Seen:
 
     Attributes:
         at: when it was looked (UTC).
+        lake: where.
         queries: what every query said, by its last word, newest first.
         tables: where every table stands.
         activity: what visitors did; None before there is an event.
     """
 
     at: datetime
+    lake: str
     queries: Sequence[Sequence[QueryStatus]]
     tables: Sequence[TableStatus]
     activity: Activity | None
@@ -86,7 +88,7 @@ def look(contracts: Sequence[StreamingTable], lake: Lake, journal: Path, before:
     tables = status(contracts, lake)
     is_same = before is not None and _versions(tables) == _versions(before.tables)
     found = before.activity if before and is_same else activity(lake)
-    return Seen(datetime.now(timezone.utc), queries(journal), tables, found)
+    return Seen(datetime.now(timezone.utc), str(lake.root), queries(journal), tables, found)
 
 
 def _versions(tables: Sequence[TableStatus]) -> list[int | None]:

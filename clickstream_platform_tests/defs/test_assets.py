@@ -123,7 +123,7 @@ def test_refresh_checks_every_expectation(refreshed: Refreshed) -> None:
 def test_a_run_says_when_its_jvm_starts_and_each_batch(refreshed: Refreshed) -> None:
     logged = refreshed.instance.all_logs(refreshed.result.run_id)
     said = [entry.user_message for entry in logged if not entry.dagster_event]
-    assert said[0] == "events: 1 files to read"
+    assert said[0] == "events: 1 file to read"
     assert said[1].startswith("starting a JVM")
     assert said[2].startswith("the JVM is up after")
     assert said[3].startswith("events: batch 0 is committed: 3 read, 2 rows written")

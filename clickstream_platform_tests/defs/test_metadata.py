@@ -74,7 +74,7 @@ def test_what_is_to_be_read_of_several_sources_is_said_of_each(home: Home) -> No
     source = json.dumps({"main": str(home.landing), "history": str(home.landing.parent / "nowhere")})
     of_both = Home(home.settings.model_copy(update={"source": source}))
     main, history = in_words(to_read(of_both.contracts["events"], of_both.lake)).split("; ", 1)
-    assert main == "events: 1 files to read"
+    assert main == "events: 1 file to read"
     assert "events from history" in history
     assert "the folder of the source 'history' is not there" in history
 

@@ -93,6 +93,16 @@ def test_nothing_unread_asks_for_nothing(instance: dg.DagsterInstance, settings:
     assert reason(tick(instance, settings)) == "every table has read all there is"
 
 
+def test_tables_that_dagster_was_never_told_of_ask_for_a_refresh_until_it_was(
+    instance: dg.DagsterInstance, settings: Settings
+) -> None:
+    write_deltalake(str(Lake(settings.lake_folder).table("purchases").path), pa.table({"event_id": ["e1"]}))
+    (request,) = tick(instance, settings).run_requests or []
+    assert request.tags.keys() == {POSITION}
+    instance.report_runless_asset_event(dg.AssetMaterialization("purchases"))
+    assert reason(tick(instance, settings)) == "every table has read all there is"
+
+
 def test_what_a_stream_reads_asks_for_nothing(instance: dg.DagsterInstance, settings: Settings) -> None:
     land(settings)
     every_second = ProcessingTime(timedelta(seconds=1))
@@ -184,7 +194,7 @@ def test_a_run_whose_later_tables_have_something_left_is_not_joined_by_another(
     run_id = ended(instance, dg.DagsterRunStatus.STARTED)
     materialized(instance, "events", run_id)
     result = tick(instance, settings)
-    assert json.loads(result.cursor or "")["sessions"] == "1 events"
+    assert json.loads(result.cursor or "")["sessions"] == "1 event"
     assert reason(result) == f"run {run_id[:8]} (refresh) is started"
 
 

@@ -30,9 +30,8 @@ def running(store: Seaweed, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture
 def lake(running: Cluster, store: Seaweed, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
-    """A lake on the store, for runs on the cluster, with its source there too."""
+    """A lake on the store, for runs on the cluster."""
     given = {"HOME": str(tmp_path), "LAKE": place, "STORE_ENDPOINT": store.endpoint, "STORE_ALLOW_HTTP": "true"}
-    given["SOURCE"] = f"{place}-landing"
     for name, value in {**given, "SPARK_MASTER": running.master}.items():
         monkeypatch.setenv(f"CLICKSTREAM_{name}", value)
     return Lake(from_env().lake_folder)
@@ -45,10 +44,7 @@ def staged(lake: Lake) -> list[str]:
 def test_a_table_of_each_kind_is_exact_though_driver_and_worker_are_killed(
     running: Cluster, lake: Lake, tmp_path: Path
 ) -> None:
-    settings = from_env()
-    landing = settings.place_at(settings.source, "CLICKSTREAM_SOURCE")
-    for file in write_landing(tmp_path / "made", simulate(EVENTS, seed=1), arrivals=2):
-        (landing / file.name).write(file)
+    write_landing(tmp_path / "landing", simulate(EVENTS, seed=1), arrivals=2)
     killed = Stop("kill group", 1, "before").start("run", "events")  # quarantine is committed, events is not
     assert killed.wait(timeout=500) == -signal.SIGKILL
     assert lake.events.rows() == 0

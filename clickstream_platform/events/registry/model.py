@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from clickstream_platform.errors import SettingsError
-from clickstream_platform.settings import Settings
 from clickstream_platform.wording import without_passwords
+
+if TYPE_CHECKING:
+    from clickstream_platform.settings import Settings
 
 VARIABLE, OPTIONS = "CLICKSTREAM_REGISTRY", "CLICKSTREAM_REGISTRY_OPTIONS"
 LOGIN, TOKEN = "basic.auth.user.info", "bearer.auth.token"  # the words of Confluent's own clients

@@ -12,9 +12,18 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from clickstream_platform.errors import SourceError
 from clickstream_platform.streaming.audit.balance import imbalances
 from clickstream_platform.streaming.lake.entry import Entry
-from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment, booked, entries, is_complete, line_of
+from clickstream_platform.streaming.lake.ledger import (
+    REPLAY,
+    Amendment,
+    booked,
+    entries,
+    is_complete,
+    last_entry,
+    line_of,
+)
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.roll_up import refused_files
 from clickstream_platform.streaming.lake.tables import LakeTable
@@ -222,3 +231,15 @@ def said_of_refused(count: int, newest: Mapping[str, str]) -> str:
     named = "; ".join(f"{path}: {fault}" for path, fault in newest.items())
     more = "; ..." if count > len(newest) else ""
     return f"{count:,} {'file was' if count == 1 else 'files were'} refused whole ({named}{more})"
+
+
+def require_committed(contract: StreamingTable, lake: Lake) -> Entry:
+    """The newest entry of a table's ledger.
+
+    Raises:
+        SourceError: it has no committed batch yet.
+    """
+    if (entry := last_entry(lake.table(contract.name))) is None:
+        remedy = f"run `clickstream run {contract.name}` first"
+        raise SourceError(contract.name, "it has no committed batch yet", remedy)
+    return entry

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from clickstream_platform.errors import SourceError
-from clickstream_platform.streaming.audit.books import refused, unbalanced
+from clickstream_platform.streaming.audit.books import refused, require_committed, unbalanced
 from clickstream_platform.streaming.audit.row_places import contradictions
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import generations
-from clickstream_platform.streaming.lake.ledger import entries, is_complete, last_entry
+from clickstream_platform.streaming.lake.ledger import entries, is_complete
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.envelope_count import Envelopes
 from clickstream_platform.streaming.sources.recount import Recount, together
@@ -82,8 +82,7 @@ def source_account(table: StreamingTable, lake: Lake) -> SourceAccount:
         SourceError: no batch is committed yet, or the source is not there.
         UnreachableError: Kafka does not answer.
     """
-    if last_entry(lake.table(table.name)) is None:
-        raise SourceError(table.name, "it has no committed batch yet", f"run `clickstream run {table.name}` first")
+    require_committed(table, lake)
     if not is_complete(lake.table(table.name)):
         finding = "the oldest entries of its ledger are gone, so that nothing can be compared with them"
         raise SourceError(table.name, finding, "restore its _delta_log from a copy; `clickstream maintain` keeps them")

@@ -43,6 +43,11 @@ def validate(
     return check(table, lambda: spark, lake, everything=True, now=now)
 
 
+def without_a_batch(table: StreamingTable) -> list[CheckResult]:
+    """What every expectation comes to of a table without a committed batch: it fails. Looks at nothing."""
+    return [CheckResult(table.name, e.name, False, e.blocking, NO_BATCH, described(e)) for e in table.expectations]
+
+
 def check(
     table: StreamingTable,
     session: Callable[[], SparkSession],
@@ -62,7 +67,7 @@ def check(
     """
     found = standing(table, lake, now)
     if found is None:
-        return [CheckResult(table.name, e.name, False, e.blocking, NO_BATCH, described(e)) for e in table.expectations]
+        return without_a_batch(table)
     record = passes.read(lake, table.name)
     findings, why = ({}, dict.fromkeys(table.expectations, "")) if everything else _partly(found, record)
     if why:

@@ -9,15 +9,15 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from clickstream_platform.errors import SourceError
 from clickstream_platform.events.schema import PLACE
 from clickstream_platform.streaming.audit.balance import imbalances
+from clickstream_platform.streaming.audit.books import require_committed
 from clickstream_platform.streaming.batches.persisted import Persisted
 from clickstream_platform.streaming.batches.strategies import strategy_of
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.entry import Entry
-from clickstream_platform.streaming.lake.ledger import Amendment, booked, entries, last_entry
+from clickstream_platform.streaming.lake.ledger import Amendment, booked, entries
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import matches, snapshot
 from clickstream_platform.streaming.observe.outdated import outdated
@@ -76,9 +76,7 @@ def verify(table: StreamingTable, spark: SparkSession, lake: Lake, show: int = 5
     Raises:
         SourceError: the table has no committed batch yet.
     """
-    entry = last_entry(lake.table(table.name))
-    if entry is None:
-        raise SourceError(table.name, "it has no committed batch yet", f"run `clickstream run {table.name}` first")
+    entry = require_committed(table, lake)
     held = snapshot(spark, lake.table(table.name).path)
     batches = list(entries(lake.table(table.name)))
     ledger = tuple(imbalances(batches))

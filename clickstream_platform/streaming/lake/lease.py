@@ -64,12 +64,15 @@ def lease(
 
 
 def _is_seen_free(lake: Lake, table: str) -> bool:
-    """Whether one look tells that nobody holds the lease of a table of a lake that needs no migration.
+    """Whether one look tells that nobody holds the lease of a table of a lake that needs no migration, or has none.
 
-    Only on a store, where to take it and let it go is four requests. False says nothing. Raises a LayoutError.
+    On a store to take it and let it go is four requests; in a folder it leaves a file, and there may be no lake yet.
+    False says nothing. Raises a LayoutError.
     """
     path = lake.checkpoints(table) / "lease"
-    return is_on_store(path) and _is_up(lake) and is_free_on_store(path)
+    if is_on_store(path):
+        return _is_up(lake) and is_free_on_store(path)
+    return (_is_up(lake) or not (lake.root / "_checkpoints").exists()) and not path.exists()
 
 
 def _is_up(lake: Lake, finishing: str = "") -> bool:

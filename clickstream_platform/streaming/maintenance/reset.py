@@ -81,7 +81,7 @@ def _to_read(contracts: Sequence[StreamingTable], lake: Lake) -> str:
         found = together(source.unread(nothing, lake) for source in events.sources)
     except ClickstreamError as problem:
         return f"that cannot be told now ({problem})"
-    return f"{found.amount:,} {found.unit}"
+    return str(found)
 
 
 def reset(contracts: Sequence[StreamingTable], lake: Lake, *, run_id: str | None = None) -> Place:

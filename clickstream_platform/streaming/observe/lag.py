@@ -88,7 +88,7 @@ def unread(found: Lag | ClickstreamError) -> int:
 
 def said_of_lag(found: Lag | ClickstreamError) -> str:
     """What a run would read, in words; or why that is not known."""
-    return f"{found.amount:,} {found.unit} to read" if isinstance(found, Lag) else str(found)
+    return f"{found} to read" if isinstance(found, Lag) else str(found)
 
 
 def lag(table: StreamingTable, lake: Lake, checkpoint: Checkpoint | None = None) -> Lag:

@@ -48,16 +48,13 @@ WHERE (copied.source, copied.partition, copied."offset", copied."index")
   IS DISTINCT FROM (near.source, near.partition, near."offset", near."index")
 ORDER BY copied.arrived_at DESC, copied.partition, copied."offset", copied."index" {limit}
 """
-_COPIES = """
-SELECT remembered.* FROM remembered SEMI JOIN shown ON remembered.source = shown.source
-  AND remembered.partition = shown.partition AND remembered."offset" = shown."offset"
-  AND coalesce(remembered."index", 0) = shown."index"
+# Of `remembered` the rows that are shown, or of `all_events` those beside them.
+_AT = """
+SELECT {rows}.* FROM {rows} SEMI JOIN shown ON {rows}.source = shown."{of}source"
+  AND {rows}.partition = shown."{of}partition" AND {rows}."offset" = shown."{of}offset"
+  AND coalesce({rows}."index", 0) = shown."{of}index"
 """
-_EVENTS = """
-SELECT all_events.* FROM all_events SEMI JOIN shown ON all_events.source = shown.event_source
-  AND all_events.partition = shown.event_partition AND all_events."offset" = shown.event_offset
-  AND coalesce(all_events."index", 0) = shown.event_index
-"""
+_COPIES, _EVENTS = _AT.format(rows="remembered", of=""), _AT.format(rows="all_events", of="event_")
 
 Place = tuple[Any, ...]  # source, partition, offset, index
 Row = dict[str, Any]

@@ -136,15 +136,26 @@ def rebuild(
     Killed before that commit, nothing has changed. Raises what :func:`run` does, and a CheckpointError for
     ``events``, which has nothing to be rebuilt from.
     """
-    if not table.derived:
-        raise CheckpointError(
-            table.name, "it is read from the source, which may have moved on", "rebuild the tables that read it"
-        )
+    require_rebuildable(table, lake)
     run_id, hooks = run_id or uuid.uuid4().hex[:12], hooks or Hooks()
     with lease(lake, table.name, run_id):
         report = rebuild_leased(table, spark, lake, hooks, run_id)
     hooks.ended(table)
     return report
+
+
+def require_rebuildable(table: StreamingTable, lake: Lake) -> None:
+    """Refuse what :func:`rebuild` would refuse without looking at a checkpoint. No JVM.
+
+    Raises:
+        CheckpointError: it is ``events``.
+        SourceError: there is no ``events`` to make it of.
+    """
+    if not table.derived:
+        raise CheckpointError(
+            table.name, "it is read from the source, which may have moved on", "rebuild the tables that read it"
+        )
+    table.offsets.require_there(table.name, lake)
 
 
 def rebuild_leased(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hooks, run_id: str) -> RunReport:

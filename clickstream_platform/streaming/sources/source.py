@@ -18,6 +18,7 @@ from clickstream_platform.streaming.lake.entry import Account, Entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.envelope_count import Envelopes
 from clickstream_platform.streaming.sources.recount import Recount
+from clickstream_platform.wording import amount_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,6 +45,10 @@ class Lag:
     partitions: Mapping[str, int] = field(default_factory=dict[str, int], compare=False)
     remarks: tuple[str, ...] = field(default=(), compare=False)
     bytes: int = field(default=0, compare=False)
+
+    def __str__(self) -> str:
+        """In words: ``1 file``, ``2,345 events``."""
+        return amount_of(self.amount, self.unit)
 
 
 class Source(Protocol):

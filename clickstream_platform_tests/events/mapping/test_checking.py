@@ -67,7 +67,7 @@ def test_what_is_like_nothing_known_is_said_to_be_so_and_a_mapping_to_start_from
     assert set(found["extra"]) == {"visitor.uid", "ts", "action", "location.url"}
     result = clickstream("check", str(file), "--mapping", str(mine))
     assert result.exit_code == 0
-    assert "1 records = 1 events" in result.stdout
+    assert "1 record = 1 event" in result.stdout
     refused = clickstream("check", str(file), "--write", str(mine))
     assert (refused.exit_code, "is there already" in refused.stderr) == (2, True)
 

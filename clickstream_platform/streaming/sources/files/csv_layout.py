@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from clickstream_platform.events.json_record import object_of
 from clickstream_platform.events.mapping.guessing import columns_called
 from clickstream_platform.streaming.sources.files.csv_rows import decoded, rows
+from clickstream_platform.streaming.sources.files.json_layout import has_an_object
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
 _NAME = re.compile(r"[A-Za-z_$@][\w.:@$/()-]{0,63}")
@@ -54,7 +54,7 @@ def is_table(head: bytes, separator: str, *, is_whole: bool) -> bool:
 def _rows(head: bytes, separator: str) -> list[bytes]:
     """The rows of a beginning, as far as they are whole; none if there is a JSON object."""
     found = list[bytes]()
-    if any(object_of(line) is not None for line in head.split(b"\n")):
+    if has_an_object(head.split(b"\n")):
         return found
     try:
         for row in rows([head], separator, len(head)):

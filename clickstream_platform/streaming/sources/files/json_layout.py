@@ -7,7 +7,7 @@ unless its beginning cannot be that of such a file.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from clickstream_platform.events.json_record import object_of
 from clickstream_platform.streaming.sources.files.content import Content
@@ -26,6 +26,11 @@ def is_object_a_line(head: bytes) -> bool:
     """Whether a text certainly is a record a line, by its first bytes; else it takes a look. Costs next to nothing."""
     first, end, _ = head.partition(b"\n")
     return head[:1] == b"{" and (not end or first.rstrip(_BLANKS)[-1:] == b"}") and not _JOINED.search(first)
+
+
+def has_an_object(lines: Iterable[bytes]) -> bool:
+    """Whether any of some lines is a JSON object by itself."""
+    return any(object_of(line) is not None for line in lines)
 
 
 def is_many_lines(content: Content) -> bool:
@@ -53,12 +58,12 @@ def _is_joined(content: Content, head: bytes) -> bool:
         return not _has_a_second_line(content)
     whole = [*lines, last] if content.is_short else lines
     inked = [line for line in whole if line.strip(_BLANKS)]
-    return (content.is_short or len(inked) > 1) and not any(object_of(line) is not None for line in inked)
+    return (content.is_short or len(inked) > 1) and not has_an_object(inked)
 
 
 def _is_spread(content: Content, head: bytes) -> bool:
     """Whether it begins with an object over several lines."""
-    if b"\n" not in head or any(object_of(line) is not None for line in head.split(b"\n")):
+    if b"\n" not in head or has_an_object(head.split(b"\n")):
         return False
     values, seen = JsonValues(_SPREAD), 0
     try:

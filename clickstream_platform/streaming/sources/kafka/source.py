@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from clickstream_platform.errors import ClickstreamError, SettingsError, SourceError, UnreachableError
 from clickstream_platform.events.registry.failures import refusal
-from clickstream_platform.settings import Settings
 from clickstream_platform.source_list import MAIN, origin, starting_at
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.lake.entry import Account, Entry
@@ -31,6 +30,8 @@ from clickstream_platform.wording import without_passwords
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
+
+    from clickstream_platform.settings import Settings
 
 _SERVERS = re.compile(r"[^,\s@]+:\d+(,[^,\s@]+:\d+)*", re.ASCII)
 _NAMES = re.compile(r"[\w.-]+(,[\w.-]+)*", re.ASCII)

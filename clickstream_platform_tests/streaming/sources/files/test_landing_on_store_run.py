@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,3 +106,4 @@ def test_a_tap_shows_objects_that_come_and_not_those_that_were_there(
         assert objects_shown() == 1
     finally:
         query.stop()
+        shutil.rmtree(tmp_path / "tap", ignore_errors=True)  # its thread looks at the store until then
