@@ -1,6 +1,6 @@
 """Events written into data files of the table ``events``, one a date. They are in the table once a commit names them.
 
-Tasks write them where they stage (:mod:`.apart`), and so does the process that commits, of what goes into no such file.
+Tasks write them where they stage (:mod:`.task_files`), and so does the process that commits, of all other events.
 """
 
 # pyarrow makes its compute functions when it is imported:

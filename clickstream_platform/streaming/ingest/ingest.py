@@ -27,13 +27,13 @@ from clickstream_platform.streaming.batches.stateless import StatelessBatches
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.ingest import giving_way
 from clickstream_platform.streaming.ingest.adopting import taken_over
-from clickstream_platform.streaming.ingest.apart import apart_for
 from clickstream_platform.streaming.ingest.by_id import Settled, settle
 from clickstream_platform.streaming.ingest.deduplicate import duplicates
 from clickstream_platform.streaming.ingest.facts import Facts
 from clickstream_platform.streaming.ingest.staged import Staged
 from clickstream_platform.streaming.ingest.staged_where import clear, folder_of
 from clickstream_platform.streaming.ingest.staging import staged_schema, staging
+from clickstream_platform.streaming.ingest.task_files import task_files_for
 from clickstream_platform.streaming.lake import generations, writer
 from clickstream_platform.streaming.lake.data_files import DataFile
 from clickstream_platform.streaming.lake.entry import Account, Copies, Declarations, Entry, Records
@@ -57,8 +57,8 @@ class Ingest(StatelessBatches):
         read = self.source.read(spark, lake, checkpoint)
         folder = self._folder(spark, lake, checkpoint)
         clear(folder, lake.root)
-        apart = apart_for(lake.table(self.table.name), self.table.sink.file_rows)
-        return self.table.watermark.of(staging(read, self.parse, folder, self.source.records, apart))
+        task_files = task_files_for(lake.table(self.table.name), self.table.sink.file_rows)
+        return self.table.watermark.of(staging(read, self.parse, folder, self.source.records, task_files))
 
     def _folder(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> Place:
         on_one_machine = is_one_machine(spark.conf.get("spark.master") or "")

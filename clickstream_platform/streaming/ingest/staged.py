@@ -20,7 +20,7 @@ from clickstream_platform.events.schema import Reason
 from clickstream_platform.store.files import let_read, named_for_arrow
 from clickstream_platform.streaming.ingest.deduplicate import WITHIN
 from clickstream_platform.streaming.ingest.facts import Facts, facts_of
-from clickstream_platform.streaming.ingest.own_files import events_of, row_groups, touched
+from clickstream_platform.streaming.ingest.staged_data_files import events_of, row_groups, touched
 from clickstream_platform.streaming.ingest.staging import RAW_BYTES, STAGED, but_raw, record_ids
 from clickstream_platform.streaming.lake.data_files import DataFile
 from clickstream_platform.streaming.sources.source import PartRead
@@ -31,7 +31,7 @@ if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked 
     from clickstream_platform.store.place import Place
 
 _PARTS = msgspec.json.Decoder(list[PartRead])
-_OWN = msgspec.json.Decoder(list[DataFile])
+_DATA_FILES = msgspec.json.Decoder(list[DataFile])
 _IS_EVENT = pc.field("timestamp").is_valid()
 
 
@@ -46,7 +46,7 @@ class Staged:
         without: the partitions that are left out.
         schema: the columns that are staged.
         matches: what is found at the paths of somebody's own mapping.
-        own: data files of the table beside them, each with events that are not in ``files``.
+        data_files: data files of the table beside them, each with events that are not in ``files``.
         adopted: of these, those that become the table's as they are. Whatever is asked from then on is not asked of
             their events.
     """
@@ -57,7 +57,7 @@ class Staged:
     without: Collection[str] = ()
     schema: pa.Schema = STAGED
     matches: Matches = NONE
-    own: tuple[DataFile, ...] = ()
+    data_files: tuple[DataFile, ...] = ()
     adopted: tuple[DataFile, ...] = ()
 
     @property
@@ -79,7 +79,7 @@ class Staged:
 
     @property
     def _not_adopted(self) -> list[DataFile]:
-        return [each for each in self.own if each not in self.adopted]
+        return [each for each in self.data_files if each not in self.adopted]
 
     def _columns(self, names: Sequence[str]) -> pa.Schema:
         return pa.schema([self.schema.field(name) for name in dict.fromkeys(names)])
@@ -90,8 +90,15 @@ class Staged:
         rows = staging.collect()
         parts = (part for row in rows for part in _PARTS.decode(row["parts"]))
         matches = together(msgspec.json.decode(row["matches"], type=Matches) for row in rows)
-        own = tuple(file for row in rows for file in _OWN.decode(row["own"]))
-        return cls(folder, tuple(row["file"] for row in rows), tuple(parts), schema=schema, matches=matches, own=own)
+        data_files = tuple(file for row in rows for file in _DATA_FILES.decode(row["data_files"]))
+        return cls(
+            folder,
+            tuple(row["file"] for row in rows),
+            tuple(parts),
+            schema=schema,
+            matches=matches,
+            data_files=data_files,
+        )
 
     def adopting(self, left_out: pa.Table) -> Staged:
         """Let the data files become the table's in which there is none of some places, nor of what is left out.
@@ -99,8 +106,8 @@ class Staged:
         Args:
             left_out: ``partition``, ``offset`` and ``index``.
         """
-        cut = touched(self.folder, self.own, left_out, self.without)
-        return replace(self, adopted=tuple(each for each in self.own if each.name not in cut))
+        cut = touched(self.folder, self.data_files, left_out, self.without)
+        return replace(self, adopted=tuple(each for each in self.data_files if each.name not in cut))
 
     def facts(self) -> Facts:
         """Count them. Reads seven columns."""
@@ -145,10 +152,10 @@ class Staged:
         files = [str(self.folder / file) for file in self.files]
         staged = connection.read_parquet(files) if files else connection.from_arrow(self.schema.empty_table())
         staged = staged.filter("timestamp IS NOT NULL AND partition NOT IN (FROM left_out)")
-        if not self.own:
+        if not self.data_files:
             return staged
         staged.create_view("staged_events")
-        events_of(connection, self.folder, self.own).create_view("own_events")
+        events_of(connection, self.folder, self.data_files).create_view("own_events")
         both = "FROM staged_events UNION ALL BY NAME (FROM own_events WHERE partition NOT IN (FROM left_out))"
         return connection.sql(both)
 

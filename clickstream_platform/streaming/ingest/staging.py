@@ -2,7 +2,8 @@
 
 Keeping them in Spark instead, and writing them from there, costs three times as much: docs/decisions/0018. A file that
 no row names, because its task failed or its process was killed, is never read, and the next run deletes it. Where the
-files lie: :mod:`.staged_where`. Which of them may become the table's: :mod:`.apart`. Who reads them: :mod:`.staged`.
+files lie: :mod:`.staged_where`. Which of them may become the table's: :mod:`.task_files`. Who reads
+them: :mod:`.staged`.
 """
 
 # pyarrow makes its compute functions when it is imported:
@@ -34,9 +35,9 @@ from clickstream_platform.events.parsing import read_events
 from clickstream_platform.events.rules import Parse
 from clickstream_platform.events.schema import EVENTS, PLACE, QUARANTINE
 from clickstream_platform.events.timestamps import INSTANT, where
-from clickstream_platform.streaming.ingest.apart import NONE_APART, Apart, sorting
 from clickstream_platform.streaming.ingest.date_files import Opened, none_opened
 from clickstream_platform.streaming.ingest.staged_where import written
+from clickstream_platform.streaming.ingest.task_files import NO_TASK_FILES, TaskFiles, sorting
 from clickstream_platform.streaming.lake.data_files import DataFile
 from clickstream_platform.streaming.sources.source import PartRead
 
@@ -81,7 +82,9 @@ _HEADERS = msgspec.json.Decoder(list[_Header])  # msgspec reads bytes from base6
 Records = Callable[["Iterator[pa.RecordBatch]"], "Iterator[pa.RecordBatch | PartRead]"]
 
 
-def staging(read: DataFrame, parse: Parse, folder: Place, records: Records, apart: Apart = NONE_APART) -> DataFrame:
+def staging(
+    read: DataFrame, parse: Parse, folder: Place, records: Records, task_files: TaskFiles = NO_TASK_FILES
+) -> DataFrame:
     """The stream that stages each batch of raw records when it is collected.
 
     Args:
@@ -91,25 +94,27 @@ def staging(read: DataFrame, parse: Parse, folder: Place, records: Records, apar
         records: of what a task has read, the raw records: the columns of ``RAW`` in any order, the headers as JSON, and
             ``event_id``, bytes of an id from elsewhere, and ``size``, the record's length, more than that of ``value``
             where only its beginning is given.
-        apart: how a task writes data files of the table by itself; it may write none.
+        task_files: how a task writes data files of the table by itself; it may write none.
 
     Returns:
-        One row a staged file: ``file``, its name; ``own``, the data files beside it, as JSON; ``timestamp``, the newest
-        event time in them, which moves a watermark; ``parts``, what the task says of the files that it read, as JSON;
-        ``matches``, what it has found at the paths of somebody's own mapping, as JSON.
+        One row a staged file: ``file``, its name; ``data_files``, the data files beside it, as JSON; ``timestamp``, the
+        newest event time in them, which moves a watermark; ``parts``, what the task says of the files that it read, as
+        JSON; ``matches``, what it has found at the paths of somebody's own mapping, as JSON.
     """
-    stage = partial(_stage, parse=parse, folder=folder, records=records, apart=apart)
-    return read.mapInArrow(stage, "file string, timestamp timestamp, parts string, matches string, own string")
+    stage = partial(_stage, parse=parse, folder=folder, records=records, task_files=task_files)
+    return read.mapInArrow(stage, "file string, timestamp timestamp, parts string, matches string, data_files string")
 
 
 def _stage(
-    read: Iterator[pa.RecordBatch], parse: Parse, folder: Place, records: Records, apart: Apart
+    read: Iterator[pa.RecordBatch], parse: Parse, folder: Place, records: Records, task_files: TaskFiles
 ) -> Iterator[pa.RecordBatch]:
     """What one task does: write the records it has read into files of its own, and give the row that names them."""
     name = f"{uuid4().hex}.parquet"
     with written(folder, name) as file:
-        newest, parts, matches, own = staged_by(records(read), parse, file, apart, lambda _, of: written(folder, of))
-    told = {"parts": parts, "matches": matches, "own": own}
+        newest, parts, matches, data_files = staged_by(
+            records(read), parse, file, task_files, lambda _, of: written(folder, of)
+        )
+    told = {"parts": parts, "matches": matches, "data_files": data_files}
     said = {name: [msgspec.json.encode(each).decode()] for name, each in told.items()}
     yield pa.RecordBatch.from_pydict({"file": [name], "timestamp": pa.array([newest], INSTANT), **said})
 
@@ -121,26 +126,29 @@ class StagedBy(NamedTuple):
         newest: their newest event time.
         parts: what is said of the files they are of.
         matches: what they have at the paths of somebody's own mapping.
-        own: the data files beside it.
+        data_files: the data files beside it.
     """
 
     newest: pa.TimestampScalar
     parts: list[PartRead]
     matches: Matches
-    own: list[DataFile]
+    data_files: list[DataFile]
 
 
 def staged_by(
     found: Iterator[pa.RecordBatch | PartRead],
     parse: Parse,
     file: Path | IO[bytes],
-    apart: Apart = NONE_APART,
+    task_files: TaskFiles = NO_TASK_FILES,
     data_file: Opened = none_opened,
 ) -> StagedBy:
     """Write records into a file, parsed; or into data files of the table, if there are to be such."""
     newest, parts, matching = pa.scalar(None, INSTANT), list[PartRead](), Matching(parse.rules)
-    schema, own = staged_schema(parse.rules.contract), list[DataFile]()
-    with pq.ParquetWriter(file, schema, **_WRITTEN) as writer, sorting(apart, data_file, writer, own) as taking:
+    schema, data_files = staged_schema(parse.rules.contract), list[DataFile]()
+    with (
+        pq.ParquetWriter(file, schema, **_WRITTEN) as writer,
+        sorting(task_files, data_file, writer, data_files) as taking,
+    ):
         for each in found:
             if isinstance(each, PartRead):
                 parts.append(each)
@@ -150,7 +158,7 @@ def staged_by(
                 staged = _parsed(events, parse, schema)
                 newest = pc.max(pa.array([newest, pc.max(staged["timestamp"])], INSTANT))
                 taking.write(staged)
-    return StagedBy(newest, parts, matching.found, own)
+    return StagedBy(newest, parts, matching.found, data_files)
 
 
 def _parsed(records: pa.RecordBatch, parse: Parse, schema: pa.Schema = STAGED) -> pa.RecordBatch:

@@ -24,10 +24,10 @@ from clickstream_platform.simulator.seaweed import Seaweed
 from clickstream_platform.store.place import Place, StorePath, made
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.ingest.adopting import taken_over
-from clickstream_platform.streaming.ingest.apart import apart_for
 from clickstream_platform.streaming.ingest.staged import Staged
 from clickstream_platform.streaming.ingest.staged_where import clear, folder_of, written
 from clickstream_platform.streaming.ingest.staging import staged_by
+from clickstream_platform.streaming.ingest.task_files import task_files_for
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.scan import connected, rows_within
@@ -167,8 +167,10 @@ def test_data_files_of_a_task_become_those_of_a_table_on_a_store_from_this_host_
         landed.write_text("\n".join(map(json.dumps, [*lines, event(at="2024-03-04T10:00:00Z")])))
         own, parse = partial(_opened, folder), Parse(rules_from(Settings()))
         with written(folder, "one.parquet") as file:
-            by_task = staged_by(sample(landed, 1000, "auto"), parse, file, apart_for(table, 20), own)
-        staged = Staged(folder, ("one.parquet",), own=tuple(by_task.own)).adopting(pa.table({"partition": []}))
+            by_task = staged_by(sample(landed, 1000, "auto"), parse, file, task_files_for(table, 20), own)
+        staged = Staged(folder, ("one.parquet",), data_files=tuple(by_task.data_files)).adopting(
+            pa.table({"partition": []})
+        )
         assert len(staged.adopted) == 1
         files = partial(taken_over, staged.adopted, folder, staged.accepted(), table)
         assert writer.add_files(files, table.path, "timestamp", writer.Commit("{}", ("events/1", number)))

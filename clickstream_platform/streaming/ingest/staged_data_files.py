@@ -46,10 +46,10 @@ class RowGroup:
         return pa.table([*made], schema)
 
 
-def row_groups(folder: Place, staged: Sequence[str], own: Sequence[DataFile]) -> Iterator[RowGroup]:
+def row_groups(folder: Place, staged: Sequence[str], data_files: Sequence[DataFile]) -> Iterator[RowGroup]:
     """Those of files that a batch has staged, and of data files. Each can be read until the next one is asked for."""
-    days = [*[None] * len(staged), *(each.day for each in own)]
-    names = [*((name,) for name in staged), *((each.name, each.name + BESIDE) for each in own)]
+    days = [*[None] * len(staged), *(each.day for each in data_files)]
+    names = [*((name,) for name in staged), *((each.name, each.name + BESIDE) for each in data_files)]
     for day, together in zip(days, names, strict=True):
         there = named_for_arrow(folder, [*together])
         with ExitStack() as stack:
@@ -72,8 +72,8 @@ def touched(folder: Place, files: Sequence[DataFile], places: pa.Table, partitio
     with connected() as connection:
         let_read(connection, folder)
         paths = {str(folder / each.name): each.name for each in files}
-        own = connection.read_parquet([*paths], hive_partitioning=False, filename=True)
-        own.create_view("own")
+        data_files = connection.read_parquet([*paths], hive_partitioning=False, filename=True)
+        data_files.create_view("data_files")
         connection.register("places", places)
         connection.register("partitions", pa.table({"partition": pa.array([*partitions], pa.string())}))
         found = connection.sql(_TOUCHED).fetchall()
@@ -81,7 +81,7 @@ def touched(folder: Place, files: Sequence[DataFile], places: pa.Table, partitio
 
 
 _TOUCHED = """
-SELECT DISTINCT filename FROM own SEMI JOIN places USING (partition, "offset", "index")
+SELECT DISTINCT filename FROM data_files SEMI JOIN places USING (partition, "offset", "index")
 UNION
-SELECT DISTINCT filename FROM own SEMI JOIN partitions USING (partition)
+SELECT DISTINCT filename FROM data_files SEMI JOIN partitions USING (partition)
 """

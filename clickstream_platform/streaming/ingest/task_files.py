@@ -32,7 +32,7 @@ _SLOTS = 1 << 25  # bytes that a task remembers ids in; of 250,000, one in 250 i
 
 
 @dataclass(frozen=True)
-class Apart:
+class TaskFiles:
     """How a task writes data files of a table.
 
     Attributes:
@@ -48,10 +48,10 @@ class Apart:
         return pa.schema([each for each in staged if each.name not in {*self.schema.names, PARTITION}])
 
 
-NONE_APART = Apart(pa.schema([]), 0)
+NO_TASK_FILES = TaskFiles(pa.schema([]), 0)
 
 
-def apart_for(table: LakeTable, rows: int) -> Apart:
+def task_files_for(table: LakeTable, rows: int) -> TaskFiles:
     """How tasks write data files of a table: not at all where somebody has given it more for its writers to see to.
 
     So it is with constraints, which delta-rs looks at when it writes.
@@ -64,7 +64,7 @@ def apart_for(table: LakeTable, rows: int) -> Apart:
         asked, partition_by = held.protocol(), held.metadata().partition_columns
         is_plain = asked.min_reader_version <= _PLAIN[0] and asked.min_writer_version <= _PLAIN[1]
         schema = pa.schema(held.schema())
-    return Apart(columns_of(schema), rows) if is_plain and partition_by == [PARTITION] else NONE_APART
+    return TaskFiles(columns_of(schema), rows) if is_plain and partition_by == [PARTITION] else NO_TASK_FILES
 
 
 _AGAIN, _NO_EVENT, _FIRST = -2, -1, 0
@@ -101,7 +101,7 @@ class Sorting:
     that who asks for one of these need not read the others.
     """
 
-    apart: Apart
+    task_files: TaskFiles
     files: DateFiles
     staged: pq.ParquetWriter
     _seen: SeenIds = field(default_factory=SeenIds)
@@ -116,7 +116,7 @@ class Sorting:
             self._write(day, of_day)
         for kind, of_kind in _split(rows, kinds, ~goes):
             self._hold(kind, of_kind)
-        if self._bytes >= (AT_ONCE if self.apart.rows else _LITTLE):
+        if self._bytes >= (AT_ONCE if self.task_files.rows else _LITTLE):
             self.flush()
 
     def flush(self) -> None:
@@ -132,7 +132,7 @@ class Sorting:
         held = self._held.setdefault(kind, [])
         held.append(rows)
         self._bytes += rows.nbytes
-        if kind >= _FIRST and self.apart.rows and sum(each.num_rows for each in held) >= self.apart.rows:
+        if kind >= _FIRST and self.task_files.rows and sum(each.num_rows for each in held) >= self.task_files.rows:
             for each in self._held.pop(kind):
                 self._bytes -= each.nbytes
                 self._write(kind, each)
@@ -141,7 +141,7 @@ class Sorting:
         return kind >= _FIRST and self.files.has(_day(kind))
 
     def _write(self, kind: int, rows: pa.RecordBatch) -> None:
-        for each in self.apart.schema:  # of which some may no longer be declared
+        for each in self.task_files.schema:  # of which some may no longer be declared
             if each.name not in rows.schema.names:
                 rows = rows.append_column(each, pa.nulls(rows.num_rows, each.type))
         self.files.write(_day(kind), rows)
@@ -150,7 +150,7 @@ class Sorting:
         """Of each row, the day of an event that came first, counted from the first that there is; or what it is."""
         days = rows[PARTITION].cast(pa.int32()).cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
         kinds = days - _FIRST_DAY
-        if self.apart.rows:
+        if self.task_files.rows:
             kinds[self._seen.again(rows["event_id"])] = _AGAIN
         kinds[rows["timestamp"].is_null().to_numpy(zero_copy_only=False)] = _NO_EVENT
         return kinds
@@ -175,17 +175,19 @@ def _split(
 
 
 @contextmanager
-def sorting(apart: Apart, opened: Opened, staged: pq.ParquetWriter, files: list[DataFile]) -> Generator[Sorting]:
+def sorting(
+    task_files: TaskFiles, opened: Opened, staged: pq.ParquetWriter, files: list[DataFile]
+) -> Generator[Sorting]:
     """Sort rows in the block.
 
     Args:
-        apart: how.
+        task_files: how.
         opened: opens a data file, as of :class:`.DateFiles`.
         staged: gets all other rows.
         files: gets what is said of the data files, once they are whole.
     """
-    with DateFiles(apart.schema, opened, apart.beside(staged.schema), files) as written:
-        each = Sorting(apart, written, staged)
+    with DateFiles(task_files.schema, opened, task_files.beside(staged.schema), files) as written:
+        each = Sorting(task_files, written, staged)
         yield each
         each.flush()
 

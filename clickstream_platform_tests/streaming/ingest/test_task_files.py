@@ -23,12 +23,12 @@ from clickstream_platform.settings import Settings
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.ingest import date_files
 from clickstream_platform.streaming.ingest.adopting import taken_over
-from clickstream_platform.streaming.ingest.apart import Apart, SeenIds, apart_for
 from clickstream_platform.streaming.ingest.deduplicate import Duplicates, duplicates
 from clickstream_platform.streaming.ingest.facts import Facts
 from clickstream_platform.streaming.ingest.staged import Staged
 from clickstream_platform.streaming.ingest.staged_where import written
 from clickstream_platform.streaming.ingest.staging import staged_by
+from clickstream_platform.streaming.ingest.task_files import SeenIds, TaskFiles, task_files_for
 from clickstream_platform.streaming.lake import handles, upkeep, writer
 from clickstream_platform.streaming.lake.data_files import DataFile
 from clickstream_platform.streaming.lake.tables import LakeTable
@@ -95,8 +95,8 @@ def batch_of(
         of_task = partial(_opened, folder)
         with written(folder, names[-1]) as staged:
             read = sample(file, 1_000_000, "auto")
-            own += staged_by(read, PARSE, staged, apart_for(table, rows), of_task).own
-    read_all = Staged(folder, tuple(names), own=tuple(own), without=without)
+            own += staged_by(read, PARSE, staged, task_files_for(table, rows), of_task).data_files
+    read_all = Staged(folder, tuple(names), data_files=tuple(own), without=without)
     facts = read_all.facts()
     found = duplicates(read_all.events, read_all.events_at, table, facts.hours)
     return Batch(table, read_all.adopting(found.places), facts, found, number)
@@ -161,7 +161,7 @@ def test_a_file_in_which_a_duplicate_is_found_is_written_without_it_and_the_othe
         found.append((rows_of(table), [{k: v for k, v in row.items() if k not in unlike} for row in batch.rejected()]))
         if rows:
             whole = [(each.day, each.rows) for each in batch.staged.adopted]
-            assert (len(batch.staged.own), sorted(whole)) == (
+            assert (len(batch.staged.data_files), sorted(whole)) == (
                 5,
                 [(DAYS[0], 30), (DAYS[1], 30), (DAYS[1], 30), (DAYS[1], 30)],
             )
@@ -260,10 +260,10 @@ def test_files_of_more_dates_than_are_open_at_once_hold_every_event(
 
 def test_a_table_that_has_constraints_is_left_to_delta_rs(tmp_path: Path) -> None:
     table = table_in(tmp_path)
-    assert apart_for(table, 5).rows == 5
+    assert task_files_for(table, 5).rows == 5
     DeltaTable(str(table.path)).alter.add_constraint({"known": "user_id IS NOT NULL"})
 
-    assert apart_for(table, 5).rows == 0
+    assert task_files_for(table, 5).rows == 0
 
 
 def test_ids_are_seen_again_and_placeholders_never() -> None:
@@ -275,10 +275,12 @@ def test_ids_are_seen_again_and_placeholders_never() -> None:
 
 
 def test_a_column_that_is_no_longer_declared_is_null_in_such_a_file(tmp_path: Path) -> None:
-    apart = Apart(pa.schema([("timestamp", pa.timestamp("us", "UTC")), ("gone", pa.int64())]), 1)
+    task_files = TaskFiles(pa.schema([("timestamp", pa.timestamp("us", "UTC")), ("gone", pa.int64())]), 1)
     folder, file = tmp_path, tmp_path / "a.json"
     file.write_text(json.dumps(event()))
-    (own,) = staged_by(sample(file, 1000, "auto"), PARSE, tmp_path / "s.parquet", apart, partial(_opened, folder)).own
+    (own,) = staged_by(
+        sample(file, 1000, "auto"), PARSE, tmp_path / "s.parquet", task_files, partial(_opened, folder)
+    ).data_files
 
     assert pq.read_table(folder / own.name)["gone"].to_pylist() == [None]
     assert table_in(tmp_path).rows() == 0
@@ -293,5 +295,5 @@ def test_a_task_that_fails_says_nothing_of_its_files(tmp_path: Path) -> None:
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        staged_by(cut(), PARSE, tmp_path / "s.parquet", apart_for(table, 20), partial(_opened, tmp_path))
+        staged_by(cut(), PARSE, tmp_path / "s.parquet", task_files_for(table, 20), partial(_opened, tmp_path))
     assert len([*tmp_path.glob("part-*")]) == 2  # which the next run deletes
