@@ -162,8 +162,11 @@ def test_settings_alone_read_the_environment() -> None:
     assert modules_that_use("environ", "os") | modules_that_use("getenv", "os") <= allowed
 
 
-def test_run_alone_starts_the_streams_of_tables_and_tap_those_that_write_none() -> None:
-    assert modules_that_use("writeStream") == {f"{PACKAGE}.streaming.runtime.run", f"{PACKAGE}.streaming.tap.tap"}
+def test_one_module_starts_the_streams_of_tables_and_tap_those_that_write_none() -> None:
+    assert modules_that_use("writeStream") == {
+        f"{PACKAGE}.streaming.runtime.streaming_query",
+        f"{PACKAGE}.streaming.tap.tap",
+    }
 
 
 def test_spark_alone_builds_sessions() -> None:
