@@ -77,11 +77,12 @@ def _demo(settings: Settings, events: int, end: date, *, lasts: bool) -> bool:
     from clickstream_platform.cli.checks import verified  # noqa: PLC0415
     from clickstream_platform.cli.runs import hooks, run_all  # noqa: PLC0415
     from clickstream_platform.simulator import demo as demonstration  # noqa: PLC0415
+    from clickstream_platform.simulator.comparison import compared  # noqa: PLC0415
     from clickstream_platform.tables import selected  # noqa: PLC0415
 
     made(settings.home, "CLICKSTREAM_HOME")
     simulated = demonstration.simulated(events, end)
-    place = demonstration.admitted(settings, simulated, lake := lake_of(settings, to_write=True))
+    place = demonstration.own_input(settings, simulated, lake := lake_of(settings, to_write=True))
     demonstration.keep_end(settings.home, end)
     contracts = selected(settings, [])
     with app.spark_session(settings) as spark:
@@ -92,7 +93,7 @@ def _demo(settings: Settings, events: int, end: date, *, lasts: bool) -> bool:
                 run_all(contracts, spark, lake, hooks())
         for name in demonstration.PREVIEWS:
             show(_previewed(name, spark, lake), "")
-        found = demonstration.compared(simulated.truth, lake)
+        found = compared(simulated.truth, lake)
         show(results.comparisons(found), "")
         is_exact = all(each.clean for each in verified(contracts, spark, lake))
     go_on = "clickstream kafka up" if isinstance(place, demonstration.Topic) else "clickstream status"
