@@ -151,15 +151,8 @@ def simulate(
     """
     shares = simulation.Shares(late, duplicate, malformed, future, too_large, no_session, no_event_id, extra_field)
     place = _topic(from_env()) if kafka else made(folder, "--folder") if folder else _landing(from_env())
-    where = place if isinstance(place, Path) else f"the topic {place.topics}"
     if rate is not None:
-        typer.echo(f"writing {rate:g} records a second to {where}" + ("" if duration else "; Ctrl-C ends it"))
-        lasts = timedelta(seconds=duration) if duration else None
-        if isinstance(place, Path):
-            written = landing.live(place, rate, seed, duration=lasts, shares=shares)
-        else:
-            written = kafka_producer.live(place, rate, seed, no_value, duration=lasts, shares=shares)
-        typer.echo(f"{written:,} records written")
+        _feed(place, rate, seed, timedelta(seconds=duration) if duration else None, shares, no_value)
         return
     day = end.date() if end else datetime.now(timezone.utc).date()
     simulated = simulation.simulate(events, seed, simulation.start_before(day), shares=shares)
@@ -168,8 +161,29 @@ def simulate(
         typer.echo(f"{written} files in {place}\n")
     else:
         written, truth = kafka_producer.produce(place, simulated, no_value, arrivals=arrivals, only=only)
-        typer.echo(f"{written:,} records written to {where}\n")
+        typer.echo(f"{written:,} records written to {_said(place)}\n")
     show(results.truth(truth))
+
+
+def _feed(
+    place: Path | KafkaSource,
+    rate: float,
+    seed: int,
+    lasts: timedelta | None,
+    shares: simulation.Shares,
+    no_value: float,
+) -> None:
+    """Write what visitors do now, so many records a second."""
+    typer.echo(f"writing {rate:g} records a second to {_said(place)}" + ("" if lasts else "; Ctrl-C ends it"))
+    if isinstance(place, Path):
+        written = landing.live(place, rate, seed, duration=lasts, shares=shares)
+    else:
+        written = kafka_producer.live(place, rate, seed, no_value, duration=lasts, shares=shares)
+    typer.echo(f"{written:,} records written")
+
+
+def _said(place: Path | KafkaSource) -> str:
+    return str(place) if isinstance(place, Path) else f"the topic {place.topics}"
 
 
 def _write(simulated: simulation.Simulation, folder: Path, arrivals: int, only: int | None) -> tuple[int, Truth]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from clickstream_platform.streaming.ingest.deduplicate import within
 from clickstream_platform.streaming.ingest.span_rule import without
 from clickstream_platform.streaming.lake.hours import HOUR_US, as_ranges, spans_of
-from clickstream_platform.streaming.lake.scan import rows_within
+from clickstream_platform.streaming.lake.scan import rows_within, same_place
 from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
 
 if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
@@ -43,8 +43,7 @@ FROM held ANTI JOIN new ON {known} = 1 AND new.source = held.source AND new.of_s
 _LEFT_OUT = "'' AS left_out_as, '' AS left_out_by", "left_out_as, left_out_by"
 _NONE = pa.schema([]).empty_table()
 _WHOLE = """
-SELECT * FROM {table} SEMI JOIN wanted ON {table}.source = wanted.source AND {table}.partition = wanted.partition
-  AND {table}."offset" = wanted."offset" AND coalesce({table}."index", 0) = wanted."index"
+SELECT * FROM {table} SEMI JOIN wanted ON {same_place}
 QUALIFY row_number() OVER (PARTITION BY source, partition, "offset", "index") = 1
 """
 
@@ -105,7 +104,7 @@ def whole(connection: DuckDBPyConnection, table: LakeTable, at: pa.Table) -> pa.
         return _NONE
     _view(connection, table, around(at))
     connection.register("wanted", at)
-    rows = connection.sql(_WHOLE.format(table=table.name)).to_arrow_table()
+    rows = connection.sql(_WHOLE.format(table=table.name, same_place=same_place(table.name, "wanted"))).to_arrow_table()
     days = rows["timestamp"].cast(pa.int64()).to_numpy() // (24 * HOUR_US)
     dates = pa.array(days.astype(np.int32), pa.int32()).cast(pa.date32())
     return rows.set_column(rows.schema.get_field_index("event_date"), "event_date", dates)
