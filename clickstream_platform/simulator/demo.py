@@ -40,6 +40,7 @@ ENDED = "demo-end.txt"
 # The simulator's truth knows these rules by heart, as a second opinion must.
 RULES = ("event_types", "future_tolerance", "max_record_bytes", "alert_purchase_count", "alert_total_events")
 
+PREVIEWED = 3  # rows of a table
 PREVIEWS = {  # the last column of each gives way where there is no room
     "events": ("timestamp", "user_id", "event_type", "product_id", "device_type", "session_id", "page_url"),
     QUARANTINE.name: ("partition", "offset", "reasons", "value"),
@@ -194,11 +195,11 @@ def _known_files(landing: Path, lake: Lake) -> set[str]:
     return {file.partition for file in listed(landing).files} | read
 
 
-def first_rows(name: str, spark: SparkSession, lake: Lake, count: int = 3) -> list[tuple[str | None, ...]]:
+def first_rows(name: str, spark: SparkSession, lake: Lake) -> list[tuple[str | None, ...]]:
     """The first rows of a table in the order of its previewed columns, as text; times to the second."""
     rows = snapshot(spark, lake.table(name).path).select(*PREVIEWS[name])
     times = {column for column, kind in rows.dtypes if kind == "timestamp"}
     texts = (
         f"CAST(date_trunc('SECOND', {c}) AS STRING)" if c in times else f"CAST({c} AS STRING)" for c in rows.columns
     )
-    return [tuple(row) for row in rows.orderBy(*rows.columns).limit(count).selectExpr(*texts).collect()]
+    return [tuple(row) for row in rows.orderBy(*rows.columns).limit(PREVIEWED).selectExpr(*texts).collect()]

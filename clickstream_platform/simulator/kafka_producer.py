@@ -138,7 +138,7 @@ def live(
     duration: timedelta | None = None,
     shares: Shares | None = None,
 ) -> int:
-    """Send what visitors do now, once a second, as :func:`~clickstream_platform.simulator.simulation.feed`."""
+    """Send what visitors do now, once a second, as :func:`~clickstream_platform.simulator.landing.feed`."""
     sender, seconds = RecordSender(source), itertools.count(seed)
 
     def send(_: datetime, lines: list[bytes]) -> None:

@@ -221,9 +221,9 @@ def violations(lake: Lake) -> dict[str, int]:
     return dict(sum((Counter(entry.declared.violations) for entry in of_run), Counter[str]()).most_common())
 
 
-def refused_said(files: Mapping[str, str], shown: int = SHOWN) -> str:
+def refused_said(files: Mapping[str, str]) -> str:
     """Files that were refused whole, in words: how many there are, and the newest of them."""
-    return said_of_refused(len(files), dict(list(files.items())[-shown:]))
+    return said_of_refused(len(files), dict(list(files.items())[-SHOWN:]))
 
 
 def said_of_refused(count: int, newest: Mapping[str, str]) -> str:

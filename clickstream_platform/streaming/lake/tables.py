@@ -184,8 +184,8 @@ class LakeTable:
         with handles.at(self.path, version) as table:
             return within(table)
 
-    def files_by_age(self, version: int | None = None) -> list[str]:
-        """The same, the oldest first: no other has fewer columns. The others in the order of their names."""
+    def files_by_age(self, version: int) -> list[str]:
+        """The data files at a version, the oldest first: no other has fewer columns. The others in the order of their names."""
         with handles.at(self.path, version) as table:
             files = table.get_add_actions(flatten=True)
         paths, times = (files.column(name).to_pylist() for name in ("path", "modification_time"))
