@@ -116,7 +116,9 @@ class Cluster:
 
 @contextmanager
 def cluster(folder: Path) -> Generator[Cluster]:
-    """A master and :data:`WORKERS` workers with a core each, for as long as the block lasts. Logs and scratch files are in the folder.
+    """A master and :data:`WORKERS` workers with a core each, for as long as the block lasts.
+
+    Logs and scratch files are in the folder.
 
     Raises:
         SetupError: there is no Java, or one of them does not start.

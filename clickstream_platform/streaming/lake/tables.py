@@ -185,7 +185,7 @@ class LakeTable:
             return within(table)
 
     def files_by_age(self, version: int) -> list[str]:
-        """The data files at a version, the oldest first: no other has fewer columns. The others in the order of their names."""
+        """The data files at a version: the oldest, which has the fewest columns, then the others by name."""
         with handles.at(self.path, version) as table:
             files = table.get_add_actions(flatten=True)
         paths, times = (files.column(name).to_pylist() for name in ("path", "modification_time"))
