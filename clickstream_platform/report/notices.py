@@ -38,6 +38,6 @@ def is_behind(lake: Lake, name: str) -> bool:
     if entry is None:
         return False
     try:
-        return lake.events.same_rows_until(entry.events_version) < (lake.events.version() or 0)
+        return lake.events.log.same_rows_until(entry.events_version) < (lake.events.version() or 0)
     except CheckpointError:  # the log is gone from there on, so that much has happened since
         return True

@@ -71,7 +71,7 @@ class Standing:
 
     def events_since(self, version: int) -> Increment:
         """The same of ``events``, up to the version that the table has read or a later one with the same rows."""
-        return Increment(self.lake.events, version, self.lake.events.same_rows_until(self.entry.events_version))
+        return Increment(self.lake.events, version, self.lake.events.log.same_rows_until(self.entry.events_version))
 
     def here(self, **others: int) -> dict[str, tuple[int, str]]:
         """The marks of its version and of versions of other tables."""
