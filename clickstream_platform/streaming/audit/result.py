@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Literal
 
 from clickstream_platform import expectations
 from clickstream_platform.expectations import Expectation
+from clickstream_platform.wording import length
 
 NO_BATCH = "no committed batch yet"
 
@@ -83,18 +83,10 @@ def described(expectation: Expectation) -> str:
             ways = "accepted + quarantined + duplicates + passed over"
             return f"Read = {ways}, in every batch, without holes or overlaps of offsets."
         case expectations.FreshEvents(max_age):
-            return f"The newest event is at most {spoken(max_age)} old."
+            return f"The newest event is at most {length(max_age)} old."
         case expectations.RejectedShare(most, rise):
             return f"At most {most:.0%} of what came last is rejected, and {rise:g} times what is usual."
         case expectations.DuplicateShare(most, rise):
             return f"At most {most:.0%} of what came last are duplicates, and {rise:g} times what is usual."
         case expectations.KeptContract(most):
             return f"Each rule of the contract of columns is broken by at most {most:.0%} of what came last."
-
-
-def spoken(age: timedelta) -> str:
-    """A duration in the largest unit of which it has two or more."""
-    for unit, length in (("days", timedelta(days=1)), ("h", timedelta(hours=1))):
-        if age >= 2 * length:
-            return f"{age // length} {unit}"
-    return f"{age // timedelta(minutes=1)} min"
