@@ -18,12 +18,12 @@ import pyarrow.compute as pc
 
 from clickstream_platform.events.addresses import of_networks
 from clickstream_platform.events.contract.judging import Judged, judged
-from clickstream_platform.events.faults import IDS, faults_of, have_placeholders, reasons_of, unless_blank, why_unread
+from clickstream_platform.events.faults import faults_of, have_placeholders, reasons_of, unless_blank, why_unread
 from clickstream_platform.events.json_record import Read, read
 from clickstream_platform.events.mapping.reader import ReadRecord, reader
 from clickstream_platform.events.masking import Masking
 from clickstream_platform.events.opening import said_by
-from clickstream_platform.events.schema import EMPTY, WIRE, Reason
+from clickstream_platform.events.schema import EMPTY, IDS, WIRE, Reason
 from clickstream_platform.events.timestamps import instants, where
 
 if TYPE_CHECKING:

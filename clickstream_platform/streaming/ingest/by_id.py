@@ -18,7 +18,7 @@ import pyarrow as pa
 from clickstream_platform.events.contract.judging import with_declared
 from clickstream_platform.events.schema import OF_COPIES, REPLACED
 from clickstream_platform.streaming.ingest.deduplicate import IS_ID, WITHIN, Duplicates, differing
-from clickstream_platform.streaming.ingest.known_records import around, begin, look, whole
+from clickstream_platform.streaming.ingest.known_records import NO_RECORDS, around, begin, look, whole
 from clickstream_platform.streaming.ingest.span_rule import Fate, decide, spans_to_know
 from clickstream_platform.streaming.lake.scan import connected, literal
 from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
@@ -48,8 +48,6 @@ WITH
 FROM records SEMI JOIN several USING (event_id) ORDER BY event_id, "at", known, source, partition, "offset", "index"
 """
 
-_NONE = pa.schema([]).empty_table()
-
 
 class Settled(NamedTuple):
     """What becomes of new events, and what changes for those that are there.
@@ -63,9 +61,9 @@ class Settled(NamedTuple):
     """
 
     found: Duplicates
-    aside: pa.Table = _NONE
-    replaced: pa.Table = _NONE
-    restored: pa.Table = _NONE
+    aside: pa.Table = NO_RECORDS
+    replaced: pa.Table = NO_RECORDS
+    restored: pa.Table = NO_RECORDS
     gave_way: int = 0
 
 

@@ -41,7 +41,7 @@ FROM held ANTI JOIN new ON {known} = 1 AND new.source = held.source AND new.of_s
   AND new."offset" = held."offset" AND new."index" = held."index"
 """
 _LEFT_OUT = "'' AS left_out_as, '' AS left_out_by", "left_out_as, left_out_by"
-_NONE = pa.schema([]).empty_table()
+NO_RECORDS = pa.schema([]).empty_table()
 _WHOLE = """
 SELECT * FROM {table} SEMI JOIN wanted ON {same_place}
 QUALIFY row_number() OVER (PARTITION BY source, partition, "offset", "index") = 1
@@ -101,7 +101,7 @@ def _view(connection: DuckDBPyConnection, table: LakeTable, spans: Sequence[Time
 def whole(connection: DuckDBPyConnection, table: LakeTable, at: pa.Table) -> pa.Table:
     """The rows of a table at some places, with their date, which the files of a partitioned table do not have."""
     if not at.num_rows:
-        return _NONE
+        return NO_RECORDS
     _view(connection, table, around(at))
     connection.register("wanted", at)
     rows = connection.sql(_WHOLE.format(table=table.name, same_place=same_place(table.name, "wanted"))).to_arrow_table()

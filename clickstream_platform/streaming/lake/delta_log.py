@@ -53,7 +53,7 @@ class DeltaLog:
             CheckpointError: the log of a version is gone.
         """
         if before < 0:
-            return Changed(frozenset(self._files(after)), frozenset())
+            return Changed(frozenset(files_at(self.path, after)), frozenset())
         added, removed = set[str](), set[str]()
         for action in (each for version in range(before + 1, after + 1) for each in self._commit(version)):
             if "add" in action:
@@ -134,10 +134,6 @@ class DeltaLog:
         except FileNotFoundError:
             return None
 
-    def _files(self, version: int) -> list[str]:
-        with handles.at(self.path, version) as table:
-            return within(table)
-
     def _newest(self) -> tuple[int, dict[str, Any] | None]:
         """The newest version, and what its commit says of itself; -1 if there is no table."""
         with handles.newest(self.path) as handle:
@@ -147,3 +143,9 @@ class DeltaLog:
         """0, too, if there is no table."""
         with handles.newest(self.path) as handle:
             return handle.table.version() if handle else 0
+
+
+def files_at(path: Place, version: int | None) -> list[str]:
+    """The data files that make up a table, now or at a version, relative to it."""
+    with handles.at(path, version) as table:
+        return within(table)

@@ -19,8 +19,8 @@ from deltalake.exceptions import TableNotFoundError
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.lake import handles
-from clickstream_platform.streaming.lake.delta import is_table, opened, within
-from clickstream_platform.streaming.lake.delta_log import DeltaLog
+from clickstream_platform.streaming.lake.delta import is_table, opened
+from clickstream_platform.streaming.lake.delta_log import DeltaLog, files_at
 
 Answer = TypeVar("Answer")
 
@@ -137,8 +137,7 @@ class LakeTable:
 
     def files(self, version: int | None = None) -> list[str]:
         """The data files that make up the table, now or at a version, relative to it."""
-        with handles.at(self.path, version) as table:
-            return within(table)
+        return files_at(self.path, version)
 
     def files_by_age(self, version: int) -> list[str]:
         """The data files at a version: the oldest, which has the fewest columns, then the others by name."""
