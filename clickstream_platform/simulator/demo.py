@@ -25,7 +25,7 @@ from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import snapshot
 from clickstream_platform.streaming.sources.files.intake import Intake
 from clickstream_platform.streaming.sources.files.listing import listed
-from clickstream_platform.streaming.sources.kafka.cluster import look
+from clickstream_platform.streaming.sources.kafka.cluster import topics_of
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 from clickstream_platform.streaming.sources.named import folder_from, source_from, topics_from
 from clickstream_platform.tables.events import QUARANTINE
@@ -148,7 +148,7 @@ class Topic:
 
     def held(self) -> int:
         """How many records it holds. Nothing is ever deleted from it."""
-        return sum(span.end for span in look(self.source).spans.values())
+        return sum(span.end for span in topics_of(self.source).spans.values())
 
 
 def own_input(settings: Settings, simulation: Simulation, lake: Lake) -> Folder | Topic:

@@ -18,7 +18,7 @@ import pyarrow as pa
 from clickstream_platform.events.contract.judging import with_declared
 from clickstream_platform.events.schema import OF_COPIES, REPLACED
 from clickstream_platform.streaming.ingest.deduplicate import IS_ID, WITHIN, Duplicates, differing
-from clickstream_platform.streaming.ingest.known_records import NO_RECORDS, around, begin, look, whole
+from clickstream_platform.streaming.ingest.known_records import NO_RECORDS, create_lookup, hours_of, look_up, rows_at
 from clickstream_platform.streaming.ingest.span_rule import Fate, decide, spans_to_know
 from clickstream_platform.streaming.lake.scan import connected, literal
 from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
@@ -100,14 +100,14 @@ def settle(
         connection.execute(_NEW.format(partition=partition))
         of = _decided(connection, events, copies, hours, span)
         twins, aside = of.twins(), of.which(Fate.SET_ASIDE)
-        conflicting = differing(connection, twins, contents, [events, copies], around(twins), contract)
+        conflicting = differing(connection, twins, contents, [events, copies], hours_of(twins), contract)
         left_out = pa.concat_tables([twins.select(WITHIN), aside.select(WITHIN)])
-        replaced = whole(connection, events, of.which(Fate.GIVES_WAY))
+        replaced = rows_at(connection, events, of.which(Fate.GIVES_WAY))
         return Settled(
             found=Duplicates(left_out, conflicting.select(WITHIN), of.reused()),
             aside=aside.select(WITHIN),
             replaced=replaced,
-            restored=_restored(whole(connection, copies, of.which(Fate.RETURNS)), contract),
+            restored=_restored(rows_at(connection, copies, of.which(Fate.RETURNS)), contract),
             gave_way=max(_removed_before(connection, by), replaced.num_rows),
         )
 
@@ -117,9 +117,9 @@ def _decided(
 ) -> _Decided:
     """Look up whatever may share an id with the new events, and decide for all of these."""
     span_us = span // timedelta(microseconds=1)
-    begin(connection, [events, copies])
+    create_lookup(connection, [events, copies])
     looked = list[TimeSpan]()
-    spans_to_know(hours, span_us, lambda each: look(connection, [events, copies], each, looked))
+    spans_to_know(hours, span_us, lambda each: look_up(connection, [events, copies], each, looked))
     return _Decided.of(connection.sql(_RECORDS).to_arrow_table(), span_us)
 
 

@@ -30,8 +30,8 @@ from clickstream_platform.streaming.ingest.by_id import Settled, settle
 from clickstream_platform.streaming.ingest.deduplicate import duplicates
 from clickstream_platform.streaming.ingest.facts import Facts
 from clickstream_platform.streaming.ingest.staged import Staged, staged_schema
-from clickstream_platform.streaming.ingest.staged_where import clear, folder_of
 from clickstream_platform.streaming.ingest.staging import staging
+from clickstream_platform.streaming.ingest.staging_folder import clear, folder_of
 from clickstream_platform.streaming.lake import generations, writer
 from clickstream_platform.streaming.lake.entry import Account, Copies, Declarations, Entry, Records
 from clickstream_platform.streaming.lake.places import Lake

@@ -48,14 +48,14 @@ QUALIFY row_number() OVER (PARTITION BY source, partition, "offset", "index") = 
 """
 
 
-def begin(connection: DuckDBPyConnection, tables: Sequence[LakeTable]) -> None:
-    """Make the table ``there``, without rows, in which :func:`look` puts what it finds in ``events`` and ``copies``."""
+def create_lookup(connection: DuckDBPyConnection, tables: Sequence[LakeTable]) -> None:
+    """Make the table ``there``, still without rows: :func:`look_up` puts into it what ``events`` and ``copies`` have."""
     connection.execute(_THERE)
     for table in tables:
         connection.register(f"{table.name}_columns", pa.schema(table.plain().schema()).empty_table())
 
 
-def look(
+def look_up(
     connection: DuckDBPyConnection, tables: Sequence[LakeTable], spans: Sequence[TimeSpan], looked: list[TimeSpan]
 ) -> list[int]:
     """Look up all records of the new ids within some spans. Returns the hours in which they lie.
@@ -86,7 +86,7 @@ def _hours(connection: DuckDBPyConnection, rows: str, at: str) -> list[int]:
     return sorted(hour for (hour,) in connection.sql(_HOURS.format(at=at, hour=HOUR_US, rows=rows)).fetchall())
 
 
-def around(records: pa.Table) -> list[TimeSpan]:
+def hours_of(records: pa.Table) -> list[TimeSpan]:
     """The hours of some records."""
     return spans_of(as_ranges(np.unique(records["at"].to_numpy() // HOUR_US).tolist()))
 
@@ -98,11 +98,11 @@ def _view(connection: DuckDBPyConnection, table: LakeTable, spans: Sequence[Time
     connection.execute(f"CREATE OR REPLACE VIEW {table.name} AS {both}")
 
 
-def whole(connection: DuckDBPyConnection, table: LakeTable, at: pa.Table) -> pa.Table:
+def rows_at(connection: DuckDBPyConnection, table: LakeTable, at: pa.Table) -> pa.Table:
     """The rows of a table at some places, with their date, which the files of a partitioned table do not have."""
     if not at.num_rows:
         return NO_RECORDS
-    _view(connection, table, around(at))
+    _view(connection, table, hours_of(at))
     connection.register("wanted", at)
     rows = connection.sql(_WHOLE.format(table=table.name, same_place=same_place(table.name, "wanted"))).to_arrow_table()
     days = rows["timestamp"].cast(pa.int64()).to_numpy() // (24 * HOUR_US)

@@ -2,7 +2,7 @@
 
 Keeping them in Spark instead, and writing them from there, costs three times as much: docs/decisions/0018. A file that
 no row names, because its task failed or its process was killed, is never read, and the next run deletes it. Where the
-files lie: :mod:`.staged_where`; how they are read: :mod:`.staged`.
+files lie: :mod:`.staging_folder`; how they are read: :mod:`.staged`.
 """
 
 # pyarrow makes its compute functions when it is imported:
@@ -30,7 +30,7 @@ from clickstream_platform.events.rules import Parse
 from clickstream_platform.events.timestamps import INSTANT, where
 from clickstream_platform.streaming.ingest.record_ids import record_ids
 from clickstream_platform.streaming.ingest.staged import RAW_BYTES, STAGED, staged_schema, without_bytes
-from clickstream_platform.streaming.ingest.staged_where import written
+from clickstream_platform.streaming.ingest.staging_folder import written
 from clickstream_platform.streaming.sources.source import PartRead
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from clickstream_platform.events.timestamps import INSTANT
-from clickstream_platform.streaming.sources.kafka.cluster import look, split
+from clickstream_platform.streaming.sources.kafka.cluster import topics_of
+from clickstream_platform.streaming.sources.kafka.offsets import split
 from clickstream_platform.streaming.sources.kafka.recount import consuming, next_before
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def sample(source: KafkaSource, count: int) -> Iterator[pa.RecordBatch]:
     """
     from confluent_kafka import TopicPartition  # noqa: PLC0415 - only who reads from Kafka pays for it
 
-    spans = {name: span for name, span in look(source).spans.items() if span.end > span.first}
+    spans = {name: span for name, span in topics_of(source).spans.items() if span.end > span.first}
     each = -(-count // max(1, len(spans)))
     with consuming(source) as consumer:
         for partition, span in sorted(spans.items()):

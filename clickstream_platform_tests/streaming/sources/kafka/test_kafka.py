@@ -29,7 +29,7 @@ from clickstream_platform.streaming.maintenance.erasure import forget
 from clickstream_platform.streaming.observe.lag import lag, require_source
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.sources.kafka import continuity
-from clickstream_platform.streaming.sources.kafka.cluster import look
+from clickstream_platform.streaming.sources.kafka.cluster import topics_of
 from clickstream_platform.streaming.sources.kafka.recount import recounted
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 from clickstream_platform.streaming.sources.recount import Gone, Recount
@@ -182,7 +182,7 @@ def test_a_topic_is_counted_again_range_by_range(kafka: Lab, topic: Topic) -> No
     source, (second, first) = kafka.contracts["events"].offsets, entries(kafka.lake.events)
     assert isinstance(source, KafkaSource)
     booked = [replace(first, rows_in=4), replace(second, rows_in=4)]
-    assert recounted(source, look(source), booked, {}).errors == (
+    assert recounted(source, topics_of(source), booked, {}).errors == (
         f"batch 0 ({topic.name}/0: 0 to 4) holds 5 records, booked are 4: some are in no table",
         f"batch 1 ({topic.name}/0: 5 to 7, {topic.name}/1: 0 to 2) holds 3 records, booked are 4",
     )

@@ -20,8 +20,8 @@ from clickstream_platform.simulator.seaweed import Seaweed
 from clickstream_platform.store.place import StorePath
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.ingest.staged import Staged
-from clickstream_platform.streaming.ingest.staged_where import clear, folder_of, written
 from clickstream_platform.streaming.ingest.staging import staged_by
+from clickstream_platform.streaming.ingest.staging_folder import clear, folder_of, written
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.scan import connected
 from clickstream_platform.streaming.lake.store_lease import held_on_store
