@@ -49,7 +49,7 @@ QUALIFY row_number() OVER (PARTITION BY source, partition, "offset", "index") = 
 
 
 def create_lookup(connection: DuckDBPyConnection, tables: Sequence[LakeTable]) -> None:
-    """Make the table ``there``, still without rows: :func:`look_up` puts into it what ``events`` and ``copies`` have."""
+    """Make the table ``there``, without rows yet: :func:`look_up` puts into it what ``events`` and ``copies`` have."""
     connection.execute(_THERE)
     for table in tables:
         connection.register(f"{table.name}_columns", pa.schema(table.plain().schema()).empty_table())
