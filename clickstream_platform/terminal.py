@@ -48,7 +48,7 @@ def _moment(value: datetime) -> str:
 
 
 def clock(milliseconds: float, timespec: str = "minutes") -> str:
-    """A moment, in UTC."""
+    """A moment in UTC, without the zone."""
     moment = datetime.fromtimestamp(milliseconds / 1000, timezone.utc).replace(tzinfo=None)
     return moment.isoformat(" ", timespec)
 
@@ -115,7 +115,7 @@ class Fitting:
     narrow: RenderableType
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Choose."""
+        """Give the one that there is room for."""
         unlimited = options.update(max_width=100_000)
         yield self.wide if Measurement.get(console, unlimited, self.wide).maximum <= options.max_width else self.narrow
 

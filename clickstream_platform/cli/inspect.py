@@ -150,7 +150,7 @@ def ledger(
 
 
 def _when(line: Entry | Amendment) -> int:
-    """Newest first."""
+    """The key by which lines of a ledger are sorted: the newest first."""
     return -line.committed_at_ms
 
 

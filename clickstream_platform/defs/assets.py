@@ -84,7 +84,7 @@ def ahead(table: StreamingTable, settings: Settings, found: Lags) -> Callable[[]
 
 
 def said(found: Lags) -> str:
-    """The same, in words."""
+    """What there is to read, in words."""
     return "; ".join(f"{title}: {said_of_lag(each)}" for title, each in found.items())
 
 

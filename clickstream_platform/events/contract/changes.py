@@ -10,7 +10,7 @@ from clickstream_platform.events.contract.model import Contract, Declared
 
 
 class Change(NamedTuple):
-    """One difference.
+    """One difference between two contracts of columns.
 
     Attributes:
         column: of which column.

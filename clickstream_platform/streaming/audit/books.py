@@ -227,7 +227,7 @@ def refused_said(files: Mapping[str, str]) -> str:
 
 
 def said_of_refused(count: int, newest: Mapping[str, str]) -> str:
-    """The same of so many files, of which these are the newest."""
+    """How many files were refused whole, and the newest of them, in words."""
     named = "; ".join(f"{path}: {fault}" for path, fault in newest.items())
     more = "; ..." if count > len(newest) else ""
     return f"{count:,} {'file was' if count == 1 else 'files were'} refused whole ({named}{more})"

@@ -144,7 +144,7 @@ def _with(now: CheckRecord, before: CheckRecord, passed: Mapping[str, Passed], f
 
 
 def _note_on_store(file: StorePath, before: CheckRecord, passed: Mapping[str, Passed], failed: Collection[str]) -> None:
-    """The same where nothing is locked."""
+    """Write it on a store, where nothing is locked: only if nobody else has written meanwhile."""
     change(file, lambda content: (_with(_record(content), before, passed, failed), None))
 
 

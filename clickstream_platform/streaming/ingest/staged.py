@@ -95,7 +95,7 @@ class Staged:
         return facts_of(pa.Table.from_batches(self._batches(pc.scalar(True), _FACTS.names), _FACTS))
 
     def offsets(self, partitions: Collection[str]) -> dict[str, list[int]]:
-        """Those of the records of some partitions."""
+        """The offsets of the records of some partitions, by partition."""
         found: dict[str, list[int]] = {}
         is_record = pc.field("index") == 0
         for batch in self._batches(_is_of(partitions) & is_record, ["partition", "offset"]):
@@ -132,7 +132,7 @@ class Staged:
         return staged.filter("timestamp IS NOT NULL AND partition NOT IN (FROM left_out)")
 
     def events_at(self, connection: DuckDBPyConnection, places: pa.Table) -> DuckDBPyRelation:
-        """The same: DuckDB reads of a file what it is asked for."""
+        """As :meth:`events`, whatever the places: DuckDB reads of a file only what it is asked for."""
         return self.events(connection)
 
 

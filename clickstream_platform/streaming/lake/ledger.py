@@ -149,5 +149,5 @@ def roll_ups(table: LakeTable) -> list[Place]:
 
 
 def folder_of(table: LakeTable) -> Place:
-    """Where these files of a table lie."""
+    """The folder of a table's roll-ups."""
     return table.path.parent / "_ledger" / table.path.name

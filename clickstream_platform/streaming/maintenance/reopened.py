@@ -54,7 +54,7 @@ class Whole(NamedTuple):
 
     @property
     def place(self) -> tuple[str, str, int]:
-        """``RECORD``."""
+        """What names the record: its source, partition and offset."""
         return self.source, self.partition, self.offset
 
     @property

@@ -163,7 +163,7 @@ class KafkaSource:
         return len(topics_of(self).spans)
 
     def one_of_several(self) -> KafkaSource:
-        """The same: a topic that is not there is refused anyway."""
+        """This source as one of a list. Nothing changes: a topic that is not there is refused anyway."""
         return self
 
     def require_there(self, reader: str, lake: Lake) -> None:
