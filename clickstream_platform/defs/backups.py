@@ -20,7 +20,7 @@ from clickstream_platform.tables import tables
 
 
 class Copy(dg.Config):
-    """Where to."""
+    """Where the lake is copied to."""
 
     folder: str = Field(
         default="", description="The whole path of a folder that is empty or not there, on the machine of the run."
@@ -28,14 +28,14 @@ class Copy(dg.Config):
 
 
 class PutBack(dg.Config):
-    """Which backup."""
+    """Which backup is put back, or only compared with its checksums."""
 
     folder: str = Field(default="", description="The whole path of the backup, on the machine of the run.")
     check: bool = Field(default=False, description="Only look whether every file is as it was copied.")
 
 
 class BeginAnew(dg.Config):
-    """Whether to do it."""
+    """The word that confirms it; without it the job only says what it would do."""
 
     confirm: str = Field(
         default="", description="The word that a run without it names. It holds for the lake as it is, and once."

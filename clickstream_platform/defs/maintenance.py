@@ -33,7 +33,7 @@ class Forget(dg.Config):
 
 
 class Maintain(dg.Config):
-    """Whether to do it."""
+    """Whether to do it, or only to say what it would remove."""
 
     dry_run: bool = Field(default=False, description="Only say what is too old and would leave.")
 

@@ -59,7 +59,7 @@ HERE = Host()
 
 @dataclass(frozen=True)
 class Process:
-    """What such a one is made of, such as a master; in a process group with all that it starts but Python.
+    """A process of the cluster, such as its master; in one process group with all that it starts but Python.
 
     Attributes:
         name: what it is.

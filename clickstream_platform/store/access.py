@@ -40,7 +40,7 @@ class Access:
 
     @property
     def named(self) -> str:
-        """The store, for who reads an error."""
+        """The store as an error names it."""
         return self.endpoint or "Amazon S3"
 
 

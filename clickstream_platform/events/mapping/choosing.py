@@ -36,7 +36,7 @@ def choices(mapping: Mapping) -> list[Choose]:
 
 
 def sharing(mapping: Mapping) -> list[Callable[[dict[str, Any], tuple[str | None, ...]], None]]:
-    """What takes out the values that several columns look for, where one of them holds just that; none as a rule."""
+    """For each path that several columns have, a function that takes its value out once one of them holds it."""
     columns: dict[str, list[int]] = {}
     for name, column in mapping.columns:
         for path in column.paths:

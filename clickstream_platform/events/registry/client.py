@@ -157,7 +157,7 @@ def _no_registry(registry: Registry, why: str) -> SourceError:
 
 
 class _Authorization(requests.auth.AuthBase):
-    """In UTF-8, and whatever a ``.netrc`` says of the host."""
+    """The header ``Authorization`` as the settings have it: no ``.netrc`` replaces it."""
 
     def __init__(self, value: str) -> None:
         self._value = value
