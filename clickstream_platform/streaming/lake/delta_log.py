@@ -98,18 +98,6 @@ class DeltaLog:
         info = next(action["commitInfo"] for action in self._commit(version) if "commitInfo" in action)
         return datetime.fromtimestamp(info["timestamp"] / 1000, timezone.utc)
 
-    def _log(self, version: int) -> Place:
-        return self.path / "_delta_log" / handles.commit_name(version)
-
-    def _commit(self, version: int) -> list[dict[str, Any]]:
-        try:
-            return [json.loads(line) for line in self._log(version).read_text().splitlines() if line]
-        except FileNotFoundError as gone:
-            finding = f"the log of version {version} is gone"
-            raise CheckpointError(
-                self.path.name, finding, "run `clickstream rebuild` for the tables that read it"
-            ) from gone
-
     def commits(self, after: int = -1) -> Iterator[dict[str, Any]]:
         """The commits above a version as Delta describes them, each with its ``version``, newest first.
 
@@ -125,6 +113,18 @@ class DeltaLog:
     def history(self, limit: int | None = None) -> list[dict[str, Any]]:
         """The newest commits, or all that the log has, as :meth:`commits` gives them."""
         return list(islice(self.commits(), limit))
+
+    def _log(self, version: int) -> Place:
+        return self.path / "_delta_log" / handles.commit_name(version)
+
+    def _commit(self, version: int) -> list[dict[str, Any]]:
+        try:
+            return [json.loads(line) for line in self._log(version).read_text().splitlines() if line]
+        except FileNotFoundError as gone:
+            finding = f"the log of version {version} is gone"
+            raise CheckpointError(
+                self.path.name, finding, "run `clickstream rebuild` for the tables that read it"
+            ) from gone
 
     def _info(self, version: int) -> dict[str, Any] | None:
         """What a commit says of itself; None if its log is gone."""
