@@ -277,7 +277,7 @@ class Settings(ClusterSettings, RegistrySettings):
 
     @property
     def source_url(self) -> str:
-        """The first source."""
+        """The address of the first source."""
         return next(iter(self.sources.values()))
 
 

@@ -14,6 +14,7 @@ from clickstream_platform.cli import ledger_view, views
 from clickstream_platform.cli.app import AsJson, TableName, exit_unless, print_json
 from clickstream_platform.cli.ready import lake_of, made
 from clickstream_platform.errors import SettingsError
+from clickstream_platform.files import write_whole
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.terminal import line, show
 
@@ -149,7 +150,7 @@ def ledger(
 
 
 def _when(line: Entry | Amendment) -> int:
-    """Newest first."""
+    """The key by which lines of a ledger are sorted: the newest first."""
     return -line.committed_at_ms
 
 
@@ -178,5 +179,5 @@ def report(
     path = to or settings.home / "report.html"
     lake = lake_of(settings)
     made(path.absolute().parent, "--to" if to else "CLICKSTREAM_HOME")
-    page.write(path, page.report(lake, days, datetime.now(timezone.utc)).html())
+    write_whole(path, page.report(lake, days, datetime.now(timezone.utc)).html())
     typer.echo(path)

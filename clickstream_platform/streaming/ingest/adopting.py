@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from clickstream_platform.store.place import Place, is_on_store
 from clickstream_platform.streaming.ingest.date_files import DateFiles, by_date
-from clickstream_platform.streaming.ingest.staged_where import written
+from clickstream_platform.streaming.ingest.staging_folder import written
 from clickstream_platform.streaming.ingest.task_files import columns_of
 from clickstream_platform.streaming.lake.data_files import PARTITION, DataFile, alike
 from clickstream_platform.streaming.lake.tables import LakeTable

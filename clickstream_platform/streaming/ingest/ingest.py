@@ -30,9 +30,9 @@ from clickstream_platform.streaming.ingest.adopting import taken_over
 from clickstream_platform.streaming.ingest.by_id import Settled, settle
 from clickstream_platform.streaming.ingest.deduplicate import duplicates
 from clickstream_platform.streaming.ingest.facts import Facts
-from clickstream_platform.streaming.ingest.staged import Staged
-from clickstream_platform.streaming.ingest.staged_where import clear, folder_of
-from clickstream_platform.streaming.ingest.staging import staged_schema, staging
+from clickstream_platform.streaming.ingest.staged import Staged, staged_schema
+from clickstream_platform.streaming.ingest.staging import staging
+from clickstream_platform.streaming.ingest.staging_folder import clear, folder_of
 from clickstream_platform.streaming.ingest.task_files import task_files_for
 from clickstream_platform.streaming.lake import generations, writer
 from clickstream_platform.streaming.lake.data_files import DataFile

@@ -1,4 +1,7 @@
-"""The records of a batch as its tasks have staged them, for who commits it. No more than a row group is ever held."""
+"""What was staged of one micro-batch, read back: counted, and told apart into events and rejected records.
+
+The process that commits the batch holds only some of it at a time.
+"""
 
 # pyarrow makes its compute functions when it is imported:
 # pyright: reportAttributeAccessIssue=false
@@ -14,21 +17,47 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from pyspark.sql import DataFrame
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import BinaryType, StructField, StructType
 
+from clickstream_platform.events.contract.judging import arrow_type
+from clickstream_platform.events.frames import INSIDE, READ_TYPE
 from clickstream_platform.events.mapping.matching import NONE, Matches, together
-from clickstream_platform.events.schema import Reason
+from clickstream_platform.events.schema import EVENTS, QUARANTINE, Reason
 from clickstream_platform.store.files import let_read, named_for_arrow
 from clickstream_platform.streaming.ingest.deduplicate import WITHIN
 from clickstream_platform.streaming.ingest.facts import Facts, facts_of
+from clickstream_platform.streaming.ingest.record_ids import record_ids
 from clickstream_platform.streaming.ingest.staged_data_files import events_of, row_groups, touched
-from clickstream_platform.streaming.ingest.staging import RAW_BYTES, STAGED, but_raw, record_ids
 from clickstream_platform.streaming.lake.data_files import DataFile
 from clickstream_platform.streaming.sources.source import PartRead
 
 if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
+    from clickstream_platform.events.contract.model import Contract
     from clickstream_platform.store.place import Place
+
+RAW_BYTES = "raw"  # an event's bytes, as long as it may turn out to be a duplicate that is kept with them
+_OF_REJECTED = [column for column in QUARANTINE.spark if column.name not in EVENTS.names]
+_OF_READ = [
+    *(READ_TYPE[name] for name in ("has_placeholder", "passed_over", "violations")),
+    *(StructField(RAW_BYTES, BinaryType()), INSIDE["inside"]),
+]
+_COLUMNS = StructType([*EVENTS.spark, *_OF_REJECTED, *_OF_READ])
+STAGED = to_arrow_schema(_COLUMNS, timezone="UTC")
+
+
+def staged_schema(contract: Contract | None) -> pa.Schema:
+    """The columns of a staged file: those of ``STAGED``, and those that are declared."""
+    declared = [pa.field(each.name, arrow_type(each)) for each in contract.columns] if contract else []
+    return pa.schema([*STAGED, *declared])
+
+
+def without_bytes(schema: pa.Schema) -> list[str]:
+    """The names of its columns, but for :data:`RAW_BYTES`."""
+    return [name for name in schema.names if name != RAW_BYTES]
+
 
 _PARTS = msgspec.json.Decoder(list[PartRead])
 _DATA_FILES = msgspec.json.Decoder(list[DataFile])
@@ -86,7 +115,7 @@ class Staged:
 
     @classmethod
     def collected(cls, staging: DataFrame, folder: Place, schema: pa.Schema = STAGED) -> Staged:
-        """Stage a batch: collect what :func:`staging` made."""
+        """Stage a batch: collect what :func:`.staging.staging` made."""
         rows = staging.collect()
         parts = (part for row in rows for part in _PARTS.decode(row["parts"]))
         matches = together(msgspec.json.decode(row["matches"], type=Matches) for row in rows)
@@ -114,7 +143,7 @@ class Staged:
         return facts_of(pa.Table.from_batches(self._batches(pc.scalar(True), _FACTS.names), _FACTS))
 
     def offsets(self, partitions: Collection[str]) -> dict[str, list[int]]:
-        """Those of the records of some partitions."""
+        """The offsets of the records of some partitions, by partition."""
         found: dict[str, list[int]] = {}
         is_record = pc.field("index") == 0
         for batch in self._batches(_is_of(partitions) & is_record, ["partition", "offset"]):
@@ -125,7 +154,7 @@ class Staged:
     def accepted(self, but: pa.Table | None = None) -> Iterator[pa.RecordBatch]:
         """The events, without those at some places (``partition``, ``offset``, ``index``)."""
         left_out = _places(but) if but else None
-        for batch in self._batches(_IS_EVENT, but_raw(self.schema)):
+        for batch in self._batches(_IS_EVENT, without_bytes(self.schema)):
             yield batch if left_out is None else batch.filter(pc.invert(pc.is_in(_places(batch), left_out)))
 
     def at(self, places: pa.Table) -> Iterator[pa.RecordBatch]:
@@ -142,7 +171,7 @@ class Staged:
     def rejected(self, conflicting: pa.Table | None = None) -> Iterator[pa.RecordBatch]:
         """The records that are no events, with their bytes and reasons; then events at some places, as rejected."""
         is_rejected = pc.field("timestamp").is_null() & pc.field("passed_over").is_null()
-        yield from self._batches(is_rejected, but_raw(self.schema))
+        yield from self._batches(is_rejected, without_bytes(self.schema))
         yield from map(_as_conflicting, self.at(conflicting) if conflicting else ())
 
     def events(self, connection: DuckDBPyConnection) -> DuckDBPyRelation:
@@ -160,7 +189,7 @@ class Staged:
         return connection.sql(both)
 
     def events_at(self, connection: DuckDBPyConnection, places: pa.Table) -> DuckDBPyRelation:
-        """The same: DuckDB reads of a file what it is asked for."""
+        """As :meth:`events`, whatever the places: DuckDB reads of a file only what it is asked for."""
         return self.events(connection)
 
 

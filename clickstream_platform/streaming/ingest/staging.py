@@ -2,8 +2,8 @@
 
 Keeping them in Spark instead, and writing them from there, costs three times as much: docs/decisions/0018. A file that
 no row names, because its task failed or its process was killed, is never read, and the next run deletes it. Where the
-files lie: :mod:`.staged_where`. Which of them may become the table's: :mod:`.task_files`. Who reads
-them: :mod:`.staged`.
+files lie: :mod:`.staging_folder`; how they are read: :mod:`.staged`; which of them may become the table's:
+:mod:`.task_files`.
 """
 
 # pyarrow makes its compute functions when it is imported:
@@ -11,7 +11,6 @@ them: :mod:`.staged`.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -23,52 +22,31 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
-from pyspark.sql.pandas.types import to_arrow_schema
-from pyspark.sql.types import BinaryType, StructField, StructType
 
-from clickstream_platform.events.contract.judging import arrow_type
-from clickstream_platform.events.frames import INSIDE, READ_TYPE
 from clickstream_platform.events.mapping.matching import Matches, Matching
 from clickstream_platform.events.masking import Masking
 from clickstream_platform.events.opening import opened
 from clickstream_platform.events.parsing import read_events
 from clickstream_platform.events.rules import Parse
-from clickstream_platform.events.schema import EVENTS, PLACE, QUARANTINE
 from clickstream_platform.events.timestamps import INSTANT, where
 from clickstream_platform.streaming.ingest.date_files import Opened, none_opened
-from clickstream_platform.streaming.ingest.staged_where import written
+from clickstream_platform.streaming.ingest.record_ids import record_ids
+from clickstream_platform.streaming.ingest.staged import RAW_BYTES, STAGED, staged_schema, without_bytes
+from clickstream_platform.streaming.ingest.staging_folder import written
 from clickstream_platform.streaming.ingest.task_files import NO_TASK_FILES, TaskFiles, sorting
 from clickstream_platform.streaming.lake.data_files import DataFile
 from clickstream_platform.streaming.sources.source import PartRead
 
 if TYPE_CHECKING:
-    from clickstream_platform.events.contract.model import Contract
     from clickstream_platform.store.place import Place
-
-RAW_BYTES = "raw"  # an event's bytes, as long as it may turn out to be a duplicate that is kept with them
-_OF_REJECTED = [column for column in QUARANTINE.spark if column.name not in EVENTS.names]
-_OF_READ = [
-    *(READ_TYPE[name] for name in ("has_placeholder", "passed_over", "violations")),
-    *(StructField(RAW_BYTES, BinaryType()), INSIDE["inside"]),
-]
-_COLUMNS = StructType([*EVENTS.spark, *_OF_REJECTED, *_OF_READ])
-STAGED = to_arrow_schema(_COLUMNS, timezone="UTC")
-
-
-def staged_schema(contract: Contract | None) -> pa.Schema:
-    """The columns of a staged file: those of ``STAGED``, and those that are declared."""
-    declared = [pa.field(each.name, arrow_type(each)) for each in contract.columns] if contract else []
-    return pa.schema([*STAGED, *declared])
-
-
-def but_raw(schema: pa.Schema) -> list[str]:
-    """The columns without the bytes."""
-    return [name for name in schema.names if name != RAW_BYTES]
-
 
 # Written once and read once. Statistics are of use where rows are asked for by a value; a list of texts is, where they
 # are often the same: bytes of a record never are.
-_WRITTEN: dict[str, Any] = {"compression": "lz4", "use_dictionary": but_raw(STAGED), "write_statistics": ["timestamp"]}
+_WRITTEN: dict[str, Any] = {
+    "compression": "lz4",
+    "use_dictionary": without_bytes(STAGED),
+    "write_statistics": ["timestamp"],
+}
 
 
 class _Header(msgspec.Struct):
@@ -77,8 +55,6 @@ class _Header(msgspec.Struct):
 
 
 _HEADERS = msgspec.json.Decoder(list[_Header])  # msgspec reads bytes from base64, as which Spark writes them
-
-
 Records = Callable[["Iterator[pa.RecordBatch]"], "Iterator[pa.RecordBatch | PartRead]"]
 
 
@@ -188,17 +164,3 @@ def _headers(texts: pa.StringArray) -> pa.ListArray:
         return pa.nulls(len(texts), kind)
     lists = [text and [msgspec.structs.asdict(each) for each in _HEADERS.decode(text)] for text in texts.to_pylist()]
     return pa.array(lists, kind)
-
-
-def record_ids(records: pa.RecordBatch, is_rejected: pa.BooleanArray) -> pa.StringArray:
-    """The names of those that are rejected, null for others."""
-    rejected = records.select(PLACE).filter(is_rejected).to_pylist()
-    ids = pa.array([record_id(**place) for place in rejected], pa.string())
-    return pc.replace_with_mask(pa.nulls(len(is_rejected), pa.string()), is_rejected, ids)
-
-
-def record_id(source: str, partition: str, offset: int, index: int | None = 0) -> str:
-    """A record's name for ever, a hash of its source, partition and offset; of a further event, its index too."""
-    # The partition's length keeps it apart from the source, whatever signs they hold.
-    place = f"{index}/{offset}" if index else f"{offset}"
-    return hashlib.sha256(f"{place} {len(partition)} {partition} {source}".encode()).hexdigest()

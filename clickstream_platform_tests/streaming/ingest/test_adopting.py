@@ -23,7 +23,7 @@ def many(first: int, count: int, day: str = "2024-03-01", **fields: Any) -> list
 def newest(lab: Lab) -> list[str]:
     """The data files that the newest commit of ``events`` has added."""
     version = lab.lake.events.version() or 0
-    return [file.path for file in lab.lake.events.added_files(version, version)]
+    return [file.path for file in lab.lake.events.log.added_files(version, version)]
 
 
 def test_killed_before_or_after_the_commit_that_names_a_tasks_files_a_rerun_is_exact(lab: Lab) -> None:

@@ -26,8 +26,8 @@ from clickstream_platform.streaming.ingest.adopting import taken_over
 from clickstream_platform.streaming.ingest.deduplicate import Duplicates, duplicates
 from clickstream_platform.streaming.ingest.facts import Facts
 from clickstream_platform.streaming.ingest.staged import Staged
-from clickstream_platform.streaming.ingest.staged_where import written
 from clickstream_platform.streaming.ingest.staging import staged_by
+from clickstream_platform.streaming.ingest.staging_folder import written
 from clickstream_platform.streaming.ingest.task_files import SeenIds, TaskFiles, task_files_for
 from clickstream_platform.streaming.lake import handles, upkeep, writer
 from clickstream_platform.streaming.lake.data_files import DataFile

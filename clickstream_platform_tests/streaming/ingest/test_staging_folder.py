@@ -25,8 +25,8 @@ from clickstream_platform.store.place import Place, StorePath, made
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.ingest.adopting import taken_over
 from clickstream_platform.streaming.ingest.staged import Staged
-from clickstream_platform.streaming.ingest.staged_where import clear, folder_of, written
 from clickstream_platform.streaming.ingest.staging import staged_by
+from clickstream_platform.streaming.ingest.staging_folder import clear, folder_of, written
 from clickstream_platform.streaming.ingest.task_files import task_files_for
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.places import Lake
