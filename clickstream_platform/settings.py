@@ -182,11 +182,7 @@ class Settings(ClusterSettings, RegistrySettings):
         default="auto",
         description="Files: how texts are read: auto, lines, json, csv or tsv; or by source, as a JSON object.",
     )
-    file_rows: int = Field(
-        default=25_000,
-        ge=0,
-        description="Events of a date from which on a task writes a file of the table by itself; 0: never.",
-    )
+    file_rows: int = Field(default=25_000, ge=0, description="Events of a date that a task writes a file of; 0: never.")
     max_bytes_per_trigger: int = Field(default=128_000_000, ge=1, description="Files: bytes in one micro-batch.")
 
     spark_driver_memory: str = Field(
