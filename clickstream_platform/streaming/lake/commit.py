@@ -15,7 +15,8 @@ from clickstream_platform.streaming.lake.tables import LakeTable
 class Commit:
     """What a commit carries: its line of the ledger and, for a batch, the transaction (application id, batch id).
 
-    Of a fill, which delta-rs always writes, the transactions that count it (:mod:`.fills`).
+    Of a fill, which delta-rs always writes, the transactions that count it (:mod:`.fills`); of events that give way,
+    the one that says so. Nobody asks whether these are there before they are written.
     """
 
     line: str

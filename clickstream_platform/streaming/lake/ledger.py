@@ -23,7 +23,7 @@ from clickstream_platform.streaming.lake.tables import LakeTable
 AMENDMENT = "clickstream_amendment"
 # The kinds of amendment.
 REPLAY, ERASURE, RETENTION, REBUILD, FILL = "replay", "erasure", "retention", "rebuild", "fill"
-REPLACEMENT = "replacement"
+REPLACEMENT, COMPLETION = "replacement", "completion"
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class Amendment:
     Attributes:
         table: the table's name.
         kind: ``replay`` of rejected records, ``erasure`` of a person, ``retention`` of old events,
-            ``rebuild`` of a stretch, ``fill`` of declared columns, ``replacement`` of events by earlier copies.
+            ``rebuild`` of a stretch, ``fill`` of declared columns, ``replacement`` of events by earlier copies,
+            ``completion`` of what a batch that was killed has put into ``copies``.
         run_id: the run that committed it.
         added: rows it added.
         removed: rows it removed.

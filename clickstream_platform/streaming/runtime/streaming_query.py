@@ -27,6 +27,8 @@ from clickstream_platform.streaming.batches.strategy import Strategy
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.state import comes_near
 from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.ingest.begun import begun
+from clickstream_platform.streaming.ingest.giving_way import take_back
 from clickstream_platform.streaming.ingest.ingest import Ingest
 from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.places import Lake
@@ -87,6 +89,8 @@ class Run:
         """Start it; what ends the query ends the block, and the other way round. Raises its failure, typed."""
         with self.turn:
             make_tables(self.table, self.lake)
+            if not self.table.derived and take_back(self.lake.events, self.lake.copies, self.run_id):
+                log.warning("%s: events came back that gave way to a replay which was stopped", self.table.name)
         query = self.query = self._start()
         try:
             yield query
@@ -119,7 +123,8 @@ class Run:
         if table.derived:
             return strategy_of(table)
         source, parse, state = table.offsets, table.query, table.state
-        return Ingest(table, cast("Stateless", state), cast("RecordSource", source), cast("Parse", parse))
+        of_batch = begun(table, self.lake, self.checkpoint)
+        return Ingest(table, cast("Stateless", state), cast("RecordSource", source), cast("Parse", parse), of_batch)
 
     def _micro_batch(self, frame: DataFrame, batch_id: int) -> None:
         with self.turn:
