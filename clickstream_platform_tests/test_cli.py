@@ -25,6 +25,7 @@ from typer.main import get_group
 from typer.testing import CliRunner
 
 from clickstream_platform.cli import kafka, ledger_view, program, views
+from clickstream_platform.cli.app import Terminated, tables_like
 from clickstream_platform.cli.contents import COMMANDS
 from clickstream_platform.cli.progress import going_on, say
 from clickstream_platform.errors import StateError, TableBusyError
@@ -41,7 +42,7 @@ from clickstream_platform.streaming.runtime.side_by_side import usual_jobs
 from clickstream_platform.tables import tables
 from clickstream_platform.tables.events import COPIES, QUARANTINE
 from clickstream_platform.tables.user_patterns import LATE_EVENTS
-from clickstream_platform.terminal import ago, cell, dated
+from clickstream_platform.terminal import ago, cell, dated, grid, show
 from clickstream_platform_tests.command import clickstream, in_a_process_of_its_own
 from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.homes import Home, entry
@@ -387,6 +388,15 @@ def test_ctrl_c_is_one_line(without_spark: Home, monkeypatch: pytest.MonkeyPatch
     assert result.stderr == "interrupted; what is committed stays, and the next run goes on from there\n"
 
 
+def test_sigterm_is_one_line_and_the_exit_code_that_supervisors_know(
+    without_spark: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs(monkeypatch, "sessions", Terminated())
+    result = clickstream("run")
+    assert result.exit_code == 143
+    assert result.stderr == "told to end; what is committed stays, and the next run goes on from there\n"
+
+
 def test_verify_shows_rows_that_only_one_side_has(filled: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     row = {"user_id": "u[red]1", "purchases": 3}
     first = (Difference({"user_id": "u[red]1"}, row, None), Difference({"user_id": "u2"}, None, row))
@@ -528,11 +538,43 @@ def test_a_stream_warns_of_rejection_in_mass_as_a_run_does(
     )
 
 
-def test_completion_is_offered_for_the_shell(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("sta", "status"),
+        ("explain sess", "sessions"),
+        ("verify events pur", "purchases"),
+        ("ledger --table al", "alerts"),
+        ("check --mapping seg", "segment"),
+    ],
+)
+def test_completion_is_offered_for_the_shell(
+    home: Home, monkeypatch: pytest.MonkeyPatch, typed: str, offered: str
+) -> None:
     monkeypatch.setenv("_CLICKSTREAM_COMPLETE", "complete_bash")
-    monkeypatch.setenv("COMP_WORDS", "clickstream sta")
-    monkeypatch.setenv("COMP_CWORD", "1")
-    assert CliRunner().invoke(program, [], prog_name="clickstream").stdout.split() == ["status"]
+    monkeypatch.setenv("COMP_WORDS", f"clickstream {typed}")
+    monkeypatch.setenv("COMP_CWORD", str(len(typed.split())))
+    assert CliRunner().invoke(program, [], prog_name="clickstream").stdout.split() == [offered]
+
+
+def test_completion_offers_every_table_without_importing_one() -> None:
+    assert tables_like("") == sorted(tables(Settings()))
+
+
+def test_a_sign_that_the_terminal_has_not_ends_no_command(home: Home) -> None:
+    found = in_a_process_of_its_own(home.settings.home, "explain", "n\u00efx", PYTHONIOENCODING="ascii")
+    assert (found.returncode, found.stderr[:7]) == (2, "n\\xefx:")
+
+
+@pytest.mark.parametrize("width", [20, 40, 200])
+def test_a_table_of_values_says_all_of_them_at_every_width(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int
+) -> None:
+    monkeypatch.setattr("clickstream_platform.terminal.WIDTH", width)
+    rows = [("clickstream_aggregated", "48,181", "2026-11-28 23:39"), ("alerts", "6", "-")]
+    show(grid("table", "rows", "watermark (UTC)", rows=rows, cut=("table",)))
+    shown = capsys.readouterr().out
+    assert all(said in shown for said in ("clickstr", "48,181", "2026-11-28", "23:39", "alerts", "6", "rows"))
 
 
 WHOLE = "demo simulate run stream replay maintain tap verify validate quarantine report status ledger"

@@ -16,7 +16,7 @@ from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.contract.written import contract_named
 from clickstream_platform.events.mapping import producers
 from clickstream_platform.events.mapping.checking import checked
-from clickstream_platform.events.mapping.named import mapping_named
+from clickstream_platform.events.mapping.named import OWN, mapping_named, presets
 from clickstream_platform.events.mapping.starting import written
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.source_list import FORMATS
@@ -53,7 +53,10 @@ def check(
     *,
     mapping: Annotated[
         str | None,
-        typer.Option(help="A preset, a .toml file, or own. Default: CLICKSTREAM_MAPPING, or what it looks like."),
+        typer.Option(
+            help="A preset, a .toml file, or own. Default: CLICKSTREAM_MAPPING, or what it looks like.",
+            autocompletion=lambda incomplete: [name for name in (*presets(), OWN) if name.startswith(incomplete)],
+        ),
     ] = None,
     form: Annotated[
         str | None,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clickstream_platform.cli import ledger_view, views
-from clickstream_platform.cli.app import AsJson, TableName, exit_unless, print_json
+from clickstream_platform.cli.app import AsJson, TableName, exit_unless, print_json, tables_like
 from clickstream_platform.cli.ready import lake_of, made
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings, from_env
@@ -33,7 +33,10 @@ commands = typer.Typer()
 )
 def status(
     name: Annotated[
-        str | None, typer.Argument(metavar="[TABLE]", help="Show this table's last runs.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="[TABLE]", help="Show this table's last runs.", show_default=False, autocompletion=tables_like
+        ),
     ] = None,
     *,
     watch: Annotated[bool, typer.Option("--watch", help="Live: queries, lag, visitors. Ctrl-C ends it.")] = False,
@@ -117,7 +120,9 @@ def explain(name: TableName, *, as_json: AsJson = False) -> None:
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream ledger --table events --limit 5")
 def ledger(
     *,
-    table: Annotated[str | None, typer.Option(help="Only this table's.", show_default=False)] = None,
+    table: Annotated[
+        str | None, typer.Option(help="Only this table's.", show_default=False, autocompletion=tables_like)
+    ] = None,
     limit: Annotated[int, typer.Option(min=0, help="Newest entries shown; 0 for all.")] = 20,
     as_json: AsJson = False,
 ) -> None:
