@@ -159,8 +159,8 @@ def _sample(found: Checked, record: dict[str, Any] | None) -> None:
     found.texts |= {name for name in names if isinstance(fields[name], dict)}
     for path, value in _paths((), "", fields):
         texts = found.samples.setdefault(path, [])
-        if len(texts) < SHOWN and not (isinstance(value, str) and not value.strip(WHITE)):
-            texts.append(str(text_of(value)))
+        if not (isinstance(value, str) and not value.strip(WHITE)):
+            texts.append(str(text_of(value))[:BEGINNING])
 
 
 class _Looking:
