@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PREFIX = "CLICKSTREAM_"
+DOTENV = ".env"  # of the current folder
 FOLDER = f"{PREFIX}SECRETS"
 _NAMED = re.compile(rf"(?:export\s+)?({PREFIX}\w+)", re.IGNORECASE)  # how a line of a setting begins
 # Kubernetes gives every pod such variables for a service named `clickstream`.

@@ -120,6 +120,8 @@ def _columns(report: CheckReport) -> RenderableType:
 
 def _next(report: CheckReport) -> list[Text]:
     lines: list[Text] = []
+    if not report.result.records:
+        return [line("there is no record to look at", "yellow")]
     if never := report.result.never:
         said = ", ".join(f"{column}: {path}" for column, path in never[:FEW])
         match = number_of(len(never), "path matches", "paths match")

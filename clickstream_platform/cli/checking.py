@@ -80,9 +80,11 @@ def check(
     likely = _likely(found, settings)
     name = _name(mapping, settings, likely)
     result = checked(found.batches, rules_from(settings.model_copy(update={"mapping": name})))
-    if write:
+    if write and result.records:
         _write(write, written(result, name))
-    report = checked_view.CheckReport(result, likely, name, found.refused, str(write) if write else None)
+    report = checked_view.CheckReport(
+        result, likely, name, found.refused, str(write) if write and result.records else None
+    )
     print_json(checked_view.fields(report)) if as_json else show(checked_view.picture(report, each=records))
     exit_unless(result.is_clean and not found.refused)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 
 from clickstream_platform.events.mapping.by_values import coming_again
-from clickstream_platform.events.mapping.checking import Checked
+from clickstream_platform.events.mapping.checking import EVENT, Checked
 from clickstream_platform.events.mapping.guessing import FEW, Guess, guess
-from clickstream_platform.events.mapping.model import COLUMNS, REQUIRED
+from clickstream_platform.events.mapping.lines_apart import form_of, values_of
+from clickstream_platform.events.mapping.model import COLUMNS, REQUIRED, Form
 from clickstream_platform.events.mapping.time_forms import forms_of, is_clf
 
 _ESCAPED = r'["\\]'
@@ -27,10 +29,34 @@ def written(found: Checked, extends: str = "") -> str:
     if extends:
         lines += [f'extends = "{extends}"', "", "[columns]", *_remarks(found.extra)]
         return "\n".join([*lines, *_types(found.event_types)])
+    form = None if found.samples else form_of(found.lines)
+    found = replace(found, samples=values_of(found.lines, form)) if form else found
     guessed = guess(found.samples)
-    lines += [*_texts(found, guessed), *_envelope(guessed), "", "[columns]"]
+    apart = _apart(form) if found.lines and not found.count(EVENT) else []
+    lines += [*apart, *_texts(found, guessed), *_envelope(guessed), "", "[columns]"]
     lines += [_column(column, guessed, found) for column in COLUMNS]
     return "\n".join([*lines, *_remarks(found.extra), *_types(found.event_types or _guessed_types(found, guessed))])
+
+
+def _apart(form: Form | None) -> list[str]:
+    """How records are taken apart that are no JSON."""
+    head = ["", "# Not JSON. If the first line of a file has names: clickstream check ... --format csv"]
+    if form is None:
+        pattern = r"'''(?P<at>\S+) (?P<who>\S+) (?P<what>\S+)'''"
+        return [
+            *head,
+            "# Else say how a line is taken apart:",
+            "# [record]",
+            '# format = "pattern"',
+            f"# pattern = {pattern}",
+        ]
+    names = ", ".join(map(_quoted, form.columns))
+    said = ['format = "delimited"', f"separator = {_in_toml(form.separator)}", f"columns = [{names}]"]
+    return [*head, "[record]", *said]
+
+
+def _in_toml(separator: str) -> str:
+    return r'"\t"' if separator == "\t" else _quoted(separator)
 
 
 def _guessed_types(found: Checked, guessed: Guess) -> Counter[str]:
@@ -65,7 +91,7 @@ def _column(column: str, guessed: Guess, found: Checked) -> str:
     if paths or column not in REQUIRED:
         return f"{'' if paths else '# '}{column} = {said}"
     taken = {path for paths in guessed.paths.values() for path in paths}
-    again = [path for path in coming_again(found.samples) if path not in taken] if column == "user_id" else []
+    again = [path for path in coming_again(found.samples) if path not in taken] if column != "timestamp" else []
     perhaps = f"; the same values come again at {', '.join(map(_quoted, again))}" if again else ""
     return f"# {column} = {said}  # needed: name the path of it{perhaps}"
 

@@ -64,7 +64,9 @@ def raw_of(text: bytes, subject: str) -> WrittenMapping:
     """
     try:
         return msgspec.toml.decode(text, type=WrittenMapping)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise SettingsError(subject, "it is no text in UTF-8", "save it as such") from None
+    except msgspec.DecodeError as error:
         raise SettingsError(subject, str(error), "docs/mapping.md has every key of a mapping") from None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -163,6 +164,37 @@ def test_where_nobody_is_called_so_the_fields_whose_values_come_again_are_named(
     text = mine.read_text()
     assert '# user_id = []  # needed: name the path of it; the same values come again at "Kunde"\n' in text
     assert '#   "Kauf" = "click"  # 6' in text
+
+
+@pytest.mark.parametrize("separator", [",", ";", "|", "\t"])
+def test_lines_with_a_separator_begin_a_mapping_that_takes_them_apart(separator: str, tmp_path: Path) -> None:
+    rows = [(f"2026-11-28T10:00:{n:02}Z", f"u{n % 3}", ("open", "close")[n % 2], f"/p/{n}") for n in range(12)]
+    file, mine = tmp_path / "a.csv", tmp_path / "mine.toml"
+    file.write_text("\n".join(map(separator.join, rows)))
+    told(str(file), "--write", str(mine))
+    text = mine.read_text()
+    assert 'the same values come again at "column_2"' in text
+    mine.write_text(text.replace("# user_id = []", 'user_id = "column_2"'))
+    found = told(str(file), "--mapping", str(mine))
+    assert (found["events"], found["event_types"]) == (12, {"open": 6, "close": 6})
+    assert set(found["columns"]) == {"user_id", "event_type", "page_url", "timestamp"}
+
+
+def test_lines_without_one_are_told_how_they_may_be_taken_apart(tmp_path: Path) -> None:
+    file, mine = tmp_path / "a.log", tmp_path / "mine.toml"
+    file.write_text("10:00 INFO user=u\n10:01 WARN\n")
+    told(str(file), "--write", str(mine))
+    assert '# format = "pattern"' in mine.read_text()
+
+
+def test_of_nothing_no_mapping_is_written_and_no_pipe_is_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    result = clickstream("check", str(tmp_path / "empty"), "--write", str(tmp_path / "mine.toml"))
+    assert (result.exit_code, "there is no record to look at" in result.stdout) == (1, True)
+    assert not (tmp_path / "mine.toml").exists()
+    os.mkfifo(tmp_path / "pipe")
+    refused = clickstream("check", str(tmp_path / "pipe"))
+    assert (refused.exit_code, "it is a pipe, a socket or a device" in refused.stderr) == (1, True)
 
 
 @pytest.mark.parametrize("name", presets())
