@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from dotenv.parser import Binding, parse_stream
 from pydantic import SecretStr
 from pydantic_core import to_jsonable_python
-from pydantic_settings import SecretsSettingsSource
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SecretsSettingsSource
 from pydantic_settings.exceptions import SettingsError as NotRead
 
 from clickstream_platform.errors import SettingsError
@@ -69,12 +69,28 @@ class SecretFiles(SecretsSettingsSource):
         raise SettingsError(FOLDER, f"a file in {folder} cannot be read", remedy)
 
 
-def names_of_secrets(folder: Path | None) -> list[str]:
-    """The files of the folder that are called like a setting."""
-    return [file.name for file in folder.iterdir() if file.name.upper().startswith(PREFIX)] if folder else []
+def require_names(settings: type[BaseSettings]) -> None:
+    """Refuse what is nearly a setting in the environment or in ``.env``, and a ``.env`` that cannot be read as it seems.
+
+    Raises:
+        SettingsError: names the variable, or the line.
+    """
+    _require_said(Path(DOTENV))
+    for where, source in (
+        ("the environment", EnvSettingsSource(settings)),
+        (DOTENV, DotEnvSettingsSource(settings)),
+    ):
+        refuse_misspelt(where, source.env_vars, settings.model_fields)
 
 
-def require_said(file: Path) -> None:
+def require_secrets(folder: Path | None, settings: type[BaseSettings]) -> None:
+    """The same of files in the folder of secrets that are called like a setting."""
+    if folder:
+        names = [file.name for file in folder.iterdir() if file.name.upper().startswith(PREFIX)]
+        refuse_misspelt(str(folder), names, settings.model_fields)
+
+
+def _require_said(file: Path) -> None:
     """Refuse a file of settings that cannot be read, or in which a line with the name of a setting sets nothing.
 
     Such a line is passed over by whoever reads the file after this. One that is somebody else's is none of ours.

@@ -17,17 +17,15 @@ from platformdirs import user_cache_path
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
-    DotEnvSettingsSource,
-    EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
-from clickstream_platform import setting_sources
 from clickstream_platform.cluster_settings import ClusterSettings
 from clickstream_platform.files import folder_of_tables
 from clickstream_platform.registry_settings import RegistrySettings
+from clickstream_platform.setting_sources import DOTENV, PREFIX, SecretFiles, refusal, require_names, require_secrets
 from clickstream_platform.source_list import by_name, format_by_name, starting_at
 from clickstream_platform.wording import without_passwords
 
@@ -39,11 +37,7 @@ class Settings(ClusterSettings, RegistrySettings):
     """What a user may set. Durations are ISO-8601 (``PT1H``) or ``HH:MM:SS``; sizes are bytes; blank is the default."""
 
     model_config = SettingsConfigDict(
-        env_prefix=setting_sources.PREFIX,
-        env_file=setting_sources.DOTENV,
-        extra="ignore",
-        frozen=True,
-        hide_input_in_errors=True,
+        env_prefix=PREFIX, env_file=DOTENV, extra="ignore", frozen=True, hide_input_in_errors=True
     )
 
     source: str = Field(
@@ -264,7 +258,7 @@ class Settings(ClusterSettings, RegistrySettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Where values come from: the first that has one."""
-        return init_settings, env_settings, dotenv_settings, setting_sources.SecretFiles(settings_cls)
+        return init_settings, env_settings, dotenv_settings, SecretFiles(settings_cls)
 
     @property
     def sources(self) -> dict[str, str]:
@@ -291,20 +285,13 @@ def from_env() -> Settings:
         SettingsError: a value is not allowed; names the variable, the value and what is allowed. Or a name is no
             setting, but nearly one; or ``.env`` cannot be read, or names a setting in a line that sets nothing.
     """
-    setting_sources.require_said(Path(setting_sources.DOTENV))
-    for where, source in (
-        ("the environment", EnvSettingsSource(Settings)),
-        (setting_sources.DOTENV, DotEnvSettingsSource(Settings)),
-    ):
-        setting_sources.refuse_misspelt(where, source.env_vars, Settings.model_fields)
+    require_names(Settings)
     try:
         settings = Settings()
         _ = settings.lake_folder  # raises a SettingsError of its own
     except ValidationError as invalid:
-        refused = setting_sources.refusal(invalid.errors()[0], Settings.model_fields)
+        refused = refusal(invalid.errors()[0], Settings.model_fields)
     else:
-        setting_sources.refuse_misspelt(
-            str(settings.secrets), setting_sources.names_of_secrets(settings.secrets), Settings.model_fields
-        )
+        require_secrets(settings.secrets, Settings)
         return settings
     raise refused  # outside of the block: no traceback may show the value either
