@@ -70,7 +70,7 @@ class SecretFiles(SecretsSettingsSource):
 
 
 def require_names(settings: type[BaseSettings]) -> None:
-    """Refuse what is nearly a setting in the environment or in ``.env``, and a ``.env`` that cannot be read as it seems.
+    """Refuse what is nearly a setting in the environment or ``.env``, and a ``.env`` that cannot be read as it seems.
 
     Raises:
         SettingsError: names the variable, or the line.
