@@ -226,6 +226,25 @@ def test_an_unknown_table_is_answered_with_the_known_ones(home: Home) -> None:
         assert result.stderr == f"nope: there is no such table; choose from {', '.join(TABLES)}\n"
 
 
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("sesions", "say sessions, or choose from events, "),
+        ("quarantine", "say events; `clickstream sql` shows its rows"),
+        ("late_events", "say user_patterns; `clickstream sql` shows its rows"),
+    ],
+)
+def test_a_table_that_has_no_contract_is_answered_with_one_that_has(home: Home, name: str, remedy: str) -> None:
+    result = clickstream("explain", name)
+    assert result.exit_code == 2
+    assert remedy in result.stderr
+
+
+def test_a_report_to_a_folder_is_told_in_a_line(home: Home, tmp_path: Path) -> None:
+    result = clickstream("report", "--to", str(tmp_path))
+    assert (result.exit_code, result.stderr) == (2, f"--to: {tmp_path} is a folder; name a file to write\n")
+
+
 def test_debug_shows_the_traceback(home: Home) -> None:
     assert type(clickstream("--debug", "explain", "nope").exception).__name__ == "SettingsError"
 
@@ -647,7 +666,7 @@ def test_a_command_that_waits_for_a_table_says_so(without_spark: Home, monkeypat
 def test_a_run_over_an_empty_landing_folder_says_what_to_do_and_starts_no_jvm(home: Home) -> None:
     result = clickstream("run")
     assert result.exit_code == 0
-    assert result.stdout.startswith(f"nothing has landed in {home.landing} yet: put files of JSON lines there")
+    assert result.stdout.startswith(f"nothing has landed in {home.landing} yet: put files of events there")
     assert home.landing.is_dir()
 
 

@@ -181,6 +181,8 @@ def report(
 
     settings = from_env()
     path = to or settings.home / "report.html"
+    if path.is_dir():
+        raise SettingsError("--to" if to else "CLICKSTREAM_HOME", f"{path} is a folder", "name a file to write")
     lake = lake_of(settings)
     made(path.absolute().parent, "--to" if to else "CLICKSTREAM_HOME")
     page.write(path, page.report(lake, days, datetime.now(timezone.utc)).html())
