@@ -83,7 +83,7 @@ def test_one_of_a_unit_is_singular_and_of_two_units_either() -> None:
     assert [amount_of(n, "files and records") for n in (1, 2)] == ["1 file or record", "2 files and records"]
 
 
-_SHOWN = ("cli", "defs", "report", "streaming/audit")
+_SHOWN = ("cli", "defs", "report", "streaming/audit", "streaming/maintenance")
 _PLURAL = re.compile(
     r"\{[^{}]*:,\} (?:rejected )?"
     r"(?:rows|events|records|files|batches|checks|tables|envelopes|duplicates|values|alerts|bytes)\b"

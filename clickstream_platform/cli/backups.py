@@ -77,7 +77,7 @@ def moved() -> None:
     lake, events = lake_of(settings, to_write=True), tables(settings)["events"]
     say_if_busy([events.name], lake, WAITS)
     found = moving.moved(events, folder := moving.elsewhere(folders_from(settings), lake), lake)
-    gone = f", {found.gone:,} are no longer there" if found.gone else ""
+    gone = f", {found.gone:,} no longer there" if found.gone else ""
     same = number_of(
         found.same, "file that was read lies there as it was", "files that were read lie there as they were"
     )

@@ -233,7 +233,7 @@ def explanation_fields(table: StreamingTable, lake: Lake, generation: int) -> di
 def too_old(found: Leaving) -> Text:
     """What leaves the lake because it is too old: said before it happens."""
     return line(
-        f"{' and '.join(found.said())} leave with the next `clickstream maintain`; --dry-run says more", "yellow"
+        f"to leave with the next `clickstream maintain`: {' and '.join(found.said())}; --dry-run says more", "yellow"
     )
 
 

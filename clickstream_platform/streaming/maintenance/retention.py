@@ -63,7 +63,11 @@ class Leaving:
         events = [f"{number_of(sum(self.events.values()), 'event')} of before {self.before}"] if self.events else []
         return [
             *events,
-            *([f"{self.rejected:,} rejected records of before {self.rejected_before}"] if self.rejected else []),
+            *(
+                [f"{number_of(self.rejected, 'rejected record')} of before {self.rejected_before}"]
+                if self.rejected
+                else []
+            ),
         ]
 
 
