@@ -32,6 +32,7 @@ from clickstream_platform.streaming.runtime.report import RunReport
 from clickstream_platform.streaming.sources.source import RecordSource
 from clickstream_platform.tables import selected
 from clickstream_platform.terminal import show
+from clickstream_platform.wording import number_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -229,7 +230,7 @@ def _announce(_: StreamingTable, rows: list[dict[str, Any]]) -> None:
     for row in rows[:ALERTS_SHOWN]:
         say(views.alert_line(row))
     if len(rows) > ALERTS_SHOWN:
-        say(f"  and {len(rows) - ALERTS_SHOWN:,} alerts more")
+        say(f"  and {number_of(len(rows) - ALERTS_SHOWN, 'alert')} more")
 
 
 def report_run(table: StreamingTable, report: RunReport, lake: Lake) -> None:

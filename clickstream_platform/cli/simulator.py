@@ -18,6 +18,7 @@ from clickstream_platform.simulator.expected import Truth
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 from clickstream_platform.streaming.sources.named import folder_from, topics_from
 from clickstream_platform.terminal import show
+from clickstream_platform.wording import number_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -158,10 +159,10 @@ def simulate(
     simulated = simulation.simulate(events, seed, simulation.start_before(day), shares=shares)
     if isinstance(place, Path):
         written, truth = _write(simulated, place, arrivals, only)
-        typer.echo(f"{written} files in {place}\n")
+        typer.echo(f"{number_of(written, 'file')} in {place}\n")
     else:
         written, truth = kafka_producer.produce(place, simulated, no_value, arrivals=arrivals, only=only)
-        typer.echo(f"{written:,} records written to {_said(place)}\n")
+        typer.echo(f"{number_of(written, 'record')} written to {_said(place)}\n")
     show(results.truth(truth))
 
 
@@ -179,7 +180,7 @@ def _feed(
         written = landing.live(place, rate, seed, duration=lasts, shares=shares)
     else:
         written = kafka_producer.live(place, rate, seed, no_value, duration=lasts, shares=shares)
-    typer.echo(f"{written:,} records written")
+    typer.echo(f"{number_of(written, 'record')} written")
 
 
 def _said(place: Path | KafkaSource) -> str:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from clickstream_platform.cli import app, views
-from clickstream_platform.cli.app import TableNames
+from clickstream_platform.cli.app import TableNames, tables_like
 from clickstream_platform.cli.ready import lake_of, require_source, say_if_busy
 from clickstream_platform.cli.runs import PANEL, TakeOver, hooks, report_run
 from clickstream_platform.delivery.post import delivering
@@ -118,7 +118,12 @@ def tap(
     ] = False,
     console: Annotated[
         str | None,
-        typer.Option(metavar="TABLE", help="Instead: all of this table's rows, again and again.", show_default=False),
+        typer.Option(
+            metavar="TABLE",
+            help="Instead: all of this table's rows, again and again.",
+            show_default=False,
+            autocompletion=tables_like,
+        ),
     ] = None,
     every: Annotated[
         str | None,

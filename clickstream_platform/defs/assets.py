@@ -27,6 +27,7 @@ from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.idle import idle_run
 from clickstream_platform.streaming.runtime.run import run
 from clickstream_platform.tables import tables
+from clickstream_platform.wording import number_of
 
 
 def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinition:
@@ -94,7 +95,7 @@ def hooks(log: dg.DagsterLogManager, settings: Settings) -> Hooks:
     """A line in the run's log for each batch; new alerts to the channels that the settings name."""
 
     def committed(entry: Entry) -> None:
-        counts = f"{entry.rows_in:,} read, {entry.rows_out:,} rows written, {entry.late_rows:,} late"
+        counts = f"{entry.rows_in:,} read, {number_of(entry.rows_out, 'row')} written, {entry.late_rows:,} late"
         log.info(f"{entry.title}: batch {entry.batch_id} is committed: {counts}, {entry.duration_ms / 1000:.1f} s")
 
     return delivering(Hooks(committed=committed), settings, log.info)

@@ -20,6 +20,7 @@ from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.maintenance.stretch import Remade
 from clickstream_platform.streaming.runtime.create import remembers
 from clickstream_platform.streaming.runtime.report import RunReport
+from clickstream_platform.wording import number_of
 
 
 @dataclass(frozen=True)
@@ -209,8 +210,8 @@ def _six_sentences(table: StreamingTable, report: RunReport) -> str:
     proofs = (
         several if report.by_source else f"from {_offset(report.start)} up to {_offset(report.end)}",
         f"{_several(len(report.batches), 'micro-batch', 'es')} in {report.duration.total_seconds():.1f} s",
-        f"{report.rows_in:,} read, {report.rows_out:,} rows written",
-        "nothing kept" if report.state_rows is None else f"{report.state_rows:,} rows kept",
+        f"{report.rows_in:,} read, {number_of(report.rows_out, 'row')} written",
+        "nothing kept" if report.state_rows is None else f"{number_of(report.state_rows, 'row')} kept",
         f"{late}, {fate}; {revised}",
         f"generation {report.generation}, "
         + (f"batch {report.batches[-1].batch_id}" if report.batches else "no new batch"),

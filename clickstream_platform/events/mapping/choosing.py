@@ -14,6 +14,7 @@ from typing import Any
 from clickstream_platform.events.json_record import text_of
 from clickstream_platform.events.mapping.model import COLUMNS, ColumnMapping, Kind, Mapping
 from clickstream_platform.events.mapping.paths import getter, steps_of, taker
+from clickstream_platform.events.mapping.time_forms import is_form, reading
 from clickstream_platform.events.placeholders import WHITE, is_none
 from clickstream_platform.events.schema import IDS
 
@@ -23,8 +24,6 @@ WRONG = "\ud800"
 
 _WHOLE = re.compile(r"(-?(?:0|[1-9]\d*))(?:\.0+)?")
 _DECIMAL = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d{1,3})?")
-CLF = re.compile(r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d:\d\d:\d\d) ([+-]\d{4})")
-_MONTHS: list[str] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
 def choices(mapping: Mapping) -> list[Choose]:
@@ -63,7 +62,7 @@ def _choosing(name: str, column: ColumnMapping, shared: frozenset[str], names: d
     choose = _first([grabbing(path, is_shared=path in shared) for path in column.paths], column.default)
     if column.kind not in ("text", "time"):
         return _of_kind(choose, column.kind)
-    return _by_iso(choose) if column.unit == "clf" else choose
+    return _by_iso(choose, str(column.unit)) if is_form(column.unit) else choose
 
 
 def _first(grabs: list[Choose], default: str | None) -> Choose:
@@ -167,15 +166,13 @@ _KINDS: dict[str, Callable[[str], str]] = {
 }
 
 
-def _by_iso(choose: Choose) -> Choose:
-    """The time of an access log by ISO-8601; any other text as it is, for the parser of times to judge."""
+def _by_iso(choose: Choose, form: str) -> Choose:
+    """A time of that form by ISO-8601; any other text as it is, for the parser of times to judge."""
+    read = reading(form)
 
     def chosen(record: dict[str, Any]) -> str | None:
         text = choose(record)
-        found = None if text is None else CLF.fullmatch(text)
-        if not found or found[2] not in _MONTHS:
-            return text
-        return f"{found[3]}-{_MONTHS.index(found[2]) + 1:02}-{found[1]}T{found[4]}{found[5]}"
+        return None if text is None else read(text)
 
     return chosen
 

@@ -16,6 +16,7 @@ from clickstream_platform.events.mapping.model import Mapping
 from clickstream_platform.events.mapping.paths import getter, steps_of
 from clickstream_platform.events.mapping.records import Fields, reading
 from clickstream_platform.events.schema import Reason
+from clickstream_platform.wording import number_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -107,4 +108,5 @@ def said(found: Matches, shown: int = 4) -> Iterator[str]:
     if found.never:
         more = f" and {len(found.never) - shown:,} more" if len(found.never) > shown else ""
         named = f"{', '.join(found.never[:shown])}{more}"
-        yield f"in {found.looked_at:,} records that were looked at, nothing is at these paths of the mapping: {named}"
+        records = number_of(found.looked_at, "record that was", "records that were")
+        yield f"in {records} looked at, nothing is at these paths of the mapping: {named}"

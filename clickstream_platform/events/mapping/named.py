@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.mapping.model import COLUMNS, Mapping
+from clickstream_platform.events.mapping.time_forms import is_form
 from clickstream_platform.events.mapping.written import WrittenMapping, mapping_of, merged, raw_of, require_known
 from clickstream_platform.events.shipped import Shipped
 
@@ -96,7 +97,7 @@ def _whole(raw: WrittenMapping, subject: str) -> WrittenMapping:
 def time_unit(mapping: Mapping | None, otherwise: Unit) -> Unit:
     """The unit of times that are numbers: the mapping's, if it has one."""
     unit = mapping.column("timestamp").unit if mapping else None
-    return otherwise if unit is None else "iso" if unit == "clf" else unit
+    return otherwise if unit is None else "iso" if is_form(unit) else cast("Unit", unit)
 
 
 def _shipped(name: str) -> WrittenMapping:

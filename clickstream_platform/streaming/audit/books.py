@@ -27,6 +27,7 @@ from clickstream_platform.streaming.lake.ledger import (
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.roll_up import refused_files
 from clickstream_platform.streaming.lake.tables import LakeTable
+from clickstream_platform.wording import number_of
 
 if TYPE_CHECKING:
     from clickstream_platform.streaming.contract.table import StreamingTable
@@ -102,7 +103,7 @@ class _Log:
         expected = self.sums.landed + self.sums.amended
         if not self.sums.complete or self.rows == expected:
             return []
-        return [f"{self.name} has {self.rows} rows, its ledger {expected}"]
+        return [f"{self.name} has {number_of(self.rows, 'row')}, its ledger {expected}"]
 
 
 def _log(
@@ -196,7 +197,8 @@ def _unfinished_replay(events: Sums, rejected: Sums) -> list[str]:
     added, left = events.replayed, rejected.replayed
     if added == left or not (events.complete and rejected.complete):
         return []
-    return [f"a replay added {added - left} events that are still in quarantine: run `clickstream replay` again"]
+    both = number_of(added - left, "event that is", "events that are")
+    return [f"a replay added {both} still in quarantine: run `clickstream replay` again"]
 
 
 def refused(lake: Lake) -> dict[str, str]:

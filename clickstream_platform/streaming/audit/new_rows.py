@@ -13,6 +13,7 @@ from clickstream_platform.streaming.audit.increment import Increment
 from clickstream_platform.streaming.audit.passes import Kept, Passed
 from clickstream_platform.streaming.audit.result import Look
 from clickstream_platform.streaming.audit.standing import CheckFinding, Standing
+from clickstream_platform.wording import number_of
 
 MUCH = 5_000_000  # rows to look at: from there on Spark, which spills to disk, is the one to ask
 Inductive = (
@@ -95,5 +96,5 @@ class NewRows:
 
 def _if_few(new: Increment, why: str) -> Increment:
     if new.rows > MUCH:
-        raise TooMuchError(why or f"{new.rows:,} rows are new")
+        raise TooMuchError(why or f"{number_of(new.rows, 'row is', 'rows are')} new")
     return new

@@ -21,7 +21,7 @@ from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.ledger import booked
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.tables import LakeTable
-from clickstream_platform.wording import length
+from clickstream_platform.wording import length, number_of
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,10 @@ class Standing:
     def matches(self, event_type: str, rows: int, count: int, version: int, since: int = -1) -> CheckFinding:
         """Whether it has as many rows as ``events`` has, at a version, of one type."""
         kept = Kept(self.here(events=version), count=count, rows=rows)
-        said, numbers = f"{rows} rows, {count} events of type {event_type}", {"rows_missing": count - rows}
+        said, numbers = (
+            f"{number_of(rows, 'row')}, {number_of(count, 'event')} of type {event_type}",
+            {"rows_missing": count - rows},
+        )
         return CheckFinding(rows == count, said, self.look(since), kept, numbers)
 
     def ledgers(self, before: Books | None = None) -> CheckFinding:

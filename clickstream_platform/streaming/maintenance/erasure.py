@@ -112,7 +112,7 @@ def _ended(proof: Erasure, search: Search, erased: list[Erased], files_kept: tim
 def require(lake: Lake, users: Sequence[str]) -> None:
     """Raise what :func:`forget` raises without looking at a row, before a JVM is started for it."""
     if not users or not all(user_id.strip() for user_id in users):
-        raise SettingsError("--user", "an empty id is nobody's", "give the user_id as it is in events")
+        raise SettingsError("user", "an empty id is nobody's", "give the user_id as it is in events")
     if len(users) > AT_ONCE:
         finding = f"{len(users):,} ids, and at most {AT_ONCE:,} can be forgotten at once"
         raise SettingsError("--from-file", finding, "split the file")

@@ -208,7 +208,7 @@ def test_purchases_are_counted_from_where_they_were(home: Home, events: Batches)
     assert failed(home, "purchases") == {}
     assert kinds(home, "purchases") == {"incremental"}
     write(home, "purchases", [event(9, "z.json")])
-    assert failed(home, "purchases") == {"matches_events": "2 rows, 1 events of type purchase"}
+    assert failed(home, "purchases") == {"matches_events": "2 rows, 1 event of type purchase"}
 
 
 def test_purchases_are_counted_anew_once_any_of_them_have_left(home: Home, events: Batches) -> None:
@@ -218,7 +218,7 @@ def test_purchases_are_counted_anew_once_any_of_them_have_left(home: Home, event
     assert failed(home, "purchases") == {}
     DeltaTable(str(home.lake.table("purchases").path)).delete()
     assert because(home, "purchases") == {"files that it counted have left the table"}
-    assert failed(home, "purchases") == {"matches_events": "0 rows, 1 events of type purchase"}
+    assert failed(home, "purchases") == {"matches_events": "0 rows, 1 event of type purchase"}
 
 
 def test_the_ledger_goes_on_where_it_balanced(home: Home, events: Batches) -> None:

@@ -150,7 +150,7 @@ def test_duplicates_have_a_share_of_their_own(ledger: Ledger) -> None:
 def test_a_run_says_of_its_own_batches_what_is_too_much_however_few_they_are(ledger: Ledger) -> None:
     ledger.batch(3, 1, 2, reasons={"missing_user_id": 1}, files={"b": [1, 0]}, unreadable={"b": "cut off"})
     assert remarks(ledger.contracts["events"], list(entries(ledger.lake.events))) == [
-        "1 of 3 records were rejected (missing_user_id 1), and 1 file refused whole:"
+        "1 of 3 records was rejected (missing_user_id 1), and 1 file refused whole:"
         " `clickstream quarantine` shows them",
         "2 of 3 records were duplicates: their event_id and timestamp were there already",
     ]

@@ -158,7 +158,7 @@ def _beginning(lines: Iterable[bytes]) -> tuple[list[bytes], Iterable[bytes]]:
 
 def _most_of(header: bytes) -> str:
     bare, _, _ = re.sub(rb'"[^"]*"', b"", header).partition(b"\n")
-    counts = {sign: bare.count(sign.encode()) for sign in ",;\t"}
+    counts = {sign: bare.count(sign.encode()) for sign in ",;\t|"}
     return next(sign for sign in counts if counts[sign] == max(counts.values()))
 
 

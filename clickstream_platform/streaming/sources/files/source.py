@@ -113,7 +113,7 @@ class FileSource:
     def how_to_fill(self) -> str:
         """Where to put files."""
         return (
-            f"nothing has landed in {self.folder} yet: put files of JSON lines there, make some with"
+            f"nothing has landed in {self.folder} yet: put files of events there, make some with"
             " `clickstream simulate`, or set CLICKSTREAM_SOURCE to another folder or to a topic"
         )
 
