@@ -9,13 +9,15 @@ import json
 import logging
 import re
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
 from difflib import get_close_matches
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dotenv.parser import Binding, parse_stream
 from pydantic import SecretStr
-from pydantic_settings import SecretsSettingsSource
+from pydantic_core import to_jsonable_python
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SecretsSettingsSource
 from pydantic_settings.exceptions import SettingsError as NotRead
 
 from clickstream_platform.errors import SettingsError
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PREFIX = "CLICKSTREAM_"
+DOTENV = ".env"  # of the current folder
 FOLDER = f"{PREFIX}SECRETS"
+_NAMED = re.compile(rf"(?:export\s+)?({PREFIX}\w+)", re.IGNORECASE)  # how a line of a setting begins
 # Kubernetes gives every pod such variables for a service named `clickstream`.
 OF_A_SERVICE = re.compile(r"SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?")
 
@@ -47,7 +51,7 @@ class SecretFiles(SecretsSettingsSource):
             SettingsError: there is no such folder, or a file in it cannot be read.
         """
         named: str | Path | None = self.current_state.get("secrets")
-        if not named:
+        if not named or not str(named).strip():
             return {}
         folder = Path(named).expanduser()
         if not folder.is_dir():
@@ -65,9 +69,57 @@ class SecretFiles(SecretsSettingsSource):
         raise SettingsError(FOLDER, f"a file in {folder} cannot be read", remedy)
 
 
-def names_of_secrets(folder: Path | None) -> list[str]:
-    """The files of the folder that are called like a setting."""
-    return [file.name for file in folder.iterdir() if file.name.upper().startswith(PREFIX)] if folder else []
+def require_names(settings: type[BaseSettings]) -> None:
+    """Refuse what is nearly a setting in the environment or ``.env``, and a ``.env`` that cannot be read as it seems.
+
+    Raises:
+        SettingsError: names the variable, or the line.
+    """
+    _require_said(Path(DOTENV))
+    for where, source in (
+        ("the environment", EnvSettingsSource(settings)),
+        (DOTENV, DotEnvSettingsSource(settings)),
+    ):
+        refuse_misspelt(where, source.env_vars, settings.model_fields)
+
+
+def require_secrets(folder: Path | None, settings: type[BaseSettings]) -> None:
+    """The same of files in the folder of secrets that are called like a setting."""
+    if folder:
+        names = [file.name for file in folder.iterdir() if file.name.upper().startswith(PREFIX)]
+        refuse_misspelt(str(folder), names, settings.model_fields)
+
+
+def _require_said(file: Path) -> None:
+    """Refuse a file of settings that cannot be read, or in which a line with the name of a setting sets nothing.
+
+    Such a line is passed over by whoever reads the file after this. One that is somebody else's is none of ours.
+
+    Raises:
+        SettingsError: names the file, and the line.
+    """
+    if not file.is_file():
+        return
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        remedy = "save it as UTF-8"
+    except OSError as failed:
+        remedy = f"let this user read it, or move it away ({failed.strerror})"
+    else:
+        for line in parse_stream(StringIO(text)):
+            _require_set(line, str(file))
+        return
+    # Raised outside of the block: no traceback may show what the file holds.
+    raise SettingsError(str(file), "it cannot be read", remedy)
+
+
+def _require_set(line: Binding, file: str) -> None:
+    text = line.original.string.strip()
+    is_set = not line.error and (line.key is None or line.value is not None or text.startswith("export "))
+    if not is_set and (name := _NAMED.match(text)):
+        finding = f"its line {line.original.line} names {name[1]}, and sets nothing"
+        raise SettingsError(file, finding, f"write {name[1]}=value, with both quotes if with one; or remove the line")
 
 
 # What to say instead of a value, by what pydantic calls its fault.
@@ -82,6 +134,8 @@ _SAY = {
     "less_than_equal": "say {le} or less",
     "less_than": "say less than {lt}",
     "literal_error": "say {expected}",
+    "string_type": 'write each value as a text: "1", not 1',
+    "dict_type": 'write it as JSON, such as {{"name": "value"}}',
 }
 
 
@@ -104,7 +158,7 @@ def _shown(value: object) -> str:
     """A value that was refused, as it was set and not as Python writes it."""
     if isinstance(value, tuple):
         return repr(",".join(map(str, value)))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-    return str(value) if isinstance(value, timedelta) else repr(value)
+    return repr(to_jsonable_python(value))  # of a length of time as it is written: PT0S
 
 
 def _remedy(fault: ErrorDetails, description: str | None) -> str:
@@ -117,7 +171,7 @@ def _remedy(fault: ErrorDetails, description: str | None) -> str:
         return f'write it as JSON, such as {{"name": "value"}} ({raised.msg} at its character {raised.pos + 1})'
     if raised:
         return str(raised)
-    return f"{fault['msg'][:1].lower()}{fault['msg'][1:]}: {description}" if description else fault["msg"]
+    return f"allowed: {description[:1].lower()}{description[1:].rstrip('.')}" if description else fault["msg"]
 
 
 def refuse_misspelt(where: str, given: Iterable[str], fields: Iterable[str]) -> None:

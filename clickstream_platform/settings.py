@@ -17,8 +17,6 @@ from platformdirs import user_cache_path
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
-    DotEnvSettingsSource,
-    EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -27,7 +25,7 @@ from pydantic_settings import (
 from clickstream_platform.cluster_settings import ClusterSettings
 from clickstream_platform.files import folder_of_tables
 from clickstream_platform.registry_settings import RegistrySettings
-from clickstream_platform.setting_sources import PREFIX, SecretFiles, names_of_secrets, refusal, refuse_misspelt
+from clickstream_platform.setting_sources import DOTENV, PREFIX, SecretFiles, refusal, require_names, require_secrets
 from clickstream_platform.source_list import by_name, format_by_name, starting_at
 from clickstream_platform.wording import without_passwords
 
@@ -36,10 +34,10 @@ LONGEST_SPAN = timedelta(days=366)  # so far after its event may a record with i
 
 
 class Settings(ClusterSettings, RegistrySettings):
-    """What a user may set. Durations are ISO-8601 (``PT1H``) or ``HH:MM:SS``; sizes are bytes."""
+    """What a user may set. Durations are ISO-8601 (``PT1H``) or ``HH:MM:SS``; sizes are bytes; blank is the default."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+        env_prefix=PREFIX, env_file=DOTENV, extra="ignore", frozen=True, hide_input_in_errors=True
     )
 
     source: str = Field(
@@ -182,6 +180,7 @@ class Settings(ClusterSettings, RegistrySettings):
         default="auto",
         description="Files: how texts are read: auto, lines, json, csv or tsv; or by source, as a JSON object.",
     )
+    file_rows: int = Field(default=25_000, ge=0, description="Events of a date that a task writes a file of; 0: never.")
     max_bytes_per_trigger: int = Field(default=128_000_000, ge=1, description="Files: bytes in one micro-batch.")
 
     spark_driver_memory: str = Field(
@@ -217,11 +216,6 @@ class Settings(ClusterSettings, RegistrySettings):
     def _read_json(cls, value: object) -> object:
         return json.loads(value) if isinstance(value, str) else value
 
-    @field_validator("secrets", "retention", "quarantine_retention", mode="before")
-    @classmethod
-    def _empty_is_none(cls, value: object) -> object:
-        return None if value == "" else value
-
     @field_validator("source", "starting_offsets", "format")
     @classmethod
     def _readable(cls, value: str, info: ValidationInfo) -> str:
@@ -242,6 +236,13 @@ class Settings(ClusterSettings, RegistrySettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return folder_of_tables(value)
+
+    @field_validator("*", mode="before")  # the last one of its kind runs first
+    @classmethod
+    def _blank_is_default(cls, value: object, info: ValidationInfo) -> object:
+        if isinstance(value, str) and not value.strip():
+            return cls.model_fields[info.field_name or ""].get_default(call_default_factory=True)
+        return value
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """For ``repr`` and ``str``: an address may have a password in it."""
@@ -272,7 +273,7 @@ class Settings(ClusterSettings, RegistrySettings):
 
     @property
     def source_url(self) -> str:
-        """The first source."""
+        """The address of the first source."""
         return next(iter(self.sources.values()))
 
 
@@ -283,16 +284,15 @@ def from_env() -> Settings:
 
     Raises:
         SettingsError: a value is not allowed; names the variable, the value and what is allowed. Or a name is no
-            setting, but nearly one.
+            setting, but nearly one; or ``.env`` cannot be read, or names a setting in a line that sets nothing.
     """
-    for where, source in (("the environment", EnvSettingsSource(Settings)), (".env", DotEnvSettingsSource(Settings))):
-        refuse_misspelt(where, source.env_vars, Settings.model_fields)
+    require_names(Settings)
     try:
         settings = Settings()
         _ = settings.lake_folder  # raises a SettingsError of its own
     except ValidationError as invalid:
         refused = refusal(invalid.errors()[0], Settings.model_fields)
     else:
-        refuse_misspelt(str(settings.secrets), names_of_secrets(settings.secrets), Settings.model_fields)
+        require_secrets(settings.secrets, Settings)
         return settings
     raise refused  # outside of the block: no traceback may show the value either

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from clickstream_platform.wording import length
+
 WIDTH = 100  # columns where there is no terminal to ask: a pipe, a log of CI
 NONE = "-"
+LEAST = 8  # columns that a value has at least which gives way
 
 
 def show(*pictures: RenderableType, stderr: bool = False) -> None:
@@ -46,7 +51,7 @@ def _moment(value: datetime) -> str:
 
 
 def clock(milliseconds: float, timespec: str = "minutes") -> str:
-    """A moment, in UTC."""
+    """A moment in UTC, without the zone."""
     moment = datetime.fromtimestamp(milliseconds / 1000, timezone.utc).replace(tzinfo=None)
     return moment.isoformat(" ", timespec)
 
@@ -55,15 +60,8 @@ def ago(milliseconds: float, now: float | None = None) -> str:
     """How long a moment lies back, in the largest unit that it has two of: ``3 min ago``. Both are in milliseconds."""
     seconds = round((time.time() * 1000 if now is None else now) / 1000 - milliseconds / 1000)
     if seconds < 0:
-        return f"in {_length(-seconds)}"
-    return f"{_length(seconds)} ago"
-
-
-def _length(seconds: int) -> str:
-    for unit, length in (("days", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds // length:,} {unit}"
-    return f"{seconds} s"
+        return f"in {length(timedelta(seconds=-seconds))}"
+    return f"{length(timedelta(seconds=seconds))} ago"
 
 
 def dated(milliseconds: float) -> str:
@@ -94,15 +92,57 @@ def grid(
     title: str = "",
     gap: int = 2,
 ) -> Table:
-    """A table of values. Where there is no room, columns in ``wrap`` take several lines, those in ``cut`` are cut."""
-    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, gap - 1, 0, 0))
+    """A table of values. Where there is no room, columns in ``wrap`` take several lines, those in ``cut`` are cut.
+
+    Where not even that is enough for the others, each row is a list of its values by name.
+    """
+    table = _Grid(box=SIMPLE_HEAD, show_edge=False, padding=(0, gap - 1, 0, 0))
     table.title, table.title_justify, table.title_style = title or None, "left", "bold"
     for name in columns:
         justify, gives_way = ("right" if name in right else "left"), name in wrap or name in cut
         table.add_column(name, justify=justify, overflow="fold" if gives_way else "ellipsis", no_wrap=not gives_way)
     for row in rows:
-        table.add_row(*(_text(value, whole=name not in cut) for name, value in zip(columns, row, strict=True)))
+        table.add(*(_text(value, whole=name not in cut) for name, value in zip(columns, row, strict=True)))
     return table
+
+
+class _Grid(Table):
+    """A table, or one record below the other where its columns have no room beside each other."""
+
+    def __init__(self, *headers: Any, **options: Any) -> None:
+        super().__init__(*headers, **options)
+        self._values: list[tuple[Text, ...]] = []
+
+    def add(self, *row: Text) -> None:
+        """Add a row."""
+        self._values.append(row)
+        self.add_row(*row)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Choose."""
+        if self._values and self._least() > options.max_width:
+            yield from self._records()
+        else:
+            yield from super().__rich_console__(console, options)
+
+    def _least(self) -> int:
+        """The columns of a terminal that it takes, if what gives way does."""
+        found = 0
+        for nth, column in enumerate(self.columns):
+            texts = (str(column.header), *(line for row in self._values for line in row[nth].plain.split("\n")))
+            widest = max(map(cell_len, texts))
+            found += widest if column.no_wrap else min(widest, LEAST)
+        _, right, *_ = self.padding
+        return found + len(self.columns) * (right + 1) - right - 1
+
+    def _records(self) -> Iterator[RenderableType]:
+        names = [Text(str(column.header)) for column in self.columns]
+        if self.title:
+            yield Text(str(self.title), "bold")
+        for row in self._values:
+            yield Text.assemble((row[0] if row[0].plain.strip() else names[0]).plain, style="bold")
+            for name, value in zip(names[1:], row[1:], strict=True):
+                yield Text.assemble((f"  {name.plain}: ", "dim"), Text(value.plain.strip(), value.style))
 
 
 def _text(value: object, *, whole: bool) -> Text:
@@ -120,7 +160,7 @@ class Fitting:
     narrow: RenderableType
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Choose."""
+        """Give the one that there is room for."""
         unlimited = options.update(max_width=100_000)
         yield self.wide if Measurement.get(console, unlimited, self.wide).maximum <= options.max_width else self.narrow
 

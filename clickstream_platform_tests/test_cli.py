@@ -25,6 +25,7 @@ from typer.main import get_group
 from typer.testing import CliRunner
 
 from clickstream_platform.cli import kafka, ledger_view, program, views
+from clickstream_platform.cli.app import Terminated, tables_like
 from clickstream_platform.cli.contents import COMMANDS
 from clickstream_platform.cli.progress import going_on, say
 from clickstream_platform.errors import StateError, TableBusyError
@@ -41,7 +42,7 @@ from clickstream_platform.streaming.runtime.side_by_side import usual_jobs
 from clickstream_platform.tables import tables
 from clickstream_platform.tables.events import COPIES, QUARANTINE
 from clickstream_platform.tables.user_patterns import LATE_EVENTS
-from clickstream_platform.terminal import ago, cell, dated
+from clickstream_platform.terminal import ago, cell, dated, grid, show
 from clickstream_platform_tests.command import clickstream, in_a_process_of_its_own
 from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.homes import Home, entry
@@ -225,6 +226,25 @@ def test_an_unknown_table_is_answered_with_the_known_ones(home: Home) -> None:
         assert result.stderr == f"nope: there is no such table; choose from {', '.join(TABLES)}\n"
 
 
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("sesions", "say sessions, or choose from events, "),
+        ("quarantine", "say events; `clickstream sql` shows its rows"),
+        ("late_events", "say user_patterns; `clickstream sql` shows its rows"),
+    ],
+)
+def test_a_table_that_has_no_contract_is_answered_with_one_that_has(home: Home, name: str, remedy: str) -> None:
+    result = clickstream("explain", name)
+    assert result.exit_code == 2
+    assert remedy in result.stderr
+
+
+def test_a_report_to_a_folder_is_told_in_a_line(home: Home, tmp_path: Path) -> None:
+    result = clickstream("report", "--to", str(tmp_path))
+    assert (result.exit_code, result.stderr) == (2, f"--to: {tmp_path} is a folder; name a file to write\n")
+
+
 def test_debug_shows_the_traceback(home: Home) -> None:
     assert type(clickstream("--debug", "explain", "nope").exception).__name__ == "SettingsError"
 
@@ -387,6 +407,15 @@ def test_ctrl_c_is_one_line(without_spark: Home, monkeypatch: pytest.MonkeyPatch
     assert result.stderr == "interrupted; what is committed stays, and the next run goes on from there\n"
 
 
+def test_sigterm_is_one_line_and_the_exit_code_that_supervisors_know(
+    without_spark: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs(monkeypatch, "sessions", Terminated())
+    result = clickstream("run")
+    assert result.exit_code == 143
+    assert result.stderr == "told to end; what is committed stays, and the next run goes on from there\n"
+
+
 def test_verify_shows_rows_that_only_one_side_has(filled: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     row = {"user_id": "u[red]1", "purchases": 3}
     first = (Difference({"user_id": "u[red]1"}, row, None), Difference({"user_id": "u2"}, None, row))
@@ -528,11 +557,43 @@ def test_a_stream_warns_of_rejection_in_mass_as_a_run_does(
     )
 
 
-def test_completion_is_offered_for_the_shell(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("sta", "status"),
+        ("explain sess", "sessions"),
+        ("verify events pur", "purchases"),
+        ("ledger --table al", "alerts"),
+        ("check --mapping seg", "segment"),
+    ],
+)
+def test_completion_is_offered_for_the_shell(
+    home: Home, monkeypatch: pytest.MonkeyPatch, typed: str, offered: str
+) -> None:
     monkeypatch.setenv("_CLICKSTREAM_COMPLETE", "complete_bash")
-    monkeypatch.setenv("COMP_WORDS", "clickstream sta")
-    monkeypatch.setenv("COMP_CWORD", "1")
-    assert CliRunner().invoke(program, [], prog_name="clickstream").stdout.split() == ["status"]
+    monkeypatch.setenv("COMP_WORDS", f"clickstream {typed}")
+    monkeypatch.setenv("COMP_CWORD", str(len(typed.split())))
+    assert CliRunner().invoke(program, [], prog_name="clickstream").stdout.split() == [offered]
+
+
+def test_completion_offers_every_table_without_importing_one() -> None:
+    assert tables_like("") == sorted(tables(Settings()))
+
+
+def test_a_sign_that_the_terminal_has_not_ends_no_command(home: Home) -> None:
+    found = in_a_process_of_its_own(home.settings.home, "explain", "n\u00efx", PYTHONIOENCODING="ascii")
+    assert (found.returncode, found.stderr[:7]) == (2, "n\\xefx:")
+
+
+@pytest.mark.parametrize("width", [20, 40, 200])
+def test_a_table_of_values_says_all_of_them_at_every_width(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int
+) -> None:
+    monkeypatch.setattr("clickstream_platform.terminal.WIDTH", width)
+    rows = [("clickstream_aggregated", "48,181", "2026-11-28 23:39"), ("alerts", "6", "-")]
+    show(grid("table", "rows", "watermark (UTC)", rows=rows, cut=("table",)))
+    shown = capsys.readouterr().out
+    assert all(said in shown for said in ("clickstr", "48,181", "2026-11-28", "23:39", "alerts", "6", "rows"))
 
 
 WHOLE = "demo simulate run stream replay maintain tap verify validate quarantine report status ledger"
@@ -605,7 +666,7 @@ def test_a_command_that_waits_for_a_table_says_so(without_spark: Home, monkeypat
 def test_a_run_over_an_empty_landing_folder_says_what_to_do_and_starts_no_jvm(home: Home) -> None:
     result = clickstream("run")
     assert result.exit_code == 0
-    assert result.stdout.startswith(f"nothing has landed in {home.landing} yet: put files of JSON lines there")
+    assert result.stdout.startswith(f"nothing has landed in {home.landing} yet: put files of events there")
     assert home.landing.is_dir()
 
 

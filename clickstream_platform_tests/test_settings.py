@@ -33,8 +33,7 @@ from clickstream_platform_tests.topics import pkcs8
         ("STARTING_OFFSETS", "2026-01-05T10:00:00", "a time with its zone"),
         ("STARTING_OFFSETS", '{"clicks": {"0": -3}}', '{"topic": {"0": 1200}}'),
         ("MIN_PARTITIONS", "-1", "say 0 or more"),
-        ("SPARK_DRIVER_MEMORY", "2 GB", "The driver's heap, as 512m or 2g"),
-        ("SPARK_MASTER", "", "local[*], spark://host:port"),
+        ("SPARK_DRIVER_MEMORY", "2 GB", "allowed: the driver's heap, as 512m or 2g"),
         ("SPARK_MASTER", "local[0]", "local[*], spark://host:port"),
         ("SPARK_MASTER", "spark://host", "local[*], spark://host:port"),
         ("SPARK_MASTER", "host:7077", "local[*], spark://host:port"),
@@ -44,12 +43,13 @@ from clickstream_platform_tests.topics import pkcs8
         ("MAX_REJECTED_SHARE", "5", "say 1 or less"),
         ("MAX_REJECTED_SHARE", "half", "say a number"),
         ("RETENTION", "30", "P30D is 30 days"),
+        ("RETENTION", "PT2H", "'PT2H' is not allowed"),
         ("DUPLICATES", "id", "say 'event_id,timestamp' or 'event_id'"),
         ("DUPLICATE_SPAN", "PT0S", "say more than 0 seconds"),
         ("DUPLICATE_SPAN", "P367D", "say 366"),
         ("TIMESTAMP_UNIT", "h", "say 'auto', 's', 'ms', 'us', 'ns' or 'iso'"),
         ("FAIL_ON_DATA_LOSS", "maybe", "say true or false"),
-        ("EVENT_TYPES", " , ", "Accepted event types, separated by commas"),
+        ("EVENT_TYPES", " , ", "allowed: accepted event types, separated by commas"),
         ("LAKE", "s3a://bucket/lake", "a folder, or s3://bucket/prefix"),
         ("LAKE", "az://container/lake", "stores of other kinds were never tried"),
         ("LAKE", "gs://bucket/lake", "stores of other kinds were never tried"),
@@ -58,7 +58,9 @@ from clickstream_platform_tests.topics import pkcs8
         ("LAKE", "s3://key:s3cret@bucket/lake", "a folder, or s3://bucket/prefix"),
         ("STORE_ENDPOINT", "host:9000", "https://host or http://host:port"),
         ("STORE_ENDPOINT", "https://key:s3cret@host", "without a user or a password"),
-        ("OWNER", "somebody", "pattern"),
+        ("OWNER", "somebody", "an e-mail address or team:name"),
+        ("SPARK_CONF", '{"spark.cores.max": 2}', 'as a text: "1", not 1'),
+        ("KAFKA_OPTIONS", "[1]", 'write it as JSON, such as {"name": "value"}'),
         ("SOURCE", '{"main": "/a"', "it is not the JSON that it begins as"),
         ("SOURCE", '{"a": "/a", "a": "/b"}', "two sources are named 'a'"),
         ("SOURCE", '{"Main": "/a"}', "cannot be named 'Main'"),
@@ -81,7 +83,7 @@ def test_a_wrong_value_names_the_variable_and_what_is_allowed(
         from_env()
     assert f"CLICKSTREAM_{name}" in str(refused.value)
     assert allowed in refused.value.remedy + refused.value.finding
-    assert not re.search(r"Value error|Input should|timedelta|\(\)", str(refused.value))
+    assert not re.search(r"Value error|[Ii]nput should|should match|timedelta|\(\)", str(refused.value))
 
 
 @pytest.mark.parametrize(
@@ -414,4 +416,55 @@ def test_secrets_that_cannot_be_read_are_told_in_a_line(secrets: Path, content: 
     else:
         (secrets / "clickstream_owner").write_bytes(content)
     with pytest.raises(SettingsError, match=r"secrets.*CLICKSTREAM_SECRETS|CLICKSTREAM_SECRETS: .*secrets"):
+        from_env()
+
+
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_a_blank_value_is_the_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, blank: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    usual = from_env()
+    for name in Settings.model_fields:
+        monkeypatch.setenv(f"CLICKSTREAM_{name.upper()}", blank)
+    assert from_env() == usual
+    assert usual.home == tmp_path / ".clickstream"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["CLICKSTREAM_OWNER: team:x", "CLICKSTREAM_OWNER", "CLICKSTREAM_OWNER='team:x", "clickstream_owner team:x"],
+)
+def test_a_line_with_a_setting_that_sets_nothing_is_refused_with_its_number(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, line: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(".env").write_text(f"# CLICKSTREAM_HOME\n{line}\n")
+    with pytest.raises(SettingsError, match=r"(?i).env: its line 2 names CLICKSTREAM_OWNER, and sets nothing"):
+        from_env()
+
+
+def test_lines_of_others_and_every_form_of_a_line_that_sets_something_are_taken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = ["\ufeff# CLICKSTREAM_X", "somebody else's", "OTHERS", "export CLICKSTREAM_HOME", "", "  # x"]
+    Path(".env").write_text("\r\n".join([*lines, 'export CLICKSTREAM_OWNER = "team:x" # mine']), encoding="utf-8")
+    assert from_env().owner == "team:x"
+
+
+@pytest.mark.parametrize("content", [None, "CLICKSTREAM_OWNER=team:x".encode("utf-16")])
+def test_a_file_of_settings_that_cannot_be_read_is_told_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(".env").write_bytes(content or b"")
+    if content is None:
+        opened = Path.read_text
+
+        def refused(file: Path, *arguments: str, **more: str) -> str:  # whoever runs as root may read all
+            if file.name == ".env":
+                raise PermissionError(13, "Permission denied", ".env")
+            return opened(file, *arguments, **more)
+
+        monkeypatch.setattr(Path, "read_text", refused)
+    with pytest.raises(SettingsError, match=r"\.env: it cannot be read; (save it as UTF-8|let this user read it)"):
         from_env()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from importlib.resources import files
 
 import pytest
 
@@ -79,3 +81,25 @@ def test_what_is_no_password_is_said_as_it_is(text: str) -> None:
 def test_one_of_a_unit_is_singular_and_of_two_units_either() -> None:
     assert [amount_of(n, "files") for n in (0, 1, 2_000)] == ["0 files", "1 file", "2,000 files"]
     assert [amount_of(n, "files and records") for n in (1, 2)] == ["1 file or record", "2 files and records"]
+
+
+_SHOWN = ("cli", "defs", "report", "streaming/audit", "streaming/maintenance")
+_PLURAL = re.compile(
+    r"\{[^{}]*:,\} (?:rejected )?"
+    r"(?:rows|events|records|files|batches|checks|tables|envelopes|duplicates|values|alerts|bytes)\b"
+)
+
+
+@pytest.mark.parametrize("package", _SHOWN)
+def test_no_count_that_a_person_sees_is_written_beside_a_plural(package: str) -> None:
+    root = files("clickstream_platform") / package
+    modules = [each for each in root.iterdir() if each.name.endswith(".py")]
+    wrong = [f"{each.name}: {found}" for each in modules for found in _PLURAL.findall(each.read_text())]
+    assert modules
+    assert wrong == [], "number_of() says `1 row`"
+
+
+def test_the_pattern_finds_a_count_beside_a_plural() -> None:
+    assert _PLURAL.search('f"{found.rows:,} rows"')
+    assert _PLURAL.search('f"{len(old):,} rejected records"')
+    assert not _PLURAL.search("f\"{number_of(found.rows, 'row')}\"")

@@ -27,13 +27,15 @@ def picture(found: SourceAccount) -> RenderableType:
     summary = verdict(found.clean, "DIFFERS")
     first, *more = [_counted(name, each, several=len(found.recounts) > 1) for name, each in found.recounts.items()]
     summary.append(" " * (9 - len(summary)) + first, "")
-    ways = f"{found.accepted:,} accepted + {found.quarantined:,} quarantined + {found.duplicates:,} duplicates"
+    ways = (
+        f"{found.accepted:,} accepted + {found.quarantined:,} quarantined + {number_of(found.duplicates, 'duplicate')}"
+    )
     ways += f" + {found.passed_over:,} passed over" if found.passed_over else ""
-    read = f"{found.read:,} records read"
+    read = f"{number_of(found.read, 'record')} read"
     if found.opened:
         alone = found.read - found.opened
-        read += f" = {found.opened:,} envelopes with {found.inside:,} events + {alone:,} by themselves"
-        read += f"; {found.inside + alone:,} events"
+        read += f" = {number_of(found.opened, 'envelope')} with {number_of(found.inside, 'event')} + {alone:,} alone"
+        read += f"; {number_of(found.inside + alone, 'event')}"
     moved = f"; {found.replaced:,} gave way since, {found.restored:,} came back" if found.replaced else ""
     booked = line(f"         the ledger: {read} = {ways}{moved}")
     parts: list[Text] = [line(f"         {each}", "bold red") for each in found.errors[:FINDINGS]]
@@ -50,9 +52,9 @@ def picture(found: SourceAccount) -> RenderableType:
 
 
 def _counted(name: str, again: Recount, *, several: bool) -> str:
-    size = f"{again.bytes:,} bytes, " if again.unit == "files" else ""
+    size = f"{number_of(again.bytes, 'byte')}, " if again.unit == "files" else ""
     which = f"the source {name}" if several else "the source"
-    held = f", {again.opened:,} envelopes with {again.inside:,} events" if again.opened else ""
+    held = f", {number_of(again.opened, 'envelope')} with {number_of(again.inside, 'event')}" if again.opened else ""
     return f"{which}: {amount_of(again.checked, again.unit)}, {size}{number_of(again.records, 'record')}{held} counted"
 
 
@@ -66,7 +68,7 @@ def _unread(found: SourceAccount) -> Iterator[str]:
 def _left_out(found: SourceAccount) -> list[Text]:
     left = {name: read for name, read in found.by_source.items() if name not in found.recounts}
     said = "are left out of CLICKSTREAM_SOURCE, and not counted again"
-    return [line(f"         {name}: {read:,} records of it {said}", "yellow") for name, read in left.items()]
+    return [line(f"         {name}: {number_of(read, 'record')} of it {said}", "yellow") for name, read in left.items()]
 
 
 def _few(found: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -78,12 +80,12 @@ def _more(count: int, what: str) -> list[Text]:
 
 
 def _gone(found: Gone) -> str:
-    size = "" if found.bytes is None else f"{found.bytes:,} bytes and "
-    return f"{found.what}: {found.why}; booked are {size}{found.records:,} records"
+    size = "" if found.bytes is None else f"{number_of(found.bytes, 'byte')} and "
+    return f"{found.what}: {found.why}; booked are {size}{number_of(found.records, 'record')}"
 
 
 def fields(found: SourceAccount) -> dict[str, Any]:
-    """The same for programs, whole."""
+    """The account as ``--json`` prints it: all of it."""
     again = found.recount
     return {
         "clean": found.clean,

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from importlib.resources import files
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -26,10 +27,28 @@ if TYPE_CHECKING:
 
     from clickstream_platform.settings import Settings
 
-TableNames = Annotated[list[str] | None, typer.Argument(metavar="TABLES", help="All tables, if none is named.")]
-TableName = Annotated[str, typer.Argument(metavar="TABLE", help="Its name, as `clickstream status` lists it.")]
+
+def tables_like(incomplete: str) -> list[str]:
+    """For the shell: the tables whose names begin so. A table is a module of its name; none of them is imported."""
+    folder = files("clickstream_platform") / "tables"
+    names = (each.name.removesuffix(".py") for each in folder.iterdir() if each.name.endswith(".py"))
+    return sorted(name for name in names if name.startswith(incomplete) and not name.startswith("_"))
+
+
+TableNames = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="TABLES", help="All tables, if none is named.", autocompletion=tables_like),
+]
+TableName = Annotated[
+    str,
+    typer.Argument(metavar="TABLE", help="Its name, as `clickstream status` lists it.", autocompletion=tables_like),
+]
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # whatever was being written: a person can mend the disk
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: one JSON object.")]
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: whatever Ctrl-C ends, this does."""
 
 
 class Commands(TyperGroup):
@@ -52,12 +71,17 @@ class Commands(TyperGroup):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command. Exit code 2: a setting is wrong and nothing has begun; 130: Ctrl-C; 1: anything else."""
+        """Run a command. Exit code 2: a setting is wrong and nothing has begun; 1: anything else that failed.
+
+        130: Ctrl-C; 143: SIGTERM, as shells and supervisors know them.
+        """
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            typer.echo("interrupted; what is committed stays, and the next run goes on from there", err=True)
-            raise typer.Exit(130) from None
+        except KeyboardInterrupt as told:
+            is_sigterm = isinstance(told, Terminated)
+            said = "told to end" if is_sigterm else "interrupted"
+            typer.echo(f"{said}; what is committed stays, and the next run goes on from there", err=True)
+            raise typer.Exit(143 if is_sigterm else 130) from None
         except (ClickstreamError, OSError, *_raised_by_spark()) as error:
             if isinstance(error, OSError) and error.errno not in NO_ROOM:
                 raise

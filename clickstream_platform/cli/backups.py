@@ -18,6 +18,7 @@ from clickstream_platform.streaming.maintenance import restore as restoring
 from clickstream_platform.streaming.sources.named import folders_from
 from clickstream_platform.tables import tables
 from clickstream_platform.terminal import show
+from clickstream_platform.wording import number_of
 
 PANEL = "Look after"
 commands = typer.Typer()
@@ -76,10 +77,11 @@ def moved() -> None:
     lake, events = lake_of(settings, to_write=True), tables(settings)["events"]
     say_if_busy([events.name], lake, WAITS)
     found = moving.moved(events, folder := moving.elsewhere(folders_from(settings), lake), lake)
-    gone = f", {found.gone:,} are no longer there" if found.gone else ""
-    typer.echo(
-        f"{folder.folder}: {found.same:,} files that were read lie there as they were{gone}; {found.unread:,} unread"
+    gone = f", {found.gone:,} no longer there" if found.gone else ""
+    same = number_of(
+        found.same, "file that was read lies there as it was", "files that were read lie there as they were"
     )
+    typer.echo(f"{folder.folder}: {same}{gone}; {found.unread:,} unread")
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream reset  |  clickstream reset --yes")
@@ -96,4 +98,6 @@ def reset(*, yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False)
         raise typer.Exit(1)
     say_if_busy((table.name for table in contracts), lake, WAITS)
     aside = resetting.reset(contracts, lake)
-    typer.echo(f"{sum(found.rows.values()):,} rows are set aside in {aside}; the next run reads {found.to_read}")
+    typer.echo(
+        f"set aside in {aside}: {number_of(sum(found.rows.values()), 'row')}; the next run reads {found.to_read}"
+    )

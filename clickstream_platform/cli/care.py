@@ -49,8 +49,8 @@ def replay(found: Replay) -> RenderableType:
 
 
 def _refused(count: int) -> str:
-    records = "1 record stays" if count == 1 else f"{count:,} records stay"
-    finding = f"{records}: a replay that was killed has made one event of each, and today's mapping opens it to others"
+    stay = number_of(count, "record stays", "records stay")
+    finding = f"{stay}: a replay that was killed has made one event of each, and today's mapping opens it to others"
     return f"{finding}; for one more replay, set CLICKSTREAM_MAPPING as it was for that one"
 
 
@@ -85,7 +85,7 @@ def _erasure(found: Erasure, users: Sequence[str]) -> Iterable[RenderableType]:
         again = "look at what could not be searched" if found.unsearched else "run it again"
         yield line(f"erasure {found.run_id}: begun {found.begun_at}, not completed{whose}; {again}", "bold red")
         for why, records in found.unsearched.items():
-            yield line(f"{records:,} in quarantine may mention them: {why}", "yellow")
+            yield line(f"{number_of(records, 'record')} in quarantine may mention them: {why}", "yellow")
         if found.unsearched:
             yield Text("`clickstream forget --unsearchable` with the same ids deletes these records too")
         return
@@ -112,7 +112,7 @@ def remade(found: Remade) -> RenderableType:
     """What became of a stretch."""
     since, until = (clock(each / 1000, "seconds") for each in found.stretch)
     counts = (
-        f"{found.rows:,} rows, of which {found.added:,} were not there like that; {found.removed:,} are no longer there"
+        f"{number_of(found.rows, 'row')}: {found.added:,} not there like that before; {found.removed:,} no longer there"
     )
     return line(f"{found.table} from {since} to {until}: {counts}")
 
@@ -122,14 +122,16 @@ def backed_up(made: Backup, folder: Path, there: int) -> RenderableType:
     before = f", {there:,} of them from an attempt before" if there else ""
     return Group(
         _copied(made),
-        line(f"the lake as of {made.made_at}: {len(made.files):,} files in {folder}{before}", "bold"),
+        line(f"the lake as of {made.made_at}: {number_of(len(made.files), 'file')} in {folder}{before}", "bold"),
         Text("keep the landing files or the topic: what comes after is only there"),
     )
 
 
 def backup_is_whole(found: Backup) -> RenderableType:
     """That a backup can be restored."""
-    return Group(_copied(found), verdict(True, "").append(f" all {len(found.files):,} files are as they were copied"))
+    return Group(
+        _copied(found), verdict(True, "").append(f" {number_of(len(found.files), 'file')}, each as it was copied")
+    )
 
 
 def restored(found: Backup, lake: Place) -> RenderableType:
@@ -145,7 +147,8 @@ def prospect(found: Prospect) -> RenderableType:
     """What a reset would do."""
     rows = list(found.rows.items())
     back = (
-        f"{found.erasures:,} erasures were made here: these persons come back if the source has them; forget them again"
+        f"{number_of(found.erasures, 'erasure was', 'erasures were')} made here: "
+        "who was forgotten comes back if the source has them; forget them again"
     )
     return Group(
         grid("to be set aside", "rows", right=("rows",), rows=rows),
@@ -158,7 +161,7 @@ def prospect(found: Prospect) -> RenderableType:
 
 def _copied(found: Backup) -> Table:
     rows = [(name, found.rows[name], version) for name, version in found.versions.items()]
-    title = f"{found.bytes:,} bytes"
+    title = f"{number_of(found.bytes, 'byte')}"
     return grid("table", "rows", "version", right=("rows", "version"), rows=rows, title=title)
 
 
@@ -168,8 +171,8 @@ def leaving(found: Leaving) -> RenderableType:
         return Text("nothing is too old: `clickstream maintain` removes no event and no rejected record")
     total = sum(found.events.values())
     days = grid("event date", "events", right=("events",), rows=found.events.items())
-    rows = f"{total:,} events before {found.before} leave, and the rows that were made of them"
-    rejected = f"{found.rejected:,} rejected records of before {found.rejected_before} leave"
+    rows = f"to leave: {number_of(total, 'event')} before {found.before}, and the rows that were made of them"
+    rejected = f"to leave: {number_of(found.rejected, 'rejected record')} of before {found.rejected_before}"
     return Group(
         *([days, line(rows, "bold")] if found.events else []),
         *([line(rejected, "bold")] if found.rejected else []),

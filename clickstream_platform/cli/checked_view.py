@@ -16,7 +16,7 @@ FEW = 15  # lines of a kind, to a person: --json has all
 
 
 class CheckReport(NamedTuple):
-    """What there is to tell.
+    """What ``check`` found, and by which mapping.
 
     Attributes:
         result: what becomes of the records.
@@ -34,15 +34,18 @@ class CheckReport(NamedTuple):
 
 
 def picture(report: CheckReport, *, each: bool) -> RenderableType:
-    """All of it, for a person."""
+    """The report as a person is shown it."""
     found = report.result
     parts: list[RenderableType] = [line(_likeness(report)), _summary(found)]
     parts += [line(f"refused whole: {file}: {fault}", "bold red") for file, fault in report.refused.items()]
-    parts += [line(f"{found.placeholders:,} events have an id that is none, such as undefined", "yellow")] * bool(
-        found.placeholders
-    )
     parts += [
-        line(f"contract: {rule.removeprefix(PREFIX)} is broken by {count:,} events", "yellow")
+        line(
+            f"{number_of(found.placeholders, 'event has', 'events have')} an id that is none, such as undefined",
+            "yellow",
+        )
+    ] * bool(found.placeholders)
+    parts += [
+        line(f"contract: {rule.removeprefix(PREFIX)} is broken by {number_of(count, 'event')}", "yellow")
         for rule, count in found.violations.most_common()
     ]
     if each:
@@ -117,9 +120,12 @@ def _columns(report: CheckReport) -> RenderableType:
 
 def _next(report: CheckReport) -> list[Text]:
     lines: list[Text] = []
+    if not report.result.records:
+        return [line("there is no record to look at", "yellow")]
     if never := report.result.never:
         said = ", ".join(f"{column}: {path}" for column, path in never[:FEW])
-        lines.append(line(f"{len(never):,} paths match no record of {report.result.records:,}: {said}", "yellow"))
+        match = number_of(len(never), "path matches", "paths match")
+        lines.append(line(f"{match} no record of {report.result.records:,}: {said}", "yellow"))
     if report.written:
         file = report.written
         lines.append(line(f"{file} is a mapping to start from: clickstream check ... --mapping {file}"))
@@ -131,7 +137,7 @@ def _next(report: CheckReport) -> list[Text]:
 
 
 def fields(report: CheckReport) -> dict[str, Any]:
-    """The same for programs, whole."""
+    """The report as ``--json`` prints it: all of it."""
     found = report.result
     return {
         "looks_like": report.likely if report.likely != "" else "own",

@@ -16,7 +16,7 @@ from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.contract.written import contract_named
 from clickstream_platform.events.mapping import producers
 from clickstream_platform.events.mapping.checking import checked
-from clickstream_platform.events.mapping.named import mapping_named
+from clickstream_platform.events.mapping.named import OWN, mapping_named, presets
 from clickstream_platform.events.mapping.starting import written
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.source_list import FORMATS
@@ -53,7 +53,10 @@ def check(
     *,
     mapping: Annotated[
         str | None,
-        typer.Option(help="A preset, a .toml file, or own. Default: CLICKSTREAM_MAPPING, or what it looks like."),
+        typer.Option(
+            help="A preset, a .toml file, or own. Default: CLICKSTREAM_MAPPING, or what it looks like.",
+            autocompletion=lambda incomplete: [name for name in (*presets(), OWN) if name.startswith(incomplete)],
+        ),
     ] = None,
     form: Annotated[
         str | None,
@@ -77,9 +80,11 @@ def check(
     likely = _likely(found, settings)
     name = _name(mapping, settings, likely)
     result = checked(found.batches, rules_from(settings.model_copy(update={"mapping": name})))
-    if write:
+    if write and result.records:
         _write(write, written(result, name))
-    report = checked_view.CheckReport(result, likely, name, found.refused, str(write) if write else None)
+    report = checked_view.CheckReport(
+        result, likely, name, found.refused, str(write) if write and result.records else None
+    )
     print_json(checked_view.fields(report)) if as_json else show(checked_view.picture(report, each=records))
     exit_unless(result.is_clean and not found.refused)
 
@@ -151,4 +156,4 @@ def _write(file: Path, text: str) -> None:
         raise SettingsError("--write", f"{file} is there already", "name a file that is not, or remove it")
     if not file.parent.is_dir():
         raise SettingsError("--write", f"there is no folder {file.parent}", "make it first")
-    file.write_text(text)
+    file.write_text(text, encoding="utf-8")

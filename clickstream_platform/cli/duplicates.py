@@ -42,10 +42,13 @@ def duplicates(
 
 def picture(found: DuplicateReport) -> Iterator[Any]:
     """For a person: how many there are, then the columns in which each conflicting one differs from its event."""
-    yield line(f"{found.exact:,} records were exact copies: counted, and left out")
-    yield line(f"{found.reused:,} events reuse an event_id at another time: each is an event")
+    exact = number_of(found.exact, "record was an exact copy", "records were exact copies")
+    reuse = number_of(found.reused, "event reuses", "events reuse")
+    conflicting = number_of(found.conflicting, "conflicting duplicate is", "conflicting duplicates are")
+    yield line(f"{exact}: counted, and left out")
+    yield line(f"{reuse} an event_id at another time: each is an event")
     style = "yellow" if found.conflicting else "green"
-    yield line(f"{found.conflicting:,} conflicting duplicates are in quarantine, with their bytes", style)
+    yield line(f"{conflicting} in quarantine, with their bytes", style)
     if found.set_aside or found.replaced:
         yield line(
             f"{number_of(found.set_aside, 'record')} came again at another time, and "

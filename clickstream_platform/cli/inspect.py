@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clickstream_platform.cli import ledger_view, views
-from clickstream_platform.cli.app import AsJson, TableName, exit_unless, print_json
+from clickstream_platform.cli.app import AsJson, TableName, exit_unless, print_json, tables_like
 from clickstream_platform.cli.ready import lake_of, made
 from clickstream_platform.errors import SettingsError
+from clickstream_platform.files import write_whole
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.terminal import line, show
 
@@ -33,7 +34,10 @@ commands = typer.Typer()
 )
 def status(
     name: Annotated[
-        str | None, typer.Argument(metavar="[TABLE]", help="Show this table's last runs.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="[TABLE]", help="Show this table's last runs.", show_default=False, autocompletion=tables_like
+        ),
     ] = None,
     *,
     watch: Annotated[bool, typer.Option("--watch", help="Live: queries, lag, visitors. Ctrl-C ends it.")] = False,
@@ -117,7 +121,9 @@ def explain(name: TableName, *, as_json: AsJson = False) -> None:
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream ledger --table events --limit 5")
 def ledger(
     *,
-    table: Annotated[str | None, typer.Option(help="Only this table's.", show_default=False)] = None,
+    table: Annotated[
+        str | None, typer.Option(help="Only this table's.", show_default=False, autocompletion=tables_like)
+    ] = None,
     limit: Annotated[int, typer.Option(min=0, help="Newest entries shown; 0 for all.")] = 20,
     as_json: AsJson = False,
 ) -> None:
@@ -149,7 +155,7 @@ def ledger(
 
 
 def _when(line: Entry | Amendment) -> int:
-    """Newest first."""
+    """The key by which lines of a ledger are sorted: the newest first."""
     return -line.committed_at_ms
 
 
@@ -176,7 +182,9 @@ def report(
 
     settings = from_env()
     path = to or settings.home / "report.html"
+    if path.is_dir():
+        raise SettingsError("--to" if to else "CLICKSTREAM_HOME", f"{path} is a folder", "name a file to write")
     lake = lake_of(settings)
     made(path.absolute().parent, "--to" if to else "CLICKSTREAM_HOME")
-    page.write(path, page.report(lake, days, datetime.now(timezone.utc)).html())
+    write_whole(path, page.report(lake, days, datetime.now(timezone.utc)).html())
     typer.echo(path)

@@ -13,7 +13,7 @@ from clickstream_platform.cli.app import AsJson, print_json
 from clickstream_platform.cli.ready import lake_of
 from clickstream_platform.settings import from_env
 from clickstream_platform.terminal import clock, grid, line, show
-from clickstream_platform.wording import length
+from clickstream_platform.wording import length, number_of
 
 if TYPE_CHECKING:
     from clickstream_platform.streaming.observe.late import Late, LateBatch
@@ -37,7 +37,9 @@ def late(
 
 def picture(found: Late) -> Iterator[Any]:
     """For a person: a line for each batch that had late events, and those of them that are still there."""
-    yield line(f"{found.late_rows:,} of {found.of:,} records were late: at or before the watermark of their batch")
+    yield line(
+        f"{found.late_rows:,} of {number_of(found.of, 'record')} came late: at or before the watermark of the batch"
+    )
     for batch in found.batches:
         yield line("")
         yield line(f"batch {batch.batch_id}, watermark {clock(batch.late_before_ms, 'seconds')} UTC: {_changed(batch)}")
@@ -66,7 +68,7 @@ def _rows(batch: LateBatch) -> Iterator[Sequence[object]]:
 
 
 def fields(found: Late) -> dict[str, Any]:
-    """The same for a program."""
+    """The late events as ``--json`` prints them."""
     return {"late_records": found.late_rows, "records": found.of, "batches": [_fields(each) for each in found.batches]}
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from clickstream_platform.terminal import NONE, clock, grid, line
+from clickstream_platform.terminal import NONE, Fitting, clock, grid, line
 from clickstream_platform.wording import number_of
 
 if TYPE_CHECKING:
@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     from clickstream_platform.streaming.lake.ledger import Amendment
 
 
-def ledger(entries: Sequence[Entry]) -> Table:
-    """Ledger entries, one a line."""
+def ledger(entries: Sequence[Entry]) -> Fitting:
+    """Ledger entries, one a line; without their runs where there is no room for these."""
+    return Fitting(_ledger(entries, runs=True), _ledger(entries, runs=False))
+
+
+def _ledger(entries: Sequence[Entry], *, runs: bool) -> Table:
     counted = ("batch", "in", "out", "quar.", "dupl.", "late", "rev.", "s")
     return grid(
-        *("committed (UTC)", "table", "batch", "read", *counted[1:], "run"),
+        *("committed (UTC)", "table", "batch", "read", *counted[1:], *(["run"] if runs else [])),
         right=counted,
         cut=("table", "run"),
         gap=1,
@@ -37,7 +41,7 @@ def ledger(entries: Sequence[Entry]) -> Table:
                 e.late_rows,
                 e.revisions,
                 f"{e.duration_ms / 1000:.1f}",
-                e.run_id,
+                *([e.run_id] if runs else []),
             )
             for e in entries
         ),

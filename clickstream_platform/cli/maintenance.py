@@ -25,6 +25,7 @@ from clickstream_platform.streaming.sources.files.skipping import skip as skip_f
 from clickstream_platform.streaming.sources.named import folders_from
 from clickstream_platform.tables import tables
 from clickstream_platform.terminal import show
+from clickstream_platform.wording import number_of
 
 PANEL = "Look after"
 commands = typer.Typer()
@@ -127,13 +128,13 @@ def maintain(
     if before := old.before:
         with app.spark_session(settings) as spark, going_on("old events leave the lake"):
             removed = retention.expire(before, contracts, spark, lake, delivering(hooks(), settings))
-        typer.echo(f"{removed:,} events before {before} have left the lake")
+        typer.echo(f"out of the lake: {number_of(removed, 'event')} before {before}")
     with going_on("files are joined and deleted"):
         if old.rejected_before:
             retention.expire_rejected(contracts, lake, old.rejected_before)
         found = maintenance.maintain(contracts, lake, files_kept=settings.files_kept, log_kept=settings.log_kept)
     if old.rejected:
-        typer.echo(f"{old.rejected:,} rejected records of before {old.rejected_before} have left the lake")
+        typer.echo(f"out of the lake: {number_of(old.rejected, 'rejected record')} of before {old.rejected_before}")
     show(care.maintained(found))
 
 

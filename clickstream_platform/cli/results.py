@@ -20,10 +20,11 @@ from clickstream_platform.terminal import (
     line,
     verdict,
 )
+from clickstream_platform.wording import number_of
 
 if TYPE_CHECKING:
     from clickstream_platform.doctor import Finding
-    from clickstream_platform.simulator.demo import Comparison
+    from clickstream_platform.simulator.comparison import Comparison
     from clickstream_platform.simulator.expected import Truth
     from clickstream_platform.streaming.audit.result import CheckResult
     from clickstream_platform.streaming.audit.verify import Difference, Verification
@@ -38,9 +39,9 @@ def verification(found: Verification) -> RenderableType:
         against = "the ledger says" if found.events_version < 0 else f"its query over events v{found.events_version}"
         but = f", without {found.left_out:,} that came too late (late_events)" if found.left_out else ""
         but += f", with {found.still_in:,} that were replaced since" if found.still_in else ""
-        return _line(True, f"{found.table}: {found.rows:,} rows, as {against}{but}", "")
+        return _line(True, f"{found.table}: {number_of(found.rows, 'row')}, as {against}{but}", "")
     counts = f"{found.missing:,} missing, {found.extra:,} extra, {found.different:,} different"
-    summary = _line(False, f"{found.table}: {counts}, of {found.rows:,} rows", "DIFFERS")
+    summary = _line(False, f"{found.table}: {counts}, of {number_of(found.rows, 'row')}", "DIFFERS")
     return Group(summary, *(line(f"         {wrong}") for wrong in found.ledger), *map(_difference, found.first))
 
 
@@ -70,7 +71,7 @@ def checks(found: Sequence[CheckResult]) -> Group:
 
 
 def _check(result: CheckResult) -> Text:
-    rows = f"{result.found:,} rows break it" if isinstance(result.found, int) else result.found
+    rows = number_of(result.found, "row breaks it", "rows break it") if isinstance(result.found, int) else result.found
     about = f" Found: {rows}." if result.found else ""
     return _line(result.passed, f"{result.table} {result.name}: {result.description}{about}", _severity(result))
 
@@ -158,7 +159,7 @@ def comparisons(found: Sequence[Comparison]) -> Table:
 
 def preview(name: str, rows: int, columns: Sequence[str], first: Iterable[Sequence[object]]) -> Table:
     """The first rows of a table. The last column gives way."""
-    return grid(*columns, rows=first, cut=columns[-1:], title=f"{name}: {rows:,} rows")
+    return grid(*columns, rows=first, cut=columns[-1:], title=f"{name}: {number_of(rows, 'row')}")
 
 
 def answer(columns: Sequence[str], numeric: Sequence[str], rows: Sequence[Sequence[object]]) -> RenderableType:
@@ -171,7 +172,7 @@ def answer(columns: Sequence[str], numeric: Sequence[str], rows: Sequence[Sequen
 def length(rows: int, *, is_cut: bool) -> list[Text]:
     """How many rows were shown, where one could think that it was all."""
     if is_cut:
-        return [Text(f"the first {rows:,} rows; --limit 0 shows all", "dim")]
+        return [Text(f"the first {number_of(rows, 'row')}; --limit 0 shows all", "dim")]
     return [] if rows else [Text("no rows", "dim")]
 
 

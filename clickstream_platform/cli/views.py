@@ -50,9 +50,9 @@ def batch_line(entry: Entry) -> str:
     """One committed batch, for a person who watches a run."""
     counts = [f"{entry.rows_in:,} in", f"{entry.rows_out:,} out"]
     if entry.records.opened:
-        counts.insert(1, f"{entry.records.inside:,} events in {entry.records.opened:,} of them")
+        counts.insert(1, f"{number_of(entry.records.inside, 'event')} in {entry.records.opened:,} of them")
     if entry.events_version < 0:
-        counts += [f"{entry.records.quarantined:,} quarantined", f"{entry.copies.duplicates:,} duplicates"]
+        counts += [f"{entry.records.quarantined:,} quarantined", f"{number_of(entry.copies.duplicates, 'duplicate')}"]
     if entry.records.passed_over:
         counts += [f"{entry.records.passed:,} passed over"]
     counts += [f"{entry.late_rows:,} late"]
@@ -211,7 +211,7 @@ def explanation(table: StreamingTable, lake: Lake, generation: int) -> Renderabl
 
 
 def explanation_fields(table: StreamingTable, lake: Lake, generation: int) -> dict[str, Any]:
-    """The same, for a program."""
+    """What :func:`explanation` shows, as ``--json`` prints it."""
     from clickstream_platform.streaming.contract.table import Sql  # noqa: PLC0415
 
     checkpoint = lake.checkpoints(table.name, table.offsets.source_name) / str(generation)
@@ -233,12 +233,12 @@ def explanation_fields(table: StreamingTable, lake: Lake, generation: int) -> di
 def too_old(found: Leaving) -> Text:
     """What leaves the lake because it is too old: said before it happens."""
     return line(
-        f"{' and '.join(found.said())} leave with the next `clickstream maintain`; --dry-run says more", "yellow"
+        f"to leave with the next `clickstream maintain`: {' and '.join(found.said())}; --dry-run says more", "yellow"
     )
 
 
 def too_old_fields(found: Leaving) -> dict[str, Any]:
-    """The same, for a program."""
+    """What :func:`too_old` says, as ``--json`` prints it."""
     events = {"events": sum(found.events.values()), "before": str(found.before) if found.events else None}
     cut = str(found.rejected_before) if found.rejected else None
     return {**events, "rejected": found.rejected, "rejected_before": cut}

@@ -27,6 +27,7 @@ from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.idle import idle_run
 from clickstream_platform.streaming.runtime.run import run
 from clickstream_platform.tables import tables
+from clickstream_platform.wording import number_of
 
 
 def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinition:
@@ -60,7 +61,7 @@ def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinitio
 def to_read(table: StreamingTable, lake: Lake) -> Lags:
     """What a run would read of each source.
 
-    Raises what a run would of the layout, of the source, and of what has been declared otherwise than it was before.
+    Raises what a run would raise of the lake's layout, of the source, and of columns that are declared otherwise now.
     """
     layout.require(lake)
     require_as_before(table, lake)
@@ -72,7 +73,9 @@ def to_read(table: StreamingTable, lake: Lake) -> Lags:
 
 
 def ahead(table: StreamingTable, settings: Settings, found: Lags) -> Callable[[], int]:
-    """Counts about how many records or events a table and those after it have before them. Does not list the source.
+    """A function that estimates how many records or events this table and those after it have to read.
+
+    It does not list the source again.
 
     Args:
         table: the first of a run that has something to read.
@@ -84,7 +87,7 @@ def ahead(table: StreamingTable, settings: Settings, found: Lags) -> Callable[[]
 
 
 def said(found: Lags) -> str:
-    """The same, in words."""
+    """What there is to read, in words."""
     return "; ".join(f"{title}: {said_of_lag(each)}" for title, each in found.items())
 
 
@@ -92,7 +95,7 @@ def hooks(log: dg.DagsterLogManager, settings: Settings) -> Hooks:
     """A line in the run's log for each batch; new alerts to the channels that the settings name."""
 
     def committed(entry: Entry) -> None:
-        counts = f"{entry.rows_in:,} read, {entry.rows_out:,} rows written, {entry.late_rows:,} late"
+        counts = f"{entry.rows_in:,} read, {number_of(entry.rows_out, 'row')} written, {entry.late_rows:,} late"
         log.info(f"{entry.title}: batch {entry.batch_id} is committed: {counts}, {entry.duration_ms / 1000:.1f} s")
 
     return delivering(Hooks(committed=committed), settings, log.info)

@@ -22,6 +22,7 @@ from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.tables import LakeTable
+from clickstream_platform.wording import number_of
 
 
 def table_checks(table: StreamingTable, settings: Settings) -> dg.AssetChecksDefinition:
@@ -38,7 +39,7 @@ def table_checks(table: StreamingTable, settings: Settings) -> dg.AssetChecksDef
             layout.require(lake)
             everything = context.run.job_name == VALIDATE
             found = check(table, lambda: spark.spark_session, lake, everything=everything)
-        context.log.info(f"{table.name}: {len(specs)} checks, {looked_at(found)}")
+        context.log.info(f"{table.name}: {number_of(len(specs), 'check')}, {looked_at(found)}")
         asked = {key.name for key in context.selected_asset_check_keys}
         yield from (result_of(each, lake) for each in found if each.name in asked)
 
@@ -46,7 +47,7 @@ def table_checks(table: StreamingTable, settings: Settings) -> dg.AssetChecksDef
 
 
 def looked_at(found: Sequence[CheckResult]) -> str:
-    """How many looked at what, in words."""
+    """How many checks looked at all rows, and how many only at new ones, in words."""
     kinds = Counter(each.look.kind for each in found if each.look)
     return ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or NO_BATCH
 
@@ -57,7 +58,7 @@ def result_of(found: CheckResult, lake: Lake) -> dg.AssetCheckResult:
     A table that nothing has arrived for only warns: an empty landing folder must not make every run of a schedule fail.
     """
     severe = found.blocking and found.found != NO_BATCH
-    rows = f"{found.found:,} rows break it" if isinstance(found.found, int) else found.found
+    rows = number_of(found.found, "row breaks it", "rows break it") if isinstance(found.found, int) else found.found
     return dg.AssetCheckResult(
         asset_key=found.table,
         check_name=found.name,

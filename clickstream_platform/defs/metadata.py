@@ -20,6 +20,7 @@ from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.maintenance.stretch import Remade
 from clickstream_platform.streaming.runtime.create import remembers
 from clickstream_platform.streaming.runtime.report import RunReport
+from clickstream_platform.wording import number_of
 
 
 @dataclass(frozen=True)
@@ -167,37 +168,35 @@ def _of_quarantine(beside: SideTable, report: RunReport, lake: Lake) -> dict[str
     for batch in report.batches:
         for reason, records in batch.records.reasons.items():
             reasons[reason] = reasons.get(reason, 0) + records
-    table = lake.table(beside.name)
     counts = [(reason, str(records)) for reason, records in sorted(reasons.items(), key=lambda each: -each[1])]
     return {
         "reasons": dg.MetadataValue.md(
             markdown_table(("reason", "records of this run"), counts) if counts else "nothing rejected"
         ),
-        "preview": preview(table, beside.time),
-        "dagster/row_count": table.rows(),
+        **_of_side(beside, lake),
         "quarantined": report.quarantined,
-        "delta_version": table.version() or 0,
     }
 
 
 def _of_copies(aside: SideTable, report: RunReport, lake: Lake) -> dict[str, Any]:
-    table = lake.table(aside.name)
     return {
-        "preview": preview(table, aside.time),
-        "dagster/row_count": table.rows(),
+        **_of_side(aside, lake),
         "set_aside": sum(batch.copies.set_aside for batch in report.batches),
         "replaced": sum(batch.copies.replaced for batch in report.batches),
         "restored": sum(batch.copies.restored for batch in report.batches),
-        "delta_version": table.version() or 0,
     }
 
 
 def _of_late_events(beside: SideTable, report: RunReport, lake: Lake) -> dict[str, Any]:
-    table = lake.table(beside.name)
+    return {**_of_side(beside, lake), "rows_late": report.late_rows}
+
+
+def _of_side(side: SideTable, lake: Lake) -> dict[str, Any]:
+    """What is shown of every side table."""
+    table = lake.table(side.name)
     return {
-        "preview": preview(table, beside.time),
+        "preview": preview(table, side.time),
         "dagster/row_count": table.rows(),
-        "rows_late": report.late_rows,
         "delta_version": table.version() or 0,
     }
 
@@ -211,8 +210,8 @@ def _six_sentences(table: StreamingTable, report: RunReport) -> str:
     proofs = (
         several if report.by_source else f"from {_offset(report.start)} up to {_offset(report.end)}",
         f"{_several(len(report.batches), 'micro-batch', 'es')} in {report.duration.total_seconds():.1f} s",
-        f"{report.rows_in:,} read, {report.rows_out:,} rows written",
-        "nothing kept" if report.state_rows is None else f"{report.state_rows:,} rows kept",
+        f"{report.rows_in:,} read, {number_of(report.rows_out, 'row')} written",
+        "nothing kept" if report.state_rows is None else f"{number_of(report.state_rows, 'row')} kept",
         f"{late}, {fate}; {revised}",
         f"generation {report.generation}, "
         + (f"batch {report.batches[-1].batch_id}" if report.batches else "no new batch"),

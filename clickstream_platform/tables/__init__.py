@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from difflib import get_close_matches
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings
@@ -55,5 +56,15 @@ def selected(settings: Settings, names: list[str]) -> list[StreamingTable]:
     known = tables(settings)
     for name in names:
         if name not in known:
-            raise SettingsError(name, "there is no such table", f"choose from {', '.join(known)}")
+            raise _unknown(name, known)
     return [table for name, table in known.items() if name in (names or known)]
+
+
+def _unknown(name: str, known: dict[str, StreamingTable]) -> SettingsError:
+    for table in known.values():
+        if name in table.names:
+            finding = f"the batches of {table.name} write it beside their own table"
+            return SettingsError(name, finding, f"say {table.name}; `clickstream sql` shows its rows")
+    near = get_close_matches(name, known, n=1)
+    nearest = f"say {near[0]}, or " if near else ""
+    return SettingsError(name, "there is no such table", f"{nearest}choose from {', '.join(known)}")

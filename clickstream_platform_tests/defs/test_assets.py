@@ -183,7 +183,7 @@ def test_a_blocking_check_that_fails_stops_what_is_downstream(
     assert "conservation" in {check.check_name for check in result.get_asset_check_evaluations() if not check.passed}
     assert materialized(result).keys() == {"events", "quarantine"}
     assert failures(instance, result.run_id) == [
-        "events: conservation failed, found: events has 1 rows, its ledger 2; see `clickstream verify events`"
+        "events: conservation failed, found: events has 1 row, its ledger 2; see `clickstream verify events`"
     ]
 
 

@@ -86,7 +86,7 @@ def test_maintain_says_what_is_too_old_and_removes_nothing_if_it_only_looks(
     look = {"ops": {"maintain_lake": {"config": {"dry_run": True}}}}
     job = definitions(home.settings).resolve_job_def("maintain")
     found = metadata_of(job.execute_in_process(instance=instance, run_config=look))
-    assert found["would_leave"] == "1 events of before 2024-03-02"
+    assert found["would_leave"] == "1 event of before 2024-03-02"
     assert home.lake.events.rows() == 2
     kept = definitions(Settings(home=tmp_path)).resolve_job_def("maintain").execute_in_process(instance=instance)
     assert metadata_of(kept)["left"] == "nothing is too old"

@@ -64,6 +64,7 @@ class Checked:
         paths: of each column of the mapping, in how many records there is something at each of its paths.
         over: the same of the paths by which records are passed over.
         texts: without a mapping, fields of the first records whose text is an object as JSON.
+        lines: without a mapping, those of the first records that are not written as JSON, as texts.
         samples: without a mapping, some of the values at each path of the first records, as texts.
         extra: in how many of these each field is one that no column takes, by its path.
         examples: the first records of each reason: partition, offset and beginning.
@@ -80,6 +81,7 @@ class Checked:
     placeholders: int = 0
     violations: Counter[str] = field(default_factory=Counter[str])
     texts: set[str] = field(default_factory=set[str])
+    lines: list[str] = field(default_factory=list[str])
     samples: dict[str, list[str]] = field(default_factory=dict[str, "list[str]"])
     paths: dict[str, dict[str, int]] = field(default_factory=dict[str, "dict[str, int]"])
     over: dict[str, int] = field(default_factory=dict[str, int])
@@ -120,6 +122,7 @@ def checked(batches: Iterable[pa.RecordBatch], rules: Rules) -> Checked:
             _count(found, place, row, declared)
             if rules.mapping is None and len(found.fates) <= SAMPLED:
                 _sample(found, object_of(text or b""))
+                _sample_line(found, text or b"")
             if looking and text is not None:
                 looking.at(text, place["inherited"])
     return found
@@ -159,8 +162,13 @@ def _sample(found: Checked, record: dict[str, Any] | None) -> None:
     found.texts |= {name for name in names if isinstance(fields[name], dict)}
     for path, value in _paths((), "", fields):
         texts = found.samples.setdefault(path, [])
-        if len(texts) < SHOWN and not (isinstance(value, str) and not value.strip(WHITE)):
-            texts.append(str(text_of(value)))
+        if not (isinstance(value, str) and not value.strip(WHITE)):
+            texts.append(str(text_of(value))[:BEGINNING])
+
+
+def _sample_line(found: Checked, text: bytes) -> None:
+    if text.strip() and text.lstrip()[:1] not in (b"{", b"["):
+        found.lines.append(text.decode(errors="replace"))
 
 
 class _Looking:

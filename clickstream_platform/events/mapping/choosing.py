@@ -14,17 +14,16 @@ from typing import Any
 from clickstream_platform.events.json_record import text_of
 from clickstream_platform.events.mapping.model import COLUMNS, ColumnMapping, Kind, Mapping
 from clickstream_platform.events.mapping.paths import getter, steps_of, taker
+from clickstream_platform.events.mapping.time_forms import is_form, reading
 from clickstream_platform.events.placeholders import WHITE, is_none
+from clickstream_platform.events.schema import IDS
 
 Choose = Callable[[dict[str, Any]], "str | None"]
 # In place of a text that is not of its column's type. No record has it: half of a surrogate pair is no JSON.
 WRONG = "\ud800"
 
-_IDS = ("user_id", "session_id", "event_id")
 _WHOLE = re.compile(r"(-?(?:0|[1-9]\d*))(?:\.0+)?")
 _DECIMAL = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d{1,3})?")
-CLF = re.compile(r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d:\d\d:\d\d) ([+-]\d{4})")
-_MONTHS: list[str] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
 def choices(mapping: Mapping) -> list[Choose]:
@@ -36,7 +35,7 @@ def choices(mapping: Mapping) -> list[Choose]:
 
 
 def sharing(mapping: Mapping) -> list[Callable[[dict[str, Any], tuple[str | None, ...]], None]]:
-    """What takes out the values that several columns look for, where one of them holds just that; none as a rule."""
+    """For each path that several columns have, a function that takes its value out once one of them holds it."""
     columns: dict[str, list[int]] = {}
     for name, column in mapping.columns:
         for path in column.paths:
@@ -58,12 +57,12 @@ def _taking_shared(path: str, columns: list[int]) -> Callable[[dict[str, Any], t
 def _choosing(name: str, column: ColumnMapping, shared: frozenset[str], names: dict[str, str]) -> Choose:
     if name == "event_type":
         return _by_name(column, shared, names)
-    if name in _IDS and len(column.paths) > 1:
+    if name in IDS and len(column.paths) > 1:
         return _first_id(column, shared)
     choose = _first([grabbing(path, is_shared=path in shared) for path in column.paths], column.default)
     if column.kind not in ("text", "time"):
         return _of_kind(choose, column.kind)
-    return _by_iso(choose) if column.unit == "clf" else choose
+    return _by_iso(choose, str(column.unit)) if is_form(column.unit) else choose
 
 
 def _first(grabs: list[Choose], default: str | None) -> Choose:
@@ -167,15 +166,13 @@ _KINDS: dict[str, Callable[[str], str]] = {
 }
 
 
-def _by_iso(choose: Choose) -> Choose:
-    """The time of an access log by ISO-8601; any other text as it is, for the parser of times to judge."""
+def _by_iso(choose: Choose, form: str) -> Choose:
+    """A time of that form by ISO-8601; any other text as it is, for the parser of times to judge."""
+    read = reading(form)
 
     def chosen(record: dict[str, Any]) -> str | None:
         text = choose(record)
-        found = None if text is None else CLF.fullmatch(text)
-        if not found or found[2] not in _MONTHS:
-            return text
-        return f"{found[3]}-{_MONTHS.index(found[2]) + 1:02}-{found[1]}T{found[4]}{found[5]}"
+        return None if text is None else read(text)
 
     return chosen
 

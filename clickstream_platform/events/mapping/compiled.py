@@ -14,6 +14,7 @@ from clickstream_platform.events.json_record import text_of
 from clickstream_platform.events.mapping.choosing import choices
 from clickstream_platform.events.mapping.model import COLUMNS, ColumnMapping, Mapping
 from clickstream_platform.events.mapping.paths import Key, steps_of
+from clickstream_platform.events.mapping.time_forms import is_form
 from clickstream_platform.events.placeholders import WHITE
 
 Texts = tuple["str | None", ...]
@@ -40,7 +41,7 @@ def columns(mapping: Mapping) -> Callable[[dict[str, Any]], Texts]:
 
 def _is_plain(name: str, column: ColumnMapping) -> bool:
     """Whether its value is a text at keys, of which the first that is there counts."""
-    is_text = column.kind in ("text", "time") and column.unit != "clf" and column.default is None
+    is_text = column.kind in ("text", "time") and not is_form(column.unit) and column.default is None
     is_of_keys = all(isinstance(step, Key) for path in column.paths for step in steps_of(path))
     is_short = all(len(steps_of(path)) <= _DEEPEST for path in column.paths)
     is_id = name in _CALLED or (name == "session_id" and len(column.paths) > 1)

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from clickstream_platform.events.mapping.choosing import CLF
+from clickstream_platform.events.mapping.by_values import addresses, are_milliseconds, types
 from clickstream_platform.events.mapping.model import COLUMNS
+from clickstream_platform.events.mapping.time_forms import forms_of, is_clf
 from clickstream_platform.events.timestamps import instants
 
 # The last key of a path, or its last two together, without signs and in lower case: what producers call such a thing,
@@ -41,11 +42,12 @@ _CALLED: dict[str, tuple[str, ...]] = {
     "event_id": ("eventid", "messageid", "uuid", "eventuuid", "insertid", "requestid", "id"),
 }
 _SEVERAL = ("user_id", "session_id", "timestamp")  # where a second choice makes sense
+FEW = 3  # values by which a field of a telling name is looked at
 _LONG = 16  # signs: a shorter id may be a counter that each visitor has
 _LISTS = ("events", "batch", "hits", "actions", "records")  # what lists of events are called
 _INSIDE = re.compile(r"(.+?)\[0\]\.(.+)")
 
-Samples = Mapping[str, Sequence[str]]  # a few values at each path, as texts
+Samples = Mapping[str, Sequence[str]]  # some values at each path, as texts
 
 
 class Guess(NamedTuple):
@@ -82,20 +84,17 @@ def columns_called(names: Iterable[str]) -> set[str]:
     return {column for column, called in _CALLED.items() if plain & {*called}}
 
 
-def is_clf(texts: Sequence[str]) -> bool:
-    """Whether these are all times as access logs write them."""
-    return bool(texts) and all(map(CLF.fullmatch, texts))
-
-
 def _ranked(samples: Samples) -> dict[str, list[str]]:
     """Of each column the paths that may be it, the likeliest first."""
     found = {column: _named(called, samples) for column, called in _CALLED.items()}
-    times = [path for path in found["timestamp"] if _are_times(samples[path])]
+    found["event_type"] = found["event_type"] or types(samples)
+    found["page_url"] = found["page_url"] or addresses(samples)
+    times = [path for path in found["timestamp"] if _are_times(samples[path][:FEW])]
     # Where none is called a time, or what is holds none: what holds a day and a time of day.
-    others = (path for path, texts in samples.items() if all(":" in text for text in texts) and _are_times(texts))
+    others = (path for path, texts in samples.items() if _are_telling_times(texts[:FEW]))
     found["timestamp"] = times or sorted(others, key=lambda path: path.count("."))
-    ids = [path for path in found["event_id"] if _tells_apart(path, samples[path])]
-    found["event_id"] = sorted(ids, key=lambda path: min(map(len, samples[path])) < _LONG)
+    ids = [path for path in found["event_id"] if _tells_apart(path, samples[path][:FEW])]
+    found["event_id"] = sorted(ids, key=lambda path: min(map(len, samples[path][:FEW])) < _LONG)
     return found
 
 
@@ -120,7 +119,13 @@ def _plain(name: str) -> str:
 
 
 def _are_times(texts: Sequence[str]) -> bool:
-    return bool(texts) and (not instants(pa.array(texts, pa.string())).null_count or is_clf(texts))
+    is_iso = bool(texts) and not instants(pa.array(texts, pa.string())).null_count
+    return is_iso or is_clf(texts) or bool(forms_of(texts))
+
+
+def _are_telling_times(texts: Sequence[str]) -> bool:
+    """Whether they are times without anybody saying so: a number or a date may be anything else."""
+    return are_milliseconds(texts) or (all(":" in text for text in texts) and _are_times(texts))
 
 
 def _some(ranked: dict[str, list[str]]) -> dict[str, list[str]]:

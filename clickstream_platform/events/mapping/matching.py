@@ -16,6 +16,7 @@ from clickstream_platform.events.mapping.model import Mapping
 from clickstream_platform.events.mapping.paths import getter, steps_of
 from clickstream_platform.events.mapping.records import Fields, reading
 from clickstream_platform.events.schema import Reason
+from clickstream_platform.wording import number_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,7 +43,7 @@ NONE = Matches()
 
 
 def together(found: Iterable[Matches]) -> Matches:
-    """The same of several parts of some records."""
+    """What several parts of some records have, in one."""
     parts = [each for each in found if each.looked_at]
     never = [path for path in parts[0].never if all(path in each.never for each in parts)] if parts else []
     return Matches(sum(each.looked_at for each in parts), tuple(never))
@@ -52,11 +53,11 @@ class Fielded:
     """The fields of a record by a mapping, with what it has from its envelope: what its paths are looked up in."""
 
     def __init__(self, mapping: Mapping) -> None:
-        """Of this mapping."""
+        """Read records as a mapping says."""
         self._taken = reading(mapping.record)
 
     def of(self, value: bytes, inherited: str | None) -> Fields | None:
-        """Them; None of a record that cannot be read."""
+        """The fields of one record; None if it cannot be read."""
         fields = self._taken(value)
         if isinstance(fields, Reason):
             return None
@@ -107,4 +108,5 @@ def said(found: Matches, shown: int = 4) -> Iterator[str]:
     if found.never:
         more = f" and {len(found.never) - shown:,} more" if len(found.never) > shown else ""
         named = f"{', '.join(found.never[:shown])}{more}"
-        yield f"in {found.looked_at:,} records that were looked at, nothing is at these paths of the mapping: {named}"
+        records = number_of(found.looked_at, "record that was", "records that were")
+        yield f"in {records} looked at, nothing is at these paths of the mapping: {named}"

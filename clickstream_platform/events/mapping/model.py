@@ -11,7 +11,7 @@ import msgspec
 from clickstream_platform.events.schema import WIRE
 
 Kind = Literal["text", "integer", "decimal", "boolean", "time"]
-Unit = Literal["auto", "s", "ms", "us", "ns", "iso", "clf"]
+UNITS = ("auto", "s", "ms", "us", "ns", "iso", "clf")
 COLUMNS = tuple(WIRE.names)
 Undo = Literal["base64", "gzip", "json", "lines"]
 REQUIRED = ("user_id", "timestamp", "event_type")
@@ -23,13 +23,14 @@ class ColumnMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ren
     Attributes:
         paths: in order of preference: the first at which there is something counts.
         kind: what the value must be; of another one, the record is rejected as ``wrong_type``.
-        unit: of a time that is a number; ``clf`` is the form of access logs, ``10/Oct/2000:13:55:36 -0700``.
+        unit: of a time that is a number; ``clf`` is the form of access logs, ``10/Oct/2000:13:55:36 -0700``; or a form
+            of texts, such as ``%d.%m.%Y %H:%M``: :mod:`.time_forms`.
         default: what a record has that has none.
     """
 
     paths: tuple[str, ...] = ()
     kind: Kind = "text"
-    unit: Unit | None = None
+    unit: str | None = None
     default: str | None = None
 
 

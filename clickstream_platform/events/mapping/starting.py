@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 
-from clickstream_platform.events.mapping.checking import Checked
-from clickstream_platform.events.mapping.guessing import Guess, guess, is_clf
-from clickstream_platform.events.mapping.model import COLUMNS, REQUIRED
+from clickstream_platform.events.mapping.by_values import coming_again
+from clickstream_platform.events.mapping.checking import EVENT, Checked
+from clickstream_platform.events.mapping.guessing import FEW, Guess, guess
+from clickstream_platform.events.mapping.lines_apart import form_of, values_of
+from clickstream_platform.events.mapping.model import COLUMNS, REQUIRED, Form
+from clickstream_platform.events.mapping.time_forms import forms_of, is_clf
 
 _ESCAPED = r'["\\]'
 _OURS = ("click", "page_view", "purchase")
@@ -23,11 +28,40 @@ def written(found: Checked, extends: str = "") -> str:
     lines = ["# Columns that are not here are null. docs/mapping.md has all that may be said."]
     if extends:
         lines += [f'extends = "{extends}"', "", "[columns]", *_remarks(found.extra)]
-        return "\n".join([*lines, *_types(found)])
+        return "\n".join([*lines, *_types(found.event_types)])
+    form = None if found.samples else form_of(found.lines)
+    found = replace(found, samples=values_of(found.lines, form)) if form else found
     guessed = guess(found.samples)
-    lines += [*_texts(found, guessed), *_envelope(guessed), "", "[columns]"]
+    apart = _apart(form) if found.lines and not found.count(EVENT) else []
+    lines += [*apart, *_texts(found, guessed), *_envelope(guessed), "", "[columns]"]
     lines += [_column(column, guessed, found) for column in COLUMNS]
-    return "\n".join([*lines, *_remarks(found.extra), *_types(found)])
+    return "\n".join([*lines, *_remarks(found.extra), *_types(found.event_types or _guessed_types(found, guessed))])
+
+
+def _apart(form: Form | None) -> list[str]:
+    """How records are taken apart that are no JSON."""
+    head = ["", "# Not JSON. If the first line of a file has names: clickstream check ... --format csv"]
+    if form is None:
+        pattern = r"'''(?P<at>\S+) (?P<who>\S+) (?P<what>\S+)'''"
+        return [
+            *head,
+            "# Else say how a line is taken apart:",
+            "# [record]",
+            '# format = "pattern"',
+            f"# pattern = {pattern}",
+        ]
+    names = ", ".join(map(_quoted, form.columns))
+    said = ['format = "delimited"', f"separator = {_in_toml(form.separator)}", f"columns = [{names}]"]
+    return [*head, "[record]", *said]
+
+
+def _in_toml(separator: str) -> str:
+    return r'"\t"' if separator == "\t" else _quoted(separator)
+
+
+def _guessed_types(found: Checked, guessed: Guess) -> Counter[str]:
+    begin = f"{guessed.envelope}[0]." if guessed.envelope else ""
+    return Counter(text for path in guessed.paths["event_type"] for text in found.samples.get(begin + path, ()))
 
 
 def _texts(found: Checked, guessed: Guess) -> list[str]:
@@ -47,13 +81,23 @@ def _column(column: str, guessed: Guess, found: Checked) -> str:
     paths = guessed.paths[column]
     begin = f"{guessed.envelope}[0]." if guessed.envelope else ""
     said = f"[{', '.join(map(_quoted, paths))}]"
-    if column == "timestamp" and paths and is_clf(found.samples.get(begin + paths[0], ())):
-        said = f'{{ from = [{_quoted(paths[0])}], unit = "clf" }}'
-    return f"{'' if paths else '# '}{column} = {said}{_missing(column, paths)}"
+    if column == "timestamp" and paths:
+        texts = found.samples.get(begin + paths[0], ())
+        forms = ["clf"] if is_clf(texts[:FEW]) else forms_of(texts) or forms_of(texts[:FEW])
+        if len(forms) > 1:
+            return f"# {_of_form(paths[0], forms[0])}  # needed: or is it {' or '.join(map(_quoted, forms[1:]))}?"
+        if forms:
+            return _of_form(paths[0], forms[0])
+    if paths or column not in REQUIRED:
+        return f"{'' if paths else '# '}{column} = {said}"
+    taken = {path for paths in guessed.paths.values() for path in paths}
+    again = [path for path in coming_again(found.samples) if path not in taken] if column != "timestamp" else []
+    perhaps = f"; the same values come again at {', '.join(map(_quoted, again))}" if again else ""
+    return f"# {column} = {said}  # needed: name the path of it{perhaps}"
 
 
-def _missing(column: str, guessed: list[str]) -> str:
-    return "  # needed: name the path of it" if column in REQUIRED and not guessed else ""
+def _of_form(path: str, form: str) -> str:
+    return f"timestamp = {{ from = [{_quoted(path)}], unit = {_quoted(form)} }}"
 
 
 def _remarks(extra: Mapping[str, int]) -> list[str]:
@@ -62,11 +106,9 @@ def _remarks(extra: Mapping[str, int]) -> list[str]:
     return [*head, *remarks] if remarks else []
 
 
-def _types(found: Checked) -> list[str]:
+def _types(names: Counter[str]) -> list[str]:
     remarks = [
-        f'#   {_quoted(name)} = "click"  # {count}'
-        for name, count in found.event_types.most_common(20)
-        if name not in _OURS
+        f'#   {_quoted(name)} = "click"  # {count}' for name, count in names.most_common(20) if name not in _OURS
     ]
     return ["", "[event_types]", 'accept = "all"', "", "[event_types.names]", *remarks, ""]
 

@@ -10,9 +10,11 @@ from typing import Literal
 import msgspec
 
 from clickstream_platform.errors import SettingsError
+from clickstream_platform.events.mapping import time_forms
 from clickstream_platform.events.mapping.model import (
     COLUMNS,
     REQUIRED,
+    UNITS,
     ColumnMapping,
     Envelope,
     EventTypes,
@@ -21,12 +23,15 @@ from clickstream_platform.events.mapping.model import (
     fields_of,
 )
 from clickstream_platform.events.mapping.paths import Key, Step, steps_of
+from clickstream_platform.events.mapping.time_forms import is_form
 
 _NO_DEFAULT = {
     "user_id": "every record without a visitor would be of one and the same",
     "event_id": "every record without an id would be a duplicate of the first",
     "timestamp": "when something happened cannot be guessed",
 }
+
+_FORM = "%d.%m.%Y %H:%M:%S"
 
 Findings = Iterator[tuple[str, str]]  # what is wrong with a mapping, and what to do about it
 
@@ -59,7 +64,9 @@ def raw_of(text: bytes, subject: str) -> WrittenMapping:
     """
     try:
         return msgspec.toml.decode(text, type=WrittenMapping)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise SettingsError(subject, "it is no text in UTF-8", "save it as such") from None
+    except msgspec.DecodeError as error:
         raise SettingsError(subject, str(error), "docs/mapping.md has every key of a mapping") from None
 
 
@@ -228,6 +235,11 @@ def _of_column(name: str, column: ColumnMapping, form: Form) -> Findings:
         yield f"{where} is of type {column.kind}, but event time is a time", 'say type = "time", or leave it out'
     if column.unit is not None and column.kind != "time":
         yield f"{where} has a unit, but is no time", "leave the unit out"
+    elif column.unit is not None and not is_form(column.unit) and column.unit not in UNITS:
+        yield f"{where} has the unit {column.unit!r}", f"say {', '.join(UNITS)}, or a form such as {_FORM!r}"
+    elif column.unit is not None and is_form(column.unit) and column.unit != "clf":
+        for fault in time_forms.faults(column.unit):
+            yield f"{where} has the form {column.unit!r}: {fault}", f"write it as in {_FORM!r}; docs/mapping.md has all"
     if column.default is not None and name in _NO_DEFAULT:
         yield f"{where} has a default: {_NO_DEFAULT[name]}", "leave it out: such a record is rejected, and kept"
 

@@ -27,6 +27,7 @@ from clickstream_platform.streaming.lake.ledger import (
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.roll_up import refused_files
 from clickstream_platform.streaming.lake.tables import LakeTable
+from clickstream_platform.wording import number_of
 
 if TYPE_CHECKING:
     from clickstream_platform.streaming.contract.table import StreamingTable
@@ -102,7 +103,7 @@ class _Log:
         expected = self.sums.landed + self.sums.amended
         if not self.sums.complete or self.rows == expected:
             return []
-        return [f"{self.name} has {self.rows} rows, its ledger {expected}"]
+        return [f"{self.name} has {number_of(self.rows, 'row')}, its ledger {expected}"]
 
 
 def _log(
@@ -196,7 +197,8 @@ def _unfinished_replay(events: Sums, rejected: Sums) -> list[str]:
     added, left = events.replayed, rejected.replayed
     if added == left or not (events.complete and rejected.complete):
         return []
-    return [f"a replay added {added - left} events that are still in quarantine: run `clickstream replay` again"]
+    both = number_of(added - left, "event that is", "events that are")
+    return [f"a replay added {both} still in quarantine: run `clickstream replay` again"]
 
 
 def refused(lake: Lake) -> dict[str, str]:
@@ -221,13 +223,13 @@ def violations(lake: Lake) -> dict[str, int]:
     return dict(sum((Counter(entry.declared.violations) for entry in of_run), Counter[str]()).most_common())
 
 
-def refused_said(files: Mapping[str, str], shown: int = SHOWN) -> str:
+def refused_said(files: Mapping[str, str]) -> str:
     """Files that were refused whole, in words: how many there are, and the newest of them."""
-    return said_of_refused(len(files), dict(list(files.items())[-shown:]))
+    return said_of_refused(len(files), dict(list(files.items())[-SHOWN:]))
 
 
 def said_of_refused(count: int, newest: Mapping[str, str]) -> str:
-    """The same of so many files, of which these are the newest."""
+    """How many files were refused whole, and the newest of them, in words."""
     named = "; ".join(f"{path}: {fault}" for path, fault in newest.items())
     more = "; ..." if count > len(newest) else ""
     return f"{count:,} {'file was' if count == 1 else 'files were'} refused whole ({named}{more})"

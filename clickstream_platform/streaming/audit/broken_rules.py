@@ -9,6 +9,7 @@ from clickstream_platform.events.contract.model import PREFIX
 from clickstream_platform.expectations import KeptContract
 from clickstream_platform.streaming.audit.shares import newest_runs, offered, violations_said
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.wording import number_of
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,9 @@ class Broken:
     def __str__(self) -> str:
         """In words."""
         if not self.rules:
-            return f"none of {self.records:,} records breaks a rule of the contract"
+            return f"none of {number_of(self.records, 'record')} breaks a rule of the contract"
         fate = f"; for {self.rejected:,} of them the record was rejected" if self.rejected else ""
-        return f"{violations_said(self.rules)}; in {self.records:,} records{fate}"
+        return f"{violations_said(self.rules)}; in {number_of(self.records, 'record')}{fate}"
 
 
 def broken_rules(expectation: KeptContract, lake: Lake) -> Broken:

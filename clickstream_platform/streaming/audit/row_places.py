@@ -15,7 +15,8 @@ from clickstream_platform.store.files import named_for_arrow
 from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.ledger import Amendment, booked
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.sources.kafka.cluster import flat
+from clickstream_platform.streaming.sources.kafka.offsets import by_partition
+from clickstream_platform.wording import number_of
 
 _PER_PARTITION = """
 SELECT
@@ -106,38 +107,38 @@ def _of_source(rows: Rows, entries: Collection[Entry], old_files: Collection[str
 
 def flat_ends(entry: Entry) -> dict[str, int]:
     """Where a batch ends in each partition of its topics; nothing for a batch of files."""
-    return flat(entry.end) if entry.end and "logOffset" not in entry.end else {}
+    return by_partition(entry.end) if entry.end and "logOffset" not in entry.end else {}
 
 
 def _of_files(rows: Rows, entries: Collection[Entry], old_files: Collection[str]) -> Iterator[str]:
     records = {path: count for entry in entries for path, (_, count) in entry.account.files.items()}
     for partition, here in sorted(rows.items()):
         if partition not in records and partition not in old_files:
-            yield f"{partition}: {here.rows:,} rows are of this file, which no entry names"
+            yield f"{partition}: {number_of(here.rows, 'row is', 'rows are')} of this file, which no entry names"
         elif here.records > records.get(partition, here.records):
-            found = f"{here.records:,} records of this file have rows"
-            yield f"{partition}: {found}, booked are {records[partition]:,} records"
+            found = f"{number_of(here.records, 'record of this file has', 'records of this file have')} rows"
+            yield f"{partition}: {found}, booked are {number_of(records[partition], 'record')}"
     for entry in entries:
         of_batch = sum(rows[path].records for path in entry.account.files if path in rows)
         # Some of an envelope may have rows and some not, and a copy at another time may have become an event since.
         no_rows = 0 if entry.records.opened else entry.copies.duplicates - entry.copies.set_aside + entry.records.passed
         if entry.account.files and of_batch + no_rows > entry.rows_in:
             passed = f" and {entry.records.passed:,} passed over" if entry.records.passed else ""
-            counts = f"{of_batch:,} with rows and {entry.copies.duplicates:,} duplicates{passed}"
-            yield f"batch {entry.batch_id}: {counts}, but {entry.rows_in:,} records were read"
+            counts = f"{of_batch:,} with rows and {number_of(entry.copies.duplicates, 'duplicate')}{passed}"
+            yield f"batch {entry.batch_id}: {counts}, but {number_of(entry.rows_in, 'record was', 'records were')} read"
 
 
 def _of_topics(rows: Rows, entries: Collection[Entry]) -> Iterator[str]:
     starts: dict[str, int] = {}
     ends: dict[str, int] = {}
     for entry in entries:
-        first = flat(entry.start)
+        first = by_partition(entry.start)
         for partition, end in flat_ends(entry).items():
             starts[partition] = min(starts.get(partition, end), first.get(partition, 0))
             ends[partition] = max(ends.get(partition, end), end)
     for partition, here in sorted(rows.items()):
         if partition not in ends:
-            yield f"{partition}: {here.rows:,} rows are of this partition, which no entry names"
+            yield f"{partition}: {number_of(here.rows, 'row is', 'rows are')} of this partition, which no entry names"
         elif here.first < starts[partition] or here.last >= ends[partition]:
             span = f"{starts[partition]} to {ends[partition] - 1}"
             yield f"{partition}: rows have the offsets {here.first} to {here.last}, booked are {span}"
@@ -156,6 +157,7 @@ def _in_all(rows: Collection[PartitionRows], lake: Lake, entries: Collection[Ent
     if held != read - duplicates - passed + changed:
         taken_out = f", and {-changed:,} taken out since" if changed else ""
         yield (
-            f"events and quarantine hold {held:,} rows together; booked are {read:,} records read,"
-            f" {duplicates:,} duplicates of them{f', {passed:,} passed over' if passed else ''}{taken_out}"
+            f"events and quarantine hold {number_of(held, 'row')} together; booked are"
+            f" {number_of(read, 'record')} read,"
+            f" {number_of(duplicates, 'duplicate')} of them{f', {passed:,} passed over' if passed else ''}{taken_out}"
         )

@@ -149,13 +149,14 @@ def _replayed(lake: Lake, since_ms: int) -> int:
 
 def said(counted: Share, expectation: ShareExpectation) -> str:
     """A share in words."""
-    what = "were rejected" if isinstance(expectation, RejectedShare) else "were duplicates"
+    was, duplicates = ("was", "a duplicate") if counted.count == 1 else ("were", "duplicates")
+    what = f"{was} {'rejected' if isinstance(expectation, RejectedShare) else duplicates}"
     reasons = (
         f" ({', '.join(f'{reason} {count:,}' for reason, count in counted.reasons[:4])})" if counted.reasons else ""
     )
-    text = f"{counted.count:,} of {counted.records:,} records {what}{reasons if counted.count else ''}"
+    text = f"{counted.count:,} of {number_of(counted.records, 'record')} {what}{reasons if counted.count else ''}"
     if counted.refused:
-        text += f", and {counted.refused:,} {'file' if counted.refused == 1 else 'files'} refused whole"
+        text += f", and {number_of(counted.refused, 'file')} refused whole"
     if counted.usual is not None:
         text += f"; usual are {counted.usual:.1%}"
     return text
@@ -176,8 +177,8 @@ def remarks(table: StreamingTable, batches: Sequence[Entry]) -> list[str]:
     return lines
 
 
-def plainly(batches: Sequence[Entry]) -> list[str]:
-    """What such a run should say of them that is as it was meant to be."""
+def notes(batches: Sequence[Entry]) -> list[str]:
+    """What a run that has committed these batches should say beside that: nothing of it is wrong."""
     passed = sum((Counter(entry.records.passed_over) for entry in batches), Counter[str]())
     each = ", ".join(f"{why} {count:,}" for why, count in passed.most_common(4))
     return [f"{number_of(passed.total(), 'record')} passed over, as the mapping says: {each}"] if passed else []

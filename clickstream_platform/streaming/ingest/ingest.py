@@ -27,13 +27,17 @@ from clickstream_platform.streaming.batches.micro_batch import MicroBatch, Notif
 from clickstream_platform.streaming.batches.stateless import StatelessBatches
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.ingest import giving_way
+from clickstream_platform.streaming.ingest.adopting import taken_over
 from clickstream_platform.streaming.ingest.begun import require_as_rejected
 from clickstream_platform.streaming.ingest.by_id import Settled, settle
 from clickstream_platform.streaming.ingest.deduplicate import duplicates
 from clickstream_platform.streaming.ingest.facts import Facts
-from clickstream_platform.streaming.ingest.staged_where import clear, folder_of
-from clickstream_platform.streaming.ingest.staging import Staged, staged_schema, staging
+from clickstream_platform.streaming.ingest.staged import Staged, staged_schema
+from clickstream_platform.streaming.ingest.staging import staging
+from clickstream_platform.streaming.ingest.staging_folder import clear, folder_of
+from clickstream_platform.streaming.ingest.task_files import task_files_for
 from clickstream_platform.streaming.lake import generations, writer
+from clickstream_platform.streaming.lake.data_files import DataFile
 from clickstream_platform.streaming.lake.entry import Account, Copies, Declarations, Entry, Records
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.tables import LakeTable
@@ -63,7 +67,8 @@ class Ingest(StatelessBatches):
         read = self.source.read(spark, lake, checkpoint)
         folder = self._folder(spark, lake, checkpoint)
         clear(folder, lake.root)
-        return self.table.watermark.of(staging(read, self.parse, folder, self.source.records))
+        task_files = task_files_for(lake.table(self.table.name), self.table.sink.file_rows)
+        return self.table.watermark.of(staging(read, self.parse, folder, self.source.records, task_files))
 
     def _folder(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> Place:
         on_one_machine = is_one_machine(spark.conf.get("spark.master") or "")
@@ -88,13 +93,14 @@ class Ingest(StatelessBatches):
         entry = self._booking(batch, account, staged, facts, settled)
         if begun := self._begun(batch):
             require_as_rejected(entry, begun)
+        staged = staged.adopting(settled.found.places)
         if entry.records.quarantined:
             self._quarantine(batch, staged.rejected(settled.found.conflicting), entry)
         if self._span(batch) is not None:
             self._give_way(batch, staged, settled, entry)
         restored = settled.restored.combine_chunks().to_batches() if settled.restored.num_rows else ()
-        accepted = chain(staged.accepted(but=settled.found.places), restored)
-        if not writer.append(accepted, entry.rows_out, batch.target.path, batch.commit(entry)):
+        others = chain(staged.accepted(but=settled.found.places), restored)
+        if not self._append(batch, staged, others, entry):
             return None
         _warn(entry)
         return entry
@@ -133,6 +139,17 @@ class Ingest(StatelessBatches):
                 violations=dict(facts.violations),
             ),
         )
+
+    def _append(self, batch: MicroBatch, staged: Staged, others: Iterator[pa.RecordBatch], entry: Entry) -> bool:
+        """Add the events in the data files that the table takes as they are, and all others."""
+        table, commit = batch.target, batch.commit(entry)
+        if not staged.adopted:
+            return writer.append(others, entry.rows_out, table.path, commit)
+
+        def made(schema: pa.Schema) -> list[DataFile]:
+            return taken_over(staged.adopted, staged.folder, others, table, schema)
+
+        return writer.add_files(made, table.path, self.table.watermark.column, commit)
 
     def _settled(self, batch: MicroBatch, staged: Staged, facts: Facts) -> Settled:
         """What becomes of the events that were read, and of those that are there."""

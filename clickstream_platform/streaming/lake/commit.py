@@ -45,4 +45,4 @@ class Commit:
 
     def is_newest_of(self, path: Place) -> bool:
         """Whether one of the newest commits of a table carries this line: it names the run, so it is this commit."""
-        return any(each.get("userMetadata") == self.line for each in LakeTable(path).history(10))
+        return any(each.get("userMetadata") == self.line for each in LakeTable(path).log.history(10))

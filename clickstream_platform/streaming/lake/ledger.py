@@ -105,7 +105,7 @@ def booked(table: LakeTable, after: int = -1) -> Iterator[Booked]:
 
     Lazy: who takes only the first lines reads these commits; no file is read that has only older lines.
     """
-    commits, below = table.commits(after), sys.maxsize
+    commits, below = table.log.commits(after), sys.maxsize
     for newest in islice(commits, 1):  # who takes only the last line asks for no roll-ups
         below = newest["version"]
         if line := line_of(newest.get("userMetadata")):
@@ -141,7 +141,7 @@ def last_entry(table: LakeTable) -> Entry | None:
 def is_complete(table: LakeTable) -> bool:
     """Whether no line is missing. Without a roll-up in time, what cleans Delta's log takes the oldest ones."""
     rolled_up = roll_ups(table)
-    return bool(rolled_up) or not (history := table.history()) or history[-1]["version"] == 0
+    return bool(rolled_up) or not (history := table.log.history()) or history[-1]["version"] == 0
 
 
 def roll_ups(table: LakeTable) -> list[Place]:
@@ -150,5 +150,5 @@ def roll_ups(table: LakeTable) -> list[Place]:
 
 
 def folder_of(table: LakeTable) -> Place:
-    """Where these files of a table lie."""
+    """The folder of a table's roll-ups."""
     return table.path.parent / "_ledger" / table.path.name

@@ -31,6 +31,7 @@ from clickstream_platform.streaming.maintenance.copying import (
     TREE,
     Backup,
     Copied,
+    alone_in,
     as_it_is,
     copied,
     copied_database,
@@ -69,13 +70,14 @@ def backup(
         The backup, and how many of its files an earlier attempt had copied.
 
     Raises:
-        BackupError: the folder is not empty, or cannot be written to; or the lake has nothing to be copied.
+        BackupError: the folder is not empty, cannot be written to, or is being written to by another backup; or the
+            lake has nothing to be copied.
         CheckpointError: a data file of a table is gone.
         TableBusyError: a run is at one of the tables and does not end within ten minutes.
     """
     require(lake, folder)
-    with writing_to(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    with writing_to(folder), alone_in(folder):
+        require(lake, folder)  # another one may have ended just now
         write_whole(folder / UNFINISHED, json.dumps({"lake": str(lake.root)}))
         with all_leased([table.name for table in contracts], lake, run_id or uuid.uuid4().hex[:12]):
             begun = datetime.now(timezone.utc)
@@ -150,7 +152,7 @@ def _read_by(table: StreamingTable, lake: Lake) -> Iterator[str]:
         yield from needed_files(lake, checkpoint, checkpoint.planned(), checkpoint.committed())
     if entry := last_entry(lake.table(table.name)):
         with suppress(CheckpointError, DeltaError):
-            yield from lake.events.files(lake.events.same_rows_until(entry.events_version))
+            yield from lake.events.files(lake.events.log.same_rows_until(entry.events_version))
 
 
 def _copy_small(lake: Lake, to: Path, tables: Sequence[str]) -> dict[str, Copied]:

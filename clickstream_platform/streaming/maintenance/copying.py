@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -54,7 +55,7 @@ class Backup:
 
     @property
     def bytes(self) -> int:
-        """Of all files."""
+        """How large all files are together."""
         return sum(file.bytes for file in self.files.values())
 
     def write(self, folder: Path) -> None:
@@ -153,7 +154,7 @@ def copied_database(source: Place, to: Path) -> Copied:
 
 
 def as_it_is(file: Place) -> Copied:
-    """What a file is now."""
+    """The size and the checksum that a file has now."""
     digest, count = hashlib.sha256(), 0
     for block in _blocks(file):
         digest.update(block)
@@ -164,6 +165,26 @@ def as_it_is(file: Place) -> Copied:
 def has(file: Place, size: int) -> bool:
     """Whether there is a file of that size."""
     return file.is_file() and size_of(file) == size
+
+
+@contextmanager
+def alone_in(folder: Path) -> Generator[None]:
+    """Make a folder, and be the only process that writes a backup there until the block ends, however that ends.
+
+    Raises:
+        BackupError: another one does.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as busy:
+            finding = "another backup is being made in it"
+            raise BackupError(str(folder), finding, "let that one end, or choose another folder") from busy
+        yield
+    finally:
+        os.close(held)
 
 
 @contextmanager

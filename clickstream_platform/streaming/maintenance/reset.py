@@ -18,6 +18,7 @@ from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.store_lease import require_held
 from clickstream_platform.streaming.maintenance.proofs import proofs
 from clickstream_platform.streaming.observe.lag import together
+from clickstream_platform.wording import number_of
 
 BEFORE = "_before"
 COMMAND = "reset --yes"  # what a lake says in which it was stopped
@@ -61,8 +62,8 @@ def require_confirmed(found: Prospect, lake: Lake, confirm: str) -> None:
     """
     if layout.layout_of(lake).unfinished or confirm.strip() == (word := _word(found, lake)):
         return
-    rows, tables = sum(found.rows.values()), len(found.rows)
-    finding = f"nothing was done: {rows:,} rows of {tables} tables would be set aside, and the next run would read"
+    rows = f"{number_of(sum(found.rows.values()), 'row')} of {number_of(len(found.rows), 'table')}"
+    finding = f"nothing was done: {rows} would be set aside, and the next run would read"
     raise SettingsError("confirm", f"{finding} {found.to_read}", f"to do it, set confirm to {word!r}")
 
 

@@ -12,8 +12,8 @@ from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.lease import all_leased
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.maintenance.copying import TREE, Backup, as_it_is, copied, has, writing_to
-from clickstream_platform.streaming.sources.files.intake import FOLDER
-from clickstream_platform.streaming.sources.files.manifest import in_order
+from clickstream_platform.streaming.sources.files.manifest import FOLDER, in_order
+from clickstream_platform.wording import number_of
 
 
 def checked(folder: Path) -> Backup:
@@ -30,7 +30,7 @@ def checked(folder: Path) -> Backup:
         raise LayoutError(str(folder), finding, "update this program, or take an older backup")
     if damaged := list(_damaged(found, folder / TREE)):
         named = ", ".join(damaged[:3]) + (f" and {len(damaged) - 3:,} more" if len(damaged) > 3 else "")
-        finding = f"{len(damaged):,} of its {len(found.files):,} files are not as they were copied: {named}"
+        finding = f"of {number_of(len(found.files), 'file')}, {len(damaged):,} not as they were copied: {named}"
         raise BackupError(str(folder), finding, "take another backup; nothing was restored of this one")
     return found
 
@@ -85,7 +85,11 @@ def require_empty(folder: Path, lake: Lake) -> None:
     there = sorted(path.name for path in lake.root.iterdir()) if lake.root.is_dir() else []
     if there and layout.layout_of(lake).unfinished != command(folder):
         tables = lake.names()
-        finding = f"there is a lake already, with {len(tables)} tables" if tables else f"it is not empty: {there[0]}"
+        finding = (
+            f"there is a lake already, with {number_of(len(tables), 'table')}"
+            if tables
+            else f"it is not empty: {there[0]}"
+        )
         remedy = "move it away first, or set CLICKSTREAM_LAKE (or CLICKSTREAM_HOME) to another folder"
         raise BackupError(str(lake.root), finding, remedy)
     if not is_on_store(lake.root) and lake.root.resolve().is_relative_to(folder.resolve()):

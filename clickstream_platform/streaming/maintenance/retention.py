@@ -18,6 +18,7 @@ from clickstream_platform.streaming.lake.ledger import RETENTION
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform.streaming.runtime.hooks import Hooks
+from clickstream_platform.wording import number_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -59,10 +60,14 @@ class Leaving:
 
     def said(self) -> list[str]:
         """What leaves, in words: a part for each table that it leaves."""
-        events = [f"{sum(self.events.values()):,} events of before {self.before}"] if self.events else []
+        events = [f"{number_of(sum(self.events.values()), 'event')} of before {self.before}"] if self.events else []
         return [
             *events,
-            *([f"{self.rejected:,} rejected records of before {self.rejected_before}"] if self.rejected else []),
+            *(
+                [f"{number_of(self.rejected, 'rejected record')} of before {self.rejected_before}"]
+                if self.rejected
+                else []
+            ),
         ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -20,7 +21,8 @@ from clickstream_platform.events.mapping.model import COLUMNS
 from clickstream_platform.events.mapping.named import mapping_named, presets
 from clickstream_platform.events.rules import Parse
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.ingest.staging import Staged, staged_by
+from clickstream_platform.streaming.ingest.staged import Staged
+from clickstream_platform.streaming.ingest.staging import staged_by
 from clickstream_platform.streaming.sources.files.sample import sample
 from clickstream_platform.streaming.sources.source import PartRead
 from clickstream_platform.tables.events import rules_from
@@ -116,6 +118,20 @@ SHAPES: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
         [{"visitor": {"id": "v"}, "verb": "open", "logged": AT, "date": "28 Nov"} for _ in (0, 1)],
         {"events": 2, "user_id": "visitor.id", "timestamp": "logged", "event_id": None},
     ),
+    "names that say nothing": (
+        [{"uid": f"k{n}", "sent": 1764410400123 + n, "what": {"kind": ("tap", "view", "buy")[n % 3], "os": "android"},
+          "at": f"https://kiosk/{n}", "ref": f"v{n // 2}"} for n in range(12)],
+        {"events": 12, "event_type": "what.kind", "timestamp": "sent", "page_url": "at"},
+    ),
+    "a list of events whose names say nothing": (
+        [{"device": {"id": f"d{n % 3}"}, "flushed": 1764410400123,
+          "steps": [{"t": 1764410400000 + n, "n": ("open", "press")[n % 2], "item": n}] * 2} for n in range(12)],
+        {"events": 24, "envelope": "steps", "event_type": "n", "timestamp": "t", "user_id": "device.id"},
+    ),
+    "times as people write them": (
+        [{"visitor": "v", "event": "open", "when": f"{day}.11.2026 9:05"} for day in (1, 13)],
+        {"events": 2, "timestamp": "when"},
+    ),
 }  # fmt: skip
 
 
@@ -131,6 +147,55 @@ def test_the_mapping_that_is_written_for_an_unknown_shape_reads_it_as_it_is(shap
     firsts = {column: next(iter(mapping.column(column).paths), None) for column in wanted if column in COLUMNS}
     assert firsts == {column: path for column, path in wanted.items() if column in COLUMNS}
     assert [each.path for each in mapping.envelope] == [wanted[key] for key in ("envelope",) if key in wanted]
+
+
+def test_of_a_day_and_a_month_that_cannot_be_told_apart_both_forms_are_named(tmp_path: Path) -> None:
+    records = [{"visitor": "v", "event": "open", "date": f"0{day}/11/2026 09:05"} for day in (1, 2)]
+    file, mine = file_of(tmp_path, *records), tmp_path / "mine.toml"
+    told(str(file), "--write", str(mine))
+    assert 'unit = "%m/%d/%Y %H:%M" }  # needed: or is it "%d/%m/%Y %H:%M"?' in mine.read_text()
+    refused = clickstream("check", str(file), "--mapping", str(mine))
+    assert (refused.exit_code, "add columns.timestamp" in refused.stderr) == (2, True)
+
+
+def test_where_nobody_is_called_so_the_fields_whose_values_come_again_are_named(tmp_path: Path) -> None:
+    records = [{"Kunde": f"K{n % 4}", "Aktion": ("Klick", "Kauf")[n % 2], "Nr": n, "at": AT} for n in range(12)]
+    file, mine = file_of(tmp_path, *records), tmp_path / "mine.toml"
+    told(str(file), "--write", str(mine))
+    text = mine.read_text()
+    assert '# user_id = []  # needed: name the path of it; the same values come again at "Kunde"\n' in text
+    assert '#   "Kauf" = "click"  # 6' in text
+
+
+@pytest.mark.parametrize("separator", [",", ";", "|", "\t"])
+def test_lines_with_a_separator_begin_a_mapping_that_takes_them_apart(separator: str, tmp_path: Path) -> None:
+    rows = [(f"2026-11-28T10:00:{n:02}Z", f"u{n % 3}", ("open", "close")[n % 2], f"/p/{n}") for n in range(12)]
+    file, mine = tmp_path / "a.csv", tmp_path / "mine.toml"
+    file.write_text("\n".join(map(separator.join, rows)))
+    told(str(file), "--write", str(mine))
+    text = mine.read_text()
+    assert 'the same values come again at "column_2"' in text
+    mine.write_text(text.replace("# user_id = []", 'user_id = "column_2"'))
+    found = told(str(file), "--mapping", str(mine))
+    assert (found["events"], found["event_types"]) == (12, {"open": 6, "close": 6})
+    assert set(found["columns"]) == {"user_id", "event_type", "page_url", "timestamp"}
+
+
+def test_lines_without_one_are_told_how_they_may_be_taken_apart(tmp_path: Path) -> None:
+    file, mine = tmp_path / "a.log", tmp_path / "mine.toml"
+    file.write_text("10:00 INFO user=u\n10:01 WARN\n")
+    told(str(file), "--write", str(mine))
+    assert '# format = "pattern"' in mine.read_text()
+
+
+def test_of_nothing_no_mapping_is_written_and_no_pipe_is_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    result = clickstream("check", str(tmp_path / "empty"), "--write", str(tmp_path / "mine.toml"))
+    assert (result.exit_code, "there is no record to look at" in result.stdout) == (1, True)
+    assert not (tmp_path / "mine.toml").exists()
+    os.mkfifo(tmp_path / "pipe")
+    refused = clickstream("check", str(tmp_path / "pipe"))
+    assert (refused.exit_code, "it is a pipe, a socket or a device" in refused.stderr) == (1, True)
 
 
 @pytest.mark.parametrize("name", presets())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from copy import deepcopy
 from pathlib import Path
@@ -17,7 +18,7 @@ from clickstream_platform.events.json_record import Read
 from clickstream_platform.events.mapping.choosing import choices
 from clickstream_platform.events.mapping.compiled import columns as columns_of
 from clickstream_platform.events.mapping.model import COLUMNS, Mapping
-from clickstream_platform.events.mapping.named import mapping_named, preset
+from clickstream_platform.events.mapping.named import mapping_named, preset, time_unit
 from clickstream_platform.events.mapping.reader import reader
 from clickstream_platform.events.mapping.written import mapping_of, raw_of
 from clickstream_platform.events.masks import Masks
@@ -104,6 +105,42 @@ def test_what_is_wrong_is_said_in_one_line_that_names_the_file(mapping: Any, mor
         mapping(LEAST + more)
     assert "mine.toml: " in str(raised.value)
     assert finding in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("unit", "finding"),
+    [
+        ("minutes", "has the unit 'minutes'; say auto, s, ms"),
+        ("%d.%m. %H:%M", "it names no whole date"),
+        ("%Y-%m-%d %I:%M", "hours of twelve"),
+        ("%Y-%m-%d %H:%M %p", "hours of twelve"),
+        ("%c %Y-%m-%d", "'%c' is no part of a time that is read alike everywhere"),
+        ("%Y-%m-%d %", "'%' is no part of a time"),
+        ("%Y-%m-%d %Y", "it has a part twice"),
+    ],
+)
+def test_a_unit_that_is_none_is_refused_with_what_it_may_be(mapping: Any, unit: str, finding: str) -> None:
+    with pytest.raises(SettingsError, match=re.escape(finding)):
+        mapping(LEAST.replace('"at"', f'{{ from = ["at"], unit = "{unit}" }}'))
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "read"),
+    [
+        ("%d.%m.%Y %H:%M:%S", "27.11.2026 9:05:01", "2026-11-27T09:05:01"),
+        ("%d.%m.%Y", " 1.2.2026\t", "2026-02-01T00:00:00"),
+        ("%m/%d/%y %I:%M %p", "11/27/26 12:05 AM", "2026-11-27T00:05:00"),
+        ("%a, %d %b %Y %H:%M:%S %z", "Fri, 27 Nov 2026 10:00:00 +0530", "2026-11-27T10:00:00+05:30"),
+        ("%Y/%j %H:%M:%S.%f", "2026/331 10:00:00.25", "2026-11-27T10:00:00.250000"),
+        ("%d.%m.%Y", "31.11.2026", "31.11.2026"),  # no such day: for the parser of times to judge
+        ("%d.%m.%Y", "2026-11-27T10:00:00Z", "2026-11-27T10:00:00Z"),
+        ("%d.%m.%Y", "1764237600", "1764237600"),
+    ],
+)
+def test_a_time_of_a_form_is_read_and_any_other_stays_as_it_is(mapping: Any, form: str, text: str, read: str) -> None:
+    found = mapping(LEAST.replace('"at"', f'{{ from = ["at"], unit = "{form}" }}'))
+    assert columns(by(found, {"who": "u", "what": "w", "at": text}))["timestamp"] == read
+    assert time_unit(found, "ms") == "iso"  # no number is one
 
 
 @pytest.mark.parametrize("column", ["user_id", "timestamp", "event_type"])

@@ -73,7 +73,7 @@ def test_rows_that_somebody_deleted_are_missed(copy: Lab) -> None:
     DeltaTable(str(copy.lake.events.path)).delete("user_id = 'w'")
     assert account(copy).errors == (
         "events has 2 rows, its ledger 3",
-        "events and quarantine hold 3 rows together; booked are 5 records read, 1 duplicates of them",
+        "events and quarantine hold 3 rows together; booked are 5 records read, 1 duplicate of them",
     )
 
 
@@ -82,7 +82,7 @@ def test_rows_that_come_from_nowhere_are_named(copy: Lab) -> None:
     sql = "select * except (partition), 'x.json' as partition from held where user_id = 'w'"
     rows = QueryBuilder().register("held", DeltaTable(path)).execute(sql).read_all()
     write_deltalake(path, rows, mode="append")
-    assert "x.json: 1 rows are of this file, which no entry names" in account(copy).errors
+    assert "x.json: 1 row is of this file, which no entry names" in account(copy).errors
     write_deltalake(path, rows, mode="append")
     assert "x.json: 1 of its records are in the tables twice" in account(copy).errors
 
@@ -93,7 +93,7 @@ def test_a_batch_that_left_no_entry_is_found(copy: Lab, monkeypatch: pytest.Monk
     kept = [each for each in ledger.entries(copy.lake.events) if each != newest]
     monkeypatch.setattr("clickstream_platform.streaming.audit.source_account.entries", lambda _: kept)
     errors = account(copy).errors
-    assert "b.json: 1 rows are of this file, which no entry names" in errors
+    assert "b.json: 1 row is of this file, which no entry names" in errors
     assert any(
         error.startswith("b.json: ") and "though a committed batch has read the file" in error for error in errors
     )

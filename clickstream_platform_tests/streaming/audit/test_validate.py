@@ -88,7 +88,7 @@ def test_every_promise_holds_after_a_run(copy: Lab) -> None:
     of_events = results(copy, "events")
     assert of_events["fresh_events"].found == "the newest event is 119 min old"
     assert of_events["conservation"].found == "the ledger balances"
-    assert results(copy, "purchases")["matches_events"].found == "1 rows, 1 events of type purchase"
+    assert results(copy, "purchases")["matches_events"].found == "1 row, 1 event of type purchase"
 
 
 @pytest.mark.spark
@@ -134,7 +134,7 @@ def test_matches_events_counts_at_the_version_that_the_table_has_read(copy: Lab)
     append(copy, "events", "select * from held where user_id = 'v'")
     assert failed(copy, "purchases") == {}
     delete(copy, "purchases")
-    assert failed(copy, "purchases") == {"matches_events": "0 rows, 1 events of type purchase"}
+    assert failed(copy, "purchases") == {"matches_events": "0 rows, 1 event of type purchase"}
 
 
 @pytest.mark.spark

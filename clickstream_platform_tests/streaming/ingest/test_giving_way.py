@@ -163,8 +163,8 @@ def test_a_commit_by_which_events_give_way_is_one_that_readers_stop_at(small: Sm
     read = small.lake.events.version() or 0
     small.take([("e", 9, 1)], commits=2)
     assert small.lake.events.version() == read + 1
-    assert small.lake.events.same_rows_until(read) == read
-    assert [*small.lake.events.added_files(read + 1, read + 1)] == []
+    assert small.lake.events.log.same_rows_until(read) == read
+    assert [*small.lake.events.log.added_files(read + 1, read + 1)] == []
 
 
 def test_events_come_back_that_gave_way_to_a_replay_which_was_killed_and_none_else(small: Small) -> None:

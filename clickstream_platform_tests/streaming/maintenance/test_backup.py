@@ -19,7 +19,7 @@ from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.maintenance import backup as backups
 from clickstream_platform.streaming.maintenance import restore as restoring
 from clickstream_platform.streaming.maintenance.backup import backup
-from clickstream_platform.streaming.maintenance.copying import LIST, TREE, Backup
+from clickstream_platform.streaming.maintenance.copying import LIST, TREE, Backup, alone_in
 from clickstream_platform.streaming.maintenance.restore import checked, restore
 from clickstream_platform_tests.command import clickstream
 from clickstream_platform_tests.conftest import KINDS, Lab, event
@@ -96,6 +96,14 @@ def test_a_backup_that_was_killed_is_none_and_goes_on(
     assert files_of(local(other.root)) == files_of(local(home.lake.root))
 
 
+def test_while_a_backup_is_made_no_other_one_writes_into_its_folder(home: Home, tmp_path: Path) -> None:
+    folder = tmp_path / "backup"
+    with alone_in(folder), pytest.raises(BackupError, match="another backup is being made in it; let that one end"):
+        backed_up(home, folder)
+    assert not list(folder.iterdir())
+    assert backed_up(home, folder).rows["events"] == 3
+
+
 @pytest.mark.parametrize("nth", [0, 7, 10])
 def test_a_restore_that_was_killed_lets_nothing_begin_but_itself(
     home: Home, tmp_path: Path, nth: int, monkeypatch: pytest.MonkeyPatch
@@ -140,7 +148,7 @@ def test_a_damaged_backup_is_refused_and_nothing_is_written(
 ) -> None:
     backed_up(home, tmp_path / "backup")
     damage(next((tmp_path / "backup" / TREE).glob(which)))
-    with pytest.raises(BackupError, match=r"1 of its .* files are not as they were copied: .*; take another backup"):
+    with pytest.raises(BackupError, match=r"of 12 files, 1 not as they were copied: .*; take another backup"):
         restore(tmp_path / "backup", Lake(tmp_path / "other"))
     assert not (tmp_path / "other").exists()
 
@@ -207,7 +215,7 @@ def test_the_command_says_what_it_has_copied_and_looks_whether_it_is_whole(
     made = clickstream("backup", str(tmp_path / "backup"))
     assert made.exit_code == 0, made.output
     assert [line.split()[:2] for line in made.stdout.splitlines() if "events" in line] == [["events", "3"]]
-    assert "are as they were copied" in clickstream("restore", "--check", str(tmp_path / "backup")).stdout
+    assert "each as it was copied" in clickstream("restore", "--check", str(tmp_path / "backup")).stdout
     assert clickstream("restore", "--check", str(tmp_path)).exit_code == 1
     assert "there is a lake already" in " ".join(clickstream("restore", str(tmp_path / "backup")).stderr.split())
 

@@ -56,7 +56,7 @@ def test_a_folder_with_the_files_that_were_read_is_the_same(home: Home) -> None:
     (home.landing / "3.json").write_text("{}\n")
     said = clickstream("moved")
     assert said.exit_code == 0, said.output
-    assert "2 files that were read lie there as they were, 1 are no longer there; 1 unread" in said.stdout
+    assert "2 files that were read lie there as they were, 1 no longer there; 1 unread" in said.stdout
     assert source_of(home) == home.contracts["events"].offsets.identity
     assert "there is nothing to do" in " ".join(clickstream("moved").stderr.split())
 

@@ -97,12 +97,18 @@ def test_it_says_what_it_would_do_and_does_it_only_if_told_to(home: Home, monkey
     before = names_of(local(home.lake.root))
     said = clickstream("reset")
     assert said.exit_code == 1
-    for each in ("events 1", "quarantine 1", "sessions 1", "from the beginning of the source: 2 files", "1 erasures"):
+    for each in (
+        "events 1",
+        "quarantine 1",
+        "sessions 1",
+        "from the beginning of the source: 2 files",
+        "1 erasure was made",
+    ):
         assert each in " ".join(said.stdout.split()), each
     assert names_of(local(home.lake.root)) == before
     done = clickstream("reset", "--yes")
     assert done.exit_code == 0, done.output
-    assert "3 rows are set aside in" in done.stdout
+    assert ": 3 rows; the next run reads" in done.stdout
     assert clickstream("status").exit_code == 0
     assert "there is nothing to reset" in " ".join(clickstream("reset", "--yes").stderr.split())
 

@@ -66,14 +66,16 @@ def test_rejected_records_leave_sooner_than_events_and_the_account_still_balance
 def test_the_command_line_says_it_before_and_after(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKSTREAM_QUARANTINE_RETENTION", "P10D")
     cut = str(NOW.date() - TEN_DAYS)
-    assert f"2 rejected records of before {cut} leave" in " ".join(clickstream("status").stdout.split())
+    assert f"leave with the next `clickstream maintain`: 2 rejected records of before {cut}" in " ".join(
+        clickstream("status").stdout.split()
+    )
     assert json.loads(clickstream("status", "--json").stdout)["too_old"]["rejected"] == 2
     said = clickstream("maintain", "--dry-run")
-    assert (said.exit_code, f"2 rejected records of before {cut} leave" in said.stdout) == (0, True)
+    assert (said.exit_code, f"to leave: 2 rejected records of before {cut}" in said.stdout) == (0, True)
     assert home.lake.table("quarantine").rows() == 5
     done = clickstream("maintain")
     assert done.exit_code == 0, done.output
-    assert f"2 rejected records of before {cut} have left" in done.stdout
+    assert f"out of the lake: 2 rejected records of before {cut}" in done.stdout
     assert json.loads(clickstream("ledger", "--json").stdout)["amendments"][0]["removed"] == 2
     assert f"retention {cut}" in " ".join(clickstream("ledger").stdout.split())
     assert "nothing is too old" in clickstream("maintain", "--dry-run").stdout
@@ -83,7 +85,7 @@ def test_events_that_are_too_old_are_said_by_date(home: Home, monkeypatch: pytes
     monkeypatch.setenv("CLICKSTREAM_RETENTION", "P2D")
     said = " ".join(clickstream("maintain", "--dry-run").stdout.split())
     assert "2024-03-01 3" in said
-    assert "3 events before 2024-03-02 leave, and the rows that were made of them" in said
+    assert "to leave: 3 events before 2024-03-02, and the rows that were made of them" in said
 
 
 @pytest.mark.parametrize(("kept", "is_there"), [(timedelta(hours=1), True), (timedelta(0), False)])

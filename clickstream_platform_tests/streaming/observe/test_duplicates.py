@@ -91,7 +91,7 @@ def test_the_command_shows_both_and_json_has_every_column(home: Home) -> None:
     write(home, "quarantine", [rejected(1, user="OTHER", page_url="/c")])
     shown = clickstream("duplicates")
     assert shown.exit_code == 0, shown.output
-    assert "1 conflicting duplicates are in quarantine" in shown.stdout
+    assert "1 conflicting duplicate is in quarantine" in shown.stdout
     lines = [line.split() for line in shown.stdout.splitlines()]
     assert ["X", "b:1", "user_id", "u", "OTHER"] in lines
     assert ["page_url", "-", "/c"] in lines

@@ -87,7 +87,7 @@ def test_the_command_shows_them_and_json_has_all(home: Home) -> None:
     write(home, "sessions", [], of=entry("sessions", events_version=1, rows_out=5, revisions=2))
     shown = clickstream("late")
     assert shown.exit_code == 0, shown.output
-    assert "3 of 5 records were late" in shown.stdout
+    assert "3 of 5 records came late" in shown.stdout
     assert "batch 1, watermark 2024-03-01 12:00:00 UTC: rows revised that were final: sessions 2" in shown.stdout
     assert "2024-03-01 11:30:00  30 min" in shown.stdout
     assert "1 more: duplicates, gone since, or beyond --limit" in shown.stdout
@@ -104,4 +104,4 @@ def test_a_lake_without_any_says_so_and_one_that_is_not_there_is_an_error(home: 
     assert clickstream("late").exit_code == 1
     assert clickstream("late", "--limit", "x").exit_code == 2
     write(home, "events", [row("11:00:00")], of=entry(rows_in=1, rows_out=1))
-    assert "0 of 1 records were late" in clickstream("late").stdout
+    assert "0 of 1 record came late" in clickstream("late").stdout

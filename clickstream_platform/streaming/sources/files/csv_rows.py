@@ -32,7 +32,7 @@ def rows(text: Iterable[bytes], separator: str, max_record_bytes: int) -> Iterat
     """
     cut, sign = _Cut(max_record_bytes), separator.encode()
     field = rb'(?:"[^"]*(?:""[^"]*)*"|(?:(?!")[^%b\n]*))' % sign
-    row = re.compile(rb"%b(?:%b%b)*\r?\n" % (field, sign, field))
+    row = re.compile(rb"%b(?:%b%b)*\r?\n" % (field, re.escape(sign), field))
     # Of a plain stretch: its row's end; the beginning of a quoted field; or a separator that the chunk ends with.
     stop = re.compile(rb'\n|%b"|%b\Z' % (re.escape(sign), re.escape(sign)))
     for chunk in text:
@@ -108,7 +108,7 @@ def fields(row: str, separator: str) -> list[str] | None:
     """The fields of a row; None if a quoted field has something else than a separator behind it."""
     if '"' not in row:
         return row.split(separator)
-    field = re.compile(rf'(?:"([^"]*(?:""[^"]*)*)"|((?!")[^{separator}]*))(?={separator}|\Z)')
+    field = re.compile(rf'(?:"([^"]*(?:""[^"]*)*)"|((?!")[^{separator}]*))(?={re.escape(separator)}|\Z)')
     found, at = list[str](), 0
     while (match := field.match(row, at)) is not None:
         found.append(match[2] if match[1] is None else match[1].replace('""', '"'))
@@ -119,7 +119,7 @@ def fields(row: str, separator: str) -> list[str] | None:
 
 
 def decoded(row: bytes, separator: str) -> list[str] | None:
-    """The same of a row's bytes; None also if they are no UTF-8."""
+    """The fields of a row, given as bytes; None also if these are no UTF-8."""
     try:
         return fields(row.decode(), separator)
     except UnicodeDecodeError:
@@ -127,9 +127,9 @@ def decoded(row: bytes, separator: str) -> list[str] | None:
 
 
 def separator_of(head: bytes) -> str:
-    """What stands between the names of a header: of comma, semicolon and tab, what there is most of, outside of quotes.
+    """What stands between the names of a header: of comma, semicolon, tab and bar, what there is most of.
 
-    A header of one name has none: then it is a comma.
+    What is in quotes does not count. A header of one name has none: then it is a comma.
     """
     header = re.sub(rb'"[^"]*"', b"", _BLANK_ROWS.sub(b"", head)).split(b"\n", 1)[0]
-    return max((",", ";", "\t"), key=lambda sign: header.count(sign.encode()))
+    return max((",", ";", "\t", "|"), key=lambda sign: header.count(sign.encode()))

@@ -102,16 +102,16 @@ def recounted(folder: Place, plans: Plans, entries: Iterable[Entry], envelopes: 
     _the_others(landed, known, plans, found)
     return Recount(
         "files",
-        found.checked,
-        found.bytes,
-        found.records,
-        found.unread,
-        tuple(found.gone),
-        frozenset(name for names in plans.by_spark.values() for name in names),
-        tuple(found.notes),
-        tuple(found.errors),
-        sum(each.opened for each in tallies),
-        sum(each.inside for each in tallies),
+        checked=found.checked,
+        bytes=found.bytes,
+        records=found.records,
+        unread=found.unread,
+        gone=tuple(found.gone),
+        unnamed=frozenset(name for names in plans.by_spark.values() for name in names),
+        notes=tuple(found.notes),
+        errors=tuple(found.errors),
+        opened=sum(each.opened for each in tallies),
+        inside=sum(each.inside for each in tallies),
     )
 
 
@@ -128,7 +128,7 @@ def _bookings(entries: Iterable[Entry], found: _Findings, envelopes: Envelopes) 
         if entry.account.files and sum(records for _, records in entry.account.files.values()) != entry.rows_in:
             of_files = sum(records for _, records in entry.account.files.values())
             found.errors.append(
-                f"batch {entry.batch_id} is booked with {entry.rows_in} records, its files with {of_files}"
+                f"batch {entry.batch_id} is booked with {number_of(entry.rows_in, 'record')}, its files with {of_files}"
             )
     return booked
 
@@ -154,22 +154,22 @@ def _compare(name: str, booking: _Booking, now: Counted | None, found: _Findings
     found.add(now)
     if booking.refused:
         if now.fault is None and now.is_text and now.records:
-            said = f"it was refused ({booking.refused}) and can be read now: {now.records:,} records"
+            said = f"it was refused ({booking.refused}) and can be read now: {number_of(now.records, 'record')}"
             found.notes.append(f"{name}: {said}; land it again under another name")
         return
     if now.bytes != booking.bytes:
-        found.errors.append(f"{name} has {now.bytes:,} bytes, booked are {booking.bytes:,}")
+        found.errors.append(f"{name} has {number_of(now.bytes, 'byte')}, booked are {booking.bytes:,}")
     if now.fault:
-        found.errors.append(f"{name} cannot be read ({now.fault}), booked are {booking.records:,} records")
+        found.errors.append(f"{name} cannot be read ({now.fault}), booked: {number_of(booking.records, 'record')}")
     elif now.records != booking.records:
-        found.errors.append(f"{name} holds {now.records:,} records, booked are {booking.records:,}")
+        found.errors.append(f"{name} holds {number_of(now.records, 'record')}, booked are {booking.records:,}")
 
 
 def _compare_batch(landed: LandedFiles, entry: Entry, plans: Plans, found: _Findings) -> set[Identity]:
     """A batch of before the ledger named files: only all of it together can be compared. Returns its files."""
     first, last = ((offset or {}).get("logOffset", -1) for offset in (entry.start, entry.end))
     names = [name for number in range(first + 1, last + 1) for name in plans.by_spark.get(number, ())]
-    what = f"batch {entry.batch_id}, of {len(names):,} files"
+    what = f"batch {entry.batch_id}, of {number_of(len(names), 'file')}"
     now = {name: landed.counted(name) for name in names if name not in entry.account.unreadable}
     there = [each for each in now.values() if each]
     if (not names and entry.rows_in) or len(there) < len(now):
@@ -179,7 +179,7 @@ def _compare_batch(landed: LandedFiles, entry: Entry, plans: Plans, found: _Find
         for each in there:
             found.add(each)
         if (records := sum(each.records for each in there)) != entry.rows_in:
-            found.errors.append(f"{what}: they hold {records:,} records, booked are {entry.rows_in:,}")
+            found.errors.append(f"{what}: they hold {number_of(records, 'record')}, booked are {entry.rows_in:,}")
     return {identity for name in names if (identity := landed.identity(name))}
 
 
@@ -193,7 +193,7 @@ def _the_others(landed: LandedFiles, known: set[Identity], plans: Plans, found: 
         if identity in read:
             now = landed.counted(partition)
             records = now.records if now else 0
-            finding = f"{size:,} bytes and {records:,} records that no entry accounts for"
+            finding = f"{number_of(size, 'byte')} and {number_of(records, 'record')} that no entry accounts for"
             found.errors.append(f"{partition}: {finding}, though a committed batch has read the file")
         else:
             found.unread[partition] = size

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -29,6 +30,8 @@ def sample(path: Place, max_record_bytes: int, declared: str) -> Iterator[pa.Rec
     Raises:
         SourceError: there is no such file or folder, or it cannot be read.
     """
+    if isinstance(path, Path) and path.exists() and not (path.is_file() or path.is_dir()):
+        raise SourceError(str(path), "it is a pipe, a socket or a device", "write what comes from it to a file")
     is_folder = landing_at(path).is_folder
     folder = path if is_folder else path.parent
     entries = _entries(landing_at(folder), "" if is_folder else str(path), declared)

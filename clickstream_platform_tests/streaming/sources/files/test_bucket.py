@@ -329,7 +329,7 @@ def test_objects_are_counted_again_by_another_way(store: SmallStore, place: Stor
     store.objects["in/a.json"] = b"{}\n"
     assert recounted(place, plans, [booked]).errors == (
         "a.json has 3 bytes, booked are 6",
-        "a.json holds 1 records, booked are 2",
+        "a.json holds 1 record, booked are 2",
     )
 
 

@@ -72,7 +72,9 @@ def test_both_readings_of_json_agree_whatever_is_there(tmp_path: Path, signs: li
     assert recounted(tmp_path / "a", "json") == (None if part.fault else len(values))
 
 
-_CSV_SIGNS = st.sampled_from(['"', '""', ",", "\n", "\r\n", "\r", "a", " ", ";", "\t", 'a,"b\nc"', "x,y\n"])
+_CSV_SIGNS = st.sampled_from(
+    ['"', '""', ",", "\n", "\r\n", "\r", "a", " ", ";", "\t", "|", 'a,"b\nc"', "x,y\n", "x|y\n"]
+)
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -117,6 +119,7 @@ TOLD = {
     "two in a line": ("a", OBJECT + OBJECT, "json"),
     "a table without a telling name": ("a.json", b"user_id,event_type\nu,click\n", "lines"),
     "a table that says whose events these are": ("a", b"user_id;event_type;at\nu;click;1\n", "csv"),
+    "a table with bars": ("a", b"user_id|event_type|at\nu|click|1\n", "csv"),
     "such a header alone": ("a", b"user_id,event_type,at\n", "lines"),
     "such a header above rows that do not fit": ("a", b"user_id,event_type,at\nu,click\n", "lines"),
     "such a header above JSON": ("a", b"user_id,event_type,at\nu,click,1\n" + OBJECT, "lines"),

@@ -120,10 +120,10 @@ def test_a_batch_of_before_the_ledger_named_files_is_compared_as_a_whole(folder:
     by_spark = {0: ["a.json"], 1: ["b.json"]}
     right, wrong = entry({}, rows=2), entry({}, batch=1, rows=3)
     found = of(folder, right, wrong, committed={"a.json", "b.json"}, by_spark=by_spark)
-    assert found.errors == ("batch 1, of 1 files: they hold 2 records, booked are 3",)
+    assert found.errors == ("batch 1, of 1 file: they hold 2 records, booked are 3",)
     (folder / "b.json").unlink()
     found = of(folder, right, wrong, committed={"a.json", "b.json"}, by_spark=by_spark)
-    assert [(gone.what, gone.records) for gone in found.gone] == [("batch 1, of 1 files", 3)]
+    assert [(gone.what, gone.records) for gone in found.gone] == [("batch 1, of 1 file", 3)]
     assert not found.errors
 
 

@@ -1,0 +1,48 @@
+"""What a field of an unknown shape may be by its values alone, whatever it is called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+ENOUGH = 8  # values, from which on they tell something
+_WORD = re.compile(r"[^\W\d_](?:[^\W\d]| (?=\S)|[.:/-](?=[^\W\d]))*")  # no digits: ids and counters have some
+_ADDRESS = re.compile(r"https?://\S|/[^/\s]|/\Z")
+_MILLISECONDS = re.compile(r"1\d{12}")  # 2001 to 2033; so many digits have few other numbers
+_MOST_TYPES = 30
+
+
+def types(samples: Mapping[str, Sequence[str]]) -> list[str]:
+    """Fields that may be the type of an event: a few words, each again and again. The flattest first.
+
+    A guess costs no record: every type is accepted by the mapping that is written.
+    """
+    found = [path for path, texts in samples.items() if _are_types(texts) and _is_usual(path, samples)]
+    return sorted(found, key=lambda path: path.count("."))
+
+
+def addresses(samples: Mapping[str, Sequence[str]]) -> list[str]:
+    """Fields that may be the address of a page. The flattest first."""
+    found = [path for path, texts in samples.items() if texts and all(map(_ADDRESS.match, texts))]
+    return sorted(found, key=lambda path: path.count("."))
+
+
+def coming_again(samples: Mapping[str, Sequence[str]]) -> list[str]:
+    """Fields of which some values come again and others do not: who and what may be named by such."""
+    return [path for path, texts in samples.items() if 1 < len(set(texts)) < len(texts)]
+
+
+def are_milliseconds(texts: Sequence[str]) -> bool:
+    """Whether all of them are numbers of milliseconds since 1970, of this time."""
+    return bool(texts) and all(map(_MILLISECONDS.fullmatch, texts))
+
+
+def _are_types(texts: Sequence[str]) -> bool:
+    if len(texts) < ENOUGH or not all(len(text) <= 60 and _WORD.fullmatch(text) for text in texts):
+        return False
+    return 1 < len(set(texts)) <= min(_MOST_TYPES, len(texts) // 3)
+
+
+def _is_usual(path: str, samples: Mapping[str, Sequence[str]]) -> bool:
+    """Whether nearly every record has it: what an event is, each says."""
+    return len(samples[path]) >= 0.9 * max(map(len, samples.values()))

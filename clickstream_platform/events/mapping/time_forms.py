@@ -1,0 +1,84 @@
+"""Times that are written in another way than ISO-8601 has it, by a form such as ``%d.%m.%Y %H:%M``. No locale counts.
+
+The signs of a form are those of Python's ``strptime``, as far as they mean the same on every machine.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+
+from clickstream_platform.events.placeholders import WHITE
+
+CLF = re.compile(r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d:\d\d:\d\d) ([+-]\d{4})")
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+_SIGNS = "YymbBdjHIMSfpzaA%"
+_DATES = ("%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%Y.%m.%d")
+_CLOCKS = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M:%S %p", "%I:%M %p")
+_NAMED = ("%d %b %Y %H:%M:%S", "%b %d, %Y %H:%M:%S", "%b %d, %Y %I:%M:%S %p", "%a, %d %b %Y %H:%M:%S %z")
+_USUAL = (
+    *(f"{date}{between}{clock}" for date in _DATES for clock in _CLOCKS for between in (" ", ", ", "T")),
+    *_NAMED,
+    *_DATES,
+)
+
+
+def is_form(unit: str | None) -> bool:
+    """Whether a unit of times is the form of a text, and no unit of numbers."""
+    return unit is not None and (unit == "clf" or "%" in unit)
+
+
+def faults(form: str) -> Iterator[str]:
+    """What is wrong with a form: each in words."""
+    signs = re.findall(r"%(.?)", form, re.DOTALL)
+    if unknown := [sign for sign in signs if not sign or sign not in _SIGNS]:
+        yield f"{'%' + unknown[0]!r} is no part of a time that is read alike everywhere"
+    elif not ({"Y", "y"} & {*signs} and ("j" in signs or ({"m", "b", "B"} & {*signs} and "d" in signs))):
+        yield "it names no whole date: year, month and day"
+    elif ("I" in signs) != ("p" in signs):
+        yield "hours of twelve (%I) need %p, and %p needs them"
+    elif len({*signs} - {"%"}) < len([sign for sign in signs if sign != "%"]):
+        yield "it has a part twice"
+
+
+def reading(unit: str) -> Callable[[str], str]:
+    """A function from a text of that form to one by ISO-8601; any other stays, for the parser of times to judge.
+
+    Without a zone it is UTC, as every time.
+    """
+    if unit == "clf":
+        return _of_log
+
+    def read(text: str) -> str:
+        try:
+            return datetime.strptime(text.strip(WHITE), unit).isoformat()
+        except ValueError:
+            return text
+
+    return read
+
+
+def _of_log(text: str) -> str:
+    found = CLF.fullmatch(text)
+    if not found or found[2] not in _MONTHS:
+        return text
+    return f"{found[3]}-{_MONTHS.index(found[2]) + 1:02}-{found[1]}T{found[4]}{found[5]}"
+
+
+def forms_of(texts: Sequence[str]) -> list[str]:
+    """The usual forms by which all of some texts are times; several, where day and month cannot be told apart."""
+    return [form for form in _USUAL if texts and all(_fits(text, form) for text in texts)]
+
+
+def is_clf(texts: Sequence[str]) -> bool:
+    """Whether these are all times as access logs write them."""
+    return bool(texts) and all(map(CLF.fullmatch, texts))
+
+
+def _fits(text: str, form: str) -> bool:
+    try:
+        datetime.strptime(text.strip(WHITE), form)
+    except ValueError:
+        return False
+    return True
