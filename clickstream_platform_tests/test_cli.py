@@ -47,6 +47,7 @@ from clickstream_platform_tests.command import clickstream, in_a_process_of_its_
 from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.homes import Home, entry
 from clickstream_platform_tests.lakes import at, write
+from clickstream_platform_tests.local import local
 from clickstream_platform_tests.on_store import needs_a_folder
 
 if TYPE_CHECKING:
@@ -772,6 +773,63 @@ def test_a_full_disk_is_told_in_a_line_whatever_is_written(home: Home, monkeypat
     result = clickstream("report")
     assert result.exit_code == 1
     assert "No space left on device; make room, or choose another disk" in result.stderr
+
+
+def _emptied(found: Path) -> None:
+    found.write_bytes(b"")
+
+
+def _garbled(found: Path) -> None:
+    found.write_bytes(b"{ no file of ours " * 9)
+
+
+@pytest.mark.parametrize(
+    ("file", "harm"),
+    [
+        ("events/_delta_log/*0.json", Path.unlink),
+        ("events/_delta_log/*0.json", _garbled),
+        ("events/**/*.parquet", Path.unlink),
+        ("events/**/*.parquet", _emptied),
+        ("quarantine/*.parquet", _garbled),
+        ("_checkpoints/sessions/1/offsets/0", _garbled),
+        ("_checkpoints/sessions/1/commits/0", _emptied),
+        ("_checkpoints/sessions/1/fingerprint.json", _garbled),
+    ],
+)
+def test_a_damaged_file_of_the_lake_ends_no_command_in_a_traceback(
+    home: Home, file: str, harm: Callable[[Path], None]
+) -> None:
+    for number in range(2):
+        happened = at(f"10:0{number}:00")
+        row = {"user_id": "u", "timestamp": happened, "event_date": happened.date(), "event_type": "click"}
+        write(home, "events", [row], of=entry(batch_id=number, rows_in=2, rows_out=1, quarantined=1))
+        place = {"source": "file", "partition": "a.json", "offset": number, "value": b"{}", "arrived_at": happened}
+        write(home, "quarantine", [{**place, "reasons": ["bad_timestamp"]}], of=entry(batch_id=number))
+        write(home, "sessions", [{"user_id": "u"}], of=entry("sessions", batch_id=number))
+    for name, said in (
+        ("offsets", 'v1\n{"batchWatermarkMs": 0}\n-'),
+        ("commits", "v1\n{}"),
+        ("fingerprint.json", "{}"),
+    ):
+        place = home.lake.root / "_checkpoints" / "sessions" / "1" / name
+        place = place if place.suffix else place / "0"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        local(place).write_text(said)
+    harm(next(local(home.lake.root).glob(file)))
+    count = "select count(*), max(timestamp) from events"
+    for command in (
+        ["status"],
+        ["sql", count],
+        ["ledger"],
+        ["report"],
+        ["quarantine"],
+        ["late"],
+        ["verify", "--source"],
+    ):
+        result = clickstream(*command)
+        assert result.exception is None or isinstance(result.exception, SystemExit), (command, result.exception)
+        assert result.exit_code in (0, 1)
+        assert "Traceback" not in result.output
 
 
 def test_sql_takes_json_as_every_command_does(home: Home) -> None:
