@@ -25,6 +25,10 @@ class Cost:
         """For reading."""
         return f"{what:<38}{self.wall:8.1f} s {self.cpu:8.1f} CPU s {records / self.wall:10,.0f} records/s"
 
+    def over(self, other: Cost, what: str) -> str:
+        """How many times as much as something else took, for reading."""
+        return f"{what:<32}{self.wall / other.wall:.2f} wall, {self.cpu / other.cpu:.2f} CPU"
+
 
 def measured(spark: SparkSession, action: Callable[[], object]) -> Cost:
     """Do it once. Counts the processor time of this process, of its JVM and of the JVM's Python workers."""

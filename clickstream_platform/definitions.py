@@ -20,7 +20,7 @@ from clickstream_platform.tables import tables
 
 
 def definitions(settings: Settings) -> dg.Definitions:
-    """What these settings make of the platform."""
+    """All that Dagster is given, under these settings."""
     contracts = tables(settings).values()
     return dg.Definitions(
         assets=[

@@ -90,6 +90,10 @@ class StateError(ClickstreamError):
     """A table's state store holds more rows than it may."""
 
 
+# Answers of HTTP that a later attempt may not get: too slow, too early, too many, or a server that is not itself.
+RETRYABLE_STATUSES = (408, 425, 429, 500, 502, 503, 504)
+
+
 class RetryableError(ClickstreamError):
     """A later attempt may succeed by itself. Only ``defs/`` decides to retry."""
 

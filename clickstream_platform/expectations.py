@@ -88,7 +88,7 @@ class RejectedShare:
 
 @dataclass(frozen=True)
 class DuplicateShare:
-    """The same of events that were left out as duplicates."""
+    """As :class:`RejectedShare`, of events that were left out as duplicates."""
 
     most: float
     rise: float

@@ -180,6 +180,7 @@ class Settings(ClusterSettings, RegistrySettings):
         default="auto",
         description="Files: how texts are read: auto, lines, json, csv or tsv; or by source, as a JSON object.",
     )
+    file_rows: int = Field(default=25_000, ge=0, description="Events of a date that a task writes a file of; 0: never.")
     max_bytes_per_trigger: int = Field(default=128_000_000, ge=1, description="Files: bytes in one micro-batch.")
 
     spark_driver_memory: str = Field(
@@ -272,7 +273,7 @@ class Settings(ClusterSettings, RegistrySettings):
 
     @property
     def source_url(self) -> str:
-        """The first source."""
+        """The address of the first source."""
         return next(iter(self.sources.values()))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -14,6 +14,8 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
+
+from clickstream_platform.wording import length
 
 WIDTH = 100  # columns where there is no terminal to ask: a pipe, a log of CI
 NONE = "-"
@@ -49,7 +51,7 @@ def _moment(value: datetime) -> str:
 
 
 def clock(milliseconds: float, timespec: str = "minutes") -> str:
-    """A moment, in UTC."""
+    """A moment in UTC, without the zone."""
     moment = datetime.fromtimestamp(milliseconds / 1000, timezone.utc).replace(tzinfo=None)
     return moment.isoformat(" ", timespec)
 
@@ -58,15 +60,8 @@ def ago(milliseconds: float, now: float | None = None) -> str:
     """How long a moment lies back, in the largest unit that it has two of: ``3 min ago``. Both are in milliseconds."""
     seconds = round((time.time() * 1000 if now is None else now) / 1000 - milliseconds / 1000)
     if seconds < 0:
-        return f"in {_length(-seconds)}"
-    return f"{_length(seconds)} ago"
-
-
-def _length(seconds: int) -> str:
-    for unit, length in (("days", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds // length:,} {unit}"
-    return f"{seconds} s"
+        return f"in {length(timedelta(seconds=-seconds))}"
+    return f"{length(timedelta(seconds=seconds))} ago"
 
 
 def dated(milliseconds: float) -> str:
@@ -165,7 +160,7 @@ class Fitting:
     narrow: RenderableType
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Choose."""
+        """Give the one that there is room for."""
         unlimited = options.update(max_width=100_000)
         yield self.wide if Measurement.get(console, unlimited, self.wide).maximum <= options.max_width else self.narrow
 

@@ -26,6 +26,7 @@ WIDE_PLACES = (
     *("simulator/test_simulation.py", "streaming/ingest/test_deduplicate.py", "test_landings.py"),
     *("streaming/sources/test_envelope_count.py", "streaming/sources/files/test_formats.py"),
     "streaming/lake/test_hosts.py",
+    "streaming/ingest/test_task_files.py",
     *(f"streaming/sources/files/test_{what}.py" for what in ("codecs", "contents", "reading")),
     *("streaming/maintenance/test_filling.py", "events/contract", "report"),
     *("defs/test_versions.py", "deploy/test_processes.py", "test_sql.py", "test_imports.py"),

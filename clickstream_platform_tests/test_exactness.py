@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 
 from clickstream_platform.events.session import SESSION_GAP
 from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.contract.sink import Append
 from clickstream_platform.streaming.contract.watermark import Watermark
 from clickstream_platform.streaming.lake.ledger import last_entry
 from clickstream_platform.streaming.maintenance.filling import fill
@@ -156,7 +157,8 @@ def test_any_lateness_and_any_cut_give_the_tables_of_a_naive_program(
             both = declaring(lab, delay)
         for file in _cut(part, chance.randint(1, 2), chance):
             lab.land(*chance.sample(file, len(file)), into=lab.settings.home / chance.choice(["landing", "other"]))
-        lab.contracts["events"] = chance.choice([both, both, *both.by_source()])  # a source may be left out for a while
+        read = chance.choice([both, both, *both.by_source()])  # a source may be left out for a while
+        lab.contracts["events"] = replace(read, sink=Append(file_rows=chance.choice([0, 3])))  # who writes the files
         lab.run("events", *(name for name in derived if chance.random() < 0.4))
         if number >= declared_at and chance.random() < 0.4:
             fill(lab.contracts["events"], lab.lake)

@@ -162,8 +162,11 @@ def test_settings_alone_read_the_environment() -> None:
     assert modules_that_use("environ", "os") | modules_that_use("getenv", "os") <= allowed
 
 
-def test_run_alone_starts_the_streams_of_tables_and_tap_those_that_write_none() -> None:
-    assert modules_that_use("writeStream") == {f"{PACKAGE}.streaming.runtime.run", f"{PACKAGE}.streaming.tap.tap"}
+def test_one_module_starts_the_streams_of_tables_and_tap_those_that_write_none() -> None:
+    assert modules_that_use("writeStream") == {
+        f"{PACKAGE}.streaming.runtime.streaming_query",
+        f"{PACKAGE}.streaming.tap.tap",
+    }
 
 
 def test_spark_alone_builds_sessions() -> None:
@@ -218,3 +221,21 @@ def test_no_two_classes_have_one_name() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places.setdefault(node.name, []).append(module)
     assert {name: modules for name, modules in places.items() if len(modules) > 1} == {}
+
+
+def test_no_module_has_more_than_300_lines() -> None:
+    lines = {file.relative_to(ROOT): len(file.read_text().splitlines()) for file in ROOT.rglob("*.py")}
+    assert {file: count for file, count in lines.items() if count > 300} == {}
+
+
+def test_what_a_function_does_takes_at_most_40_lines() -> None:
+    """Without its arguments and its docstring. A contract is one expression, however long."""
+    lengths = {
+        f"{module}.{node.name}": (node.end_lineno or 0) - body[0].lineno + 1
+        for module, tree in sources().items()
+        if layer(module) != "tables"
+        for node in nodes(tree)
+        if isinstance(node, ast.FunctionDef)
+        if (body := node.body[ast.get_docstring(node) is not None :])
+    }
+    assert {name: lines for name, lines in lengths.items() if lines > 40} == {}

@@ -85,7 +85,7 @@ def _gone(found: Gone) -> str:
 
 
 def fields(found: SourceAccount) -> dict[str, Any]:
-    """The same for programs, whole."""
+    """The account as ``--json`` prints it: all of it."""
     again = found.recount
     return {
         "clean": found.clean,

@@ -16,7 +16,7 @@ FEW = 15  # lines of a kind, to a person: --json has all
 
 
 class CheckReport(NamedTuple):
-    """What there is to tell.
+    """What ``check`` found, and by which mapping.
 
     Attributes:
         result: what becomes of the records.
@@ -34,7 +34,7 @@ class CheckReport(NamedTuple):
 
 
 def picture(report: CheckReport, *, each: bool) -> RenderableType:
-    """All of it, for a person."""
+    """The report as a person is shown it."""
     found = report.result
     parts: list[RenderableType] = [line(_likeness(report)), _summary(found)]
     parts += [line(f"refused whole: {file}: {fault}", "bold red") for file, fault in report.refused.items()]
@@ -137,7 +137,7 @@ def _next(report: CheckReport) -> list[Text]:
 
 
 def fields(report: CheckReport) -> dict[str, Any]:
-    """The same for programs, whole."""
+    """The report as ``--json`` prints it: all of it."""
     found = report.result
     return {
         "looks_like": report.likely if report.likely != "" else "own",

@@ -156,4 +156,4 @@ def _write(file: Path, text: str) -> None:
         raise SettingsError("--write", f"{file} is there already", "name a file that is not, or remove it")
     if not file.parent.is_dir():
         raise SettingsError("--write", f"there is no folder {file.parent}", "make it first")
-    file.write_text(text)
+    file.write_text(text, encoding="utf-8")

@@ -79,9 +79,10 @@ def validate(names: TableNames = None, *, as_json: AsJson = False) -> None:
 
     settings = from_env()
     contracts, lake = selected(settings, names or []), lake_of(settings)
-    found = [result for table in contracts for result in validation.without_a_batch(table)]
-    if any(last_entry(lake.table(table.name)) for table in contracts):  # else it is told before a JVM starts
+    if any(last_entry(lake.table(table.name)) for table in contracts):
         found = _validated(contracts, settings, lake)
+    else:  # told without a JVM
+        found = [result for table in contracts for result in validation.without_a_batch(table)]
     is_good = all(result.passed for result in found if result.blocking)
     if as_json:
         print_json({"passed": is_good, "checks": [asdict(result) for result in found]})

@@ -14,6 +14,7 @@ from clickstream_platform.cli import ledger_view, views
 from clickstream_platform.cli.app import AsJson, TableName, exit_unless, print_json, tables_like
 from clickstream_platform.cli.ready import lake_of, made
 from clickstream_platform.errors import SettingsError
+from clickstream_platform.files import write_whole
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.terminal import line, show
 
@@ -154,7 +155,7 @@ def ledger(
 
 
 def _when(line: Entry | Amendment) -> int:
-    """Newest first."""
+    """The key by which lines of a ledger are sorted: the newest first."""
     return -line.committed_at_ms
 
 
@@ -185,5 +186,5 @@ def report(
         raise SettingsError("--to" if to else "CLICKSTREAM_HOME", f"{path} is a folder", "name a file to write")
     lake = lake_of(settings)
     made(path.absolute().parent, "--to" if to else "CLICKSTREAM_HOME")
-    page.write(path, page.report(lake, days, datetime.now(timezone.utc)).html())
+    write_whole(path, page.report(lake, days, datetime.now(timezone.utc)).html())
     typer.echo(path)

@@ -68,7 +68,7 @@ def _rows(batch: LateBatch) -> Iterator[Sequence[object]]:
 
 
 def fields(found: Late) -> dict[str, Any]:
-    """The same for a program."""
+    """The late events as ``--json`` prints them."""
     return {"late_records": found.late_rows, "records": found.of, "batches": [_fields(each) for each in found.batches]}
 
 

@@ -1,4 +1,4 @@
-"""What a command can be told before it does anything, above all before it starts a JVM."""
+"""What is looked at before a command does anything, above all before it starts a JVM."""
 
 from __future__ import annotations
 

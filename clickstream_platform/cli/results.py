@@ -24,7 +24,7 @@ from clickstream_platform.wording import number_of
 
 if TYPE_CHECKING:
     from clickstream_platform.doctor import Finding
-    from clickstream_platform.simulator.demo import Comparison
+    from clickstream_platform.simulator.comparison import Comparison
     from clickstream_platform.simulator.expected import Truth
     from clickstream_platform.streaming.audit.result import CheckResult
     from clickstream_platform.streaming.audit.verify import Difference, Verification

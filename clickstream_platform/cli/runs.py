@@ -18,7 +18,7 @@ from clickstream_platform.delivery.outbox import Outbox
 from clickstream_platform.delivery.post import delivering
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings, from_env
-from clickstream_platform.streaming.audit.shares import plainly, remarks
+from clickstream_platform.streaming.audit.shares import notes, remarks
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import trigger_from
 from clickstream_platform.streaming.contract.trigger_support import require
@@ -236,7 +236,7 @@ def _announce(_: StreamingTable, rows: list[dict[str, Any]]) -> None:
 def report_run(table: StreamingTable, report: RunReport, lake: Lake) -> None:
     """Tell Dagster, if there is an instance to tell; and the person, if too much was rejected or there already."""
     tell_dagster(table, report, lake)
-    for line in plainly(report.batches):
+    for line in notes(report.batches):
         say(f"{table.name}: {line}")
     for remark in remarks(table, report.batches):
         say(f"warning: {table.name}: {remark}")

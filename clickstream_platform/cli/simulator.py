@@ -78,11 +78,12 @@ def _demo(settings: Settings, events: int, end: date, *, lasts: bool) -> bool:
     from clickstream_platform.cli.checks import verified  # noqa: PLC0415
     from clickstream_platform.cli.runs import hooks, run_all  # noqa: PLC0415
     from clickstream_platform.simulator import demo as demonstration  # noqa: PLC0415
+    from clickstream_platform.simulator.comparison import compared  # noqa: PLC0415
     from clickstream_platform.tables import selected  # noqa: PLC0415
 
     made(settings.home, "CLICKSTREAM_HOME")
     simulated = demonstration.simulated(events, end)
-    place = demonstration.admitted(settings, simulated, lake := lake_of(settings, to_write=True))
+    place = demonstration.own_input(settings, simulated, lake := lake_of(settings, to_write=True))
     demonstration.keep_end(settings.home, end)
     contracts = selected(settings, [])
     with app.spark_session(settings) as spark:
@@ -93,7 +94,7 @@ def _demo(settings: Settings, events: int, end: date, *, lasts: bool) -> bool:
                 run_all(contracts, spark, lake, hooks())
         for name in demonstration.PREVIEWS:
             show(_previewed(name, spark, lake), "")
-        found = demonstration.compared(simulated.truth, lake)
+        found = compared(simulated.truth, lake)
         show(results.comparisons(found), "")
         is_exact = all(each.clean for each in verified(contracts, spark, lake))
     go_on = "clickstream kafka up" if isinstance(place, demonstration.Topic) else "clickstream status"
@@ -151,15 +152,8 @@ def simulate(
     """
     shares = simulation.Shares(late, duplicate, malformed, future, too_large, no_session, no_event_id, extra_field)
     place = _topic(from_env()) if kafka else made(folder, "--folder") if folder else _landing(from_env())
-    where = place if isinstance(place, Path) else f"the topic {place.topics}"
     if rate is not None:
-        typer.echo(f"writing {rate:g} records a second to {where}" + ("" if duration else "; Ctrl-C ends it"))
-        lasts = timedelta(seconds=duration) if duration else None
-        if isinstance(place, Path):
-            written = landing.live(place, rate, seed, duration=lasts, shares=shares)
-        else:
-            written = kafka_producer.live(place, rate, seed, no_value, duration=lasts, shares=shares)
-        typer.echo(f"{number_of(written, 'record')} written")
+        _feed(place, rate, seed, timedelta(seconds=duration) if duration else None, shares, no_value)
         return
     day = end.date() if end else datetime.now(timezone.utc).date()
     simulated = simulation.simulate(events, seed, simulation.start_before(day), shares=shares)
@@ -168,8 +162,29 @@ def simulate(
         typer.echo(f"{number_of(written, 'file')} in {place}\n")
     else:
         written, truth = kafka_producer.produce(place, simulated, no_value, arrivals=arrivals, only=only)
-        typer.echo(f"{number_of(written, 'record')} written to {where}\n")
+        typer.echo(f"{number_of(written, 'record')} written to {_said(place)}\n")
     show(results.truth(truth))
+
+
+def _feed(
+    place: Path | KafkaSource,
+    rate: float,
+    seed: int,
+    lasts: timedelta | None,
+    shares: simulation.Shares,
+    no_value: float,
+) -> None:
+    """Write what visitors do now, so many records a second."""
+    typer.echo(f"writing {rate:g} records a second to {_said(place)}" + ("" if lasts else "; Ctrl-C ends it"))
+    if isinstance(place, Path):
+        written = landing.live(place, rate, seed, duration=lasts, shares=shares)
+    else:
+        written = kafka_producer.live(place, rate, seed, no_value, duration=lasts, shares=shares)
+    typer.echo(f"{number_of(written, 'record')} written")
+
+
+def _said(place: Path | KafkaSource) -> str:
+    return str(place) if isinstance(place, Path) else f"the topic {place.topics}"
 
 
 def _write(simulated: simulation.Simulation, folder: Path, arrivals: int, only: int | None) -> tuple[int, Truth]:

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 commands = typer.Typer()
 USUAL = ProcessingTime(timedelta(minutes=1))
 STDOUT = 1
-LOOKED_AT = 0.5  # seconds between two looks at a query
 
 
 @commands.command(rich_help_panel=PANEL, epilog='Example: clickstream stream --every "2 minutes"')
@@ -141,7 +140,8 @@ def tap(
     From Kafka without micro-batches, from files in micro-batches. --console is Spark's console sink in complete mode,
     for debugging: what a table's query makes of the events that came since the start.
     """
-    from clickstream_platform.streaming.tap.tap import CONFS, Tap, tapping  # noqa: PLC0415 - Spark, and a help has none
+    from clickstream_platform.streaming.runtime.streaming_query import POLLED_EVERY  # noqa: PLC0415 - Spark, and a help has none
+    from clickstream_platform.streaming.tap.tap import CONFS, Tap, tapping  # noqa: PLC0415
 
     settings = from_env()
     events, (table,) = _tapped(settings, source), selected(settings, [console]) if console else (None,)
@@ -157,7 +157,7 @@ def tap(
             Thread(target=_show_lines, args=(reading, tapped, stop), daemon=True).start()
             query = tapped.start(spark, Path(checkpoint))
             try:
-                while not stop.is_set() and not query.awaitTermination(LOOKED_AT):  # pyright: ignore[reportArgumentType] - takes parts of a second
+                while not stop.is_set() and not query.awaitTermination(POLLED_EVERY):  # pyright: ignore[reportArgumentType] - takes parts of a second
                     pass
             finally:
                 query.stop()

@@ -211,7 +211,7 @@ def explanation(table: StreamingTable, lake: Lake, generation: int) -> Renderabl
 
 
 def explanation_fields(table: StreamingTable, lake: Lake, generation: int) -> dict[str, Any]:
-    """The same, for a program."""
+    """What :func:`explanation` shows, as ``--json`` prints it."""
     from clickstream_platform.streaming.contract.table import Sql  # noqa: PLC0415
 
     checkpoint = lake.checkpoints(table.name, table.offsets.source_name) / str(generation)
@@ -238,7 +238,7 @@ def too_old(found: Leaving) -> Text:
 
 
 def too_old_fields(found: Leaving) -> dict[str, Any]:
-    """The same, for a program."""
+    """What :func:`too_old` says, as ``--json`` prints it."""
     events = {"events": sum(found.events.values()), "before": str(found.before) if found.events else None}
     cut = str(found.rejected_before) if found.rejected else None
     return {**events, "rejected": found.rejected, "rejected_before": cut}

@@ -61,7 +61,7 @@ def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinitio
 def to_read(table: StreamingTable, lake: Lake) -> Lags:
     """What a run would read of each source.
 
-    Raises what a run would of the layout, of the source, and of what has been declared otherwise than it was before.
+    Raises what a run would raise of the lake's layout, of the source, and of columns that are declared otherwise now.
     """
     layout.require(lake)
     require_as_before(table, lake)
@@ -73,7 +73,9 @@ def to_read(table: StreamingTable, lake: Lake) -> Lags:
 
 
 def ahead(table: StreamingTable, settings: Settings, found: Lags) -> Callable[[], int]:
-    """Counts about how many records or events a table and those after it have before them. Does not list the source.
+    """A function that estimates how many records or events this table and those after it have to read.
+
+    It does not list the source again.
 
     Args:
         table: the first of a run that has something to read.
@@ -85,7 +87,7 @@ def ahead(table: StreamingTable, settings: Settings, found: Lags) -> Callable[[]
 
 
 def said(found: Lags) -> str:
-    """The same, in words."""
+    """What there is to read, in words."""
     return "; ".join(f"{title}: {said_of_lag(each)}" for title, each in found.items())
 
 

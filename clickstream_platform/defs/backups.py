@@ -20,7 +20,7 @@ from clickstream_platform.tables import tables
 
 
 class Copy(dg.Config):
-    """Where to."""
+    """Where the lake is copied to."""
 
     folder: str = Field(
         default="", description="The whole path of a folder that is empty or not there, on the machine of the run."
@@ -28,14 +28,14 @@ class Copy(dg.Config):
 
 
 class PutBack(dg.Config):
-    """Which backup."""
+    """Which backup is put back, or only compared with its checksums."""
 
     folder: str = Field(default="", description="The whole path of the backup, on the machine of the run.")
     check: bool = Field(default=False, description="Only look whether every file is as it was copied.")
 
 
 class BeginAnew(dg.Config):
-    """Whether to do it."""
+    """The word that confirms it; without it the job only says what it would do."""
 
     confirm: str = Field(
         default="", description="The word that a run without it names. It holds for the lake as it is, and once."
@@ -44,8 +44,11 @@ class BeginAnew(dg.Config):
 
 def whole_lake_jobs(settings: Settings) -> list[dg.JobDefinition]:
     """The three jobs. They need no JVM, and take the leases of all tables."""
-    lake = Lake(settings.lake_folder)
-    contracts = list(tables(settings).values())
+    return [_backup_job(settings), _restore_job(settings), _reset_job(settings)]
+
+
+def _backup_job(settings: Settings) -> dg.JobDefinition:
+    lake, contracts = Lake(settings.lake_folder), list(tables(settings).values())
 
     @dg.op(name="copy_lake", description="Under the leases of all tables what changes, then the data files.")
     def copy_lake(context: dg.OpExecutionContext, config: Copy) -> None:
@@ -58,6 +61,12 @@ def whole_lake_jobs(settings: Settings) -> list[dg.JobDefinition]:
             {**_held(made), "copied_before": there, "folder": dg.MetadataValue.path(str(folder))}
         )
 
+    return job(BACKUP, copy_lake, "Copy the lake of one moment to a folder, while runs go on.", folder="")
+
+
+def _restore_job(settings: Settings) -> dg.JobDefinition:
+    lake = Lake(settings.lake_folder)
+
     @dg.op(name="put_lake_back", description="Compare every file with its checksum, then put all where no lake is.")
     def put_lake_back(context: dg.OpExecutionContext, config: PutBack) -> None:
         with told_to_dagster(context.retry_number):
@@ -66,6 +75,12 @@ def whole_lake_jobs(settings: Settings) -> list[dg.JobDefinition]:
             found = restoring.checked(folder) if config.check else restoring.restore(folder, lake)
         where = {"only_checked": True} if config.check else {"lake": dg.MetadataValue.path(str(lake.root))}
         context.add_output_metadata({**_held(found), **where})
+
+    return job(RESTORE, put_lake_back, "Put a backup where there is no lake. Writes over none.", folder="", check=False)
+
+
+def _reset_job(settings: Settings) -> dg.JobDefinition:
+    lake, contracts = Lake(settings.lake_folder), list(tables(settings).values())
 
     @dg.op(name="set_lake_aside", description="Move tables, checkpoints and ledgers into a folder of the lake.")
     def set_lake_aside(context: dg.OpExecutionContext, config: BeginAnew) -> None:
@@ -80,16 +95,8 @@ def whole_lake_jobs(settings: Settings) -> list[dg.JobDefinition]:
             {"tables": dg.MetadataValue.md(rows), "set_aside_in": dg.MetadataValue.path(str(aside)), **said}
         )
 
-    return [
-        job(BACKUP, copy_lake, "Copy the lake of one moment to a folder, while runs go on.", folder=""),
-        job(RESTORE, put_lake_back, "Put a backup where there is no lake. Writes over none.", folder="", check=False),
-        job(
-            RESET,
-            set_lake_aside,
-            "Begin events anew, and with it all tables; what is there is set aside. As it opens it only says so.",
-            confirm="",
-        ),
-    ]
+    description = "Begin events anew, and with it all tables; what is there is set aside. As it opens it only says so."
+    return job(RESET, set_lake_aside, description, confirm="")
 
 
 def _held(made: Backup) -> dict[str, dg.MetadataValue | int | str]:

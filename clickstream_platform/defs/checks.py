@@ -47,7 +47,7 @@ def table_checks(table: StreamingTable, settings: Settings) -> dg.AssetChecksDef
 
 
 def looked_at(found: Sequence[CheckResult]) -> str:
-    """How many looked at what, in words."""
+    """How many checks looked at all rows, and how many only at new ones, in words."""
     kinds = Counter(each.look.kind for each in found if each.look)
     return ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or NO_BATCH
 

@@ -35,7 +35,7 @@ def told_to_dagster(attempt: int) -> Generator[None]:
 
 @contextmanager
 def told_while_loading() -> Generator[None]:
-    """Head what Dagster shows of code that cannot be loaded with the sentence of an error of ours.
+    """Where code cannot be loaded for an error of ours, let Dagster show the sentence of that error first.
 
     Any other kind of exception it puts below one of its own, which says neither what is wrong nor what to do.
     """

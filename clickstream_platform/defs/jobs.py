@@ -81,7 +81,7 @@ def rebuild_job(settings: Settings) -> dg.JobDefinition:
 
 @dataclass(frozen=True)
 class Asked:
-    """A table to be made anew: all of it, or the rows of a stretch, as it was said on the launchpad."""
+    """What the launchpad asks of a rebuild: which table, and which stretch of it, if not all."""
 
     table: StreamingTable
     since: str | None
@@ -95,7 +95,7 @@ class Asked:
         return stretches.require(self.table, *stretches.between(self.since, self.until, ("from", "to")))
 
     def require(self, lake: Lake) -> None:
-        """Raise what needs no JVM to be told."""
+        """Raise the errors that are found without a JVM."""
         _ = self.stretch
         require_free([self.table.name], lake)
         self.table.offsets.require_there(self.table.name, lake)

@@ -1,4 +1,4 @@
-"""How things are called in Dagster."""
+"""The names of assets and pools in Dagster."""
 
 from __future__ import annotations
 

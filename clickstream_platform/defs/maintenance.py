@@ -33,20 +33,25 @@ class Forget(dg.Config):
 
 
 class Maintain(dg.Config):
-    """Whether to do it."""
+    """Whether to do it, or only to say what it would remove."""
 
     dry_run: bool = Field(default=False, description="Only say what is too old and would leave.")
 
 
 def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
     """The five jobs."""
+    return [
+        _verify_job(settings),
+        _replay_job(settings),
+        _fill_job(settings),
+        _forget_job(settings),
+        _maintain_job(settings),
+    ]
+
+
+def _verify_job(settings: Settings) -> dg.JobDefinition:
     lake = Lake(settings.lake_folder)
-    contracts = list(tables(settings).values())
     some_tables = dg.Field([one_of("Table", tables(settings))], description="The tables; all, if none is named.")
-    a_reason = dg.Field(
-        dg.Noneable(one_of("Reason", [each.value for each in Reason])),
-        description="Only records with this fault; null for all.",
-    )
 
     @dg.op(
         name="verify_tables",
@@ -63,6 +68,17 @@ def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
             raise dg.Failure(f"they differ: {', '.join(wrong)}", metadata=verdicts, allow_retries=False)  # noqa: EM102
         context.add_output_metadata(verdicts)
 
+    description = "Compare tables with their queries over all events. Fails if any differs."
+    return job(VERIFY, verify_tables, description, tables=[])
+
+
+def _replay_job(settings: Settings) -> dg.JobDefinition:
+    lake, events = Lake(settings.lake_folder), tables(settings)["events"]
+    a_reason = dg.Field(
+        dg.Noneable(one_of("Reason", [each.value for each in Reason])),
+        description="Only records with this fault; null for all.",
+    )
+
     @dg.op(
         name="replay_records",
         description="Put rejected records through today's rules again.",
@@ -72,11 +88,18 @@ def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
         reason = context.op_config["reason"]
         with told_to_dagster(context.retry_number):
             layout.require(lake)
-            reprocess.require(contracts[0], lake, reason)  # before the JVM starts
-            found = reprocess.replay(contracts[0], spark.spark_session, lake, reason, run_id=context.run.run_id)
+            reprocess.require(events, lake, reason)  # before the JVM starts
+            found = reprocess.replay(events, spark.spark_session, lake, reason, run_id=context.run.run_id)
         counts = {"tried": found.tried, "accepted": found.accepted, "duplicates": found.duplicates}
         stayed = {"still_rejected": found.stayed, "conflicting_duplicates": found.conflicting}
         context.add_output_metadata({**counts, **stayed, "passed_over": found.passed_over, "refused": found.refused})
+
+    description = "What was rejected and is good by today's rules becomes events."
+    return job(REPLAY, replay_records, description, reason=None)
+
+
+def _fill_job(settings: Settings) -> dg.JobDefinition:
+    lake, events = Lake(settings.lake_folder), tables(settings)["events"]
 
     @dg.op(
         name="fill_columns",
@@ -86,10 +109,17 @@ def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
     def fill_columns(context: dg.OpExecutionContext) -> None:
         with told_to_dagster(context.retry_number):
             layout.require(lake)
-            found = filling.fill(contracts[0], lake, context.op_config["columns"], run_id=context.run.run_id)
+            found = filling.fill(events, lake, context.op_config["columns"], run_id=context.run.run_id)
         counts = {"dates": len(found.dates), "stayed_in_extra": found.stayed}
         said = {"filled": dict(found.filled), "violations": dict(found.violations)}
         context.add_output_metadata({**counts, **{name: dg.MetadataValue.json(each) for name, each in said.items()}})
+
+    description = "Events that were there get the columns that were declared since."
+    return job(FILL, fill_columns, description, columns=[])
+
+
+def _forget_job(settings: Settings) -> dg.JobDefinition:
+    lake, contracts = Lake(settings.lake_folder), list(tables(settings).values())
 
     @dg.op(name="forget_person", description="Delete a person from every table, and leave a proof.")
     def forget_person(context: dg.OpExecutionContext, config: Forget, spark: SparkResource) -> None:
@@ -101,6 +131,13 @@ def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
             proof = erasure.forget([config.user], contracts, session, lake, told, unsearchable=too, run_id=run_id)
         said = {"completed": proof.completed_at is not None, "unsearched": sum(proof.unsearched.values())}
         context.add_output_metadata({"erased": _erased(proof), "files_until": str(proof.files_until), **said})
+
+    description = "Delete a person from every table. Landing files and topics are yours to clean."
+    return job(FORGET, forget_person, description, user="", unsearchable=False)
+
+
+def _maintain_job(settings: Settings) -> dg.JobDefinition:
+    lake, contracts = Lake(settings.lake_folder), list(tables(settings).values())
 
     @dg.op(name="maintain_lake", description="Retention, ledger roll-up, compaction, vacuum, old checkpoints.")
     def maintain_lake(context: dg.OpExecutionContext, config: Maintain, spark: SparkResource) -> None:
@@ -120,23 +157,8 @@ def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
         kept = {"files_kept": settings.files_kept, "log_kept": settings.log_kept}
         return housekeeping.maintain(contracts, lake, run_id=run_id, **kept)
 
-    return [
-        job(
-            VERIFY, verify_tables, "Compare tables with their queries over all events. Fails if any differs.", tables=[]
-        ),
-        job(REPLAY, replay_records, "What was rejected and is good by today's rules becomes events.", reason=None),
-        job(FILL, fill_columns, "Events that were there get the columns that were declared since.", columns=[]),
-        job(
-            FORGET,
-            forget_person,
-            "Delete a person from every table. Landing files and topics are yours to clean.",
-            user="",
-            unsearchable=False,
-        ),
-        job(
-            MAINTAIN, maintain_lake, "What a lake needs every night. Without retention it starts no JVM.", dry_run=False
-        ),
-    ]
+    description = "What a lake needs every night. Without retention it starts no JVM."
+    return job(MAINTAIN, maintain_lake, description, dry_run=False)
 
 
 def _verdicts(found: list[verify.Verification]) -> dg.MarkdownMetadataValue:

@@ -168,37 +168,35 @@ def _of_quarantine(beside: SideTable, report: RunReport, lake: Lake) -> dict[str
     for batch in report.batches:
         for reason, records in batch.records.reasons.items():
             reasons[reason] = reasons.get(reason, 0) + records
-    table = lake.table(beside.name)
     counts = [(reason, str(records)) for reason, records in sorted(reasons.items(), key=lambda each: -each[1])]
     return {
         "reasons": dg.MetadataValue.md(
             markdown_table(("reason", "records of this run"), counts) if counts else "nothing rejected"
         ),
-        "preview": preview(table, beside.time),
-        "dagster/row_count": table.rows(),
+        **_of_side(beside, lake),
         "quarantined": report.quarantined,
-        "delta_version": table.version() or 0,
     }
 
 
 def _of_copies(aside: SideTable, report: RunReport, lake: Lake) -> dict[str, Any]:
-    table = lake.table(aside.name)
     return {
-        "preview": preview(table, aside.time),
-        "dagster/row_count": table.rows(),
+        **_of_side(aside, lake),
         "set_aside": sum(batch.copies.set_aside for batch in report.batches),
         "replaced": sum(batch.copies.replaced for batch in report.batches),
         "restored": sum(batch.copies.restored for batch in report.batches),
-        "delta_version": table.version() or 0,
     }
 
 
 def _of_late_events(beside: SideTable, report: RunReport, lake: Lake) -> dict[str, Any]:
-    table = lake.table(beside.name)
+    return {**_of_side(beside, lake), "rows_late": report.late_rows}
+
+
+def _of_side(side: SideTable, lake: Lake) -> dict[str, Any]:
+    """What is shown of every side table."""
+    table = lake.table(side.name)
     return {
-        "preview": preview(table, beside.time),
+        "preview": preview(table, side.time),
         "dagster/row_count": table.rows(),
-        "rows_late": report.late_rows,
         "delta_version": table.version() or 0,
     }
 

@@ -11,6 +11,7 @@ import dagster as dg
 
 from clickstream_platform.defs.errors import told_to_dagster
 from clickstream_platform.defs.keys import DAILY_REPORT
+from clickstream_platform.files import write_whole
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.places import Lake
@@ -42,7 +43,7 @@ def daily_report(settings: Settings) -> dg.AssetsDefinition:
         with told_to_dagster(context.retry_number):
             layout.require(lake := Lake(settings.lake_folder))
             found = page.report(lake, DAYS, datetime.now(timezone.utc))
-            page.write(path, found.html())
+            write_whole(path, found.html())
         return dg.MaterializeResult(metadata=_metadata(found, path))
 
     return asset

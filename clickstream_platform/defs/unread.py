@@ -46,7 +46,7 @@ class Unread:
         return any(lag.amount for name, lag in self.lags.items() if name.split(" ")[0] == table)
 
     def told(self) -> dict[str, str]:
-        """A word on each table."""
+        """What each table has not read, in words; or why that is not known."""
         known = {name: str(each) for name, each in self.lags.items()}
         return known | {name: str(problem) for name, problem in self.problems.items()}
 

@@ -11,8 +11,7 @@ from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_exponen
 
 from clickstream_platform.delivery.channels import Channel, Patience
 from clickstream_platform.delivery.outbox import Alert
-
-MAY_PASS = (408, 425, 429, 500, 502, 503, 504)  # answers that the next attempt may not get
+from clickstream_platform.errors import RETRYABLE_STATUSES
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Sender:
             with self._session.post(channel.url, json=channel.body(alert), stream=True, **how) as answer:
                 is_taken = 200 <= answer.status_code < 300
                 return _Outcome(
-                    None if is_taken else f"it answered {answer.status_code}", answer.status_code in MAY_PASS
+                    None if is_taken else f"it answered {answer.status_code}", answer.status_code in RETRYABLE_STATUSES
                 )
         except requests.Timeout:
             return _Outcome(f"no answer within {self._patience.answer:g} s", may_pass=True)

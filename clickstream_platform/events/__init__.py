@@ -1,1 +1,1 @@
-"""WHAT arrives: the schema of an event, its parsing, and a simulator with a known truth."""
+"""WHAT arrives: the schema of an event, and how records become events."""

@@ -14,13 +14,12 @@ import pyarrow.compute as pc
 
 from clickstream_platform.events.json_record import Read
 from clickstream_platform.events.placeholders import TO_END, WHITE
-from clickstream_platform.events.schema import Reason
+from clickstream_platform.events.schema import IDS, Reason
 from clickstream_platform.events.timestamps import are_ambiguous, where
 
 if TYPE_CHECKING:
     from clickstream_platform.events.rules import Rules
 
-IDS = ("user_id", "session_id", "event_id")
 _PASSED_OVER = "passed over"
 
 

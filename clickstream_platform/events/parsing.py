@@ -18,12 +18,12 @@ import pyarrow.compute as pc
 
 from clickstream_platform.events.addresses import of_networks
 from clickstream_platform.events.contract.judging import Judged, judged
-from clickstream_platform.events.faults import IDS, faults_of, have_placeholders, reasons_of, unless_blank, why_unread
+from clickstream_platform.events.faults import faults_of, have_placeholders, reasons_of, unless_blank, why_unread
 from clickstream_platform.events.json_record import Read, read
 from clickstream_platform.events.mapping.reader import ReadRecord, reader
 from clickstream_platform.events.masking import Masking
 from clickstream_platform.events.opening import said_by
-from clickstream_platform.events.schema import EMPTY, WIRE, Reason
+from clickstream_platform.events.schema import EMPTY, IDS, WIRE, Reason
 from clickstream_platform.events.timestamps import instants, where
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ def read_records(
     arrived_at: pa.Array,
     event_id: pa.Array,
     rules: Rules,
-    size: pa.Array | None = None,
     inherited: pa.Array | None = None,
 ) -> pa.StructArray:
     """What is read of some records each of which is one event, whatever the mapping says of envelopes.
@@ -51,12 +50,12 @@ def read_records(
         arrived_at: when each reached the source.
         event_id: bytes of an id from elsewhere, which goes before the record's own unless it is blank or no text.
         rules: what makes a record an event.
-        size: the records' lengths, where of some only the beginning is given.
         inherited: what those that are of an envelope have from it.
     """
-    sizes = pc.binary_length(value) if size is None else size
     none = pa.nulls(len(value), pa.string())
-    return _read_all(value, sizes, arrived_at, event_id, none if inherited is None else inherited, none, rules)
+    return _read_all(
+        value, pc.binary_length(value), arrived_at, event_id, none if inherited is None else inherited, none, rules
+    )
 
 
 def read_events(events: pa.RecordBatch, rules: Rules) -> pa.StructArray:

@@ -47,6 +47,8 @@ class Reason(str, Enum):
     CONFLICTING_DUPLICATE = "conflicting_duplicate"  # found beside other events, not in the record alone
 
 
+IDS = ("user_id", "session_id", "event_id")  # the fields that name somebody or something
+
 # What JavaScript, Java, Go, Python, pandas, dumps of SQL, spreadsheets and Google Analytics write where there is no id,
 # in lower case, without the quotes and brackets around it. The last two are the nil UUID: nobody's, by RFC 9562.
 PLACEHOLDERS = (

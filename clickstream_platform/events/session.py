@@ -11,8 +11,8 @@ In whole seconds. Who changes it rebuilds the tables that have sessions: their c
 """
 
 
-def gap_in_words(gap: timedelta = SESSION_GAP) -> str:
-    """As in a sentence, in the largest unit that gives a whole number: ``30 minutes``, ``1 day``."""
+def gap_in_words() -> str:
+    """The gap as in a sentence, in the largest unit that gives a whole number: ``30 minutes``, ``1 day``."""
     units = {name: timedelta(**{f"{name}s": 1}) for name in ("day", "hour", "minute", "second")}
-    name, unit = next((name, unit) for name, unit in units.items() if not gap % unit)
-    return f"{gap // unit} {name}{'s' if gap != unit else ''}"
+    name, unit = next((name, unit) for name, unit in units.items() if not SESSION_GAP % unit)
+    return f"{SESSION_GAP // unit} {name}{'s' if unit != SESSION_GAP else ''}"

@@ -1,4 +1,7 @@
-"""What a task finds out about its worker. Runs there first, so it imports nothing that may be missing, but to ask."""
+"""What a task finds out about its worker.
+
+It is the first thing to run there: what may be missing on a worker is imported only by the function that looks for it.
+"""
 
 from __future__ import annotations
 

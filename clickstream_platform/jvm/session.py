@@ -79,7 +79,7 @@ ENGINE_CONF = {
 
 # No collector that works beside the tasks: there is no core to spare, and no pause that anybody would notice.
 LOCAL_JVM = "-XX:ReservedCodeCacheSize=256m -XX:+UseParallelGC"
-# The first compiler halves the processor time of a short run, the second one pays on a long one: docs/decisions/0022.
+# The first compiler halves the processor time of a short run, the second one pays on a long one: docs/decisions/0025.
 # Alone, the first comes with a code cache of 48 MB, which some hundred batches fill; from then on it mostly sweeps it.
 FIRST_COMPILER = "-XX:TieredStopAtLevel=1"
 LONG = 300_000  # records or events, from which on a run is long

@@ -28,7 +28,7 @@ _GAP, _LONGEST = (round(limit / timedelta(microseconds=1)) for limit in (SESSION
 
 @dataclass(frozen=True)
 class Thresholds:
-    """From when on it is a pattern.
+    """From when on events are a pattern.
 
     Attributes:
         clicks: so many clicks are ``rapid_clicks``.

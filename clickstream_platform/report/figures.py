@@ -54,7 +54,7 @@ class Reading:
 
     @property
     def span(self) -> timedelta:
-        """Of one column over time: so many are drawn that they can be told apart."""
+        """How long one column of a plot over time is: so long that the columns can be told apart."""
         length = self.until - self.since
         return MINUTE if length <= 3 * HOUR else HOUR if length <= 10 * DAY else DAY
 

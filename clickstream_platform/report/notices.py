@@ -14,7 +14,7 @@ SHOWN = ("sessions", "purchases", "alerts", "user_patterns")  # what the page is
 
 
 def without_events(rejected: int) -> str:
-    """Of a lake that has no event at all."""
+    """What to know of a lake that has no event at all."""
     records = number_of(rejected, "rejected record")
     return (
         f"There is no event in this lake, but {records}. `clickstream quarantine` shows the reasons. Mend what"
@@ -23,7 +23,7 @@ def without_events(rejected: int) -> str:
 
 
 def notices(reading: Reading) -> Iterator[str]:
-    """Of a lake with events."""
+    """What to know of a lake with events."""
     missing = [name for name in SHOWN if name not in reading.names]
     if missing:
         yield f"Not in this lake yet: {', '.join(missing)}. `clickstream run` makes what is missing."
@@ -38,6 +38,6 @@ def is_behind(lake: Lake, name: str) -> bool:
     if entry is None:
         return False
     try:
-        return lake.events.same_rows_until(entry.events_version) < (lake.events.version() or 0)
+        return lake.events.log.same_rows_until(entry.events_version) < (lake.events.version() or 0)
     except CheckpointError:  # the log is gone from there on, so that much has happened since
         return True

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, timezone
 from html import escape
-from pathlib import Path
 from typing import Any
 
 from duckdb import DuckDBPyConnection
@@ -144,11 +143,3 @@ def _totals(reading: Reading) -> dict[str, int]:
         ((count,),) = reading.rows(f"SELECT count(*) FROM {QUARANTINE.name} WHERE arrived_at >= $since")
         totals[REJECTED] = count
     return totals
-
-
-def write(path: Path, text: str) -> None:
-    """Put the page in its place: whole, or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_text(text)
-    unfinished.replace(path)

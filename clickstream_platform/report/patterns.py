@@ -60,7 +60,7 @@ def _late(lake: Reading, entry: Entry) -> str:
 
 
 def _waiting(lake: Reading, entry: Entry) -> str:
-    """Those that the watermark has not passed."""
+    """How many events the watermark has not passed, in words; nothing if there are none."""
     handled = f"make_timestamptz({entry.handled_ms * 1000})"
     ((waiting,),) = lake.rows(f"SELECT count(*) FROM events WHERE timestamp > {handled}")
     if not waiting:

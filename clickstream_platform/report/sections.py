@@ -30,5 +30,5 @@ SECTIONS: tuple[tuple[str, Callable[[Reading], Section | None]], ...] = (
 
 
 def sections(lake: Reading) -> list[Section]:
-    """What there is to say."""
+    """The cards of the page: those of which the lake has something to say."""
     return [found for table, section in SECTIONS if {table, EVENTS} <= lake.names and (found := section(lake))]

@@ -59,7 +59,7 @@ HERE = Host()
 
 @dataclass(frozen=True)
 class Process:
-    """What such a one is made of, such as a master; in a process group with all that it starts but Python.
+    """A process of the cluster, such as its master; in one process group with all that it starts but Python.
 
     Attributes:
         name: what it is.
@@ -115,8 +115,10 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path, workers: int = WORKERS) -> Generator[Cluster]:
-    """A master and workers with a core each, for as long as the block lasts. Logs and scratch files are in the folder.
+def cluster(folder: Path) -> Generator[Cluster]:
+    """A master and :data:`WORKERS` workers with a core each, for as long as the block lasts.
+
+    Logs and scratch files are in the folder.
 
     Raises:
         SetupError: there is no Java, or one of them does not start.
@@ -125,7 +127,7 @@ def cluster(folder: Path, workers: int = WORKERS) -> Generator[Cluster]:
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as running:
         address = master_at(HERE, folder, running)
-        started = tuple(worker_at(HERE, f"worker-{one}", folder, running, address) for one in range(1, workers + 1))
+        started = tuple(worker_at(HERE, f"worker-{one}", folder, running, address) for one in range(1, WORKERS + 1))
         for worker in started:
             worker.await_line(REGISTERED)
         yield Cluster(address, started)

@@ -32,56 +32,71 @@ class Request:
 @contextmanager
 def counting(endpoint: str) -> Generator[tuple[str, list[Request]]]:
     """The proxy's address, for the block, and the requests so far, to which the next ones are added."""
-    requests: list[Request] = []
-    own = local()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True  # or the second half of an answer waits for 40 ms
-
-        def _pass(self) -> None:
-            requests.append(self._request())
-            if not hasattr(own, "connection"):
-                own.connection = http.client.HTTPConnection(urlsplit(endpoint).netloc)
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            own.connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-            for name, value in self.headers.items():
-                if name.lower() != "expect":
-                    own.connection.putheader(name, value)
-            own.connection.endheaders(body)
-            answer = own.connection.getresponse()
-            content = answer.read()
-            self.send_response_only(answer.status)
-            for name, value in answer.getheaders():
-                if name.lower() not in ("transfer-encoding", "content-length", "connection"):
-                    self.send_header(name, value)
-            length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(content))
-            self.send_header("Content-Length", length or "0")
-            self.end_headers()
-            self.wfile.write(content)
-
-        def _request(self) -> Request:
-            is_list = self.command == "GET" and ("list-type=" in self.path or "prefix=" in self.path)
-            client = SPARK if "java" in self.headers.get("User-Agent", "").lower() else OWN
-            return Request(client, "LIST" if is_list else self.command, unquote(self.path))
-
-        do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = _pass  # noqa: N815
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    class Server(ThreadingHTTPServer):
-        request_queue_size = 64
-        daemon_threads = True
-
-        def handle_error(self, request: object, client_address: object) -> None:
-            """A client may hang up when it has read enough."""
-            if not isinstance(sys.exc_info()[1], ConnectionError):
-                super().handle_error(request, client_address)  # pyright: ignore[reportArgumentType] - as it was given
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+    with _Proxy(endpoint) as proxy:
+        Thread(target=proxy.serve_forever, daemon=True).start()
         try:
-            yield f"http://127.0.0.1:{server.server_address[1]}", requests
+            yield f"http://127.0.0.1:{proxy.server_address[1]}", proxy.requests
         finally:
-            server.shutdown()
+            proxy.shutdown()
+
+
+class _Proxy(ThreadingHTTPServer):
+    """A thread for each connection of a client, and of each to the store."""
+
+    request_queue_size = 64
+    daemon_threads = True
+
+    def __init__(self, endpoint: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.requests: list[Request] = []
+        self._store = urlsplit(endpoint).netloc
+        self._of_thread = local()
+
+    def connection(self) -> http.client.HTTPConnection:
+        """This thread's own to the store."""
+        if not hasattr(self._of_thread, "connection"):
+            self._of_thread.connection = http.client.HTTPConnection(self._store)
+        return self._of_thread.connection
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client may hang up when it has read enough."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)  # pyright: ignore[reportArgumentType] - as it was given
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or the second half of an answer waits for 40 ms
+    server: _Proxy  # pyright: ignore[reportIncompatibleVariableOverride] - which makes it
+
+    def _pass(self) -> None:
+        self.server.requests.append(self._request())
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        connection = self.server.connection()
+        connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+        for name, value in self.headers.items():
+            if name.lower() != "expect":
+                connection.putheader(name, value)
+        connection.endheaders(body)
+        self._answer(connection.getresponse())
+
+    def _answer(self, answer: http.client.HTTPResponse) -> None:
+        content = answer.read()
+        self.send_response_only(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in ("transfer-encoding", "content-length", "connection"):
+                self.send_header(name, value)
+        length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(content))
+        self.send_header("Content-Length", length or "0")
+        self.end_headers()
+        self.wfile.write(content)
+
+    def _request(self) -> Request:
+        is_list = self.command == "GET" and ("list-type=" in self.path or "prefix=" in self.path)
+        client = SPARK if "java" in self.headers.get("User-Agent", "").lower() else OWN
+        return Request(client, "LIST" if is_list else self.command, unquote(self.path))
+
+    do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = _pass  # noqa: N815
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,24 +11,21 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from clickstream_platform.errors import SettingsError
-from clickstream_platform.events.session import gap_in_words
 from clickstream_platform.settings import Settings
 from clickstream_platform.simulator.broker import Broker
 from clickstream_platform.simulator.cluster import cluster
-from clickstream_platform.simulator.expected import Simulation, Truth
+from clickstream_platform.simulator.expected import Simulation
 from clickstream_platform.simulator.kafka_producer import RecordSender, keyed, make_topic
 from clickstream_platform.simulator.landing import write_arrival, write_landing
 from clickstream_platform.simulator.seaweed import let_in, started
 from clickstream_platform.simulator.simulation import simulate, start_before
 from clickstream_platform.source_list import MAIN
 from clickstream_platform.streaming.lake import generations
-from clickstream_platform.streaming.lake.entry import Entry
-from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import snapshot
 from clickstream_platform.streaming.sources.files.intake import Intake
 from clickstream_platform.streaming.sources.files.listing import listed
-from clickstream_platform.streaming.sources.kafka.cluster import look
+from clickstream_platform.streaming.sources.kafka.cluster import topics_of
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 from clickstream_platform.streaming.sources.named import folder_from, source_from, topics_from
 from clickstream_platform.tables.events import QUARANTINE
@@ -44,8 +40,7 @@ ENDED = "demo-end.txt"
 # The simulator's truth knows these rules by heart, as a second opinion must.
 RULES = ("event_types", "future_tolerance", "max_record_bytes", "alert_purchase_count", "alert_total_events")
 
-REVISED = ("user_activity", "clickstream_aggregated", "processed_events", "sessions", "alerts")
-
+PREVIEWED = 3  # rows of a table
 PREVIEWS = {  # the last column of each gives way where there is no room
     "events": ("timestamp", "user_id", "event_type", "product_id", "device_type", "session_id", "page_url"),
     QUARANTINE.name: ("partition", "offset", "reasons", "value"),
@@ -58,37 +53,6 @@ PREVIEWS = {  # the last column of each gives way where there is no room
     "user_patterns": ("detected_at", "user_id", "pattern", "product_id", "events", "seconds_to_purchase"),
     LATE_EVENTS.name: ("timestamp", "user_id", "event_type", "batch_id", "watermark"),
 }
-
-WHY_REJECTED = {
-    "malformed_json": "no JSON: cut off, two records in one, a proxy's answer",
-    "not_an_object": "JSON without fields: a list, a number, a word",
-    "missing_user_id": "nobody to count it for",
-    "placeholder_id": "an id that is none: null, undefined, [object Object]",
-    "missing_timestamp": "no time, so it belongs to no window and no session",
-    "bad_timestamp": "no time that ever was: 30 February, 'yesterday'",
-    "ambiguous_timestamp": "a number that may be a date, a year or a counter",
-    "future_timestamp": "over an hour ahead: it would make everything else late",
-    "missing_event_type": "nothing says what it was",
-    "unknown_event_type": "not a click, a page_view or a purchase",
-    "too_large": "longer than a megabyte",
-    "conflicting_duplicate": "event_id and timestamp of an event that says something else",
-    "no_value": "a key without a value: a compacted topic's way to say 'forget it'",
-}
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One number of the demo: what the simulator knows, what the tables say. ``expected`` is None if nobody knows."""
-
-    what: str
-    expected: int | None
-    found: int
-    why: str
-
-    @property
-    def agrees(self) -> bool:
-        """Whether both are the same, as far as anybody knows."""
-        return self.expected in (None, self.found)
 
 
 def simulated(events: int, end: date) -> Simulation:
@@ -184,10 +148,10 @@ class Topic:
 
     def held(self) -> int:
         """How many records it holds. Nothing is ever deleted from it."""
-        return sum(span.end for span in look(self.source).spans.values())
+        return sum(span.end for span in topics_of(self.source).spans.values())
 
 
-def admitted(settings: Settings, simulation: Simulation, lake: Lake) -> Folder | Topic:
+def own_input(settings: Settings, simulation: Simulation, lake: Lake) -> Folder | Topic:
     """The landing folder, if it holds nothing but the demo's own files, and neither does the lake; or such a topic.
 
     Raises:
@@ -200,7 +164,7 @@ def admitted(settings: Settings, simulation: Simulation, lake: Lake) -> Folder |
     if [*settings.sources] != [MAIN]:
         raise SettingsError("CLICKSTREAM_SOURCE", "the demo compares one source with its truth", "name one for it")
     if not source_from(settings).comes_in_batches:
-        return _admitted_topic(topics_from(settings), simulation, lake)
+        return _own_topic(topics_from(settings), simulation, lake)
     with TemporaryDirectory() as apart:
         own = {file.name for file in write_landing(Path(apart), simulation, arrivals=len(ARRIVALS))}
     landing = folder_from(settings)
@@ -211,7 +175,7 @@ def admitted(settings: Settings, simulation: Simulation, lake: Lake) -> Folder |
     return Folder(landing)
 
 
-def _admitted_topic(source: KafkaSource, simulation: Simulation, lake: Lake) -> Topic:
+def _own_topic(source: KafkaSource, simulation: Simulation, lake: Lake) -> Topic:
     make_topic(source)
     topic = Topic(source)
     whole = [len(simulation.records) * part // len(ARRIVALS) for part in (0, *ARRIVALS)]
@@ -231,58 +195,11 @@ def _known_files(landing: Path, lake: Lake) -> set[str]:
     return {file.partition for file in listed(landing).files} | read
 
 
-def first_rows(name: str, spark: SparkSession, lake: Lake, count: int = 3) -> list[tuple[str | None, ...]]:
+def first_rows(name: str, spark: SparkSession, lake: Lake) -> list[tuple[str | None, ...]]:
     """The first rows of a table in the order of its previewed columns, as text; times to the second."""
     rows = snapshot(spark, lake.table(name).path).select(*PREVIEWS[name])
     times = {column for column, kind in rows.dtypes if kind == "timestamp"}
     texts = (
         f"CAST(date_trunc('SECOND', {c}) AS STRING)" if c in times else f"CAST({c} AS STRING)" for c in rows.columns
     )
-    return [tuple(row) for row in rows.orderBy(*rows.columns).limit(count).selectExpr(*texts).collect()]
-
-
-def compared(truth: Truth, lake: Lake) -> list[Comparison]:
-    """What was simulated, and what the tables and the ledger of ``events`` say of it."""
-    booked = list(entries(lake.events))
-    read, duplicates = sum(entry.rows_in for entry in booked), sum(entry.copies.duplicates for entry in booked)
-    reasons = sum((Counter(entry.records.reasons) for entry in booked), Counter[str]())
-    rejected = [
-        Comparison(f"  {reason}", truth.quarantined.get(reason, 0), reasons[reason], WHY_REJECTED.get(reason, ""))
-        for reason in sorted({*truth.quarantined, *reasons})
-    ]
-    return [
-        Comparison("records read", truth.records, read, "every line that landed, in two arrivals"),
-        Comparison("accepted", truth.accepted, lake.events.rows(), "rows of events"),
-        Comparison("duplicates", truth.duplicates, duplicates, "sent again as they were"),
-        Comparison(
-            "rejected", truth.rejected, lake.table(QUARANTINE.name).rows(), "rows of quarantine, with their bytes:"
-        ),
-        *rejected,
-        *_of_tables(truth, lake),
-        *_lateness(booked, lake),
-    ]
-
-
-def _of_tables(truth: Truth, lake: Lake) -> list[Comparison]:
-    expected = {
-        "user_activity": (truth.activity_windows, "one for each user, session and five minutes"),
-        "clickstream_aggregated": (truth.sliding_windows, "one for each user and five minutes, beginning every minute"),
-        "processed_events": (None, "events that differ in more than their place"),
-        "sessions": (truth.sessions, f"a session id's events, until {gap_in_words()} pass without an event"),
-        "purchases": (truth.purchases, "accepted events that are purchases"),
-        "alerts": (truth.alerts, "windows with over 5 purchases or 100 events"),
-    }
-    return [Comparison(name, count, lake.table(name).rows(), why) for name, (count, why) in expected.items()]
-
-
-def _lateness(booked: list[Entry], lake: Lake) -> list[Comparison]:
-    late = sum(entry.late_rows for entry in booked)
-    revised = sum(entry.revisions for name in REVISED for entry in entries(lake.table(name)))
-    return [
-        Comparison("late events", None, late, "behind the watermark; all are in these tables"),
-        Comparison("revisions", None, revised, "rows they changed that were thought final"),
-        Comparison("user_patterns", None, lake.table("user_patterns").rows(), "what visitors did in their order"),
-        Comparison(
-            "late_events", None, lake.table(LATE_EVENTS.name).rows(), "too late for user_patterns, and for it alone"
-        ),
-    ]
+    return [tuple(row) for row in rows.orderBy(*rows.columns).limit(PREVIEWED).selectExpr(*texts).collect()]

@@ -108,8 +108,8 @@ def keyed(lines: Iterable[bytes]) -> Iterator[Sent]:
         yield user and user[1], line
 
 
-def forgetting(records: Iterable[Sent], share: float, seed: int) -> Iterator[Sent]:
-    """The records, and behind a share of them a null for the same key: what a compacted topic takes for "forget it"."""
+def with_tombstones(records: Iterable[Sent], share: float, seed: int) -> Iterator[Sent]:
+    """The records, and behind a share of them a tombstone: a null for the same key, as compacted topics have."""
     rng = Random(seed)
     for key, value in records:
         yield key, value
@@ -123,7 +123,8 @@ def produce(
     """Send all parts or one. Returns how many records, and what holds once those up to there have been read."""
     records = simulated.records if only is None else simulated.arrival(only, arrivals=arrivals)
     truth = simulated.truth if only is None else simulated.truth_after(only, arrivals=arrivals)
-    sent = RecordSender(source).send(forgetting(keyed(record.line for record in records), no_value, simulated.seed))
+    keyed_records = keyed(record.line for record in records)
+    sent = RecordSender(source).send(with_tombstones(keyed_records, no_value, simulated.seed))
     if without := sent - len(records):
         truth = replace(truth, records=truth.records + without, quarantined={**truth.quarantined, "no_value": without})
     return sent, truth
@@ -138,11 +139,11 @@ def live(
     duration: timedelta | None = None,
     shares: Shares | None = None,
 ) -> int:
-    """Send what visitors do now, once a second, as :func:`~clickstream_platform.simulator.simulation.feed`."""
+    """Send what visitors do now, once a second, as :func:`~clickstream_platform.simulator.landing.feed`."""
     sender, seconds = RecordSender(source), itertools.count(seed)
 
     def send(_: datetime, lines: list[bytes]) -> None:
-        sender.send(forgetting(keyed(lines), no_value, next(seconds)))
+        sender.send(with_tombstones(keyed(lines), no_value, next(seconds)))
 
     return feed(send, rate_per_second, seed, duration=duration, shares=shares)
 

@@ -249,9 +249,9 @@ def simulate(
     return Simulation(seed, sorted(records, key=attrgetter("arrival")), gap)
 
 
-def start_before(end: date, *, span: timedelta = SPAN) -> datetime:
-    """The start of a simulation that ends with the day before ``end``, UTC."""
-    return datetime.combine(end, datetime.min.time(), timezone.utc) - span
+def start_before(end: date) -> datetime:
+    """The start of a simulation of :data:`SPAN` that ends with the day before ``end``, UTC."""
+    return datetime.combine(end, datetime.min.time(), timezone.utc) - SPAN
 
 
 def _starts(rng: Random, start: datetime, span: timedelta) -> Iterator[int]:

@@ -40,7 +40,7 @@ class Access:
 
     @property
     def named(self) -> str:
-        """The store, for who reads an error."""
+        """The store as an error names it."""
         return self.endpoint or "Amazon S3"
 
 
@@ -82,7 +82,7 @@ def retries(*, is_patient: bool = True) -> RetryConfig:
 
 
 def delta_options(bucket: str, access: Access) -> dict[str, str]:
-    """The same for delta-rs, as its storage options."""
+    """Where delta-rs finds a bucket, as its storage options."""
     return {
         "allow_http": str(access.endpoint.startswith("http://")).lower(),
         "aws_virtual_hosted_style_request": str(not access.path_style).lower(),

@@ -1,4 +1,4 @@
-"""What a list does not give because of a key that no client asks for: such a key, and what else is on its page.
+"""The objects that obstore's lists leave out: those with a key that it cannot ask for, and all others on their page.
 
 Of a key a part between slashes may be empty, ``.`` or ``..``, or it may have control characters. obstore gives no page
 of a list that has one. Arrow's client gives any key, but not what tells the states of an object apart: each object
@@ -21,7 +21,7 @@ _OF_FOLDERS = frozenset({"", ".", ".."})
 
 
 def can_be_asked_for(key: str) -> bool:
-    """Whether a client asks for an object of this key, or below a prefix for this rest of it."""
+    """Whether obstore can ask for an object by this key, or by this rest of a key below a prefix."""
     return _OF_FOLDERS.isdisjoint(key.split("/")) and not any(sign < " " or sign == "\x7f" for sign in key)
 
 

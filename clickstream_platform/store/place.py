@@ -87,7 +87,7 @@ class StorePath:
         return PurePosixPath(self.key).relative_to(other.key)
 
     def absolute(self) -> StorePath:
-        """Itself."""
+        """The place itself: its address is always whole."""
         return self
 
     def as_uri(self) -> str:

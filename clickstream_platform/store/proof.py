@@ -41,7 +41,7 @@ def require_conditional_put(place: StorePath, writers: int = WRITERS) -> None:
 
 
 def _one_by_one(place: StorePath, file: StorePath) -> bytes:
-    """Put an object, and another state of it, and be refused with the conditions of before. What is to be there."""
+    """Put an object and replace it; each put with an outdated condition must be refused. Returns the last content."""
     first, second, refused = (uuid.uuid4().hex.encode() for _ in range(3))
     tag = file.write_if(None, first)
     told = [tag, file.write_if(None, refused)]
@@ -52,7 +52,11 @@ def _one_by_one(place: StorePath, file: StorePath) -> bytes:
 
 
 def _race(states: dict[StorePath, str | None], count: int) -> dict[StorePath, list[bytes]]:
-    """What those have written at each object who were told that they had won. Each has its tag as it is now."""
+    """Let ``count`` writers race for each object, on condition of its tag (None: that it is not there).
+
+    Returns:
+        By object, what those wrote who were told that they had won.
+    """
     writers = [*states] * count
     together = Barrier(len(writers))
 

@@ -71,7 +71,7 @@ def events_table(settings: Settings) -> StreamingTable:
         query=Parse(rules),
         state=Stateless(),
         watermark=Watermark("timestamp", delay=timedelta(minutes=10)),
-        sink=Append(),
+        sink=Append(settings.file_rows),
         expectations=(
             NotNull(("user_id", "timestamp", "event_type", "arrived_at")),
             *([AcceptedValues("event_type", rules.event_types)] if rules.event_types else []),

@@ -23,7 +23,8 @@ from clickstream_platform.events.parsing import read_records
 from clickstream_platform.events.rules import Parse, Rules
 from clickstream_platform.events.timestamps import INSTANT
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.ingest.staging import STAGED, _parsed  # pyright: ignore[reportPrivateUsage]
+from clickstream_platform.streaming.ingest.staged import STAGED
+from clickstream_platform.streaming.ingest.staging import _parsed  # pyright: ignore[reportPrivateUsage]
 
 SECRET = "s3cr3t-of-someone"  # what must not be written, and no word of anything else here
 KEY = b"a key of sixteen or more"

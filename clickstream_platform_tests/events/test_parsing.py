@@ -20,7 +20,9 @@ from clickstream_platform.events.rules import Parse, Rules
 from clickstream_platform.events.schema import EVENTS, PLACEHOLDERS, QUARANTINE, RAW, WIRE
 from clickstream_platform.events.timestamps import INSTANT, Unit
 from clickstream_platform.streaming.ingest.deduplicate import IS_ID
-from clickstream_platform.streaming.ingest.staging import Staged, record_id, staging
+from clickstream_platform.streaming.ingest.record_ids import record_id
+from clickstream_platform.streaming.ingest.staged import Staged
+from clickstream_platform.streaming.ingest.staging import staging
 from clickstream_platform.streaming.lake.scan import connected
 from clickstream_platform_tests.on_store import needs_a_folder
 

@@ -13,7 +13,7 @@ from clickstream_platform.cli import program
 from clickstream_platform.errors import SetupError
 from clickstream_platform.settings import from_env
 from clickstream_platform.simulator.broker import Broker
-from clickstream_platform.streaming.sources.kafka.cluster import look
+from clickstream_platform.streaming.sources.kafka.cluster import topics_of
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 from clickstream_platform_tests.conftest import Lab
 
@@ -33,7 +33,7 @@ def test_a_topic_that_was_simulated_becomes_tables(lab: Lab, monkeypatch: pytest
         said = clickstream("simulate", "--kafka", "--events", "2000", "--too-large", "0.001", "--no-value", "0.01")
         assert said.exit_code == 0, said
         topic = KafkaSource(source.removeprefix("kafka://").partition("/")[0], "clicks")
-        sent = [span.end for span in look(topic).spans.values()]
+        sent = [span.end for span in topics_of(topic).spans.values()]
         assert len(sent) == 4
         assert min(sent) > 100  # keyed by user, so in every partition
         assert "no_value" in said.stdout

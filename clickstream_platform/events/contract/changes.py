@@ -10,7 +10,7 @@ from clickstream_platform.events.contract.model import Contract, Declared
 
 
 class Change(NamedTuple):
-    """One difference.
+    """One difference between two contracts of columns.
 
     Attributes:
         column: of which column.
@@ -56,7 +56,7 @@ def _of_column(old: Declared, new: Declared) -> Iterator[Change]:
 
 
 def _new(column: Declared) -> str:
-    """What makes a new column one that events of before may break, though a field of its name was kept till then."""
+    """What of a new column events may break that were accepted before; empty if nothing, in words to be appended."""
     if column.required:
         return ", and required"
     return ", and rejects what breaks it" if column.severity == "reject" else ""

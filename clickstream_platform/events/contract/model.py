@@ -51,7 +51,7 @@ class Declared(msgspec.Struct, frozen=True):
 
     @property
     def column(self) -> schema.Column:
-        """As a column of ``events``."""
+        """What the table ``events`` says of the column."""
         return schema.Column(
             self.name, SQL.get(self.type, self.type), self.description or f"Declared: {self.type}.", self.type
         )
@@ -69,7 +69,7 @@ class Contract(msgspec.Struct, frozen=True):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Their names."""
+        """The names of the columns."""
         return tuple(each.name for each in self.columns)
 
     @property

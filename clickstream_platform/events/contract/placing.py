@@ -16,7 +16,7 @@ def placed(contract: Contract, mapping: Mapping | None) -> Contract:
     """The contract, with the paths that a mapping has for its columns.
 
     Raises:
-        SettingsError: what one column takes is also another's, or within it: which has it would hang on their order.
+        SettingsError: two columns take the same value, or one takes it within the other's: chance would decide.
     """
     paths = dict(mapping.declared) if mapping else {}
     columns = tuple(

@@ -8,8 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from difflib import get_close_matches
-from functools import lru_cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +16,10 @@ import msgspec
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.contract.model import DECIMAL, SQL, Contract, Declared, Severity
 from clickstream_platform.events.schema import COPIES, EVENTS, LATE, QUARANTINE
+from clickstream_platform.events.shipped import Shipped
 
 SETTING = "CLICKSTREAM_CONTRACT"
-_FOLDER = resources.files("clickstream_platform.events.contract") / "shipped"
+_SHIPPED = Shipped("clickstream_platform.events.contract", "shipped")
 _STAGED = ("raw", "has_placeholder", "passed_over", "violations", "index", "final_at")
 RESERVED = frozenset((*EVENTS.names, *COPIES.names, *LATE.names, *QUARANTINE.names, *_STAGED))
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -50,10 +49,9 @@ class _Raw(msgspec.Struct, forbid_unknown_fields=True):
     columns: dict[str, _Column] = {}
 
 
-@lru_cache(maxsize=1)
 def shipped() -> tuple[str, ...]:
     """The names of the contracts that are shipped."""
-    return tuple(sorted(each.name.removesuffix(".toml") for each in _FOLDER.iterdir() if each.name.endswith(".toml")))
+    return _SHIPPED.names
 
 
 def contract_named(text: str, subject: str = SETTING) -> Contract | None:
@@ -69,7 +67,7 @@ def contract_named(text: str, subject: str = SETTING) -> Contract | None:
     if not text:
         return None
     if text in shipped():
-        return _contract_of(text, (_FOLDER / f"{text}.toml").read_text(encoding="utf-8"), f"contract {text}")
+        return _contract_of(text, _SHIPPED.text(text), f"contract {text}")
     if not text.endswith(".toml") and "/" not in text:
         remedy = f"choose from {', '.join(shipped())}, or name a .toml file"
         raise SettingsError(subject, f"there is no contract {text!r}", remedy)
@@ -90,7 +88,7 @@ def _contract_of(name: str, text: str, subject: str) -> Contract:
         if raw.extends not in shipped():
             finding = f"it extends {raw.extends!r}, which is no contract that is shipped"
             raise SettingsError(subject, finding, f"choose from {', '.join(shipped())}")
-        columns |= _raw((_FOLDER / f"{raw.extends}.toml").read_text(encoding="utf-8"), raw.extends).columns
+        columns |= _raw(_SHIPPED.text(raw.extends), raw.extends).columns
     columns |= raw.columns
     if not columns:
         raise SettingsError(subject, "it declares no column", "add one: [columns.amount]")

@@ -16,12 +16,12 @@ from clickstream_platform.events.mapping.model import COLUMNS, ColumnMapping, Ki
 from clickstream_platform.events.mapping.paths import getter, steps_of, taker
 from clickstream_platform.events.mapping.time_forms import is_form, reading
 from clickstream_platform.events.placeholders import WHITE, is_none
+from clickstream_platform.events.schema import IDS
 
 Choose = Callable[[dict[str, Any]], "str | None"]
 # In place of a text that is not of its column's type. No record has it: half of a surrogate pair is no JSON.
 WRONG = "\ud800"
 
-_IDS = ("user_id", "session_id", "event_id")
 _WHOLE = re.compile(r"(-?(?:0|[1-9]\d*))(?:\.0+)?")
 _DECIMAL = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d{1,3})?")
 
@@ -35,7 +35,7 @@ def choices(mapping: Mapping) -> list[Choose]:
 
 
 def sharing(mapping: Mapping) -> list[Callable[[dict[str, Any], tuple[str | None, ...]], None]]:
-    """What takes out the values that several columns look for, where one of them holds just that; none as a rule."""
+    """For each path that several columns have, a function that takes its value out once one of them holds it."""
     columns: dict[str, list[int]] = {}
     for name, column in mapping.columns:
         for path in column.paths:
@@ -57,7 +57,7 @@ def _taking_shared(path: str, columns: list[int]) -> Callable[[dict[str, Any], t
 def _choosing(name: str, column: ColumnMapping, shared: frozenset[str], names: dict[str, str]) -> Choose:
     if name == "event_type":
         return _by_name(column, shared, names)
-    if name in _IDS and len(column.paths) > 1:
+    if name in IDS and len(column.paths) > 1:
         return _first_id(column, shared)
     choose = _first([grabbing(path, is_shared=path in shared) for path in column.paths], column.default)
     if column.kind not in ("text", "time"):

@@ -43,7 +43,7 @@ NONE = Matches()
 
 
 def together(found: Iterable[Matches]) -> Matches:
-    """The same of several parts of some records."""
+    """What several parts of some records have, in one."""
     parts = [each for each in found if each.looked_at]
     never = [path for path in parts[0].never if all(path in each.never for each in parts)] if parts else []
     return Matches(sum(each.looked_at for each in parts), tuple(never))
@@ -53,11 +53,11 @@ class Fielded:
     """The fields of a record by a mapping, with what it has from its envelope: what its paths are looked up in."""
 
     def __init__(self, mapping: Mapping) -> None:
-        """Of this mapping."""
+        """Read records as a mapping says."""
         self._taken = reading(mapping.record)
 
     def of(self, value: bytes, inherited: str | None) -> Fields | None:
-        """Them; None of a record that cannot be read."""
+        """The fields of one record; None if it cannot be read."""
         fields = self._taken(value)
         if isinstance(fields, Reason):
             return None

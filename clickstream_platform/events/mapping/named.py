@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from functools import lru_cache
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -12,19 +11,19 @@ from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.mapping.model import COLUMNS, Mapping
 from clickstream_platform.events.mapping.time_forms import is_form
 from clickstream_platform.events.mapping.written import WrittenMapping, mapping_of, merged, raw_of, require_known
+from clickstream_platform.events.shipped import Shipped
 
 if TYPE_CHECKING:
     from clickstream_platform.events.timestamps import Unit
 
-_FOLDER = resources.files("clickstream_platform.events.mapping") / "presets"
+_SHIPPED = Shipped("clickstream_platform.events.mapping", "presets")
 SETTING = "CLICKSTREAM_MAPPING"
 OWN = "own"  # what a mapping extends whose events are of our own shape
 
 
-@lru_cache(maxsize=1)
 def presets() -> tuple[str, ...]:
     """The names of all that are shipped, by the alphabet."""
-    return tuple(sorted(each.name.removesuffix(".toml") for each in _FOLDER.iterdir() if each.name.endswith(".toml")))
+    return _SHIPPED.names
 
 
 @lru_cache(maxsize=32)
@@ -36,7 +35,7 @@ def preset(name: str) -> Mapping:
 
 def text_of_preset(name: str) -> str:
     """A shipped mapping as it is written."""
-    return (_FOLDER / f"{name}.toml").read_text(encoding="utf-8")
+    return _SHIPPED.text(name)
 
 
 def mapping_named(text: str, subject: str = SETTING, declared: Collection[str] | None = ()) -> Mapping | None:

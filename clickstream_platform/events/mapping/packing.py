@@ -19,10 +19,10 @@ _GZIP = 16 + zlib.MAX_WBITS  # as zlib calls that format
 
 
 class UnopenedError(Exception):
-    """A step fails."""
+    """A step of unpacking failed, or gave too much."""
 
     def __init__(self, reason: Reason) -> None:
-        """With the step as its reason, or ``TOO_LARGE``."""
+        """The reason is that of the step, or ``TOO_LARGE``."""
         super().__init__(reason)
         self.reason = reason
 

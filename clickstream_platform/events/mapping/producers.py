@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from clickstream_platform.events.json_record import BOM, is_deep, parsed
 from clickstream_platform.events.mapping.model import COLUMNS
 from clickstream_platform.events.mapping.named import preset, presets
 from clickstream_platform.events.mapping.paths import getter, steps_of
-from clickstream_platform.events.mapping.records import reading
+from clickstream_platform.events.mapping.records import json_fields, reading
 from clickstream_platform.events.opening import opened, said_by
 from clickstream_platform.events.parsing import read_events
 from clickstream_platform.events.rules import Rules
@@ -69,18 +68,13 @@ def _marked(name: str, values: Sequence[bytes | None]) -> float:
     """How many of the producer's own marks there are in a record, on average, of all that there may be."""
     mapping = preset(name) if name else None
     finds = [getter(steps_of(path)) for path in (mapping.marks if mapping else COLUMNS)]
-    taken = reading(mapping.record) if mapping else _of_json
+    taken = reading(mapping.record) if mapping else json_fields
     found = 0
     for value in values:
         fields = taken(value or b"")
         if not isinstance(fields, Reason):
             found += sum(find(fields) is not None for find in finds)
     return found / max(1, len(finds) * len(values))
-
-
-def _of_json(value: bytes) -> dict[str, object] | Reason:
-    text = value.removeprefix(BOM)
-    return Reason.MALFORMED_JSON if is_deep(text) else parsed(text)
 
 
 def known() -> tuple[str, ...]:

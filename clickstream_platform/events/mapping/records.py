@@ -20,21 +20,22 @@ def reading(form: Form) -> Taken:
     """A function from a record's bytes to its fields, by name; or to the reason why there are none."""
     match form.format:
         case "json":
-            return _with_texts(form.texts) if form.texts else _json
+            return _with_texts(form.texts) if form.texts else json_fields
         case "delimited":
             return _delimited(form)
         case "pattern":
             return _by_pattern(form)
 
 
-def _json(value: bytes) -> Fields | Reason:
+def json_fields(value: bytes) -> Fields | Reason:
+    """The fields of a record that is one JSON object."""
     text = value.removeprefix(BOM)
     return Reason.MALFORMED_JSON if is_deep(text) else parsed(text)
 
 
 def _with_texts(names: Iterable[str]) -> Taken:
     def taken(value: bytes) -> Fields | Reason:
-        fields = _json(value)
+        fields = json_fields(value)
         return fields if isinstance(fields, Reason) else read_texts(fields, names)
 
     return taken

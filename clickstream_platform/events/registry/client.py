@@ -14,7 +14,7 @@ import requests
 import requests.auth
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from clickstream_platform.errors import SourceError, UnreachableError
+from clickstream_platform.errors import RETRYABLE_STATUSES, SourceError, UnreachableError
 from clickstream_platform.events.registry.failures import SUBJECT, UnknownSchemaError
 from clickstream_platform.events.registry.model import (
     AUTHORITY,
@@ -28,7 +28,6 @@ from clickstream_platform.events.registry.model import (
 )
 
 NO_SUCH = (40401, 40402, 40403)  # a registry's own words for: no such subject, version, schema
-MAY_PASS = (408, 425, 429, 500, 502, 503, 504)  # answers that the next attempt may not get
 PATIENCE = (3.05, 10.0)  # seconds to be let in, and for the answer
 ATTEMPTS, PAUSE = 3, 0.2  # seconds, doubled for the next
 _LAST_ID = 2**31 - 1  # ids are Java's int
@@ -140,7 +139,7 @@ def _got(registry: Registry, path: str) -> requests.Response:
         raise _AwayError(type(reason).__name__) from None
     except requests.RequestException as failed:
         raise _no_registry(registry, f"it cannot be asked ({type(failed).__name__})") from None
-    if answer.status_code in MAY_PASS:
+    if answer.status_code in RETRYABLE_STATUSES:
         msg = f"it answered {answer.status_code}"
         raise _AwayError(msg)
     return answer
@@ -158,7 +157,7 @@ def _no_registry(registry: Registry, why: str) -> SourceError:
 
 
 class _Authorization(requests.auth.AuthBase):
-    """In UTF-8, and whatever a ``.netrc`` says of the host."""
+    """The header ``Authorization`` as the settings have it: no ``.netrc`` replaces it."""
 
     def __init__(self, value: str) -> None:
         self._value = value

@@ -161,7 +161,7 @@ def _as_it_is(body: bytes) -> bytes:
 
 
 def _named(failure: ClickstreamError, place: dict[str, Any]) -> ClickstreamError:
-    """The same with the record that it was met at."""
+    """A failure that also names the record at which it was met."""
     at = f", offset {place['offset']}" if place.get("offset") is not None else ""
     where = f" (a record of {place['partition']}{at} begins with it)" if place.get("partition") else ""
     return type(failure)(failure.subject, f"{failure.finding}{where}", failure.remedy)

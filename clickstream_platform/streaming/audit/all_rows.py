@@ -9,68 +9,62 @@ from typing import Any
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
 
-from clickstream_platform.expectations import (
-    AcceptedValues,
-    Conservation,
-    DuplicateShare,
-    Expectation,
-    FreshEvents,
-    KeptContract,
-    MatchesEvents,
-    NonNegative,
-    NotNull,
-    RejectedShare,
-    UniqueKey,
-)
+from clickstream_platform import expectations
+from clickstream_platform.expectations import Expectation
 from clickstream_platform.streaming.audit.standing import CheckFinding, Standing
 from clickstream_platform.streaming.lake.reader import snapshot
 
 
-def on_all_rows(expectations: Sequence[Expectation], standing: Standing, spark: SparkSession) -> list[CheckFinding]:
+def on_all_rows(asked: Sequence[Expectation], standing: Standing, spark: SparkSession) -> list[CheckFinding]:
     """What all rows, and the whole ledger, say to each expectation."""
     rows = snapshot(spark, standing.table.path, standing.version)
-    facts = rows.agg(*(_measure(each).alias(str(i)) for i, each in enumerate(expectations))).first()
+    facts = rows.agg(*(_measure(each).alias(str(i)) for i, each in enumerate(asked))).first()
     assert facts is not None
-    return [_finding(each, standing, fact, spark) for each, fact in zip(expectations, facts, strict=True)]
+    return [_finding(each, standing, fact, spark) for each, fact in zip(asked, facts, strict=True)]
 
 
 def _finding(expectation: Expectation, standing: Standing, fact: Any, spark: SparkSession) -> CheckFinding:
     match expectation:
-        case RejectedShare() | DuplicateShare():
+        case expectations.RejectedShare() | expectations.DuplicateShare():
             return standing.share(expectation)
-        case KeptContract():
+        case expectations.KeptContract():
             return standing.contract_kept(expectation)
-        case Conservation():
+        case expectations.Conservation():
             return standing.ledgers()
-        case FreshEvents(max_age):
+        case expectations.FreshEvents(max_age):
             return standing.age(max_age, fact, standing.look())
-        case MatchesEvents(event_type):
+        case expectations.MatchesEvents(event_type):
             events = standing.events_since(-1)
             there = snapshot(spark, events.table.path, events.until).where(F.col("event_type") == event_type)
             return standing.matches(event_type, fact, there.count(), events.until)
-        case UniqueKey(columns):
+        case expectations.UniqueKey(columns):
             last = standing.since(-1).greatest(columns, standing.contract.span[0]) if fact == 0 else {}
             return standing.none_breaks(fact, last=last)
-        case NotNull() | AcceptedValues() | NonNegative():
+        case expectations.NotNull() | expectations.AcceptedValues() | expectations.NonNegative():
             return standing.none_breaks(fact)
 
 
 def _measure(expectation: Expectation) -> Column:
     """The aggregate that an expectation needs: rows that break it, or what it compares with something else."""
     match expectation:
-        case UniqueKey(columns):
+        case expectations.UniqueKey(columns):
             return F.count("*") - F.count_distinct(F.struct(*columns))
-        case NotNull(columns):
+        case expectations.NotNull(columns):
             return F.count_if(_any(F.col(name).isNull() for name in columns))
-        case AcceptedValues(column, values):
+        case expectations.AcceptedValues(column, values):
             return F.count_if(~F.coalesce(F.col(column).isin(*values), F.lit(False)))
-        case NonNegative(columns):
+        case expectations.NonNegative(columns):
             return F.count_if(_any(F.coalesce(F.col(name) < 0, F.lit(False)) for name in columns))
-        case MatchesEvents():
+        case expectations.MatchesEvents():
             return F.count("*")
-        case FreshEvents():
+        case expectations.FreshEvents():
             return F.unix_millis(F.max("timestamp"))
-        case Conservation() | RejectedShare() | DuplicateShare() | KeptContract():  # asks the Delta log alone
+        case (
+            expectations.Conservation()
+            | expectations.RejectedShare()
+            | expectations.DuplicateShare()
+            | expectations.KeptContract()
+        ):  # asks the Delta log alone
             return F.lit(None)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from clickstream_platform.streaming.lake.entry import Entry
-from clickstream_platform.streaming.sources.kafka.cluster import offsets_between
+from clickstream_platform.streaming.sources.kafka.offsets import offsets_between
 
 
 def imbalances(entries_newest_first: list[Entry]) -> list[str]:

@@ -223,13 +223,13 @@ def violations(lake: Lake) -> dict[str, int]:
     return dict(sum((Counter(entry.declared.violations) for entry in of_run), Counter[str]()).most_common())
 
 
-def refused_said(files: Mapping[str, str], shown: int = SHOWN) -> str:
+def refused_said(files: Mapping[str, str]) -> str:
     """Files that were refused whole, in words: how many there are, and the newest of them."""
-    return said_of_refused(len(files), dict(list(files.items())[-shown:]))
+    return said_of_refused(len(files), dict(list(files.items())[-SHOWN:]))
 
 
 def said_of_refused(count: int, newest: Mapping[str, str]) -> str:
-    """The same of so many files, of which these are the newest."""
+    """How many files were refused whole, and the newest of them, in words."""
     named = "; ".join(f"{path}: {fault}" for path, fault in newest.items())
     more = "; ..." if count > len(newest) else ""
     return f"{count:,} {'file was' if count == 1 else 'files were'} refused whole ({named}{more})"

@@ -19,9 +19,10 @@ from deltalake import DeltaTable
 
 from clickstream_platform.expectations import AcceptedValues, NonNegative, NotNull
 from clickstream_platform.store.files import in_arrow, named_for_arrow
+from clickstream_platform.streaming.lake.delta_log import Changed
 from clickstream_platform.streaming.lake.hours import HOUR_US, as_ranges, spans_of
 from clickstream_platform.streaming.lake.scan import connected, literal, named
-from clickstream_platform.streaming.lake.tables import Changed, LakeTable
+from clickstream_platform.streaming.lake.tables import LakeTable
 
 RowPromise = NotNull | AcceptedValues | NonNegative
 
@@ -43,7 +44,7 @@ class Increment:
     @cached_property
     def files(self) -> Changed:
         """The files by which they differ. Raises a CheckpointError if the log in between is gone."""
-        return self.table.changed_files(self.since, self.until)
+        return self.table.log.changed_files(self.since, self.until)
 
     @cached_property
     def rows(self) -> int:

@@ -5,20 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from clickstream_platform import expectations
 from clickstream_platform.errors import CheckpointError
-from clickstream_platform.expectations import (
-    AcceptedValues,
-    Conservation,
-    DuplicateShare,
-    Expectation,
-    FreshEvents,
-    KeptContract,
-    MatchesEvents,
-    NonNegative,
-    NotNull,
-    RejectedShare,
-    UniqueKey,
-)
+from clickstream_platform.expectations import Expectation
 from clickstream_platform.streaming.audit import passes
 from clickstream_platform.streaming.audit.increment import Increment
 from clickstream_platform.streaming.audit.passes import Kept, Passed
@@ -27,7 +16,14 @@ from clickstream_platform.streaming.audit.standing import CheckFinding, Standing
 from clickstream_platform.wording import number_of
 
 MUCH = 5_000_000  # rows to look at: from there on Spark, which spills to disk, is the one to ask
-Inductive = UniqueKey | NotNull | AcceptedValues | NonNegative | MatchesEvents | Conservation
+Inductive = (
+    expectations.UniqueKey
+    | expectations.NotNull
+    | expectations.AcceptedValues
+    | expectations.NonNegative
+    | expectations.MatchesEvents
+    | expectations.Conservation
+)
 NOTHING = Kept({})  # what an empty table keeps: all that there is now is new
 
 
@@ -52,11 +48,11 @@ class NewRows:
         """What came since an expectation passed says to it. Raises a TooMuchError."""
         standing, found = self.standing, self.passed.get(expectation.name)
         match expectation:
-            case RejectedShare() | DuplicateShare():
+            case expectations.RejectedShare() | expectations.DuplicateShare():
                 return standing.share(expectation)
-            case KeptContract():
+            case expectations.KeptContract():
                 return standing.contract_kept(expectation)
-            case FreshEvents(max_age):
+            case expectations.FreshEvents(max_age):
                 return standing.age(max_age, standing.newest_ms(), Look("newest", standing.version))
             case _:
                 generation = standing.entry.generation
@@ -74,16 +70,16 @@ class NewRows:
     def _since(self, kept: Kept, expectation: Inductive, why: str) -> CheckFinding:
         standing = self.standing
         match expectation:
-            case Conservation():
+            case expectations.Conservation():
                 return standing.ledgers(kept.books)
-            case UniqueKey(columns):
+            case expectations.UniqueKey(columns):
                 new = self._new(kept, why)
                 more, last = new.surplus(columns, standing.contract.span[0], kept.last)
                 return standing.none_breaks(more, new.since, last)
-            case NotNull() | AcceptedValues() | NonNegative():
+            case expectations.NotNull() | expectations.AcceptedValues() | expectations.NonNegative():
                 new = self._new(kept, why)
                 return standing.none_breaks(new.breaking(expectation), new.since)
-            case MatchesEvents(event_type):
+            case expectations.MatchesEvents(event_type):
                 return self._matches(event_type, kept, why)
 
     def _new(self, kept: Kept, why: str) -> Increment:

@@ -106,14 +106,14 @@ def broken(found: Passed | None, expectation: Expectation, table: StreamingTable
     if found.generation != generation:
         return f"generation {generation} has begun since it passed"
     for name, (version, commit) in found.kept.at.items():
-        if lake.table(name).commit_id(version) != commit:
+        if lake.table(name).log.commit_id(version) != commit:
             return f"version {version} of {name}, at which it passed, is not there any more"
     return ""
 
 
 def marks(lake: Lake, versions: Mapping[str, int]) -> dict[str, tuple[int, str]]:
     """Versions of tables, each with what tells its commit. One whose log is gone can never be gone on from."""
-    commits = {name: lake.table(name).commit_id(version) for name, version in versions.items()}
+    commits = {name: lake.table(name).log.commit_id(version) for name, version in versions.items()}
     return {name: (versions[name], "gone" if commit is None else commit) for name, commit in commits.items()}
 
 
@@ -144,7 +144,7 @@ def _with(now: CheckRecord, before: CheckRecord, passed: Mapping[str, Passed], f
 
 
 def _note_on_store(file: StorePath, before: CheckRecord, passed: Mapping[str, Passed], failed: Collection[str]) -> None:
-    """The same where nothing is locked."""
+    """Write it on a store, where nothing is locked: only if nobody else has written meanwhile."""
     change(file, lambda content: (_with(_record(content), before, passed, failed), None))
 
 

@@ -4,22 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Literal
 
-from clickstream_platform.expectations import (
-    AcceptedValues,
-    Conservation,
-    DuplicateShare,
-    Expectation,
-    FreshEvents,
-    KeptContract,
-    MatchesEvents,
-    NonNegative,
-    NotNull,
-    RejectedShare,
-    UniqueKey,
-)
+from clickstream_platform import expectations
+from clickstream_platform.expectations import Expectation
+from clickstream_platform.wording import length
 
 NO_BATCH = "no committed batch yet"
 
@@ -80,32 +69,24 @@ class CheckResult:
 def described(expectation: Expectation) -> str:
     """What an expectation asks for, in words."""
     match expectation:
-        case UniqueKey(columns):
+        case expectations.UniqueKey(columns):
             return f"No two rows share the key ({', '.join(columns)})."
-        case NotNull(columns):
+        case expectations.NotNull(columns):
             return f"No row lacks {', '.join(columns)}."
-        case AcceptedValues(column, values):
+        case expectations.AcceptedValues(column, values):
             return f"Every {column} is one of: {', '.join(values)}."
-        case NonNegative(columns):
+        case expectations.NonNegative(columns):
             return f"No value is below zero: {', '.join(columns)}."
-        case MatchesEvents(event_type):
+        case expectations.MatchesEvents(event_type):
             return f"As many rows as events has of type {event_type}, at the version that the table has read."
-        case Conservation():
+        case expectations.Conservation():
             ways = "accepted + quarantined + duplicates + passed over"
             return f"Read = {ways}, in every batch, without holes or overlaps of offsets."
-        case FreshEvents(max_age):
-            return f"The newest event is at most {spoken(max_age)} old."
-        case RejectedShare(most, rise):
+        case expectations.FreshEvents(max_age):
+            return f"The newest event is at most {length(max_age)} old."
+        case expectations.RejectedShare(most, rise):
             return f"At most {most:.0%} of what came last is rejected, and {rise:g} times what is usual."
-        case DuplicateShare(most, rise):
+        case expectations.DuplicateShare(most, rise):
             return f"At most {most:.0%} of what came last are duplicates, and {rise:g} times what is usual."
-        case KeptContract(most):
+        case expectations.KeptContract(most):
             return f"Each rule of the contract of columns is broken by at most {most:.0%} of what came last."
-
-
-def spoken(age: timedelta) -> str:
-    """A duration in the largest unit of which it has two or more."""
-    for unit, length in (("days", timedelta(days=1)), ("h", timedelta(hours=1))):
-        if age >= 2 * length:
-            return f"{age // length} {unit}"
-    return f"{age // timedelta(minutes=1)} min"

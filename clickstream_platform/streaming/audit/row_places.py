@@ -15,7 +15,7 @@ from clickstream_platform.store.files import named_for_arrow
 from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.ledger import Amendment, booked
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.sources.kafka.cluster import flat
+from clickstream_platform.streaming.sources.kafka.offsets import by_partition
 from clickstream_platform.wording import number_of
 
 _PER_PARTITION = """
@@ -107,7 +107,7 @@ def _of_source(rows: Rows, entries: Collection[Entry], old_files: Collection[str
 
 def flat_ends(entry: Entry) -> dict[str, int]:
     """Where a batch ends in each partition of its topics; nothing for a batch of files."""
-    return flat(entry.end) if entry.end and "logOffset" not in entry.end else {}
+    return by_partition(entry.end) if entry.end and "logOffset" not in entry.end else {}
 
 
 def _of_files(rows: Rows, entries: Collection[Entry], old_files: Collection[str]) -> Iterator[str]:
@@ -132,7 +132,7 @@ def _of_topics(rows: Rows, entries: Collection[Entry]) -> Iterator[str]:
     starts: dict[str, int] = {}
     ends: dict[str, int] = {}
     for entry in entries:
-        first = flat(entry.start)
+        first = by_partition(entry.start)
         for partition, end in flat_ends(entry).items():
             starts[partition] = min(starts.get(partition, end), first.get(partition, 0))
             ends[partition] = max(ends.get(partition, end), end)

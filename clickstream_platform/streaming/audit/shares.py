@@ -177,8 +177,8 @@ def remarks(table: StreamingTable, batches: Sequence[Entry]) -> list[str]:
     return lines
 
 
-def plainly(batches: Sequence[Entry]) -> list[str]:
-    """What such a run should say of them that is as it was meant to be."""
+def notes(batches: Sequence[Entry]) -> list[str]:
+    """What a run that has committed these batches should say beside that: nothing of it is wrong."""
     passed = sum((Counter(entry.records.passed_over) for entry in batches), Counter[str]())
     each = ", ".join(f"{why} {count:,}" for why, count in passed.most_common(4))
     return [f"{number_of(passed.total(), 'record')} passed over, as the mapping says: {each}"] if passed else []

@@ -14,14 +14,14 @@ from clickstream_platform.streaming.audit.books import Books, added_up, said_of_
 from clickstream_platform.streaming.audit.broken_rules import broken_rules
 from clickstream_platform.streaming.audit.increment import Increment
 from clickstream_platform.streaming.audit.passes import Kept
-from clickstream_platform.streaming.audit.result import Look, spoken
+from clickstream_platform.streaming.audit.result import Look
 from clickstream_platform.streaming.audit.shares import ShareExpectation, said, share
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.ledger import booked
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.tables import LakeTable
-from clickstream_platform.wording import number_of
+from clickstream_platform.wording import length, number_of
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Standing:
 
     def events_since(self, version: int) -> Increment:
         """The same of ``events``, up to the version that the table has read or a later one with the same rows."""
-        return Increment(self.lake.events, version, self.lake.events.same_rows_until(self.entry.events_version))
+        return Increment(self.lake.events, version, self.lake.events.log.same_rows_until(self.entry.events_version))
 
     def here(self, **others: int) -> dict[str, tuple[int, str]]:
         """The marks of its version and of versions of other tables."""
@@ -120,7 +120,7 @@ class Standing:
         if newest_ms is None:
             return CheckFinding(False, "there is no event", look)
         age = self.now - datetime.fromtimestamp(newest_ms / 1000, timezone.utc)
-        return CheckFinding(age <= most, f"the newest event is {spoken(age)} old", look)
+        return CheckFinding(age <= most, f"the newest event is {length(age)} old", look)
 
     def newest_ms(self) -> int | None:
         """The time of the newest event, in milliseconds since 1970: by the log, and by files without statistics."""

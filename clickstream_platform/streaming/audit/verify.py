@@ -82,7 +82,7 @@ def verify(table: StreamingTable, spark: SparkSession, lake: Lake, show: int = 5
     ledger = tuple(imbalances(batches))
     if not table.derived:
         return _verify_events(table, held, lake, ledger)
-    version = lake.events.same_rows_until(entry.events_version)
+    version = lake.events.log.same_rows_until(entry.events_version)
     events = snapshot(spark, lake.events.path, version)
     there = lake.events.rows(version)
     ledger += _unread(table, [e for e in batches if e.generation == entry.generation], there, version, lake)

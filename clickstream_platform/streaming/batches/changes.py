@@ -80,12 +80,7 @@ class RevisingStrategy(Strategy[Revising]):
             late_rows=found.late_rows,
             revisions=changes.filter(pc.field("final_at") <= late_before).num_rows,
         )
-        path, commit = batch.target.path, batch.commit(entry)
-        if changes:
-            written = writer.merge(changes, path, self.table.key, self.table.span[0], commit)
-        else:
-            written = writer.note(path, commit)
-        return entry if written else None
+        return batch.merge(changes, entry)
 
     def expire(self, midnight: datetime, spark: SparkSession, lake: Lake, run_id: str) -> None:
         """Compute anew what old events touch, without them."""

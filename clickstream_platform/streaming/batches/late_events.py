@@ -20,7 +20,7 @@ def late_events(batch: MicroBatch) -> tuple[int, DataFrame | None]:
     is_late = F.col("timestamp") <= moment(batch.late_before_ms * 1000)
     if batch.batch_id == 0:
         return batch.lake.events.rows(batch.versions[1]), batch.events().where(is_late)
-    files = list(batch.lake.events.added_files(*batch.versions))
+    files = list(batch.lake.events.log.added_files(*batch.versions))
     late_before = datetime.fromtimestamp(batch.late_before_ms / 1000, timezone.utc)
     with_late = [f.path for f in files if f.rows and (f.min_timestamp is None or f.min_timestamp <= late_before)]
     late = some_of(batch.frame.sparkSession, batch.lake.events, with_late).where(is_late) if with_late else None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from clickstream_platform.streaming.batches.persisted import Persisted
@@ -20,7 +21,6 @@ from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import during, snapshot
 from clickstream_platform.streaming.lake.tables import LakeTable
 
-ROWS_A_FILE = 100_000
 Notify = Callable[[StreamingTable, "list[dict[str, Any]]"], None]
 
 
@@ -119,6 +119,19 @@ class MicroBatch:
             duration_ms=round((time.monotonic() - self.started) * 1000),
             **counts,
         )
+
+    def merge(self, changes: pa.Table, entry: Entry) -> Entry | None:
+        """Commit changed rows, as :func:`.writer.merge` takes them; the entry alone if there are none.
+
+        Returns:
+            The entry; None if the batch's transaction was found in the table.
+        """
+        path, commit = self.target.path, self.commit(entry)
+        if changes.num_rows:
+            written = writer.merge(changes, path, self.table.key, self.table.span[0], commit)
+        else:
+            written = writer.note(path, commit)
+        return entry if written else None
 
     def commit(self, entry: Entry) -> writer.Commit:
         """What the one commit of the batch carries."""

@@ -62,13 +62,7 @@ class StatelessBatches(Strategy[Stateless]):
         changes = fresh.unionByName(difference(wanted, held, self.table.key)).toArrow()
         if not seen.get["events"] and not changes.num_rows:
             return None
-        entry = self._entry(batch, seen, changes.num_rows)
-        path, commit = batch.target.path, batch.commit(entry)
-        if changes.num_rows:
-            written = writer.merge(changes, path, self.table.key, self.table.span[0], commit)
-        else:
-            written = writer.note(path, commit)
-        return entry if written else None
+        return batch.merge(changes, self._entry(batch, seen, changes.num_rows))
 
     @staticmethod
     def _entry(batch: MicroBatch, seen: Observation, rows_out: int) -> Entry:

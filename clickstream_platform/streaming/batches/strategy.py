@@ -14,7 +14,7 @@ from clickstream_platform.streaming.batches.micro_batch import MicroBatch, Notif
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.state import State
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.lake.amendments import remove, rows_of
+from clickstream_platform.streaming.lake.amendments import count_of, remove
 from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.ledger import ERASURE
 from clickstream_platform.streaming.lake.places import Lake
@@ -88,7 +88,7 @@ class Strategy(ABC, Generic[Kind]):
         held = lake.table(self.table.name)
         if not self.state.is_stored:
             return remove(persons, ("user_id",), held, ERASURE, run_id)
-        rows = rows_of(persons, ("user_id",), held)
+        rows = count_of(persons, ("user_id",), held)
         rebuild()
         return rows
 

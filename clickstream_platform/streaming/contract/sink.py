@@ -8,7 +8,14 @@ from typing import ClassVar
 
 @dataclass(frozen=True)
 class Append:
-    """Rows are only added."""
+    """Rows are only added.
+
+    Attributes:
+        file_rows: where tasks read records: how many rows of one date a task writes into a file of the table by itself,
+            at least; 0: it writes none.
+    """
+
+    file_rows: int = 0
 
     keys: ClassVar[tuple[str, ...]] = ()
     span: ClassVar[tuple[str, ...]] = ()
@@ -33,6 +40,7 @@ class Upsert:
     span: tuple[str, str]
 
     revises: ClassVar[bool] = True
+    file_rows: ClassVar[int] = 0
     file_size: ClassVar[int] = 8_000_000  # bytes: a MERGE rewrites every file in which it changes a row
 
     def __init__(self, *keys: str, span: tuple[str, str]) -> None:

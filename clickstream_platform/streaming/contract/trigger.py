@@ -1,7 +1,7 @@
 """Trigger decides WHEN to process.
 
 "When" has two levels: Dagster (a schedule, a sensor, a person) starts a *run*; the trigger starts the *micro-batches*
-in it. Which trigger works with what, and which command takes it, is for :mod:`.trigger_facts` to say.
+in it. Which trigger works with what, and which command takes it, is for :mod:`.trigger_support` to say.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ import pyarrow as pa
 from clickstream_platform.events.contract.judging import with_declared
 from clickstream_platform.events.schema import OF_COPIES, REPLACED
 from clickstream_platform.streaming.ingest.deduplicate import IS_ID, WITHIN, Duplicates, differing
-from clickstream_platform.streaming.ingest.known_records import around, begin, look, whole
+from clickstream_platform.streaming.ingest.known_records import NO_RECORDS, create_lookup, hours_of, look_up, rows_at
 from clickstream_platform.streaming.ingest.span_rule import Fate, decide, spans_to_know
 from clickstream_platform.streaming.lake.scan import connected, literal
 from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
@@ -48,8 +48,6 @@ WITH
 FROM records SEMI JOIN several USING (event_id) ORDER BY event_id, "at", known, source, partition, "offset", "index"
 """
 
-_NONE = pa.schema([]).empty_table()
-
 
 class Settled(NamedTuple):
     """What becomes of new events, and what changes for those that are there.
@@ -63,9 +61,9 @@ class Settled(NamedTuple):
     """
 
     found: Duplicates
-    aside: pa.Table = _NONE
-    replaced: pa.Table = _NONE
-    restored: pa.Table = _NONE
+    aside: pa.Table = NO_RECORDS
+    replaced: pa.Table = NO_RECORDS
+    restored: pa.Table = NO_RECORDS
     gave_way: int = 0
 
 
@@ -100,29 +98,43 @@ def settle(
     with connected() as connection:
         new(connection).create_view("given")
         connection.execute(_NEW.format(partition=partition))
-        span_us = span // timedelta(microseconds=1)
-        begin(connection, [events, copies])
-        looked = list[TimeSpan]()
-        spans_to_know(hours, span_us, lambda each: look(connection, [events, copies], each, looked))
-        records = connection.sql(_RECORDS).to_arrow_table()
-        of = _Decided.of(records, span_us)
+        of = _decided(connection, events, copies, hours, span)
         twins, aside = of.twins(), of.which(Fate.SET_ASIDE)
-        found = differing(connection, twins, contents, [events, copies], around(twins), contract)
+        conflicting = differing(connection, twins, contents, [events, copies], hours_of(twins), contract)
         left_out = pa.concat_tables([twins.select(WITHIN), aside.select(WITHIN)])
-        removed = f"left_out_by = {literal(by)} AND left_out_as = {literal(REPLACED)}"
-        (before,) = connection.sql(f"SELECT count(DISTINCT ({_PLACE})) FROM there WHERE {removed}").fetchall()[0]
-        replaced = whole(connection, events, of.which(Fate.GIVES_WAY))
-        restored = whole(connection, copies, of.which(Fate.RETURNS))
-        if restored.num_rows:
-            restored = with_declared(contract, restored) if contract else restored
-            restored = restored.drop_columns([*OF_COPIES])
+        replaced = rows_at(connection, events, of.which(Fate.GIVES_WAY))
         return Settled(
-            Duplicates(left_out, found.select(WITHIN), of.reused()),
-            aside.select(WITHIN),
-            replaced,
-            restored,
-            max(before, replaced.num_rows),
+            found=Duplicates(left_out, conflicting.select(WITHIN), of.reused()),
+            aside=aside.select(WITHIN),
+            replaced=replaced,
+            restored=_restored(rows_at(connection, copies, of.which(Fate.RETURNS)), contract),
+            gave_way=max(_removed_before(connection, by), replaced.num_rows),
         )
+
+
+def _decided(
+    connection: DuckDBPyConnection, events: LakeTable, copies: LakeTable, hours: Collection[int], span: timedelta
+) -> _Decided:
+    """Look up whatever may share an id with the new events, and decide for all of these."""
+    span_us = span // timedelta(microseconds=1)
+    create_lookup(connection, [events, copies])
+    looked = list[TimeSpan]()
+    spans_to_know(hours, span_us, lambda each: look_up(connection, [events, copies], each, looked))
+    return _Decided.of(connection.sql(_RECORDS).to_arrow_table(), span_us)
+
+
+def _removed_before(connection: DuckDBPyConnection, by: str) -> int:
+    """How many events a killed attempt of the same batch has removed already."""
+    removed = f"left_out_by = {literal(by)} AND left_out_as = {literal(REPLACED)}"
+    (count,) = connection.sql(f"SELECT count(DISTINCT ({_PLACE})) FROM there WHERE {removed}").fetchall()[0]
+    return count
+
+
+def _restored(rows: pa.Table, contract: Contract | None) -> pa.Table:
+    """Rows of ``copies`` as events."""
+    if not rows.num_rows:
+        return rows
+    return (with_declared(contract, rows) if contract else rows).drop_columns([*OF_COPIES])
 
 
 class _Decided(NamedTuple):

@@ -6,17 +6,17 @@ commit that removes rows, so nothing is added in it. Killed after either, the ba
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
+from typing import Any
 
 import pyarrow as pa
 
-from clickstream_platform.errors import CheckpointError
-from clickstream_platform.events.schema import COPY, PLACE, REPLACED
+from clickstream_platform.events.schema import COPY, OF_COPIES, PLACE, REPLACED
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.actions import GAVE_WAY
 from clickstream_platform.streaming.lake.entry import Entry
-from clickstream_platform.streaming.lake.ledger import REPLACEMENT, Amendment, entries, line_of
+from clickstream_platform.streaming.lake.ledger import COMPLETION, REPLACEMENT, REPLAY, Amendment, lines
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 _NAMES = [*PLACE, "timestamp"]
@@ -34,30 +34,59 @@ def remember(
         copies: the table.
         by: who leaves them out.
         commit: what the commit carries.
-
-    Raises:
-        CheckpointError: a killed attempt of the batch has left out others: it was begun by another rule.
     """
-    _require_as_begun(count, copies, commit)
     if count:
         rows = chain(_named(aside, COPY, by), _named(replaced.to_batches(), REPLACED, by))
         writer.append(rows, count, copies.path, commit)
 
 
-def _require_as_begun(count: int, copies: LakeTable, commit: writer.Commit) -> None:
-    """Refuse a batch that leaves out other records than when it was begun: they would be in no table."""
-    now = line_of(commit.line)
-    if not isinstance(now, Entry) or commit.transaction is None:
-        return
-    app_id, batch_id = commit.transaction
-    if copies.transaction(app_id) != batch_id:
-        return
-    place = (now.source, now.generation, batch_id)
-    begun = next((each for each in entries(copies) if (each.source, each.generation, each.batch_id) == place), None)
-    if begun is not None and begun.copies.remembered != count:
-        finding = f"batch {batch_id} was killed when it had left out {begun.copies.remembered} records, and is now to"
-        remedy = "set CLICKSTREAM_DUPLICATES, CLICKSTREAM_DUPLICATE_SPAN and what else has changed back for one run"
-        raise CheckpointError("events", f"{finding} leave out {count}: the settings have changed meanwhile", remedy)
+def remember_of_batch(
+    at: Callable[[pa.Table], Iterable[pa.RecordBatch]],
+    aside: pa.Table,
+    replaced: pa.Table,
+    copies: LakeTable,
+    by: str,
+    entry: Entry,
+    transaction: tuple[str, int],
+) -> None:
+    """The same of a batch, which has an entry and a transaction; what a killed attempt of it has put there, stays.
+
+    That is all, as a rule. What has been changed since (a person forgotten, old events gone) may let the batch leave
+    out others: these follow, in a commit of their own, or they would be in no table.
+
+    Args:
+        at: gives the new records at some places.
+        aside: the places of those that are no events: ``partition``, ``offset`` and ``index``.
+        replaced: events that give way.
+        copies: the table.
+        by: the batch.
+        entry: what the ledger is to say of it.
+        transaction: of the batch in this table.
+    """
+    app_id, batch_id = transaction
+    commit = writer.Commit(entry.to_json(), transaction)
+    if copies.transaction(app_id) == batch_id:
+        aside, replaced = _lacking(aside, COPY, copies, by), _lacking(replaced, REPLACED, copies, by)
+        added = aside.num_rows + replaced.num_rows
+        commit = writer.Commit(Amendment(copies.name, COMPLETION, entry.run_id, added=added, by=by).to_json())
+    remember(at(aside), replaced, aside.num_rows + replaced.num_rows, copies, by, commit)
+
+
+def _lacking(rows: pa.Table, left_out_as: str, copies: LakeTable, by: str) -> pa.Table:
+    """Those of some rows that somebody has not left out in this way yet."""
+    names = [name for name in PLACE if name in rows.column_names]
+    if not rows.num_rows:
+        return rows
+    chosen = [("left_out_by", "=", by), ("left_out_as", "=", left_out_as)]
+    there = copies.plain().to_pyarrow_table(columns=names, filters=chosen)
+    known = {*_tuples(there, names)}
+    return rows.filter(pa.array([each not in known for each in _tuples(rows, names)], pa.bool_()))
+
+
+def _tuples(rows: pa.Table, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """The places of rows; the index of a record that was never in an envelope may be null."""
+    columns = ([each or 0 for each in rows[n].to_pylist()] if n == "index" else rows[n].to_pylist() for n in names)
+    return zip(*columns, strict=True)
 
 
 def _named(rows: Iterable[pa.RecordBatch], left_out_as: str, by: str) -> Iterator[pa.RecordBatch]:
@@ -69,7 +98,7 @@ def _named(rows: Iterable[pa.RecordBatch], left_out_as: str, by: str) -> Iterato
 
 
 def give_way(replaced: pa.Table, events: LakeTable, by: str, run_id: str, transaction: tuple[str, int]) -> None:
-    """Take events out of ``events``, in a commit that says so; none if there are no such.
+    """Take events out of ``events``, in a commit that says so; none if there are no such. Done again, it finds none.
 
     Args:
         replaced: these.
@@ -83,5 +112,32 @@ def give_way(replaced: pa.Table, events: LakeTable, by: str, run_id: str, transa
     kinds = pa.array(["delete"] * replaced.num_rows, pa.string())
     line = Amendment(events.name, REPLACEMENT, run_id, removed=replaced.num_rows, by=by)
     app_id, number = transaction
-    commit = writer.Commit(line.to_json(), (f"{GAVE_WAY}/{app_id}", number))
+    commit = writer.Commit(line.to_json(), marks=((f"{GAVE_WAY}/{app_id}", number),))
     writer.merge(replaced.select(_NAMES).append_column(writer.CHANGE, kinds), events.path, PLACE, "timestamp", commit)
+
+
+def take_back(events: LakeTable, copies: LakeTable, run_id: str) -> int:
+    """Let events come back that gave way to records of a replay, if it was killed before it added these.
+
+    Those records are in ``quarantine``, and may stay there. A replay that is run again finds the same as before.
+    Returns how many came back.
+    """
+    by = _cut_short(events)
+    if not by:
+        return 0
+    gone = copies.plain().to_pyarrow_table(filters=[("left_out_by", "=", by), ("left_out_as", "=", REPLACED)])
+    if gone.num_rows:
+        rows = iter(gone.drop_columns([*OF_COPIES]).to_batches())
+        line = Amendment(events.name, REPLAY, run_id, added=gone.num_rows, restored=gone.num_rows)
+        writer.append(rows, gone.num_rows, events.path, writer.Commit(line.to_json()))
+    return gone.num_rows
+
+
+def _cut_short(events: LakeTable) -> str:
+    """The replay to whose records events gave way last, as ``left_out_by`` says it, if it has not added these."""
+    for line in lines(events):
+        if isinstance(line, Entry) or line.kind == REPLAY:
+            return ""
+        if line.kind == REPLACEMENT:
+            return line.by if line.by.startswith(f"{REPLAY}/") else ""
+    return ""

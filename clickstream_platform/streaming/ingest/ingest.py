@@ -11,6 +11,7 @@ import logging
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from itertools import chain
 from typing import Any
 
@@ -26,12 +27,17 @@ from clickstream_platform.streaming.batches.micro_batch import MicroBatch, Notif
 from clickstream_platform.streaming.batches.stateless import StatelessBatches
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.ingest import giving_way
+from clickstream_platform.streaming.ingest.adopting import taken_over
+from clickstream_platform.streaming.ingest.begun import require_as_rejected
 from clickstream_platform.streaming.ingest.by_id import Settled, settle
 from clickstream_platform.streaming.ingest.deduplicate import duplicates
 from clickstream_platform.streaming.ingest.facts import Facts
-from clickstream_platform.streaming.ingest.staged_where import clear, folder_of
-from clickstream_platform.streaming.ingest.staging import Staged, staged_schema, staging
+from clickstream_platform.streaming.ingest.staged import Staged, staged_schema
+from clickstream_platform.streaming.ingest.staging import staging
+from clickstream_platform.streaming.ingest.staging_folder import clear, folder_of
+from clickstream_platform.streaming.ingest.task_files import task_files_for
 from clickstream_platform.streaming.lake import generations, writer
+from clickstream_platform.streaming.lake.data_files import DataFile
 from clickstream_platform.streaming.lake.entry import Account, Copies, Declarations, Entry, Records
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.tables import LakeTable
@@ -42,10 +48,18 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Ingest(StatelessBatches):
-    """The strategy of ``events``. A batch's frame: the names of the files in which its tasks staged their records."""
+    """The strategy of ``events``. A batch's frame: the names of the files in which its tasks staged their records.
+
+    Attributes:
+        source: what is read.
+        parse: how its records become events.
+        begun: of the batch that was killed between its commits, if there is one, what these say of it.
+        run: the name of the folder that a cluster's tasks stage records in.
+    """
 
     source: RecordSource
     parse: Parse
+    begun: Entry | None = None
     run: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def stream(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> DataFrame:
@@ -53,7 +67,8 @@ class Ingest(StatelessBatches):
         read = self.source.read(spark, lake, checkpoint)
         folder = self._folder(spark, lake, checkpoint)
         clear(folder, lake.root)
-        return self.table.watermark.of(staging(read, self.parse, folder, self.source.records))
+        task_files = task_files_for(lake.table(self.table.name), self.table.sink.file_rows)
+        return self.table.watermark.of(staging(read, self.parse, folder, self.source.records, task_files))
 
     def _folder(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> Place:
         on_one_machine = is_one_machine(spark.conf.get("spark.master") or "")
@@ -76,13 +91,16 @@ class Ingest(StatelessBatches):
         facts = staged.facts()
         settled = self._settled(batch, staged, facts)
         entry = self._booking(batch, account, staged, facts, settled)
+        if begun := self._begun(batch):
+            require_as_rejected(entry, begun)
+        staged = staged.adopting(settled.found.places)
         if entry.records.quarantined:
             self._quarantine(batch, staged.rejected(settled.found.conflicting), entry)
-        if self.parse.rules.duplicate_span is not None:
+        if self._span(batch) is not None:
             self._give_way(batch, staged, settled, entry)
         restored = settled.restored.combine_chunks().to_batches() if settled.restored.num_rows else ()
-        accepted = chain(staged.accepted(but=settled.found.places), restored)
-        if not writer.append(accepted, entry.rows_out, batch.target.path, batch.commit(entry)):
+        others = chain(staged.accepted(but=settled.found.places), restored)
+        if not self._append(batch, staged, others, entry):
             return None
         _warn(entry)
         return entry
@@ -111,6 +129,7 @@ class Ingest(StatelessBatches):
                 set_aside=len(settled.aside),
                 replaced=settled.gave_way,
                 restored=len(settled.restored),
+                span_us=(self._span(batch) or timedelta(0)) // timedelta(microseconds=1),
             ),
             declared=Declarations(
                 mapping=self.parse.label,
@@ -121,9 +140,20 @@ class Ingest(StatelessBatches):
             ),
         )
 
+    def _append(self, batch: MicroBatch, staged: Staged, others: Iterator[pa.RecordBatch], entry: Entry) -> bool:
+        """Add the events in the data files that the table takes as they are, and all others."""
+        table, commit = batch.target, batch.commit(entry)
+        if not staged.adopted:
+            return writer.append(others, entry.rows_out, table.path, commit)
+
+        def made(schema: pa.Schema) -> list[DataFile]:
+            return taken_over(staged.adopted, staged.folder, others, table, schema)
+
+        return writer.add_files(made, table.path, self.table.watermark.column, commit)
+
     def _settled(self, batch: MicroBatch, staged: Staged, facts: Facts) -> Settled:
         """What becomes of the events that were read, and of those that are there."""
-        contract, span = self.parse.rules.contract, self.parse.rules.duplicate_span
+        contract, span = self.parse.rules.contract, self._span(batch)
         events = batch.lake.events
         if span is None:
             return Settled(duplicates(staged.events, staged.events_at, events, facts.hours, contract))
@@ -132,10 +162,20 @@ class Ingest(StatelessBatches):
             *(span, self._by(batch), contract),
         )
 
+    def _begun(self, batch: MicroBatch) -> Entry | None:
+        return self.begun if self.begun and self.begun.batch_id == batch.batch_id else None
+
+    def _span(self, batch: MicroBatch) -> timedelta | None:
+        """In which an id alone makes a copy: as it is set, or as it was when a batch was begun that was killed."""
+        begun = self._begun(batch)
+        if begun is None or begun.copies.span_us is None:
+            return self.parse.rules.duplicate_span
+        return timedelta(microseconds=begun.copies.span_us) or None
+
     def _give_way(self, batch: MicroBatch, staged: Staged, settled: Settled, entry: Entry) -> None:
         copies, by = self._copies(batch), self._by(batch)
-        commit = writer.Commit(entry.to_json(), (batch.checkpoint.app_id_in(copies.name), batch.batch_id))
-        giving_way.remember(staged.at(settled.aside), settled.replaced, entry.copies.remembered, copies, by, commit)
+        of_copies = (batch.checkpoint.app_id_in(copies.name), batch.batch_id)
+        giving_way.remember_of_batch(staged.at, settled.aside, settled.replaced, copies, by, entry, of_copies)
         transaction = (batch.checkpoint.app_id, batch.batch_id)
         giving_way.give_way(settled.replaced, batch.lake.events, by, batch.run_id, transaction)
 

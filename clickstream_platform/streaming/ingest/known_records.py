@@ -14,7 +14,7 @@ import pyarrow as pa
 from clickstream_platform.streaming.ingest.deduplicate import within
 from clickstream_platform.streaming.ingest.span_rule import without
 from clickstream_platform.streaming.lake.hours import HOUR_US, as_ranges, spans_of
-from clickstream_platform.streaming.lake.scan import rows_within
+from clickstream_platform.streaming.lake.scan import rows_within, same_place
 from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
 
 if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
@@ -41,22 +41,21 @@ FROM held ANTI JOIN new ON {known} = 1 AND new.source = held.source AND new.of_s
   AND new."offset" = held."offset" AND new."index" = held."index"
 """
 _LEFT_OUT = "'' AS left_out_as, '' AS left_out_by", "left_out_as, left_out_by"
-_NONE = pa.schema([]).empty_table()
+NO_RECORDS = pa.schema([]).empty_table()
 _WHOLE = """
-SELECT * FROM {table} SEMI JOIN wanted ON {table}.source = wanted.source AND {table}.partition = wanted.partition
-  AND {table}."offset" = wanted."offset" AND coalesce({table}."index", 0) = wanted."index"
+SELECT * FROM {table} SEMI JOIN wanted ON {same_place}
 QUALIFY row_number() OVER (PARTITION BY source, partition, "offset", "index") = 1
 """
 
 
-def begin(connection: DuckDBPyConnection, tables: Sequence[LakeTable]) -> None:
-    """Make the table ``there``, without rows, in which :func:`look` puts what it finds in ``events`` and ``copies``."""
+def create_lookup(connection: DuckDBPyConnection, tables: Sequence[LakeTable]) -> None:
+    """Make the table ``there``, without rows yet: :func:`look_up` puts into it what ``events`` and ``copies`` have."""
     connection.execute(_THERE)
     for table in tables:
         connection.register(f"{table.name}_columns", pa.schema(table.plain().schema()).empty_table())
 
 
-def look(
+def look_up(
     connection: DuckDBPyConnection, tables: Sequence[LakeTable], spans: Sequence[TimeSpan], looked: list[TimeSpan]
 ) -> list[int]:
     """Look up all records of the new ids within some spans. Returns the hours in which they lie.
@@ -87,7 +86,7 @@ def _hours(connection: DuckDBPyConnection, rows: str, at: str) -> list[int]:
     return sorted(hour for (hour,) in connection.sql(_HOURS.format(at=at, hour=HOUR_US, rows=rows)).fetchall())
 
 
-def around(records: pa.Table) -> list[TimeSpan]:
+def hours_of(records: pa.Table) -> list[TimeSpan]:
     """The hours of some records."""
     return spans_of(as_ranges(np.unique(records["at"].to_numpy() // HOUR_US).tolist()))
 
@@ -99,13 +98,13 @@ def _view(connection: DuckDBPyConnection, table: LakeTable, spans: Sequence[Time
     connection.execute(f"CREATE OR REPLACE VIEW {table.name} AS {both}")
 
 
-def whole(connection: DuckDBPyConnection, table: LakeTable, at: pa.Table) -> pa.Table:
+def rows_at(connection: DuckDBPyConnection, table: LakeTable, at: pa.Table) -> pa.Table:
     """The rows of a table at some places, with their date, which the files of a partitioned table do not have."""
     if not at.num_rows:
-        return _NONE
-    _view(connection, table, around(at))
+        return NO_RECORDS
+    _view(connection, table, hours_of(at))
     connection.register("wanted", at)
-    rows = connection.sql(_WHOLE.format(table=table.name)).to_arrow_table()
+    rows = connection.sql(_WHOLE.format(table=table.name, same_place=same_place(table.name, "wanted"))).to_arrow_table()
     days = rows["timestamp"].cast(pa.int64()).to_numpy() // (24 * HOUR_US)
     dates = pa.array(days.astype(np.int32), pa.int32()).cast(pa.date32())
     return rows.set_column(rows.schema.get_field_index("event_date"), "event_date", dates)

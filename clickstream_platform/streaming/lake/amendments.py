@@ -26,14 +26,14 @@ def remove(keys: DataFrame, key: Sequence[str], table: LakeTable, kind: str, run
         kind: of the amendment.
         run_id: the run that is booked.
     """
-    rows = rows_of(keys, key, table)
+    rows = count_of(keys, key, table)
     if rows:
         amendment = Amendment(table.name, kind, run_id, removed=rows)
         writer.remove(keys.toArrow(), table.path, tuple(key), writer.Commit(amendment.to_json()))
     return rows
 
 
-def rows_of(keys: DataFrame, key: Sequence[str], table: LakeTable) -> int:
+def count_of(keys: DataFrame, key: Sequence[str], table: LakeTable) -> int:
     """How many rows a table has of some keys."""
     return snapshot(keys.sparkSession, table.path).join(keys, [*key], "left_semi").count()
 

@@ -15,7 +15,8 @@ from clickstream_platform.streaming.lake.tables import LakeTable
 class Commit:
     """What a commit carries: its line of the ledger and, for a batch, the transaction (application id, batch id).
 
-    Of a fill, which delta-rs always writes, the transactions that count it (:mod:`.fills`).
+    Of a fill, which delta-rs always writes, the transactions that count it (:mod:`.fills`); of events that give way,
+    the one that says so. Nobody asks whether these are there before they are written.
     """
 
     line: str
@@ -44,4 +45,4 @@ class Commit:
 
     def is_newest_of(self, path: Place) -> bool:
         """Whether one of the newest commits of a table carries this line: it names the run, so it is this commit."""
-        return any(each.get("userMetadata") == self.line for each in LakeTable(path).history(10))
+        return any(each.get("userMetadata") == self.line for each in LakeTable(path).log.history(10))

@@ -16,7 +16,7 @@ from clickstream_platform.streaming.lake.tables import LakeTable
 AT_ONCE = 20_000  # rows of a batch
 
 
-def files_of(table: LakeTable, day: date) -> list[str]:
+def files_on(table: LakeTable, day: date) -> list[str]:
     """The data files with the rows of one date, relative to the table.
 
     Raises:
@@ -29,7 +29,7 @@ def files_of(table: LakeTable, day: date) -> list[str]:
     )
 
 
-def rows_of(table: LakeTable, day: date, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+def rows_on(table: LakeTable, day: date, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
     """The rows of one date; of the columns, those that a file has, and always its date.
 
     Args:
@@ -37,7 +37,7 @@ def rows_of(table: LakeTable, day: date, columns: Sequence[str] | None = None) -
         day: the date.
         columns: those that are read; all, if not given.
     """
-    there = named_for_arrow(table.path, files_of(table, day))  # now: delta-rs opens no table while it writes one
+    there = named_for_arrow(table.path, files_on(table, day))  # now: delta-rs opens no table while it writes one
     return _read(there["source"], there.get("filesystem"), day, columns)
 
 

@@ -76,6 +76,8 @@ class Copies:
         set_aside: of the duplicates, those at another time than their event. They are in the table ``copies``.
         replaced: events that gave way to one of the batch. They are in ``copies`` too.
         restored: events that were in ``copies``, and are in the table from now on.
+        span_us: by which rule: so long after an event, in microseconds, another one of its id was a copy of it; 0 where
+            only one at the same time was. None where no release wrote it down yet.
     """
 
     duplicates: int = 0
@@ -83,6 +85,7 @@ class Copies:
     set_aside: int = 0
     replaced: int = 0
     restored: int = 0
+    span_us: int | None = None
 
     @property
     def remembered(self) -> int:

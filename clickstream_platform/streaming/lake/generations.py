@@ -1,4 +1,4 @@
-"""Which checkpoint a run goes on from, and whether it may.
+"""The generations of a table's checkpoint: which of them serves, which would be next, which are left over.
 
 The current generation is the one in the table's last transaction. A rebuild that was killed before its batch 0
 committed has therefore changed nothing: the old generation still serves.

@@ -51,7 +51,7 @@ class Log:
 
     @classmethod
     def of(cls, path: Place, version: int) -> Log:
-        """Look."""
+        """Look what there is now."""
         folder = path / "_delta_log"
         if is_on_store(folder):
             found = {name: tag for name, tag in tags_from(folder, commit_name(version)).items() if tag}
@@ -65,7 +65,7 @@ class Log:
 
 
 def commit_name(version: int) -> str:
-    """The file of a commit."""
+    """The name of a commit's file."""
     return f"{version:020d}.json"
 
 

@@ -23,7 +23,7 @@ from clickstream_platform.streaming.lake.tables import LakeTable
 AMENDMENT = "clickstream_amendment"
 # The kinds of amendment.
 REPLAY, ERASURE, RETENTION, REBUILD, FILL = "replay", "erasure", "retention", "rebuild", "fill"
-REPLACEMENT = "replacement"
+REPLACEMENT, COMPLETION = "replacement", "completion"
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class Amendment:
     Attributes:
         table: the table's name.
         kind: ``replay`` of rejected records, ``erasure`` of a person, ``retention`` of old events,
-            ``rebuild`` of a stretch, ``fill`` of declared columns, ``replacement`` of events by earlier copies.
+            ``rebuild`` of a stretch, ``fill`` of declared columns, ``replacement`` of events by earlier copies,
+            ``completion`` of what a batch that was killed has put into ``copies``.
         run_id: the run that committed it.
         added: rows it added.
         removed: rows it removed.
@@ -104,7 +105,7 @@ def booked(table: LakeTable, after: int = -1) -> Iterator[Booked]:
 
     Lazy: who takes only the first lines reads these commits; no file is read that has only older lines.
     """
-    commits, below = table.commits(after), sys.maxsize
+    commits, below = table.log.commits(after), sys.maxsize
     for newest in islice(commits, 1):  # who takes only the last line asks for no roll-ups
         below = newest["version"]
         if line := line_of(newest.get("userMetadata")):
@@ -140,7 +141,7 @@ def last_entry(table: LakeTable) -> Entry | None:
 def is_complete(table: LakeTable) -> bool:
     """Whether no line is missing. Without a roll-up in time, what cleans Delta's log takes the oldest ones."""
     rolled_up = roll_ups(table)
-    return bool(rolled_up) or not (history := table.history()) or history[-1]["version"] == 0
+    return bool(rolled_up) or not (history := table.log.history()) or history[-1]["version"] == 0
 
 
 def roll_ups(table: LakeTable) -> list[Place]:
@@ -149,5 +150,5 @@ def roll_ups(table: LakeTable) -> list[Place]:
 
 
 def folder_of(table: LakeTable) -> Place:
-    """Where these files of a table lie."""
+    """The folder of a table's roll-ups."""
     return table.path.parent / "_ledger" / table.path.name

@@ -1,4 +1,4 @@
-"""Where each table and its checkpoints lie."""
+"""The lake: where each table and its checkpoints lie."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Lake:
         return sorted(path.name for path in named if self.table(path.name).exists)
 
     def there(self, names: Iterable[str]) -> list[str]:
-        """Those of some tables that are there, in their order."""
+        """Which of some tables exist, by name, in the order given."""
         return [name for name in names if self.table(name).exists]
 
     def table(self, name: str) -> LakeTable:

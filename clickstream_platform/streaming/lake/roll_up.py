@@ -20,7 +20,7 @@ def roll_up(table: LakeTable) -> int:
     The file appears whole, under the newest version it covers, or not at all. Returns the number of lines.
     """
     last = max((int(file.stem) for file in roll_ups(table)), default=-1)
-    commits = list(table.commits(last))
+    commits = list(table.log.commits(last))
     if not commits:
         return 0
     lines = [c for c in reversed(commits) if line_of(c.get("userMetadata"))]
@@ -40,7 +40,7 @@ def refused_files(table: LakeTable) -> dict[str, str]:
     rolled_up = roll_ups(table)
     found = {path: fault for file in rolled_up for path, fault in _noted(file).items()}
     last = int(rolled_up[-1].stem) if rolled_up else -1
-    lines = [line_of(commit.get("userMetadata")) for commit in table.commits(after=last)]
+    lines = [line_of(commit.get("userMetadata")) for commit in table.log.commits(after=last)]
     return found | _refused(reversed(lines))
 
 

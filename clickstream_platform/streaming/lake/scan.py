@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from clickstream_platform.events.schema import RECORD
 from clickstream_platform.store.files import let_read
 from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
 
@@ -23,6 +24,18 @@ def named(column: str) -> str:
 def literal(text: str) -> str:
     """A text as DuckDB's SQL has it."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def same_place(rows: str, places: str, prefix: str = "") -> str:
+    """The condition, in DuckDB's SQL, that a row of one table lies at a place that a row of another one names.
+
+    Args:
+        rows: the table of records or events. Those of before there were envelopes have no index, which is 0.
+        places: the table of places.
+        prefix: what the names of its columns begin with.
+    """
+    same = [f"{rows}.{named(name)} = {places}.{named(prefix + name)}" for name in RECORD]
+    return " AND ".join([*same, f'coalesce({rows}."index", 0) = {places}.{named(f"{prefix}index")}'])
 
 
 @contextmanager

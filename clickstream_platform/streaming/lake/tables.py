@@ -1,14 +1,15 @@
-"""The lake as plain files: where each table lies, and what its Delta log says. No JVM; some milliseconds a call."""
+"""Delta tables as they stand: rows, files and columns, told by the log alone. No JVM; some milliseconds a call.
+
+What single commits did: :mod:`.delta_log`.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timezone
-from itertools import islice
+from datetime import date, datetime
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote
 
@@ -18,17 +19,10 @@ from deltalake.exceptions import TableNotFoundError
 from clickstream_platform.errors import CheckpointError, DamageError
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.lake import handles
-from clickstream_platform.streaming.lake.actions import AddedFile, added_by, is_read_by_others
-from clickstream_platform.streaming.lake.delta import is_table, opened, within
+from clickstream_platform.streaming.lake.delta import is_table, opened
+from clickstream_platform.streaming.lake.delta_log import DeltaLog, files_at
 
 Answer = TypeVar("Answer")
-
-
-class Changed(NamedTuple):
-    """The data files, relative to their table, by which one version differs from an older one."""
-
-    added: frozenset[str]
-    removed: frozenset[str]
 
 
 class TimeSpan(NamedTuple):
@@ -51,6 +45,11 @@ class LakeTable:
     def name(self) -> str:
         """The table's name: its folder's."""
         return self.path.name
+
+    @property
+    def log(self) -> DeltaLog:
+        """What its commits say, one by one."""
+        return DeltaLog(self.path)
 
     @property
     def exists(self) -> bool:
@@ -109,49 +108,6 @@ class LakeTable:
         """The last batch id that was committed under this application id; None if none was."""
         return self._newest(lambda handle: handle.transaction(app_id), None)
 
-    def added_files(self, start: int, end: int) -> Iterator[AddedFile]:
-        """The data files that the commits ``start`` to ``end`` (both included) added as new data.
-
-        A commit that only rewrites what was there (compaction, erasure) adds none, as for a stream with
-        ``skipChangeCommits``.
-
-        Raises:
-            CheckpointError: the log of a version is gone; the table was down for longer than the log is kept.
-        """
-        for version in range(start, end + 1):
-            yield from added_by(self._commit(version))
-
-    def changed_files(self, before: int, after: int) -> Changed:
-        """The data files that a version has and an older one had not, and the other way round.
-
-        Whoever made the commits in between, and for whatever reason: a row that only the newer version has lies in one
-        of those added. Reads these commits alone; of version -1, the empty table, none.
-
-        Raises:
-            CheckpointError: the log of a version is gone.
-        """
-        if before < 0:
-            return Changed(frozenset(self.files(after)), frozenset())
-        added, removed = set[str](), set[str]()
-        for action in (each for version in range(before + 1, after + 1) for each in self._commit(version)):
-            if "add" in action:
-                added.add(unquote(action["add"]["path"]))
-            elif "remove" in action:
-                path = unquote(action["remove"]["path"])
-                removed |= {path} - added
-                added -= {path}
-        return Changed(frozenset(added), frozenset(removed))
-
-    def commit_id(self, version: int) -> str | None:
-        """What tells the commit of a version from any other of that number, of a table that was restored, say.
-
-        None if its log is gone. Version -1, before the first commit, is always the same.
-        """
-        try:
-            return hashlib.sha256(self._log(version).read_bytes()).hexdigest()[:16] if version >= 0 else ""
-        except FileNotFoundError:
-            return None
-
     def schema(self, version: int | None = None) -> dict[str, Any]:
         """The columns, as Delta and Spark say them in JSON."""
         with handles.at(self.path, version) as table:
@@ -181,11 +137,10 @@ class LakeTable:
 
     def files(self, version: int | None = None) -> list[str]:
         """The data files that make up the table, now or at a version, relative to it."""
-        with handles.at(self.path, version) as table:
-            return within(table)
+        return files_at(self.path, version)
 
-    def files_by_age(self, version: int | None = None) -> list[str]:
-        """The same, the oldest first: no other has fewer columns. The others in the order of their names."""
+    def files_by_age(self, version: int) -> list[str]:
+        """The data files at a version: the oldest, which has the fewest columns, then the others by name."""
         with handles.at(self.path, version) as table:
             files = table.get_add_actions(flatten=True)
         paths, times = (files.column(name).to_pylist() for name in ("path", "modification_time"))
@@ -214,66 +169,6 @@ class LakeTable:
             for path, lo, hi in zip(files["path"].to_pylist(), first.to_pylist(), last.to_pylist(), strict=True)
             if lo is None or hi is None or any(lo < span.until and hi >= span.since for span in spans)
         ]
-
-    def same_rows_until(self, version: int) -> int:
-        """The newest version up to which no commit has added rows, nor has an event given way to an earlier copy.
-
-        Compaction and erasure are stepped over.
-
-        Raises:
-            CheckpointError: the log of a version is gone.
-        """
-        newest = self.version() or 0
-        while version < newest and not is_read_by_others(self._commit(version + 1)):
-            version += 1
-        return version
-
-    def committed_at(self, version: int) -> datetime | None:
-        """When a version was committed; None if it was not yet.
-
-        Raises:
-            CheckpointError: the log of the version is gone.
-        """
-        if version > (self.version() or 0):
-            return None
-        info = next(action["commitInfo"] for action in self._commit(version) if "commitInfo" in action)
-        return datetime.fromtimestamp(info["timestamp"] / 1000, timezone.utc)
-
-    def _log(self, version: int) -> Place:
-        return self.path / "_delta_log" / handles.commit_name(version)
-
-    def _commit(self, version: int) -> list[dict[str, Any]]:
-        try:
-            return [json.loads(line) for line in self._log(version).read_text().splitlines() if line]
-        except FileNotFoundError as gone:
-            finding = f"the log of version {version} is gone"
-            raise CheckpointError(
-                self.path.name, finding, "run `clickstream rebuild` for the tables that read it"
-            ) from gone
-
-    def commits(self, after: int = -1) -> Iterator[dict[str, Any]]:
-        """The commits above a version as Delta describes them, each with its ``version``, newest first.
-
-        As far as the log goes back. Lazy: reads what is asked for.
-        """
-        newest, said = self._newest(lambda handle: (handle.table.version(), handle.info()), (-1, None))
-        for version in range(newest, after, -1):
-            info = said if version == newest else self._info(version)
-            if info is None:
-                return
-            yield {**info, "version": version}
-
-    def history(self, limit: int | None = None) -> list[dict[str, Any]]:
-        """The newest commits, or all that the log has, as :meth:`commits` gives them."""
-        return list(islice(self.commits(), limit))
-
-    def _info(self, version: int) -> dict[str, Any] | None:
-        """What a commit says of itself; None if its log is gone."""
-        try:
-            with self._log(version).open() as log:
-                return next((json.loads(line)["commitInfo"] for line in log if line.startswith('{"commitInfo"')), {})
-        except FileNotFoundError:
-            return None
 
 
 def select(held: DeltaTable, query: str) -> list[dict[str, Any]]:

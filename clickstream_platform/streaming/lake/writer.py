@@ -9,7 +9,7 @@ what is too much for one process's memory is written by Spark's tasks. See docs/
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
@@ -18,6 +18,7 @@ from deltalake import DeltaTable, PostCommitHookProperties, Schema, write_deltal
 
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.lake.commit import Commit
+from clickstream_platform.streaming.lake.data_files import PARTITION, DataFile, alike
 from clickstream_platform.streaming.lake.delta import options_of, uri_of
 from clickstream_platform.streaming.lake.handles import Handle, changed, changing
 from clickstream_platform.streaming.lake.store_lease import require_held
@@ -83,6 +84,28 @@ def add_columns(path: Place, schema: StructType) -> None:
             held.table.alter.add_columns(lacking, post_commithook_properties=_THEN)
 
 
+def add_files(made: Callable[[pa.Schema], Sequence[DataFile]], path: Place, time: str, commit: Commit) -> bool:
+    """Add rows by their files, which lie in the table's folder and have no name in its log yet. Returns as an append.
+
+    Args:
+        made: given the table's columns, makes the files. Not called if the commit's transaction is in the table.
+        path: the table, which is partitioned by ``event_date``.
+        time: the column of a row's time.
+        commit: what the commit carries.
+    """
+    with to_change(path) as held:
+        if commit.is_in(held):
+            return False
+        schema, with_it = held.table.schema(), commit.properties()
+        files = [each.named(time) for each in made(pa.schema(schema))]
+        require_held(path.parent)
+        held.table.create_write_transaction(
+            files, "append", schema, [PARTITION], commit_properties=with_it, post_commithook_properties=_THEN
+        )
+        held.table.update_incremental()  # which delta-rs leaves where it was
+    return True
+
+
 def append(
     rows: DataFrame | Iterator[pa.RecordBatch], count: int, path: Place, commit: Commit, *, size: int = 0
 ) -> bool:
@@ -104,19 +127,9 @@ def append(
         if commit.is_in(held):
             return False
         schema = pa.schema(held.table.schema())
-        alike = (_alike(batch, schema) for batch in rows)
-        streamed = pa.RecordBatchReader.from_batches(schema, alike) if count else schema.empty_table()
+        fitting = (alike(batch, schema) for batch in rows)
+        streamed = pa.RecordBatchReader.from_batches(schema, fitting) if count else schema.empty_table()
         return _commit(streamed, held.table, commit, "append")
-
-
-def _alike(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Rows with the columns of a table; one that is no longer declared is null in them."""
-    there = set(batch.schema.names)
-    columns = [
-        batch[field.name].cast(field.type) if field.name in there else pa.nulls(len(batch), field.type)
-        for field in schema
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def overwrite(rows: DataFrame, count: int, path: Place, commit: Commit) -> bool:
@@ -220,8 +233,8 @@ def rewrite(rows: Iterator[pa.RecordBatch], path: Place, date: str, commit: Comm
     """Replace the rows of one ``event_date`` by others of that date, in one commit. Written as they come."""
     with to_change(path) as held:
         schema = pa.schema(held.table.schema())
-        alike = pa.RecordBatchReader.from_batches(schema, (_alike(batch, schema) for batch in rows))
-        _put(alike, held.table, commit, f"event_date = '{date}'")
+        fitting = pa.RecordBatchReader.from_batches(schema, (alike(batch, schema) for batch in rows))
+        _put(fitting, held.table, commit, f"event_date = '{date}'")
 
 
 def _put(rows: pa.Table | pa.RecordBatchReader, table: DeltaTable, commit: Commit, where: str) -> None:

@@ -152,7 +152,7 @@ def _read_by(table: StreamingTable, lake: Lake) -> Iterator[str]:
         yield from needed_files(lake, checkpoint, checkpoint.planned(), checkpoint.committed())
     if entry := last_entry(lake.table(table.name)):
         with suppress(CheckpointError, DeltaError):
-            yield from lake.events.files(lake.events.same_rows_until(entry.events_version))
+            yield from lake.events.files(lake.events.log.same_rows_until(entry.events_version))
 
 
 def _copy_small(lake: Lake, to: Path, tables: Sequence[str]) -> dict[str, Copied]:

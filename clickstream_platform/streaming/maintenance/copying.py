@@ -55,7 +55,7 @@ class Backup:
 
     @property
     def bytes(self) -> int:
-        """Of all files."""
+        """How large all files are together."""
         return sum(file.bytes for file in self.files.values())
 
     def write(self, folder: Path) -> None:
@@ -154,7 +154,7 @@ def copied_database(source: Place, to: Path) -> Copied:
 
 
 def as_it_is(file: Place) -> Copied:
-    """What a file is now."""
+    """The size and the checksum that a file has now."""
     digest, count = hashlib.sha256(), 0
     for block in _blocks(file):
         digest.update(block)

@@ -92,17 +92,21 @@ def forget(
         erased = _erase(search, contracts, spark, lake, hooks, run_id)
         for user_id in search.users:
             hooks.forgotten(user_id)
-        now = datetime.now(timezone.utc)
-        completed = None if search.unsearched else moment(now)
-        proof = replace(
-            proof,
-            completed_at=completed,
-            files_until=moment(now + files_kept),
-            tables=tuple(erased),
-            unsearched={**search.unsearched},
-        )
+        proof = _ended(proof, search, erased, files_kept)
         write(lake, proof)
     return proof
+
+
+def _ended(proof: Erasure, search: Search, erased: list[Erased], files_kept: timedelta) -> Erasure:
+    """The proof of what is done: completed, unless there are records that could not be searched."""
+    now = datetime.now(timezone.utc)
+    return replace(
+        proof,
+        completed_at=None if search.unsearched else moment(now),
+        files_until=moment(now + files_kept),
+        tables=tuple(erased),
+        unsearched={**search.unsearched},
+    )
 
 
 def require(lake: Lake, users: Sequence[str]) -> None:

@@ -24,7 +24,7 @@ from clickstream_platform.events.contract.model import Contract
 from clickstream_platform.events.schema import Schema
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import writer
-from clickstream_platform.streaming.lake.dates import rows_of
+from clickstream_platform.streaming.lake.dates import rows_on
 from clickstream_platform.streaming.lake.fills import marks
 from clickstream_platform.streaming.lake.lease import all_leased
 from clickstream_platform.streaming.lake.ledger import FILL, Amendment, lines
@@ -115,7 +115,7 @@ def _fill_date(
 ) -> None:
     got, broken = Counter[str](), Counter[str]()
     names = ("extra", "event_type", *(each.name for each in contract.columns))
-    for batch in rows_of(events, day, names):
+    for batch in rows_on(events, day, names):
         each = filled(contract, pa.table(batch))
         got, broken = got + each.filled, broken + each.broken
     found.filled += got
@@ -129,7 +129,7 @@ def _fill_date(
     )
     commit = writer.Commit(booked.to_json(), marks=marks(events, got))
     if got:
-        writer.rewrite(_filled(rows_of(events, day), contract), events.path, day.isoformat(), commit)
+        writer.rewrite(_filled(rows_on(events, day), contract), events.path, day.isoformat(), commit)
         found.dates.append(day)
     elif broken and not is_noted:
         writer.note(events.path, commit)

@@ -127,7 +127,7 @@ def _need(contracts: Sequence[StreamingTable], lake: Lake, now: datetime) -> _Ne
         plan = checkpoint.plan(checkpoint.committed())
         if table.derived and plan:
             version = next_version(plan.end)
-            unread = lake.events.same_rows_until(version - 1) + 1
-            files, log = (lake.events.committed_at(each) or now for each in (unread, version))
+            unread = lake.events.log.same_rows_until(version - 1) + 1
+            files, log = (lake.events.log.committed_at(each) or now for each in (unread, version))
             needs.append(_Need(files, log, table.name))
     return min(needs, key=lambda need: (need.files_since, need.log_since))

@@ -104,7 +104,7 @@ def _packed(row: dict[str, Any], users: Sequence[str], mappings: Sequence[tuple[
 
 
 def _mappings(rules: Sequence[Rules]) -> list[tuple[Mapping, Limits]]:
-    """Those by which records are read and that have envelopes."""
+    """The mappings that have envelopes, each with what one record may hold."""
     return [
         (each.mapping, Limits(each.max_events_in_record, each.max_unpacked_bytes))
         for each in rules

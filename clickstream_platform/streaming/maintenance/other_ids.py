@@ -30,9 +30,7 @@ from clickstream_platform.streaming.lake.tables import LakeTable
 Take = Callable[[Any], None]
 
 
-def take_out(
-    persons: DataFrame, paths: Sequence[str], table: LakeTable, run_id: str, columns: Sequence[str] = ()
-) -> int:
+def take_out(persons: DataFrame, paths: Sequence[str], table: LakeTable, run_id: str, columns: Sequence[str]) -> int:
     """Take persons' ids out of ``extra``, wherever a visitor's id is looked for; no commit if there are none.
 
     Args:

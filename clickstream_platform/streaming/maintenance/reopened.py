@@ -19,7 +19,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 
 from clickstream_platform.events.schema import PLACE, QUARANTINE, RECORD
 from clickstream_platform.streaming.batches.persisted import Persisted
-from clickstream_platform.streaming.ingest.staging import record_id
+from clickstream_platform.streaming.ingest.record_ids import record_id
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment
 
@@ -54,7 +54,7 @@ class Whole(NamedTuple):
 
     @property
     def place(self) -> tuple[str, str, int]:
-        """``RECORD``."""
+        """What names the record: its source, partition and offset."""
         return self.source, self.partition, self.offset
 
     @property

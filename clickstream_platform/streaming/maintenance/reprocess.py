@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -25,6 +25,7 @@ from clickstream_platform.source_list import NAME_IN_SQL
 from clickstream_platform.source_list import title as title_of
 from clickstream_platform.streaming.batches.persisted import Persisted
 from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.ingest.by_id import Settled
 from clickstream_platform.streaming.ingest.deduplicate import Duplicates
 from clickstream_platform.streaming.lake import generations, writer
 from clickstream_platform.streaming.lake.hours import hour_of
@@ -123,32 +124,80 @@ def replay(
         if opened.records:
             rejected = _chosen(spark, quarantine, reason, source)
         good = persist(_good(events, rejected, stored))
-        counts = F.count("*").alias("count"), F.sum(F.octet_length("value")).alias("bytes")
-        facts = good.groupBy("became", hour_of("timestamp").alias("hour")).agg(*counts).collect()
-        became = {kind: sum(f["count"] for f in facts if f["became"] == kind) for kind in (_LANDED, _PASSED)}
-        new_facts = [f for f in facts if f["became"] == _NEW]
-        hours = {f["hour"] for f in new_facts}
-        kind = StructType.fromJson(lake.events.schema())
-        new = accepted(good.where(F.col("became") == _NEW), kind)
-        decided = settled(events, new, lake, hours, run_id)
-        copies = decided.found
-        good_now = sum(f["count"] for f in new_facts) - len(copies.places)
-        kept = len(copies.conflicting)
-        found = Replay(tried, good_now, copies.exact, became[_LANDED], kept, became[_PASSED], *opened)
+        became, new = _counted(good), good.where(F.col("became") == _NEW)
+        decided = settled(events, accepted(new, _schema_of(lake.events)), lake, became.hours, run_id)
+        found = _found(tried, became, decided.found, opened)
         if decided.aside.num_rows or decided.replaced.num_rows:
-            give_way(events, decided, good.where(F.col("became") == _NEW), lake, run_id)
+            give_way(events, decided, new, lake, run_id)
         if found.accepted:
-            broken = _violations(but(copies.places, good.where(F.col("became") == _NEW)))
-            back = decided.restored.num_rows
-            rows = found.accepted + back
-            added = Amendment(events.name, REPLAY, run_id, added=rows, violations=broken, restored=back)
-            size = sum(f["bytes"] for f in new_facts)
-            fresh = but(copies.places, new)
-            if back:
-                fresh = fresh.unionByName(spark.createDataFrame(decided.restored).to(kind))
-            writer.append(writer.few_files(fresh), rows, lake.events.path, writer.Commit(added.to_json()), size=size)
-        _leave(good, copies, quarantine, found, run_id, cast("Parse", events.query).rules)
+            _accept(new, became.bytes, decided, found, lake.events, run_id)
+        _leave(good, decided.found, quarantine, found, run_id, cast("Parse", events.query).rules)
         return found
+
+
+class _Became(NamedTuple):
+    """What the rejected records that are to be changed have become.
+
+    Attributes:
+        new: how many are events that are not in ``events`` yet.
+        landed: how many are in ``events`` already.
+        passed_over: how many are passed over.
+        hours: the hours since 1970 in which the new ones lie.
+        bytes: how large the new ones are together.
+    """
+
+    new: int
+    landed: int
+    passed_over: int
+    hours: frozenset[int]
+    bytes: int
+
+
+def _counted(good: DataFrame) -> _Became:
+    sums = F.count("*").alias("count"), F.sum(F.octet_length("value")).alias("bytes")
+    facts = good.groupBy("became", hour_of("timestamp").alias("hour")).agg(*sums).collect()
+    counts = {kind: sum(each["count"] for each in facts if each["became"] == kind) for kind in (_NEW, _LANDED, _PASSED)}
+    new = [each for each in facts if each["became"] == _NEW]
+    hours, size = frozenset(each["hour"] for each in new), sum(each["bytes"] for each in new)
+    return _Became(counts[_NEW], counts[_LANDED], counts[_PASSED], hours, size)
+
+
+def _found(tried: int, became: _Became, copies: Duplicates, opened: Reopened) -> Replay:
+    return Replay(
+        tried=tried,
+        accepted=became.new - len(copies.places),
+        duplicates=copies.exact,
+        landed=became.landed,
+        conflicting=len(copies.conflicting),
+        passed_over=became.passed_over,
+        opened=opened.records,
+        inside=opened.inside,
+        refused=opened.refused,
+    )
+
+
+def _accept(new: DataFrame, size: int, decided: Settled, found: Replay, events: LakeTable, run_id: str) -> None:
+    """Append to ``events`` what is new, with what is an event again, in one commit.
+
+    Args:
+        new: all that could become events, as they were parsed, with their bytes.
+        size: the bytes of these.
+        decided: which of them do not, and what comes back.
+        found: what is said of the replay.
+        events: the table.
+        run_id: the run.
+    """
+    kind, places, back = _schema_of(events), decided.found.places, decided.restored.num_rows
+    rows = found.accepted + back
+    added = Amendment(events.name, REPLAY, run_id, added=rows, violations=_violations(but(places, new)), restored=back)
+    fresh = but(places, accepted(new, kind))
+    if back:
+        fresh = fresh.unionByName(new.sparkSession.createDataFrame(decided.restored).to(kind))
+    writer.append(writer.few_files(fresh), rows, events.path, writer.Commit(added.to_json()), size=size)
+
+
+def _schema_of(table: LakeTable) -> StructType:
+    return StructType.fromJson(table.schema())
 
 
 def _chosen(spark: SparkSession, quarantine: LakeTable, reason: str | None, source: str | None) -> DataFrame:

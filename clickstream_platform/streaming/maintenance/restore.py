@@ -12,8 +12,7 @@ from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.lease import all_leased
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.maintenance.copying import TREE, Backup, as_it_is, copied, has, writing_to
-from clickstream_platform.streaming.sources.files.intake import FOLDER
-from clickstream_platform.streaming.sources.files.manifest import in_order
+from clickstream_platform.streaming.sources.files.manifest import FOLDER, in_order
 from clickstream_platform.wording import number_of
 
 

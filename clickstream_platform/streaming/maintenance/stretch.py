@@ -186,7 +186,7 @@ class _Making:
     def _events(self, read: TimeSpan) -> DataFrame:
         """The events of whole hours, as of the version that the table has read."""
         entry = last_entry(self.lake.table(self.table.name))
-        version = self.lake.events.same_rows_until(entry.events_version) if entry else None
+        version = self.lake.events.log.same_rows_until(entry.events_version) if entry else None
         return during(self.spark, self.lake.events, ("timestamp",), [_hours(read)], version)
 
     @property

@@ -16,7 +16,7 @@ from clickstream_platform.events.registry.framing import said as said_of
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.events.schema import CONTENT, Reason
 from clickstream_platform.streaming.lake.hours import HOUR_US, as_ranges, spans_of
-from clickstream_platform.streaming.lake.ledger import REPLACEMENT, Amendment, booked, entries
+from clickstream_platform.streaming.lake.ledger import REPLACEMENT, REPLAY, Amendment, booked, entries
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.scan import connected, rows_within
 from clickstream_platform.streaming.lake.tables import LakeTable, select
@@ -123,8 +123,8 @@ def duplicates(lake: Lake, rules: Rules, limit: int = 0) -> DuplicateReport:
     changes = [each.line for each in booked(lake.events) if isinstance(each.line, Amendment)]
     replaced = sum(each.removed for each in changes if each.kind == REPLACEMENT)
     restored = sum(each.copies.restored for each in batches) + sum(each.restored for each in changes)
-    remembered = booked(lake.copies)
-    by_replays = sum(each.line.added for each in remembered if isinstance(each.line, Amendment))
+    remembered = (each.line for each in booked(lake.copies) if isinstance(each.line, Amendment))
+    by_replays = sum(each.added for each in remembered if each.kind == REPLAY)
     set_aside = sum(entry.copies.remembered for entry in batches) + by_replays - replaced
     exact = sum(entry.copies.duplicates for entry in batches) + sum(each.duplicates for each in replays) - set_aside
     count, newest = _conflicting(quarantine, limit)

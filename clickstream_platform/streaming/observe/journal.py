@@ -45,7 +45,7 @@ class Journal:
     _has_warned: bool = False
 
     def __post_init__(self) -> None:
-        """Choose the name."""
+        """Name the file by the moment and the process."""
         moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
         self._path = self.folder / f"{moment}-{time.time_ns() // 1_000_000 % 1000:03}-{os.getpid()}.jsonl"
 

@@ -16,7 +16,7 @@ from clickstream_platform.streaming.lake.ledger import Booked, booked
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.scan import connected, rows_within
 from clickstream_platform.streaming.lake.tables import TimeSpan
-from clickstream_platform.streaming.sources.kafka.cluster import flat
+from clickstream_platform.streaming.sources.kafka.offsets import by_partition
 
 EVER = -(2**62)  # microseconds, before every event
 LEFT_OUT = "late_events"  # the table of what came too late for `user_patterns`
@@ -191,6 +191,6 @@ def _places(n: int, entry: Entry) -> Iterator[dict[str, int | str]]:
     for path in entry.account.files:
         yield {**facts, "partition": path, "first": 0, "end": 2**62}
     if entry.end and "logOffset" not in entry.end:
-        starts = flat(entry.start)
-        for partition, end in flat(entry.end).items():
+        starts = by_partition(entry.start)
+        for partition, end in by_partition(entry.end).items():
             yield {**facts, "partition": partition, "first": starts.get(partition, 0), "end": end}

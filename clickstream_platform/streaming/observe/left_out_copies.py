@@ -12,7 +12,7 @@ from clickstream_platform.events.schema import CONTENT, COPIES
 from clickstream_platform.settings import LONGEST_SPAN
 from clickstream_platform.streaming.lake.hours import HOUR_US
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.scan import connected, rows_within
+from clickstream_platform.streaming.lake.scan import connected, rows_within, same_place
 from clickstream_platform.streaming.lake.tables import TimeSpan
 
 if TYPE_CHECKING:
@@ -49,12 +49,9 @@ WHERE (copied.source, copied.partition, copied."offset", copied."index")
 ORDER BY copied.arrived_at DESC, copied.partition, copied."offset", copied."index" {limit}
 """
 # Of `remembered` the rows that are shown, or of `all_events` those beside them.
-_AT = """
-SELECT {rows}.* FROM {rows} SEMI JOIN shown ON {rows}.source = shown."{of}source"
-  AND {rows}.partition = shown."{of}partition" AND {rows}."offset" = shown."{of}offset"
-  AND coalesce({rows}."index", 0) = shown."{of}index"
-"""
-_COPIES, _EVENTS = _AT.format(rows="remembered", of=""), _AT.format(rows="all_events", of="event_")
+_AT = "SELECT {rows}.* FROM {rows} SEMI JOIN shown ON {same_place}"
+_COPIES = _AT.format(rows="remembered", same_place=same_place("remembered", "shown"))
+_EVENTS = _AT.format(rows="all_events", same_place=same_place("all_events", "shown", "event_"))
 
 Place = tuple[Any, ...]  # source, partition, offset, index
 Row = dict[str, Any]

@@ -65,7 +65,7 @@ class Listener(StreamingQueryListener):
     """
 
     class Java:
-        """As what the JVM sees it."""
+        """The Java interface that it implements."""
 
         implements = ("org.apache.spark.sql.streaming.PythonStreamingQueryListener",)
 

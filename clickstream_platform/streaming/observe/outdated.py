@@ -30,10 +30,10 @@ def outdated(table: StreamingTable, lake: Lake, checkpoint: Checkpoint) -> str:
     """Why the rows of a table are not made of the declared columns as they are now; empty if they are."""
     if not table.derived:
         return ""
-    admitted = checkpoint.fingerprint()
-    if not admitted and checkpoint.committed() < 0:
+    made_for = checkpoint.fingerprint()
+    if not made_for and checkpoint.committed() < 0:
         return ""
-    then: dict[str, str] = admitted.get(MADE_OF, {})
+    then: dict[str, str] = made_for.get(MADE_OF, {})
     now = made_of(table, lake)
     changed = [name for name in now | then if now.get(name) != then.get(name)]
     return f"since it was made, {', '.join(changed)} of events came, went or got values" if changed else ""

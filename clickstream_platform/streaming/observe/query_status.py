@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from clickstream_platform.streaming.observe.journal import read
 
-Standing = Literal["started", "running", "idle", "ended", "failed", "killed"]
+QueryState = Literal["started", "running", "idle", "ended", "failed", "killed"]
 ACTIVE = ("started", "running", "idle")
 
 
@@ -39,7 +39,7 @@ class QueryStatus:
     id: str
     run_id: str
     name: str | None
-    status: Standing
+    status: QueryState
     batch_id: int | None = None
     input_rows: int | None = None
     input_rows_per_second: float | None = None

@@ -113,7 +113,7 @@ def needed_files(lake: Lake, checkpoint: Checkpoint, planned: int, committed: in
     done, interrupted = checkpoint.plan(committed), checkpoint.plan(planned) if planned > committed else None
     needed: list[str] = []
     if done:
-        added = lake.events.added_files(next_version(done.end), lake.events.version() or 0)
+        added = lake.events.log.added_files(next_version(done.end), lake.events.version() or 0)
         needed += [file.path for file in added]
     if interrupted:
         needed += lake.events.files(next_version(interrupted.end) - 1)
@@ -145,4 +145,4 @@ def _read_something(lake: Lake, table: StreamingTable, checkpoint: Checkpoint, b
     start = checkpoint.start(batch_id)
     if not table.derived:
         return start != plan.end
-    return any(True for _ in lake.events.added_files(next_version(start), next_version(plan.end) - 1))
+    return any(True for _ in lake.events.log.added_files(next_version(start), next_version(plan.end) - 1))

@@ -46,9 +46,7 @@ def _all_done(table: StreamingTable, lake: Lake, found: Lags) -> bool:
         return False  # the run reads the other sources, and says it then
 
 
-def idle_run(
-    table: StreamingTable, lake: Lake, hooks: Hooks, run_id: str, found: Lags | None = None
-) -> RunReport | None:
+def idle_run(table: StreamingTable, lake: Lake, hooks: Hooks, run_id: str, found: Lags) -> RunReport | None:
     """Run a table that has nothing to do: what a run would report, under the same lease, without a JVM.
 
     What was ``found`` before there was a lease still holds: what was committed then stays committed.
@@ -61,7 +59,7 @@ def idle_run(
     """
     started = time.monotonic()
     with lease(lake, table.name, run_id):
-        if not _all_done(table, lake, found or {}):
+        if not _all_done(table, lake, found):
             return None
         report = _report(table, lake, run_id, timedelta(seconds=time.monotonic() - started))
     hooks.ended(table)

@@ -58,7 +58,7 @@ def side_by_side(
 
     If the first fails, the others are not run: they would read what is not complete. Of the others, each is run
     whatever became of those before it. Ctrl-C in the main thread gives the batches that are on
-    :data:`.run.LAST_BATCH` seconds to end, begins no other table, and is raised; a second one does not wait.
+    :data:`.GRACE_PERIOD` seconds to end, begins no other table, and is raised; a second one does not wait.
 
     Args:
         tables: contracts, in the order in which they are begun.

@@ -33,7 +33,8 @@ from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe import listener
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.report import RunReport
-from clickstream_platform.streaming.runtime.run import LOOKED_AT, Run, admitted, let_end
+from clickstream_platform.streaming.runtime.run import prepared
+from clickstream_platform.streaming.runtime.streaming_query import POLLED_EVERY, Run, await_batch
 
 CONFS = {"spark.sql.streaming.numRecentProgressUpdates": "100"}  # a stream has no end, and each takes some kilobytes
 SELDOM_PLANNED = 10.0  # seconds between two looks at what the source has, at most
@@ -74,7 +75,7 @@ def stream(
 ) -> None:
     """Keep tables up to date until ``stop`` is set; then end their queries and free their leases.
 
-    A batch that is on gets :data:`.run.LAST_BATCH` seconds to end. One that does not is replayed by whoever goes on.
+    A batch that is on gets :data:`.GRACE_PERIOD` seconds to end. One that does not is replayed by whoever goes on.
 
     Args:
         tables: contracts whose triggers do not end.
@@ -173,9 +174,9 @@ class _Live:
             return
         try:
             with self.shared.leased():
-                run = admitted(self.table, self.spark, self.lake, self._hooks(), self.shared.run_id)
+                run = prepared(self.table, self.spark, self.lake, self._hooks(), self.shared.run_id)
                 run.turn = self.shared.turn
-                with run.going_on() as query:
+                with run.running() as query:
                     self._watch(run, query)
         except Exception:
             self.failures += 1
@@ -187,7 +188,7 @@ class _Live:
 
         And for the columns that it gains, at whose commit a query that reads it would stop.
         """
-        while self.table.derived and not self._is_input_there() and not self.stop.wait(LOOKED_AT):
+        while self.table.derived and not self._is_input_there() and not self.stop.wait(POLLED_EVERY):
             pass
         return self.stop.is_set()
 
@@ -196,9 +197,9 @@ class _Live:
 
     def _watch(self, run: Run, query: StreamingQuery) -> None:
         try:
-            while not query.awaitTermination(LOOKED_AT):  # pyright: ignore[reportArgumentType] - takes parts of a second
+            while not query.awaitTermination(POLLED_EVERY):  # pyright: ignore[reportArgumentType] - takes parts of a second
                 if self.stop.is_set():
-                    let_end(query)
+                    await_batch(query)
                     return
                 self._plan(run)
                 if time.monotonic() - self.reported_at >= REPORTED.total_seconds():

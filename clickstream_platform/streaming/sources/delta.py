@@ -66,7 +66,7 @@ class FromTable:
             return Lag(0, "events")
         if plan is None or plan.end is None:
             return Lag(table.rows(), "events")
-        return Lag(sum(file.rows for file in table.added_files(next_version(plan.end), newest)), "events")
+        return Lag(sum(file.rows for file in table.log.added_files(next_version(plan.end), newest)), "events")
 
     def begin(self, checkpoint: Checkpoint, *, goes_on: bool = False) -> FromTable:
         """The source itself: there is nothing to decide, as a first batch reads the whole table."""

@@ -23,7 +23,8 @@ from clickstream_platform.events.mapping.checking import EVENT, PASSED_OVER, REJ
 from clickstream_platform.events.rules import Parse, Rules
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.ingest.facts import Facts
-from clickstream_platform.streaming.ingest.staging import Staged, staged_by
+from clickstream_platform.streaming.ingest.staged import Staged
+from clickstream_platform.streaming.ingest.staging import staged_by
 from clickstream_platform.streaming.sources.envelope_count import Envelopes, Tally
 from clickstream_platform.streaming.sources.files.sample import sample
 from clickstream_platform.streaming.sources.source import PartRead

@@ -21,7 +21,8 @@ from clickstream_platform.events.mapping.model import COLUMNS
 from clickstream_platform.events.mapping.named import mapping_named, presets
 from clickstream_platform.events.rules import Parse
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.ingest.staging import Staged, staged_by
+from clickstream_platform.streaming.ingest.staged import Staged
+from clickstream_platform.streaming.ingest.staging import staged_by
 from clickstream_platform.streaming.sources.files.sample import sample
 from clickstream_platform.streaming.sources.source import PartRead
 from clickstream_platform.tables.events import rules_from

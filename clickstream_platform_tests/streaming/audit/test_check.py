@@ -21,8 +21,8 @@ from clickstream_platform.streaming.audit.passes import Kept, Passed
 from clickstream_platform.streaming.audit.result import CheckResult
 from clickstream_platform.streaming.audit.shares import RUNS
 from clickstream_platform.streaming.audit.validate import check
+from clickstream_platform.streaming.lake.delta_log import DeltaLog
 from clickstream_platform.streaming.lake.roll_up import roll_up
-from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform_tests.homes import Home, entry
 from clickstream_platform_tests.lakes import at, write
 from clickstream_platform_tests.local import local
@@ -365,19 +365,19 @@ def test_a_lake_that_cannot_be_written_is_warned_of(
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The data files that are opened, and the commits that are read."""
     found: list[str] = []
-    opened, committed = Increment.dataset, LakeTable._log  # type: ignore[attr-defined]
+    opened, committed = Increment.dataset, DeltaLog._log  # type: ignore[attr-defined]
 
     def dataset(self: Increment, files: Iterable[str]) -> Any:
         files = list(files)
         found.extend(files)
         return opened(self, files)
 
-    def log(self: LakeTable, version: int) -> Path:
-        found.append(f"{self.name} {version}")
+    def log(self: DeltaLog, version: int) -> Path:
+        found.append(f"{self.path.name} {version}")
         return local(committed(self, version))
 
     monkeypatch.setattr(Increment, "dataset", dataset)
-    monkeypatch.setattr(LakeTable, "_log", log)
+    monkeypatch.setattr(DeltaLog, "_log", log)
     return found
 
 

@@ -13,7 +13,7 @@ from deltalake import CommitProperties, write_deltalake
 from clickstream_platform.expectations import DuplicateShare, KeptContract, RejectedShare
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.audit.broken_rules import broken_rules
-from clickstream_platform.streaming.audit.shares import Share, plainly, remarks, said, share
+from clickstream_platform.streaming.audit.shares import Share, notes, remarks, said, share
 from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment, entries
 from clickstream_platform_tests.homes import Home, entry
 
@@ -166,8 +166,8 @@ def test_a_path_that_no_batch_of_a_run_found_anything_at_is_warned_of_and_what_w
     batches = list(entries(ledger.lake.events))
     (warned,) = remarks(ledger.contracts["events"], batches)
     assert warned == ("in 30 records that were looked at, nothing is at these paths of the mapping: page_url: p.url")
-    assert plainly(batches) == ["3 records passed over, as the mapping says: identify 3"]
-    assert plainly([]) == remarks(ledger.contracts["events"], []) == []
+    assert notes(batches) == ["3 records passed over, as the mapping says: identify 3"]
+    assert notes([]) == remarks(ledger.contracts["events"], []) == []
 
 
 def test_a_maximum_of_one_turns_the_check_off(ledger: Ledger) -> None:

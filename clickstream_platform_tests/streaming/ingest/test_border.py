@@ -10,7 +10,7 @@ from pyspark.errors import StreamingQueryException
 
 from clickstream_platform.errors import SourceError
 from clickstream_platform.streaming.audit.source_account import source_account
-from clickstream_platform.streaming.ingest.staging import record_id
+from clickstream_platform.streaming.ingest.record_ids import record_id
 from clickstream_platform.streaming.lake.ledger import entries, last_entry
 from clickstream_platform.streaming.maintenance.reprocess import replay
 from clickstream_platform.streaming.observe.quarantine import rejections

@@ -6,18 +6,22 @@ import json
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from clickstream_platform.streaming.audit.books import unbalanced
 from clickstream_platform.streaming.audit.source_account import source_account
+from clickstream_platform.streaming.maintenance.backup import backup
 from clickstream_platform.streaming.maintenance.erasure import forget
 from clickstream_platform.streaming.maintenance.reprocess import replay
+from clickstream_platform.streaming.maintenance.restore import restore
 from clickstream_platform.streaming.observe.duplicates import duplicates
 from clickstream_platform.tables.events import rules_from
 from clickstream_platform_tests.conftest import KINDS, Lab, event
 from clickstream_platform_tests.faults import fault
+from clickstream_platform_tests.streamed import streaming
 
 Wave = Sequence[dict[str, Any]]
 
@@ -39,6 +43,13 @@ WAVES: tuple[Wave, ...] = (
     (sent("2024-03-02T10:30:00Z"), sent("2024-03-03T23:59:00Z", "open")),
     (sent("2024-03-04T00:01:30Z", "more"), sent("2024-03-02T12:03:00Z", "f", "w")),
 )
+
+
+TIMES = ["e 02 10:30", "e 03 11:00", "f 02 12:01", "newest 04 00:00", "open 03 23:59"]  # of the first three waves
+
+
+def times(lab: Lab) -> list[str]:
+    return sorted(f"{row.event_id} {row.timestamp:%d %H:%M}" for row in lab.table("events").collect())
 
 
 def rows(lab: Lab, name: str) -> list[Any]:
@@ -78,7 +89,10 @@ def test_without_the_setting_nothing_is_remembered(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("nth", [1, 2])
-def test_killed_between_any_two_of_its_commits_a_batch_finds_the_same(by_id: Lab, nth: int) -> None:
+@pytest.mark.parametrize("then", [{}, {"duplicates": "event_id,timestamp"}])
+def test_killed_between_any_two_of_its_commits_a_batch_finds_the_same_whatever_is_set_by_then(
+    by_id: Lab, nth: int, then: dict[str, Any]
+) -> None:
     by_id.only("events")
     for wave in WAVES[:2]:
         by_id.land(*wave)
@@ -87,10 +101,60 @@ def test_killed_between_any_two_of_its_commits_a_batch_finds_the_same(by_id: Lab
     with fault(nth, "before"), pytest.raises(Exception, match="InjectedError"):
         by_id.run()
     assert unbalanced(by_id.contracts["events"], by_id.lake) == []
-    (batch,) = by_id.run()["events"].batches
+    (batch,) = by_id.reading("", **then).only("events").run()["events"].batches
     assert (batch.rows_out, batch.copies.duplicates, batch.copies.replaced, batch.copies.restored) == (3, 0, 2, 1)
+    assert batch.copies.span_us == 24 * 3600 * 1_000_000
     by_id.assert_exact()
     assert unbalanced(by_id.contracts["events"], by_id.lake) == []
+
+
+def test_a_lake_that_was_killed_between_two_commits_of_a_batch_goes_on_from_its_backup(
+    by_id: Lab, tmp_path: Path
+) -> None:
+    by_id.only("events", "purchases")
+    for wave in WAVES[:2]:
+        by_id.land(*wave)
+        by_id.run()
+    by_id.land(*WAVES[2])
+    with fault(1, "before"), pytest.raises(Exception, match="InjectedError"):
+        by_id.run("events")
+    backup([*by_id.contracts.values()], by_id.lake, tmp_path / "backup")
+    there = by_id.reading(str(by_id.landing), home=tmp_path / "elsewhere").only("events", "purchases")
+    restore(tmp_path / "backup", there.lake)
+    for lab in (by_id, there):
+        lab.run()
+        lab.assert_exact()
+        assert unbalanced(lab.contracts["events"], lab.lake) == []
+        assert times(lab) == TIMES
+
+
+def test_a_stream_lets_events_give_way_as_runs_do(by_id: Lab) -> None:
+    with streaming(by_id) as live:
+        for wave in WAVES[:3]:
+            by_id.land(*wave)
+            live.read_all()
+    assert live.failures == []
+    by_id.run()
+    by_id.assert_exact()
+    assert times(by_id) == TIMES
+
+
+def test_events_of_one_record_are_copies_as_those_of_several_are(by_id: Lab, tmp_path: Path) -> None:
+    """Five in one record, two of them copies of others in it; a bad one of them takes the place of its event later."""
+    file = tmp_path / "batches.toml"
+    file.write_text('extends = "own"\n[envelope]\npath = "batch"\n')
+    opening = by_id.reading("", mapping=str(file), event_types=("purchase",)).only("events", "purchases", "sessions")
+    early = {**sent("2024-03-02T10:30:00Z"), "event_type": "like"}
+    opening.land({"batch": [*WAVES[0][:2], early, *WAVES[1][:2]]}, {"batch": [WAVES[0][2], WAVES[1][2]]}, *WAVES[2][1:])
+    (batch,) = opening.run()["events"].batches
+    assert (batch.records.inside, batch.rows_out, batch.copies.set_aside, batch.records.quarantined) == (7, 4, 3, 1)
+    opening.assert_exact()
+    accepting = opening.reading("", event_types=("purchase", "like")).only(*opening.contracts)
+    assert replay(accepting.contracts["events"], accepting.spark, accepting.lake).accepted == 1
+    accepting.run()
+    accepting.assert_exact()
+    assert source_account(accepting.contracts["events"], accepting.lake).errors == ()
+    assert times(accepting) == TIMES
 
 
 def test_a_replay_decides_as_a_batch_does_and_an_erasure_reaches_what_is_remembered(by_id: Lab) -> None:

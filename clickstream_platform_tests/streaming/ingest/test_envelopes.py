@@ -14,7 +14,7 @@ from pyspark.errors import StreamingQueryException
 from clickstream_platform.events.mapping.named import mapping_named
 from clickstream_platform.streaming.audit.source_account import source_account
 from clickstream_platform.streaming.audit.validate import validate
-from clickstream_platform.streaming.ingest.staging import record_id
+from clickstream_platform.streaming.ingest.record_ids import record_id
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.maintenance.erasure import forget
 from clickstream_platform.streaming.maintenance.reprocess import Replay, replay

@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clickstream_platform.errors import CheckpointError
 from clickstream_platform.events.schema import COPIES, EVENTS, Schema
 from clickstream_platform.streaming.ingest import giving_way
 from clickstream_platform.streaming.ingest.by_id import Settled, settle
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.hours import HOUR_US
+from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment
+from clickstream_platform.streaming.lake.ledger import booked as booked_lines
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.left_out_copies import left_out_copies
 from clickstream_platform_tests.homes import entry
@@ -68,12 +69,11 @@ class Small:
         found, by = self.settled(sent), f"main/1/{self.number}"
         left_out = {*found.found.places["offset"].to_pylist()}
         aside = {*found.aside["offset"].to_pylist()}
-        count = len(aside) + found.gave_way
         if commits > 0:
             booked = entry(batch_id=self.number, set_aside=len(aside), replaced=found.gave_way)
-            commit = writer.Commit(booked.to_json(), ("copies/1", self.number))
-            remembered = rows([each for each in sent if each[2] in aside]).to_batches()
-            giving_way.remember(remembered, found.replaced, count, self.lake.table("copies"), by, commit)
+            at = lambda places: _at(sent, places).to_batches()  # noqa: E731
+            copies, of_copies = self.lake.table("copies"), ("copies/1", self.number)
+            giving_way.remember_of_batch(at, found.aside, found.replaced, copies, by, booked, of_copies)
         if commits > 1:
             giving_way.give_way(found.replaced, self.lake.events, by, "run", ("events/1", self.number))
         if commits > 2:
@@ -90,10 +90,15 @@ class Small:
         return sorted((i, at // HOUR_US) for i, at in zip(held["event_id"].to_pylist(), times, strict=True))
 
 
-def by_definition(sent: Sequence[Sent]) -> list[tuple[str, int]]:
+def _at(sent: Sequence[Sent], places: pa.Table) -> pa.Table:
+    offsets = {*places["offset"].to_pylist()}
+    return rows([each for each in sent if each[2] in offsets])
+
+
+def by_definition(sent: Sequence[Sent], span: int = SPAN) -> list[tuple[str, int]]:
     kept: list[tuple[str, int]] = []
     for each in sorted(each[:2] for each in sent):
-        if not kept or kept[-1][0] != each[0] or each[1] - kept[-1][1] > SPAN:
+        if not kept or kept[-1][0] != each[0] or each[1] - kept[-1][1] > span:
             kept.append(each)
     return kept
 
@@ -133,19 +138,24 @@ def test_an_event_across_the_edge_of_an_hour_and_of_a_day_gives_way(small: Small
     assert (found.gave_way, found.aside.num_rows, small.held()) == (1, 0, [("e", 22), ("e", 40)])
 
 
-def test_a_batch_that_was_killed_is_not_completed_by_another_rule_which_would_lose_what_that_leaves_out(
-    small: Small,
+@pytest.mark.parametrize("span", [9, 3, 1])
+@pytest.mark.parametrize("commits", [1, 2])
+def test_a_batch_that_leaves_out_others_once_it_was_killed_loses_none_of_them(
+    small: Small, span: int, commits: int
 ) -> None:
-    small.take([("e", 10, 0)])
-    batch = [("e", 12, 1), ("e", 17, 2)]
-    small.take(batch, commits=1)
-    for span in (9, 1):
-        small.span = span
-        with pytest.raises(CheckpointError, match=r"had left out 1 records, and is now to leave out [20]: "):
-            small.take(batch)
-    small.span = SPAN
+    """As if something else had changed: with a span of 3 it leaves out as many as before, and others."""
+    small.take([("e", 10, 0), ("e", 23, 1)])
+    batch = [("e", 14, 2), ("e", 16, 3), ("e", 20, 4)]
+    small.take(batch, commits=commits)
+    small.span = span
     small.take(batch)
-    assert (small.held(), small.held("copies")) == ([("e", 10), ("e", 17)], [("e", 12)])
+    sent = [("e", 10), ("e", 23), *(each[:2] for each in batch)]
+    assert {*small.held(), *small.held("copies")} == {*sent}
+    assert small.held() == by_definition([(*each, 0) for each in sent], span)
+    assert len(small.held()) == len({*small.held()})
+    booked = [each.line for each in booked_lines(small.lake.table("copies"))]
+    landed = sum(each.added if isinstance(each, Amendment) else each.copies.remembered for each in booked)
+    assert small.lake.table("copies").rows() == landed
 
 
 def test_a_commit_by_which_events_give_way_is_one_that_readers_stop_at(small: Small) -> None:
@@ -153,8 +163,25 @@ def test_a_commit_by_which_events_give_way_is_one_that_readers_stop_at(small: Sm
     read = small.lake.events.version() or 0
     small.take([("e", 9, 1)], commits=2)
     assert small.lake.events.version() == read + 1
-    assert small.lake.events.same_rows_until(read) == read
-    assert [*small.lake.events.added_files(read + 1, read + 1)] == []
+    assert small.lake.events.log.same_rows_until(read) == read
+    assert [*small.lake.events.log.added_files(read + 1, read + 1)] == []
+
+
+def test_events_come_back_that_gave_way_to_a_replay_which_was_killed_and_none_else(small: Small) -> None:
+    small.take([("e", 10, 0), ("f", 10, 1)])
+    events, copies = small.lake.events, small.lake.table("copies")
+    found = small.settled([("e", 9, 2)])
+    line = writer.Commit(Amendment("copies", REPLAY, "r", added=1).to_json())
+    giving_way.remember([], found.replaced, 1, copies, "replay/r", line)
+    assert giving_way.take_back(events, copies, "run") == 0
+    giving_way.give_way(found.replaced, events, "replay/r", "r", (REPLAY, 1))
+    assert small.held() == [("f", 10)]
+    assert [giving_way.take_back(events, copies, "run") for _ in range(2)] == [1, 0]
+    assert small.held() == [("e", 10), ("f", 10)]
+    small.take([("e", 9, 2)], commits=2)  # a batch that is killed comes back by itself
+    assert giving_way.take_back(events, copies, "run") == 0
+    small.take([("e", 9, 2)])
+    assert small.held() == [("e", 9), ("f", 10)]
 
 
 def test_what_is_left_out_is_listed_beside_its_event(small: Small) -> None:

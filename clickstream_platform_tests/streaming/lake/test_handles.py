@@ -64,7 +64,7 @@ def test_what_others_commit_is_seen_at_once(table: LakeTable) -> None:
         add(table.path, number)
 
         assert (table.version(), table.rows(), table.transaction("t/1")) == (number, number + 1, number)
-        assert [commit["version"] for commit in table.commits()] == [*range(number, -1, -1)]
+        assert [commit["version"] for commit in table.log.commits()] == [*range(number, -1, -1)]
     assert len(table.files(3)) == 4
     assert len(table.files()) == 25
 
@@ -145,7 +145,7 @@ def test_upkeep_leaves_the_handle_where_the_table_is(table: LakeTable) -> None:
 
 def test_one_that_is_not_there_is_not_there_until_it_is(tmp_path: Path) -> None:
     table = LakeTable(tmp_path / "t")
-    assert (table.exists, table.version(), table.transaction("t/1"), [*table.commits()]) == (False, None, None, [])
+    assert (table.exists, table.version(), table.transaction("t/1"), [*table.log.commits()]) == (False, None, None, [])
     with pytest.raises(TableNotFoundError):
         table.files()
 
@@ -179,7 +179,7 @@ def ask(table: LakeTable) -> None:
     assert (table.version(), table.rows(), table.transaction("t/1")) == (2, 3, 2)
     assert table.exists
     assert len(table.files()) == 3
-    assert next(table.commits())["version"] == 2
+    assert next(table.log.commits())["version"] == 2
 
 
 def test_on_a_store_a_question_is_one_list_and_under_the_lease_none(store: Seaweed, place: str) -> None:

@@ -120,7 +120,7 @@ def test_no_derived_table_has_anything_to_read_of_it(tmp_path: Path) -> None:
     lake_of_three_days(home)
     version = home.lake.events.version() or 0
     fill(home.contracts["events"], home.lake)
-    added = home.lake.events.added_files(version + 1, home.lake.events.version() or 0)
+    added = home.lake.events.log.added_files(version + 1, home.lake.events.version() or 0)
     assert sum(file.rows for file in added) == 0
 
 

@@ -103,7 +103,7 @@ def test_a_table_down_for_longer_than_files_and_log_are_kept_begins_anew(
     unread = lab.lake.events.version()
     maintain(list(lab.contracts.values()), lab.lake)  # joins both files, so the unread one is no longer the table's
     if lost == "files":
-        (file,) = lab.lake.events.added_files(unread or 0, unread or 0)
+        (file,) = lab.lake.events.log.added_files(unread or 0, unread or 0)
         (lab.lake.events.path / file.path).unlink()
     else:
         lab.lake.events.open().create_checkpoint()  # type: ignore[union-attr]

@@ -12,7 +12,7 @@ from clickstream_platform.cli.care import replay as shown
 from clickstream_platform.events.masks import Masks
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.events.schema import QUARANTINE
-from clickstream_platform.streaming.ingest.staging import record_id
+from clickstream_platform.streaming.ingest.record_ids import record_id
 from clickstream_platform.streaming.lake.writer import CHANGE
 from clickstream_platform.streaming.maintenance.reopened import Whole, leaving, opening, parts
 from clickstream_platform.streaming.maintenance.reprocess import Replay

@@ -97,7 +97,7 @@ def test_events_gains_a_column_in_one_commit_and_every_table_goes_on(lab: Lab) -
     lab.contracts, version = now, lab.lake.events.version() or 0
     lab.land(event("u", "10:01:00", ip_address="10.0.0.2"), event("u", "13:00:00"))
     assert {report.generation for report in lab.run().values()} == {1}
-    assert [commit["operation"] for commit in lab.lake.events.history(2)] == ["WRITE", "ADD COLUMN"]
+    assert [commit["operation"] for commit in lab.lake.events.log.history(2)] == ["WRITE", "ADD COLUMN"]
     assert lab.lake.events.version() == version + 2
     assert sorted(str(row.ip_address) for row in lab.table("events").collect()) == ["10.0.0.2", *["None"] * 4]
     assert lab.table("events").schema["ip_address"].metadata["comment"].startswith("The visitor's network address")

@@ -76,7 +76,7 @@ class LandingPrefix:
         return f"files in {self.place}"
 
     def require(self) -> None:
-        """The same."""
+        """Whether the store answers, and the bucket is there."""
         require_store(self.place)
 
     @property

@@ -120,7 +120,7 @@ def _behind_empty_frames(file: BinaryIO) -> bytes:
 
 
 def _is_zlib(head: bytes) -> bool:
-    """By the first two bytes, which a text may begin with, too."""
+    """Whether a file is packed by zlib: its first two bytes say so, and the others are no text."""
     text = head.decode("utf-8", "surrogateescape")
     is_text = _CONTROL.search(head) is None and not any("\udc80" <= sign <= "\udcff" for sign in text[:-3])
     return head[:1] == b"x" and int.from_bytes(head[:2], "big") % 31 == 0 and not is_text
@@ -192,7 +192,7 @@ def _inked(chunks: Iterable[bytes]) -> int:
 
 
 def _looked_into(chunks: Iterable[bytes], tally: Tally) -> int:
-    """The same, and each of them looked into."""
+    """How many lines are not blank; the tally is given each of them."""
     count = 0
     for line in _lines(chunks, tally.envelopes.most_bytes + 1):
         tally.add(line)

@@ -20,6 +20,8 @@ _OF_DATA = (
     r"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 )
 _NO_VALUE = (b",", b"]", b"}", b":")
+_OPENING, _CLOSING = (b"{", b"["), (b"}", b"]")
+_STRUCTURE = (b'"', b",", *_OPENING, *_CLOSING)
 
 
 def json_count(chunks: Iterable[bytes]) -> int:
@@ -28,45 +30,70 @@ def json_count(chunks: Iterable[bytes]) -> int:
     Raises:
         ValueError: it is cut off, or something else than JSON is between two of them.
     """
-    count = depth = 0
-    is_array = is_text = is_escaped = is_word = False
-    may_be = "value"  # or "end" of the array, or "both"
+    values, depth, is_text, is_escaped = _Values(), 0, False, False
     for sign in (sign for chunk in chunks for sign in _SIGNS.findall(chunk)):
         if is_text:
             is_escaped, was_escaped = sign == b"\\" and not is_escaped, is_escaped
             is_text = sign != b'"' or was_escaped
-            if not is_text and not depth:
-                count, may_be = count + 1, "end"
         elif depth:
             is_text = sign == b'"'
-            depth += (sign in (b"{", b"[")) - (sign in (b"}", b"]"))
-            if not depth:
-                count, may_be = count + 1, "end" if is_array else "value"
-        elif not sign.strip(b" \t\r\n"):
-            is_word = False
-        elif is_word and sign not in (b'"', b"[", b"]", b"{", b"}", b","):
-            continue  # the rest of a number or a word that two chunks share
+            depth += (sign in _OPENING) - (sign in _CLOSING)
         else:
-            is_word = False
-            if sign == b"[" and not is_array:
-                is_array, may_be = True, "both"
-            elif sign == b"]" and is_array and may_be != "value":
-                is_array, may_be = False, "value"
-            elif sign == b"," and may_be == "end":
-                may_be = "value"
-            elif may_be == "end" or sign[:1] in _NO_VALUE or not (is_array or sign in (b"{", b"[")):
-                message = "something else than JSON between two values"
-                raise ValueError(message)
-            elif sign in (b"{", b"["):
-                depth = 1
-            elif sign == b'"':
-                is_text = True
-            else:
-                count, may_be, is_word = count + 1, "end", True
-    if is_text or depth or is_array:
+            begins = values.begins(sign)
+            is_text, depth = begins and sign == b'"', int(begins and sign in _OPENING)
+            continue
+        if not is_text and not depth:
+            values.end()
+    if is_text or depth or values.is_array:
         message = "cut off within a value"
         raise ValueError(message)
-    return count
+    return values.count
+
+
+class _Values:
+    """The values of a text, and what stands between them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.is_array = False  # whether they are items of one
+        self._may_be = "value"  # what comes next; or "end" of the array, or "both"
+        self._is_word = False
+
+    def begins(self, sign: bytes) -> bool:
+        """Whether a sign outside of any value begins one that ends with another sign. Counts those that do not."""
+        if not sign.strip(b" \t\r\n"):
+            self._is_word = False
+            return False
+        if self._is_word and sign not in _STRUCTURE:
+            return False  # the rest of a number or a word that two chunks share
+        self._is_word = False
+        if self._is_between(sign):
+            return False
+        if self._may_be == "end" or sign[:1] in _NO_VALUE or not (self.is_array or sign in _OPENING):
+            message = "something else than JSON between two values"
+            raise ValueError(message)
+        if sign == b'"' or sign in _OPENING:
+            return True
+        self.end()
+        self._is_word = True
+        return False
+
+    def end(self) -> None:
+        """A value has ended."""
+        self.count += 1
+        self._may_be = "end" if self.is_array else "value"
+
+    def _is_between(self, sign: bytes) -> bool:
+        """Whether a sign begins or ends the array, or separates two of its items."""
+        if sign == b"[" and not self.is_array:
+            self.is_array, self._may_be = True, "both"
+        elif sign == b"]" and self.is_array and self._may_be != "value":
+            self.is_array, self._may_be = False, "value"
+        elif sign == b"," and self._may_be == "end":
+            self._may_be = "value"
+        else:
+            return False
+        return True
 
 
 def rows_counter(separator: str | None) -> Callable[[Iterable[bytes]], int]:

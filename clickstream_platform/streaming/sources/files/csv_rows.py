@@ -119,7 +119,7 @@ def fields(row: str, separator: str) -> list[str] | None:
 
 
 def decoded(row: bytes, separator: str) -> list[str] | None:
-    """The same of a row's bytes; None also if they are no UTF-8."""
+    """The fields of a row, given as bytes; None also if these are no UTF-8."""
     try:
         return fields(row.decode(), separator)
     except UnicodeDecodeError:

@@ -89,7 +89,7 @@ class SeparatedValues:
 
 
 class TabSeparatedValues(SeparatedValues):
-    """The same with tabs alone."""
+    """As :class:`SeparatedValues`, with tabs alone."""
 
     name = "tsv"
 

@@ -80,7 +80,7 @@ class Landing(Protocol):
         ...
 
     def make(self) -> None:
-        """Let it be there."""
+        """Make it, if it is not there."""
         ...
 
     def named(self, text: str) -> Place | None:

@@ -24,6 +24,7 @@ from clickstream_platform.streaming.sources.files.landing import landing_at
 from clickstream_platform.streaming.sources.files.names import told_by_name
 from clickstream_platform.streaming.sources.files.splits import Split, splits
 
+FOLDER = "manifests"  # of a checkpoint, where they lie
 MAX_BYTES = 128_000_000
 MAX_FILES = 10_000  # a batch's ledger entry names each of its files
 BEFORE = "before"  # what a manifest of before there were formats declares: whatever is text is lines

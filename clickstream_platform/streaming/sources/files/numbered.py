@@ -34,7 +34,7 @@ class OpenRecord:
         self._is_cut = False
 
     def add(self, part: bytes) -> None:
-        """Some more of it."""
+        """Take the next bytes of the record."""
         self.size += len(part)
         if not self._is_cut:
             self._parts.append(part)

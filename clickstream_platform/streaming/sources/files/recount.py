@@ -102,16 +102,16 @@ def recounted(folder: Place, plans: Plans, entries: Iterable[Entry], envelopes: 
     _the_others(landed, known, plans, found)
     return Recount(
         "files",
-        found.checked,
-        found.bytes,
-        found.records,
-        found.unread,
-        tuple(found.gone),
-        frozenset(name for names in plans.by_spark.values() for name in names),
-        tuple(found.notes),
-        tuple(found.errors),
-        sum(each.opened for each in tallies),
-        sum(each.inside for each in tallies),
+        checked=found.checked,
+        bytes=found.bytes,
+        records=found.records,
+        unread=found.unread,
+        gone=tuple(found.gone),
+        unnamed=frozenset(name for names in plans.by_spark.values() for name in names),
+        notes=tuple(found.notes),
+        errors=tuple(found.errors),
+        opened=sum(each.opened for each in tallies),
+        inside=sum(each.inside for each in tallies),
     )
 
 

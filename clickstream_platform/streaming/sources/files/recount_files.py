@@ -152,7 +152,7 @@ def _any_status(path: bytes) -> os.stat_result | None:
 
 
 def _status(path: bytes) -> os.stat_result | None:
-    """Of a file; None for anything else."""
+    """What the system says of a file; None of anything else."""
     found = _any_status(path)
     return found if found and stat.S_ISREG(found.st_mode) else None
 

@@ -71,7 +71,7 @@ class FileSource:
 
     @property
     def landing(self) -> Landing:
-        """What is asked of the place."""
+        """The place, as what files land in."""
         return landing_at(self.folder)
 
     @property
@@ -100,7 +100,7 @@ class FileSource:
         return self.landing.shares_with(other.folder, links=asking)
 
     def read_before(self, other: Checkpoint) -> str | None:
-        """The same, of a folder that the checkpoint was made for."""
+        """What it has in common with the folder that the checkpoint was made for."""
         was = place_read(self.landing, other)
         return was and self.landing.shares_with(was, links=True)
 
@@ -129,7 +129,7 @@ class FileSource:
         """A folder that is not there yet is made, or refused later."""
 
     def one_of_several(self) -> FileSource:
-        """The same, of a folder that is named in a list: if it has vanished, it is not made again as if it was new."""
+        """This source as one of a list: if its folder has vanished, it is not made again as if it was new."""
         return replace(self, must_be_there=True)
 
     def _listed_whole(self, *, is_patient: bool = True) -> Listing:

@@ -1,7 +1,4 @@
-"""What a Kafka cluster says of its topics: ids, partitions, offsets. No JVM.
-
-A partition is named ``topic/number``, as in the column ``partition`` of ``events``.
-"""
+"""What a Kafka cluster says of its topics: ids, partitions, offsets. No JVM."""
 
 from __future__ import annotations
 
@@ -16,6 +13,7 @@ from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
 from clickstream_platform.errors import ClickstreamError, SourceError, UnreachableError
 from clickstream_platform.streaming.sources.kafka import options
+from clickstream_platform.streaming.sources.kafka.offsets import split
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError, TopicPartition
@@ -48,7 +46,7 @@ class Topics:
     spans: Mapping[str, OffsetSpan]
 
 
-def look(source: KafkaSource) -> Topics:
+def topics_of(source: KafkaSource) -> Topics:
     """Ask for the source's topics: 2 ms once connected.
 
     Raises:
@@ -65,39 +63,11 @@ def look(source: KafkaSource) -> Topics:
 
 
 def offsets_at(source: KafkaSource, topics: Topics, moment: datetime) -> dict[str, int]:
-    """Each partition's first offset that is not older than a moment, or its end. Raises what :func:`look` does."""
+    """Each partition's first offset that is not older than a moment, or its end. Raises what :func:`topics_of` does."""
     with _asking(source) as client:
         partitions = [split(name) for name in topics.spans]
         found = _offsets(client, partitions, _spec().for_timestamp(round(moment.timestamp() * 1000)))
     return {name: topics.spans[name].end if offset < 0 else offset for name, offset in found.items()}
-
-
-def split(partition: str) -> tuple[str, int]:
-    """A partition's topic and number."""
-    topic, _, number = partition.rpartition("/")
-    return topic, int(number)
-
-
-def flat(offsets: Mapping[str, Mapping[str, int]] | None) -> dict[str, int]:
-    """Offsets by partition, of offsets by topic and number as Spark writes them."""
-    return {f"{topic}/{n}": offset for topic, of_topic in (offsets or {}).items() for n, offset in of_topic.items()}
-
-
-def nested(offsets: Mapping[str, int]) -> dict[str, dict[str, int]]:
-    """The reverse of :func:`flat`."""
-    found: dict[str, dict[str, int]] = {}
-    for partition, offset in offsets.items():
-        topic, number = split(partition)
-        found.setdefault(topic, {})[str(number)] = offset
-    return found
-
-
-def offsets_between(start: dict[str, Any] | None, end: dict[str, Any] | None) -> int | None:
-    """How many offsets lie between two of a checkpoint's; None if they are not of topics."""
-    if end is None or not all(isinstance(of_topic, dict) for of_topic in end.values()):
-        return None
-    first = flat(start)
-    return sum(offset - first.get(partition, 0) for partition, offset in flat(end).items())
 
 
 @contextmanager

@@ -18,7 +18,8 @@ from clickstream_platform.errors import CheckpointError, DataLossError, Settings
 from clickstream_platform.source_list import ANOTHER_SOURCE
 from clickstream_platform.streaming.checkpoint import BEGIN, Begun, Checkpoint
 from clickstream_platform.streaming.lake.entry import Lost
-from clickstream_platform.streaming.sources.kafka.cluster import Topics, flat, look, nested, offsets_at, split
+from clickstream_platform.streaming.sources.kafka.cluster import Topics, offsets_at, topics_of
+from clickstream_platform.streaming.sources.kafka.offsets import by_partition, by_topic, split
 
 log = logging.getLogger(__name__)
 
@@ -72,11 +73,11 @@ def standing(source: KafkaSource, checkpoint: Checkpoint) -> TopicStanding:
         CheckpointError: it was read from files.
         SettingsError: ``starting_offsets`` names a partition or an offset that is not there.
     """
-    topics, begun = look(source), checkpoint.begun()
+    topics, begun = topics_of(source), checkpoint.begun()
     plan = checkpoint.plan(checkpoint.committed())
     if plan and plan.end and "logOffset" in plan.end:
         raise CheckpointError(checkpoint.table, "it was read from files, not from Kafka", ANOTHER_SOURCE)
-    read = flat(plan.end) if plan else flat(begun.end) if begun else None
+    read = by_partition(plan.end) if plan else by_partition(begun.end) if begun else None
     if read is None:
         return TopicStanding(topics, _starts(source, topics, latest_is_first=True), begun=False)
     _require_readable(topics, read, begun or NOTHING)
@@ -95,12 +96,12 @@ def admit(source: KafkaSource, checkpoint: Checkpoint) -> dict[str, dict[str, in
     if not now.begun and checkpoint.planned_by_spark():
         finding = f"{BEGIN} is gone, but Spark has a note of its own of where to begin"
         raise CheckpointError(checkpoint.table, finding, f"delete the folder {checkpoint.path}: no batch has read yet")
-    starts = flat(begun.end) if now.begun else _first_starts(source, now.topics)
+    starts = by_partition(begun.end) if now.begun else _first_starts(source, now.topics)
     left = {name: offset for name, offset in now.positions.items() if now.begun and name not in now.topics.spans}
-    admitted = Begun(nested(starts), {**begun.topic_ids, **now.topics.ids}, {**begun.left, **left})
+    admitted = Begun(by_topic(starts), {**begun.topic_ids, **now.topics.ids}, {**begun.left, **left})
     if admitted != checkpoint.begun():
         checkpoint.begin(admitted)
-    return nested({name: starts.get(name, 0) for name in now.topics.spans})
+    return by_topic({name: starts.get(name, 0) for name in now.topics.spans})
 
 
 def gone(topics: Topics, start: Mapping[str, int], end: Mapping[str, int] | None = None) -> Gone:
@@ -200,7 +201,7 @@ def _starts(source: KafkaSource, topics: Topics, *, latest_is_first: bool = Fals
     if wanted == "latest" and not latest_is_first:
         return {name: span.end for name, span in spans.items()}
     starts = {name: span.first for name, span in spans.items()}
-    for name, offset in flat(wanted).items() if isinstance(wanted, dict) else ():
+    for name, offset in by_partition(wanted).items() if isinstance(wanted, dict) else ():
         if name not in spans or not spans[name].first <= offset <= spans[name].end:
             there = f"its offsets are {spans[name].first} to {spans[name].end}" if name in spans else "there is none"
             raise SettingsError("CLICKSTREAM_STARTING_OFFSETS", f"{name} at {offset}: {there}", "choose one of them")

@@ -11,7 +11,8 @@ from clickstream_platform.errors import UnreachableError
 from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.sources.envelope_count import Envelopes, Tally, unknown_said
 from clickstream_platform.streaming.sources.kafka import options
-from clickstream_platform.streaming.sources.kafka.cluster import TIMEOUT, OffsetSpan, Topics, flat, split
+from clickstream_platform.streaming.sources.kafka.cluster import TIMEOUT, OffsetSpan, Topics
+from clickstream_platform.streaming.sources.kafka.offsets import by_partition, split
 from clickstream_platform.streaming.sources.recount import Gone, Recount
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _verdict(found: _Range, compacted: set[str]) -> Gone | str | None:
 
 
 def _range(entry: Entry, topics: Topics, envelopes: Envelopes) -> _Range:
-    first, last = flat(entry.start), flat(entry.end)
+    first, last = by_partition(entry.start), by_partition(entry.end)
     spans = {name: OffsetSpan(first.get(name, 0), end) for name, end in last.items() if end > first.get(name, 0)}
     found = _Range(entry, spans, envelopes.tally(entry))
     for name, span in spans.items():

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from clickstream_platform.streaming.sources.kafka.cluster import look, split
+from clickstream_platform.events.timestamps import INSTANT
+from clickstream_platform.streaming.sources.kafka.cluster import topics_of
+from clickstream_platform.streaming.sources.kafka.offsets import split
 from clickstream_platform.streaming.sources.kafka.recount import consuming, next_before
 
 if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from clickstream_platform.streaming.sources.kafka.source import KafkaSource
-
-_INSTANT = pa.timestamp("us", "UTC")
 
 
 def sample(source: KafkaSource, count: int) -> Iterator[pa.RecordBatch]:
@@ -31,7 +31,7 @@ def sample(source: KafkaSource, count: int) -> Iterator[pa.RecordBatch]:
     """
     from confluent_kafka import TopicPartition  # noqa: PLC0415 - only who reads from Kafka pays for it
 
-    spans = {name: span for name, span in look(source).spans.items() if span.end > span.first}
+    spans = {name: span for name, span in topics_of(source).spans.items() if span.end > span.first}
     each = -(-count // max(1, len(spans)))
     with consuming(source) as consumer:
         for partition, span in sorted(spans.items()):
@@ -53,7 +53,7 @@ def _batch(source: KafkaSource, partition: str, messages: list[Message]) -> pa.R
             "offset": pa.array([message.offset() for message in messages], pa.int64()),
             "value": pa.array(values, pa.binary()),
             "size": pa.array([None if value is None else len(value) for value in values], pa.int64()),
-            "arrived_at": pa.array([min(m.timestamp()[1] * 1000, now_us) for m in messages], pa.int64()).cast(_INSTANT),
+            "arrived_at": pa.array([min(m.timestamp()[1] * 1000, now_us) for m in messages], pa.int64()).cast(INSTANT),
             "event_id": pa.array([_header(message, source.event_id_header) for message in messages], pa.binary()),
         }
     )

@@ -21,7 +21,8 @@ from clickstream_platform.streaming.lake.entry import Account, Entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.envelope_count import Envelopes
 from clickstream_platform.streaming.sources.kafka import continuity, options
-from clickstream_platform.streaming.sources.kafka.cluster import flat, look
+from clickstream_platform.streaming.sources.kafka.cluster import topics_of
+from clickstream_platform.streaming.sources.kafka.offsets import by_partition
 from clickstream_platform.streaming.sources.kafka.recount import recounted
 from clickstream_platform.streaming.sources.recount import Recount
 from clickstream_platform.streaming.sources.source import Lag, PartRead, RecordSource, StagedRecords
@@ -106,7 +107,7 @@ class KafkaSource:
         if not isinstance(other, KafkaSource):
             return None
         if asking:
-            ours, theirs = look(self).ids, look(other).ids
+            ours, theirs = topics_of(self).ids, topics_of(other).ids
             return _named({topic for topic, found in ours.items() if found in theirs.values()})
         if not set(self.servers.split(",")) & set(other.servers.split(",")):
             return None
@@ -116,7 +117,7 @@ class KafkaSource:
     def read_before(self, other: Checkpoint) -> str | None:
         """A topic, by its id, that the checkpoint has read of."""
         known = begun.topic_ids.values() if (begun := other.begun()) else ()
-        return _named({topic for topic, found in look(self).ids.items() if found in known}) if known else None
+        return _named({topic for topic, found in topics_of(self).ids.items() if found in known}) if known else None
 
     @property
     def read_by_tasks(self) -> tuple[Path, ...]:
@@ -158,11 +159,11 @@ class KafkaSource:
         raise SourceError("source", refusal, "start Kafka, or set CLICKSTREAM_SOURCE")
 
     def partitions(self) -> int:
-        """Those of its topics. Raises what :func:`.cluster.look` does."""
-        return len(look(self).spans)
+        """Those of its topics. Raises what :func:`.cluster.topics_of` does."""
+        return len(topics_of(self).spans)
 
     def one_of_several(self) -> KafkaSource:
-        """The same: a topic that is not there is refused anyway."""
+        """This source as one of a list. Nothing changes: a topic that is not there is refused anyway."""
         return self
 
     def require_there(self, reader: str, lake: Lake) -> None:
@@ -208,9 +209,11 @@ class KafkaSource:
         Raises:
             SourceError: a topic was made again since the query began; Spark reads on in the new one.
         """
-        topics, plan = look(self), checkpoint.plan(batch_id)
+        topics, plan = topics_of(self), checkpoint.plan(batch_id)
         continuity.require_the_same(topics, checkpoint)
-        gone = continuity.gone(topics, flat(checkpoint.start(batch_id)), flat(plan.end if plan else None))
+        gone = continuity.gone(
+            topics, by_partition(checkpoint.start(batch_id)), by_partition(plan.end if plan else None)
+        )
         if not gone or self.fail_on_data_loss:  # then Spark has read them: it would have stopped
             return Account()
         return Account(lost=continuity.lost(gone, staged.offsets(gone)))

@@ -9,8 +9,9 @@ import pytest
 from clickstream_platform.streaming.audit.balance import imbalances
 from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.ledger import line_of
-from clickstream_platform.streaming.sources.kafka.cluster import OffsetSpan, Topics, flat, nested
+from clickstream_platform.streaming.sources.kafka.cluster import OffsetSpan, Topics
 from clickstream_platform.streaming.sources.kafka.continuity import gone, lost
+from clickstream_platform.streaming.sources.kafka.offsets import by_partition, by_topic
 from clickstream_platform_tests.homes import entry
 
 
@@ -62,5 +63,5 @@ def test_a_batch_reads_and_loses_no_more_than_its_offsets(rows_in: int, fields: 
 
 def test_offsets_by_partition_are_those_by_topic() -> None:
     offsets = {"a.b": {"0": 1, "12": 2}, "c": {"0": 3}}
-    assert flat(offsets) == {"a.b/0": 1, "a.b/12": 2, "c/0": 3}
-    assert nested(flat(offsets)) == offsets
+    assert by_partition(offsets) == {"a.b/0": 1, "a.b/12": 2, "c/0": 3}
+    assert by_topic(by_partition(offsets)) == offsets

@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+import pyarrow as pa
 import pytest
 
 from clickstream_platform.errors import SetupError, TableBusyError
 from clickstream_platform.events.rules import Parse
+from clickstream_platform.events.schema import EVENTS
 from clickstream_platform.files import remove_all
 from clickstream_platform.jvm.probe import WorkerRequest, look
 from clickstream_platform.jvm.workers import require
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.simulator.seaweed import Seaweed
-from clickstream_platform.store.place import StorePath
+from clickstream_platform.store.place import Place, StorePath, made
 from clickstream_platform.streaming.checkpoint import Checkpoint
-from clickstream_platform.streaming.ingest.staged_where import clear, folder_of, written
-from clickstream_platform.streaming.ingest.staging import Staged, staged_by
+from clickstream_platform.streaming.ingest.adopting import taken_over
+from clickstream_platform.streaming.ingest.staged import Staged
+from clickstream_platform.streaming.ingest.staging import staged_by
+from clickstream_platform.streaming.ingest.staging_folder import clear, folder_of, written
+from clickstream_platform.streaming.ingest.task_files import task_files_for
+from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.scan import connected
+from clickstream_platform.streaming.lake.scan import connected, rows_within
 from clickstream_platform.streaming.lake.store_lease import held_on_store
+from clickstream_platform.streaming.lake.tables import TimeSpan
 from clickstream_platform.streaming.sources.files.sample import sample
 from clickstream_platform.tables.events import rules_from
 from clickstream_platform_tests.conftest import event, killed
@@ -144,3 +153,34 @@ def test_a_worker_tells_what_keeps_it_from_the_store_and_no_key(
     (nowhere,) = look((), replace(asked_of(settings, shared), store=("http://127.0.0.1:9", "us-east-1", True)))
     assert nowhere.refused == "the store does not answer"
     assert store.secret not in repr((reached, without, nowhere))
+
+
+def test_data_files_of_a_task_become_those_of_a_table_on_a_store_from_this_host_and_from_the_store(
+    settings: Settings, lake: Lake, tmp_path: Path
+) -> None:
+    table = lake.events
+    writer.create(table.path, EVENTS.spark, ("event_date",), ("timestamp",), 100_000_000)
+    landed = tmp_path / "a.json"
+    for number, folder in enumerate((tmp_path / "own", lake.root / "_staging" / "run")):
+        made(folder)
+        lines = [event(event_id=f"{number} {i}", at=f"{10 + number}:{i:02}:00") for i in range(30)]
+        landed.write_text("\n".join(map(json.dumps, [*lines, event(at="2024-03-04T10:00:00Z")])))
+        own, parse = partial(_opened, folder), Parse(rules_from(Settings()))
+        with written(folder, "one.parquet") as file:
+            by_task = staged_by(sample(landed, 1000, "auto"), parse, file, task_files_for(table, 20), own)
+        staged = Staged(folder, ("one.parquet",), data_files=tuple(by_task.data_files)).adopting(
+            pa.table({"partition": []})
+        )
+        assert len(staged.adopted) == 1
+        files = partial(taken_over, staged.adopted, folder, staged.accepted(), table)
+        assert writer.add_files(files, table.path, "timestamp", writer.Commit("{}", ("events/1", number)))
+        assert not writer.add_files(files, table.path, "timestamp", writer.Commit("{}", ("events/1", number)))
+
+    assert (table.rows(), len(table.files())) == (62, 4)
+    with connected() as connection:
+        found = rows_within(connection, table, "timestamp", [TimeSpan(0, 2**60)])
+        assert found.aggregate("count(*), count(DISTINCT event_id)").fetchall() == [(62, 60)]
+
+
+def _opened(folder: Place, _: str, name: str) -> AbstractContextManager[IO[bytes]]:
+    return written(folder, name)

@@ -1,0 +1,68 @@
+"""Data files of a table that is partitioned by ``event_date``, as a commit is told of them that is to name them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from time import time_ns
+
+import pyarrow as pa
+from deltalake.transaction import AddAction, RemoveAction
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+PARTITION = "event_date"
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One of them. Nothing is in the table before a commit names it.
+
+    Attributes:
+        name: its own; no other file ever has it.
+        day: the ``event_date`` of all its rows (ISO 8601).
+        rows: how many they are.
+        first: the earliest of their times, in microseconds since 1970.
+        last: the latest.
+        size: bytes.
+    """
+
+    name: str
+    day: str
+    rows: int
+    first: int
+    last: int
+    size: int
+
+    @property
+    def path(self) -> str:
+        """Where it lies, relative to the table."""
+        return f"{PARTITION}={self.day}/{self.name}"
+
+    def named(self, time: str) -> AddAction | RemoveAction:
+        """The action of a commit that makes it the table's now; ``time`` is the column of its rows' times."""
+        now = time_ns() // 1_000_000
+        return AddAction(self.path, self.size, {PARTITION: self.day}, now, True, self.statistics(time))
+
+    def statistics(self, time: str) -> str:
+        """What the log says of its rows, as delta-rs says it: of no column but that of their times."""
+        first, last = _in_log(self.first), _in_log(self.last)
+        said = {"numRecords": self.rows, "minValues": {time: first}, "maxValues": {time: last}, "nullCount": {time: 0}}
+        return json.dumps(said, separators=(",", ":"))
+
+
+def _in_log(micros: int) -> str:
+    """A time as delta-rs writes it: milliseconds, cut off; none where it is a whole second."""
+    at = _EPOCH + timedelta(microseconds=micros)
+    whole = at.replace(tzinfo=None).isoformat(timespec="seconds" if at.microsecond == 0 else "milliseconds")
+    return f"{whole}Z"
+
+
+def alike(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Rows with the columns of a table; one that is no longer declared is null in them."""
+    there = set(batch.schema.names)
+    columns = [
+        batch[field.name].cast(field.type) if field.name in there else pa.nulls(len(batch), field.type)
+        for field in schema
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
