@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -415,6 +417,25 @@ def test_sigterm_is_one_line_and_the_exit_code_that_supervisors_know(
     result = clickstream("run")
     assert result.exit_code == 143
     assert result.stderr == "told to end; what is committed stays, and the next run goes on from there\n"
+
+
+@pytest.mark.parametrize(
+    ("told", "code", "said"), [("SIGTERM", 143, "told to end; "), ("SIGINT", 130, "interrupted; ")]
+)
+def test_a_process_that_is_told_to_end_says_so_and_exits_as_shells_expect(
+    home: Home, told: str, code: int, said: str
+) -> None:
+    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job has none
+    program += "from clickstream_platform.cli import main; main()"
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-c", program, "simulate", "--rate", "1"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=env, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.readline()  # it writes from now on
+        process.send_signal(getattr(signal, told))
+        assert (process.wait(), process.stderr.read()[: len(said)]) == (code, said)
 
 
 def test_verify_shows_rows_that_only_one_side_has(filled: Home, monkeypatch: pytest.MonkeyPatch) -> None:
