@@ -142,7 +142,7 @@ def test_a_stream_lets_events_give_way_as_runs_do(by_id: Lab) -> None:
 def test_events_of_one_record_are_copies_as_those_of_several_are(by_id: Lab, tmp_path: Path) -> None:
     """Five in one record, two of them copies of others in it; a bad one of them takes the place of its event later."""
     file = tmp_path / "batches.toml"
-    file.write_text('extends = "own"\n[envelope]\npath = "batch"\n')
+    file.write_text('extends = "own"\n[envelope]\npath = "batch"\noptional = true\n')
     opening = by_id.reading("", mapping=str(file), event_types=("purchase",)).only("events", "purchases", "sessions")
     early = {**sent("2024-03-02T10:30:00Z"), "event_type": "like"}
     opening.land({"batch": [*WAVES[0][:2], early, *WAVES[1][:2]]}, {"batch": [WAVES[0][2], WAVES[1][2]]}, *WAVES[2][1:])
