@@ -70,6 +70,10 @@ class CheckpointError(ClickstreamError):
     """A checkpoint and its table do not belong together; going on would lose or double rows."""
 
 
+class DamageError(ClickstreamError):
+    """A file of the lake is gone, or not as it was written."""
+
+
 class LayoutError(ClickstreamError):
     """The lake is of a newer version of this program, or a command that changes it as a whole was stopped midway."""
 

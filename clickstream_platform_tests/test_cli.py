@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -47,6 +49,7 @@ from clickstream_platform_tests.command import clickstream, in_a_process_of_its_
 from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.homes import Home, entry
 from clickstream_platform_tests.lakes import at, write
+from clickstream_platform_tests.local import local
 from clickstream_platform_tests.on_store import needs_a_folder
 
 if TYPE_CHECKING:
@@ -416,6 +419,25 @@ def test_sigterm_is_one_line_and_the_exit_code_that_supervisors_know(
     assert result.stderr == "told to end; what is committed stays, and the next run goes on from there\n"
 
 
+@pytest.mark.parametrize(
+    ("told", "code", "said"), [("SIGTERM", 143, "told to end; "), ("SIGINT", 130, "interrupted; ")]
+)
+def test_a_process_that_is_told_to_end_says_so_and_exits_as_shells_expect(
+    home: Home, told: str, code: int, said: str
+) -> None:
+    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job has none
+    program += "from clickstream_platform.cli import main; main()"
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-c", program, "simulate", "--rate", "1"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=env, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.readline()  # it writes from now on
+        process.send_signal(getattr(signal, told))
+        assert (process.wait(), process.stderr.read()[: len(said)]) == (code, said)
+
+
 def test_verify_shows_rows_that_only_one_side_has(filled: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     row = {"user_id": "u[red]1", "purchases": 3}
     first = (Difference({"user_id": "u[red]1"}, row, None), Difference({"user_id": "u2"}, None, row))
@@ -772,6 +794,63 @@ def test_a_full_disk_is_told_in_a_line_whatever_is_written(home: Home, monkeypat
     result = clickstream("report")
     assert result.exit_code == 1
     assert "No space left on device; make room, or choose another disk" in result.stderr
+
+
+def _emptied(found: Path) -> None:
+    found.write_bytes(b"")
+
+
+def _garbled(found: Path) -> None:
+    found.write_bytes(b"{ no file of ours " * 9)
+
+
+@pytest.mark.parametrize(
+    ("file", "harm"),
+    [
+        ("events/_delta_log/*0.json", Path.unlink),
+        ("events/_delta_log/*0.json", _garbled),
+        ("events/**/*.parquet", Path.unlink),
+        ("events/**/*.parquet", _emptied),
+        ("quarantine/*.parquet", _garbled),
+        ("_checkpoints/sessions/1/offsets/0", _garbled),
+        ("_checkpoints/sessions/1/commits/0", _emptied),
+        ("_checkpoints/sessions/1/fingerprint.json", _garbled),
+    ],
+)
+def test_a_damaged_file_of_the_lake_ends_no_command_in_a_traceback(
+    home: Home, file: str, harm: Callable[[Path], None]
+) -> None:
+    for number in range(2):
+        happened = at(f"10:0{number}:00")
+        row = {"user_id": "u", "timestamp": happened, "event_date": happened.date(), "event_type": "click"}
+        write(home, "events", [row], of=entry(batch_id=number, rows_in=2, rows_out=1, quarantined=1))
+        place = {"source": "file", "partition": "a.json", "offset": number, "value": b"{}", "arrived_at": happened}
+        write(home, "quarantine", [{**place, "reasons": ["bad_timestamp"]}], of=entry(batch_id=number))
+        write(home, "sessions", [{"user_id": "u"}], of=entry("sessions", batch_id=number))
+    for name, said in (
+        ("offsets", 'v1\n{"batchWatermarkMs": 0}\n-'),
+        ("commits", "v1\n{}"),
+        ("fingerprint.json", "{}"),
+    ):
+        place = home.lake.root / "_checkpoints" / "sessions" / "1" / name
+        place = place if place.suffix else place / "0"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        local(place).write_text(said)
+    harm(next(local(home.lake.root).glob(file)))
+    count = "select count(*), max(timestamp) from events"
+    for command in (
+        ["status"],
+        ["sql", count],
+        ["ledger"],
+        ["report"],
+        ["quarantine"],
+        ["late"],
+        ["verify", "--source"],
+    ):
+        result = clickstream(*command)
+        assert result.exception is None or isinstance(result.exception, SystemExit), (command, result.exception)
+        assert result.exit_code in (0, 1)
+        assert "Traceback" not in result.output
 
 
 def test_sql_takes_json_as_every_command_does(home: Home) -> None:

@@ -43,6 +43,14 @@ TableName = Annotated[
     str,
     typer.Argument(metavar="TABLE", help="Its name, as `clickstream status` lists it.", autocompletion=tables_like),
 ]
+RAISED = (
+    ("pyspark", "py4j.protocol", "Py4JError"),
+    ("pyspark", "pyspark.errors", "PySparkException"),
+    ("deltalake", "deltalake.exceptions", "DeltaError"),
+    ("duckdb", "duckdb", "Error"),
+    ("pyarrow", "pyarrow", "ArrowException"),
+)
+OF_ARROW = None  # Arrow says of a file that is gone which it is, and no number
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # whatever was being written: a person can mend the disk
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: one JSON object.")]
 
@@ -82,8 +90,8 @@ class Commands(TyperGroup):
             said = "told to end" if is_sigterm else "interrupted"
             typer.echo(f"{said}; what is committed stays, and the next run goes on from there", err=True)
             raise typer.Exit(143 if is_sigterm else 130) from None
-        except (ClickstreamError, OSError, *_raised_by_spark()) as error:
-            if isinstance(error, OSError) and error.errno not in NO_ROOM:
+        except (ClickstreamError, OSError, *_raised_by_libraries()) as error:
+            if isinstance(error, OSError) and error.errno not in (*NO_ROOM, OF_ARROW):
                 raise
             from clickstream_platform.cli.failures import failure  # noqa: PLC0415 - Rich's console, where all went well
             from clickstream_platform.terminal import show  # noqa: PLC0415
@@ -94,14 +102,12 @@ class Commands(TyperGroup):
             raise typer.Exit(2 if isinstance(error, SettingsError) else 1) from error
 
 
-def _raised_by_spark() -> tuple[type[BaseException], ...]:
-    """What Spark and its JVM raise. Looked up once something was raised: a command without Spark never imports it."""
-    if "pyspark" not in sys.modules:
-        return ()
-    from py4j.protocol import Py4JError  # noqa: PLC0415
-    from pyspark.errors import PySparkException  # noqa: PLC0415
+def _raised_by_libraries() -> tuple[type[BaseException], ...]:
+    """What Spark raises, and what Delta, DuckDB and Arrow raise of files: of those that are imported.
 
-    return PySparkException, Py4JError
+    Looked up once something was raised: a command without one of them never imports it.
+    """
+    return tuple(getattr(import_module(module), name) for package, module, name in RAISED if package in sys.modules)
 
 
 program = typer.Typer(

@@ -9,16 +9,20 @@ from clickstream_platform.events.registry.failures import refusal
 from clickstream_platform.terminal import line
 from clickstream_platform.wording import without_passwords
 
+DAMAGED = "if a file is damaged or gone, `clickstream rebuild` makes a table anew, and a backup brings back what it has"
+_OF_FILES = ("_internal", "deltalake", "_duckdb", "duckdb", "pyarrow")  # whose errors are about files of tables
 NO_ROOM = "make room, or choose another disk, then give the command again: what is committed stays"
 
 
 def failure(error: BaseException) -> Text:
-    """An error in one line. Spark's own begin with what went wrong; the plan and the Java stack come after."""
+    """An error in one line. Those of libraries begin with what went wrong; a plan and a stack come after."""
     error = error if isinstance(error, ClickstreamError) else refusal(error) or error
     if isinstance(error, ClickstreamError):
         return line(without_passwords(str(error)), "bold red")
+    first = without_passwords(str(error)).strip().partition("\n")[0][:300]
+    if type(error).__module__.partition(".")[0] in _OF_FILES or (isinstance(error, OSError) and error.errno is None):
+        return line(f"lake: {first}; {DAMAGED}, --debug shows more", "bold red")
     if isinstance(error, OSError):
         said = SetupError(str(error.filename or "disk"), error.strerror or str(error), NO_ROOM)
         return line(without_passwords(str(said)), "bold red")
-    first = without_passwords(str(error)).strip().partition("\n")[0][:300]
     return line(f"spark: {first}; the JVM's words are in spark.log of CLICKSTREAM_HOME, --debug shows more", "bold red")

@@ -79,7 +79,7 @@ def lateness(lake: Reading) -> Section | None:
         f" that was there before: {share(ahead, total)}."
     )
     if ahead == total:
-        return Section("Late and out of order", finding)
+        return Section("Late and out of order", "No event came a minute or more behind one that was there before it.")
     labels = {name: f"{count:,} ({share(count, total)})" for name, count in classes.items()}
     return Section("Late and out of order", finding, Ranked(classes, "other events, by how far behind", labels))
 

@@ -8,9 +8,12 @@ replay write nothing.
 from __future__ import annotations
 
 import json
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from clickstream_platform.errors import DamageError
 from clickstream_platform.files import files_in, text_of, write_whole
 from clickstream_platform.source_list import MAIN
 from clickstream_platform.store.place import Place, is_on_store
@@ -74,12 +77,23 @@ class Checkpoint:
 
     def fingerprint(self) -> dict[str, Any]:
         """What it was made for, as it was written down when it began; empty if no run was admitted yet."""
-        return json.loads(text_of(self.path / FINGERPRINT) or "{}")
+        with self._as_written(FINGERPRINT):
+            return json.loads(text_of(self.path / FINGERPRINT) or "{}")
 
     def made_for(self) -> str:
         """The identity of the source that it was made for; empty if no run was admitted yet."""
         then = self.fingerprint()
         return then["source"] if then else ""
+
+    @contextmanager
+    def _as_written(self, file: str) -> Generator[None]:
+        """Raise a DamageError if what is in a file of it cannot be taken for what was written there."""
+        try:
+            yield
+        except (ValueError, LookupError, TypeError) as failed:
+            whole = self.source == MAIN and self.table != "events"
+            do = f"run `clickstream rebuild {self.table}`" if whole else "restore a backup, or say `clickstream reset`"
+            raise DamageError(self.table, f"{self.path / file} is not as it was written", do) from failed
 
     def committed(self) -> int:
         """The newest completed batch id; -1 before the first."""
@@ -94,9 +108,11 @@ class Checkpoint:
         text = text_of(self.path / "offsets" / str(batch_id)) if batch_id >= 0 else None
         if text is None:
             return None
-        _, batch, *sources = text.splitlines()
-        source = sources[0] if sources else "-"
-        return Planned(batch_id, json.loads(batch)["batchWatermarkMs"], None if source == "-" else json.loads(source))
+        with self._as_written(f"offsets/{batch_id}"):
+            _, batch, *sources = text.splitlines()
+            source = sources[0] if sources else "-"
+            end = None if source == "-" else json.loads(source)
+            return Planned(batch_id, json.loads(batch)["batchWatermarkMs"], end)
 
     def late_before_ms(self, batch_id: int) -> int:
         """What the state store goes by when it drops a late event in this batch: the previous batch's watermark."""
@@ -112,9 +128,10 @@ class Checkpoint:
         committed = self.committed() if committed is None else committed
         if committed < 0:
             return None
-        lines = (self.path / "commits" / str(committed)).read_text().splitlines()
-        watermark = json.loads(lines[1]).get("nextBatchWatermarkMs", 0)
-        return watermark or None
+        with self._as_written(f"commits/{committed}"):
+            lines = (self.path / "commits" / str(committed)).read_text().splitlines()
+            watermark = json.loads(lines[1]).get("nextBatchWatermarkMs", 0)
+            return watermark or None
 
     def start(self, batch_id: int) -> dict[str, Any] | None:
         """The offset where a batch begins: the end of the one before; for the first, what was written down, or None."""
@@ -124,7 +141,8 @@ class Checkpoint:
     def begun(self) -> Begun | None:
         """Where the first batch begins, if the source's starting offsets are written down."""
         text = text_of(self.path / BEGIN)
-        return None if text is None else Begun(**json.loads(text))
+        with self._as_written(BEGIN):
+            return None if text is None else Begun(**json.loads(text))
 
     def begin(self, begun: Begun) -> None:
         """Write that down, whole or not at all."""

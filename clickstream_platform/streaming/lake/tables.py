@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import TableNotFoundError
 
-from clickstream_platform.errors import CheckpointError
+from clickstream_platform.errors import CheckpointError, DamageError
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.lake import handles
 from clickstream_platform.streaming.lake.delta import is_table, opened
@@ -172,8 +172,18 @@ class LakeTable:
 
 
 def select(held: DeltaTable, query: str) -> list[dict[str, Any]]:
-    """The rows of a SQL query (DataFusion's dialect) over one table, which it calls ``held``."""
-    found = QueryBuilder().register("held", held).execute(query).read_all()
+    """The rows of a SQL query (DataFusion's dialect) over one table, which it calls ``held``.
+
+    Raises:
+        DamageError: a data file of it cannot be read.
+    """
+    try:
+        found = QueryBuilder().register("held", held).execute(query).read_all()
+    except Exception as failed:
+        if type(failed) is not Exception:  # delta-rs says by no type of its own that a file cannot be read
+            raise
+        where, finding = held.table_uri, str(failed).partition("\n")[0]
+        raise DamageError(where, finding, "`clickstream rebuild` the table, or restore a backup") from failed
     columns = {name: found.column(name).to_pylist() for name in found.schema.names}
     return [{name: values[i] for name, values in columns.items()} for i in range(found.num_rows)]
 

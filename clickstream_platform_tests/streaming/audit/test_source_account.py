@@ -139,7 +139,7 @@ def test_the_command_says_so_and_exits_1_if_they_differ(copy: Lab, monkeypatch: 
     shown = clickstream("verify", "--source")
     assert shown.exit_code == 0, shown.output
     assert "3 files" in shown.output
-    assert "5 records read = 3 accepted + 1 quarantined + 1 duplicates" in shown.output
+    assert "5 records read = 3 accepted + 1 quarantined + 1 duplicate" in shown.output
     assert "refused whole: c.gz: gzip" in shown.output
     (copy.landing / "b.json").write_text("{}\n{}\n")
     differs = clickstream("verify", "--source", "--json")
