@@ -17,18 +17,23 @@ from clickstream_platform_tests.local import local
 from clickstream_platform_tests.on_store import needs_a_folder
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """A home that has read two files, and was moved since."""
+def moved_home(tmp_path: Path, **landed: str) -> Home:
+    """A home that has planned to read these files, and was moved since."""
     home = Home(Settings(home=tmp_path / "old"))
     home.commit("events", 2, of=entry())
-    for name, text in (("a/1.json", "{}\n"), ("2.json", "{}{}\n"), ("empty.json", "")):
+    for name, text in landed.items():
         (home.landing / name).parent.mkdir(parents=True, exist_ok=True)
         (home.landing / name).write_text(text)
     checkpoint, events = generations.current(home.lake, "events"), home.contracts["events"]
     fingerprint.write(checkpoint, fingerprint.declared(events))
     events.offsets.begin(checkpoint)
-    moved = Home(Settings(home=home.settings.home.rename(tmp_path / "new")))
+    return Home(Settings(home=home.settings.home.rename(tmp_path / "new")))
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """One that has read two files."""
+    moved = moved_home(tmp_path, **{"a/1.json": "{}\n", "2.json": "{}{}\n", "empty.json": ""})
     monkeypatch.setenv("CLICKSTREAM_HOME", str(moved.settings.home))
     return moved
 
@@ -76,6 +81,17 @@ def test_a_folder_that_may_be_another_is_refused(home: Home, harm: object, findi
     assert said.exit_code == 1
     assert finding in " ".join(said.stderr.split())
     assert source_of(home) == before
+
+
+def test_a_folder_of_which_no_file_was_read_may_lie_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = moved_home(tmp_path)
+    home.landing.mkdir(exist_ok=True)
+    (home.landing / "1.json").write_text("{}\n")
+    monkeypatch.setenv("CLICKSTREAM_HOME", str(home.settings.home))
+    said = clickstream("moved")
+    assert said.exit_code == 0, said.output
+    assert "0 files that were read lie there as they were; 1 unread" in said.stdout
+    assert source_of(home) == home.contracts["events"].offsets.identity
 
 
 def test_a_run_from_another_folder_is_refused_before_a_jvm_starts(home: Home) -> None:

@@ -30,6 +30,8 @@ class SameFolder:
 def proved(checkpoint: Checkpoint, folder: Place) -> SameFolder:
     """Show that a folder is the one that a checkpoint has read, by every file that lies in it. Opens none.
 
+    Of one of which no file was read yet, any folder takes the place: none can be read twice, or left out.
+
     Raises:
         SourceError: a file that was read has another size there; or none of them lies there, so that nothing is shown;
             or one that a batch has still to read does not.
@@ -57,7 +59,7 @@ def proved(checkpoint: Checkpoint, folder: Place) -> SameFolder:
         raise _another(folder, f"{others[0]} is planned to be read, and another one of its size is here")
     read = known.sizes.keys()
     same = [name for name in read if name in here]
-    if not any(here[name] and known.sizes[name] >= 0 for name in same):
+    if read and not any(here[name] and known.sizes[name] >= 0 for name in same):
         raise _another(folder, f"of the {len(read):,} files that were read none is here, so nothing shows that it is")
     return SameFolder(len(same), len(read) - len(same), len(unread(listing, known)))
 
