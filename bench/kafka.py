@@ -93,7 +93,7 @@ def compare(scratch: Path, address: str, records: int, file_rows: int) -> None:
     """All measurements, each in a home of its own."""
     warm, many = (KafkaSource(address, name) for name in ("warm", "many"))
     files = Settings(home=scratch / "files", source=str(scratch / "landing"))
-    topic = Settings(home=scratch / "topic", source=f"kafka://{address}/{many.topics}")
+    topic = Settings(home=scratch / "topic", source=f"kafka://{address}/{many.topics}", file_rows=0)
     small = Settings(home=scratch / "small", source=f"kafka://{address}/{warm.topics}")
     simulated = simulate(records, seed=1)
     write_landing(Path(files.source_url), simulated, arrivals=1, files_per_arrival=16)
