@@ -119,7 +119,7 @@ class _Grid(Table):
         self.add_row(*row)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Choose."""
+        """The table, if there is room for it; else the records."""
         if self._values and self._least() > options.max_width:
             yield from self._records()
         else:

@@ -161,7 +161,7 @@ def prospect(found: Prospect) -> RenderableType:
 
 def _copied(found: Backup) -> Table:
     rows = [(name, found.rows[name], version) for name, version in found.versions.items()]
-    title = f"{number_of(found.bytes, 'byte')}"
+    title = number_of(found.bytes, "byte")
     return grid("table", "rows", "version", right=("rows", "version"), rows=rows, title=title)
 
 

@@ -80,11 +80,10 @@ def check(
     likely = _likely(found, settings)
     name = _name(mapping, settings, likely)
     result = checked(found.batches, rules_from(settings.model_copy(update={"mapping": name})))
-    if write and result.records:
-        _write(write, written(result, name))
-    report = checked_view.CheckReport(
-        result, likely, name, found.refused, str(write) if write and result.records else None
-    )
+    begun = write if result.records else None  # of nothing none is begun
+    if begun:
+        _write(begun, written(result, name))
+    report = checked_view.CheckReport(result, likely, name, found.refused, str(begun) if begun else None)
     print_json(checked_view.fields(report)) if as_json else show(checked_view.picture(report, each=records))
     exit_unless(result.is_clean and not found.refused)
 

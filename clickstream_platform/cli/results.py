@@ -71,8 +71,7 @@ def checks(found: Sequence[CheckResult]) -> Group:
 
 
 def _check(result: CheckResult) -> Text:
-    rows = number_of(result.found, "row breaks it", "rows break it") if isinstance(result.found, int) else result.found
-    about = f" Found: {rows}." if result.found else ""
+    about = f" Found: {result.finding}." if result.found else ""
     return _line(result.passed, f"{result.table} {result.name}: {result.description}{about}", _severity(result))
 
 

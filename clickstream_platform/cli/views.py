@@ -52,7 +52,7 @@ def batch_line(entry: Entry) -> str:
     if entry.records.opened:
         counts.insert(1, f"{number_of(entry.records.inside, 'event')} in {entry.records.opened:,} of them")
     if entry.events_version < 0:
-        counts += [f"{entry.records.quarantined:,} quarantined", f"{number_of(entry.copies.duplicates, 'duplicate')}"]
+        counts += [f"{entry.records.quarantined:,} quarantined", number_of(entry.copies.duplicates, "duplicate")]
     if entry.records.passed_over:
         counts += [f"{entry.records.passed:,} passed over"]
     counts += [f"{entry.late_rows:,} late"]

@@ -58,14 +58,13 @@ def result_of(found: CheckResult, lake: Lake) -> dg.AssetCheckResult:
     A table that nothing has arrived for only warns: an empty landing folder must not make every run of a schedule fail.
     """
     severe = found.blocking and found.found != NO_BATCH
-    rows = number_of(found.found, "row breaks it", "rows break it") if isinstance(found.found, int) else found.found
     return dg.AssetCheckResult(
         asset_key=found.table,
         check_name=found.name,
         passed=found.passed,
         severity=dg.AssetCheckSeverity.ERROR if severe else dg.AssetCheckSeverity.WARN,
         metadata={"found": found.found, **_numbers(found, lake), **found.numbers, **_look(found)},
-        description=f"{found.description} Found: {rows}.",
+        description=f"{found.description} Found: {found.finding}.",
     )
 
 

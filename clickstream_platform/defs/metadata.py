@@ -151,8 +151,8 @@ def _left_out(table: StreamingTable, lake: Lake) -> dict[str, Any]:
     events = strategy_of(table).left_out(entry, lake) if entry else 0
     still = strategy_of(table).still_in(entry, lake) if entry else 0
     if still:
-        return {"left_out": events, "replaced": still, "a rebuild": _WITH_REPLACED.format(_several(still, "event"))}
-    would = f"would take in {_several(events, 'event')} that came too late, and may so find more rows"
+        return {"left_out": events, "replaced": still, "a rebuild": _WITH_REPLACED.format(number_of(still, "event"))}
+    would = f"would take in {number_of(events, 'event')} that came too late, and may so find more rows"
     return {"left_out": events, "a rebuild": would if events else "would find the same rows"}
 
 
@@ -205,11 +205,11 @@ def _six_sentences(table: StreamingTable, report: RunReport) -> str:
     """Each sentence, and what this run shows of it. What it says of the table is in the asset's definition."""
     side = table.side_output if table.state.lists_late else None
     fate = f"listed in {side.name}" if side else "none of them left out"
-    late, revised = _several(report.late_rows, "late event"), _several(report.revisions, "revision")
-    several = f"{_several(len(report.by_source), 'source')}, each from where it was"
+    late, revised = number_of(report.late_rows, "late event"), number_of(report.revisions, "revision")
+    several = f"{number_of(len(report.by_source), 'source')}, each from where it was"
     proofs = (
         several if report.by_source else f"from {_offset(report.start)} up to {_offset(report.end)}",
-        f"{_several(len(report.batches), 'micro-batch', 'es')} in {report.duration.total_seconds():.1f} s",
+        f"{number_of(len(report.batches), 'micro-batch', 'micro-batches')} in {report.duration.total_seconds():.1f} s",
         f"{report.rows_in:,} read, {number_of(report.rows_out, 'row')} written",
         "nothing kept" if report.state_rows is None else f"{number_of(report.state_rows, 'row')} kept",
         f"{late}, {fate}; {revised}",
@@ -226,7 +226,3 @@ def _offset(offset: dict[str, Any] | None) -> str:
     if "reservoirVersion" in offset:
         return f"version {offset['reservoirVersion']} of events"
     return f"listing {offset['logOffset']}" if "logOffset" in offset else f"`{json.dumps(offset)}`"
-
-
-def _several(count: int, one: str, ending: str = "s") -> str:
-    return f"{count:,} {one}{'' if count == 1 else ending}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 ENOUGH = 8  # values, from which on they tell something
 _WORD = re.compile(r"[^\W\d_](?:[^\W\d]| (?=\S)|[.:/-](?=[^\W\d]))*")  # no digits: ids and counters have some
@@ -18,13 +18,18 @@ def types(samples: Mapping[str, Sequence[str]]) -> list[str]:
     A guess costs no record: every type is accepted by the mapping that is written.
     """
     found = [path for path, texts in samples.items() if _are_types(texts) and _is_usual(path, samples)]
-    return sorted(found, key=lambda path: path.count("."))
+    return flattest_first(found)
 
 
 def addresses(samples: Mapping[str, Sequence[str]]) -> list[str]:
     """Fields that may be the address of a page. The flattest first."""
     found = [path for path, texts in samples.items() if texts and all(map(_ADDRESS.match, texts))]
-    return sorted(found, key=lambda path: path.count("."))
+    return flattest_first(found)
+
+
+def flattest_first(paths: Iterable[str]) -> list[str]:
+    """Paths by how deep they lie; of one depth in the order given."""
+    return sorted(paths, key=lambda path: path.count("."))
 
 
 def coming_again(samples: Mapping[str, Sequence[str]]) -> list[str]:

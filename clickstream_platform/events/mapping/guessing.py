@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from clickstream_platform.events.mapping.by_values import addresses, are_milliseconds, types
+from clickstream_platform.events.mapping.by_values import addresses, are_milliseconds, flattest_first, types
 from clickstream_platform.events.mapping.model import COLUMNS
 from clickstream_platform.events.mapping.time_forms import forms_of, is_clf
 from clickstream_platform.events.timestamps import instants
@@ -63,6 +63,11 @@ class Guess(NamedTuple):
     envelope: str = ""
     inherit: tuple[str, ...] = ()
 
+    @property
+    def begin(self) -> str:
+        """What the paths begin with in a whole record, of which the first event is looked at."""
+        return f"{self.envelope}[0]." if self.envelope else ""
+
 
 def guess(samples: Samples) -> Guess:
     """A guess at the columns of some records, by what they hold."""
@@ -92,7 +97,7 @@ def _ranked(samples: Samples) -> dict[str, list[str]]:
     times = [path for path in found["timestamp"] if _are_times(samples[path][:FEW])]
     # Where none is called a time, or what is holds none: what holds a day and a time of day.
     others = (path for path, texts in samples.items() if _are_telling_times(texts[:FEW]))
-    found["timestamp"] = times or sorted(others, key=lambda path: path.count("."))
+    found["timestamp"] = times or flattest_first(others)
     ids = [path for path in found["event_id"] if _tells_apart(path, samples[path][:FEW])]
     found["event_id"] = sorted(ids, key=lambda path: min(map(len, samples[path][:FEW])) < _LONG)
     return found

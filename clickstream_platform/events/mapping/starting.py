@@ -60,8 +60,7 @@ def _in_toml(separator: str) -> str:
 
 
 def _guessed_types(found: Checked, guessed: Guess) -> Counter[str]:
-    begin = f"{guessed.envelope}[0]." if guessed.envelope else ""
-    return Counter(text for path in guessed.paths["event_type"] for text in found.samples.get(begin + path, ()))
+    return Counter(text for path in guessed.paths["event_type"] for text in found.samples.get(guessed.begin + path, ()))
 
 
 def _texts(found: Checked, guessed: Guess) -> list[str]:
@@ -79,10 +78,9 @@ def _envelope(guessed: Guess) -> list[str]:
 
 def _column(column: str, guessed: Guess, found: Checked) -> str:
     paths = guessed.paths[column]
-    begin = f"{guessed.envelope}[0]." if guessed.envelope else ""
     said = f"[{', '.join(map(_quoted, paths))}]"
     if column == "timestamp" and paths:
-        texts = found.samples.get(begin + paths[0], ())
+        texts = found.samples.get(guessed.begin + paths[0], ())
         forms = ["clf"] if is_clf(texts[:FEW]) else forms_of(texts) or forms_of(texts[:FEW])
         if len(forms) > 1:
             return f"# {_of_form(paths[0], forms[0])}  # needed: or is it {' or '.join(map(_quoted, forms[1:]))}?"

@@ -232,7 +232,7 @@ def said_of_refused(count: int, newest: Mapping[str, str]) -> str:
     """How many files were refused whole, and the newest of them, in words."""
     named = "; ".join(f"{path}: {fault}" for path, fault in newest.items())
     more = "; ..." if count > len(newest) else ""
-    return f"{count:,} {'file was' if count == 1 else 'files were'} refused whole ({named}{more})"
+    return f"{number_of(count, 'file was', 'files were')} refused whole ({named}{more})"
 
 
 def require_committed(contract: StreamingTable, lake: Lake) -> Entry:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from clickstream_platform import expectations
 from clickstream_platform.expectations import Expectation
-from clickstream_platform.wording import length
+from clickstream_platform.wording import length, number_of
 
 NO_BATCH = "no committed batch yet"
 
@@ -64,6 +64,11 @@ class CheckResult:
     description: str
     numbers: Mapping[str, int | float] = field(default_factory=dict[str, "int | float"])
     look: Look | None = None
+
+    @property
+    def finding(self) -> str:
+        """What was found, in words."""
+        return number_of(self.found, "row breaks it", "rows break it") if isinstance(self.found, int) else self.found
 
 
 def described(expectation: Expectation) -> str:

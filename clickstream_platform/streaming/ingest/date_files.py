@@ -125,9 +125,9 @@ class DateFiles(AbstractContextManager["DateFiles"]):
 
     def _close_all(self) -> None:
         self._bytes = 0
-        while self._open:
-            self.files.append(next(iter(self._open.values())).close())
-            self._open.pop(next(iter(self._open)))
+        for day in [*self._open]:
+            self.files.append(self._open[day].close())
+            del self._open[day]  # one that fails stays, to be given up
 
     def _new(self, day: str) -> _Open:
         name = f"part-00000-{uuid4()}-c000.snappy.parquet"

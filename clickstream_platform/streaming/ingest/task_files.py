@@ -60,6 +60,8 @@ def task_files_for(table: LakeTable, rows: int) -> TaskFiles:
         table: it exists.
         rows: how many are many; 0: they write none.
     """
+    if not rows:
+        return NO_TASK_FILES
     with handles.at(table.path) as held:
         asked, partition_by = held.protocol(), held.metadata().partition_columns
         is_plain = asked.min_reader_version <= _PLAIN[0] and asked.min_writer_version <= _PLAIN[1]

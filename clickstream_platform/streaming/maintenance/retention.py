@@ -61,14 +61,8 @@ class Leaving:
     def said(self) -> list[str]:
         """What leaves, in words: a part for each table that it leaves."""
         events = [f"{number_of(sum(self.events.values()), 'event')} of before {self.before}"] if self.events else []
-        return [
-            *events,
-            *(
-                [f"{number_of(self.rejected, 'rejected record')} of before {self.rejected_before}"]
-                if self.rejected
-                else []
-            ),
-        ]
+        rejected = f"{number_of(self.rejected, 'rejected record')} of before {self.rejected_before}"
+        return [*events, *([rejected] if self.rejected else [])]
 
 
 def leaving(
