@@ -8,7 +8,8 @@ WORKERS ?= 2
 comma := ,
 # Tests that share a lake or a frame stay together on one worker, all others go where there is room. What Python has
 # compiled once is kept, whatever the environment says: the processes that tests start would compile it a hundred times.
-PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist loadgroup
+# STORE=http://host:port is an object store of yours to test with, instead of SeaweedFS: CONTRIBUTING.md.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist loadgroup $(if $(STORE),--store-at=$(STORE))
 # What is in which part: clickstream_platform_tests/parts.py. The fast one first, as it says soonest what is wrong.
 PARTS := fast wide conformance property kill kafka store runs upkeep engine spark
 # As `make test` runs them: the property tests are two, and one takes minutes; the other worker has something to do beside it.
@@ -24,7 +25,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 	&& echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-kafka cluster-demo test test-on-store soak hosts check jar pin lock dev $(PARTS:%=test-%)
+.PHONY: help setup demo demo-kafka cluster-demo test test-on-store soak hosts races check jar pin lock dev $(PARTS:%=test-%)
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -63,6 +64,10 @@ soak: setup ## 45 minutes of new random scenarios and kills; MINUTES=5 for fewer
 # Network namespaces as hosts, so root, on Linux. Each fault once; TIMES=3 for more.
 hosts: setup
 	@$(BIN)/python -m clickstream_platform_tests.hosts --times $(or $(TIMES),1)
+
+# Two drivers at one lake on a store without a lease, one of them killed in every second round; ROUNDS=5 for fewer.
+races: setup
+	@$(BIN)/python -m clickstream_platform_tests.races --rounds $(or $(ROUNDS),50)
 
 check: $(STAMP) ## ruff and pyright: style, formatting, types
 	@echo "ruff ..."

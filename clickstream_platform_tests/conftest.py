@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
+import secrets
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -50,6 +52,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=3, help="how often a run over Kafka is killed; 20 is a soak")
     parser.addoption("--part", type=parts.named, help="only the tests of a part of the suite, or of several: a,b")
     parser.addoption("--lake", choices=("folder", "store"), default="folder", help="where the lake of a `lab` lies")
+    parser.addoption("--store-at", metavar="URL", help="a store that runs, with its bucket `lake` and the key of AWS_*")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -141,17 +144,20 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 
 @pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
+def store(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Seaweed]:
     """The object store that every test shares: 3 s, once. In a fresh folder, as it is slow on what a kill has left."""
+    if there := request.config.getoption("--store-at"):
+        yield Seaweed(there, os.environ["AWS_SECRET_ACCESS_KEY"], key=os.environ["AWS_ACCESS_KEY_ID"])
+        return
     with started(tmp_path_factory.mktemp("store")) as seaweed:
         yield seaweed
 
 
 @pytest.fixture
 def place(store: Seaweed, request: pytest.FixtureRequest) -> str:
-    """An address on the store of its own for every test: ``s3://bucket/...``."""
+    """An address on the store of its own for every test: ``s3://bucket/...``. Also where tests have left others."""
     name = re.sub(r"\W+", "-", request.node.name)[:80]
-    return f"s3://{store.bucket}/{name}-{next(_numbers)}"
+    return f"s3://{store.bucket}/{name}-{next(_numbers)}-{secrets.token_hex(4)}"
 
 
 @pytest.fixture

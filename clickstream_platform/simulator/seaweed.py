@@ -32,14 +32,12 @@ class Seaweed:
 
     Attributes:
         endpoint: its address, ``http://host:port``.
-        process: its process.
         secret: of its one key, which may do everything.
         bucket: its one bucket.
         key: the key.
     """
 
     endpoint: str
-    process: Process
     secret: str
     bucket: str = BUCKET
     key: str = KEY
@@ -78,7 +76,7 @@ def started(folder: Path, host: Host = HERE, ports: Sequence[int] = ()) -> Gener
         # A bucket is a folder of its filer, and that is made by the first file in it.
         _wait(process, f"http://{host.address}:{listens['filer']}/buckets/{BUCKET}/made", put=b"-")
         _wait(process, f"http://{host.address}:{listens['s3']}/status")
-        yield Seaweed(f"http://{host.address}:{listens['s3']}", process, secret)
+        yield Seaweed(f"http://{host.address}:{listens['s3']}", secret)
     finally:
         process.kill()
 
