@@ -129,7 +129,7 @@ def _store(settings: Settings) -> str:
     assert is_on_store(lake)  # or nobody asks
     require_store(lake)
     require_conditional_put(lake, MANY)
-    return f"{lake} at {lake.access.named}; of {MANY} writers of one object one wins"
+    return f"{lake} at {lake.access.display_name}; of {MANY} writers of one object one wins"
 
 
 CHECKS: dict[str, Callable[[Settings], str]] = {

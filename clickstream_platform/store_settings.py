@@ -85,7 +85,7 @@ class StoreSettings(BaseSettings):
             SettingsError: its store may not be reached as the settings say.
         """
         if self.lake.startswith(SCHEME):
-            return StorePath.of(self.lake, self.store_access)
+            return StorePath.from_url(self.lake, self.store_access)
         return Path(self.lake) if self.lake else self.home / "lake"
 
     def place_at(self, url: str, variable: str) -> StorePath:
@@ -102,7 +102,7 @@ class StoreSettings(BaseSettings):
         prefix = ((address and address[1]) or "").rstrip("/")
         if not address or not prefix.isprintable() or {"", ".", ".."} & {*(prefix.split("/") if prefix else ())}:
             raise SettingsError(variable, finding, "allowed: s3://bucket/prefix, no part of it being empty, . or ..")
-        return StorePath.of(url, self.store_access)
+        return StorePath.from_url(url, self.store_access)
 
     @property
     def store_access(self) -> Access:

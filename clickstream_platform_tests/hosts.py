@@ -82,7 +82,7 @@ class Hosts:
     @property
     def lake(self) -> Lake:
         """The lake, as this process sees it."""
-        return Lake(StorePath.of("s3://lake/hosts", Access(self.seaweed.endpoint, "us-east-1")))
+        return Lake(StorePath.from_url("s3://lake/hosts", Access(self.seaweed.endpoint, "us-east-1")))
 
     def land(self) -> None:
         """Let events land, some of them twice, and a line that is none."""

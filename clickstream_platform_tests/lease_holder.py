@@ -99,4 +99,4 @@ if __name__ == "__main__":
     place, endpoint, ttl, who = sys.argv[1:]
     if who == "stranger":
         processes._machine = lambda: ""  # pyright: ignore[reportPrivateUsage] - as where the system does not tell
-    _serve(StorePath.of(place, Access(endpoint, "us-east-1")), timedelta(seconds=float(ttl)))
+    _serve(StorePath.from_url(place, Access(endpoint, "us-east-1")), timedelta(seconds=float(ttl)))

@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from clickstream_platform.errors import DeliveryError
-from clickstream_platform.store.changing import ContendedError, change
+from clickstream_platform.store.compare_and_swap import ContendedError, update_object
 from clickstream_platform.store.place import Place, StorePath, is_on_store
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.places import Lake
@@ -209,7 +209,7 @@ def _fetched(path: StorePath, work: Callable[[sqlite3.Connection], T]) -> T:
             found = _at(copy, work)
             return copy.read_bytes(), found
 
-        return change(path, done)
+        return update_object(path, done)
 
 
 def _now_ms() -> int:

@@ -151,7 +151,7 @@ def _store(asked: WorkerRequest, endpoint: str, region: str, path_style: bool) -
     from clickstream_platform.store.access import Access  # noqa: PLC0415
     from clickstream_platform.store.place import StorePath, require_store  # noqa: PLC0415
 
-    shared: StorePath = StorePath.of(asked.shared, Access(endpoint, region, path_style))
+    shared: StorePath = StorePath.from_url(asked.shared, Access(endpoint, region, path_style))
     own = shared.with_name(f"{shared.name}-{_own()}")
     try:
         require_store(shared.parent)

@@ -121,7 +121,7 @@ def require(worker: Worker, asked: WorkerRequest, settings: Settings) -> None:
 
 
 def _place(path: str, lake: Place) -> Place:
-    return StorePath.of(path, lake.access) if is_on_store(lake) else Path(path)
+    return StorePath.from_url(path, lake.access) if is_on_store(lake) else Path(path)
 
 
 def _refused(worker: Worker, finding: str, remedy: str) -> SetupError:

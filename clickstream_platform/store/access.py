@@ -1,4 +1,4 @@
-"""How an object store that speaks S3 is reached, said once to each client that reaches it.
+"""How an object store that speaks S3 is reached: one description, turned into the options of each client.
 
 Credentials are held nowhere: every client finds them in the environment, as Amazon's own tools do.
 """
@@ -39,25 +39,25 @@ class Access:
         return f"{scheme}://{bucket}.{host}"
 
     @property
-    def named(self) -> str:
+    def display_name(self) -> str:
         """The store as an error names it."""
         return self.endpoint or "Amazon S3"
 
 
 @cache
-def bucket_of(bucket: str, access: Access, *, is_patient: bool = True) -> S3Store:
+def bucket_client(bucket: str, access: Access, *, is_patient: bool = True) -> S3Store:
     """Obstore's client of a bucket; one for all places in it."""
     from obstore.store import S3Store  # noqa: PLC0415 - only who has a lake on a store
 
     return S3Store(
         bucket,
-        config=config(bucket, access),
-        client_options=client(access),
-        retry_config=retries(is_patient=is_patient),
+        config=bucket_config(bucket, access),
+        client_options=client_config(access),
+        retry_config=retry_config(is_patient=is_patient),
     )
 
 
-def config(bucket: str, access: Access) -> S3Config:
+def bucket_config(bucket: str, access: Access) -> S3Config:
     """Where obstore finds a bucket."""
     found: S3Config = {"virtual_hosted_style_request": not access.path_style, "conditional_put": "etag"}
     if access.endpoint:
@@ -67,12 +67,12 @@ def config(bucket: str, access: Access) -> S3Config:
     return found
 
 
-def client(access: Access) -> ClientConfig:
+def client_config(access: Access) -> ClientConfig:
     """How long obstore waits for one answer."""
     return {"allow_http": access.endpoint.startswith("http://"), "connect_timeout": "3s", "timeout": "30s"}
 
 
-def retries(*, is_patient: bool = True) -> RetryConfig:
+def retry_config(*, is_patient: bool = True) -> RetryConfig:
     """How often obstore asks again: a run outlasts a store that is away for half a minute, a first look does not."""
     seconds = timedelta(seconds=1)
     if not is_patient:

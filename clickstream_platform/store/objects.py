@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from clickstream_platform.errors import SourceError
-from clickstream_platform.store.access import bucket_of
-from clickstream_platform.store.beyond import Named, behind, missed, names_below
+from clickstream_platform.store.access import bucket_client
 from clickstream_platform.store.place import StorePath
-from clickstream_platform.store.refusals import told
+from clickstream_platform.store.refusals import translate_store_errors
+from clickstream_platform.store.unlisted_keys import ListedKey, keys_below, next_listable_key, unlisted_objects
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def objects(place: StorePath, *, is_patient: bool = True, every_key: bool = Fals
     Args:
         place: where.
         is_patient: whether to wait for a store that is away for a while.
-        every_key: give also objects whose keys no client asks for (:func:`.beyond.can_be_asked_for`). Each of them
+        every_key: give also objects whose keys no client asks for (:func:`.unlisted_keys.is_requestable`). Each of them
             costs a list more, and a request for each object that is on its page.
 
     Raises:
@@ -59,11 +59,11 @@ def objects(place: StorePath, *, is_patient: bool = True, every_key: bool = Fals
         for page in _pages(place, "", is_patient=is_patient):
             yield from (_object(place, each) for each in page)
     except _UnlistedError as unlisted:
-        raise _refused(place, unlisted) from None
+        raise _unlistable_error(place, unlisted) from None
 
 
 def _of_every_key(place: StorePath, *, is_patient: bool) -> Iterator[Object]:
-    names, listed, after = tuple[Named, ...](), set[str](), ""
+    names, listed, after = tuple[ListedKey, ...](), set[str](), ""
     while after is not None:
         try:
             for page in _pages(place, after, is_patient=is_patient):
@@ -72,20 +72,22 @@ def _of_every_key(place: StorePath, *, is_patient: bool) -> Iterator[Object]:
                 after = page[-1]["path"]
             break
         except _UnlistedError as unlisted:
-            names = names or _named(place, unlisted)
-            after = behind(names, after)
-    for each, said in missed(names, listed, lambda key: found(StorePath(place.bucket, key, place.access))):
+            names = names or _keys_below(place, unlisted)
+            after = next_listable_key(names, after)
+    for each, said in unlisted_objects(
+        names, listed, lambda key: object_at(StorePath(place.bucket, key, place.access))
+    ):
         yield said or Object(StorePath(place.bucket, each.key, place.access), each.size, each.changed_at, "")
 
 
-def _named(place: StorePath, unlisted: _UnlistedError) -> tuple[Named, ...]:
+def _keys_below(place: StorePath, unlisted: _UnlistedError) -> tuple[ListedKey, ...]:
     try:
-        return names_below(place)
+        return keys_below(place)
     except OSError:  # Arrow does not get past that key either
-        raise _refused(place, unlisted) from None
+        raise _unlistable_error(place, unlisted) from None
 
 
-def _refused(place: StorePath, unlisted: _UnlistedError) -> SourceError:
+def _unlistable_error(place: StorePath, unlisted: _UnlistedError) -> SourceError:
     finding = f"an object is called {unlisted.key!r}, which no client asks for: a part of its key is empty, . or .."
     return SourceError(str(place), f"{finding}, or has control characters", "copy it to another key, delete it")
 
@@ -99,16 +101,16 @@ class _UnlistedError(Exception):
 
 def _pages(place: StorePath, after: str, *, is_patient: bool) -> Iterator[Any]:
     """What comes after a key, some at a time. Raises an _UnlistedError of a key that is in the way."""
-    with told(place) as obs:
-        bucket = bucket_of(place.bucket, place.access, is_patient=is_patient)
-        pages = iter(obs.list(bucket, place.within, offset=after or None))
+    with translate_store_errors(place) as obs:
+        bucket = bucket_client(place.bucket, place.access, is_patient=is_patient)
+        pages = iter(obs.list(bucket, place.key_prefix, offset=after or None))
     while True:
-        with told(place):
+        with translate_store_errors(place):
             page, key = (), ""
             try:
                 page = next(pages, ())
             except Exception as failed:
-                if not (key := _unspeakable(failed)):
+                if not (key := _refused_key(failed)):
                     raise
         if key:
             raise _UnlistedError(key)
@@ -117,7 +119,7 @@ def _pages(place: StorePath, after: str, *, is_patient: bool) -> Iterator[Any]:
         yield page
 
 
-def _unspeakable(failed: Exception) -> str:
+def _refused_key(failed: Exception) -> str:
     found = re.search(r'Path "(.*?)"(?:: Encountered illegal| contained empty)', str(failed), re.DOTALL)
     return found[1] if found else ""
 
@@ -127,24 +129,26 @@ def _object(place: StorePath, said: Any) -> Object:
     return Object(where, said["size"], said["last_modified"], said["e_tag"] or "")
 
 
-def tags_from(place: StorePath, name: str) -> dict[str, str]:
-    """What lies below a place from a name on, in the order of names, and of each what tells its states apart."""
-    with told(place) as obs:
+def etags_from(place: StorePath, name: str) -> dict[str, str]:
+    """The objects below a place from a name on, by name and in their order, each with its tag (ETag)."""
+    with translate_store_errors(place) as obs:
         # What comes after a key without its last sign begins with that key: no sign is before the first of a name.
-        pages = obs.list(bucket_of(place.bucket, place.access), place.within, offset=place.within + name[:-1])
-        return {each["path"].removeprefix(place.within): each["e_tag"] or "" for page in pages for each in page}
+        pages = obs.list(
+            bucket_client(place.bucket, place.access), place.key_prefix, offset=place.key_prefix + name[:-1]
+        )
+        return {each["path"].removeprefix(place.key_prefix): each["e_tag"] or "" for page in pages for each in page}
 
 
-def found(place: StorePath) -> Object | None:
+def object_at(place: StorePath) -> Object | None:
     """An object as it is now; None if there is none."""
-    with told(place) as obs:
+    with translate_store_errors(place) as obs:
         try:
-            return _object(place, obs.head(bucket_of(place.bucket, place.access), place.key))
+            return _object(place, obs.head(bucket_client(place.bucket, place.access), place.key))
         except (FileNotFoundError, ValueError):  # or a key that none can have
             return None
 
 
-def stretch(place: StorePath, start: int, end: int, tag: str) -> bytes:
+def read_range(place: StorePath, start: int, end: int, tag: str) -> bytes:
     """The bytes of an object from ``start`` to ``end``, excluded; at least one.
 
     Args:
@@ -157,12 +161,12 @@ def stretch(place: StorePath, start: int, end: int, tag: str) -> bytes:
         FileNotFoundError: it is not there.
         ReplacedError: it is in another state, or too short.
     """
-    with told(place) as obs:
+    with translate_store_errors(place) as obs:
         from obstore.exceptions import PreconditionError  # noqa: PLC0415 - only who has a store
 
         options: Any = {"range": (start, end), **({"if_match": tag} if tag else {})}
         try:
-            got = obs.get(bucket_of(place.bucket, place.access), place.key, options=options)
+            got = obs.get(bucket_client(place.bucket, place.access), place.key, options=options)
             is_it = not tag or got.meta["e_tag"] == tag  # a store may not heed the condition
             content = bytes(got.bytes()) if is_it else b""
         except PreconditionError:

@@ -15,8 +15,8 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
-from clickstream_platform.store.access import Access, bucket_of
-from clickstream_platform.store.refusals import told
+from clickstream_platform.store.access import Access, bucket_client
+from clickstream_platform.store.refusals import translate_store_errors
 
 if TYPE_CHECKING:
     from obstore.store import S3Store
@@ -35,7 +35,7 @@ class StorePath:
     access: Access
 
     @classmethod
-    def of(cls, url: str, access: Access) -> StorePath:
+    def from_url(cls, url: str, access: Access) -> StorePath:
         """The place that ``s3://bucket/prefix`` names."""
         bucket, _, key = url.removeprefix(SCHEME).partition("/")
         return cls(bucket, key.strip("/"), access)
@@ -71,15 +71,15 @@ class StorePath:
 
     @property
     def parent(self) -> StorePath:
-        """What it lies in."""
+        """The place that this one lies in."""
         return self._at(self.key.rpartition("/")[0])
 
     def with_name(self, name: str) -> StorePath:
-        """Another one beside it."""
+        """The place of another name beside this one."""
         return self.parent / name
 
     def with_suffix(self, suffix: str) -> StorePath:
-        """The same with another end."""
+        """This place with another suffix."""
         return self.with_name(self.stem + suffix)
 
     def relative_to(self, other: StorePath) -> PurePosixPath:
@@ -104,8 +104,8 @@ class StorePath:
 
     def is_dir(self) -> bool:
         """Whether there is anything below it."""
-        with told(self) as obs:
-            return any(len(page) > 0 for page in obs.list(self._store, self.within, chunk_size=1))
+        with translate_store_errors(self) as obs:
+            return any(len(page) > 0 for page in obs.list(self._store, self.key_prefix, chunk_size=1))
 
     def size(self) -> int:
         """Bytes. Raises a FileNotFoundError."""
@@ -121,25 +121,25 @@ class StorePath:
         return found
 
     def _head(self) -> dict[str, Any] | None:
-        with told(self) as obs:
+        with translate_store_errors(self) as obs:
             try:
                 return dict(obs.head(self._store, self.key)) if self.key else None
             except FileNotFoundError:
                 return None
 
     @property
-    def within(self) -> str:
+    def key_prefix(self) -> str:
         """What the keys of all objects below it begin with."""
         return f"{self.key}/" if self.key else ""
 
     @property
     def _store(self) -> S3Store:
-        return bucket_of(self.bucket, self.access)
+        return bucket_client(self.bucket, self.access)
 
     def iterdir(self) -> Iterator[StorePath]:
         """What lies in it, in the order of names."""
-        with told(self) as obs:
-            found = obs.list_with_delimiter(self._store, self.within)
+        with translate_store_errors(self) as obs:
+            found = obs.list_with_delimiter(self._store, self.key_prefix)
         objects = (each["path"] for each in found["objects"])  # the mark that Hadoop makes of a folder comes as itself
         yield from map(self._at, sorted({*found["common_prefixes"], *objects} - {self.key}))
 
@@ -152,8 +152,10 @@ class StorePath:
 
     def rglob(self, pattern: str = "*") -> Iterator[StorePath]:
         """Every object below it whose name fits, in the order of their keys."""
-        with told(self) as obs:
-            found = sorted((each["path"], each["size"]) for page in obs.list(self._store, self.within) for each in page)
+        with translate_store_errors(self) as obs:
+            found = sorted(
+                (each["path"], each["size"]) for page in obs.list(self._store, self.key_prefix) for each in page
+            )
         for path, size in found:
             # Of nothing in it a list does not say whether it is an object, or the mark that Hadoop makes of a folder.
             if fnmatch.fnmatchcase(path.rpartition("/")[2], pattern) and (size or self._at(path).is_file()):
@@ -161,20 +163,20 @@ class StorePath:
 
     def read_bytes(self) -> bytes:
         """All of it. Raises a FileNotFoundError."""
-        with told(self) as obs:
+        with translate_store_errors(self) as obs:
             return bytes(obs.get(self._store, self.key).bytes())
 
     def read_text(self, encoding: str = "utf-8") -> str:
-        """The same as text, with the ends of lines as they are."""
+        """Its content as text; line ends are not translated."""
         return self.read_bytes().decode(encoding)
 
     def open(self) -> io.StringIO:
         """Its text, to be read line by line: all of it is fetched now."""
         return io.StringIO(self.read_text())
 
-    def tagged(self) -> tuple[bytes, str] | None:
-        """All of it, and what tells this state of it from any other; None if it is not there."""
-        with told(self) as obs:
+    def read_with_tag(self) -> tuple[bytes, str] | None:
+        """Its content and the tag (ETag) of this state of it; None if there is no such object."""
+        with translate_store_errors(self) as obs:
             try:
                 found = obs.get(self._store, self.key)
                 return bytes(found.bytes()), found.meta["e_tag"] or ""
@@ -182,12 +184,12 @@ class StorePath:
                 return None
 
     def write(self, content: bytes | Path | IO[bytes]) -> None:
-        """Put it there whole, whatever was there: bytes, or a local file of any size, an open one from where it is."""
-        with told(self) as obs:
+        """Write the object whole, whatever was there: bytes, a local file, or an open file from its position on."""
+        with translate_store_errors(self) as obs:
             obs.put(self._store, self.key, content)
 
     def write_if(self, tag: str | None, content: bytes) -> str | None:
-        """Put it there on condition that it is still as it was read; or, without a tag, that it is not there.
+        """Write the object if it still has the tag that was read; without a tag, if there is no such object.
 
         A PUT whose answer was lost is sent again, and meets its own success as a refusal: so a refusal is believed only
         if something else is there.
@@ -195,48 +197,48 @@ class StorePath:
         Returns:
             The new tag; None if it was refused.
         """
-        with told(self) as obs:
+        with translate_store_errors(self) as obs:
             from obstore.exceptions import AlreadyExistsError, PreconditionError  # noqa: PLC0415 - who has a folder
 
             try:
                 mode: Any = "create" if tag is None else {"e_tag": tag}
                 return obs.put(self._store, self.key, content, mode=mode, use_multipart=False)["e_tag"] or ""
             except (AlreadyExistsError, PreconditionError, FileNotFoundError):
-                there = self.tagged()
+                there = self.read_with_tag()
                 return there[1] if there and there[0] == content else None
 
     def mkdir(self, *, parents: bool = True, exist_ok: bool = True) -> None:
-        """Nothing: a store has no folders. Where one must be seen to be there, see :data:`MARKER`."""
+        """Do nothing: a store has no folders. :func:`ensure_folder` makes one that can be seen."""
 
     def unlink(self, *, missing_ok: bool = False) -> None:
-        """Delete it. That it is not there is not noticed."""
-        with told(self) as obs:
+        """Delete the object; no error if there is none."""
+        with translate_store_errors(self) as obs:
             obs.delete(self._store, self.key)
 
     def replace(self, to: StorePath) -> None:
         """Copy it to another name, then delete it. Killed in between, both are there: do it again."""
-        with told(self) as obs:
+        with translate_store_errors(self) as obs:
             obs.copy(self._store, self.key, to.key)
         self.unlink()
 
     def move(self, to: StorePath) -> None:
         """Copy all that it is to another place, then delete it here. Killed anywhere, do it again."""
         for each in [*self.rglob()]:
-            with told(self) as obs:
+            with translate_store_errors(self) as obs:
                 obs.copy(self._store, each.key, (to / each.relative_to(self)).key)
         self.remove_all()
         if self.is_file():
             self.replace(to)
 
     def blocks(self) -> Iterator[bytes]:
-        """All of it, a few megabytes at a time. Raises a FileNotFoundError."""
-        with told(self) as obs:
+        """The content in blocks of a few megabytes. Raises a FileNotFoundError."""
+        with translate_store_errors(self) as obs:
             yield from map(bytes, obs.get(self._store, self.key).stream(min_chunk_size=4_000_000))
 
     def remove_all(self) -> None:
         """Delete everything below it."""
-        with told(self) as obs:
-            for page in obs.list(self._store, self.within):
+        with translate_store_errors(self) as obs:
+            for page in obs.list(self._store, self.key_prefix):
                 if names := [each["path"] for each in page]:
                     obs.delete(self._store, names)
 
@@ -250,34 +252,34 @@ def is_on_store(place: Place) -> TypeIs[StorePath]:
     return isinstance(place, StorePath)
 
 
-def place_of(url: str, beside: Place) -> Place:
-    """The place that Spark names in one of its logs; one on a store is reached as another one is."""
+def place_from_url(url: str, beside: Place) -> Place:
+    """The place that a URL in one of Spark's logs names; on a store it is reached as ``beside`` is."""
     parts = urlsplit(url)
     if parts.scheme == "s3" and is_on_store(beside):
-        return StorePath.of(f"{SCHEME}{parts.netloc}{unquote(parts.path)}", beside.access)
+        return StorePath.from_url(f"{SCHEME}{parts.netloc}{unquote(parts.path)}", beside.access)
     return Path(unquote(parts.path))
 
 
 def require_store(place: StorePath) -> None:
-    """Look whether the store answers and lets this user in, and whether the bucket is there. Takes seconds at most.
+    """Check that the store answers, accepts this user and has the bucket. Takes seconds at most.
 
     Raises:
         SetupError, UnreachableError: it does not.
     """
-    with told(place) as obs:
-        store = bucket_of(place.bucket, place.access, is_patient=False)
-        next(iter(obs.list(store, place.within, chunk_size=1)), None)
+    with translate_store_errors(place) as obs:
+        store = bucket_client(place.bucket, place.access, is_patient=False)
+        next(iter(obs.list(store, place.key_prefix, chunk_size=1)), None)
 
 
-def made(folder: Place) -> None:
-    """Let a folder be there, for who asks whether it is."""
+def ensure_folder(folder: Place) -> None:
+    """Make a folder that is seen to exist, on a store by the object :data:`MARKER` in it."""
     if is_on_store(folder):
         (folder / MARKER).write(b"")
     else:
         folder.mkdir(parents=True, exist_ok=True)
 
 
-def changed_ms(place: Place) -> int:
+def modified_ms(place: Place) -> int:
     """When a file was changed, in milliseconds since 1970. Raises a FileNotFoundError."""
     if is_on_store(place):
         return round(place.changed_at().timestamp() * 1000)

@@ -1,4 +1,4 @@
-"""Whether a store keeps the two promises that everything here stands on."""
+"""Whether a store honours conditional PUTs (If-None-Match and If-Match), on which leases and commits depend."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def require_conditional_put(place: StorePath, writers: int = WRITERS) -> None:
     """
     absent, there = (place / f"_proof-{uuid.uuid4().hex}" for _ in range(2))
     try:
-        expected, stands = _one_by_one(place, there), there.tagged()
+        expected, stands = _put_in_turn(place, there), there.read_with_tag()
         if stands is None or stands[0] != expected:
             raise _refusal(place, "each of two writers, one after another,")
         for file, won in _race({absent: None, there: stands[1]}, writers).items():
@@ -40,7 +40,7 @@ def require_conditional_put(place: StorePath, writers: int = WRITERS) -> None:
         there.unlink()
 
 
-def _one_by_one(place: StorePath, file: StorePath) -> bytes:
+def _put_in_turn(place: StorePath, file: StorePath) -> bytes:
     """Put an object and replace it; each put with an outdated condition must be refused. Returns the last content."""
     first, second, refused = (uuid.uuid4().hex.encode() for _ in range(3))
     tag = file.write_if(None, first)
@@ -71,6 +71,6 @@ def _race(states: dict[StorePath, str | None], count: int) -> dict[StorePath, li
 
 
 def _refusal(place: StorePath, whom: str) -> SetupError:
-    finding = f"{place.access.named} told {whom} that theirs is there"
+    finding = f"{place.access.display_name} told {whom} that theirs is there"
     remedy = "take a store whose PUT heeds If-None-Match and If-Match, as Amazon S3's does: runs would undo each other"
     return SetupError(str(place), finding, remedy)

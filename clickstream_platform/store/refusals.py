@@ -29,8 +29,8 @@ class NamedPlace(Protocol):
 
 
 @contextmanager
-def told(place: NamedPlace) -> Generator[Any]:
-    """Say in one line what a store refuses. No text of the store's is repeated: it may name a key."""
+def translate_store_errors(place: NamedPlace) -> Generator[Any]:
+    """Raise a refusal by the store in the block as our own error, without the store's text, which may hold a key."""
     import obstore  # noqa: PLC0415 - as above
     from obstore.exceptions import BaseError  # noqa: PLC0415
 
@@ -39,25 +39,27 @@ def told(place: NamedPlace) -> Generator[Any]:
     except FileNotFoundError:
         raise
     except BaseError as failed:
-        problem = _explained(str(failed), place)
+        problem = _error_of_refusal(str(failed), place)
     else:
         return
     raise problem  # outside of the block: a traceback would show that text
 
 
-def _explained(text: str, place: NamedPlace) -> ClickstreamError:
+def _error_of_refusal(text: str, place: NamedPlace) -> ClickstreamError:
     code = next((found[1] for sign in _CODES if (found := sign.search(text))), "")
     if "NoSuchBucket" in text:
-        finding = f"there is no bucket {place.bucket} at {place.access.named}"
+        finding = f"there is no bucket {place.bucket} at {place.access.display_name}"
         return SetupError(str(place), finding, "make it, or set CLICKSTREAM_LAKE to another")
     if "169.254.169.254" in text or "169.254.170" in text:
-        finding = f"there are no credentials for {place.access.named}"
+        finding = f"there are no credentials for {place.access.display_name}"
         return SetupError(
             str(place), finding, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the host a role"
         )
     if _KEY_REFUSED.search(text):
-        finding = f"{place.access.named} refuses this user ({code})"
+        finding = f"{place.access.display_name} refuses this user ({code})"
         return SetupError(str(place), finding, "look at AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what they may do")
-    finding = f"{place.access.named} does not do what it is asked ({code})" if code else "the store does not answer"
-    remedy = f"look whether {place.access.named} is up and CLICKSTREAM_STORE_ENDPOINT right, then run it again"
+    finding = (
+        f"{place.access.display_name} does not do what it is asked ({code})" if code else "the store does not answer"
+    )
+    remedy = f"look whether {place.access.display_name} is up and CLICKSTREAM_STORE_ENDPOINT right, then run it again"
     return UnreachableError(str(place), finding, remedy)

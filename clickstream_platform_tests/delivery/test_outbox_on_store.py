@@ -18,7 +18,7 @@ from clickstream_platform.streaming.lake.places import Lake
 def outbox(store: Seaweed, place: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outbox]:
     for name, value in store.environment.items():
         monkeypatch.setenv(name, value)
-    root = StorePath.of(place, Access(store.endpoint, "us-east-1"))
+    root = StorePath.from_url(place, Access(store.endpoint, "us-east-1"))
     yield Outbox.of(Lake(root))
     root.remove_all()
 

@@ -18,7 +18,7 @@ from clickstream_platform.store.proof import MANY, require_conditional_put
 def root(store: Seaweed, place: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[StorePath]:
     for name, value in store.environment.items():
         monkeypatch.setenv(name, value)
-    yield (found := StorePath.of(place, Access(store.endpoint, "us-east-1")))
+    yield (found := StorePath.from_url(place, Access(store.endpoint, "us-east-1")))
     found.remove_all()
 
 
@@ -59,7 +59,7 @@ def test_of_two_who_write_on_a_condition_the_second_is_refused(root: StorePath) 
     second = file.write_if(first, b"two")
     assert second is not None
     assert file.write_if(first, b"three") is None
-    assert file.tagged() == (b"two", second)
+    assert file.read_with_tag() == (b"two", second)
 
 
 def test_who_meets_its_own_success_was_not_refused(root: StorePath) -> None:
@@ -99,7 +99,7 @@ def test_a_missing_bucket_and_a_wrong_key_are_said_at_once(
     if secret:
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
     # Another object, as a client that knows the credentials is kept for each.
-    elsewhere = StorePath.of(url, Access(root.access.endpoint, "eu-west-1" if secret else "us-east-1"))
+    elsewhere = StorePath.from_url(url, Access(root.access.endpoint, "eu-west-1" if secret else "us-east-1"))
 
     with pytest.raises(SetupError, match=finding) as refused:
         require_store(elsewhere)

@@ -35,7 +35,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def lake_at(endpoint: str) -> StorePath:
-    return StorePath.of("s3://bucket/lake", Access(endpoint, "us-east-1"))
+    return StorePath.from_url("s3://bucket/lake", Access(endpoint, "us-east-1"))
 
 
 @pytest.mark.parametrize("command", ["run", "status", "sql 'select 1'", "maintain", "reset"])

@@ -18,7 +18,7 @@ import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
 from clickstream_platform.expectations import AcceptedValues, NonNegative, NotNull
-from clickstream_platform.store.files import in_arrow, named_for_arrow
+from clickstream_platform.store.files import arrow_dataset_source, arrow_path
 from clickstream_platform.streaming.lake.delta_log import Changed
 from clickstream_platform.streaming.lake.hours import HOUR_US, as_ranges, spans_of
 from clickstream_platform.streaming.lake.scan import connected, literal, named
@@ -148,8 +148,8 @@ class Increment:
         held = self._held
         schema, parts = pa.schema(held.schema()), held.metadata().partition_columns
         folders = ds.partitioning(pa.schema([schema.field(name) for name in parts]), flavor="hive") if parts else None
-        there = named_for_arrow(self.table.path, sorted(files))
-        base = in_arrow(self.table.path)
+        there = arrow_dataset_source(self.table.path, sorted(files))
+        base = arrow_path(self.table.path)
         return ds.dataset(**there, schema=schema, format="parquet", partitioning=folders, partition_base_dir=base)
 
     @cached_property

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from clickstream_platform.expectations import Expectation
 from clickstream_platform.files import write_whole
-from clickstream_platform.store.changing import change
+from clickstream_platform.store.compare_and_swap import update_object
 from clickstream_platform.store.place import Place, StorePath, is_on_store
 from clickstream_platform.streaming.audit.books import Books
 from clickstream_platform.streaming.contract.table import StreamingTable
@@ -145,7 +145,7 @@ def _with(now: CheckRecord, before: CheckRecord, passed: Mapping[str, Passed], f
 
 def _note_on_store(file: StorePath, before: CheckRecord, passed: Mapping[str, Passed], failed: Collection[str]) -> None:
     """Write it on a store, where nothing is locked: only if nobody else has written meanwhile."""
-    change(file, lambda content: (_with(_record(content), before, passed, failed), None))
+    update_object(file, lambda content: (_with(_record(content), before, passed, failed), None))
 
 
 def _file(lake: Lake, table: str) -> Place:

@@ -11,7 +11,7 @@ import pyarrow.dataset as ds
 
 from clickstream_platform.events.schema import PLACE
 from clickstream_platform.source_list import MAIN, name_in
-from clickstream_platform.store.files import named_for_arrow
+from clickstream_platform.store.files import arrow_dataset_source
 from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.ledger import Amendment, booked
 from clickstream_platform.streaming.lake.places import Lake
@@ -67,7 +67,7 @@ def rows_by_partition(lake: Lake) -> dict[str, Rows]:
             schema = pa.schema([(each, kinds.field(each).type) for each in PLACE if each in kinds.names])
             if "index" not in schema.names:  # of a lake that no run of this release has seen
                 schema = schema.append(pa.field("index", pa.int64()))
-            files = named_for_arrow(table.path, table.files())
+            files = arrow_dataset_source(table.path, table.files())
             is_empty = not files["source"]
             rows = (
                 ds.dataset(schema.empty_table()) if is_empty else ds.dataset(**files, schema=schema, format="parquet")

@@ -24,7 +24,7 @@ from clickstream_platform.events.contract.judging import arrow_type
 from clickstream_platform.events.frames import INSIDE, READ_TYPE
 from clickstream_platform.events.mapping.matching import NONE, Matches, together
 from clickstream_platform.events.schema import EVENTS, QUARANTINE, Reason
-from clickstream_platform.store.files import let_read, named_for_arrow
+from clickstream_platform.store.files import allow_s3_reads, arrow_dataset_source
 from clickstream_platform.streaming.ingest.deduplicate import WITHIN
 from clickstream_platform.streaming.ingest.facts import Facts, facts_of
 from clickstream_platform.streaming.ingest.record_ids import record_ids
@@ -91,7 +91,7 @@ class Staged:
 
     @property
     def _dataset(self) -> ds.Dataset:
-        files = named_for_arrow(self.folder, [*self.files])
+        files = arrow_dataset_source(self.folder, [*self.files])
         return ds.dataset(**files, schema=self.schema, format="parquet").filter(~_is_of(self.without))
 
     def _batches(self, which: ds.Expression, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
@@ -177,7 +177,7 @@ class Staged:
     def events(self, connection: DuckDBPyConnection) -> DuckDBPyRelation:
         """The accepted ones, with whatever else is staged of them, for DuckDB."""
         connection.register("left_out", pa.table({"partition": pa.array(self.without, pa.string())}))
-        let_read(connection, self.folder)
+        allow_s3_reads(connection, self.folder)
         files = [str(self.folder / file) for file in self.files]
         staged = connection.read_parquet(files) if files else connection.from_arrow(self.schema.empty_table())
         staged = staged.filter("timestamp IS NOT NULL AND partition NOT IN (FROM left_out)")

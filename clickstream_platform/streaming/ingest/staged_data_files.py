@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clickstream_platform.store.files import let_read, named_for_arrow
+from clickstream_platform.store.files import allow_s3_reads, arrow_dataset_source
 from clickstream_platform.streaming.ingest.date_files import BESIDE
 from clickstream_platform.streaming.lake.data_files import PARTITION, DataFile
 from clickstream_platform.streaming.lake.scan import connected
@@ -51,7 +51,7 @@ def row_groups(folder: Place, staged: Sequence[str], data_files: Sequence[DataFi
     days = [*[None] * len(staged), *(each.day for each in data_files)]
     names = [*((name,) for name in staged), *((each.name, each.name + BESIDE) for each in data_files)]
     for day, together in zip(days, names, strict=True):
-        there = named_for_arrow(folder, [*together])
+        there = arrow_dataset_source(folder, [*together])
         with ExitStack() as stack:
             opened = (pq.ParquetFile(each, filesystem=there.get("filesystem")) for each in there["source"])
             files = tuple(stack.enter_context(each) for each in opened)
@@ -61,7 +61,7 @@ def row_groups(folder: Place, staged: Sequence[str], data_files: Sequence[DataFi
 
 def events_of(connection: DuckDBPyConnection, folder: Place, files: Sequence[DataFile]) -> DuckDBPyRelation:
     """Their events for DuckDB, without the date."""
-    let_read(connection, folder)
+    allow_s3_reads(connection, folder)
     return connection.read_parquet([str(folder / each.name) for each in files], hive_partitioning=False)
 
 
@@ -70,7 +70,7 @@ def touched(folder: Place, files: Sequence[DataFile], places: pa.Table, partitio
     if not files or not (places.num_rows or partitions):
         return set()
     with connected() as connection:
-        let_read(connection, folder)
+        allow_s3_reads(connection, folder)
         paths = {str(folder / each.name): each.name for each in files}
         data_files = connection.read_parquet([*paths], hive_partitioning=False, filename=True)
         data_files.create_view("data_files")

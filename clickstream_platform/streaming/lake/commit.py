@@ -24,14 +24,14 @@ class Commit:
     marks: tuple[tuple[str, int], ...] = ()
 
     def options(self) -> dict[str, str]:
-        """Both, as options of Spark's writer, which writes a transaction once."""
+        """Ledger line and transaction as options of Spark's writer, which writes a transaction once."""
         if self.transaction is None:
             return {"userMetadata": self.line}
         app_id, batch_id = self.transaction
         return {"userMetadata": self.line, "txnAppId": app_id, "txnVersion": str(batch_id)}
 
     def properties(self) -> CommitProperties:
-        """Both, as delta-rs takes them, which writes a transaction as often as it is told."""
+        """Ledger line and transaction as delta-rs takes them, which writes a transaction as often as it is told."""
         transactions = [Transaction(*each) for each in (self.transaction, *self.marks) if each]
         return CommitProperties(custom_metadata={"userMetadata": self.line}, app_transactions=transactions)
 

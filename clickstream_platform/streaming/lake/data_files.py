@@ -16,7 +16,7 @@ PARTITION = "event_date"
 
 @dataclass(frozen=True)
 class DataFile:
-    """One of them. Nothing is in the table before a commit names it.
+    """A data file of a table. Its rows are in the table once a commit names it.
 
     Attributes:
         name: its own; no other file ever has it.
@@ -40,12 +40,12 @@ class DataFile:
         return f"{PARTITION}={self.day}/{self.name}"
 
     def named(self, time: str) -> AddAction | RemoveAction:
-        """The action of a commit that makes it the table's now; ``time`` is the column of its rows' times."""
+        """The action by which a commit adds the file to the table; ``time`` is the column of its rows' times."""
         now = time_ns() // 1_000_000
         return AddAction(self.path, self.size, {PARTITION: self.day}, now, True, self.statistics(time))
 
     def statistics(self, time: str) -> str:
-        """What the log says of its rows, as delta-rs says it: of no column but that of their times."""
+        """The file's statistics in the form of delta-rs: those of the column of times alone."""
         first, last = _in_log(self.first), _in_log(self.last)
         said = {"numRecords": self.rows, "minValues": {time: first}, "maxValues": {time: last}, "nullCount": {time: 0}}
         return json.dumps(said, separators=(",", ":"))
@@ -59,7 +59,7 @@ def _in_log(micros: int) -> str:
 
 
 def alike(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Rows with the columns of a table; one that is no longer declared is null in them."""
+    """The rows with exactly the columns of a table; a column that they lack is null."""
     there = set(batch.schema.names)
     columns = [
         batch[field.name].cast(field.type) if field.name in there else pa.nulls(len(batch), field.type)

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clickstream_platform.store.files import named_for_arrow
+from clickstream_platform.store.files import arrow_dataset_source
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 AT_ONCE = 20_000  # rows of a batch
@@ -37,7 +37,7 @@ def rows_on(table: LakeTable, day: date, columns: Sequence[str] | None = None) -
         day: the date.
         columns: those that are read; all, if not given.
     """
-    there = named_for_arrow(table.path, files_on(table, day))  # now: delta-rs opens no table while it writes one
+    there = arrow_dataset_source(table.path, files_on(table, day))  # now: delta-rs opens no table while it writes one
     return _read(there["source"], there.get("filesystem"), day, columns)
 
 

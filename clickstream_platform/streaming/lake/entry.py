@@ -68,7 +68,7 @@ class Records:
 
 @dataclass(frozen=True)
 class Copies:
-    """What a batch found of events that came more than once.
+    """How many events of a batch came more than once, and what became of them.
 
     Attributes:
         duplicates: events left out because the table, or this batch, already has them.
@@ -204,7 +204,7 @@ def flat(entry: Entry) -> dict[str, Any]:
 
 
 def decoded(said: Mapping[str, Any]) -> Entry:
-    """The entry of such fields. What an earlier release did not write is empty; what a later one adds is ignored."""
+    """The entry of such fields. Fields that older releases did not write are empty; unknown ones are ignored."""
     parts: dict[str, Any] = {name: part(**_those(said, _FIELDS[name])) for name, part in _PARTS.items()}
     return Entry(**_those(said, _OWN), **parts)
 

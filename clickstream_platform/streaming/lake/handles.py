@@ -30,7 +30,7 @@ from typing import Any, TypeVar, cast
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from clickstream_platform.store.objects import tags_from
+from clickstream_platform.store.objects import etags_from
 from clickstream_platform.store.place import Place, is_on_store
 from clickstream_platform.streaming.lake.delta import opened
 from clickstream_platform.streaming.lake.store_lease import now, surely_held
@@ -44,17 +44,17 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Log:
-    """What a table's log has from a version on: of each file what tells it from any other of its name."""
+    """The files of a table's log from a version on, each with its identity (inode, time and size, or ETag)."""
 
     commits: Mapping[int, Hashable]
     pointer: Hashable  # to the last checkpoint: older commits than that may be gone
 
     @classmethod
     def of(cls, path: Place, version: int) -> Log:
-        """Look what there is now."""
+        """Read the state of the log as it is now."""
         folder = path / "_delta_log"
         if is_on_store(folder):
-            found = {name: tag for name, tag in tags_from(folder, commit_name(version)).items() if tag}
+            found = {name: tag for name, tag in etags_from(folder, commit_name(version)).items() if tag}
             commits = {int(name[1]): tag for text, tag in found.items() if (name := _COMMIT.fullmatch(text))}
             return cls(commits, found.get(_POINTER))
         pointer, signs = _sign(folder / _POINTER), dict[int, Hashable]()
@@ -98,7 +98,7 @@ class Handle:
     _known: dict[Hashable, Any] = field(default_factory=dict[Hashable, Any])
 
     def remembers(self, what: Hashable, ask: Callable[[], Answer]) -> Answer:
-        """What is known of its version, or is found out now."""
+        """The answer for the handle's version: the cached one, or the one that ``ask`` gives now."""
         if what not in self._known:
             self._known[what] = ask()
         return cast("Answer", self._known[what])
@@ -130,14 +130,14 @@ class Handle:
         return [json.loads(line) for line in text.splitlines() if line.startswith(('{"commitInfo"', '{"txn"'))]
 
     def looked_at(self, log: Log, lease: str) -> None:
-        """Note what a look has found; of a handle that was moved, what is known of the version before is forgotten."""
+        """Take over the state of the log that was just read, and forget all answers cached so far."""
         self._known.clear()
         self.commit, self.pointer, self.lease = log.commits.get(self.table.version()), log.pointer, lease
 
 
 @dataclass
 class _Slot:
-    """The place of one table's handle. One thread at a time."""
+    """Holds the handle of one table; used by one thread at a time."""
 
     path: Place
     turn: RLock = field(default_factory=RLock)
@@ -199,7 +199,7 @@ class _Slot:
         return next((table for table in known if table and table.version() == version), None)
 
     def forget(self) -> None:
-        """Open it anew when it is asked next."""
+        """Drop the handle, so that the next question opens the table anew."""
         self.handle = self.older = None
 
 
@@ -219,7 +219,7 @@ def _slot(path: Place) -> _Slot:
 
 @contextmanager
 def newest(path: Place) -> Generator[Handle | None]:
-    """A table at its newest version, for the block; None if there is none. Keep nothing of it that moves."""
+    """A table's handle at the newest version, for the block; None if there is no table. Do not keep the handle."""
     slot = _slot(path)
     with slot.turn:
         try:
@@ -254,7 +254,7 @@ def at(path: Place, version: int | None = None) -> Generator[DeltaTable]:
 
 @contextmanager
 def changing(path: Place) -> Generator[Handle]:
-    """A table at its newest version, for who commits to it in the block and holds its lease.
+    """A table's handle at the newest version, to commit with in the block. The caller holds the table's lease.
 
     Meanwhile nobody else has the handle, which moves with the commit. After an error it is not used again.
     """
@@ -274,7 +274,7 @@ def changing(path: Place) -> Generator[Handle]:
 
 
 def changed(path: Place) -> None:
-    """Say that a table was changed by other means than its handle: the next who asks looks."""
+    """Tell that a table was changed other than through its handle, so that the next question reads the log first."""
     slot = _slot(path)
     with slot.turn:
         if slot.handle:

@@ -44,5 +44,5 @@ def hour_of(time: Column | str) -> Column:
 
 
 def moment(micros: int) -> Column:
-    """A timestamp constant. Not through Python's datetime, which year 1 and the old calendar defeat."""
+    """A timestamp as a constant column. Not by Python's datetime, which cannot hold year 1 and the old calendar."""
     return F.timestamp_micros(F.lit(micros))

@@ -76,7 +76,7 @@ def require(lake: Lake, finishing: str = "") -> Layout:
 
 
 def write(lake: Lake, layout: Layout) -> None:
-    """Write it down, whole or not at all, in the name of this program."""
+    """Write the layout file, whole or not at all, with this program's version."""
     said = {name: value for name, value in asdict(replace(layout, program=program())).items() if value}
     write_whole(lake.root / FILE, json.dumps(said) + "\n")
 

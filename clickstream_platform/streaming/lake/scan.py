@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from clickstream_platform.events.schema import RECORD
-from clickstream_platform.store.files import let_read
+from clickstream_platform.store.files import allow_s3_reads
 from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
 
 if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
@@ -63,7 +63,7 @@ def rows_within(
     held = table.plain()
     files = [str(table.path / file) for file in table.files_within(time, time, spans, held.version())]
     if files:
-        let_read(connection, table.path)
+        allow_s3_reads(connection, table.path)
         return connection.read_parquet(files, hive_partitioning=False, union_by_name=True)
     import pyarrow as pa  # noqa: PLC0415 - who only asks how a name is quoted needs no Arrow
 

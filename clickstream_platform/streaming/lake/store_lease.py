@@ -61,7 +61,7 @@ class StoreLease:
         return not self.is_lost and now() - self.renewed <= self.ttl * FRESH
 
     def require(self) -> None:
-        """Make sure that this process still holds it.
+        """Make sure that this process still holds the lease.
 
         Raises:
             TableBusyError: another has taken it over.
@@ -74,11 +74,11 @@ class StoreLease:
             raise TableBusyError(self.table, finding, "nothing more is written by this run; what is committed stays")
 
     def renew(self) -> None:
-        """Renew it, or find out that it is lost. Raises an UnreachableError."""
+        """Renew the lease, or find out that it is lost. Raises an UnreachableError."""
         with self._turn:
             begun = now()
             tag = self.path.write_if(self.tag, _text(self.said))
-            if tag is None and (there := self.path.tagged()) and json.loads(there[0])["id"] == self.said["id"]:
+            if tag is None and (there := self.path.read_with_tag()) and json.loads(there[0])["id"] == self.said["id"]:
                 # The answer to an earlier renewal was lost: what is there is its own.
                 tag = self.path.write_if(there[1], _text(self.said))
             if tag is None:
@@ -87,7 +87,7 @@ class StoreLease:
                 self.tag, self.renewed = tag, begun
 
     def keep(self) -> None:
-        """Renew it until it is let go or lost."""
+        """Renew the lease until it is released or lost."""
         while not self._ended.wait(self.ttl / RENEWALS) and not self.is_lost:
             try:
                 self.renew()
@@ -95,7 +95,7 @@ class StoreLease:
                 log.info("%s: its lease was not renewed: %s", self.table, refused)
 
     def let_go(self) -> None:
-        """Leave it to whoever is next. Where the store does not answer, it runs out by itself."""
+        """Mark the lease as free. Where the store does not answer, it runs out by itself."""
         self._ended.set()
         with self._turn:
             if self.is_lost:
@@ -166,12 +166,12 @@ def _taken(path: StorePath, table: str, said: dict[str, Any], patience: timedelt
 
 
 def _look(path: StorePath) -> tuple[str | None, dict[str, Any]]:
-    found = path.tagged()
+    found = path.read_with_tag()
     return (found[1], json.loads(found[0])) if found else (None, {})
 
 
 def _text(said: dict[str, Any]) -> bytes:
-    """No two are the same, or a renewal would not be seen."""
+    """The content of the lease object; each is different, so that every renewal changes the object."""
     return json.dumps({**said, "renewal": uuid.uuid4().hex}).encode()
 
 

@@ -138,7 +138,7 @@ def overwrite(rows: DataFrame, count: int, path: Place, commit: Commit) -> bool:
 
 
 def note(path: Place, commit: Commit) -> bool:
-    """Commit the entry alone: the ledger has no holes. Returns as an append."""
+    """Commit the ledger entry without rows, so that the ledger has no holes. Returns as an append."""
     with to_change(path) as held:
         nothing = pa.schema(held.table.schema()).empty_table()
         return not commit.is_in(held) and _commit(nothing, held.table, commit, "append")
@@ -176,7 +176,7 @@ def _commit(rows: pa.Table | pa.RecordBatchReader, table: DeltaTable, commit: Co
 
 
 def few_files(rows: DataFrame) -> DataFrame:
-    """As many write tasks as shuffle partitions: a scan of a landing folder has one task a file."""
+    """Coalesce the rows to as many write tasks as shuffle partitions: a scan of a folder has one task a file."""
     return rows.coalesce(int(rows.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1))
 
 
@@ -238,7 +238,7 @@ def rewrite(rows: Iterator[pa.RecordBatch], path: Place, date: str, commit: Comm
 
 
 def _put(rows: pa.Table | pa.RecordBatchReader, table: DeltaTable, commit: Commit, where: str) -> None:
-    """Rows, in the place of those of which the condition is true."""
+    """Overwrite the rows of which the condition is true by others."""
     with_it = commit.properties()
     write_deltalake(
         table, rows, mode="overwrite", predicate=where, commit_properties=with_it, post_commithook_properties=_THEN

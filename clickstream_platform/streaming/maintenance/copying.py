@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from clickstream_platform.errors import BackupError, SettingsError
 from clickstream_platform.files import write_whole
-from clickstream_platform.store.place import Place, StorePath, changed_ms, is_on_store, size_of
+from clickstream_platform.store.place import Place, StorePath, is_on_store, modified_ms, size_of
 
 LIST = "backup.json"  # written last: a folder without it is no backup, or half a one
 TREE = "lake"  # the folder beside it that has the files
@@ -113,7 +113,7 @@ def copied(source: Place, to: Place) -> Copied:
             digest.update(block)
             count += writing.write(block)
     if is_on_store(source):
-        changed_ns = changed_ms(source) * 1_000_000
+        changed_ns = modified_ms(source) * 1_000_000
         os.utime(part, ns=(changed_ns, changed_ns))
     else:
         shutil.copystat(source, part)  # streams of files go by the times of manifests

@@ -21,7 +21,7 @@ from clickstream_platform.jvm.probe import WorkerRequest, look
 from clickstream_platform.jvm.workers import require
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.simulator.seaweed import Seaweed
-from clickstream_platform.store.place import Place, StorePath, made
+from clickstream_platform.store.place import Place, StorePath, ensure_folder
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.ingest.adopting import taken_over
 from clickstream_platform.streaming.ingest.staged import Staged
@@ -141,7 +141,7 @@ def test_a_worker_tells_what_keeps_it_from_the_store_and_no_key(
     assert isinstance(lake.root, StorePath)
     (shared := lake.root / "_probe").write(b"content")
     (reached,) = look((), asked_of(settings, shared))
-    assert (reached.refused, StorePath.of(reached.wrote, shared.access).read_bytes()) == ("", b"content")
+    assert (reached.refused, StorePath.from_url(reached.wrote, shared.access).read_bytes()) == ("", b"content")
     zipped = replace(reached, package="/a.zip/clickstream_platform")
     require(zipped, asked_of(settings, shared), settings)
 
@@ -162,7 +162,7 @@ def test_data_files_of_a_task_become_those_of_a_table_on_a_store_from_this_host_
     writer.create(table.path, EVENTS.spark, ("event_date",), ("timestamp",), 100_000_000)
     landed = tmp_path / "a.json"
     for number, folder in enumerate((tmp_path / "own", lake.root / "_staging" / "run")):
-        made(folder)
+        ensure_folder(folder)
         lines = [event(event_id=f"{number} {i}", at=f"{10 + number}:{i:02}:00") for i in range(30)]
         landed.write_text("\n".join(map(json.dumps, [*lines, event(at="2024-03-04T10:00:00Z")])))
         own, parse = partial(_opened, folder), Parse(rules_from(Settings()))

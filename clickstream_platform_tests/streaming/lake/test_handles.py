@@ -158,7 +158,7 @@ def test_one_that_is_not_there_is_not_there_until_it_is(tmp_path: Path) -> None:
 def counted(store: Seaweed, address: str) -> Generator[tuple[LakeTable, list[Request]]]:
     """A table on a store, asked already, and the requests that this process makes there."""
     with let_in(store), counting(store.endpoint) as (endpoint, requests):
-        table = LakeTable(StorePath.of(address, Access(endpoint, "us-east-1")) / "t")
+        table = LakeTable(StorePath.from_url(address, Access(endpoint, "us-east-1")) / "t")
         for number in range(3):
             add(table.path, number)
         assert (table.version(), table.transaction("t/1")) == (2, 2)

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from clickstream_platform.errors import SourceError
-from clickstream_platform.store.beyond import can_be_asked_for
-from clickstream_platform.store.objects import Object, ReplacedError, found, objects, stretch
+from clickstream_platform.store.objects import Object, ReplacedError, object_at, objects, read_range
 from clickstream_platform.store.place import SCHEME, Place, StorePath, is_on_store, require_store
+from clickstream_platform.store.unlisted_keys import is_requestable
 from clickstream_platform.streaming.sources.files.found import File, Listing
 from clickstream_platform.streaming.sources.files.names import is_marker, is_visible
 from clickstream_platform.streaming.sources.files.raw import RawFile
@@ -45,25 +45,25 @@ class LandingPrefix:
         return Listing(tuple(files[name] for name in sorted(files)), hidden=tuple(sorted(hidden)))
 
     def _file(self, said: Object) -> File:
-        partition = said.place.key.removeprefix(self.place.within)
+        partition = said.place.key.removeprefix(self.place.key_prefix)
         changed_us = round(said.changed_at.timestamp() * 1_000_000)
         return File(partition.encode(), partition, str(said.place).encode(), said.size, changed_us, said.tag)
 
     def file(self, partition: str) -> File | None:
         """What the store says of an object."""
-        said = found(self.place / partition) if can_be_asked_for(partition) else None
+        said = object_at(self.place / partition) if is_requestable(partition) else None
         return said and self._file(said)
 
     def can_read(self, partition: str) -> bool:
         """Whether it is there: who may not read it, is told so by an error."""
-        return can_be_asked_for(partition) and found(self.place / partition) is not None
+        return is_requestable(partition) and object_at(self.place / partition) is not None
 
     @contextmanager
     def opened(
         self, partition: str, size: int, tag: str = "", start: int = 0, end: int | None = None
     ) -> Generator[RawFile]:
         """Fetched as it is read; each request asks for that very state of the object."""
-        if not can_be_asked_for(partition):
+        if not is_requestable(partition):
             raise Unreadable(NO_KEY)
         file = _Fetched(self.place / partition, size, tag, start, size if end is None else end)
         if not size or not tag:  # no request for its bytes tells whether it is the one that was listed
@@ -95,13 +95,13 @@ class LandingPrefix:
 
     def named(self, text: str) -> Place | None:
         """An address is a place on the same store."""
-        return StorePath.of(text, self.place.access) if text.startswith(SCHEME) else None
+        return StorePath.from_url(text, self.place.access) if text.startswith(SCHEME) else None
 
     def shares_with(self, other: Place, *, links: bool) -> str | None:
         """Whether one is the other, or lies below it."""
         if not is_on_store(other) or other.bucket != self.place.bucket:
             return None
-        one, two = self.place.within, other.within
+        one, two = self.place.key_prefix, other.key_prefix
         if one == two:
             return f"{self.place} and {other} are the same place"
         return f"{self.place} and {other} overlap" if one.startswith(two) or two.startswith(one) else None
@@ -145,7 +145,7 @@ class _Fetched:
 
     def _fetched(self, start: int, end: int) -> bytes:
         try:
-            return stretch(self.place, start, end, self.tag)
+            return read_range(self.place, start, end, self.tag)
         except FileNotFoundError as gone:
             raise Unreadable(DELETED) from gone
         except ReplacedError as replaced:
@@ -155,7 +155,7 @@ class _Fetched:
 
     def require(self) -> None:
         """Raise an Unreadable if it is gone, or another one than was listed."""
-        now = found(self.place)
+        now = object_at(self.place)
         if now is None:
             raise Unreadable(DELETED)
         if now.size != self.size:

@@ -12,7 +12,7 @@ from pathlib import PurePath
 
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.files import write_whole
-from clickstream_platform.store.place import Place, is_on_store, made
+from clickstream_platform.store.place import Place, ensure_folder, is_on_store
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.sources.files.found import Listing
 from clickstream_platform.streaming.sources.files.known import KnownFiles, adopt, keep_index, known, prune, write_index
@@ -43,7 +43,7 @@ class Intake:
 
     def make_folder(self) -> None:
         """Let the folder be there, though no manifest is: Spark wants one."""
-        made(self.folder)
+        ensure_folder(self.folder)
 
     @property
     def _log(self) -> SparkLog:

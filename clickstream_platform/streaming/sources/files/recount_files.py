@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from clickstream_platform.store.beyond import can_be_asked_for
 from clickstream_platform.store.objects import objects
 from clickstream_platform.store.place import Place, StorePath, is_on_store
+from clickstream_platform.store.unlisted_keys import is_requestable
 from clickstream_platform.streaming.sources.envelope_count import Tally
 from clickstream_platform.streaming.sources.files.count import Counted, counted
 
@@ -58,7 +58,7 @@ class _OnStore:
         return partition if partition in self._sizes else None
 
     def counted(self, partition: str, its_format: str = "", tally: Tally | None = None) -> Counted | None:
-        if not can_be_asked_for(partition):
+        if not is_requestable(partition):
             size = self._sizes.get(partition)
             return None if size is None else Counted(size, 0, "no client asks for its key", is_text=False)
         with TemporaryDirectory(prefix="clickstream-") as folder:

@@ -15,7 +15,7 @@ from typing import Any
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.files import write_whole
 from clickstream_platform.source_list import ANOTHER_SOURCE
-from clickstream_platform.store.place import Place, changed_ms, place_of
+from clickstream_platform.store.place import Place, modified_ms, place_from_url
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.sources.files.manifest import FOLDER
 
@@ -70,7 +70,7 @@ class SparkLog:
         file = next(f for name in (str(entry), f"{entry}{_COMPACTED}") if (f := self._folder / name).exists())
         head, *lines = file.read_text().splitlines()
         before = [line for line in lines if json.loads(line)["batchId"] != entry]
-        added = {"path": manifest.as_uri(), "timestamp": changed_ms(manifest), "batchId": entry}
+        added = {"path": manifest.as_uri(), "timestamp": modified_ms(manifest), "batchId": entry}
         _rewrite(file, [head, *before, _line(added)])
 
     @property
@@ -90,7 +90,7 @@ class SparkLog:
 
     def _path(self, entry: dict[str, Any]) -> Place:
         """The file of an entry; what has none, as topics have, is no entry of a file."""
-        return place_of(entry.get("path", ""), self.checkpoint.path)
+        return place_from_url(entry.get("path", ""), self.checkpoint.path)
 
     def _is_manifest(self, path: Place) -> bool:
         """By the ends of its path: the lake may have lain elsewhere."""

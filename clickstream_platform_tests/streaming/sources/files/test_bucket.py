@@ -47,7 +47,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallStore]:
 
 @pytest.fixture
 def place(store: SmallStore) -> StorePath:
-    return StorePath.of("s3://bucket/in", Access(store.endpoint, "us-east-1"))
+    return StorePath.from_url("s3://bucket/in", Access(store.endpoint, "us-east-1"))
 
 
 def names(place: Place) -> list[str]:
@@ -98,7 +98,7 @@ def test_unfinished_names_are_told_and_marks_of_folders_are_not(store: SmallStor
 
 def test_a_whole_bucket_may_be_a_source(store: SmallStore, place: StorePath) -> None:
     store.objects |= {"a.json": LINES, "b/c.json": LINES}
-    whole = StorePath.of("s3://bucket", place.access)
+    whole = StorePath.from_url("s3://bucket", place.access)
 
     assert names(whole) == ["a.json", "b/c.json"]
     assert landing_at(whole).at_hand(is_named=True) == "files in s3://bucket"
@@ -246,9 +246,9 @@ def test_a_store_that_refuses_or_stays_away_refuses_no_file(
 ) -> None:
     store.objects["in/a.json"] = LINES
     entries = plan(landing_at(place).listed().files, NOW, 1)[0].entries
-    away = StorePath.of("s3://bucket/in", Access("http://127.0.0.1:7", "us-east-1"))
-    patient = access_module.retries
-    monkeypatch.setattr(access_module, "retries", lambda is_patient=True: patient(is_patient=False))
+    away = StorePath.from_url("s3://bucket/in", Access("http://127.0.0.1:7", "us-east-1"))
+    patient = access_module.retry_config
+    monkeypatch.setattr(access_module, "retry_config", lambda is_patient=True: patient(is_patient=False))
 
     with pytest.raises(SourceError, match=r"a.json: reading it failed: the store does not answer; look whether"):
         list(read_task(away, entries, 1_000))
@@ -257,7 +257,7 @@ def test_a_store_that_refuses_or_stays_away_refuses_no_file(
 def test_no_bucket_and_no_answer_are_told_within_seconds(store: SmallStore, place: StorePath) -> None:
     began = time.monotonic()
     with pytest.raises(SetupError, match="there is no bucket none"):
-        landing_at(StorePath.of("s3://none/in", place.access)).listed(is_patient=False)
+        landing_at(StorePath.from_url("s3://none/in", place.access)).listed(is_patient=False)
     store.failing = 1_000
     with pytest.raises(UnreachableError, match="does not do what it is asked"):
         landing_at(place).listed(is_patient=False)
@@ -359,9 +359,9 @@ def test_two_places_that_overlap_are_told(place: StorePath, tmp_path: Path) -> N
 
     assert landing.shares_with(place, links=True) == "s3://bucket/in and s3://bucket/in are the same place"
     assert landing.shares_with(place / "a", links=True) == "s3://bucket/in and s3://bucket/in/a overlap"
-    assert landing.shares_with(StorePath.of("s3://bucket", place.access), links=True)
-    assert landing.shares_with(StorePath.of("s3://bucket/in2", place.access), links=True) is None
-    assert landing.shares_with(StorePath.of("s3://other/in", place.access), links=True) is None
+    assert landing.shares_with(StorePath.from_url("s3://bucket", place.access), links=True)
+    assert landing.shares_with(StorePath.from_url("s3://bucket/in2", place.access), links=True) is None
+    assert landing.shares_with(StorePath.from_url("s3://other/in", place.access), links=True) is None
     assert landing.shares_with(tmp_path, links=True) is None
     assert landing_at(tmp_path).shares_with(place, links=True) is None
 

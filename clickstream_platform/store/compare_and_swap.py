@@ -15,7 +15,7 @@ class ContendedError(OSError):
     """Others have changed an object each time that this process wanted to."""
 
 
-def change(path: StorePath, to: Callable[[bytes | None], tuple[bytes | None, T]]) -> T:
+def update_object(path: StorePath, to: Callable[[bytes | None], tuple[bytes | None, T]]) -> T:
     """Change an object of which nobody knows who else changes it.
 
     Args:
@@ -30,7 +30,7 @@ def change(path: StorePath, to: Callable[[bytes | None], tuple[bytes | None, T]]
         ContendedError: another process was faster each time.
     """
     for _ in range(ATTEMPTS):
-        content, tag = path.tagged() or (None, None)
+        content, tag = path.read_with_tag() or (None, None)
         changed, given = to(content)
         if changed is None or changed == content or path.write_if(tag, changed) is not None:
             return given

@@ -20,14 +20,14 @@ Answer = TypeVar("Answer")
 _OF_FOLDERS = frozenset({"", ".", ".."})
 
 
-def can_be_asked_for(key: str) -> bool:
+def is_requestable(key: str) -> bool:
     """Whether obstore can ask for an object by this key, or by this rest of a key below a prefix."""
     return _OF_FOLDERS.isdisjoint(key.split("/")) and not any(sign < " " or sign == "\x7f" for sign in key)
 
 
 @dataclass(frozen=True)
-class Named:
-    """An object, as far as Arrow tells of it.
+class ListedKey:
+    """What Arrow's client lists of an object.
 
     Attributes:
         key: its key, without a slash at its end.
@@ -40,17 +40,17 @@ class Named:
     changed_at: datetime
 
 
-def behind(names: Sequence[Named], key: str) -> str | None:
-    """The first key that can be asked for behind the next one after ``key`` that cannot; None if there is none."""
+def next_listable_key(names: Sequence[ListedKey], key: str) -> str | None:
+    """Where to resume a list that stopped after ``key``: the first requestable key behind the next one that is not."""
     rest = iter([each.key for each in names if each.key > key])
-    next((each for each in rest if not can_be_asked_for(each)), None)
-    return next((each for each in rest if can_be_asked_for(each)), None)
+    next((each for each in rest if not is_requestable(each)), None)
+    return next((each for each in rest if is_requestable(each)), None)
 
 
-def missed(
-    names: Sequence[Named], listed: Collection[str], ask: Callable[[str], Answer | None]
-) -> Iterator[tuple[Named, Answer | None]]:
-    """What no list gave, with the answer about it: None for a key that cannot be asked for.
+def unlisted_objects(
+    names: Sequence[ListedKey], listed: Collection[str], ask: Callable[[str], Answer | None]
+) -> Iterator[tuple[ListedKey, Answer | None]]:
+    """The objects that no list gave, each with the answer about it: None for a key that cannot be asked for.
 
     A key that ends in two slashes comes with one of them. An object that was deleted meanwhile cannot be told from
     such a one, and comes with a slash too.
@@ -61,22 +61,22 @@ def missed(
         ask: asks about an object of a key; answers None if there is none. Called by several threads.
     """
     others = [each for each in names if each.key not in listed]
-    yield from ((each, None) for each in others if not can_be_asked_for(each.key))
-    others = [each for each in others if can_be_asked_for(each.key)]
+    yield from ((each, None) for each in others if not is_requestable(each.key))
+    others = [each for each in others if is_requestable(each.key)]
     with ThreadPoolExecutor(AT_ONCE) as threads:
         for each, said in zip(others, threads.map(ask, [each.key for each in others]), strict=True):
             if said is not None:
                 yield each, said
             elif each.size:
-                yield Named(f"{each.key}/", each.size, each.changed_at), None
+                yield ListedKey(f"{each.key}/", each.size, each.changed_at), None
 
 
-def names_below(place: StorePath) -> tuple[Named, ...]:
+def keys_below(place: StorePath) -> tuple[ListedKey, ...]:
     """All objects below a place, in the order of keys: a request for each thousand. Raises an OSError."""
-    return tuple(sorted(_names(place), key=lambda each: each.key))
+    return tuple(sorted(_keys(place), key=lambda each: each.key))
 
 
-def _names(place: StorePath) -> Iterator[Named]:
+def _keys(place: StorePath) -> Iterator[ListedKey]:
     from pyarrow.fs import FileSelector, FileType, S3FileSystem  # noqa: PLC0415 - 0.1 s, and hardly ever
 
     access = place.access
@@ -91,4 +91,4 @@ def _names(place: StorePath) -> Iterator[Named]:
     within = f"{place.bucket}/{place.key}".rstrip("/")
     for each in client.get_file_info(FileSelector(within, allow_not_found=True, recursive=True)):
         if each.type == FileType.File:
-            yield Named(each.path.removeprefix(f"{place.bucket}/"), each.size, each.mtime)
+            yield ListedKey(each.path.removeprefix(f"{place.bucket}/"), each.size, each.mtime)

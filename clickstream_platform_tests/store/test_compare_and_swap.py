@@ -8,7 +8,7 @@ import pytest
 
 from clickstream_platform.simulator.seaweed import Seaweed
 from clickstream_platform.store.access import Access
-from clickstream_platform.store.changing import ATTEMPTS, ContendedError, change
+from clickstream_platform.store.compare_and_swap import ATTEMPTS, ContendedError, update_object
 from clickstream_platform.store.place import StorePath
 
 
@@ -16,7 +16,7 @@ from clickstream_platform.store.place import StorePath
 def path(store: Seaweed, place: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[StorePath]:
     for name, value in store.environment.items():
         monkeypatch.setenv(name, value)
-    path = StorePath.of(f"{place}/object", Access(store.endpoint, "us-east-1"))
+    path = StorePath.from_url(f"{place}/object", Access(store.endpoint, "us-east-1"))
     yield path
     path.unlink()
 
@@ -30,7 +30,7 @@ def test_who_was_overtaken_changes_what_is_there_then(path: StorePath) -> None:
             path.write(b"theirs")  # another process, in between
         return (content or b"") + b", ours", len(seen)
 
-    assert change(path, appended) == 2
+    assert update_object(path, appended) == 2
     assert seen == [None, b"theirs"]
     assert path.read_bytes() == b"theirs, ours"
 
@@ -44,5 +44,5 @@ def test_who_is_overtaken_each_time_gives_up(path: StorePath) -> None:
         return b"ours", None
 
     with pytest.raises(ContendedError, match="others change"):
-        change(path, overtaken)
+        update_object(path, overtaken)
     assert len(calls) == ATTEMPTS
