@@ -161,7 +161,7 @@ def race(rounds: int, drawn: random.Random) -> None:
         drivers = [Driver(name, folder, environment(store, landing)) for name in ("one", "other")]
         for each in drivers:
             running.callback(each.kill)
-        lake = Lake(StorePath.of(f"s3://{store.bucket}/{PLACE}", Access(store.endpoint, "us-east-1")))
+        lake = Lake(StorePath.from_url(f"s3://{store.bucket}/{PLACE}", Access(store.endpoint, "us-east-1")))
         became: Counter[str] = Counter()
         for number in range(rounds):
             began = time.monotonic()
