@@ -780,7 +780,7 @@ def test_a_check_of_nothing_fails_in_a_line_a_table_and_in_json_whole(
 def test_where_there_is_no_table_the_ledger_is_not_said_to_balance_and_nothing_is_looked_after(home: Home) -> None:
     assert clickstream("ledger").stdout == "no batch is committed yet: `clickstream run`\n"
     assert "there is no table in it yet" in clickstream("maintain").stdout
-    assert not list(home.lake.root.rglob("lease"))  # a restore wants an empty place
+    assert not list(home.lake.root.rglob("lease"))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
@@ -816,6 +816,7 @@ def _garbled(found: Path) -> None:
         ("_checkpoints/sessions/1/commits/0", _emptied),
         ("_checkpoints/sessions/1/fingerprint.json", _garbled),
     ],
+    home.plan("events", 0, {"logOffset": 0}, done=False)
 )
 def test_a_damaged_file_of_the_lake_ends_no_command_in_a_traceback(
     home: Home, file: str, harm: Callable[[Path], None]
@@ -1054,6 +1055,7 @@ def test_fill_says_what_it_did_and_the_ledger_on_which_date(home: Home, monkeypa
 
 def test_what_cannot_be_looked_after_is_said_without_a_jvm(home: Home) -> None:
     assert "quarantine is empty" in clickstream("quarantine").stdout
+    home.plan("events", 0, {"logOffset": 0}, done=False)
     assert "nobody was erased" in clickstream("forget", "--proof").stdout
     assert clickstream("maintain").exit_code == 0
     unknown, too_early, empty = (
@@ -1065,3 +1067,4 @@ def test_what_cannot_be_looked_after_is_said_without_a_jvm(home: Home) -> None:
     assert "an empty id is nobody's" in empty.stderr
     absent = clickstream("forget", "--from-file", "absent.txt")
     assert (absent.exit_code, "absent.txt cannot be read" in absent.stderr) == (2, True)
+    home.plan("events", 0, {"logOffset": 0}, done=False)
