@@ -165,16 +165,23 @@ def run_all(
         with going_on(told):
             side_by_side(contracts, spark, lake, hooks, told, jobs=jobs, take_over=take_over)
     finally:
-        if told.done:
-            show("", views.reports([told.done[table.name] for table in contracts if table.name in told.done]), "")
-        if told.failures:
-            typer.echo(f"failed: {', '.join(told.failures)}")
-        if left := [each.name for each in contracts if each.name not in {*told.done, *told.failures}]:
-            typer.echo(f"not done: {', '.join(left)}")
+        _say_what_was_done(contracts, told)
     for error in [*told.failures.values()][1:]:
         show(failure(error), stderr=True)
     for error in told.failures.values():
         raise error
+
+
+def _say_what_was_done(contracts: Sequence[StreamingTable], told: _Progress) -> None:
+    """A line for each table that did something; and which have failed, or have not read all there was."""
+    reports = [told.done[table.name] for table in contracts if table.name in told.done]
+    if shown := [each for each in reports if each.batches or not each.is_cut_short]:
+        show("", views.reports(shown), "")
+    if told.failures:
+        typer.echo(f"failed: {', '.join(told.failures)}")
+    ended = {each.table for each in reports if not each.is_cut_short}
+    if left := [each.name for each in contracts if each.name not in {*ended, *told.failures}]:
+        typer.echo(f"not done: {', '.join(left)}")
 
 
 @dataclass
