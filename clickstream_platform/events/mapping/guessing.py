@@ -22,7 +22,7 @@ _CALLED: dict[str, tuple[str, ...]] = {
         *("anonymousid", "userpseudoid", "deviceid", "cookieid", "mpid", "ecid", "ecidid", "mcvisid", "identity"),
         *("visitor", "actor", "actorid", "accountname", "remoteuser", "username", "subject"),
     ),
-    "session_id": ("sessionid", "sid", "session", "visitid", "gasessionid", "usersession", "sessionuuid"),
+    "session_id": ("sessionid", "sid", "session", "visitid", "visit", "gasessionid", "usersession", "sessionuuid"),
     "event_type": (
         *("eventtype", "eventname", "event", "evtname", "type", "actionname", "action", "verbid", "verb", "name"),
         *("requestmethod", "method", "csmethod"),
