@@ -12,11 +12,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event, main_thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,6 +30,7 @@ from typer.testing import CliRunner
 from clickstream_platform.cli import kafka, ledger_view, program, views
 from clickstream_platform.cli.app import Terminated, tables_like
 from clickstream_platform.cli.contents import COMMANDS
+from clickstream_platform.cli.libraries import ERRORS, Raised
 from clickstream_platform.cli.progress import going_on, say
 from clickstream_platform.errors import StateError, TableBusyError
 from clickstream_platform.settings import Settings
@@ -400,6 +402,42 @@ def test_what_spark_raises_is_one_line(without_spark: Home, monkeypatch: pytest.
     result = clickstream("run")
     assert result.exit_code == 1
     assert result.stderr.startswith("spark: [STREAM_FAILED] disk full; ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_table_that_was_stopped_before_it_had_read_all_is_not_done(
+    without_spark: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, both = list[str](), Barrier(2)
+
+    def run(table: StreamingTable, *_: object, stop: Event, **__: object) -> RunReport:
+        if table.name == "events":
+            return report(table.name)
+        begun.append(table.name)
+        both.wait(60)
+        if table.name == begun[0]:
+            signal.pthread_kill(main_thread().ident or 0, signal.SIGINT)
+        assert stop.wait(60)
+        made = report(table.name).batches if table.name == begun[0] else ()
+        return replace(report(table.name), batches=made, is_cut_short=True)
+
+    monkeypatch.setattr("clickstream_platform.streaming.runtime.run.run", run)
+    result = clickstream("run", "--jobs", "2")
+    assert result.exit_code == 130
+    assert f"\n{begun[0]} " in result.stdout
+    assert f"\n{begun[1]} " not in result.stdout
+    assert result.stdout.endswith(f"not done: {', '.join(TABLES[1:])}\n")
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=[each.name for each in ERRORS])
+def test_any_error_of_a_library_is_one_line_that_says_where_to_look(
+    without_spark: Home, monkeypatch: pytest.MonkeyPatch, error: Raised
+) -> None:
+    raised = getattr(import_module(error.module), error.name)
+    runs(monkeypatch, "events", raised("it is broken\nat java.lang"))
+    result = clickstream("run")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"{'lake' if error.of_files else 'spark'}: it is broken; ")
     assert result.stderr.count("\n") == 1
 
 
@@ -778,9 +816,10 @@ def test_a_check_of_nothing_fails_in_a_line_a_table_and_in_json_whole(
 
 
 def test_where_there_is_no_table_the_ledger_is_not_said_to_balance_and_nothing_is_looked_after(home: Home) -> None:
+    home.plan("events", 0, {"logOffset": 0}, done=False)
     assert clickstream("ledger").stdout == "no batch is committed yet: `clickstream run`\n"
     assert "there is no table in it yet" in clickstream("maintain").stdout
-    assert not list(home.lake.root.rglob("lease"))  # a restore wants an empty place
+    assert not list(home.lake.root.rglob("lease"))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
@@ -1016,6 +1055,7 @@ def test_a_lake_is_looked_after_from_the_command_line(
     ],
 )
 def test_a_stretch_that_cannot_be_rebuilt_is_told_without_a_jvm(home: Home, arguments: str, said: str) -> None:
+    home.plan("events", 0, {"logOffset": 0}, done=False)
     found = clickstream("rebuild", *arguments.split())
     assert found.exit_code in (1, 2)
     assert said in " ".join(found.stderr.split())
@@ -1053,6 +1093,7 @@ def test_fill_says_what_it_did_and_the_ledger_on_which_date(home: Home, monkeypa
 
 
 def test_what_cannot_be_looked_after_is_said_without_a_jvm(home: Home) -> None:
+    home.plan("events", 0, {"logOffset": 0}, done=False)
     assert "quarantine is empty" in clickstream("quarantine").stdout
     assert "nobody was erased" in clickstream("forget", "--proof").stdout
     assert clickstream("maintain").exit_code == 0

@@ -6,7 +6,6 @@ import errno
 import json
 import logging
 import signal
-import sys
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -19,6 +18,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from clickstream_platform.cli.contents import COMMANDS
+from clickstream_platform.cli.libraries import is_of_files, raised_by_libraries
 from clickstream_platform.cli.progress import Warnings, starting
 from clickstream_platform.errors import ClickstreamError, SettingsError
 
@@ -43,14 +43,6 @@ TableName = Annotated[
     str,
     typer.Argument(metavar="TABLE", help="Its name, as `clickstream status` lists it.", autocompletion=tables_like),
 ]
-RAISED = (
-    ("pyspark", "py4j.protocol", "Py4JError"),
-    ("pyspark", "pyspark.errors", "PySparkException"),
-    ("deltalake", "deltalake.exceptions", "DeltaError"),
-    ("duckdb", "duckdb", "Error"),
-    ("pyarrow", "pyarrow", "ArrowException"),
-)
-OF_ARROW = None  # Arrow says of a file that is gone which it is, and no number
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # whatever was being written: a person can mend the disk
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: one JSON object.")]
 
@@ -90,8 +82,8 @@ class Commands(TyperGroup):
             said = "told to end" if is_sigterm else "interrupted"
             typer.echo(f"{said}; what is committed stays, and the next run goes on from there", err=True)
             raise typer.Exit(143 if is_sigterm else 130) from None
-        except (ClickstreamError, OSError, *_raised_by_libraries()) as error:
-            if isinstance(error, OSError) and error.errno not in (*NO_ROOM, OF_ARROW):
+        except (ClickstreamError, OSError, *raised_by_libraries()) as error:
+            if isinstance(error, OSError) and error.errno not in NO_ROOM and not is_of_files(error):
                 raise
             from clickstream_platform.cli.failures import failure  # noqa: PLC0415 - Rich's console, where all went well
             from clickstream_platform.terminal import show  # noqa: PLC0415
@@ -100,14 +92,6 @@ class Commands(TyperGroup):
                 raise
             show(failure(error), stderr=True)
             raise typer.Exit(2 if isinstance(error, SettingsError) else 1) from error
-
-
-def _raised_by_libraries() -> tuple[type[BaseException], ...]:
-    """What Spark raises, and what Delta, DuckDB and Arrow raise of files: of those that are imported.
-
-    Looked up once something was raised: a command without one of them never imports it.
-    """
-    return tuple(getattr(import_module(module), name) for package, module, name in RAISED if package in sys.modules)
 
 
 program = typer.Typer(

@@ -9,7 +9,7 @@ import typer
 
 from clickstream_platform.cli import care
 from clickstream_platform.cli.progress import going_on
-from clickstream_platform.cli.ready import WAITS, lake_of, say_if_busy
+from clickstream_platform.cli.ready import WAITS, lake_of, lake_there, say_if_busy
 from clickstream_platform.settings import from_env
 from clickstream_platform.streaming.maintenance import backup as backups
 from clickstream_platform.streaming.maintenance import moved as moving
@@ -34,7 +34,7 @@ def backup(
     and topics for longer than the newest backup is old.
     """
     settings = from_env()
-    lake = lake_of(settings, to_write=True)
+    lake = lake_there(settings, to_write=True)
     backups.require(lake, folder, settings.sources.values())
     contracts = list(tables(settings).values())
     say_if_busy((table.name for table in contracts), lake, WAITS)
@@ -61,7 +61,9 @@ def restore(
             found = restoring.checked(folder.absolute())
         show(care.backup_is_whole(found))
         return
-    lake = lake_of(settings, to_write=True, finishing=restoring.command(folder))
+    finishing = restoring.command(folder)
+    restoring.require(folder.absolute(), lake_of(settings, finishing=finishing))
+    lake = lake_of(settings, to_write=True, finishing=finishing)
     with going_on("the lake is put back"):
         found = restoring.restore(folder.absolute(), lake)
     show(care.restored(found, lake.root))
@@ -74,7 +76,7 @@ def moved() -> None:
     Every file that was read and lies there must lie under its old path and have its old size, and at least one must.
     """
     settings = from_env()
-    lake, events = lake_of(settings, to_write=True), tables(settings)["events"]
+    lake, events = lake_there(settings, to_write=True), tables(settings)["events"]
     say_if_busy([events.name], lake, WAITS)
     found = moving.moved(events, folder := moving.elsewhere(folders_from(settings), lake), lake)
     gone = f", {found.gone:,} no longer there" if found.gone else ""
@@ -91,7 +93,8 @@ def reset(*, yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False)
     The next run reads the source from its beginning: what the source no longer has does not come back.
     """
     settings = from_env()
-    lake, contracts = lake_of(settings, to_write=yes, finishing=resetting.COMMAND), list(tables(settings).values())
+    lake = lake_there(settings, to_write=yes, finishing=resetting.COMMAND)
+    contracts = list(tables(settings).values())
     found = resetting.prospect(contracts, lake)
     if not yes:
         show(care.prospect(found))

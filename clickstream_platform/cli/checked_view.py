@@ -12,6 +12,7 @@ from clickstream_platform.events.mapping.checking import EVENT, PASSED_OVER, REJ
 from clickstream_platform.terminal import grid, line
 from clickstream_platform.wording import number_of
 
+ENCODE = "export as UTF-8, or convert the file before it lands: iconv -f WINDOWS-1252 -t UTF-8, if Windows wrote it"
 FEW = 15  # lines of a kind, to a person: --json has all
 
 
@@ -52,6 +53,9 @@ def picture(report: CheckReport, *, each: bool) -> RenderableType:
         parts += ["", grid(*_EACH, right=("offset", "index"), wrap=("why",), rows=_fates(found))]
     if found.examples:
         parts += ["", _rejected(found)]
+    if found.no_text:
+        said = number_of(found.no_text, "rejected record is no UTF-8", "rejected records are no UTF-8")
+        parts += [line(f"{said}: {ENCODE}", "yellow")]
     if found.count(EVENT):
         types = [(name, count) for name, count in found.event_types.most_common(FEW)]
         parts += ["", grid("event type", "events", right=("events",), cut=("event type",), rows=types)]
@@ -94,9 +98,9 @@ def _fates(found: Checked) -> list[tuple[str, int, int, str, str]]:
 
 def _rejected(found: Checked) -> RenderableType:
     rows = [
-        (reason, found.reasons[reason], f"{partition} {offset}: {value.decode(errors='replace')}")
+        (reason, found.reasons[reason], f"{partition} {offset}: {said}")
         for reason, examples in found.examples.items()
-        for partition, offset, value in examples[:1]
+        for partition, offset, said in examples[:1]
     ]
     return grid(
         "rejected for", "records", "the first of them", right=("records",), cut=("the first of them",), rows=rows
@@ -149,6 +153,7 @@ def fields(report: CheckReport) -> dict[str, Any]:
         "passed_over": dict(found.passed_over),
         "rejected": found.count(REJECTED),
         "reasons": dict(found.reasons),
+        "not_utf8": found.no_text,
         "placeholder_ids": found.placeholders,
         "violations": dict(found.violations),
         "event_types": dict(found.event_types),

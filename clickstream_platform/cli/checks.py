@@ -11,7 +11,7 @@ import typer
 from clickstream_platform.cli import account, app, results
 from clickstream_platform.cli.app import AsJson, TableNames, exit_unless, print_json
 from clickstream_platform.cli.progress import going_on
-from clickstream_platform.cli.ready import lake_of
+from clickstream_platform.cli.ready import lake_of, lake_there
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.streaming.contract.table import StreamingTable
@@ -67,7 +67,7 @@ def _verify_source(settings: Settings, names: list[str], *, as_json: bool) -> No
         raise SettingsError("--source", "only events has a source outside of the lake", "leave out the tables")
     (events,) = selected(settings, ["events"])
     with going_on("the source: counted"):
-        found = source_account(events, lake_of(settings))
+        found = source_account(events, lake_there(settings))
     print_json(account.fields(found)) if as_json else show(account.picture(found))
     exit_unless(found.clean)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from rich.text import Text
 
+from clickstream_platform.cli.libraries import is_of_files
 from clickstream_platform.errors import ClickstreamError, SetupError
 from clickstream_platform.events.registry.failures import refusal
 from clickstream_platform.terminal import line
 from clickstream_platform.wording import without_passwords
 
 DAMAGED = "if a file is damaged or gone, `clickstream rebuild` makes a table anew, and a backup brings back what it has"
-_OF_FILES = ("_internal", "deltalake", "_duckdb", "duckdb", "pyarrow")  # whose errors are about files of tables
 NO_ROOM = "make room, or choose another disk, then give the command again: what is committed stays"
 
 
@@ -20,7 +20,7 @@ def failure(error: BaseException) -> Text:
     if isinstance(error, ClickstreamError):
         return line(without_passwords(str(error)), "bold red")
     first = without_passwords(str(error)).strip().partition("\n")[0][:300]
-    if type(error).__module__.partition(".")[0] in _OF_FILES or (isinstance(error, OSError) and error.errno is None):
+    if is_of_files(error):
         return line(f"lake: {first}; {DAMAGED}, --debug shows more", "bold red")
     if isinstance(error, OSError):
         said = SetupError(str(error.filename or "disk"), error.strerror or str(error), NO_ROOM)

@@ -12,7 +12,7 @@ import typer
 
 from clickstream_platform.cli import ledger_view, views
 from clickstream_platform.cli.app import AsJson, TableName, exit_unless, print_json, tables_like
-from clickstream_platform.cli.ready import lake_of, made
+from clickstream_platform.cli.ready import lake_of, lake_there, made
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.files import write_whole
 from clickstream_platform.settings import Settings, from_env
@@ -137,7 +137,7 @@ def ledger(
     from clickstream_platform.streaming.lake.ledger import Amendment, entries, lines  # noqa: PLC0415
 
     settings = from_env()
-    lake = lake_of(settings)
+    lake = lake_there(settings)
     booked = [list(entries(lake.table(name))) for name in _with_a_ledger(table, settings, lake)]
     wrong = [line for of_one in booked for line in imbalances(of_one)]
     newest = sorted((e for of_one in booked for e in of_one), key=_when)[: limit or None]
@@ -184,7 +184,7 @@ def report(
     path = to or settings.home / "report.html"
     if path.is_dir():
         raise SettingsError("--to" if to else "CLICKSTREAM_HOME", f"{path} is a folder", "name a file to write")
-    lake = lake_of(settings)
+    lake = lake_there(settings)
     made(path.absolute().parent, "--to" if to else "CLICKSTREAM_HOME")
     write_whole(path, page.report(lake, days, datetime.now(timezone.utc)).html())
     typer.echo(path)

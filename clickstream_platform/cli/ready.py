@@ -50,6 +50,20 @@ def lake_of(settings: Settings, *, to_write: bool = False, finishing: str = "") 
     return lake
 
 
+def lake_there(settings: Settings, *, to_write: bool = False, finishing: str = "") -> Lake:
+    """The lake that the settings name, for a command that begins none. Where there is none, nothing is left behind.
+
+    Raises:
+        SetupError: there is no lake; or what :func:`lake_of` raises.
+    """
+    lake = lake_of(settings, finishing=finishing)
+    if not layout.is_there(lake):
+        variable = "CLICKSTREAM_LAKE" if settings.lake else "CLICKSTREAM_HOME"
+        remedy = f"`clickstream run` begins one, or set {variable} to where one is"
+        raise SetupError(str(lake.root), "there is no lake here yet", remedy)
+    return lake_of(settings, to_write=True, finishing=finishing) if to_write else lake
+
+
 def made(folder: Path, variable: str) -> Path:
     """The folder, made if it was not there.
 

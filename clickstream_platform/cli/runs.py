@@ -12,7 +12,7 @@ from clickstream_platform.cli import app, care, views
 from clickstream_platform.cli.app import TableName, TableNames
 from clickstream_platform.cli.failures import failure
 from clickstream_platform.cli.progress import going_on, say
-from clickstream_platform.cli.ready import lake_of, require_source
+from clickstream_platform.cli.ready import lake_of, lake_there, require_source
 from clickstream_platform.defs.reporting import report_run as tell_dagster
 from clickstream_platform.delivery.outbox import Outbox
 from clickstream_platform.delivery.post import delivering
@@ -68,10 +68,11 @@ def run(
     """Process what is there in every table, then stop. With nothing new, no table changes."""
     settings = from_env()
     contracts = _triggered(selected(settings, names or []), trigger)
-    found = require_source(contracts, lake := lake_of(settings, to_write=True), settings)
-    require_free((table.name for table in contracts), lake, take_over=take_over)
+    found = require_source(contracts, lake := lake_of(settings), settings)
     if not _has_anything(contracts, lake, found):
         return
+    lake_of(settings, to_write=True)
+    require_free((table.name for table in contracts), lake, take_over=take_over)
     if nothing_to_do(contracts, lake, found) and not any(channel.waiting for channel in Outbox.of(lake).status()):
         typer.echo("nothing new: every table has read all there is")
         return
@@ -99,7 +100,7 @@ def rebuild(
     With --from and --to only the rows of that stretch, from the events around it; the other rows stay as they are.
     """
     settings = from_env()
-    (table,), lake = selected(settings, [name]), lake_of(settings, to_write=True)
+    (table,), lake = selected(settings, [name]), lake_there(settings, to_write=True)
     if since is not None or until is not None:
         _rebuild_stretch(table, lake, settings, since, until)
         return
@@ -164,16 +165,23 @@ def run_all(
         with going_on(told):
             side_by_side(contracts, spark, lake, hooks, told, jobs=jobs, take_over=take_over)
     finally:
-        if told.done:
-            show("", views.reports([told.done[table.name] for table in contracts if table.name in told.done]), "")
-        if told.failures:
-            typer.echo(f"failed: {', '.join(told.failures)}")
-        if left := [each.name for each in contracts if each.name not in {*told.done, *told.failures}]:
-            typer.echo(f"not done: {', '.join(left)}")
+        _say_what_was_done(contracts, told)
     for error in [*told.failures.values()][1:]:
         show(failure(error), stderr=True)
     for error in told.failures.values():
         raise error
+
+
+def _say_what_was_done(contracts: Sequence[StreamingTable], told: _Progress) -> None:
+    """A line for each table that did something; and which have failed, or have not read all there was."""
+    reports = [told.done[table.name] for table in contracts if table.name in told.done]
+    if shown := [each for each in reports if each.batches or not each.is_cut_short]:
+        show("", views.reports(shown), "")
+    if told.failures:
+        typer.echo(f"failed: {', '.join(told.failures)}")
+    ended = {each.table for each in reports if not each.is_cut_short}
+    if left := [each.name for each in contracts if each.name not in {*ended, *told.failures}]:
+        typer.echo(f"not done: {', '.join(left)}")
 
 
 @dataclass

@@ -54,9 +54,10 @@ def stream(
     from clickstream_platform.streaming.runtime import stream as streams  # noqa: PLC0415 - Spark, and a help has none
 
     settings = from_env()
-    contracts, lake = _streamed(settings, names or [], every), lake_of(settings, to_write=True)
+    contracts, lake = _streamed(settings, names or [], every), lake_of(settings)
     streams.require_inputs(contracts, lake)
     require_source(contracts, lake, settings)
+    lake_of(settings, to_write=True)
     if not take_over:
         say_if_busy((table.name for table in contracts), lake, "its query starts once that run has ended")
     observer = streams.StreamObserver(_failed, lambda table, report: report_run(table, report, lake))

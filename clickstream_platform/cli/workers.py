@@ -21,13 +21,13 @@ commands = typer.Typer()
 def workers(*, as_json: AsJson = False) -> None:
     """Ask each worker of the Spark cluster what it has. Exit code 1 if one lacks what a run needs."""
     settings = from_env()
-    lake_of(settings, to_write=True)
     if settings.on_one_machine:
         if as_json:
             print_json({"master": settings.spark_master, "workers": []})
         else:
             typer.echo(f"{settings.spark_master}: tasks run in one process on this machine; there are no workers")
         return
+    lake_of(settings, to_write=True)
     from clickstream_platform.jvm.workers import make_ready  # noqa: PLC0415 - Spark, and one machine has no workers
 
     with app.spark_session(settings) as spark:

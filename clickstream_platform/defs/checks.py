@@ -6,7 +6,8 @@ The job ``validate`` looks at all rows. Any other run looks at what is new since
 # No `from __future__ import annotations`: Dagster looks at the types of a function's arguments, not at their text.
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import dagster as dg
@@ -35,15 +36,28 @@ def table_checks(table: StreamingTable, settings: Settings) -> dg.AssetChecksDef
 
     @dg.multi_asset_check(name=f"{table.name}_checks", specs=specs, can_subset=True)
     def checks(context: dg.AssetCheckExecutionContext, spark: SparkResource) -> Iterator[dg.AssetCheckResult]:
+        asked = only(table, {key.name for key in context.selected_asset_check_keys})
         with told_to_dagster(context.retry_number):
             layout.require(lake)
             everything = context.run.job_name == VALIDATE
-            found = check(table, lambda: spark.spark_session, lake, everything=everything)
-        context.log.info(f"{table.name}: {number_of(len(specs), 'check')}, {looked_at(found)}")
-        asked = {key.name for key in context.selected_asset_check_keys}
-        yield from (result_of(each, lake) for each in found if each.name in asked)
+            found = check(asked, lambda: spark.spark_session, lake, everything=everything)
+        context.log.info(f"{said_of(table, asked)}, {looked_at(found)}")
+        yield from (result_of(each, lake) for each in found)
 
     return checks
+
+
+def only(table: StreamingTable, names: Collection[str]) -> StreamingTable:
+    """The table with the checks alone that were asked for."""
+    return replace(table, expectations=tuple(each for each in table.expectations if each.name in names))
+
+
+def said_of(table: StreamingTable, asked: StreamingTable) -> str:
+    """Which checks are run: how many, if it is all of them; else each by its name."""
+    if asked.expectations == table.expectations:
+        return f"{table.name}: {number_of(len(table.expectations), 'check')}"
+    names = ", ".join(each.name for each in asked.expectations)
+    return f"{table.name}: {len(asked.expectations)} of {number_of(len(table.expectations), 'check')} ({names})"
 
 
 def looked_at(found: Sequence[CheckResult]) -> str:

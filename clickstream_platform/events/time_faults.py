@@ -7,6 +7,7 @@ import re
 import pyarrow as pa
 
 from clickstream_platform.events.json_record import read
+from clickstream_platform.events.mapping.model import Mapping
 from clickstream_platform.events.mapping.named import mapping_named, time_unit
 from clickstream_platform.events.mapping.reader import reader
 from clickstream_platform.events.schema import WIRE, Reason
@@ -53,7 +54,11 @@ def time_fault(record: bytes, unit: Unit = "auto", mapping: str = "") -> str:
         unit: of times that are numbers, unless the mapping says so itself.
         mapping: the name of the mapping by which it is read; empty for our own shape.
     """
-    found = mapping_named(mapping, declared=None)
+    return fault_of_time(record, unit, mapping_named(mapping, declared=None))
+
+
+def fault_of_time(record: bytes, unit: Unit, found: Mapping | None) -> str:
+    """As :func:`time_fault`, by the mapping itself; None for our own shape."""
     unit = time_unit(found, unit)
     text = (reader(found) if found else read)(record).texts[WIRE.names.index("timestamp")]
     why = None if text is None else why_no_instant(text, unit)

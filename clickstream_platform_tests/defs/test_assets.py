@@ -202,6 +202,12 @@ def test_one_check_alone_is_evaluated_alone(refreshed: Refreshed, instance: dg.D
         resources={"spark": SparkResource(settings=refreshed.lab.settings)},
     )
     assert [check.check_name for check in result.get_asset_check_evaluations()] == ["not_null"]
+    (said,) = [
+        entry.user_message
+        for entry in instance.all_logs(result.run_id)
+        if not entry.dagster_event and "check" in entry.user_message
+    ]
+    assert said == f"sessions: 1 of {len(refreshed.lab.contracts['sessions'].expectations)} checks (not_null), 1 newer"
 
 
 @pytest.mark.spark

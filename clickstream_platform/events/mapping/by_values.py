@@ -9,6 +9,7 @@ ENOUGH = 8  # values, from which on they tell something
 _WORD = re.compile(r"[^\W\d_](?:[^\W\d]| (?=\S)|[.:/-](?=[^\W\d]))*")  # no digits: ids and counters have some
 _ADDRESS = re.compile(r"https?://\S|/[^/\s]|/\Z")
 _MILLISECONDS = re.compile(r"1\d{12}")  # 2001 to 2033; so many digits have few other numbers
+_SECONDS = re.compile(r"1\d{9}(?:\.\d+)?")  # 2001 to 2033
 _MOST_TYPES = 30
 
 
@@ -30,6 +31,11 @@ def addresses(samples: Mapping[str, Sequence[str]]) -> list[str]:
 def flattest_first(paths: Iterable[str]) -> list[str]:
     """Paths by how deep they lie; of one depth in the order given."""
     return sorted(paths, key=lambda path: path.count("."))
+
+
+def numbers_of_seconds(samples: Mapping[str, Sequence[str]]) -> list[str]:
+    """Fields that may be times, but may count something else: numbers as of seconds since 1970, of this time."""
+    return [path for path, texts in samples.items() if texts and all(map(_SECONDS.fullmatch, texts))]
 
 
 def coming_again(samples: Mapping[str, Sequence[str]]) -> list[str]:

@@ -21,6 +21,7 @@ from clickstream_platform.events.parsing import read_events
 from clickstream_platform.events.placeholders import WHITE
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.events.schema import EMPTY
+from clickstream_platform.events.time_faults import OF_TIME, fault_of_time
 
 EVENT, REJECTED, PASSED_OVER, NOTHING = "event", "rejected", "passed over", "empty"
 SHOWN = 3  # records of each reason that are kept whole
@@ -67,7 +68,8 @@ class Checked:
         lines: without a mapping, those of the first records that are not written as JSON, as texts.
         samples: without a mapping, some of the values at each path of the first records, as texts.
         extra: in how many of these each field is one that no column takes, by its path.
-        examples: the first records of each reason: partition, offset and beginning.
+        examples: the first records of each reason: partition, offset, its beginning or the wrong time.
+        no_text: rejected records whose bytes are no UTF-8.
     """
 
     records: int = 0
@@ -86,7 +88,8 @@ class Checked:
     paths: dict[str, dict[str, int]] = field(default_factory=dict[str, "dict[str, int]"])
     over: dict[str, int] = field(default_factory=dict[str, int])
     extra: Counter[str] = field(default_factory=Counter[str])
-    examples: dict[str, list[tuple[str, int, bytes]]] = field(default_factory=dict[str, "list[tuple[str, int, bytes]]"])
+    examples: dict[str, list[tuple[str, int, str]]] = field(default_factory=dict[str, "list[tuple[str, int, str]]"])
+    no_text: int = 0
 
     def count(self, fate: str) -> int:
         """How many records, or events of envelopes, have that fate."""
@@ -119,7 +122,7 @@ def checked(batches: Iterable[pa.RecordBatch], rules: Rules) -> Checked:
         places = batch.select(["partition", "offset", "index", "inside", "inherited", "value"]).to_pylist()
         rows, said = read_events(batch, rules).to_pylist(), said_by(batch).to_pylist()
         for place, row, text in zip(places, rows, said, strict=True):
-            _count(found, place, row, declared)
+            _count(found, place, row, declared, rules)
             if rules.mapping is None and len(found.fates) <= SAMPLED:
                 _sample(found, object_of(text or b""))
                 _sample_line(found, text or b"")
@@ -128,7 +131,7 @@ def checked(batches: Iterable[pa.RecordBatch], rules: Rules) -> Checked:
     return found
 
 
-def _count(found: Checked, place: dict[str, Any], row: dict[str, Any], declared: Sequence[str]) -> None:
+def _count(found: Checked, place: dict[str, Any], row: dict[str, Any], declared: Sequence[str], rules: Rules) -> None:
     partition, offset, index = place["partition"], place["offset"], place["index"]
     found.records += index == 0
     found.opened += index == 0 and place["inside"] is not None
@@ -142,10 +145,12 @@ def _count(found: Checked, place: dict[str, Any], row: dict[str, Any], declared:
     elif row["reasons"]:
         found.fates.append(RecordFate(partition, offset, REJECTED, ", ".join(row["reasons"]), index))
         found.reasons.update(row["reasons"])
+        value = place["value"] or b""
+        found.no_text += not _is_text(value)
         for reason in row["reasons"]:
             examples = found.examples.setdefault(reason, [])
             if len(examples) < SHOWN:
-                examples.append((partition, offset, (place["value"] or b"")[:BEGINNING]))
+                examples.append((partition, offset, _shown(reason, value, rules)))
     else:
         found.fates.append(RecordFate(partition, offset, EVENT, row["event_type"], index))
         found.event_types[row["event_type"]] += 1
@@ -154,6 +159,20 @@ def _count(found: Checked, place: dict[str, Any], row: dict[str, Any], declared:
         found.violations.update(row["violations"])
         found.columns.update(name for name in declared if row[name] is not None)
     found.extra.update(sorted(set(paths_in(row["extra"]))))
+
+
+def _is_text(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError as wrong:
+        return wrong.reason == "unexpected end of data"  # of a record of which only the beginning was kept
+    return True
+
+
+def _shown(reason: str, value: bytes, rules: Rules) -> str:
+    """Of a record that was rejected, what a person has to see: the time, if that is the fault; else its beginning."""
+    fault = fault_of_time(value, rules.timestamp_unit, rules.mapping) if reason in OF_TIME else ""
+    return fault or value[:BEGINNING].decode(errors="replace")
 
 
 def _sample(found: Checked, record: dict[str, Any] | None) -> None:

@@ -11,18 +11,18 @@ import pyarrow as pa
 from clickstream_platform.events.mapping.by_values import addresses, are_milliseconds, flattest_first, types
 from clickstream_platform.events.mapping.model import COLUMNS
 from clickstream_platform.events.mapping.time_forms import forms_of, is_clf
+from clickstream_platform.events.placeholders import is_none
 from clickstream_platform.events.timestamps import instants
 
 # The last key of a path, or its last two together, without signs and in lower case: what producers call such a thing,
-# the likeliest first. An address is a visitor where nothing else is, as in access logs.
+# the likeliest first.
 _CALLED: dict[str, tuple[str, ...]] = {
     "user_id": (
         *("userid", "uid", "user", "customerid", "memberid", "accountid", "distinctid", "visitorid", "clientid"),
         *("anonymousid", "userpseudoid", "deviceid", "cookieid", "mpid", "ecid", "ecidid", "mcvisid", "identity"),
         *("visitor", "actor", "actorid", "accountname", "remoteuser", "username", "subject"),
-        *("remoteaddr", "remoteip", "clientip", "clienthost", "clientaddr", "cip", "ipaddress", "ip"),
     ),
-    "session_id": ("sessionid", "sid", "session", "visitid", "gasessionid", "usersession", "sessionuuid"),
+    "session_id": ("sessionid", "sid", "session", "visitid", "visit", "gasessionid", "usersession", "sessionuuid"),
     "event_type": (
         *("eventtype", "eventname", "event", "evtname", "type", "actionname", "action", "verbid", "verb", "name"),
         *("requestmethod", "method", "csmethod"),
@@ -35,12 +35,14 @@ _CALLED: dict[str, tuple[str, ...]] = {
     "timestamp": (
         *("timestamp", "eventtime", "eventtimestamp", "timestampms", "timestampunixtimems", "time", "timeiso8601"),
         *("ts", "datetime", "hittimegmt", "msec", "occurredat", "happenedat", "startutc", "createdat", "created"),
-        *("servertimestamp", "timelocal", "date"),
+        *("servertimestamp", "timelocal", "date", "epoch"),
     ),
     "device_type": ("devicetype", "devicecategory", "platform"),
     "ip_address": ("ipaddress", "ip", "clientip", "remoteaddr", "remoteip", "requestip", "clienthost", "cip"),
     "event_id": ("eventid", "messageid", "uuid", "eventuuid", "insertid", "requestid", "id"),
 }
+# An address is a visitor where nothing else is, as in access logs. Many may share it.
+_ADDRESSES = ("remoteaddr", "remoteip", "clientip", "clienthost", "clientaddr", "cip", "ipaddress", "ip")
 _SEVERAL = ("user_id", "session_id", "timestamp")  # where a second choice makes sense
 FEW = 3  # values by which a field of a telling name is looked at
 _LONG = 16  # signs: a shorter id may be a counter that each visitor has
@@ -83,15 +85,23 @@ def guess(samples: Samples) -> Guess:
     return Guess(_some({**within, **from_around}), envelope, tuple(sorted(inherit)))
 
 
+def is_address(path: str) -> bool:
+    """Whether a path is called like the address of a visitor, which many visitors may share."""
+    return any(name in _ADDRESSES for name in _names(path))
+
+
 def columns_called(names: Iterable[str]) -> set[str]:
     """The columns that these names are usual for."""
     plain = set(map(_plain, names))
-    return {column for column, called in _CALLED.items() if plain & {*called}}
+    called = {**_CALLED, "user_id": (*_CALLED["user_id"], *_ADDRESSES)}
+    return {column for column, names in called.items() if plain & {*names}}
 
 
 def _ranked(samples: Samples) -> dict[str, list[str]]:
     """Of each column the paths that may be it, the likeliest first."""
     found = {column: _named(called, samples) for column, called in _CALLED.items()}
+    if not any(_names_all(samples[path], samples) for path in found["user_id"][:1]):
+        found["user_id"] += _named(_ADDRESSES, samples)
     found["event_type"] = found["event_type"] or types(samples)
     found["page_url"] = found["page_url"] or addresses(samples)
     times = [path for path in found["timestamp"] if _are_times(samples[path][:FEW])]
@@ -101,6 +111,11 @@ def _ranked(samples: Samples) -> dict[str, list[str]]:
     ids = [path for path in found["event_id"] if _tells_apart(path, samples[path][:FEW])]
     found["event_id"] = sorted(ids, key=lambda path: min(map(len, samples[path][:FEW])) < _LONG)
     return found
+
+
+def _names_all(texts: Sequence[str], samples: Samples) -> bool:
+    """Whether each record has a value there, and none of them is a placeholder."""
+    return len(texts) >= max(map(len, samples.values())) and not any(map(is_none, texts))
 
 
 def _tells_apart(path: str, texts: Sequence[str]) -> bool:

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
-from clickstream_platform.events.mapping.by_values import coming_again
+from clickstream_platform.events.mapping.by_values import coming_again, numbers_of_seconds
 from clickstream_platform.events.mapping.checking import EVENT, Checked
-from clickstream_platform.events.mapping.guessing import FEW, Guess, guess
+from clickstream_platform.events.mapping.guessing import FEW, Guess, guess, is_address
 from clickstream_platform.events.mapping.lines_apart import form_of, values_of
 from clickstream_platform.events.mapping.model import COLUMNS, REQUIRED, Form
 from clickstream_platform.events.mapping.time_forms import forms_of, is_clf
@@ -86,12 +86,22 @@ def _column(column: str, guessed: Guess, found: Checked) -> str:
             return f"# {_of_form(paths[0], forms[0])}  # needed: or is it {' or '.join(map(_quoted, forms[1:]))}?"
         if forms:
             return _of_form(paths[0], forms[0])
+    if column == "user_id" and paths and is_address(paths[0]):
+        return f"{column} = {said}  # an address, which many may share{_perhaps(column, guessed, found)}"
     if paths or column not in REQUIRED:
         return f"{'' if paths else '# '}{column} = {said}"
-    taken = {path for paths in guessed.paths.values() for path in paths}
-    again = [path for path in coming_again(found.samples) if path not in taken] if column != "timestamp" else []
-    perhaps = f"; the same values come again at {', '.join(map(_quoted, again))}" if again else ""
-    return f"# {column} = {said}  # needed: name the path of it{perhaps}"
+    return f"# {column} = {said}  # needed: name the path of it{_perhaps(column, guessed, found)}"
+
+
+def _perhaps(column: str, guessed: Guess, found: Checked) -> str:
+    """Where a column may be that nothing is called like, by what is there; empty if nothing tells."""
+    if column == "timestamp":
+        seconds = numbers_of_seconds(found.samples)
+        return f"; numbers as of seconds since 1970 are at {', '.join(map(_quoted, seconds))}" if seconds else ""
+    # Of whom an event is may be the very thing that a session is called after.
+    taken = {path for name, paths in guessed.paths.items() if name != "session_id" for path in paths}
+    again = [path for path in coming_again(found.samples) if path not in taken]
+    return f"; the same values come again at {', '.join(map(_quoted, again))}" if again else ""
 
 
 def _of_form(path: str, form: str) -> str:

@@ -46,11 +46,19 @@ def layout_of(lake: Lake) -> Layout:
         said = json.loads(path.read_text())
         return Layout(int(said["version"]), str(said.get("program", "")), str(said.get("unfinished", "")))
     except FileNotFoundError:
-        is_there = (lake.root / "_checkpoints").is_dir() or bool(lake.names())
-        return Layout() if is_there else Layout(VERSION)
+        return Layout() if _has_tables(lake) else Layout(VERSION)
     except (ValueError, KeyError, TypeError) as broken:
         remedy = "restore it from a backup, or delete it if no newer version of this program has used this lake"
         raise LayoutError(str(path), "it is not as it was written", remedy) from broken
+
+
+def is_there(lake: Lake) -> bool:
+    """Whether a lake was begun: a folder that is empty, or that has something else in it, is none."""
+    return (lake.root / FILE).exists() or _has_tables(lake)
+
+
+def _has_tables(lake: Lake) -> bool:
+    return (lake.root / "_checkpoints").is_dir() or bool(lake.names())
 
 
 def require(lake: Lake, finishing: str = "") -> Layout:

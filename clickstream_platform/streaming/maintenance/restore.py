@@ -58,7 +58,7 @@ def restore(folder: Path, lake: Lake) -> Backup:
         LayoutError: the backup is of a newer version of this program.
         TableBusyError: another restore is at it.
     """
-    require_empty(folder, lake)
+    require(folder, lake)
     backup, unfinished = checked(folder), command(folder)
     with writing_to(lake.root):
         layout.write(lake, layout.Layout(layout.VERSION, unfinished=unfinished))
@@ -76,12 +76,13 @@ def restore(folder: Path, lake: Lake) -> Backup:
     return backup
 
 
-def require_empty(folder: Path, lake: Lake) -> None:
-    """Refuse a lake that is there, unless this command was stopped while it put it there.
+def require(folder: Path, lake: Lake) -> None:
+    """Refuse what is no backup, and a lake that is there, unless this command was stopped while it put it there.
 
     Raises:
         BackupError: names what is in the way.
     """
+    Backup.read(folder)
     there = sorted(path.name for path in lake.root.iterdir()) if lake.root.is_dir() else []
     if there and layout.layout_of(lake).unfinished != command(folder):
         tables = lake.names()

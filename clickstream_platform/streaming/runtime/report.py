@@ -32,6 +32,7 @@ class RunReport:
         by_source: where the run has read several sources, what it did with each, by name. Then ``start`` and ``end``
             are those of each by name, and the watermark is the earliest.
         is_idle: whether nothing was unread, so that neither a query nor a JVM was started.
+        is_cut_short: whether it was told to stop before it had read all there was.
     """
 
     table: str
@@ -49,6 +50,7 @@ class RunReport:
     duration: timedelta
     by_source: Mapping[str, RunReport] = field(default_factory=dict[str, "RunReport"])
     is_idle: bool = False
+    is_cut_short: bool = False
 
     @property
     def rows_in(self) -> int:
@@ -115,6 +117,7 @@ def together(reports: Mapping[str, RunReport]) -> RunReport:
         watermark_ms=min((each.watermark_ms for each in reports.values() if each.watermark_ms), default=None),
         duration=sum((each.duration for each in reports.values()), timedelta()),
         by_source=reports,
+        is_cut_short=any(each.is_cut_short for each in reports.values()),
     )
 
 

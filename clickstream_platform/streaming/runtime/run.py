@@ -76,8 +76,9 @@ def run_leased(
     """As :func:`run`, for a caller that holds the table's lease; ``hooks.ended`` is left to it."""
     done: dict[str, RunReport] = {}
     failed: list[ClickstreamError] = []
+    is_cut_short = False
     for each in admission.in_turn(replace(table, trigger=ending(table.trigger)), lake):
-        if stop and stop.is_set() and done:
+        if is_cut_short := bool(stop and stop.is_set() and done):
             break
         try:
             done[each.offsets.source_name] = prepared(each, spark, lake, hooks, run_id).complete(stop)
@@ -87,7 +88,8 @@ def run_leased(
             failed.append(failure)
     if failed:
         raise failed[0]
-    return together(done)
+    found = together(done)
+    return replace(found, is_cut_short=found.is_cut_short or is_cut_short)
 
 
 def prepared(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hooks, run_id: str) -> Run:

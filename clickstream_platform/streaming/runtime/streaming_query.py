@@ -69,6 +69,7 @@ class Run:
     failure: Exception | None = None
     query: StreamingQuery | None = None
     is_near_limit: bool = False
+    is_cut_short: bool = False
     turn: AbstractContextManager[object] = field(default_factory=nullcontext[None])
     started: float = field(default_factory=time.monotonic)
 
@@ -80,6 +81,7 @@ class Run:
             while stop and not query.awaitTermination(POLLED_EVERY):  # pyright: ignore[reportArgumentType] - takes parts of a second
                 if stop.is_set():
                     await_batch(query)
+                    self.is_cut_short = query.isActive
                     break
         self._require_room(query.recentProgress)
         return self.report(query)
@@ -186,6 +188,7 @@ class Run:
             rows=target.rows(),
             delta_version=target.version() or 0,
             duration=timedelta(seconds=self.started - started),
+            is_cut_short=self.is_cut_short,
         )
 
 

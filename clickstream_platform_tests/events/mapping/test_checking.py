@@ -167,17 +167,40 @@ def test_where_nobody_is_called_so_the_fields_whose_values_come_again_are_named(
     assert '#   "Kauf" = "click"  # 6' in text
 
 
+def test_an_address_is_a_visitor_only_where_no_id_is_and_then_says_so(tmp_path: Path) -> None:
+    records = [{"Kunde": f"K{n % 4}", "ip": f"203.0.113.{n % 3}", "type": "open", "at": AT} for n in range(12)]
+    file, mine = file_of(tmp_path, *records), tmp_path / "mine.toml"
+    told(str(file), "--write", str(mine))
+    remark = 'an address, which many may share; the same values come again at "Kunde"'
+    assert f'user_id = ["ip"]  # {remark}\n' in mine.read_text()
+    assert told(str(file), "--mapping", str(mine))["columns"]["user_id"] == 12
+    mine.unlink()
+    told(str(file_of(tmp_path, *({**each, "uid": "u"} for each in records))), "--write", str(mine))
+    assert 'user_id = ["uid"]\n' in mine.read_text()
+
+
+def test_what_a_session_is_called_after_may_be_who_and_seconds_may_be_when(tmp_path: Path) -> None:
+    records = [{"visit_id": f"v{n % 4}", "event": "open", "n": 1_709_287_200 + n} for n in range(12)]
+    file, mine = file_of(tmp_path, *records), tmp_path / "mine.toml"
+    told(str(file), "--write", str(mine))
+    assert '# user_id = []  # needed: name the path of it; the same values come again at "visit_id"\n' in (
+        text := mine.read_text()
+    )
+    assert '# timestamp = []  # needed: name the path of it; numbers as of seconds since 1970 are at "n"\n' in text
+
+
 @pytest.mark.parametrize("separator", [",", ";", "|", "\t"])
 def test_lines_with_a_separator_begin_a_mapping_that_takes_them_apart(separator: str, tmp_path: Path) -> None:
-    rows = [(f"2026-11-28T10:00:{n:02}Z", f"u{n % 3}", ("open", "close")[n % 2], f"/p/{n}") for n in range(12)]
+    rows = [(f"2026-11-28T10:00:{n % 60:02}Z", f"u{n % 3}", ("open", "close")[n % 2], f"/p/{n}") for n in range(60)]
     file, mine = tmp_path / "a.csv", tmp_path / "mine.toml"
-    file.write_text("\n".join(map(separator.join, rows)))
+    odd = f"2026-11-28T10:00:00Z{separator}u0{separator}open{separator}/a\\{separator}b"  # one sign more
+    file.write_text("\n".join([*map(separator.join, rows), odd]))
     told(str(file), "--write", str(mine))
     text = mine.read_text()
     assert 'the same values come again at "column_2"' in text
     mine.write_text(text.replace("# user_id = []", 'user_id = "column_2"'))
     found = told(str(file), "--mapping", str(mine))
-    assert (found["events"], found["event_types"]) == (12, {"open": 6, "close": 6})
+    assert (found["events"], found["event_types"], found["rejected"]) == (60, {"open": 30, "close": 30}, 1)
     assert set(found["columns"]) == {"user_id", "event_type", "page_url", "timestamp"}
 
 
@@ -213,6 +236,16 @@ def test_each_record_has_its_fate_and_its_reason(tmp_path: Path) -> None:
     assert result.exit_code == 1
     for words in ("passed over  identify", "rejected     missing_user_id", "rejected     malformed_json", "page_view"):
         assert words in result.stdout
+
+
+def test_of_a_time_that_is_none_the_time_is_shown_and_of_bytes_that_are_no_text_what_to_do(tmp_path: Path) -> None:
+    event = {"user_id": "u", "event_type": "click", "page_url": "/" + "x" * 300, "timestamp": "Mar 1, 2024"}
+    result = clickstream("check", str(file_of(tmp_path, event)), "--mapping", "own")
+    assert "0: Mar 1, 2024: neither a text by ISO-8601" in result.stdout
+    (tmp_path / "a.csv").write_bytes("user_id;event_type;ort\nu;click;Köln\nv;click;Bonn\n".encode("cp1252"))
+    shown = " ".join(clickstream("check", str(tmp_path / "a.csv")).stdout.split())
+    assert "1 rejected record is no UTF-8: export as UTF-8, or convert the file" in shown
+    assert told(str(tmp_path / "a.csv"))["not_utf8"] == 1
 
 
 def test_a_path_that_matches_nothing_is_named_with_the_number_of_records(tmp_path: Path) -> None:

@@ -110,6 +110,8 @@ def rows_counter(separator: str | None) -> Callable[[Iterable[bytes]], int]:
         for line in chain(first, lines):
             if not begun and not line.strip(b" \t\r"):
                 continue
+            if not (header or begun) and rows < 0 and line.strip(b"\r").lower() == b"sep=" + sign.encode():
+                continue  # a line for Excel, above the header
             # A line within a quoted field is as one that begins with a quote.
             rest = re.sub(rb'(^|%b)"(?:[^"]|"")*"(?!")' % between, rb"\1q", b'"' + line if begun else line)
             begun = re.search(rb'(?:^|%b)"' % between, rest) is not None
@@ -158,6 +160,8 @@ def _beginning(lines: Iterable[bytes]) -> tuple[list[bytes], Iterable[bytes]]:
 
 def _most_of(header: bytes) -> str:
     bare, _, _ = re.sub(rb'"[^"]*"', b"", header).partition(b"\n")
+    if re.fullmatch(rb"(?i)sep=[,;|\t]\r*", bare):
+        return bare[4:5].decode()
     counts = {sign: bare.count(sign.encode()) for sign in ",;\t|"}
     return next(sign for sign in counts if counts[sign] == max(counts.values()))
 

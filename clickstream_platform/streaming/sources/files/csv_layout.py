@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from clickstream_platform.events.mapping.guessing import columns_called
-from clickstream_platform.streaming.sources.files.csv_rows import decoded, rows
+from clickstream_platform.streaming.sources.files.csv_rows import decoded, table_rows
 from clickstream_platform.streaming.sources.files.json_layout import has_an_object
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
@@ -57,7 +57,7 @@ def _rows(head: bytes, separator: str) -> list[bytes]:
     if has_an_object(head.split(b"\n")):
         return found
     try:
-        for row in rows([head], separator, len(head)):
+        for row in table_rows([head], separator, len(head)):
             found.append(row.value)
     except Unreadable:
         pass  # it is cut within a quoted field

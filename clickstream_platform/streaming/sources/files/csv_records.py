@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from clickstream_platform.events.json_record import to_json
 from clickstream_platform.streaming.sources.files.csv_layout import value_in
-from clickstream_platform.streaming.sources.files.csv_rows import decoded, rows
+from clickstream_platform.streaming.sources.files.csv_rows import decoded, table_rows
 from clickstream_platform.streaming.sources.files.numbered import NumberedRecord, whole
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
@@ -25,7 +25,7 @@ def csv_records(text: Iterator[bytes], separator: str, max_record_bytes: int) ->
         Unreadable: the header has a name twice or a value in place of a name, is no UTF-8 or too long; its lines end in
             carriage returns; or the text ends within a quoted field.
     """
-    found = rows(text, separator, max_record_bytes)
+    found = table_rows(text, separator, max_record_bytes)
     header = next(found, None)
     if header is None:
         return

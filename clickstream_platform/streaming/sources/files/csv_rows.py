@@ -11,6 +11,7 @@ from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
 _QUOTE = b'"'
 _BLANK_ROWS = re.compile(rb"\A(?:[ \t\r]*\n)+")
+_SAYS_SEPARATOR = re.compile(rb"sep=([,;\t|])\r?", re.IGNORECASE)
 _TO_QUOTE = re.compile(rb'[^"]*(?:""[^"]*)*')
 
 
@@ -19,6 +20,16 @@ class _State(Enum):
     PLAIN = "within a field"
     QUOTED = "within a quoted field"
     QUOTE = "behind a quote within a quoted field"
+
+
+def table_rows(text: Iterable[bytes], separator: str, max_record_bytes: int) -> Iterator[NumberedRecord]:
+    """The rows of a table: those of a text, but for a first one that only says the separator, as ``sep=;`` for Excel.
+
+    Raises what :func:`rows` does.
+    """
+    for number, row in enumerate(rows(text, separator, max_record_bytes)):
+        if number or row.value.lower() != b"sep=%b" % separator.encode():
+            yield row
 
 
 def rows(text: Iterable[bytes], separator: str, max_record_bytes: int) -> Iterator[NumberedRecord]:
@@ -129,7 +140,10 @@ def decoded(row: bytes, separator: str) -> list[str] | None:
 def separator_of(head: bytes) -> str:
     """What stands between the names of a header: of comma, semicolon, tab and bar, what there is most of.
 
-    What is in quotes does not count. A header of one name has none: then it is a comma.
+    What is in quotes does not count. A header of one name has none: then it is a comma. What a first row says counts
+    before all: ``sep=;``.
     """
     header = re.sub(rb'"[^"]*"', b"", _BLANK_ROWS.sub(b"", head)).split(b"\n", 1)[0]
+    if said := _SAYS_SEPARATOR.fullmatch(header):
+        return said[1].decode()
     return max((",", ";", "\t", "|"), key=lambda sign: header.count(sign.encode()))

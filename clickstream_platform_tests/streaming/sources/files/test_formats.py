@@ -123,6 +123,11 @@ TOLD = {
     "such a header alone": ("a", b"user_id,event_type,at\n", "lines"),
     "such a header above rows that do not fit": ("a", b"user_id,event_type,at\nu,click\n", "lines"),
     "such a header above JSON": ("a", b"user_id,event_type,at\nu,click,1\n" + OBJECT, "lines"),
+    "a table that says its separator, as Excel does": (
+        "a",
+        b"sep=;\r\nuser_id;event_type;at\r\nu;click;1\r\n",
+        "csv",
+    ),
     "three words a line": ("a", b"Error,when,starting\nall,went,well\n", "lines"),
     "rows without a header": ("a.csv", b"u,click,2024-03-01T10:00:00Z\nv,click,2024-03-01T10:00:01Z\n", "lines"),
     "an object that begins on its first line": ("a", b'{ "user_id": "u",\n  "n": {\n "m": 1 } }\n{"a"\n: 1}', "json"),
@@ -177,6 +182,14 @@ def test_a_table_is_told_by_its_first_rows_also_if_the_next_one_is_cut_there(tmp
     rows = "".join(f"u{n},click,{n}\n" for n in range(2_000))
     values, part = of(tmp_path, "a", f"user_id,event_type,at\n{rows}".encode())
     assert (len(values), part.format) == (2_000, "csv")
+
+
+@pytest.mark.parametrize("separator", [",", ";", "|", "\t"])
+def test_a_line_that_says_the_separator_is_no_row(tmp_path: Path, separator: str) -> None:
+    rows = "".join(f"{separator.join(row)}\r\n" for row in (("user_id", "a"), ("u", "1"), ("v", "")))
+    values, part = of(tmp_path, "a.csv", f"\ufeffSEP={separator}\r\n{rows}".encode())
+    assert (values, part.fault) == ([(0, b'{"user_id":"u","a":"1"}'), (1, b'{"user_id":"v"}')], None)
+    assert recounted(tmp_path / "a.csv", part.format) == 2
 
 
 def test_a_declared_table_needs_no_telling_name(tmp_path: Path) -> None:
