@@ -1,15 +1,30 @@
-"""What a batch of ``events`` has committed that was killed between its commits: the rest of it has to fit to that."""
+"""A batch of ``events`` that was killed between its commits: what it has committed, and what has to fit to that."""
+
+# pyarrow makes its compute functions when it is imported:
+# pyright: reportAttributeAccessIssue=false
 
 from __future__ import annotations
 
-from clickstream_platform.errors import CheckpointError
-from clickstream_platform.events.schema import Reason
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from clickstream_platform.errors import CheckpointError, RetryableError
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.ingest.deduplicate import WITHIN
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.lake.tables import LakeTable
+
+if TYPE_CHECKING:
+    from clickstream_platform.streaming.ingest.facts import Facts
+    from clickstream_platform.streaming.ingest.staged import Staged
 
 
 def begun(table: StreamingTable, lake: Lake, checkpoint: Checkpoint) -> Entry | None:
@@ -29,23 +44,88 @@ def begun(table: StreamingTable, lake: Lake, checkpoint: Checkpoint) -> Entry | 
     return next((each for each in made if (each.source, each.generation, each.batch_id) == place), None)
 
 
-def require_as_rejected(now: Entry, then: Entry) -> None:
-    """Refuse a batch that would reject records which it has not rejected when it was begun: they would be in no table.
+def require_others_whole(table: StreamingTable, lake: Lake, checkpoint: Checkpoint) -> None:
+    """Refuse to go on with one source while a batch of another one is committed by half.
 
     Args:
-        now: what the ledger is to say of it.
-        then: what it said when its rejected records were committed.
+        table: the contract of ``events``.
+        lake: where the tables lie.
+        checkpoint: of the source that is to go on.
 
     Raises:
-        CheckpointError: it would reject others, as the settings have changed.
+        RetryableError: that batch is to be completed first.
     """
-    if not then.records.quarantined:
-        return
-    before = then.records.reasons
-    more = {name: n for name, n in now.records.reasons.items() if n > before.get(name, 0)}
-    more.pop(Reason.CONFLICTING_DUPLICATE.value, None)  # decided by what is stored, not by a setting
-    if more:
-        said = ", ".join(f"{n} as {name} (then {before.get(name, 0)})" for name, n in sorted(more.items()))
-        finding = f"batch {now.batch_id} was killed when it had committed what it rejects, and would now reject {said}"
-        remedy = "what makes a record an event has changed meanwhile, settings or a file: set it back for one run"
-        raise CheckpointError(now.title, finding, remedy)
+    others = {*generations.sources(lake, table.name)} - {checkpoint.source}
+    for source, cut in generations.half_committed(lake, table.name, table.names[1:], others).items():
+        finding = f"batch {cut} of the source {source} was killed between its two commits"
+        remedy = f"name that source in CLICKSTREAM_SOURCE, see that it can be read, and run {table.name}"
+        raise RetryableError(table.name, f"{finding}, and must be complete before any other", remedy)
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """What ``quarantine`` has of such a batch. It stays there, whatever today's rules say: ``replay`` tries it again.
+
+    Attributes:
+        then: what the batch said of itself when this was committed.
+        records: the places of records that were rejected by themselves, with all that is read of them today.
+        inside: the places of rejected events of envelopes.
+    """
+
+    then: Entry
+    records: pa.Table
+    inside: pa.Table
+
+    @classmethod
+    def of(cls, then: Entry, staged: Staged, quarantine: LakeTable, origin: str) -> Rejected:
+        """Look for what is staged in ``quarantine``, by its places. Reads those of all that the source has there.
+
+        Args:
+            then: what the batch said of itself.
+            staged: what it has read now.
+            quarantine: the table.
+            origin: how its source is called there.
+        """
+        names = [*WITHIN, "inherited"]
+        there = quarantine.plain().to_pyarrow_table(columns=names, filters=[("source", "=", origin)])
+        is_inside = pc.is_valid(there["inherited"])
+        by_themselves = there.filter(pc.invert(is_inside))
+        return cls(then, staged.places(by_themselves, WITHIN[:2]), staged.places(there.filter(is_inside)))
+
+    def left_out_of(self, staged: Staged) -> tuple[Staged, Facts]:
+        """The rest of what is staged; and what all of it is, but for how many are rejected, which is said of the rest.
+
+        A record that was rejected by itself counts as one, though it may be an envelope by now.
+        """
+        others = replace(staged, left_out=self.records).facts()
+        rest = replace(staged, left_out=pa.concat_tables([self.records, self.inside]))
+        facts = replace(rest.facts(), records=others.records + self._alone, opened=others.opened, inside=others.inside)
+        return rest, facts
+
+    @property
+    def _alone(self) -> int:
+        return int(pc.sum(pc.equal(self.records["index"], 0)).as_py() or 0)
+
+    def booked(self, rest: Entry) -> Entry:
+        """What the ledger is to say of the whole batch. What is not there to be rejected any more counts as read.
+
+        Args:
+            rest: what it would say, with the rejected ones among the rest alone.
+
+        Raises:
+            CheckpointError: more would be rejected, and be in no table; or envelopes would be opened otherwise.
+        """
+        missing = self.then.records.quarantined - self._alone - self.inside.num_rows - rest.records.quarantined
+        for finding in self._misfits(rest, missing):
+            finding = f"batch {rest.batch_id} was killed when it had committed what it rejects, and would now {finding}"
+            remedy = "what makes a record an event has changed meanwhile, settings or a file: set it back for one run"
+            raise CheckpointError(rest.title, finding, remedy)
+        records = replace(rest.records, quarantined=self.then.records.quarantined, reasons=self.then.records.reasons)
+        return replace(rest, rows_in=rest.rows_in + missing, records=records)
+
+    def _misfits(self, rest: Entry, missing: int) -> Iterator[str]:
+        if missing < 0:
+            said = ", ".join(f"{count} as {name}" for name, count in sorted(rest.records.reasons.items()))
+            yield f"reject more: {said}"
+        if self.then.records.opened and rest.declared.mapping != self.then.declared.mapping:
+            yield f"be read by another mapping: {rest.declared.mapping or 'none'}, then {self.then.declared.mapping}"

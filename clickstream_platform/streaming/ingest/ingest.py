@@ -19,7 +19,6 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
 from clickstream_platform.cluster_settings import is_one_machine
-from clickstream_platform.errors import RetryableError
 from clickstream_platform.events.rules import Parse
 from clickstream_platform.events.schema import Reason
 from clickstream_platform.store.place import Place
@@ -28,7 +27,7 @@ from clickstream_platform.streaming.batches.stateless import StatelessBatches
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.ingest import giving_way
 from clickstream_platform.streaming.ingest.adopting import taken_over
-from clickstream_platform.streaming.ingest.begun import require_as_rejected
+from clickstream_platform.streaming.ingest.begun import Rejected, require_others_whole
 from clickstream_platform.streaming.ingest.by_id import Settled, settle
 from clickstream_platform.streaming.ingest.deduplicate import duplicates
 from clickstream_platform.streaming.ingest.facts import Facts
@@ -36,7 +35,7 @@ from clickstream_platform.streaming.ingest.staged import Staged, staged_schema
 from clickstream_platform.streaming.ingest.staging import staging
 from clickstream_platform.streaming.ingest.staging_folder import clear, folder_of
 from clickstream_platform.streaming.ingest.task_files import task_files_for
-from clickstream_platform.streaming.lake import generations, writer
+from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.data_files import DataFile
 from clickstream_platform.streaming.lake.entry import Account, Copies, Declarations, Entry, Records
 from clickstream_platform.streaming.lake.places import Lake
@@ -80,7 +79,7 @@ class Ingest(StatelessBatches):
         Raises:
             RetryableError: a batch of another source is to be completed first.
         """
-        self._require_whole(batch)
+        require_others_whole(self.table, batch.lake, batch.checkpoint)
         folder = self._folder(batch.frame.sparkSession, batch.lake, batch.checkpoint)
         staged = Staged.collected(batch.frame, folder, staged_schema(self.parse.rules.contract))
         batch.persist.callback(clear, folder, batch.lake.root)
@@ -88,11 +87,11 @@ class Ingest(StatelessBatches):
             return None
         account = self.source.account(batch.checkpoint, batch.batch_id, staged)
         staged = replace(staged, without=account.unreadable)
-        facts = staged.facts()
+        rejected = self._rejected_before(batch, staged)
+        staged, facts = rejected.left_out_of(staged) if rejected else (staged, staged.facts())
         settled = self._settled(batch, staged, facts)
         entry = self._booking(batch, account, staged, facts, settled)
-        if begun := self._begun(batch):
-            require_as_rejected(entry, begun)
+        entry = rejected.booked(entry) if rejected else entry
         staged = staged.adopting(settled.found.places)
         if entry.records.quarantined:
             self._quarantine(batch, staged.rejected(settled.found.conflicting), entry)
@@ -165,6 +164,16 @@ class Ingest(StatelessBatches):
     def _begun(self, batch: MicroBatch) -> Entry | None:
         return self.begun if self.begun and self.begun.batch_id == batch.batch_id else None
 
+    def _rejected_before(self, batch: MicroBatch, staged: Staged) -> Rejected | None:
+        """What ``quarantine`` has of a batch that was killed when that was committed."""
+        if (begun := self._begun(batch)) is None or not begun.records.quarantined:
+            return None
+        return Rejected.of(begun, staged, self._rejects(batch), self.source.origin)
+
+    def _rejects(self, batch: MicroBatch) -> LakeTable:
+        assert self.table.side_output is not None
+        return batch.lake.table(self.table.side_output.name)
+
     def _span(self, batch: MicroBatch) -> timedelta | None:
         """In which an id alone makes a copy: as it is set, or as it was when a batch was begun that was killed."""
         begun = self._begun(batch)
@@ -187,19 +196,11 @@ class Ingest(StatelessBatches):
     def _by(batch: MicroBatch) -> str:
         return f"{batch.checkpoint.source}/{batch.checkpoint.generation}/{batch.batch_id}"
 
-    def _require_whole(self, batch: MicroBatch) -> None:
-        name, others = self.table.name, {*generations.sources(batch.lake, self.table.name)} - {batch.checkpoint.source}
-        for source, cut in generations.half_committed(batch.lake, name, self.table.names[1:], others).items():
-            finding = f"batch {cut} of the source {source} was killed between its two commits"
-            remedy = f"name that source in CLICKSTREAM_SOURCE, see that it can be read, and run {name}"
-            raise RetryableError(name, f"{finding}, and must be complete before any other", remedy)
-
     def _quarantine(self, batch: MicroBatch, rejected: Iterator[pa.RecordBatch], entry: Entry) -> None:
         """Append to the side table, unless a killed attempt has done so already (Delta knows the transaction)."""
-        assert self.table.side_output is not None
-        name = self.table.side_output.name
-        commit = writer.Commit(entry.to_json(), (batch.checkpoint.app_id_in(name), batch.batch_id))
-        writer.append(rejected, entry.records.quarantined, batch.lake.table(name).path, commit)
+        table = self._rejects(batch)
+        commit = writer.Commit(entry.to_json(), (batch.checkpoint.app_id_in(table.name), batch.batch_id))
+        writer.append(rejected, entry.records.quarantined, table.path, commit)
 
 
 # What a registry's serializers wrote and nobody here could read, with what to do about it.

@@ -9,7 +9,7 @@ The process that commits the batch holds only some of it at a time.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -61,7 +61,8 @@ def without_bytes(schema: pa.Schema) -> list[str]:
 
 _PARTS = msgspec.json.Decoder(list[PartRead])
 _DATA_FILES = msgspec.json.Decoder(list[DataFile])
-_IS_EVENT = pc.field("timestamp").is_valid()
+_IS_EVENT, _ANY = pc.field("timestamp").is_valid(), pc.scalar(True)
+NO_PLACES = pa.schema([STAGED.field(name) for name in WITHIN]).empty_table()
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class Staged:
         data_files: data files of the table beside them, each with events that are not in ``files``.
         adopted: of these, those that become the table's as they are. Whatever is asked from then on is not asked of
             their events.
+        left_out: places that are left out as well: ``partition``, ``offset`` and ``index``.
     """
 
     folder: Place
@@ -88,6 +90,7 @@ class Staged:
     matches: Matches = NONE
     data_files: tuple[DataFile, ...] = ()
     adopted: tuple[DataFile, ...] = ()
+    left_out: pa.Table = field(default_factory=lambda: NO_PLACES)
 
     @property
     def _dataset(self) -> ds.Dataset:
@@ -96,6 +99,14 @@ class Staged:
 
     def _batches(self, which: ds.Expression, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The rows for which the condition holds, some at a time."""
+        if not self.left_out.num_rows:
+            yield from self._staged(which, columns)
+            return
+        columns, left_out = columns or self.schema.names, _places(self.left_out)
+        for batch in self._staged(which, [*dict.fromkeys([*columns, *WITHIN])]):
+            yield batch.filter(pc.invert(pc.is_in(_places(batch), left_out))).select(columns)
+
+    def _staged(self, which: ds.Expression, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
         # One at a time and none ahead: a batch may be of records of a megabyte.
         yield from self._dataset.to_batches(
             columns=columns, filter=which, batch_readahead=1, fragment_readahead=1, use_threads=False
@@ -135,12 +146,13 @@ class Staged:
         Args:
             left_out: ``partition``, ``offset`` and ``index``.
         """
-        cut = touched(self.folder, self.data_files, left_out, self.without)
+        places = pa.concat_tables([left_out.select(WITHIN), self.left_out])
+        cut = touched(self.folder, self.data_files, places, self.without)
         return replace(self, adopted=tuple(each for each in self.data_files if each.name not in cut))
 
     def facts(self) -> Facts:
         """Count them. Reads seven columns."""
-        return facts_of(pa.Table.from_batches(self._batches(pc.scalar(True), _FACTS.names), _FACTS))
+        return facts_of(pa.Table.from_batches(self._batches(_ANY, _FACTS.names), _FACTS))
 
     def offsets(self, partitions: Collection[str]) -> dict[str, list[int]]:
         """The offsets of the records of some partitions, by partition."""
@@ -150,6 +162,12 @@ class Staged:
             for place in batch.to_pylist():
                 found.setdefault(place["partition"], []).append(place["offset"])
         return found
+
+    def places(self, like: pa.Table, names: Sequence[str] = WITHIN) -> pa.Table:
+        """The places of whatever is staged that has the same ``names`` as one of some rows."""
+        known = _places(like, names)
+        found = (batch.filter(pc.is_in(_places(batch, names), known)) for batch in self._batches(_ANY, WITHIN))
+        return pa.Table.from_batches(found, NO_PLACES.schema)
 
     def accepted(self, but: pa.Table | None = None) -> Iterator[pa.RecordBatch]:
         """The events, without those at some places (``partition``, ``offset``, ``index``)."""
@@ -181,12 +199,16 @@ class Staged:
         files = [str(self.folder / file) for file in self.files]
         staged = connection.read_parquet(files) if files else connection.from_arrow(self.schema.empty_table())
         staged = staged.filter("timestamp IS NOT NULL AND partition NOT IN (FROM left_out)")
-        if not self.data_files:
+        if self.data_files:
+            staged.create_view("staged_events")
+            events_of(connection, self.folder, self.data_files).create_view("own_events")
+            both = "FROM staged_events UNION ALL BY NAME (FROM own_events WHERE partition NOT IN (FROM left_out))"
+            staged = connection.sql(both)
+        if not self.left_out.num_rows:
             return staged
-        staged.create_view("staged_events")
-        events_of(connection, self.folder, self.data_files).create_view("own_events")
-        both = "FROM staged_events UNION ALL BY NAME (FROM own_events WHERE partition NOT IN (FROM left_out))"
-        return connection.sql(both)
+        staged.create_view("all_events")
+        connection.register("left_out_places", self.left_out)
+        return connection.sql('FROM all_events ANTI JOIN left_out_places USING (partition, "offset", "index")')
 
     def events_at(self, connection: DuckDBPyConnection, places: pa.Table) -> DuckDBPyRelation:
         """As :meth:`events`, whatever the places: DuckDB reads of a file only what it is asked for."""
@@ -216,6 +238,5 @@ def _is_of(partitions: Collection[str]) -> ds.Expression:
     return pc.field("partition").isin(pa.array(partitions, pa.string()))
 
 
-def _places(rows: pa.Table | pa.RecordBatch) -> Any:
-    numbers = (pc.cast(rows[name], pa.string()) for name in ("offset", "index"))
-    return pc.binary_join_element_wise(rows["partition"], *numbers, "\n")
+def _places(rows: pa.Table | pa.RecordBatch, names: Sequence[str] = WITHIN) -> Any:
+    return pc.binary_join_element_wise(*(pc.cast(rows[name], pa.string()) for name in names), "\n")
