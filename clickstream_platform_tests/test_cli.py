@@ -31,7 +31,7 @@ from clickstream_platform.cli import kafka, ledger_view, program, views
 from clickstream_platform.cli.app import Terminated, tables_like
 from clickstream_platform.cli.contents import COMMANDS
 from clickstream_platform.cli.libraries import ERRORS, Raised
-from clickstream_platform.cli.progress import going_on, say
+from clickstream_platform.cli.progress import print_line, show_progress
 from clickstream_platform.errors import StateError, TableBusyError
 from clickstream_platform.settings import Settings
 from clickstream_platform.simulator import kafka_producer
@@ -40,7 +40,7 @@ from clickstream_platform.streaming.audit.verify import Difference, Verification
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import ProcessingTime
 from clickstream_platform.streaming.lake.lease import lease
-from clickstream_platform.streaming.maintenance.reprocess import Replay
+from clickstream_platform.streaming.maintenance.reprocess import ReplayReport
 from clickstream_platform.streaming.runtime.report import RunReport
 from clickstream_platform.streaming.runtime.side_by_side import usual_jobs
 from clickstream_platform.tables import tables
@@ -714,7 +714,7 @@ def test_a_command_that_waits_for_a_table_says_so(without_spark: Home, monkeypat
     write(without_spark, "events", [{"user_id": "u"}])
     monkeypatch.setattr(
         "clickstream_platform.streaming.maintenance.reprocess.replay",
-        lambda *_: Replay(0, 0, 0, 0),  # pyright: ignore[reportUnknownLambdaType]
+        lambda *_: ReplayReport(0, 0, 0, 0),  # pyright: ignore[reportUnknownLambdaType]
     )
     with lease(without_spark.lake, "events", "r7"):
         result = clickstream("replay")
@@ -761,13 +761,13 @@ def test_what_goes_on_is_said_on_a_terminal_only_and_erased_again(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("clickstream_platform.cli.progress.PATIENCE", 0.0)
-    with going_on("events: running"):
-        say("a line")
+    with show_progress("events: running"):
+        print_line("a line")
     assert capsys.readouterr() == ("a line\n", "")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    with going_on("events: running"):
+    with show_progress("events: running"):
         time.sleep(0.1)
-        say("a line")
+        print_line("a line")
     out, err = capsys.readouterr()
     assert out == "a line\n"
     assert "events: running ... 0 s" in err

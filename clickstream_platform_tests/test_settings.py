@@ -14,7 +14,7 @@ import trustme
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.streaming.sources.files.source import FileSource
-from clickstream_platform.streaming.sources.kafka.options import check, for_client, for_spark
+from clickstream_platform.streaming.sources.kafka.options import check_options, for_client, for_spark
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 from clickstream_platform.streaming.sources.named import source_from, sources_from
 from clickstream_platform_tests.topics import pkcs8
@@ -235,13 +235,13 @@ def test_a_key_is_read_with_its_password_alone(
     (file := tmp_path / "own.key").write_text(pkcs8(own, "s3cret"))
     options = {"ssl.certificate.location": str(file), "ssl.key.location": str(file), "ssl.key.password": password}
     with pytest.raises(SettingsError, match=finding) if finding else nullcontext():
-        check(options)
+        check_options(options)
 
 
 def test_a_file_that_is_no_key_is_refused(tmp_path: Path) -> None:
     (file := tmp_path / "own.key").write_bytes(b"\x30\x82\xff")
     with pytest.raises(SettingsError, match="cannot be read as a key"):
-        check({"ssl.certificate.location": str(file), "ssl.key.location": str(file)})
+        check_options({"ssl.certificate.location": str(file), "ssl.key.location": str(file)})
 
 
 def test_a_password_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,7 +293,7 @@ def test_a_spark_conf_is_never_shown(monkeypatch: pytest.MonkeyPatch, value: str
 def test_a_key_that_stands_where_its_file_should_be_named_is_not_shown() -> None:
     key = "-----BEGIN PRIVATE KEY-----\ns3cret\n-----END PRIVATE KEY-----"
     with pytest.raises(SettingsError, match=r"ssl.ca.location is \*\*\*") as refused:
-        check({"ssl.ca.location": key})
+        check_options({"ssl.ca.location": key})
     assert "s3cret" not in str(refused.value)
 
 

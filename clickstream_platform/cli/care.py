@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from clickstream_platform.streaming.audit.shares import violations_said
+from clickstream_platform.streaming.audit.shares import describe_violations
 from clickstream_platform.terminal import clock, grid, line, verdict
 from clickstream_platform.wording import number_of
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
     from clickstream_platform.store.place import Place
     from clickstream_platform.streaming.maintenance.copying import Backup
-    from clickstream_platform.streaming.maintenance.filling import Filling
-    from clickstream_platform.streaming.maintenance.housekeeping import Maintained
-    from clickstream_platform.streaming.maintenance.proofs import Erasure
-    from clickstream_platform.streaming.maintenance.reprocess import Replay
-    from clickstream_platform.streaming.maintenance.reset import Prospect
-    from clickstream_platform.streaming.maintenance.retention import Leaving
-    from clickstream_platform.streaming.maintenance.stretch import Remade
+    from clickstream_platform.streaming.maintenance.filling import FillReport
+    from clickstream_platform.streaming.maintenance.housekeeping import MaintenanceReport
+    from clickstream_platform.streaming.maintenance.proofs import ErasureProof
+    from clickstream_platform.streaming.maintenance.reprocess import ReplayReport
+    from clickstream_platform.streaming.maintenance.reset import ResetPreview
+    from clickstream_platform.streaming.maintenance.retention import ExpiryPlan
+    from clickstream_platform.streaming.maintenance.stretch import StretchReport
 
 
-def replay(found: Replay) -> RenderableType:
+def replay(found: ReplayReport) -> RenderableType:
     """What became of the rejected records."""
     counts = (
         ("records tried", found.tried),
@@ -54,7 +54,7 @@ def _refused(count: int) -> str:
     return f"{finding}; for one more replay, set CLICKSTREAM_MAPPING as it was for that one"
 
 
-def filled(found: Filling) -> RenderableType:
+def filled(found: FillReport) -> RenderableType:
     """Which columns got values, and what was broken."""
     if not found.filled:
         said = Text("nothing to fill: `extra` has no value that a declared column without one takes")
@@ -63,20 +63,20 @@ def filled(found: Filling) -> RenderableType:
     return Group(table, *_broken(found), Text("each date is a line of `clickstream ledger`"))
 
 
-def _broken(found: Filling) -> Iterable[RenderableType]:
+def _broken(found: FillReport) -> Iterable[RenderableType]:
     if found.violations:
-        said = violations_said(found.violations)
+        said = describe_violations(found.violations)
         yield line(f"{said}; all events are kept, {number_of(found.stayed, 'value')} in `extra`", "yellow")
 
 
-def erasures(found: Sequence[Erasure], users: Sequence[str]) -> RenderableType:
+def erasures(found: Sequence[ErasureProof], users: Sequence[str]) -> RenderableType:
     """Proofs, newest last; of whom they are is said only to who knows the id."""
     if not found:
         return Text("nobody was erased from this lake")
     return Group(*(part for each in found for part in _erasure(each, users)))
 
 
-def _erasure(found: Erasure, users: Sequence[str]) -> Iterable[RenderableType]:
+def _erasure(found: ErasureProof, users: Sequence[str]) -> Iterable[RenderableType]:
     is_theirs = found.is_about(*users)
     whose = (
         "" if not users else f", {'of' if is_theirs else 'not of'} {'this user' if len(users) == 1 else 'these users'}"
@@ -99,7 +99,7 @@ def _erasure(found: Erasure, users: Sequence[str]) -> Iterable[RenderableType]:
     yield Text("landing files, topics, logs and copies elsewhere are yours to clean")
 
 
-def maintained(found: Sequence[Maintained]) -> RenderableType:
+def maintained(found: Sequence[MaintenanceReport]) -> RenderableType:
     """What was done to every table."""
     counted = ("ledger lines", "files joined", "deleted", "log cleaned", "old checkpoints")
     rows = ((m.table, m.rolled_up, m.joined, m.deleted, m.cleaned, m.generations) for m in found)
@@ -108,7 +108,7 @@ def maintained(found: Sequence[Maintained]) -> RenderableType:
     return Group(grid("table", *counted, right=counted, rows=rows), *held_back)
 
 
-def remade(found: Remade) -> RenderableType:
+def remade(found: StretchReport) -> RenderableType:
     """What became of a stretch."""
     since, until = (clock(each / 1000, "seconds") for each in found.stretch)
     counts = (
@@ -143,7 +143,7 @@ def restored(found: Backup, lake: Place) -> RenderableType:
     )
 
 
-def prospect(found: Prospect) -> RenderableType:
+def reset_preview(found: ResetPreview) -> RenderableType:
     """What a reset would do."""
     rows = list(found.rows.items())
     back = (
@@ -165,9 +165,9 @@ def _copied(found: Backup) -> Table:
     return grid("table", "rows", "version", right=("rows", "version"), rows=rows, title=title)
 
 
-def leaving(found: Leaving) -> RenderableType:
+def expiry_plan(found: ExpiryPlan) -> RenderableType:
     """What the next `maintain` removes, because it is too old."""
-    if not found.anything:
+    if not found.has_any:
         return Text("nothing is too old: `clickstream maintain` removes no event and no rejected record")
     total = sum(found.events.values())
     days = grid("event date", "events", right=("events",), rows=found.events.items())

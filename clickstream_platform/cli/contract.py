@@ -8,8 +8,8 @@ import typer
 
 from clickstream_platform.cli.app import AsJson, exit_unless, print_json
 from clickstream_platform.errors import SettingsError
-from clickstream_platform.events.contract.changes import changes
-from clickstream_platform.events.contract.model import Contract, Declared
+from clickstream_platform.events.contract.changes import contract_changes
+from clickstream_platform.events.contract.model import Contract, DeclaredColumn
 from clickstream_platform.events.contract.producers import json_schema
 from clickstream_platform.events.contract.written import SETTING, contract_named, shipped
 from clickstream_platform.settings import from_env
@@ -48,7 +48,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """What has changed between two versions. Exit code 1 if it is not compatible."""
-    found = changes(_named(old, "OLD"), _named(new, "NEW"))
+    found = contract_changes(_named(old, "OLD"), _named(new, "NEW"))
     if as_json:
         print_json({"compatible": all(each.is_compatible for each in found), "changes": [c._asdict() for c in found]})
     elif not found:
@@ -65,7 +65,7 @@ def _named(name: str, subject: str = "CONTRACT") -> Contract:
     return contract
 
 
-def _asked(column: Declared) -> str:
+def _asked(column: DeclaredColumn) -> str:
     needed = column.required
     parts = ["required" if needed is True else f"required of {', '.join(needed)}"] if needed else []
     parts += [f"one of {', '.join(map(str, column.one_of))}"] if column.one_of else []

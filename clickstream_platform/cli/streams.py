@@ -22,14 +22,14 @@ from clickstream_platform.cli import app, views
 from clickstream_platform.cli.app import TableNames, tables_like
 from clickstream_platform.cli.ready import lake_of, require_source, say_if_busy
 from clickstream_platform.cli.runs import PANEL, TakeOver, hooks, report_run
-from clickstream_platform.delivery.post import delivering
+from clickstream_platform.delivery.post import with_delivery
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.contract.trigger import ProcessingTime, repeating, trigger_from
-from clickstream_platform.streaming.contract.trigger_support import require
+from clickstream_platform.streaming.contract.trigger import ProcessingTime, stream_trigger, trigger_from
+from clickstream_platform.streaming.contract.trigger_support import require_trigger
 from clickstream_platform.streaming.sources.source import RecordSource
-from clickstream_platform.tables import selected, tables
+from clickstream_platform.tables import select_tables, tables
 from clickstream_platform.terminal import cell, show
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def stream(
     if not take_over:
         say_if_busy((table.name for table in contracts), lake, "its query starts once that run has ended")
     observer = streams.StreamObserver(_failed, lambda table, report: report_run(table, report, lake))
-    hearing = delivering(hooks(), settings, typer.echo)
+    hearing = with_delivery(hooks(), settings, typer.echo)
     with app.spark_session(_with(streams.CONFS, settings)) as spark, _stopped_by_signals() as stop:
         for table in contracts:
             typer.echo(f"{table.name}: {table.trigger}")
@@ -76,16 +76,16 @@ def _streamed(settings: Settings, names: list[str], every: str | None) -> list[S
     Raises:
         SettingsError: a name or the interval is unknown, or the trigger is not one of a stream.
     """
-    contracts = selected(settings, names)
+    contracts = select_tables(settings, names)
     if every is None:
-        return [replace(table, trigger=repeating(table.trigger, USUAL)) for table in contracts]
+        return [replace(table, trigger=stream_trigger(table.trigger, USUAL)) for table in contracts]
     trigger = trigger_from(every, "--every")
-    require(trigger, "stream", "--every")
+    require_trigger(trigger, "stream", "--every")
     return [replace(table, trigger=trigger) for table in contracts]
 
 
 def _with(conf: dict[str, str], settings: Settings) -> Settings:
-    """The same settings for a session that lasts; the user's own conf goes before ours."""
+    """The settings, with more conf for a session that lasts; the user's own conf goes before ours."""
     return settings.model_copy(update={"spark_conf": {**conf, **settings.spark_conf}})
 
 
@@ -142,12 +142,12 @@ def tap(
     for debugging: what a table's query makes of the events that came since the start.
     """
     from clickstream_platform.streaming.runtime.streaming_query import POLLED_EVERY  # noqa: PLC0415 - Spark, and a help has none
-    from clickstream_platform.streaming.tap.tap import CONFS, Tap, tapping  # noqa: PLC0415
+    from clickstream_platform.streaming.tap.tap import CONFS, Tap, tap_trigger  # noqa: PLC0415
 
     settings = from_env()
-    events, (table,) = _tapped(settings, source), selected(settings, [console]) if console else (None,)
+    events, (table,) = _tapped(settings, source), select_tables(settings, [console]) if console else (None,)
     require_source([events], lake_of(settings), settings)
-    tapped = Tap(events, table, tapping(events, table, every, real_time=real_time), from_start, rows)
+    tapped = Tap(events, table, tap_trigger(events, table, every, real_time=real_time), from_start, rows)
     reading, writing = os.pipe()
     jvm_stdout = STDOUT if table else writing
     with TemporaryDirectory(ignore_cleanup_errors=True) as checkpoint:  # noqa: SIM117 - the session ends first
@@ -175,7 +175,7 @@ def _tapped(settings: Settings, source: str | None) -> StreamingTable:
 
 
 def _wide(settings: Settings, tapped: Tap) -> Settings:
-    """The same settings with a core for each partition: without micro-batches, a task stays with each to the end.
+    """The settings, with a core for each partition: without micro-batches, a task stays with each to the end.
 
     Raises what Kafka has to say, before a JVM starts.
     """

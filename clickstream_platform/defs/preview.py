@@ -10,7 +10,7 @@ import dagster as dg
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from clickstream_platform.streaming.lake.tables import LakeTable, instant, select
+from clickstream_platform.streaming.lake.tables import LakeTable, query_rows, timestamp_sql
 
 ROWS = 10
 LONGEST = 40  # characters: a page address with its parameters has no end
@@ -61,9 +61,9 @@ def _newest(held: DeltaTable, by: str) -> list[dict[str, Any]]:
     start = _start(held, by)
     if start is None:
         return []
-    since = instant((start - EPOCH) // timedelta(microseconds=1))
+    since = timestamp_sql((start - EPOCH) // timedelta(microseconds=1))
     query = f"select * from held where {by} >= {since} order by {by} desc limit {ROWS}"
-    return select(held, query)
+    return query_rows(held, query)
 
 
 def _start(held: DeltaTable, by: str) -> datetime | None:

@@ -47,13 +47,13 @@ class Patience:
 def channels_of(settings: Settings) -> list[Channel]:
     """The channels that the settings name."""
     named: list[tuple[str, str, Body]] = [
-        ("webhook", settings.alert_webhook.get_secret_value(), _whole),
+        ("webhook", settings.alert_webhook.get_secret_value(), _full_alert),
         ("slack", settings.alert_slack_webhook.get_secret_value(), _for_people),
     ]
     return [Channel(name, url, body) for name, url, body in named if url]
 
 
-def _whole(alert: Alert) -> dict[str, Any]:
+def _full_alert(alert: Alert) -> dict[str, Any]:
     return {"key": alert.key, "table": alert.table, "row": alert.row}
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from clickstream_platform.errors import SetupError
 from clickstream_platform.jvm import class_data
-from clickstream_platform.jvm.cluster import cluster_conf, refused
+from clickstream_platform.jvm.cluster import cluster_conf, start_refusal
 from clickstream_platform.jvm.jars import jar_paths
 from clickstream_platform.jvm.machine import jvm_reason, require_java
 from clickstream_platform.jvm.store import store_conf, store_jar_paths
@@ -164,7 +164,7 @@ def build_session(
     except Py4JError as failed:
         if settings.on_one_machine:
             raise
-        raise refused(settings.spark_master, failed) from failed
+        raise start_refusal(settings.spark_master, failed) from failed
     session.sparkContext.setLogLevel("ERROR")
     if not settings.on_one_machine:
         _with_workers(session, settings)

@@ -21,9 +21,9 @@ from pyspark.errors import PySparkException
 
 from clickstream_platform.errors import SetupError, UnreachableError
 from clickstream_platform.files import write_whole
-from clickstream_platform.jvm.executors import Watch, failures, settle, watched
-from clickstream_platform.jvm.package import packaged
-from clickstream_platform.jvm.probe import SharedPath, Worker, WorkerRequest, look
+from clickstream_platform.jvm.executors import Watch, await_executors, failures, watch_executors
+from clickstream_platform.jvm.package import package_zip
+from clickstream_platform.jvm.probe import SharedPath, Worker, WorkerRequest, probe_worker
 from clickstream_platform.store.place import StorePath, is_on_store
 from clickstream_platform.streaming.sources.named import sources_from
 
@@ -67,18 +67,18 @@ def make_ready(context: SparkContext, settings: Settings) -> list[Worker]:
         SetupError: a worker lacks something, has another version, or sees another folder.
         UnreachableError: no worker has a core.
     """
-    watch = watched(context, settings.spark_wait)
-    context.addPyFile(str(packaged(settings.cache)))
+    watch = watch_executors(context, settings.spark_wait)
+    context.addPyFile(str(package_zip(settings.cache)))
     read = [place for source in sources_from(settings) for place in source.read_by_tasks]
     stores = tuple(place for place in read if is_on_store(place))
     with _shared(settings.lake_folder) as (shared, content):
         samples = tuple(_samples(place for place in read if not is_on_store(place)))
         asked = _asked(settings.lake_folder, shared, content, samples, stores)
         _answers(context, settings, asked, 1, watch)  # alone: an executor may only come once there is something to do
-        settle(context)
+        await_executors(context)
         found = _answers(context, settings, asked, context.defaultParallelism, watch)
         for worker in found:
-            require(worker, asked, settings)
+            require_worker(worker, asked, settings)
     return found
 
 
@@ -91,7 +91,7 @@ def _asked(
     return WorkerRequest(modules, COMPARED, shared, content, samples, store, stores)
 
 
-def require(worker: Worker, asked: WorkerRequest, settings: Settings) -> None:
+def require_worker(worker: Worker, asked: WorkerRequest, settings: Settings) -> None:
     """Refuse a worker that lacks something.
 
     Raises:
@@ -128,7 +128,7 @@ def _refused(worker: Worker, finding: str, remedy: str) -> SetupError:
     return SetupError(f"worker {worker.host}", finding, remedy)
 
 
-def reason(failure: str, host: str, settings: Settings) -> SetupError:
+def worker_failure(failure: str, host: str, settings: Settings) -> SetupError:
     """What kept a task from answering, told from what Spark says of its failure."""
     subject, python = f"worker {host}", settings.spark_worker_python or "that of this process"
     other = "set CLICKSTREAM_SPARK_WORKER_PYTHON to one that is there"
@@ -153,18 +153,18 @@ def _answers(context: SparkContext, settings: Settings, asked: WorkerRequest, ta
     context.setJobGroup(group, "what the workers have")
     try:
         found: list[Worker] = (
-            context.parallelize(range(tasks), tasks).mapPartitions(partial(look, asked=asked)).collect()
+            context.parallelize(range(tasks), tasks).mapPartitions(partial(probe_worker, asked=asked)).collect()
         )
     except (Py4JError, PySparkException) as failed:
         if watch.gave_up:
             raise _without_workers(settings) from failed
         for host, failure in failures(context, group):
-            raise reason(failure, host, settings) from failed
-        raise reason(str(failed), settings.spark_master, settings) from failed
+            raise worker_failure(failure, host, settings) from failed
+        raise worker_failure(str(failed), settings.spark_master, settings) from failed
     finally:
         context.setLocalProperty("spark.jobGroup.id", None)  # pyright: ignore[reportArgumentType] - takes it away
     for host, failure in failures(context, group):
-        raise reason(failure, host, settings)
+        raise worker_failure(failure, host, settings)
     return [*{(each.host, each.executor): each for each in found}.values()]
 
 

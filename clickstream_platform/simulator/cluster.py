@@ -161,12 +161,12 @@ def _started(name: str, host: Host, folder: Path, running: ExitStack, *arguments
     ]
     log = folder / f"{name}.log"
     command += ["--host", host.address, "--port", "0", "--webui-port", "0", *arguments]
-    process = Process(f"spark {name}", guarded(command, log), log)
+    process = Process(f"spark {name}", start_guarded(command, log), log)
     running.callback(process.end)
     return process
 
 
-def guarded(command: Sequence[str], log: Path, given: float = GIVEN) -> subprocess.Popen[bytes]:
+def start_guarded(command: Sequence[str], log: Path, given: float = GIVEN) -> subprocess.Popen[bytes]:
     """Start a program below a shell that ends it when this process ends, or closes the shell's stdin.
 
     One that does not end when it is told to is killed after so many seconds.

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pytest
 from pyspark.sql import functions as F
 
-from clickstream_platform.events.frames import accepted
+from clickstream_platform.events.frames import accepted_events
 from clickstream_platform.events.masks import Masks
 from clickstream_platform.events.parsing import read_records
 from clickstream_platform.events.placeholders import is_none
@@ -21,9 +21,9 @@ from clickstream_platform.events.schema import EVENTS, PLACEHOLDERS, QUARANTINE,
 from clickstream_platform.events.timestamps import INSTANT, Unit
 from clickstream_platform.streaming.ingest.deduplicate import IS_ID
 from clickstream_platform.streaming.ingest.record_ids import record_id
-from clickstream_platform.streaming.ingest.staged import Staged
-from clickstream_platform.streaming.ingest.staging import staging
-from clickstream_platform.streaming.lake.scan import connected
+from clickstream_platform.streaming.ingest.staged import StagedBatch
+from clickstream_platform.streaming.ingest.staging import staging_stream
+from clickstream_platform.streaming.lake.scan import open_duckdb
 from clickstream_platform_tests.on_store import needs_a_folder
 
 if TYPE_CHECKING:
@@ -422,7 +422,7 @@ def test_an_id_that_is_none_is_rejected_where_that_is_set(name: str) -> None:
 @pytest.mark.parametrize(("ids", "are_none"), [(NO_IDS, True), (IDS, False)])
 def test_python_arrow_and_duckdb_agree_on_what_is_no_id(ids: list[str], are_none: bool) -> None:
     given = pa.table({"event_id": ids})
-    with connected() as connection:
+    with open_duckdb() as connection:
         connection.register("given", given)
         kept = connection.sql(f"SELECT count(*) FROM given WHERE {IS_ID}").fetchall()
     assert kept == [(0 if are_none else len(ids),)]
@@ -505,7 +505,7 @@ def _without_timestamp(row: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.spark
 def test_the_events_have_the_shape_of_their_table(spark: SparkSession) -> None:
-    events = accepted(Parse(RULES)(raw_records(spark, HALVES)))
+    events = accepted_events(Parse(RULES)(raw_records(spark, HALVES)))
     assert [(c.name, c.dataType, c.metadata) for c in events.schema] == [
         (c.name, c.dataType, c.metadata) for c in EVENTS.spark
     ]
@@ -524,11 +524,11 @@ def test_the_halves_are_the_whole(spark: SparkSession, tmp_path: Path) -> None:
     assert [row["reasons"] for row in rows] == [["malformed_json"], ["no_value"], ["not_an_object"]]
 
 
-def staged_records(raw: DataFrame, folder: Path) -> Staged:
+def staged_records(raw: DataFrame, folder: Path) -> StagedBatch:
     beside = {"event_id": F.lit(None).cast("binary"), "size": F.octet_length("value").cast("long")}
     flat = raw.withColumns({"headers": F.to_json("headers"), **beside})
     (where := folder / "staged").mkdir(exist_ok=True)
-    return Staged.collected(staging(flat, Parse(RULES), where, iter), where)
+    return StagedBatch.collect(staging_stream(flat, Parse(RULES), where, iter), where)
 
 
 def test_a_record_id_depends_on_source_partition_and_offset_alone() -> None:
@@ -610,5 +610,5 @@ def test_an_action_reads_the_fields_of_a_record_once(
     # Not from a list: Spark works that out while it plans.
     raw_records(spark, [event()]).write.parquet(str(tmp_path / "raw"))
     parsed = Parse(RULES)(spark.read.schema(RAW.spark).parquet(str(tmp_path / "raw")))
-    {"all": parsed, "accepted": accepted(parsed)}[half].explain()
+    {"all": parsed, "accepted": accepted_events(parsed)}[half].explain()
     assert capsys.readouterr().out.count("MapInArrow read(") == 1

@@ -16,9 +16,9 @@ import pytest
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.session import SESSION_GAP
-from clickstream_platform.simulator.demo import simulated
+from clickstream_platform.simulator.demo import simulate_demo
 from clickstream_platform.simulator.expected import Event, SimulatedRecord, Truth, truth_of
-from clickstream_platform.simulator.landing import live, write_arrival, write_landing
+from clickstream_platform.simulator.landing import land_live, write_arrival, write_landing
 from clickstream_platform.simulator.simulation import SPAN, START, Shares, simulate, start_before
 from clickstream_platform_tests.simulator.simulated import accepted, hashes
 
@@ -390,7 +390,7 @@ def test_search_terms_that_need_escaping_survive() -> None:
         (lambda: write_arrival(Path(), simulate(9, 1), 3), "arrival 3 of 2; choose 1..2"),
         (lambda: simulate(9, 1).truth_after(3), "arrival 3 of 2; choose 1..2"),
         (lambda: write_landing(Path(), simulate(9, 1), files_per_arrival=0), "0 files an arrival"),
-        (lambda: live(Path(), 0, 1), "0 records a second"),
+        (lambda: land_live(Path(), 0, 1), "0 records a second"),
     ],
 )
 def test_a_bad_setting_is_refused_with_what_was_found(attempt: Callable[[], object], finding: str) -> None:
@@ -417,7 +417,7 @@ class Clock:
 
 def feed(folder: Path, rate: float, seconds: float, clock: Clock | None = None, seed: int = 1) -> int:
     clock = clock or Clock()
-    return live(folder, rate, seed, duration=timedelta(seconds=seconds), now=clock.now, sleep=clock.sleep)
+    return land_live(folder, rate, seed, duration=timedelta(seconds=seconds), now=clock.now, sleep=clock.sleep)
 
 
 def test_live_writes_one_file_a_second_at_the_rate_until_its_duration_is_over(tmp_path: Path) -> None:
@@ -464,11 +464,11 @@ def test_live_has_the_faults_and_the_alerts_of_a_simulation(tmp_path: Path) -> N
 
 def test_live_reads_the_real_clock_by_default(tmp_path: Path) -> None:
     before = time.time()
-    assert live(tmp_path, 5, 1, duration=timedelta(milliseconds=10), sleep=lambda _: time.sleep(0.02)) == 5
+    assert land_live(tmp_path, 5, 1, duration=timedelta(milliseconds=10), sleep=lambda _: time.sleep(0.02)) == 5
     (path,) = tmp_path.iterdir()
     assert before - 1 <= int(path.stem.split("-")[2]) / 1_000 <= time.time()
 
 
 def test_the_newest_events_of_the_demo_lie_in_the_last_hour_of_its_last_day() -> None:
-    times = [event["timestamp"] for event in accepted(simulated(50_000, date(2026, 3, 31)))]
+    times = [event["timestamp"] for event in accepted(simulate_demo(50_000, date(2026, 3, 31)))]
     assert max(times) > "2026-03-30T23"

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from clickstream_platform.errors import SettingsError
-from clickstream_platform.events.contract.model import DECIMAL, SQL, Contract, Declared, Severity
+from clickstream_platform.events.contract.model import DECIMAL, SQL, Contract, DeclaredColumn, Severity
 from clickstream_platform.events.schema import COPIES, EVENTS, LATE, QUARANTINE
 from clickstream_platform.events.shipped import Shipped
 
@@ -119,11 +119,11 @@ def _line(text: str, column: str, key: str) -> str:
     return found
 
 
-def _declared(name: str, said: _Column) -> Declared:
+def _declared(name: str, said: _Column) -> DeclaredColumn:
     low, high = (None if each is None else _limit(each) for each in (said.min, said.max))
     required = said.required if isinstance(said.required, bool) else tuple(said.required)
     kind = said.type.replace(" ", "")
-    return Declared(
+    return DeclaredColumn(
         *(name, kind, said.description, said.severity, required, said.one_of, low, high, said.pattern),
         paths=(f'"{name}"',),
     )
@@ -155,13 +155,13 @@ def _contradictions(name: str, said: _Column) -> Findings:
 
 
 def _of_range(kind: str, said: _Column) -> Findings:
-    from clickstream_platform.events.contract.judging import typed  # noqa: PLC0415 - Arrow, and few have a limit
+    from clickstream_platform.events.contract.judging import cast_values  # noqa: PLC0415 - Arrow, and few have a limit
 
     limits = [(key, value) for key, value in (("min", said.min), ("max", said.max)) if value is not None]
     if limits and kind in ("text", "boolean", "items"):
         yield limits[0][0], f"a {kind} has no range", "leave min and max out, or say one_of or pattern"
         return
-    found = [typed(kind, [_limit(value)])[0] for _, value in limits]
+    found = [cast_values(kind, [_limit(value)])[0] for _, value in limits]
     for (key, value), limit in zip(limits, found, strict=True):
         if limit is None:
             yield key, f"{value!r} is no {kind}", "name a limit of the column's type"
@@ -171,7 +171,7 @@ def _of_range(kind: str, said: _Column) -> Findings:
 
 
 def _of_values(kind: str, said: _Column) -> Findings:
-    from clickstream_platform.events.contract.judging import is_within, typed  # noqa: PLC0415 - as above
+    from clickstream_platform.events.contract.judging import cast_values, is_within  # noqa: PLC0415 - as above
 
     if not said.one_of:
         return
@@ -184,12 +184,12 @@ def _of_values(kind: str, said: _Column) -> Findings:
         yield "one_of", "it has a value that is neither a text nor a number", f"name values of type {kind}"
         return
     values = [str(value) for value in said.one_of]
-    found = typed(kind, values)
+    found = cast_values(kind, values)
     wrong = next((value for value, each in zip(values, found, strict=True) if each is None), None)
     if wrong is not None or (kind == "text" and not all(isinstance(value, str) for value in said.one_of)):
         yield "one_of", f"{wrong if wrong is not None else said.one_of[0]!r} is no {kind}", "name values of its type"
         return
-    low, high = (None if each is None else typed(kind, [_limit(each)])[0] for each in (said.min, said.max))
+    low, high = (None if each is None else cast_values(kind, [_limit(each)])[0] for each in (said.min, said.max))
     if (low is not None or high is not None) and not any(is_within(each, low, high) for each in found):
         yield "one_of", "none of the values lies in the range", "widen the range, or leave it out"
 

@@ -70,7 +70,7 @@ def raw_of(text: bytes, subject: str) -> WrittenMapping:
         raise SettingsError(subject, str(error), "docs/mapping.md has every key of a mapping") from None
 
 
-def merged(base: WrittenMapping, over: WrittenMapping) -> WrittenMapping:
+def merge_mappings(base: WrittenMapping, over: WrittenMapping) -> WrittenMapping:
     """A mapping that extends another: what it says itself goes before."""
     types = RawTypes(
         over.event_types.accept or base.event_types.accept, base.event_types.names | over.event_types.names
@@ -238,7 +238,7 @@ def _of_column(name: str, column: ColumnMapping, form: Form) -> Findings:
     elif column.unit is not None and not is_form(column.unit) and column.unit not in UNITS:
         yield f"{where} has the unit {column.unit!r}", f"say {', '.join(UNITS)}, or a form such as {_FORM!r}"
     elif column.unit is not None and is_form(column.unit) and column.unit != "clf":
-        for fault in time_forms.faults(column.unit):
+        for fault in time_forms.form_faults(column.unit):
             yield f"{where} has the form {column.unit!r}: {fault}", f"write it as in {_FORM!r}; docs/mapping.md has all"
     if column.default is not None and name in _NO_DEFAULT:
         yield f"{where} has a default: {_NO_DEFAULT[name]}", "leave it out: such a record is rejected, and kept"

@@ -94,12 +94,12 @@ def _opened(path: Path) -> int:
 def _prune(folder: Path) -> None:
     """Delete the files of old processes. One that is still at work is left alone."""
     for path in sorted(folder.glob("*.jsonl"))[: -KEPT + 1]:
-        if not is_held(path):
+        if not is_writer_alive(path):
             path.with_suffix(ASIDE).unlink(missing_ok=True)
             path.unlink(missing_ok=True)
 
 
-def is_held(path: Path) -> bool:
+def is_writer_alive(path: Path) -> bool:
     """Whether the process that writes a file lives."""
     try:
         with path.open("rb") as file:
@@ -112,7 +112,7 @@ def is_held(path: Path) -> bool:
 
 
 @dataclass(frozen=True)
-class Written:
+class ProcessJournal:
     """What one process has written.
 
     Attributes:
@@ -124,10 +124,10 @@ class Written:
     records: list[dict[str, Any]]
 
 
-def read(folder: Path) -> list[Written]:
+def read_journals(folder: Path) -> list[ProcessJournal]:
     """The journals of all processes, oldest first; none if there is no such folder."""
     return [
-        Written(is_held(path), list(_records([*_lines(path.with_suffix(ASIDE)), *_lines(path)])))
+        ProcessJournal(is_writer_alive(path), list(_records([*_lines(path.with_suffix(ASIDE)), *_lines(path)])))
         for path in sorted(folder.glob("*.jsonl"))
     ]
 

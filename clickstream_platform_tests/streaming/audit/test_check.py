@@ -17,7 +17,7 @@ from deltalake import DeltaTable
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.audit import passes
 from clickstream_platform.streaming.audit.increment import Increment
-from clickstream_platform.streaming.audit.passes import Kept, Passed
+from clickstream_platform.streaming.audit.passes import PassedCheck, ResumePoint
 from clickstream_platform.streaming.audit.result import CheckResult
 from clickstream_platform.streaming.audit.shares import RUNS
 from clickstream_platform.streaming.audit.validate import check
@@ -347,17 +347,19 @@ def test_a_table_that_was_put_back_asks_for_a_look_at_everything(home: Home, ses
 
 def test_what_failed_on_all_rows_is_forgotten_as_passed_by_whoever_found_it(home: Home, sessions: Batches) -> None:
     assert failed(home, "sessions") == {}
-    before = passes.read(home.lake, "sessions")
-    passes.note(home.lake, "sessions", before, {}, ["unique_key"])  # as `validate` does
-    passes.note(home.lake, "sessions", before, before.checks, [])  # who began before, and ends after it
-    assert passes.read(home.lake, "sessions").checks.keys() == before.checks.keys() - {"unique_key"}
+    before = passes.read_check_record(home.lake, "sessions")
+    passes.record_passes(home.lake, "sessions", before, {}, ["unique_key"])  # as `validate` does
+    passes.record_passes(home.lake, "sessions", before, before.checks, [])  # who began before, and ends after it
+    assert passes.read_check_record(home.lake, "sessions").checks.keys() == before.checks.keys() - {"unique_key"}
 
 
 def test_a_lake_that_cannot_be_written_is_warned_of(
     home: Home, sessions: Batches, caplog: pytest.LogCaptureFixture
 ) -> None:
     local(home.lake.root / "_checks").write_text("a file where the folder should be")
-    passes.note(home.lake, "sessions", passes.CheckRecord(), {"not_null": Passed("", 1, Kept({}))}, [])
+    passes.record_passes(
+        home.lake, "sessions", passes.CheckRecord(), {"not_null": PassedCheck("", 1, ResumePoint({}))}, []
+    )
     assert "what its checks came to cannot be noted" in caplog.text
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clickstream_platform.errors import SourceError
-from clickstream_platform.streaming.sources.files.listing import listed
+from clickstream_platform.streaming.sources.files.listing import list_folder
 
 
-def in_both(one: Path, other: Path, *, links: bool) -> str | None:
+def folder_overlap(one: Path, other: Path, *, links: bool) -> str | None:
     """What two folders have in common, in words; None if nothing is found.
 
     Either may be a link, and neither need be there. Not found: a file that has several names of its own (hard links).
@@ -48,7 +48,7 @@ def _reached(folder: Path, *, links: bool) -> dict[Path, Path]:
 
 def _links(folder: Path) -> Iterator[Path]:
     try:
-        names = listed(folder).links
+        names = list_folder(folder).links
     except SourceError:  # it is no folder, or not readable: whoever reads it says so
         return
     yield from (Path(os.fsdecode(os.fsencode(folder) + b"/" + name)) for name in names)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from clickstream_platform.streaming.sources.files.unreadable import Unreadable, finding
+from clickstream_platform.streaming.sources.files.unreadable import Unreadable, system_finding
 
 
 class OpenFile(Protocol):
@@ -37,12 +37,12 @@ class RawFile:
         self.start, self.end, self.position = start, end, start
         self._file = file
 
-    def again(self) -> RawFile:
-        """The same bytes, to be read from the front once more."""
+    def reopened(self) -> RawFile:
+        """A new reader of the same bytes, from their beginning."""
         return RawFile(self._file, self.start, self.end)
 
     def close(self) -> None:
-        """Nothing: who opened the file closes it."""
+        """Do nothing: whoever opened the file closes it."""
 
     def read(self, size: int) -> bytes:
         """The next bytes, at most that many; none at the end."""
@@ -72,11 +72,11 @@ class _Descriptor:
         try:
             return os.pread(self._descriptor, size, position)
         except OSError as error:
-            raise Unreadable(finding(error)) from error
+            raise Unreadable(system_finding(error)) from error
 
 
 @contextmanager
-def opened(path: Path, size: int | None = None, start: int = 0, end: int | None = None) -> Generator[RawFile]:
+def open_raw(path: Path, size: int | None = None, start: int = 0, end: int | None = None) -> Generator[RawFile]:
     """A file, or a stretch of it, to be read.
 
     Args:
@@ -93,7 +93,7 @@ def opened(path: Path, size: int | None = None, start: int = 0, end: int | None 
         # What was a file may be a pipe by now, and opening that would wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        raise Unreadable(finding(error)) from error
+        raise Unreadable(system_finding(error)) from error
     try:
         now = _size(descriptor)
         size = now if size is None else size
