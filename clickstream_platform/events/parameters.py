@@ -41,7 +41,7 @@ class Parameters:
     """What becomes of which parameters.
 
     Attributes:
-        dropped: the names of those that are left out, as :func:`plain_numbers` gives them.
+        dropped: the names of those that are left out, as :func:`plain_name` gives them.
         hashed: those of which a hash is kept.
         hash_of: gives it; of a hash, the hash itself.
         within: masks a text that is the value of another parameter; None if that cannot be done.

@@ -23,7 +23,7 @@ class LandingFolder:
     place: Path
 
     def list_files(self, *, is_patient: bool = True) -> Listing:
-        """What :func:`.listing.list_files` finds."""
+        """What :func:`.listing.list_folder` finds."""
         return list_folder(self.place)
 
     def file(self, partition: str) -> File | None:
