@@ -21,8 +21,8 @@ from clickstream_platform.events.mapping.starting import draft_mapping
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.source_list import FORMATS
 from clickstream_platform.store.place import Place
-from clickstream_platform.streaming.sources.files.sample import sample_files as of_files
-from clickstream_platform.streaming.sources.kafka.sample import sample_topics as of_topic
+from clickstream_platform.streaming.sources.files.sample import sample_files
+from clickstream_platform.streaming.sources.kafka.sample import sample_topics
 from clickstream_platform.streaming.sources.named import format_at, topics_from
 from clickstream_platform.streaming.sources.source import PartRead
 from clickstream_platform.tables.events import rules_from
@@ -100,10 +100,10 @@ def _as_mapped(settings: Settings, mapping: str | None) -> Settings:
 def _sample(what: str, settings: Settings, limit: int, form: str | None) -> Sample:
     if what.startswith("kafka://"):
         topic = topics_from(settings.model_copy(update={"source": what}))
-        return Sample(list(_first(of_topic(topic, limit), limit)), {})
+        return Sample(list(_first(sample_topics(topic, limit), limit)), {})
     found, refused = list[pa.RecordBatch](), dict[str, str]()
     wanted, path = limit, settings.place_at(what, "FILE") if "://" in what else Path(what).expanduser()
-    for each in of_files(path, settings.max_record_bytes, _declared(form, settings, path)):
+    for each in sample_files(path, settings.max_record_bytes, _declared(form, settings, path)):
         if isinstance(each, PartRead):
             refused |= {each.partition: each.fault} if each.fault else {}
         elif wanted > 0:

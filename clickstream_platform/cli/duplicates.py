@@ -32,11 +32,11 @@ def duplicates(
     as_json: AsJson = False,
 ) -> None:
     """What was sent twice; each that says something else than its event, beside it. Starts no JVM."""
-    from clickstream_platform.streaming.observe.duplicates import duplicate_report as known  # noqa: PLC0415 - DuckDB, Arrow
+    from clickstream_platform.streaming.observe.duplicates import duplicate_report  # noqa: PLC0415 - DuckDB, Arrow
     from clickstream_platform.tables.events import rules_from  # noqa: PLC0415 - the contracts import Spark
 
     settings = from_env()
-    found = known(lake_there(settings), rules_from(settings), limit)
+    found = duplicate_report(lake_there(settings), rules_from(settings), limit)
     print_json(duplicates_fields(found)) if as_json else show(*duplicates_picture(found))
 
 

@@ -29,9 +29,9 @@ def late(
     as_json: AsJson = False,
 ) -> None:
     """Events behind the watermark of their batch, and what the batches that read them changed. Starts no JVM."""
-    from clickstream_platform.streaming.observe.late import late_report as known  # noqa: PLC0415 - DuckDB, Arrow
+    from clickstream_platform.streaming.observe.late import late_report  # noqa: PLC0415 - DuckDB, Arrow
 
-    found = known(lake_there(from_env()), limit)
+    found = late_report(lake_there(from_env()), limit)
     print_json(late_fields(found)) if as_json else show(*late_picture(found))
 
 

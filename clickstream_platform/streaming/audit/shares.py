@@ -9,7 +9,7 @@ from itertools import groupby, islice
 from statistics import median
 
 from clickstream_platform.events.contract.model import PREFIX
-from clickstream_platform.events.mapping.matching import describe_unmatched as never_matched_said
+from clickstream_platform.events.mapping.matching import describe_unmatched
 from clickstream_platform.expectations import DuplicateShare, RejectedShare
 from clickstream_platform.streaming.audit.unmatched import unmatched_paths
 from clickstream_platform.streaming.contract.table import StreamingTable
@@ -164,7 +164,7 @@ def describe_share(counted: Share, expectation: ShareExpectation) -> str:
 
 def run_warnings(table: StreamingTable, batches: Sequence[Entry]) -> list[str]:
     """What a run that has committed these batches should warn of, however few records there were."""
-    lines = [*never_matched_said(unmatched_paths(batches))]
+    lines = [*describe_unmatched(unmatched_paths(batches))]
     if broken := sum((Counter(entry.declared.violations) for entry in batches), Counter[str]()):
         lines.append(f"{describe_violations(broken)}; their events are kept")
     for expectation in table.expectations:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from clickstream_platform.errors import SourceError
 from clickstream_platform.events.parsing import read_records
-from clickstream_platform.events.registry.framing import decode_record as said_of
+from clickstream_platform.events.registry.framing import decode_record
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.events.schema import CONTENT, Reason
 from clickstream_platform.streaming.lake.hours import HOUR_US, hour_ranges, time_spans
@@ -165,7 +165,7 @@ def _read(records: Sequence[dict[str, Any]], rules: Rules) -> pa.Table:
     """What the records say, by today's settings."""
     ids = [_last(record["headers"] or (), rules.event_id_header) for record in records]
     arrived = pa.array([record["arrived_at"] for record in records], pa.timestamp("us", "UTC"))
-    said = [said_of(record["value"], record["source"], rules).text or record["value"] for record in records]
+    said = [decode_record(record["value"], record["source"], rules).text or record["value"] for record in records]
     values = pa.array(said, pa.binary())
     inherited = pa.array([record.get("inherited") for record in records], pa.string())
     return pa.Table.from_struct_array(
