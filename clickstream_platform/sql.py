@@ -158,10 +158,10 @@ def ask(connection: DuckDBPyConnection, statement: str, page: int = PAGE) -> Ans
         described = connection.execute(statement).description or []
     names = tuple(str(column[0]) for column in described)
     numeric = tuple(str(column[0]) for column in described if NUMERIC.fullmatch(str(column[1])))
-    return Answer(names, numeric, _fetched(connection, statement, page))
+    return Answer(names, numeric, _fetch_pages(connection, statement, page))
 
 
-def _fetched(connection: DuckDBPyConnection, statement: str, page: int) -> Iterator[tuple[Any, ...]]:
+def _fetch_pages(connection: DuckDBPyConnection, statement: str, page: int) -> Iterator[tuple[Any, ...]]:
     while True:
         with _translate_errors(connection, statement):
             rows = connection.fetchmany(page)

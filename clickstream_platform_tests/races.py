@@ -119,7 +119,7 @@ def _obey(word: str, contracts: list[StreamingTable], spark: SparkSession, lake:
             run_leased(table, spark, lake, Hooks(), secrets.token_hex(6))
     elif word == "run":
         runs.run_all(contracts, spark, lake, Hooks(), jobs=1)
-    elif unlike := [each.table for each in checks.verified(contracts, spark, lake) if not each.clean]:
+    elif unlike := [each.table for each in checks.verify_tables(contracts, spark, lake) if not each.clean]:
         return ", ".join(["unlike their queries", *unlike])
     return "done"
 

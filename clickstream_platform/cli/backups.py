@@ -40,7 +40,7 @@ def backup(
     say_if_busy((table.name for table in contracts), lake, WAITS)
     with show_progress("the lake is copied"):
         made, there = backups.backup(contracts, lake, folder.absolute())
-    show(care.backed_up(made, folder, there))
+    show(care.backup_picture(made, folder, there))
 
 
 @commands.command(
@@ -66,7 +66,7 @@ def restore(
     lake = lake_of(settings, to_write=True, finishing=finishing)
     with show_progress("the lake is put back"):
         found = restoring.restore(folder.absolute(), lake)
-    show(care.restored(found, lake.root))
+    show(care.restore_picture(found, lake.root))
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: CLICKSTREAM_SOURCE=/new/landing clickstream moved")

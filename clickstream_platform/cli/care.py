@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from clickstream_platform.streaming.maintenance.stretch import StretchReport
 
 
-def replay(found: ReplayReport) -> RenderableType:
+def replay_picture(found: ReplayReport) -> RenderableType:
     """What became of the rejected records."""
     counts = (
         ("records tried", found.tried),
@@ -42,19 +42,19 @@ def replay(found: ReplayReport) -> RenderableType:
     )
     parts: list[RenderableType] = [grid("replay", "count", right=("count",), rows=counts)]
     if found.refused:
-        parts.append(line(f"quarantine: {_refused(found.refused)}", "yellow"))
+        parts.append(line(f"quarantine: {_still_refused(found.refused)}", "yellow"))
     if found.accepted:
         parts.append(Text("the other tables read the new events in their next run: clickstream run"))
     return Group(*parts)
 
 
-def _refused(count: int) -> str:
+def _still_refused(count: int) -> str:
     stay = number_of(count, "record stays", "records stay")
     finding = f"{stay}: a replay that was killed has made one event of each, and today's mapping opens it to others"
     return f"{finding}; for one more replay, set CLICKSTREAM_MAPPING as it was for that one"
 
 
-def filled(found: FillReport) -> RenderableType:
+def fill_picture(found: FillReport) -> RenderableType:
     """Which columns got values, and what was broken."""
     if not found.filled:
         said = Text("nothing to fill: `extra` has no value that a declared column without one takes")
@@ -99,7 +99,7 @@ def _erasure(found: ErasureProof, users: Sequence[str]) -> Iterable[RenderableTy
     yield Text("landing files, topics, logs and copies elsewhere are yours to clean")
 
 
-def maintained(found: Sequence[MaintenanceReport]) -> RenderableType:
+def maintenance_picture(found: Sequence[MaintenanceReport]) -> RenderableType:
     """What was done to every table."""
     counted = ("ledger lines", "files joined", "deleted", "log cleaned", "old checkpoints")
     rows = ((m.table, m.rolled_up, m.joined, m.deleted, m.cleaned, m.generations) for m in found)
@@ -108,7 +108,7 @@ def maintained(found: Sequence[MaintenanceReport]) -> RenderableType:
     return Group(grid("table", *counted, right=counted, rows=rows), *held_back)
 
 
-def remade(found: StretchReport) -> RenderableType:
+def stretch_picture(found: StretchReport) -> RenderableType:
     """What became of a stretch."""
     since, until = (clock(each / 1000, "seconds") for each in found.stretch)
     counts = (
@@ -117,11 +117,11 @@ def remade(found: StretchReport) -> RenderableType:
     return line(f"{found.table} from {since} to {until}: {counts}")
 
 
-def backed_up(made: Backup, folder: Path, there: int) -> RenderableType:
+def backup_picture(made: Backup, folder: Path, there: int) -> RenderableType:
     """What a backup holds."""
     before = f", {there:,} of them from an attempt before" if there else ""
     return Group(
-        _copied(made),
+        _copied_files(made),
         line(f"the lake as of {made.made_at}: {number_of(len(made.files), 'file')} in {folder}{before}", "bold"),
         Text("keep the landing files or the topic: what comes after is only there"),
     )
@@ -130,14 +130,14 @@ def backed_up(made: Backup, folder: Path, there: int) -> RenderableType:
 def backup_is_whole(found: Backup) -> RenderableType:
     """That a backup can be restored."""
     return Group(
-        _copied(found), verdict(True, "").append(f" {number_of(len(found.files), 'file')}, each as it was copied")
+        _copied_files(found), verdict(True, "").append(f" {number_of(len(found.files), 'file')}, each as it was copied")
     )
 
 
-def restored(found: Backup, lake: Place) -> RenderableType:
+def restore_picture(found: Backup, lake: Place) -> RenderableType:
     """What was put back, and what to do then."""
     return Group(
-        _copied(found),
+        _copied_files(found),
         line(f"{lake} is the lake of {found.made_at} again", "bold"),
         Text("`clickstream run` reads what came since; `clickstream verify` compares every table with its query"),
     )
@@ -159,7 +159,7 @@ def reset_preview(found: ResetPreview) -> RenderableType:
     )
 
 
-def _copied(found: Backup) -> Table:
+def _copied_files(found: Backup) -> Table:
     rows = [(name, found.rows[name], version) for name, version in found.versions.items()]
     title = number_of(found.bytes, "byte")
     return grid("table", "rows", "version", right=("rows", "version"), rows=rows, title=title)

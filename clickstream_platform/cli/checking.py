@@ -112,7 +112,7 @@ def _sample(what: str, settings: Settings, limit: int, form: str | None) -> Samp
         if wanted <= 0:
             break
     # A file that cannot be read to its end is refused whole: none of its records count.
-    return Sample([_without(batch, refused) for batch in found], refused)
+    return Sample([_without_refused(batch, refused) for batch in found], refused)
 
 
 def _declared(given: str | None, settings: Settings, path: Place) -> str:
@@ -131,7 +131,7 @@ def _first(batches: Iterator[pa.RecordBatch], limit: int) -> Iterator[pa.RecordB
         limit -= batch.num_rows
 
 
-def _without(batch: pa.RecordBatch, refused: dict[str, str]) -> pa.RecordBatch:
+def _without_refused(batch: pa.RecordBatch, refused: dict[str, str]) -> pa.RecordBatch:
     return batch.filter(pa.array([each not in refused for each in batch["partition"].to_pylist()], pa.bool_()))
 
 

@@ -54,7 +54,7 @@ def verify(
 
     require_committed(contracts[0], lake)  # told before a JVM starts
     with app.spark_session(settings, records=lake.events.rows()) as spark:
-        found = verified(contracts, spark, lake, shown=not as_json)
+        found = verify_tables(contracts, spark, lake, shown=not as_json)
     if as_json:
         print_json({"clean": all(f.clean for f in found), "tables": [{**asdict(f), "clean": f.clean} for f in found]})
     exit_unless(all(each.clean for each in found))
@@ -80,7 +80,7 @@ def validate(names: TableNames = None, *, as_json: AsJson = False) -> None:
     settings = from_env()
     contracts, lake = select_tables(settings, names or []), lake_of(settings)
     if any(last_entry(lake.table(table.name)) for table in contracts):
-        found = _validated(contracts, settings, lake)
+        found = _validate_tables(contracts, settings, lake)
     else:  # told without a JVM
         found = [result for table in contracts for result in validation.results_without_batch(table)]
     is_good = all(result.passed for result in found if result.blocking)
@@ -91,7 +91,7 @@ def validate(names: TableNames = None, *, as_json: AsJson = False) -> None:
     exit_unless(is_good)
 
 
-def _validated(contracts: Sequence[StreamingTable], settings: Settings, lake: Lake) -> list[CheckResult]:
+def _validate_tables(contracts: Sequence[StreamingTable], settings: Settings, lake: Lake) -> list[CheckResult]:
     from clickstream_platform.streaming.audit import validate as validation  # noqa: PLC0415 - Spark
 
     found: list[CheckResult] = []
@@ -102,7 +102,7 @@ def _validated(contracts: Sequence[StreamingTable], settings: Settings, lake: La
     return found
 
 
-def verified(
+def verify_tables(
     contracts: Sequence[StreamingTable], spark: SparkSession, lake: Lake, *, shown: bool = True
 ) -> list[Verification]:
     """Verify table after table, and show what each came to."""

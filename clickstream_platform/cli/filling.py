@@ -36,4 +36,4 @@ def fill(
     say_if_busy(["events"], lake, WAITS)
     with show_progress("events get their declared columns"):
         found = filling.fill(events, lake, columns or ())
-    show(care.filled(found))
+    show(care.fill_picture(found))

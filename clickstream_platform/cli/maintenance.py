@@ -51,7 +51,7 @@ def replay(
     with app.spark_session(settings) as spark:
         with show_progress("rejected records are tried again"):
             found = replaying.replay(tables(settings)["events"], spark, lake, reason, source)
-        show(care.replay(found))
+        show(care.replay_picture(found))
 
 
 @commands.command(
@@ -135,7 +135,7 @@ def maintain(
         found = maintenance.maintain(contracts, lake, files_kept=settings.files_kept, log_kept=settings.log_kept)
     if old.rejected:
         typer.echo(f"out of the lake: {number_of(old.rejected, 'rejected record')} of before {old.rejected_before}")
-    show(care.maintained(found))
+    show(care.maintenance_picture(found))
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream skip 2026/11/25/part-7.json.zst")

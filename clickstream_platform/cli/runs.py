@@ -67,7 +67,7 @@ def run(
 ) -> None:
     """Process what is there in every table, then stop. With nothing new, no table changes."""
     settings = from_env()
-    contracts = _triggered(select_tables(settings, names or []), trigger)
+    contracts = _with_trigger(select_tables(settings, names or []), trigger)
     found = require_source(contracts, lake := lake_of(settings), settings)
     if not _has_anything(contracts, lake, found):
         return
@@ -125,10 +125,10 @@ def _rebuild_stretch(
     table.offsets.require_there(table.name, lake)
     with app.spark_session(settings) as spark, show_progress(f"{table.name}: a stretch is computed anew"):
         found = stretches.rebuild_stretch(table, stretch, spark, lake, with_delivery(hooks(), settings, print_line))
-    show(care.remade(found))
+    show(care.stretch_picture(found))
 
 
-def _triggered(contracts: list[StreamingTable], text: str | None) -> list[StreamingTable]:
+def _with_trigger(contracts: list[StreamingTable], text: str | None) -> list[StreamingTable]:
     """The contracts with another trigger, if one is asked for. It has to be one that ends."""
     if text is None:
         return contracts

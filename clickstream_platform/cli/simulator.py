@@ -75,7 +75,7 @@ def demo(
 
 def _demo(settings: Settings, events: int, end: date, *, lasts: bool) -> bool:
     """Show it all, and how to go on if the lake lasts. Returns whether every number and table is as it must be."""
-    from clickstream_platform.cli.checks import verified  # noqa: PLC0415
+    from clickstream_platform.cli.checks import verify_tables  # noqa: PLC0415
     from clickstream_platform.cli.runs import hooks, run_all  # noqa: PLC0415
     from clickstream_platform.simulator import demo as demonstration  # noqa: PLC0415
     from clickstream_platform.simulator.comparison import compare_counts  # noqa: PLC0415
@@ -96,7 +96,7 @@ def _demo(settings: Settings, events: int, end: date, *, lasts: bool) -> bool:
             show(_previewed(name, spark, lake), "")
         found = compare_counts(simulated.truth, lake)
         show(results.comparisons(found), "")
-        is_exact = all(each.clean for each in verified(contracts, spark, lake))
+        is_exact = all(each.clean for each in verify_tables(contracts, spark, lake))
     go_on = "clickstream kafka up" if isinstance(place, demonstration.Topic) else "clickstream status"
     typer.echo(f"\nThe tables are in {lake.root}")
     if lasts:
@@ -164,7 +164,7 @@ def simulate(
         typer.echo(f"{number_of(written, 'file')} in {place}\n")
     else:
         written, truth = kafka_producer.produce(place, simulated, no_value, arrivals=arrivals, only=only)
-        typer.echo(f"{number_of(written, 'record')} written to {_said(place)}\n")
+        typer.echo(f"{number_of(written, 'record')} written to {_destination(place)}\n")
     show(results.truth(truth))
 
 
@@ -177,7 +177,7 @@ def _feed(
     no_value: float,
 ) -> None:
     """Write what visitors do now, so many records a second."""
-    typer.echo(f"writing {rate:g} records a second to {_said(place)}" + ("" if lasts else "; Ctrl-C ends it"))
+    typer.echo(f"writing {rate:g} records a second to {_destination(place)}" + ("" if lasts else "; Ctrl-C ends it"))
     if isinstance(place, Path):
         written = landing.land_live(place, rate, seed, duration=lasts, shares=shares)
     else:
@@ -185,7 +185,7 @@ def _feed(
     typer.echo(f"{number_of(written, 'record')} written")
 
 
-def _said(place: Path | KafkaSource) -> str:
+def _destination(place: Path | KafkaSource) -> str:
     return str(place) if isinstance(place, Path) else f"the topic {place.topics}"
 
 

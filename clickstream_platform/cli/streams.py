@@ -54,7 +54,7 @@ def stream(
     from clickstream_platform.streaming.runtime import stream as streams  # noqa: PLC0415 - Spark, and a help has none
 
     settings = from_env()
-    contracts, lake = _streamed(settings, names or [], every), lake_of(settings)
+    contracts, lake = _stream_tables(settings, names or [], every), lake_of(settings)
     streams.require_inputs(contracts, lake)
     require_source(contracts, lake, settings)
     lake_of(settings, to_write=True)
@@ -62,7 +62,7 @@ def stream(
         say_if_busy((table.name for table in contracts), lake, "its query starts once that run has ended")
     observer = streams.StreamObserver(_failed, lambda table, report: report_run(table, report, lake))
     hearing = with_delivery(hooks(), settings, typer.echo)
-    with app.spark_session(_with(streams.CONFS, settings)) as spark, _stopped_by_signals() as stop:
+    with app.spark_session(_with_conf(streams.CONFS, settings)) as spark, _stopped_by_signals() as stop:
         for table in contracts:
             typer.echo(f"{table.name}: {table.trigger}")
         run_id = uuid.uuid4().hex[:12]
@@ -70,7 +70,7 @@ def stream(
     typer.echo("stopped; what is committed stays, and the next run goes on from there")
 
 
-def _streamed(settings: Settings, names: list[str], every: str | None) -> list[StreamingTable]:
+def _stream_tables(settings: Settings, names: list[str], every: str | None) -> list[StreamingTable]:
     """The contracts of these names, each with an interval: the one asked for, its own, or the usual one.
 
     Raises:
@@ -84,7 +84,7 @@ def _streamed(settings: Settings, names: list[str], every: str | None) -> list[S
     return [replace(table, trigger=trigger) for table in contracts]
 
 
-def _with(conf: dict[str, str], settings: Settings) -> Settings:
+def _with_conf(conf: dict[str, str], settings: Settings) -> Settings:
     """The settings, with more conf for a session that lasts; the user's own conf goes before ours."""
     return settings.model_copy(update={"spark_conf": {**conf, **settings.spark_conf}})
 
@@ -145,14 +145,14 @@ def tap(
     from clickstream_platform.streaming.tap.tap import CONFS, Tap, tap_trigger  # noqa: PLC0415
 
     settings = from_env()
-    events, (table,) = _tapped(settings, source), select_tables(settings, [console]) if console else (None,)
+    events, (table,) = _source_to_tap(settings, source), select_tables(settings, [console]) if console else (None,)
     require_source([events], lake_of(settings), settings)
     tapped = Tap(events, table, tap_trigger(events, table, every, real_time=real_time), from_start, rows)
     reading, writing = os.pipe()
     jvm_stdout = STDOUT if table else writing
     with TemporaryDirectory(ignore_cleanup_errors=True) as checkpoint:  # noqa: SIM117 - the session ends first
         with (
-            app.spark_session(_wide(_with(CONFS, settings), tapped), jvm_stdout, on_lake=False) as spark,
+            app.spark_session(_wide(_with_conf(CONFS, settings), tapped), jvm_stdout, on_lake=False) as spark,
             _stopped_by_signals() as stop,
         ):
             Thread(target=_show_lines, args=(reading, tapped, stop), daemon=True).start()
@@ -164,7 +164,7 @@ def tap(
                 query.stop()
 
 
-def _tapped(settings: Settings, source: str | None) -> StreamingTable:
+def _source_to_tap(settings: Settings, source: str | None) -> StreamingTable:
     """The contract of ``events`` with one source: of this name, or the first."""
     found = {each.offsets.source_name: each for each in tables(settings)["events"].by_source()}
     if source is None:

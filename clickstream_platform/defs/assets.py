@@ -10,7 +10,7 @@ import dagster as dg
 
 from clickstream_platform.defs.errors import translate_errors
 from clickstream_platform.defs.keys import pool
-from clickstream_platform.defs.metadata import materialized
+from clickstream_platform.defs.metadata import materializations
 from clickstream_platform.defs.resources import SparkResource
 from clickstream_platform.defs.specs import table_specs
 from clickstream_platform.delivery.post import with_delivery
@@ -51,7 +51,7 @@ def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinitio
             report = report or run(
                 table, spark.session_for(backlog_estimator(table, settings, found)), lake, told, run_id=run_id
             )
-        for made in materialized(table, report, lake):
+        for made in materializations(table, report, lake):
             if made.key in context.selected_asset_keys:
                 yield made.result()
             else:

@@ -12,7 +12,7 @@ from clickstream_platform.defs.assets import dagster_hooks
 from clickstream_platform.defs.errors import translate_errors
 from clickstream_platform.defs.keys import DAILY_REPORT, REBUILD, REFRESH, REPORT, VALIDATE
 from clickstream_platform.defs.launchpad import choice_field, one_op_job, time_field
-from clickstream_platform.defs.metadata import Materialized, materialized, remade
+from clickstream_platform.defs.metadata import Materialized, materializations, stretch_materialization
 from clickstream_platform.defs.resources import SparkResource
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.table import StreamingTable
@@ -105,6 +105,6 @@ class RebuildRequest:
     def rebuild(self, spark: SparkSession, lake: Lake, hooks: Hooks, run_id: str) -> list[Materialized]:
         """Make it anew, and say what came of it."""
         if self.stretch is None:
-            return materialized(self.table, rebuild(self.table, spark, lake, hooks, run_id=run_id), lake)
+            return materializations(self.table, rebuild(self.table, spark, lake, hooks, run_id=run_id), lake)
         found = stretches.rebuild_stretch(self.table, self.stretch, spark, lake, hooks, run_id=run_id)
-        return [remade(self.table, found, lake)]
+        return [stretch_materialization(self.table, found, lake)]

@@ -130,7 +130,7 @@ def _forget_job(settings: Settings) -> dg.JobDefinition:
             too, run_id = bool(config.unsearchable), context.run.run_id
             proof = erasure.forget([config.user], contracts, session, lake, told, unsearchable=too, run_id=run_id)
         said = {"completed": proof.completed_at is not None, "unsearched": sum(proof.unsearched.values())}
-        context.add_output_metadata({"erased": _erased(proof), "files_until": str(proof.files_until), **said})
+        context.add_output_metadata({"erased": _erased_rows(proof), "files_until": str(proof.files_until), **said})
 
     description = "Delete a person from every table. Landing files and topics are yours to clean."
     return one_op_job(FORGET, forget_person, description, user="", unsearchable=False)
@@ -170,7 +170,7 @@ def _verdicts(found: list[verify.Verification]) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(markdown_table(head, rows))
 
 
-def _erased(proof: ErasureProof) -> dg.MarkdownMetadataValue:
+def _erased_rows(proof: ErasureProof) -> dg.MarkdownMetadataValue:
     rows = ((each.table, str(each.rows), str(each.version)) for each in proof.tables)
     return dg.MetadataValue.md(markdown_table(("table", "rows deleted", "gone since version"), rows))
 

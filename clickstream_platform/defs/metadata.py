@@ -52,7 +52,7 @@ class Materialized:
         return dg.AssetMaterialization(self.key, metadata=self.metadata, tags=known)
 
 
-def materialized(table: StreamingTable, report: RunReport, lake: Lake) -> list[Materialized]:
+def materializations(table: StreamingTable, report: RunReport, lake: Lake) -> list[Materialized]:
     """What a run of a table made: the table; for ``events`` what it rejected, for a Processor what came too late.
 
     Where an ``event_id`` alone makes a copy, also what ``events`` left out and remembers.
@@ -70,7 +70,7 @@ def materialized(table: StreamingTable, report: RunReport, lake: Lake) -> list[M
     ]
 
 
-def remade(table: StreamingTable, found: StretchReport, lake: Lake) -> Materialized:
+def stretch_materialization(table: StreamingTable, found: StretchReport, lake: Lake) -> Materialized:
     """What a rebuild of a stretch made of its table."""
     since, until = (dg.MetadataValue.timestamp(each / 1_000_000) for each in found.stretch)
     counts = {"rows_remade": found.rows, "rows_changed": found.added, "rows_gone": found.removed}
@@ -90,10 +90,10 @@ def remade(table: StreamingTable, found: StretchReport, lake: Lake) -> Materiali
 def markdown_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     """A table in Markdown."""
     lines = (head, tuple("---" for _ in head), *rows)
-    return "\n".join(f"| {' | '.join(map(escaped, line))} |" for line in lines)
+    return "\n".join(f"| {' | '.join(map(escape_markdown, line))} |" for line in lines)
 
 
-def escaped(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Text that is neither a tag nor the end of a cell."""
     return text.replace("|", "/").replace("<", "&lt;")
 

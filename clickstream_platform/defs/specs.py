@@ -9,7 +9,7 @@ from datetime import timedelta
 import dagster as dg
 
 from clickstream_platform.defs.keys import input_key, input_keys
-from clickstream_platform.defs.metadata import escaped
+from clickstream_platform.defs.metadata import escape_markdown
 from clickstream_platform.events.schema import WIRE, Column
 from clickstream_platform.expectations import NotNull
 from clickstream_platform.settings import Settings
@@ -92,7 +92,9 @@ def _freshness(settings: Settings) -> dg.FreshnessPolicy:
 
 def _contract(table: StreamingTable) -> str:
     """The six sentences. Not in the description, of which the catalog shows the bare text."""
-    return "\n\n".join(f"**{first}**  \n{_wrapped(escaped(second))}" for first, second in table.sentences().items())
+    return "\n\n".join(
+        f"**{first}**  \n{_wrapped(escape_markdown(second))}" for first, second in table.sentences().items()
+    )
 
 
 def _wrapped(text: str) -> str:

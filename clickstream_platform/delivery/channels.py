@@ -60,9 +60,9 @@ def _full_alert(alert: Alert) -> dict[str, Any]:
 def _for_people(alert: Alert) -> dict[str, Any]:
     row = alert.row
     said = ", ".join(f"{name}={value}" for name, value in row.items() if value is not None)
-    return {"text": f"{alert.table}: {_escaped(said)}"}
+    return {"text": f"{alert.table}: {_escape(said)}"}
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     """Text that is neither a link nor a mention, by Slack's own rules."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -108,13 +108,13 @@ def _decoded(records: pa.RecordBatch, rules: Rules, decode: Decode) -> Iterator[
         found.append(fault and fault.value)
         held += len(text or b"")
         if held >= _BYTES:
-            yield _with(rows.slice(begin, len(texts)), {"text": texts, "found": found})
+            yield _with_columns(rows.slice(begin, len(texts)), {"text": texts, "found": found})
             begin, held, texts, found = number + 1, 0, [], []
     if texts:
-        yield _with(rows.slice(begin), {"text": texts, "found": found})
+        yield _with_columns(rows.slice(begin), {"text": texts, "found": found})
 
 
-def _with(rows: pa.RecordBatch, cells: dict[str, list[Any]]) -> pa.RecordBatch:
+def _with_columns(rows: pa.RecordBatch, cells: dict[str, list[Any]]) -> pa.RecordBatch:
     columns: dict[str, Any] = dict(zip(rows.schema.names, rows.columns, strict=True))
     columns |= {name: pa.array(each, COLUMNS[name]) for name, each in cells.items()}
     return pa.RecordBatch.from_arrays([*columns.values()], names=[*columns])

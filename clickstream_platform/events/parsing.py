@@ -89,8 +89,8 @@ def _read_all(
     extra, declared = pa.array([each.extra for each in reads], pa.string()), None
     if rules.contract:
         extra = Masking(rules.masks).extra(extra) if rules.masks else extra
-        declared = _declared(rules.contract, reads, extra, fields["event_type"])
-        extra, reasons = declared.extra, _joined(reasons, declared.rejected)
+        declared = _judge_declared(rules.contract, reads, extra, fields["event_type"])
+        extra, reasons = declared.extra, _append_reasons(reasons, declared.rejected)
     time = null_unless(pc.equal(pc.list_value_length(reasons), 0), time)
     columns = {
         **fields,
@@ -110,7 +110,7 @@ def _read_all(
     return pa.StructArray.from_arrays([columns[name] for name in names], names=names)
 
 
-def _declared(contract: Contract, reads: list[ParsedRecord], extra: Any, event_types: Any) -> JudgedColumns:
+def _judge_declared(contract: Contract, reads: list[ParsedRecord], extra: Any, event_types: Any) -> JudgedColumns:
     """The declared columns. Of a record that could not be read, or is passed over, nothing is asked."""
     found = judge_columns(contract, extra, event_types)
     for row, each in enumerate(reads):
@@ -119,7 +119,7 @@ def _declared(contract: Contract, reads: list[ParsedRecord], extra: Any, event_t
     return found
 
 
-def _joined(reasons: pa.ListArray, more: list[list[str]]) -> pa.ListArray:
+def _append_reasons(reasons: pa.ListArray, more: list[list[str]]) -> pa.ListArray:
     if not any(more):
         return reasons
     return pa.array([one + other for one, other in zip(reasons.to_pylist(), more, strict=True)], reasons.type)

@@ -160,7 +160,7 @@ def build_session(
     for key, value in spark_conf(settings, java, records, store).items():
         builder = builder.config(key, value)
     try:
-        session = _started(builder, jvm_log if jvm_log and _is_writable(jvm_log) else None, jvm_stdout)
+        session = _start(builder, jvm_log if jvm_log and _is_writable(jvm_log) else None, jvm_stdout)
     except Py4JError as failed:
         if settings.on_one_machine:
             raise
@@ -193,7 +193,7 @@ def _is_writable(file: Path) -> bool:
     return True
 
 
-def _started(builder: SparkSession.Builder, jvm_log: Path | None, jvm_stdout: int | None) -> SparkSession:
+def _start(builder: SparkSession.Builder, jvm_log: Path | None, jvm_stdout: int | None) -> SparkSession:
     from pyspark.errors import PySparkRuntimeError  # noqa: PLC0415
 
     try:

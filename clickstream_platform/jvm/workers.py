@@ -71,9 +71,9 @@ def make_ready(context: SparkContext, settings: Settings) -> list[Worker]:
     context.addPyFile(str(package_zip(settings.cache)))
     read = [place for source in sources_from(settings) for place in source.read_by_tasks]
     stores = tuple(place for place in read if is_on_store(place))
-    with _shared(settings.lake_folder) as (shared, content):
+    with _shared_file(settings.lake_folder) as (shared, content):
         samples = tuple(_samples(place for place in read if not is_on_store(place)))
-        asked = _asked(settings.lake_folder, shared, content, samples, stores)
+        asked = _worker_request(settings.lake_folder, shared, content, samples, stores)
         _answers(context, settings, asked, 1, watch)  # alone: an executor may only come once there is something to do
         await_executors(context)
         found = _answers(context, settings, asked, context.defaultParallelism, watch)
@@ -82,7 +82,7 @@ def make_ready(context: SparkContext, settings: Settings) -> list[Worker]:
     return found
 
 
-def _asked(
+def _worker_request(
     lake: Place, shared: str, content: str, samples: tuple[SharedPath, ...], stores: tuple[StorePath, ...]
 ) -> WorkerRequest:
     is_there = is_on_store(lake)
@@ -100,31 +100,31 @@ def require_worker(worker: Worker, asked: WorkerRequest, settings: Settings) -> 
     here = {name: version(name) for name in asked.distributions}
     python = f"its Python {worker.python} ({worker.executable})"
     if worker.missing:
-        raise _refused(worker, f"{python} has {worker.missing[0]}", INSTALL)
+        raise _worker_error(worker, f"{python} has {worker.missing[0]}", INSTALL)
     if not worker.package.endswith(f".zip/{Path(worker.package).name}"):
         finding = f"it imports another clickstream_platform, from {worker.package}"
-        raise _refused(worker, finding, "take it out of what comes first on the path of that Python")
+        raise _worker_error(worker, finding, "take it out of what comes first on the path of that Python")
     for name, wanted in here.items():
         if (its := worker.versions.get(name, wanted)) != wanted:
-            raise _refused(worker, f"{python} has {name} {its}, this one has {wanted}", INSTALL)
+            raise _worker_error(worker, f"{python} has {name} {its}, this one has {wanted}", INSTALL)
     if worker.unseen:
         remedy = "lake and landing folders must be in a file system that all workers have at the same path"
-        raise _refused(worker, f"it does not see what is here ({worker.unseen[0]})", remedy)
+        raise _worker_error(worker, f"it does not see what is here ({worker.unseen[0]})", remedy)
     if worker.refused:
-        raise _refused(worker, f"it does not reach the lake ({worker.refused})", OF_A_STORE)
+        raise _worker_error(worker, f"it does not reach the lake ({worker.refused})", OF_A_STORE)
     if worker.unreached:
-        raise _refused(worker, f"it does not reach the source ({worker.unreached[0]})", OF_A_STORE)
+        raise _worker_error(worker, f"it does not reach the source ({worker.unreached[0]})", OF_A_STORE)
     wrote = _place(worker.wrote, settings.lake_folder)
     if worker.wrote and not wrote.is_file():
         finding = f"what it writes into {wrote.parent} is not seen here"
-        raise _refused(worker, finding, "the lake must be in a file system that all workers have at the same path")
+        raise _worker_error(worker, finding, "the lake must be in a file system that all workers have at the same path")
 
 
 def _place(path: str, lake: Place) -> Place:
     return StorePath.from_url(path, lake.access) if is_on_store(lake) else Path(path)
 
 
-def _refused(worker: Worker, finding: str, remedy: str) -> SetupError:
+def _worker_error(worker: Worker, finding: str, remedy: str) -> SetupError:
     return SetupError(f"worker {worker.host}", finding, remedy)
 
 
@@ -175,7 +175,7 @@ def _without_workers(settings: Settings) -> UnreachableError:
 
 
 @contextmanager
-def _shared(lake: Place) -> Generator[tuple[str, str]]:
+def _shared_file(lake: Place) -> Generator[tuple[str, str]]:
     """A file in the lake and its content, for as long as the block lasts; and whatever lies beside it by its name."""
     shared, content = lake / f"_probe-{uuid.uuid4().hex}", uuid.uuid4().hex
     try:

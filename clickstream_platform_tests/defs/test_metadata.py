@@ -14,7 +14,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from clickstream_platform.defs.assets import describe_lags as in_words
 from clickstream_platform.defs.assets import lags_to_read
-from clickstream_platform.defs.metadata import materialized, remade
+from clickstream_platform.defs.metadata import materializations, stretch_materialization
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.lake.ledger import REBUILD, Amendment
 from clickstream_platform.streaming.lake.tables import TimeSpan
@@ -31,7 +31,7 @@ def home(tmp_path: Path) -> Home:
 
 
 def said(home: Home, table: str) -> dict[str, Any]:
-    return materialized(home.contracts[table], replace(REPORT, table=table), home.lake)[0].metadata
+    return materializations(home.contracts[table], replace(REPORT, table=table), home.lake)[0].metadata
 
 
 def test_user_patterns_says_how_many_events_its_generation_left_out_and_what_a_rebuild_would_do(home: Home) -> None:
@@ -50,10 +50,10 @@ def test_user_patterns_says_how_many_events_its_generation_left_out_and_what_a_r
 def test_what_an_event_id_alone_leaves_out_is_an_asset_that_says_what_became_of_it(tmp_path: Path) -> None:
     home = Home(Settings.model_validate({"home": tmp_path, "duplicates": "event_id"}))
     report = replace(REPORT, batches=(entry(set_aside=2, replaced=1), entry(restored=1)))
-    _, _, copies = materialized(home.contracts["events"], report, home.lake)
+    _, _, copies = materializations(home.contracts["events"], report, home.lake)
     assert (copies.key, copies.metadata["dagster/row_count"]) == (dg.AssetKey("copies"), 0)
     write(home, "copies", [{"timestamp": at("10:00:00"), "user_id": "visitor", "value": b"visitor"}], of=entry())
-    _, _, copies = materialized(home.contracts["events"], report, home.lake)
+    _, _, copies = materializations(home.contracts["events"], report, home.lake)
     names = ("dagster/row_count", "set_aside", "replaced", "restored")
     assert [copies.metadata[name] for name in names] == [1, 2, 1, 1]
     assert "visitor" not in str(copies.metadata["preview"].value)
@@ -93,7 +93,7 @@ def test_a_stretch_that_was_made_anew_says_from_when_to_when_and_is_another_vers
     amendment = Amendment("purchases", REBUILD, "run", added=1, removed=0)
     write(home, "purchases", [{"user_id": "b", "timestamp": at("11:00:00")}], of=amendment)
     stretch = TimeSpan(*(int(at(clock).timestamp()) * 1_000_000 for clock in ("10:30:00", "12:00:00")))
-    made = remade(home.contracts["purchases"], StretchReport("purchases", stretch, 1, 1, 0), home.lake)
+    made = stretch_materialization(home.contracts["purchases"], StretchReport("purchases", stretch, 1, 1, 0), home.lake)
     assert made.metadata["rebuilt_from"].value == at("10:30:00").timestamp()
     assert made.metadata["rebuilt_to"].value == at("12:00:00").timestamp()
     assert (made.metadata["dagster/row_count"], made.data_version) == (2, "1")

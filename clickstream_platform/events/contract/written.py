@@ -49,7 +49,7 @@ class _Raw(msgspec.Struct, forbid_unknown_fields=True):
     columns: dict[str, _Column] = {}
 
 
-def shipped() -> tuple[str, ...]:
+def shipped_contracts() -> tuple[str, ...]:
     """The names of the contracts that are shipped."""
     return _SHIPPED.names
 
@@ -66,16 +66,16 @@ def contract_named(text: str, subject: str = SETTING) -> Contract | None:
     """
     if not text:
         return None
-    if text in shipped():
+    if text in shipped_contracts():
         return _contract_of(text, _SHIPPED.text(text), f"contract {text}")
     if not text.endswith(".toml") and "/" not in text:
-        remedy = f"choose from {', '.join(shipped())}, or name a .toml file"
+        remedy = f"choose from {', '.join(shipped_contracts())}, or name a .toml file"
         raise SettingsError(subject, f"there is no contract {text!r}", remedy)
     file = Path(text).expanduser()
     try:
         return _contract_of(file.stem, file.read_text(encoding="utf-8"), str(file))
     except OSError as error:
-        remedy = f"name a .toml file, or one of {', '.join(shipped())}"
+        remedy = f"name a .toml file, or one of {', '.join(shipped_contracts())}"
         raise SettingsError(subject, f"{file} cannot be read: {error.strerror}", remedy) from None
     except UnicodeDecodeError:
         raise SettingsError(str(file), "it is no text in UTF-8", "save it as such") from None
@@ -85,9 +85,9 @@ def _contract_of(name: str, text: str, subject: str) -> Contract:
     raw = _raw(text, subject)
     columns: dict[str, _Column] = {}
     if raw.extends:
-        if raw.extends not in shipped():
+        if raw.extends not in shipped_contracts():
             finding = f"it extends {raw.extends!r}, which is no contract that is shipped"
-            raise SettingsError(subject, finding, f"choose from {', '.join(shipped())}")
+            raise SettingsError(subject, finding, f"choose from {', '.join(shipped_contracts())}")
         columns |= _raw(_SHIPPED.text(raw.extends), raw.extends).columns
     columns |= raw.columns
     if not columns:
@@ -96,7 +96,7 @@ def _contract_of(name: str, text: str, subject: str) -> Contract:
         for key, finding, remedy in _contradictions(column, said):
             where = subject + _line(text, column, key)
             raise SettingsError(where, f"columns.{column}: {finding}", remedy)
-    return Contract(name, tuple(_declared(column, said) for column, said in columns.items()))
+    return Contract(name, tuple(_declared_column(column, said) for column, said in columns.items()))
 
 
 def _raw(text: str, subject: str) -> _Raw:
@@ -119,7 +119,7 @@ def _line(text: str, column: str, key: str) -> str:
     return found
 
 
-def _declared(name: str, said: _Column) -> DeclaredColumn:
+def _declared_column(name: str, said: _Column) -> DeclaredColumn:
     low, high = (None if each is None else _limit(each) for each in (said.min, said.max))
     required = said.required if isinstance(said.required, bool) else tuple(said.required)
     kind = said.type.replace(" ", "")

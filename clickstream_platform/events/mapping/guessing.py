@@ -99,9 +99,9 @@ def columns_called(names: Iterable[str]) -> set[str]:
 
 def _ranked(samples: Samples) -> dict[str, list[str]]:
     """The candidate paths of each column, the likeliest first."""
-    found = {column: _named(called, samples) for column, called in _CALLED.items()}
+    found = {column: _paths_called(called, samples) for column, called in _CALLED.items()}
     if not any(_names_all(samples[path], samples) for path in found["user_id"][:1]):
-        found["user_id"] += _named(_ADDRESSES, samples)
+        found["user_id"] += _paths_called(_ADDRESSES, samples)
     found["event_type"] = found["event_type"] or types(samples)
     found["page_url"] = found["page_url"] or addresses(samples)
     times = [path for path in found["timestamp"] if _are_times(samples[path][:FEW])]
@@ -124,7 +124,7 @@ def _tells_apart(path: str, texts: Sequence[str]) -> bool:
     return is_of_event and "[" not in path and bool(texts) and len(set(texts)) == len(texts)
 
 
-def _named(called: Sequence[str], samples: Samples) -> list[str]:
+def _paths_called(called: Sequence[str], samples: Samples) -> list[str]:
     ranks = {path: [called.index(name) for name in _names(path) if name in called] for path in samples}
     return [path for _, _, path in sorted((min(rank), path.count("."), path) for path, rank in ranks.items() if rank)]
 

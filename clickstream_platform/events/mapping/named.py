@@ -36,7 +36,7 @@ def presets() -> tuple[str, ...]:
 def preset(name: str) -> Mapping:
     """A shipped mapping, by one of the names of :func:`presets`."""
     subject = f"preset {name}"
-    return mapping_of(name, _whole(_shipped(name), subject), subject)
+    return mapping_of(name, _whole(_shipped_mapping(name), subject), subject)
 
 
 def text_of_preset(name: str) -> str:
@@ -97,7 +97,7 @@ def _whole(raw: WrittenMapping, subject: str) -> WrittenMapping:
     if raw.extends not in presets():
         finding = f"it extends {raw.extends!r}, which is no preset"
         raise SettingsError(subject, finding, f"choose from {', '.join(presets())}")
-    return merge_mappings(_whole(_shipped(raw.extends), f"preset {raw.extends}"), raw)
+    return merge_mappings(_whole(_shipped_mapping(raw.extends), f"preset {raw.extends}"), raw)
 
 
 def time_unit(mapping: Mapping | None, otherwise: Unit) -> Unit:
@@ -106,5 +106,5 @@ def time_unit(mapping: Mapping | None, otherwise: Unit) -> Unit:
     return otherwise if unit is None else "iso" if is_form(unit) else cast("Unit", unit)
 
 
-def _shipped(name: str) -> WrittenMapping:
+def _shipped_mapping(name: str) -> WrittenMapping:
     return raw_of(text_of_preset(name).encode(), f"preset {name}")

@@ -61,10 +61,12 @@ def _likeness(name: str, records: pa.RecordBatch, rules: Rules) -> ProducerScore
     filled = sum(row[column] is not None for row in events for column in COLUMNS)
     taken = len(rows) / max(1, len(read))
     values = [value for part in parts for value in bytes_to_read(part).to_pylist()]
-    return ProducerScore(taken * (_UNMARKED + _marked(name, values)), filled / max(1, len(events)), name, taken)
+    return ProducerScore(
+        taken * (_UNMARKED + _marks_per_record(name, values)), filled / max(1, len(events)), name, taken
+    )
 
 
-def _marked(name: str, values: Sequence[bytes | None]) -> float:
+def _marks_per_record(name: str, values: Sequence[bytes | None]) -> float:
     """How many of the producer's own marks there are in a record, on average, of all that there may be."""
     mapping = preset(name) if name else None
     finds = [getter(steps_of(path)) for path in (mapping.marks if mapping else COLUMNS)]

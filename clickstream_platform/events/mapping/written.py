@@ -111,11 +111,11 @@ def mapping_of(name: str, raw: WrittenMapping, subject: str) -> Mapping:
         raw.about,
         raw.record,
         tuple((column, _column(column, raw.columns[column])) for column in COLUMNS if column in raw.columns),
-        EventTypes(_accepted(raw.event_types.accept, subject), tuple(raw.event_types.names.items())),
+        EventTypes(_accepted_types(raw.event_types.accept, subject), tuple(raw.event_types.names.items())),
         tuple((path, _several(values)) for path, values in raw.pass_over.items()),
         raw.marks,
         _layers(raw.envelope),
-        tuple((column, _declared(column, raw.columns[column], subject)) for column in others),
+        tuple((column, _declared_paths(column, raw.columns[column], subject)) for column in others),
     )
     for finding, remedy in _contradictions(found):
         raise SettingsError(subject, finding, remedy)
@@ -135,7 +135,7 @@ def _column(name: str, raw: ColumnMapping | tuple[str, ...] | str) -> ColumnMapp
     return msgspec.structs.replace(column, kind="time") if name == "timestamp" and column.kind == "text" else column
 
 
-def _declared(name: str, raw: ColumnMapping | tuple[str, ...] | str, subject: str) -> tuple[str, ...]:
+def _declared_paths(name: str, raw: ColumnMapping | tuple[str, ...] | str, subject: str) -> tuple[str, ...]:
     """Where a declared column is found. What it holds, the contract says."""
     column = raw if isinstance(raw, ColumnMapping) else ColumnMapping(_several(raw))
     if column != ColumnMapping(column.paths):
@@ -144,7 +144,7 @@ def _declared(name: str, raw: ColumnMapping | tuple[str, ...] | str, subject: st
     return column.paths
 
 
-def _accepted(raw: str | tuple[str, ...] | None, subject: str) -> Literal["settings", "all"] | tuple[str, ...]:
+def _accepted_types(raw: str | tuple[str, ...] | None, subject: str) -> Literal["settings", "all"] | tuple[str, ...]:
     match raw:
         case None | "settings":
             return "settings"

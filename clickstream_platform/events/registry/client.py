@@ -64,8 +64,8 @@ def schema(registry: Registry, number: int) -> RegisteredSchema:
     """
     if number > _LAST_ID:
         raise UnknownSchemaError
-    found = _asked(registry, f"schemas/ids/{number}")
-    return RegisteredSchema(_kind(found), _text(registry, found), tuple(_referred(registry, found, 0)))
+    found = _request(registry, f"schemas/ids/{number}")
+    return RegisteredSchema(_kind(found), _text(registry, found), tuple(_referenced_schemas(registry, found, 0)))
 
 
 def describe_registry(registry: Registry) -> str:
@@ -76,14 +76,14 @@ def describe_registry(registry: Registry) -> str:
     return f"{registry.display_name} answers, and has schemas of {', '.join(map(str, found))}"
 
 
-def _referred(registry: Registry, found: Any, depth: int) -> list[str]:
+def _referenced_schemas(registry: Registry, found: Any, depth: int) -> list[str]:
     texts: list[str] = []
     for each in found.get("references") or ():
         if depth >= _DEEPEST:
             raise _no_registry(registry, f"schemas refer to each other more than {_DEEPEST} deep")
         name = quote(str(each["subject"]), safe="")
-        other = _asked(registry, f"subjects/{name}/versions/{each['version']}?deleted=true")
-        texts += [*_referred(registry, other, depth + 1), _text(registry, other)]
+        other = _request(registry, f"subjects/{name}/versions/{each['version']}?deleted=true")
+        texts += [*_referenced_schemas(registry, other, depth + 1), _text(registry, other)]
     return list(dict.fromkeys(texts))
 
 
@@ -97,7 +97,7 @@ def _text(registry: Registry, found: Any) -> str:
     return text
 
 
-def _asked(registry: Registry, path: str) -> Any:
+def _request(registry: Registry, path: str) -> Any:
     found = _answer(registry, path)
     if not isinstance(found, dict):
         raise _no_registry(registry, "its answer is no JSON object")

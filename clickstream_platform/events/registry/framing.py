@@ -79,7 +79,7 @@ def decoder(records: pa.RecordBatch, rules: Rules) -> Decode | None:
         try:
             return known.said(value)
         except ClickstreamError as failure:
-            raise _named(failure, {name: column[number].as_py() for name, column in columns.items()}) from None
+            raise _with_place(failure, {name: column[number].as_py() for name, column in columns.items()}) from None
 
     return decode
 
@@ -164,7 +164,7 @@ def _as_it_is(body: bytes) -> bytes:
     return body
 
 
-def _named(failure: ClickstreamError, place: dict[str, Any]) -> ClickstreamError:
+def _with_place(failure: ClickstreamError, place: dict[str, Any]) -> ClickstreamError:
     """A failure that also names the record at which it was met."""
     at = f", offset {place['offset']}" if place.get("offset") is not None else ""
     where = f" (a record of {place['partition']}{at} begins with it)" if place.get("partition") else ""

@@ -175,10 +175,10 @@ def add_up_ledgers(
         *_unfinished_replay(events.sums, rejected.sums),
     ]
     ahead = {k: v for k, v in landed.items() if k not in booked_as_rejected}
-    return wrong, replace(_kept(before, events, rejected, ahead), remembered=aside.sums)
+    return wrong, replace(_next_books(before, events, rejected, ahead), remembered=aside.sums)
 
 
-def _kept(before: Books, events: _LedgerLines, rejected: _LedgerLines, ahead: dict[str, int]) -> Books:
+def _next_books(before: Books, events: _LedgerLines, rejected: _LedgerLines, ahead: dict[str, int]) -> Books:
     new = [each for entry in reversed(events.entries) for each in entry.refused().items()]
     newest = dict([*before.newest.items(), *new][-SHOWN:])
     ends = {each.source: _without_files(each).to_json() for each in reversed(events.entries)}

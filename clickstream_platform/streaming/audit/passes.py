@@ -133,14 +133,14 @@ def record_passes(
             _note_on_store(file, before, passed, failed)
             return
         with _locked_folder(file.parent):
-            if (text := _with(read_check_record(lake, table), before, passed, failed)) is not None:
+            if (text := _updated_record(read_check_record(lake, table), before, passed, failed)) is not None:
                 write_whole(file, text)
     except OSError as refused:
         finding = "what its checks came to cannot be noted"
         log.warning("%s: %s (%s); if one failed, let the next `refresh` look at all rows", table, finding, refused)
 
 
-def _with(
+def _updated_record(
     now: CheckRecord, before: CheckRecord, passed: Mapping[str, PassedCheck], failed: Collection[str]
 ) -> bytes | None:
     """What is to be written in place of what is there now; None if that is the same."""
@@ -153,7 +153,7 @@ def _note_on_store(
     file: StorePath, before: CheckRecord, passed: Mapping[str, PassedCheck], failed: Collection[str]
 ) -> None:
     """Write it on a store, where nothing is locked: only if nobody else has written meanwhile."""
-    update_object(file, lambda content: (_with(_record(content), before, passed, failed), None))
+    update_object(file, lambda content: (_updated_record(_record(content), before, passed, failed), None))
 
 
 def _file(lake: Lake, table: str) -> Place:

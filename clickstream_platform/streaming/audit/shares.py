@@ -85,7 +85,7 @@ def newest_share(expectation: ShareExpectation, lake: Lake) -> Share:
     share_now = _summed(newest, kind, median(usual) if len(usual) >= FEWEST else None)
     if isinstance(expectation, DuplicateShare) or not newest:
         return share_now
-    return _with_refused(share_now, newest, _replayed(lake, newest[-1].committed_at_ms))
+    return _with_refused(share_now, newest, _replayed_since(lake, newest[-1].committed_at_ms))
 
 
 def newest_runs(at_least: int, lake: Lake) -> tuple[list[Entry], Iterator[list[Entry]]]:
@@ -136,7 +136,7 @@ def _with_refused(counted: Share, batches: Sequence[Entry], replayed: int) -> Sh
     )
 
 
-def _replayed(lake: Lake, since_ms: int) -> int:
+def _replayed_since(lake: Lake, since_ms: int) -> int:
     """Records that have left ``quarantine`` by a replay since a moment."""
     removed = 0
     for line in (each.line for each in versioned_lines(lake.table("quarantine"))):

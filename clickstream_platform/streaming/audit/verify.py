@@ -85,7 +85,7 @@ def verify(table: StreamingTable, spark: SparkSession, lake: Lake, show: int = 5
     version = lake.events.log.same_rows_until(entry.events_version)
     events = read_snapshot(spark, lake.events.path, version)
     there = lake.events.rows(version)
-    ledger += _unread(table, [e for e in batches if e.generation == entry.generation], there, version, lake)
+    ledger += _unread_problems(table, [e for e in batches if e.generation == entry.generation], there, version, lake)
     strategy = strategy_of(table)
     events = strategy.covered_events(events, entry, lake)
     with Persisted() as persist:
@@ -97,7 +97,9 @@ def verify(table: StreamingTable, spark: SparkSession, lake: Lake, show: int = 5
     return replace(found, ledger=ledger, **known)
 
 
-def _unread(table: StreamingTable, batches: list[Entry], there: int, version: int, lake: Lake) -> tuple[str, ...]:
+def _unread_problems(
+    table: StreamingTable, batches: list[Entry], there: int, version: int, lake: Lake
+) -> tuple[str, ...]:
     """Whether the batches of a generation have read every event once; Delta counts the events without reading them."""
     read = sum(entry.rows_in for entry in batches)
     since = batches[-1].events_version

@@ -78,9 +78,9 @@ class Recomputation:
             hours = _hours_of(intervals)
         inside = (F.col(f"t.{start}") >= F.col("s.lo")) & (F.col(f"t.{end}") <= F.col("s.hi"))
         during = F.col("t.timestamp").between(F.col("s.lo"), F.col("s.hi"))
-        wanted = self.table.query(_restricted(self.events(hours), intervals, by, during))
+        wanted = self.table.query(_rows_touched(self.events(hours), intervals, by, during))
         return row_changes(
-            _restricted(wanted, intervals, by, inside), _restricted(near, intervals, by, inside), self.table.key
+            _rows_touched(wanted, intervals, by, inside), _rows_touched(near, intervals, by, inside), self.table.key
         )
 
     def _within_reach(self, rows: DataFrame, reached: DataFrame) -> DataFrame:
@@ -88,7 +88,7 @@ class Recomputation:
         start, end = self.table.span
         held = rows.select(*self.state.by, F.col(start).alias("lo"), F.col(end).alias("hi"))
         overlaps = (F.col("t.lo") <= F.col("s.hi")) & (F.col("t.hi") >= F.col("s.lo"))
-        return _restricted(held, reached, self.state.by, overlaps)
+        return _rows_touched(held, reached, self.state.by, overlaps)
 
 
 def hours_reached(state: Recompute | StateStore) -> Column:
@@ -123,7 +123,7 @@ def _merge_intervals(intervals: DataFrame, by: Sequence[str]) -> DataFrame:
     return numbered.groupBy(*by, "island").agg(F.min("lo").alias("lo"), F.max("hi").alias("hi")).drop("island")
 
 
-def _restricted(rows: DataFrame, intervals: DataFrame, by: Sequence[str], inside: Column) -> DataFrame:
+def _rows_touched(rows: DataFrame, intervals: DataFrame, by: Sequence[str], inside: Column) -> DataFrame:
     """The rows ``t`` of which some interval ``s`` of the same key satisfies the condition."""
     return rows.alias("t").join(intervals.alias("s"), keys_match(tuple(by), "t", "s") & inside, "left_semi")
 

@@ -66,13 +66,13 @@ def remember_left_out_of_batch(
     app_id, batch_id = transaction
     commit = writer.Commit(entry.to_json(), transaction)
     if copies.transaction(app_id) == batch_id:
-        aside, replaced = _lacking(aside, COPY, copies, by), _lacking(replaced, REPLACED, copies, by)
+        aside, replaced = _not_yet_left_out(aside, COPY, copies, by), _not_yet_left_out(replaced, REPLACED, copies, by)
         added = aside.num_rows + replaced.num_rows
         commit = writer.Commit(Amendment(copies.name, COMPLETION, entry.run_id, added=added, by=by).to_json())
     remember_left_out(at(aside), replaced, aside.num_rows + replaced.num_rows, copies, by, commit)
 
 
-def _lacking(rows: pa.Table, left_out_as: str, copies: LakeTable, by: str) -> pa.Table:
+def _not_yet_left_out(rows: pa.Table, left_out_as: str, copies: LakeTable, by: str) -> pa.Table:
     """The rows that ``copies`` does not have yet as left out by ``by`` in this way."""
     names = [name for name in PLACE if name in rows.column_names]
     if not rows.num_rows:

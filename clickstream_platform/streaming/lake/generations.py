@@ -33,7 +33,10 @@ def current_checkpoint(lake: Lake, name: str, source: str = MAIN) -> Checkpoint:
     if entry is None or entry.source == source:
         return checkpoint_of(lake, name, entry.generation if entry else 1, source)
     # Its own last entry may be thousands back, but whether a generation has a transaction is one look.
-    used = (checkpoint_of(lake, name, number, source) for number in sorted(_used(lake, name, source), reverse=True))
+    used = (
+        checkpoint_of(lake, name, number, source)
+        for number in sorted(_used_generations(lake, name, source), reverse=True)
+    )
     table = lake.table(name)
     serving = next((each for each in used if table.transaction(each.app_id) is not None), None)
     return serving or checkpoint_of(lake, name, 1, source)
@@ -41,10 +44,12 @@ def current_checkpoint(lake: Lake, name: str, source: str = MAIN) -> Checkpoint:
 
 def next_checkpoint(lake: Lake, name: str) -> Checkpoint:
     """The checkpoint of a generation that nothing has used yet."""
-    return checkpoint_of(lake, name, max([current_checkpoint(lake, name).generation, *_used(lake, name)]) + 1)
+    return checkpoint_of(
+        lake, name, max([current_checkpoint(lake, name).generation, *_used_generations(lake, name)]) + 1
+    )
 
 
-def _used(lake: Lake, name: str, source: str = MAIN) -> list[int]:
+def _used_generations(lake: Lake, name: str, source: str = MAIN) -> list[int]:
     return numbers_in(lake.checkpoints(name, source))
 
 
@@ -52,7 +57,7 @@ def checkpointed_sources(lake: Lake, name: str) -> list[str]:
     """The sources that a table has checkpoints of: ``main``, if it is one of them, then the others by name."""
     folder = lake.checkpoints(name)
     folders = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    others = [each for each in folders if not each.isdigit() and _used(lake, name, each)]
+    others = [each for each in folders if not each.isdigit() and _used_generations(lake, name, each)]
     return [MAIN, *others] if any(each.isdigit() for each in folders) else others
 
 

@@ -129,12 +129,12 @@ def _fill_date(
     )
     commit = writer.Commit(booked.to_json(), marks=fill_transactions(events, got))
     if got:
-        writer.rewrite_date(_filled(rows_on(events, day), contract), events.path, day.isoformat(), commit)
+        writer.rewrite_date(_fill_batches(rows_on(events, day), contract), events.path, day.isoformat(), commit)
         found.dates.append(day)
     elif broken and not is_noted:
         writer.commit_entry(events.path, commit)
 
 
-def _filled(rows: Iterator[pa.RecordBatch], contract: Contract) -> Iterator[pa.RecordBatch]:
+def _fill_batches(rows: Iterator[pa.RecordBatch], contract: Contract) -> Iterator[pa.RecordBatch]:
     for batch in rows:
         yield from fill_rows(contract, pa.table(batch)).rows.combine_chunks().to_batches()

@@ -124,11 +124,11 @@ def replay(
         make_tables(events, lake)  # or a lake that no run of this release has seen lacks columns
         rejected = _chosen(spark, quarantine, reason, source)
         tried, stored = rejected.count(), read_snapshot(spark, lake.events.path)
-        opened = _opened(events, rejected, stored, quarantine, run_id)
+        opened = _reopen(events, rejected, stored, quarantine, run_id)
         if opened.records:
             rejected = _chosen(spark, quarantine, reason, source)
         good = persist(_good(events, rejected, stored))
-        became, new = _counted(good), good.where(F.col("became") == _NEW)
+        became, new = _count_changes(good), good.where(F.col("became") == _NEW)
         decided = resolve_replayed(events, accepted_events(new, _schema_of(lake.events)), lake, became.hours, run_id)
         found = _found(tried, became, decided.found, opened)
         if decided.aside.num_rows or decided.replaced.num_rows:
@@ -157,7 +157,7 @@ class _ReplayCounts(NamedTuple):
     bytes: int
 
 
-def _counted(good: DataFrame) -> _ReplayCounts:
+def _count_changes(good: DataFrame) -> _ReplayCounts:
     sums = F.count("*").alias("count"), F.sum(F.octet_length("value")).alias("bytes")
     facts = good.groupBy("became", hour_of("timestamp").alias("hour")).agg(*sums).collect()
     counts = {kind: sum(each["count"] for each in facts if each["became"] == kind) for kind in (_NEW, _LANDED, _PASSED)}
@@ -214,7 +214,7 @@ def _chosen(spark: SparkSession, quarantine: LakeTable, reason: str | None, sour
     return rejected if source is None else rejected.where(F.expr(NAME_IN_SQL) == source)
 
 
-def _opened(
+def _reopen(
     events: StreamingTable, rejected: DataFrame, stored: DataFrame, quarantine: LakeTable, run_id: str
 ) -> ReopenReport:
     rules = cast("Parse", events.query).rules

@@ -80,7 +80,9 @@ def plan_expiry(
     old = {day: rows for day, rows in lake.events.rows_by_date().items() if day < before} if before else {}
     cut = _rejected_before(before, of_rejected)
     rejected = (
-        0 if cut is None else sum(table.rows_before(_midnight(cut), time) for table, time in _rejected(contracts, lake))
+        0
+        if cut is None
+        else sum(table.rows_before(_midnight(cut), time) for table, time in _rejected_tables(contracts, lake))
     )
     return ExpiryPlan(before, old, cut if rejected else None, rejected)
 
@@ -93,7 +95,7 @@ def expire_rejected(contracts: Sequence[StreamingTable], lake: Lake, before: dat
     """
     run_id = run_id or uuid.uuid4().hex[:12]
     with lease_all([table.name for table in contracts if not table.derived], lake, run_id):
-        found = _rejected(contracts, lake)
+        found = _rejected_tables(contracts, lake)
         return sum(_remove_before(_midnight(before), time, table, run_id) for table, time in found)
 
 
@@ -113,7 +115,7 @@ def expire_old(
         expire_rejected(contracts, lake, old.rejected_before, run_id=run_id)
 
 
-def _rejected(contracts: Sequence[StreamingTable], lake: Lake) -> list[tuple[LakeTable, str]]:
+def _rejected_tables(contracts: Sequence[StreamingTable], lake: Lake) -> list[tuple[LakeTable, str]]:
     """The tables of rejected records, each with the column of the time that counts."""
     rejected = [table.side_output for table in contracts if table.side_output and not table.derived]
     return [(lake.table(each.name), each.time) for each in rejected]

@@ -62,10 +62,10 @@ class Journal:
         if self._file is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             _prune(self.folder)
-            self._file = _opened(self._path)
+            self._file = _open(self._path)
         elif os.fstat(self._file).st_size + len(line) > self.largest:
             self._path.replace(self._path.with_suffix(ASIDE))
-            full, self._file = self._file, _opened(self._path)
+            full, self._file = self._file, _open(self._path)
             os.close(full)
         line = b"\n" + line if self._is_torn else line
         self._is_torn = True
@@ -85,7 +85,7 @@ class Journal:
             self._file = None
 
 
-def _opened(path: Path) -> int:
+def _open(path: Path) -> int:
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     fcntl.flock(file, fcntl.LOCK_EX)  # nobody but a reader that looks may have it, for an instant
     return file

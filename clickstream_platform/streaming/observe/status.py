@@ -102,7 +102,7 @@ def status(contracts: Iterable[StreamingTable], lake: Lake) -> tuple[TableStatus
 
 def _status(table: StreamingTable, lake: Lake) -> TableStatus:
     target, entry = lake.table(table.name), last_entry(lake.table(table.name))
-    named = [_named(each, lake) for each in table.by_source()]
+    named = [_only_source(each, lake) for each in table.by_source()]
     problems = [found.problem for found in named if found.problem]
     found = sum_lags(_lag_of(each) for each in named if each.lag is not None)
     return TableStatus(
@@ -122,7 +122,7 @@ def _status(table: StreamingTable, lake: Lake) -> TableStatus:
     )
 
 
-def _named(table: StreamingTable, lake: Lake) -> SourceStatus:
+def _only_source(table: StreamingTable, lake: Lake) -> SourceStatus:
     source = table.offsets
     checkpoint = generations.current_checkpoint(lake, table.name, source.source_name)
     found, problem = _lag_or_problem(table, lake, checkpoint)

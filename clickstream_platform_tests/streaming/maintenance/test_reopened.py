@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
-from clickstream_platform.cli.care import replay as shown
+from clickstream_platform.cli.care import replay_picture as shown
 from clickstream_platform.events.masks import Masks
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.events.schema import QUARANTINE

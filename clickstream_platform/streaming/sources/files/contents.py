@@ -113,10 +113,10 @@ def to_utf8(chunks: Iterator[bytes], encoding: str | None) -> Iterator[bytes]:
         yield from chunks
         return
     mark = next(mark for mark, name in _MARKS.items() if name == encoding)
-    yield from _decoded(_without(mark, chunks), encoding) if encoding != "utf-8" else _without(mark, chunks)
+    yield from _decoded(_without_mark(mark, chunks), encoding) if encoding != "utf-8" else _without_mark(mark, chunks)
 
 
-def _without(mark: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
+def _without_mark(mark: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
     yield next(chunks, b"").removeprefix(mark)
     yield from chunks
 

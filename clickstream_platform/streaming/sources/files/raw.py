@@ -56,7 +56,7 @@ class RawFile:
         while wanted > 0:
             data = self._file.read_at(position, wanted)
             if not data:
-                raise Unreadable(_changed(self.end, position))
+                raise Unreadable(_size_changed(self.end, position))
             parts.append(data)
             position, wanted = position + len(data), wanted - len(data)
         return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -98,13 +98,13 @@ def open_raw(path: Path, size: int | None = None, start: int = 0, end: int | Non
         now = _size(descriptor)
         size = now if size is None else size
         if now != size:
-            raise Unreadable(_changed(size, now))
+            raise Unreadable(_size_changed(size, now))
         file = _Descriptor(descriptor)
         if not size and file.read_at(0, 1):  # as the files of a system's /proc
             raise Unreadable("has bytes, and a size of 0")
         yield RawFile(file, start, size if end is None else end)
         if (now := _size(descriptor)) != size:
-            raise Unreadable(_changed(size, now))
+            raise Unreadable(_size_changed(size, now))
     finally:
         os.close(descriptor)
 
@@ -116,7 +116,7 @@ def _size(descriptor: int) -> int:
     return status.st_size
 
 
-def _changed(listed: int, now: int) -> str:
+def _size_changed(listed: int, now: int) -> str:
     if now < listed:
         return f"cut from {listed:,} to {now:,} bytes after it was listed"
     return f"still being written: it grew from {listed:,} to {now:,} bytes after it was listed"

@@ -58,7 +58,7 @@ def read_task(
     for entry in entries:
         count, fault, text, its_format = 0, None, None, ""
         try:
-            with _opened(landing, entry) as raw:
+            with _open_entry(landing, entry) as raw:
                 if (text := small_text(raw, entry.declared)) is None:
                     told = _lines_or_more(raw, entry, max_record_bytes)
                     its_format = told.format.name
@@ -79,7 +79,7 @@ def read_task(
     yield from waiting.flush()
 
 
-def _opened(landing: Landing, entry: PlannedFile) -> AbstractContextManager[RawFile]:
+def _open_entry(landing: Landing, entry: PlannedFile) -> AbstractContextManager[RawFile]:
     split = entry.split
     start, end = (split.start, split.end) if split else (0, entry.size)
     return landing.open_file(entry.partition, entry.size, entry.tag, start, end)
@@ -130,7 +130,7 @@ class _Waiting:
         if self._batches:
             batches, entries = zip(*self._batches, strict=True)
             which = np.repeat(np.arange(len(entries)), [batch.num_rows for batch in batches])
-            yield _located(pa.concat_batches(batches), entries, which)
+            yield _with_place(pa.concat_batches(batches), entries, which)
         yield from self.read
         self._batches, self._texts, self.read, self._rows, self._bytes = [], [], [], 0, 0
 
@@ -139,11 +139,11 @@ class _Waiting:
         rows, which = lines_of_texts(texts, self.max_record_bytes)
         counts = np.bincount(which, minlength=len(entries)).tolist()
         self.read += [PartRead(e.partition, e.bytes, count) for e, count in zip(entries, counts, strict=True)]
-        located = _located(rows, entries, which)
+        located = _with_place(rows, entries, which)
         yield from (located.slice(start, ROWS) for start in range(0, located.num_rows, ROWS))
 
 
-def _located(rows: pa.RecordBatch, entries: Sequence[PlannedFile], which: Any) -> pa.RecordBatch:
+def _with_place(rows: pa.RecordBatch, entries: Sequence[PlannedFile], which: Any) -> pa.RecordBatch:
     """Lines with the file that each is of, and when it arrived."""
     partitions = pa.array([entry.partition for entry in entries], pa.string()).take(pa.array(which))
     arrived = np.array([entry.arrived_at_us for entry in entries], np.int64)[which]

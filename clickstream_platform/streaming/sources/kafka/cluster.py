@@ -82,7 +82,7 @@ def _translate_kafka_errors(source: KafkaSource) -> Generator[AdminClient]:
         yield client
     except KafkaException as failed:
         client.poll(0)  # lets it say what it met
-        raise _typed(source, failed.args[0], met) from failed
+        raise _error_of(source, failed.args[0], met) from failed
 
 
 @lru_cache(maxsize=4)
@@ -153,7 +153,7 @@ def _spec() -> Any:
     return OffsetSpec
 
 
-def _typed(source: KafkaSource, error: KafkaError, met: list[KafkaError]) -> ClickstreamError:
+def _error_of(source: KafkaSource, error: KafkaError, met: list[KafkaError]) -> ClickstreamError:
     from confluent_kafka import KafkaError as Code  # noqa: PLC0415
 
     refused = [each for each in (error, *met) if each.code() in (Code._AUTHENTICATION, Code._SSL, Code._INVALID_ARG)]  # pyright: ignore[reportPrivateUsage]

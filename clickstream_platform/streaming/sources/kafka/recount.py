@@ -59,7 +59,7 @@ def recount_topics(
     envelopes = envelopes or Envelopes()
     read = sorted(entries, key=lambda entry: entry.committed_at_ms)
     ranges = [_range(entry, topics, envelopes) for entry in read]
-    compacted = _compacted(source, sorted({split_partition(name)[0] for name in topics.spans}))
+    compacted = _compacted_topics(source, sorted({split_partition(name)[0] for name in topics.spans}))
     with open_consumer(source) as consumer:
         for partition in sorted({name for each in ranges for name in each.spans}):
             _count(consumer, partition, [each for each in ranges if partition in each.spans], topics)
@@ -80,7 +80,7 @@ def recount_topics(
 
 def _verdict(found: _Range, compacted: set[str]) -> VanishedInput | str | None:
     """What can no longer be counted, or a contradiction; None if all that was booked is there."""
-    booked, what = found.entry.rows_in, f"batch {found.entry.batch_id} ({_said(found.spans)})"
+    booked, what = found.entry.rows_in, f"batch {found.entry.batch_id} ({_describe_spans(found.spans)})"
     if found.records > booked:
         return f"{what} holds {found.records:,} records, booked are {booked:,}: some are in no table"
     if found.records == booked:
@@ -104,7 +104,7 @@ def _range(entry: Entry, topics: Topics, envelopes: Envelopes) -> _Range:
     return found
 
 
-def _said(spans: Mapping[str, OffsetSpan]) -> str:
+def _describe_spans(spans: Mapping[str, OffsetSpan]) -> str:
     said = [f"{name}: {span.first} to {span.end - 1}" for name, span in sorted(spans.items())]
     return ", ".join(said[:3]) + (f" and {len(said) - 3} partitions more" if len(said) > 3 else "")
 
@@ -171,7 +171,7 @@ def open_consumer(source: KafkaSource) -> Generator[Consumer]:
         consumer.close()
 
 
-def _compacted(source: KafkaSource, topics: list[str]) -> set[str]:
+def _compacted_topics(source: KafkaSource, topics: list[str]) -> set[str]:
     """The topics of which Kafka keeps only the newest record of a key: others vanish after they were read."""
     from confluent_kafka import KafkaException  # noqa: PLC0415
     from confluent_kafka.admin import (  # noqa: PLC0415

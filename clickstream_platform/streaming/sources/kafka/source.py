@@ -108,16 +108,20 @@ class KafkaSource:
             return None
         if asking:
             ours, theirs = topics_of(self).ids, topics_of(other).ids
-            return _named({topic for topic, found in ours.items() if found in theirs.values()})
+            return _names_in_words({topic for topic, found in ours.items() if found in theirs.values()})
         if not set(self.servers.split(",")) & set(other.servers.split(",")):
             return None
         same = {self.topics} & {other.topics}  # two patterns that differ are compared once the cluster is asked
-        return _named({*filter(other.reads, self.names), *filter(self.reads, other.names), *same})
+        return _names_in_words({*filter(other.reads, self.names), *filter(self.reads, other.names), *same})
 
     def overlap_with_checkpoint(self, other: Checkpoint) -> str | None:
         """A topic, by its id, that the checkpoint has read of."""
         known = begun.topic_ids.values() if (begun := other.starting_point()) else ()
-        return _named({topic for topic, found in topics_of(self).ids.items() if found in known}) if known else None
+        return (
+            _names_in_words({topic for topic, found in topics_of(self).ids.items() if found in known})
+            if known
+            else None
+        )
 
     @property
     def read_by_tasks(self) -> tuple[Path, ...]:
@@ -250,7 +254,7 @@ _WAS_AWAY = (
 )
 
 
-def _named(topics: set[str]) -> str | None:
+def _names_in_words(topics: set[str]) -> str | None:
     return f"topic {', '.join(sorted(topics))}" if topics else None
 
 
