@@ -32,7 +32,7 @@ from clickstream_platform.streaming.contract.sink import Upsert
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.reader import matches, snapshot
+from clickstream_platform.streaming.lake.reader import keys_match, read_snapshot
 from clickstream_platform.streaming.lake.writer import CHANGE, Commit
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.run import run
@@ -61,7 +61,7 @@ class Plain:
 
     def run(self) -> None:
         """Process what is there."""
-        events = self.table.watermark.of(
+        events = self.table.watermark.declare_on(
             self.table.offsets.read(self.spark, self.lake, Checkpoint(self.path, self.mode, 1))
         )
         (
@@ -92,7 +92,7 @@ class Plain:
         bounds = rows.agg(F.min("window_start"), F.max("window_start")).first()
         assert bounds is not None
         if bounds[0] is not None:
-            same = matches(self.table.sink.keys, "t", "s") & F.col("t.window_start").between(*map(F.lit, bounds))
+            same = keys_match(self.table.sink.keys, "t", "s") & F.col("t.window_start").between(*map(F.lit, bounds))
             held = DeltaTable.forPath(self.spark, str(self.path)).alias("t")
             held.merge(rows.alias("s"), same).whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
         rows.unpersist()
@@ -101,9 +101,9 @@ class Plain:
 def wrong(spark: SparkSession, table: StreamingTable, lake: Lake, path: Path) -> tuple[int, int]:
     """Rows of the query over all events that a table lacks, and rows that it has with other values."""
     assert isinstance(table.sink, Upsert)
-    wanted, held = table.query(snapshot(spark, lake.events.path)).alias("w"), snapshot(spark, path).alias("h")
-    both = wanted.join(held, matches(table.sink.keys, "w", "h"), "left")
-    same = matches(tuple(c.name for c in table.columns), "w", "h")
+    wanted, held = table.query(read_snapshot(spark, lake.events.path)).alias("w"), read_snapshot(spark, path).alias("h")
+    both = wanted.join(held, keys_match(table.sink.keys, "w", "h"), "left")
+    same = keys_match(tuple(c.name for c in table.columns), "w", "h")
     lacks = F.col("h.final_at").isNull()
     found = both.agg(F.count_if(lacks).alias("lacks"), F.count_if(~lacks & ~same).alias("differs")).first()
     assert found is not None

@@ -23,7 +23,7 @@ from clickstream_platform.defs.sensors import unread_sensor
 from clickstream_platform.jvm.session import build_session
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.simulator.broker import Broker
-from clickstream_platform.simulator.kafka_producer import RecordSender, keyed, make_topic
+from clickstream_platform.simulator.kafka_producer import RecordSender, key_by_visitor, make_topic
 from clickstream_platform.simulator.landing import write_landing
 from clickstream_platform.simulator.simulation import SPAN, START, simulate
 from clickstream_platform.streaming.lake.places import Lake
@@ -99,8 +99,8 @@ def compare(scratch: Path, address: str, records: int, file_rows: int) -> None:
     write_landing(Path(files.source_url), simulated, arrivals=1, files_per_arrival=16)
     for source in (warm, many):
         make_topic(source)
-    RecordSender(many).send(keyed(simulated))
-    RecordSender(warm).send(keyed(simulate(TICK, seed=2)))
+    RecordSender(many).send(key_by_visitor(simulated))
+    RecordSender(warm).send(key_by_visitor(simulate(TICK, seed=2)))
     spark = build_session(files, "bench", jvm_log=scratch / "spark.log")
     ingested(spark, small)
     copied(spark, warm, scratch / "warm-copy")
@@ -113,7 +113,7 @@ def compare(scratch: Path, address: str, records: int, file_rows: int) -> None:
         written_by_tasks = measured(spark, partial(ingested, spark, by_tasks, "events"))
         from_files = measured(spark, partial(ingested, spark, files, "events"))
     rest = measured(spark, lambda: ingested(spark, topic))
-    RecordSender(warm).send(keyed(simulate(TICK, seed=3, start=START + SPAN, span=timedelta(hours=2))))
+    RecordSender(warm).send(key_by_visitor(simulate(TICK, seed=3, start=START + SPAN, span=timedelta(hours=2))))
     tick = measured(spark, lambda: ingested(spark, small))
     spark.stop()
 

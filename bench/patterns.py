@@ -25,7 +25,7 @@ from clickstream_platform.simulator.landing import write_arrival
 from clickstream_platform.simulator.simulation import simulate
 from clickstream_platform.streaming.audit.verify import verify
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.reader import snapshot
+from clickstream_platform.streaming.lake.reader import read_snapshot
 from clickstream_platform.streaming.runtime.run import run
 from clickstream_platform.tables import tables
 
@@ -82,7 +82,7 @@ def main() -> None:
                 f"  {report.late_rows:,} late, {report.rows_out:,} patterns; batches of {batches} s",
                 flush=True,
             )
-        events, rows = snapshot(spark, lake.events.path), lake.events.rows()
+        events, rows = read_snapshot(spark, lake.events.path), lake.events.rows()
         for name, query in (("fold as a batch", table.query(events)), ("bursts in SQL", bursts(events, settings))):
             seconds = min(measured(query.count) for _ in range(2))
             print(f"{name:<15} {rows:9,} events in {seconds:6.1f} s  {rows / seconds:9,.0f}/s")

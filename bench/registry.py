@@ -16,7 +16,7 @@ import fastavro
 import pyarrow as pa
 from mapping import ROUNDS, ROWS, START, own
 
-from clickstream_platform.events.opening import opened
+from clickstream_platform.events.opening import open_records
 from clickstream_platform.events.parsing import read_events
 from clickstream_platform.events.registry import client
 from clickstream_platform.events.registry.model import Registry
@@ -69,7 +69,7 @@ def main() -> None:
     for _ in range(ROUNDS):
         for name, batch in batches.items():
             began = time.process_time()
-            for part in opened(batch, rules):
+            for part in open_records(batch, rules):
                 read_events(part, rules)
             best[name] = min(best[name], (time.process_time() - began) / ROWS * 1e6)
     for name, cost in best.items():

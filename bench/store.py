@@ -26,8 +26,8 @@ from tempfile import TemporaryDirectory
 from commands import ENTRY
 from commands import events as simulated
 
-from clickstream_platform.simulator.counting import counting
-from clickstream_platform.simulator.seaweed import Seaweed, started
+from clickstream_platform.simulator.counting import count_requests
+from clickstream_platform.simulator.seaweed import Seaweed, run_store
 
 TICK, TIMED, COUNTED = 10_000, 3, 6
 FILES = 2  # that events land in
@@ -88,7 +88,7 @@ def compared(work: Path, store: Seaweed, events: int) -> Home:
 
 def counted(work: Path, store: Seaweed, home: Home) -> None:
     """Ticks and runs with nothing new, and the requests of each."""
-    with counting(store.endpoint) as (endpoint, requests):
+    with count_requests(store.endpoint) as (endpoint, requests):
         for n in range(COUNTED):
             for what in (f"tick {n + 1}", "nothing new"):
                 if what != "nothing new":
@@ -106,7 +106,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=200_000, help="of the first run")
     with TemporaryDirectory() as folder:
         work = Path(folder)
-        with started(work) as store:
+        with run_store(work) as store:
             counted(work, store, compared(work, store, parser.parse_args().events))
 
 

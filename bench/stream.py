@@ -25,7 +25,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from clickstream_platform.settings import Settings
-from clickstream_platform.simulator.landing import live
+from clickstream_platform.simulator.landing import land_live
 from clickstream_platform.streaming.contract.trigger import ProcessingTime, trigger_from
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.lake.places import Lake
@@ -70,7 +70,7 @@ class Feed:
 
     def go_on(self, minutes: float) -> None:
         """Until the minutes are over."""
-        self.written = live(self.folder, self.rate, 1, duration=timedelta(minutes=minutes))
+        self.written = land_live(self.folder, self.rate, 1, duration=timedelta(minutes=minutes))
 
 
 def sampled(settings: Settings, process: subprocess.Popen[bytes], began: float) -> Sample:

@@ -33,7 +33,7 @@ from clickstream_platform.streaming.contract.trigger import (
     RealTime,
     Trigger,
 )
-from clickstream_platform.streaming.contract.trigger_support import QUERIES, refusal
+from clickstream_platform.streaming.contract.trigger_support import QUERIES, trigger_refusal
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def probed(folder: Path, topic: KafkaSource) -> int:
     probe, surprises = Probe(spark, folder, topic), 0
     for trigger in TRIGGERS:
         for query in QUERIES:
-            words, expected = probe.words(trigger, query), refusal(trigger, query)
+            words, expected = probe.words(trigger, query), trigger_refusal(trigger, query)
             as_known = (words is None) == (expected is None) and (expected or "") in (words or "")
             surprises += not as_known
             print(f"{type(trigger).__name__:<15}{query:<34}{words or 'works'}", flush=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from clickstream_platform.errors import CatalogError, SettingsError, UnreachableError
-from clickstream_platform.jvm.listening import way_to
+from clickstream_platform.jvm.listening import local_address_towards
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -64,7 +64,7 @@ class Metastore:
             UnreachableError: none does.
         """
         try:
-            way_to(self._servers)
+            local_address_towards(self._servers)
         except ConnectionError as failed:
             raise UnreachableError(_SUBJECT, f"none answers ({failed})", "start it, or name another") from failed
 

@@ -7,7 +7,7 @@ import dagster as dg
 from clickstream_platform.defs.assets import table_asset
 from clickstream_platform.defs.backups import whole_lake_jobs
 from clickstream_platform.defs.checks import table_checks
-from clickstream_platform.defs.errors import told_while_loading
+from clickstream_platform.defs.errors import show_loading_errors
 from clickstream_platform.defs.jobs import rebuild_job, refresh, report, validate
 from clickstream_platform.defs.maintenance import care_jobs
 from clickstream_platform.defs.report import daily_report
@@ -38,5 +38,5 @@ def definitions(settings: Settings) -> dg.Definitions:
     )
 
 
-with told_while_loading():
+with show_loading_errors():
     defs = definitions(from_env())

@@ -12,7 +12,7 @@ from clickstream_platform.errors import ClickstreamError, SetupError
 from clickstream_platform.events.registry.model import registry_from
 from clickstream_platform.jvm import class_data
 from clickstream_platform.jvm.cluster import own_address
-from clickstream_platform.jvm.jars import SPARK_JARS, damaged, missing, require_packages
+from clickstream_platform.jvm.jars import SPARK_JARS, damaged_jars, missing_jars, require_packages
 from clickstream_platform.jvm.machine import require_folder, require_java, require_room
 from clickstream_platform.settings import Settings
 from clickstream_platform.store.place import is_on_store, require_store
@@ -91,10 +91,10 @@ def _home(settings: Settings) -> str:
 
 def _jars(settings: Settings) -> str:
     require_packages()
-    if altered := damaged(settings.cache):
+    if altered := damaged_jars(settings.cache):
         remedy = "delete it, and the next run fetches it again"
         raise SetupError("jars", f"{altered[0]} is not what was fetched", remedy)
-    if to_fetch := missing(settings.cache):
+    if to_fetch := missing_jars(settings.cache):
         require_folder(settings.cache, "CLICKSTREAM_CACHE")
         size = sum(artifact.size for artifact in to_fetch)
         require_room(settings.cache, 3 * size, "the jars", "CLICKSTREAM_CACHE")
@@ -113,15 +113,15 @@ def _spark(settings: Settings) -> str:
 
 
 def _source(settings: Settings) -> str:
-    found = [source.at_hand(is_named=bool(settings.source)) for source in sources_from(settings)]
+    found = [source.describe_availability(is_named=bool(settings.source)) for source in sources_from(settings)]
     return "; ".join(found)
 
 
 def _registry(settings: Settings) -> str:
-    from clickstream_platform.events.registry.client import at_hand  # noqa: PLC0415 - only who has one pays for it
+    from clickstream_platform.events.registry.client import describe_registry  # noqa: PLC0415 - only who has one pays for it
 
     found = registry_from(settings)
-    return at_hand(found) if found else "none is named"
+    return describe_registry(found) if found else "none is named"
 
 
 def _store(settings: Settings) -> str:

@@ -84,7 +84,7 @@ def require_names(settings: type[BaseSettings]) -> None:
 
 
 def require_secrets(folder: Path | None, settings: type[BaseSettings]) -> None:
-    """The same of files in the folder of secrets that are called like a setting."""
+    """Refuse files in the folder of secrets that are nearly called like a setting."""
     if folder:
         names = [file.name for file in folder.iterdir() if file.name.upper().startswith(PREFIX)]
         refuse_misspelt(str(folder), names, settings.model_fields)

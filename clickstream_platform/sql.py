@@ -24,7 +24,7 @@ from clickstream_platform.queries.revenue import revenue
 from clickstream_platform.store.files import allow_s3_reads
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.scan import literal, named
+from clickstream_platform.streaming.lake.scan import quoted_name, text_literal
 
 log = logging.getLogger(__name__)
 
@@ -83,15 +83,17 @@ def connect(lake: Lake) -> DuckDBPyConnection:
 def _add(connection: DuckDBPyConnection, lake: Lake, name: str) -> list[str]:
     """Make the views of a table. Returns the files that they read."""
     # First the watermark, then the rows: one that is older than the rows calls too few of them final, never too many.
-    watermark = generations.current(lake, name).watermark_ms()
+    watermark = generations.current_checkpoint(lake, name).watermark_ms()
     table = lake.table(name)
-    held = table.plain()
+    held = table.plain_table()
     columns = {field.name: _type(json.loads(field.type.to_json())) for field in held.schema().fields}
     files = [str(table.path / file) for file in table.files_by_age(held.version())]
     _view(connection, name, columns, files, held.metadata().partition_columns)
     if "final_at" in columns:
         passed = f"final_at <= epoch_ms({watermark}) AT TIME ZONE 'UTC'" if watermark else "false"
-        connection.execute(f"CREATE TEMP VIEW {named(name + FINAL)} AS SELECT * FROM {named(name)} WHERE {passed}")
+        connection.execute(
+            f"CREATE TEMP VIEW {quoted_name(name + FINAL)} AS SELECT * FROM {quoted_name(name)} WHERE {passed}"
+        )
     if name == "purchases" and not lake.table(REVENUE).exists and (added_up := revenue(columns)):
         connection.execute(f"CREATE TEMP VIEW {REVENUE} AS {added_up}")
     return files
@@ -100,11 +102,11 @@ def _add(connection: DuckDBPyConnection, lake: Lake, name: str) -> list[str]:
 def _view(
     connection: DuckDBPyConnection, name: str, columns: dict[str, str], files: list[str], partition_by: list[str]
 ) -> None:
-    none = f"SELECT {', '.join(f'NULL::{of} AS {named(column)}' for column, of in columns.items())} WHERE false"
+    none = f"SELECT {', '.join(f'NULL::{of} AS {quoted_name(column)}' for column, of in columns.items())} WHERE false"
     if not files:
         _create(connection, name, columns, none)
         return
-    partitions = ", ".join(f"{named(column)}: {columns[column]}" for column in partition_by)
+    partitions = ", ".join(f"{quoted_name(column)}: {columns[column]}" for column in partition_by)
     hive = f"hive_partitioning = true, hive_types = {{{partitions}}}" if partitions else "hive_partitioning = false"
     read = f"FROM read_parquet({_listed(files)}, {hive}"
     try:
@@ -115,8 +117,8 @@ def _view(
 
 
 def _create(connection: DuckDBPyConnection, name: str, columns: dict[str, str], source: str) -> None:
-    typed = ", ".join(f"{named(column)}::{of} AS {named(column)}" for column, of in columns.items())
-    connection.execute(f"CREATE TEMP VIEW {named(name)} AS SELECT {typed} FROM ({source})")
+    typed = ", ".join(f"{quoted_name(column)}::{of} AS {quoted_name(column)}" for column, of in columns.items())
+    connection.execute(f"CREATE TEMP VIEW {quoted_name(name)} AS SELECT {typed} FROM ({source})")
 
 
 def _type(of: Any) -> str:
@@ -127,12 +129,12 @@ def _type(of: Any) -> str:
         return f"{_type(of['elementType'])}[]"
     if of["type"] == "map":
         return f"MAP({_type(of['keyType'])}, {_type(of['valueType'])})"
-    fields = (f"{named(each['name'])} {_type(each['type'])}" for each in of["fields"])
+    fields = (f"{quoted_name(each['name'])} {_type(each['type'])}" for each in of["fields"])
     return f"STRUCT({', '.join(fields)})"
 
 
 def _listed(texts: Iterable[str]) -> str:
-    return f"[{', '.join(map(literal, texts))}]"
+    return f"[{', '.join(map(text_literal, texts))}]"
 
 
 def views(connection: DuckDBPyConnection) -> list[str]:
@@ -148,7 +150,7 @@ def ask(connection: DuckDBPyConnection, statement: str, page: int = PAGE) -> Ans
         QueryError: it is no SQL, asks for what is not there, does something else than read, or fails while its rows
             are fetched.
     """
-    with _told(connection, statement):
+    with _translate_errors(connection, statement):
         kinds = [each.type.name for each in connection.extract_statements(statement)]
         if len(kinds) != 1 or kinds[0] not in READS:
             finding = "there is no statement" if not kinds else "this is not one statement that reads"
@@ -156,12 +158,12 @@ def ask(connection: DuckDBPyConnection, statement: str, page: int = PAGE) -> Ans
         described = connection.execute(statement).description or []
     names = tuple(str(column[0]) for column in described)
     numeric = tuple(str(column[0]) for column in described if NUMERIC.fullmatch(str(column[1])))
-    return Answer(names, numeric, _fetched(connection, statement, page))
+    return Answer(names, numeric, _fetch_pages(connection, statement, page))
 
 
-def _fetched(connection: DuckDBPyConnection, statement: str, page: int) -> Iterator[tuple[Any, ...]]:
+def _fetch_pages(connection: DuckDBPyConnection, statement: str, page: int) -> Iterator[tuple[Any, ...]]:
     while True:
-        with _told(connection, statement):
+        with _translate_errors(connection, statement):
             rows = connection.fetchmany(page)
         if not rows:
             return
@@ -169,7 +171,7 @@ def _fetched(connection: DuckDBPyConnection, statement: str, page: int) -> Itera
 
 
 @contextmanager
-def _told(connection: DuckDBPyConnection, statement: str) -> Generator[None]:
+def _translate_errors(connection: DuckDBPyConnection, statement: str) -> Generator[None]:
     """Say what DuckDB says in several lines in one, and below it, where it says so, the place in the statement."""
     try:
         yield
@@ -183,7 +185,7 @@ def _remedy(connection: DuckDBPyConnection, statement: str, wrong: duckdb.Error)
     if isinstance(wrong, duckdb.CatalogException):
         return f"the lake has {', '.join(views(connection))}"
     if isinstance(wrong, duckdb.ParserException) and (taken := _keywords(connection, statement)):
-        quoted = " and ".join(map(named, taken))
+        quoted = " and ".join(map(quoted_name, taken))
         return f"{' and '.join(taken)} in SQL means something else than a column: write {quoted}, in double quotes"
     return '`clickstream sql "describe TABLE"` lists a table\'s columns'
 

@@ -22,10 +22,10 @@ from hypothesis.internal.constants_ast import Constants
 from clickstream_platform.jvm.session import build_session
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.simulator.broker import Broker
-from clickstream_platform.simulator.seaweed import Seaweed, started
+from clickstream_platform.simulator.seaweed import Seaweed, run_store
 from clickstream_platform.streaming.audit.verify import verify
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.reader import snapshot
+from clickstream_platform.streaming.lake.reader import read_snapshot
 from clickstream_platform.streaming.runtime.run import run
 from clickstream_platform.streaming.sources.kafka import cluster
 from clickstream_platform.tables import tables
@@ -149,7 +149,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
     if there := request.config.getoption("--store-at"):
         yield Seaweed(there, os.environ["AWS_SECRET_ACCESS_KEY"], key=os.environ["AWS_ACCESS_KEY_ID"])
         return
-    with started(tmp_path_factory.mktemp("store")) as seaweed:
+    with run_store(tmp_path_factory.mktemp("store")) as seaweed:
         yield seaweed
 
 
@@ -246,7 +246,7 @@ class Lab:
         return {name: run(self.contracts[name], self.spark, self.lake, **options) for name in names or self.contracts}
 
     def table(self, name: str) -> DataFrame:
-        return snapshot(self.spark, self.lake.table(name).path)
+        return read_snapshot(self.spark, self.lake.table(name).path)
 
     def verify(self, *names: str) -> dict[str, Verification]:
         """Compare these tables, or all, with their queries."""

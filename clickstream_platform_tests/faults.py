@@ -11,7 +11,7 @@ import pytest
 
 from clickstream_platform.streaming.lake import writer
 
-WRITES = ("append", "add_files", "merge", "note", "overwrite", "rewrite")
+WRITES = ("append", "add_files", "merge", "commit_entry", "overwrite", "rewrite_date")
 
 
 class InjectedError(Exception):

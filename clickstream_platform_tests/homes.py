@@ -10,7 +10,7 @@ from typing import Any
 
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.lake.entry import Entry, decoded
+from clickstream_platform.streaming.lake.entry import Entry, entry_from_fields
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.lag import lag
 from clickstream_platform.streaming.observe.status import TableStatus, status
@@ -32,7 +32,7 @@ def entry(table: str = "events", batch_id: int = 0, **fields: Any) -> Entry:
     usual |= {"start": {"logOffset": batch_id - 1} if batch_id else None, "rows_in": 0, "rows_out": 0, "late_rows": 0}
     usual |= {"revisions": 0, "late_before_ms": 0, "committed_at_ms": NOON_MS + batch_id, "duration_ms": 10}
     usual |= {"events_version": -1 if table == "events" else 0}
-    return decoded({"table": table, "batch_id": batch_id, **usual, **fields})
+    return entry_from_fields({"table": table, "batch_id": batch_id, **usual, **fields})
 
 
 @dataclass

@@ -20,7 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from clickstream_platform.simulator.cluster import REGISTERED, Process, master_at, worker_at
-from clickstream_platform.simulator.seaweed import Seaweed, started
+from clickstream_platform.simulator.seaweed import Seaweed, run_store
 from clickstream_platform.store.access import Access
 from clickstream_platform.store.place import StorePath
 from clickstream_platform.streaming.lake.ledger import entries
@@ -70,7 +70,7 @@ class Hosts:
     def open_store(self) -> None:
         """Start the store, on what it had."""
         self.seaweed: Seaweed = self.store.enter_context(
-            started(self.folder / "store", self.net.hosts["store"], ports=PORTS)
+            run_store(self.folder / "store", self.net.hosts["store"], ports=PORTS)
         )
 
     def open_worker(self, name: str) -> None:
@@ -233,7 +233,7 @@ def leases(ttl: float = 3.0) -> None:
     """Without Spark: a holder is cut off for longer than its lease, another host takes it, the first is let back."""
     with TemporaryDirectory(prefix="hosts-") as folder, network(Path(folder)) as net:
         store, first, second = (net.add(name) for name in ("store", "driver-1", "driver-2"))
-        with started(Path(folder) / "store", store, PORTS) as seaweed:
+        with run_store(Path(folder) / "store", store, PORTS) as seaweed:
             of_all = ("s3://lake/leases", seaweed.endpoint, ttl, seaweed.environment)
             one, other = (Holder.started(*of_all, stranger=False, enter=host.enter) for host in (first, second))
             fences = [one.told("take")["fence"]]

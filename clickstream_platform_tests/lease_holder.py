@@ -21,7 +21,7 @@ from clickstream_platform.errors import TableBusyError
 from clickstream_platform.store.access import Access
 from clickstream_platform.store.place import StorePath
 from clickstream_platform.streaming.lake import processes
-from clickstream_platform.streaming.lake.store_lease import held_on_store, require_held
+from clickstream_platform.streaming.lake.store_lease import hold_on_store, require_held
 
 
 @dataclass
@@ -82,8 +82,8 @@ def _serve(root: StorePath, ttl: timedelta) -> None:
         try:
             if line.strip() == "take":
                 said = {"run_id": f"of {os.getpid()}"}
-                lease = held.enter_context(held_on_store(root / "lease", root, "events", said, timedelta(0), ttl))
-                done: dict[str, Any] = {"fence": lease.said["fence"]}
+                lease = held.enter_context(hold_on_store(root / "lease", root, "events", said, timedelta(0), ttl))
+                done: dict[str, Any] = {"fence": lease.holder["fence"]}
             elif line.strip() == "let go":
                 held.close()
                 done = {"let go": True}

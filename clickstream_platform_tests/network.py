@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clickstream_platform.simulator.cluster import Host, guarded
+from clickstream_platform.simulator.cluster import Host, start_guarded
 
 NETWORK = "10.99.0"
 NOBODY = "02:00:00:00:00:01"  # a hardware address that no host has
@@ -66,7 +66,7 @@ class Network:
         init += ['hostname "$0" && mount --bind "$1" /etc/hosts && read -r _ <&3', name, str(table)]
         with table.open("a") as known:
             known.write(f"{address} {name}\n")
-        guard = guarded(init, self.folder / f"{name}.host.log")
+        guard = start_guarded(init, self.folder / f"{name}.host.log")
         self._guards.append(guard)
         self._inits[name] = pid = _apart_below(guard.pid)
         _ip("link", "add", "name", name, "type", "veth", "peer", "name", "eth0", "netns", str(pid))

@@ -9,7 +9,7 @@ from hashlib import sha256
 import pytest
 
 from clickstream_platform.settings import Settings
-from clickstream_platform.simulator.seaweed import Seaweed, let_in
+from clickstream_platform.simulator.seaweed import Seaweed, lend_credentials
 
 _stores: list[Seaweed] = []  # the one that the lakes are on, if they are
 
@@ -17,7 +17,7 @@ _stores: list[Seaweed] = []  # the one that the lakes are on, if they are
 @contextmanager
 def lakes_on(store: Seaweed) -> Generator[None]:
     """Within the block the lake of every ``Lab`` lies on this store."""
-    with let_in(store):
+    with lend_credentials(store):
         _stores.append(store)
         yield
         _stores.remove(store)

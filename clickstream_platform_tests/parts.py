@@ -21,9 +21,15 @@ import pytest
 HERE = Path(__file__).parent
 FAST, WIDE = "fast", "wide"
 WIDE_PLACES = (
-    *("events/mapping", "events/registry", "events/test_masking.py", "streaming/audit/test_check.py"),
+    *("events/mapping", "events/registry", "events/test_masking.py", "streaming/audit/checks"),
     *("events/test_json_record.py", "events/test_subject.py", "events/test_time_forms.py", "events/test_timestamps.py"),
-    *("simulator/test_simulation.py", "streaming/ingest/test_deduplicate.py", "test_landings.py"),
+    *(
+        "simulator/test_simulation.py",
+        "simulator/test_landing.py",
+        "simulator/test_live.py",
+        "streaming/ingest/test_deduplicate.py",
+        "test_landings.py",
+    ),
     *("streaming/sources/test_envelope_count.py", "streaming/sources/files/test_formats.py"),
     "streaming/lake/test_hosts.py",
     "streaming/ingest/test_task_files.py",

@@ -32,7 +32,7 @@ from clickstream_platform.cli import app, checks, runs
 from clickstream_platform.cli.ready import lake_of
 from clickstream_platform.errors import ClickstreamError
 from clickstream_platform.settings import from_env
-from clickstream_platform.simulator.seaweed import Seaweed, let_in, started
+from clickstream_platform.simulator.seaweed import Seaweed, lend_credentials, run_store
 from clickstream_platform.store.access import Access
 from clickstream_platform.store.place import StorePath
 from clickstream_platform.streaming.contract.table import StreamingTable
@@ -40,7 +40,7 @@ from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.run import run_leased
-from clickstream_platform.tables import selected
+from clickstream_platform.tables import select_tables
 from clickstream_platform_tests.conftest import event
 
 TABLES = ("events", "sessions", "user_activity", "purchases")
@@ -101,7 +101,7 @@ class Driver:
 def serve() -> None:
     """What a driver does."""
     settings = from_env()
-    contracts, lake = selected(settings, [*TABLES]), lake_of(settings, to_write=True)
+    contracts, lake = select_tables(settings, [*TABLES]), lake_of(settings, to_write=True)
     with app.spark_session(settings) as spark:
         for word in map(str.strip, sys.stdin):
             try:
@@ -119,7 +119,7 @@ def _obey(word: str, contracts: list[StreamingTable], spark: SparkSession, lake:
             run_leased(table, spark, lake, Hooks(), secrets.token_hex(6))
     elif word == "run":
         runs.run_all(contracts, spark, lake, Hooks(), jobs=1)
-    elif unlike := [each.table for each in checks.verified(contracts, spark, lake) if not each.clean]:
+    elif unlike := [each.table for each in checks.verify_tables(contracts, spark, lake) if not each.clean]:
         return ", ".join(["unlike their queries", *unlike])
     return "done"
 
@@ -154,8 +154,8 @@ def race(rounds: int, drawn: random.Random) -> None:
     """So many rounds. Raises an AssertionError if anything is lost or doubled, or does not go on."""
     with ExitStack() as running:
         folder = Path(running.enter_context(TemporaryDirectory(prefix="races-")))
-        store = running.enter_context(started(folder / "store"))
-        running.enter_context(let_in(store))
+        store = running.enter_context(run_store(folder / "store"))
+        running.enter_context(lend_credentials(store))
         landing = folder / "landing"
         landing.mkdir()
         drivers = [Driver(name, folder, environment(store, landing)) for name in ("one", "other")]

@@ -31,7 +31,7 @@ from clickstream_platform.streaming.audit.source_account import source_account
 from clickstream_platform.streaming.lake.tables import TimeSpan
 from clickstream_platform.streaming.maintenance.backup import backup
 from clickstream_platform.streaming.maintenance.filling import fill
-from clickstream_platform.streaming.maintenance.moved import elsewhere, moved
+from clickstream_platform.streaming.maintenance.moved import follow_moved_folder, moved_source
 from clickstream_platform.streaming.maintenance.restore import restore
 from clickstream_platform.streaming.maintenance.stretch import rebuild_stretch
 from clickstream_platform.streaming.sources.named import folders_from
@@ -82,7 +82,7 @@ def test_a_lake_is_moved_widened_mended_and_restored_over_the_years(
         shutil.copytree(made, tmp_path / "home")
     lab = Lab(spark, Settings(home=tmp_path / "home"))
     landing, history = lab.landing, tmp_path / "history"
-    moved(lab.contracts["events"], elsewhere(folders_from(lab.settings), lab.lake), lab.lake)
+    follow_moved_folder(lab.contracts["events"], moved_source(folders_from(lab.settings), lab.lake), lab.lake)
     lab.run()
 
     before, held = rows_by_place(lab, "events"), lines_of(landing, expected_of(release, "files")["unreadable"])

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from hypothesis import HealthCheck, given, settings
 
-from clickstream_platform.streaming.sources.files.sample import sample
+from clickstream_platform.streaming.sources.files.sample import sample_files
 from clickstream_platform.streaming.sources.source import PartRead
 from clickstream_platform_tests.landings import LIMIT, Drawn, files
 
@@ -25,7 +25,7 @@ def test_a_file_of_any_form_is_read_whole_or_refused(drawn: Drawn) -> None:
 
 def _numbers(file: Path) -> list[int] | None:
     """The numbers of its records; None if it cannot be read to its end."""
-    read = [*sample(file, LIMIT, "auto")]
+    read = [*sample_files(file, LIMIT, "auto")]
     if any(each.fault for each in read if isinstance(each, PartRead)):
         return None
     return [number for each in read if not isinstance(each, PartRead) for number in each["offset"].to_pylist()]

@@ -29,7 +29,7 @@ def item(place: str, *fixtures: str, marks: tuple[str, ...] = ()) -> pytest.Item
     [
         (item("defs/test_assets.py", "lab", "spark"), "spark"),
         (item("defs/test_assets.py", "tmp_path"), "fast"),
-        (item("test_cli.py", "home", marks=("spark",)), "spark"),
+        (item("cli/test_runs.py", "home", marks=("spark",)), "spark"),
         (item("streaming/tap/test_tap.py", "lab", "spark", "topic", "broker"), "kafka"),
         (item("streaming/tap/test_tap.py", "lab", "spark"), "engine"),
         (item("jvm/test_store.py", "place", "store"), "store"),

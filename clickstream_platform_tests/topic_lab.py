@@ -41,7 +41,7 @@ def admit(lab: Lab) -> None:
     """What a run does first; as if it had died right then."""
     source = lab.contracts["events"].offsets
     assert isinstance(source, KafkaSource)
-    continuity.admit(source, generations.current(lab.lake, "events"))
+    continuity.admit_run(source, generations.current_checkpoint(lab.lake, "events"))
 
 
 def assert_conserved(lab: Lab) -> None:

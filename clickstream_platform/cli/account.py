@@ -14,14 +14,14 @@ from clickstream_platform.wording import amount_of, number_of
 
 if TYPE_CHECKING:
     from clickstream_platform.streaming.audit.source_account import SourceAccount
-    from clickstream_platform.streaming.sources.recount import Gone, Recount
+    from clickstream_platform.streaming.sources.recount import Recount, VanishedInput
 
 _BOOKED = ("read", "opened", "inside", "accepted", "quarantined", "duplicates", "passed_over", "replaced", "restored")
 _COUNTED = ("unit", "checked", "bytes", "records", "opened", "inside")
 FINDINGS = 20  # of a kind, to a person: --json has all
 
 
-def picture(found: SourceAccount) -> RenderableType:
+def account_picture(found: SourceAccount) -> RenderableType:
     """Whether the sources hold what the ledger says; what they say otherwise, and what could not be checked."""
     again = found.recount
     summary = verdict(found.clean, "DIFFERS")
@@ -79,12 +79,12 @@ def _more(count: int, what: str) -> list[Text]:
     return [line(f"         and {count - FINDINGS:,} more {what}; --json lists all")] if count > FINDINGS else []
 
 
-def _gone(found: Gone) -> str:
+def _gone(found: VanishedInput) -> str:
     size = "" if found.bytes is None else f"{number_of(found.bytes, 'byte')} and "
     return f"{found.what}: {found.why}; booked are {size}{number_of(found.records, 'record')}"
 
 
-def fields(found: SourceAccount) -> dict[str, Any]:
+def account_fields(found: SourceAccount) -> dict[str, Any]:
     """The account as ``--json`` prints it: all of it."""
     again = found.recount
     return {

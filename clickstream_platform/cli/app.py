@@ -19,7 +19,7 @@ from typer.main import get_group
 
 from clickstream_platform.cli.contents import COMMANDS
 from clickstream_platform.cli.libraries import is_of_files, raised_by_libraries
-from clickstream_platform.cli.progress import Warnings, starting
+from clickstream_platform.cli.progress import Warnings, show_start
 from clickstream_platform.errors import ClickstreamError, SettingsError
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def spark_session(
     from clickstream_platform.jvm.session import build_session  # noqa: PLC0415
     from clickstream_platform.jvm.store import store_of  # noqa: PLC0415
 
-    with starting("starting Spark, some seconds ..."):
+    with show_start("starting Spark, some seconds ..."):
         log = settings.home / "spark.log"
         session = build_session(
             settings,

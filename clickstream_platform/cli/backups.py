@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from clickstream_platform.cli import care
-from clickstream_platform.cli.progress import going_on
+from clickstream_platform.cli.progress import show_progress
 from clickstream_platform.cli.ready import WAITS, lake_of, lake_there, say_if_busy
 from clickstream_platform.settings import from_env
 from clickstream_platform.streaming.maintenance import backup as backups
@@ -35,12 +35,12 @@ def backup(
     """
     settings = from_env()
     lake = lake_there(settings, to_write=True)
-    backups.require(lake, folder, settings.sources.values())
+    backups.require_backup(lake, folder, settings.sources.values())
     contracts = list(tables(settings).values())
     say_if_busy((table.name for table in contracts), lake, WAITS)
-    with going_on("the lake is copied"):
+    with show_progress("the lake is copied"):
         made, there = backups.backup(contracts, lake, folder.absolute())
-    show(care.backed_up(made, folder, there))
+    show(care.backup_picture(made, folder, there))
 
 
 @commands.command(
@@ -57,16 +57,16 @@ def restore(
     """
     settings = from_env()
     if check:
-        with going_on("the backup is read"):
-            found = restoring.checked(folder.absolute())
+        with show_progress("the backup is read"):
+            found = restoring.verify_backup(folder.absolute())
         show(care.backup_is_whole(found))
         return
-    finishing = restoring.command(folder)
+    finishing = restoring.restore_command(folder)
     restoring.require(folder.absolute(), lake_of(settings, finishing=finishing))
     lake = lake_of(settings, to_write=True, finishing=finishing)
-    with going_on("the lake is put back"):
+    with show_progress("the lake is put back"):
         found = restoring.restore(folder.absolute(), lake)
-    show(care.restored(found, lake.root))
+    show(care.restore_picture(found, lake.root))
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: CLICKSTREAM_SOURCE=/new/landing clickstream moved")
@@ -78,7 +78,7 @@ def moved() -> None:
     settings = from_env()
     lake, events = lake_there(settings, to_write=True), tables(settings)["events"]
     say_if_busy([events.name], lake, WAITS)
-    found = moving.moved(events, folder := moving.elsewhere(folders_from(settings), lake), lake)
+    found = moving.follow_moved_folder(events, folder := moving.moved_source(folders_from(settings), lake), lake)
     gone = f", {found.gone:,} no longer there" if found.gone else ""
     same = number_of(
         found.same, "file that was read lies there as it was", "files that were read lie there as they were"
@@ -95,9 +95,9 @@ def reset(*, yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False)
     settings = from_env()
     lake = lake_there(settings, to_write=yes, finishing=resetting.COMMAND)
     contracts = list(tables(settings).values())
-    found = resetting.prospect(contracts, lake)
+    found = resetting.preview_reset(contracts, lake)
     if not yes:
-        show(care.prospect(found))
+        show(care.reset_preview(found))
         raise typer.Exit(1)
     say_if_busy((table.name for table in contracts), lake, WAITS)
     aside = resetting.reset(contracts, lake)

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from clickstream_platform.streaming.audit.shares import violations_said
+from clickstream_platform.streaming.audit.shares import describe_violations
 from clickstream_platform.terminal import clock, grid, line, verdict
 from clickstream_platform.wording import number_of
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
     from clickstream_platform.store.place import Place
     from clickstream_platform.streaming.maintenance.copying import Backup
-    from clickstream_platform.streaming.maintenance.filling import Filling
-    from clickstream_platform.streaming.maintenance.housekeeping import Maintained
-    from clickstream_platform.streaming.maintenance.proofs import Erasure
-    from clickstream_platform.streaming.maintenance.reprocess import Replay
-    from clickstream_platform.streaming.maintenance.reset import Prospect
-    from clickstream_platform.streaming.maintenance.retention import Leaving
-    from clickstream_platform.streaming.maintenance.stretch import Remade
+    from clickstream_platform.streaming.maintenance.filling import FillReport
+    from clickstream_platform.streaming.maintenance.housekeeping import MaintenanceReport
+    from clickstream_platform.streaming.maintenance.proofs import ErasureProof
+    from clickstream_platform.streaming.maintenance.reprocess import ReplayReport
+    from clickstream_platform.streaming.maintenance.reset import ResetPreview
+    from clickstream_platform.streaming.maintenance.retention import ExpiryPlan
+    from clickstream_platform.streaming.maintenance.stretch import StretchReport
 
 
-def replay(found: Replay) -> RenderableType:
+def replay_picture(found: ReplayReport) -> RenderableType:
     """What became of the rejected records."""
     counts = (
         ("records tried", found.tried),
@@ -42,19 +42,19 @@ def replay(found: Replay) -> RenderableType:
     )
     parts: list[RenderableType] = [grid("replay", "count", right=("count",), rows=counts)]
     if found.refused:
-        parts.append(line(f"quarantine: {_refused(found.refused)}", "yellow"))
+        parts.append(line(f"quarantine: {_still_refused(found.refused)}", "yellow"))
     if found.accepted:
         parts.append(Text("the other tables read the new events in their next run: clickstream run"))
     return Group(*parts)
 
 
-def _refused(count: int) -> str:
+def _still_refused(count: int) -> str:
     stay = number_of(count, "record stays", "records stay")
     finding = f"{stay}: a replay that was killed has made one event of each, and today's mapping opens it to others"
     return f"{finding}; for one more replay, set CLICKSTREAM_MAPPING as it was for that one"
 
 
-def filled(found: Filling) -> RenderableType:
+def fill_picture(found: FillReport) -> RenderableType:
     """Which columns got values, and what was broken."""
     if not found.filled:
         said = Text("nothing to fill: `extra` has no value that a declared column without one takes")
@@ -63,20 +63,20 @@ def filled(found: Filling) -> RenderableType:
     return Group(table, *_broken(found), Text("each date is a line of `clickstream ledger`"))
 
 
-def _broken(found: Filling) -> Iterable[RenderableType]:
+def _broken(found: FillReport) -> Iterable[RenderableType]:
     if found.violations:
-        said = violations_said(found.violations)
+        said = describe_violations(found.violations)
         yield line(f"{said}; all events are kept, {number_of(found.stayed, 'value')} in `extra`", "yellow")
 
 
-def erasures(found: Sequence[Erasure], users: Sequence[str]) -> RenderableType:
+def erasures(found: Sequence[ErasureProof], users: Sequence[str]) -> RenderableType:
     """Proofs, newest last; of whom they are is said only to who knows the id."""
     if not found:
         return Text("nobody was erased from this lake")
     return Group(*(part for each in found for part in _erasure(each, users)))
 
 
-def _erasure(found: Erasure, users: Sequence[str]) -> Iterable[RenderableType]:
+def _erasure(found: ErasureProof, users: Sequence[str]) -> Iterable[RenderableType]:
     is_theirs = found.is_about(*users)
     whose = (
         "" if not users else f", {'of' if is_theirs else 'not of'} {'this user' if len(users) == 1 else 'these users'}"
@@ -99,7 +99,7 @@ def _erasure(found: Erasure, users: Sequence[str]) -> Iterable[RenderableType]:
     yield Text("landing files, topics, logs and copies elsewhere are yours to clean")
 
 
-def maintained(found: Sequence[Maintained]) -> RenderableType:
+def maintenance_picture(found: Sequence[MaintenanceReport]) -> RenderableType:
     """What was done to every table."""
     counted = ("ledger lines", "files joined", "deleted", "log cleaned", "old checkpoints")
     rows = ((m.table, m.rolled_up, m.joined, m.deleted, m.cleaned, m.generations) for m in found)
@@ -108,7 +108,7 @@ def maintained(found: Sequence[Maintained]) -> RenderableType:
     return Group(grid("table", *counted, right=counted, rows=rows), *held_back)
 
 
-def remade(found: Remade) -> RenderableType:
+def stretch_picture(found: StretchReport) -> RenderableType:
     """What became of a stretch."""
     since, until = (clock(each / 1000, "seconds") for each in found.stretch)
     counts = (
@@ -117,11 +117,11 @@ def remade(found: Remade) -> RenderableType:
     return line(f"{found.table} from {since} to {until}: {counts}")
 
 
-def backed_up(made: Backup, folder: Path, there: int) -> RenderableType:
+def backup_picture(made: Backup, folder: Path, there: int) -> RenderableType:
     """What a backup holds."""
     before = f", {there:,} of them from an attempt before" if there else ""
     return Group(
-        _copied(made),
+        _copied_files(made),
         line(f"the lake as of {made.made_at}: {number_of(len(made.files), 'file')} in {folder}{before}", "bold"),
         Text("keep the landing files or the topic: what comes after is only there"),
     )
@@ -130,20 +130,20 @@ def backed_up(made: Backup, folder: Path, there: int) -> RenderableType:
 def backup_is_whole(found: Backup) -> RenderableType:
     """That a backup can be restored."""
     return Group(
-        _copied(found), verdict(True, "").append(f" {number_of(len(found.files), 'file')}, each as it was copied")
+        _copied_files(found), verdict(True, "").append(f" {number_of(len(found.files), 'file')}, each as it was copied")
     )
 
 
-def restored(found: Backup, lake: Place) -> RenderableType:
+def restore_picture(found: Backup, lake: Place) -> RenderableType:
     """What was put back, and what to do then."""
     return Group(
-        _copied(found),
+        _copied_files(found),
         line(f"{lake} is the lake of {found.made_at} again", "bold"),
         Text("`clickstream run` reads what came since; `clickstream verify` compares every table with its query"),
     )
 
 
-def prospect(found: Prospect) -> RenderableType:
+def reset_preview(found: ResetPreview) -> RenderableType:
     """What a reset would do."""
     rows = list(found.rows.items())
     back = (
@@ -159,15 +159,15 @@ def prospect(found: Prospect) -> RenderableType:
     )
 
 
-def _copied(found: Backup) -> Table:
+def _copied_files(found: Backup) -> Table:
     rows = [(name, found.rows[name], version) for name, version in found.versions.items()]
     title = number_of(found.bytes, "byte")
     return grid("table", "rows", "version", right=("rows", "version"), rows=rows, title=title)
 
 
-def leaving(found: Leaving) -> RenderableType:
+def expiry_plan(found: ExpiryPlan) -> RenderableType:
     """What the next `maintain` removes, because it is too old."""
-    if not found.anything:
+    if not found.has_any:
         return Text("nothing is too old: `clickstream maintain` removes no event and no rejected record")
     total = sum(found.events.values())
     days = grid("event date", "events", right=("events",), rows=found.events.items())

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from clickstream_platform.events.contract.model import PREFIX
-from clickstream_platform.events.mapping.checking import EVENT, PASSED_OVER, REJECTED, Checked
+from clickstream_platform.events.mapping.checking import EVENT, PASSED_OVER, REJECTED, CheckSummary
 from clickstream_platform.terminal import grid, line
 from clickstream_platform.wording import number_of
 
@@ -27,14 +27,14 @@ class CheckReport(NamedTuple):
         written: the file to which a mapping was written, if one was.
     """
 
-    result: Checked
+    result: CheckSummary
     likely: str | None
     mapping: str
     refused: dict[str, str]
     written: str | None
 
 
-def picture(report: CheckReport, *, each: bool) -> RenderableType:
+def check_picture(report: CheckReport, *, each: bool) -> RenderableType:
     """The report as a person is shown it."""
     found = report.result
     parts: list[RenderableType] = [line(_likeness(report)), _summary(found)]
@@ -75,7 +75,7 @@ def _likeness(report: CheckReport) -> str:
     return f"looks like {whose}; read by {by}"
 
 
-def _summary(found: Checked) -> Text:
+def _summary(found: CheckSummary) -> Text:
     others = f"{found.count(PASSED_OVER):,} passed over + {found.count(REJECTED):,} rejected"
     ways = f"{number_of(found.count(EVENT), 'event')} + {others}"
     over = ", ".join(f"{why} {count:,}" for why, count in found.passed_over.most_common())
@@ -92,11 +92,11 @@ def _summary(found: Checked) -> Text:
 _EACH = ("partition", "offset", "index", "becomes", "why")
 
 
-def _fates(found: Checked) -> list[tuple[str, int, int, str, str]]:
+def _fates(found: CheckSummary) -> list[tuple[str, int, int, str, str]]:
     return [(each.partition, each.offset, each.nth, each.fate, each.why) for each in found.fates]
 
 
-def _rejected(found: Checked) -> RenderableType:
+def _rejected(found: CheckSummary) -> RenderableType:
     rows = [
         (reason, found.reasons[reason], f"{partition} {offset}: {said}")
         for reason, examples in found.examples.items()
@@ -140,7 +140,7 @@ def _next(report: CheckReport) -> list[Text]:
     return lines
 
 
-def fields(report: CheckReport) -> dict[str, Any]:
+def check_fields(report: CheckReport) -> dict[str, Any]:
     """The report as ``--json`` prints it: all of it."""
     found = report.result
     return {

@@ -15,14 +15,14 @@ from clickstream_platform.cli.app import AsJson, exit_unless, print_json
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.contract.written import contract_named
 from clickstream_platform.events.mapping import producers
-from clickstream_platform.events.mapping.checking import checked
+from clickstream_platform.events.mapping.checking import check_records
 from clickstream_platform.events.mapping.named import OWN, mapping_named, presets
-from clickstream_platform.events.mapping.starting import written
+from clickstream_platform.events.mapping.starting import draft_mapping
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.source_list import FORMATS
 from clickstream_platform.store.place import Place
-from clickstream_platform.streaming.sources.files.sample import sample as of_files
-from clickstream_platform.streaming.sources.kafka.sample import sample as of_topic
+from clickstream_platform.streaming.sources.files.sample import sample_files
+from clickstream_platform.streaming.sources.kafka.sample import sample_topics
 from clickstream_platform.streaming.sources.named import format_at, topics_from
 from clickstream_platform.streaming.sources.source import PartRead
 from clickstream_platform.tables.events import rules_from
@@ -79,12 +79,12 @@ def check(
     found = _sample(what, _as_mapped(settings, mapping), limit, form)
     likely = _likely(found, settings)
     name = _name(mapping, settings, likely)
-    result = checked(found.batches, rules_from(settings.model_copy(update={"mapping": name})))
+    result = check_records(found.batches, rules_from(settings.model_copy(update={"mapping": name})))
     begun = write if result.records else None  # of nothing none is begun
     if begun:
-        _write(begun, written(result, name))
+        _write(begun, draft_mapping(result, name))
     report = checked_view.CheckReport(result, likely, name, found.refused, str(begun) if begun else None)
-    print_json(checked_view.fields(report)) if as_json else show(checked_view.picture(report, each=records))
+    print_json(checked_view.check_fields(report)) if as_json else show(checked_view.check_picture(report, each=records))
     exit_unless(result.is_clean and not found.refused)
 
 
@@ -100,10 +100,10 @@ def _as_mapped(settings: Settings, mapping: str | None) -> Settings:
 def _sample(what: str, settings: Settings, limit: int, form: str | None) -> Sample:
     if what.startswith("kafka://"):
         topic = topics_from(settings.model_copy(update={"source": what}))
-        return Sample(list(_first(of_topic(topic, limit), limit)), {})
+        return Sample(list(_first(sample_topics(topic, limit), limit)), {})
     found, refused = list[pa.RecordBatch](), dict[str, str]()
     wanted, path = limit, settings.place_at(what, "FILE") if "://" in what else Path(what).expanduser()
-    for each in of_files(path, settings.max_record_bytes, _declared(form, settings, path)):
+    for each in sample_files(path, settings.max_record_bytes, _declared(form, settings, path)):
         if isinstance(each, PartRead):
             refused |= {each.partition: each.fault} if each.fault else {}
         elif wanted > 0:
@@ -112,7 +112,7 @@ def _sample(what: str, settings: Settings, limit: int, form: str | None) -> Samp
         if wanted <= 0:
             break
     # A file that cannot be read to its end is refused whole: none of its records count.
-    return Sample([_without(batch, refused) for batch in found], refused)
+    return Sample([_without_refused(batch, refused) for batch in found], refused)
 
 
 def _declared(given: str | None, settings: Settings, path: Place) -> str:
@@ -131,7 +131,7 @@ def _first(batches: Iterator[pa.RecordBatch], limit: int) -> Iterator[pa.RecordB
         limit -= batch.num_rows
 
 
-def _without(batch: pa.RecordBatch, refused: dict[str, str]) -> pa.RecordBatch:
+def _without_refused(batch: pa.RecordBatch, refused: dict[str, str]) -> pa.RecordBatch:
     return batch.filter(pa.array([each not in refused for each in batch["partition"].to_pylist()], pa.bool_()))
 
 
@@ -140,7 +140,7 @@ def _likely(found: Sample, settings: Settings) -> str | None:
     rows = (
         pa.Table.from_batches(found.batches).slice(0, LOOKED_AT).combine_chunks().to_batches() if found.batches else []
     )
-    rules = {name: rules_from(settings.model_copy(update={"mapping": name})) for name in producers.known()}
+    rules = {name: rules_from(settings.model_copy(update={"mapping": name})) for name in producers.known_producers()}
     return producers.producer_of(next(islice(rows, 1)), rules) if rows else None
 
 

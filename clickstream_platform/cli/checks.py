@@ -10,14 +10,14 @@ import typer
 
 from clickstream_platform.cli import account, app, results
 from clickstream_platform.cli.app import AsJson, TableNames, exit_unless, print_json
-from clickstream_platform.cli.progress import going_on
+from clickstream_platform.cli.progress import show_progress
 from clickstream_platform.cli.ready import lake_of, lake_there
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.ledger import last_entry
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.tables import selected
+from clickstream_platform.tables import select_tables
 from clickstream_platform.terminal import show
 
 if TYPE_CHECKING:
@@ -49,12 +49,12 @@ def verify(
     if source:
         _verify_source(settings, names or [], as_json=as_json)
         return
-    contracts, lake = selected(settings, names or []), lake_of(settings)
+    contracts, lake = select_tables(settings, names or []), lake_of(settings)
     from clickstream_platform.streaming.audit.books import require_committed  # noqa: PLC0415 - Arrow
 
     require_committed(contracts[0], lake)  # told before a JVM starts
     with app.spark_session(settings, records=lake.events.rows()) as spark:
-        found = verified(contracts, spark, lake, shown=not as_json)
+        found = verify_tables(contracts, spark, lake, shown=not as_json)
     if as_json:
         print_json({"clean": all(f.clean for f in found), "tables": [{**asdict(f), "clean": f.clean} for f in found]})
     exit_unless(all(each.clean for each in found))
@@ -65,10 +65,10 @@ def _verify_source(settings: Settings, names: list[str], *, as_json: bool) -> No
 
     if names not in ([], ["events"]):
         raise SettingsError("--source", "only events has a source outside of the lake", "leave out the tables")
-    (events,) = selected(settings, ["events"])
-    with going_on("the source: counted"):
+    (events,) = select_tables(settings, ["events"])
+    with show_progress("the source: counted"):
         found = source_account(events, lake_there(settings))
-    print_json(account.fields(found)) if as_json else show(account.picture(found))
+    print_json(account.account_fields(found)) if as_json else show(account.account_picture(found))
     exit_unless(found.clean)
 
 
@@ -78,11 +78,11 @@ def validate(names: TableNames = None, *, as_json: AsJson = False) -> None:
     from clickstream_platform.streaming.audit import validate as validation  # noqa: PLC0415 - Spark
 
     settings = from_env()
-    contracts, lake = selected(settings, names or []), lake_of(settings)
+    contracts, lake = select_tables(settings, names or []), lake_of(settings)
     if any(last_entry(lake.table(table.name)) for table in contracts):
-        found = _validated(contracts, settings, lake)
+        found = _validate_tables(contracts, settings, lake)
     else:  # told without a JVM
-        found = [result for table in contracts for result in validation.without_a_batch(table)]
+        found = [result for table in contracts for result in validation.results_without_batch(table)]
     is_good = all(result.passed for result in found if result.blocking)
     if as_json:
         print_json({"passed": is_good, "checks": [asdict(result) for result in found]})
@@ -91,18 +91,18 @@ def validate(names: TableNames = None, *, as_json: AsJson = False) -> None:
     exit_unless(is_good)
 
 
-def _validated(contracts: Sequence[StreamingTable], settings: Settings, lake: Lake) -> list[CheckResult]:
+def _validate_tables(contracts: Sequence[StreamingTable], settings: Settings, lake: Lake) -> list[CheckResult]:
     from clickstream_platform.streaming.audit import validate as validation  # noqa: PLC0415 - Spark
 
     found: list[CheckResult] = []
     with app.spark_session(settings) as spark:
         for table in contracts:
-            with going_on(f"{table.name}: checked"):
+            with show_progress(f"{table.name}: checked"):
                 found += validation.validate(table, spark, lake)
     return found
 
 
-def verified(
+def verify_tables(
     contracts: Sequence[StreamingTable], spark: SparkSession, lake: Lake, *, shown: bool = True
 ) -> list[Verification]:
     """Verify table after table, and show what each came to."""
@@ -110,7 +110,7 @@ def verified(
 
     found: list[Verification] = []
     for table in contracts:
-        with going_on(f"{table.name}: compared"):
+        with show_progress(f"{table.name}: compared"):
             found.append(verifying.verify(table, spark, lake))
         if shown:
             show(results.verification(found[-1]))

@@ -8,10 +8,10 @@ import typer
 
 from clickstream_platform.cli.app import AsJson, exit_unless, print_json
 from clickstream_platform.errors import SettingsError
-from clickstream_platform.events.contract.changes import changes
-from clickstream_platform.events.contract.model import Contract, Declared
+from clickstream_platform.events.contract.changes import contract_changes
+from clickstream_platform.events.contract.model import Contract, DeclaredColumn
 from clickstream_platform.events.contract.producers import json_schema
-from clickstream_platform.events.contract.written import SETTING, contract_named, shipped
+from clickstream_platform.events.contract.written import SETTING, contract_named, shipped_contracts
 from clickstream_platform.settings import from_env
 from clickstream_platform.terminal import grid, line, show
 
@@ -28,8 +28,8 @@ Which = Annotated[
 @commands.command("show", epilog="Example: clickstream contract show commerce")
 def show_(name: Which = "") -> None:
     """Which columns are declared, and what is asked of them."""
-    contract = _named(name)
-    rows = ((each.name, each.type, _asked(each), each.severity, each.description) for each in contract.columns)
+    contract = _contract_named(name)
+    rows = ((each.name, each.type, _rules_in_words(each), each.severity, each.description) for each in contract.columns)
     heads = ("column", "type", "asked", "if not so", "description")
     show(line(f"contract {contract.label}"), grid(*heads, wrap=("asked", "description"), rows=rows))
 
@@ -37,7 +37,7 @@ def show_(name: Which = "") -> None:
 @commands.command(epilog="Example: clickstream contract export > events.schema.json")
 def export(name: Which = "") -> None:
     """Print JSON Schema (2020-12) of what producers have to send, in our own shape."""
-    print_json(json_schema(_named(name)))
+    print_json(json_schema(_contract_named(name)))
 
 
 @commands.command(epilog="Example: clickstream contract compare old.toml new.toml || echo incompatible")
@@ -48,7 +48,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """What has changed between two versions. Exit code 1 if it is not compatible."""
-    found = changes(_named(old, "OLD"), _named(new, "NEW"))
+    found = contract_changes(_contract_named(old, "OLD"), _contract_named(new, "NEW"))
     if as_json:
         print_json({"compatible": all(each.is_compatible for each in found), "changes": [c._asdict() for c in found]})
     elif not found:
@@ -58,14 +58,14 @@ def compare(
     exit_unless(all(each.is_compatible for each in found))
 
 
-def _named(name: str, subject: str = "CONTRACT") -> Contract:
+def _contract_named(name: str, subject: str = "CONTRACT") -> Contract:
     contract = contract_named(name, subject) if name else contract_named(from_env().contract)
     if contract is None:
-        raise SettingsError(SETTING, "no contract is named", f"say {' or '.join(shipped())}, or a .toml file")
+        raise SettingsError(SETTING, "no contract is named", f"say {' or '.join(shipped_contracts())}, or a .toml file")
     return contract
 
 
-def _asked(column: Declared) -> str:
+def _rules_in_words(column: DeclaredColumn) -> str:
     needed = column.required
     parts = ["required" if needed is True else f"required of {', '.join(needed)}"] if needed else []
     parts += [f"one of {', '.join(map(str, column.one_of))}"] if column.one_of else []

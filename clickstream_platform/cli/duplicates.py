@@ -32,15 +32,15 @@ def duplicates(
     as_json: AsJson = False,
 ) -> None:
     """What was sent twice; each that says something else than its event, beside it. Starts no JVM."""
-    from clickstream_platform.streaming.observe.duplicates import duplicates as known  # noqa: PLC0415 - DuckDB, Arrow
+    from clickstream_platform.streaming.observe.duplicates import duplicate_report  # noqa: PLC0415 - DuckDB, Arrow
     from clickstream_platform.tables.events import rules_from  # noqa: PLC0415 - the contracts import Spark
 
     settings = from_env()
-    found = known(lake_there(settings), rules_from(settings), limit)
-    print_json(fields(found)) if as_json else show(*picture(found))
+    found = duplicate_report(lake_there(settings), rules_from(settings), limit)
+    print_json(duplicates_fields(found)) if as_json else show(*duplicates_picture(found))
 
 
-def picture(found: DuplicateReport) -> Iterator[Any]:
+def duplicates_picture(found: DuplicateReport) -> Iterator[Any]:
     """For a person: how many there are, then the columns in which each conflicting one differs from its event."""
     exact = number_of(found.exact, "record was an exact copy", "records were exact copies")
     reuse = number_of(found.reused, "event reuses", "events reuse")
@@ -88,8 +88,8 @@ def _rows(found: Conflict) -> Iterator[Sequence[object]]:
             yield *first, name, found.original.says[name], found.says[name]
 
 
-def fields(found: DuplicateReport) -> dict[str, Any]:
-    """The same for a program, with every column. Bytes that are no UTF-8 have escapes."""
+def duplicates_fields(found: DuplicateReport) -> dict[str, Any]:
+    """The report as ``--json`` prints it, with every column. Bytes that are no UTF-8 have escapes."""
     counts: dict[str, Any] = {"exact": found.exact, "reused_ids": found.reused, "conflicting": found.conflicting}
     if found.set_aside or found.replaced:
         aside = {"set_aside": found.set_aside, "replaced": found.replaced, "restored": found.restored}

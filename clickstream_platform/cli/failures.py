@@ -6,7 +6,7 @@ from rich.text import Text
 
 from clickstream_platform.cli.libraries import is_of_files
 from clickstream_platform.errors import ClickstreamError, SetupError
-from clickstream_platform.events.registry.failures import refusal
+from clickstream_platform.events.registry.failures import registry_refusal
 from clickstream_platform.terminal import line
 from clickstream_platform.wording import without_passwords
 
@@ -16,7 +16,7 @@ NO_ROOM = "make room, or choose another disk, then give the command again: what 
 
 def failure(error: BaseException) -> Text:
     """An error in one line. Those of libraries begin with what went wrong; a plan and a stack come after."""
-    error = error if isinstance(error, ClickstreamError) else refusal(error) or error
+    error = error if isinstance(error, ClickstreamError) else registry_refusal(error) or error
     if isinstance(error, ClickstreamError):
         return line(without_passwords(str(error)), "bold red")
     first = without_passwords(str(error)).strip().partition("\n")[0][:300]

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from clickstream_platform.cli import care
-from clickstream_platform.cli.progress import going_on
+from clickstream_platform.cli.progress import show_progress
 from clickstream_platform.cli.ready import WAITS, lake_there, say_if_busy
 from clickstream_platform.settings import from_env
 from clickstream_platform.tables import tables
@@ -32,8 +32,8 @@ def fill(
 
     settings = from_env()
     lake, events = lake_there(settings, to_write=True), tables(settings)["events"]
-    filling.require(events, lake, columns or ())
+    filling.require_fill(events, lake, columns or ())
     say_if_busy(["events"], lake, WAITS)
-    with going_on("events get their declared columns"):
+    with show_progress("events get their declared columns"):
         found = filling.fill(events, lake, columns or ())
-    show(care.filled(found))
+    show(care.fill_picture(found))

@@ -12,7 +12,7 @@ import typer
 
 from clickstream_platform.cli import ledger_view, views
 from clickstream_platform.cli.app import AsJson, TableName, exit_unless, print_json, tables_like
-from clickstream_platform.cli.ready import lake_of, lake_there, made
+from clickstream_platform.cli.ready import lake_of, lake_there, make_writable_folder
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.files import write_whole
 from clickstream_platform.settings import Settings, from_env
@@ -48,10 +48,10 @@ def status(
     """Where every table stands: rows, watermark, and what is left to read; or the last runs of one. Starts no JVM."""
     from clickstream_platform.live.history import fields_of, history, last_runs  # noqa: PLC0415
     from clickstream_platform.streaming.lake.ledger import entries  # noqa: PLC0415
-    from clickstream_platform.tables import selected  # noqa: PLC0415 - the contracts import Spark, and `ledger` has none
+    from clickstream_platform.tables import select_tables  # noqa: PLC0415 - the contracts import Spark, and `ledger` has none
 
     settings = from_env()
-    contracts, lake = selected(settings, [name] if name else []), lake_of(settings)
+    contracts, lake = select_tables(settings, [name] if name else []), lake_of(settings)
     if watch and (name or as_json):
         raise SettingsError("--watch", "it shows every table, to a person", "leave out the table and --json")
     if watch:
@@ -65,22 +65,30 @@ def status(
 
 
 def _watch(contracts: Sequence[StreamingTable], lake: Lake, journal: Path, every: float) -> None:
-    from clickstream_platform.live.visitors import look  # noqa: PLC0415 - DuckDB and Arrow take half a second to import
+    from clickstream_platform.live.visitors import observe  # noqa: PLC0415 - DuckDB and Arrow take half a second to import
     from clickstream_platform.live.watch import watch  # noqa: PLC0415
 
-    watch(lambda before: look(contracts, lake, journal, before), timedelta(seconds=every))
+    watch(lambda before: observe(contracts, lake, journal, before), timedelta(seconds=every))
 
 
 def _statuses(contracts: Sequence[StreamingTable], lake: Lake, settings: Settings, *, as_json: bool) -> None:
     from clickstream_platform.delivery.outbox import Outbox  # noqa: PLC0415
-    from clickstream_platform.streaming.audit.books import passed_over, refused, refused_said, violations  # noqa: PLC0415
-    from clickstream_platform.streaming.audit.shares import violations_said  # noqa: PLC0415
-    from clickstream_platform.streaming.maintenance.retention import leaving  # noqa: PLC0415
+    from clickstream_platform.streaming.audit.books import (  # noqa: PLC0415
+        all_refused_files,
+        describe_refused,
+        newest_passed_over,
+        newest_violations,
+    )
+    from clickstream_platform.streaming.audit.shares import describe_violations  # noqa: PLC0415
+    from clickstream_platform.streaming.maintenance.retention import plan_expiry  # noqa: PLC0415
     from clickstream_platform.streaming.observe.query_status import queries  # noqa: PLC0415
     from clickstream_platform.streaming.observe.status import status as statuses  # noqa: PLC0415
 
-    passed, broken = passed_over(lake), violations(lake)
-    files, old = refused(lake), leaving(contracts, lake, settings.retention, settings.quarantine_retention)
+    passed, broken = newest_passed_over(lake), newest_violations(lake)
+    files, old = (
+        all_refused_files(lake),
+        plan_expiry(contracts, lake, settings.retention, settings.quarantine_retention),
+    )
     found, told = statuses(contracts, lake), Outbox.of(lake).status()
     if as_json:
         active = [asdict(said[-1]) for said in queries(settings.queries_folder) if said[-1].is_active]
@@ -96,22 +104,22 @@ def _statuses(contracts: Sequence[StreamingTable], lake: Lake, settings: Setting
         if passed:
             show(line(views.passed_over(passed)))
         if broken:
-            show(line(f"the last run counted {violations_said(broken)}", "yellow"))
-        if old.anything:
+            show(line(f"the last run counted {describe_violations(broken)}", "yellow"))
+        if old.has_any:
             show(views.too_old(old))
         if files:
-            show(line(f"{refused_said(files)}: `clickstream verify --source` lists them", "yellow"))
+            show(line(f"{describe_refused(files)}: `clickstream verify --source` lists them", "yellow"))
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream explain sessions")
 def explain(name: TableName, *, as_json: AsJson = False) -> None:
     """The six sentences of a table, its columns, and where its checkpoint is. Starts no JVM."""
-    from clickstream_platform.streaming.lake.generations import current  # noqa: PLC0415
-    from clickstream_platform.tables import selected  # noqa: PLC0415
+    from clickstream_platform.streaming.lake.generations import current_checkpoint  # noqa: PLC0415
+    from clickstream_platform.tables import select_tables  # noqa: PLC0415
 
     settings = from_env()
-    (table,), lake = selected(settings, [name]), lake_of(settings)
-    generation = current(lake, name, table.offsets.source_name).generation
+    (table,), lake = select_tables(settings, [name]), lake_of(settings)
+    generation = current_checkpoint(lake, name, table.offsets.source_name).generation
     if as_json:
         print_json(views.explanation_fields(table, lake, generation))
     else:
@@ -133,18 +141,18 @@ def ledger(
     rebuilt; and which dates were filled.
     """
     from clickstream_platform.streaming.audit.balance import imbalances  # noqa: PLC0415
-    from clickstream_platform.streaming.lake.entry import flat  # noqa: PLC0415
-    from clickstream_platform.streaming.lake.ledger import Amendment, entries, lines  # noqa: PLC0415
+    from clickstream_platform.streaming.lake.entry import entry_fields  # noqa: PLC0415
+    from clickstream_platform.streaming.lake.ledger import Amendment, entries, ledger_lines  # noqa: PLC0415
 
     settings = from_env()
     lake = lake_there(settings)
     booked = [list(entries(lake.table(name))) for name in _with_a_ledger(table, settings, lake)]
     wrong = [line for of_one in booked for line in imbalances(of_one)]
     newest = sorted((e for of_one in booked for e in of_one), key=_when)[: limit or None]
-    all_lines = (each for name in ([table] if table else lake.names()) for each in lines(lake.table(name)))
+    all_lines = (each for name in ([table] if table else lake.names()) for each in ledger_lines(lake.table(name)))
     amended = sorted((each for each in all_lines if isinstance(each, Amendment)), key=_when)[: limit or None]
     if as_json:
-        both = {"entries": [flat(each) for each in newest], "amendments": [asdict(each) for each in amended]}
+        both = {"entries": [entry_fields(each) for each in newest], "amendments": [asdict(each) for each in amended]}
         print_json({**both, "imbalances": wrong})
     elif not newest and not amended:
         show(line("no batch is committed yet: `clickstream run`"))
@@ -164,9 +172,9 @@ def _with_a_ledger(table: str | None, settings: Settings, lake: Lake) -> list[st
     there = [name for name in lake.names() if name not in views.LEFT_OUT]
     if table is None or table in there:
         return [table] if table else there
-    from clickstream_platform.tables import selected  # noqa: PLC0415 - the contracts import Spark
+    from clickstream_platform.tables import select_tables  # noqa: PLC0415 - the contracts import Spark
 
-    return [contract.name for contract in selected(settings, [table])]
+    return [contract.name for contract in select_tables(settings, [table])]
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream report --days 1 --to today.html")
@@ -185,6 +193,6 @@ def report(
     if path.is_dir():
         raise SettingsError("--to" if to else "CLICKSTREAM_HOME", f"{path} is a folder", "name a file to write")
     lake = lake_there(settings)
-    made(path.absolute().parent, "--to" if to else "CLICKSTREAM_HOME")
+    make_writable_folder(path.absolute().parent, "--to" if to else "CLICKSTREAM_HOME")
     write_whole(path, page.report(lake, days, datetime.now(timezone.utc)).html())
     typer.echo(path)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from clickstream_platform.cli.app import AsJson, exit_unless, print_json
-from clickstream_platform.cli.ready import made
+from clickstream_platform.cli.ready import make_writable_folder
 from clickstream_platform.errors import UnreachableError
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.simulator.broker import Broker
@@ -36,7 +36,7 @@ def up(
     from clickstream_platform.streaming.sources.kafka.source import KafkaSource  # noqa: PLC0415
 
     settings = from_env()
-    made(settings.home, "CLICKSTREAM_HOME")
+    make_writable_folder(settings.home, "CLICKSTREAM_HOME")
     address = broker_of(settings).up(settings.cache)
     kafka_producer.make_topic(KafkaSource(address, topic), partitions)
     typer.echo(f"kafka://{address}/{topic}")

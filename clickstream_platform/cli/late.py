@@ -16,7 +16,7 @@ from clickstream_platform.terminal import clock, grid, line, show
 from clickstream_platform.wording import length, number_of
 
 if TYPE_CHECKING:
-    from clickstream_platform.streaming.observe.late import Late, LateBatch
+    from clickstream_platform.streaming.observe.late import LateBatch, LateReport
 
 PANEL = "Look"
 commands = typer.Typer()
@@ -29,13 +29,13 @@ def late(
     as_json: AsJson = False,
 ) -> None:
     """Events behind the watermark of their batch, and what the batches that read them changed. Starts no JVM."""
-    from clickstream_platform.streaming.observe.late import late as known  # noqa: PLC0415 - DuckDB, Arrow
+    from clickstream_platform.streaming.observe.late import late_report  # noqa: PLC0415 - DuckDB, Arrow
 
-    found = known(lake_there(from_env()), limit)
-    print_json(fields(found)) if as_json else show(*picture(found))
+    found = late_report(lake_there(from_env()), limit)
+    print_json(late_fields(found)) if as_json else show(*late_picture(found))
 
 
-def picture(found: Late) -> Iterator[Any]:
+def late_picture(found: LateReport) -> Iterator[Any]:
     """For a person: a line for each batch that had late events, and those of them that are still there."""
     yield line(
         f"{found.late_rows:,} of {number_of(found.of, 'record')} came late: at or before the watermark of the batch"
@@ -67,7 +67,7 @@ def _rows(batch: LateBatch) -> Iterator[Sequence[object]]:
         yield clock(happened, "seconds"), behind, each.user_id, each.event_type, left_out, place
 
 
-def fields(found: Late) -> dict[str, Any]:
+def late_fields(found: LateReport) -> dict[str, Any]:
     """The late events as ``--json`` prints them."""
     return {"late_records": found.late_rows, "records": found.of, "batches": [_fields(each) for each in found.batches]}
 

@@ -10,17 +10,17 @@ import typer
 
 from clickstream_platform.cli import app, care
 from clickstream_platform.cli.app import exit_unless
-from clickstream_platform.cli.progress import going_on
+from clickstream_platform.cli.progress import show_progress
 from clickstream_platform.cli.ready import WAITS, lake_there, say_if_busy
 from clickstream_platform.cli.runs import hooks
-from clickstream_platform.delivery.post import delivering
+from clickstream_platform.delivery.post import with_delivery
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import from_env
-from clickstream_platform.streaming.lake.generations import current
-from clickstream_platform.streaming.lake.lease import all_leased
+from clickstream_platform.streaming.lake.generations import current_checkpoint
+from clickstream_platform.streaming.lake.lease import lease_all
 from clickstream_platform.streaming.maintenance import retention
 from clickstream_platform.streaming.maintenance.persons import ids_in
-from clickstream_platform.streaming.maintenance.proofs import proofs
+from clickstream_platform.streaming.maintenance.proofs import read_proofs
 from clickstream_platform.streaming.sources.files.skipping import skip as skip_file
 from clickstream_platform.streaming.sources.named import folders_from
 from clickstream_platform.tables import tables
@@ -46,12 +46,12 @@ def replay(
 
     settings = from_env()
     lake = lake_there(settings, to_write=True)
-    replaying.require(tables(settings)["events"], lake, reason, source)
+    replaying.require_replay(tables(settings)["events"], lake, reason, source)
     say_if_busy(["events"], lake, WAITS)
     with app.spark_session(settings) as spark:
-        with going_on("rejected records are tried again"):
+        with show_progress("rejected records are tried again"):
             found = replaying.replay(tables(settings)["events"], spark, lake, reason, source)
-        show(care.replay(found))
+        show(care.replay_picture(found))
 
 
 @commands.command(
@@ -81,15 +81,15 @@ def forget(
     users = [*dict.fromkeys((*(user or ()), *(_ids_in(from_file) if from_file else ())))]
     lake = lake_there(settings, to_write=not proof and bool(users))
     if proof or not users:
-        show(care.erasures(proofs(lake), users))
+        show(care.erasures(read_proofs(lake), users))
         return
     from clickstream_platform.streaming.maintenance import erasure  # noqa: PLC0415 - Spark, and a proof is a file
 
-    erasure.require(lake, users)
+    erasure.require_erasure(lake, users)
     say_if_busy(tables(settings), lake, WAITS)
     contracts = list(tables(settings).values())
-    with app.spark_session(settings) as spark, going_on("they leave every table"):
-        told = delivering(hooks(), settings)
+    with app.spark_session(settings) as spark, show_progress("they leave every table"):
+        told = with_delivery(hooks(), settings)
         kept = settings.files_kept
         found = erasure.forget(users, contracts, spark, lake, told, unsearchable=unsearchable, files_kept=kept)
     show(care.erasures([found], users))
@@ -117,25 +117,25 @@ def maintain(
 
     settings = from_env()
     lake, contracts = lake_there(settings, to_write=not dry_run), list(tables(settings).values())
-    old = retention.leaving(contracts, lake, settings.retention, settings.quarantine_retention)
+    old = retention.plan_expiry(contracts, lake, settings.retention, settings.quarantine_retention)
     if dry_run:
-        show(care.leaving(old))
+        show(care.expiry_plan(old))
         return
     if not lake.names():
         typer.echo(f"{lake.root}: there is no table in it yet, and nothing to look after")
         return
     say_if_busy((table.name for table in contracts), lake, WAITS)
     if before := old.before:
-        with app.spark_session(settings) as spark, going_on("old events leave the lake"):
-            removed = retention.expire(before, contracts, spark, lake, delivering(hooks(), settings))
+        with app.spark_session(settings) as spark, show_progress("old events leave the lake"):
+            removed = retention.expire(before, contracts, spark, lake, with_delivery(hooks(), settings))
         typer.echo(f"out of the lake: {number_of(removed, 'event')} before {before}")
-    with going_on("files are joined and deleted"):
+    with show_progress("files are joined and deleted"):
         if old.rejected_before:
             retention.expire_rejected(contracts, lake, old.rejected_before)
         found = maintenance.maintain(contracts, lake, files_kept=settings.files_kept, log_kept=settings.log_kept)
     if old.rejected:
         typer.echo(f"out of the lake: {number_of(old.rejected, 'rejected record')} of before {old.rejected_before}")
-    show(care.maintained(found))
+    show(care.maintenance_picture(found))
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream skip 2026/11/25/part-7.json.zst")
@@ -143,7 +143,7 @@ def skip(file: Annotated[str, typer.Argument(help="Its path in the landing folde
     """Go on without a landing file at which runs stop: the next run books it as refused, and does not open it."""
     settings = from_env()
     lake = lake_there(settings, to_write=True)
-    with all_leased(["events"], lake, "skip"):
-        folders = {each.folder: current(lake, "events", each.source_name) for each in folders_from(settings)}
+    with lease_all(["events"], lake, "skip"):
+        folders = {each.folder: current_checkpoint(lake, "events", each.source_name) for each in folders_from(settings)}
         booked = skip_file(file, folders)
     typer.echo(f"{booked} will be left out; land it again under another name once it is mended")

@@ -18,10 +18,10 @@ _one_at_a_time = Lock()
 
 
 @contextmanager
-def going_on(what: object) -> Generator[None]:
+def show_progress(what: object) -> Generator[None]:
     """Until the block ends, say on the terminal what goes on and for how long, on a line that is erased again.
 
-    What goes on is a text, or what has one that changes. Print with :func:`say` meanwhile.
+    What goes on is a text, or what has one that changes. Print with :func:`print_line` meanwhile.
     """
     if not sys.stderr.isatty():
         yield
@@ -38,8 +38,8 @@ def going_on(what: object) -> Generator[None]:
 
 
 @contextmanager
-def starting(what: str) -> Generator[None]:
-    """As :func:`going_on`, while this process's stderr is somebody else's: the line stands still."""
+def show_start(what: str) -> Generator[None]:
+    """As :func:`show_progress`, while this process's stderr is somebody else's: the line stands still."""
     if sys.stderr.isatty():
         _draw(what)
     try:
@@ -49,7 +49,7 @@ def starting(what: str) -> Generator[None]:
             _draw("")
 
 
-def say(text: str) -> None:
+def print_line(text: str) -> None:
     """Print a line on stdout, in place of the one that says what goes on."""
     with _one_at_a_time:
         if sys.stderr.isatty():

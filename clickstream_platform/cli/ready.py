@@ -40,13 +40,13 @@ def lake_of(settings: Settings, *, to_write: bool = False, finishing: str = "") 
     if is_on_store(place := settings.lake_folder):
         require_store(place)
         if to_write:
-            made(place.access.scratch, "CLICKSTREAM_HOME")
+            make_writable_folder(place.access.scratch, "CLICKSTREAM_HOME")
     elif to_write:
-        made(place, variable)
+        make_writable_folder(place, variable)
     else:
         require_folder(place, variable, to_write=False)
     lake = Lake(place)
-    layout.require(lake, finishing)
+    layout.require_layout(lake, finishing)
     return lake
 
 
@@ -64,7 +64,7 @@ def lake_there(settings: Settings, *, to_write: bool = False, finishing: str = "
     return lake_of(settings, to_write=True, finishing=finishing) if to_write else lake
 
 
-def made(folder: Path, variable: str) -> Path:
+def make_writable_folder(folder: Path, variable: str) -> Path:
     """The folder, made if it was not there.
 
     Raises:
@@ -92,15 +92,15 @@ def require_source(contracts: Iterable[StreamingTable], lake: Lake, settings: Se
         SetupError: the landing folder cannot be made.
     """
     from clickstream_platform.streaming.observe import lag  # noqa: PLC0415 - who only looks needs it not
-    from clickstream_platform.streaming.runtime.admission import require_as_before  # noqa: PLC0415
+    from clickstream_platform.streaming.runtime.admission import require_unchanged_declarations  # noqa: PLC0415
 
     contracts = list(contracts)
     for table in contracts:
-        require_as_before(table, lake)
+        require_unchanged_declarations(table, lake)
     if not settings.source:
-        made(Path(settings.source_url), "CLICKSTREAM_HOME")
+        make_writable_folder(Path(settings.source_url), "CLICKSTREAM_HOME")
     is_named = bool(settings.source)
-    found = lag.require_source(contracts, lake, lambda source: source.at_hand(is_named=is_named))
+    found = lag.require_source(contracts, lake, lambda source: source.describe_availability(is_named=is_named))
     for problem in found.values():
         if isinstance(problem, ClickstreamError):
             typer.echo(f"warning: {problem}; the other sources are read", err=True)

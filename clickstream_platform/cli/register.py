@@ -8,7 +8,7 @@ import typer
 
 from clickstream_platform.catalog import Metastore
 from clickstream_platform.cli import app
-from clickstream_platform.cli.progress import going_on
+from clickstream_platform.cli.progress import show_progress
 from clickstream_platform.cli.ready import lake_there
 from clickstream_platform.errors import CatalogError
 from clickstream_platform.settings import from_env
@@ -35,7 +35,7 @@ def register(
         raise CatalogError(str(lake.root), "no table is there yet", "clickstream run makes them")
     there.require()
     knowing = settings.model_copy(update={"spark_conf": {**there.conf(), **settings.spark_conf}})
-    with app.spark_session(knowing) as spark, going_on("the tables get their names"):
+    with app.spark_session(knowing) as spark, show_progress("the tables get their names"):
         found = there.register(spark, places)
     rows = [(each.name, "new" if each.is_new else "was there", each.place) for each in found]
     show(grid("name", "", "table", rows=rows, cut=("table",)))

@@ -11,26 +11,26 @@ import typer
 from clickstream_platform.cli import app, care, views
 from clickstream_platform.cli.app import TableName, TableNames
 from clickstream_platform.cli.failures import failure
-from clickstream_platform.cli.progress import going_on, say
+from clickstream_platform.cli.progress import print_line, show_progress
 from clickstream_platform.cli.ready import lake_of, lake_there, require_source
 from clickstream_platform.defs.reporting import report_run as tell_dagster
 from clickstream_platform.delivery.outbox import Outbox
-from clickstream_platform.delivery.post import delivering
+from clickstream_platform.delivery.post import with_delivery
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings, from_env
-from clickstream_platform.streaming.audit.shares import notes, remarks
+from clickstream_platform.streaming.audit.shares import run_notes, run_warnings
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import trigger_from
-from clickstream_platform.streaming.contract.trigger_support import require
+from clickstream_platform.streaming.contract.trigger_support import require_trigger
 from clickstream_platform.streaming.lake.lease import require_free
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.lag import Lags, lags, said_of_lag, unread
-from clickstream_platform.streaming.runtime.backlog import backlog
+from clickstream_platform.streaming.observe.lag import Lags, describe_lag, lags, unread_amount
+from clickstream_platform.streaming.runtime.backlog import estimate_backlog
 from clickstream_platform.streaming.runtime.hooks import Hooks
-from clickstream_platform.streaming.runtime.idle import nothing_to_do
+from clickstream_platform.streaming.runtime.idle import has_nothing_to_do
 from clickstream_platform.streaming.runtime.report import RunReport
 from clickstream_platform.streaming.sources.source import RecordSource
-from clickstream_platform.tables import selected
+from clickstream_platform.tables import select_tables
 from clickstream_platform.terminal import show
 from clickstream_platform.wording import number_of
 
@@ -67,17 +67,17 @@ def run(
 ) -> None:
     """Process what is there in every table, then stop. With nothing new, no table changes."""
     settings = from_env()
-    contracts = _triggered(selected(settings, names or []), trigger)
+    contracts = _with_trigger(select_tables(settings, names or []), trigger)
     found = require_source(contracts, lake := lake_of(settings), settings)
     if not _has_anything(contracts, lake, found):
         return
     lake_of(settings, to_write=True)
     require_free((table.name for table in contracts), lake, take_over=take_over)
-    if nothing_to_do(contracts, lake, found) and not any(channel.waiting for channel in Outbox.of(lake).status()):
+    if has_nothing_to_do(contracts, lake, found) and not any(channel.waiting for channel in Outbox.of(lake).status()):
         typer.echo("nothing new: every table has read all there is")
         return
-    with app.spark_session(settings, records=backlog(contracts, lake, found)) as spark:
-        hearing = delivering(hooks(), settings, say)
+    with app.spark_session(settings, records=estimate_backlog(contracts, lake, found)) as spark:
+        hearing = with_delivery(hooks(), settings, print_line)
         run_all(contracts, spark, lake, hearing, found, jobs=jobs, take_over=take_over)
 
 
@@ -100,7 +100,7 @@ def rebuild(
     With --from and --to only the rows of that stretch, from the events around it; the other rows stay as they are.
     """
     settings = from_env()
-    (table,), lake = selected(settings, [name]), lake_there(settings, to_write=True)
+    (table,), lake = select_tables(settings, [name]), lake_there(settings, to_write=True)
     if since is not None or until is not None:
         _rebuild_stretch(table, lake, settings, since, until)
         return
@@ -109,8 +109,8 @@ def rebuild(
     running.require_rebuildable(table, lake)
     require_free([name], lake)
     with app.spark_session(settings, records=lake.events.rows()) as spark:
-        with going_on(f"{name}: computed anew"):
-            report = running.rebuild(table, spark, lake, delivering(hooks(), settings, say))
+        with show_progress(f"{name}: computed anew"):
+            report = running.rebuild(table, spark, lake, with_delivery(hooks(), settings, print_line))
         report_run(table, report, lake)
     show("", views.reports([report]))
 
@@ -120,15 +120,15 @@ def _rebuild_stretch(
 ) -> None:
     from clickstream_platform.streaming.maintenance import stretch as stretches  # noqa: PLC0415 - Spark
 
-    stretch = stretches.require(table, *stretches.between(since, until, ("--from", "--to")))
+    stretch = stretches.require_stretch(table, *stretches.parse_ends(since, until, ("--from", "--to")))
     require_free([table.name], lake)
     table.offsets.require_there(table.name, lake)
-    with app.spark_session(settings) as spark, going_on(f"{table.name}: a stretch is computed anew"):
-        found = stretches.rebuild_stretch(table, stretch, spark, lake, delivering(hooks(), settings, say))
-    show(care.remade(found))
+    with app.spark_session(settings) as spark, show_progress(f"{table.name}: a stretch is computed anew"):
+        found = stretches.rebuild_stretch(table, stretch, spark, lake, with_delivery(hooks(), settings, print_line))
+    show(care.stretch_picture(found))
 
 
-def _triggered(contracts: list[StreamingTable], text: str | None) -> list[StreamingTable]:
+def _with_trigger(contracts: list[StreamingTable], text: str | None) -> list[StreamingTable]:
     """The contracts with another trigger, if one is asked for. It has to be one that ends."""
     if text is None:
         return contracts
@@ -137,7 +137,7 @@ def _triggered(contracts: list[StreamingTable], text: str | None) -> list[Stream
     except SettingsError as unknown:
         finding = f"{text!r} is no trigger of a run"
         raise SettingsError("--trigger", finding, "say `available now` or `once`") from unknown
-    require(trigger, "run", "--trigger")
+    require_trigger(trigger, "run", "--trigger")
     return [replace(table, trigger=trigger) for table in contracts]
 
 
@@ -162,7 +162,7 @@ def run_all(
 
     told = _Progress(lake, found or {})
     try:
-        with going_on(told):
+        with show_progress(told):
             side_by_side(contracts, spark, lake, hooks, told, jobs=jobs, take_over=take_over)
     finally:
         _say_what_was_done(contracts, told)
@@ -203,7 +203,7 @@ class _Progress:
         titles = [each.title for each in table.by_source()]
         known = {title: self.found[title] for title in titles if title in self.found}
         for title, found in (known or lags(table, self.lake)).items():
-            say(f"{title}: {said_of_lag(found)}")
+            print_line(f"{title}: {describe_lag(found)}")
         self.running.append(table.name)
 
     def ended(self, table: StreamingTable, report: RunReport) -> None:
@@ -222,7 +222,7 @@ class _Progress:
 def _has_anything(contracts: Sequence[StreamingTable], lake: Lake, found: Lags) -> bool:
     """Whether anything was ever read, or is there to be read. If not, says so, and how to get it."""
     first = contracts[0]
-    if first.derived or lake.events.exists or any(unread(each) for each in found.values()):
+    if first.derived or lake.events.exists or any(unread_amount(each) for each in found.values()):
         return True
     hint = cast("RecordSource", first.offsets).how_to_fill
     typer.echo(hint, nl=bool(hint))
@@ -231,20 +231,20 @@ def _has_anything(contracts: Sequence[StreamingTable], lake: Lake, found: Lags) 
 
 def hooks() -> Hooks:
     """Print each batch as it is committed, and each new alert."""
-    return Hooks(notify=_announce, committed=lambda entry: say(views.batch_line(entry)))
+    return Hooks(notify=_announce, committed=lambda entry: print_line(views.batch_line(entry)))
 
 
 def _announce(_: StreamingTable, rows: list[dict[str, Any]]) -> None:
     for row in rows[:ALERTS_SHOWN]:
-        say(views.alert_line(row))
+        print_line(views.alert_line(row))
     if len(rows) > ALERTS_SHOWN:
-        say(f"  and {number_of(len(rows) - ALERTS_SHOWN, 'alert')} more")
+        print_line(f"  and {number_of(len(rows) - ALERTS_SHOWN, 'alert')} more")
 
 
 def report_run(table: StreamingTable, report: RunReport, lake: Lake) -> None:
     """Tell Dagster, if there is an instance to tell; and the person, if too much was rejected or there already."""
     tell_dagster(table, report, lake)
-    for line in notes(report.batches):
-        say(f"{table.name}: {line}")
-    for remark in remarks(table, report.batches):
-        say(f"warning: {table.name}: {remark}")
+    for line in run_notes(report.batches):
+        print_line(f"{table.name}: {line}")
+    for remark in run_warnings(table, report.batches):
+        print_line(f"warning: {table.name}: {remark}")

@@ -11,7 +11,7 @@ import typer
 
 from clickstream_platform.cli import app, results
 from clickstream_platform.cli.app import exit_unless
-from clickstream_platform.cli.ready import lake_of, made
+from clickstream_platform.cli.ready import lake_of, make_writable_folder
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.simulator import kafka_producer, landing, simulation
 from clickstream_platform.simulator.expected import Truth
@@ -70,22 +70,22 @@ def demo(
             settings = around.enter_context(demonstration.on_store(settings))
         if cluster:  # after the store: its workers get the key
             settings = around.enter_context(demonstration.on_cluster(settings))
-        exit_unless(_demo(settings, events, demonstration.end_of(settings.home, end and end.date()), lasts=not store))
+        exit_unless(_demo(settings, events, demonstration.demo_end(settings.home, end and end.date()), lasts=not store))
 
 
 def _demo(settings: Settings, events: int, end: date, *, lasts: bool) -> bool:
     """Show it all, and how to go on if the lake lasts. Returns whether every number and table is as it must be."""
-    from clickstream_platform.cli.checks import verified  # noqa: PLC0415
+    from clickstream_platform.cli.checks import verify_tables  # noqa: PLC0415
     from clickstream_platform.cli.runs import hooks, run_all  # noqa: PLC0415
     from clickstream_platform.simulator import demo as demonstration  # noqa: PLC0415
-    from clickstream_platform.simulator.comparison import compared  # noqa: PLC0415
-    from clickstream_platform.tables import selected  # noqa: PLC0415
+    from clickstream_platform.simulator.comparison import compare_counts  # noqa: PLC0415
+    from clickstream_platform.tables import select_tables  # noqa: PLC0415
 
-    made(settings.home, "CLICKSTREAM_HOME")
-    simulated = demonstration.simulated(events, end)
+    make_writable_folder(settings.home, "CLICKSTREAM_HOME")
+    simulated = demonstration.simulate_demo(events, end)
     place = demonstration.own_input(settings, simulated, lake := lake_of(settings, to_write=True))
     demonstration.keep_end(settings.home, end)
-    contracts = selected(settings, [])
+    contracts = select_tables(settings, [])
     with app.spark_session(settings) as spark:
         for arrival in demonstration.ARRIVALS:
             is_new = place.land(simulated, arrival)
@@ -94,9 +94,9 @@ def _demo(settings: Settings, events: int, end: date, *, lasts: bool) -> bool:
                 run_all(contracts, spark, lake, hooks())
         for name in demonstration.PREVIEWS:
             show(_previewed(name, spark, lake), "")
-        found = compared(simulated.truth, lake)
+        found = compare_counts(simulated.truth, lake)
         show(results.comparisons(found), "")
-        is_exact = all(each.clean for each in verified(contracts, spark, lake))
+        is_exact = all(each.clean for each in verify_tables(contracts, spark, lake))
     go_on = "clickstream kafka up" if isinstance(place, demonstration.Topic) else "clickstream status"
     typer.echo(f"\nThe tables are in {lake.root}")
     if lasts:
@@ -151,7 +151,9 @@ def simulate(
     With --kafka each record has its visitor as key, and a share of them is followed by one without a value.
     """
     shares = simulation.Shares(late, duplicate, malformed, future, too_large, no_session, no_event_id, extra_field)
-    place = _topic(from_env()) if kafka else made(folder, "--folder") if folder else _landing(from_env())
+    place = (
+        _topic(from_env()) if kafka else make_writable_folder(folder, "--folder") if folder else _landing(from_env())
+    )
     if rate is not None:
         _feed(place, rate, seed, timedelta(seconds=duration) if duration else None, shares, no_value)
         return
@@ -162,7 +164,7 @@ def simulate(
         typer.echo(f"{number_of(written, 'file')} in {place}\n")
     else:
         written, truth = kafka_producer.produce(place, simulated, no_value, arrivals=arrivals, only=only)
-        typer.echo(f"{number_of(written, 'record')} written to {_said(place)}\n")
+        typer.echo(f"{number_of(written, 'record')} written to {_destination(place)}\n")
     show(results.truth(truth))
 
 
@@ -175,15 +177,15 @@ def _feed(
     no_value: float,
 ) -> None:
     """Write what visitors do now, so many records a second."""
-    typer.echo(f"writing {rate:g} records a second to {_said(place)}" + ("" if lasts else "; Ctrl-C ends it"))
+    typer.echo(f"writing {rate:g} records a second to {_destination(place)}" + ("" if lasts else "; Ctrl-C ends it"))
     if isinstance(place, Path):
-        written = landing.live(place, rate, seed, duration=lasts, shares=shares)
+        written = landing.land_live(place, rate, seed, duration=lasts, shares=shares)
     else:
-        written = kafka_producer.live(place, rate, seed, no_value, duration=lasts, shares=shares)
+        written = kafka_producer.produce_live(place, rate, seed, no_value, duration=lasts, shares=shares)
     typer.echo(f"{number_of(written, 'record')} written")
 
 
-def _said(place: Path | KafkaSource) -> str:
+def _destination(place: Path | KafkaSource) -> str:
     return str(place) if isinstance(place, Path) else f"the topic {place.topics}"
 
 
@@ -196,7 +198,7 @@ def _write(simulated: simulation.Simulation, folder: Path, arrivals: int, only: 
 
 
 def _landing(settings: Settings) -> Path:
-    return made(folder_from(settings), "CLICKSTREAM_SOURCE" if settings.source else "CLICKSTREAM_HOME")
+    return make_writable_folder(folder_from(settings), "CLICKSTREAM_SOURCE" if settings.source else "CLICKSTREAM_HOME")
 
 
 def _topic(settings: Settings) -> KafkaSource:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from clickstream_platform.streaming.observe.status import SourceStatus, TableStatus
 
 
-def lines(found: Sequence[TableStatus]) -> list[Text]:
+def source_lines(found: Sequence[TableStatus]) -> list[Text]:
     """A line for each source of a table that has several, those that are left out among them."""
     several = (table for table in found if len(table.sources) > 1)
     return [

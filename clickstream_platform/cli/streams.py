@@ -22,14 +22,14 @@ from clickstream_platform.cli import app, views
 from clickstream_platform.cli.app import TableNames, tables_like
 from clickstream_platform.cli.ready import lake_of, require_source, say_if_busy
 from clickstream_platform.cli.runs import PANEL, TakeOver, hooks, report_run
-from clickstream_platform.delivery.post import delivering
+from clickstream_platform.delivery.post import with_delivery
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.contract.trigger import ProcessingTime, repeating, trigger_from
-from clickstream_platform.streaming.contract.trigger_support import require
+from clickstream_platform.streaming.contract.trigger import ProcessingTime, stream_trigger, trigger_from
+from clickstream_platform.streaming.contract.trigger_support import require_trigger
 from clickstream_platform.streaming.sources.source import RecordSource
-from clickstream_platform.tables import selected, tables
+from clickstream_platform.tables import select_tables, tables
 from clickstream_platform.terminal import cell, show
 
 if TYPE_CHECKING:
@@ -54,15 +54,15 @@ def stream(
     from clickstream_platform.streaming.runtime import stream as streams  # noqa: PLC0415 - Spark, and a help has none
 
     settings = from_env()
-    contracts, lake = _streamed(settings, names or [], every), lake_of(settings)
+    contracts, lake = _stream_tables(settings, names or [], every), lake_of(settings)
     streams.require_inputs(contracts, lake)
     require_source(contracts, lake, settings)
     lake_of(settings, to_write=True)
     if not take_over:
         say_if_busy((table.name for table in contracts), lake, "its query starts once that run has ended")
     observer = streams.StreamObserver(_failed, lambda table, report: report_run(table, report, lake))
-    hearing = delivering(hooks(), settings, typer.echo)
-    with app.spark_session(_with(streams.CONFS, settings)) as spark, _stopped_by_signals() as stop:
+    hearing = with_delivery(hooks(), settings, typer.echo)
+    with app.spark_session(_with_conf(streams.CONFS, settings)) as spark, _stopped_by_signals() as stop:
         for table in contracts:
             typer.echo(f"{table.name}: {table.trigger}")
         run_id = uuid.uuid4().hex[:12]
@@ -70,22 +70,22 @@ def stream(
     typer.echo("stopped; what is committed stays, and the next run goes on from there")
 
 
-def _streamed(settings: Settings, names: list[str], every: str | None) -> list[StreamingTable]:
+def _stream_tables(settings: Settings, names: list[str], every: str | None) -> list[StreamingTable]:
     """The contracts of these names, each with an interval: the one asked for, its own, or the usual one.
 
     Raises:
         SettingsError: a name or the interval is unknown, or the trigger is not one of a stream.
     """
-    contracts = selected(settings, names)
+    contracts = select_tables(settings, names)
     if every is None:
-        return [replace(table, trigger=repeating(table.trigger, USUAL)) for table in contracts]
+        return [replace(table, trigger=stream_trigger(table.trigger, USUAL)) for table in contracts]
     trigger = trigger_from(every, "--every")
-    require(trigger, "stream", "--every")
+    require_trigger(trigger, "stream", "--every")
     return [replace(table, trigger=trigger) for table in contracts]
 
 
-def _with(conf: dict[str, str], settings: Settings) -> Settings:
-    """The same settings for a session that lasts; the user's own conf goes before ours."""
+def _with_conf(conf: dict[str, str], settings: Settings) -> Settings:
+    """The settings, with more conf for a session that lasts; the user's own conf goes before ours."""
     return settings.model_copy(update={"spark_conf": {**conf, **settings.spark_conf}})
 
 
@@ -142,17 +142,17 @@ def tap(
     for debugging: what a table's query makes of the events that came since the start.
     """
     from clickstream_platform.streaming.runtime.streaming_query import POLLED_EVERY  # noqa: PLC0415 - Spark, and a help has none
-    from clickstream_platform.streaming.tap.tap import CONFS, Tap, tapping  # noqa: PLC0415
+    from clickstream_platform.streaming.tap.tap import CONFS, Tap, tap_trigger  # noqa: PLC0415
 
     settings = from_env()
-    events, (table,) = _tapped(settings, source), selected(settings, [console]) if console else (None,)
+    events, (table,) = _source_to_tap(settings, source), select_tables(settings, [console]) if console else (None,)
     require_source([events], lake_of(settings), settings)
-    tapped = Tap(events, table, tapping(events, table, every, real_time=real_time), from_start, rows)
+    tapped = Tap(events, table, tap_trigger(events, table, every, real_time=real_time), from_start, rows)
     reading, writing = os.pipe()
     jvm_stdout = STDOUT if table else writing
     with TemporaryDirectory(ignore_cleanup_errors=True) as checkpoint:  # noqa: SIM117 - the session ends first
         with (
-            app.spark_session(_wide(_with(CONFS, settings), tapped), jvm_stdout, on_lake=False) as spark,
+            app.spark_session(_wide(_with_conf(CONFS, settings), tapped), jvm_stdout, on_lake=False) as spark,
             _stopped_by_signals() as stop,
         ):
             Thread(target=_show_lines, args=(reading, tapped, stop), daemon=True).start()
@@ -164,7 +164,7 @@ def tap(
                 query.stop()
 
 
-def _tapped(settings: Settings, source: str | None) -> StreamingTable:
+def _source_to_tap(settings: Settings, source: str | None) -> StreamingTable:
     """The contract of ``events`` with one source: of this name, or the first."""
     found = {each.offsets.source_name: each for each in tables(settings)["events"].by_source()}
     if source is None:
@@ -175,7 +175,7 @@ def _tapped(settings: Settings, source: str | None) -> StreamingTable:
 
 
 def _wide(settings: Settings, tapped: Tap) -> Settings:
-    """The same settings with a core for each partition: without micro-batches, a task stays with each to the end.
+    """The settings, with a core for each partition: without micro-batches, a task stays with each to the end.
 
     Raises what Kafka has to say, before a JVM starts.
     """

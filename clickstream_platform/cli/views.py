@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from clickstream_platform.streaming.contract.table import StreamingTable
     from clickstream_platform.streaming.lake.entry import Entry
     from clickstream_platform.streaming.lake.places import Lake
-    from clickstream_platform.streaming.maintenance.retention import Leaving
+    from clickstream_platform.streaming.maintenance.retention import ExpiryPlan
     from clickstream_platform.streaming.observe.status import TableStatus
     from clickstream_platform.streaming.runtime.report import RunReport
 
@@ -141,7 +141,7 @@ def statuses(found: Sequence[TableStatus], left_out: Mapping[str, int]) -> Rende
         rows=((s.name, _rows(s), minute(s.watermark), _lag(s), _ago(s)) for s in found),
     )
     others = [Text(f"{name}: {rows:,} {LEFT_OUT[name]}") for name, rows in left_out.items()]
-    return Group(Fitting(wide, narrow), "", *sources.lines(found), *_problems(found), *_triggers(found), *others)
+    return Group(Fitting(wide, narrow), "", *sources.source_lines(found), *_problems(found), *_triggers(found), *others)
 
 
 def _rows(found: TableStatus) -> int | None:
@@ -230,14 +230,15 @@ def explanation_fields(table: StreamingTable, lake: Lake, generation: int) -> di
     }
 
 
-def too_old(found: Leaving) -> Text:
+def too_old(found: ExpiryPlan) -> Text:
     """What leaves the lake because it is too old: said before it happens."""
     return line(
-        f"to leave with the next `clickstream maintain`: {' and '.join(found.said())}; --dry-run says more", "yellow"
+        f"to leave with the next `clickstream maintain`: {' and '.join(found.describe())}; --dry-run says more",
+        "yellow",
     )
 
 
-def too_old_fields(found: Leaving) -> dict[str, Any]:
+def too_old_fields(found: ExpiryPlan) -> dict[str, Any]:
     """What :func:`too_old` says, as ``--json`` prints it."""
     events = {"events": sum(found.events.values()), "before": str(found.before) if found.events else None}
     cut = str(found.rejected_before) if found.rejected else None

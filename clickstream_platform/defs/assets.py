@@ -8,21 +8,21 @@ from typing import Any
 
 import dagster as dg
 
-from clickstream_platform.defs.errors import told_to_dagster
+from clickstream_platform.defs.errors import translate_errors
 from clickstream_platform.defs.keys import pool
-from clickstream_platform.defs.metadata import materialized
+from clickstream_platform.defs.metadata import materializations
 from clickstream_platform.defs.resources import SparkResource
 from clickstream_platform.defs.specs import table_specs
-from clickstream_platform.delivery.post import delivering
+from clickstream_platform.delivery.post import with_delivery
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.lag import Lags, lags, said_of_lag
-from clickstream_platform.streaming.runtime.admission import require_as_before, require_going_on
-from clickstream_platform.streaming.runtime.backlog import backlog
+from clickstream_platform.streaming.observe.lag import Lags, describe_lag, lags
+from clickstream_platform.streaming.runtime.admission import require_matching_checkpoint, require_unchanged_declarations
+from clickstream_platform.streaming.runtime.backlog import estimate_backlog
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.idle import idle_run
 from clickstream_platform.streaming.runtime.run import run
@@ -44,12 +44,14 @@ def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinitio
 
     @dg.multi_asset(name=table.name, specs=specs, pool=pool(table), can_subset=len(specs) > 1)
     def asset(context: dg.AssetExecutionContext, spark: SparkResource) -> Iterator[dg.MaterializeResult[Any]]:
-        with told_to_dagster(context.retry_number):
-            context.log.info(said(found := to_read(table, lake)))  # before the JVM starts
-            told, run_id = hooks(context.log, settings), context.run.run_id
+        with translate_errors(context.retry_number):
+            context.log.info(describe_lags(found := lags_to_read(table, lake)))  # before the JVM starts
+            told, run_id = dagster_hooks(context.log, settings), context.run.run_id
             report = idle_run(table, lake, told, run_id, found)
-            report = report or run(table, spark.session_for(ahead(table, settings, found)), lake, told, run_id=run_id)
-        for made in materialized(table, report, lake):
+            report = report or run(
+                table, spark.session_for(backlog_estimator(table, settings, found)), lake, told, run_id=run_id
+            )
+        for made in materializations(table, report, lake):
             if made.key in context.selected_asset_keys:
                 yield made.result()
             else:
@@ -58,21 +60,21 @@ def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinitio
     return asset
 
 
-def to_read(table: StreamingTable, lake: Lake) -> Lags:
+def lags_to_read(table: StreamingTable, lake: Lake) -> Lags:
     """What a run would read of each source.
 
     Raises what a run would raise of the lake's layout, of the source, and of columns that are declared otherwise now.
     """
-    layout.require(lake)
-    require_as_before(table, lake)
-    require_going_on(table, lake)
+    layout.require_layout(lake)
+    require_unchanged_declarations(table, lake)
+    require_matching_checkpoint(table, lake)
     try:
         return lags(table, lake)
     except CheckpointError as problem:  # a run may begin a new generation, or else it raises this itself
         return {table.title: problem}
 
 
-def ahead(table: StreamingTable, settings: Settings, found: Lags) -> Callable[[], int]:
+def backlog_estimator(table: StreamingTable, settings: Settings, found: Lags) -> Callable[[], int]:
     """A function that estimates how many records or events this table and those after it have to read.
 
     It does not list the source again.
@@ -83,19 +85,19 @@ def ahead(table: StreamingTable, settings: Settings, found: Lags) -> Callable[[]
         found: what this table has to read.
     """
     others = [each for each in tables(settings).values() if each.derived and each.name != table.name]
-    return partial(backlog, [table, *others], Lake(settings.lake_folder), found)
+    return partial(estimate_backlog, [table, *others], Lake(settings.lake_folder), found)
 
 
-def said(found: Lags) -> str:
+def describe_lags(found: Lags) -> str:
     """What there is to read, in words."""
-    return "; ".join(f"{title}: {said_of_lag(each)}" for title, each in found.items())
+    return "; ".join(f"{title}: {describe_lag(each)}" for title, each in found.items())
 
 
-def hooks(log: dg.DagsterLogManager, settings: Settings) -> Hooks:
+def dagster_hooks(log: dg.DagsterLogManager, settings: Settings) -> Hooks:
     """A line in the run's log for each batch; new alerts to the channels that the settings name."""
 
     def committed(entry: Entry) -> None:
         counts = f"{entry.rows_in:,} read, {number_of(entry.rows_out, 'row')} written, {entry.late_rows:,} late"
         log.info(f"{entry.title}: batch {entry.batch_id} is committed: {counts}, {entry.duration_ms / 1000:.1f} s")
 
-    return delivering(Hooks(committed=committed), settings, log.info)
+    return with_delivery(Hooks(committed=committed), settings, log.info)

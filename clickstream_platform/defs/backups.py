@@ -5,9 +5,9 @@
 import dagster as dg
 from pydantic import Field
 
-from clickstream_platform.defs.errors import told_to_dagster
+from clickstream_platform.defs.errors import translate_errors
 from clickstream_platform.defs.keys import BACKUP, RESET, RESTORE
-from clickstream_platform.defs.launchpad import job
+from clickstream_platform.defs.launchpad import one_op_job
 from clickstream_platform.defs.metadata import markdown_table
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.lake import layout
@@ -15,7 +15,7 @@ from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.maintenance import backup as backups
 from clickstream_platform.streaming.maintenance import reset as resetting
 from clickstream_platform.streaming.maintenance import restore as restoring
-from clickstream_platform.streaming.maintenance.copying import Backup, folder_named
+from clickstream_platform.streaming.maintenance.copying import Backup, backup_folder_from
 from clickstream_platform.tables import tables
 
 
@@ -52,16 +52,16 @@ def _backup_job(settings: Settings) -> dg.JobDefinition:
 
     @dg.op(name="copy_lake", description="Under the leases of all tables what changes, then the data files.")
     def copy_lake(context: dg.OpExecutionContext, config: Copy) -> None:
-        with told_to_dagster(context.retry_number):
-            layout.require(lake)
-            folder = folder_named(config.folder)
-            backups.require(lake, folder, settings.sources.values())
+        with translate_errors(context.retry_number):
+            layout.require_layout(lake)
+            folder = backup_folder_from(config.folder)
+            backups.require_backup(lake, folder, settings.sources.values())
             made, there = backups.backup(contracts, lake, folder, run_id=context.run.run_id)
         context.add_output_metadata(
             {**_held(made), "copied_before": there, "folder": dg.MetadataValue.path(str(folder))}
         )
 
-    return job(BACKUP, copy_lake, "Copy the lake of one moment to a folder, while runs go on.", folder="")
+    return one_op_job(BACKUP, copy_lake, "Copy the lake of one moment to a folder, while runs go on.", folder="")
 
 
 def _restore_job(settings: Settings) -> dg.JobDefinition:
@@ -69,14 +69,16 @@ def _restore_job(settings: Settings) -> dg.JobDefinition:
 
     @dg.op(name="put_lake_back", description="Compare every file with its checksum, then put all where no lake is.")
     def put_lake_back(context: dg.OpExecutionContext, config: PutBack) -> None:
-        with told_to_dagster(context.retry_number):
-            folder = folder_named(config.folder)
-            layout.require(lake, restoring.command(folder))
-            found = restoring.checked(folder) if config.check else restoring.restore(folder, lake)
+        with translate_errors(context.retry_number):
+            folder = backup_folder_from(config.folder)
+            layout.require_layout(lake, restoring.restore_command(folder))
+            found = restoring.verify_backup(folder) if config.check else restoring.restore(folder, lake)
         where = {"only_checked": True} if config.check else {"lake": dg.MetadataValue.path(str(lake.root))}
         context.add_output_metadata({**_held(found), **where})
 
-    return job(RESTORE, put_lake_back, "Put a backup where there is no lake. Writes over none.", folder="", check=False)
+    return one_op_job(
+        RESTORE, put_lake_back, "Put a backup where there is no lake. Writes over none.", folder="", check=False
+    )
 
 
 def _reset_job(settings: Settings) -> dg.JobDefinition:
@@ -84,9 +86,9 @@ def _reset_job(settings: Settings) -> dg.JobDefinition:
 
     @dg.op(name="set_lake_aside", description="Move tables, checkpoints and ledgers into a folder of the lake.")
     def set_lake_aside(context: dg.OpExecutionContext, config: BeginAnew) -> None:
-        with told_to_dagster(context.retry_number):
-            layout.require(lake, resetting.COMMAND)
-            found = resetting.prospect(contracts, lake)
+        with translate_errors(context.retry_number):
+            layout.require_layout(lake, resetting.COMMAND)
+            found = resetting.preview_reset(contracts, lake)
             resetting.require_confirmed(found, lake, config.confirm)
             aside = resetting.reset(contracts, lake, run_id=context.run.run_id)
         rows = markdown_table(("set aside", "rows"), ((name, f"{rows:,}") for name, rows in found.rows.items()))
@@ -96,7 +98,7 @@ def _reset_job(settings: Settings) -> dg.JobDefinition:
         )
 
     description = "Begin events anew, and with it all tables; what is there is set aside. As it opens it only says so."
-    return job(RESET, set_lake_aside, description, confirm="")
+    return one_op_job(RESET, set_lake_aside, description, confirm="")
 
 
 def _held(made: Backup) -> dict[str, dg.MetadataValue | int | str]:

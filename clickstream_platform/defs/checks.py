@@ -12,12 +12,12 @@ from datetime import datetime, timedelta, timezone
 
 import dagster as dg
 
-from clickstream_platform.defs.errors import told_to_dagster
+from clickstream_platform.defs.errors import translate_errors
 from clickstream_platform.defs.keys import VALIDATE
 from clickstream_platform.defs.resources import SparkResource
 from clickstream_platform.expectations import FreshEvents
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.audit.result import NO_BATCH, CheckResult, described
+from clickstream_platform.streaming.audit.result import NO_BATCH, CheckResult, describe_expectation
 from clickstream_platform.streaming.audit.validate import check
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import layout
@@ -30,18 +30,18 @@ def table_checks(table: StreamingTable, settings: Settings) -> dg.AssetChecksDef
     """The checks of a table. A blocking one that fails stops what is downstream, and with it the run."""
     lake = Lake(settings.lake_folder)
     specs = [
-        dg.AssetCheckSpec(each.name, asset=table.name, blocking=each.blocking, description=described(each))
+        dg.AssetCheckSpec(each.name, asset=table.name, blocking=each.blocking, description=describe_expectation(each))
         for each in table.expectations
     ]
 
     @dg.multi_asset_check(name=f"{table.name}_checks", specs=specs, can_subset=True)
     def checks(context: dg.AssetCheckExecutionContext, spark: SparkResource) -> Iterator[dg.AssetCheckResult]:
         asked = only(table, {key.name for key in context.selected_asset_check_keys})
-        with told_to_dagster(context.retry_number):
-            layout.require(lake)
+        with translate_errors(context.retry_number):
+            layout.require_layout(lake)
             everything = context.run.job_name == VALIDATE
             found = check(asked, lambda: spark.spark_session, lake, everything=everything)
-        context.log.info(f"{said_of(table, asked)}, {looked_at(found)}")
+        context.log.info(f"{said_of(table, asked)}, {describe_scopes(found)}")
         yield from (result_of(each, lake) for each in found)
 
     return checks
@@ -60,7 +60,7 @@ def said_of(table: StreamingTable, asked: StreamingTable) -> str:
     return f"{table.name}: {len(asked.expectations)} of {number_of(len(table.expectations), 'check')} ({names})"
 
 
-def looked_at(found: Sequence[CheckResult]) -> str:
+def describe_scopes(found: Sequence[CheckResult]) -> str:
     """How many checks looked at all rows, and how many only at new ones, in words."""
     kinds = Counter(each.look.kind for each in found if each.look)
     return ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or NO_BATCH

@@ -15,7 +15,7 @@ FIRST_WAIT = 10  # seconds, doubled for the next: a busy table or a broker that 
 
 
 @contextmanager
-def told_to_dagster(attempt: int) -> Generator[None]:
+def translate_errors(attempt: int) -> Generator[None]:
     """Retry a :class:`RetryableError`; fail with the sentence of any other error of ours, or of the last attempt.
 
     Not a ``RetryPolicy``: that would also retry what nobody knows to be transient.
@@ -34,7 +34,7 @@ def told_to_dagster(attempt: int) -> Generator[None]:
 
 
 @contextmanager
-def told_while_loading() -> Generator[None]:
+def show_loading_errors() -> Generator[None]:
     """Where code cannot be loaded for an error of ours, let Dagster show the sentence of that error first.
 
     Any other kind of exception it puts below one of its own, which says neither what is wrong nor what to do.

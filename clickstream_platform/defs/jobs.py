@@ -8,11 +8,11 @@ from functools import cached_property
 import dagster as dg
 from pyspark.sql import SparkSession
 
-from clickstream_platform.defs.assets import hooks
-from clickstream_platform.defs.errors import told_to_dagster
+from clickstream_platform.defs.assets import dagster_hooks
+from clickstream_platform.defs.errors import translate_errors
 from clickstream_platform.defs.keys import DAILY_REPORT, REBUILD, REFRESH, REPORT, VALIDATE
-from clickstream_platform.defs.launchpad import an_end, job, one_of
-from clickstream_platform.defs.metadata import Materialized, materialized, remade
+from clickstream_platform.defs.launchpad import choice_field, one_op_job, time_field
+from clickstream_platform.defs.metadata import Materialized, materializations, stretch_materialization
 from clickstream_platform.defs.resources import SparkResource
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.table import StreamingTable
@@ -23,7 +23,7 @@ from clickstream_platform.streaming.lake.tables import TimeSpan
 from clickstream_platform.streaming.maintenance import stretch as stretches
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.run import rebuild
-from clickstream_platform.tables import selected, tables
+from clickstream_platform.tables import select_tables, tables
 
 refresh = dg.define_asset_job(
     REFRESH,
@@ -49,9 +49,11 @@ def rebuild_job(settings: Settings) -> dg.JobDefinition:
     lake = Lake(settings.lake_folder)
     names = [name for name, table in tables(settings).items() if table.derived]
     asked = {
-        "table": dg.Field(one_of("DerivedTable", names), description="A table that is made of events."),
-        "from": an_end("Only the rows that touch the time from here: a day or a time, in UTC. Null: the whole table."),
-        "to": an_end("Up to here, excluded. Null: the whole table."),
+        "table": dg.Field(choice_field("DerivedTable", names), description="A table that is made of events."),
+        "from": time_field(
+            "Only the rows that touch the time from here: a day or a time, in UTC. Null: the whole table."
+        ),
+        "to": time_field("Up to here, excluded. Null: the whole table."),
     }
 
     @dg.op(
@@ -60,17 +62,17 @@ def rebuild_job(settings: Settings) -> dg.JobDefinition:
         config_schema=asked,
     )
     def rebuild_table(context: dg.OpExecutionContext, spark: SparkResource) -> None:
-        with told_to_dagster(context.retry_number):
-            layout.require(lake)
-            (table,) = selected(settings, [context.op_config["table"]])
-            asked = Asked(table, context.op_config["from"], context.op_config["to"])
+        with translate_errors(context.retry_number):
+            layout.require_layout(lake)
+            (table,) = select_tables(settings, [context.op_config["table"]])
+            asked = RebuildRequest(table, context.op_config["from"], context.op_config["to"])
             asked.require(lake)  # before the JVM starts
             session = spark.session_for(lake.events.rows)
-            done = asked.made(session, lake, hooks(context.log, settings), context.run.run_id)
+            done = asked.rebuild(session, lake, dagster_hooks(context.log, settings), context.run.run_id)
         for made in done:
             context.log_event(made.event(context.instance))
 
-    return job(
+    return one_op_job(
         REBUILD,
         rebuild_table,
         "Make one table anew from all events, or a stretch of it, in one commit; till then the old rows serve.",
@@ -80,7 +82,7 @@ def rebuild_job(settings: Settings) -> dg.JobDefinition:
 
 
 @dataclass(frozen=True)
-class Asked:
+class RebuildRequest:
     """What the launchpad asks of a rebuild: which table, and which stretch of it, if not all."""
 
     table: StreamingTable
@@ -92,7 +94,7 @@ class Asked:
         """The stretch; None for all of the table."""
         if self.since is None and self.until is None:
             return None
-        return stretches.require(self.table, *stretches.between(self.since, self.until, ("from", "to")))
+        return stretches.require_stretch(self.table, *stretches.parse_ends(self.since, self.until, ("from", "to")))
 
     def require(self, lake: Lake) -> None:
         """Raise the errors that are found without a JVM."""
@@ -100,9 +102,9 @@ class Asked:
         require_free([self.table.name], lake)
         self.table.offsets.require_there(self.table.name, lake)
 
-    def made(self, spark: SparkSession, lake: Lake, hooks: Hooks, run_id: str) -> list[Materialized]:
+    def rebuild(self, spark: SparkSession, lake: Lake, hooks: Hooks, run_id: str) -> list[Materialized]:
         """Make it anew, and say what came of it."""
         if self.stretch is None:
-            return materialized(self.table, rebuild(self.table, spark, lake, hooks, run_id=run_id), lake)
+            return materializations(self.table, rebuild(self.table, spark, lake, hooks, run_id=run_id), lake)
         found = stretches.rebuild_stretch(self.table, self.stretch, spark, lake, hooks, run_id=run_id)
-        return [remade(self.table, found, lake)]
+        return [stretch_materialization(self.table, found, lake)]

@@ -8,17 +8,17 @@ from typing import Any
 import dagster as dg
 
 
-def one_of(name: str, values: Iterable[str]) -> dg.Enum:
+def choice_field(name: str, values: Iterable[str]) -> dg.Enum:
     """A choice of words. The launchpad offers them and marks any other."""
     return dg.Enum(name, [dg.EnumValue(value) for value in values])
 
 
-def an_end(description: str) -> dg.Field:
+def time_field(description: str) -> dg.Field:
     """An end of a stretch of time, or null."""
     return dg.Field(dg.Noneable(str), is_required=False, default_value=None, description=description)
 
 
-def job(name: str, op: dg.OpDefinition, description: str, **config: Any) -> dg.JobDefinition:
+def one_op_job(name: str, op: dg.OpDefinition, description: str, **config: Any) -> dg.JobDefinition:
     """A job of one op. Launched as it opens, it runs with this config."""
 
     @dg.job(name=name, description=description, config={"ops": {op.name: {"config": config}} if config else {}})

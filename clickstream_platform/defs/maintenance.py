@@ -5,10 +5,10 @@
 import dagster as dg
 from pydantic import Field
 
-from clickstream_platform.defs.assets import hooks
-from clickstream_platform.defs.errors import told_to_dagster
+from clickstream_platform.defs.assets import dagster_hooks
+from clickstream_platform.defs.errors import translate_errors
 from clickstream_platform.defs.keys import FILL, FORGET, MAINTAIN, REPLAY, VERIFY
-from clickstream_platform.defs.launchpad import job, one_of
+from clickstream_platform.defs.launchpad import choice_field, one_op_job
 from clickstream_platform.defs.metadata import markdown_table
 from clickstream_platform.defs.resources import SparkResource
 from clickstream_platform.events.schema import Reason
@@ -17,8 +17,8 @@ from clickstream_platform.streaming.audit import verify
 from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.maintenance import erasure, filling, housekeeping, reprocess, retention
-from clickstream_platform.streaming.maintenance.proofs import Erasure
-from clickstream_platform.tables import selected, tables
+from clickstream_platform.streaming.maintenance.proofs import ErasureProof
+from clickstream_platform.tables import select_tables, tables
 
 
 class Forget(dg.Config):
@@ -51,7 +51,7 @@ def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
 
 def _verify_job(settings: Settings) -> dg.JobDefinition:
     lake = Lake(settings.lake_folder)
-    some_tables = dg.Field([one_of("Table", tables(settings))], description="The tables; all, if none is named.")
+    some_tables = dg.Field([choice_field("Table", tables(settings))], description="The tables; all, if none is named.")
 
     @dg.op(
         name="verify_tables",
@@ -59,9 +59,9 @@ def _verify_job(settings: Settings) -> dg.JobDefinition:
         config_schema={"tables": some_tables},
     )
     def verify_tables(context: dg.OpExecutionContext, spark: SparkResource) -> None:
-        with told_to_dagster(context.retry_number):
-            layout.require(lake)
-            wanted = selected(settings, context.op_config["tables"])
+        with translate_errors(context.retry_number):
+            layout.require_layout(lake)
+            wanted = select_tables(settings, context.op_config["tables"])
             found = [verify.verify(table, spark.spark_session, lake) for table in wanted]
         verdicts = {"tables": _verdicts(found)}
         if wrong := [each.table for each in found if not each.clean]:
@@ -69,13 +69,13 @@ def _verify_job(settings: Settings) -> dg.JobDefinition:
         context.add_output_metadata(verdicts)
 
     description = "Compare tables with their queries over all events. Fails if any differs."
-    return job(VERIFY, verify_tables, description, tables=[])
+    return one_op_job(VERIFY, verify_tables, description, tables=[])
 
 
 def _replay_job(settings: Settings) -> dg.JobDefinition:
     lake, events = Lake(settings.lake_folder), tables(settings)["events"]
     a_reason = dg.Field(
-        dg.Noneable(one_of("Reason", [each.value for each in Reason])),
+        dg.Noneable(choice_field("Reason", [each.value for each in Reason])),
         description="Only records with this fault; null for all.",
     )
 
@@ -86,16 +86,16 @@ def _replay_job(settings: Settings) -> dg.JobDefinition:
     )
     def replay_records(context: dg.OpExecutionContext, spark: SparkResource) -> None:
         reason = context.op_config["reason"]
-        with told_to_dagster(context.retry_number):
-            layout.require(lake)
-            reprocess.require(events, lake, reason)  # before the JVM starts
+        with translate_errors(context.retry_number):
+            layout.require_layout(lake)
+            reprocess.require_replay(events, lake, reason)  # before the JVM starts
             found = reprocess.replay(events, spark.spark_session, lake, reason, run_id=context.run.run_id)
         counts = {"tried": found.tried, "accepted": found.accepted, "duplicates": found.duplicates}
         stayed = {"still_rejected": found.stayed, "conflicting_duplicates": found.conflicting}
         context.add_output_metadata({**counts, **stayed, "passed_over": found.passed_over, "refused": found.refused})
 
     description = "What was rejected and is good by today's rules becomes events."
-    return job(REPLAY, replay_records, description, reason=None)
+    return one_op_job(REPLAY, replay_records, description, reason=None)
 
 
 def _fill_job(settings: Settings) -> dg.JobDefinition:
@@ -107,15 +107,15 @@ def _fill_job(settings: Settings) -> dg.JobDefinition:
         config_schema={"columns": dg.Field([str], description="Declared columns; all, if none is named.")},
     )
     def fill_columns(context: dg.OpExecutionContext) -> None:
-        with told_to_dagster(context.retry_number):
-            layout.require(lake)
+        with translate_errors(context.retry_number):
+            layout.require_layout(lake)
             found = filling.fill(events, lake, context.op_config["columns"], run_id=context.run.run_id)
         counts = {"dates": len(found.dates), "stayed_in_extra": found.stayed}
         said = {"filled": dict(found.filled), "violations": dict(found.violations)}
         context.add_output_metadata({**counts, **{name: dg.MetadataValue.json(each) for name, each in said.items()}})
 
     description = "Events that were there get the columns that were declared since."
-    return job(FILL, fill_columns, description, columns=[])
+    return one_op_job(FILL, fill_columns, description, columns=[])
 
 
 def _forget_job(settings: Settings) -> dg.JobDefinition:
@@ -123,17 +123,17 @@ def _forget_job(settings: Settings) -> dg.JobDefinition:
 
     @dg.op(name="forget_person", description="Delete a person from every table, and leave a proof.")
     def forget_person(context: dg.OpExecutionContext, config: Forget, spark: SparkResource) -> None:
-        with told_to_dagster(context.retry_number):
-            layout.require(lake)
-            erasure.require(lake, [config.user])  # before the JVM starts
-            session, told = spark.spark_session, hooks(context.log, settings)
+        with translate_errors(context.retry_number):
+            layout.require_layout(lake)
+            erasure.require_erasure(lake, [config.user])  # before the JVM starts
+            session, told = spark.spark_session, dagster_hooks(context.log, settings)
             too, run_id = bool(config.unsearchable), context.run.run_id
             proof = erasure.forget([config.user], contracts, session, lake, told, unsearchable=too, run_id=run_id)
         said = {"completed": proof.completed_at is not None, "unsearched": sum(proof.unsearched.values())}
-        context.add_output_metadata({"erased": _erased(proof), "files_until": str(proof.files_until), **said})
+        context.add_output_metadata({"erased": _erased_rows(proof), "files_until": str(proof.files_until), **said})
 
     description = "Delete a person from every table. Landing files and topics are yours to clean."
-    return job(FORGET, forget_person, description, user="", unsearchable=False)
+    return one_op_job(FORGET, forget_person, description, user="", unsearchable=False)
 
 
 def _maintain_job(settings: Settings) -> dg.JobDefinition:
@@ -141,24 +141,24 @@ def _maintain_job(settings: Settings) -> dg.JobDefinition:
 
     @dg.op(name="maintain_lake", description="Retention, ledger roll-up, compaction, vacuum, old checkpoints.")
     def maintain_lake(context: dg.OpExecutionContext, config: Maintain, spark: SparkResource) -> None:
-        with told_to_dagster(context.retry_number):
-            layout.require(lake)
-            old = retention.leaving(contracts, lake, settings.retention, settings.quarantine_retention)
-            context.log.info(f"too old: {' and '.join(old.said()) or 'nothing'}")
+        with translate_errors(context.retry_number):
+            layout.require_layout(lake)
+            old = retention.plan_expiry(contracts, lake, settings.retention, settings.quarantine_retention)
+            context.log.info(f"too old: {' and '.join(old.describe()) or 'nothing'}")
             done = [] if config.dry_run else maintained(old, context, spark)
-        left = "; ".join(old.said()) or "nothing is too old"
+        left = "; ".join(old.describe()) or "nothing is too old"
         context.add_output_metadata({"would_leave" if config.dry_run else "left": left, "tables": _done(done)})
 
     def maintained(
-        old: retention.Leaving, context: dg.OpExecutionContext, spark: SparkResource
-    ) -> list[housekeeping.Maintained]:
-        told, run_id = hooks(context.log, settings), context.run.run_id
-        retention.let_go(old, contracts, lambda: spark.spark_session, lake, told, run_id=run_id)
+        old: retention.ExpiryPlan, context: dg.OpExecutionContext, spark: SparkResource
+    ) -> list[housekeeping.MaintenanceReport]:
+        told, run_id = dagster_hooks(context.log, settings), context.run.run_id
+        retention.expire_old(old, contracts, lambda: spark.spark_session, lake, told, run_id=run_id)
         kept = {"files_kept": settings.files_kept, "log_kept": settings.log_kept}
         return housekeeping.maintain(contracts, lake, run_id=run_id, **kept)
 
     description = "What a lake needs every night. Without retention it starts no JVM."
-    return job(MAINTAIN, maintain_lake, description, dry_run=False)
+    return one_op_job(MAINTAIN, maintain_lake, description, dry_run=False)
 
 
 def _verdicts(found: list[verify.Verification]) -> dg.MarkdownMetadataValue:
@@ -170,12 +170,12 @@ def _verdicts(found: list[verify.Verification]) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(markdown_table(head, rows))
 
 
-def _erased(proof: Erasure) -> dg.MarkdownMetadataValue:
+def _erased_rows(proof: ErasureProof) -> dg.MarkdownMetadataValue:
     rows = ((each.table, str(each.rows), str(each.version)) for each in proof.tables)
     return dg.MetadataValue.md(markdown_table(("table", "rows deleted", "gone since version"), rows))
 
 
-def _done(done: list[housekeeping.Maintained]) -> dg.MarkdownMetadataValue:
+def _done(done: list[housekeeping.MaintenanceReport]) -> dg.MarkdownMetadataValue:
     head = ("table", "ledger lines", "files joined", "deleted", "log cleaned", "old checkpoints")
     rows = ((d.table, *map(str, (d.rolled_up, d.joined, d.deleted, d.cleaned, d.generations))) for d in done)
     return dg.MetadataValue.md(markdown_table(head, rows))

@@ -11,14 +11,14 @@ import dagster as dg
 
 from clickstream_platform.defs.preview import preview
 from clickstream_platform.defs.versions import data_version, input_versions, tags
-from clickstream_platform.streaming.audit.unmatched import unmatched
+from clickstream_platform.streaming.audit.unmatched import unmatched_paths
 from clickstream_platform.streaming.batches.strategies import strategy_of
 from clickstream_platform.streaming.contract.side_tables import SideTable
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.ledger import last_entry
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.maintenance.stretch import Remade
-from clickstream_platform.streaming.runtime.create import remembers
+from clickstream_platform.streaming.maintenance.stretch import StretchReport
+from clickstream_platform.streaming.runtime.create import remembers_left_out
 from clickstream_platform.streaming.runtime.report import RunReport
 from clickstream_platform.wording import number_of
 
@@ -52,7 +52,7 @@ class Materialized:
         return dg.AssetMaterialization(self.key, metadata=self.metadata, tags=known)
 
 
-def materialized(table: StreamingTable, report: RunReport, lake: Lake) -> list[Materialized]:
+def materializations(table: StreamingTable, report: RunReport, lake: Lake) -> list[Materialized]:
     """What a run of a table made: the table; for ``events`` what it rejected, for a Processor what came too late.
 
     Where an ``event_id`` alone makes a copy, also what ``events`` left out and remembers.
@@ -61,7 +61,7 @@ def materialized(table: StreamingTable, report: RunReport, lake: Lake) -> list[M
     if table.side_output:
         of_side_output = _of_late_events if table.state.lists_late else _of_quarantine
         made[table.side_output.name] = of_side_output(table.side_output, report, lake)
-    if table.copies and remembers(table):
+    if table.copies and remembers_left_out(table):
         made[table.copies.name] = _of_copies(table.copies, report, lake)
     inputs = input_versions(table, lake)
     return [
@@ -70,7 +70,7 @@ def materialized(table: StreamingTable, report: RunReport, lake: Lake) -> list[M
     ]
 
 
-def remade(table: StreamingTable, found: Remade, lake: Lake) -> Materialized:
+def stretch_materialization(table: StreamingTable, found: StretchReport, lake: Lake) -> Materialized:
     """What a rebuild of a stretch made of its table."""
     since, until = (dg.MetadataValue.timestamp(each / 1_000_000) for each in found.stretch)
     counts = {"rows_remade": found.rows, "rows_changed": found.added, "rows_gone": found.removed}
@@ -90,10 +90,10 @@ def remade(table: StreamingTable, found: Remade, lake: Lake) -> Materialized:
 def markdown_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     """A table in Markdown."""
     lines = (head, tuple("---" for _ in head), *rows)
-    return "\n".join(f"| {' | '.join(map(escaped, line))} |" for line in lines)
+    return "\n".join(f"| {' | '.join(map(escape_markdown, line))} |" for line in lines)
 
 
-def escaped(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Text that is neither a tag nor the end of a cell."""
     return text.replace("|", "/").replace("<", "&lt;")
 
@@ -130,7 +130,7 @@ def _of_run(table: StreamingTable, report: RunReport, lake: Lake) -> dict[str, A
 
 def _unmatched(report: RunReport) -> dict[str, Any]:
     """The paths of somebody's own mapping at which no record of the run had anything, of those looked at."""
-    found = unmatched(report.batches)
+    found = unmatched_paths(report.batches)
     paths = {"looked_at": found.looked_at, "paths": list(found.never)}
     return {"never_matched": dg.MetadataValue.json(paths)} if found.never else {}
 
@@ -148,8 +148,8 @@ def _sources(report: RunReport) -> str:
 def _left_out(table: StreamingTable, lake: Lake) -> dict[str, Any]:
     """How many events the table does without because they came too late, and what a rebuild would change."""
     entry = last_entry(lake.table(table.name))
-    events = strategy_of(table).left_out(entry, lake) if entry else 0
-    still = strategy_of(table).still_in(entry, lake) if entry else 0
+    events = strategy_of(table).count_left_out(entry, lake) if entry else 0
+    still = strategy_of(table).count_replaced_since(entry, lake) if entry else 0
     if still:
         return {"left_out": events, "replaced": still, "a rebuild": _WITH_REPLACED.format(number_of(still, "event"))}
     would = f"would take in {number_of(events, 'event')} that came too late, and may so find more rows"

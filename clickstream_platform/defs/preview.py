@@ -10,7 +10,7 @@ import dagster as dg
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from clickstream_platform.streaming.lake.tables import LakeTable, instant, select
+from clickstream_platform.streaming.lake.tables import LakeTable, query_rows, timestamp_sql
 
 ROWS = 10
 LONGEST = 40  # characters: a page address with its parameters has no end
@@ -31,7 +31,7 @@ def preview(table: LakeTable, newest_by: str) -> dg.TableMetadataValue | dg.Mark
     if not rows:
         return dg.MetadataValue.md("no rows yet")
     rows = [_in_sight(row, newest_by) for row in rows]
-    return dg.MetadataValue.table([dg.TableRecord({k: _shown(v) for k, v in masked(row).items()}) for row in rows])
+    return dg.MetadataValue.table([dg.TableRecord({k: _shown(v) for k, v in mask_row(row).items()}) for row in rows])
 
 
 def _in_sight(row: Mapping[str, Any], newest_by: str) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def _in_sight(row: Mapping[str, Any], newest_by: str) -> dict[str, Any]:
     return {newest_by: row[newest_by], **{name: row[name] for name in row if name not in withheld}, **withheld}
 
 
-def masked(row: Mapping[str, Any]) -> dict[str, Any]:
+def mask_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """The row without what tells a person: also where a page address or a session id repeats it."""
     secrets = [text for name in PERSONAL if (text := str(row.get(name) or ""))]
     return {name: _hidden(name, value, secrets) for name, value in row.items()}
@@ -61,9 +61,9 @@ def _newest(held: DeltaTable, by: str) -> list[dict[str, Any]]:
     start = _start(held, by)
     if start is None:
         return []
-    since = instant((start - EPOCH) // timedelta(microseconds=1))
+    since = timestamp_sql((start - EPOCH) // timedelta(microseconds=1))
     query = f"select * from held where {by} >= {since} order by {by} desc limit {ROWS}"
-    return select(held, query)
+    return query_rows(held, query)
 
 
 def _start(held: DeltaTable, by: str) -> datetime | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from clickstream_platform.defs.errors import told_to_dagster
+from clickstream_platform.defs.errors import translate_errors
 from clickstream_platform.defs.keys import DAILY_REPORT
 from clickstream_platform.files import write_whole
 from clickstream_platform.settings import Settings
@@ -40,8 +40,8 @@ def daily_report(settings: Settings) -> dg.AssetsDefinition:
     def asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         from clickstream_platform.report import page  # noqa: PLC0415 - loading the definitions need not wait for it
 
-        with told_to_dagster(context.retry_number):
-            layout.require(lake := Lake(settings.lake_folder))
+        with translate_errors(context.retry_number):
+            layout.require_layout(lake := Lake(settings.lake_folder))
             found = page.report(lake, DAYS, datetime.now(timezone.utc))
             write_whole(path, found.html())
         return dg.MaterializeResult(metadata=_metadata(found, path))

@@ -23,10 +23,10 @@ def report_run(table: StreamingTable, report: RunReport, lake: Lake) -> None:
     try:
         import dagster as dg  # noqa: PLC0415
 
-        from clickstream_platform.defs.metadata import materialized  # noqa: PLC0415
+        from clickstream_platform.defs.metadata import materializations  # noqa: PLC0415
 
         with dg.DagsterInstance.get() as instance:
-            for made in materialized(table, report, lake):
+            for made in materializations(table, report, lake):
                 instance.report_runless_asset_event(made.event(instance))
     except Exception as failure:  # whatever a database, a disk or a dagster.yaml can do
         log.warning("%s: the run was not reported to Dagster: %s", table.name, failure)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 import dagster as dg
 
 from clickstream_platform.defs.keys import FILL, FORGET, MAINTAIN, REBUILD, REFRESH, REPLAY, RESET, RESTORE
-from clickstream_platform.defs.unread import Unread
+from clickstream_platform.defs.unread import UnreadState
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.places import Lake
 
@@ -29,30 +29,32 @@ FIRST_PAUSE = timedelta(minutes=15)  # doubled with every further failure
 LONGEST_PAUSE = timedelta(hours=6)  # so that what somebody mended at night is noticed in the morning
 
 
-def nothing(instance: dg.DagsterInstance, found: Unread, contracts: Iterable[StreamingTable], lake: Lake) -> str | None:
+def idle_reason(
+    instance: dg.DagsterInstance, found: UnreadState, contracts: Iterable[StreamingTable], lake: Lake
+) -> str | None:
     """Why there is nothing to run for; None if something is unread, or a table has rows and nobody told the instance.
 
-    Raises what :meth:`.Unread.nothing` does.
+    Raises what :meth:`.UnreadState.idle_reason` does.
     """
-    said = found.nothing()
+    said = found.idle_reason()
     if said is None:
         return None
     untold = (each.name for each in contracts if not instance.get_latest_materialization_event(dg.AssetKey(each.name)))
     return None if any(lake.table(name).rows() for name in untold) else said
 
 
-def not_now(instance: dg.DagsterInstance, found: Unread, now: datetime) -> str | None:
+def wait_reason(instance: dg.DagsterInstance, found: UnreadState, now: datetime) -> str | None:
     """Why a sensor should not ask for a run at this position now; None if it should."""
-    on = None if may_follow(instance, found) else under_way(instance)
-    return on or stopped(instance, now) or attempts(instance, found.position).pause(now)
+    on = None if may_follow(instance, found) else running_reason(instance)
+    return on or stopped_reason(instance, now) or attempts(instance, found.position).pause(now)
 
 
-def under_way(instance: dg.DagsterInstance) -> str | None:
+def running_reason(instance: dg.DagsterInstance) -> str | None:
     """Why no run should be asked for: one that writes tables is queued or running. None if there is none."""
     return next((f"run {run.run_id[:8]} ({run.job_name}) is {run.status.value.lower()}" for run in _on(instance)), None)
 
 
-def may_follow(instance: dg.DagsterInstance, found: Unread) -> bool:
+def may_follow(instance: dg.DagsterInstance, found: UnreadState) -> bool:
     """Whether the only run that is on is a refresh that is done with ``events``, and there are new ones.
 
     It will not read those. The next run starts its JVM and reads them while this one is at its last tables; there it
@@ -70,7 +72,7 @@ def _on(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     return [run for run in runs if run.job_name in WRITING]
 
 
-def stopped(instance: dg.DagsterInstance, now: datetime) -> str | None:
+def stopped_reason(instance: dg.DagsterInstance, now: datetime) -> str | None:
     """Why to wait: whoever stopped the last run did not mean it to start again at once. None if nobody has lately."""
     last = instance.get_run_records(dg.RunsFilter(job_name=REFRESH), limit=1)
     if not last or last[0].dagster_run.status != dg.DagsterRunStatus.CANCELED:

@@ -10,7 +10,7 @@ import dagster as dg
 
 from clickstream_platform.defs.jobs import refresh, report
 from clickstream_platform.defs.keys import MAINTAIN
-from clickstream_platform.defs.runs import under_way
+from clickstream_platform.defs.runs import running_reason
 
 
 @dg.schedule(
@@ -22,7 +22,7 @@ from clickstream_platform.defs.runs import under_way
 )
 def every_five_minutes(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """A run, unless one is on: runs that wait for the same tables would only pile up."""
-    reason = under_way(context.instance)
+    reason = running_reason(context.instance)
     return dg.SkipReason(reason) if reason else dg.RunRequest()
 
 

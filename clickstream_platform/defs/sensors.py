@@ -10,8 +10,8 @@ import dagster as dg
 from clickstream_platform.defs.jobs import refresh
 from clickstream_platform.defs.keys import input_key
 from clickstream_platform.defs.metadata import markdown_table
-from clickstream_platform.defs.runs import POSITION, not_now, nothing
-from clickstream_platform.defs.unread import Unread, streamed, unread
+from clickstream_platform.defs.runs import POSITION, idle_reason, wait_reason
+from clickstream_platform.defs.unread import UnreadState, stream_reason, unread_state
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.places import Lake
@@ -37,10 +37,10 @@ def unread_sensor(settings: Settings) -> dg.SensorDefinition:
         " Reads files and offsets, starts no Spark.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        found, now = unread(contracts.values(), lake), datetime.now(timezone.utc)
-        done = nothing(context.instance, found, contracts.values(), lake)
-        skip = done or streamed(contracts.values(), lake) or not_now(context.instance, found, now)
-        told = json.dumps(found.told())
+        found, now = unread_state(contracts.values(), lake), datetime.now(timezone.utc)
+        done = idle_reason(context.instance, found, contracts.values(), lake)
+        skip = done or stream_reason(contracts.values(), lake) or wait_reason(context.instance, found, now)
+        told = json.dumps(found.describe())
         return dg.SensorResult(
             run_requests=None if skip else [dg.RunRequest(tags={POSITION: found.position})],
             skip_reason=skip,
@@ -51,12 +51,12 @@ def unread_sensor(settings: Settings) -> dg.SensorDefinition:
     return sensor
 
 
-def observations(events: StreamingTable, found: Unread) -> list[dg.AssetObservation]:
+def observations(events: StreamingTable, found: UnreadState) -> list[dg.AssetObservation]:
     """How much of each source is unread, for its asset."""
     return [_observation(each, found) for each in events.by_source()]
 
 
-def _observation(events: StreamingTable, found: Unread) -> dg.AssetObservation:
+def _observation(events: StreamingTable, found: UnreadState) -> dg.AssetObservation:
     lag = found.lags.get(events.title)
     return dg.AssetObservation(
         input_key(events.offsets),
@@ -64,7 +64,7 @@ def _observation(events: StreamingTable, found: Unread) -> dg.AssetObservation:
         metadata={
             **({"lag": lag.amount, "unit": lag.unit} if lag else {}),
             **({"partitions": dg.MetadataValue.json(lag.partitions)} if lag and lag.partitions else {}),
-            "unread": dg.MetadataValue.md(markdown_table(("table", "unread"), found.told().items())),
+            "unread": dg.MetadataValue.md(markdown_table(("table", "unread"), found.describe().items())),
         },
     )
 

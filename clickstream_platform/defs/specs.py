@@ -9,14 +9,14 @@ from datetime import timedelta
 import dagster as dg
 
 from clickstream_platform.defs.keys import input_key, input_keys
-from clickstream_platform.defs.metadata import escaped
+from clickstream_platform.defs.metadata import escape_markdown
 from clickstream_platform.events.schema import WIRE, Column
 from clickstream_platform.expectations import NotNull
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.side_tables import SideTable
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.runtime.create import remembers
+from clickstream_platform.streaming.runtime.create import remembers_left_out
 from clickstream_platform.streaming.sources.named import sources_from
 from clickstream_platform.streaming.sources.source import RecordSource
 from clickstream_platform.wording import without_passwords
@@ -55,7 +55,7 @@ def table_specs(table: StreamingTable, settings: Settings) -> list[dg.AssetSpec]
 
 def side_tables(table: StreamingTable) -> list[SideTable]:
     """The side tables that are assets: ``copies`` only where the settings say that an ``event_id`` alone makes one."""
-    return [each for each in table.side_tables if each != table.copies or remembers(table)]
+    return [each for each in table.side_tables if each != table.copies or remembers_left_out(table)]
 
 
 def _side_spec(table: StreamingTable, settings: Settings, side: SideTable) -> dg.AssetSpec:
@@ -92,7 +92,9 @@ def _freshness(settings: Settings) -> dg.FreshnessPolicy:
 
 def _contract(table: StreamingTable) -> str:
     """The six sentences. Not in the description, of which the catalog shows the bare text."""
-    return "\n\n".join(f"**{first}**  \n{_wrapped(escaped(second))}" for first, second in table.sentences().items())
+    return "\n\n".join(
+        f"**{first}**  \n{_wrapped(escape_markdown(second))}" for first, second in table.sentences().items()
+    )
 
 
 def _wrapped(text: str) -> str:

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from clickstream_platform.errors import ClickstreamError
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import generations
-from clickstream_platform.streaming.lake.lease import held_with
+from clickstream_platform.streaming.lake.lease import holder_trigger
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.lag import lag
 from clickstream_platform.streaming.sources.source import Lag
 
 
 @dataclass(frozen=True)
-class Unread:
+class UnreadState:
     """What no committed batch has read.
 
     Attributes:
@@ -29,7 +29,7 @@ class Unread:
     lags: dict[str, Lag]
     problems: dict[str, ClickstreamError]
 
-    def nothing(self) -> str | None:
+    def idle_reason(self) -> str | None:
         """Why there is nothing to run for; None if there is something.
 
         Raises:
@@ -45,29 +45,29 @@ class Unread:
         """Whether a table has something to read, of whichever source."""
         return any(lag.amount for name, lag in self.lags.items() if name.split(" ")[0] == table)
 
-    def told(self) -> dict[str, str]:
+    def describe(self) -> dict[str, str]:
         """What each table has not read, in words; or why that is not known."""
         known = {name: str(each) for name, each in self.lags.items()}
         return known | {name: str(problem) for name, problem in self.problems.items()}
 
 
-def unread(contracts: Iterable[StreamingTable], lake: Lake) -> Unread:
+def unread_state(contracts: Iterable[StreamingTable], lake: Lake) -> UnreadState:
     """Look at every table: one that failed while ``events`` went on has something to read, too."""
     lags: dict[str, Lag] = {}
     problems: dict[str, ClickstreamError] = {}
     places: list[str] = []
     for table in (each for contract in contracts for each in contract.by_source()):
-        checkpoint = generations.current(lake, table.name, table.offsets.source_name)
+        checkpoint = generations.current_checkpoint(lake, table.name, table.offsets.source_name)
         places.append(f"{table.title} {checkpoint.generation}/{checkpoint.committed()}")
         try:
             lags[table.title] = lag(table, lake, checkpoint)
         except ClickstreamError as problem:
             problems[table.title] = problem
-    return Unread(hashlib.sha256(" ".join(places).encode()).hexdigest()[:12], lags, problems)
+    return UnreadState(hashlib.sha256(" ".join(places).encode()).hexdigest()[:12], lags, problems)
 
 
-def streamed(contracts: Iterable[StreamingTable], lake: Lake) -> str | None:
+def stream_reason(contracts: Iterable[StreamingTable], lake: Lake) -> str | None:
     """Why a run would be refused: a stream of this host holds tables, and reads what is unread. None if none does."""
-    found = {table.name: held_with(lake, table.name) for table in contracts}
+    found = {table.name: holder_trigger(lake, table.name) for table in contracts}
     held = [name for name, trigger in found.items() if trigger]
     return f"`clickstream stream` keeps {', '.join(held)} up to date ({found[held[0]]})" if held else None

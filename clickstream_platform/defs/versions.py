@@ -9,7 +9,7 @@ import dagster as dg
 from clickstream_platform.defs.keys import input_keys
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.entry import Entry
-from clickstream_platform.streaming.lake.ledger import Amendment, Booked, booked, last_entry
+from clickstream_platform.streaming.lake.ledger import Amendment, VersionedLine, last_entry, versioned_lines
 from clickstream_platform.streaming.lake.places import Lake
 
 # The tags that a step of Dagster's own gives a materialization, and that every other one has to bring along.
@@ -23,7 +23,7 @@ EMPTY = "empty"  # nothing has ever been committed
 
 def data_version(lake: Lake, name: str) -> str:
     """The version of the last commit that changed a row: a run without news moves nothing downstream."""
-    return next((str(each.version) for each in booked(lake.table(name)) if _has_news(each.line, name)), EMPTY)
+    return next((str(each.version) for each in versioned_lines(lake.table(name)) if _has_news(each.line, name)), EMPTY)
 
 
 def input_versions(table: StreamingTable, lake: Lake) -> dict[dg.AssetKey, str]:
@@ -58,8 +58,8 @@ def _pointer(instance: dg.DagsterInstance, key: dg.AssetKey, version: str) -> st
 
 
 def _read(lake: Lake, name: str, until: int) -> str:
-    unread: list[Booked] = []
-    for each in booked(lake.table(name)):
+    unread: list[VersionedLine] = []
+    for each in versioned_lines(lake.table(name)):
         if each.version <= until and _has_news(each.line, name):
             return str(_last_without_rows(unread) or each.version)
         if each.version > until:
@@ -67,7 +67,7 @@ def _read(lake: Lake, name: str, until: int) -> str:
     return str(_last_without_rows(unread) or EMPTY)
 
 
-def _last_without_rows(unread: list[Booked]) -> int | None:
+def _last_without_rows(unread: list[VersionedLine]) -> int | None:
     """The newest version before the first one that has something to read; None if the first already does."""
     found = None
     for each in unread:

@@ -47,22 +47,22 @@ class Patience:
 def channels_of(settings: Settings) -> list[Channel]:
     """The channels that the settings name."""
     named: list[tuple[str, str, Body]] = [
-        ("webhook", settings.alert_webhook.get_secret_value(), _whole),
+        ("webhook", settings.alert_webhook.get_secret_value(), _full_alert),
         ("slack", settings.alert_slack_webhook.get_secret_value(), _for_people),
     ]
     return [Channel(name, url, body) for name, url, body in named if url]
 
 
-def _whole(alert: Alert) -> dict[str, Any]:
+def _full_alert(alert: Alert) -> dict[str, Any]:
     return {"key": alert.key, "table": alert.table, "row": alert.row}
 
 
 def _for_people(alert: Alert) -> dict[str, Any]:
     row = alert.row
     said = ", ".join(f"{name}={value}" for name, value in row.items() if value is not None)
-    return {"text": f"{alert.table}: {_escaped(said)}"}
+    return {"text": f"{alert.table}: {_escape(said)}"}
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     """Text that is neither a link nor a mention, by Slack's own rules."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -183,7 +183,7 @@ class Outbox:
         """Do it in one transaction: on disk when it ends well, undone otherwise. On a store, more than once maybe."""
         try:
             if is_on_store(self.path):
-                return _fetched(self.path, work)
+                return _change_copy(self.path, work)
             self.path.parent.mkdir(parents=True, exist_ok=True)
             return _at(self.path, work)
         except ContendedError as failed:
@@ -199,7 +199,7 @@ def _at(path: Path, work: Callable[[sqlite3.Connection], T]) -> T:
         return work(db)
 
 
-def _fetched(path: StorePath, work: Callable[[sqlite3.Connection], T]) -> T:
+def _change_copy(path: StorePath, work: Callable[[sqlite3.Connection], T]) -> T:
     """Do it to a copy of the object, and put that back if nobody else has changed it meanwhile."""
     with TemporaryDirectory(prefix="outbox-") as folder:
         copy = Path(folder, "outbox.sqlite")

@@ -25,7 +25,7 @@ PAGE = 100  # alerts read at a time
 
 
 @dataclass(frozen=True)
-class Delivered:
+class DeliveryReport:
     """What one run told one channel.
 
     Attributes:
@@ -44,8 +44,8 @@ class Delivered:
         return f"alerts to {self.channel}: {self.alerts:,} delivered{left}"
 
 
-def delivering(hooks: Hooks, settings: Settings, said: Callable[[str], None] = log.warning) -> Hooks:
-    """The same hooks, and every new row is also delivered to the channels that the settings name.
+def with_delivery(hooks: Hooks, settings: Settings, said: Callable[[str], None] = log.warning) -> Hooks:
+    """The hooks, extended: every new row is also delivered to the channels that the settings name.
 
     An alert is noted in the lake's outbox before the commit of its batch, and sent after a run of its table that ended
     well, or in a stream after each of its commits: then all that is noted is in the table. A run that is killed leaves
@@ -79,7 +79,7 @@ def delivering(hooks: Hooks, settings: Settings, said: Callable[[str], None] = l
     return replace(hooks, notify=notify, ended=ended, forgotten=forgotten)
 
 
-def deliver(outbox: Outbox, channels: Sequence[Channel], patience: Patience | None = None) -> list[Delivered]:
+def deliver(outbox: Outbox, channels: Sequence[Channel], patience: Patience | None = None) -> list[DeliveryReport]:
     """Send what waits. Raises nothing: a channel that fails is left alone until the next call, and so is the outbox.
 
     Returns:
@@ -98,15 +98,15 @@ def deliver(outbox: Outbox, channels: Sequence[Channel], patience: Patience | No
     return [told for told in found if told.alerts or told.problem]
 
 
-def _deliver(outbox: Outbox, channel: Channel, sender: Sender, seconds: float) -> Delivered:
+def _deliver(outbox: Outbox, channel: Channel, sender: Sender, seconds: float) -> DeliveryReport:
     deadline, done = time.monotonic() + seconds, 0
     while page := outbox.waiting(channel.name, PAGE):
         for alert in page:
             if time.monotonic() > deadline:
-                return Delivered(channel.name, done, f"{seconds:g} s were over")
+                return DeliveryReport(channel.name, done, f"{seconds:g} s were over")
             problem = sender.send(channel, alert)
             outbox.tried(channel.name, alert, problem)
             if problem:
-                return Delivered(channel.name, done, problem)
+                return DeliveryReport(channel.name, done, problem)
             done += 1
-    return Delivered(channel.name, done, None)
+    return DeliveryReport(channel.name, done, None)

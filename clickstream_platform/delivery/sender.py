@@ -16,7 +16,7 @@ from clickstream_platform.errors import RETRYABLE_STATUSES
 
 @dataclass(frozen=True)
 class _Outcome:
-    """Of one attempt: what went wrong, without the address, and whether the next attempt may do better."""
+    """The outcome of one attempt: what went wrong, without the address, and whether the next attempt may do better."""
 
     problem: str | None
     may_pass: bool = False

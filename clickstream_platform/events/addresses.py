@@ -10,13 +10,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clickstream_platform.events.timestamps import where
+from clickstream_platform.events.timestamps import null_unless
 
 _IPV4 = r"^(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}\z"
 _IPV6 = r"^([0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,2}):(?::[0-9A-Fa-f:.]*|[0-9A-Fa-f:.]+)\z"  # up to three groups stay
 
 
-def of_networks(address: Any, mask: str) -> Any:
+def mask_networks(address: Any, mask: str) -> Any:
     """A column of addresses, or as much of each as may be kept."""
     if mask == "keep":
         return address
@@ -24,12 +24,12 @@ def of_networks(address: Any, mask: str) -> Any:
         return pa.nulls(len(address), pa.string())
     parts = {_IPV4: r"\1.0", _IPV6: r"\1::"}
     masked = [
-        where(pc.match_substring_regex(address, part), pc.replace_substring_regex(address, part, kept))
+        null_unless(pc.match_substring_regex(address, part), pc.replace_substring_regex(address, part, kept))
         for part, kept in parts.items()
     ]
     return pc.coalesce(*masked)
 
 
-def of_network(address: str, mask: str) -> str | None:
+def mask_network(address: str, mask: str) -> str | None:
     """One address, or as much of it as may be kept."""
-    return of_networks(pa.array([address], pa.string()), mask)[0].as_py()
+    return mask_networks(pa.array([address], pa.string()), mask)[0].as_py()

@@ -25,7 +25,7 @@ _EXPONENT = r"^-?\d{1,40}(?:\.\d{1,40})?[Ee][+-]?\d{1,2}\z"  # as Python's json 
 _DATE_LIKE = r"^(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d(?:\d{3})?)?\z"
 
 
-def plain(texts: pa.StringArray) -> pa.StringArray:
+def plain_numbers(texts: pa.StringArray) -> pa.StringArray:
     """Numbers without an exponent and without blanks around; null for a text that is no number, or far too long."""
     trimmed = pc.ascii_trim_whitespace(texts)
     has_exponent = pc.fill_null(pc.match_substring_regex(trimmed, _EXPONENT), False)
@@ -41,11 +41,11 @@ def is_ambiguous(numbers: pa.StringArray) -> pa.BooleanArray:
     return pc.or_(pc.less(pc.binary_length(whole), DIGITS["s"][0]), pc.match_substring_regex(whole, _DATE_LIKE))
 
 
-def micros(numbers: pa.StringArray, unit: Unit | None = None) -> pa.Int64Array:
+def epoch_micros(numbers: pa.StringArray, unit: Unit | None = None) -> pa.Int64Array:
     """Microseconds since 1970 of plain numbers; what is finer is cut off, towards the past as in a text. Exact.
 
     Args:
-        numbers: as :func:`plain` leaves them.
+        numbers: as :func:`plain_numbers` leaves them.
         unit: the unit of all of them; without it each is told by its size, and null if it is ambiguous.
 
     Returns:

@@ -29,7 +29,7 @@ class TooManyFormsError(Exception):
     """A text is escaped more often than is undone."""
 
 
-def forms(text: str, *, is_cut: bool = False) -> Iterator[str]:
+def unescaped_forms(text: str, *, is_cut: bool = False) -> Iterator[str]:
     """The text as it is, then with escapes undone, one kind after the other, until none is left.
 
     Args:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clickstream_platform.events.json_record import Read
+from clickstream_platform.events.json_record import ParsedRecord
 from clickstream_platform.events.placeholders import TO_END, WHITE
 from clickstream_platform.events.schema import IDS, Reason
-from clickstream_platform.events.timestamps import are_ambiguous, where
+from clickstream_platform.events.timestamps import are_ambiguous, null_unless
 
 if TYPE_CHECKING:
     from clickstream_platform.events.rules import Rules
@@ -32,7 +32,9 @@ def have_placeholders(sent: dict[str, Any]) -> Any:
     return found
 
 
-def faults_of(reads: list[Read], fields: dict[str, Any], time: Any, arrived_at: Any, rules: Rules) -> dict[Reason, Any]:
+def faults_of(
+    reads: list[ParsedRecord], fields: dict[str, Any], time: Any, arrived_at: Any, rules: Rules
+) -> dict[Reason, Any]:
     """Which records have which fault."""
     unread = pa.array([why_unread(each) for each in reads], pa.string())
     is_read = pc.is_null(unread)
@@ -56,7 +58,7 @@ def faults_of(reads: list[Read], fields: dict[str, Any], time: Any, arrived_at: 
     return {reason: found.get(reason, _is_so(pc.equal(unread, reason.value))) for reason in Reason}
 
 
-def why_unread(record: Read) -> str | None:
+def why_unread(record: ParsedRecord) -> str | None:
     """The fault by which there is nothing to judge; also a text, but no reason, for what is passed over."""
     return record.fault.value if record.fault else record.passed_over and _PASSED_OVER
 
@@ -72,7 +74,7 @@ def reasons_of(faults: dict[Reason, Any]) -> pa.ListArray:
 
 def unless_blank(texts: Any) -> Any:
     """The texts, null in place of those of nothing but white space."""
-    return where(pc.invert(_is_blank(texts)), texts)
+    return null_unless(pc.invert(_is_blank(texts)), texts)
 
 
 def _is_blank(texts: Any) -> Any:

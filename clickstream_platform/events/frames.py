@@ -13,7 +13,7 @@ from pyspark.sql.types import ArrayType, BooleanType, LongType, StringType, Stru
 
 from clickstream_platform.events.contract.judging import arrow_type
 from clickstream_platform.events.masking import Masking
-from clickstream_platform.events.opening import opened
+from clickstream_platform.events.opening import open_records
 from clickstream_platform.events.parsing import READ, read_events
 from clickstream_platform.events.schema import EVENTS, RAW
 
@@ -42,15 +42,15 @@ def read_type(contract: Contract | None) -> StructType:
     return StructType([*READ_TYPE, *(StructField(each.name, from_arrow_type(arrow_type(each))) for each in columns)])
 
 
-def parse(raw: DataFrame, rules: Rules) -> DataFrame:
+def parse_records(raw: DataFrame, rules: Rules) -> DataFrame:
     """What :class:`~clickstream_platform.events.rules.Parse` promises."""
 
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return (_whole(events, rules) for batch in batches for events in opened(batch, rules.replaying))
+        return (_whole(events, rules) for batch in batches for events in open_records(batch, rules.replaying))
 
     raw = _masked(raw, rules) if rules.masks else raw
     known = [name if name in raw.columns else F.lit(None).cast(INSIDE[name].dataType).alias(name) for name in _KNOWN]
-    size, event_id = F.octet_length("value").cast("bigint"), header(rules.event_id_header)
+    size, event_id = F.octet_length("value").cast("bigint"), header_bytes(rules.event_id_header)
     records = raw.select(*RAW.names, *known, size.alias("size"), event_id.alias("event_id"))
     return records.mapInArrow(read, StructType([*RAW.spark, *INSIDE, *read_type(rules.contract)]))
 
@@ -81,12 +81,12 @@ def _masked(raw: DataFrame, rules: Rules) -> DataFrame:
     return raw.withColumns(masked)
 
 
-def header(name: str) -> Column:
+def header_bytes(name: str) -> Column:
     """The bytes of each record's last header of that name, as Kafka's own clients take it; null without a name."""
     of_name = F.filter("headers", lambda each: each["key"] == name)
     return F.when(F.size(of_name) > 0, F.element_at(of_name, -1)["value"]) if name else F.lit(None).cast("binary")
 
 
-def accepted(parsed: DataFrame, kind: StructType | None = None) -> DataFrame:
+def accepted_events(parsed: DataFrame, kind: StructType | None = None) -> DataFrame:
     """The events among parsed records: the columns of ``EVENTS``, or of a table's schema, with their comments."""
     return parsed.where("size(reasons) = 0 AND passed_over IS NULL").to(kind or EVENTS.spark)

@@ -1,7 +1,7 @@
 """All the texts by which ISO-8601 and RFC 3339 name an instant, a column at a time. No Spark.
 
 Read in parts rather than by Arrow's own parser, which knows few of the forms. That takes a microsecond a text, so
-:func:`~clickstream_platform.events.timestamps.instants` asks here only for what the usual form does not fit.
+:func:`~clickstream_platform.events.timestamps.to_instants` asks here only for what the usual form does not fit.
 """
 
 # pyarrow makes its compute functions when it is imported:
@@ -32,7 +32,7 @@ _FORM = (
 _NINE = 10**9  # a fraction is a number of billionths
 
 
-def micros(texts: pa.StringArray) -> pa.Int64Array:
+def iso_micros(texts: pa.StringArray) -> pa.Int64Array:
     """Microseconds since 1970 of the instant that each text names, null if none.
 
     A date, alone (its midnight) or with a time after ``T`` or a blank: year, month and day; year and day of the year;
@@ -114,7 +114,7 @@ def _zones(zones: pa.StringArray) -> tuple[Ints, Bools]:
 
 
 def _number(digits: pa.StringArray, start: int, stop: int, but: Bools | None = None) -> Ints:
-    """Some digits of each text as a number; 0 if there are none, or where they are none of ours."""
+    """The digits of each text from ``start`` to ``stop`` as a number; 0 if there are none, or where ``but`` is true."""
     part = pc.utf8_slice_codeunits(digits, start, stop)
     none = pc.equal(part, "") if but is None else pc.or_(pc.equal(part, ""), pa.array(but))
     return pc.cast(pc.if_else(none, "0", part), pa.int64()).to_numpy(zero_copy_only=False)

@@ -26,7 +26,7 @@ NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, InvalidOperation)
 _TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\\?\Z)', re.DOTALL)  # also one that never ends: looked at once
 
 
-class Read(NamedTuple):
+class ParsedRecord(NamedTuple):
     """What a record says.
 
     Attributes:
@@ -44,10 +44,10 @@ class Read(NamedTuple):
     is_of_wrong_type: bool = False
 
 
-_MALFORMED = Read(fault=Reason.MALFORMED_JSON)
+_MALFORMED = ParsedRecord(fault=Reason.MALFORMED_JSON)
 
 
-def read(value: bytes) -> Read:
+def read_json_record(value: bytes) -> ParsedRecord:
     """Read a record: one JSON object in UTF-8, with a byte order mark or without. Raises nothing.
 
     Of a key that an object has twice, the last one counts. A number, a boolean, an array or an object in a wire field
@@ -57,25 +57,25 @@ def read(value: bytes) -> Read:
     """
     text = value.removeprefix(BOM)
     try:
-        return Read(msgspec.structs.astuple(_PLAIN.decode(text)))
+        return ParsedRecord(msgspec.structs.astuple(_PLAIN.decode(text)))
     except msgspec.ValidationError:  # JSON so far, but of another shape
         return _MALFORMED if is_deep(text) else _read_any(text)
     except NO_JSON:
         return _MALFORMED
 
 
-def _read_any(text: bytes) -> Read:
-    fields = parsed(text)
+def _read_any(text: bytes) -> ParsedRecord:
+    fields = parse_json_object(text)
     if isinstance(fields, Reason):
-        return Read(fault=fields)
+        return ParsedRecord(fault=fields)
     try:
         texts = tuple(text_of(fields.pop(name, None)) for name in _FIELDS)
-        return Read(texts, text_of(fields) if fields else None)
+        return ParsedRecord(texts, text_of(fields) if fields else None)
     except NO_JSON:
         return _MALFORMED
 
 
-def parsed(text: bytes) -> dict[str, Any] | Reason:
+def parse_json_object(text: bytes) -> dict[str, Any] | Reason:
     """The fields of an object, every number to its last digit; why there are none, if so.
 
     The text must not be nested deeper than ``LEVELS``: see :func:`is_deep`.
@@ -88,7 +88,7 @@ def parsed(text: bytes) -> dict[str, Any] | Reason:
 
 
 def object_of(value: bytes) -> dict[str, Any] | None:
-    """The JSON object that a record is; None for whatever :func:`read` finds a fault in."""
+    """The JSON object that a record is; None for whatever :func:`read_json_record` finds a fault in."""
     text = value.removeprefix(BOM)
     try:
         record = None if is_deep(text) else _ANY.decode(text)

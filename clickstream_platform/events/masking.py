@@ -24,11 +24,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clickstream_platform.events.addresses import of_network
-from clickstream_platform.events.escapes import TooManyFormsError, forms
+from clickstream_platform.events.addresses import mask_network
+from clickstream_platform.events.escapes import TooManyFormsError, unescaped_forms
 from clickstream_platform.events.json_record import any_json, object_of, to_json
 from clickstream_platform.events.masks import Masks
-from clickstream_platform.events.parameters import Parameters, plain
+from clickstream_platform.events.parameters import Parameters, plain_name
 from clickstream_platform.events.schema import WIRE
 
 _MAY_BE_QUOTED = re.compile(r"""["'\\%&]""")
@@ -50,7 +50,7 @@ class Masking:
         return {name: self._column(name, fields[name]) for name in names}
 
     def extra(self, texts: Any) -> Any:
-        """Of the fields that no column takes, what may be kept."""
+        """What may be kept of ``extra``, the fields that no column takes."""
         return _each(texts, self._json)
 
     def _column(self, name: str, texts: Any) -> Any:
@@ -68,7 +68,7 @@ class Masking:
         return self._value(record, 0)
 
     def kept(self, values: Any, mask_ip: str, packed: Any = None) -> Any:
-        """Of the bytes of records, what may be kept of them.
+        """What may be kept of the bytes of records.
 
         Of a record that is one JSON object, that object, written anew. Of any other, an object that says how long it
         was and what hash it had. Without any mask, the bytes as they are.
@@ -88,7 +88,7 @@ class Masking:
         return pa.array(masked, pa.binary())
 
     def keys(self, keys: Any) -> Any:
-        """Of the keys of records, what may be kept. A key has no name, and is often an id that is also a field.
+        """What may be kept of the keys of records. A key has no name, and is often an id that is also a field.
 
         So where any field is masked, a key is hashed; without a secret, dropped.
         """
@@ -97,7 +97,7 @@ class Masking:
         return _each(keys, self._key)
 
     def headers(self, headers: Any, id_header: str) -> Any:
-        """Of the headers of records, what may be kept: masked by their names, as fields, and in their texts.
+        """What may be kept of the headers of records: they are masked by their names, as fields, and in their texts.
 
         Args:
             headers: of each record its headers, or null.
@@ -112,7 +112,7 @@ class Masking:
         if record is None:
             return self._hidden(value)
         if mask_ip != "keep" and record.get(_ADDRESS) is not None:
-            record[_ADDRESS] = of_network(_as_text(record[_ADDRESS]), mask_ip)
+            record[_ADDRESS] = mask_network(_as_text(record[_ADDRESS]), mask_ip)
         return to_json(self._value(record, 0))
 
     def _hidden(self, value: bytes) -> bytes:
@@ -132,7 +132,7 @@ class Masking:
     def _headers(self, headers: list[dict[str, Any]], id_header: str) -> list[dict[str, Any]] | None:
         found: list[dict[str, Any]] = []
         for each in headers:
-            name, value = plain(each["key"]), each["value"]
+            name, value = plain_name(each["key"]), each["value"]
             is_hashed = name in self.masks.hashed or (each["key"] == id_header and "event_id" in self.masks.hashed)
             if name not in self.masks.dropped:
                 masked = value and _of_bytes(value, self.masks.hash_of if is_hashed else self._text)
@@ -154,7 +154,7 @@ class Masking:
             return value
         found: dict[str, Any] = {}
         for key, each in value.items():
-            name = plain(key)
+            name = plain_name(key)
             if name in self.masks.hashed:
                 found[key] = None if each is None else self.masks.hash_of(_as_text(each))
             elif name not in self.masks.dropped:
@@ -186,7 +186,7 @@ class Masking:
             return False
         found = _anywhere(self.masks.fields) if anywhere else _quoted(self.masks.fields)
         try:
-            return any(found.search(form) for form in forms(text))
+            return any(found.search(form) for form in unescaped_forms(text))
         except TooManyFormsError:
             return True
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from clickstream_platform.errors import SettingsError
-from clickstream_platform.events.parameters import plain
+from clickstream_platform.events.parameters import plain_name
 from clickstream_platform.events.placeholders import is_none
 
 if TYPE_CHECKING:  # settings read the environment, and tasks that mask records need none
@@ -81,7 +81,7 @@ def masks(settings: Settings) -> Masks:
         "DROP_URL_PARAMETERS": settings.drop_url_parameters,
         "HASH_URL_PARAMETERS": settings.hash_url_parameters,
     }
-    sets = {name: frozenset(map(plain, names)) for name, names in named.items()}
+    sets = {name: frozenset(map(plain_name, names)) for name, names in named.items()}
     secret = settings.hash_secret.get_secret_value()
     for of, refused in (("DROP_FIELDS", _NEEDED), ("HASH_FIELDS", _READ)):
         if taken := sorted(sets[of] & refused):

@@ -56,7 +56,7 @@ class _Row(NamedTuple):
     text: bytes | None = None
 
 
-def opened(records: pa.RecordBatch, rules: Rules) -> Iterator[pa.RecordBatch]:
+def open_records(records: pa.RecordBatch, rules: Rules) -> Iterator[pa.RecordBatch]:
     """The events of some records, in their order, a part at a time.
 
     Raises nothing, whatever the bytes; but of those that need a registry, what :func:`.framing.decoder` does.
@@ -108,13 +108,13 @@ def _decoded(records: pa.RecordBatch, rules: Rules, decode: Decode) -> Iterator[
         found.append(fault and fault.value)
         held += len(text or b"")
         if held >= _BYTES:
-            yield _with(rows.slice(begin, len(texts)), {"text": texts, "found": found})
+            yield _with_columns(rows.slice(begin, len(texts)), {"text": texts, "found": found})
             begin, held, texts, found = number + 1, 0, [], []
     if texts:
-        yield _with(rows.slice(begin), {"text": texts, "found": found})
+        yield _with_columns(rows.slice(begin), {"text": texts, "found": found})
 
 
-def _with(rows: pa.RecordBatch, cells: dict[str, list[Any]]) -> pa.RecordBatch:
+def _with_columns(rows: pa.RecordBatch, cells: dict[str, list[Any]]) -> pa.RecordBatch:
     columns: dict[str, Any] = dict(zip(rows.schema.names, rows.columns, strict=True))
     columns |= {name: pa.array(each, COLUMNS[name]) for name, each in cells.items()}
     return pa.RecordBatch.from_arrays([*columns.values()], names=[*columns])
@@ -166,7 +166,7 @@ def _batch(records: pa.RecordBatch, rows: list[_Row]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([*columns.values()], names=[*columns])
 
 
-def said_by(events: pa.RecordBatch) -> pa.Array:
+def bytes_to_read(events: pa.RecordBatch) -> pa.Array:
     """The bytes that are to be read of opened events: what they say, where they are something else."""
     return events["value"] if events["text"].null_count == len(events) else pc.coalesce(events["text"], events["value"])
 

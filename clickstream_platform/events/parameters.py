@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote_plus, unquote_plus
 
-from clickstream_platform.events.escapes import TooManyFormsError, forms
+from clickstream_platform.events.escapes import TooManyFormsError, unescaped_forms
 
 _BETWEEN = re.compile(r"([?&#;! ])")  # what stands between two parameters; of a fragment also before the first
 _ENDS = ("&", "#")  # a value ends there for certain, at others only as some read it
@@ -17,7 +17,7 @@ _AROUND = " \t\r\n\"'<>(){},\\"
 _ESCAPES = 10  # times that a name is decoded; none is escaped as often
 
 
-def plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """A name without escapes, quotes and blanks around it, in lower case."""
     return _tidied(_undone(name))
 
@@ -41,7 +41,7 @@ class Parameters:
     """What becomes of which parameters.
 
     Attributes:
-        dropped: the names of those that are left out, as :func:`plain` gives them.
+        dropped: the names of those that are left out, as :func:`plain_name` gives them.
         hashed: those of which a hash is kept.
         hash_of: gives it; of a hash, the hash itself.
         within: masks a text that is the value of another parameter; None if that cannot be done.
@@ -61,7 +61,7 @@ class Parameters:
             return text
         found = self._in_place(text)
         try:
-            is_left = any(self._is_left(form) for form in forms(found))
+            is_left = any(self._is_left(form) for form in unescaped_forms(found))
         except TooManyFormsError:
             return None
         return None if is_left else found

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clickstream_platform.events.addresses import of_networks
-from clickstream_platform.events.contract.judging import Judged, judged
+from clickstream_platform.events.addresses import mask_networks
+from clickstream_platform.events.contract.judging import JudgedColumns, judge_columns
 from clickstream_platform.events.faults import faults_of, have_placeholders, reasons_of, unless_blank, why_unread
-from clickstream_platform.events.json_record import Read, read
-from clickstream_platform.events.mapping.reader import ReadRecord, reader
+from clickstream_platform.events.json_record import ParsedRecord, read_json_record
+from clickstream_platform.events.mapping.reader import ReadRecord, record_reader
 from clickstream_platform.events.masking import Masking
-from clickstream_platform.events.opening import said_by
+from clickstream_platform.events.opening import bytes_to_read
 from clickstream_platform.events.schema import EMPTY, IDS, WIRE, Reason
-from clickstream_platform.events.timestamps import instants, where
+from clickstream_platform.events.timestamps import null_unless, to_instants
 
 if TYPE_CHECKING:
     from clickstream_platform.events.contract.model import Contract
@@ -59,12 +59,14 @@ def read_records(
 
 
 def read_events(events: pa.RecordBatch, rules: Rules) -> pa.StructArray:
-    """What is read of some events, as :func:`.opening.opened` gives them; also ``arrived_at`` is needed.
+    """What is read of some events, as :func:`.opening.open_records` gives them; also ``arrived_at`` is needed.
 
     Of an event of an envelope, its own id goes before one from elsewhere. Raises nothing, whatever the bytes.
     """
     size, arrived_at = events["size"], events["arrived_at"]
-    return _read_all(said_by(events), size, arrived_at, events["event_id"], events["inherited"], events["found"], rules)
+    return _read_all(
+        bytes_to_read(events), size, arrived_at, events["event_id"], events["inherited"], events["found"], rules
+    )
 
 
 def _read_all(
@@ -80,21 +82,21 @@ def _read_all(
     sent = _fields(reads, event_id, inherited)
     has_placeholder = have_placeholders(sent)
     fields = {name: unless_blank(column) if name in IDS else column for name, column in sent.items()}
-    time = instants(fields["timestamp"], rules.timestamp_unit)
+    time = to_instants(fields["timestamp"], rules.timestamp_unit)
     faults = faults_of(reads, fields, time, arrived_at, rules)
     faults[Reason.PLACEHOLDER_ID] = pc.and_(has_placeholder, rules.placeholder_ids == "reject")
     reasons = reasons_of(faults)
     extra, declared = pa.array([each.extra for each in reads], pa.string()), None
     if rules.contract:
         extra = Masking(rules.masks).extra(extra) if rules.masks else extra
-        declared = _declared(rules.contract, reads, extra, fields["event_type"])
-        extra, reasons = declared.extra, _joined(reasons, declared.rejected)
-    time = where(pc.equal(pc.list_value_length(reasons), 0), time)
+        declared = _judge_declared(rules.contract, reads, extra, fields["event_type"])
+        extra, reasons = declared.extra, _append_reasons(reasons, declared.rejected)
+    time = null_unless(pc.equal(pc.list_value_length(reasons), 0), time)
     columns = {
         **fields,
         "reasons": reasons,
         "timestamp": time,
-        "ip_address": of_networks(fields["ip_address"], rules.mask_ip),
+        "ip_address": mask_networks(fields["ip_address"], rules.mask_ip),
         "extra": extra,
         "event_date": pc.cast(time, pa.date32()),
         "has_placeholder": has_placeholder,
@@ -108,23 +110,23 @@ def _read_all(
     return pa.StructArray.from_arrays([columns[name] for name in names], names=names)
 
 
-def _declared(contract: Contract, reads: list[Read], extra: Any, event_types: Any) -> Judged:
+def _judge_declared(contract: Contract, reads: list[ParsedRecord], extra: Any, event_types: Any) -> JudgedColumns:
     """The declared columns. Of a record that could not be read, or is passed over, nothing is asked."""
-    found = judged(contract, extra, event_types)
+    found = judge_columns(contract, extra, event_types)
     for row, each in enumerate(reads):
         if why_unread(each):
             found.rejected[row], found.counted[row] = [], []
     return found
 
 
-def _joined(reasons: pa.ListArray, more: list[list[str]]) -> pa.ListArray:
+def _append_reasons(reasons: pa.ListArray, more: list[list[str]]) -> pa.ListArray:
     if not any(more):
         return reasons
     return pa.array([one + other for one, other in zip(reasons.to_pylist(), more, strict=True)], reasons.type)
 
 
-def _reads(value: pa.Array, sizes: pa.Array, inherited: pa.Array, found: pa.Array, rules: Rules) -> list[Read]:
-    by = reader(rules.mapping, rules.masks) if rules.mapping else read
+def _reads(value: pa.Array, sizes: pa.Array, inherited: pa.Array, found: pa.Array, rules: Rules) -> list[ParsedRecord]:
+    by = record_reader(rules.mapping, rules.masks) if rules.mapping else read_json_record
     limit = rules.max_record_bytes
     if inherited.null_count == found.null_count == len(value):
         return [_read(each, size, by, limit) for each, size in zip(value.to_pylist(), sizes.to_pylist(), strict=True)]
@@ -135,17 +137,17 @@ def _reads(value: pa.Array, sizes: pa.Array, inherited: pa.Array, found: pa.Arra
     ]
 
 
-def _instead(found: str) -> Read:
-    return Read(passed_over=EMPTY) if found == EMPTY else Read(fault=Reason(found))
+def _instead(found: str) -> ParsedRecord:
+    return ParsedRecord(passed_over=EMPTY) if found == EMPTY else ParsedRecord(fault=Reason(found))
 
 
-def _read(value: bytes | None, size: int | None, by: ReadRecord, limit: int) -> Read:
+def _read(value: bytes | None, size: int | None, by: ReadRecord, limit: int) -> ParsedRecord:
     if value is None or size is None:
-        return Read(fault=Reason.NO_VALUE)  # in a compacted topic: "forget this key"
-    return Read(fault=Reason.TOO_LARGE) if size > limit else by(value)
+        return ParsedRecord(fault=Reason.NO_VALUE)  # in a compacted topic: "forget this key"
+    return ParsedRecord(fault=Reason.TOO_LARGE) if size > limit else by(value)
 
 
-def _fields(reads: list[Read], event_id: pa.Array, inherited: pa.Array) -> dict[str, Any]:
+def _fields(reads: list[ParsedRecord], event_id: pa.Array, inherited: pa.Array) -> dict[str, Any]:
     """The columns of the wire fields, as texts, and as sent."""
     names, texts = WIRE.names, [each.texts for each in reads]
     columns = zip(*texts, strict=True) if texts else [()] * len(names)

@@ -30,7 +30,7 @@ class Rules:
             of an IPv6 one, and nothing of any other text; ``drop``.
         event_id_header: the header whose value is the event's id, before a field of the record; none if empty.
         timestamp_unit: how numbers are read as event times: see
-            :func:`~clickstream_platform.events.timestamps.instants`.
+            :func:`~clickstream_platform.events.timestamps.to_instants`.
         placeholder_ids: what becomes of a record with an id that is one of :data:`.schema.PLACEHOLDERS`, or a blank
             session_id or event_id: ``count`` accepts it and says so in ``has_placeholder``, ``reject`` rejects it as
             well.
@@ -73,14 +73,14 @@ class Rules:
 
     @property
     def replaying(self) -> Rules:
-        """The same for records that are kept already: nothing stops for one that stays as it is."""
+        """The rules for records that are in the lake already: an unknown schema does not stop the run."""
         return self if self.registry is None else replace(self, registry=replace(self.registry, unknown="quarantine"))
 
     def to_keep(self, events: pa.RecordBatch) -> pa.Array:
         """What of opened events :meth:`kept` is asked for: their bytes or, where these are masked, what they say."""
-        from clickstream_platform.events.opening import said_by  # noqa: PLC0415 - as below
+        from clickstream_platform.events.opening import bytes_to_read  # noqa: PLC0415 - as below
 
-        return events["value"] if self.keeps_bytes else said_by(events)
+        return events["value"] if self.keeps_bytes else bytes_to_read(events)
 
     def kept(self, values: pa.Array, found: pa.Array | None = None) -> pa.Array:
         """Of the bytes of records, what may be written: see :meth:`.masking.Masking.kept`. Who keeps any asks here.
@@ -97,7 +97,7 @@ class Rules:
         return Masking(self.masks).kept(values, self.mask_ip, packed)
 
     def kept_inherited(self, inherited: pa.Array) -> pa.Array:
-        """The same of what events have from their envelopes, as JSON objects."""
+        """What may be kept of the JSON objects that events inherit from their envelopes."""
         import pyarrow as pa  # noqa: PLC0415 - as above
 
         if inherited.null_count == len(inherited):
@@ -111,7 +111,7 @@ class Parse:
 
     A blank ``user_id``, ``session_id`` or ``event_id`` becomes null, other fields stay as sent. A rejected record's
     ``timestamp`` and ``event_date`` are null, so it cannot move a watermark. Its other fields are whatever could be
-    read: see :func:`~clickstream_platform.events.json_record.read`.
+    read: see :func:`~clickstream_platform.events.json_record.read_json_record`.
     """
 
     rules: Rules
@@ -148,6 +148,6 @@ class Parse:
         contract that it breaks and is not rejected for; the declared columns; and ``passed_over``: why a record is no
         event and was not meant as one, null for all others.
         """
-        from clickstream_platform.events.frames import parse  # noqa: PLC0415 - a contract is read far oftener than run
+        from clickstream_platform.events.frames import parse_records  # noqa: PLC0415 - a contract is read far oftener than run
 
-        return parse(raw, self.rules)
+        return parse_records(raw, self.rules)

@@ -26,5 +26,5 @@ class Shipped:
         return tuple(sorted(name.removesuffix(_TOML) for name in there if name.endswith(_TOML)))
 
     def text(self, name: str) -> str:
-        """One of them, as it is written."""
+        """The text of the file of that name."""
         return (self._folder / f"{name}{_TOML}").read_text(encoding="utf-8")

@@ -16,8 +16,8 @@ from functools import lru_cache
 from json import JSONDecoder
 from typing import Any, Literal
 
-from clickstream_platform.events.escapes import TooManyFormsError, forms, sign_at
-from clickstream_platform.events.views import NARROW, View, views
+from clickstream_platform.events.escapes import TooManyFormsError, sign_at, unescaped_forms
+from clickstream_platform.events.views import NARROW, View, text_views
 
 CUT = 4  # signs of an id at the end of a record that is cut off; fewer tell nobody apart
 _LEVELS = 20  # of JSON within a text within JSON; deeper, its escapes are still undone
@@ -44,7 +44,7 @@ class Mention:
 _YES, _NO = Mention("yes"), Mention("no")
 
 
-def mentions(value: bytes | None, ids: Collection[str]) -> Mention:
+def find_mention(value: bytes | None, ids: Collection[str]) -> Mention:
     """Whether a value mentions one of some ids. Whatever its bytes are, it raises nothing.
 
     It does if a text or a key in it is an id, or holds one as a word of its own: with no letter, digit, ``_`` or ``-``
@@ -67,14 +67,14 @@ def mentions(value: bytes | None, ids: Collection[str]) -> Mention:
     if not value:
         return _NO
     try:
-        return _mention(sought, views(value))
+        return _mention(sought, text_views(value))
     except TooManyFormsError:
         return Mention("unknown", "it is escaped more often than is undone")
 
 
 @dataclass(frozen=True)
 class _Sought:
-    """Some ids, made ready to be looked for."""
+    """Ids prepared for the search."""
 
     ids: frozenset[str]
     composed: tuple[str, ...]
@@ -193,7 +193,7 @@ def _is_in_json(sought: _Sought, text: str, level: int) -> bool:
 
 
 def _is_in_words(sought: _Sought, text: str) -> bool:
-    return any(_has_words(sought, form) for form in forms(text))
+    return any(_has_words(sought, form) for form in unescaped_forms(text))
 
 
 def _has_words(sought: _Sought, text: str) -> bool:
@@ -204,7 +204,7 @@ def _has_words(sought: _Sought, text: str) -> bool:
 
 
 def _is_of_an_escape(text: str, found: re.Match[str]) -> bool:
-    """Whether it is a word only as long as the escapes beside it are not undone."""
+    """Whether a match only looks like a word: it is an escape, or the escape behind it stands for a letter."""
     is_code = text.endswith("\\", 0, found.start()) and _CODE.fullmatch(found[0])
     return bool(is_code) or _is_of_a_word(sign_at(text, found.end()))
 
@@ -219,7 +219,7 @@ def _breaks_off_in_one(sought: _Sought, text: str) -> bool:
     if not text.lstrip().startswith(_OPENS):
         return False
     text = text[-_LONGEST * sought.longest :]
-    ends = [unicodedata.normalize("NFD", form) for form in forms(text.rstrip("\ufffd"), is_cut=True)]
+    ends = [unicodedata.normalize("NFD", form) for form in unescaped_forms(text.rstrip("\ufffd"), is_cut=True)]
     return any(_ends_in_one(sought, end) for end in ends)
 
 

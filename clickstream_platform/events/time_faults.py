@@ -6,12 +6,12 @@ import re
 
 import pyarrow as pa
 
-from clickstream_platform.events.json_record import read
+from clickstream_platform.events.json_record import read_json_record
 from clickstream_platform.events.mapping.model import Mapping
 from clickstream_platform.events.mapping.named import mapping_named, time_unit
-from clickstream_platform.events.mapping.reader import reader
+from clickstream_platform.events.mapping.reader import record_reader
 from clickstream_platform.events.schema import WIRE, Reason
-from clickstream_platform.events.timestamps import Unit, are_ambiguous, instants
+from clickstream_platform.events.timestamps import Unit, are_ambiguous, to_instants
 
 OF_TIME = (Reason.BAD_TIMESTAMP, Reason.AMBIGUOUS_TIMESTAMP)  # the reasons that have a sentence
 
@@ -33,7 +33,7 @@ _FAULTS = {  # the first that fits counts
 
 def why_no_instant(text: str, unit: Unit = "auto") -> str | None:
     """What is wrong with an event's ``timestamp``; None if it is an instant. For messages: the words may change."""
-    if instants(pa.array([text]), unit)[0].is_valid:
+    if to_instants(pa.array([text]), unit)[0].is_valid:
         return None
     text = text.strip(" \t\n\r\v\f").upper().replace("\u2212", "-")
     if not text:
@@ -60,6 +60,6 @@ def time_fault(record: bytes, unit: Unit = "auto", mapping: str = "") -> str:
 def fault_of_time(record: bytes, unit: Unit, found: Mapping | None) -> str:
     """As :func:`time_fault`, by the mapping itself; None for our own shape."""
     unit = time_unit(found, unit)
-    text = (reader(found) if found else read)(record).texts[WIRE.names.index("timestamp")]
+    text = (record_reader(found) if found else read_json_record)(record).texts[WIRE.names.index("timestamp")]
     why = None if text is None else why_no_instant(text, unit)
     return f"{text}: {why}" if why else ""

@@ -30,7 +30,7 @@ _BASIC_DATE = r"^\d{8}\z"
 _ISO = rf"^{_DATE}[T ]{_TIME}(?:{_ZONE})?\z"
 
 
-def instants(texts: pa.StringArray, unit: Unit = "auto") -> pa.TimestampArray:
+def to_instants(texts: pa.StringArray, unit: Unit = "auto") -> pa.TimestampArray:
     """The instant that each text names, null if none that a client can hold.
 
     Finer than a microsecond is cut off, without a zone it is UTC, a leap second is none.
@@ -47,43 +47,43 @@ def instants(texts: pa.StringArray, unit: Unit = "auto") -> pa.TimestampArray:
         return found
     micros = _of_any_form(texts.filter(unread), unit)
     is_held = pc.and_(pc.greater_equal(micros, FIRST_INSTANT), pc.less_equal(micros, LAST_INSTANT))
-    return pc.replace_with_mask(found, unread, pc.cast(where(is_held, micros), INSTANT))
+    return pc.replace_with_mask(found, unread, pc.cast(null_unless(is_held, micros), INSTANT))
 
 
 def are_ambiguous(texts: pa.StringArray) -> pa.BooleanArray:
     """Whether a text is a number of which ``auto`` cannot tell what it means."""
-    numbers = epoch.plain(texts)
-    is_date = pc.and_(pc.match_substring_regex(numbers, _BASIC_DATE), pc.is_valid(iso8601.micros(numbers)))
+    numbers = epoch.plain_numbers(texts)
+    is_date = pc.and_(pc.match_substring_regex(numbers, _BASIC_DATE), pc.is_valid(iso8601.iso_micros(numbers)))
     return pc.fill_null(pc.and_not(epoch.is_ambiguous(numbers), is_date), False)
 
 
 def _of_any_form(texts: pa.StringArray, unit: Unit) -> pa.Int64Array:
     """Microseconds since 1970."""
     if unit == "iso":
-        return iso8601.micros(texts)
-    numbers = epoch.plain(texts)
+        return iso8601.iso_micros(texts)
+    numbers = epoch.plain_numbers(texts)
     if unit == "auto":
-        numbers = where(pc.invert(pc.match_substring_regex(numbers, _BASIC_DATE)), numbers)
+        numbers = null_unless(pc.invert(pc.match_substring_regex(numbers, _BASIC_DATE)), numbers)
     is_number = pc.is_valid(numbers)
     count = pc.sum(is_number).as_py()
     if count == len(texts):
-        return epoch.micros(numbers, None if unit == "auto" else unit)
-    others = iso8601.micros(texts.filter(pc.invert(is_number)))
+        return epoch.epoch_micros(numbers, None if unit == "auto" else unit)
+    others = iso8601.iso_micros(texts.filter(pc.invert(is_number)))
     both = pc.replace_with_mask(pa.nulls(len(texts), pa.int64()), pc.invert(is_number), others)
-    some = epoch.micros(numbers.filter(is_number), None if unit == "auto" else unit)
+    some = epoch.epoch_micros(numbers.filter(is_number), None if unit == "auto" else unit)
     return pc.replace_with_mask(both, is_number, some)
 
 
 def _of_usual_form(texts: pa.StringArray) -> pa.TimestampArray:
     """As nearly every producer writes it, read by Arrow's own parser: year, month, day, and a time to the minute."""
-    iso = where(pc.match_substring_regex(texts, _ISO), texts)
-    iso = where(pc.invert(_is_no_leap_day(iso)), iso)
+    iso = null_unless(pc.match_substring_regex(texts, _ISO), texts)
+    iso = null_unless(pc.invert(_is_no_leap_day(iso)), iso)
     iso = pc.replace_substring_regex(iso, r"(\.\d{6})\d+", r"\1")
     is_zoned = pc.match_substring_regex(iso, r"^.{16,}[Z+-]")
     zoned = pc.if_else(is_zoned, iso, pc.binary_join_element_wise(iso, "Z", ""))
     found = pc.cast(zoned, INSTANT)
     micros = pc.cast(found, pa.int64())
-    return where(pc.and_(pc.greater_equal(micros, FIRST_INSTANT), pc.less_equal(micros, LAST_INSTANT)), found)
+    return null_unless(pc.and_(pc.greater_equal(micros, FIRST_INSTANT), pc.less_equal(micros, LAST_INSTANT)), found)
 
 
 def _is_no_leap_day(iso: pa.StringArray) -> pa.BooleanArray:
@@ -97,6 +97,6 @@ def _divides(year: Any, by: int) -> Any:
     return pc.equal(pc.multiply(pc.divide(year, by), by), year)
 
 
-def where(holds: Any, values: Any) -> Any:
+def null_unless(holds: Any, values: Any) -> Any:
     """The values for which it holds; the others are null."""
     return pc.if_else(holds, values, pa.scalar(None, values.type))

@@ -41,7 +41,7 @@ class View:
         return bool(_CONTROL.search(self.text))
 
 
-def views(value: bytes) -> list[View]:
+def text_views(value: bytes) -> list[View]:
     """The texts that some bytes may be: one if they are UTF-8, or UTF-16 or UTF-32 by the look of them.
 
     A sign of UTF-8 that is cut off at the end is left out. UTF-16 may begin in the middle of a sign, as it does where a

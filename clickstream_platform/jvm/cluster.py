@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clickstream_platform.errors import UnreachableError
-from clickstream_platform.jvm.listening import way_to
+from clickstream_platform.jvm.listening import local_address_towards
 
 if TYPE_CHECKING:
     from clickstream_platform.settings import Settings
@@ -48,14 +48,14 @@ def own_address(master: str) -> str:
     if not master.startswith(STANDALONE):
         return ""
     try:
-        own = way_to(master.removeprefix(STANDALONE).split(","))
+        own = local_address_towards(master.removeprefix(STANDALONE).split(","))
     except ConnectionError as failed:
         remedy = "start it, or set CLICKSTREAM_SPARK_MASTER; local[*] is this machine alone"
         raise UnreachableError("spark", f"no master answers ({failed})", remedy) from failed
     return f"[{own}]" if ":" in own else own
 
 
-def refused(master: str, failure: Exception) -> UnreachableError:
+def start_refusal(master: str, failure: Exception) -> UnreachableError:
     """What kept a session from starting on a cluster whose master does listen."""
     lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
     said = next((line for line in lines if "Exception" in line or "Error" in line), lines[0] if lines else "")

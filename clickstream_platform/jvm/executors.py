@@ -28,7 +28,7 @@ class Watch:
     gave_up: bool = False
 
 
-def watched(context: SparkContext, wait: timedelta) -> Watch:
+def watch_executors(context: SparkContext, wait: timedelta) -> Watch:
     """Watch a session for as long as it lasts: jobs that nobody was there to do for so long are ended."""
     watch = Watch()
     Thread(target=_watch, args=(context, wait.total_seconds(), watch), daemon=True).start()
@@ -36,7 +36,7 @@ def watched(context: SparkContext, wait: timedelta) -> Watch:
 
 
 def failures(context: SparkContext, group: str) -> Iterator[tuple[str, str]]:
-    """Of each task of a job group that failed: its host, and why. Not of those whose executor was lost."""
+    """The host and the reason of each failed task of a job group, but not of tasks whose executor was lost."""
     scala: Any = context._jsc.sc()  # pyright: ignore - nothing else asks the JVM
     scala.listenerBus().waitUntilEmpty()
     status = context.statusTracker()
@@ -54,7 +54,7 @@ def _executors(context: SparkContext) -> int:
     return scala.getExecutorMemoryStatus().size() - 1  # one is this process
 
 
-def settle(context: SparkContext) -> None:
+def await_executors(context: SparkContext) -> None:
     """Wait until no more executors come: those of one session start within a second of each other."""
     known, since = _executors(context), time.monotonic()
     while time.monotonic() - since < SETTLED:

@@ -80,12 +80,12 @@ def _installed(package: str) -> str:
         return "no version"
 
 
-def missing(cache: Path) -> tuple[Artifact, ...]:
+def missing_jars(cache: Path) -> tuple[Artifact, ...]:
     """The jars that ``cache`` lacks: the next ``jar_paths`` will fetch them."""
     return missing_from(cache, SPARK_JARS)
 
 
-def damaged(cache: Path) -> tuple[Path, ...]:
+def damaged_jars(cache: Path) -> tuple[Path, ...]:
     """The cached jars whose content is not what was fetched. Reads them all, 19 MB."""
     paths = {cache / "jars" / artifact.file_name: artifact for artifact in SPARK_JARS}
     return tuple(path for path, artifact in paths.items() if path.is_file() and sha256(path) != artifact.sha256)

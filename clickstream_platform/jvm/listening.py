@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 TIMEOUT = 5.0  # seconds for one server; what listens answers in milliseconds
 
 
-def way_to(addresses: Iterable[str]) -> str:
+def local_address_towards(addresses: Iterable[str]) -> str:
     """This machine's own address on the way to the first of some servers, ``host:port``, that listens.
 
     Raises:

@@ -19,7 +19,7 @@ UNCHECKED = 1  # of a compiled module: by its hash, and nobody compares that
 _THEN = (1980, 1, 1, 0, 0, 0)  # the same content is the same file
 
 
-def packaged(cache: Path) -> Path:
+def package_zip(cache: Path) -> Path:
     """The zip of the package as it is now, made in ``cache`` unless it is there. Some 0.5 s, once a version.
 
     Raises:

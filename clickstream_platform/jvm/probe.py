@@ -84,7 +84,7 @@ class Worker:
     unreached: tuple[str, ...] = ()
 
 
-def look(parts: Iterable[object], asked: WorkerRequest) -> Iterator[Worker]:
+def probe_worker(parts: Iterable[object], asked: WorkerRequest) -> Iterator[Worker]:
     """One task: what it finds, once."""
     del parts  # empty: what is asked is the same for all
     missing = tuple(dict.fromkeys(_missing(asked.modules)))
@@ -146,7 +146,7 @@ def _own() -> str:
 
 
 def _store(asked: WorkerRequest, endpoint: str, region: str, path_style: bool) -> tuple[str, str]:
-    """The same on a store, with the credentials that this worker has. They are in no answer."""
+    """As :func:`_lake`, for a lake on a store, with the credentials that this worker has; no answer holds them."""
     from clickstream_platform.errors import ClickstreamError  # noqa: PLC0415 - what is imported is looked for first
     from clickstream_platform.store.access import Access  # noqa: PLC0415
     from clickstream_platform.store.place import StorePath, require_store  # noqa: PLC0415

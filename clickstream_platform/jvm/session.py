@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from clickstream_platform.errors import SetupError
 from clickstream_platform.jvm import class_data
-from clickstream_platform.jvm.cluster import cluster_conf, refused
+from clickstream_platform.jvm.cluster import cluster_conf, start_refusal
 from clickstream_platform.jvm.jars import jar_paths
 from clickstream_platform.jvm.machine import jvm_reason, require_java
 from clickstream_platform.jvm.store import store_conf, store_jar_paths
@@ -160,11 +160,11 @@ def build_session(
     for key, value in spark_conf(settings, java, records, store).items():
         builder = builder.config(key, value)
     try:
-        session = _started(builder, jvm_log if jvm_log and _is_writable(jvm_log) else None, jvm_stdout)
+        session = _start(builder, jvm_log if jvm_log and _is_writable(jvm_log) else None, jvm_stdout)
     except Py4JError as failed:
         if settings.on_one_machine:
             raise
-        raise refused(settings.spark_master, failed) from failed
+        raise start_refusal(settings.spark_master, failed) from failed
     session.sparkContext.setLogLevel("ERROR")
     if not settings.on_one_machine:
         _with_workers(session, settings)
@@ -193,7 +193,7 @@ def _is_writable(file: Path) -> bool:
     return True
 
 
-def _started(builder: SparkSession.Builder, jvm_log: Path | None, jvm_stdout: int | None) -> SparkSession:
+def _start(builder: SparkSession.Builder, jvm_log: Path | None, jvm_stdout: int | None) -> SparkSession:
     from pyspark.errors import PySparkRuntimeError  # noqa: PLC0415
 
     try:

@@ -21,9 +21,9 @@ from pyspark.errors import PySparkException
 
 from clickstream_platform.errors import SetupError, UnreachableError
 from clickstream_platform.files import write_whole
-from clickstream_platform.jvm.executors import Watch, failures, settle, watched
-from clickstream_platform.jvm.package import packaged
-from clickstream_platform.jvm.probe import SharedPath, Worker, WorkerRequest, look
+from clickstream_platform.jvm.executors import Watch, await_executors, failures, watch_executors
+from clickstream_platform.jvm.package import package_zip
+from clickstream_platform.jvm.probe import SharedPath, Worker, WorkerRequest, probe_worker
 from clickstream_platform.store.place import StorePath, is_on_store
 from clickstream_platform.streaming.sources.named import sources_from
 
@@ -67,22 +67,22 @@ def make_ready(context: SparkContext, settings: Settings) -> list[Worker]:
         SetupError: a worker lacks something, has another version, or sees another folder.
         UnreachableError: no worker has a core.
     """
-    watch = watched(context, settings.spark_wait)
-    context.addPyFile(str(packaged(settings.cache)))
+    watch = watch_executors(context, settings.spark_wait)
+    context.addPyFile(str(package_zip(settings.cache)))
     read = [place for source in sources_from(settings) for place in source.read_by_tasks]
     stores = tuple(place for place in read if is_on_store(place))
-    with _shared(settings.lake_folder) as (shared, content):
+    with _shared_file(settings.lake_folder) as (shared, content):
         samples = tuple(_samples(place for place in read if not is_on_store(place)))
-        asked = _asked(settings.lake_folder, shared, content, samples, stores)
+        asked = _worker_request(settings.lake_folder, shared, content, samples, stores)
         _answers(context, settings, asked, 1, watch)  # alone: an executor may only come once there is something to do
-        settle(context)
+        await_executors(context)
         found = _answers(context, settings, asked, context.defaultParallelism, watch)
         for worker in found:
-            require(worker, asked, settings)
+            require_worker(worker, asked, settings)
     return found
 
 
-def _asked(
+def _worker_request(
     lake: Place, shared: str, content: str, samples: tuple[SharedPath, ...], stores: tuple[StorePath, ...]
 ) -> WorkerRequest:
     is_there = is_on_store(lake)
@@ -91,7 +91,7 @@ def _asked(
     return WorkerRequest(modules, COMPARED, shared, content, samples, store, stores)
 
 
-def require(worker: Worker, asked: WorkerRequest, settings: Settings) -> None:
+def require_worker(worker: Worker, asked: WorkerRequest, settings: Settings) -> None:
     """Refuse a worker that lacks something.
 
     Raises:
@@ -100,35 +100,35 @@ def require(worker: Worker, asked: WorkerRequest, settings: Settings) -> None:
     here = {name: version(name) for name in asked.distributions}
     python = f"its Python {worker.python} ({worker.executable})"
     if worker.missing:
-        raise _refused(worker, f"{python} has {worker.missing[0]}", INSTALL)
+        raise _worker_error(worker, f"{python} has {worker.missing[0]}", INSTALL)
     if not worker.package.endswith(f".zip/{Path(worker.package).name}"):
         finding = f"it imports another clickstream_platform, from {worker.package}"
-        raise _refused(worker, finding, "take it out of what comes first on the path of that Python")
+        raise _worker_error(worker, finding, "take it out of what comes first on the path of that Python")
     for name, wanted in here.items():
         if (its := worker.versions.get(name, wanted)) != wanted:
-            raise _refused(worker, f"{python} has {name} {its}, this one has {wanted}", INSTALL)
+            raise _worker_error(worker, f"{python} has {name} {its}, this one has {wanted}", INSTALL)
     if worker.unseen:
         remedy = "lake and landing folders must be in a file system that all workers have at the same path"
-        raise _refused(worker, f"it does not see what is here ({worker.unseen[0]})", remedy)
+        raise _worker_error(worker, f"it does not see what is here ({worker.unseen[0]})", remedy)
     if worker.refused:
-        raise _refused(worker, f"it does not reach the lake ({worker.refused})", OF_A_STORE)
+        raise _worker_error(worker, f"it does not reach the lake ({worker.refused})", OF_A_STORE)
     if worker.unreached:
-        raise _refused(worker, f"it does not reach the source ({worker.unreached[0]})", OF_A_STORE)
+        raise _worker_error(worker, f"it does not reach the source ({worker.unreached[0]})", OF_A_STORE)
     wrote = _place(worker.wrote, settings.lake_folder)
     if worker.wrote and not wrote.is_file():
         finding = f"what it writes into {wrote.parent} is not seen here"
-        raise _refused(worker, finding, "the lake must be in a file system that all workers have at the same path")
+        raise _worker_error(worker, finding, "the lake must be in a file system that all workers have at the same path")
 
 
 def _place(path: str, lake: Place) -> Place:
     return StorePath.from_url(path, lake.access) if is_on_store(lake) else Path(path)
 
 
-def _refused(worker: Worker, finding: str, remedy: str) -> SetupError:
+def _worker_error(worker: Worker, finding: str, remedy: str) -> SetupError:
     return SetupError(f"worker {worker.host}", finding, remedy)
 
 
-def reason(failure: str, host: str, settings: Settings) -> SetupError:
+def worker_failure(failure: str, host: str, settings: Settings) -> SetupError:
     """What kept a task from answering, told from what Spark says of its failure."""
     subject, python = f"worker {host}", settings.spark_worker_python or "that of this process"
     other = "set CLICKSTREAM_SPARK_WORKER_PYTHON to one that is there"
@@ -153,18 +153,18 @@ def _answers(context: SparkContext, settings: Settings, asked: WorkerRequest, ta
     context.setJobGroup(group, "what the workers have")
     try:
         found: list[Worker] = (
-            context.parallelize(range(tasks), tasks).mapPartitions(partial(look, asked=asked)).collect()
+            context.parallelize(range(tasks), tasks).mapPartitions(partial(probe_worker, asked=asked)).collect()
         )
     except (Py4JError, PySparkException) as failed:
         if watch.gave_up:
             raise _without_workers(settings) from failed
         for host, failure in failures(context, group):
-            raise reason(failure, host, settings) from failed
-        raise reason(str(failed), settings.spark_master, settings) from failed
+            raise worker_failure(failure, host, settings) from failed
+        raise worker_failure(str(failed), settings.spark_master, settings) from failed
     finally:
         context.setLocalProperty("spark.jobGroup.id", None)  # pyright: ignore[reportArgumentType] - takes it away
     for host, failure in failures(context, group):
-        raise reason(failure, host, settings)
+        raise worker_failure(failure, host, settings)
     return [*{(each.host, each.executor): each for each in found}.values()]
 
 
@@ -175,7 +175,7 @@ def _without_workers(settings: Settings) -> UnreachableError:
 
 
 @contextmanager
-def _shared(lake: Place) -> Generator[tuple[str, str]]:
+def _shared_file(lake: Place) -> Generator[tuple[str, str]]:
     """A file in the lake and its content, for as long as the block lasts; and whatever lies beside it by its name."""
     shared, content = lake / f"_probe-{uuid.uuid4().hex}", uuid.uuid4().hex
     try:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clickstream_platform.live.sparks import bar, spark
-from clickstream_platform.live.visitors import Activity, Rows, Seen
+from clickstream_platform.live.visitors import Activity, DashboardState, Rows
 from clickstream_platform.streaming.observe.query_status import QueryStatus
 from clickstream_platform.streaming.observe.status import TableStatus
 from clickstream_platform.terminal import NONE, Fitting, cell, clock, grid, line
@@ -21,7 +21,7 @@ BATCHES = 12  # in the plot of a query
 WATERMARK = "watermark (UTC)"
 
 
-def dashboard(seen: Seen) -> RenderableType:
+def dashboard(seen: DashboardState) -> RenderableType:
     """Queries and lag, then what visitors did in the last minutes."""
     parts: list[RenderableType] = [_headline(seen), "", Fitting(_tables(seen), _few_columns(seen)), ""]
     parts.extend(_problems(seen))
@@ -30,7 +30,7 @@ def dashboard(seen: Seen) -> RenderableType:
     return Group(*parts, _visitors(seen.activity, seen.at), "", _lists(seen.activity))
 
 
-def _headline(seen: Seen) -> Text:
+def _headline(seen: DashboardState) -> Text:
     count = len(seen.active)
     if count:
         said = number_of(count, "active query", "active queries")
@@ -40,12 +40,12 @@ def _headline(seen: Seen) -> Text:
     return line(f"clickstream  {at} UTC  {said}\nlake {seen.lake}", "bold")
 
 
-def _end(seen: Seen) -> str:
+def _end(seen: DashboardState) -> str:
     last = seen.queries[0][-1]
     return f"({last.table}) {last.status if last.status != 'killed' else 'was killed'} {_ago(last.at, seen.at)}"
 
 
-def _tables(seen: Seen) -> Table:
+def _tables(seen: DashboardState) -> Table:
     right = ("batch", "in/s", "done/s", "state rows", "state", "lag", "rows")
     return grid(
         *("table", "query", "batch", "in/s", "done/s", "rows a batch", "state rows", "state", WATERMARK),
@@ -69,7 +69,7 @@ def _tables(seen: Seen) -> Table:
     )
 
 
-def _few_columns(seen: Seen) -> Table:
+def _few_columns(seen: DashboardState) -> Table:
     return grid(
         *("table", "query", "batch", "done/s", WATERMARK, "lag", "last"),
         right=("batch", "done/s", "lag"),
@@ -81,7 +81,7 @@ def _few_columns(seen: Seen) -> Table:
     )  # fmt: skip
 
 
-def _with_queries(seen: Seen) -> list[tuple[TableStatus, Sequence[QueryStatus]]]:
+def _with_queries(seen: DashboardState) -> list[tuple[TableStatus, Sequence[QueryStatus]]]:
     active = seen.active
     return [(table, active.get(table.name, ())) for table in seen.tables]
 
@@ -131,7 +131,7 @@ def _ago(iso: str, now: datetime) -> str:
     return f"{length(now - (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)))} ago"
 
 
-def _problems(seen: Seen) -> list[Text]:
+def _problems(seen: DashboardState) -> list[Text]:
     unknown = [line(f"{table.name}: lag unknown: {table.problem}", "yellow") for table in seen.tables if table.problem]
     latest = {said[-1].table: said[-1] for said in reversed(seen.queries)}
     failed = [line(f"{q.table}: its last query failed: {q.problem}", "bold red") for q in latest.values() if q.problem]

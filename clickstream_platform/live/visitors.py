@@ -56,7 +56,7 @@ class Activity:
 
 
 @dataclass(frozen=True)
-class Seen:
+class DashboardState:
     """Everything that the dashboard shows.
 
     Attributes:
@@ -79,7 +79,9 @@ class Seen:
         return {said[-1].table: said for said in reversed(self.queries) if said[-1].is_active}
 
 
-def look(contracts: Sequence[StreamingTable], lake: Lake, journal: Path, before: Seen | None = None) -> Seen:
+def observe(
+    contracts: Sequence[StreamingTable], lake: Lake, journal: Path, before: DashboardState | None = None
+) -> DashboardState:
     """Look at everything. Rows are read again only if a table has changed since ``before``.
 
     Costs some tens of milliseconds a table; a source that does not answer is reported with the table, after some
@@ -87,15 +89,15 @@ def look(contracts: Sequence[StreamingTable], lake: Lake, journal: Path, before:
     """
     tables = status(contracts, lake)
     is_same = before is not None and _versions(tables) == _versions(before.tables)
-    found = before.activity if before and is_same else activity(lake)
-    return Seen(datetime.now(timezone.utc), str(lake.root), queries(journal), tables, found)
+    found = before.activity if before and is_same else recent_activity(lake)
+    return DashboardState(datetime.now(timezone.utc), str(lake.root), queries(journal), tables, found)
 
 
 def _versions(tables: Sequence[TableStatus]) -> list[int | None]:
     return [table.delta_version for table in tables]
 
 
-def activity(lake: Lake) -> Activity | None:
+def recent_activity(lake: Lake) -> Activity | None:
     """What visitors did in the last minutes; None if there is no event."""
     dates = lake.events.dates()
     if not dates:

@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.live import Live
 
 from clickstream_platform.live.dashboard import dashboard
-from clickstream_platform.live.visitors import Seen
+from clickstream_platform.live.visitors import DashboardState
 from clickstream_platform.terminal import show
 
 
-def watch(look: Callable[[Seen | None], Seen], every: timedelta) -> None:
+def watch(look: Callable[[DashboardState | None], DashboardState], every: timedelta) -> None:
     """Show what ``look`` finds, again and again, on a screen of its own; Ctrl-C gives the terminal back.
 
     Where there is no terminal, such as in a pipe, it is shown once.

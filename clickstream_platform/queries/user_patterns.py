@@ -45,7 +45,7 @@ def user_patterns(events: DataFrame, limits: Thresholds) -> DataFrame:
 
 
 def update_user_state(events: DataFrame, limits: Thresholds, handled_ms: int = 0) -> DataFrame:
-    """The same rows as a stream: each once the watermark has passed the event that completes it.
+    """The rows of :func:`user_patterns` as a stream: each once the watermark has passed the event that completes it.
 
     Args:
         events: a stream with a watermark.

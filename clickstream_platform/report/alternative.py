@@ -6,7 +6,7 @@ from clickstream_platform.report.plots import OverTime, Plot, Spread
 from clickstream_platform.wording import number_of
 
 
-def in_words(plot: Plot) -> str:
+def describe_plot(plot: Plot) -> str:
     """The values of a plot; of one over time, the sum of each kind."""
     if isinstance(plot, OverTime):
         return f"{plot.what} over time, {_listed({kind: f'{sum(n):,}' for kind, n in plot.counts.items()})}"

@@ -16,7 +16,7 @@ BEHIND = (  # how far behind the newest event: up to, and what that class is cal
 LONGER = "over a day"
 
 
-def quality(lake: Reading) -> Section | None:
+def quality_section(lake: Reading) -> Section | None:
     """What was read, and what became of it: from the ledger, as it is booked with every batch."""
     booked = lake.entries("events")
     read, accepted = sum(entry.rows_in for entry in booked), sum(entry.rows_out for entry in booked)
@@ -56,7 +56,7 @@ def _counts(booked: list[Entry], read: int, accepted: int) -> list[tuple[str, in
     ]
 
 
-def lateness(lake: Reading) -> Section | None:
+def lateness_section(lake: Reading) -> Section | None:
     """How far events were behind the newest one that had arrived before them, to the second."""
     rows = lake.rows(
         "WITH second AS (SELECT date_trunc('second', arrived_at) AS arrived, max(timestamp) AS newest FROM events"
@@ -84,7 +84,7 @@ def lateness(lake: Reading) -> Section | None:
     return Section("Late and out of order", finding, Ranked(classes, "other events, by how far behind", labels))
 
 
-def cost(lake: Reading) -> Section | None:
+def cost_section(lake: Reading) -> Section | None:
     """What every table cost: from the ledger."""
     booked = {name: [entry for entry in lake.entries(name) if entry.table == name] for name in lake.lake.names()}
     booked = {name: found for name, found in booked.items() if found}  # not those that carry another's entries

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from clickstream_platform.errors import QueryError
 from clickstream_platform.report import plots
-from clickstream_platform.report.alternative import in_words
+from clickstream_platform.report.alternative import describe_plot
 from clickstream_platform.report.figures import Reading
 from clickstream_platform.report.notices import notices, without_events
 from clickstream_platform.report.section import Section
@@ -64,12 +64,12 @@ class Report:
         filters: Any = environment.filters
         filters.update(singular=_singular, prose=_prose, value=_value)
         pictures = {s.title: plots.svg(s.plot, s.title) for s in self.sections if s.plot}
-        told = {s.title: in_words(s.plot) for s in self.sections if s.plot}
+        told = {s.title: describe_plot(s.plot) for s in self.sections if s.plot}
         return environment.get_template("page.html.j2").render(report=self, pictures=pictures, told=told)
 
     @property
     def times(self) -> str:
-        """Of which time the page is, when it was made, and by which clock all of that is said."""
+        """Which time the page covers, when it was made, and that all times are in UTC."""
         newest = "event" if self.totals.get("events") else "record"
         return (
             f"From {self.since:%Y-%m-%d %H:%M} to the newest {newest}, {self.until:%Y-%m-%d %H:%M}."

@@ -12,7 +12,7 @@ from clickstream_platform.tables.user_patterns import LATE_EVENTS
 from clickstream_platform.wording import number_of
 
 
-def patterns(lake: Reading) -> Section | None:
+def patterns_section(lake: Reading) -> Section | None:
     """What visitors do in the order of their events. Says how many, not who."""
     found = lake.rows(
         "SELECT pattern, count(*), count(DISTINCT user_id), count(DISTINCT product_id) FROM user_patterns"

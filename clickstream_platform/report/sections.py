@@ -10,22 +10,22 @@ from collections.abc import Callable
 
 from clickstream_platform.report import intake, visitors
 from clickstream_platform.report.figures import Reading
-from clickstream_platform.report.patterns import patterns
+from clickstream_platform.report.patterns import patterns_section
 from clickstream_platform.report.section import Section
 
 EVENTS = "events"  # what every other table is made of
 
 # Every section, with the table that it reads.
 SECTIONS: tuple[tuple[str, Callable[[Reading], Section | None]], ...] = (
-    ("events", visitors.events),
-    ("sessions", visitors.sessions),
-    ("sessions", visitors.conversion),
-    ("purchases", visitors.purchases),
-    ("alerts", visitors.alerts),
-    ("user_patterns", patterns),
-    ("events", intake.quality),
-    ("events", intake.lateness),
-    ("events", intake.cost),
+    ("events", visitors.events_section),
+    ("sessions", visitors.sessions_section),
+    ("sessions", visitors.conversion_section),
+    ("purchases", visitors.purchases_section),
+    ("alerts", visitors.alerts_section),
+    ("user_patterns", patterns_section),
+    ("events", intake.quality_section),
+    ("events", intake.lateness_section),
+    ("events", intake.cost_section),
 )
 
 

@@ -12,7 +12,7 @@ LENGTHS, LONGER = ((0, "0"), (1, "0-1"), (2, "1-2"), (5, "2-5"), (10, "5-10"), (
 BEGUN = "session_start BETWEEN $since AND $until"  # a session counts where it began, also beyond midnight
 
 
-def events(lake: Reading) -> Section | None:
+def events_section(lake: Reading) -> Section | None:
     """How many events, of which type, when."""
     rows = lake.counted("events", "timestamp", "event_type")
     if not rows:
@@ -24,7 +24,7 @@ def events(lake: Reading) -> Section | None:
     return Section(f"Events per {lake.unit}", f"{number_of(sum(sums), 'event')}. {busiest}", plot)
 
 
-def sessions(lake: Reading) -> Section | None:
+def sessions_section(lake: Reading) -> Section | None:
     """How long sessions last."""
     classed = " ".join(f"WHEN session_duration_minutes <= {limit} THEN '{name}'" for limit, name in LENGTHS)
     rows = lake.rows(
@@ -45,7 +45,7 @@ def sessions(lake: Reading) -> Section | None:
     return Section("Length of sessions", finding, Spread(classes, "sessions", "minutes"), note=note)
 
 
-def conversion(lake: Reading) -> Section | None:
+def conversion_section(lake: Reading) -> Section | None:
     """How many sessions have a purchase, and how far the others got.
 
     What has a purchase is said by ``sessions``; ``events`` between a session's start and end say what else it has.
@@ -74,7 +74,7 @@ def conversion(lake: Reading) -> Section | None:
     return Section("Sessions with a purchase", finding, Ranked(stages, "sessions", labels), note=note)
 
 
-def purchases(lake: Reading) -> Section | None:
+def purchases_section(lake: Reading) -> Section | None:
     """What was bought, and when."""
     rows = lake.counted("purchases", "timestamp", "'purchases'")
     if not rows:
@@ -90,7 +90,7 @@ def purchases(lake: Reading) -> Section | None:
     return Section(f"Purchases per {lake.unit}", f"{number_of(total, 'purchase')}. {most}", plot, grid)
 
 
-def alerts(lake: Reading) -> Section | None:
+def alerts_section(lake: Reading) -> Section | None:
     """Windows in which a visitor did more than a person does. Says how many, not who."""
     rules = lake.rows(
         "SELECT rule, count(*), count(DISTINCT user_id), max(value) FROM alerts"

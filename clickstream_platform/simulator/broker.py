@@ -166,7 +166,7 @@ class Broker:
 
 
 def _free(wanted: list[int]) -> list[int]:
-    """These ports, or free ones instead of those that are taken (0: any)."""
+    """The wanted ports, each replaced by a free one if it is taken (0: any)."""
     with socket.socket() as one, socket.socket() as other:
         return [_bound(each, port) for each, port in zip((one, other), wanted, strict=True)]
 

@@ -135,16 +135,16 @@ def cluster(folder: Path) -> Generator[Cluster]:
 
 def master_at(host: Host, folder: Path, running: ExitStack) -> str:
     """Start a master that ends with the block; returns its address. Raises a SetupError."""
-    return _started("master", host, folder, running).await_line(r"Starting Spark master at (spark://\S+)")
+    return _start("master", host, folder, running).await_line(r"Starting Spark master at (spark://\S+)")
 
 
 def worker_at(host: Host, name: str, folder: Path, running: ExitStack, master: str, *, cores: int = 1) -> Process:
     """Start a worker that ends with the block. It is ready once it has said :data:`REGISTERED`."""
     own = ("--cores", str(cores), "--memory", MEMORY, "--work-dir", str(folder / f"work-{name}"), master)
-    return _started(name, host, folder, running, *own)
+    return _start(name, host, folder, running, *own)
 
 
-def _started(name: str, host: Host, folder: Path, running: ExitStack, *arguments: str) -> Process:
+def _start(name: str, host: Host, folder: Path, running: ExitStack, *arguments: str) -> Process:
     pyspark = find_spec("pyspark")  # found, not imported
     assert pyspark is not None
     assert pyspark.origin is not None
@@ -161,12 +161,12 @@ def _started(name: str, host: Host, folder: Path, running: ExitStack, *arguments
     ]
     log = folder / f"{name}.log"
     command += ["--host", host.address, "--port", "0", "--webui-port", "0", *arguments]
-    process = Process(f"spark {name}", guarded(command, log), log)
+    process = Process(f"spark {name}", start_guarded(command, log), log)
     running.callback(process.end)
     return process
 
 
-def guarded(command: Sequence[str], log: Path, given: float = GIVEN) -> subprocess.Popen[bytes]:
+def start_guarded(command: Sequence[str], log: Path, given: float = GIVEN) -> subprocess.Popen[bytes]:
     """Start a program below a shell that ends it when this process ends, or closes the shell's stdin.
 
     One that does not end when it is told to is killed after so many seconds.

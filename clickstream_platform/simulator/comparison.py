@@ -47,7 +47,7 @@ class Comparison:
         return self.expected in (None, self.found)
 
 
-def compared(truth: Truth, lake: Lake) -> list[Comparison]:
+def compare_counts(truth: Truth, lake: Lake) -> list[Comparison]:
     """What was simulated, and what the tables and the ledger of ``events`` say of it."""
     booked = list(entries(lake.events))
     read, duplicates = sum(entry.rows_in for entry in booked), sum(entry.copies.duplicates for entry in booked)

@@ -30,7 +30,7 @@ class Request:
 
 
 @contextmanager
-def counting(endpoint: str) -> Generator[tuple[str, list[Request]]]:
+def count_requests(endpoint: str) -> Generator[tuple[str, list[Request]]]:
     """The proxy's address, for the block, and the requests so far, to which the next ones are added."""
     with _Proxy(endpoint) as proxy:
         Thread(target=proxy.serve_forever, daemon=True).start()

@@ -15,16 +15,16 @@ from clickstream_platform.settings import Settings
 from clickstream_platform.simulator.broker import Broker
 from clickstream_platform.simulator.cluster import cluster
 from clickstream_platform.simulator.expected import Simulation
-from clickstream_platform.simulator.kafka_producer import RecordSender, keyed, make_topic
+from clickstream_platform.simulator.kafka_producer import RecordSender, key_by_visitor, make_topic
 from clickstream_platform.simulator.landing import write_arrival, write_landing
-from clickstream_platform.simulator.seaweed import let_in, started
+from clickstream_platform.simulator.seaweed import lend_credentials, run_store
 from clickstream_platform.simulator.simulation import simulate, start_before
 from clickstream_platform.source_list import MAIN
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.reader import snapshot
+from clickstream_platform.streaming.lake.reader import read_snapshot
 from clickstream_platform.streaming.sources.files.intake import Intake
-from clickstream_platform.streaming.sources.files.listing import listed
+from clickstream_platform.streaming.sources.files.listing import list_folder
 from clickstream_platform.streaming.sources.kafka.cluster import topics_of
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 from clickstream_platform.streaming.sources.named import folder_from, source_from, topics_from
@@ -55,12 +55,12 @@ PREVIEWS = {  # the last column of each gives way where there is no room
 }
 
 
-def simulated(events: int, end: date) -> Simulation:
+def simulate_demo(events: int, end: date) -> Simulation:
     """The demo's records: the same on every machine, up to the day before ``end``."""
     return simulate(events, SEED, start_before(end))
 
 
-def end_of(home: Path, asked: date | None) -> date:
+def demo_end(home: Path, asked: date | None) -> date:
     """The day before which the demo's events end: the one asked for, that of the home's first demo, or today, UTC."""
     known = home / ENDED
     return asked or (date.fromisoformat(known.read_text()) if known.exists() else datetime.now(timezone.utc).date())
@@ -106,7 +106,7 @@ def on_store(settings: Settings) -> Generator[Settings]:
     Raises:
         SetupError: it is not installed, or does not start.
     """
-    with started(settings.home / "store") as store, let_in(store):
+    with run_store(settings.home / "store") as store, lend_credentials(store):
         where = {"lake": f"s3://{store.bucket}/demo", "store_endpoint": store.endpoint, "store_allow_http": True}
         yield settings.model_copy(update=where)
 
@@ -123,7 +123,7 @@ class Folder:
 
     def land(self, simulation: Simulation, arrival: int) -> bool:
         """Let an arrival land. Returns whether anything is new: a second demo lands nothing."""
-        before = {file.path for file in listed(self.path).files}
+        before = {file.path for file in list_folder(self.path).files}
         return not before.issuperset(write_arrival(self.path, simulation, arrival, arrivals=len(ARRIVALS)))
 
 
@@ -143,7 +143,7 @@ class Topic:
         before = sum(len(simulation.arrival(part, arrivals=len(ARRIVALS))) for part in range(1, arrival))
         if self.held() > before:
             return False
-        RecordSender(self.source).send(keyed(record.line for record in records))
+        RecordSender(self.source).send(key_by_visitor(record.line for record in records))
         return True
 
     def held(self) -> int:
@@ -179,7 +179,7 @@ def _own_topic(source: KafkaSource, simulation: Simulation, lake: Lake) -> Topic
     make_topic(source)
     topic = Topic(source)
     whole = [len(simulation.records) * part // len(ARRIVALS) for part in (0, *ARRIVALS)]
-    read = lake.events.exists and generations.current(lake, "events").begun() is None
+    read = lake.events.exists and generations.current_checkpoint(lake, "events").starting_point() is None
     if read or topic.held() not in whole:
         finding = "its lake or its topic holds other events than the demo's"
         raise SettingsError("CLICKSTREAM_HOME", finding, "set it to another folder for the demo")
@@ -188,16 +188,16 @@ def _own_topic(source: KafkaSource, simulation: Simulation, lake: Lake) -> Topic
 
 def _known_files(landing: Path, lake: Lake) -> set[str]:
     """What has landed, and what was read, whether it is still there or not; by its path in the folder."""
-    checkpoint = generations.current(lake, "events")
+    checkpoint = generations.current_checkpoint(lake, "events")
     plan = checkpoint.plan(checkpoint.planned())
     is_of_topics = plan is not None and plan.end is not None and "logOffset" not in plan.end
-    read = set() if is_of_topics else Intake(checkpoint).known(landing).sizes.keys()
-    return {file.partition for file in listed(landing).files} | read
+    read = set() if is_of_topics else Intake(checkpoint).known_files(landing).sizes.keys()
+    return {file.partition for file in list_folder(landing).files} | read
 
 
 def first_rows(name: str, spark: SparkSession, lake: Lake) -> list[tuple[str | None, ...]]:
     """The first rows of a table in the order of its previewed columns, as text; times to the second."""
-    rows = snapshot(spark, lake.table(name).path).select(*PREVIEWS[name])
+    rows = read_snapshot(spark, lake.table(name).path).select(*PREVIEWS[name])
     times = {column for column, kind in rows.dtypes if kind == "timestamp"}
     texts = (
         f"CAST(date_trunc('SECOND', {c}) AS STRING)" if c in times else f"CAST({c} AS STRING)" for c in rows.columns

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from clickstream_platform.errors import SourceError, UnreachableError
 from clickstream_platform.simulator.expected import Simulation, Truth
-from clickstream_platform.simulator.landing import feed
+from clickstream_platform.simulator.landing import deliver_live
 from clickstream_platform.simulator.simulation import Shares
 from clickstream_platform.streaming.sources.kafka import options
 from clickstream_platform.streaming.sources.kafka.cluster import TIMEOUT
@@ -101,7 +101,7 @@ class RecordSender:
             self._refused.append(error)
 
 
-def keyed(lines: Iterable[bytes]) -> Iterator[Sent]:
+def key_by_visitor(lines: Iterable[bytes]) -> Iterator[Sent]:
     """Each line with its visitor as key; a line that names none goes to any partition."""
     for line in lines:
         user = _USER.search(line)
@@ -123,14 +123,14 @@ def produce(
     """Send all parts or one. Returns how many records, and what holds once those up to there have been read."""
     records = simulated.records if only is None else simulated.arrival(only, arrivals=arrivals)
     truth = simulated.truth if only is None else simulated.truth_after(only, arrivals=arrivals)
-    keyed_records = keyed(record.line for record in records)
+    keyed_records = key_by_visitor(record.line for record in records)
     sent = RecordSender(source).send(with_tombstones(keyed_records, no_value, simulated.seed))
     if without := sent - len(records):
         truth = replace(truth, records=truth.records + without, quarantined={**truth.quarantined, "no_value": without})
     return sent, truth
 
 
-def live(
+def produce_live(
     source: KafkaSource,
     rate_per_second: float,
     seed: int,
@@ -139,13 +139,13 @@ def live(
     duration: timedelta | None = None,
     shares: Shares | None = None,
 ) -> int:
-    """Send what visitors do now, once a second, as :func:`~clickstream_platform.simulator.landing.feed`."""
+    """Send what visitors do now, once a second, as :func:`~clickstream_platform.simulator.landing.deliver_live`."""
     sender, seconds = RecordSender(source), itertools.count(seed)
 
     def send(_: datetime, lines: list[bytes]) -> None:
-        sender.send(with_tombstones(keyed(lines), no_value, next(seconds)))
+        sender.send(with_tombstones(key_by_visitor(lines), no_value, next(seconds)))
 
-    return feed(send, rate_per_second, seed, duration=duration, shares=shares)
+    return deliver_live(send, rate_per_second, seed, duration=duration, shares=shares)
 
 
 def _only(source: KafkaSource) -> str:

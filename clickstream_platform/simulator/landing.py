@@ -90,7 +90,7 @@ def _land(path: Path, content: bytes) -> Path:
     return path
 
 
-def live(
+def land_live(
     folder: Path,
     rate_per_second: float,
     seed: int,
@@ -102,16 +102,16 @@ def live(
 ) -> int:
     """Write what visitors do now into a landing folder, one file a second, renamed into place when whole.
 
-    Otherwise as :func:`feed`.
+    Otherwise as :func:`deliver_live`.
     """
 
     def land(at: datetime, lines: list[bytes]) -> None:
         _land(folder / f"live-{seed}-{milliseconds(at)}.json", b"".join(line + b"\n" for line in lines))
 
-    return feed(land, rate_per_second, seed, duration=duration, shares=shares, now=now, sleep=sleep)
+    return deliver_live(land, rate_per_second, seed, duration=duration, shares=shares, now=now, sleep=sleep)
 
 
-def feed(
+def deliver_live(
     deliver: Callable[[datetime, list[bytes]], object],
     rate_per_second: float,
     seed: int,

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clickstream_platform.errors import SetupError
-from clickstream_platform.simulator.cluster import HERE, PATIENCE, Host, Process, guarded
+from clickstream_platform.simulator.cluster import HERE, PATIENCE, Host, Process, start_guarded
 
 BUCKET, KEY = "lake", "the-key"
 SEVERAL = ("s3", "master", "volume", "filer")  # what listens in it; the last three at their port plus 10,000 too
@@ -49,7 +49,7 @@ class Seaweed:
 
 
 @contextmanager
-def started(folder: Path, host: Host = HERE, ports: Sequence[int] = ()) -> Generator[Seaweed]:
+def run_store(folder: Path, host: Host = HERE, ports: Sequence[int] = ()) -> Generator[Seaweed]:
     """The store, answering and with its bucket; ended with the block. Its data, key and log stay in the folder.
 
     Up in some 3 s; on what one has left that was killed, in some 20.
@@ -71,7 +71,9 @@ def started(folder: Path, host: Host = HERE, ports: Sequence[int] = ()) -> Gener
     command += ["-volume.preStopSeconds=1", "-filer", "-s3", f"-s3.config={folder / 's3.json'}"]
     command += ["-s3.port.iceberg=0", "-s3.port.lance=0"]
     beside_it = ["/bin/sh", "-c", 'cd "$0" && exec "$@"', str(folder)]  # what it writes unasked
-    process = Process("object store", guarded([*host.enter, *beside_it, *command], folder / "log"), folder / "log")
+    process = Process(
+        "object store", start_guarded([*host.enter, *beside_it, *command], folder / "log"), folder / "log"
+    )
     try:
         # A bucket is a folder of its filer, and that is made by the first file in it.
         _wait(process, f"http://{host.address}:{listens['filer']}/buckets/{BUCKET}/made", put=b"-")
@@ -82,7 +84,7 @@ def started(folder: Path, host: Host = HERE, ports: Sequence[int] = ()) -> Gener
 
 
 @contextmanager
-def let_in(store: Seaweed) -> Generator[None]:
+def lend_credentials(store: Seaweed) -> Generator[None]:
     """Let this process, and those that it starts in the block, find the store's key where any client looks for one."""
     names = (*store.environment, "AWS_SESSION_TOKEN")  # which would belong to another key
     before = {name: os.environ.pop(name) for name in names if name in os.environ}

@@ -17,7 +17,7 @@ from random import Random
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.session import SESSION_GAP
 from clickstream_platform.simulator.expected import CONFLICTING, DUPLICATE, Event, SimulatedRecord, Simulation
-from clickstream_platform.simulator.visitors import Action, Journey, Visitor, browse, crawl, spree
+from clickstream_platform.simulator.visitors import Action, Journey, Visitor, browse, crawl, stolen_card
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 START = datetime(2026, 1, 5, tzinfo=timezone.utc)  # where no other is given: the same seed, the same bytes on any day
@@ -141,7 +141,7 @@ class Shop:
         self._browse = partial(browse, gap_ms=in_ms(gap))
         self._shares = shares
         self._visitors = [self._visitor(number) for number in range(1, visitors + 1)]
-        self._first = [crawl, spree] if alerts else []
+        self._first = [crawl, stolen_card] if alerts else []
 
     def journey(self) -> Journey:
         """Begin one. The first two raise an alert of either kind, later ones seldom."""
@@ -149,7 +149,7 @@ class Shop:
         visitor = self._visitors[int(rng.random() * len(self._visitors))]
         session_id = f"{rng.getrandbits(64) ^ (self._mask >> 64):016x}" if visitor.has_session else None
         draw = int(rng.random() * 4_000)
-        plan = self._first.pop() if self._first else {0: crawl, 1: spree}.get(draw, self._browse)
+        plan = self._first.pop() if self._first else {0: crawl, 1: stolen_card}.get(draw, self._browse)
         head = f'{{"user_id":"{visitor.user_id}","session_id":{json.dumps(session_id)}'
         return Journey(visitor, session_id, head, plan(rng))
 

@@ -98,7 +98,7 @@ def crawl(rng: Random) -> Iterator[tuple[Action, int]]:
         yield SCENES["look"](rng, _popular(rng)), rng.randint(500, 1_000)
 
 
-def spree(rng: Random) -> Iterator[tuple[Action, int]]:
+def stolen_card(rng: Random) -> Iterator[tuple[Action, int]]:
     """A stolen card: at least 16 purchases in at most five minutes, so that one window has more than 5."""
     for _ in range(rng.randint(16, 24)):
         yield SCENES["pay"](rng, _popular(rng)), rng.randint(4_000, 12_000)

@@ -33,7 +33,7 @@ class Planned:
 
 
 @dataclass(frozen=True)
-class Begun:
+class StartingPoint:
     """What a run over Kafka wrote down before Spark planned anything.
 
     Attributes:
@@ -69,24 +69,24 @@ class Checkpoint:
         return self.app_id_in(self.table)
 
     def app_id_in(self, table: str) -> str:
-        """The same in a table that its batches write beside their own.
+        """The application id of its batches' transactions in a side table.
 
         Source and generation are part of it, as batch ids start again at 0 with each.
         """
         return f"{table}/{self.generation}" if self.source == MAIN else f"{table}/{self.source}/{self.generation}"
 
     def fingerprint(self) -> dict[str, Any]:
-        """What it was made for, as it was written down when it began; empty if no run was admitted yet."""
-        with self._as_written(FINGERPRINT):
+        """The fingerprint that was written when the checkpoint began; empty if no run was admitted yet."""
+        with self._translate_damage(FINGERPRINT):
             return json.loads(text_of(self.path / FINGERPRINT) or "{}")
 
-    def made_for(self) -> str:
+    def source_identity(self) -> str:
         """The identity of the source that it was made for; empty if no run was admitted yet."""
         then = self.fingerprint()
         return then["source"] if then else ""
 
     @contextmanager
-    def _as_written(self, file: str) -> Generator[None]:
+    def _translate_damage(self, file: str) -> Generator[None]:
         """Raise a DamageError if what is in a file of it cannot be taken for what was written there."""
         try:
             yield
@@ -97,18 +97,18 @@ class Checkpoint:
 
     def committed(self) -> int:
         """The newest completed batch id; -1 before the first."""
-        return max(numbered(self.path / "commits"), default=-1)
+        return max(numbers_in(self.path / "commits"), default=-1)
 
     def planned(self) -> int:
         """The newest planned batch id; -1 before the first."""
-        return max(numbered(self.path / "offsets"), default=-1)
+        return max(numbers_in(self.path / "offsets"), default=-1)
 
     def plan(self, batch_id: int) -> Planned | None:
         """What was planned for a batch; None if it was not, or was cleaned up since (Spark keeps the newest 100)."""
         text = text_of(self.path / "offsets" / str(batch_id)) if batch_id >= 0 else None
         if text is None:
             return None
-        with self._as_written(f"offsets/{batch_id}"):
+        with self._translate_damage(f"offsets/{batch_id}"):
             _, batch, *sources = text.splitlines()
             source = sources[0] if sources else "-"
             end = None if source == "-" else json.loads(source)
@@ -128,24 +128,24 @@ class Checkpoint:
         committed = self.committed() if committed is None else committed
         if committed < 0:
             return None
-        with self._as_written(f"commits/{committed}"):
+        with self._translate_damage(f"commits/{committed}"):
             lines = (self.path / "commits" / str(committed)).read_text().splitlines()
             watermark = json.loads(lines[1]).get("nextBatchWatermarkMs", 0)
             return watermark or None
 
     def start(self, batch_id: int) -> dict[str, Any] | None:
         """The offset where a batch begins: the end of the one before; for the first, what was written down, or None."""
-        previous = self.plan(batch_id - 1) if batch_id else self.begun()
+        previous = self.plan(batch_id - 1) if batch_id else self.starting_point()
         return previous.end if previous else None
 
-    def begun(self) -> Begun | None:
+    def starting_point(self) -> StartingPoint | None:
         """Where the first batch begins, if the source's starting offsets are written down."""
         text = text_of(self.path / BEGIN)
-        with self._as_written(BEGIN):
-            return None if text is None else Begun(**json.loads(text))
+        with self._translate_damage(BEGIN):
+            return None if text is None else StartingPoint(**json.loads(text))
 
-    def begin(self, begun: Begun) -> None:
-        """Write that down, whole or not at all."""
+    def write_starting_point(self, begun: StartingPoint) -> None:
+        """Write down where the first batch begins, whole or not at all."""
         write_whole(self.path / BEGIN, json.dumps(asdict(begun)))
 
     def planned_by_spark(self) -> bool:
@@ -205,7 +205,7 @@ def _rebase(metadata: Place) -> None:
 _SCHEMAS = "_stateSchema"
 
 
-def numbered(folder: Place) -> list[int]:
+def numbers_in(folder: Place) -> list[int]:
     """The numbers by which files or folders are named that lie in a folder."""
     return [int(file.name) for file in files_in(folder) if file.name.isdigit()]
 

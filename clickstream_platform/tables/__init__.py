@@ -47,7 +47,7 @@ def tables(settings: Settings) -> dict[str, StreamingTable]:
     return found
 
 
-def selected(settings: Settings, names: list[str]) -> list[StreamingTable]:
+def select_tables(settings: Settings, names: list[str]) -> list[StreamingTable]:
     """The contracts of these names, in the order they are run; all of them for no name.
 
     Raises:

@@ -15,7 +15,7 @@ from clickstream_platform.streaming.contract.state import Recompute
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import AvailableNow
 from clickstream_platform.streaming.contract.watermark import Watermark
-from clickstream_platform.streaming.sources.delta import FromTable
+from clickstream_platform.streaming.sources.delta import DeltaSource
 
 
 def alerts_table(settings: Settings) -> StreamingTable:
@@ -41,7 +41,7 @@ def alerts_table(settings: Settings) -> StreamingTable:
             Column("threshold", "bigint", "What it was above."),
             Column("final_at", "timestamp", "Once the watermark has passed it, only a late event changes the row."),
         ),
-        offsets=FromTable("events"),
+        offsets=DeltaSource("events"),
         trigger=AvailableNow(),
         query=partial(alerts, rules=rules),
         state=Recompute(by=("user_id", "session_id"), reach=WINDOW),

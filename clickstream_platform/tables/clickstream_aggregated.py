@@ -13,7 +13,7 @@ from clickstream_platform.streaming.contract.state import StateStore
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import AvailableNow
 from clickstream_platform.streaming.contract.watermark import Watermark
-from clickstream_platform.streaming.sources.delta import FromTable
+from clickstream_platform.streaming.sources.delta import DeltaSource
 
 
 def clickstream_aggregated_table(_: Settings) -> StreamingTable:
@@ -30,7 +30,7 @@ def clickstream_aggregated_table(_: Settings) -> StreamingTable:
             Column("session_count", "bigint", "Different session ids among them, exactly."),
             Column("final_at", "timestamp", "Once the watermark has passed it, only a late event changes the row."),
         ),
-        offsets=FromTable("events"),
+        offsets=DeltaSource("events"),
         trigger=AvailableNow(),
         query=clickstream_aggregated,
         state=StateStore(by=("user_id",), reach=WINDOW),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from clickstream_platform.events import schema
-from clickstream_platform.events.contract.placing import placed
+from clickstream_platform.events.contract.placing import with_mapping_paths
 from clickstream_platform.events.contract.written import contract_named
 from clickstream_platform.events.mapping.model import Mapping
 from clickstream_platform.events.mapping.named import mapping_with_own_paths, time_unit
@@ -108,7 +108,7 @@ def rules_from(settings: Settings) -> Rules:
         mapping,
         settings.max_events_in_record,
         settings.max_unpacked_bytes,
-        placed(contract, mapping) if contract else None,
+        with_mapping_paths(contract, mapping) if contract else None,
         own_paths,
         registry_from(settings),
         settings.duplicate_span if settings.duplicates == "event_id" else None,

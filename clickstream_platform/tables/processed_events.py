@@ -13,7 +13,7 @@ from clickstream_platform.streaming.contract.state import Recompute
 from clickstream_platform.streaming.contract.table import Sql, StreamingTable
 from clickstream_platform.streaming.contract.trigger import AvailableNow
 from clickstream_platform.streaming.contract.watermark import Watermark
-from clickstream_platform.streaming.sources.delta import FromTable
+from clickstream_platform.streaming.sources.delta import DeltaSource
 
 KEY = ("user_id", "session_id", "event_type", "page_url", "product_id", "timestamp", "device_type", "window_start")
 
@@ -41,7 +41,7 @@ def processed_events_table(_: Settings) -> StreamingTable:
             Column("event_count", "bigint", "Events that are alike in all of this."),
             Column("final_at", "timestamp", "Once the watermark has passed it, only a late event changes the row."),
         ),
-        offsets=FromTable("events"),
+        offsets=DeltaSource("events"),
         trigger=AvailableNow(),
         query=Sql(PROCESSED_EVENTS),
         state=Recompute(by=("user_id", "session_id"), reach=WINDOW),

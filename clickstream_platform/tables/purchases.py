@@ -15,7 +15,7 @@ from clickstream_platform.streaming.contract.state import Stateless
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import AvailableNow
 from clickstream_platform.streaming.contract.watermark import Watermark
-from clickstream_platform.streaming.sources.delta import FromTable
+from clickstream_platform.streaming.sources.delta import DeltaSource
 
 
 def purchases_table(settings: Settings) -> StreamingTable:
@@ -44,7 +44,7 @@ def purchases_table(settings: Settings) -> StreamingTable:
             Column("offset", "bigint", "Line number, or Kafka's offset."),
             Column("index", "bigint", "Position of the event in its record; null means 0."),
         ),
-        offsets=FromTable("events"),
+        offsets=DeltaSource("events"),
         trigger=AvailableNow(),
         query=partial(purchases, declared=declared),
         state=Stateless(),

@@ -15,7 +15,7 @@ from clickstream_platform.streaming.contract.state import Recompute
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import AvailableNow
 from clickstream_platform.streaming.contract.watermark import Watermark
-from clickstream_platform.streaming.sources.delta import FromTable
+from clickstream_platform.streaming.sources.delta import DeltaSource
 
 
 def sessions_table(settings: Settings) -> StreamingTable:
@@ -35,7 +35,7 @@ def sessions_table(settings: Settings) -> StreamingTable:
             Column("session_duration_minutes", "double", "From the first event to the last."),
             Column("final_at", "timestamp", "Once the watermark has passed it, only a late event changes the row."),
         ),
-        offsets=FromTable("events"),
+        offsets=DeltaSource("events"),
         trigger=AvailableNow(),
         query=partial(sessions, max_sequence_length=settings.max_sequence_length),
         state=Recompute(by=("user_id", "session_id"), reach=SESSION_GAP, joins_rows=True),

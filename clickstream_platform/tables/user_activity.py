@@ -13,7 +13,7 @@ from clickstream_platform.streaming.contract.state import StateStore
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import AvailableNow
 from clickstream_platform.streaming.contract.watermark import Watermark
-from clickstream_platform.streaming.sources.delta import FromTable
+from clickstream_platform.streaming.sources.delta import DeltaSource
 
 
 def user_activity_table(settings: Settings) -> StreamingTable:
@@ -34,7 +34,7 @@ def user_activity_table(settings: Settings) -> StreamingTable:
             Column("device_type", "string", "Device of the earliest event."),
             Column("final_at", "timestamp", "Once the watermark has passed it, only a late event changes the row."),
         ),
-        offsets=FromTable("events"),
+        offsets=DeltaSource("events"),
         trigger=AvailableNow(),
         query=user_activity,
         state=StateStore(by=("user_id", "session_id"), reach=WINDOW),

@@ -19,7 +19,7 @@ from clickstream_platform.streaming.contract.state import Processor
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import AvailableNow
 from clickstream_platform.streaming.contract.watermark import Watermark
-from clickstream_platform.streaming.sources.delta import FromTable
+from clickstream_platform.streaming.sources.delta import DeltaSource
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -66,7 +66,7 @@ def user_patterns_table(settings: Settings) -> StreamingTable:
             Column("seconds_to_click", "double", "From the view to the click; null but for view_click_purchase."),
             Column("seconds_to_purchase", "double", "From there to the purchase; null but for view_click_purchase."),
         ),
-        offsets=FromTable("events"),
+        offsets=DeltaSource("events"),
         trigger=AvailableNow(),
         query=partial(user_patterns, limits=limits),
         state=Processor(

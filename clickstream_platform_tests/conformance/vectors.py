@@ -17,7 +17,7 @@ from clickstream_platform.streaming.contract.state import Recompute, StateStore
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import AvailableNow
 from clickstream_platform.streaming.contract.watermark import Watermark
-from clickstream_platform.streaming.sources.delta import FromTable
+from clickstream_platform.streaming.sources.delta import DeltaSource
 from clickstream_platform_tests.conftest import Lab
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def contract(
         version=1,
         description="What another engine publishes.",
         columns=tuple(Column(column, kind, "") for column, kind in columns.items()),
-        offsets=FromTable("events"),
+        offsets=DeltaSource("events"),
         trigger=AvailableNow(),
         query=query,
         state=state,

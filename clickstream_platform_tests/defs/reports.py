@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from clickstream_platform.streaming.lake.entry import Entry, Records
+from clickstream_platform.streaming.lake.entry import Entry, RecordCounts
 from clickstream_platform.streaming.runtime.report import RunReport
 
 ENTRY = Entry(
@@ -22,7 +22,7 @@ ENTRY = Entry(
     late_before_ms=0,
     committed_at_ms=0,
     duration_ms=1000,
-    records=Records(quarantined=2, reasons={"malformed_json": 2}),
+    records=RecordCounts(quarantined=2, reasons={"malformed_json": 2}),
 )
 REPORT = RunReport(
     table="events",

@@ -14,8 +14,8 @@ import pytest
 from deltalake import DeltaTable
 
 from clickstream_platform.definitions import definitions
-from clickstream_platform.defs.assets import table_asset, to_read
-from clickstream_platform.defs.errors import told_to_dagster
+from clickstream_platform.defs.assets import lags_to_read, table_asset
+from clickstream_platform.defs.errors import translate_errors
 from clickstream_platform.defs.resources import SparkResource
 from clickstream_platform.defs.sensors import failures
 from clickstream_platform.errors import SetupError, SourceError, TableBusyError
@@ -276,8 +276,8 @@ def test_a_step_of_another_source_is_refused_before_a_jvm_starts(
 ) -> None:
     before, now = (Home(Settings(home=tmp_path, source=str(tmp_path / name))) for name in ("before", "now"))
     now.land("1.json")
-    checkpoint = generations.current(before.lake, "events")
-    fingerprint.write(checkpoint, fingerprint.declared(before.contracts["events"]))
+    checkpoint = generations.current_checkpoint(before.lake, "events")
+    fingerprint.write_fingerprint(checkpoint, fingerprint.declared_facts(before.contracts["events"]))
     monkeypatch.setattr("clickstream_platform.defs.resources.build_session", None)
     resources = {"spark": SparkResource(settings=now.settings)}
     asset = table_asset(now.contracts["events"], now.settings)
@@ -292,8 +292,8 @@ def test_a_step_of_another_source_is_refused_before_a_jvm_starts(
 def a_table_made_with(home: Home) -> None:
     """``user_patterns`` has read all of ``events``, under the settings of this home."""
     home.commit("events", rows=3)
-    checkpoint = generations.current(home.lake, "user_patterns")
-    fingerprint.write(checkpoint, fingerprint.declared(home.contracts["user_patterns"]))
+    checkpoint = generations.current_checkpoint(home.lake, "user_patterns")
+    fingerprint.write_fingerprint(checkpoint, fingerprint.declared_facts(home.contracts["user_patterns"]))
     home.plan("user_patterns", 0, delta(2))
 
 
@@ -302,7 +302,7 @@ def test_a_step_of_another_threshold_is_refused_before_a_jvm_starts(
 ) -> None:
     before, now = (Home(Settings(home=tmp_path, pattern_clicks=clicks)) for clicks in (3, 7))
     a_table_made_with(before)
-    assert to_read(before.contracts["user_patterns"], before.lake)
+    assert lags_to_read(before.contracts["user_patterns"], before.lake)
     monkeypatch.setattr("clickstream_platform.defs.resources.build_session", None)
     asset = table_asset(now.contracts["user_patterns"], now.settings)
     resources = {"spark": SparkResource(settings=now.settings)}
@@ -315,7 +315,7 @@ def test_a_table_that_begins_anew_may_declare_what_it_likes(tmp_path: Path) -> N
     before, now = (Home(Settings(home=tmp_path, pattern_clicks=clicks)) for clicks in (3, 7))
     a_table_made_with(before)
     before.commit("events", rows=2)  # whose file is gone, and so what the table would have read next
-    assert to_read(now.contracts["user_patterns"], now.lake)
+    assert lags_to_read(now.contracts["user_patterns"], now.lake)
 
 
 def test_a_step_lists_its_landing_folder_once_before_it_begins_and_its_jvm_is_for_what_is_there(
@@ -337,7 +337,7 @@ def test_a_step_lists_its_landing_folder_once_before_it_begins_and_its_jvm_is_fo
 
     monkeypatch.setattr(os, "scandir", counted)
     monkeypatch.setattr("clickstream_platform.defs.resources.build_session", refused)
-    assert to_read(home.contracts["events"], home.lake)["events"]
+    assert lags_to_read(home.contracts["events"], home.lake)["events"]
     once = listed.count(str(home.landing))
     listed.clear()
     asset = table_asset(home.contracts["events"], home.settings)
@@ -348,19 +348,19 @@ def test_a_step_lists_its_landing_folder_once_before_it_begins_and_its_jvm_is_fo
 
 
 def test_only_what_may_pass_is_retried() -> None:
-    with pytest.raises(dg.RetryRequested) as first, told_to_dagster(0):
+    with pytest.raises(dg.RetryRequested) as first, translate_errors(0):
         raise TableBusyError("events", "another run holds it", "wait")
-    with pytest.raises(dg.RetryRequested) as second, told_to_dagster(1):
+    with pytest.raises(dg.RetryRequested) as second, translate_errors(1):
         raise TableBusyError("events", "another run holds it", "wait")
     assert (first.value.seconds_to_wait, second.value.seconds_to_wait) == (10, 20)
-    with pytest.raises(dg.Failure, match="another run holds it; wait") as last, told_to_dagster(2):
+    with pytest.raises(dg.Failure, match="another run holds it; wait") as last, translate_errors(2):
         raise TableBusyError("events", "another run holds it", "wait")
     assert not last.value.allow_retries
-    with pytest.raises(dg.Failure, match="no broker") as failed, told_to_dagster(0):
+    with pytest.raises(dg.Failure, match="no broker") as failed, translate_errors(0):
         raise SourceError("kafka", "no broker", "start one")
     assert not failed.value.allow_retries
     assert failed.value.metadata["remedy"].value == "start one"
-    with pytest.raises(ZeroDivisionError), told_to_dagster(0):
+    with pytest.raises(ZeroDivisionError), translate_errors(0):
         _ = 1 / 0
 
 
@@ -373,7 +373,7 @@ def test_a_step_that_gave_up_is_headed_by_what_was_in_the_way(
     @dg.asset
     def purchases() -> None:
         attempts.append(len(attempts))
-        with told_to_dagster(attempts[-1]):
+        with translate_errors(attempts[-1]):
             raise TableBusyError("purchases", "another run holds it", "wait")
 
     result = dg.materialize([purchases], instance=instance, raise_on_error=False)

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 from deltalake import QueryBuilder, write_deltalake
 
-from clickstream_platform.defs.preview import masked, preview
+from clickstream_platform.defs.preview import mask_row, preview
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 
@@ -42,7 +42,7 @@ def test_a_person_is_shown_nowhere_in_the_row() -> None:
         "value": b"ada",
         "event_type": "click",
     }
-    assert masked(row) == {
+    assert mask_row(row) == {
         "user_id": "a***",
         "ip_address": "2***",
         "session_id": "***-3",
@@ -54,12 +54,12 @@ def test_a_person_is_shown_nowhere_in_the_row() -> None:
 
 
 def test_a_short_id_is_hidden_whole_and_not_looked_for_in_other_texts() -> None:
-    assert masked({"user_id": "u", "page_url": "/about us"}) == {"user_id": "***", "page_url": "/about us"}
+    assert mask_row({"user_id": "u", "page_url": "/about us"}) == {"user_id": "***", "page_url": "/about us"}
 
 
 def test_what_is_not_there_stays_empty() -> None:
     row = {"user_id": None, "ip_address": None, "extra": None, "purchases": 0}
-    assert masked(row) == row
+    assert mask_row(row) == row
 
 
 def test_the_newest_ten_rows_come_first(tmp_path: Path) -> None:

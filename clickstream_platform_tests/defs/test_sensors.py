@@ -13,7 +13,7 @@ import pytest
 from dagster._core.events import StepMaterializationData  # what a step that ends writes; there is no public way
 from deltalake import write_deltalake
 
-from clickstream_platform.defs.runs import FIRST_PAUSE, LONGEST_PAUSE, POSITION, attempts, stopped
+from clickstream_platform.defs.runs import FIRST_PAUSE, LONGEST_PAUSE, POSITION, attempts, stopped_reason
 from clickstream_platform.defs.schedules import every_five_minutes
 from clickstream_platform.defs.sensors import failures, unread_sensor
 from clickstream_platform.errors import UnreachableError
@@ -225,7 +225,7 @@ def test_a_run_that_somebody_stopped_does_not_start_again_at_once(
     land(settings)
     run_id = ended(instance, dg.DagsterRunStatus.CANCELED)
     assert reason(tick(instance, settings)).startswith(f"run {run_id[:8]} was stopped; next attempt at ")
-    assert stopped(instance, datetime.now(timezone.utc) + FIRST_PAUSE) is None
+    assert stopped_reason(instance, datetime.now(timezone.utc) + FIRST_PAUSE) is None
     ended(instance, dg.DagsterRunStatus.FAILURE)  # a later run, by hand
     assert tick(instance, settings).run_requests
 

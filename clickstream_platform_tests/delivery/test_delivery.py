@@ -21,7 +21,7 @@ from clickstream_platform.cli import program
 from clickstream_platform.delivery import outbox as outboxes
 from clickstream_platform.delivery.channels import Channel, Patience, channels_of
 from clickstream_platform.delivery.outbox import Alert, Outbox, alerts_of
-from clickstream_platform.delivery.post import Delivered, deliver, delivering
+from clickstream_platform.delivery.post import DeliveryReport, deliver, with_delivery
 from clickstream_platform.errors import DeliveryError, SettingsError
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.streaming.contract.table import StreamingTable
@@ -129,7 +129,7 @@ def test_each_alert_arrives_once_with_its_key_and_its_row(outbox: Outbox, receiv
     (channel,) = channels_of(Settings.model_validate({"alert_webhook": receiver.url}))
     alerts = noted(outbox, "a", "b")
     noted(outbox, "a")  # the batch was killed before its commit, and announced them again
-    assert deliver(outbox, [channel], SHORT) == [Delivered("webhook", 2, None)]
+    assert deliver(outbox, [channel], SHORT) == [DeliveryReport("webhook", 2, None)]
     assert deliver(outbox, [channel], SHORT) == []
     assert receiver.keys == [alert.key for alert in alerts]
     assert receiver.bodies[0] == {
@@ -177,23 +177,25 @@ def test_slack_is_sent_text_that_mentions_nobody(outbox: Outbox, receiver: Recei
 def test_what_may_pass_is_tried_again_at_once(outbox: Outbox, receiver: Receiver, hiccup: int | str) -> None:
     noted(outbox, "a")
     receiver.answers = [hiccup]
-    assert deliver(outbox, [webhook(receiver.url)], SHORT) == [Delivered("webhook", 1, None)]
+    assert deliver(outbox, [webhook(receiver.url)], SHORT) == [DeliveryReport("webhook", 1, None)]
 
 
 @pytest.mark.parametrize(("refusal", "tries"), [(404, 1), (403, 1), (302, 1), (500, 2)])
 def test_what_is_refused_waits_for_the_next_run(outbox: Outbox, receiver: Receiver, refusal: int, tries: int) -> None:
     noted(outbox, "a", "b")
     receiver.answers = [refusal] * tries
-    assert deliver(outbox, [webhook(receiver.url)], SHORT) == [Delivered("webhook", 0, f"it answered {refusal}")]
+    assert deliver(outbox, [webhook(receiver.url)], SHORT) == [DeliveryReport("webhook", 0, f"it answered {refusal}")]
     assert receiver.asked == tries
-    assert deliver(outbox, [webhook(receiver.url)], SHORT) == [Delivered("webhook", 2, None)]
+    assert deliver(outbox, [webhook(receiver.url)], SHORT) == [DeliveryReport("webhook", 2, None)]
 
 
 def test_a_server_that_hangs_holds_nobody_up_and_is_told_when_it_is_back(outbox: Outbox, receiver: Receiver) -> None:
     alerts = noted(outbox, *(f"u{number}" for number in range(50)))
     receiver.answers = ["hang"] * 2
-    assert deliver(outbox, [webhook(receiver.url)], SHORT) == [Delivered("webhook", 0, "no answer within 0.3 s")]
-    assert deliver(outbox, [webhook(receiver.url)], Patience(answer=60, run=600)) == [Delivered("webhook", 50, None)]
+    assert deliver(outbox, [webhook(receiver.url)], SHORT) == [DeliveryReport("webhook", 0, "no answer within 0.3 s")]
+    assert deliver(outbox, [webhook(receiver.url)], Patience(answer=60, run=600)) == [
+        DeliveryReport("webhook", 50, None)
+    ]
     assert receiver.asked == 2 + 50  # after two attempts at the first, the other 49 were not tried
     assert set(receiver.keys) == {alert.key for alert in alerts}
     assert len(receiver.keys) == 50
@@ -212,14 +214,14 @@ def test_an_alert_that_is_always_refused_holds_up_no_other(outbox: Outbox, recei
     receiver.answers = [400]
     deliver(outbox, [webhook(receiver.url)], SHORT)
     receiver.answers = [200, 200, 400]
-    assert deliver(outbox, [webhook(receiver.url)], SHORT) == [Delivered("webhook", 2, "it answered 400")]
+    assert deliver(outbox, [webhook(receiver.url)], SHORT) == [DeliveryReport("webhook", 2, "it answered 400")]
     assert receiver.bodies == [{"user": "b"}, {"user": "c"}]
 
 
 def test_what_does_not_fit_into_one_run_waits(outbox: Outbox, receiver: Receiver) -> None:
     noted(outbox, "a", "b")
     hasty = Patience(answer=0.3, attempts=1, run=-1)
-    assert deliver(outbox, [webhook(receiver.url)], hasty) == [Delivered("webhook", 0, "-1 s were over")]
+    assert deliver(outbox, [webhook(receiver.url)], hasty) == [DeliveryReport("webhook", 0, "-1 s were over")]
     assert outbox.status()[0].waiting == 2
 
 
@@ -267,7 +269,7 @@ def test_an_outbox_that_cannot_be_written_stops_the_batch_before_its_commit(outb
 
 def test_without_a_channel_nothing_is_kept(tmp_path: Path) -> None:
     hooks = Hooks()
-    assert delivering(hooks, Settings(home=tmp_path)).notify is hooks.notify
+    assert with_delivery(hooks, Settings(home=tmp_path)).notify is hooks.notify
 
 
 def test_status_says_what_waits_and_why(tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,7 +297,7 @@ def test_killed_between_note_and_commit_an_alert_is_told_after_the_commit_under_
 ) -> None:
     settings = Settings.model_validate({"home": lab.settings.home, "alert_webhook": receiver.url})
     said: list[str] = []
-    hooks = delivering(Hooks(), settings, said.append)
+    hooks = with_delivery(Hooks(), settings, said.append)
 
     def killed(table: StreamingTable, rows: list[dict[str, Any]]) -> None:
         hooks.notify(table, rows)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clickstream_platform.events.json_record import Read, read
+from clickstream_platform.events.json_record import ParsedRecord, read_json_record
 from clickstream_platform.events.schema import WIRE, Reason
 
 FIELDS = WIRE.names
@@ -47,15 +47,15 @@ def exactly(text: str | bytes) -> str:
     return repr(json.loads(text, parse_float=Decimal, parse_int=Decimal))
 
 
-def texts(found: Read) -> dict[str, str | None]:
+def texts(found: ParsedRecord) -> dict[str, str | None]:
     assert found.fault is None
     return dict(zip(FIELDS, found.texts, strict=True))
 
 
-def assert_whole(found: Read) -> None:
+def assert_whole(found: ParsedRecord) -> None:
     """Texts that Arrow can hold; with a fault, nothing else."""
     assert len(found.texts) == len(FIELDS)
-    assert found.fault is None or found == Read(fault=found.fault)
+    assert found.fault is None or found == ParsedRecord(fault=found.fault)
     for text in (*found.texts, found.extra):
         assert text is None or text.encode().decode() == text
 
@@ -63,17 +63,17 @@ def assert_whole(found: Read) -> None:
 @given(st.binary() | st.lists(st.sampled_from(PIECES)).map(b"".join))
 @settings(max_examples=1_000)
 def test_no_bytes_make_reading_fail(value: bytes) -> None:
-    assert_whole(read(value))
+    assert_whole(read_json_record(value))
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS) | any_texts, json_values | any_texts | st.floats()), st.booleans())
 def test_no_object_makes_reading_fail(record: dict[str, Any], is_ascii: bool) -> None:
-    assert_whole(read(dumped(record, is_ascii=is_ascii)))
+    assert_whole(read_json_record(dumped(record, is_ascii=is_ascii)))
 
 
 @given(json_values | st.floats() | any_texts, st.booleans())
 def test_a_json_value_is_an_event_or_not_an_object_or_malformed(value: Any, is_ascii: bool) -> None:
-    found = read(dumped(value, is_ascii=is_ascii))
+    found = read_json_record(dumped(value, is_ascii=is_ascii))
     assert_whole(found)
     if isinstance(value, dict):
         assert found.fault is None
@@ -85,12 +85,12 @@ def test_a_json_value_is_an_event_or_not_an_object_or_malformed(value: Any, is_a
 def test_json_that_breaks_off_is_malformed(value: Any, is_ascii: bool, data: st.DataObject) -> None:
     whole = dumped({"a": value}, is_ascii=is_ascii)
     end = data.draw(st.integers(0, len(whole) - 1))
-    assert read(whole[:end]) == Read(fault=Reason.MALFORMED_JSON)
+    assert read_json_record(whole[:end]) == ParsedRecord(fault=Reason.MALFORMED_JSON)
 
 
 @given(wire_texts, st.booleans())
 def test_an_object_of_texts_comes_out_text_for_text(record: dict[str, str | None], is_ascii: bool) -> None:
-    found = read(dumped(record, is_ascii=is_ascii))
+    found = read_json_record(dumped(record, is_ascii=is_ascii))
     assert texts(found) == {**dict.fromkeys(FIELDS), **record}
     assert found.extra is None
 
@@ -101,7 +101,7 @@ def test_other_fields_come_out_as_they_are(
 ) -> None:
     fields = [*wire.items(), *other.items()]
     order.shuffle(fields)
-    found = read(dumped(dict(fields), is_ascii=is_ascii))
+    found = read_json_record(dumped(dict(fields), is_ascii=is_ascii))
     assert texts(found) == {**dict.fromkeys(FIELDS), **wire}
     sent = {name: value for name, value in fields if name in other}
     assert (found.extra and exactly(found.extra)) == (exactly(json.dumps(sent)) if sent else None)
@@ -109,7 +109,7 @@ def test_other_fields_come_out_as_they_are(
 
 @given(st.sampled_from(FIELDS), json_values, st.booleans())
 def test_a_wire_field_that_is_no_text_comes_out_as_its_json(name: str, value: Any, is_ascii: bool) -> None:
-    text = texts(read(dumped({name: value}, is_ascii=is_ascii)))[name]
+    text = texts(read_json_record(dumped({name: value}, is_ascii=is_ascii)))[name]
     if value is None or isinstance(value, str):
         assert text == value
     else:
@@ -119,7 +119,7 @@ def test_a_wire_field_that_is_no_text_comes_out_as_its_json(name: str, value: An
 
 @given(numbers)
 def test_a_number_keeps_its_value_and_its_digits(number: str) -> None:
-    found = read(f'{{"user_id":{number},"a":[{number}]}}'.encode())
+    found = read_json_record(f'{{"user_id":{number},"a":[{number}]}}'.encode())
     user_id = texts(found)["user_id"]
     assert user_id is not None
     assert Decimal(user_id).as_tuple() == Decimal(number).as_tuple()
@@ -129,7 +129,7 @@ def test_a_number_keeps_its_value_and_its_digits(number: str) -> None:
 
 @given(st.integers(-(10**4299) + 1, 10**4300 - 1))
 def test_a_whole_number_keeps_its_digits(number: int) -> None:
-    found = read(b'{"user_id":%d,"a":%d}' % (number, number))
+    found = read_json_record(b'{"user_id":%d,"a":%d}' % (number, number))
     assert texts(found)["user_id"] == str(number)
     assert found.extra == f'{{"a":{number}}}'
 
@@ -143,7 +143,7 @@ OPEN = {'{"[":': "}", '{"{\\"[\\\\":': "}", '["[[\\"{",': "]", "[": "]"}
 def test_what_is_nested_deeper_than_500_levels_is_malformed(opened: list[str], in_wire_field: bool) -> None:
     value = "".join(opened) + "1" + "".join(OPEN[sign] for sign in reversed(opened))
     name = "page_url" if in_wire_field else "a"
-    found = read(f'{{"{name}":{value}}}'.encode())
+    found = read_json_record(f'{{"{name}":{value}}}'.encode())
     is_deep = 1 + len(opened) > DEEPEST
     assert found.fault == (Reason.MALFORMED_JSON if is_deep else None)
     assert is_deep or (texts(found)["page_url"] or found.extra) == (value if in_wire_field else f'{{"a":{value}}}')
@@ -152,8 +152,8 @@ def test_what_is_nested_deeper_than_500_levels_is_malformed(opened: list[str], i
 def test_how_deep_the_caller_is_has_no_say() -> None:
     value = b'{"a":' * DEEPEST + b"1" + b"}" * DEEPEST
 
-    def called(levels: int) -> Read:
-        return called(levels - 1) if levels else read(value)
+    def called(levels: int) -> ParsedRecord:
+        return called(levels - 1) if levels else read_json_record(value)
 
     assert called(300).extra == value[5:-1].decode().join(['{"a":', "}"])
 
@@ -176,5 +176,5 @@ def test_how_deep_the_caller_is_has_no_say() -> None:
 )
 def test_no_record_of_100_000_bytes_takes_a_second(value: bytes) -> None:
     before = time.process_time()
-    assert_whole(read(value))
+    assert_whole(read_json_record(value))
     assert time.process_time() - before < 1

@@ -18,7 +18,7 @@ from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.mapping.named import mapping_named
 from clickstream_platform.events.masking import Masking
 from clickstream_platform.events.masks import HASHED, Masks, masks
-from clickstream_platform.events.opening import opened
+from clickstream_platform.events.opening import open_records
 from clickstream_platform.events.parsing import read_records
 from clickstream_platform.events.rules import Parse, Rules
 from clickstream_platform.events.timestamps import INSTANT
@@ -237,7 +237,7 @@ def test_a_staged_file_holds_nothing_of_what_is_masked() -> None:
         "event_id": pa.nulls(rows, pa.binary()),
         "size": pa.array([len(each) for each in values], pa.int64()),
     }
-    (events,) = opened(pa.RecordBatch.from_pydict(raw), RULES)
+    (events,) = open_records(pa.RecordBatch.from_pydict(raw), RULES)
     staged = _parsed(events, Parse(RULES))
     assert staged.schema == STAGED
     assert SECRET not in str(staged.to_pylist())
@@ -251,7 +251,7 @@ def test_nothing_of_an_envelope_that_cannot_be_opened_is_kept_where_something_is
     packed = base64.b64encode(b'[{"email": "' + SECRET.encode()).decode()
     plain = {name: pa.nulls(1, kind) for name, kind in (("partition", pa.string()), ("offset", pa.int64()))}
     raw = {"value": pa.array([json.dumps({"batch": packed}).encode()]), "size": pa.array([100]), "event_id": [None]}
-    (events,) = opened(pa.RecordBatch.from_pydict(raw | plain), rules)
+    (events,) = open_records(pa.RecordBatch.from_pydict(raw | plain), rules)
     assert events["found"].null_count == 0
     (value,) = rules.kept(events["value"], events["found"]).to_pylist()
     assert packed not in value.decode()

@@ -13,15 +13,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from clickstream_platform.events.json_record import read
+from clickstream_platform.events.json_record import read_json_record
 from clickstream_platform.events.schema import WIRE
-from clickstream_platform.events.subject import Mention, mentions
+from clickstream_platform.events.subject import Mention, find_mention
 
 JOSE = "auth0|51/José"
 
 
 def verdict(value: bytes | str | None, *ids: str) -> str:
-    found = mentions(value.encode() if isinstance(value, str) else value, ids or (JOSE,))
+    found = find_mention(value.encode() if isinstance(value, str) else value, ids or (JOSE,))
     assert (found.verdict == "unknown") == bool(found.why)
     return found.verdict
 
@@ -118,7 +118,7 @@ def test_a_number_is_an_id_if_it_is_the_same_number() -> None:
 )
 def test_what_events_keeps_as_a_user_id_is_found(user_id: Any) -> None:
     record = json.dumps({"user_id": user_id}).encode()
-    kept = read(record).texts[WIRE.names.index("user_id")]
+    kept = read_json_record(record).texts[WIRE.names.index("user_id")]
     assert kept is not None
     assert verdict(record, kept) == "yes"
 
@@ -137,7 +137,7 @@ def test_what_events_keeps_as_a_user_id_is_found(user_id: Any) -> None:
     ],
 )
 def test_what_cannot_be_searched_says_why(value: bytes | str, why: str) -> None:
-    found = mentions(value.encode() if isinstance(value, str) else value, [JOSE])
+    found = find_mention(value.encode() if isinstance(value, str) else value, [JOSE])
     assert found.verdict == "unknown"
     assert why in found.why
 
@@ -177,11 +177,11 @@ def test_what_breaks_off_elsewhere_is_known() -> None:
 @pytest.mark.parametrize("id_", ["", " ", "\t\n"])
 def test_a_blank_id_is_refused(id_: str) -> None:
     with pytest.raises(ValueError, match="nobody's"):
-        mentions(b"{}", ["u1", id_])
+        find_mention(b"{}", ["u1", id_])
 
 
 def test_nobody_is_mentioned_if_nobody_is_looked_for() -> None:
-    assert mentions(b'{"user_id": "u1"}', []) == Mention("no")
+    assert find_mention(b'{"user_id": "u1"}', []) == Mention("no")
 
 
 # Any id, in any JSON, in any spelling.
@@ -268,4 +268,4 @@ def test_an_id_within_a_word_is_not_found(id_: str, before: str, after: str, lev
 @given(st.binary(max_size=60), st.lists(ids, max_size=3))
 @settings(max_examples=400)
 def test_no_bytes_stop_it(value: bytes, some: list[str]) -> None:
-    assert mentions(value, some).verdict in ("yes", "no", "unknown")
+    assert find_mention(value, some).verdict in ("yes", "no", "unknown")

@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from clickstream_platform.events.time_faults import why_no_instant
-from clickstream_platform.events.timestamps import FIRST_INSTANT, LAST_INSTANT, Unit, are_ambiguous, instants
+from clickstream_platform.events.timestamps import FIRST_INSTANT, LAST_INSTANT, Unit, are_ambiguous, to_instants
 
 EPOCH = datetime(1970, 1, 1)
 TEN = 1_709_287_200_000_000  # 2024-03-01T10:00:00Z
@@ -24,7 +24,7 @@ DAY = 86_400 * SECOND
 
 
 def found(texts: list[str], unit: Unit = "auto") -> list[int | None]:
-    return pc.cast(instants(pa.array(texts, pa.string()), unit), pa.int64()).to_pylist()
+    return pc.cast(to_instants(pa.array(texts, pa.string()), unit), pa.int64()).to_pylist()
 
 
 FORMS = {
@@ -321,7 +321,7 @@ nearly = st.from_regex(
 @example(["2024-03-01T10:00:00." + "9" * 100_000], "auto")
 @settings(max_examples=300)
 def test_every_text_is_an_instant_or_none_and_says_why(texts: list[str | None], unit: Unit) -> None:
-    column = instants(pa.array(texts, pa.string()), unit)
+    column = to_instants(pa.array(texts, pa.string()), unit)
     assert len(column) == len(texts)
     for text, instant in zip(texts, pc.cast(column, pa.int64()).to_pylist(), strict=True):
         assert instant is None or FIRST_INSTANT <= instant <= LAST_INSTANT

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from clickstream_platform.events.timestamps import FIRST_INSTANT, INSTANT, LAST_INSTANT, instants
+from clickstream_platform.events.timestamps import FIRST_INSTANT, INSTANT, LAST_INSTANT, to_instants
 
 EPOCH = datetime(1970, 1, 1)
 MICROSECOND = timedelta(microseconds=1)
@@ -25,7 +25,7 @@ def micros(moment: datetime) -> int:
 
 
 def found(texts: Iterable[str | None]) -> list[int | None]:
-    column = instants(pa.array(texts, pa.string()))
+    column = to_instants(pa.array(texts, pa.string()))
     assert column.type == INSTANT
     return pc.cast(column, pa.int64()).to_pylist()
 

@@ -19,10 +19,10 @@ from clickstream_platform.errors import SetupError, UnreachableError
 from clickstream_platform.jvm import listening, package, session
 from clickstream_platform.jvm.cluster import ANYWHERE, cluster_conf, own_address
 from clickstream_platform.jvm.machine import Java
-from clickstream_platform.jvm.package import packaged
-from clickstream_platform.jvm.probe import SharedPath, Worker, WorkerRequest, look
+from clickstream_platform.jvm.package import package_zip
+from clickstream_platform.jvm.probe import SharedPath, Worker, WorkerRequest, probe_worker
 from clickstream_platform.jvm.session import spark_conf
-from clickstream_platform.jvm.workers import COMPARED, TASKS, reason, require
+from clickstream_platform.jvm.workers import COMPARED, TASKS, require_worker, worker_failure
 from clickstream_platform.settings import Settings
 
 JARS = (Path("/jars/a.jar"), Path("/jars/b.jar"))
@@ -93,8 +93,8 @@ def test_the_jvm_of_a_cluster_leaves_no_classes_and_what_the_user_says_goes_befo
 
 
 def test_the_package_is_imported_from_its_zip_without_being_compiled_again(tmp_path: Path) -> None:
-    found = packaged(tmp_path)
-    assert packaged(tmp_path) == found
+    found = package_zip(tmp_path)
+    assert package_zip(tmp_path) == found
     program = (
         "import clickstream_platform.jvm.probe as probe, clickstream_platform.events.mapping as mapping\n"
         "print(probe.__file__, probe.__cached__, type(probe.__spec__.loader).__name__)"
@@ -117,14 +117,14 @@ def test_the_package_is_imported_from_its_zip_without_being_compiled_again(tmp_p
 def test_the_same_package_is_the_same_file_and_another_one_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = packaged(tmp_path / "a").read_bytes()
-    assert packaged(tmp_path / "b").read_bytes() == whole
+    whole = package_zip(tmp_path / "a").read_bytes()
+    assert package_zip(tmp_path / "b").read_bytes() == whole
 
     copy = tmp_path / package.ROOT.name
     copy.mkdir()
     (copy / "__init__.py").write_text("")
     monkeypatch.setattr(package, "ROOT", copy)
-    assert packaged(tmp_path / "a").read_bytes() != whole
+    assert package_zip(tmp_path / "a").read_bytes() != whole
     assert len(list((tmp_path / "a" / "packages").iterdir())) == 2
 
 
@@ -154,7 +154,7 @@ def asked_of(*folders: Path, shared: Path | None = None) -> WorkerRequest:
 
 def answer(asked: WorkerRequest, **different: object) -> Worker:
     """What this machine answers, but for its package, which is in no zip here; and for what the test says."""
-    (found,) = look((), asked)
+    (found,) = probe_worker((), asked)
     return replace(found, **{"package": "/work/clickstream_platform-1.zip/clickstream_platform", **different})
 
 
@@ -164,7 +164,7 @@ def test_a_worker_that_has_everything_is_taken(tmp_path: Path) -> None:
     asked = asked_of(tmp_path, tmp_path / "a.json", shared=shared)
 
     worker = answer(asked)
-    require(worker, asked, Settings())
+    require_worker(worker, asked, Settings())
 
     assert worker.versions == {name: version(name) for name in COMPARED}
     assert Path(worker.wrote).read_text() == "content"
@@ -183,7 +183,7 @@ def test_a_worker_that_has_everything_is_taken(tmp_path: Path) -> None:
 def test_a_worker_that_lacks_something_is_told_by_its_host(different: dict[str, object], said: str) -> None:
     asked = asked_of()
     with pytest.raises(SetupError, match=rf"^worker there: .*{said}"):
-        require(answer(asked, host="there", **different), asked, Settings())
+        require_worker(answer(asked, host="there", **different), asked, Settings())
 
 
 def test_a_worker_looks_whether_files_are_those_that_the_driver_sees(tmp_path: Path) -> None:
@@ -222,5 +222,5 @@ FAILURES = [
 
 @pytest.mark.parametrize(("failure", "said"), FAILURES)
 def test_what_spark_says_of_a_failed_task_becomes_one_sentence(failure: str, said: str) -> None:
-    assert re.search(said, str(reason(failure, "there", Settings())))
-    assert str(reason(failure, "there", Settings())).startswith("worker there: ")
+    assert re.search(said, str(worker_failure(failure, "there", Settings())))
+    assert str(worker_failure(failure, "there", Settings())).startswith("worker there: ")

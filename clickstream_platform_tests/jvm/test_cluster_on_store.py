@@ -11,7 +11,7 @@ import pytest
 from clickstream_platform.settings import from_env
 from clickstream_platform.simulator.cluster import Cluster, cluster
 from clickstream_platform.simulator.landing import write_landing
-from clickstream_platform.simulator.seaweed import Seaweed, let_in
+from clickstream_platform.simulator.seaweed import Seaweed, lend_credentials
 from clickstream_platform.simulator.simulation import simulate
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.lake.places import Lake
@@ -24,7 +24,7 @@ from clickstream_platform_tests.waiting import wait_until
 @pytest.fixture(scope="module")
 def running(store: Seaweed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """One cluster for the module, whose workers have the store's key in their environment."""
-    with let_in(store), cluster(tmp_path_factory.mktemp("cluster")) as found:
+    with lend_credentials(store), cluster(tmp_path_factory.mktemp("cluster")) as found:
         yield found
 
 

@@ -26,7 +26,7 @@ from packaging.requirements import Requirement
 from clickstream_platform.doctor import diagnose
 from clickstream_platform.errors import SetupError
 from clickstream_platform.jvm import jars, maven
-from clickstream_platform.jvm.jars import MADE_FOR, SPARK_JARS, damaged, jar_paths, missing
+from clickstream_platform.jvm.jars import MADE_FOR, SPARK_JARS, damaged_jars, jar_paths, missing_jars
 from clickstream_platform.jvm.machine import require_java, require_room
 from clickstream_platform.jvm.maven import Artifact, resolve
 from clickstream_platform.jvm.session import build_session
@@ -88,8 +88,8 @@ def test_the_users_cache_has_every_jar_and_none_is_damaged(user_cache: Path) -> 
     paths = jar_paths(user_cache)
 
     assert [path.name for path in paths] == [artifact.file_name for artifact in SPARK_JARS]
-    assert not missing(user_cache)
-    assert not damaged(user_cache)
+    assert not missing_jars(user_cache)
+    assert not damaged_jars(user_cache)
 
 
 @needs_java
@@ -115,7 +115,7 @@ def test_a_damaged_jar_of_the_right_size_is_found(user_cache: Path, tmp_path: Pa
     victim.unlink()
     victim.write_bytes(content)
 
-    assert damaged(tmp_path) == (victim,)
+    assert damaged_jars(tmp_path) == (victim,)
 
 
 @needs_java

@@ -10,7 +10,7 @@ from clickstream_platform.jvm import session
 from clickstream_platform.jvm.machine import require_java
 from clickstream_platform.jvm.session import FIRST_COMPILER, LONG, spark_conf
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.runtime.backlog import RECORD, backlog
+from clickstream_platform.streaming.runtime.backlog import RECORD, estimate_backlog
 from clickstream_platform.streaming.sources.source import Lag
 from clickstream_platform_tests.homes import Home
 from clickstream_platform_tests.lakes import write
@@ -38,11 +38,11 @@ def test_what_the_user_says_goes_before(tmp_path: Path) -> None:
 def test_a_backlog_is_what_the_table_with_the_most_has_to_read(tmp_path: Path) -> None:
     home = Home(Settings(home=tmp_path / "home"))
     contracts = list(home.contracts.values())
-    assert backlog(contracts, home.lake) == 0
+    assert estimate_backlog(contracts, home.lake) == 0
     home.landing.mkdir(parents=True, exist_ok=True)
     (home.landing / "large.json").write_bytes(b" " * 1000 * RECORD)
-    assert backlog(contracts, home.lake) == 1000
+    assert estimate_backlog(contracts, home.lake) == 1000
     write(home, "events", [{"user_id": "u"}] * 1500)
-    assert backlog(contracts, home.lake) == 1500
-    assert backlog(contracts[:1], home.lake) == 1000
-    assert backlog(contracts[:1], home.lake, {"events": Lag(1, "files", bytes=7 * RECORD)}) == 7
+    assert estimate_backlog(contracts, home.lake) == 1500
+    assert estimate_backlog(contracts[:1], home.lake) == 1000
+    assert estimate_backlog(contracts[:1], home.lake, {"events": Lag(1, "files", bytes=7 * RECORD)}) == 7

@@ -24,7 +24,7 @@ from clickstream_platform.cli import program
 from clickstream_platform.live.dashboard import dashboard
 from clickstream_platform.live.history import history, last_runs
 from clickstream_platform.live.sparks import bar, spark
-from clickstream_platform.live.visitors import SHOWN, Seen, look
+from clickstream_platform.live.visitors import SHOWN, DashboardState, observe
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.observe.journal import Journal
 from clickstream_platform_tests.homes import NOON_MS, Home, entry
@@ -60,8 +60,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     return home
 
 
-def seen(home: Home, before: Seen | None = None) -> Seen:
-    return look(list(home.contracts.values()), home.lake, home.settings.queries_folder, before)
+def seen(home: Home, before: DashboardState | None = None) -> DashboardState:
+    return observe(list(home.contracts.values()), home.lake, home.settings.queries_folder, before)
 
 
 def drawn(picture: RenderableType, width: int = 160) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pyspark.sql import functions as F
 
-from clickstream_platform.events.frames import accepted
+from clickstream_platform.events.frames import accepted_events
 from clickstream_platform.events.schema import RAW
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.state import Stateless
@@ -76,7 +76,7 @@ def test_a_query_returns_the_columns_of_its_contract(events: DataFrame, name: st
 def test_what_is_accepted_of_records_has_the_columns_of_the_contract_of_events(spark: SparkSession) -> None:
     table = TABLES["events"]
     parsed = table.query(spark.createDataFrame([], RAW.spark))
-    assert accepted(parsed).dtypes == [(column.name, column.type) for column in table.columns]
+    assert accepted_events(parsed).dtypes == [(column.name, column.type) for column in table.columns]
 
 
 @pytest.mark.parametrize("name", KEYED)

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from clickstream_platform.errors import SetupError
-from clickstream_platform.simulator.cluster import Process, guarded
+from clickstream_platform.simulator.cluster import Process, start_guarded
 from clickstream_platform_tests.waiting import wait_until
 
 WAITING = ("/bin/sh", "-c", "echo up $$; exec sleep 600")
 
 
 def started(folder: Path, *command: str) -> Process:
-    return Process("spark worker-1", guarded(command, folder / "log"), folder / "log")
+    return Process("spark worker-1", start_guarded(command, folder / "log"), folder / "log")
 
 
 def is_running(pid: int) -> bool:

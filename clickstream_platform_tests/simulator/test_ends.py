@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from clickstream_platform.simulator.demo import end_of, keep_end, simulated
+from clickstream_platform.simulator.demo import demo_end, keep_end, simulate_demo
 from clickstream_platform.simulator.landing import write_landing
 from clickstream_platform.simulator.simulation import simulate, start_before
 from clickstream_platform_tests.command import clickstream
@@ -47,11 +47,11 @@ def test_an_end_that_is_no_day_is_refused(tmp_path: Path, end: str) -> None:
 
 def test_the_numbers_of_the_demo_are_the_same_on_any_day() -> None:
     days = [date(2026, 1, 12), date(2026, 3, 31), date(2030, 12, 31)]
-    assert len({str(simulated(2_000, day).truth) for day in days}) == 1
+    assert len({str(simulate_demo(2_000, day).truth) for day in days}) == 1
 
 
 def test_the_demo_ends_at_today_and_a_second_one_on_another_day_where_the_first_did(tmp_path: Path) -> None:
-    assert end_of(tmp_path, None) == today()
+    assert demo_end(tmp_path, None) == today()
     keep_end(tmp_path / "home", date(2026, 3, 31))
-    assert end_of(tmp_path / "home", None) == date(2026, 3, 31)
-    assert end_of(tmp_path / "home", date(2026, 4, 1)) == date(2026, 4, 1)
+    assert demo_end(tmp_path / "home", None) == date(2026, 3, 31)
+    assert demo_end(tmp_path / "home", date(2026, 4, 1)) == date(2026, 4, 1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from clickstream_platform.events.contract.judging import typed
-from clickstream_platform.events.contract.model import Contract, Declared
+from clickstream_platform.events.contract.judging import cast_values
+from clickstream_platform.events.contract.model import Contract, DeclaredColumn
 
 
 class Change(NamedTuple):
@@ -23,7 +23,7 @@ class Change(NamedTuple):
     is_compatible: bool
 
 
-def changes(old: Contract, new: Contract) -> list[Change]:
+def contract_changes(old: Contract, new: Contract) -> list[Change]:
     """What has changed, by column: those of the old contract first, in their order."""
     then, now = ({each.name: each for each in of.columns} for of in (old, new))
     found: list[Change] = []
@@ -35,7 +35,7 @@ def changes(old: Contract, new: Contract) -> list[Change]:
     return found
 
 
-def _of_column(old: Declared, new: Declared) -> Iterator[Change]:
+def _of_column(old: DeclaredColumn, new: DeclaredColumn) -> Iterator[Change]:
     name = old.name
     if old.type != new.type:
         yield Change(name, f"was {old.type} and is {new.type}: a lake refuses that", False)
@@ -55,18 +55,18 @@ def _of_column(old: Declared, new: Declared) -> Iterator[Change]:
         yield Change(name, "is described otherwise", True)
 
 
-def _new(column: Declared) -> str:
+def _new(column: DeclaredColumn) -> str:
     """What of a new column events may break that were accepted before; empty if nothing, in words to be appended."""
     if column.required:
         return ", and required"
     return ", and rejects what breaks it" if column.severity == "reject" else ""
 
 
-def _spoken(column: Declared) -> str:
+def _spoken(column: DeclaredColumn) -> str:
     return str(column.required).lower() if isinstance(column.required, bool) else f"of {', '.join(column.required)}"
 
 
-def _needs_no_more(old: Declared, new: Declared) -> bool:
+def _needs_no_more(old: DeclaredColumn, new: DeclaredColumn) -> bool:
     if new.required is False or old.required is True:
         return True
     if new.required is True or old.required is False:
@@ -75,7 +75,7 @@ def _needs_no_more(old: Declared, new: Declared) -> bool:
 
 
 def _of_limit(name: str, kind: str, key: str, limits: tuple[str | None, str | None], sign: int) -> Iterator[Change]:
-    old, new = (None if each is None else typed(kind, [each])[0] for each in limits)
+    old, new = (None if each is None else cast_values(kind, [each])[0] for each in limits)
     if old != new:
         wider = new is None or (old is not None and (new < old if sign > 0 else new > old))
         yield Change(name, f"{key} was {limits[0]} and is {limits[1]}", wider)

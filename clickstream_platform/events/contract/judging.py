@@ -18,18 +18,18 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clickstream_platform.events.contract.model import DECIMAL, Contract, Declared
+from clickstream_platform.events.contract.model import DECIMAL, Contract, DeclaredColumn
 from clickstream_platform.events.json_record import any_json, text_of
 from clickstream_platform.events.mapping.paths import Step, getter, steps_of, taker
 from clickstream_platform.events.placeholders import WHITE
-from clickstream_platform.events.timestamps import INSTANT, instants
+from clickstream_platform.events.timestamps import INSTANT, to_instants
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
 _LONGEST = 400  # characters of a number: none that fits a column has more but zeros
 _WHOLE = 2**63
 
 
-class Judged(NamedTuple):
+class JudgedColumns(NamedTuple):
     """What becomes of some records.
 
     Attributes:
@@ -45,14 +45,16 @@ class Judged(NamedTuple):
     counted: list[list[str]]
 
 
-def arrow_type(column: Declared) -> pa.DataType:
+def arrow_type(column: DeclaredColumn) -> pa.DataType:
     """A column's type, as Arrow has it."""
     if found := DECIMAL.fullmatch(column.type):
         return pa.decimal128(int(found[1]), int(found[2]))
     return {"integer": pa.int64(), "boolean": pa.bool_(), "time": INSTANT}.get(column.type, pa.string())
 
 
-def judged(contract: Contract, extra: Any, event_types: Any, held: Mapping[str, Any] | None = None) -> Judged:
+def judge_columns(
+    contract: Contract, extra: Any, event_types: Any, held: Mapping[str, Any] | None = None
+) -> JudgedColumns:
     """Take the declared columns out of ``extra``. Raises nothing, whatever is in it.
 
     Args:
@@ -71,7 +73,7 @@ def judged(contract: Contract, extra: Any, event_types: Any, held: Mapping[str, 
         finds = [_Place.of(path) for path in column.paths]
         there = _there((held or {}).get(column.name), len(fields))
         found = [None if has else _first(record, finds) for record, has in zip(fields, there, strict=True)]
-        values = typed(column.type, [None if each is None else each[0] for each in found])
+        values = cast_values(column.type, [None if each is None else each[0] for each in found])
         columns[column.name] = pa.array(values, arrow_type(column))
         into = rejected if column.severity == "reject" else counted
         for row, rule in _violations(column, found, values, kinds):
@@ -83,10 +85,10 @@ def judged(contract: Contract, extra: Any, event_types: Any, held: Mapping[str, 
                 changed.add(row)
     for row in changed:
         texts[row] = text_of(fields[row]) if fields[row] else None
-    return Judged(columns, pa.array(texts, pa.string()), rejected, counted)
+    return JudgedColumns(columns, pa.array(texts, pa.string()), rejected, counted)
 
 
-class Filled(NamedTuple):
+class FilledRows(NamedTuple):
     """Rows of ``events`` as they would be had they been read with a contract.
 
     Attributes:
@@ -100,24 +102,24 @@ class Filled(NamedTuple):
     broken: Counter[str]
 
 
-def filled(contract: Contract, rows: pa.Table) -> Filled:
+def fill_rows(contract: Contract, rows: pa.Table) -> FilledRows:
     """Take the declared columns out of ``extra`` of rows that were read without them.
 
     What a declared column of a row has already stays, and of such a row nothing is asked.
     """
     held = {each.name: rows[each.name] for each in contract.columns if each.name in rows.column_names}
-    found = judged(contract, rows["extra"].combine_chunks(), rows["event_type"].combine_chunks(), held)
+    found = judge_columns(contract, rows["extra"].combine_chunks(), rows["event_type"].combine_chunks(), held)
     columns = {**{name: rows[name] for name in rows.column_names}, "extra": found.extra}
     for name, values in found.columns.items():
         columns[name] = pc.coalesce(held[name].cast(values.type), values) if name in held else values
     counts = Counter({name: len(values) - values.null_count for name, values in found.columns.items()})
     broken = Counter(rule for each in (*found.rejected, *found.counted) for rule in each)
-    return Filled(pa.table(columns), +counts, broken)
+    return FilledRows(pa.table(columns), +counts, broken)
 
 
 def with_declared(contract: Contract, rows: pa.Table) -> pa.Table:
     """Rows of ``events`` as they would be had they been read with the contract: so copies of them are compared."""
-    return filled(contract, rows).rows
+    return fill_rows(contract, rows).rows
 
 
 def _there(held: Any, count: int) -> list[bool]:
@@ -149,11 +151,11 @@ def _first(record: dict[str, Any], places: Sequence[_Place]) -> tuple[Any, _Plac
     return None
 
 
-def typed(kind: str, values: Sequence[Any]) -> list[Any]:
+def cast_values(kind: str, values: Sequence[Any]) -> list[Any]:
     """Values of JSON as a type has them; null for what does not fit it exactly, and for null."""
     if kind == "time":
         texts = pa.array([None if each is None else _as_text(each) for each in values], pa.string())
-        return instants(texts).to_pylist()
+        return to_instants(texts).to_pylist()
     if found := DECIMAL.fullmatch(kind):
         return [_decimal(each, int(found[1]), int(found[2])) for each in values]
     read = {"text": _text, "integer": _integer, "boolean": _boolean, "items": _items}[kind]
@@ -225,11 +227,14 @@ def is_within(value: Any, low: Any, high: Any) -> bool:
 
 
 def _violations(
-    column: Declared, found: Sequence[tuple[Any, _Place] | None], values: Sequence[Any], event_types: Sequence[Any]
+    column: DeclaredColumn,
+    found: Sequence[tuple[Any, _Place] | None],
+    values: Sequence[Any],
+    event_types: Sequence[Any],
 ) -> list[tuple[int, str]]:
     """The rows that break a rule of a column, and which. A value of another type breaks no other rule."""
-    low, high = (None if each is None else typed(column.type, [each])[0] for each in (column.min, column.max))
-    allowed = frozenset(typed(column.type, [str(value) for value in column.one_of]))
+    low, high = (None if each is None else cast_values(column.type, [each])[0] for each in (column.min, column.max))
+    allowed = frozenset(cast_values(column.type, [str(value) for value in column.one_of]))
     patterned = _has_pattern(column, values)
     broken: list[tuple[int, str]] = []
     for row, (each, value) in enumerate(zip(found, values, strict=True)):
@@ -246,7 +251,7 @@ def _violations(
     return broken
 
 
-def _has_pattern(column: Declared, values: Sequence[Any]) -> list[Any] | None:
+def _has_pattern(column: DeclaredColumn, values: Sequence[Any]) -> list[Any] | None:
     if not column.pattern:
         return None
     return pc.match_substring_regex(pa.array(values, pa.string()), column.pattern).to_pylist()

@@ -22,7 +22,7 @@ SQL = {
 }
 
 
-class Declared(msgspec.Struct, frozen=True):
+class DeclaredColumn(msgspec.Struct, frozen=True):
     """A column that is declared.
 
     Attributes:
@@ -65,7 +65,7 @@ class Contract(msgspec.Struct, frozen=True):
     """The columns that are declared, in their order."""
 
     name: str
-    columns: tuple[Declared, ...]
+    columns: tuple[DeclaredColumn, ...]
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from clickstream_platform.events.mapping.model import Mapping
 from clickstream_platform.events.mapping.paths import steps_of
 
 
-def placed(contract: Contract, mapping: Mapping | None) -> Contract:
+def with_mapping_paths(contract: Contract, mapping: Mapping | None) -> Contract:
     """The contract, with the paths that a mapping has for its columns.
 
     Raises:

@@ -22,7 +22,7 @@ _BARE = {"$": r"(?![\s\S])", ".": r"[^\n]"}
 _SIGN = re.compile(r"\\(.)|(.)", re.DOTALL)
 
 
-def pattern(text: str) -> str:
+def portable_pattern(text: str) -> str:
     """An expression of RE2 as one that finds the same in the same texts elsewhere, too."""
     found, is_class = list[str](), False
     for sign in _SIGN.finditer(text):

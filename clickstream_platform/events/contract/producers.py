@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from clickstream_platform.events.contract import portable
-from clickstream_platform.events.contract.model import DECIMAL, Contract, Declared
+from clickstream_platform.events.contract.model import DECIMAL, Contract, DeclaredColumn
 from clickstream_platform.events.mapping.model import REQUIRED
 from clickstream_platform.events.schema import WIRE
 
@@ -40,7 +40,7 @@ def _wire(name: str) -> dict[str, Any]:
     return _BLANK_OR_NOT
 
 
-def _is_of_types(column: Declared) -> bool:
+def _is_of_types(column: DeclaredColumn) -> bool:
     return not isinstance(column.required, bool)
 
 
@@ -49,18 +49,18 @@ def _where(name: str, event_types: Any) -> dict[str, Any]:
     return {"if": chosen, "then": {"required": [name]}}
 
 
-def _of_column(column: Declared) -> dict[str, Any]:
+def _of_column(column: DeclaredColumn) -> dict[str, Any]:
     said: dict[str, Any] = {"description": column.description} if column.description else {}
     said |= _kind(column)
     if column.one_of:
         said["enum"] = [*column.one_of]
     if column.pattern:
-        said["allOf"] = [{"pattern": portable.pattern(column.pattern)}]
+        said["allOf"] = [{"pattern": portable.portable_pattern(column.pattern)}]
     said["$comment"] = "rejected if not so" if column.severity == "reject" else "counted if not so"
     return said
 
 
-def _kind(column: Declared) -> dict[str, Any]:
+def _kind(column: DeclaredColumn) -> dict[str, Any]:
     if DECIMAL.fullmatch(column.type) or column.type == "integer":
         return _number(column)
     match column.type:
@@ -81,7 +81,7 @@ _TIME = (
 )
 
 
-def _number(column: Declared) -> dict[str, Any]:
+def _number(column: DeclaredColumn) -> dict[str, Any]:
     found = DECIMAL.fullmatch(column.type)
     precision, scale = (int(found[1]), int(found[2])) if found else (18, 0)
     most = 10 ** (precision - scale)

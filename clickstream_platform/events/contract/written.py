@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from clickstream_platform.errors import SettingsError
-from clickstream_platform.events.contract.model import DECIMAL, SQL, Contract, Declared, Severity
+from clickstream_platform.events.contract.model import DECIMAL, SQL, Contract, DeclaredColumn, Severity
 from clickstream_platform.events.schema import COPIES, EVENTS, LATE, QUARANTINE
 from clickstream_platform.events.shipped import Shipped
 
@@ -49,7 +49,7 @@ class _Raw(msgspec.Struct, forbid_unknown_fields=True):
     columns: dict[str, _Column] = {}
 
 
-def shipped() -> tuple[str, ...]:
+def shipped_contracts() -> tuple[str, ...]:
     """The names of the contracts that are shipped."""
     return _SHIPPED.names
 
@@ -66,16 +66,16 @@ def contract_named(text: str, subject: str = SETTING) -> Contract | None:
     """
     if not text:
         return None
-    if text in shipped():
+    if text in shipped_contracts():
         return _contract_of(text, _SHIPPED.text(text), f"contract {text}")
     if not text.endswith(".toml") and "/" not in text:
-        remedy = f"choose from {', '.join(shipped())}, or name a .toml file"
+        remedy = f"choose from {', '.join(shipped_contracts())}, or name a .toml file"
         raise SettingsError(subject, f"there is no contract {text!r}", remedy)
     file = Path(text).expanduser()
     try:
         return _contract_of(file.stem, file.read_text(encoding="utf-8"), str(file))
     except OSError as error:
-        remedy = f"name a .toml file, or one of {', '.join(shipped())}"
+        remedy = f"name a .toml file, or one of {', '.join(shipped_contracts())}"
         raise SettingsError(subject, f"{file} cannot be read: {error.strerror}", remedy) from None
     except UnicodeDecodeError:
         raise SettingsError(str(file), "it is no text in UTF-8", "save it as such") from None
@@ -85,9 +85,9 @@ def _contract_of(name: str, text: str, subject: str) -> Contract:
     raw = _raw(text, subject)
     columns: dict[str, _Column] = {}
     if raw.extends:
-        if raw.extends not in shipped():
+        if raw.extends not in shipped_contracts():
             finding = f"it extends {raw.extends!r}, which is no contract that is shipped"
-            raise SettingsError(subject, finding, f"choose from {', '.join(shipped())}")
+            raise SettingsError(subject, finding, f"choose from {', '.join(shipped_contracts())}")
         columns |= _raw(_SHIPPED.text(raw.extends), raw.extends).columns
     columns |= raw.columns
     if not columns:
@@ -96,7 +96,7 @@ def _contract_of(name: str, text: str, subject: str) -> Contract:
         for key, finding, remedy in _contradictions(column, said):
             where = subject + _line(text, column, key)
             raise SettingsError(where, f"columns.{column}: {finding}", remedy)
-    return Contract(name, tuple(_declared(column, said) for column, said in columns.items()))
+    return Contract(name, tuple(_declared_column(column, said) for column, said in columns.items()))
 
 
 def _raw(text: str, subject: str) -> _Raw:
@@ -119,11 +119,11 @@ def _line(text: str, column: str, key: str) -> str:
     return found
 
 
-def _declared(name: str, said: _Column) -> Declared:
+def _declared_column(name: str, said: _Column) -> DeclaredColumn:
     low, high = (None if each is None else _limit(each) for each in (said.min, said.max))
     required = said.required if isinstance(said.required, bool) else tuple(said.required)
     kind = said.type.replace(" ", "")
-    return Declared(
+    return DeclaredColumn(
         *(name, kind, said.description, said.severity, required, said.one_of, low, high, said.pattern),
         paths=(f'"{name}"',),
     )
@@ -155,13 +155,13 @@ def _contradictions(name: str, said: _Column) -> Findings:
 
 
 def _of_range(kind: str, said: _Column) -> Findings:
-    from clickstream_platform.events.contract.judging import typed  # noqa: PLC0415 - Arrow, and few have a limit
+    from clickstream_platform.events.contract.judging import cast_values  # noqa: PLC0415 - Arrow, and few have a limit
 
     limits = [(key, value) for key, value in (("min", said.min), ("max", said.max)) if value is not None]
     if limits and kind in ("text", "boolean", "items"):
         yield limits[0][0], f"a {kind} has no range", "leave min and max out, or say one_of or pattern"
         return
-    found = [typed(kind, [_limit(value)])[0] for _, value in limits]
+    found = [cast_values(kind, [_limit(value)])[0] for _, value in limits]
     for (key, value), limit in zip(limits, found, strict=True):
         if limit is None:
             yield key, f"{value!r} is no {kind}", "name a limit of the column's type"
@@ -171,7 +171,7 @@ def _of_range(kind: str, said: _Column) -> Findings:
 
 
 def _of_values(kind: str, said: _Column) -> Findings:
-    from clickstream_platform.events.contract.judging import is_within, typed  # noqa: PLC0415 - as above
+    from clickstream_platform.events.contract.judging import cast_values, is_within  # noqa: PLC0415 - as above
 
     if not said.one_of:
         return
@@ -184,12 +184,12 @@ def _of_values(kind: str, said: _Column) -> Findings:
         yield "one_of", "it has a value that is neither a text nor a number", f"name values of type {kind}"
         return
     values = [str(value) for value in said.one_of]
-    found = typed(kind, values)
+    found = cast_values(kind, values)
     wrong = next((value for value, each in zip(values, found, strict=True) if each is None), None)
     if wrong is not None or (kind == "text" and not all(isinstance(value, str) for value in said.one_of)):
         yield "one_of", f"{wrong if wrong is not None else said.one_of[0]!r} is no {kind}", "name values of its type"
         return
-    low, high = (None if each is None else typed(kind, [_limit(each)])[0] for each in (said.min, said.max))
+    low, high = (None if each is None else cast_values(kind, [_limit(each)])[0] for each in (said.min, said.max))
     if (low is not None or high is not None) and not any(is_within(each, low, high) for each in found):
         yield "one_of", "none of the values lies in the range", "widen the range, or leave it out"
 

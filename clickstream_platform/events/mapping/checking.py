@@ -12,11 +12,11 @@ import pyarrow as pa
 
 from clickstream_platform.events.contract.model import Contract
 from clickstream_platform.events.json_record import object_of, text_of
-from clickstream_platform.events.mapping.matching import Fielded
+from clickstream_platform.events.mapping.matching import FieldReader
 from clickstream_platform.events.mapping.model import COLUMNS, Mapping
-from clickstream_platform.events.mapping.paths import Found, getter, spelt, steps_of
+from clickstream_platform.events.mapping.paths import Found, getter, path_text, steps_of
 from clickstream_platform.events.mapping.records import read_texts
-from clickstream_platform.events.opening import opened, said_by
+from clickstream_platform.events.opening import bytes_to_read, open_records
 from clickstream_platform.events.parsing import read_events
 from clickstream_platform.events.placeholders import WHITE
 from clickstream_platform.events.rules import Rules
@@ -48,7 +48,7 @@ class RecordFate(NamedTuple):
 
 
 @dataclass
-class Checked:
+class CheckSummary:
     """What becomes of all of them.
 
     Attributes:
@@ -107,20 +107,20 @@ class Checked:
         return bool(self.fates) and not self.count(REJECTED)
 
 
-def checked(batches: Iterable[pa.RecordBatch], rules: Rules) -> Checked:
-    """What becomes of some records by these rules. Raises what :func:`.opening.opened` does.
+def check_records(batches: Iterable[pa.RecordBatch], rules: Rules) -> CheckSummary:
+    """What becomes of some records by these rules. Raises what :func:`.opening.open_records` does.
 
     Args:
         batches: the records: ``source``, ``partition``, ``offset``, ``value``, ``size``, ``arrived_at`` and
             ``event_id``, as a source gives them to a run.
         rules: what makes a record an event.
     """
-    found = Checked()
-    looking = _Looking(rules.mapping, found, rules.contract) if rules.mapping else None
+    found = CheckSummary()
+    looking = _PathUse(rules.mapping, found, rules.contract) if rules.mapping else None
     declared = rules.contract.names if rules.contract else ()
-    for batch in (events for records in batches for events in opened(records, rules)):
+    for batch in (events for records in batches for events in open_records(records, rules)):
         places = batch.select(["partition", "offset", "index", "inside", "inherited", "value"]).to_pylist()
-        rows, said = read_events(batch, rules).to_pylist(), said_by(batch).to_pylist()
+        rows, said = read_events(batch, rules).to_pylist(), bytes_to_read(batch).to_pylist()
         for place, row, text in zip(places, rows, said, strict=True):
             _count(found, place, row, declared, rules)
             if rules.mapping is None and len(found.fates) <= SAMPLED:
@@ -131,7 +131,9 @@ def checked(batches: Iterable[pa.RecordBatch], rules: Rules) -> Checked:
     return found
 
 
-def _count(found: Checked, place: dict[str, Any], row: dict[str, Any], declared: Sequence[str], rules: Rules) -> None:
+def _count(
+    found: CheckSummary, place: dict[str, Any], row: dict[str, Any], declared: Sequence[str], rules: Rules
+) -> None:
     partition, offset, index = place["partition"], place["offset"], place["index"]
     found.records += index == 0
     found.opened += index == 0 and place["inside"] is not None
@@ -175,7 +177,7 @@ def _shown(reason: str, value: bytes, rules: Rules) -> str:
     return fault or value[:BEGINNING].decode(errors="replace")
 
 
-def _sample(found: Checked, record: dict[str, Any] | None) -> None:
+def _sample(found: CheckSummary, record: dict[str, Any] | None) -> None:
     names = {name for name, value in (record or {}).items() if isinstance(value, str)}
     fields = read_texts(record or {}, names)
     found.texts |= {name for name in names if isinstance(fields[name], dict)}
@@ -185,16 +187,16 @@ def _sample(found: Checked, record: dict[str, Any] | None) -> None:
             texts.append(str(text_of(value))[:BEGINNING])
 
 
-def _sample_line(found: Checked, text: bytes) -> None:
+def _sample_line(found: CheckSummary, text: bytes) -> None:
     if text.strip() and text.lstrip()[:1] not in (b"{", b"["):
         found.lines.append(text.decode(errors="replace"))
 
 
-class _Looking:
+class _PathUse:
     """At which paths of a mapping records have anything."""
 
-    def __init__(self, mapping: Mapping, found: Checked, contract: Contract | None) -> None:
-        self._fielded = Fielded(mapping)
+    def __init__(self, mapping: Mapping, found: CheckSummary, contract: Contract | None) -> None:
+        self._fielded = FieldReader(mapping)
         self._of: list[tuple[dict[str, int], str, Found]] = []
         declared = [(each.name, each.paths) for each in contract.columns] if contract else []
         for name, paths in (*((name, column.paths) for name, column in mapping.columns), *declared):
@@ -218,7 +220,7 @@ def paths_in(extra: str | None) -> Iterator[str]:
 
 
 def _paths(keys: tuple[str, ...], before: str, value: Any) -> Iterator[tuple[str, Any]]:
-    path = f"{before}{'.' if before and keys else ''}{spelt(keys)}"
+    path = f"{before}{'.' if before and keys else ''}{path_text(keys)}"
     if isinstance(value, dict) and value:
         for name, each in value.items():
             yield from _paths((*keys, name), before, each)

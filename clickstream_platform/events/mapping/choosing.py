@@ -1,7 +1,7 @@
 """For each column of a mapping, a function that finds its text in a record and takes it out there.
 
 A record is as it was parsed, and nobody else's: what is left of it when all columns are served goes to ``extra``.
-:mod:`.compiled` makes one function of these, and of plain paths it writes out what :func:`grabbing` does.
+:mod:`.compiled` makes one function of these, and of plain paths it writes out what :func:`path_grabber` does.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from clickstream_platform.events.json_record import text_of
 from clickstream_platform.events.mapping.model import COLUMNS, ColumnMapping, Kind, Mapping
 from clickstream_platform.events.mapping.paths import getter, steps_of, taker
-from clickstream_platform.events.mapping.time_forms import is_form, reading
+from clickstream_platform.events.mapping.time_forms import form_reader, is_form
 from clickstream_platform.events.placeholders import WHITE, is_none
 from clickstream_platform.events.schema import IDS
 
@@ -26,7 +26,7 @@ _WHOLE = re.compile(r"(-?(?:0|[1-9]\d*))(?:\.0+)?")
 _DECIMAL = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d{1,3})?")
 
 
-def choices(mapping: Mapping) -> list[Choose]:
+def column_choosers(mapping: Mapping) -> list[Choose]:
     """A function for each column of a record, in their order; each gives the column's text, null if there is none."""
     uses = Counter(path for _, column in mapping.columns for path in column.paths)
     shared = frozenset(path for path, count in uses.items() if count > 1)
@@ -34,7 +34,7 @@ def choices(mapping: Mapping) -> list[Choose]:
     return [_choosing(name, mapping.column(name), shared, names) for name in COLUMNS]
 
 
-def sharing(mapping: Mapping) -> list[Callable[[dict[str, Any], tuple[str | None, ...]], None]]:
+def shared_path_takers(mapping: Mapping) -> list[Callable[[dict[str, Any], tuple[str | None, ...]], None]]:
     """For each path that several columns have, a function that takes its value out once one of them holds it."""
     columns: dict[str, list[int]] = {}
     for name, column in mapping.columns:
@@ -59,7 +59,7 @@ def _choosing(name: str, column: ColumnMapping, shared: frozenset[str], names: d
         return _by_name(column, shared, names)
     if name in IDS and len(column.paths) > 1:
         return _first_id(column, shared)
-    choose = _first([grabbing(path, is_shared=path in shared) for path in column.paths], column.default)
+    choose = _first([path_grabber(path, is_shared=path in shared) for path in column.paths], column.default)
     if column.kind not in ("text", "time"):
         return _of_kind(choose, column.kind)
     return _by_iso(choose, str(column.unit)) if is_form(column.unit) else choose
@@ -168,7 +168,7 @@ _KINDS: dict[str, Callable[[str], str]] = {
 
 def _by_iso(choose: Choose, form: str) -> Choose:
     """A time of that form by ISO-8601; any other text as it is, for the parser of times to judge."""
-    read = reading(form)
+    read = form_reader(form)
 
     def chosen(record: dict[str, Any]) -> str | None:
         text = choose(record)
@@ -177,7 +177,7 @@ def _by_iso(choose: Choose, form: str) -> Choose:
     return chosen
 
 
-def grabbing(path: str, *, is_shared: bool = False) -> Choose:
+def path_grabber(path: str, *, is_shared: bool = False) -> Choose:
     """A function that gives the text at a path, and takes it out unless it is shared; null if it is null or blank."""
     steps = steps_of(path)
     find, take = getter(steps), (_nothing if is_shared else taker(steps))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from clickstream_platform.events.json_record import text_of
-from clickstream_platform.events.mapping.choosing import choices
+from clickstream_platform.events.mapping.choosing import column_choosers
 from clickstream_platform.events.mapping.model import COLUMNS, ColumnMapping, Mapping
 from clickstream_platform.events.mapping.paths import Key, steps_of
 from clickstream_platform.events.mapping.time_forms import is_form
@@ -22,12 +22,12 @@ _DEEPEST = 8  # keys: Python reads no text that is indented a hundred times
 _CALLED = ("user_id", "event_type", "event_id")  # ids and names are looked at more closely
 
 
-def columns(mapping: Mapping) -> Callable[[dict[str, Any]], Texts]:
+def compile_columns(mapping: Mapping) -> Callable[[dict[str, Any]], Texts]:
     """A function that gives the texts of all columns of a record, in their order, and takes them out of it."""
     uses = Counter(path for _, column in mapping.columns for path in column.paths)
     known: dict[str, Any] = {"text_of": text_of, "WHITE": WHITE}
     lines = ["def columns(record):"]
-    for place, (name, choose) in enumerate(zip(COLUMNS, choices(mapping), strict=True)):
+    for place, (name, choose) in enumerate(zip(COLUMNS, column_choosers(mapping), strict=True)):
         column = mapping.column(name)
         if _is_plain(name, column) and all(uses[path] == 1 for path in column.paths):
             lines += [f" t{place} = None", *_first(f"t{place}", column)]
@@ -55,7 +55,7 @@ def _first(text: str, column: ColumnMapping) -> Iterator[str]:
 
 
 def _at(text: str, keys: list[Any]) -> Iterator[str]:
-    """What looks at one path: as deep as its objects are there, and then as :func:`.choosing.grabbing` says."""
+    """What looks at one path: as deep as its objects are there, and then as :func:`.choosing.path_grabber` says."""
     inside, indent = "record", "  "
     for level, key in enumerate(keys[:-1]):
         yield f"{indent}d{level} = {inside}.get({key!r})"

@@ -11,17 +11,17 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from clickstream_platform.events.json_record import BOM, is_deep, parsed, to_json
+from clickstream_platform.events.json_record import BOM, is_deep, parse_json_object, to_json
 from clickstream_platform.events.mapping.model import Envelope, Mapping
 from clickstream_platform.events.mapping.packing import (
     NO_JSON,
-    Left,
+    PackedValue,
     UnopenedError,
-    Value,
+    UnpackBudget,
     as_text,
     lines_of,
-    undone,
-    unquoted,
+    undo_step,
+    unquote_text,
 )
 from clickstream_platform.events.mapping.paths import Index, Item, Key, Step, steps_of
 from clickstream_platform.events.schema import Reason
@@ -42,7 +42,7 @@ class Limits(NamedTuple):
     unpacked: int
 
 
-class Inside(NamedTuple):
+class EnvelopeEvent(NamedTuple):
     """An event of an envelope.
 
     Attributes:
@@ -54,7 +54,7 @@ class Inside(NamedTuple):
     inherited: str = "{}"
 
 
-Opened = list[Inside] | Reason | None
+Opened = list[EnvelopeEvent] | Reason | None
 Open = Callable[[bytes], Opened]
 
 
@@ -74,8 +74,8 @@ def opener(mapping: Mapping, limits: Limits) -> Open:
         if layers[0].is_absent(value):
             return None
         try:
-            held = _all_of(value, layers, limits, Left(limits.unpacked))
-            return [Inside(as_text(each) if is_text else each.data, inherited) for each, inherited in held]
+            held = _all_of(value, layers, limits, UnpackBudget(limits.unpacked))
+            return [EnvelopeEvent(as_text(each) if is_text else each.data, inherited) for each, inherited in held]
         except UnopenedError as found:
             return found.reason
         except _NoEnvelopeError:
@@ -84,7 +84,7 @@ def opener(mapping: Mapping, limits: Limits) -> Open:
     return opened
 
 
-class Glimpsed(NamedTuple):
+class EnvelopeContents(NamedTuple):
     """What can be seen of a record, whatever is wrong with it.
 
     Attributes:
@@ -96,24 +96,26 @@ class Glimpsed(NamedTuple):
     is_whole: bool
 
 
-def glimpsed(value: bytes, mapping: Mapping, limits: Limits) -> Glimpsed:
+def inspect_envelope(value: bytes, mapping: Mapping, limits: Limits) -> EnvelopeContents:
     """What is packed in a record, for who looks for something in it. Raises nothing, whatever the bytes."""
-    left = Left(limits.unpacked)
+    left = UnpackBudget(limits.unpacked)
     try:
         found = _all_of(value, [_Layer(each, is_first=n == 0) for n, each in enumerate(mapping.envelope)], limits, left)
     except UnopenedError as fault:
         # Of another step than these, the bytes that it fails at can be looked at as they are.
         is_whole = fault.reason not in (Reason.ENVELOPE_GZIP, Reason.TOO_LARGE) or not left.parts
-        return Glimpsed(left.parts, is_whole and fault.reason is not Reason.TOO_LARGE)
+        return EnvelopeContents(left.parts, is_whole and fault.reason is not Reason.TOO_LARGE)
     except _NoEnvelopeError:
-        return Glimpsed([], is_whole=True)
-    return Glimpsed([*left.parts, *(each.data for each, _ in found)], is_whole=True)
+        return EnvelopeContents([], is_whole=True)
+    return EnvelopeContents([*left.parts, *(each.data for each, _ in found)], is_whole=True)
 
 
-def _all_of(value: bytes, layers: Sequence[_Layer], limits: Limits, left: Left) -> list[tuple[Value, str]]:
-    held = [(Value(value.removeprefix(BOM), is_json=False), "{}")]
+def _all_of(
+    value: bytes, layers: Sequence[_Layer], limits: Limits, left: UnpackBudget
+) -> list[tuple[PackedValue, str]]:
+    held = [(PackedValue(value.removeprefix(BOM), is_json=False), "{}")]
     for layer in layers:
-        found: list[tuple[Value, str]] = []
+        found: list[tuple[PackedValue, str]] = []
         for each, inherited in held:
             inside, own = layer.taken_out(each, left)
             said = _merged(inherited, own)
@@ -140,25 +142,25 @@ class _Layer:
         self._is_first = is_first
 
     def is_absent(self, value: bytes) -> bool:
-        """Whether it can be seen at once that a record is an event by itself."""
+        """Whether a record is certainly an event by itself, told without parsing it."""
         if self._key:
             return self._key not in value and b"\\" not in value
         return self._declared.optional and not self._path and value.removeprefix(BOM).lstrip()[:1] != b"["
 
-    def taken_out(self, value: Value, left: Left) -> tuple[Sequence[Value], str]:
-        """What it holds, and what that inherits."""
+    def taken_out(self, value: PackedValue, left: UnpackBudget) -> tuple[Sequence[PackedValue], str]:
+        """The items in the envelope, and the JSON object that they inherit."""
         inherited = "{}"
         if self._path:
             fields = self._fields(value.data)
             if self._inherit:
                 inherited = _inherited(fields, self._inherit)
-            value = Value(self._at(fields), is_json=True)
+            value = PackedValue(self._at(fields), is_json=True)
         for step in self._declared.steps:
             if step == "lines":
                 return [
-                    Value(line, is_json=False) for line in lines_of(unquoted(value, Reason.ENVELOPE_LINES))
+                    PackedValue(line, is_json=False) for line in lines_of(unquote_text(value, Reason.ENVELOPE_LINES))
                 ], inherited
-            value = undone(step, value, left)
+            value = undo_step(step, value, left)
         return ([value] if self._declared.holds == "one" else self._items(value)), inherited
 
     def _fields(self, data: bytes) -> dict[str, msgspec.Raw]:
@@ -180,11 +182,11 @@ class _Layer:
             raise self._by_itself(UnopenedError(Reason.ENVELOPE_PATH))
         return bytes(inside)
 
-    def _items(self, value: Value) -> Sequence[Value]:
+    def _items(self, value: PackedValue) -> Sequence[PackedValue]:
         if is_deep(value.data):
             raise UnopenedError(Reason.TOO_LARGE)
         try:
-            return [Value(bytes(item), is_json=True) for item in _ARRAY.decode(value.data)]
+            return [PackedValue(bytes(item), is_json=True) for item in _ARRAY.decode(value.data)]
         except msgspec.ValidationError:
             raise UnopenedError(Reason.ENVELOPE_ARRAY) from None
         except NO_JSON:
@@ -210,7 +212,7 @@ def _child(step: Step, value: msgspec.Raw) -> msgspec.Raw | None:
 
 
 def _has(item: msgspec.Raw, key: str, value: str) -> bool:
-    fields = parsed(bytes(item))
+    fields = parse_json_object(bytes(item))
     return isinstance(fields, dict) and fields.get(key) == value
 
 
@@ -226,7 +228,7 @@ def _inherited(fields: dict[str, msgspec.Raw], paths: Sequence[Sequence[Any]]) -
         for name in (first, *more)[:-1]:
             into = into.setdefault(name, {})
         into[more[-1] if more else first] = value
-    read = parsed(msgspec.json.encode(found))
+    read = parse_json_object(msgspec.json.encode(found))
     if isinstance(read, Reason):  # what is in a text was not looked at before
         raise UnopenedError(Reason.ENVELOPE_JSON)
     return to_json(read).decode()
@@ -242,7 +244,7 @@ def _merged(outer: str, own: str) -> str:
 
 def as_fields(inherited: str) -> dict[str, Any]:
     """What an event has inherited, for nobody else to change."""
-    fields = parsed(inherited.encode())
+    fields = parse_json_object(inherited.encode())
     return fields if isinstance(fields, dict) else {}  # it is an object: written here
 
 

@@ -12,7 +12,7 @@ from clickstream_platform.events.mapping.by_values import addresses, are_millise
 from clickstream_platform.events.mapping.model import COLUMNS
 from clickstream_platform.events.mapping.time_forms import forms_of, is_clf
 from clickstream_platform.events.placeholders import is_none
-from clickstream_platform.events.timestamps import instants
+from clickstream_platform.events.timestamps import to_instants
 
 # The last key of a path, or its last two together, without signs and in lower case: what producers call such a thing,
 # the likeliest first.
@@ -98,10 +98,10 @@ def columns_called(names: Iterable[str]) -> set[str]:
 
 
 def _ranked(samples: Samples) -> dict[str, list[str]]:
-    """Of each column the paths that may be it, the likeliest first."""
-    found = {column: _named(called, samples) for column, called in _CALLED.items()}
+    """The candidate paths of each column, the likeliest first."""
+    found = {column: _paths_called(called, samples) for column, called in _CALLED.items()}
     if not any(_names_all(samples[path], samples) for path in found["user_id"][:1]):
-        found["user_id"] += _named(_ADDRESSES, samples)
+        found["user_id"] += _paths_called(_ADDRESSES, samples)
     found["event_type"] = found["event_type"] or types(samples)
     found["page_url"] = found["page_url"] or addresses(samples)
     times = [path for path in found["timestamp"] if _are_times(samples[path][:FEW])]
@@ -124,7 +124,7 @@ def _tells_apart(path: str, texts: Sequence[str]) -> bool:
     return is_of_event and "[" not in path and bool(texts) and len(set(texts)) == len(texts)
 
 
-def _named(called: Sequence[str], samples: Samples) -> list[str]:
+def _paths_called(called: Sequence[str], samples: Samples) -> list[str]:
     ranks = {path: [called.index(name) for name in _names(path) if name in called] for path in samples}
     return [path for _, _, path in sorted((min(rank), path.count("."), path) for path, rank in ranks.items() if rank)]
 
@@ -139,7 +139,7 @@ def _plain(name: str) -> str:
 
 
 def _are_times(texts: Sequence[str]) -> bool:
-    is_iso = bool(texts) and not instants(pa.array(texts, pa.string())).null_count
+    is_iso = bool(texts) and not to_instants(pa.array(texts, pa.string())).null_count
     return is_iso or is_clf(texts) or bool(forms_of(texts))
 
 

@@ -14,7 +14,7 @@ import msgspec
 from clickstream_platform.events.mapping.envelopes import as_fields, inherit
 from clickstream_platform.events.mapping.model import Mapping
 from clickstream_platform.events.mapping.paths import getter, steps_of
-from clickstream_platform.events.mapping.records import Fields, reading
+from clickstream_platform.events.mapping.records import Fields, field_reader
 from clickstream_platform.events.schema import Reason
 from clickstream_platform.wording import number_of
 
@@ -42,19 +42,19 @@ class Matches(msgspec.Struct, frozen=True):
 NONE = Matches()
 
 
-def together(found: Iterable[Matches]) -> Matches:
+def combine_matches(found: Iterable[Matches]) -> Matches:
     """What several parts of some records have, in one."""
     parts = [each for each in found if each.looked_at]
     never = [path for path in parts[0].never if all(path in each.never for each in parts)] if parts else []
     return Matches(sum(each.looked_at for each in parts), tuple(never))
 
 
-class Fielded:
+class FieldReader:
     """The fields of a record by a mapping, with what it has from its envelope: what its paths are looked up in."""
 
     def __init__(self, mapping: Mapping) -> None:
         """Read records as a mapping says."""
-        self._taken = reading(mapping.record)
+        self._taken = field_reader(mapping.record)
 
     def of(self, value: bytes, inherited: str | None) -> Fields | None:
         """The fields of one record; None if it cannot be read."""
@@ -65,22 +65,22 @@ class Fielded:
         return fields
 
 
-class Matching:
+class PathMatcher:
     """Looks at the records of one task. Without paths to ask for it does nothing."""
 
     def __init__(self, rules: Rules) -> None:
         """For the paths that :attr:`.Rules.own_paths` names."""
         self._left = {f"{column}: {path}": getter(steps_of(path)) for column, path in rules.own_paths}
-        self._fielded = Fielded(rules.mapping) if rules.mapping else None
+        self._fielded = FieldReader(rules.mapping) if rules.mapping else None
         self._seen = self._looked_at = 0
 
     def look(self, events: pa.RecordBatch) -> None:
         """Look at some of these, as :mod:`..opening` gives them. Raises nothing."""
-        from clickstream_platform.events.opening import said_by  # noqa: PLC0415 - as below
+        from clickstream_platform.events.opening import bytes_to_read  # noqa: PLC0415 - as below
 
         if self._left and self._fielded:
             some = events.take(self._places(len(events)))
-            for value, inherited in zip(said_by(some).to_pylist(), some["inherited"].to_pylist(), strict=True):
+            for value, inherited in zip(bytes_to_read(some).to_pylist(), some["inherited"].to_pylist(), strict=True):
                 self._look(value, inherited, self._fielded)
         self._seen += len(events)
 
@@ -91,7 +91,7 @@ class Matching:
         then = len(first) + -(self._seen + len(first)) % EVERY
         return pa.array([*first, *range(then, count, EVERY)], pa.int64())
 
-    def _look(self, value: bytes | None, inherited: str | None, fielded: Fielded) -> None:
+    def _look(self, value: bytes | None, inherited: str | None, fielded: FieldReader) -> None:
         fields = None if value is None else fielded.of(value, inherited)
         if fields is not None:
             self._looked_at += 1
@@ -99,11 +99,11 @@ class Matching:
 
     @property
     def found(self) -> Matches:
-        """What it has seen so far."""
+        """The matches in the records seen so far."""
         return Matches(self._looked_at, tuple(self._left))
 
 
-def said(found: Matches, shown: int = 4) -> Iterator[str]:
+def describe_unmatched(found: Matches, shown: int = 4) -> Iterator[str]:
     """That paths match nothing, in words; nothing if all do."""
     if found.never:
         more = f" and {len(found.never) - shown:,} more" if len(found.never) > shown else ""

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, cast
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.mapping.model import COLUMNS, Mapping
 from clickstream_platform.events.mapping.time_forms import is_form
-from clickstream_platform.events.mapping.written import WrittenMapping, mapping_of, merged, raw_of, require_known
+from clickstream_platform.events.mapping.written import (
+    WrittenMapping,
+    mapping_of,
+    merge_mappings,
+    raw_of,
+    require_known,
+)
 from clickstream_platform.events.shipped import Shipped
 
 if TYPE_CHECKING:
@@ -30,7 +36,7 @@ def presets() -> tuple[str, ...]:
 def preset(name: str) -> Mapping:
     """A shipped mapping, by one of the names of :func:`presets`."""
     subject = f"preset {name}"
-    return mapping_of(name, _whole(_shipped(name), subject), subject)
+    return mapping_of(name, _whole(_shipped_mapping(name), subject), subject)
 
 
 def text_of_preset(name: str) -> str:
@@ -56,7 +62,7 @@ def mapping_named(text: str, subject: str = SETTING, declared: Collection[str] |
 def mapping_with_own_paths(
     text: str, subject: str = SETTING, declared: Collection[str] | None = ()
 ) -> tuple[Mapping | None, tuple[tuple[str, str], ...]]:
-    """The same with the paths that its file says itself, each with its column; those of a preset are not its own."""
+    """The mapping that a setting names, and the paths, each with its column, that its own file adds to its preset."""
     if not text:
         return None, ()
     if text in presets():
@@ -87,11 +93,11 @@ def _whole(raw: WrittenMapping, subject: str) -> WrittenMapping:
     if not raw.extends:
         return raw
     if raw.extends == OWN:
-        return merged(WrittenMapping(columns={name: name for name in COLUMNS}), raw)
+        return merge_mappings(WrittenMapping(columns={name: name for name in COLUMNS}), raw)
     if raw.extends not in presets():
         finding = f"it extends {raw.extends!r}, which is no preset"
         raise SettingsError(subject, finding, f"choose from {', '.join(presets())}")
-    return merged(_whole(_shipped(raw.extends), f"preset {raw.extends}"), raw)
+    return merge_mappings(_whole(_shipped_mapping(raw.extends), f"preset {raw.extends}"), raw)
 
 
 def time_unit(mapping: Mapping | None, otherwise: Unit) -> Unit:
@@ -100,5 +106,5 @@ def time_unit(mapping: Mapping | None, otherwise: Unit) -> Unit:
     return otherwise if unit is None else "iso" if is_form(unit) else cast("Unit", unit)
 
 
-def _shipped(name: str) -> WrittenMapping:
+def _shipped_mapping(name: str) -> WrittenMapping:
     return raw_of(text_of_preset(name).encode(), f"preset {name}")

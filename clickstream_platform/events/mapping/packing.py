@@ -27,7 +27,7 @@ class UnopenedError(Exception):
         self.reason = reason
 
 
-class Value(NamedTuple):
+class PackedValue(NamedTuple):
     """Bytes on the way in.
 
     Attributes:
@@ -39,7 +39,7 @@ class Value(NamedTuple):
     is_json: bool
 
 
-class Left:
+class UnpackBudget:
     """How many bytes may still be unpacked of a record, and what was, whole or not."""
 
     def __init__(self, limit: int) -> None:
@@ -55,24 +55,24 @@ class Left:
             raise UnopenedError(Reason.TOO_LARGE)
 
 
-def undone(step: str, value: Value, left: Left) -> Value:
+def undo_step(step: str, value: PackedValue, left: UnpackBudget) -> PackedValue:
     """What is left of a value once a step is undone. Raises an UnopenedError with the step as its reason."""
     match step:
         case "base64":
-            data = _of_base64(unquoted(value, Reason.ENVELOPE_BASE64))
+            data = _of_base64(unquote_text(value, Reason.ENVELOPE_BASE64))
             left.take(data)
-            return Value(data, is_json=False)
+            return PackedValue(data, is_json=False)
         case "gzip":
             if value.is_json:
                 raise UnopenedError(Reason.ENVELOPE_GZIP)
-            return Value(_of_gzip(value.data, left), is_json=False)
+            return PackedValue(_of_gzip(value.data, left), is_json=False)
         case _:
             if value.is_json and value.data.lstrip()[:1] == b'"':
-                return Value(unquoted(value, Reason.ENVELOPE_JSON), is_json=True)
-            return Value(value.data.removeprefix(BOM), is_json=True)
+                return PackedValue(unquote_text(value, Reason.ENVELOPE_JSON), is_json=True)
+            return PackedValue(value.data.removeprefix(BOM), is_json=True)
 
 
-def unquoted(value: Value, reason: Reason) -> bytes:
+def unquote_text(value: PackedValue, reason: Reason) -> bytes:
     """The bytes of a text."""
     if not value.is_json:
         return value.data
@@ -82,7 +82,7 @@ def unquoted(value: Value, reason: Reason) -> bytes:
         raise UnopenedError(reason) from None
 
 
-def as_text(value: Value) -> bytes:
+def as_text(value: PackedValue) -> bytes:
     """An item of an array of texts, for who reads lines; any other as it is."""
     try:
         return _TEXT.decode(value.data).encode() if value.is_json else value.data
@@ -102,7 +102,7 @@ def _of_base64(text: bytes) -> bytes:
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
-def _of_gzip(data: bytes, left: Left) -> bytes:
+def _of_gzip(data: bytes, left: UnpackBudget) -> bytes:
     """All members of it, to their ends."""
     parts: list[bytes] = []
     while True:
@@ -114,7 +114,7 @@ def _of_gzip(data: bytes, left: Left) -> bytes:
             return b"".join(parts)
 
 
-def _member(data: bytes, left: Left) -> tuple[bytes, bytes, bool]:
+def _member(data: bytes, left: UnpackBudget) -> tuple[bytes, bytes, bool]:
     """What is in the first member, what follows it, and whether it was read to its end."""
     unpacking = zlib.decompressobj(_GZIP)
     try:

@@ -59,7 +59,7 @@ class Index(NamedTuple):
         inside[self.place] = None
 
     def prune(self, inside: Any) -> None:
-        """It stays, empty."""
+        """Do nothing: an empty item stays, so that the others keep their places."""
 
 
 class Item(NamedTuple):
@@ -124,7 +124,7 @@ def _step(found: re.Match[str]) -> Step:
     return Key(found["bare"] or re.sub(r"\\(.)", r"\1", found["quoted"]))
 
 
-def spelt(steps: tuple[str, ...]) -> str:
+def path_text(steps: tuple[str, ...]) -> str:
     """Keys as a path."""
     return ".".join(key if _is_bare(key) else '"' + re.sub(r'([\\"])', r"\\\1", key) + '"' for key in steps)
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 from clickstream_platform.events.mapping.model import COLUMNS
 from clickstream_platform.events.mapping.named import preset, presets
 from clickstream_platform.events.mapping.paths import getter, steps_of
-from clickstream_platform.events.mapping.records import json_fields, reading
-from clickstream_platform.events.opening import opened, said_by
+from clickstream_platform.events.mapping.records import field_reader, json_fields
+from clickstream_platform.events.opening import bytes_to_read, open_records
 from clickstream_platform.events.parsing import read_events
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.events.schema import Reason
@@ -21,7 +21,7 @@ _UNMARKED = 0.25  # what being read counts for, beside what only this producer h
 FEWEST = 0.5  # of the records: what no preset reads half of is of none of these producers
 
 
-class Likeness(NamedTuple):
+class ProducerScore(NamedTuple):
     """How much records are like those of a producer.
 
     Attributes:
@@ -37,7 +37,7 @@ class Likeness(NamedTuple):
     taken: float
 
 
-def likenesses(records: pa.RecordBatch, rules: dict[str, Rules]) -> list[Likeness]:
+def score_producers(records: pa.RecordBatch, rules: dict[str, Rules]) -> list[ProducerScore]:
     """How much some records are like each producer's, and our own shape: the most first.
 
     Args:
@@ -49,26 +49,28 @@ def likenesses(records: pa.RecordBatch, rules: dict[str, Rules]) -> list[Likenes
 
 def producer_of(records: pa.RecordBatch, rules: dict[str, Rules]) -> str | None:
     """The name of the preset that reads most of some records, ``OWN`` for our own shape; None if none reads half."""
-    most = likenesses(records, rules)[0]
+    most = score_producers(records, rules)[0]
     return most.name if most.taken >= FEWEST else None
 
 
-def _likeness(name: str, records: pa.RecordBatch, rules: Rules) -> Likeness:
-    parts = list(opened(records, rules))
+def _likeness(name: str, records: pa.RecordBatch, rules: Rules) -> ProducerScore:
+    parts = list(open_records(records, rules))
     read = [row for part in parts for row in read_events(part, rules).to_pylist()]
     rows = [row for row in read if not row["reasons"]]
     events = [row for row in rows if row["passed_over"] is None]
     filled = sum(row[column] is not None for row in events for column in COLUMNS)
     taken = len(rows) / max(1, len(read))
-    values = [value for part in parts for value in said_by(part).to_pylist()]
-    return Likeness(taken * (_UNMARKED + _marked(name, values)), filled / max(1, len(events)), name, taken)
+    values = [value for part in parts for value in bytes_to_read(part).to_pylist()]
+    return ProducerScore(
+        taken * (_UNMARKED + _marks_per_record(name, values)), filled / max(1, len(events)), name, taken
+    )
 
 
-def _marked(name: str, values: Sequence[bytes | None]) -> float:
+def _marks_per_record(name: str, values: Sequence[bytes | None]) -> float:
     """How many of the producer's own marks there are in a record, on average, of all that there may be."""
     mapping = preset(name) if name else None
     finds = [getter(steps_of(path)) for path in (mapping.marks if mapping else COLUMNS)]
-    taken = reading(mapping.record) if mapping else json_fields
+    taken = field_reader(mapping.record) if mapping else json_fields
     found = 0
     for value in values:
         fields = taken(value or b"")
@@ -77,6 +79,6 @@ def _marked(name: str, values: Sequence[bytes | None]) -> float:
     return found / max(1, len(finds) * len(values))
 
 
-def known() -> tuple[str, ...]:
+def known_producers() -> tuple[str, ...]:
     """All that is looked for: our own shape, and every preset."""
     return (OWN, *presets())

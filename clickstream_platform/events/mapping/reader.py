@@ -7,23 +7,23 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from clickstream_platform.events.json_record import NO_JSON, Read, text_of
-from clickstream_platform.events.mapping.choosing import WRONG, sharing
-from clickstream_platform.events.mapping.compiled import Texts, columns
+from clickstream_platform.events.json_record import NO_JSON, ParsedRecord, text_of
+from clickstream_platform.events.mapping.choosing import WRONG, shared_path_takers
+from clickstream_platform.events.mapping.compiled import Texts, compile_columns
 from clickstream_platform.events.mapping.envelopes import as_fields, inherit
 from clickstream_platform.events.mapping.model import Mapping
 from clickstream_platform.events.mapping.paths import Found, getter, steps_of
-from clickstream_platform.events.mapping.records import reading
+from clickstream_platform.events.mapping.records import field_reader
 from clickstream_platform.events.masking import Masking
 from clickstream_platform.events.masks import Masks
 from clickstream_platform.events.schema import Reason
 
-ReadRecord = Callable[..., Read]  # of a record's bytes, and what it has inherited
+ReadRecord = Callable[..., ParsedRecord]  # of a record's bytes, and what it has inherited
 Take = Callable[[dict[str, Any], "tuple[str | None, ...]"], None]
 
 
 @lru_cache(maxsize=16)
-def reader(mapping: Mapping, masks: Masks | None = None) -> ReadRecord:
+def record_reader(mapping: Mapping, masks: Masks | None = None) -> ReadRecord:
     """The function that reads a record by a mapping. It raises nothing, whatever the bytes.
 
     Beside the bytes it takes what an event of an envelope has inherited, as a JSON object.
@@ -33,36 +33,36 @@ def reader(mapping: Mapping, masks: Masks | None = None) -> ReadRecord:
         masks: what of a record may not be kept, by the names that its producer has for it: masked before it is read.
     """
     mask = Masking(masks).fields if masks else None
-    taken, over = reading(mapping.record), passing_over(mapping)
-    found, shared = columns(mapping), sharing(mapping)
+    taken, over = field_reader(mapping.record), pass_over_rules(mapping)
+    found, shared = compile_columns(mapping), shared_path_takers(mapping)
 
-    def read(value: bytes, inherited: str | None = None) -> Read:
+    def read(value: bytes, inherited: str | None = None) -> ParsedRecord:
         fields = taken(value)
         if isinstance(fields, Reason):
-            return Read(fault=fields)
+            return ParsedRecord(fault=fields)
         try:
             if inherited and inherited != "{}":
                 inherit(fields, as_fields(inherited))
             fields = mask(fields) if mask else fields
-            if over and (why := passed_over(fields, over)):
-                return Read(passed_over=why)
+            if over and (why := passed_over_value(fields, over)):
+                return ParsedRecord(passed_over=why)
             return _read(fields, found(fields), shared)
         except NO_JSON:  # a number that no encoder writes
-            return Read(fault=Reason.MALFORMED_JSON)
+            return ParsedRecord(fault=Reason.MALFORMED_JSON)
 
     return read
 
 
-def _read(fields: dict[str, Any], texts: Texts, shared: Sequence[Take]) -> Read:
+def _read(fields: dict[str, Any], texts: Texts, shared: Sequence[Take]) -> ParsedRecord:
     for take in shared:
         take(fields, texts)
     extra = text_of(fields) if fields else None
     if WRONG in texts:
-        return Read(tuple(None if text == WRONG else text for text in texts), extra, is_of_wrong_type=True)
-    return Read(texts, extra)
+        return ParsedRecord(tuple(None if text == WRONG else text for text in texts), extra, is_of_wrong_type=True)
+    return ParsedRecord(texts, extra)
 
 
-class Over(NamedTuple):
+class PassOverRule(NamedTuple):
     """Where to look for what makes a record no event.
 
     Attributes:
@@ -78,14 +78,16 @@ class Over(NamedTuple):
     among: re.Pattern[str] | None
 
 
-def passing_over(mapping: Mapping) -> list[Over]:
+def pass_over_rules(mapping: Mapping) -> list[PassOverRule]:
     """What of a mapping tells that a record is no event."""
-    found: list[Over] = []
+    found: list[PassOverRule] = []
     for path, values in mapping.pass_over:
         patterns = {f"_{number}": value for number, value in enumerate(values) if "*" in value}
         among = "|".join(f"(?P<{name}>{_as_regex(value)})" for name, value in patterns.items())
         exact = frozenset(value for value in values if "*" not in value)
-        found.append(Over(getter(steps_of(path)), exact, patterns, re.compile(among, re.DOTALL) if among else None))
+        found.append(
+            PassOverRule(getter(steps_of(path)), exact, patterns, re.compile(among, re.DOTALL) if among else None)
+        )
     return found
 
 
@@ -93,7 +95,7 @@ def _as_regex(value: str) -> str:
     return ".*".join(re.escape(part) for part in value.split("*"))
 
 
-def passed_over(fields: dict[str, Any], over: Sequence[Over]) -> str | None:
+def passed_over_value(fields: dict[str, Any], over: Sequence[PassOverRule]) -> str | None:
     """The declared value by which a record is no event; None if it is meant to be one."""
     for find, exact, patterns, among in over:
         value = text_of(find(fields))

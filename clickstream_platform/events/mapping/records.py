@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
-from clickstream_platform.events.json_record import BOM, any_json, is_deep, parsed
+from clickstream_platform.events.json_record import BOM, any_json, is_deep, parse_json_object
 from clickstream_platform.events.mapping.model import Form
 from clickstream_platform.events.placeholders import WHITE
 from clickstream_platform.events.schema import Reason
@@ -16,7 +16,7 @@ Fields = dict[str, Any]
 Taken = Callable[[bytes], "Fields | Reason"]
 
 
-def reading(form: Form) -> Taken:
+def field_reader(form: Form) -> Taken:
     """A function from a record's bytes to its fields, by name; or to the reason why there are none."""
     match form.format:
         case "json":
@@ -30,7 +30,7 @@ def reading(form: Form) -> Taken:
 def json_fields(value: bytes) -> Fields | Reason:
     """The fields of a record that is one JSON object."""
     text = value.removeprefix(BOM)
-    return Reason.MALFORMED_JSON if is_deep(text) else parsed(text)
+    return Reason.MALFORMED_JSON if is_deep(text) else parse_json_object(text)
 
 
 def _with_texts(names: Iterable[str]) -> Taken:

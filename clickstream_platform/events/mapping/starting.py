@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from clickstream_platform.events.mapping.by_values import coming_again, numbers_of_seconds
-from clickstream_platform.events.mapping.checking import EVENT, Checked
+from clickstream_platform.events.mapping.checking import EVENT, CheckSummary
 from clickstream_platform.events.mapping.guessing import FEW, Guess, guess, is_address
 from clickstream_platform.events.mapping.lines_apart import form_of, values_of
 from clickstream_platform.events.mapping.model import COLUMNS, REQUIRED, Form
@@ -18,7 +18,7 @@ _ESCAPED = r'["\\]'
 _OURS = ("click", "page_view", "purchase")
 
 
-def written(found: Checked, extends: str = "") -> str:
+def draft_mapping(found: CheckSummary, extends: str = "") -> str:
     """A mapping as TOML, with all fields that no column takes as remarks.
 
     Args:
@@ -59,11 +59,11 @@ def _in_toml(separator: str) -> str:
     return r'"\t"' if separator == "\t" else _quoted(separator)
 
 
-def _guessed_types(found: Checked, guessed: Guess) -> Counter[str]:
+def _guessed_types(found: CheckSummary, guessed: Guess) -> Counter[str]:
     return Counter(text for path in guessed.paths["event_type"] for text in found.samples.get(guessed.begin + path, ()))
 
 
-def _texts(found: Checked, guessed: Guess) -> list[str]:
+def _texts(found: CheckSummary, guessed: Guess) -> list[str]:
     # The texts of a record that is an envelope are none of its events.
     texts = sorted(found.texts) if not guessed.envelope else []
     return ["", "[record]", f"texts = [{', '.join(map(_quoted, texts))}]"] if texts else []
@@ -76,7 +76,7 @@ def _envelope(guessed: Guess) -> list[str]:
     return ["", "[envelope]", f"path = {_quoted(guessed.envelope)}", *([inherit] if guessed.inherit else [])]
 
 
-def _column(column: str, guessed: Guess, found: Checked) -> str:
+def _column(column: str, guessed: Guess, found: CheckSummary) -> str:
     paths = guessed.paths[column]
     said = f"[{', '.join(map(_quoted, paths))}]"
     if column == "timestamp" and paths:
@@ -93,7 +93,7 @@ def _column(column: str, guessed: Guess, found: Checked) -> str:
     return f"# {column} = {said}  # needed: name the path of it{_perhaps(column, guessed, found)}"
 
 
-def _perhaps(column: str, guessed: Guess, found: Checked) -> str:
+def _perhaps(column: str, guessed: Guess, found: CheckSummary) -> str:
     """Where a column may be that nothing is called like, by what is there; empty if nothing tells."""
     if column == "timestamp":
         seconds = numbers_of_seconds(found.samples)
@@ -131,5 +131,5 @@ def _backslashed(sign: re.Match[str]) -> str:
 
 
 def _printable(text: str) -> str:
-    """Nothing that ends a line: keys and names are whatever somebody sent."""
+    """The text without line ends: keys and names are whatever somebody sent."""
     return "".join(sign if sign.isprintable() else f"\\U{ord(sign):08x}" for sign in text)

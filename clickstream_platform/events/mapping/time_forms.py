@@ -29,7 +29,7 @@ def is_form(unit: str | None) -> bool:
     return unit is not None and (unit == "clf" or "%" in unit)
 
 
-def faults(form: str) -> Iterator[str]:
+def form_faults(form: str) -> Iterator[str]:
     """What is wrong with a form: each in words."""
     signs = re.findall(r"%(.?)", form, re.DOTALL)
     if unknown := [sign for sign in signs if not sign or sign not in _SIGNS]:
@@ -42,7 +42,7 @@ def faults(form: str) -> Iterator[str]:
         yield "it has a part twice"
 
 
-def reading(unit: str) -> Callable[[str], str]:
+def form_reader(unit: str) -> Callable[[str], str]:
     """A function from a text of that form to one by ISO-8601; any other stays, for the parser of times to judge.
 
     Without a zone it is UTC, as every time.

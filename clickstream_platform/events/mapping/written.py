@@ -70,7 +70,7 @@ def raw_of(text: bytes, subject: str) -> WrittenMapping:
         raise SettingsError(subject, str(error), "docs/mapping.md has every key of a mapping") from None
 
 
-def merged(base: WrittenMapping, over: WrittenMapping) -> WrittenMapping:
+def merge_mappings(base: WrittenMapping, over: WrittenMapping) -> WrittenMapping:
     """A mapping that extends another: what it says itself goes before."""
     types = RawTypes(
         over.event_types.accept or base.event_types.accept, base.event_types.names | over.event_types.names
@@ -111,11 +111,11 @@ def mapping_of(name: str, raw: WrittenMapping, subject: str) -> Mapping:
         raw.about,
         raw.record,
         tuple((column, _column(column, raw.columns[column])) for column in COLUMNS if column in raw.columns),
-        EventTypes(_accepted(raw.event_types.accept, subject), tuple(raw.event_types.names.items())),
+        EventTypes(_accepted_types(raw.event_types.accept, subject), tuple(raw.event_types.names.items())),
         tuple((path, _several(values)) for path, values in raw.pass_over.items()),
         raw.marks,
         _layers(raw.envelope),
-        tuple((column, _declared(column, raw.columns[column], subject)) for column in others),
+        tuple((column, _declared_paths(column, raw.columns[column], subject)) for column in others),
     )
     for finding, remedy in _contradictions(found):
         raise SettingsError(subject, finding, remedy)
@@ -135,7 +135,7 @@ def _column(name: str, raw: ColumnMapping | tuple[str, ...] | str) -> ColumnMapp
     return msgspec.structs.replace(column, kind="time") if name == "timestamp" and column.kind == "text" else column
 
 
-def _declared(name: str, raw: ColumnMapping | tuple[str, ...] | str, subject: str) -> tuple[str, ...]:
+def _declared_paths(name: str, raw: ColumnMapping | tuple[str, ...] | str, subject: str) -> tuple[str, ...]:
     """Where a declared column is found. What it holds, the contract says."""
     column = raw if isinstance(raw, ColumnMapping) else ColumnMapping(_several(raw))
     if column != ColumnMapping(column.paths):
@@ -144,7 +144,7 @@ def _declared(name: str, raw: ColumnMapping | tuple[str, ...] | str, subject: st
     return column.paths
 
 
-def _accepted(raw: str | tuple[str, ...] | None, subject: str) -> Literal["settings", "all"] | tuple[str, ...]:
+def _accepted_types(raw: str | tuple[str, ...] | None, subject: str) -> Literal["settings", "all"] | tuple[str, ...]:
     match raw:
         case None | "settings":
             return "settings"
@@ -238,7 +238,7 @@ def _of_column(name: str, column: ColumnMapping, form: Form) -> Findings:
     elif column.unit is not None and not is_form(column.unit) and column.unit not in UNITS:
         yield f"{where} has the unit {column.unit!r}", f"say {', '.join(UNITS)}, or a form such as {_FORM!r}"
     elif column.unit is not None and is_form(column.unit) and column.unit != "clf":
-        for fault in time_forms.faults(column.unit):
+        for fault in time_forms.form_faults(column.unit):
             yield f"{where} has the form {column.unit!r}: {fault}", f"write it as in {_FORM!r}; docs/mapping.md has all"
     if column.default is not None and name in _NO_DEFAULT:
         yield f"{where} has a default: {_NO_DEFAULT[name]}", "leave it out: such a record is rejected, and kept"

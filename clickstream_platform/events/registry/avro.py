@@ -15,7 +15,7 @@ import msgspec
 from clickstream_platform.events.json_record import to_json
 from clickstream_platform.events.registry.failures import UnreadSchemaError, WrongBodyError
 from clickstream_platform.events.registry.logical import PREFIX, READERS
-from clickstream_platform.events.registry.shaping import shaped
+from clickstream_platform.events.registry.shaping import shape_schema
 
 Decode = Callable[[bytes], bytes]
 
@@ -37,7 +37,7 @@ def reader_of(text: str, references: Sequence[str] = ()) -> Decode:
     """
     try:
         schema, *others = (msgspec.json.decode(each) for each in (text, *references))
-        parsed = fastavro.parse_schema(shaped(schema, others))
+        parsed = fastavro.parse_schema(shape_schema(schema, others))
     except (ValueError, LookupError, RecursionError, fastavro.schema.SchemaParseException) as wrong:
         raise UnreadSchemaError from wrong
 

@@ -64,26 +64,26 @@ def schema(registry: Registry, number: int) -> RegisteredSchema:
     """
     if number > _LAST_ID:
         raise UnknownSchemaError
-    found = _asked(registry, f"schemas/ids/{number}")
-    return RegisteredSchema(_kind(found), _text(registry, found), tuple(_referred(registry, found, 0)))
+    found = _request(registry, f"schemas/ids/{number}")
+    return RegisteredSchema(_kind(found), _text(registry, found), tuple(_referenced_schemas(registry, found, 0)))
 
 
-def at_hand(registry: Registry) -> str:
-    """Whether it answers, in words. Raises what :func:`schema` does, but for an unknown one."""
+def describe_registry(registry: Registry) -> str:
+    """Whether the registry answers, in words. Raises what :func:`schema` does, but for an unknown schema."""
     found = _answer(registry, "schemas/types")
     if not isinstance(found, list):
         raise _no_registry(registry, "it does not say which kinds of schemas it has")
-    return f"{registry.named} answers, and has schemas of {', '.join(map(str, found))}"
+    return f"{registry.display_name} answers, and has schemas of {', '.join(map(str, found))}"
 
 
-def _referred(registry: Registry, found: Any, depth: int) -> list[str]:
+def _referenced_schemas(registry: Registry, found: Any, depth: int) -> list[str]:
     texts: list[str] = []
     for each in found.get("references") or ():
         if depth >= _DEEPEST:
             raise _no_registry(registry, f"schemas refer to each other more than {_DEEPEST} deep")
         name = quote(str(each["subject"]), safe="")
-        other = _asked(registry, f"subjects/{name}/versions/{each['version']}?deleted=true")
-        texts += [*_referred(registry, other, depth + 1), _text(registry, other)]
+        other = _request(registry, f"subjects/{name}/versions/{each['version']}?deleted=true")
+        texts += [*_referenced_schemas(registry, other, depth + 1), _text(registry, other)]
     return list(dict.fromkeys(texts))
 
 
@@ -97,7 +97,7 @@ def _text(registry: Registry, found: Any) -> str:
     return text
 
 
-def _asked(registry: Registry, path: str) -> Any:
+def _request(registry: Registry, path: str) -> Any:
     found = _answer(registry, path)
     if not isinstance(found, dict):
         raise _no_registry(registry, "its answer is no JSON object")
@@ -114,14 +114,14 @@ def _answer(registry: Registry, path: str) -> Any:
     try:
         answer: requests.Response = attempts(_got, registry, path)
     except _AwayError as away:
-        finding = f"{registry.named} does not answer ({away}) when it is asked for {path.partition('?')[0]}"
+        finding = f"{registry.display_name} does not answer ({away}) when it is asked for {path.partition('?')[0]}"
         raise UnreachableError(SUBJECT, finding, _AGAIN) from None
     found = _json(answer)
     code: Any = found.get("error_code") if isinstance(found, dict) else None
     if answer.status_code == 404 and code in NO_SUCH:
         raise UnknownSchemaError
     if answer.status_code in (401, 403):
-        finding = f"{registry.named} does not let us in (it answered {answer.status_code})"
+        finding = f"{registry.display_name} does not let us in (it answered {answer.status_code})"
         raise SourceError(SUBJECT, finding, f"mend {OPTIONS}")
     if answer.status_code != 200 or found is None:
         raise _no_registry(registry, f"asked for {path.partition('?')[0]}, it answered {answer.status_code}")
@@ -153,7 +153,9 @@ def _json(answer: requests.Response) -> Any:
 
 
 def _no_registry(registry: Registry, why: str) -> SourceError:
-    return SourceError(SUBJECT, f"{registry.named} is no schema registry: {why}", f"mend {VARIABLE}, and run again")
+    return SourceError(
+        SUBJECT, f"{registry.display_name} is no schema registry: {why}", f"mend {VARIABLE}, and run again"
+    )
 
 
 class _Authorization(requests.auth.AuthBase):

@@ -15,14 +15,14 @@ class UnknownSchemaError(Exception):
 
 
 class UnreadSchemaError(Exception):
-    """It is no Avro schema, or one by which nothing can be read."""
+    """The text is no Avro schema, or one by which nothing can be read."""
 
 
 class WrongBodyError(Exception):
-    """It is cut, too long, or not what its schema says."""
+    """The body is cut, too long, or not what its schema says."""
 
 
-def refusal(failure: BaseException | str) -> ClickstreamError | None:
+def registry_refusal(failure: BaseException | str) -> ClickstreamError | None:
     """The error of a registry that a failure of Spark was made of, of which only the text comes back; else None."""
     before, sign, text = str(failure).rpartition(f"Error: {SUBJECT}: ")
     parts = text.partition("\n")[0].split("; ", 1)
@@ -33,11 +33,11 @@ def refusal(failure: BaseException | str) -> ClickstreamError | None:
 
 
 @contextmanager
-def plainly() -> Generator[None]:
+def raise_registry_errors() -> Generator[None]:
     """Raise a registry's error in the place of the failure that Spark makes of it. Also around a function."""
     try:
         yield
     except Exception as failure:
-        if found := refusal(failure):
+        if found := registry_refusal(failure):
             raise found from failure
         raise

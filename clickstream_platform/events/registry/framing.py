@@ -31,7 +31,7 @@ _GLUE_HEAD = 18
 _KAFKA = "kafka"  # what the source of such a record begins with
 
 
-class Said(NamedTuple):
+class DecodedRecord(NamedTuple):
     """What a record says.
 
     Attributes:
@@ -43,8 +43,8 @@ class Said(NamedTuple):
     found: Reason | None = None
 
 
-AS_IT_IS = Said()
-Decode = Callable[[int, bytes], Said]
+AS_IT_IS = DecodedRecord()
+Decode = Callable[[int, bytes], DecodedRecord]
 Body = Callable[[bytes], bytes]
 
 
@@ -71,29 +71,29 @@ def decoder(records: pa.RecordBatch, rules: Rules) -> Decode | None:
         return None
     framed = pc.fill_null(may_be, False).to_pylist()
     columns: dict[str, Any] = {name: records[name] for name in ("partition", "offset") if name in names}
-    known = _Known(rules)
+    known = _SchemaCache(rules)
 
-    def decode(number: int, value: bytes) -> Said:
+    def decode(number: int, value: bytes) -> DecodedRecord:
         if not framed[number]:
             return AS_IT_IS
         try:
             return known.said(value)
         except ClickstreamError as failure:
-            raise _named(failure, {name: column[number].as_py() for name, column in columns.items()}) from None
+            raise _with_place(failure, {name: column[number].as_py() for name, column in columns.items()}) from None
 
     return decode
 
 
-def said(value: bytes | None, source: str | None, rules: Rules) -> Said:
+def decode_record(value: bytes | None, source: str | None, rules: Rules) -> DecodedRecord:
     """What one record says, for who looks into it: nothing stops for a schema that is not known.
 
     Raises what :func:`.client.schema` does, but for an unknown schema.
     """
     is_framed = value is not None and (source or "").startswith(_KAFKA) and value.startswith((MAGIC, *_GLUE))
-    return _Known(rules.replaying).said(value) if value is not None and is_framed else AS_IT_IS
+    return _SchemaCache(rules.replaying).said(value) if value is not None and is_framed else AS_IT_IS
 
 
-class _Known:
+class _SchemaCache:
     """What a registry has said while some records are read; what it does not know, it is asked again of the next."""
 
     def __init__(self, rules: Rules) -> None:
@@ -103,31 +103,35 @@ class _Known:
         self._reads_objects = rules.mapping is None or rules.mapping.reads_objects
         self._readers: dict[int, Body | Reason] = {}
 
-    def said(self, value: bytes) -> Said:
+    def said(self, value: bytes) -> DecodedRecord:
         if value.startswith(_GLUE):
-            return Said(found=Reason.GLUE_HEADER) if len(value) >= _GLUE_HEAD and self._reads_objects else AS_IT_IS
+            return (
+                DecodedRecord(found=Reason.GLUE_HEADER)
+                if len(value) >= _GLUE_HEAD and self._reads_objects
+                else AS_IT_IS
+            )
         if len(value) < HEAD:
             return AS_IT_IS
         if self._registry is None:
-            return Said(found=Reason.NEEDS_REGISTRY) if self._reads_objects else AS_IT_IS
+            return DecodedRecord(found=Reason.NEEDS_REGISTRY) if self._reads_objects else AS_IT_IS
         return self._decoded(self._registry, int.from_bytes(value[1:HEAD], "big"), value[HEAD:])
 
-    def _decoded(self, registry: Registry, number: int, body: bytes) -> Said:
+    def _decoded(self, registry: Registry, number: int, body: bytes) -> DecodedRecord:
         read = self._readers.get(number) or self._reader(registry, number)
         if isinstance(read, Reason):
-            return Said(found=read)
+            return DecodedRecord(found=read)
         try:
             text = read(body)
         except WrongBodyError:
-            return Said(found=Reason.MALFORMED_AVRO)
-        return Said(found=Reason.TOO_LARGE) if len(text) > self._limit else Said(text)
+            return DecodedRecord(found=Reason.MALFORMED_AVRO)
+        return DecodedRecord(found=Reason.TOO_LARGE) if len(text) > self._limit else DecodedRecord(text)
 
     def _reader(self, registry: Registry, number: int) -> Body | Reason:
         try:
             found = body_reader(registry, number)
         except UnknownSchemaError:
             if self._stops:
-                finding = f"{registry.named} knows no schema {number}"
+                finding = f"{registry.display_name} knows no schema {number}"
                 remedy = "register it and run again, or set CLICKSTREAM_REGISTRY_UNKNOWN=quarantine to go on without"
                 raise SourceError(SUBJECT, finding, remedy) from None
             found = Reason.UNKNOWN_SCHEMA
@@ -160,7 +164,7 @@ def _as_it_is(body: bytes) -> bytes:
     return body
 
 
-def _named(failure: ClickstreamError, place: dict[str, Any]) -> ClickstreamError:
+def _with_place(failure: ClickstreamError, place: dict[str, Any]) -> ClickstreamError:
     """A failure that also names the record at which it was met."""
     at = f", offset {place['offset']}" if place.get("offset") is not None else ""
     where = f" (a record of {place['partition']}{at} begins with it)" if place.get("partition") else ""

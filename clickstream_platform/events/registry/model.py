@@ -36,7 +36,7 @@ class Registry:
     unknown: Unknown = "auto"
 
     @property
-    def named(self) -> str:
+    def display_name(self) -> str:
         """Where it is, for a person."""
         return without_passwords(self.url)
 

@@ -18,7 +18,7 @@ _NAMED = ("record", "error", "enum", "fixed")
 _DEEP = f"{PREFIX}deep".replace("-", "_")
 
 
-def shaped(schema: Any, references: Sequence[Any] = ()) -> Any:
+def shape_schema(schema: Any, references: Sequence[Any] = ()) -> Any:
     """The schema to read by, for ``fastavro.parse_schema``.
 
     Args:
@@ -183,7 +183,7 @@ def _fixed(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _scale(schema: dict[str, Any]) -> int | None:
-    """Of a decimal that is well declared. One that is not is what it is made of, as Avro has it."""
+    """The scale of a valid decimal; None of an invalid one, which Avro reads as its underlying type."""
     precision, scale = schema.get("precision"), schema.get("scale", 0)
     is_one = type(precision) is int and type(scale) is int and precision > 0 and 0 <= scale <= precision
     return scale if is_one else None

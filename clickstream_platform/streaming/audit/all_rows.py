@@ -11,19 +11,19 @@ from pyspark.sql import functions as F
 
 from clickstream_platform import expectations
 from clickstream_platform.expectations import Expectation
-from clickstream_platform.streaming.audit.standing import CheckFinding, Standing
-from clickstream_platform.streaming.lake.reader import snapshot
+from clickstream_platform.streaming.audit.table_snapshot import CheckFinding, TableSnapshot
+from clickstream_platform.streaming.lake.reader import read_snapshot
 
 
-def on_all_rows(asked: Sequence[Expectation], standing: Standing, spark: SparkSession) -> list[CheckFinding]:
+def check_all_rows(asked: Sequence[Expectation], standing: TableSnapshot, spark: SparkSession) -> list[CheckFinding]:
     """What all rows, and the whole ledger, say to each expectation."""
-    rows = snapshot(spark, standing.table.path, standing.version)
+    rows = read_snapshot(spark, standing.table.path, standing.version)
     facts = rows.agg(*(_measure(each).alias(str(i)) for i, each in enumerate(asked))).first()
     assert facts is not None
     return [_finding(each, standing, fact, spark) for each, fact in zip(asked, facts, strict=True)]
 
 
-def _finding(expectation: Expectation, standing: Standing, fact: Any, spark: SparkSession) -> CheckFinding:
+def _finding(expectation: Expectation, standing: TableSnapshot, fact: Any, spark: SparkSession) -> CheckFinding:
     match expectation:
         case expectations.RejectedShare() | expectations.DuplicateShare():
             return standing.share(expectation)
@@ -32,10 +32,10 @@ def _finding(expectation: Expectation, standing: Standing, fact: Any, spark: Spa
         case expectations.Conservation():
             return standing.ledgers()
         case expectations.FreshEvents(max_age):
-            return standing.age(max_age, fact, standing.look())
+            return standing.age(max_age, fact, standing.scope())
         case expectations.MatchesEvents(event_type):
             events = standing.events_since(-1)
-            there = snapshot(spark, events.table.path, events.until).where(F.col("event_type") == event_type)
+            there = read_snapshot(spark, events.table.path, events.until).where(F.col("event_type") == event_type)
             return standing.matches(event_type, fact, there.count(), events.until)
         case expectations.UniqueKey(columns):
             last = standing.since(-1).greatest(columns, standing.contract.span[0]) if fact == 0 else {}

@@ -44,7 +44,7 @@ def _said(entry: Entry) -> str:
 
 
 def _beyond_its_offsets(entry: Entry) -> Iterator[str]:
-    """Of Kafka only: an offset is one record, none, or lost."""
+    """Errors of a Kafka batch that has more records and lost offsets than offsets."""
     offsets = offsets_between(entry.start, entry.end) if entry.events_version < 0 else None
     if offsets is not None and entry.rows_in + entry.account.lost_offsets > offsets:
         finding = f"read {entry.rows_in} and lost {entry.account.lost_offsets}, but had {offsets} offsets"

@@ -18,11 +18,11 @@ from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.ledger import (
     REPLAY,
     Amendment,
-    booked,
     entries,
-    is_complete,
+    is_ledger_complete,
     last_entry,
-    line_of,
+    parse_line,
+    versioned_lines,
 )
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.roll_up import refused_files
@@ -56,7 +56,7 @@ class Sums:
 
 @dataclass(frozen=True)
 class Books:
-    """Both ledgers as far as they were added up, and what the next lines have to fit to.
+    """The sums of both ledgers up to a version, and what the next lines must continue from.
 
     Attributes:
         events: the sums of ``events``.
@@ -81,7 +81,7 @@ _Brought = Callable[[Entry], int]  # how many rows a batch has brought to a tabl
 
 
 @dataclass(frozen=True)
-class _Log:
+class _LedgerLines:
     """The lines of a table's ledger that are new, newest first, and its sums with them."""
 
     name: str
@@ -108,34 +108,36 @@ class _Log:
 
 def _log(
     table: LakeTable, before: Sums, brought: _Brought, *, rejects: bool = False, version: int | None = None
-) -> _Log:
+) -> _LedgerLines:
     opened = table.open()
     if opened is None:
-        return _Log(table.name, 0, [], before)
+        return _LedgerLines(table.name, 0, [], before)
     if version is not None:
         opened.load_as_version(version)
     until = opened.version()
-    new = [each.line for each in booked(table, before.version) if each.version <= until]  # a run may go on meanwhile
+    new = [
+        each.line for each in versioned_lines(table, before.version) if each.version <= until
+    ]  # a run may go on meanwhile
     batches = [line for line in new if isinstance(line, Entry)]
     amendments = [line for line in new if isinstance(line, Amendment)]
     replays = [line for line in amendments if line.kind == REPLAY]
     became = sum(each.became_events if rejects else each.added - each.restored for each in replays)
     sums = Sums(
         until,
-        before.complete if before.version >= 0 else is_complete(table),
+        before.complete if before.version >= 0 else is_ledger_complete(table),
         before.landed + sum(map(brought, batches)),
         before.amended + sum(line.added - line.removed for line in amendments),
         before.replayed + became,
     )
-    return _Log(table.name, opened.count(), batches, sums)  # counted by the statistics in the log
+    return _LedgerLines(table.name, opened.count(), batches, sums)  # counted by the statistics in the log
 
 
-def unbalanced(table: StreamingTable, lake: Lake) -> list[str]:
+def ledger_errors(table: StreamingTable, lake: Lake) -> list[str]:
     """What is wrong with the ledgers of ``events`` and ``quarantine``. No data file is read."""
-    return added_up(table, lake)[0]
+    return add_up_ledgers(table, lake)[0]
 
 
-def added_up(
+def add_up_ledgers(
     table: StreamingTable, lake: Lake, before: Books | None = None, version: int | None = None
 ) -> tuple[list[str], Books]:
     """What is wrong with the ledgers of ``events`` and ``quarantine``, and the books with their new lines.
@@ -154,7 +156,7 @@ def added_up(
     events = _log(lake.table(table.name), before.events, lambda entry: entry.rows_out, version=version)
     quarantine = lake.table(table.side_output.name)
     rejected = _log(quarantine, before.rejected, lambda entry: entry.records.quarantined, rejects=True)
-    aside = _Log("", 0, [], Sums())
+    aside = _LedgerLines("", 0, [], Sums())
     if table.copies:
         aside = _log(lake.table(table.copies.name), before.remembered, lambda entry: entry.copies.remembered)
     since = max(events.since(), rejected.since())
@@ -173,10 +175,10 @@ def added_up(
         *_unfinished_replay(events.sums, rejected.sums),
     ]
     ahead = {k: v for k, v in landed.items() if k not in booked_as_rejected}
-    return wrong, replace(_kept(before, events, rejected, ahead), remembered=aside.sums)
+    return wrong, replace(_next_books(before, events, rejected, ahead), remembered=aside.sums)
 
 
-def _kept(before: Books, events: _Log, rejected: _Log, ahead: dict[str, int]) -> Books:
+def _next_books(before: Books, events: _LedgerLines, rejected: _LedgerLines, ahead: dict[str, int]) -> Books:
     new = [each for entry in reversed(events.entries) for each in entry.refused().items()]
     newest = dict([*before.newest.items(), *new][-SHOWN:])
     ends = {each.source: _without_files(each).to_json() for each in reversed(events.entries)}
@@ -188,7 +190,7 @@ def _without_files(entry: Entry) -> Entry:
 
 
 def _entry(text: str) -> list[Entry]:
-    line = line_of(text)
+    line = parse_line(text)
     return [line] if isinstance(line, Entry) else []
 
 
@@ -201,12 +203,12 @@ def _unfinished_replay(events: Sums, rejected: Sums) -> list[str]:
     return [f"a replay added {both} still in quarantine: run `clickstream replay` again"]
 
 
-def refused(lake: Lake) -> dict[str, str]:
+def all_refused_files(lake: Lake) -> dict[str, str]:
     """The files that were refused whole, with what was found, oldest first."""
     return refused_files(lake.events)
 
 
-def passed_over(lake: Lake) -> dict[str, int]:
+def newest_passed_over(lake: Lake) -> dict[str, int]:
     """The records that the newest run passed over, by the value that told so. Reads that run's entries alone."""
     found, run_id = Counter[str](), ""
     for entry in entries(lake.events):
@@ -217,18 +219,18 @@ def passed_over(lake: Lake) -> dict[str, int]:
     return dict(found.most_common())
 
 
-def violations(lake: Lake) -> dict[str, int]:
+def newest_violations(lake: Lake) -> dict[str, int]:
     """The rules of the contract that the newest run saw broken by events that were kept. Reads its entries alone."""
     _, of_run = next(groupby(entries(lake.events), key=lambda entry: entry.run_id), ("", ()))
     return dict(sum((Counter(entry.declared.violations) for entry in of_run), Counter[str]()).most_common())
 
 
-def refused_said(files: Mapping[str, str]) -> str:
+def describe_refused(files: Mapping[str, str]) -> str:
     """Files that were refused whole, in words: how many there are, and the newest of them."""
-    return said_of_refused(len(files), dict(list(files.items())[-SHOWN:]))
+    return describe_refused_count(len(files), dict(list(files.items())[-SHOWN:]))
 
 
-def said_of_refused(count: int, newest: Mapping[str, str]) -> str:
+def describe_refused_count(count: int, newest: Mapping[str, str]) -> str:
     """How many files were refused whole, and the newest of them, in words."""
     named = "; ".join(f"{path}: {fault}" for path, fault in newest.items())
     more = "; ..." if count > len(newest) else ""

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from clickstream_platform.events.contract.model import PREFIX
 from clickstream_platform.expectations import KeptContract
-from clickstream_platform.streaming.audit.shares import newest_runs, offered, violations_said
+from clickstream_platform.streaming.audit.shares import count_offered, describe_violations, newest_runs
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.wording import number_of
 
 
 @dataclass(frozen=True)
-class Broken:
+class BrokenRules:
     """What came last, and the rules that it breaks.
 
     Attributes:
@@ -45,10 +45,10 @@ class Broken:
         if not self.rules:
             return f"none of {number_of(self.records, 'record')} breaks a rule of the contract"
         fate = f"; for {self.rejected:,} of them the record was rejected" if self.rejected else ""
-        return f"{violations_said(self.rules)}; in {number_of(self.records, 'record')}{fate}"
+        return f"{describe_violations(self.rules)}; in {number_of(self.records, 'record')}{fate}"
 
 
-def broken_rules(expectation: KeptContract, lake: Lake) -> Broken:
+def broken_rules(expectation: KeptContract, lake: Lake) -> BrokenRules:
     """The rules that the newest run saw broken; with the runs before it, until there are as many records as are asked.
 
     Events that are kept and records that are rejected for it alike. Reads the newest entries, as the shares do.
@@ -58,4 +58,4 @@ def broken_rules(expectation: KeptContract, lake: Lake) -> Broken:
     for entry in newest:
         kept.update(entry.declared.violations)
         rejected.update({why: count for why, count in entry.records.reasons.items() if why.startswith(PREFIX)})
-    return Broken(offered(newest), dict((kept + rejected).most_common()), rejected.total())
+    return BrokenRules(count_offered(newest), dict((kept + rejected).most_common()), rejected.total())

@@ -19,9 +19,9 @@ from deltalake import DeltaTable
 
 from clickstream_platform.expectations import AcceptedValues, NonNegative, NotNull
 from clickstream_platform.store.files import arrow_dataset_source, arrow_path
-from clickstream_platform.streaming.lake.delta_log import Changed
-from clickstream_platform.streaming.lake.hours import HOUR_US, as_ranges, spans_of
-from clickstream_platform.streaming.lake.scan import connected, literal, named
+from clickstream_platform.streaming.lake.delta_log import FileChanges
+from clickstream_platform.streaming.lake.hours import HOUR_US, hour_ranges, time_spans
+from clickstream_platform.streaming.lake.scan import open_duckdb, quoted_name, text_literal
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 RowPromise = NotNull | AcceptedValues | NonNegative
@@ -42,7 +42,7 @@ class Increment:
     until: int
 
     @cached_property
-    def files(self) -> Changed:
+    def files(self) -> FileChanges:
         """The files by which they differ. Raises a CheckpointError if the log in between is gone."""
         return self.table.log.changed_files(self.since, self.until)
 
@@ -51,18 +51,18 @@ class Increment:
         """How many rows are in the new files, by these files' own count."""
         return self.dataset(self.files.added).count_rows()
 
-    def breaking(self, promise: RowPromise) -> int:
+    def count_breaking(self, promise: RowPromise) -> int:
         """How many of the new rows break a promise."""
         return self._asked(f"SELECT count(*) FROM new WHERE {_breaks(promise)}", new=self.files.added)[0][0]
 
-    def having(self, column: str, value: str) -> int:
+    def count_with_value(self, column: str, value: str) -> int:
         """How many of the new rows have a value."""
-        query = f"SELECT count(*) FROM new WHERE {named(column)} = {literal(value)}"
+        query = f"SELECT count(*) FROM new WHERE {quoted_name(column)} = {text_literal(value)}"
         return self._asked(query, new=self.files.added)[0][0]
 
     def newest(self, column: str, files: Collection[str]) -> int | None:
         """The newest time, in microseconds since 1970, in some files of the table."""
-        return self._asked(f"SELECT epoch_us(max({named(column)})) FROM held", held=files)[0][0]
+        return self._asked(f"SELECT epoch_us(max({quoted_name(column)})) FROM held", held=files)[0][0]
 
     def surplus(self, key: Sequence[str], time: str, last: dict[str, int]) -> tuple[int, dict[str, int]]:
         """How many rows there are more than keys, if the older version had a row a key.
@@ -92,12 +92,12 @@ class Increment:
 
     def _files_around(self, time: str) -> set[str]:
         """The files, new or not, in which rows of the hours of the new rows can be."""
-        micros = f"epoch_us({named(time)})"
+        micros = f"epoch_us({quoted_name(time)})"
         floor = f"({micros} - (({micros} % {HOUR_US}) + {HOUR_US}) % {HOUR_US}) // {HOUR_US}"
         hours = [hour for (hour,) in self._asked(f"SELECT DISTINCT {floor} FROM new", new=self.files.added)]
         if None in hours:  # statistics say nothing of a row without a time
             return {*self.table.files(self.until)}
-        spans = spans_of(as_ranges(sorted(hours)))
+        spans = time_spans(hour_ranges(sorted(hours)))
         return {*self.files.added, *self.table.files_within(time, time, spans, self.until)}
 
     def _of_numbered(self, key: Sequence[str], last: dict[str, int]) -> tuple[int, dict[str, int]]:
@@ -117,26 +117,26 @@ class Increment:
         return more + self._of_suspected(key, suspected), reached
 
     def _of_suspected(self, key: Sequence[str], parts: list[tuple[Any, ...]]) -> int:
-        """The same of all rows whose key begins with one of these parts."""
+        """How many rows there are more than keys, among those whose key begins with one of these parts."""
         if not parts:
             return 0
         columns = dict(zip(key[: len(parts[0])], zip(*parts, strict=True), strict=True))
         schema = pa.schema(self._held.schema())
         suspected = pa.table({name: pa.array(values, schema.field(name).type) for name, values in columns.items()})
-        same = " AND ".join(f"held.{named(c)} IS NOT DISTINCT FROM suspected.{named(c)}" for c in columns)
+        same = " AND ".join(f"held.{quoted_name(c)} IS NOT DISTINCT FROM suspected.{quoted_name(c)}" for c in columns)
         held = f"FROM held WHERE EXISTS (SELECT 1 FROM suspected WHERE {same})"
         return self._counted(key, held, self.table.files(self.until), suspected=suspected)
 
     def _counted(self, key: Sequence[str], held: str, files: Collection[str], **tables: pa.Table) -> int:
-        """Of some rows of some files, how many there are more than keys. Null is a value like any other."""
-        keys = f"SELECT count(*) AS rows {held} GROUP BY {', '.join(f'held.{named(c)}' for c in key)}"
+        """How many rows more than keys the part ``held`` of some files has. Null is a value like any other."""
+        keys = f"SELECT count(*) AS rows {held} GROUP BY {', '.join(f'held.{quoted_name(c)}' for c in key)}"
         return self._asked(f"SELECT coalesce(sum(rows - 1), 0)::BIGINT FROM ({keys})", tables, held=files)[0][0]
 
     def _asked(
         self, query: str, tables: dict[str, pa.Table] | None = None, **files: Collection[str]
     ) -> list[tuple[Any, ...]]:
         """The rows of a query in DuckDB's SQL over some of the table's files, each collection under its name."""
-        with connected() as connection:
+        with open_duckdb() as connection:
             for name, table in (tables or {}).items():
                 connection.register(name, table)
             for name, some in files.items():
@@ -144,7 +144,7 @@ class Increment:
             return connection.execute(query).fetchall()
 
     def dataset(self, files: Iterable[str]) -> ds.Dataset:
-        """Some data files of the table, in its columns. The one place where a check opens them."""
+        """Data files of the table as a dataset with its columns. The one place where a check opens data files."""
         held = self._held
         schema, parts = pa.schema(held.schema()), held.metadata().partition_columns
         folders = ds.partitioning(pa.schema([schema.field(name) for name in parts]), flavor="hive") if parts else None
@@ -154,14 +154,14 @@ class Increment:
 
     @cached_property
     def _held(self) -> DeltaTable:
-        return self.table.plain(self.until)
+        return self.table.plain_table(self.until)
 
     def _split(self, key: Sequence[str]) -> tuple[list[str], str, str]:
-        """Of a key that ends in numbers: what is before them, the first of them, all of them; as SQL."""
+        """A key that ends in numbers, split as SQL: the columns before them, the first number, all numbers."""
         count = len(key)
         while count > 1 and self._is_numbered(key[: count - 1]):
             count -= 1
-        rest, numbers = [*map(named, key[: count - 1])], [*map(named, key[count - 1 :])]
+        rest, numbers = [*map(quoted_name, key[: count - 1])], [*map(quoted_name, key[count - 1 :])]
         return rest, numbers[0], ", ".join(numbers)
 
     def _is_numbered(self, key: Sequence[str]) -> bool:
@@ -172,11 +172,11 @@ def _breaks(promise: RowPromise) -> str:
     """The condition, in DuckDB's SQL, of a row that breaks a promise."""
     match promise:
         case NotNull(columns):
-            return " OR ".join(f"{named(column)} IS NULL" for column in columns)
+            return " OR ".join(f"{quoted_name(column)} IS NULL" for column in columns)
         case AcceptedValues(column, values):
-            return f"coalesce({named(column)} NOT IN ({', '.join(map(literal, values))}), true)"
+            return f"coalesce({quoted_name(column)} NOT IN ({', '.join(map(text_literal, values))}), true)"
         case NonNegative(columns):
-            return " OR ".join(f"coalesce({named(column)} < 0, false)" for column in columns)
+            return " OR ".join(f"coalesce({quoted_name(column)} < 0, false)" for column in columns)
 
 
 def _hashed(part: Sequence[Any]) -> str:

@@ -10,9 +10,9 @@ from clickstream_platform.errors import CheckpointError
 from clickstream_platform.expectations import Expectation
 from clickstream_platform.streaming.audit import passes
 from clickstream_platform.streaming.audit.increment import Increment
-from clickstream_platform.streaming.audit.passes import Kept, Passed
-from clickstream_platform.streaming.audit.result import Look
-from clickstream_platform.streaming.audit.standing import CheckFinding, Standing
+from clickstream_platform.streaming.audit.passes import PassedCheck, ResumePoint
+from clickstream_platform.streaming.audit.result import CheckScope
+from clickstream_platform.streaming.audit.table_snapshot import CheckFinding, TableSnapshot
 from clickstream_platform.wording import number_of
 
 MUCH = 5_000_000  # rows to look at: from there on Spark, which spills to disk, is the one to ask
@@ -24,10 +24,10 @@ Inductive = (
     | expectations.MatchesEvents
     | expectations.Conservation
 )
-NOTHING = Kept({})  # what an empty table keeps: all that there is now is new
+NOTHING = ResumePoint({})  # what an empty table keeps: all that there is now is new
 
 
-class TooMuchError(Exception):
+class TooManyRowsError(Exception):
     """There are more rows to look at than :data:`MUCH`; and, if that is so, why these are all rows of the table."""
 
 
@@ -40,8 +40,8 @@ class NewRows:
         passed: the checks that have passed, by name.
     """
 
-    standing: Standing
-    passed: Mapping[str, Passed]
+    standing: TableSnapshot
+    passed: Mapping[str, PassedCheck]
     increments: dict[int, Increment] = field(default_factory=dict[int, Increment])
 
     def finding(self, expectation: Expectation) -> CheckFinding:
@@ -53,21 +53,21 @@ class NewRows:
             case expectations.KeptContract():
                 return standing.contract_kept(expectation)
             case expectations.FreshEvents(max_age):
-                return standing.age(max_age, standing.newest_ms(), Look("newest", standing.version))
+                return standing.age(max_age, standing.newest_ms(), CheckScope("newest", standing.version))
             case _:
                 generation = standing.entry.generation
-                why = passes.broken(found, expectation, standing.contract, generation, standing.lake)
+                why = passes.resume_obstacle(found, expectation, standing.contract, generation, standing.lake)
         try:
             return self._from(NOTHING if why or not found else found.kept, expectation, why)
         except CheckpointError as gone:  # of the log in between
             return self._from(NOTHING, expectation, gone.finding)
 
-    def _from(self, kept: Kept, expectation: Inductive, why: str) -> CheckFinding:
-        """The same from what a check keeps; why that is nothing, if it is."""
+    def _from(self, kept: ResumePoint, expectation: Inductive, why: str) -> CheckFinding:
+        """The finding from a resume point on; ``why`` says why that is the beginning, if it is."""
         found = self._since(kept, expectation, why)
         return replace(found, look=replace(found.look, because=why))
 
-    def _since(self, kept: Kept, expectation: Inductive, why: str) -> CheckFinding:
+    def _since(self, kept: ResumePoint, expectation: Inductive, why: str) -> CheckFinding:
         standing = self.standing
         match expectation:
             case expectations.Conservation():
@@ -78,23 +78,23 @@ class NewRows:
                 return standing.none_breaks(more, new.since, last)
             case expectations.NotNull() | expectations.AcceptedValues() | expectations.NonNegative():
                 new = self._new(kept, why)
-                return standing.none_breaks(new.breaking(expectation), new.since)
+                return standing.none_breaks(new.count_breaking(expectation), new.since)
             case expectations.MatchesEvents(event_type):
                 return self._matches(event_type, kept, why)
 
-    def _new(self, kept: Kept, why: str) -> Increment:
+    def _new(self, kept: ResumePoint, why: str) -> Increment:
         since, _ = kept.at.get(self.standing.contract.name, (-1, ""))
         return _if_few(self.increments.setdefault(since, self.standing.since(since)), why)
 
-    def _matches(self, event_type: str, kept: Kept, why: str) -> CheckFinding:
+    def _matches(self, event_type: str, kept: ResumePoint, why: str) -> CheckFinding:
         new, events = self._new(kept, why), self.standing.events_since(kept.at["events"][0] if kept.at else -1)
         if new.files.removed or events.since > events.until or events.files.removed:
             raise CheckpointError(self.standing.contract.name, "files that it counted have left the table", "")
-        count = kept.count + _if_few(events, why).having("event_type", event_type)
+        count = kept.count + _if_few(events, why).count_with_value("event_type", event_type)
         return self.standing.matches(event_type, kept.rows + new.rows, count, events.until, new.since)
 
 
 def _if_few(new: Increment, why: str) -> Increment:
     if new.rows > MUCH:
-        raise TooMuchError(why or f"{number_of(new.rows, 'row is', 'rows are')} new")
+        raise TooManyRowsError(why or f"{number_of(new.rows, 'row is', 'rows are')} new")
     return new

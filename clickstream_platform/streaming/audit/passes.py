@@ -29,7 +29,7 @@ MEANING = 1  # raise it when a check asks for something else under the same name
 
 
 @dataclass(frozen=True)
-class Kept:
+class ResumePoint:
     """What a check needs to go on from where it passed.
 
     Attributes:
@@ -48,7 +48,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Passed:
+class PassedCheck:
     """A check that passed.
 
     Attributes:
@@ -59,7 +59,7 @@ class Passed:
 
     asked: str
     generation: int
-    kept: Kept
+    kept: ResumePoint
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,13 @@ class CheckRecord:
     """The checks of a table that passed, by name, as the file has them."""
 
     text: str = ""
-    checks: Mapping[str, Passed] = field(default_factory=dict)
+    checks: Mapping[str, PassedCheck] = field(default_factory=dict)
 
 
-_CHECKS = TypeAdapter(dict[str, Passed])
+_CHECKS = TypeAdapter(dict[str, PassedCheck])
 
 
-def read(lake: Lake, table: str) -> CheckRecord:
+def read_check_record(lake: Lake, table: str) -> CheckRecord:
     """The record of a table; one of nothing if there is none, or if it is damaged."""
     try:
         return _record(_file(lake, table).read_bytes())
@@ -91,17 +91,19 @@ def _record(content: bytes | None) -> CheckRecord:
         return CheckRecord("damaged")
 
 
-def asked(expectation: Expectation, table: StreamingTable) -> str:
+def expectation_hash(expectation: Expectation, table: StreamingTable) -> str:
     """A hash of what a check asks for: of the expectation, and of what the table declares of its rows."""
     what = (MEANING, expectation, table.version, table.key, table.span, table.columns)
     return hashlib.sha256(repr(what).encode()).hexdigest()[:16]
 
 
-def broken(found: Passed | None, expectation: Expectation, table: StreamingTable, generation: int, lake: Lake) -> str:
+def resume_obstacle(
+    found: PassedCheck | None, expectation: Expectation, table: StreamingTable, generation: int, lake: Lake
+) -> str:
     """Why a check cannot go on from where it passed, in words; empty if it can."""
     if found is None:
         return "it has not passed before"
-    if found.asked != asked(expectation, table):
+    if found.asked != expectation_hash(expectation, table):
         return "it asks for something else than when it passed"
     if found.generation != generation:
         return f"generation {generation} has begun since it passed"
@@ -111,13 +113,15 @@ def broken(found: Passed | None, expectation: Expectation, table: StreamingTable
     return ""
 
 
-def marks(lake: Lake, versions: Mapping[str, int]) -> dict[str, tuple[int, str]]:
+def version_marks(lake: Lake, versions: Mapping[str, int]) -> dict[str, tuple[int, str]]:
     """Versions of tables, each with what tells its commit. One whose log is gone can never be gone on from."""
     commits = {name: lake.table(name).log.commit_id(version) for name, version in versions.items()}
     return {name: (versions[name], "gone" if commit is None else commit) for name, commit in commits.items()}
 
 
-def note(lake: Lake, table: str, before: CheckRecord, passed: Mapping[str, Passed], failed: Collection[str]) -> None:
+def record_passes(
+    lake: Lake, table: str, before: CheckRecord, passed: Mapping[str, PassedCheck], failed: Collection[str]
+) -> None:
     """Write down which checks passed and where, and forget where those stood that failed on all rows.
 
     A check that failed on what is new is in neither: it goes on from where it stood. What passed is not written down
@@ -128,24 +132,28 @@ def note(lake: Lake, table: str, before: CheckRecord, passed: Mapping[str, Passe
         if is_on_store(file := _file(lake, table)):
             _note_on_store(file, before, passed, failed)
             return
-        with _alone(file.parent):
-            if (text := _with(read(lake, table), before, passed, failed)) is not None:
+        with _locked_folder(file.parent):
+            if (text := _updated_record(read_check_record(lake, table), before, passed, failed)) is not None:
                 write_whole(file, text)
     except OSError as refused:
         finding = "what its checks came to cannot be noted"
         log.warning("%s: %s (%s); if one failed, let the next `refresh` look at all rows", table, finding, refused)
 
 
-def _with(now: CheckRecord, before: CheckRecord, passed: Mapping[str, Passed], failed: Collection[str]) -> bytes | None:
+def _updated_record(
+    now: CheckRecord, before: CheckRecord, passed: Mapping[str, PassedCheck], failed: Collection[str]
+) -> bytes | None:
     """What is to be written in place of what is there now; None if that is the same."""
     news = passed if now == before else {}
     checks = {name: each for name, each in {**now.checks, **news}.items() if name not in failed}
     return _CHECKS.dump_json(checks) if checks != now.checks or now.text == "damaged" else None
 
 
-def _note_on_store(file: StorePath, before: CheckRecord, passed: Mapping[str, Passed], failed: Collection[str]) -> None:
+def _note_on_store(
+    file: StorePath, before: CheckRecord, passed: Mapping[str, PassedCheck], failed: Collection[str]
+) -> None:
     """Write it on a store, where nothing is locked: only if nobody else has written meanwhile."""
-    update_object(file, lambda content: (_with(_record(content), before, passed, failed), None))
+    update_object(file, lambda content: (_updated_record(_record(content), before, passed, failed), None))
 
 
 def _file(lake: Lake, table: str) -> Place:
@@ -153,7 +161,7 @@ def _file(lake: Lake, table: str) -> Place:
 
 
 @contextmanager
-def _alone(folder: Path) -> Generator[None]:
+def _locked_folder(folder: Path) -> Generator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # for the milliseconds of a small file

@@ -14,7 +14,7 @@ NO_BATCH = "no committed batch yet"
 
 
 @dataclass(frozen=True)
-class Look:
+class CheckScope:
     """What a check looked at.
 
     Attributes:
@@ -63,7 +63,7 @@ class CheckResult:
     found: int | str
     description: str
     numbers: Mapping[str, int | float] = field(default_factory=dict[str, "int | float"])
-    look: Look | None = None
+    look: CheckScope | None = None
 
     @property
     def finding(self) -> str:
@@ -71,7 +71,7 @@ class CheckResult:
         return number_of(self.found, "row breaks it", "rows break it") if isinstance(self.found, int) else self.found
 
 
-def described(expectation: Expectation) -> str:
+def describe_expectation(expectation: Expectation) -> str:
     """What an expectation asks for, in words."""
     match expectation:
         case expectations.UniqueKey(columns):

@@ -13,7 +13,7 @@ from clickstream_platform.events.schema import PLACE
 from clickstream_platform.source_list import MAIN, name_in
 from clickstream_platform.store.files import arrow_dataset_source
 from clickstream_platform.streaming.lake.entry import Entry
-from clickstream_platform.streaming.lake.ledger import Amendment, booked
+from clickstream_platform.streaming.lake.ledger import Amendment, versioned_lines
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.kafka.offsets import by_partition
 from clickstream_platform.wording import number_of
@@ -60,10 +60,10 @@ def rows_by_partition(lake: Lake) -> dict[str, Rows]:
         CheckpointError: there is more to a table than its files.
     """
     with duckdb.connect() as connection:
-        names = lake.there(("events", "quarantine"))
+        names = lake.existing(("events", "quarantine"))
         for name in names:
             table = lake.table(name)
-            kinds = pa.schema(table.plain().schema())
+            kinds = pa.schema(table.plain_table().schema())
             schema = pa.schema([(each, kinds.field(each).type) for each in PLACE if each in kinds.names])
             if "index" not in schema.names:  # of a lake that no run of this release has seen
                 schema = schema.append(pa.field("index", pa.int64()))
@@ -101,11 +101,11 @@ def _of_source(rows: Rows, entries: Collection[Entry], old_files: Collection[str
     for partition, here in sorted(rows.items()):
         if here.rows > here.places:
             yield f"{partition}: {here.rows - here.places:,} of its records are in the tables twice"
-    by_topic = any(flat_ends(entry) for entry in entries)
+    by_topic = any(end_offsets(entry) for entry in entries)
     yield from _of_topics(rows, entries) if by_topic else _of_files(rows, entries, old_files)
 
 
-def flat_ends(entry: Entry) -> dict[str, int]:
+def end_offsets(entry: Entry) -> dict[str, int]:
     """Where a batch ends in each partition of its topics; nothing for a batch of files."""
     return by_partition(entry.end) if entry.end and "logOffset" not in entry.end else {}
 
@@ -133,7 +133,7 @@ def _of_topics(rows: Rows, entries: Collection[Entry]) -> Iterator[str]:
     ends: dict[str, int] = {}
     for entry in entries:
         first = by_partition(entry.start)
-        for partition, end in flat_ends(entry).items():
+        for partition, end in end_offsets(entry).items():
             starts[partition] = min(starts.get(partition, end), first.get(partition, 0))
             ends[partition] = max(ends.get(partition, end), end)
     for partition, here in sorted(rows.items()):
@@ -147,7 +147,7 @@ def _of_topics(rows: Rows, entries: Collection[Entry]) -> Iterator[str]:
 def _in_all(rows: Collection[PartitionRows], lake: Lake, entries: Collection[Entry]) -> Iterator[str]:
     """Every event read is a row of one of the tables, a duplicate, or was taken out by somebody since."""
     amended = [
-        each.line for name in ("events", "quarantine") for each in booked(lake.table(name))
+        each.line for name in ("events", "quarantine") for each in versioned_lines(lake.table(name))
         if isinstance(each.line, Amendment)
     ]  # fmt: skip
     changed = sum(line.added - line.removed for line in amended) + sum(entry.copies.restored for entry in entries)

@@ -9,12 +9,12 @@ from itertools import groupby, islice
 from statistics import median
 
 from clickstream_platform.events.contract.model import PREFIX
-from clickstream_platform.events.mapping.matching import said as never_matched_said
+from clickstream_platform.events.mapping.matching import describe_unmatched
 from clickstream_platform.expectations import DuplicateShare, RejectedShare
-from clickstream_platform.streaming.audit.unmatched import unmatched
+from clickstream_platform.streaming.audit.unmatched import unmatched_paths
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.entry import Entry
-from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment, booked, entries
+from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment, entries, versioned_lines
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.wording import number_of
 
@@ -58,7 +58,7 @@ class Share:
         return self.refused_bytes / self.bytes if self.bytes else 0.0
 
     def exceeds(self, expectation: ShareExpectation) -> bool:
-        """Whether it is more than is expected. Of too few records nothing is said, unless all was refused."""
+        """Whether the share is more than expected. False for too few records, unless all of them were refused."""
         if expectation.most >= 1:
             return False
         if self.records < expectation.at_least:
@@ -74,18 +74,18 @@ class Share:
         return {"records": self.records, "count": self.count, "share": self.of_records, **known, **files}
 
 
-def share(expectation: ShareExpectation, lake: Lake) -> Share:
+def newest_share(expectation: ShareExpectation, lake: Lake) -> Share:
     """The newest run's share; with that of the runs before it, until there are as many records as are asked for.
 
     Rejected records that were replayed since no longer count. Reads the newest :data:`BATCHES` entries at most.
     """
     newest, before = newest_runs(expectation.at_least, lake)
     kind = _kind(expectation)
-    usual = [*islice((_of(run, kind) for run in before if offered(run) >= expectation.at_least), RUNS)]
+    usual = [*islice((_run_share(run, kind) for run in before if count_offered(run) >= expectation.at_least), RUNS)]
     share_now = _summed(newest, kind, median(usual) if len(usual) >= FEWEST else None)
     if isinstance(expectation, DuplicateShare) or not newest:
         return share_now
-    return _with_refused(share_now, newest, _replayed(lake, newest[-1].committed_at_ms))
+    return _with_refused(share_now, newest, _replayed_since(lake, newest[-1].committed_at_ms))
 
 
 def newest_runs(at_least: int, lake: Lake) -> tuple[list[Entry], Iterator[list[Entry]]]:
@@ -96,12 +96,12 @@ def newest_runs(at_least: int, lake: Lake) -> tuple[list[Entry], Iterator[list[E
     looked_at = islice(entries(lake.events), BATCHES)
     by_run = (list(of_run) for _, of_run in groupby(looked_at, key=lambda entry: entry.run_id))
     newest: list[Entry] = []
-    while offered(newest) < at_least and (run := next(by_run, None)):
+    while count_offered(newest) < at_least and (run := next(by_run, None)):
         newest += run
     return newest, by_run
 
 
-def offered(batches: Sequence[Entry]) -> int:
+def count_offered(batches: Sequence[Entry]) -> int:
     """How many records, or events of envelopes, were meant to be events."""
     return sum(entry.offered for entry in batches)
 
@@ -114,12 +114,12 @@ def _kind(expectation: ShareExpectation) -> Callable[[Entry], int]:
             return lambda entry: entry.copies.duplicates
 
 
-def _of(run: Sequence[Entry], kind: Callable[[Entry], int]) -> float:
-    return sum(map(kind, run)) / offered(run)
+def _run_share(run: Sequence[Entry], kind: Callable[[Entry], int]) -> float:
+    return sum(map(kind, run)) / count_offered(run)
 
 
 def _summed(batches: Sequence[Entry], kind: Callable[[Entry], int], usual: float | None) -> Share:
-    return Share(sum(map(kind, batches)), offered(batches), usual=usual)
+    return Share(sum(map(kind, batches)), count_offered(batches), usual=usual)
 
 
 def _with_refused(counted: Share, batches: Sequence[Entry], replayed: int) -> Share:
@@ -136,10 +136,10 @@ def _with_refused(counted: Share, batches: Sequence[Entry], replayed: int) -> Sh
     )
 
 
-def _replayed(lake: Lake, since_ms: int) -> int:
+def _replayed_since(lake: Lake, since_ms: int) -> int:
     """Records that have left ``quarantine`` by a replay since a moment."""
     removed = 0
-    for line in (each.line for each in booked(lake.table("quarantine"))):
+    for line in (each.line for each in versioned_lines(lake.table("quarantine"))):
         if line.committed_at_ms < since_ms:
             break
         if isinstance(line, Amendment) and line.kind == REPLAY:
@@ -147,7 +147,7 @@ def _replayed(lake: Lake, since_ms: int) -> int:
     return removed
 
 
-def said(counted: Share, expectation: ShareExpectation) -> str:
+def describe_share(counted: Share, expectation: ShareExpectation) -> str:
     """A share in words."""
     was, duplicates = ("was", "a duplicate") if counted.count == 1 else ("were", "duplicates")
     what = f"{was} {'rejected' if isinstance(expectation, RejectedShare) else duplicates}"
@@ -162,29 +162,29 @@ def said(counted: Share, expectation: ShareExpectation) -> str:
     return text
 
 
-def remarks(table: StreamingTable, batches: Sequence[Entry]) -> list[str]:
+def run_warnings(table: StreamingTable, batches: Sequence[Entry]) -> list[str]:
     """What a run that has committed these batches should warn of, however few records there were."""
-    lines = [*never_matched_said(unmatched(batches))]
+    lines = [*describe_unmatched(unmatched_paths(batches))]
     if broken := sum((Counter(entry.declared.violations) for entry in batches), Counter[str]()):
-        lines.append(f"{violations_said(broken)}; their events are kept")
+        lines.append(f"{describe_violations(broken)}; their events are kept")
     for expectation in table.expectations:
         if isinstance(expectation, RejectedShare | DuplicateShare):
             counted = _summed(batches, _kind(expectation), None)
             if isinstance(expectation, RejectedShare):
                 counted = _with_refused(counted, batches, replayed=0)
             if counted.refused or counted.of_records > expectation.most:
-                lines.append(f"{said(counted, expectation)}: {_where(counted, expectation)}")
+                lines.append(f"{describe_share(counted, expectation)}: {_where(counted, expectation)}")
     return lines
 
 
-def notes(batches: Sequence[Entry]) -> list[str]:
+def run_notes(batches: Sequence[Entry]) -> list[str]:
     """What a run that has committed these batches should say beside that: nothing of it is wrong."""
     passed = sum((Counter(entry.records.passed_over) for entry in batches), Counter[str]())
     each = ", ".join(f"{why} {count:,}" for why, count in passed.most_common(4))
     return [f"{number_of(passed.total(), 'record')} passed over, as the mapping says: {each}"] if passed else []
 
 
-def violations_said(broken: Mapping[str, int]) -> str:
+def describe_violations(broken: Mapping[str, int]) -> str:
     """Which rules of the contract were broken, in words, and how often."""
     each = ", ".join(f"{rule.removeprefix(PREFIX)} {count:,}" for rule, count in Counter(broken).most_common(4))
     return f"{number_of(sum(broken.values()), 'violation')} of the contract: {each}"

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from clickstream_platform.errors import SourceError
-from clickstream_platform.streaming.audit.books import refused, require_committed, unbalanced
+from clickstream_platform.streaming.audit.books import all_refused_files, ledger_errors, require_committed
 from clickstream_platform.streaming.audit.row_places import contradictions
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import generations
-from clickstream_platform.streaming.lake.ledger import entries, is_complete
+from clickstream_platform.streaming.lake.ledger import entries, is_ledger_complete
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.envelope_count import Envelopes
-from clickstream_platform.streaming.sources.recount import Recount, together
+from clickstream_platform.streaming.sources.recount import Recount, combine_recounts
 from clickstream_platform.streaming.sources.source import RecordSource
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class SourceAccount:
     @property
     def recount(self) -> Recount:
         """All sources in one."""
-        return together(self.recounts)
+        return combine_recounts(self.recounts)
 
     @property
     def errors(self) -> tuple[str, ...]:
@@ -83,10 +83,10 @@ def source_account(table: StreamingTable, lake: Lake) -> SourceAccount:
         UnreachableError: Kafka does not answer.
     """
     require_committed(table, lake)
-    if not is_complete(lake.table(table.name)):
+    if not is_ledger_complete(lake.table(table.name)):
         finding = "the oldest entries of its ledger are gone, so that nothing can be compared with them"
         raise SourceError(table.name, finding, "restore its _delta_log from a copy; `clickstream maintain` keeps them")
-    envelopes = Envelopes.of(cast("Parse", table.query).rules)
+    envelopes = Envelopes.from_rules(cast("Parse", table.query).rules)
     recounts = {each.offsets.source_name: _recount(each, lake, envelopes) for each in table.by_source()}
     batches = list(entries(lake.table(table.name)))
     by_source = Counter[str]()
@@ -100,8 +100,8 @@ def source_account(table: StreamingTable, lake: Lake) -> SourceAccount:
         quarantined=sum(entry.records.quarantined for entry in batches),
         duplicates=sum(entry.copies.duplicates for entry in batches),
         passed_over=sum(entry.records.passed for entry in batches),
-        refused=refused(lake),
-        tables=(*unbalanced(table, lake), *contradictions(lake, batches, old_files)),
+        refused=all_refused_files(lake),
+        tables=(*ledger_errors(table, lake), *contradictions(lake, batches, old_files)),
         by_source=dict(by_source),
         opened=sum(entry.records.opened for entry in batches),
         inside=sum(entry.records.inside for entry in batches),
@@ -114,7 +114,7 @@ def _recount(table: StreamingTable, lake: Lake, envelopes: Envelopes) -> Recount
     source = cast("RecordSource", table.offsets)
     name, ledger = source.source_name, lake.table(table.name)
     return source.recount(
-        generations.current(lake, table.name, name),
+        generations.current_checkpoint(lake, table.name, name),
         lambda: [each for each in entries(ledger) if each.source == name],
         envelopes,
     )

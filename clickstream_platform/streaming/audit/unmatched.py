@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from clickstream_platform.events.mapping.matching import Matches, together
+from clickstream_platform.events.mapping.matching import Matches, combine_matches
 from clickstream_platform.streaming.lake.entry import Entry
 
 
-def unmatched(batches: Iterable[Entry]) -> Matches:
+def unmatched_paths(batches: Iterable[Entry]) -> Matches:
     """The paths at which none of the records of these batches that were looked at had anything."""
-    return together(Matches(entry.declared.looked_at, tuple(entry.declared.never_matched)) for entry in batches)
+    return combine_matches(Matches(entry.declared.looked_at, tuple(entry.declared.never_matched)) for entry in batches)

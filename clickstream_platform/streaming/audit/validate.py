@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from clickstream_platform.expectations import Expectation
 from clickstream_platform.streaming.audit import passes
-from clickstream_platform.streaming.audit.all_rows import on_all_rows
-from clickstream_platform.streaming.audit.new_rows import NewRows, TooMuchError
-from clickstream_platform.streaming.audit.passes import CheckRecord, Passed
-from clickstream_platform.streaming.audit.result import NO_BATCH, CheckResult, described
-from clickstream_platform.streaming.audit.standing import CheckFinding, Standing, standing
+from clickstream_platform.streaming.audit.all_rows import check_all_rows
+from clickstream_platform.streaming.audit.new_rows import NewRows, TooManyRowsError
+from clickstream_platform.streaming.audit.passes import CheckRecord, PassedCheck
+from clickstream_platform.streaming.audit.result import NO_BATCH, CheckResult, describe_expectation
+from clickstream_platform.streaming.audit.table_snapshot import CheckFinding, TableSnapshot, take_snapshot
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.places import Lake
 
@@ -43,9 +43,12 @@ def validate(
     return check(table, lambda: spark, lake, everything=True, now=now)
 
 
-def without_a_batch(table: StreamingTable) -> list[CheckResult]:
+def results_without_batch(table: StreamingTable) -> list[CheckResult]:
     """What every expectation comes to of a table without a committed batch: it fails. Looks at nothing."""
-    return [CheckResult(table.name, e.name, False, e.blocking, NO_BATCH, described(e)) for e in table.expectations]
+    return [
+        CheckResult(table.name, e.name, False, e.blocking, NO_BATCH, describe_expectation(e))
+        for e in table.expectations
+    ]
 
 
 def check(
@@ -65,39 +68,45 @@ def check(
         everything: look at all rows, whatever has passed.
         now: as there.
     """
-    found = standing(table, lake, now)
+    found = take_snapshot(table, lake, now)
     if found is None:
-        return without_a_batch(table)
-    record = passes.read(lake, table.name)
-    findings, why = ({}, dict.fromkeys(table.expectations, "")) if everything else _partly(found, record)
+        return results_without_batch(table)
+    record = passes.read_check_record(lake, table.name)
+    findings, why = ({}, dict.fromkeys(table.expectations, "")) if everything else _check_increment(found, record)
     if why:
-        for each, finding in zip(why, on_all_rows(list(why), found, session()), strict=True):
+        for each, finding in zip(why, check_all_rows(list(why), found, session()), strict=True):
             findings[each] = replace(finding, look=replace(finding.look, because=why[each]))
-    return _noted(found, record, {each: findings[each] for each in table.expectations})
+    return _record_results(found, record, {each: findings[each] for each in table.expectations})
 
 
-def _partly(found: Standing, record: CheckRecord) -> tuple[dict[Expectation, CheckFinding], dict[Expectation, str]]:
+def _check_increment(
+    found: TableSnapshot, record: CheckRecord
+) -> tuple[dict[Expectation, CheckFinding], dict[Expectation, str]]:
     """What can be told from what is new; the expectations of which it is too much, each with why."""
     new, findings, why = NewRows(found, record.checks), dict[Expectation, CheckFinding](), dict[Expectation, str]()
     for each in found.contract.expectations:
         try:
             findings[each] = new.finding(each)
-        except TooMuchError as reason:
+        except TooManyRowsError as reason:
             why[each] = str(reason)
     return findings, why
 
 
-def _noted(found: Standing, record: CheckRecord, findings: Mapping[Expectation, CheckFinding]) -> list[CheckResult]:
+def _record_results(
+    found: TableSnapshot, record: CheckRecord, findings: Mapping[Expectation, CheckFinding]
+) -> list[CheckResult]:
     """The results. Which of them passed, and where, is written down for the next look."""
     table, generation = found.contract, found.entry.generation
     passed = {
-        each.name: Passed(passes.asked(each, table), generation, finding.kept)
+        each.name: PassedCheck(passes.expectation_hash(each, table), generation, finding.kept)
         for each, finding in findings.items()
         if finding.passed and finding.kept
     }
     failed = [each.name for each, f in findings.items() if not f.passed and f.look.kind == "full"]
-    passes.note(found.lake, table.name, record, passed, failed)
+    passes.record_passes(found.lake, table.name, record, passed, failed)
     return [
-        CheckResult(table.name, each.name, f.passed, each.blocking, f.found, described(each), f.numbers, f.look)
+        CheckResult(
+            table.name, each.name, f.passed, each.blocking, f.found, describe_expectation(each), f.numbers, f.look
+        )
         for each, f in findings.items()
     ]

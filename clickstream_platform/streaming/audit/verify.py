@@ -17,10 +17,10 @@ from clickstream_platform.streaming.batches.strategies import strategy_of
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.entry import Entry
-from clickstream_platform.streaming.lake.ledger import Amendment, booked, entries
+from clickstream_platform.streaming.lake.ledger import Amendment, entries, versioned_lines
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.reader import matches, snapshot
-from clickstream_platform.streaming.observe.outdated import outdated
+from clickstream_platform.streaming.lake.reader import keys_match, read_snapshot
+from clickstream_platform.streaming.observe.outdated import outdated_reason
 
 
 @dataclass(frozen=True)
@@ -77,31 +77,33 @@ def verify(table: StreamingTable, spark: SparkSession, lake: Lake, show: int = 5
         SourceError: the table has no committed batch yet.
     """
     entry = require_committed(table, lake)
-    held = snapshot(spark, lake.table(table.name).path)
+    held = read_snapshot(spark, lake.table(table.name).path)
     batches = list(entries(lake.table(table.name)))
     ledger = tuple(imbalances(batches))
     if not table.derived:
         return _verify_events(table, held, lake, ledger)
     version = lake.events.log.same_rows_until(entry.events_version)
-    events = snapshot(spark, lake.events.path, version)
+    events = read_snapshot(spark, lake.events.path, version)
     there = lake.events.rows(version)
-    ledger += _unread(table, [e for e in batches if e.generation == entry.generation], there, version, lake)
+    ledger += _unread_problems(table, [e for e in batches if e.generation == entry.generation], there, version, lake)
     strategy = strategy_of(table)
-    events = strategy.covered(events, entry, lake)
+    events = strategy.covered_events(events, entry, lake)
     with Persisted() as persist:
         both = persist(_compared(table.query(events), held, table.key))
         found = _verdict(both, table, version, table.key, show, ledger)
-    why = "" if found.clean else outdated(table, lake, generations.current(lake, table.name))
+    why = "" if found.clean else outdated_reason(table, lake, generations.current_checkpoint(lake, table.name))
     ledger += (f"{table.name}: {why}: its next run makes it anew",) if why else ()
-    known = {"left_out": strategy.left_out(entry, lake), "still_in": strategy.still_in(entry, lake)}
+    known = {"left_out": strategy.count_left_out(entry, lake), "still_in": strategy.count_replaced_since(entry, lake)}
     return replace(found, ledger=ledger, **known)
 
 
-def _unread(table: StreamingTable, batches: list[Entry], there: int, version: int, lake: Lake) -> tuple[str, ...]:
+def _unread_problems(
+    table: StreamingTable, batches: list[Entry], there: int, version: int, lake: Lake
+) -> tuple[str, ...]:
     """Whether the batches of a generation have read every event once; Delta counts the events without reading them."""
     read = sum(entry.rows_in for entry in batches)
     since = batches[-1].events_version
-    until = (each for each in booked(lake.events, since) if each.version <= version)
+    until = (each for each in versioned_lines(lake.events, since) if each.version <= version)
     removed = sum(each.line.removed for each in until if isinstance(each.line, Amendment))
     if read == there + removed:
         return ()
@@ -109,7 +111,7 @@ def _unread(table: StreamingTable, batches: list[Entry], there: int, version: in
 
 
 def _compared(expected: DataFrame, held: DataFrame, keys: tuple[str, ...]) -> DataFrame:
-    """Both rows of every key, as structs; how often the table has the key; whether they are the same."""
+    """For every key the expected and the actual row, how often the table has the key, and whether they are the same."""
     columns = expected.columns
     lacking = {c: F.lit(None).cast(kind) for c, kind in expected.dtypes if c not in held.columns}
     held = held.withColumns(lacking) if lacking else held  # declared since the table was made
@@ -117,7 +119,7 @@ def _compared(expected: DataFrame, held: DataFrame, keys: tuple[str, ...]) -> Da
     actual = (
         held.groupBy(*keys).agg(F.first(F.struct(*columns)).alias("actual"), F.count("*").alias("copies")).alias("a")
     )
-    joined = wanted.join(actual, matches(keys, "e", "a"), "full_outer")
+    joined = wanted.join(actual, keys_match(keys, "e", "a"), "full_outer")
     same = reduce(lambda a, b: a & b, (F.col(f"expected.{c}").eqNullSafe(F.col(f"actual.{c}")) for c in columns))
     return joined.select("expected", "actual", F.coalesce("copies", F.lit(0)).alias("copies"), same.alias("same"))
 
@@ -157,7 +159,7 @@ def _difference(expected: Any, actual: Any, keys: tuple[str, ...]) -> Difference
 
 
 def _verify_events(table: StreamingTable, held: DataFrame, lake: Lake, ledger: tuple[str, ...]) -> Verification:
-    lines = [each.line for each in booked(lake.table(table.name))]
+    lines = [each.line for each in versioned_lines(lake.table(table.name))]
     accepted = sum(line.rows_out if isinstance(line, Entry) else line.added - line.removed for line in lines)
     facts = held.agg(F.count("*").alias("rows"), F.count_distinct(F.struct(*PLACE)).alias("places")).first()
     assert facts is not None

@@ -15,16 +15,16 @@ from pyspark.sql import functions as F
 
 from clickstream_platform.streaming.batches.micro_batch import MicroBatch, Notify
 from clickstream_platform.streaming.batches.persisted import Persisted
-from clickstream_platform.streaming.batches.recomputation import Recomputation, hours_reached, touched
+from clickstream_platform.streaming.batches.recomputation import Recomputation, hours_reached, touched_intervals
 from clickstream_platform.streaming.batches.strategy import Strategy
 from clickstream_platform.streaming.contract.state import Recompute, StateStore
 from clickstream_platform.streaming.lake import writer
-from clickstream_platform.streaming.lake.amendments import revise
+from clickstream_platform.streaming.lake.amendments import apply_changes
 from clickstream_platform.streaming.lake.entry import Entry
-from clickstream_platform.streaming.lake.hours import Hours, as_ranges
+from clickstream_platform.streaming.lake.hours import Hours, hour_ranges
 from clickstream_platform.streaming.lake.ledger import RETENTION
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.reader import during, snapshot
+from clickstream_platform.streaming.lake.reader import read_hours, read_snapshot
 
 Revising = TypeVar("Revising", bound=StateStore | Recompute)
 
@@ -51,16 +51,16 @@ class RevisingStrategy(Strategy[Revising]):
             gone: events that are there no more, and may be named twice.
         """
         by, reach, uncounted = self.state.by, self.state.reach, {name: F.lit(0) for name in ("events", "late")}
-        new = None if new_events is None else touched(new_events, by, reach, batch.late_before_ms)
-        old = None if gone is None else touched(gone, by, reach, 0).withColumns(uncounted)
+        new = None if new_events is None else touched_intervals(new_events, by, reach, batch.late_before_ms)
+        old = None if gone is None else touched_intervals(gone, by, reach, 0).withColumns(uncounted)
         touches = batch.persist(reduce(DataFrame.unionByName, [each for each in (new, old) if each is not None]))
         counts = F.sum("events").alias("events"), F.sum("late").alias("late")
         facts = touches.agg(*counts, hours_reached(self.state).alias("hours")).first()
         assert facts is not None
         if not facts["hours"]:
             return None
-        found = Recomputation(self.table, self.state, batch.events_during, batch.held_during, batch.persist)
-        return Changes(facts["events"], facts["late"], found.changes(touches, as_ranges(facts["hours"])))
+        found = Recomputation(self.table, self.state, batch.events_in, batch.table_rows_in, batch.persist)
+        return Changes(facts["events"], facts["late"], found.changes(touches, hour_ranges(facts["hours"])))
 
     def commit_changes(self, batch: MicroBatch, found: Changes | None, notify: Notify) -> Entry | None:
         """Merge what was found, announced before; the entry alone if no row changes; nothing if nothing was read."""
@@ -87,16 +87,16 @@ class RevisingStrategy(Strategy[Revising]):
         held, is_old = lake.table(self.table.name), F.col("timestamp") < F.lit(midnight)
 
         def young(hours: Sequence[Hours]) -> DataFrame:
-            return during(spark, lake.events, ("timestamp",), hours).where(~is_old)
+            return read_hours(spark, lake.events, ("timestamp",), hours).where(~is_old)
 
         def rows(hours: Sequence[Hours]) -> DataFrame:
-            return during(spark, held, self.table.span, hours)
+            return read_hours(spark, held, self.table.span, hours)
 
         with Persisted() as persist:
-            old = snapshot(spark, lake.events.path).where(is_old)
-            touches = persist(touched(old, self.state.by, self.state.reach, 0))
+            old = read_snapshot(spark, lake.events.path).where(is_old)
+            touches = persist(touched_intervals(old, self.state.by, self.state.reach, 0))
             reached = touches.agg(hours_reached(self.state).alias("hours")).first()
             assert reached is not None
             found = Recomputation(self.table, self.state, young, rows, persist)
-            changes = found.changes(touches, as_ranges(reached["hours"]))
-            revise(changes.toArrow(), self.table.key, self.table.span[0], held, RETENTION, run_id, midnight)
+            changes = found.changes(touches, hour_ranges(reached["hours"]))
+            apply_changes(changes.toArrow(), self.table.key, self.table.span[0], held, RETENTION, run_id, midnight)

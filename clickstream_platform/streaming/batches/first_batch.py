@@ -14,12 +14,12 @@ from clickstream_platform.streaming.batches.micro_batch import MicroBatch, Notif
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.entry import Entry
-from clickstream_platform.streaming.lake.reader import matches
+from clickstream_platform.streaming.lake.reader import keys_match
 
 ROWS_A_FILE = 100_000
 
 
-def overwrite(batch: MicroBatch, rows_in: int, wanted: DataFrame, notify: Notify) -> Entry | None:
+def overwrite_with_query(batch: MicroBatch, rows_in: int, wanted: DataFrame, notify: Notify) -> Entry | None:
     """Replace the table by the rows of its query.
 
     Args:
@@ -32,17 +32,17 @@ def overwrite(batch: MicroBatch, rows_in: int, wanted: DataFrame, notify: Notify
         The entry committed; None if the batch's transaction was found in the table.
     """
     table = batch.table
-    rows = batch.persist(wanted.select(described(table)))
+    rows = batch.persist(wanted.select(commented_columns(table)))
     rows_out = rows.count()
     if table.announces:
-        new = rows.alias("n").join(batch.held().alias("b"), matches(table.key, "n", "b"), "left_anti")
+        new = rows.alias("n").join(batch.table_rows().alias("b"), keys_match(table.key, "n", "b"), "left_anti")
         notify(table, [row.asDict() for row in new.collect()])
     entry = batch.entry(events_version=batch.versions[1], rows_in=rows_in, rows_out=rows_out, late_rows=0, revisions=0)
     written = writer.overwrite(_by_time(rows, rows_out, table), rows_out, batch.target.path, batch.commit(entry))
     return entry if written else None
 
 
-def described(table: StreamingTable) -> list[Column]:
+def commented_columns(table: StreamingTable) -> list[Column]:
     """The table's columns with their comments, which an overwrite replaces too."""
     return [F.col(c.name).alias(c.name, metadata=c.metadata) for c in (*table.columns, *table.declared)]
 

@@ -18,7 +18,7 @@ from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.hours import Hours
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.reader import during, snapshot
+from clickstream_platform.streaming.lake.reader import read_hours, read_snapshot
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 Notify = Callable[[StreamingTable, "list[dict[str, Any]]"], None]
@@ -83,26 +83,26 @@ class MicroBatch:
         return self.lake.table(self.table.name)
 
     @property
-    def replays(self) -> bool:
+    def is_replay(self) -> bool:
         """Whether its commit is in the table already: it was killed between that and ``commits/<n>``."""
         last = self.target.transaction(self.checkpoint.app_id)
         return last is not None and last >= self.batch_id
 
     def events(self) -> DataFrame:
         """All events as of the version that the batch ends at, never the newest."""
-        return snapshot(self.frame.sparkSession, self.lake.events.path, self.versions[1])
+        return read_snapshot(self.frame.sparkSession, self.lake.events.path, self.versions[1])
 
-    def held(self) -> DataFrame:
+    def table_rows(self) -> DataFrame:
         """The rows that the table has now, before the batch's commit."""
-        return snapshot(self.frame.sparkSession, self.target.path)
+        return read_snapshot(self.frame.sparkSession, self.target.path)
 
-    def events_during(self, hours: Sequence[Hours]) -> DataFrame:
+    def events_in(self, hours: Sequence[Hours]) -> DataFrame:
         """The events of some hours, as of the version that the batch ends at."""
-        return during(self.frame.sparkSession, self.lake.events, ("timestamp",), hours, self.versions[1])
+        return read_hours(self.frame.sparkSession, self.lake.events, ("timestamp",), hours, self.versions[1])
 
-    def held_during(self, hours: Sequence[Hours]) -> DataFrame:
+    def table_rows_in(self, hours: Sequence[Hours]) -> DataFrame:
         """The rows of some hours that the table has."""
-        return during(self.frame.sparkSession, self.target, self.table.span, hours)
+        return read_hours(self.frame.sparkSession, self.target, self.table.span, hours)
 
     def entry(self, **counts: Any) -> Entry:
         """The ledger entry, with what the caller counted."""
@@ -130,7 +130,7 @@ class MicroBatch:
         if changes.num_rows:
             written = writer.merge(changes, path, self.table.key, self.table.span[0], commit)
         else:
-            written = writer.note(path, commit)
+            written = writer.commit_entry(path, commit)
         return entry if written else None
 
     def commit(self, entry: Entry) -> writer.Commit:

@@ -15,25 +15,25 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from clickstream_platform.events.schema import PLACE, REPLACED
-from clickstream_platform.streaming.batches.first_batch import described
+from clickstream_platform.streaming.batches.first_batch import commented_columns
 from clickstream_platform.streaming.batches.late_events import late_events
 from clickstream_platform.streaming.batches.micro_batch import MicroBatch, Notify
 from clickstream_platform.streaming.batches.persisted import Persisted
-from clickstream_platform.streaming.batches.recomputation import difference
-from clickstream_platform.streaming.batches.replaced_events import replaced_between, replacing
+from clickstream_platform.streaming.batches.recomputation import row_changes
+from clickstream_platform.streaming.batches.replaced_events import replaced_between, replacing_labels
 from clickstream_platform.streaming.batches.strategy import Strategy
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.side_tables import SideTable
 from clickstream_platform.streaming.contract.state import Processor
 from clickstream_platform.streaming.lake import writer
-from clickstream_platform.streaming.lake.amendments import revise
+from clickstream_platform.streaming.lake.amendments import apply_changes
 from clickstream_platform.streaming.lake.entry import Entry
-from clickstream_platform.streaming.lake.hours import moment
+from clickstream_platform.streaming.lake.hours import timestamp_literal
 from clickstream_platform.streaming.lake.ledger import RETENTION, entries, last_entry
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.reader import at_places, matches, snapshot
-from clickstream_platform.streaming.lake.scan import literal
-from clickstream_platform.streaming.lake.tables import instant, select
+from clickstream_platform.streaming.lake.reader import keys_match, read_snapshot, rows_at_places
+from clickstream_platform.streaming.lake.scan import text_literal
+from clickstream_platform.streaming.lake.tables import query_rows, timestamp_sql
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class ProcessorBatches(Strategy[Processor]):
 
     def stream(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> DataFrame:
         """The function over the new events."""
-        events = self.table.watermark.of(self.table.offsets.read(spark, lake, checkpoint))
+        events = self.table.watermark.declare_on(self.table.offsets.read(spark, lake, checkpoint))
         return self.state.update(events, self._initial_watermark_ms(spark, lake, checkpoint))
 
     def _initial_watermark_ms(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> int:
@@ -53,7 +53,7 @@ class ProcessorBatches(Strategy[Processor]):
         known = checkpoint.initial_watermark_ms()
         if known is not None:
             return known
-        newest = snapshot(spark, lake.events.path).agg(F.unix_millis(F.max(self.table.watermark.column))).first()
+        newest = read_snapshot(spark, lake.events.path).agg(F.unix_millis(F.max(self.table.watermark.column))).first()
         assert newest is not None
         delay_ms = round(self.table.watermark.delay.total_seconds() * 1000)
         return checkpoint.write_initial_watermark(max((newest[0] or 0) - delay_ms, 0))
@@ -63,7 +63,7 @@ class ProcessorBatches(Strategy[Processor]):
 
         Batch 0 overwrites both, the table first: until then the old rows serve, with the old late events.
         """
-        rows = batch.persist(batch.frame.select(described(self.table)))
+        rows = batch.persist(batch.frame.select(commented_columns(self.table)))
         rows_out = rows.count()
         rows_in, late = late_events(batch)
         if not rows_in and not rows_out and batch.batch_id:
@@ -107,37 +107,37 @@ class ProcessorBatches(Strategy[Processor]):
             *late.columns,
             F.lit(entry.generation).cast("bigint").alias("generation"),
             F.lit(entry.batch_id).cast("bigint").alias("batch_id"),
-            moment(entry.late_before_ms * 1000).alias("watermark"),
+            timestamp_literal(entry.late_before_ms * 1000).alias("watermark"),
         ).to(self._late_events.schema.spark)
         commit = writer.Commit(entry.to_json(), (f"{self._late_events.name}/{entry.generation}", entry.batch_id))
         write = writer.append if batch.batch_id else writer.overwrite
-        write(writer.few_files(listed), entry.late_rows, batch.lake.table(self._late_events.name).path, commit)
+        write(writer.limit_files(listed), entry.late_rows, batch.lake.table(self._late_events.name).path, commit)
 
-    def covered(self, events: DataFrame, entry: Entry, lake: Lake) -> DataFrame:
+    def covered_events(self, events: DataFrame, entry: Entry, lake: Lake) -> DataFrame:
         """The events that a generation has handled by this entry: up to the watermark, less those too late.
 
         Those that were replaced since it read them are among them, as often as it has read them in time.
         """
-        late = snapshot(events.sparkSession, lake.table(self._late_events.name).path)
+        late = read_snapshot(events.sparkSession, lake.table(self._late_events.name).path)
         late = late.where(F.col("generation") == entry.generation)
-        is_handled = F.col("timestamp") <= moment(entry.handled_ms * 1000)
-        in_time = at_places(late, events.where(is_handled), "left_anti")
+        is_handled = F.col("timestamp") <= timestamp_literal(entry.handled_ms * 1000)
+        in_time = rows_at_places(late, events.where(is_handled), "left_anti")
         gone = replaced_between(events.sparkSession, lake, self._began_at(entry, lake), entry.events_version)
         if gone is None:
             return in_time
         gone = gone.where(is_handled).select(*(name for name in events.columns if name in gone.columns))
         places = gone.select(*PLACE).distinct()
-        there = at_places(places, events.where(is_handled), "left_semi")
+        there = rows_at_places(places, events.where(is_handled), "left_semi")
         read = gone.unionByName(there, allowMissingColumns=True).select(*events.columns)
         times = Window.partitionBy(*PLACE).orderBy("arrived_at")
         left_out = late.groupBy(*PLACE).agg(F.count("*").alias("left_out")).alias("s")
         numbered = (
             read.withColumn("time", F.row_number().over(times))
             .alias("t")
-            .join(left_out, matches(PLACE, "t", "s"), "left")
+            .join(left_out, keys_match(PLACE, "t", "s"), "left")
         )
         handled = numbered.where(F.col("time") > F.coalesce("left_out", F.lit(0)))
-        others = at_places(places, in_time, "left_anti")
+        others = rows_at_places(places, in_time, "left_anti")
         return others.unionByName(handled.select(*(F.col(f"t.{name}") for name in events.columns)))
 
     def _began_at(self, entry: Entry, lake: Lake) -> int:
@@ -146,22 +146,23 @@ class ProcessorBatches(Strategy[Processor]):
         *_, first = of_generation
         return first.events_version
 
-    def left_out(self, entry: Entry, lake: Lake) -> int:
+    def count_left_out(self, entry: Entry, lake: Lake) -> int:
         """How many events the side table lists of the entry's generation; 0 without one. No JVM."""
         listed = lake.table(self._late_events.name)
         if not listed.exists:
             return 0
         count = f"SELECT count(*) AS rows FROM held WHERE generation = {entry.generation}"
-        return select(listed.plain(), count)[0]["rows"]
+        return query_rows(listed.plain_table(), count)[0]["rows"]
 
-    def still_in(self, entry: Entry, lake: Lake) -> int:
+    def count_replaced_since(self, entry: Entry, lake: Lake) -> int:
         """How many events were replaced since the entry's generation has handled them. No JVM."""
-        by = replacing(lake, self._began_at(entry, lake), entry.events_version)
+        by = replacing_labels(lake, self._began_at(entry, lake), entry.events_version)
         if not by:
             return 0
-        those = f"left_out_as = '{REPLACED}' AND left_out_by IN ({', '.join(map(literal, by))})"
-        count = f'SELECT count(*) AS rows FROM held WHERE {those} AND "timestamp" <= {instant(entry.handled_ms * 1000)}'
-        return select(lake.copies.plain(), count)[0]["rows"]
+        those = f"left_out_as = '{REPLACED}' AND left_out_by IN ({', '.join(map(text_literal, by))})"
+        handled = f'"timestamp" <= {timestamp_sql(entry.handled_ms * 1000)}'
+        count = f"SELECT count(*) AS rows FROM held WHERE {those} AND {handled}"
+        return query_rows(lake.copies.plain_table(), count)[0]["rows"]
 
     def expire(self, midnight: datetime, spark: SparkSession, lake: Lake, run_id: str) -> None:
         """Let go of rows that began before the midnight; what it cuts is handled anew from the events that stay.
@@ -174,11 +175,11 @@ class ProcessorBatches(Strategy[Processor]):
         time, start, cut_at = F.col(self.table.watermark.column), F.col(self.table.span[0]), F.lit(midnight)
         pause = F.make_dt_interval(secs=F.lit(self.state.forget_after.total_seconds()))
         with Persisted() as persist:
-            events = self.covered(snapshot(spark, lake.events.path), entry, lake)
-            rows = snapshot(spark, held.path)
+            events = self.covered_events(read_snapshot(spark, lake.events.path), entry, lake)
+            rows = read_snapshot(spark, held.path)
             just_before = (time < cut_at) & (time >= cut_at - pause)
             cut = persist(events.where(just_before).select(*self.state.by).distinct())
             later = rows.where(start >= cut_at).join(cut, [*self.state.by], "left_semi")
             wanted = self.table.query(events.where(time >= cut_at).join(cut, [*self.state.by], "left_semi"))
-            changes = difference(wanted, rows.where(start < cut_at).unionByName(later), into)
-            revise(changes.toArrow(), into, self.table.span[0], held, RETENTION, run_id, midnight)
+            changes = row_changes(wanted, rows.where(start < cut_at).unionByName(later), into)
+            apply_changes(changes.toArrow(), into, self.table.span[0], held, RETENTION, run_id, midnight)

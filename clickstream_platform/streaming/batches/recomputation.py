@@ -20,14 +20,14 @@ from pyspark.sql import functions as F
 
 from clickstream_platform.streaming.contract.state import Recompute, StateStore
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.lake.hours import Hours, as_ranges, hour_of
-from clickstream_platform.streaming.lake.reader import matches
+from clickstream_platform.streaming.lake.hours import Hours, hour_of, hour_ranges
+from clickstream_platform.streaming.lake.reader import keys_match
 from clickstream_platform.streaming.lake.writer import CHANGE
 
 ReadHours = Callable[["Sequence[Hours]"], DataFrame]  # the rows of some hours
 
 
-def touched(events: DataFrame, by: Sequence[str], reach: timedelta, late_before_ms: int) -> DataFrame:
+def touched_intervals(events: DataFrame, by: Sequence[str], reach: timedelta, late_before_ms: int) -> DataFrame:
     """For each key and stretch of time: the first and last event, how many there are, and how many are late."""
     stretch = F.floor(F.unix_micros("timestamp") / F.lit(_micros(reach))).alias("stretch")
     return events.groupBy(*by, stretch).agg(
@@ -60,7 +60,7 @@ class Recomputation:
         """What must change in the table so that it equals its query again.
 
         Args:
-            touched: what :func:`touched` made of the new events. Read twice: persist it.
+            touched: what :func:`touched_intervals` made of the new events. Read twice: persist it.
             hours: the hours that the touched intervals reach (:func:`hours_reached`).
 
         Returns:
@@ -73,14 +73,14 @@ class Recomputation:
         near = self.rows(hours)
         if self.state.joins_rows:
             reached = reached.unionByName(self._within_reach(near, reached))
-        intervals = self.persist(_islands(reached, by))
+        intervals = self.persist(_merge_intervals(reached, by))
         if self.state.joins_rows:
             hours = _hours_of(intervals)
         inside = (F.col(f"t.{start}") >= F.col("s.lo")) & (F.col(f"t.{end}") <= F.col("s.hi"))
         during = F.col("t.timestamp").between(F.col("s.lo"), F.col("s.hi"))
-        wanted = self.table.query(_restricted(self.events(hours), intervals, by, during))
-        return difference(
-            _restricted(wanted, intervals, by, inside), _restricted(near, intervals, by, inside), self.table.key
+        wanted = self.table.query(_rows_touched(self.events(hours), intervals, by, during))
+        return row_changes(
+            _rows_touched(wanted, intervals, by, inside), _rows_touched(near, intervals, by, inside), self.table.key
         )
 
     def _within_reach(self, rows: DataFrame, reached: DataFrame) -> DataFrame:
@@ -88,11 +88,11 @@ class Recomputation:
         start, end = self.table.span
         held = rows.select(*self.state.by, F.col(start).alias("lo"), F.col(end).alias("hi"))
         overlaps = (F.col("t.lo") <= F.col("s.hi")) & (F.col("t.hi") >= F.col("s.lo"))
-        return _restricted(held, reached, self.state.by, overlaps)
+        return _rows_touched(held, reached, self.state.by, overlaps)
 
 
 def hours_reached(state: Recompute | StateStore) -> Column:
-    """An aggregate over what :func:`touched` made: the hours that its intervals reach, for :func:`as_ranges`."""
+    """The hours that :func:`touched_intervals` reach, as an aggregate for :func:`hour_ranges`."""
     return F.array_sort(F.array_distinct(F.flatten(F.collect_set(_hours(*_bounds(state))))))
 
 
@@ -107,14 +107,14 @@ def _hours(lo: Column, hi: Column) -> Column:
 
 def _hours_of(intervals: DataFrame) -> list[Hours]:
     rows = intervals.select(F.explode(_hours(F.col("lo"), F.col("hi"))).alias("hour")).distinct().collect()
-    return as_ranges(sorted(row.hour for row in rows))
+    return hour_ranges(sorted(row.hour for row in rows))
 
 
 def _micros(duration: timedelta) -> int:
     return round(duration.total_seconds() * 1_000_000)
 
 
-def _islands(intervals: DataFrame, by: Sequence[str]) -> DataFrame:
+def _merge_intervals(intervals: DataFrame, by: Sequence[str]) -> DataFrame:
     """Intervals of the same key that overlap or meet become one."""
     ordered = Window.partitionBy(*by).orderBy("lo", "hi")
     before = F.max("hi").over(ordered.rowsBetween(Window.unboundedPreceding, -1))
@@ -123,17 +123,17 @@ def _islands(intervals: DataFrame, by: Sequence[str]) -> DataFrame:
     return numbered.groupBy(*by, "island").agg(F.min("lo").alias("lo"), F.max("hi").alias("hi")).drop("island")
 
 
-def _restricted(rows: DataFrame, intervals: DataFrame, by: Sequence[str], inside: Column) -> DataFrame:
+def _rows_touched(rows: DataFrame, intervals: DataFrame, by: Sequence[str], inside: Column) -> DataFrame:
     """The rows ``t`` of which some interval ``s`` of the same key satisfies the condition."""
-    return rows.alias("t").join(intervals.alias("s"), matches(tuple(by), "t", "s") & inside, "left_semi")
+    return rows.alias("t").join(intervals.alias("s"), keys_match(tuple(by), "t", "s") & inside, "left_semi")
 
 
-def difference(wanted: DataFrame, held: DataFrame, key: tuple[str, ...]) -> DataFrame:
+def row_changes(wanted: DataFrame, held: DataFrame, key: tuple[str, ...]) -> DataFrame:
     """What turns ``held`` into ``wanted``, with a column ``_change``."""
     w = wanted.withColumn("_there", F.lit(True)).alias("w")
     h = held.withColumn("_there", F.lit(True)).alias("h")
-    both = w.join(h, matches(key, "w", "h"), "full_outer")
-    same = matches(tuple(wanted.columns), "w", "h")
+    both = w.join(h, keys_match(key, "w", "h"), "full_outer")
+    same = keys_match(tuple(wanted.columns), "w", "h")
     change = (
         F.when(F.col("w._there").isNull(), "delete").when(F.col("h._there").isNull(), "insert").when(~same, "update")
     )

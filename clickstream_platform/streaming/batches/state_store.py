@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from clickstream_platform.streaming.batches.changes import Changes, RevisingStrategy
-from clickstream_platform.streaming.batches.first_batch import overwrite
+from clickstream_platform.streaming.batches.first_batch import overwrite_with_query
 from clickstream_platform.streaming.batches.late_events import late_events
 from clickstream_platform.streaming.batches.micro_batch import MicroBatch, Notify
 from clickstream_platform.streaming.batches.replaced_events import replaced_events, replaced_since
@@ -18,9 +18,9 @@ from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.state import StateStore
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.entry import Entry
-from clickstream_platform.streaming.lake.hours import moment
+from clickstream_platform.streaming.lake.hours import timestamp_literal
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.reader import matches
+from clickstream_platform.streaming.lake.reader import keys_match
 from clickstream_platform.streaming.lake.tables import TimeSpan
 
 
@@ -32,12 +32,12 @@ class StateStoreBatches(RevisingStrategy[StateStore]):
 
     def stream(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> DataFrame:
         """The query over the new events."""
-        return self.table.query(self.table.watermark.of(self.table.offsets.read(spark, lake, checkpoint)))
+        return self.table.query(self.table.watermark.declare_on(self.table.offsets.read(spark, lake, checkpoint)))
 
     def commit(self, batch: MicroBatch, notify: Notify) -> Entry | None:
         """Merge what the store gave, and what late events change of the rows that it has let go."""
         if batch.batch_id == 0:
-            return overwrite(batch, *self._all(batch), notify)
+            return overwrite_with_query(batch, *self._all(batch), notify)
         return self.commit_changes(batch, self._changes(batch), notify)
 
     def _all(self, batch: MicroBatch) -> tuple[int, DataFrame]:
@@ -61,7 +61,7 @@ class StateStoreBatches(RevisingStrategy[StateStore]):
         if found is None:
             return Changes(rows_in, 0, given)
         # A row that ended later than that is still the state's, and it has counted the event.
-        let_go = F.col(self.table.span[1]) <= moment(batch.late_before_ms * 1000)
+        let_go = F.col(self.table.span[1]) <= timestamp_literal(batch.late_before_ms * 1000)
         if gone is None:
             return Changes(rows_in, found.late_rows, given.unionByName(found.rows.where(let_go)))
         rows = found.rows.withColumn("_let_go", let_go)
@@ -74,7 +74,7 @@ class StateStoreBatches(RevisingStrategy[StateStore]):
         """Events that were replaced and that the store may have counted: rows of these windows are not its own."""
         now = replaced_events(batch)
         open_since = batch.late_before_ms * 1000 - self.state.reach // timedelta(microseconds=1)
-        ever = replaced_since(batch.frame.sparkSession, batch.lake, moment(open_since))
+        ever = replaced_since(batch.frame.sparkSession, batch.lake, timestamp_literal(open_since))
         if now is None or ever is None:
             return now or ever
         return now.unionByName(ever)
@@ -84,4 +84,4 @@ class StateStoreBatches(RevisingStrategy[StateStore]):
         start, end = self.table.span
         at = gone.select(*self.state.by, "timestamp").distinct().alias("s")
         inside = F.col("s.timestamp").between(F.col(f"t.{start}"), F.col(f"t.{end}"))
-        return rows.alias("t").join(at, matches(self.state.by, "t", "s") & inside, how)
+        return rows.alias("t").join(at, keys_match(self.state.by, "t", "s") & inside, how)

@@ -14,7 +14,7 @@ from clickstream_platform.streaming.batches.micro_batch import MicroBatch, Notif
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.state import State
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.lake.amendments import count_of, remove
+from clickstream_platform.streaming.lake.amendments import count_keys, remove_keys
 from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.ledger import ERASURE
 from clickstream_platform.streaming.lake.places import Lake
@@ -59,15 +59,15 @@ class Strategy(ABC, Generic[Kind]):
         """Finish a replayed batch, whose own commit is in the table already: what a kill may have cut off after it."""
         batch.frame.count()  # a stateful frame that nobody reads fails, and the watermark would not move
 
-    def covered(self, events: DataFrame, entry: Entry, lake: Lake) -> DataFrame:
-        """Of all events those that the table's query must be run over to give its rows as of an entry."""
+    def covered_events(self, events: DataFrame, entry: Entry, lake: Lake) -> DataFrame:
+        """The events over which the table's query gives the table's rows as of an entry."""
         return events
 
-    def left_out(self, entry: Entry, lake: Lake) -> int:
+    def count_left_out(self, entry: Entry, lake: Lake) -> int:
         """How many events the generation of an entry has left out as too late. No JVM."""
         return 0
 
-    def still_in(self, entry: Entry, lake: Lake) -> int:
+    def count_replaced_since(self, entry: Entry, lake: Lake) -> int:
         """How many events the rows are made of that were replaced since by copies at an earlier time. No JVM."""
         return 0
 
@@ -87,8 +87,8 @@ class Strategy(ABC, Generic[Kind]):
         """
         held = lake.table(self.table.name)
         if not self.state.is_stored:
-            return remove(persons, ("user_id",), held, ERASURE, run_id)
-        rows = count_of(persons, ("user_id",), held)
+            return remove_keys(persons, ("user_id",), held, ERASURE, run_id)
+        rows = count_keys(persons, ("user_id",), held)
         rebuild()
         return rows
 

@@ -163,13 +163,13 @@ class Processor:
 State = Stateless | StateStore | Recompute | Processor
 
 
-def facts(state: State) -> dict[str, Any]:
+def state_facts(state: State) -> dict[str, Any]:
     """What a checkpoint depends on: another value asks for a rebuild."""
     reach_ms = round(state.reaches.total_seconds() * 1000)
     return {"state": type(state).__name__, "by": list(state.by), "reach_ms": reach_ms}
 
 
-def comes_near(table: str, rows: int, limit: int) -> bool:
+def is_near_limit(table: str, rows: int, limit: int) -> bool:
     """Whether a state store comes near the rows that it may hold.
 
     Raises:

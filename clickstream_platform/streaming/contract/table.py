@@ -117,7 +117,7 @@ class StreamingTable:
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        """What it reads, in the order in which it is taken."""
+        """The sources that the table reads, in the order in which a run takes them."""
         return (self.offsets, *self.further)
 
     def by_source(self) -> tuple[StreamingTable, ...]:
@@ -149,7 +149,7 @@ class StreamingTable:
 
     @property
     def derived(self) -> bool:
-        """Whether it reads ``events`` (and so can be rebuilt), not the source."""
+        """Whether the table reads ``events``, not a source, and so can be rebuilt."""
         return self.offsets.is_table
 
     @property

@@ -132,12 +132,12 @@ class RealTime(_Interval):
 Trigger = AvailableNow | Once | ProcessingTime | Continuous | RealTime
 
 
-def ending(trigger: Trigger) -> Trigger:
+def run_trigger(trigger: Trigger) -> Trigger:
     """The trigger of a run, which ends: a contract's own, or ``AvailableNow`` where that never would."""
     return trigger if trigger.ends else AvailableNow()
 
 
-def repeating(trigger: Trigger, usual: ProcessingTime) -> Trigger:
+def stream_trigger(trigger: Trigger, usual: ProcessingTime) -> Trigger:
     """The trigger of a stream, which does not end: a contract's own interval, or the usual one if it has none."""
     return trigger if isinstance(trigger, ProcessingTime) else usual
 

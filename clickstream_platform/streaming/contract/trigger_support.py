@@ -127,12 +127,12 @@ FACTS: dict[type[Trigger], TriggerFacts] = {
 }
 
 
-def refusal(trigger: Trigger, query: str) -> str | None:
+def trigger_refusal(trigger: Trigger, query: str) -> str | None:
     """What Spark says against a trigger for a query of :data:`QUERIES`; None if it works."""
     return FACTS[type(trigger)].refused.get(query)
 
 
-def require(trigger: Trigger, command: Command, subject: str) -> None:
+def require_trigger(trigger: Trigger, command: Command, subject: str) -> None:
     """Refuse a trigger that the command does not take.
 
     Raises:
@@ -145,7 +145,7 @@ def require(trigger: Trigger, command: Command, subject: str) -> None:
         )
 
 
-def page() -> str:
+def triggers_page() -> str:
     """``docs/triggers.md``."""
     return "\n".join((*_HEAD, *_commands(), *_MATRIX, *_matrix(), *_WORDS, *_words()))
 
@@ -208,4 +208,4 @@ def _words() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    print(page(), end="")
+    print(triggers_page(), end="")

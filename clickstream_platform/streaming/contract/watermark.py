@@ -26,7 +26,7 @@ class Watermark:
     column: str
     delay: timedelta
 
-    def of(self, events: DataFrame) -> DataFrame:
+    def declare_on(self, events: DataFrame) -> DataFrame:
         """The same events, with the watermark declared."""
         return events.withWatermark(self.column, for_spark(self.delay))
 

@@ -18,14 +18,14 @@ from typing import IO
 import pyarrow as pa
 
 from clickstream_platform.store.place import Place, is_on_store
-from clickstream_platform.streaming.ingest.date_files import DateFiles, by_date
-from clickstream_platform.streaming.ingest.staging_folder import written
+from clickstream_platform.streaming.ingest.date_files import DateFiles, split_by_date
+from clickstream_platform.streaming.ingest.staging_folder import write_file
 from clickstream_platform.streaming.ingest.task_files import columns_of
-from clickstream_platform.streaming.lake.data_files import PARTITION, DataFile, alike
+from clickstream_platform.streaming.lake.data_files import PARTITION, DataFile, conform_to_schema
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 
-def taken_over(
+def adopt_files(
     files: Sequence[DataFile], folder: Place, rest: Iterator[pa.RecordBatch], table: LakeTable, schema: pa.Schema
 ) -> list[DataFile]:
     """Move files into a table, and write the rest there. They are in it when a commit names them.
@@ -41,21 +41,21 @@ def taken_over(
         All files.
     """
     for each in files:
-        _moved(folder / each.name, table.path / each.path)
-    with DateFiles(columns_of(schema), partial(_in_table, table)) as written_here:
+        _move_file(folder / each.name, table.path / each.path)
+    with DateFiles(columns_of(schema), partial(_open_in_table, table)) as written_here:
         for batch in rest:
-            for day, of_day in by_date(alike(batch, schema)):
+            for day, of_day in split_by_date(conform_to_schema(batch, schema)):
                 written_here.write(day, of_day)
     return [*files, *written_here.files]
 
 
-def _in_table(table: LakeTable, day: str, name: str) -> AbstractContextManager[IO[bytes]]:
+def _open_in_table(table: LakeTable, day: str, name: str) -> AbstractContextManager[IO[bytes]]:
     folder = table.path / f"{PARTITION}={day}"
     folder.mkdir(parents=True, exist_ok=True)
-    return written(folder, name)
+    return write_file(folder, name)
 
 
-def _moved(file: Place, to: Place) -> None:
+def _move_file(file: Place, to: Place) -> None:
     if is_on_store(to):
         file.replace(to) if is_on_store(file) else to.write(file)
         return

@@ -17,10 +17,10 @@ import pyarrow as pa
 
 from clickstream_platform.events.contract.judging import with_declared
 from clickstream_platform.events.schema import OF_COPIES, REPLACED
-from clickstream_platform.streaming.ingest.deduplicate import IS_ID, WITHIN, Duplicates, differing
+from clickstream_platform.streaming.ingest.deduplicate import IS_ID, WITHIN, Duplicates, conflicting_copies
 from clickstream_platform.streaming.ingest.known_records import NO_RECORDS, create_lookup, hours_of, look_up, rows_at
-from clickstream_platform.streaming.ingest.span_rule import Fate, decide, spans_to_know
-from clickstream_platform.streaming.lake.scan import connected, literal
+from clickstream_platform.streaming.ingest.span_rule import Fate, decide_fates, spans_to_know
+from clickstream_platform.streaming.lake.scan import open_duckdb, text_literal
 from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
 
 if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
@@ -49,7 +49,7 @@ FROM records SEMI JOIN several USING (event_id) ORDER BY event_id, "at", known, 
 """
 
 
-class Settled(NamedTuple):
+class DuplicateResolution(NamedTuple):
     """What becomes of new events, and what changes for those that are there.
 
     Attributes:
@@ -67,7 +67,7 @@ class Settled(NamedTuple):
     gave_way: int = 0
 
 
-def settle(
+def resolve_duplicates(
     new: Callable[[DuckDBPyConnection], DuckDBPyRelation],
     contents: RowsAt,
     events: LakeTable,
@@ -78,11 +78,11 @@ def settle(
     contract: Contract | None = None,
     *,
     partition: str = "partition",
-) -> Settled:
+) -> DuplicateResolution:
     """Decide which new events stay events, by the rule of :mod:`.span_rule`, and what that changes.
 
     Args:
-        new: as for :func:`.deduplicate.duplicates`, with ``source``.
+        new: as for :func:`.deduplicate.find_duplicates`, with ``source``.
         contents: as there.
         events: the table ``events``.
         copies: the table of what is remembered.
@@ -95,49 +95,49 @@ def settle(
     Raises:
         CheckpointError: there is more to a table than its files.
     """
-    with connected() as connection:
+    with open_duckdb() as connection:
         new(connection).create_view("given")
         connection.execute(_NEW.format(partition=partition))
-        of = _decided(connection, events, copies, hours, span)
-        twins, aside = of.twins(), of.which(Fate.SET_ASIDE)
-        conflicting = differing(connection, twins, contents, [events, copies], hours_of(twins), contract)
+        of = _find_fates(connection, events, copies, hours, span)
+        twins, aside = of.twins(), of.with_fate(Fate.SET_ASIDE)
+        conflicting = conflicting_copies(connection, twins, contents, [events, copies], hours_of(twins), contract)
         left_out = pa.concat_tables([twins.select(WITHIN), aside.select(WITHIN)])
-        replaced = rows_at(connection, events, of.which(Fate.GIVES_WAY))
-        return Settled(
+        replaced = rows_at(connection, events, of.with_fate(Fate.GIVES_WAY))
+        return DuplicateResolution(
             found=Duplicates(left_out, conflicting.select(WITHIN), of.reused()),
             aside=aside.select(WITHIN),
             replaced=replaced,
-            restored=_restored(rows_at(connection, copies, of.which(Fate.RETURNS)), contract),
+            restored=_as_events(rows_at(connection, copies, of.with_fate(Fate.RETURNS)), contract),
             gave_way=max(_removed_before(connection, by), replaced.num_rows),
         )
 
 
-def _decided(
+def _find_fates(
     connection: DuckDBPyConnection, events: LakeTable, copies: LakeTable, hours: Collection[int], span: timedelta
-) -> _Decided:
+) -> _RecordFates:
     """Look up whatever may share an id with the new events, and decide for all of these."""
     span_us = span // timedelta(microseconds=1)
     create_lookup(connection, [events, copies])
     looked = list[TimeSpan]()
     spans_to_know(hours, span_us, lambda each: look_up(connection, [events, copies], each, looked))
-    return _Decided.of(connection.sql(_RECORDS).to_arrow_table(), span_us)
+    return _RecordFates.of(connection.sql(_RECORDS).to_arrow_table(), span_us)
 
 
 def _removed_before(connection: DuckDBPyConnection, by: str) -> int:
     """How many events a killed attempt of the same batch has removed already."""
-    removed = f"left_out_by = {literal(by)} AND left_out_as = {literal(REPLACED)}"
+    removed = f"left_out_by = {text_literal(by)} AND left_out_as = {text_literal(REPLACED)}"
     (count,) = connection.sql(f"SELECT count(DISTINCT ({_PLACE})) FROM there WHERE {removed}").fetchall()[0]
     return count
 
 
-def _restored(rows: pa.Table, contract: Contract | None) -> pa.Table:
+def _as_events(rows: pa.Table, contract: Contract | None) -> pa.Table:
     """Rows of ``copies`` as events."""
     if not rows.num_rows:
         return rows
     return (with_declared(contract, rows) if contract else rows).drop_columns([*OF_COPIES])
 
 
-class _Decided(NamedTuple):
+class _RecordFates(NamedTuple):
     """Records in the order of :data:`_RECORDS`, and what becomes of each."""
 
     records: pa.Table
@@ -145,12 +145,12 @@ class _Decided(NamedTuple):
     first: np.ndarray
 
     @classmethod
-    def of(cls, records: pa.Table, span_us: int) -> _Decided:
+    def of(cls, records: pa.Table, span_us: int) -> _RecordFates:
         ids, times, known = (records[name].to_pylist() for name in ("event_id", "at", "known"))
-        decided = decide(ids, times, known, span_us)
+        decided = decide_fates(ids, times, known, span_us)
         return cls(records, np.array(decided.fates, np.int8), np.array(decided.first, np.int64))
 
-    def which(self, fate: Fate) -> pa.Table:
+    def with_fate(self, fate: Fate) -> pa.Table:
         """The records of one fate."""
         return self.records.filter(pa.array(self.fates == fate))
 
@@ -171,4 +171,4 @@ class _Decided(NamedTuple):
             self.first == np.arange(len(self.first))
         )
         kept = Counter(self.records["event_id"].filter(pa.array(is_kept)).to_pylist())
-        return sum(kept[each] > 1 for each in self.which(Fate.ACCEPTED)["event_id"].to_pylist())
+        return sum(kept[each] > 1 for each in self.with_fate(Fate.ACCEPTED)["event_id"].to_pylist())

@@ -31,11 +31,11 @@ _NEVER_READ_BY_VALUE: dict[str, Any] = {"compression": "lz4", "write_statistics"
 # Columns whose values are seldom the same: a list of them would be thrown away.
 _EACH_ITS_OWN = ("event_id", "offset", "timestamp", "arrived_at", "record_time", "raw", "value")
 
-Opened = Callable[[str, str], AbstractContextManager[IO[bytes]]]
+FileOpener = Callable[[str, str], AbstractContextManager[IO[bytes]]]
 
 
-def none_opened(day: str, name: str) -> AbstractContextManager[IO[bytes]]:
-    """For who writes no data files."""
+def refuse_data_files(day: str, name: str) -> AbstractContextManager[IO[bytes]]:
+    """A :data:`FileOpener` that refuses: for callers that write no data files."""
     msg = f"no data file is to be written: {day}/{name}"
     raise NotImplementedError(msg)
 
@@ -92,7 +92,7 @@ class DateFiles(AbstractContextManager["DateFiles"]):
     """
 
     schema: pa.Schema
-    opened: Opened
+    opened: FileOpener
     beside: pa.Schema | None = None
     files: list[DataFile] = field(default_factory=list[DataFile])
     _open: dict[str, _Open] = field(default_factory=dict[str, _Open])
@@ -145,8 +145,8 @@ def _writer(file: IO[bytes], schema: pa.Schema, **options: Any) -> pq.ParquetWri
     return pq.ParquetWriter(file, schema, use_dictionary=often, **options)
 
 
-def by_date(rows: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
-    """Rows with an ``event_date``, apart by it."""
+def split_by_date(rows: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Rows split by their ``event_date``."""
     days = pc.unique(rows[PARTITION])
     for day in days:
         yield day.as_py().isoformat(), rows if len(days) == 1 else rows.filter(pc.equal(rows[PARTITION], day))

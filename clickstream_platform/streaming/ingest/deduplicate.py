@@ -21,8 +21,8 @@ import pyarrow as pa
 from clickstream_platform.events.contract.judging import with_declared
 from clickstream_platform.events.placeholders import TO_END
 from clickstream_platform.events.schema import CONTENT
-from clickstream_platform.streaming.lake.hours import HOUR_US, as_ranges, spans_of
-from clickstream_platform.streaming.lake.scan import connected, literal, rows_within
+from clickstream_platform.streaming.lake.hours import HOUR_US, hour_ranges, time_spans
+from clickstream_platform.streaming.lake.scan import open_duckdb, rows_within, text_literal
 from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
 
 # Few ids occur twice, and a hash of each is enough to find them: the exact look is at the suspects alone. A stored
@@ -73,7 +73,7 @@ ANTI JOIN kept ON kept.event_id = contents.event_id AND kept.at = epoch_us(conte
 WITHIN = ["partition", "offset", "index"]  # an event's place among those of one source
 
 # An id that is only a placeholder, or none, tells no two events apart.
-IS_ID = f"event_id IS NOT NULL AND NOT regexp_matches(event_id, {literal(TO_END)})"
+IS_ID = f"event_id IS NOT NULL AND NOT regexp_matches(event_id, {text_literal(TO_END)})"
 
 if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
@@ -103,7 +103,7 @@ class Duplicates(NamedTuple):
         return self.places.num_rows - self.conflicting.num_rows
 
 
-def duplicates(
+def find_duplicates(
     new: Rows, contents: RowsAt, events: LakeTable, hours: Collection[int], contract: Contract | None = None
 ) -> Duplicates:
     """The new events that are stored already, or that come earlier among themselves.
@@ -122,20 +122,20 @@ def duplicates(
     Raises:
         CheckpointError: there is more to the table than its files.
     """
-    spans = spans_of(as_ranges(sorted(hours)))
-    with connected() as connection:
+    spans = time_spans(hour_ranges(sorted(hours)))
+    with open_duckdb() as connection:
         new(connection).create_view("new")
         rows_within(connection, events, "timestamp", spans).create_view("stored")
-        found = connection.sql(_FOUND.format(within=within(spans), is_id=IS_ID)).to_arrow_table()
+        found = connection.sql(_FOUND.format(within=spans_condition(spans), is_id=IS_ID)).to_arrow_table()
         copies = found.filter(found["is_copy"])
         of_stored = copies["at"].filter(copies["kept_partition"].is_null()).to_numpy()
-        near = spans_of(as_ranges(np.unique(of_stored // HOUR_US).tolist()))
-        differ = differing(connection, copies, contents, [events], near, contract)
+        near = time_spans(hour_ranges(np.unique(of_stored // HOUR_US).tolist()))
+        differ = conflicting_copies(connection, copies, contents, [events], near, contract)
     places = [each.select(WITHIN) for each in (copies, differ)]
     return Duplicates(places[0], places[1], found.num_rows - copies.num_rows)
 
 
-def differing(
+def conflicting_copies(
     connection: DuckDBPyConnection,
     copies: pa.Table,
     contents: RowsAt,
@@ -148,7 +148,7 @@ def differing(
     Args:
         connection: where they are compared.
         copies: ``event_id``, ``at``, their places and those of what is kept, as ``kept_...``; null if it is stored.
-        contents: as of :func:`duplicates`.
+        contents: as of :func:`find_duplicates`.
         stored: the tables that have it then.
         spans: between which times it lies.
         contract: the columns that are declared.
@@ -172,7 +172,7 @@ def differing(
     return connection.sql(_DIFFERING.format(content=", ".join(names), same=same)).to_arrow_table()
 
 
-def within(spans: Sequence[TimeSpan]) -> str:
+def spans_condition(spans: Sequence[TimeSpan]) -> str:
     """The condition that a timestamp lies in one of some spans."""
     each = (f"epoch_us(timestamp) >= {span.since} AND epoch_us(timestamp) < {span.until}" for span in spans)
     return " OR ".join(each) or "false"

@@ -20,7 +20,7 @@ from clickstream_platform.streaming.lake.hours import HOUR_US
 
 @dataclass(frozen=True)
 class Facts:
-    """What some staged records are.
+    """Counts of a batch's staged records.
 
     Attributes:
         records: how many there are.

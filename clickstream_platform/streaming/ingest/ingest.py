@@ -1,7 +1,7 @@
 """One micro-batch of ``events``: each record is accepted, quarantined, a duplicate or passed over, and counted.
 
 ``quarantine`` is committed first and ``events`` last, each with the batch's transaction: a batch killed in between is
-replayed and writes only what is missing. In between are the commits of :mod:`.giving_way`, if an ``event_id`` alone
+replayed and writes only what is missing. In between are the commits of :mod:`.replacements`, if an ``event_id`` alone
 makes a copy.
 """
 
@@ -25,19 +25,22 @@ from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.batches.micro_batch import MicroBatch, Notify
 from clickstream_platform.streaming.batches.stateless import StatelessBatches
 from clickstream_platform.streaming.checkpoint import Checkpoint
-from clickstream_platform.streaming.ingest import giving_way
-from clickstream_platform.streaming.ingest.adopting import taken_over
-from clickstream_platform.streaming.ingest.begun import Rejected, require_others_whole
-from clickstream_platform.streaming.ingest.by_id import Settled, settle
-from clickstream_platform.streaming.ingest.deduplicate import duplicates
+from clickstream_platform.streaming.ingest import replacements
+from clickstream_platform.streaming.ingest.adopting import adopt_files
+from clickstream_platform.streaming.ingest.by_id import DuplicateResolution, resolve_duplicates
+from clickstream_platform.streaming.ingest.deduplicate import find_duplicates
 from clickstream_platform.streaming.ingest.facts import Facts
-from clickstream_platform.streaming.ingest.staged import Staged, staged_schema
-from clickstream_platform.streaming.ingest.staging import staging
-from clickstream_platform.streaming.ingest.staging_folder import clear, folder_of
+from clickstream_platform.streaming.ingest.interrupted_batch import (
+    Rejected,
+    require_others_whole,
+)
+from clickstream_platform.streaming.ingest.staged import StagedBatch, staged_schema
+from clickstream_platform.streaming.ingest.staging import staging_stream
+from clickstream_platform.streaming.ingest.staging_folder import clear_staging, staging_folder
 from clickstream_platform.streaming.ingest.task_files import task_files_for
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.data_files import DataFile
-from clickstream_platform.streaming.lake.entry import Account, Copies, Declarations, Entry, Records
+from clickstream_platform.streaming.lake.entry import Account, CopyCounts, Declarations, Entry, RecordCounts
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform.streaming.sources.source import RecordSource
@@ -65,13 +68,15 @@ class Ingest(StatelessBatches):
         """The stream that stages what no batch has read."""
         read = self.source.read(spark, lake, checkpoint)
         folder = self._folder(spark, lake, checkpoint)
-        clear(folder, lake.root)
+        clear_staging(folder, lake.root)
         task_files = task_files_for(lake.table(self.table.name), self.table.sink.file_rows)
-        return self.table.watermark.of(staging(read, self.parse, folder, self.source.records, task_files))
+        return self.table.watermark.declare_on(
+            staging_stream(read, self.parse, folder, self.source.records, task_files)
+        )
 
     def _folder(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> Place:
         on_one_machine = is_one_machine(spark.conf.get("spark.master") or "")
-        return folder_of(lake, checkpoint, self.run, on_one_machine=on_one_machine)
+        return staging_folder(lake, checkpoint, self.run, on_one_machine=on_one_machine)
 
     def commit(self, batch: MicroBatch, notify: Notify) -> Entry | None:
         """Append the batch's rejected records to ``quarantine``, then its events to ``events``.
@@ -81,22 +86,22 @@ class Ingest(StatelessBatches):
         """
         require_others_whole(self.table, batch.lake, batch.checkpoint)
         folder = self._folder(batch.frame.sparkSession, batch.lake, batch.checkpoint)
-        staged = Staged.collected(batch.frame, folder, staged_schema(self.parse.rules.contract))
-        batch.persist.callback(clear, folder, batch.lake.root)
+        staged = StagedBatch.collect(batch.frame, folder, staged_schema(self.parse.rules.contract))
+        batch.persist.callback(clear_staging, folder, batch.lake.root)
         if batch.batch_id > 0 and batch.is_empty:
             return None
         account = self.source.account(batch.checkpoint, batch.batch_id, staged)
         staged = replace(staged, without=account.unreadable)
         rejected = self._rejected_before(batch, staged)
         staged, facts = rejected.left_out_of(staged) if rejected else (staged, staged.facts())
-        settled = self._settled(batch, staged, facts)
-        entry = self._booking(batch, account, staged, facts, settled)
+        settled = self._resolve_duplicates(batch, staged, facts)
+        entry = self._ledger_entry(batch, account, staged, facts, settled)
         entry = rejected.booked(entry) if rejected else entry
-        staged = staged.adopting(settled.found.places)
+        staged = staged.with_adopted_files(settled.found.places)
         if entry.records.quarantined:
             self._quarantine(batch, staged.rejected(settled.found.conflicting), entry)
         if self._span(batch) is not None:
-            self._give_way(batch, staged, settled, entry)
+            self._remove_replaced(batch, staged, settled, entry)
         restored = settled.restored.combine_chunks().to_batches() if settled.restored.num_rows else ()
         others = chain(staged.accepted(but=settled.found.places), restored)
         if not self._append(batch, staged, others, entry):
@@ -104,7 +109,9 @@ class Ingest(StatelessBatches):
         _warn(entry)
         return entry
 
-    def _booking(self, batch: MicroBatch, account: Account, staged: Staged, facts: Facts, settled: Settled) -> Entry:
+    def _ledger_entry(
+        self, batch: MicroBatch, account: Account, staged: StagedBatch, facts: Facts, settled: DuplicateResolution
+    ) -> Entry:
         """What the ledger is to say of the batch."""
         found, conflicting = settled.found, len(settled.found.conflicting)
         return batch.entry(
@@ -114,7 +121,7 @@ class Ingest(StatelessBatches):
             late_rows=facts.until(batch.late_before_ms),
             revisions=0,
             account=account,
-            records=Records(
+            records=RecordCounts(
                 quarantined=facts.rejected + conflicting,
                 reasons=facts.by_reason(conflicting),
                 opened=facts.opened,
@@ -122,7 +129,7 @@ class Ingest(StatelessBatches):
                 passed_over=dict(facts.passed_over),
                 placeholder_ids=facts.placeholders,
             ),
-            copies=Copies(
+            copies=CopyCounts(
                 duplicates=found.exact,
                 reused_ids=found.reused,
                 set_aside=len(settled.aside),
@@ -139,34 +146,34 @@ class Ingest(StatelessBatches):
             ),
         )
 
-    def _append(self, batch: MicroBatch, staged: Staged, others: Iterator[pa.RecordBatch], entry: Entry) -> bool:
+    def _append(self, batch: MicroBatch, staged: StagedBatch, others: Iterator[pa.RecordBatch], entry: Entry) -> bool:
         """Add the events in the data files that the table takes as they are, and all others."""
         table, commit = batch.target, batch.commit(entry)
         if not staged.adopted:
             return writer.append(others, entry.rows_out, table.path, commit)
 
         def made(schema: pa.Schema) -> list[DataFile]:
-            return taken_over(staged.adopted, staged.folder, others, table, schema)
+            return adopt_files(staged.adopted, staged.folder, others, table, schema)
 
         return writer.add_files(made, table.path, self.table.watermark.column, commit)
 
-    def _settled(self, batch: MicroBatch, staged: Staged, facts: Facts) -> Settled:
+    def _resolve_duplicates(self, batch: MicroBatch, staged: StagedBatch, facts: Facts) -> DuplicateResolution:
         """What becomes of the events that were read, and of those that are there."""
         contract, span = self.parse.rules.contract, self._span(batch)
         events = batch.lake.events
         if span is None:
-            return Settled(duplicates(staged.events, staged.events_at, events, facts.hours, contract))
-        return settle(
+            return DuplicateResolution(find_duplicates(staged.events, staged.events_at, events, facts.hours, contract))
+        return resolve_duplicates(
             *(staged.events, staged.events_at, events, self._copies(batch), facts.hours),
-            *(span, self._by(batch), contract),
+            *(span, self._batch_label(batch), contract),
         )
 
-    def _begun(self, batch: MicroBatch) -> Entry | None:
+    def _interrupted_entry(self, batch: MicroBatch) -> Entry | None:
         return self.begun if self.begun and self.begun.batch_id == batch.batch_id else None
 
-    def _rejected_before(self, batch: MicroBatch, staged: Staged) -> Rejected | None:
+    def _rejected_before(self, batch: MicroBatch, staged: StagedBatch) -> Rejected | None:
         """What ``quarantine`` has of a batch that was killed when that was committed."""
-        if (begun := self._begun(batch)) is None or not begun.records.quarantined:
+        if (begun := self._interrupted_entry(batch)) is None or not begun.records.quarantined:
             return None
         return Rejected.of(begun, staged, self._rejects(batch), self.source.origin)
 
@@ -176,24 +183,28 @@ class Ingest(StatelessBatches):
 
     def _span(self, batch: MicroBatch) -> timedelta | None:
         """In which an id alone makes a copy: as it is set, or as it was when a batch was begun that was killed."""
-        begun = self._begun(batch)
+        begun = self._interrupted_entry(batch)
         if begun is None or begun.copies.span_us is None:
             return self.parse.rules.duplicate_span
         return timedelta(microseconds=begun.copies.span_us) or None
 
-    def _give_way(self, batch: MicroBatch, staged: Staged, settled: Settled, entry: Entry) -> None:
-        copies, by = self._copies(batch), self._by(batch)
+    def _remove_replaced(
+        self, batch: MicroBatch, staged: StagedBatch, settled: DuplicateResolution, entry: Entry
+    ) -> None:
+        copies, by = self._copies(batch), self._batch_label(batch)
         of_copies = (batch.checkpoint.app_id_in(copies.name), batch.batch_id)
-        giving_way.remember_of_batch(staged.at, settled.aside, settled.replaced, copies, by, entry, of_copies)
+        replacements.remember_left_out_of_batch(
+            staged.events_with_bytes, settled.aside, settled.replaced, copies, by, entry, of_copies
+        )
         transaction = (batch.checkpoint.app_id, batch.batch_id)
-        giving_way.give_way(settled.replaced, batch.lake.events, by, batch.run_id, transaction)
+        replacements.remove_replaced(settled.replaced, batch.lake.events, by, batch.run_id, transaction)
 
     def _copies(self, batch: MicroBatch) -> LakeTable:
         assert self.table.copies is not None  # a contract with this rule declares what it remembers
         return batch.lake.table(self.table.copies.name)
 
     @staticmethod
-    def _by(batch: MicroBatch) -> str:
+    def _batch_label(batch: MicroBatch) -> str:
         return f"{batch.checkpoint.source}/{batch.checkpoint.generation}/{batch.batch_id}"
 
     def _quarantine(self, batch: MicroBatch, rejected: Iterator[pa.RecordBatch], entry: Entry) -> None:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from clickstream_platform.streaming.ingest.deduplicate import within
-from clickstream_platform.streaming.ingest.span_rule import without
-from clickstream_platform.streaming.lake.hours import HOUR_US, as_ranges, spans_of
-from clickstream_platform.streaming.lake.scan import rows_within, same_place
+from clickstream_platform.streaming.ingest.deduplicate import spans_condition
+from clickstream_platform.streaming.ingest.span_rule import subtract_spans
+from clickstream_platform.streaming.lake.hours import HOUR_US, hour_ranges, time_spans
+from clickstream_platform.streaming.lake.scan import rows_within, same_place_condition
 from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
 
 if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
@@ -52,7 +52,7 @@ def create_lookup(connection: DuckDBPyConnection, tables: Sequence[LakeTable]) -
     """Make the table ``there``, without rows yet: :func:`look_up` puts into it what ``events`` and ``copies`` have."""
     connection.execute(_THERE)
     for table in tables:
-        connection.register(f"{table.name}_columns", pa.schema(table.plain().schema()).empty_table())
+        connection.register(f"{table.name}_columns", pa.schema(table.plain_table().schema()).empty_table())
 
 
 def look_up(
@@ -69,14 +69,14 @@ def look_up(
         spans: of times.
         looked: where was looked before; gets what is new of the spans.
     """
-    more = without(spans, looked)
+    more = subtract_spans(spans, looked)
     looked += more
-    condition = f"({within(more)})"
+    condition = f"({spans_condition(more)})"
     for known, (table, left_out) in enumerate(zip(tables, _LEFT_OUT, strict=True)):
         _view(connection, table, more)
         of_new = f"{table.name} SEMI JOIN new USING (event_id) WHERE {condition}"
         if hours := _hours(connection, of_new, "epoch_us(timestamp)"):
-            _view(connection, table, spans_of(as_ranges(hours)))
+            _view(connection, table, time_spans(hour_ranges(hours)))
             connection.execute(_MORE.format(known=known, left_out=left_out, of_new=of_new))
     return _hours(connection, "there", '"at"')
 
@@ -88,7 +88,7 @@ def _hours(connection: DuckDBPyConnection, rows: str, at: str) -> list[int]:
 
 def hours_of(records: pa.Table) -> list[TimeSpan]:
     """The hours of some records."""
-    return spans_of(as_ranges(np.unique(records["at"].to_numpy() // HOUR_US).tolist()))
+    return time_spans(hour_ranges(np.unique(records["at"].to_numpy() // HOUR_US).tolist()))
 
 
 def _view(connection: DuckDBPyConnection, table: LakeTable, spans: Sequence[TimeSpan]) -> None:
@@ -104,7 +104,9 @@ def rows_at(connection: DuckDBPyConnection, table: LakeTable, at: pa.Table) -> p
         return NO_RECORDS
     _view(connection, table, hours_of(at))
     connection.register("wanted", at)
-    rows = connection.sql(_WHOLE.format(table=table.name, same_place=same_place(table.name, "wanted"))).to_arrow_table()
+    rows = connection.sql(
+        _WHOLE.format(table=table.name, same_place=same_place_condition(table.name, "wanted"))
+    ).to_arrow_table()
     days = rows["timestamp"].cast(pa.int64()).to_numpy() // (24 * HOUR_US)
     dates = pa.array(days.astype(np.int32), pa.int32()).cast(pa.date32())
     return rows.set_column(rows.schema.get_field_index("event_date"), "event_date", dates)

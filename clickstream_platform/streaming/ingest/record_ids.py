@@ -21,7 +21,7 @@ def record_id(source: str, partition: str, offset: int, index: int | None = 0) -
 
 
 def record_ids(records: pa.RecordBatch, is_rejected: pa.BooleanArray) -> pa.StringArray:
-    """Those of the rejected ones among some records; null for the others."""
+    """The ids of the rejected records; null for all others."""
     rejected = records.select(PLACE).filter(is_rejected).to_pylist()
     ids = pa.array([record_id(**place) for place in rejected], pa.string())
     return pc.replace_with_mask(pa.nulls(len(is_rejected), pa.string()), is_rejected, ids)

@@ -12,11 +12,11 @@ from collections.abc import Callable, Collection, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
-from clickstream_platform.streaming.lake.hours import as_ranges, spans_of
+from clickstream_platform.streaming.lake.hours import hour_ranges, time_spans
 from clickstream_platform.streaming.lake.tables import TimeSpan
 
 
-class Known(IntEnum):
+class RecordPlace(IntEnum):
     """Where a record is: at one time, the first of these speaks for all."""
 
     EVENT = 0  # in `events`
@@ -36,7 +36,7 @@ class Fate(IntEnum):
     SAME_TIME = 6  # new, at the time of another record of the id, which came first
 
 
-class Decided(NamedTuple):
+class Fates(NamedTuple):
     """What becomes of records, by their position.
 
     Attributes:
@@ -53,13 +53,13 @@ _LEFT_OUT = (Fate.GIVES_WAY, Fate.REMAINS, Fate.SET_ASIDE)
 _NOT_FIRST = (Fate.STAYS, Fate.REMAINS, Fate.SAME_TIME)
 
 
-def decide(ids: Sequence[str], times: Sequence[int], known: Sequence[int], span: int) -> Decided:
+def decide_fates(ids: Sequence[str], times: Sequence[int], known: Sequence[int], span: int) -> Fates:
     """Decide of whole stretches of records.
 
     Args:
         ids: of each record, its id; those of one id together.
         times: its time; those of one id in order.
-        known: where it is (:class:`Known`); those of one time in order.
+        known: where it is (:class:`RecordPlace`); those of one time in order.
         span: how long after a record that is kept another one of its id is a copy of it, in the unit of the times.
     """
     fates, first, anchor = list[Fate](), list[int](), 0
@@ -67,20 +67,20 @@ def decide(ids: Sequence[str], times: Sequence[int], known: Sequence[int], span:
         is_same_id = n > 0 and ids[n - 1] == event_id
         if is_same_id and times[n - 1] == at:
             first.append(first[-1])
-            leaves = where == Known.EVENT and fates[first[-1]] == Fate.GIVES_WAY
+            leaves = where == RecordPlace.EVENT and fates[first[-1]] == Fate.GIVES_WAY
             fates.append(Fate.GIVES_WAY if leaves else _NOT_FIRST[where])
             continue
         first.append(n)
         is_kept = not is_same_id or at - anchor > span
         fates.append((_KEPT if is_kept else _LEFT_OUT)[where])
         anchor = at if is_kept else anchor
-    return Decided(fates, first)
+    return Fates(fates, first)
 
 
-Look = Callable[[Sequence[TimeSpan]], Collection[int]]
+LookUp = Callable[[Sequence[TimeSpan]], Collection[int]]
 
 
-def spans_to_know(hours: Collection[int], span: int, look: Look) -> list[TimeSpan]:
+def spans_to_know(hours: Collection[int], span: int, look: LookUp) -> list[TimeSpan]:
     """Between which times all records of some ids must be known, so that nothing outside changes what becomes of them.
 
     Args:
@@ -93,11 +93,11 @@ def spans_to_know(hours: Collection[int], span: int, look: Look) -> list[TimeSpa
         needed = _around({*hours, *look(spans)}, span)
         if all(any(each.since >= one.since and each.until <= one.until for one in spans) for each in needed):
             return spans
-        spans = _joined([*spans, *needed])
+        spans = _merge_spans([*spans, *needed])
 
 
-def without(spans: Sequence[TimeSpan], known: Sequence[TimeSpan]) -> list[TimeSpan]:
-    """What is in some spans and in none of others."""
+def subtract_spans(spans: Sequence[TimeSpan], known: Sequence[TimeSpan]) -> list[TimeSpan]:
+    """The parts of some spans that lie in none of the known ones."""
     left = [*spans]
     for one in known:
         cut = (
@@ -109,11 +109,11 @@ def without(spans: Sequence[TimeSpan], known: Sequence[TimeSpan]) -> list[TimeSp
 
 
 def _around(hours: Collection[int], span: int) -> list[TimeSpan]:
-    ranges = spans_of(as_ranges(sorted(hours)))
-    return _joined([TimeSpan(each.since - span, each.until + span) for each in ranges])
+    ranges = time_spans(hour_ranges(sorted(hours)))
+    return _merge_spans([TimeSpan(each.since - span, each.until + span) for each in ranges])
 
 
-def _joined(spans: Sequence[TimeSpan]) -> list[TimeSpan]:
+def _merge_spans(spans: Sequence[TimeSpan]) -> list[TimeSpan]:
     """Spans that overlap or meet become one."""
     joined = list[TimeSpan]()
     for each in sorted(spans):

@@ -22,13 +22,13 @@ from pyspark.sql.types import BinaryType, StructField, StructType
 
 from clickstream_platform.events.contract.judging import arrow_type
 from clickstream_platform.events.frames import INSIDE, READ_TYPE
-from clickstream_platform.events.mapping.matching import NONE, Matches, together
+from clickstream_platform.events.mapping.matching import NONE, Matches, combine_matches
 from clickstream_platform.events.schema import EVENTS, QUARANTINE, Reason
 from clickstream_platform.store.files import allow_s3_reads, arrow_dataset_source
 from clickstream_platform.streaming.ingest.deduplicate import WITHIN
 from clickstream_platform.streaming.ingest.facts import Facts, facts_of
 from clickstream_platform.streaming.ingest.record_ids import record_ids
-from clickstream_platform.streaming.ingest.staged_data_files import events_of, row_groups, touched
+from clickstream_platform.streaming.ingest.staged_data_files import events_of, files_touched, row_groups
 from clickstream_platform.streaming.lake.data_files import DataFile
 from clickstream_platform.streaming.sources.source import PartRead
 
@@ -66,7 +66,7 @@ NO_PLACES = pa.schema([STAGED.field(name) for name in WITHIN]).empty_table()
 
 
 @dataclass(frozen=True)
-class Staged:
+class StagedBatch:
     """The records of one batch, without those of some partitions; and what the tasks say of the files they read.
 
     Attributes:
@@ -125,11 +125,11 @@ class Staged:
         return pa.schema([self.schema.field(name) for name in dict.fromkeys(names)])
 
     @classmethod
-    def collected(cls, staging: DataFrame, folder: Place, schema: pa.Schema = STAGED) -> Staged:
-        """Stage a batch: collect what :func:`.staging.staging` made."""
+    def collect(cls, staging: DataFrame, folder: Place, schema: pa.Schema = STAGED) -> StagedBatch:
+        """Stage a batch: collect what :func:`.staging.staging_stream` made."""
         rows = staging.collect()
         parts = (part for row in rows for part in _PARTS.decode(row["parts"]))
-        matches = together(msgspec.json.decode(row["matches"], type=Matches) for row in rows)
+        matches = combine_matches(msgspec.json.decode(row["matches"], type=Matches) for row in rows)
         data_files = tuple(file for row in rows for file in _DATA_FILES.decode(row["data_files"]))
         return cls(
             folder,
@@ -140,14 +140,14 @@ class Staged:
             data_files=data_files,
         )
 
-    def adopting(self, left_out: pa.Table) -> Staged:
+    def with_adopted_files(self, left_out: pa.Table) -> StagedBatch:
         """Let the data files become the table's in which there is none of some places, nor of what is left out.
 
         Args:
             left_out: ``partition``, ``offset`` and ``index``.
         """
         places = pa.concat_tables([left_out.select(WITHIN), self.left_out])
-        cut = touched(self.folder, self.data_files, places, self.without)
+        cut = files_touched(self.folder, self.data_files, places, self.without)
         return replace(self, adopted=tuple(each for each in self.data_files if each.name not in cut))
 
     def facts(self) -> Facts:
@@ -175,7 +175,7 @@ class Staged:
         for batch in self._batches(_IS_EVENT, without_bytes(self.schema)):
             yield batch if left_out is None else batch.filter(pc.invert(pc.is_in(_places(batch), left_out)))
 
-    def at(self, places: pa.Table) -> Iterator[pa.RecordBatch]:
+    def events_with_bytes(self, places: pa.Table) -> Iterator[pa.RecordBatch]:
         """The events at some places, with their bytes. Reads the places, and all of row groups that have such."""
         if not places.num_rows:
             return
@@ -190,10 +190,10 @@ class Staged:
         """The records that are no events, with their bytes and reasons; then events at some places, as rejected."""
         is_rejected = pc.field("timestamp").is_null() & pc.field("passed_over").is_null()
         yield from self._batches(is_rejected, without_bytes(self.schema))
-        yield from map(_as_conflicting, self.at(conflicting) if conflicting else ())
+        yield from map(_as_conflicting, self.events_with_bytes(conflicting) if conflicting else ())
 
     def events(self, connection: DuckDBPyConnection) -> DuckDBPyRelation:
-        """The accepted ones, with whatever else is staged of them, for DuckDB."""
+        """The accepted events, with all columns that are staged of them, for DuckDB."""
         connection.register("left_out", pa.table({"partition": pa.array(self.without, pa.string())}))
         allow_s3_reads(connection, self.folder)
         files = [str(self.folder / file) for file in self.files]

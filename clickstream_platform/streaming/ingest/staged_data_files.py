@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from clickstream_platform.store.files import allow_s3_reads, arrow_dataset_source
 from clickstream_platform.streaming.ingest.date_files import BESIDE
 from clickstream_platform.streaming.lake.data_files import PARTITION, DataFile
-from clickstream_platform.streaming.lake.scan import connected
+from clickstream_platform.streaming.lake.scan import open_duckdb
 
 if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
@@ -33,7 +33,7 @@ class RowGroup:
     day: str | None = None
 
     def read(self, schema: pa.Schema) -> pa.Table:
-        """These columns; one that no file has is null."""
+        """The rows with these columns; a column that no file has is null."""
         columns: dict[str, Any] = {}
         for file in self.files:
             there = [name for name in file.schema_arrow.names if name in schema.names]
@@ -47,7 +47,7 @@ class RowGroup:
 
 
 def row_groups(folder: Place, staged: Sequence[str], data_files: Sequence[DataFile]) -> Iterator[RowGroup]:
-    """Those of files that a batch has staged, and of data files. Each can be read until the next one is asked for."""
+    """The row groups of staged files and of data files. Each can be read until the next one is asked for."""
     days = [*[None] * len(staged), *(each.day for each in data_files)]
     names = [*((name,) for name in staged), *((each.name, each.name + BESIDE) for each in data_files)]
     for day, together in zip(days, names, strict=True):
@@ -60,16 +60,16 @@ def row_groups(folder: Place, staged: Sequence[str], data_files: Sequence[DataFi
 
 
 def events_of(connection: DuckDBPyConnection, folder: Place, files: Sequence[DataFile]) -> DuckDBPyRelation:
-    """Their events for DuckDB, without the date."""
+    """The events in some data files, for DuckDB, without the date."""
     allow_s3_reads(connection, folder)
     return connection.read_parquet([str(folder / each.name) for each in files], hive_partitioning=False)
 
 
-def touched(folder: Place, files: Sequence[DataFile], places: pa.Table, partitions: Collection[str]) -> set[str]:
+def files_touched(folder: Place, files: Sequence[DataFile], places: pa.Table, partitions: Collection[str]) -> set[str]:
     """The names of the files in which there are events at some places, or of some partitions."""
     if not files or not (places.num_rows or partitions):
         return set()
-    with connected() as connection:
+    with open_duckdb() as connection:
         allow_s3_reads(connection, folder)
         paths = {str(folder / each.name): each.name for each in files}
         data_files = connection.read_parquet([*paths], hive_partitioning=False, filename=True)

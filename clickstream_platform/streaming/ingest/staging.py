@@ -23,17 +23,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 
-from clickstream_platform.events.mapping.matching import Matches, Matching
+from clickstream_platform.events.mapping.matching import Matches, PathMatcher
 from clickstream_platform.events.masking import Masking
-from clickstream_platform.events.opening import opened
+from clickstream_platform.events.opening import open_records
 from clickstream_platform.events.parsing import read_events
 from clickstream_platform.events.rules import Parse
-from clickstream_platform.events.timestamps import INSTANT, where
-from clickstream_platform.streaming.ingest.date_files import Opened, none_opened
+from clickstream_platform.events.timestamps import INSTANT, null_unless
+from clickstream_platform.streaming.ingest.date_files import FileOpener, refuse_data_files
 from clickstream_platform.streaming.ingest.record_ids import record_ids
 from clickstream_platform.streaming.ingest.staged import RAW_BYTES, STAGED, staged_schema, without_bytes
-from clickstream_platform.streaming.ingest.staging_folder import written
-from clickstream_platform.streaming.ingest.task_files import NO_TASK_FILES, TaskFiles, sorting
+from clickstream_platform.streaming.ingest.staging_folder import write_file
+from clickstream_platform.streaming.ingest.task_files import NO_TASK_FILES, TaskFiles, open_sorter
 from clickstream_platform.streaming.lake.data_files import DataFile
 from clickstream_platform.streaming.sources.source import PartRead
 
@@ -58,7 +58,7 @@ _HEADERS = msgspec.json.Decoder(list[_Header])  # msgspec reads bytes from base6
 Records = Callable[["Iterator[pa.RecordBatch]"], "Iterator[pa.RecordBatch | PartRead]"]
 
 
-def staging(
+def staging_stream(
     read: DataFrame, parse: Parse, folder: Place, records: Records, task_files: TaskFiles = NO_TASK_FILES
 ) -> DataFrame:
     """The stream that stages each batch of raw records when it is collected.
@@ -86,16 +86,16 @@ def _stage(
 ) -> Iterator[pa.RecordBatch]:
     """What one task does: write the records it has read into files of its own, and give the row that names them."""
     name = f"{uuid4().hex}.parquet"
-    with written(folder, name) as file:
-        newest, parts, matches, data_files = staged_by(
-            records(read), parse, file, task_files, lambda _, of: written(folder, of)
+    with write_file(folder, name) as file:
+        newest, parts, matches, data_files = stage_records(
+            records(read), parse, file, task_files, lambda _, of: write_file(folder, of)
         )
     told = {"parts": parts, "matches": matches, "data_files": data_files}
     said = {name: [msgspec.json.encode(each).decode()] for name, each in told.items()}
     yield pa.RecordBatch.from_pydict({"file": [name], "timestamp": pa.array([newest], INSTANT), **said})
 
 
-class StagedBy(NamedTuple):
+class StagingReport(NamedTuple):
     """What a task says of the records that it has staged.
 
     Attributes:
@@ -111,30 +111,30 @@ class StagedBy(NamedTuple):
     data_files: list[DataFile]
 
 
-def staged_by(
+def stage_records(
     found: Iterator[pa.RecordBatch | PartRead],
     parse: Parse,
     file: Path | IO[bytes],
     task_files: TaskFiles = NO_TASK_FILES,
-    data_file: Opened = none_opened,
-) -> StagedBy:
+    data_file: FileOpener = refuse_data_files,
+) -> StagingReport:
     """Write records into a file, parsed; or into data files of the table, if there are to be such."""
-    newest, parts, matching = pa.scalar(None, INSTANT), list[PartRead](), Matching(parse.rules)
+    newest, parts, matching = pa.scalar(None, INSTANT), list[PartRead](), PathMatcher(parse.rules)
     schema, data_files = staged_schema(parse.rules.contract), list[DataFile]()
     with (
         pq.ParquetWriter(file, schema, **_WRITTEN) as writer,
-        sorting(task_files, data_file, writer, data_files) as taking,
+        open_sorter(task_files, data_file, writer, data_files) as taking,
     ):
         for each in found:
             if isinstance(each, PartRead):
                 parts.append(each)
                 continue
-            for events in opened(each, parse.rules):
+            for events in open_records(each, parse.rules):
                 matching.look(events)
                 staged = _parsed(events, parse, schema)
                 newest = pc.max(pa.array([newest, pc.max(staged["timestamp"])], INSTANT))
                 taking.write(staged)
-    return StagedBy(newest, parts, matching.found, data_files)
+    return StagingReport(newest, parts, matching.found, data_files)
 
 
 def _parsed(records: pa.RecordBatch, parse: Parse, schema: pa.Schema = STAGED) -> pa.RecordBatch:
@@ -148,8 +148,8 @@ def _parsed(records: pa.RecordBatch, parse: Parse, schema: pa.Schema = STAGED) -
     is_rejected = pc.greater(pc.list_value_length(columns["reasons"]), 0)
     has_id = pc.and_(pc.invert(is_rejected), pc.is_valid(columns["event_id"]))
     bytes_ = parse.rules.to_keep(records)
-    columns[RAW_BYTES] = parse.rules.kept(where(has_id, bytes_))
-    columns["value"] = parse.rules.kept(where(is_rejected, bytes_), columns["found"])
+    columns[RAW_BYTES] = parse.rules.kept(null_unless(has_id, bytes_))
+    columns["value"] = parse.rules.kept(null_unless(is_rejected, bytes_), columns["found"])
     columns["inherited"] = parse.rules.kept_inherited(columns["inherited"])
     columns["record_id"] = record_ids(records, is_rejected)
     masking = Masking(parse.rules.masks)

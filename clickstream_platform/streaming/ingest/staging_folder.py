@@ -20,11 +20,11 @@ from clickstream_platform.source_list import MAIN
 from clickstream_platform.store.place import Place, StorePath, is_on_store
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.processes import is_alive
+from clickstream_platform.streaming.lake.processes import is_pid_alive
 from clickstream_platform.streaming.lake.store_lease import require_held
 
 
-def folder_of(lake: Lake, checkpoint: Checkpoint, run: str, *, on_one_machine: bool) -> Place:
+def staging_folder(lake: Lake, checkpoint: Checkpoint, run: str, *, on_one_machine: bool) -> Place:
     """Where the records of a source's batch are staged. One query at a time uses it: its run has the table's lease.
 
     Nothing ends the lease on a store for sure, so each process has a folder of its own then; on the store, each run.
@@ -44,7 +44,7 @@ def folder_of(lake: Lake, checkpoint: Checkpoint, run: str, *, on_one_machine: b
 
 
 @contextmanager
-def written(folder: Place, name: str) -> Generator[IO[bytes]]:
+def write_file(folder: Place, name: str) -> Generator[IO[bytes]]:
     """A file to write to in the block, which lies in the folder under that name afterwards.
 
     On a store it is put there whole once the block ends, and not at all if that fails. Until then it is on this host's
@@ -60,11 +60,11 @@ def written(folder: Place, name: str) -> Generator[IO[bytes]]:
         (folder / name).write(file)
 
 
-def clear(folder: Place, root: Place) -> None:
+def clear_staging(folder: Place, root: Place) -> None:
     """Delete what is staged there; and what runs or processes have staged elsewhere that are no more.
 
     Args:
-        folder: as :func:`folder_of` gives it.
+        folder: as :func:`staging_folder` gives it.
         root: the lake's.
 
     Raises:
@@ -93,5 +93,5 @@ def _sweep(own: Path) -> None:
     before = f"{socket.gethostname()}-"
     for other in own.parent.glob(f"{glob.escape(before)}*") if own.name.startswith(before) else ():
         pid = other.name.removeprefix(before)
-        if pid.isdigit() and not is_alive(int(pid)):
+        if pid.isdigit() and not is_pid_alive(int(pid)):
             shutil.rmtree(other, ignore_errors=True)

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clickstream_platform.events.schema import PLACEHOLDERS
-from clickstream_platform.streaming.ingest.date_files import AT_ONCE, DateFiles, Opened
+from clickstream_platform.streaming.ingest.date_files import AT_ONCE, DateFiles, FileOpener
 from clickstream_platform.streaming.lake import handles
 from clickstream_platform.streaming.lake.data_files import PARTITION, DataFile
 from clickstream_platform.streaming.lake.tables import LakeTable
@@ -62,7 +62,7 @@ def task_files_for(table: LakeTable, rows: int) -> TaskFiles:
     """
     if not rows:
         return NO_TASK_FILES
-    with handles.at(table.path) as held:
+    with handles.table_at_version(table.path) as held:
         asked, partition_by = held.protocol(), held.metadata().partition_columns
         is_plain = asked.min_reader_version <= _PLAIN[0] and asked.min_writer_version <= _PLAIN[1]
         schema = pa.schema(held.schema())
@@ -80,8 +80,8 @@ class SeenIds:
     def __init__(self) -> None:
         self._slots = np.zeros(_SLOTS, np.bool_)
 
-    def again(self, ids: pa.StringArray) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Of each id, whether it came before, perhaps; false for one that is none. Remembers them."""
+    def seen_before(self, ids: pa.StringArray) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Whether each id may have come before; false where there is no id. Remembers the ids."""
         texts = ids.drop_null().to_pylist()
         at = np.fromiter(map(hash, texts), np.int64, len(texts)) & (_SLOTS - 1)
         is_again = np.ones(len(at), np.bool_)
@@ -96,7 +96,7 @@ class SeenIds:
 
 
 @dataclass
-class Sorting:
+class RowSorter:
     """The rows of one task, on their way into data files or to what it stages.
 
     What it stages is in row groups of events that came first, of those that may be copies, and of what is no event, so
@@ -149,11 +149,11 @@ class Sorting:
         self.files.write(_day(kind), rows)
 
     def _kinds(self, rows: pa.RecordBatch) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """Of each row, the day of an event that came first, counted from the first that there is; or what it is."""
+        """The kind of each row: for an event that came first its day, as a number; else one of the constants above."""
         days = rows[PARTITION].cast(pa.int32()).cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
         kinds = days - _FIRST_DAY
         if self.task_files.rows:
-            kinds[self._seen.again(rows["event_id"])] = _AGAIN
+            kinds[self._seen.seen_before(rows["event_id"])] = _AGAIN
         kinds[rows["timestamp"].is_null().to_numpy(zero_copy_only=False)] = _NO_EVENT
         return kinds
 
@@ -177,9 +177,9 @@ def _split(
 
 
 @contextmanager
-def sorting(
-    task_files: TaskFiles, opened: Opened, staged: pq.ParquetWriter, files: list[DataFile]
-) -> Generator[Sorting]:
+def open_sorter(
+    task_files: TaskFiles, opened: FileOpener, staged: pq.ParquetWriter, files: list[DataFile]
+) -> Generator[RowSorter]:
     """Sort rows in the block.
 
     Args:
@@ -189,7 +189,7 @@ def sorting(
         files: gets what is said of the data files, once they are whole.
     """
     with DateFiles(task_files.schema, opened, task_files.beside(staged.schema), files) as written:
-        each = Sorting(task_files, written, staged)
+        each = RowSorter(task_files, written, staged)
         yield each
         each.flush()
 

@@ -23,10 +23,10 @@ class AddedFile:
 def is_read_by_others(actions: list[dict[str, Any]]) -> bool:
     """Whether a commit has something for the tables that are made of this one."""
     gave_way = any("txn" in each and each["txn"]["appId"].startswith(f"{GAVE_WAY}/") for each in actions)
-    return gave_way or any(file.rows for file in added_by(actions))
+    return gave_way or any(file.rows for file in files_added_by(actions))
 
 
-def added_by(actions: list[dict[str, Any]]) -> list[AddedFile]:
+def files_added_by(actions: list[dict[str, Any]]) -> list[AddedFile]:
     """The files that a commit added, as long as it removed none: that is what a stream reads of it."""
     if any("remove" in each and each["remove"].get("dataChange", True) for each in actions):
         return []

@@ -10,11 +10,11 @@ from pyspark.sql import DataFrame
 
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.ledger import Amendment
-from clickstream_platform.streaming.lake.reader import snapshot
+from clickstream_platform.streaming.lake.reader import read_snapshot
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 
-def remove(keys: DataFrame, key: Sequence[str], table: LakeTable, kind: str, run_id: str) -> int:
+def remove_keys(keys: DataFrame, key: Sequence[str], table: LakeTable, kind: str, run_id: str) -> int:
     """Delete the rows of some keys; no commit if there are none. Returns how many there were.
 
     Not by a DELETE: its condition, with an id in it, would stay in the table's log.
@@ -26,16 +26,16 @@ def remove(keys: DataFrame, key: Sequence[str], table: LakeTable, kind: str, run
         kind: of the amendment.
         run_id: the run that is booked.
     """
-    rows = count_of(keys, key, table)
+    rows = count_keys(keys, key, table)
     if rows:
         amendment = Amendment(table.name, kind, run_id, removed=rows)
-        writer.remove(keys.toArrow(), table.path, tuple(key), writer.Commit(amendment.to_json()))
+        writer.remove_rows(keys.toArrow(), table.path, tuple(key), writer.Commit(amendment.to_json()))
     return rows
 
 
-def count_of(keys: DataFrame, key: Sequence[str], table: LakeTable) -> int:
+def count_keys(keys: DataFrame, key: Sequence[str], table: LakeTable) -> int:
     """How many rows a table has of some keys."""
-    return snapshot(keys.sparkSession, table.path).join(keys, [*key], "left_semi").count()
+    return read_snapshot(keys.sparkSession, table.path).join(keys, [*key], "left_semi").count()
 
 
 def remove_before(moment: datetime, time: str, table: LakeTable, kind: str, run_id: str) -> int:
@@ -43,11 +43,11 @@ def remove_before(moment: datetime, time: str, table: LakeTable, kind: str, run_
     rows = table.rows_before(moment, time)
     if rows:
         amendment = Amendment(table.name, kind, run_id, removed=rows, before=moment.isoformat())
-        writer.delete(table.path, time, moment, writer.Commit(amendment.to_json()))
+        writer.delete_before(table.path, time, moment, writer.Commit(amendment.to_json()))
     return rows
 
 
-def revise(
+def apply_changes(
     changes: pa.Table, key: tuple[str, ...], time: str, table: LakeTable, kind: str, run_id: str, before: datetime
 ) -> None:
     """Apply changed rows, as :func:`.writer.merge` takes them, for events before a moment; no commit without any."""

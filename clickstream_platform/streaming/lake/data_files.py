@@ -39,26 +39,26 @@ class DataFile:
         """Where it lies, relative to the table."""
         return f"{PARTITION}={self.day}/{self.name}"
 
-    def named(self, time: str) -> AddAction | RemoveAction:
+    def log_action(self, time: str) -> AddAction | RemoveAction:
         """The action by which a commit adds the file to the table; ``time`` is the column of its rows' times."""
         now = time_ns() // 1_000_000
         return AddAction(self.path, self.size, {PARTITION: self.day}, now, True, self.statistics(time))
 
     def statistics(self, time: str) -> str:
         """The file's statistics in the form of delta-rs: those of the column of times alone."""
-        first, last = _in_log(self.first), _in_log(self.last)
+        first, last = _log_time(self.first), _log_time(self.last)
         said = {"numRecords": self.rows, "minValues": {time: first}, "maxValues": {time: last}, "nullCount": {time: 0}}
         return json.dumps(said, separators=(",", ":"))
 
 
-def _in_log(micros: int) -> str:
+def _log_time(micros: int) -> str:
     """A time as delta-rs writes it: milliseconds, cut off; none where it is a whole second."""
     at = _EPOCH + timedelta(microseconds=micros)
     whole = at.replace(tzinfo=None).isoformat(timespec="seconds" if at.microsecond == 0 else "milliseconds")
     return f"{whole}Z"
 
 
-def alike(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+def conform_to_schema(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """The rows with exactly the columns of a table; a column that they lack is null."""
     there = set(batch.schema.names)
     columns = [

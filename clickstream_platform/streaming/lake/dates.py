@@ -22,7 +22,7 @@ def files_on(table: LakeTable, day: date) -> list[str]:
     Raises:
         CheckpointError: there is more to the table than its files.
     """
-    files = pa.table(table.plain().get_add_actions(flatten=True))
+    files = pa.table(table.plain_table().get_add_actions(flatten=True))
     days = (str(each) for each in files["partition.event_date"].to_pylist())
     return sorted(
         unquote(path) for path, of in zip(files["path"].to_pylist(), days, strict=True) if of == day.isoformat()

@@ -24,7 +24,7 @@ def options_of(path: Place) -> dict[str, str] | None:
     return delta_options(path.bucket, path.access) if is_on_store(path) else None
 
 
-def opened(path: Place, version: int | None = None) -> DeltaTable:
+def open_table(path: Place, version: int | None = None) -> DeltaTable:
     """A table, at its newest version or at another.
 
     Raises:
@@ -41,7 +41,7 @@ def is_table(path: Place) -> bool:
     return DeltaTable.is_deltatable(uri_of(path))
 
 
-def within(table: DeltaTable) -> list[str]:
+def data_file_paths(table: DeltaTable) -> list[str]:
     """The data files of a table, relative to it."""
     parts = urlsplit(table.table_uri)
     root = table.table_uri if parts.scheme == "s3" else parts.path

@@ -14,11 +14,11 @@ from urllib.parse import unquote
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.lake import handles
-from clickstream_platform.streaming.lake.actions import AddedFile, added_by, is_read_by_others
-from clickstream_platform.streaming.lake.delta import within
+from clickstream_platform.streaming.lake.actions import AddedFile, files_added_by, is_read_by_others
+from clickstream_platform.streaming.lake.delta import data_file_paths
 
 
-class Changed(NamedTuple):
+class FileChanges(NamedTuple):
     """The data files, relative to their table, by which one version differs from an older one."""
 
     added: frozenset[str]
@@ -41,9 +41,9 @@ class DeltaLog:
             CheckpointError: the log of a version is gone; the table was down for longer than the log is kept.
         """
         for version in range(start, end + 1):
-            yield from added_by(self._commit(version))
+            yield from files_added_by(self._commit(version))
 
-    def changed_files(self, before: int, after: int) -> Changed:
+    def changed_files(self, before: int, after: int) -> FileChanges:
         """The data files that a version has and an older one had not, and the other way round.
 
         Whoever made the commits in between, and for whatever reason: a row that only the newer version has lies in one
@@ -53,7 +53,7 @@ class DeltaLog:
             CheckpointError: the log of a version is gone.
         """
         if before < 0:
-            return Changed(frozenset(files_at(self.path, after)), frozenset())
+            return FileChanges(frozenset(files_at(self.path, after)), frozenset())
         added, removed = set[str](), set[str]()
         for action in (each for version in range(before + 1, after + 1) for each in self._commit(version)):
             if "add" in action:
@@ -62,7 +62,7 @@ class DeltaLog:
                 path = unquote(action["remove"]["path"])
                 removed |= {path} - added
                 added -= {path}
-        return Changed(frozenset(added), frozenset(removed))
+        return FileChanges(frozenset(added), frozenset(removed))
 
     def commit_id(self, version: int) -> str | None:
         """What tells the commit of a version from any other of that number, of a table that was restored, say.
@@ -136,16 +136,16 @@ class DeltaLog:
 
     def _newest(self) -> tuple[int, dict[str, Any] | None]:
         """The newest version, and what its commit says of itself; -1 if there is no table."""
-        with handles.newest(self.path) as handle:
+        with handles.newest_handle(self.path) as handle:
             return (handle.table.version(), handle.info()) if handle else (-1, None)
 
     def _newest_version(self) -> int:
         """0, too, if there is no table."""
-        with handles.newest(self.path) as handle:
+        with handles.newest_handle(self.path) as handle:
             return handle.table.version() if handle else 0
 
 
 def files_at(path: Place, version: int | None) -> list[str]:
     """The data files that make up a table, now or at a version, relative to it."""
-    with handles.at(path, version) as table:
-        return within(table)
+    with handles.table_at_version(path, version) as table:
+        return data_file_paths(table)

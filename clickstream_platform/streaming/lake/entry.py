@@ -1,7 +1,7 @@
 """What one batch did, as its own Delta commit carries it: one line of the ledger.
 
 In Python its fields stand together by subject; as JSON they are one flat object, the same as in every release before.
-:func:`flat` and :func:`decoded` are the only two places that know so.
+:func:`entry_fields` and :func:`entry_from_fields` are the only two places that know so.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Records:
+class RecordCounts:
     """What the records of a batch were, where they did not simply become an event each.
 
     Attributes:
@@ -67,7 +67,7 @@ class Records:
 
 
 @dataclass(frozen=True)
-class Copies:
+class CopyCounts:
     """How many events of a batch came more than once, and what became of them.
 
     Attributes:
@@ -157,8 +157,8 @@ class Entry:
     handled_ms: int = 0
     source: str = MAIN
     account: Account = field(default_factory=Account)
-    records: Records = field(default_factory=Records)
-    copies: Copies = field(default_factory=Copies)
+    records: RecordCounts = field(default_factory=RecordCounts)
+    copies: CopyCounts = field(default_factory=CopyCounts)
     declared: Declarations = field(default_factory=Declarations)
 
     @property
@@ -188,26 +188,26 @@ class Entry:
 
     def to_json(self) -> str:
         """The text that the commit carries as ``userMetadata``."""
-        return json.dumps({MARK: 1, **flat(self)}, separators=(",", ":"))
+        return json.dumps({MARK: 1, **entry_fields(self)}, separators=(",", ":"))
 
 
-_PARTS = {"account": Account, "records": Records, "copies": Copies, "declared": Declarations}
+_PARTS = {"account": Account, "records": RecordCounts, "copies": CopyCounts, "declared": Declarations}
 _FIELDS = {name: frozenset(f.name for f in fields(part)) for name, part in _PARTS.items()}
 _OWN = frozenset(f.name for f in fields(Entry)) - _PARTS.keys()
 
 
-def flat(entry: Entry) -> dict[str, Any]:
+def entry_fields(entry: Entry) -> dict[str, Any]:
     """All fields of an entry beside one another, as commits and ``clickstream ledger --json`` have them."""
     of_parts = (vars(getattr(entry, name)) for name in _PARTS)
     own = {name: value for name, value in vars(entry).items() if name in _OWN}
     return own | {name: value for part in of_parts for name, value in part.items()}
 
 
-def decoded(said: Mapping[str, Any]) -> Entry:
+def entry_from_fields(said: Mapping[str, Any]) -> Entry:
     """The entry of such fields. Fields that older releases did not write are empty; unknown ones are ignored."""
-    parts: dict[str, Any] = {name: part(**_those(said, _FIELDS[name])) for name, part in _PARTS.items()}
-    return Entry(**_those(said, _OWN), **parts)
+    parts: dict[str, Any] = {name: part(**_only(said, _FIELDS[name])) for name, part in _PARTS.items()}
+    return Entry(**_only(said, _OWN), **parts)
 
 
-def _those(said: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
+def _only(said: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
     return {name: value for name, value in said.items() if name in names}

@@ -11,15 +11,15 @@ from collections.abc import Iterable
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 
-def fills(events: LakeTable, columns: Iterable[str]) -> dict[str, int]:
+def fill_counts(events: LakeTable, columns: Iterable[str]) -> dict[str, int]:
     """How many commits have filled some values of these columns, by column; 0 for one that never was."""
-    return {name: events.transaction(_called(name)) or 0 for name in columns}
+    return {name: events.transaction(_fill_app_id(name)) or 0 for name in columns}
 
 
-def marks(events: LakeTable, columns: Iterable[str]) -> tuple[tuple[str, int], ...]:
+def fill_transactions(events: LakeTable, columns: Iterable[str]) -> tuple[tuple[str, int], ...]:
     """What a commit carries that fills values of these columns, for who holds the lease of ``events``."""
-    return tuple((_called(name), count + 1) for name, count in fills(events, columns).items())
+    return tuple((_fill_app_id(name), count + 1) for name, count in fill_counts(events, columns).items())
 
 
-def _called(column: str) -> str:
+def _fill_app_id(column: str) -> str:
     return f"fill/{column}"

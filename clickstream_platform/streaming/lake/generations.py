@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from clickstream_platform.files import remove_all
 from clickstream_platform.source_list import MAIN
-from clickstream_platform.streaming.checkpoint import Checkpoint, numbered
+from clickstream_platform.streaming.checkpoint import Checkpoint, numbers_in
 from clickstream_platform.streaming.lake.ledger import last_entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.store_lease import require_held
@@ -21,7 +21,7 @@ def checkpoint_of(lake: Lake, name: str, generation: int, source: str = MAIN) ->
     return Checkpoint(lake.checkpoints(name, source) / str(generation), name, generation, source)
 
 
-def current(lake: Lake, name: str, source: str = MAIN) -> Checkpoint:
+def current_checkpoint(lake: Lake, name: str, source: str = MAIN) -> Checkpoint:
     """The checkpoint that the table's last transaction, of a source, names; generation 1 before there is one.
 
     Args:
@@ -33,30 +33,35 @@ def current(lake: Lake, name: str, source: str = MAIN) -> Checkpoint:
     if entry is None or entry.source == source:
         return checkpoint_of(lake, name, entry.generation if entry else 1, source)
     # Its own last entry may be thousands back, but whether a generation has a transaction is one look.
-    used = (checkpoint_of(lake, name, number, source) for number in sorted(_used(lake, name, source), reverse=True))
+    used = (
+        checkpoint_of(lake, name, number, source)
+        for number in sorted(_used_generations(lake, name, source), reverse=True)
+    )
     table = lake.table(name)
     serving = next((each for each in used if table.transaction(each.app_id) is not None), None)
     return serving or checkpoint_of(lake, name, 1, source)
 
 
-def following(lake: Lake, name: str) -> Checkpoint:
+def next_checkpoint(lake: Lake, name: str) -> Checkpoint:
     """The checkpoint of a generation that nothing has used yet."""
-    return checkpoint_of(lake, name, max([current(lake, name).generation, *_used(lake, name)]) + 1)
+    return checkpoint_of(
+        lake, name, max([current_checkpoint(lake, name).generation, *_used_generations(lake, name)]) + 1
+    )
 
 
-def _used(lake: Lake, name: str, source: str = MAIN) -> list[int]:
-    return numbered(lake.checkpoints(name, source))
+def _used_generations(lake: Lake, name: str, source: str = MAIN) -> list[int]:
+    return numbers_in(lake.checkpoints(name, source))
 
 
-def sources(lake: Lake, name: str) -> list[str]:
+def checkpointed_sources(lake: Lake, name: str) -> list[str]:
     """The sources that a table has checkpoints of: ``main``, if it is one of them, then the others by name."""
     folder = lake.checkpoints(name)
     folders = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    others = [each for each in folders if not each.isdigit() and _used(lake, name, each)]
+    others = [each for each in folders if not each.isdigit() and _used_generations(lake, name, each)]
     return [MAIN, *others] if any(each.isdigit() for each in folders) else others
 
 
-def half_committed(lake: Lake, name: str, beside: Sequence[str], among: Iterable[str]) -> dict[str, int]:
+def half_committed_batches(lake: Lake, name: str, beside: Sequence[str], among: Iterable[str]) -> dict[str, int]:
     """The batches of sources that were killed between their commits: rejected records are there, events are not.
 
     None as a rule. Until such a batch is complete, nothing else may add events: it would find other duplicates than
@@ -70,7 +75,7 @@ def half_committed(lake: Lake, name: str, beside: Sequence[str], among: Iterable
     """
     cut: dict[str, int] = {}
     for source in among:
-        checkpoint = current(lake, name, source)
+        checkpoint = current_checkpoint(lake, name, source)
         then, *first = (lake.table(each).transaction(checkpoint.app_id_in(each)) for each in (name, *beside))
         newest = max((each for each in first if each is not None), default=None)
         if newest is not None and newest > (-1 if then is None else then):
@@ -83,7 +88,7 @@ def remove_superseded(lake: Lake, name: str) -> int:
 
     Call it under the table's lease. Returns how many there were.
     """
-    serving = current(lake, name).generation
+    serving = current_checkpoint(lake, name).generation
     superseded = [path for path in lake.checkpoints(name).glob("[0-9]*") if int(path.name) != serving]
     require_held(lake.root)
     for folder in superseded:

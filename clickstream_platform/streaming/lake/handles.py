@@ -9,9 +9,9 @@ is kept and brought forward. Before it answers there is a look that would have f
   anew.
 - Only on a store, and only while this process surely has the table's lease, a handle that was looked at under that
   lease answers without another look: nobody else writes then. What writes in this process by other means says so
-  (:func:`changed`), as Spark does with large batches. A version that is known already needs no look while any lease of
-  the lake is held: to replace a table takes all of them.
-- Who writes looks in any case, whatever lease there is (:func:`changing`): one on a store may be lost unnoticed.
+  (:func:`require_fresh_look`), as Spark does with large batches. A version that is known needs no look while any
+  lease of the lake is held: to replace a table takes all of them.
+- A commit looks in any case, whatever lease there is (:func:`handle_for_commit`): one on a store may be lost unnoticed.
 
 What is known of a handle goes with its version. A handle is lent for one question at a time, as it moves.
 """
@@ -32,8 +32,8 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from clickstream_platform.store.objects import etags_from
 from clickstream_platform.store.place import Place, is_on_store
-from clickstream_platform.streaming.lake.delta import opened
-from clickstream_platform.streaming.lake.store_lease import now, surely_held
+from clickstream_platform.streaming.lake.delta import open_table
+from clickstream_platform.streaming.lake.store_lease import awake_seconds, held_lease_id
 
 MOST = 64  # tables whose handles are kept; a lake has a dozen
 AT_ONCE = 5.0  # seconds: a table that took longer to open may have been replaced meanwhile, and is not kept
@@ -43,22 +43,22 @@ Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
-class Log:
+class LogState:
     """The files of a table's log from a version on, each with its identity (inode, time and size, or ETag)."""
 
     commits: Mapping[int, Hashable]
     pointer: Hashable  # to the last checkpoint: older commits than that may be gone
 
     @classmethod
-    def of(cls, path: Place, version: int) -> Log:
+    def read(cls, path: Place, version: int) -> LogState:
         """Read the state of the log as it is now."""
         folder = path / "_delta_log"
         if is_on_store(folder):
             found = {name: tag for name, tag in etags_from(folder, commit_name(version)).items() if tag}
             commits = {int(name[1]): tag for text, tag in found.items() if (name := _COMMIT.fullmatch(text))}
             return cls(commits, found.get(_POINTER))
-        pointer, signs = _sign(folder / _POINTER), dict[int, Hashable]()
-        while (sign := _sign(folder / commit_name(version))) is not None:
+        pointer, signs = _file_identity(folder / _POINTER), dict[int, Hashable]()
+        while (sign := _file_identity(folder / commit_name(version))) is not None:
             signs[version] = sign
             version += 1
         return cls(signs, pointer)
@@ -69,7 +69,7 @@ def commit_name(version: int) -> str:
     return f"{version:020d}.json"
 
 
-def _sign(file: Place) -> Hashable:
+def _file_identity(file: Place) -> Hashable:
     assert not is_on_store(file)
     try:
         found = file.stat()
@@ -97,7 +97,7 @@ class Handle:
     lease: str = ""
     _known: dict[Hashable, Any] = field(default_factory=dict[Hashable, Any])
 
-    def remembers(self, what: Hashable, ask: Callable[[], Answer]) -> Answer:
+    def cached(self, what: Hashable, ask: Callable[[], Answer]) -> Answer:
         """The answer for the handle's version: the cached one, or the one that ``ask`` gives now."""
         if what not in self._known:
             self._known[what] = ask()
@@ -111,7 +111,7 @@ class Handle:
         newest = next((each["txn"] for each in self.actions() if each.get("txn", {}).get("appId") == app_id), None)
         if newest is not None:
             return newest["version"]
-        return self.remembers(("transaction", app_id), lambda: self.table.transaction_version(app_id))
+        return self.cached(("transaction", app_id), lambda: self.table.transaction_version(app_id))
 
     def info(self) -> dict[str, Any] | None:
         """What the newest commit says of itself; None if its log is gone."""
@@ -120,7 +120,7 @@ class Handle:
 
     def actions(self) -> list[dict[str, Any]]:
         """What the newest commit says of itself, and its transactions; nothing if its log is gone."""
-        return self.remembers("actions", self._actions)
+        return self.cached("actions", self._actions)
 
     def _actions(self) -> list[dict[str, Any]]:
         try:
@@ -129,7 +129,7 @@ class Handle:
             return []
         return [json.loads(line) for line in text.splitlines() if line.startswith(('{"commitInfo"', '{"txn"'))]
 
-    def looked_at(self, log: Log, lease: str) -> None:
+    def note_log_state(self, log: LogState, lease: str) -> None:
         """Take over the state of the log that was just read, and forget all answers cached so far."""
         self._known.clear()
         self.commit, self.pointer, self.lease = log.commits.get(self.table.version()), log.pointer, lease
@@ -150,21 +150,21 @@ class _Slot:
         Args:
             surely: look, whatever lease there is.
         """
-        lease = surely_held(self.path.parent, self.path.name)
+        lease = held_lease_id(self.path.parent, self.path.name)
         if self.handle and (surely or not lease or self.handle.lease != lease):
             self._bring_forward(self.handle, lease)
         if self.handle is None:
-            begun = now()
-            handle = Handle(self.path, opened(self.path))
-            handle.looked_at(Log.of(self.path, handle.table.version()), lease)
-            if now() - begun > AT_ONCE:
+            begun = awake_seconds()
+            handle = Handle(self.path, open_table(self.path))
+            handle.note_log_state(LogState.read(self.path, handle.table.version()), lease)
+            if awake_seconds() - begun > AT_ONCE:
                 return handle
             self.handle = handle
         return self.handle
 
     def _bring_forward(self, handle: Handle, lease: str) -> None:
         version = handle.table.version()
-        log = Log.of(self.path, version)
+        log = LogState.read(self.path, version)
         if handle.commit is None or log.commits.get(version) != handle.commit:
             self.forget()
         elif max(log.commits) == version and log.pointer == handle.pointer:
@@ -174,24 +174,24 @@ class _Slot:
         else:
             self.forget()
 
-    def _move(self, handle: Handle, log: Log, lease: str) -> None:
+    def _move(self, handle: Handle, log: LogState, lease: str) -> None:
         try:
             handle.table.update_incremental()
         except DeltaError:  # its log was cleaned meanwhile
             self.forget()
             return
         if handle.table.version() not in log.commits:  # one that came after the look
-            log = Log.of(self.path, handle.table.version())
-        handle.looked_at(log, lease)
+            log = LogState.read(self.path, handle.table.version())
+        handle.note_log_state(log, lease)
 
-    def at(self, version: int) -> DeltaTable:
+    def at_version(self, version: int) -> DeltaTable:
         """The table at a version."""
-        if surely_held(self.path.parent) and (known := self._known_at(version)):
+        if held_lease_id(self.path.parent) and (known := self._known_at(version)):
             return known  # while any table of the lake is held, none is replaced
         self.newest()
         if known := self._known_at(version):
             return known
-        self.older = opened(self.path, version)
+        self.older = open_table(self.path, version)
         return self.older
 
     def _known_at(self, version: int) -> DeltaTable | None:
@@ -218,7 +218,7 @@ def _slot(path: Place) -> _Slot:
 
 
 @contextmanager
-def newest(path: Place) -> Generator[Handle | None]:
+def newest_handle(path: Place) -> Generator[Handle | None]:
     """A table's handle at the newest version, for the block; None if there is no table. Do not keep the handle."""
     slot = _slot(path)
     with slot.turn:
@@ -240,7 +240,7 @@ def is_known(path: Place) -> bool:
 
 
 @contextmanager
-def at(path: Place, version: int | None = None) -> Generator[DeltaTable]:
+def table_at_version(path: Place, version: int | None = None) -> Generator[DeltaTable]:
     """A table at a version, or at its newest, for the block.
 
     Raises:
@@ -249,11 +249,11 @@ def at(path: Place, version: int | None = None) -> Generator[DeltaTable]:
     """
     slot = _slot(path)
     with slot.turn:
-        yield slot.newest().table if version is None else slot.at(version)
+        yield slot.newest().table if version is None else slot.at_version(version)
 
 
 @contextmanager
-def changing(path: Place) -> Generator[Handle]:
+def handle_for_commit(path: Place) -> Generator[Handle]:
     """A table's handle at the newest version, to commit with in the block. The caller holds the table's lease.
 
     Meanwhile nobody else has the handle, which moves with the commit. After an error it is not used again.
@@ -268,12 +268,14 @@ def changing(path: Place) -> Generator[Handle]:
         if handle.table.version() == before:
             handle.lease = ""  # what the block did may not show
         else:
-            handle.looked_at(Log.of(slot.path, handle.table.version()), surely_held(path.parent, path.name))
+            handle.note_log_state(
+                LogState.read(slot.path, handle.table.version()), held_lease_id(path.parent, path.name)
+            )
         if slot.handle is None or slot.handle.table.version() < handle.table.version():
             slot.handle = handle
 
 
-def changed(path: Place) -> None:
+def require_fresh_look(path: Place) -> None:
     """Tell that a table was changed other than through its handle, so that the next question reads the log first."""
     slot = _slot(path)
     with slot.turn:

@@ -24,7 +24,7 @@ class Hours:
     last: int
 
 
-def as_ranges(hours: Sequence[int]) -> list[Hours]:
+def hour_ranges(hours: Sequence[int]) -> list[Hours]:
     """Sorted hours as ranges; the nearest ones are joined until at most :data:`MAX_RANGES` are left."""
     if not hours:
         return []
@@ -33,7 +33,7 @@ def as_ranges(hours: Sequence[int]) -> list[Hours]:
     return [Hours(hours[a], hours[b - 1]) for a, b in zip([0, *cuts], [*cuts, len(hours)], strict=True)]
 
 
-def spans_of(hours: Sequence[Hours]) -> list[TimeSpan]:
+def time_spans(hours: Sequence[Hours]) -> list[TimeSpan]:
     """Ranges of hours in microseconds since 1970."""
     return [TimeSpan(each.first * HOUR_US, (each.last + 1) * HOUR_US) for each in hours]
 
@@ -43,6 +43,6 @@ def hour_of(time: Column | str) -> Column:
     return F.floor(F.unix_micros(time) / F.lit(HOUR_US))
 
 
-def moment(micros: int) -> Column:
+def timestamp_literal(micros: int) -> Column:
     """A timestamp as a constant column. Not by Python's datetime, which cannot hold year 1 and the old calendar."""
     return F.timestamp_micros(F.lit(micros))

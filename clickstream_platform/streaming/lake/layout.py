@@ -61,7 +61,7 @@ def _has_tables(lake: Lake) -> bool:
     return (lake.root / "_checkpoints").is_dir() or bool(lake.names())
 
 
-def require(lake: Lake, finishing: str = "") -> Layout:
+def require_layout(lake: Lake, finishing: str = "") -> Layout:
     """The layout of a lake that this program may use. Costs the read of one small file.
 
     Args:
@@ -74,7 +74,8 @@ def require(lake: Lake, finishing: str = "") -> Layout:
     found = layout_of(lake)
     if found.version > VERSION:
         by = f" by clickstream {found.program}" if found.program else ""
-        finding = f"it has layout {found.version}, brought to it{by}; this program, {program()}, knows layout {VERSION}"
+        finding = f"it has layout {found.version}, brought to it{by}"
+        finding += f"; this program, {program_version()}, knows layout {VERSION}"
         remedy = "update this program, or restore a backup that was made before the lake was updated"
         raise LayoutError(str(lake.root), finding, remedy)
     if found.unfinished and found.unfinished != finishing:
@@ -83,13 +84,13 @@ def require(lake: Lake, finishing: str = "") -> Layout:
     return found
 
 
-def write(lake: Lake, layout: Layout) -> None:
+def write_layout(lake: Lake, layout: Layout) -> None:
     """Write the layout file, whole or not at all, with this program's version."""
-    said = {name: value for name, value in asdict(replace(layout, program=program())).items() if value}
+    said = {name: value for name, value in asdict(replace(layout, program=program_version())).items() if value}
     write_whole(lake.root / FILE, json.dumps(said) + "\n")
 
 
-def program() -> str:
+def program_version() -> str:
     """The version of this package; a word, if it was never installed."""
     try:
         return version("clickstream-platform")

@@ -25,7 +25,7 @@ from clickstream_platform.store.proof import require_conditional_put
 from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.migrations import migrate
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.store_lease import held_on_store, holder_on_store, is_free_on_store
+from clickstream_platform.streaming.lake.store_lease import hold_on_store, holder_on_store, is_free_on_store
 
 
 @contextmanager
@@ -56,10 +56,10 @@ def lease(
         SetupError: the lake begins on a store that keeps nobody from overwriting others.
         LayoutError: the lake is newer than this program, or in the middle of a command that changes it as a whole.
     """
-    if not _is_up(lake, finishing):
-        _bring_up(lake, run_id, take_over=take_over)
-    with _held(lake, table, run_id, trigger=trigger, take_over=take_over, patience=patience):
-        layout.require(lake, finishing)  # it may have waited for the very command that changed it
+    if not _is_current_layout(lake, finishing):
+        _migrate(lake, run_id, take_over=take_over)
+    with _hold(lake, table, run_id, trigger=trigger, take_over=take_over, patience=patience):
+        layout.require_layout(lake, finishing)  # it may have waited for the very command that changed it
         yield
 
 
@@ -71,17 +71,17 @@ def _is_seen_free(lake: Lake, table: str) -> bool:
     """
     path = lake.checkpoints(table) / "lease"
     if is_on_store(path):
-        return _is_up(lake) and is_free_on_store(path)
-    return (_is_up(lake) or not (lake.root / "_checkpoints").exists()) and not path.exists()
+        return _is_current_layout(lake) and is_free_on_store(path)
+    return (_is_current_layout(lake) or not (lake.root / "_checkpoints").exists()) and not path.exists()
 
 
-def _is_up(lake: Lake, finishing: str = "") -> bool:
+def _is_current_layout(lake: Lake, finishing: str = "") -> bool:
     """Whether the lake has this program's layout, written down. What was written down names its program."""
-    found = layout.require(lake, finishing)
+    found = layout.require_layout(lake, finishing)
     return found.version == layout.VERSION and bool(found.program or (lake.root / layout.FILE).exists())
 
 
-def _bring_up(lake: Lake, run_id: str, *, take_over: bool) -> None:
+def _migrate(lake: Lake, run_id: str, *, take_over: bool) -> None:
     """Bring the lake to this program's layout, once no run of an older one is on. Whether its store may have it first.
 
     Raises:
@@ -91,14 +91,16 @@ def _bring_up(lake: Lake, run_id: str, *, take_over: bool) -> None:
         require_conditional_put(lake.root)
     with ExitStack() as leases:
         for folder in sorted((lake.root / "_checkpoints").glob("*")):
-            held = _held(lake, folder.name, run_id, take_over=take_over, patience=SOON)
+            held = _hold(lake, folder.name, run_id, take_over=take_over, patience=SOON)
             leases.enter_context(held)
         if not migrate(lake):
-            layout.write(lake, layout.Layout(layout.VERSION))  # of a lake that begins, or that another has migrated
+            layout.write_layout(
+                lake, layout.Layout(layout.VERSION)
+            )  # of a lake that begins, or that another has migrated
 
 
 @contextmanager
-def _held(
+def _hold(
     lake: Lake,
     table: str,
     run_id: str,
@@ -110,14 +112,14 @@ def _held(
     folder = lake.checkpoints(table)
     if is_on_store(folder) and is_on_store(lake.root):
         said = {"run_id": run_id, "trigger": trigger}
-        with held_on_store(folder / "lease", lake.root, table, said, max(patience, GLANCE)):
+        with hold_on_store(folder / "lease", lake.root, table, said, max(patience, GLANCE)):
             yield
         return
     assert not is_on_store(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lease").open("a+") as file:
         deadline = time.monotonic() + max(patience, GLANCE).total_seconds()
-        while not _locked(file) and time.monotonic() < deadline:
+        while not _try_lock(file) and time.monotonic() < deadline:
             time.sleep(0.1)
         _take(file, table, take_over=take_over)
         holder = {"run_id": run_id, "pid": os.getpid(), "host": socket.gethostname()}
@@ -128,7 +130,7 @@ def _held(
             _write(file, "")
 
 
-def held_with(lake: Lake, table: str) -> str | None:
+def holder_trigger(lake: Lake, table: str) -> str | None:
     """The trigger of the query that holds a table now; None if it is free, or held without one."""
     path = lake.checkpoints(table) / "lease"
     if is_on_store(path):
@@ -136,7 +138,7 @@ def held_with(lake: Lake, table: str) -> str | None:
     if not path.exists():
         return None
     with path.open() as file:  # what a process left behind that was killed says nothing: only the lock does
-        return None if _locked(file) else _holder(file).get("trigger")
+        return None if _try_lock(file) else _holder(file).get("trigger")
 
 
 LOOKS = "glance"  # the run id of who only looks whether a table is held
@@ -158,7 +160,7 @@ def require_free(names: Iterable[str], lake: Lake, *, take_over: bool = False) -
 
 
 @contextmanager
-def all_leased(tables: Iterable[str], lake: Lake, run_id: str, *, finishing: str = "") -> Generator[None]:
+def lease_all(tables: Iterable[str], lake: Lake, run_id: str, *, finishing: str = "") -> Generator[None]:
     """Hold the leases of several tables, waiting up to :data:`PATIENCE` for each."""
     with ExitStack() as leases:
         for table in tables:
@@ -166,7 +168,7 @@ def all_leased(tables: Iterable[str], lake: Lake, run_id: str, *, finishing: str
         yield
 
 
-def _locked(file: IO[str]) -> bool:
+def _try_lock(file: IO[str]) -> bool:
     """Lock the file, unless another process has; locked once, it stays so until it is closed."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -176,7 +178,7 @@ def _locked(file: IO[str]) -> bool:
 
 
 def _take(file: IO[str], table: str, *, take_over: bool) -> None:
-    if not _locked(file):
+    if not _try_lock(file):
         holder = _holder(file)
         finding = f"run {holder.get('run_id')} holds it (pid {holder.get('pid')} on {holder.get('host')})"
         raise TableBusyError(table, finding, "wait for that run to end, or stop it")

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field, fields
 from itertools import islice, takewhile
 
 from clickstream_platform.store.place import Place
-from clickstream_platform.streaming.lake.entry import MARK, Entry, decoded
+from clickstream_platform.streaming.lake.entry import MARK, Entry, entry_from_fields
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 AMENDMENT = "clickstream_amendment"
@@ -83,24 +83,24 @@ class Amendment:
 
 
 @dataclass(frozen=True)
-class Booked:
+class VersionedLine:
     """One line of a ledger: what a commit carries, and the table's version that it made."""
 
     version: int
     line: Entry | Amendment
 
 
-def line_of(text: str | None) -> Entry | Amendment | None:
+def parse_line(text: str | None) -> Entry | Amendment | None:
     """What a commit's ``userMetadata`` says; None for a commit that booked nothing: it compacted the table, say."""
     if not text or (MARK not in text and AMENDMENT not in text):
         return None
     said = json.loads(text)
     if MARK in said:
-        return decoded(said)
+        return entry_from_fields(said)
     return Amendment(**{f.name: said[f.name] for f in fields(Amendment) if f.name in said})
 
 
-def booked(table: LakeTable, after: int = -1) -> Iterator[Booked]:
+def versioned_lines(table: LakeTable, after: int = -1) -> Iterator[VersionedLine]:
     """The lines of a table's ledger above a version, newest first: those of the Delta log, then those rolled up.
 
     Lazy: who takes only the first lines reads these commits; no file is read that has only older lines.
@@ -108,29 +108,29 @@ def booked(table: LakeTable, after: int = -1) -> Iterator[Booked]:
     commits, below = table.log.commits(after), sys.maxsize
     for newest in islice(commits, 1):  # who takes only the last line asks for no roll-ups
         below = newest["version"]
-        if line := line_of(newest.get("userMetadata")):
-            yield Booked(below, line)
-    rolled_up = [file for file in roll_ups(table) if int(file.stem) > after]
+        if line := parse_line(newest.get("userMetadata")):
+            yield VersionedLine(below, line)
+    rolled_up = [file for file in roll_up_files(table) if int(file.stem) > after]
     last = int(rolled_up[-1].stem) if rolled_up else after
     for commit in takewhile(lambda each: each["version"] > last, commits):
         below = commit["version"]
-        if line := line_of(commit.get("userMetadata")):
-            yield Booked(below, line)
+        if line := parse_line(commit.get("userMetadata")):
+            yield VersionedLine(below, line)
     for file in reversed(rolled_up):
         for text in reversed(file.read_text().splitlines()):
             version, _, metadata = text.partition(" ")
-            if after < int(version) < below and (line := line_of(metadata)):
-                yield Booked(int(version), line)
+            if after < int(version) < below and (line := parse_line(metadata)):
+                yield VersionedLine(int(version), line)
 
 
-def lines(table: LakeTable) -> Iterator[Entry | Amendment]:
+def ledger_lines(table: LakeTable) -> Iterator[Entry | Amendment]:
     """Every line, newest first, without its version; none if there is no table."""
-    return (each.line for each in booked(table))
+    return (each.line for each in versioned_lines(table))
 
 
 def entries(table: LakeTable) -> Iterator[Entry]:
     """Every batch's entry, newest first."""
-    return (line for line in lines(table) if isinstance(line, Entry))
+    return (line for line in ledger_lines(table) if isinstance(line, Entry))
 
 
 def last_entry(table: LakeTable) -> Entry | None:
@@ -138,17 +138,17 @@ def last_entry(table: LakeTable) -> Entry | None:
     return next(entries(table), None)
 
 
-def is_complete(table: LakeTable) -> bool:
+def is_ledger_complete(table: LakeTable) -> bool:
     """Whether no line is missing. Without a roll-up in time, what cleans Delta's log takes the oldest ones."""
-    rolled_up = roll_ups(table)
+    rolled_up = roll_up_files(table)
     return bool(rolled_up) or not (history := table.log.history()) or history[-1]["version"] == 0
 
 
-def roll_ups(table: LakeTable) -> list[Place]:
+def roll_up_files(table: LakeTable) -> list[Place]:
     """The files into which older lines were rolled up, the oldest first."""
-    return sorted(folder_of(table).glob("[0-9]*.txt"), key=lambda file: file.name)
+    return sorted(roll_up_folder(table).glob("[0-9]*.txt"), key=lambda file: file.name)
 
 
-def folder_of(table: LakeTable) -> Place:
+def roll_up_folder(table: LakeTable) -> Place:
     """The folder of a table's roll-ups."""
     return table.path.parent / "_ledger" / table.path.name

@@ -39,12 +39,12 @@ def migrate(lake: Lake) -> list[int]:
         The layouts that it was brought to, one after another.
 
     Raises:
-        LayoutError: as :func:`.layout.require`.
+        LayoutError: as :func:`.layout.require_layout`.
     """
-    before = layout.require(lake).version
+    before = layout.require_layout(lake).version
     steps = list(range(before + 1, layout.VERSION + 1))
     for step in steps:
         MIGRATIONS[step](lake)
-        layout.write(lake, layout.Layout(step))
+        layout.write_layout(lake, layout.Layout(step))
         log.info("%s: brought to layout %s", lake.root, step)
     return steps

@@ -26,7 +26,7 @@ class Lake:
         named = (path for path in folders if path.name[0] not in "_." and path.is_dir())
         return sorted(path.name for path in named if self.table(path.name).exists)
 
-    def there(self, names: Iterable[str]) -> list[str]:
+    def existing(self, names: Iterable[str]) -> list[str]:
         """Which of some tables exist, by name, in the order given."""
         return [name for name in names if self.table(name).exists]
 

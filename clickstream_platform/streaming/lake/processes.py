@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 
-def is_alive(pid: int) -> bool:
+def is_pid_alive(pid: int) -> bool:
     """Whether this host has a process of that number."""
     try:
         os.kill(pid, 0)
@@ -23,15 +23,15 @@ def is_alive(pid: int) -> bool:
 def this_process() -> dict[str, Any]:
     """What tells this process from any other, on this host and on others."""
     pid = os.getpid()
-    return {"pid": pid, "host": socket.gethostname(), "machine": _machine(), "started": _started(pid)}
+    return {"pid": pid, "host": socket.gethostname(), "machine": _machine(), "started": _start_ticks(pid)}
 
 
-def lives(process: dict[str, Any]) -> bool | None:
+def is_process_alive(process: dict[str, Any]) -> bool | None:
     """Whether a process, as :func:`this_process` described it, lives; None if that cannot be told from here."""
     machine, pid = process.get("machine"), process.get("pid")
     if not machine or machine != _machine() or not isinstance(pid, int):
         return None
-    return is_alive(pid) and _started(pid) == process.get("started")
+    return is_pid_alive(pid) and _start_ticks(pid) == process.get("started")
 
 
 @cache
@@ -44,7 +44,7 @@ def _machine() -> str:
         return ""
 
 
-def _started(pid: int) -> str:
+def _start_ticks(pid: int) -> str:
     """When a process was started, in ticks since the machine was; empty if there is none."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]

@@ -16,17 +16,17 @@ if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked 
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 
-def named(column: str) -> str:
+def quoted_name(column: str) -> str:
     """A name as DuckDB's SQL has it, whatever is in it."""
     return '"' + column.replace('"', '""') + '"'
 
 
-def literal(text: str) -> str:
+def text_literal(text: str) -> str:
     """A text as DuckDB's SQL has it."""
     return "'" + text.replace("'", "''") + "'"
 
 
-def same_place(rows: str, places: str, prefix: str = "") -> str:
+def same_place_condition(rows: str, places: str, prefix: str = "") -> str:
     """The condition, in DuckDB's SQL, that a row of one table lies at a place that a row of another one names.
 
     Args:
@@ -34,12 +34,12 @@ def same_place(rows: str, places: str, prefix: str = "") -> str:
         places: the table of places.
         prefix: what the names of its columns begin with.
     """
-    same = [f"{rows}.{named(name)} = {places}.{named(prefix + name)}" for name in RECORD]
-    return " AND ".join([*same, f'coalesce({rows}."index", 0) = {places}.{named(f"{prefix}index")}'])
+    same = [f"{rows}.{quoted_name(name)} = {places}.{quoted_name(prefix + name)}" for name in RECORD]
+    return " AND ".join([*same, f'coalesce({rows}."index", 0) = {places}.{quoted_name(f"{prefix}index")}'])
 
 
 @contextmanager
-def connected() -> Generator[DuckDBPyConnection]:
+def open_duckdb() -> Generator[DuckDBPyConnection]:
     """A database of its own in memory, closed in the end. Its time zone is UTC, whatever this machine's is."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
@@ -52,7 +52,7 @@ def rows_within(
     """The rows whose time may lie in one of some spans, and others of the same files.
 
     Args:
-        connection: as :func:`connected` gives it.
+        connection: as :func:`open_duckdb` gives it.
         table: a table that exists.
         time: the column of a row's time.
         spans: in microseconds since 1970.
@@ -60,7 +60,7 @@ def rows_within(
     Raises:
         CheckpointError: there is more to the table than its files.
     """
-    held = table.plain()
+    held = table.plain_table()
     files = [str(table.path / file) for file in table.files_within(time, time, spans, held.version())]
     if files:
         allow_s3_reads(connection, table.path)

@@ -22,7 +22,7 @@ from typing import Any
 
 from clickstream_platform.errors import ClickstreamError, TableBusyError
 from clickstream_platform.store.place import Place, StorePath, is_on_store
-from clickstream_platform.streaming.lake.processes import lives, this_process
+from clickstream_platform.streaming.lake.processes import is_process_alive, this_process
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +41,13 @@ class StoreLease:
         table: the table.
         said: what the object says of its holder.
         tag: of the object as it was last written.
-        renewed: when that was begun, by :func:`now`.
+        renewed: when that was begun, by :func:`awake_seconds`.
         ttl: how long it lasts without being renewed, in seconds.
     """
 
     path: StorePath
     table: str
-    said: dict[str, Any]
+    holder: dict[str, Any]
     tag: str
     renewed: float
     ttl: float
@@ -58,7 +58,7 @@ class StoreLease:
     @property
     def is_sure(self) -> bool:
         """Whether nobody else can have it now: it was renewed a short while ago."""
-        return not self.is_lost and now() - self.renewed <= self.ttl * FRESH
+        return not self.is_lost and awake_seconds() - self.renewed <= self.ttl * FRESH
 
     def require(self) -> None:
         """Make sure that this process still holds the lease.
@@ -76,17 +76,17 @@ class StoreLease:
     def renew(self) -> None:
         """Renew the lease, or find out that it is lost. Raises an UnreachableError."""
         with self._turn:
-            begun = now()
-            tag = self.path.write_if(self.tag, _text(self.said))
-            if tag is None and (there := self.path.read_with_tag()) and json.loads(there[0])["id"] == self.said["id"]:
+            begun = awake_seconds()
+            tag = self.path.write_if(self.tag, _lease_content(self.holder))
+            if tag is None and (there := self.path.read_with_tag()) and json.loads(there[0])["id"] == self.holder["id"]:
                 # The answer to an earlier renewal was lost: what is there is its own.
-                tag = self.path.write_if(there[1], _text(self.said))
+                tag = self.path.write_if(there[1], _lease_content(self.holder))
             if tag is None:
                 self.is_lost = True
             else:
                 self.tag, self.renewed = tag, begun
 
-    def keep(self) -> None:
+    def keep_renewed(self) -> None:
         """Renew the lease until it is released or lost."""
         while not self._ended.wait(self.ttl / RENEWALS) and not self.is_lost:
             try:
@@ -94,25 +94,25 @@ class StoreLease:
             except ClickstreamError as refused:  # whoever needs the lease finds out whether it is lost
                 log.info("%s: its lease was not renewed: %s", self.table, refused)
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Mark the lease as free. Where the store does not answer, it runs out by itself."""
         self._ended.set()
         with self._turn:
             if self.is_lost:
                 return
             try:
-                self.path.write_if(self.tag, _text({**self.said, "is_free": True}))
+                self.path.write_if(self.tag, _lease_content({**self.holder, "is_free": True}))
             except ClickstreamError as refused:
                 log.warning("%s: its lease is left to run out, which takes %.0f s: %s", self.table, self.ttl, refused)
 
 
-def now() -> float:
+def awake_seconds() -> float:
     """Seconds by a clock that goes on while the machine sleeps."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 @contextmanager
-def held_on_store(
+def hold_on_store(
     path: StorePath,
     root: StorePath,
     table: str,
@@ -133,8 +133,8 @@ def held_on_store(
     Raises:
         TableBusyError: another run holds it; names its pid and host.
     """
-    lease = _taken(path, table, {**said, **this_process(), "id": uuid.uuid4().hex}, patience, ttl or TTL)
-    keeper = Thread(target=lease.keep, name=f"lease of {table}", daemon=True)
+    lease = _acquire(path, table, {**said, **this_process(), "id": uuid.uuid4().hex}, patience, ttl or TTL)
+    keeper = Thread(target=lease.keep_renewed, name=f"lease of {table}", daemon=True)
     of_lake = _HELD.setdefault(str(root), [])
     of_lake.append(lease)
     keeper.start()
@@ -142,21 +142,21 @@ def held_on_store(
         yield lease
     finally:
         of_lake.remove(lease)
-        lease.let_go()
+        lease.release()
 
 
-def _taken(path: StorePath, table: str, said: dict[str, Any], patience: timedelta, ttl: timedelta) -> StoreLease:
-    lasts, begun = ttl.total_seconds(), now()
+def _acquire(path: StorePath, table: str, said: dict[str, Any], patience: timedelta, ttl: timedelta) -> StoreLease:
+    lasts, begun = ttl.total_seconds(), awake_seconds()
     seen, since, renewals = None, begun, -1  # the first look sees a change that is none
     while True:
-        tag, holder = _look(path)
-        asked = now()
+        tag, holder = _read_lease(path)
+        asked = awake_seconds()
         if tag != seen or renewals < 0:
             seen, since, renewals = tag, asked, renewals + 1
-        alive = lives(holder)
+        alive = is_process_alive(holder)
         if tag is None or holder.get("is_free") or alive is False or asked - since > lasts:
             mine = {**said, "fence": int(holder.get("fence", 0)) + 1}
-            if (taken := path.write_if(tag, _text(mine))) is not None:
+            if (taken := path.write_if(tag, _lease_content(mine))) is not None:
                 return StoreLease(path, table, mine, taken, asked, lasts)
         elif (alive or renewals > 0) and asked - begun > patience.total_seconds():
             finding = f"run {holder.get('run_id')} holds it (pid {holder.get('pid')} on {holder.get('host')})"
@@ -165,12 +165,12 @@ def _taken(path: StorePath, table: str, said: dict[str, Any], patience: timedelt
             time.sleep(min(lasts / LOOKS, 1))
 
 
-def _look(path: StorePath) -> tuple[str | None, dict[str, Any]]:
+def _read_lease(path: StorePath) -> tuple[str | None, dict[str, Any]]:
     found = path.read_with_tag()
     return (found[1], json.loads(found[0])) if found else (None, {})
 
 
-def _text(said: dict[str, Any]) -> bytes:
+def _lease_content(said: dict[str, Any]) -> bytes:
     """The content of the lease object; each is different, so that every renewal changes the object."""
     return json.dumps({**said, "renewal": uuid.uuid4().hex}).encode()
 
@@ -194,11 +194,11 @@ def require_held(root: Place) -> None:
 
 def is_free_on_store(path: StorePath) -> bool:
     """Whether nobody has ever held a lease, or whoever did has let it go. What else it is takes more than a look."""
-    tag, holder = _look(path)
+    tag, holder = _read_lease(path)
     return tag is None or bool(holder.get("is_free"))
 
 
-def surely_held(root: Place, table: str = "") -> str:
+def held_lease_id(root: Place, table: str = "") -> str:
     """The lease, by an id, of a table or of any, that this process has now and that nobody can have taken over.
 
     Asks nobody. Empty if there is none, and in a folder, where a lease is nothing that anybody else looks at.
@@ -206,7 +206,7 @@ def surely_held(root: Place, table: str = "") -> str:
     if not is_on_store(root):
         return ""
     found = (each for each in [*_HELD.get(str(root), ())] if table in ("", each.table) and each.is_sure)
-    return next((str(each.said["id"]) for each in found), "")
+    return next((str(each.holder["id"]) for each in found), "")
 
 
 def holder_on_store(path: StorePath) -> dict[str, Any]:
@@ -214,8 +214,8 @@ def holder_on_store(path: StorePath) -> dict[str, Any]:
 
     One that was not renewed for long by this host's clock counts as left behind: that clock may be wrong.
     """
-    tag, holder = _look(path)
-    if tag is None or holder.get("is_free") or lives(holder) is False:
+    tag, holder = _read_lease(path)
+    if tag is None or holder.get("is_free") or is_process_alive(holder) is False:
         return {}
     age = datetime.now(timezone.utc) - path.changed_at()
     return {} if age > 10 * TTL else holder

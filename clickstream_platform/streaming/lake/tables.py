@@ -19,7 +19,7 @@ from deltalake.exceptions import TableNotFoundError
 from clickstream_platform.errors import CheckpointError, DamageError
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.lake import handles
-from clickstream_platform.streaming.lake.delta import is_table, opened
+from clickstream_platform.streaming.lake.delta import is_table, open_table
 from clickstream_platform.streaming.lake.delta_log import DeltaLog, files_at
 
 Answer = TypeVar("Answer")
@@ -59,13 +59,13 @@ class LakeTable:
     def open(self) -> DeltaTable | None:
         """The table at its newest version, for the caller alone; None if there is none."""
         try:
-            return opened(self.path)
+            return open_table(self.path)
         except TableNotFoundError:
             return None
 
     def _newest(self, ask: Callable[[handles.Handle], Answer], otherwise: Answer) -> Answer:
         """What is asked of the table at its newest version; something else, if there is no table."""
-        with handles.newest(self.path) as handle:
+        with handles.newest_handle(self.path) as handle:
             return ask(handle) if handle else otherwise
 
     def version(self) -> int | None:
@@ -76,7 +76,7 @@ class LakeTable:
         """The number of rows, now or at a version, from the statistics in the log: no data file is read."""
         if version is None:
             return self._newest(lambda handle: handle.table.count(), 0)
-        with handles.at(self.path, version) as table:
+        with handles.table_at_version(self.path, version) as table:
             return table.count()
 
     def rows_before(self, moment: datetime, time: str) -> int:
@@ -85,7 +85,9 @@ class LakeTable:
         if table is None:
             return 0
         micros = round(moment.timestamp() * 1_000_000)
-        return select(table, f'SELECT count(*) AS rows FROM held WHERE "{time}" < {instant(micros)}')[0]["rows"]
+        return query_rows(table, f'SELECT count(*) AS rows FROM held WHERE "{time}" < {timestamp_sql(micros)}')[0][
+            "rows"
+        ]
 
     def rows_by_date(self) -> dict[date, int]:
         """The rows of each date that it is partitioned by, from the statistics in the log."""
@@ -110,7 +112,7 @@ class LakeTable:
 
     def schema(self, version: int | None = None) -> dict[str, Any]:
         """The columns, as Delta and Spark say them in JSON."""
-        with handles.at(self.path, version) as table:
+        with handles.table_at_version(self.path, version) as table:
             self._require_plain(table)
             return json.loads(table.schema().to_json())
 
@@ -118,13 +120,13 @@ class LakeTable:
         """The names of its columns; none if there is no table."""
         return self._newest(lambda handle: {field.name for field in handle.table.schema().fields}, set[str]())
 
-    def plain(self, version: int | None = None) -> DeltaTable:
+    def plain_table(self, version: int | None = None) -> DeltaTable:
         """The table, now or at a version, of which a data file tells all: no deletion vectors, no mapped columns.
 
         Raises:
             CheckpointError: somebody has given it such features.
         """
-        table = opened(self.path, version=version)
+        table = open_table(self.path, version=version)
         self._require_plain(table)
         return table
 
@@ -141,7 +143,7 @@ class LakeTable:
 
     def files_by_age(self, version: int) -> list[str]:
         """The data files at a version: the oldest, which has the fewest columns, then the others by name."""
-        with handles.at(self.path, version) as table:
+        with handles.table_at_version(self.path, version) as table:
             files = table.get_add_actions(flatten=True)
         paths, times = (files.column(name).to_pylist() for name in ("path", "modification_time"))
         by_name = sorted(zip(map(unquote, paths), times, strict=True))
@@ -159,7 +161,7 @@ class LakeTable:
         """
         import pyarrow as pa  # noqa: PLC0415 - 0.15 s, and most of who reads a log never calls this
 
-        with handles.at(self.path, version) as table:
+        with handles.table_at_version(self.path, version) as table:
             files = pa.table(table.get_add_actions(flatten=True))
         if not files.num_rows:
             return []
@@ -171,7 +173,7 @@ class LakeTable:
         ]
 
 
-def select(held: DeltaTable, query: str) -> list[dict[str, Any]]:
+def query_rows(held: DeltaTable, query: str) -> list[dict[str, Any]]:
     """The rows of a SQL query (DataFusion's dialect) over one table, which it calls ``held``.
 
     Raises:
@@ -188,6 +190,6 @@ def select(held: DeltaTable, query: str) -> list[dict[str, Any]]:
     return [{name: values[i] for name, values in columns.items()} for i in range(found.num_rows)]
 
 
-def instant(micros: int) -> str:
+def timestamp_sql(micros: int) -> str:
     """A time, in microseconds since 1970, in such a query. A literal would count nanoseconds: from 1677 to 2262."""
     return f"""arrow_cast({micros}, 'Timestamp(Microsecond, Some("UTC"))')"""

@@ -7,14 +7,14 @@ from functools import partial
 from math import ceil
 
 from clickstream_platform.store.place import Place
-from clickstream_platform.streaming.lake.writer import to_change
+from clickstream_platform.streaming.lake.writer import open_for_commit
 
 _LOG_KEPT, _LOG_KEPT_BY_DEFAULT = "delta.logRetentionDuration", "interval 720 hours"
 
 
 def compact(path: Place, file_size: int) -> int:
     """Join small files into larger ones of about that many bytes; returns how many were joined."""
-    with to_change(path) as held:
+    with open_for_commit(path) as held:
         return held.table.optimize.compact(target_size=file_size)["numFilesRemoved"]
 
 
@@ -23,7 +23,7 @@ def vacuum(path: Place, kept: timedelta) -> int:
 
     Returns how many there were.
     """
-    with to_change(path) as held:
+    with open_for_commit(path) as held:
         vacuumed = partial(
             held.table.vacuum,
             retention_hours=ceil(kept / timedelta(hours=1)),
@@ -38,10 +38,10 @@ def clean_log(path: Place, kept: timedelta) -> int:
     """Delete the log of commits older than that, as far as no newer version needs it; returns how many there were."""
     log = path / "_delta_log"
     wanted = f"interval {ceil(kept / timedelta(hours=1))} hours"
-    with to_change(path) as held:
+    with open_for_commit(path) as held:
         if held.table.metadata().configuration.get(_LOG_KEPT, _LOG_KEPT_BY_DEFAULT) != wanted:
             held.table.alter.set_table_properties({_LOG_KEPT: wanted})
     before = len(list(log.glob("*.json")))
-    with to_change(path) as held:
+    with open_for_commit(path) as held:
         held.table.cleanup_metadata()
     return before - len(list(log.glob("*.json")))

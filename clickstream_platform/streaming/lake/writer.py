@@ -18,11 +18,11 @@ from deltalake import DeltaTable, PostCommitHookProperties, Schema, write_deltal
 
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.lake.commit import Commit
-from clickstream_platform.streaming.lake.data_files import PARTITION, DataFile, alike
+from clickstream_platform.streaming.lake.data_files import PARTITION, DataFile, conform_to_schema
 from clickstream_platform.streaming.lake.delta import options_of, uri_of
-from clickstream_platform.streaming.lake.handles import Handle, changed, changing
+from clickstream_platform.streaming.lake.handles import Handle, handle_for_commit, require_fresh_look
 from clickstream_platform.streaming.lake.store_lease import require_held
-from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan, instant
+from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan, timestamp_sql
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -68,7 +68,7 @@ def create(
         configuration=properties,
         storage_options=options_of(path),
     )
-    changed(path)
+    require_fresh_look(path)
 
 
 def add_columns(path: Place, schema: StructType) -> None:
@@ -80,7 +80,7 @@ def add_columns(path: Place, schema: StructType) -> None:
     there = LakeTable(path).column_names()
     lacking = [field for field in Schema.from_json(schema.json()).fields if field.name not in there]
     if lacking:
-        with to_change(path) as held:
+        with open_for_commit(path) as held:
             held.table.alter.add_columns(lacking, post_commithook_properties=_THEN)
 
 
@@ -93,11 +93,11 @@ def add_files(made: Callable[[pa.Schema], Sequence[DataFile]], path: Place, time
         time: the column of a row's time.
         commit: what the commit carries.
     """
-    with to_change(path) as held:
+    with open_for_commit(path) as held:
         if commit.is_in(held):
             return False
         schema, with_it = held.table.schema(), commit.properties()
-        files = [each.named(time) for each in made(pa.schema(schema))]
+        files = [each.log_action(time) for each in made(pa.schema(schema))]
         require_held(path.parent)
         held.table.create_write_transaction(
             files, "append", schema, [PARTITION], commit_properties=with_it, post_commithook_properties=_THEN
@@ -123,11 +123,11 @@ def append(
     """
     if not isinstance(rows, Iterator):
         return _write(rows, count, path, commit, "append", size)
-    with to_change(path) as held:
+    with open_for_commit(path) as held:
         if commit.is_in(held):
             return False
         schema = pa.schema(held.table.schema())
-        fitting = (alike(batch, schema) for batch in rows)
+        fitting = (conform_to_schema(batch, schema) for batch in rows)
         streamed = pa.RecordBatchReader.from_batches(schema, fitting) if count else schema.empty_table()
         return _commit(streamed, held.table, commit, "append")
 
@@ -137,15 +137,15 @@ def overwrite(rows: DataFrame, count: int, path: Place, commit: Commit) -> bool:
     return _write(rows, count, path, commit, "overwrite")
 
 
-def note(path: Place, commit: Commit) -> bool:
+def commit_entry(path: Place, commit: Commit) -> bool:
     """Commit the ledger entry without rows, so that the ledger has no holes. Returns as an append."""
-    with to_change(path) as held:
+    with open_for_commit(path) as held:
         nothing = pa.schema(held.table.schema()).empty_table()
         return not commit.is_in(held) and _commit(nothing, held.table, commit, "append")
 
 
 def _write(rows: DataFrame, count: int, path: Place, commit: Commit, mode: _Mode, size: int = 0) -> bool:
-    with to_change(path) as held:
+    with open_for_commit(path) as held:
         if commit.is_in(held):
             return False
         if not (count > FEW or (count and size > LITTLE)):
@@ -160,7 +160,7 @@ def _by_spark(writer: DataFrameWriter, path: Place, commit: Commit) -> None:
     try:
         writer.options(**commit.options()).save(str(path))
     finally:
-        changed(path)
+        require_fresh_look(path)
 
 
 def _commit(rows: pa.Table | pa.RecordBatchReader, table: DeltaTable, commit: Commit, mode: _Mode) -> bool:
@@ -175,7 +175,7 @@ def _commit(rows: pa.Table | pa.RecordBatchReader, table: DeltaTable, commit: Co
     return True
 
 
-def few_files(rows: DataFrame) -> DataFrame:
+def limit_files(rows: DataFrame) -> DataFrame:
     """Coalesce the rows to as many write tasks as shuffle partitions: a scan of a folder has one task a file."""
     return rows.coalesce(int(rows.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1))
 
@@ -193,11 +193,11 @@ def merge(changes: pa.Table, path: Place, keys: tuple[str, ...], time: str, comm
     first, last = changes.group_by([]).aggregate([(time, "min"), (time, "max")]).columns
     within = f"{_column('t', time)} BETWEEN {_constant(first[0])} AND {_constant(last[0])}"
     columns = {f'"{name}"': _column("s", name) for name in changes.column_names if name != CHANGE}
-    with to_change(path) as held:
+    with open_for_commit(path) as held:
         if commit.is_in(held):
             return False
         (
-            _merging(changes, held.table, f"{_same(keys)} AND {within}", commit)
+            _merger(changes, held.table, f"{_same(keys)} AND {within}", commit)
             .when_matched_delete(f"s.{CHANGE} = 'delete'")
             .when_matched_update(columns)
             .when_not_matched_insert(columns, f"s.{CHANGE} <> 'delete'")
@@ -206,7 +206,9 @@ def merge(changes: pa.Table, path: Place, keys: tuple[str, ...], time: str, comm
     return True
 
 
-def replace(rows: DataFrame, count: int, path: Place, span: tuple[str, str], stretch: TimeSpan, commit: Commit) -> None:
+def replace_span(
+    rows: DataFrame, count: int, path: Place, span: tuple[str, str], stretch: TimeSpan, commit: Commit
+) -> None:
     """Replace the rows whose span touches a stretch of time, in one commit. The new rows must touch it, too.
 
     Args:
@@ -223,21 +225,21 @@ def replace(rows: DataFrame, count: int, path: Place, span: tuple[str, str], str
         _by_spark(rows.write.format("delta").mode("overwrite").option("replaceWhere", there), path, commit)
         return
     since, until = (_constant(pa.scalar(each, pa.timestamp("us", "UTC"))) for each in stretch)
-    with to_change(path) as held:
+    with open_for_commit(path) as held:
         schema = pa.schema(held.table.schema())
         few = rows.toArrow().select(schema.names).cast(schema) if count else schema.empty_table()
-        _put(few, held.table, commit, f'"{span[0]}" < {until} AND "{span[1]}" >= {since}')
+        _replace_where(few, held.table, commit, f'"{span[0]}" < {until} AND "{span[1]}" >= {since}')
 
 
-def rewrite(rows: Iterator[pa.RecordBatch], path: Place, date: str, commit: Commit) -> None:
+def rewrite_date(rows: Iterator[pa.RecordBatch], path: Place, date: str, commit: Commit) -> None:
     """Replace the rows of one ``event_date`` by others of that date, in one commit. Written as they come."""
-    with to_change(path) as held:
+    with open_for_commit(path) as held:
         schema = pa.schema(held.table.schema())
-        fitting = pa.RecordBatchReader.from_batches(schema, (alike(batch, schema) for batch in rows))
-        _put(fitting, held.table, commit, f"event_date = '{date}'")
+        fitting = pa.RecordBatchReader.from_batches(schema, (conform_to_schema(batch, schema) for batch in rows))
+        _replace_where(fitting, held.table, commit, f"event_date = '{date}'")
 
 
-def _put(rows: pa.Table | pa.RecordBatchReader, table: DeltaTable, commit: Commit, where: str) -> None:
+def _replace_where(rows: pa.Table | pa.RecordBatchReader, table: DeltaTable, commit: Commit, where: str) -> None:
     """Overwrite the rows of which the condition is true by others."""
     with_it = commit.properties()
     write_deltalake(
@@ -245,31 +247,31 @@ def _put(rows: pa.Table | pa.RecordBatchReader, table: DeltaTable, commit: Commi
     )
 
 
-def remove(rows: pa.Table, path: Place, keys: tuple[str, ...], commit: Commit) -> None:
+def remove_rows(rows: pa.Table, path: Place, keys: tuple[str, ...], commit: Commit) -> None:
     """Delete the rows of these keys, each named once. Costs a MERGE that reads the whole table."""
-    with to_change(path) as held:
-        _merging(rows, held.table, _same(keys), commit).when_matched_delete().execute()
+    with open_for_commit(path) as held:
+        _merger(rows, held.table, _same(keys), commit).when_matched_delete().execute()
 
 
-def delete(path: Place, time: str, before: datetime, commit: Commit) -> None:
+def delete_before(path: Place, time: str, before: datetime, commit: Commit) -> None:
     """Delete the rows of before that moment. No id is in the condition, whose text stays in the table's log."""
     condition = f'"{time}" < {_constant(pa.scalar(before, pa.timestamp("us", "UTC")))}'
-    with to_change(path) as held:
+    with open_for_commit(path) as held:
         held.table.delete(condition, commit_properties=commit.properties(), post_commithook_properties=_THEN)
 
 
 @contextmanager
-def to_change(path: Place) -> Generator[Handle]:
+def open_for_commit(path: Place) -> Generator[Handle]:
     """The table at its newest version, for the block of who holds its lease and has not lost it.
 
     Raises what :func:`.store_lease.require_held` does.
     """
     require_held(path.parent)
-    with changing(path) as held:
+    with handle_for_commit(path) as held:
         yield held
 
 
-def _merging(source: pa.Table, table: DeltaTable, condition: str, commit: Commit) -> TableMerger:
+def _merger(source: pa.Table, table: DeltaTable, condition: str, commit: Commit) -> TableMerger:
     """A MERGE of a source ``s`` into the table ``t``, still without its clauses."""
     return table.merge(
         source,
@@ -292,4 +294,4 @@ def _column(side: str, name: str) -> str:
 
 def _constant(time: pa.Scalar) -> str:
     """A timestamp in delta-rs's SQL."""
-    return instant(time.cast(pa.int64()).as_py())
+    return timestamp_sql(time.cast(pa.int64()).as_py())

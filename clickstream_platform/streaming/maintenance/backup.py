@@ -23,21 +23,21 @@ from clickstream_platform.files import name_within, write_whole
 from clickstream_platform.store.place import Place, size_of
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import generations, layout
-from clickstream_platform.streaming.lake.lease import all_leased
+from clickstream_platform.streaming.lake.lease import lease_all
 from clickstream_platform.streaming.lake.ledger import last_entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.maintenance.copying import (
     LIST,
     TREE,
     Backup,
-    Copied,
-    alone_in,
-    as_it_is,
-    copied,
-    copied_database,
-    has,
-    lie_in_each_other,
-    writing_to,
+    CopiedFile,
+    are_nested,
+    copy_database,
+    copy_file,
+    has_file_of_size,
+    locked_backup_folder,
+    measure_file,
+    translate_write_errors,
 )
 from clickstream_platform.streaming.maintenance.reset import BEFORE
 from clickstream_platform.streaming.runtime.admission import needed_files
@@ -75,11 +75,11 @@ def backup(
         CheckpointError: a data file of a table is gone.
         TableBusyError: a run is at one of the tables and does not end within ten minutes.
     """
-    require(lake, folder)
-    with writing_to(folder), alone_in(folder):
-        require(lake, folder)  # another one may have ended just now
+    require_backup(lake, folder)
+    with translate_write_errors(folder), locked_backup_folder(folder):
+        require_backup(lake, folder)  # another one may have ended just now
         write_whole(folder / UNFINISHED, json.dumps({"lake": str(lake.root)}))
-        with all_leased([table.name for table in contracts], lake, run_id or uuid.uuid4().hex[:12]):
+        with lease_all([table.name for table in contracts], lake, run_id or uuid.uuid4().hex[:12]):
             begun = datetime.now(timezone.utc)
             versions = {name: lake.table(name).version() or 0 for name in lake.names()}
             rows = {name: lake.table(name).rows() for name in versions}
@@ -89,7 +89,7 @@ def backup(
         _remove_others(folder / TREE, small.keys() | files.keys())
         made = Backup(
             layout=layout.VERSION,
-            program=layout.program(),
+            program=layout.program_version(),
             made_at=iso(begun.timestamp() * 1000, "seconds"),
             lake=str(lake.root),
             versions=versions,
@@ -101,7 +101,7 @@ def backup(
     return made, there
 
 
-def require(lake: Lake, folder: Path, sources: Iterable[str] = ()) -> None:
+def require_backup(lake: Lake, folder: Path, sources: Iterable[str] = ()) -> None:
     """Raise what :func:`backup` raises of the two folders, before anything is waited for.
 
     Args:
@@ -115,7 +115,7 @@ def require(lake: Lake, folder: Path, sources: Iterable[str] = ()) -> None:
         raise BackupError(str(folder), finding, "choose a folder elsewhere")
     if not lake.names():
         raise BackupError(str(lake.root), "there is no table in it", "set CLICKSTREAM_HOME or CLICKSTREAM_LAKE")
-    if lie_in_each_other(lake.root, folder):
+    if are_nested(lake.root, folder):
         raise BackupError(str(folder), "the lake and its backup would lie in each other", "choose a folder elsewhere")
     if not folder.exists():
         return
@@ -147,7 +147,7 @@ def _data_files(lake: Lake, name: str, contracts: Sequence[StreamingTable]) -> I
 
 def _read_by(table: StreamingTable, lake: Lake) -> Iterator[str]:
     """The files of ``events`` that a table has to read, or is compared with; none of what can no longer be read."""
-    checkpoint = generations.current(lake, table.name)
+    checkpoint = generations.current_checkpoint(lake, table.name)
     with suppress(CheckpointError):
         yield from needed_files(lake, checkpoint, checkpoint.planned(), checkpoint.committed())
     if entry := last_entry(lake.table(table.name)):
@@ -155,15 +155,15 @@ def _read_by(table: StreamingTable, lake: Lake) -> Iterator[str]:
             yield from lake.events.files(lake.events.log.same_rows_until(entry.events_version))
 
 
-def _copy_small(lake: Lake, to: Path, tables: Sequence[str]) -> dict[str, Copied]:
+def _copy_small(lake: Lake, to: Path, tables: Sequence[str]) -> dict[str, CopiedFile]:
     """Copy what changes: all of it anew, as an earlier attempt has copied another moment."""
-    found: dict[str, Copied] = {}
+    found: dict[str, CopiedFile] = {}
     roots = [path for path in lake.root.iterdir() if path.name.startswith("_") and not path.name.startswith(LEFT_OUT)]
     for root in sorted([*roots, *(lake.table(name).path / "_delta_log" for name in tables)], key=str):
         shutil.rmtree(to / name_within(root, lake.root), ignore_errors=True)
         for file in _files_of(root):
             name = name_within(file, lake.root)
-            copy = copied_database if file.suffix == ".sqlite" else copied
+            copy = copy_database if file.suffix == ".sqlite" else copy_file
             found[name] = copy(file, to / name)
     return found
 
@@ -174,14 +174,14 @@ def _files_of(root: Place) -> list[Place]:
     return sorted((file for file in root.rglob("*") if file.is_file() and file.name != _LEASE), key=str)
 
 
-def _copy_data(lake: Lake, to: Path, data: Sequence[str]) -> tuple[dict[str, Copied], int]:
+def _copy_data(lake: Lake, to: Path, data: Sequence[str]) -> tuple[dict[str, CopiedFile], int]:
     """Copy the data files that are not there. Their names are never used twice. Returns how many were there, too."""
-    found, there = dict[str, Copied](), 0
+    found, there = dict[str, CopiedFile](), 0
     for name in data:
         source, target = lake.root / name, to / name
         try:
-            is_there = has(target, size_of(source))
-            found[name] = as_it_is(target) if is_there else copied(source, target)
+            is_there = has_file_of_size(target, size_of(source))
+            found[name] = measure_file(target) if is_there else copy_file(source, target)
         except FileNotFoundError as gone:
             finding, remedy = f"{name} was deleted while the lake was copied", "give the command again"
             raise BackupError(str(lake.root), finding, remedy) from gone

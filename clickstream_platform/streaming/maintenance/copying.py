@@ -24,7 +24,7 @@ _AT_ONCE = 1 << 20  # bytes
 
 
 @dataclass(frozen=True)
-class Copied:
+class CopiedFile:
     """A file as it was copied."""
 
     bytes: int
@@ -51,7 +51,7 @@ class Backup:
     lake: str
     versions: dict[str, int]
     rows: dict[str, int]
-    files: dict[str, Copied]
+    files: dict[str, CopiedFile]
 
     @property
     def bytes(self) -> int:
@@ -84,7 +84,7 @@ class Backup:
         return found
 
 
-def folder_named(text: str) -> Path:
+def backup_folder_from(text: str) -> Path:
     """The folder of a backup, named by somebody who has no current folder here.
 
     Raises:
@@ -102,7 +102,7 @@ def _leads_elsewhere(name: str) -> bool:
     return path.is_absolute() or ".." in path.parts
 
 
-def copied(source: Place, to: Place) -> Copied:
+def copy_file(source: Place, to: Place) -> CopiedFile:
     """Copy a file. Under its name it is whole or not there. In a folder it has its times; a store has its own."""
     if is_on_store(to):
         return _put(source, to)
@@ -118,12 +118,12 @@ def copied(source: Place, to: Place) -> Copied:
     else:
         shutil.copystat(source, part)  # streams of files go by the times of manifests
     part.replace(to)
-    return Copied(count, digest.hexdigest())
+    return CopiedFile(count, digest.hexdigest())
 
 
-def _put(source: Place, to: StorePath) -> Copied:
+def _put(source: Place, to: StorePath) -> CopiedFile:
     assert not is_on_store(source)  # a backup is a folder
-    found = as_it_is(source)
+    found = measure_file(source)
     to.write(source)
     return found
 
@@ -137,10 +137,10 @@ def _blocks(file: Place) -> Iterator[bytes]:
             yield block
 
 
-def copied_database(source: Place, to: Path) -> Copied:
+def copy_database(source: Place, to: Path) -> CopiedFile:
     """Copy a file of SQLite as of one moment, whoever writes to it. On a store each state of it is an object whole."""
     if is_on_store(source):
-        return copied(source, to)
+        return copy_file(source, to)
     to.parent.mkdir(parents=True, exist_ok=True)
     part = to.with_name(f".{to.name}.part")
     part.unlink(missing_ok=True)
@@ -150,25 +150,25 @@ def copied_database(source: Place, to: Path) -> Copied:
     except sqlite3.Error as failed:
         raise BackupError(str(source), f"it cannot be copied ({failed})", "look whether it is broken") from failed
     part.replace(to)
-    return as_it_is(to)
+    return measure_file(to)
 
 
-def as_it_is(file: Place) -> Copied:
+def measure_file(file: Place) -> CopiedFile:
     """The size and the checksum that a file has now."""
     digest, count = hashlib.sha256(), 0
     for block in _blocks(file):
         digest.update(block)
         count += len(block)
-    return Copied(count, digest.hexdigest())
+    return CopiedFile(count, digest.hexdigest())
 
 
-def has(file: Place, size: int) -> bool:
+def has_file_of_size(file: Place, size: int) -> bool:
     """Whether there is a file of that size."""
     return file.is_file() and size_of(file) == size
 
 
 @contextmanager
-def alone_in(folder: Path) -> Generator[None]:
+def locked_backup_folder(folder: Path) -> Generator[None]:
     """Make a folder, and be the only process that writes a backup there until the block ends, however that ends.
 
     Raises:
@@ -188,7 +188,7 @@ def alone_in(folder: Path) -> Generator[None]:
 
 
 @contextmanager
-def writing_to(folder: Place) -> Generator[None]:
+def translate_write_errors(folder: Place) -> Generator[None]:
     """Say it in one line if the disk is full or the folder cannot be written to.
 
     Raises:
@@ -202,7 +202,7 @@ def writing_to(folder: Place) -> Generator[None]:
         raise BackupError(str(folder), finding, remedy) from failed
 
 
-def lie_in_each_other(lake: Place, folder: Path) -> bool:
+def are_nested(lake: Place, folder: Path) -> bool:
     """Whether one of two folders lies in the other."""
     if is_on_store(lake):
         return False

@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING, cast
 import pyarrow as pa
 
 from clickstream_platform.errors import SettingsError, SourceError
-from clickstream_platform.events.contract.judging import filled
+from clickstream_platform.events.contract.judging import fill_rows
 from clickstream_platform.events.contract.model import Contract
 from clickstream_platform.events.schema import Schema
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.dates import rows_on
-from clickstream_platform.streaming.lake.fills import marks
-from clickstream_platform.streaming.lake.lease import all_leased
-from clickstream_platform.streaming.lake.ledger import FILL, Amendment, lines
+from clickstream_platform.streaming.lake.fills import fill_transactions
+from clickstream_platform.streaming.lake.lease import lease_all
+from clickstream_platform.streaming.lake.ledger import FILL, Amendment, ledger_lines
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform.streaming.runtime.declared_types import require_same_types
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Filling:
+class FillReport:
     """What became of the events that are there.
 
     Attributes:
@@ -56,7 +56,7 @@ class Filling:
         return sum(count for rule, count in self.violations.items() if rule.endswith(":type"))
 
 
-def require(events: StreamingTable, lake: Lake, columns: Sequence[str] = ()) -> Contract:
+def require_fill(events: StreamingTable, lake: Lake, columns: Sequence[str] = ()) -> Contract:
     """What is declared of these columns, or of all. Raises what :func:`fill` does without looking at a row.
 
     Raises:
@@ -79,7 +79,7 @@ def require(events: StreamingTable, lake: Lake, columns: Sequence[str] = ()) -> 
     return Contract(contract.name, tuple(each for each in contract.columns if not columns or each.name in columns))
 
 
-def fill(events: StreamingTable, lake: Lake, columns: Sequence[str] = (), *, run_id: str | None = None) -> Filling:
+def fill(events: StreamingTable, lake: Lake, columns: Sequence[str] = (), *, run_id: str | None = None) -> FillReport:
     """Fill declared columns of ``events`` from ``extra``, a date after another.
 
     What a column has already stays. Killed anywhere or run twice, every event is filled once, and booked once: a date
@@ -92,13 +92,13 @@ def fill(events: StreamingTable, lake: Lake, columns: Sequence[str] = (), *, run
         columns: those to be filled; all that are declared, if none is named.
         run_id: the run's name in lease and ledger; made up if not given.
 
-    Raises what :func:`require` does, and:
+    Raises what :func:`require_fill` does, and:
         TableBusyError: a run is at ``events`` and does not end within ten minutes.
     """
-    contract, run_id = require(events, lake, columns), run_id or uuid.uuid4().hex[:12]
-    found = Filling()
-    with all_leased([events.name], lake, run_id):
-        require(events, lake, columns)  # a run may have been on
+    contract, run_id = require_fill(events, lake, columns), run_id or uuid.uuid4().hex[:12]
+    found = FillReport()
+    with lease_all([events.name], lake, run_id):
+        require_fill(events, lake, columns)  # a run may have been on
         writer.add_columns(lake.events.path, Schema((*events.columns, *events.declared)).spark)
         noted = {each.date for each in _fills(lake.events) if each.contract == contract.label}
         for day in sorted(lake.events.dates()):
@@ -107,16 +107,16 @@ def fill(events: StreamingTable, lake: Lake, columns: Sequence[str] = (), *, run
 
 
 def _fills(table: LakeTable) -> Iterator[Amendment]:
-    return (line for line in lines(table) if isinstance(line, Amendment) and line.kind == FILL)
+    return (line for line in ledger_lines(table) if isinstance(line, Amendment) and line.kind == FILL)
 
 
 def _fill_date(
-    day: date, contract: Contract, events: LakeTable, run_id: str, found: Filling, *, is_noted: bool
+    day: date, contract: Contract, events: LakeTable, run_id: str, found: FillReport, *, is_noted: bool
 ) -> None:
     got, broken = Counter[str](), Counter[str]()
     names = ("extra", "event_type", *(each.name for each in contract.columns))
     for batch in rows_on(events, day, names):
-        each = filled(contract, pa.table(batch))
+        each = fill_rows(contract, pa.table(batch))
         got, broken = got + each.filled, broken + each.broken
     found.filled += got
     found.violations += broken
@@ -127,14 +127,14 @@ def _fill_date(
         filled=dict(got),
         violations=dict(broken),
     )
-    commit = writer.Commit(booked.to_json(), marks=marks(events, got))
+    commit = writer.Commit(booked.to_json(), marks=fill_transactions(events, got))
     if got:
-        writer.rewrite(_filled(rows_on(events, day), contract), events.path, day.isoformat(), commit)
+        writer.rewrite_date(_fill_batches(rows_on(events, day), contract), events.path, day.isoformat(), commit)
         found.dates.append(day)
     elif broken and not is_noted:
-        writer.note(events.path, commit)
+        writer.commit_entry(events.path, commit)
 
 
-def _filled(rows: Iterator[pa.RecordBatch], contract: Contract) -> Iterator[pa.RecordBatch]:
+def _fill_batches(rows: Iterator[pa.RecordBatch], contract: Contract) -> Iterator[pa.RecordBatch]:
     for batch in rows:
-        yield from filled(contract, pa.table(batch)).rows.combine_chunks().to_batches()
+        yield from fill_rows(contract, pa.table(batch)).rows.combine_chunks().to_batches()

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta, timezone
 from clickstream_platform.streaming.checkpoint import next_version
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import generations, upkeep
-from clickstream_platform.streaming.lake.lease import all_leased
+from clickstream_platform.streaming.lake.lease import lease_all
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.roll_up import roll_up
 
@@ -23,7 +23,7 @@ LOG_KEPT = timedelta(days=30)  # Delta's default: so long a version can be read,
 
 
 @dataclass(frozen=True)
-class Maintained:
+class MaintenanceReport:
     """What was done to one table.
 
     Attributes:
@@ -52,7 +52,7 @@ def maintain(
     files_kept: timedelta | None = None,
     log_kept: timedelta | None = None,
     run_id: str | None = None,
-) -> list[Maintained]:
+) -> list[MaintenanceReport]:
     """Maintain every table that exists, with it what the same batches write. Killed anywhere, run it again.
 
     Args:
@@ -67,11 +67,11 @@ def maintain(
     """
     run_id, now = run_id or uuid.uuid4().hex[:12], datetime.now(timezone.utc)
     windows = _Windows(files_kept or FILES_KEPT, log_kept or LOG_KEPT)
-    done: list[Maintained] = []
+    done: list[MaintenanceReport] = []
     for table in contracts:
         if lake.table(table.name).exists:
-            with all_leased([table.name], lake, run_id):
-                names = lake.there(table.names)
+            with lease_all([table.name], lake, run_id):
+                names = lake.existing(table.names)
                 done += [_maintain(name, table, contracts, lake, now, windows) for name in names]
     return done
 
@@ -91,12 +91,12 @@ def _maintain(
     lake: Lake,
     now: datetime,
     windows: _Windows,
-) -> Maintained:
+) -> MaintenanceReport:
     need = _need(contracts, lake, now) if name == "events" else _Need(now, now)
     files_kept, log_kept = max(windows.files, now - need.files_since), max(windows.log, now - need.log_since)
     rolled_up = roll_up(lake.table(name))
     path, size = lake.table(name).path, table.sink.file_size
-    return Maintained(
+    return MaintenanceReport(
         table=name,
         rolled_up=rolled_up,
         joined=upkeep.compact(path, size),
@@ -123,7 +123,7 @@ def _need(contracts: Sequence[StreamingTable], lake: Lake, now: datetime) -> _Ne
     """
     needs = [_Need(now, now)]
     for table in contracts:
-        checkpoint = generations.current(lake, table.name)
+        checkpoint = generations.current_checkpoint(lake, table.name)
         plan = checkpoint.plan(checkpoint.committed())
         if table.derived and plan:
             version = next_version(plan.end)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from pyspark.sql import functions as F
 
-from clickstream_platform.events.mapping.envelopes import Limits, glimpsed
-from clickstream_platform.events.registry.framing import said
+from clickstream_platform.events.mapping.envelopes import Limits, inspect_envelope
+from clickstream_platform.events.registry.framing import decode_record
 from clickstream_platform.events.schema import PLACE
-from clickstream_platform.events.subject import Mention, mentions
+from clickstream_platform.events.subject import Mention, find_mention
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -26,7 +26,7 @@ ROW_OF_COPIES = (*PLACE, "left_out_by")  # tells the rows of `copies` apart
 
 
 @dataclass
-class Search:
+class MentionSearch:
     """Which records mention some persons.
 
     Attributes:
@@ -68,13 +68,13 @@ class Search:
 def _verdicts(
     batches: Iterator[pa.RecordBatch], users: Sequence[str], rules: Sequence[Rules]
 ) -> Iterator[pa.RecordBatch]:
-    """Of each record, the strongest of what its bytes, what is packed in them, its key and its headers say."""
+    """The strongest verdict on each record: of its bytes, what is packed in them, its key and its headers."""
     strength, mappings = ("no", "unknown", "yes").index, _mappings(rules)
     for batch in batches:
         found = [
             max(
                 (
-                    *(mentions(part, users) for part in (row["value"], row["key"], *(row["headers"] or ()))),
+                    *(find_mention(part, users) for part in (row["value"], row["key"], *(row["headers"] or ()))),
                     *_packed(row, users, mappings),
                 ),
                 key=lambda mention: strength(mention.verdict),
@@ -87,18 +87,18 @@ def _verdicts(
 
 def _decoded(row: dict[str, Any], rules: Sequence[Rules]) -> bytes | None:
     """What a record says; its own bytes, if they are not to be decoded, or cannot be."""
-    texts = (said(row["value"], row["source"], each).text for each in rules if row["inherited"] is None)
+    texts = (decode_record(row["value"], row["source"], each).text for each in rules if row["inherited"] is None)
     return next((text for text in texts if text is not None), row["value"])
 
 
 def _packed(row: dict[str, Any], users: Sequence[str], mappings: Sequence[tuple[Mapping, Limits]]) -> Iterator[Mention]:
     """What an envelope says that was not opened, and what an event has from one that was."""
     if row["inherited"] is not None:
-        yield mentions(row["inherited"].encode(), users)
+        yield find_mention(row["inherited"].encode(), users)
         return
     for mapping, limits in mappings:
-        found = glimpsed(row["value"] or b"", mapping, limits)
-        yield from (mentions(part, users) for part in found.parts)
+        found = inspect_envelope(row["value"] or b"", mapping, limits)
+        yield from (find_mention(part, users) for part in found.parts)
         if not found.is_whole:
             yield Mention("unknown", "it is packed, and cannot be unpacked to its end")
 

@@ -18,19 +18,21 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from clickstream_platform.events.json_record import parsed, text_of
+from clickstream_platform.events.json_record import parse_json_object, text_of
 from clickstream_platform.events.mapping.paths import Found, getter, steps_of, taker
 from clickstream_platform.events.schema import EVENTS, PLACE, RECORD
-from clickstream_platform.events.timestamps import where
+from clickstream_platform.events.timestamps import null_unless
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.ledger import ERASURE, Amendment
-from clickstream_platform.streaming.lake.reader import snapshot
+from clickstream_platform.streaming.lake.reader import read_snapshot
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 Take = Callable[[Any], None]
 
 
-def take_out(persons: DataFrame, paths: Sequence[str], table: LakeTable, run_id: str, columns: Sequence[str]) -> int:
+def erase_ids_from_extra(
+    persons: DataFrame, paths: Sequence[str], table: LakeTable, run_id: str, columns: Sequence[str]
+) -> int:
     """Take persons' ids out of ``extra``, wherever a visitor's id is looked for; no commit if there are none.
 
     Args:
@@ -43,14 +45,14 @@ def take_out(persons: DataFrame, paths: Sequence[str], table: LakeTable, run_id:
     Returns:
         The number of rows that had one; 0 for a table whose rows are no events, or that has neither.
     """
-    rows = snapshot(persons.sparkSession, table.path)
+    rows = read_snapshot(persons.sparkSession, table.path)
     declared = [name for name in rows.columns if name in (*paths, *columns) and name not in EVENTS.names]
     kept = [*(["extra"] if "extra" in rows.columns else []), *declared]
     if not paths or not kept or not {*RECORD} <= {*rows.columns}:
         return 0
     ids = [row["user_id"] for row in persons.collect()]
     held = rows.where(F.coalesce(*(F.col(name).cast("string") for name in kept)).isNotNull())
-    look = partial(without, ids=frozenset(ids), paths=tuple(paths), columns=tuple(declared))
+    look = partial(rows_without_ids, ids=frozenset(ids), paths=tuple(paths), columns=tuple(declared))
     changed = held.mapInArrow(look, held.schema).toArrow()
     if changed.num_rows:
         kinds = pa.array(["update"] * changed.num_rows, pa.string())
@@ -60,7 +62,7 @@ def take_out(persons: DataFrame, paths: Sequence[str], table: LakeTable, run_id:
     return changed.num_rows
 
 
-def without(
+def rows_without_ids(
     batches: Iterator[pa.RecordBatch], ids: Collection[str], paths: Sequence[str], columns: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
     """The rows that had one of these ids, without it."""
@@ -76,13 +78,13 @@ def without(
             is_changed = pa.array([one != other for one, other in zip(texts, kept, strict=True)], pa.bool_())
         for name in columns:
             has_one = pc.is_in(batch[name].cast(pa.string()), pa.array(ids, pa.string()))
-            left[name] = where(pc.invert(has_one), batch[name])
+            left[name] = null_unless(pc.invert(has_one), batch[name])
             is_changed = pc.or_(is_changed, has_one)  # `is_in` says false of null
         yield pa.RecordBatch.from_arrays([left[name] for name in names], schema=batch.schema).filter(is_changed)
 
 
 def _taken_out(text: str, ids: Collection[str], places: Sequence[tuple[Found, Take]]) -> str | None:
-    fields = parsed(text.encode())
+    fields = parse_json_object(text.encode())
     assert isinstance(fields, dict)  # we have written it
     found = [take for find, take in places if text_of(find(fields)) in ids]
     for take in found:

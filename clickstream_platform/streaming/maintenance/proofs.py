@@ -15,7 +15,7 @@ from clickstream_platform.wording import iso
 
 
 @dataclass(frozen=True)
-class Erased:
+class ErasedRows:
     """What was taken out of one table.
 
     Attributes:
@@ -30,7 +30,7 @@ class Erased:
 
 
 @dataclass(frozen=True)
-class Erasure:
+class ErasureProof:
     """The proof of an erasure, as it is kept in ``_erasures/<run_id>.json``.
 
     Attributes:
@@ -52,32 +52,32 @@ class Erasure:
     begun_at: str
     completed_at: str | None = None
     files_until: str | None = None
-    tables: tuple[Erased, ...] = ()
+    tables: tuple[ErasedRows, ...] = ()
     unsearched: dict[str, int] = field(default_factory=dict)
 
     def is_about(self, *user_ids: str) -> bool:
         """Whether this is the proof for all of these users."""
-        return {hashed(self.salt, user_id) for user_id in user_ids} <= set(self.subject.split(","))
+        return {hash_user_id(self.salt, user_id) for user_id in user_ids} <= set(self.subject.split(","))
 
 
-def hashed(salt: str, user_id: str) -> str:
+def hash_user_id(salt: str, user_id: str) -> str:
     """What a proof has of a user id."""
     return hashlib.sha256(f"{salt}{user_id}".encode()).hexdigest()
 
 
-def moment(at: datetime) -> str:
+def proof_time(at: datetime) -> str:
     """A time as a proof has it."""
     return iso(at.timestamp() * 1000, "seconds")
 
 
-def write(lake: Lake, proof: Erasure) -> None:
+def write_proof(lake: Lake, proof: ErasureProof) -> None:
     """Keep a proof, in place of what was kept of the same run before."""
-    write_whole(_folder(lake) / f"{proof.run_id}.json", TypeAdapter(Erasure).dump_json(proof, indent=1))
+    write_whole(_folder(lake) / f"{proof.run_id}.json", TypeAdapter(ErasureProof).dump_json(proof, indent=1))
 
 
-def proofs(lake: Lake) -> list[Erasure]:
+def read_proofs(lake: Lake) -> list[ErasureProof]:
     """Every erasure of this lake, oldest first."""
-    known = TypeAdapter(Erasure)
+    known = TypeAdapter(ErasureProof)
     found = [known.validate_json(file.read_text()) for file in _folder(lake).glob("*.json")]
     return sorted(found, key=lambda proof: proof.begun_at)
 

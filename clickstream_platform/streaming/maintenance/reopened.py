@@ -33,7 +33,7 @@ KEY = ("record_id",)
 AT_ONCE = 100_000_000  # bytes of events that this process holds
 
 
-class Whole(NamedTuple):
+class OpenedRecord(NamedTuple):
     """A rejected record that today's mapping opens.
 
     Attributes:
@@ -59,14 +59,14 @@ class Whole(NamedTuple):
 
     @property
     def has_changed(self) -> bool:
-        """Whether it is read as another number of events than when it landed, so that it must not be touched.
+        """Whether the record holds another number of events than when it landed, so that it must not be touched.
 
         One that has landed and was not opened is one event.
         """
         return self.landed > 0 and (self.landed, self.inside) != (1, 1)
 
 
-class Reopened(NamedTuple):
+class ReopenReport(NamedTuple):
     """What became of the rejected records that today's mapping opens.
 
     Attributes:
@@ -80,9 +80,9 @@ class Reopened(NamedTuple):
     refused: int = 0
 
 
-def open_all(
+def reopen_records(
     parsed: DataFrame, rejected: DataFrame, stored: DataFrame, quarantine: LakeTable, rules: Rules, run_id: str
-) -> Reopened:
+) -> ReopenReport:
     """Put the events of envelopes in the place of their records, a part of the records in a commit each.
 
     Killed, what is opened stays so. An event that is good now has the reasons of its record until it is accepted.
@@ -99,10 +99,10 @@ def open_all(
         inside = persist(_with_old_reasons(parsed.where("inside IS NOT NULL AND index = 0 OR inside > 0"), rejected))
         found = _whole(inside, stored)
         to_open = [each for each in found if not each.landed]
-        for part in parts(to_open, AT_ONCE):
+        for part in split_by_size(to_open, AT_ONCE):
             events = inside if len(part) == len(found) else _of(inside, part)
             _open(part, events.where("inside > 0").select(*_names(events)).toArrow(), quarantine, rules, run_id)
-    return Reopened(len(to_open), sum(each.inside for each in to_open), sum(each.has_changed for each in found))
+    return ReopenReport(len(to_open), sum(each.inside for each in to_open), sum(each.has_changed for each in found))
 
 
 def _with_old_reasons(opened: DataFrame, rejected: DataFrame) -> DataFrame:
@@ -112,16 +112,16 @@ def _with_old_reasons(opened: DataFrame, rejected: DataFrame) -> DataFrame:
     return opened.join(before, [*RECORD]).withColumn("reasons", reasons).drop("before")
 
 
-def _whole(inside: DataFrame, stored: DataFrame) -> list[Whole]:
+def _whole(inside: DataFrame, stored: DataFrame) -> list[OpenedRecord]:
     records = inside.groupBy(*RECORD, "arrived_at").agg(
         F.max("inside").alias("inside"), F.coalesce(F.sum(F.octet_length("value")), F.lit(0)).alias("bytes")
     )
     landed = stored.groupBy(*RECORD).agg(F.count("*").alias("landed"))
-    rows = records.join(landed, [*RECORD], "left").fillna(0, ["landed"]).select(*Whole._fields).toArrow()
-    return [Whole(**row) for row in rows.to_pylist()]
+    rows = records.join(landed, [*RECORD], "left").fillna(0, ["landed"]).select(*OpenedRecord._fields).toArrow()
+    return [OpenedRecord(**row) for row in rows.to_pylist()]
 
 
-def _of(events: DataFrame, part: Sequence[Whole]) -> DataFrame:
+def _of(events: DataFrame, part: Sequence[OpenedRecord]) -> DataFrame:
     places = events.sparkSession.createDataFrame([each.place for each in part], events.select(*RECORD).schema)
     return events.join(F.broadcast(places), [*RECORD], "left_semi")
 
@@ -130,9 +130,9 @@ def _names(events: DataFrame) -> list[str]:
     return [name for name in QUARANTINE.names if name in events.columns]
 
 
-def parts(records: Iterable[Whole], most: int) -> Iterator[list[Whole]]:
+def split_by_size(records: Iterable[OpenedRecord], most: int) -> Iterator[list[OpenedRecord]]:
     """Records together whose events are of so many bytes at most, or one record."""
-    part, size = list[Whole](), 0
+    part, size = list[OpenedRecord](), 0
     for each in records:
         if part and size + each.bytes > most:
             yield part
@@ -143,15 +143,17 @@ def parts(records: Iterable[Whole], most: int) -> Iterator[list[Whole]]:
         yield part
 
 
-def _open(records: Sequence[Whole], events: pa.Table, quarantine: LakeTable, rules: Rules, run_id: str) -> None:
+def _open(records: Sequence[OpenedRecord], events: pa.Table, quarantine: LakeTable, rules: Rules, run_id: str) -> None:
     inside = sum(each.inside for each in records)
     added, count = events.num_rows, len(records)
     line = Amendment(quarantine.name, REPLAY, run_id, added, count, opened=count, inside=inside)
     gone = [(record_id(*each.place), each.arrived_at) for each in records]
-    writer.merge(opening(gone, events, rules), quarantine.path, KEY, "arrived_at", writer.Commit(line.to_json()))
+    writer.merge(
+        opening_changes(gone, events, rules), quarantine.path, KEY, "arrived_at", writer.Commit(line.to_json())
+    )
 
 
-def opening(records: Sequence[tuple[str, Any]], events: pa.Table, rules: Rules) -> pa.Table:
+def opening_changes(records: Sequence[tuple[str, Any]], events: pa.Table, rules: Rules) -> pa.Table:
     """The rows as :func:`.writer.merge` takes them, with ``KEY`` as their key: records leave, their events come.
 
     Args:
@@ -163,21 +165,21 @@ def opening(records: Sequence[tuple[str, Any]], events: pa.Table, rules: Rules) 
     there, stay = {each for each, _ in records}, {*ids}
     kinds = ["update" if each in there else "insert" for each in ids]
     return pa.concat_tables(
-        [removed([each for each in records if each[0] not in stay]), _rows(events, ids, rules, kinds)]
+        [removal_changes([each for each in records if each[0] not in stay]), _rows(events, ids, rules, kinds)]
     )
 
 
-def leaving(rows: pa.Table, named: pa.Table, rules: Rules) -> pa.Table:
-    """The same of rows that leave ``quarantine``, and of those that have other reasons from now on.
+def leaving_changes(rows: pa.Table, named: pa.Table, rules: Rules) -> pa.Table:
+    """The changes of rows that leave ``quarantine``, and of those that have other reasons from now on.
 
     Args:
         rows: ``PLACE`` and ``arrived_at``.
-        named: as ``events`` of :func:`opening`.
+        named: as ``events`` of :func:`opening_changes`.
         rules: as there.
     """
     gone = [record_id(*place) for place in _places(rows)]
     ids = [record_id(*place) for place in _places(named)]
-    left = removed(list(zip(gone, rows["arrived_at"].to_pylist(), strict=True)))
+    left = removal_changes(list(zip(gone, rows["arrived_at"].to_pylist(), strict=True)))
     return pa.concat_tables([left, _rows(named, ids, rules, ["update"] * len(ids))])
 
 
@@ -189,7 +191,7 @@ def _places(rows: pa.Table) -> list[tuple[Any, ...]]:
     return list(zip(*(rows[name].to_pylist() for name in PLACE), strict=True))
 
 
-def removed(rows: Sequence[tuple[str, Any]]) -> pa.Table:
+def removal_changes(rows: Sequence[tuple[str, Any]]) -> pa.Table:
     """Rows that leave, by their ids and when they arrived."""
     known = {"record_id": [each for each, _ in rows], "arrived_at": [at for _, at in rows]}
     columns = [pa.array(known.get(field.name, [None] * len(rows)), field.type) for field in _schema()]

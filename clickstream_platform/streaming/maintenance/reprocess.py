@@ -18,24 +18,28 @@ from pyspark.sql.types import StructType
 
 from clickstream_platform.errors import SettingsError, SourceError
 from clickstream_platform.events.contract.model import PREFIX
-from clickstream_platform.events.frames import accepted
-from clickstream_platform.events.registry.failures import plainly
+from clickstream_platform.events.frames import accepted_events
+from clickstream_platform.events.registry.failures import raise_registry_errors
 from clickstream_platform.events.schema import PLACE, QUARANTINE, RAW, RECORD, Reason
 from clickstream_platform.source_list import NAME_IN_SQL
 from clickstream_platform.source_list import title as title_of
 from clickstream_platform.streaming.batches.persisted import Persisted
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.ingest.by_id import Settled
+from clickstream_platform.streaming.ingest.by_id import DuplicateResolution
 from clickstream_platform.streaming.ingest.deduplicate import Duplicates
 from clickstream_platform.streaming.lake import generations, writer
 from clickstream_platform.streaming.lake.hours import hour_of
-from clickstream_platform.streaming.lake.lease import all_leased
+from clickstream_platform.streaming.lake.lease import lease_all
 from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.reader import snapshot
+from clickstream_platform.streaming.lake.reader import read_snapshot
 from clickstream_platform.streaming.lake.tables import LakeTable
-from clickstream_platform.streaming.maintenance.reopened import KEY, Reopened, leaving, open_all
-from clickstream_platform.streaming.maintenance.reprocess_copies import but, give_way, settled
+from clickstream_platform.streaming.maintenance.reopened import KEY, ReopenReport, leaving_changes, reopen_records
+from clickstream_platform.streaming.maintenance.reprocess_copies import (
+    events_not_at,
+    remove_replaced_events,
+    resolve_replayed,
+)
 from clickstream_platform.streaming.runtime.create import make_tables
 from clickstream_platform.streaming.runtime.declared_types import require_same_types
 
@@ -47,7 +51,7 @@ _OF_REJECTED = [*RAW.names, "index", "inherited"]
 
 
 @dataclass(frozen=True)
-class Replay:
+class ReplayReport:
     """What became of the rejected records.
 
     Attributes:
@@ -80,7 +84,7 @@ class Replay:
         return tried - self.accepted - self.duplicates - self.landed - self.passed_over
 
 
-@plainly()
+@raise_registry_errors()
 def replay(
     events: StreamingTable,
     spark: SparkSession,
@@ -89,7 +93,7 @@ def replay(
     source: str | None = None,
     *,
     run_id: str | None = None,
-) -> Replay:
+) -> ReplayReport:
     """Parse the records of ``quarantine`` again, by the rules of today's settings.
 
     What is good now is appended to ``events``, from where the next run of every other table reads it; then it leaves
@@ -113,29 +117,29 @@ def replay(
         TableBusyError: a run is at ``events`` and does not end within ten minutes.
         UnreachableError: a schema registry that has to be asked does not answer.
     """
-    quarantine = require(events, lake, reason, source)
+    quarantine = require_replay(events, lake, reason, source)
     run_id = run_id or uuid.uuid4().hex[:12]
-    with all_leased([events.name], lake, run_id), Persisted() as persist:
+    with lease_all([events.name], lake, run_id), Persisted() as persist:
         _require_whole_batches(events, lake, quarantine)
         make_tables(events, lake)  # or a lake that no run of this release has seen lacks columns
         rejected = _chosen(spark, quarantine, reason, source)
-        tried, stored = rejected.count(), snapshot(spark, lake.events.path)
-        opened = _opened(events, rejected, stored, quarantine, run_id)
+        tried, stored = rejected.count(), read_snapshot(spark, lake.events.path)
+        opened = _reopen(events, rejected, stored, quarantine, run_id)
         if opened.records:
             rejected = _chosen(spark, quarantine, reason, source)
         good = persist(_good(events, rejected, stored))
-        became, new = _counted(good), good.where(F.col("became") == _NEW)
-        decided = settled(events, accepted(new, _schema_of(lake.events)), lake, became.hours, run_id)
+        became, new = _count_changes(good), good.where(F.col("became") == _NEW)
+        decided = resolve_replayed(events, accepted_events(new, _schema_of(lake.events)), lake, became.hours, run_id)
         found = _found(tried, became, decided.found, opened)
         if decided.aside.num_rows or decided.replaced.num_rows:
-            give_way(events, decided, new, lake, run_id)
+            remove_replaced_events(events, decided, new, lake, run_id)
         if found.accepted:
             _accept(new, became.bytes, decided, found, lake.events, run_id)
         _leave(good, decided.found, quarantine, found, run_id, cast("Parse", events.query).rules)
         return found
 
 
-class _Became(NamedTuple):
+class _ReplayCounts(NamedTuple):
     """What the rejected records that are to be changed have become.
 
     Attributes:
@@ -153,17 +157,17 @@ class _Became(NamedTuple):
     bytes: int
 
 
-def _counted(good: DataFrame) -> _Became:
+def _count_changes(good: DataFrame) -> _ReplayCounts:
     sums = F.count("*").alias("count"), F.sum(F.octet_length("value")).alias("bytes")
     facts = good.groupBy("became", hour_of("timestamp").alias("hour")).agg(*sums).collect()
     counts = {kind: sum(each["count"] for each in facts if each["became"] == kind) for kind in (_NEW, _LANDED, _PASSED)}
     new = [each for each in facts if each["became"] == _NEW]
     hours, size = frozenset(each["hour"] for each in new), sum(each["bytes"] for each in new)
-    return _Became(counts[_NEW], counts[_LANDED], counts[_PASSED], hours, size)
+    return _ReplayCounts(counts[_NEW], counts[_LANDED], counts[_PASSED], hours, size)
 
 
-def _found(tried: int, became: _Became, copies: Duplicates, opened: Reopened) -> Replay:
-    return Replay(
+def _found(tried: int, became: _ReplayCounts, copies: Duplicates, opened: ReopenReport) -> ReplayReport:
+    return ReplayReport(
         tried=tried,
         accepted=became.new - len(copies.places),
         duplicates=copies.exact,
@@ -176,7 +180,9 @@ def _found(tried: int, became: _Became, copies: Duplicates, opened: Reopened) ->
     )
 
 
-def _accept(new: DataFrame, size: int, decided: Settled, found: Replay, events: LakeTable, run_id: str) -> None:
+def _accept(
+    new: DataFrame, size: int, decided: DuplicateResolution, found: ReplayReport, events: LakeTable, run_id: str
+) -> None:
     """Append to ``events`` what is new, with what is an event again, in one commit.
 
     Args:
@@ -189,11 +195,12 @@ def _accept(new: DataFrame, size: int, decided: Settled, found: Replay, events: 
     """
     kind, places, back = _schema_of(events), decided.found.places, decided.restored.num_rows
     rows = found.accepted + back
-    added = Amendment(events.name, REPLAY, run_id, added=rows, violations=_violations(but(places, new)), restored=back)
-    fresh = but(places, accepted(new, kind))
+    broken = _violations(events_not_at(places, new))
+    added = Amendment(events.name, REPLAY, run_id, added=rows, violations=broken, restored=back)
+    fresh = events_not_at(places, accepted_events(new, kind))
     if back:
         fresh = fresh.unionByName(new.sparkSession.createDataFrame(decided.restored).to(kind))
-    writer.append(writer.few_files(fresh), rows, events.path, writer.Commit(added.to_json()), size=size)
+    writer.append(writer.limit_files(fresh), rows, events.path, writer.Commit(added.to_json()), size=size)
 
 
 def _schema_of(table: LakeTable) -> StructType:
@@ -201,29 +208,29 @@ def _schema_of(table: LakeTable) -> StructType:
 
 
 def _chosen(spark: SparkSession, quarantine: LakeTable, reason: str | None, source: str | None) -> DataFrame:
-    rejected = snapshot(spark, quarantine.path)
+    rejected = read_snapshot(spark, quarantine.path)
     if reason is not None:
         rejected = rejected.where(F.array_contains("reasons", reason))
     return rejected if source is None else rejected.where(F.expr(NAME_IN_SQL) == source)
 
 
-def _opened(
+def _reopen(
     events: StreamingTable, rejected: DataFrame, stored: DataFrame, quarantine: LakeTable, run_id: str
-) -> Reopened:
+) -> ReopenReport:
     rules = cast("Parse", events.query).rules
     if rules.mapping is None or not rules.mapping.envelope:
-        return Reopened()
-    return open_all(events.query(rejected.select(*_OF_REJECTED)), rejected, stored, quarantine, rules, run_id)
+        return ReopenReport()
+    return reopen_records(events.query(rejected.select(*_OF_REJECTED)), rejected, stored, quarantine, rules, run_id)
 
 
-def require(events: StreamingTable, lake: Lake, reason: str | None, source: str | None = None) -> LakeTable:
+def require_replay(events: StreamingTable, lake: Lake, reason: str | None, source: str | None = None) -> LakeTable:
     """The table of rejected records. Raises what :func:`replay` raises without looking at a row, before a JVM."""
     known = [each.value for each in Reason]
     if reason is not None and reason not in known and not reason.startswith(PREFIX):
         raise SettingsError(
             "--reason", f"{reason!r} is not allowed", f"choose from {', '.join(known)}, {PREFIX}COLUMN:RULE"
         )
-    sources = generations.sources(lake, events.name)
+    sources = generations.checkpointed_sources(lake, events.name)
     if source is not None and source not in sources:
         there = f"choose from {', '.join(sources)}" if sources else "run `clickstream run events` first"
         raise SettingsError("--source", f"this lake has read no source {source!r}", there)
@@ -240,8 +247,8 @@ def _require_whole_batches(events: StreamingTable, lake: Lake, quarantine: LakeT
 
     It is not known yet then which event a conflicting duplicate conflicts with, and the batch rejects nothing again.
     """
-    sources = generations.sources(lake, events.name)
-    for source, landed in generations.half_committed(lake, events.name, events.names[1:], sources).items():
+    sources = generations.checkpointed_sources(lake, events.name)
+    for source, landed in generations.half_committed_batches(lake, events.name, events.names[1:], sources).items():
         finding = f"batch {landed} was killed when its records were in {quarantine.name} and its events were not there"
         raise SourceError(title_of(events.name, source), finding, f"run `clickstream run {events.name}` first")
 
@@ -253,12 +260,12 @@ def _violations(new: DataFrame) -> dict[str, int]:
 
 
 def _leave(
-    good: DataFrame, copies: Duplicates, quarantine: LakeTable, found: Replay, run_id: str, rules: Rules
+    good: DataFrame, copies: Duplicates, quarantine: LakeTable, found: ReplayReport, run_id: str, rules: Rules
 ) -> None:
     """Take out of ``quarantine`` what is good now; a conflicting duplicate is called one there, if it was not."""
-    gone = but(copies.conflicting, good).select(*PLACE, "arrived_at").toArrow()
+    gone = events_not_at(copies.conflicting, good).select(*PLACE, "arrived_at").toArrow()
     conflicting = F.array(F.lit(Reason.CONFLICTING_DUPLICATE.value))
-    named = but(copies.conflicting, good, "left_semi").where(F.col("reasons_before") != conflicting)
+    named = events_not_at(copies.conflicting, good, "left_semi").where(F.col("reasons_before") != conflicting)
     held = [name for name in QUARANTINE.names if name in named.columns]
     others = named.withColumn("reasons", conflicting).select(*held).toArrow()
     left = Amendment(
@@ -269,7 +276,7 @@ def _leave(
         duplicates=found.duplicates,
         passed_over=found.passed_over,
     )
-    changed = leaving(gone, others, rules)
+    changed = leaving_changes(gone, others, rules)
     if changed.num_rows:
         writer.merge(changed, quarantine.path, KEY, "arrived_at", writer.Commit(left.to_json()))
 

@@ -15,13 +15,13 @@ from pyspark.sql import functions as F
 
 from clickstream_platform.events.schema import PLACE
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.ingest import giving_way
-from clickstream_platform.streaming.ingest.by_id import Settled, settle
-from clickstream_platform.streaming.ingest.deduplicate import WITHIN, duplicates
+from clickstream_platform.streaming.ingest import replacements
+from clickstream_platform.streaming.ingest.by_id import DuplicateResolution, resolve_duplicates
+from clickstream_platform.streaming.ingest.deduplicate import WITHIN, find_duplicates
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.reader import snapshot
+from clickstream_platform.streaming.lake.reader import read_snapshot
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 if TYPE_CHECKING:
@@ -33,17 +33,19 @@ def _partition() -> Column:
     return F.concat_ws("\n", F.col("source"), F.col("partition"))
 
 
-def settled(events: StreamingTable, new: DataFrame, lake: Lake, hours: Collection[int], run_id: str) -> Settled:
+def resolve_replayed(
+    events: StreamingTable, new: DataFrame, lake: Lake, hours: Collection[int], run_id: str
+) -> DuplicateResolution:
     """What becomes of records that are good now, and of events that are there: as in a batch."""
     rules = cast("Parse", events.query).rules
     apart = new.withColumn("partition", _partition())
     ids = apart.select("event_id", "timestamp", "source", *WITHIN).toArrow()
     given = lambda into: into.from_arrow(ids)  # noqa: E731
-    whole = lambda into, places: into.from_arrow(_at(places, apart).toArrow())  # noqa: E731
+    whole = lambda into, places: into.from_arrow(_events_at(places, apart).toArrow())  # noqa: E731
     if rules.duplicate_span is None:
-        return Settled(duplicates(given, whole, lake.events, hours, rules.contract))
+        return DuplicateResolution(find_duplicates(given, whole, lake.events, hours, rules.contract))
     by, span, partition = f"{REPLAY}/{run_id}", rules.duplicate_span, "substr(partition, length(source) + 2)"
-    return settle(
+    return resolve_duplicates(
         given, whole, lake.events, _copies(events, lake), hours, span, by, rules.contract, partition=partition
     )
 
@@ -53,7 +55,9 @@ def _copies(events: StreamingTable, lake: Lake) -> LakeTable:
     return lake.table(events.copies.name)
 
 
-def give_way(events: StreamingTable, found: Settled, good: DataFrame, lake: Lake, run_id: str) -> None:
+def remove_replaced_events(
+    events: StreamingTable, found: DuplicateResolution, good: DataFrame, lake: Lake, run_id: str
+) -> None:
     """Remember what is left out, but for what a killed replay has remembered; then take out what gives way.
 
     Args:
@@ -64,13 +68,13 @@ def give_way(events: StreamingTable, found: Settled, good: DataFrame, lake: Lake
         run_id: the run.
     """
     copies, by = _copies(events, lake), f"{REPLAY}/{run_id}"
-    remembered = snapshot(good.sparkSession, copies.path)
-    left_out = but(found.aside, good, "left_semi").join(remembered.select(*PLACE), [*PLACE], "left_anti")
+    remembered = read_snapshot(good.sparkSession, copies.path)
+    left_out = events_not_at(found.aside, good, "left_semi").join(remembered.select(*PLACE), [*PLACE], "left_anti")
     aside = _as_kept(left_out.to(remembered.schema).toArrow(), cast("Parse", events.query).rules)
     count = aside.num_rows + found.replaced.num_rows
     line = Amendment(copies.name, REPLAY, run_id, added=count)
-    giving_way.remember(aside.to_batches(), found.replaced, count, copies, by, writer.Commit(line.to_json()))
-    giving_way.give_way(found.replaced, lake.events, by, run_id, (REPLAY, time.time_ns() // 1_000_000))
+    replacements.remember_left_out(aside.to_batches(), found.replaced, count, copies, by, writer.Commit(line.to_json()))
+    replacements.remove_replaced(found.replaced, lake.events, by, run_id, (REPLAY, time.time_ns() // 1_000_000))
 
 
 def _as_kept(rows: pa.Table, rules: Rules) -> pa.Table:
@@ -81,12 +85,12 @@ def _as_kept(rows: pa.Table, rules: Rules) -> pa.Table:
     return pa.table(columns)
 
 
-def _at(places: pa.Table, events: DataFrame) -> DataFrame:
+def _events_at(places: pa.Table, events: DataFrame) -> DataFrame:
     """The events at some places."""
     return events.join(events.sparkSession.createDataFrame(places).distinct(), WITHIN, "left_semi")
 
 
-def but(places: pa.Table, events: DataFrame, how: str = "left_anti") -> DataFrame:
+def events_not_at(places: pa.Table, events: DataFrame, how: str = "left_anti") -> DataFrame:
     """The events at other places than these, whose partitions are named as :func:`_partition` does.
 
     By a join of another kind, ``left_semi``, those at these places.

@@ -13,11 +13,11 @@ from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import layout
-from clickstream_platform.streaming.lake.lease import all_leased
+from clickstream_platform.streaming.lake.lease import lease_all
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.store_lease import require_held
-from clickstream_platform.streaming.maintenance.proofs import proofs
-from clickstream_platform.streaming.observe.lag import together
+from clickstream_platform.streaming.maintenance.proofs import read_proofs
+from clickstream_platform.streaming.observe.lag import sum_lags
 from clickstream_platform.wording import number_of
 
 BEFORE = "_before"
@@ -25,7 +25,7 @@ COMMAND = "reset --yes"  # what a lake says in which it was stopped
 
 
 @dataclass(frozen=True)
-class Prospect:
+class ResetPreview:
     """What a reset would do.
 
     Attributes:
@@ -39,19 +39,19 @@ class Prospect:
     erasures: int
 
 
-def prospect(contracts: Sequence[StreamingTable], lake: Lake) -> Prospect:
+def preview_reset(contracts: Sequence[StreamingTable], lake: Lake) -> ResetPreview:
     """Look what a reset would do. Changes nothing.
 
     Raises:
         SourceError: nothing was read yet.
     """
-    rows = {name: lake.table(name).rows() for table in contracts for name in lake.there(table.names)}
+    rows = {name: lake.table(name).rows() for table in contracts for name in lake.existing(table.names)}
     if not rows and not layout.layout_of(lake).unfinished:
         raise SourceError("events", "nothing was read yet", "there is nothing to reset")
-    return Prospect(rows, _to_read(contracts, lake), len(proofs(lake)))
+    return ResetPreview(rows, _to_read(contracts, lake), len(read_proofs(lake)))
 
 
-def require_confirmed(found: Prospect, lake: Lake, confirm: str) -> None:
+def require_confirmed(found: ResetPreview, lake: Lake, confirm: str) -> None:
     """Refuse a reset that was not confirmed with a word that stands for the lake as it is.
 
     After a reset the word is another one, so that nothing said once is a yes to the next. A reset that was stopped in
@@ -67,8 +67,8 @@ def require_confirmed(found: Prospect, lake: Lake, confirm: str) -> None:
     raise SettingsError("confirm", f"{finding} {found.to_read}", f"to do it, set confirm to {word!r}")
 
 
-def _word(found: Prospect, lake: Lake) -> str:
-    """Of the id that Delta has given to the first table; begun anew, it gets another one."""
+def _word(found: ResetPreview, lake: Lake) -> str:
+    """The word that confirms a reset: part of the first table's Delta id, which a table begun anew does not have."""
     table = lake.table(next(iter(found.rows))).open()
     assert table is not None
     return str(table.metadata().id)[:8]
@@ -79,7 +79,7 @@ def _to_read(contracts: Sequence[StreamingTable], lake: Lake) -> str:
     events = next(table for table in contracts if not table.derived)
     nothing = Checkpoint(lake.checkpoints(events.name) / "none", events.name, 0)
     try:
-        found = together(source.unread(nothing, lake) for source in events.sources)
+        found = sum_lags(source.unread(nothing, lake) for source in events.sources)
     except ClickstreamError as problem:
         return f"that cannot be told now ({problem})"
     return str(found)
@@ -97,12 +97,12 @@ def reset(contracts: Sequence[StreamingTable], lake: Lake, *, run_id: str | None
         SourceError: nothing was read yet.
         TableBusyError: a run is at one of the tables and does not end within ten minutes.
     """
-    prospect(contracts, lake)
+    preview_reset(contracts, lake)
     names = [name for table in contracts for name in table.names]
-    with all_leased([table.name for table in contracts], lake, run_id or uuid.uuid4().hex[:12], finishing=COMMAND):
+    with lease_all([table.name for table in contracts], lake, run_id or uuid.uuid4().hex[:12], finishing=COMMAND):
         aside = _folder(lake, goes_on=bool(layout.layout_of(lake).unfinished))
-        layout.write(Lake(aside), layout.Layout(layout.VERSION))
-        layout.write(lake, layout.Layout(layout.VERSION, unfinished=COMMAND))
+        layout.write_layout(Lake(aside), layout.Layout(layout.VERSION))
+        layout.write_layout(lake, layout.Layout(layout.VERSION, unfinished=COMMAND))
         for name in names:
             require_held(lake.root)
             move(lake.table(name).path, aside / name)
@@ -110,7 +110,7 @@ def reset(contracts: Sequence[StreamingTable], lake: Lake, *, run_id: str | None
             for each in lake.checkpoints(name).glob("*"):
                 if each.name != "lease":
                     move(each, Lake(aside).checkpoints(name) / each.name)
-        layout.write(lake, layout.Layout(layout.VERSION))
+        layout.write_layout(lake, layout.Layout(layout.VERSION))
     return aside
 
 

@@ -9,14 +9,21 @@ from pathlib import Path
 from clickstream_platform.errors import BackupError, LayoutError
 from clickstream_platform.store.place import is_on_store
 from clickstream_platform.streaming.lake import layout
-from clickstream_platform.streaming.lake.lease import all_leased
+from clickstream_platform.streaming.lake.lease import lease_all
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.maintenance.copying import TREE, Backup, as_it_is, copied, has, writing_to
-from clickstream_platform.streaming.sources.files.manifest import FOLDER, in_order
+from clickstream_platform.streaming.maintenance.copying import (
+    TREE,
+    Backup,
+    copy_file,
+    has_file_of_size,
+    measure_file,
+    translate_write_errors,
+)
+from clickstream_platform.streaming.sources.files.manifest import FOLDER, restore_time_order
 from clickstream_platform.wording import number_of
 
 
-def checked(folder: Path) -> Backup:
+def verify_backup(folder: Path) -> Backup:
     """A backup of which every file is as it was copied. Reads all of it.
 
     Raises:
@@ -37,13 +44,13 @@ def checked(folder: Path) -> Backup:
 
 def _damaged(backup: Backup, tree: Path) -> Iterator[str]:
     for name, expected in backup.files.items():
-        if not has(tree / name, expected.bytes):
+        if not has_file_of_size(tree / name, expected.bytes):
             yield f"{name} (missing or of another size)"
-        elif as_it_is(tree / name) != expected:
+        elif measure_file(tree / name) != expected:
             yield name
 
 
-def command(folder: Path) -> str:
+def restore_command(folder: Path) -> str:
     """The command that restores it, without ``clickstream``: what a lake says that is not restored wholly yet."""
     return f"restore {folder.absolute()}"
 
@@ -59,20 +66,24 @@ def restore(folder: Path, lake: Lake) -> Backup:
         TableBusyError: another restore is at it.
     """
     require(folder, lake)
-    backup, unfinished = checked(folder), command(folder)
-    with writing_to(lake.root):
-        layout.write(lake, layout.Layout(layout.VERSION, unfinished=unfinished))
-        with all_leased(["events"], lake, uuid.uuid4().hex[:12], finishing=unfinished):
+    backup, unfinished = verify_backup(folder), restore_command(folder)
+    with translate_write_errors(lake.root):
+        layout.write_layout(lake, layout.Layout(layout.VERSION, unfinished=unfinished))
+        with lease_all(["events"], lake, uuid.uuid4().hex[:12], finishing=unfinished):
             for name, expected in backup.files.items():
                 source, target = folder / TREE / name, lake.root / name
-                is_there = name != layout.FILE and has(target, expected.bytes) and as_it_is(target) == expected
-                if not is_there and name != layout.FILE and copied(source, target) != expected:
+                is_there = (
+                    name != layout.FILE
+                    and has_file_of_size(target, expected.bytes)
+                    and measure_file(target) == expected
+                )
+                if not is_there and name != layout.FILE and copy_file(source, target) != expected:
                     raise BackupError(str(source), "it changed while it was restored", "give the command again")
             for manifests in (lake.root / "_checkpoints").glob(f"*/*/{FOLDER}"):
-                in_order(manifests)
+                restore_time_order(manifests)
             for manifests in (lake.root / "_checkpoints").glob(f"*/*/*/{FOLDER}"):  # of a further source
-                in_order(manifests)
-            layout.write(lake, layout.Layout(backup.layout))  # the next lease brings an older one up
+                restore_time_order(manifests)
+            layout.write_layout(lake, layout.Layout(backup.layout))  # the next lease brings an older one up
     return backup
 
 
@@ -84,7 +95,7 @@ def require(folder: Path, lake: Lake) -> None:
     """
     Backup.read(folder)
     there = sorted(path.name for path in lake.root.iterdir()) if lake.root.is_dir() else []
-    if there and layout.layout_of(lake).unfinished != command(folder):
+    if there and layout.layout_of(lake).unfinished != restore_command(folder):
         tables = lake.names()
         finding = (
             f"there is a lake already, with {number_of(len(tables), 'table')}"

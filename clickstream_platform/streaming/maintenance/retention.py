@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.lake.lease import all_leased
+from clickstream_platform.streaming.lake.lease import lease_all
 from clickstream_platform.streaming.lake.ledger import RETENTION
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.tables import LakeTable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-def due(lake: Lake, retention: timedelta | None) -> date | None:
+def expiry_date(lake: Lake, retention: timedelta | None) -> date | None:
     """The date before which events are to go; None if none is that old, or all are kept. Reads the log alone.
 
     Counted back from the newest event, or from today if that is earlier: a lake that nobody feeds keeps its last days,
@@ -38,7 +38,7 @@ def due(lake: Lake, retention: timedelta | None) -> date | None:
 
 
 @dataclass(frozen=True)
-class Leaving:
+class ExpiryPlan:
     """What the next ``maintain`` removes because it is too old.
 
     Attributes:
@@ -54,20 +54,20 @@ class Leaving:
     rejected: int = 0
 
     @property
-    def anything(self) -> bool:
+    def has_any(self) -> bool:
         """Whether anything leaves."""
         return bool(self.events or self.rejected)
 
-    def said(self) -> list[str]:
+    def describe(self) -> list[str]:
         """What leaves, in words: a part for each table that it leaves."""
         events = [f"{number_of(sum(self.events.values()), 'event')} of before {self.before}"] if self.events else []
         rejected = f"{number_of(self.rejected, 'rejected record')} of before {self.rejected_before}"
         return [*events, *([rejected] if self.rejected else [])]
 
 
-def leaving(
+def plan_expiry(
     contracts: Sequence[StreamingTable], lake: Lake, retention: timedelta | None, of_rejected: timedelta | None
-) -> Leaving:
+) -> ExpiryPlan:
     """Look what is too old, and remove nothing. No JVM: reads Delta's log, and the times of rejected records.
 
     Args:
@@ -76,13 +76,15 @@ def leaving(
         retention: how long events are kept; None for ever.
         of_rejected: how long rejected records are kept, if shorter; counted back from today.
     """
-    before = due(lake, retention)
+    before = expiry_date(lake, retention)
     old = {day: rows for day, rows in lake.events.rows_by_date().items() if day < before} if before else {}
     cut = _rejected_before(before, of_rejected)
     rejected = (
-        0 if cut is None else sum(table.rows_before(_midnight(cut), time) for table, time in _rejected(contracts, lake))
+        0
+        if cut is None
+        else sum(table.rows_before(_midnight(cut), time) for table, time in _rejected_tables(contracts, lake))
     )
-    return Leaving(before, old, cut if rejected else None, rejected)
+    return ExpiryPlan(before, old, cut if rejected else None, rejected)
 
 
 def expire_rejected(contracts: Sequence[StreamingTable], lake: Lake, before: date, *, run_id: str | None = None) -> int:
@@ -92,13 +94,13 @@ def expire_rejected(contracts: Sequence[StreamingTable], lake: Lake, before: dat
         TableBusyError: a run is at ``events`` and does not end within ten minutes.
     """
     run_id = run_id or uuid.uuid4().hex[:12]
-    with all_leased([table.name for table in contracts if not table.derived], lake, run_id):
-        found = _rejected(contracts, lake)
+    with lease_all([table.name for table in contracts if not table.derived], lake, run_id):
+        found = _rejected_tables(contracts, lake)
         return sum(_remove_before(_midnight(before), time, table, run_id) for table, time in found)
 
 
-def let_go(
-    old: Leaving,
+def expire_old(
+    old: ExpiryPlan,
     contracts: Sequence[StreamingTable],
     session: Callable[[], SparkSession],
     lake: Lake,
@@ -113,7 +115,7 @@ def let_go(
         expire_rejected(contracts, lake, old.rejected_before, run_id=run_id)
 
 
-def _rejected(contracts: Sequence[StreamingTable], lake: Lake) -> list[tuple[LakeTable, str]]:
+def _rejected_tables(contracts: Sequence[StreamingTable], lake: Lake) -> list[tuple[LakeTable, str]]:
     """The tables of rejected records, each with the column of the time that counts."""
     rejected = [table.side_output for table in contracts if table.side_output and not table.derived]
     return [(lake.table(each.name), each.time) for each in rejected]
@@ -156,7 +158,7 @@ def expire(
 
     run_id = run_id or uuid.uuid4().hex[:12]
     midnight = _midnight(before)
-    with all_leased([table.name for table in contracts], lake, run_id):
+    with lease_all([table.name for table in contracts], lake, run_id):
         for table in contracts:
             run_leased(table, spark, lake, hooks or Hooks(), run_id)
         rows = lake.events.rows()

@@ -17,18 +17,18 @@ from clickstream_platform.errors import CheckpointError, SettingsError
 from clickstream_platform.streaming.batches.persisted import Persisted
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import writer
-from clickstream_platform.streaming.lake.hours import HOUR_US, Hours, moment
+from clickstream_platform.streaming.lake.hours import HOUR_US, Hours, timestamp_literal
 from clickstream_platform.streaming.lake.lease import lease
 from clickstream_platform.streaming.lake.ledger import REBUILD, Amendment, last_entry
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.reader import during, matches, snapshot
+from clickstream_platform.streaming.lake.reader import keys_match, read_hours, read_snapshot
 from clickstream_platform.streaming.lake.tables import TimeSpan
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.run import run_leased
 
 
 @dataclass(frozen=True)
-class Remade:
+class StretchReport:
     """What became of a stretch.
 
     Attributes:
@@ -46,7 +46,7 @@ class Remade:
     removed: int
 
 
-def between(since: str | None, until: str | None, options: tuple[str, str]) -> tuple[datetime, datetime]:
+def parse_ends(since: str | None, until: str | None, options: tuple[str, str]) -> tuple[datetime, datetime]:
     """The two ends of a stretch, as somebody has said them: a day, or a time; in UTC unless it says something else.
 
     Args:
@@ -74,7 +74,7 @@ def _time(text: str, option: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
-def require(table: StreamingTable, since: datetime, until: datetime) -> TimeSpan:
+def require_stretch(table: StreamingTable, since: datetime, until: datetime) -> TimeSpan:
     """The stretch, if this table can be rebuilt in stretches. Asks for no JVM.
 
     Raises:
@@ -99,7 +99,7 @@ def rebuild_stretch(
     hooks: Hooks | None = None,
     *,
     run_id: str | None = None,
-) -> Remade:
+) -> StretchReport:
     """Replace the rows of a stretch by what the table's query gives of it, in one commit; by the same rows in none.
 
     Runs the table first. Afterwards the table is what a whole rebuild would make of it, if the rows that do not touch
@@ -107,7 +107,7 @@ def rebuild_stretch(
     pass over the keys of the table.
 
     Args:
-        table: a table of which stretches can be rebuilt (:func:`require`).
+        table: a table of which stretches can be rebuilt (:func:`require_stretch`).
         stretch: of event time. It is widened if rows of it lie elsewhere.
         spark: the session.
         lake: where the table lies.
@@ -119,23 +119,23 @@ def rebuild_stretch(
     run_id, hooks = run_id or uuid.uuid4().hex[:12], hooks or Hooks()
     with lease(lake, table.name, run_id), Persisted() as persist:
         run_leased(table, spark, lake, hooks, run_id)
-        making = _Making(table, spark, lake, persist)
+        making = _StretchRebuild(table, spark, lake, persist)
         stretch, wanted = making.widened(stretch)
         held = persist(making.held(stretch).select(*wanted.columns))
         rows, added, removed = wanted.count(), wanted.exceptAll(held).count(), held.exceptAll(wanted).count()
         if added or removed:
             if table.announces:
-                new = wanted.alias("w").join(held.alias("h"), matches(table.key, "w", "h"), "left_anti")
+                new = wanted.alias("w").join(held.alias("h"), keys_match(table.key, "w", "h"), "left_anti")
                 hooks.notify(table, [row.asDict() for row in new.collect()])
             line = Amendment(table.name, REBUILD, run_id, added=added, removed=removed).to_json()
             path, span = lake.table(table.name).path, (table.span[0], table.span[-1])
-            writer.replace(wanted, rows, path, span, stretch, writer.Commit(line))
+            writer.replace_span(wanted, rows, path, span, stretch, writer.Commit(line))
     hooks.ended(table)
-    return Remade(table.name, stretch, rows, added, removed)
+    return StretchReport(table.name, stretch, rows, added, removed)
 
 
 @dataclass(frozen=True)
-class _Making:
+class _StretchRebuild:
     """A table's rows of a stretch: those that it has, and those that it should have."""
 
     table: StreamingTable
@@ -149,7 +149,7 @@ class _Making:
             wanted = self.persist(self.wanted(stretch))
             spans = F.min(self._start).alias("first"), F.max(self._end).alias("last"), F.count("*").alias("rows")
             strays = self._rows().where(~F.coalesce(self._touches(stretch), F.lit(False))).alias("h")
-            keyed = strays.join(wanted.alias("w"), matches(self.table.key, "h", "w"), "left_semi")
+            keyed = strays.join(wanted.alias("w"), keys_match(self.table.key, "h", "w"), "left_semi")
             found = keyed.agg(*spans).select("rows", F.unix_micros("first"), F.unix_micros("last")).first()
             assert found is not None
             rows, first, last = found
@@ -178,16 +178,16 @@ class _Making:
     def held(self, stretch: TimeSpan) -> DataFrame:
         """The rows of the stretch that the table has."""
         held = self.lake.table(self.table.name)
-        return during(self.spark, held, self.table.span, [_hours(stretch)]).where(self._touches(stretch))
+        return read_hours(self.spark, held, self.table.span, [_hours(stretch)]).where(self._touches(stretch))
 
     def _rows(self) -> DataFrame:
-        return snapshot(self.spark, self.lake.table(self.table.name).path)
+        return read_snapshot(self.spark, self.lake.table(self.table.name).path)
 
     def _events(self, read: TimeSpan) -> DataFrame:
         """The events of whole hours, as of the version that the table has read."""
         entry = last_entry(self.lake.table(self.table.name))
         version = self.lake.events.log.same_rows_until(entry.events_version) if entry else None
-        return during(self.spark, self.lake.events, ("timestamp",), [_hours(read)], version)
+        return read_hours(self.spark, self.lake.events, ("timestamp",), [_hours(read)], version)
 
     @property
     def _start(self) -> str:
@@ -198,7 +198,9 @@ class _Making:
         return self.table.span[-1]
 
     def _touches(self, stretch: TimeSpan) -> Column:
-        return (F.col(self._start) < moment(stretch.until)) & (F.col(self._end) >= moment(stretch.since))
+        return (F.col(self._start) < timestamp_literal(stretch.until)) & (
+            F.col(self._end) >= timestamp_literal(stretch.since)
+        )
 
 
 def _hours(stretch: TimeSpan) -> Hours:

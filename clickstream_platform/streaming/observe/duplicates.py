@@ -12,14 +12,14 @@ import pyarrow as pa
 
 from clickstream_platform.errors import SourceError
 from clickstream_platform.events.parsing import read_records
-from clickstream_platform.events.registry.framing import said as said_of
+from clickstream_platform.events.registry.framing import decode_record
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.events.schema import CONTENT, Reason
-from clickstream_platform.streaming.lake.hours import HOUR_US, as_ranges, spans_of
-from clickstream_platform.streaming.lake.ledger import REPLACEMENT, REPLAY, Amendment, booked, entries
+from clickstream_platform.streaming.lake.hours import HOUR_US, hour_ranges, time_spans
+from clickstream_platform.streaming.lake.ledger import REPLACEMENT, REPLAY, Amendment, entries, versioned_lines
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.scan import connected, rows_within
-from clickstream_platform.streaming.lake.tables import LakeTable, select
+from clickstream_platform.streaming.lake.scan import open_duckdb, rows_within
+from clickstream_platform.streaming.lake.tables import LakeTable, query_rows
 from clickstream_platform.streaming.observe.left_out_copies import LeftOutCopy, left_out_copies
 
 _NEWEST = """
@@ -102,7 +102,7 @@ class DuplicateReport:
     copies: tuple[LeftOutCopy, ...] = ()
 
 
-def duplicates(lake: Lake, rules: Rules, limit: int = 0) -> DuplicateReport:
+def duplicate_report(lake: Lake, rules: Rules, limit: int = 0) -> DuplicateReport:
     """What the ledger and ``quarantine`` know of duplicates.
 
     Args:
@@ -119,11 +119,11 @@ def duplicates(lake: Lake, rules: Rules, limit: int = 0) -> DuplicateReport:
         raise SourceError(lake.events.name, "nothing was read yet", "run `clickstream run events` first")
     quarantine = lake.table("quarantine")
     batches = list(entries(lake.events))
-    replays = (each.line for each in booked(quarantine) if isinstance(each.line, Amendment))
-    changes = [each.line for each in booked(lake.events) if isinstance(each.line, Amendment)]
+    replays = (each.line for each in versioned_lines(quarantine) if isinstance(each.line, Amendment))
+    changes = [each.line for each in versioned_lines(lake.events) if isinstance(each.line, Amendment)]
     replaced = sum(each.removed for each in changes if each.kind == REPLACEMENT)
     restored = sum(each.copies.restored for each in batches) + sum(each.restored for each in changes)
-    remembered = (each.line for each in booked(lake.copies) if isinstance(each.line, Amendment))
+    remembered = (each.line for each in versioned_lines(lake.copies) if isinstance(each.line, Amendment))
     by_replays = sum(each.added for each in remembered if each.kind == REPLAY)
     set_aside = sum(entry.copies.remembered for entry in batches) + by_replays - replaced
     exact = sum(entry.copies.duplicates for entry in batches) + sum(each.duplicates for each in replays) - set_aside
@@ -139,10 +139,10 @@ def _conflicting(quarantine: LakeTable, limit: int) -> tuple[int, list[dict[str,
     if held is None:
         return 0, []
     reason = Reason.CONFLICTING_DUPLICATE.value
-    (counted,) = select(held, f"SELECT count(*) AS n FROM held WHERE array_has(reasons, '{reason}')")
+    (counted,) = query_rows(held, f"SELECT count(*) AS n FROM held WHERE array_has(reasons, '{reason}')")
     further = "inherited," if "inherited" in {field.name for field in held.schema().fields} else ""
     newest = _NEWEST.format(reason=reason, further=further, limit=f"LIMIT {limit:d}" if limit else "")
-    return counted["n"], select(held, newest) if counted["n"] else []
+    return counted["n"], query_rows(held, newest) if counted["n"] else []
 
 
 def _beside_events(records: Sequence[dict[str, Any]], events: LakeTable, rules: Rules) -> list[Conflict]:
@@ -165,7 +165,7 @@ def _read(records: Sequence[dict[str, Any]], rules: Rules) -> pa.Table:
     """What the records say, by today's settings."""
     ids = [_last(record["headers"] or (), rules.event_id_header) for record in records]
     arrived = pa.array([record["arrived_at"] for record in records], pa.timestamp("us", "UTC"))
-    said = [said_of(record["value"], record["source"], rules).text or record["value"] for record in records]
+    said = [decode_record(record["value"], record["source"], rules).text or record["value"] for record in records]
     values = pa.array(said, pa.binary())
     inherited = pa.array([record.get("inherited") for record in records], pa.string())
     return pa.Table.from_struct_array(
@@ -183,9 +183,9 @@ def _originals(read: pa.Table, events: LakeTable) -> dict[int, list[Original]]:
     wanted = wanted.append_column("at", read["timestamp"].cast(pa.int64()))
     hours = np.unique(wanted["at"].drop_null().to_numpy() // HOUR_US).tolist()
     found: dict[int, list[Original]] = {}
-    with connected() as connection:
+    with open_duckdb() as connection:
         connection.register("wanted", wanted)
-        rows_within(connection, events, "timestamp", spans_of(as_ranges(hours))).create_view("held")
+        rows_within(connection, events, "timestamp", time_spans(hour_ranges(hours))).create_view("held")
         content = ", ".join(f"held.{name}" for name in CONTENT)
         rows = connection.sql(_ORIGINALS.format(content=content)).to_arrow_table().to_pylist()
     for row in rows:

@@ -62,10 +62,10 @@ class Journal:
         if self._file is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             _prune(self.folder)
-            self._file = _opened(self._path)
+            self._file = _open(self._path)
         elif os.fstat(self._file).st_size + len(line) > self.largest:
             self._path.replace(self._path.with_suffix(ASIDE))
-            full, self._file = self._file, _opened(self._path)
+            full, self._file = self._file, _open(self._path)
             os.close(full)
         line = b"\n" + line if self._is_torn else line
         self._is_torn = True
@@ -85,7 +85,7 @@ class Journal:
             self._file = None
 
 
-def _opened(path: Path) -> int:
+def _open(path: Path) -> int:
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     fcntl.flock(file, fcntl.LOCK_EX)  # nobody but a reader that looks may have it, for an instant
     return file
@@ -94,12 +94,12 @@ def _opened(path: Path) -> int:
 def _prune(folder: Path) -> None:
     """Delete the files of old processes. One that is still at work is left alone."""
     for path in sorted(folder.glob("*.jsonl"))[: -KEPT + 1]:
-        if not is_held(path):
+        if not is_writer_alive(path):
             path.with_suffix(ASIDE).unlink(missing_ok=True)
             path.unlink(missing_ok=True)
 
 
-def is_held(path: Path) -> bool:
+def is_writer_alive(path: Path) -> bool:
     """Whether the process that writes a file lives."""
     try:
         with path.open("rb") as file:
@@ -112,7 +112,7 @@ def is_held(path: Path) -> bool:
 
 
 @dataclass(frozen=True)
-class Written:
+class ProcessJournal:
     """What one process has written.
 
     Attributes:
@@ -124,10 +124,10 @@ class Written:
     records: list[dict[str, Any]]
 
 
-def read(folder: Path) -> list[Written]:
+def read_journals(folder: Path) -> list[ProcessJournal]:
     """The journals of all processes, oldest first; none if there is no such folder."""
     return [
-        Written(is_held(path), list(_records([*_lines(path.with_suffix(ASIDE)), *_lines(path)])))
+        ProcessJournal(is_writer_alive(path), list(_records([*_lines(path.with_suffix(ASIDE)), *_lines(path)])))
         for path in sorted(folder.glob("*.jsonl"))
     ]
 

@@ -10,8 +10,8 @@ from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.outdated import outdated
-from clickstream_platform.streaming.sources.overlap import require_apart, require_not_read_before
+from clickstream_platform.streaming.observe.outdated import outdated_reason
+from clickstream_platform.streaming.sources.overlap import require_apart, require_not_yet_read
 from clickstream_platform.streaming.sources.source import Lag, RecordSource
 
 # What there is to read, by :attr:`.StreamingTable.title`; of a source that cannot be looked at, why.
@@ -61,7 +61,7 @@ def _of_sources(table: StreamingTable, lake: Lake, look: Callable[[RecordSource]
             raise problem
     require_apart(readable, asking=True)
     for source in readable:
-        require_not_read_before(source, table.name, lake)
+        require_not_yet_read(source, table.name, lake)
     return found
 
 
@@ -81,12 +81,12 @@ def lags(table: StreamingTable, lake: Lake) -> Lags:
     return found
 
 
-def unread(found: Lag | ClickstreamError) -> int:
+def unread_amount(found: Lag | ClickstreamError) -> int:
     """How much is there to read, as far as it is known."""
     return found.amount if isinstance(found, Lag) else 0
 
 
-def said_of_lag(found: Lag | ClickstreamError) -> str:
+def describe_lag(found: Lag | ClickstreamError) -> str:
     """What a run would read, in words; or why that is not known."""
     return f"{found} to read" if isinstance(found, Lag) else str(found)
 
@@ -101,13 +101,13 @@ def lag(table: StreamingTable, lake: Lake, checkpoint: Checkpoint | None = None)
         lake: where it lies.
         checkpoint: its current one, for a caller who has looked it up (2 ms).
     """
-    current = checkpoint or generations.current(lake, table.name, table.offsets.source_name)
-    if outdated(table, lake, current):
+    current = checkpoint or generations.current_checkpoint(lake, table.name, table.offsets.source_name)
+    if outdated_reason(table, lake, current):
         return Lag(lake.events.rows(), "events")
     return table.offsets.unread(current, lake)
 
 
-def together(lags: Iterable[Lag]) -> Lag:
+def sum_lags(lags: Iterable[Lag]) -> Lag:
     """What several sources have, in one sum; where they count different things, that is named: files and records."""
     found = list(lags)
     units = " and ".join(dict.fromkeys(each.unit for each in found))

@@ -12,9 +12,9 @@ import pyarrow as pa
 from clickstream_platform.errors import SourceError
 from clickstream_platform.source_list import NAME_IN_SQL
 from clickstream_platform.streaming.lake.entry import Entry
-from clickstream_platform.streaming.lake.ledger import Booked, booked
+from clickstream_platform.streaming.lake.ledger import VersionedLine, versioned_lines
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.scan import connected, rows_within
+from clickstream_platform.streaming.lake.scan import open_duckdb, rows_within
 from clickstream_platform.streaming.lake.tables import TimeSpan
 from clickstream_platform.streaming.sources.kafka.offsets import by_partition
 
@@ -101,7 +101,7 @@ class LateBatch:
 
 
 @dataclass(frozen=True)
-class Late:
+class LateReport:
     """What came late in a lake.
 
     Attributes:
@@ -115,7 +115,7 @@ class Late:
     batches: tuple[LateBatch, ...]
 
 
-def late(lake: Lake, limit: int = 0) -> Late:
+def late_report(lake: Lake, limit: int = 0) -> LateReport:
     """The late events of the newest batches.
 
     Args:
@@ -129,14 +129,14 @@ def late(lake: Lake, limit: int = 0) -> Late:
     """
     if not lake.events.exists:
         raise SourceError(lake.events.name, "nothing was read yet", "run `clickstream run events` first")
-    entries = [(each.version, each.line) for each in booked(lake.events) if isinstance(each.line, Entry)]
+    entries = [(each.version, each.line) for each in versioned_lines(lake.events) if isinstance(each.line, Entry)]
     shown = list(_newest([each for each in entries if each[1].late_rows], limit))
     readers = {name: _readings(lake, name) for name in lake.names() if name != lake.events.name} if shown else {}
     batches = [_batch(version, entry, readers) for version, entry in shown]
     for n, event in _events([entry for _, entry in shown], lake, limit):
         batches[n].events.append(event)
     counts = (sum(e.late_rows for _, e in entries), sum(e.rows_in for _, e in entries))
-    return Late(*counts, tuple(batches))
+    return LateReport(*counts, tuple(batches))
 
 
 def _newest(entries: Sequence[tuple[int, Entry]], limit: int) -> Iterator[tuple[int, Entry]]:
@@ -149,18 +149,18 @@ def _newest(entries: Sequence[tuple[int, Entry]], limit: int) -> Iterator[tuple[
         yield version, entry
 
 
-def _readings(lake: Lake, name: str) -> list[Booked]:
+def _readings(lake: Lake, name: str) -> list[VersionedLine]:
     """The entries of a table that reads ``events``, newest first; none of a side table, which has them of another."""
-    return [e for e in booked(lake.table(name)) if isinstance(e.line, Entry) and e.line.table == name]
+    return [e for e in versioned_lines(lake.table(name)) if isinstance(e.line, Entry) and e.line.table == name]
 
 
-def _batch(version: int, entry: Entry, readers: dict[str, list[Booked]]) -> LateBatch:
+def _batch(version: int, entry: Entry, readers: dict[str, list[VersionedLine]]) -> LateBatch:
     changed = {name: found for name, entries in readers.items() if (found := _reading(version, entries))}
     facts = (entry.generation, entry.batch_id, entry.run_id, entry.committed_at_ms, entry.late_before_ms)
     return LateBatch(*facts, entry.late_rows, changed)
 
 
-def _reading(version: int, newest_first: Sequence[Booked]) -> LateChange | None:
+def _reading(version: int, newest_first: Sequence[VersionedLine]) -> LateChange | None:
     """The first batch that had read a version of ``events``."""
     read = [e.line for e in newest_first if isinstance(e.line, Entry) and e.line.events_version >= version]
     return LateChange(read[-1].batch_id, read[-1].rows_out, read[-1].revisions) if read else None
@@ -172,7 +172,7 @@ def _events(entries: Sequence[Entry], lake: Lake, limit: int) -> Iterator[tuple[
     if not places:
         return
     spans = [TimeSpan(EVER, max(entry.late_before_ms for entry in entries) * 1000 + 1)]
-    with connected() as connection:
+    with open_duckdb() as connection:
         connection.register("places", pa.Table.from_pylist(places, _PLACES))
         rows_within(connection, lake.events, "timestamp", spans).create_view("held")
         found = connection.sql(_LATE.format(limit=f"LIMIT {limit:d}" if limit else "")).to_arrow_table().to_pylist()

@@ -12,7 +12,7 @@ from clickstream_platform.events.schema import CONTENT, COPIES
 from clickstream_platform.settings import LONGEST_SPAN
 from clickstream_platform.streaming.lake.hours import HOUR_US
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.scan import connected, rows_within, same_place
+from clickstream_platform.streaming.lake.scan import open_duckdb, rows_within, same_place_condition
 from clickstream_platform.streaming.lake.tables import TimeSpan
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ ORDER BY copied.arrived_at DESC, copied.partition, copied."offset", copied."inde
 """
 # Of `remembered` the rows that are shown, or of `all_events` those beside them.
 _AT = "SELECT {rows}.* FROM {rows} SEMI JOIN shown ON {same_place}"
-_COPIES = _AT.format(rows="remembered", same_place=same_place("remembered", "shown"))
-_EVENTS = _AT.format(rows="all_events", same_place=same_place("all_events", "shown", "event_"))
+_COPIES = _AT.format(rows="remembered", same_place=same_place_condition("remembered", "shown"))
+_EVENTS = _AT.format(rows="all_events", same_place=same_place_condition("all_events", "shown", "event_"))
 
 Place = tuple[Any, ...]  # source, partition, offset, index
 Row = dict[str, Any]
@@ -101,7 +101,7 @@ def left_out_copies(lake: Lake, limit: int = 0, contract: Contract | None = None
     copies = lake.copies
     if not copies.exists or not copies.rows():
         return []
-    with connected() as connection:
+    with open_duckdb() as connection:
         rows_within(connection, copies, "timestamp", [_EVER]).create_view("remembered_files")
         bounds = "SELECT epoch_us(min(timestamp)), epoch_us(max(timestamp)) FROM remembered_files"
         ((first, last),) = connection.sql(bounds).fetchall()

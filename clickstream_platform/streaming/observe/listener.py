@@ -27,7 +27,7 @@ from clickstream_platform.streaming.observe.query_status import QueryStatus
 from clickstream_platform.wording import iso
 
 
-def after(before: QueryStatus, progress: dict[str, Any]) -> QueryStatus:
+def with_progress(before: QueryStatus, progress: dict[str, Any]) -> QueryStatus:
     """What a query says once Spark has reported a progress, which is of a batch only if something was executed."""
     if "addBatch" not in progress.get("durationMs", {}):
         return replace(before, at=progress["timestamp"], status="idle")
@@ -40,7 +40,7 @@ def after(before: QueryStatus, progress: dict[str, Any]) -> QueryStatus:
         input_rows=progress.get("numInputRows"),
         input_rows_per_second=_rounded(progress.get("inputRowsPerSecond")),
         processed_rows_per_second=_rounded(progress.get("processedRowsPerSecond")),
-        watermark=_moved(progress.get("eventTime", {}).get("watermark")),
+        watermark=_known_watermark(progress.get("eventTime", {}).get("watermark")),
         state_rows=sum(each["numRowsTotal"] for each in operators) if operators else None,
         state_bytes=sum(each["memoryUsedBytes"] for each in operators) if operators else None,
         duration_ms=progress["durationMs"].get("triggerExecution"),
@@ -52,7 +52,7 @@ def _rounded(rate: float | None) -> float | None:
     return None if rate is None else round(rate, 1)
 
 
-def _moved(watermark: str | None) -> str | None:
+def _known_watermark(watermark: str | None) -> str | None:
     """Spark's watermark begins at 1970, which says nothing."""
     return None if watermark is None or watermark.startswith("1970") else watermark
 
@@ -85,7 +85,7 @@ class Listener(StreamingQueryListener):
 
     def onQueryProgress(self, event: Any) -> None:  # noqa: N802
         """After every batch."""
-        self._note(event, lambda before, said: after(before, said["progress"]))
+        self._note(event, lambda before, said: with_progress(before, said["progress"]))
 
     def onQueryIdle(self, event: Any) -> None:  # noqa: N802
         """Every some seconds while there is nothing to read."""

@@ -9,24 +9,24 @@ from __future__ import annotations
 
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.lake.fills import fills
+from clickstream_platform.streaming.lake.fills import fill_counts
 from clickstream_platform.streaming.lake.places import Lake
 
 MADE_OF = "made_of"  # in the fingerprint
 
 
-def made_of(table: StreamingTable, lake: Lake) -> dict[str, str]:
+def inherited_column_versions(table: StreamingTable, lake: Lake) -> dict[str, str]:
     """The declared columns that a derived table passes on, each with its type and how often it has been filled.
 
     Whoever asks before a first batch has read ``events`` knows of no fill that it has not read.
     """
     if not table.derived or not table.declared:
         return {}
-    filled = fills(lake.events, [each.name for each in table.declared])
+    filled = fill_counts(lake.events, [each.name for each in table.declared])
     return {each.name: f"{each.declared_as}, {filled[each.name]} fills" for each in table.declared}
 
 
-def outdated(table: StreamingTable, lake: Lake, checkpoint: Checkpoint) -> str:
+def outdated_reason(table: StreamingTable, lake: Lake, checkpoint: Checkpoint) -> str:
     """Why the rows of a table are not made of the declared columns as they are now; empty if they are."""
     if not table.derived:
         return ""
@@ -34,6 +34,6 @@ def outdated(table: StreamingTable, lake: Lake, checkpoint: Checkpoint) -> str:
     if not made_for and checkpoint.committed() < 0:
         return ""
     then: dict[str, str] = made_for.get(MADE_OF, {})
-    now = made_of(table, lake)
+    now = inherited_column_versions(table, lake)
     changed = [name for name in now | then if now.get(name) != then.get(name)]
     return f"since it was made, {', '.join(changed)} of events came, went or got values" if changed else ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from clickstream_platform.streaming.lake.tables import LakeTable, select
+from clickstream_platform.streaming.lake.tables import LakeTable, query_rows
 
 if TYPE_CHECKING:
     from clickstream_platform.events.timestamps import Unit
@@ -54,12 +54,12 @@ def rejections(quarantine: LakeTable, samples: int = 2, unit: Unit = "auto", map
     held = quarantine.open()
     if held is None:
         return []
-    counted = select(
+    counted = query_rows(
         held,
         f"select reason, count(*) as records, min(arrived_at) as first, max(arrived_at) as last from {_FAULTS} "
         "group by reason order by records desc, reason",
     )
-    newest = select(
+    newest = query_rows(
         held,
         'select reason, "partition", "offset", value from (select *, row_number() over '
         '(partition by reason order by arrived_at desc, "partition", "offset") as n '

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from clickstream_platform.streaming.observe.journal import read
+from clickstream_platform.streaming.observe.journal import read_journals
 
 QueryState = Literal["started", "running", "idle", "ended", "failed", "killed"]
 ACTIVE = ("started", "running", "idle")
@@ -58,7 +58,7 @@ class QueryStatus:
 
     @property
     def is_active(self) -> bool:
-        """Whether it is at work, or waits for more."""
+        """Whether the query runs: it handles a batch, or waits for input."""
         return self.status in ACTIVE
 
 
@@ -68,7 +68,7 @@ def queries(folder: Path) -> list[list[QueryStatus]]:
     A query whose process is gone has ``killed`` as its last status, unless it had ended.
     """
     found: dict[str, list[QueryStatus]] = {}
-    for written in read(folder):
+    for written in read_journals(folder):
         own: dict[str, list[QueryStatus]] = {}
         for record in written.records:
             if status := _status(record):

@@ -13,10 +13,10 @@ from clickstream_platform.errors import ClickstreamError
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import generations
-from clickstream_platform.streaming.lake.lease import held_with
+from clickstream_platform.streaming.lake.lease import holder_trigger
 from clickstream_platform.streaming.lake.ledger import last_entry
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.lag import lag, together
+from clickstream_platform.streaming.observe.lag import lag, sum_lags
 from clickstream_platform.streaming.sources.source import Lag
 from clickstream_platform.wording import iso
 
@@ -102,9 +102,9 @@ def status(contracts: Iterable[StreamingTable], lake: Lake) -> tuple[TableStatus
 
 def _status(table: StreamingTable, lake: Lake) -> TableStatus:
     target, entry = lake.table(table.name), last_entry(lake.table(table.name))
-    named = [_named(each, lake) for each in table.by_source()]
+    named = [_only_source(each, lake) for each in table.by_source()]
     problems = [found.problem for found in named if found.problem]
-    found = together(_lag_of(each) for each in named if each.lag is not None)
+    found = sum_lags(_lag_of(each) for each in named if each.lag is not None)
     return TableStatus(
         name=table.name,
         rows=target.rows(),
@@ -115,16 +115,16 @@ def _status(table: StreamingTable, lake: Lake) -> TableStatus:
         lag_unit=None if problems else found.unit,
         generation=named[0].generation,
         last_run=LastRun(entry.run_id, iso(entry.committed_at_ms)) if entry else None,
-        trigger=held_with(lake, table.name) or table.trigger.name,
+        trigger=holder_trigger(lake, table.name) or table.trigger.name,
         problem="; ".join(problems) or None,
         remarks=tuple(remark for each in named for remark in each.remarks),
         sources=() if table.derived else (*named, *_left_out(table, lake)),
     )
 
 
-def _named(table: StreamingTable, lake: Lake) -> SourceStatus:
+def _only_source(table: StreamingTable, lake: Lake) -> SourceStatus:
     source = table.offsets
-    checkpoint = generations.current(lake, table.name, source.source_name)
+    checkpoint = generations.current_checkpoint(lake, table.name, source.source_name)
     found, problem = _lag_or_problem(table, lake, checkpoint)
     known = _known(checkpoint, source.source_name, is_named=True)
     if found is None:
@@ -139,16 +139,16 @@ def _lag_of(found: SourceStatus) -> Lag:
 def _left_out(table: StreamingTable, lake: Lake) -> list[SourceStatus]:
     """The sources that were read once and that the settings do not name."""
     named = {source.source_name for source in table.sources}
-    others = [name for name in generations.sources(lake, table.name) if name not in named]
-    return [_known(generations.current(lake, table.name, name), name, is_named=False) for name in others]
+    others = [name for name in generations.checkpointed_sources(lake, table.name) if name not in named]
+    return [_known(generations.current_checkpoint(lake, table.name, name), name, is_named=False) for name in others]
 
 
 def _known(checkpoint: Checkpoint, name: str, *, is_named: bool) -> SourceStatus:
-    begun, watermark = checkpoint.begun(), checkpoint.watermark_ms()
+    begun, watermark = checkpoint.starting_point(), checkpoint.watermark_ms()
     topics = ", ".join(sorted(begun.topic_ids)) if begun else ""
     return SourceStatus(
         name=name,
-        source=f"kafka {topics}" if topics else checkpoint.made_for(),
+        source=f"kafka {topics}" if topics else checkpoint.source_identity(),
         is_named=is_named,
         generation=checkpoint.generation,
         batches=checkpoint.committed() + 1,

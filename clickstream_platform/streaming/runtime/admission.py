@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.streaming.checkpoint import Checkpoint, next_version
-from clickstream_platform.streaming.lake.generations import current, following, half_committed
+from clickstream_platform.streaming.lake.generations import current_checkpoint, half_committed_batches, next_checkpoint
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.outdated import outdated
+from clickstream_platform.streaming.observe.outdated import outdated_reason
 from clickstream_platform.streaming.runtime.declared_types import require_same_types
 from clickstream_platform.streaming.runtime.fingerprint import require_declared, require_unchanged
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def admitted(lake: Lake, table: StreamingTable) -> Checkpoint:
+def admit_checkpoint(lake: Lake, table: StreamingTable) -> Checkpoint:
     """The checkpoint to go on from, of a table with one source.
 
     A checkpoint that is gone starts a new generation: batch 0 reads all of ``events`` and overwrites the table. Only
@@ -28,26 +28,26 @@ def admitted(lake: Lake, table: StreamingTable) -> Checkpoint:
     Raises:
         CheckpointError: table and checkpoint do not belong together; someone restored or replaced one of them.
     """
-    checkpoint = current(lake, table.name, table.offsets.source_name)
+    checkpoint = current_checkpoint(lake, table.name, table.offsets.source_name)
     last, planned = lake.table(table.name).transaction(checkpoint.app_id), checkpoint.planned()
     if last is not None and planned < 0:
         if not table.derived:
             finding = f"its checkpoint {checkpoint.path} is gone, so what was read already is not known"
             raise CheckpointError(table.title, finding, "restore a backup, or begin anew with `clickstream reset`")
         log.warning("%s: its checkpoint is gone; a new generation reads all of events", table.name)
-        return following(lake, table.name)
+        return next_checkpoint(lake, table.name)
     committed = checkpoint.committed()
     _refuse_strangers(lake, table, checkpoint, -1 if last is None else last, planned, committed)
-    if table.derived and (lost := _lost(lake, checkpoint, planned, committed)):
+    if table.derived and (lost := _missing_input(lake, checkpoint, planned, committed)):
         log.warning("%s: it was down for too long: %s; a new generation reads all of events", table.name, lost)
-        return following(lake, table.name)
-    if why := outdated(table, lake, checkpoint):
+        return next_checkpoint(lake, table.name)
+    if why := outdated_reason(table, lake, checkpoint):
         log.warning("%s: %s; a new generation reads all of events", table.name, why)
-        return following(lake, table.name)
+        return next_checkpoint(lake, table.name)
     return checkpoint
 
 
-def require_as_before(table: StreamingTable, lake: Lake) -> None:
+def require_unchanged_declarations(table: StreamingTable, lake: Lake) -> None:
     """Refuse what has been declared otherwise since the last run, as far as files tell it. No JVM.
 
     Raises:
@@ -59,7 +59,7 @@ def require_as_before(table: StreamingTable, lake: Lake) -> None:
     require_unchanged(table, lake)
 
 
-def require_going_on(table: StreamingTable, lake: Lake) -> None:
+def require_matching_checkpoint(table: StreamingTable, lake: Lake) -> None:
     """Refuse a table made of ``events`` that declares something else than its checkpoint was made for. No JVM.
 
     Unless it begins a new generation anyway, for which nothing that was declared before counts.
@@ -69,26 +69,30 @@ def require_going_on(table: StreamingTable, lake: Lake) -> None:
     """
     if not table.derived:
         return
-    checkpoint = current(lake, table.name)
+    checkpoint = current_checkpoint(lake, table.name)
     try:
         require_declared(checkpoint, table)
     except CheckpointError:
         planned, committed = checkpoint.planned(), checkpoint.committed()
-        begins_anew = planned < 0 or _lost(lake, checkpoint, planned, committed) or outdated(table, lake, checkpoint)
+        begins_anew = (
+            planned < 0
+            or _missing_input(lake, checkpoint, planned, committed)
+            or outdated_reason(table, lake, checkpoint)
+        )
         if not begins_anew:
             raise
 
 
-def in_turn(table: StreamingTable, lake: Lake) -> list[StreamingTable]:
+def sources_in_order(table: StreamingTable, lake: Lake) -> list[StreamingTable]:
     """A table with each of its sources, in their order; one with a batch that was killed half committed goes first."""
     if not table.further:
         return [*table.by_source()]
     names = [source.source_name for source in table.sources]
-    cut = half_committed(lake, table.name, table.names[1:], names)
+    cut = half_committed_batches(lake, table.name, table.names[1:], names)
     return sorted(table.by_source(), key=lambda each: each.offsets.source_name not in cut)
 
 
-def _lost(lake: Lake, checkpoint: Checkpoint, planned: int, committed: int) -> str | None:
+def _missing_input(lake: Lake, checkpoint: Checkpoint, planned: int, committed: int) -> str | None:
     """What is gone of the files and log of ``events`` that the next batch would read; None if all are there."""
     try:
         needed = needed_files(lake, checkpoint, planned, committed)

@@ -13,7 +13,7 @@ from clickstream_platform.streaming.sources.source import Lag
 RECORD = 200  # bytes of a click in JSON, about; a packed file has more records than this makes of it
 
 
-def backlog(tables: Iterable[StreamingTable], lake: Lake, found: Lags | None = None) -> int:
+def estimate_backlog(tables: Iterable[StreamingTable], lake: Lake, found: Lags | None = None) -> int:
     """About how many records or events the table with the most of them has to read.
 
     Tables that are run together read the same events, so they are not added up. A table that has to begin anew reads

@@ -12,7 +12,7 @@ from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.runtime.declared_types import require_same_types
-from clickstream_platform.streaming.runtime.fingerprint import passed_on
+from clickstream_platform.streaming.runtime.fingerprint import inherited_columns
 
 if TYPE_CHECKING:
     from clickstream_platform.events.rules import Parse
@@ -27,17 +27,17 @@ def make_tables(table: StreamingTable, lake: Lake) -> None:
     if table.side_output:
         _make_side_table(table.side_output, table.side_output.schema.spark, lake)
     require_same_types(table, lake)
-    if table.copies and (remembers(table) or lake.table(table.copies.name).exists):
-        _make_side_table(table.copies, StructType([*table.copies.schema.spark, *_further(table, lake)]), lake)
+    if table.copies and (remembers_left_out(table) or lake.table(table.copies.name).exists):
+        _make_side_table(table.copies, StructType([*table.copies.schema.spark, *_declared_columns(table, lake)]), lake)
     path = lake.table(table.name).path
     if not lake.table(table.name).exists:
         writer.create(path, table.schema, table.partition_by, table.span, table.sink.file_size)
     else:
-        gained = [field for field in table.schema if not table.derived or field.name in passed_on(table)]
+        gained = [field for field in table.schema if not table.derived or field.name in inherited_columns(table)]
         writer.add_columns(path, StructType(gained))
 
 
-def _further(table: StreamingTable, lake: Lake) -> list[StructField]:
+def _declared_columns(table: StreamingTable, lake: Lake) -> list[StructField]:
     """The columns that are declared, and those that were once: a row is remembered with all that the table has."""
     held = lake.table(table.name)
     there = StructType.fromJson(held.schema()).fields if held.exists else []
@@ -53,6 +53,6 @@ def _make_side_table(side: SideTable, schema: StructType, lake: Lake) -> None:
         writer.create(path, schema, (), (side.time,), Append.file_size)
 
 
-def remembers(table: StreamingTable) -> bool:
+def remembers_left_out(table: StreamingTable) -> bool:
     """Whether its batches remember what they leave out, so that there is a table for that. Asks for no JVM."""
     return table.copies is not None and cast("Parse", table.query).rules.duplicate_span is not None

@@ -23,11 +23,11 @@ from clickstream_platform.events.schema import EVENTS
 from clickstream_platform.files import text_of, write_whole
 from clickstream_platform.source_list import ANOTHER_SOURCE
 from clickstream_platform.streaming.checkpoint import FINGERPRINT, Checkpoint
-from clickstream_platform.streaming.contract.state import facts
+from clickstream_platform.streaming.contract.state import state_facts
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.observe.outdated import MADE_OF, made_of
+from clickstream_platform.streaming.observe.outdated import MADE_OF, inherited_column_versions
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -38,19 +38,19 @@ READS = "reads"  # in the file: the columns of `events` that the plan is over
 FIRST_COLUMNS = EVENTS.names[: EVENTS.names.index("event_date") + 1]
 
 
-def declared(table: StreamingTable) -> dict[str, Any]:
+def declared_facts(table: StreamingTable) -> dict[str, Any]:
     """The facts a checkpoint depends on. The watermark's delay is not one: changing it is safe."""
     return {
         "version": table.version,
         "source": table.offsets.identity,
         "columns": [f"{column.name} {column.type}" for column in table.columns],
-        **facts(table.state),
+        **state_facts(table.state),
         "sink": str(table.sink),
         **{name: str(value) for name, value in table.parameters.items()},
     }
 
 
-def plan_of(table: StreamingTable, spark: SparkSession, reads: Sequence[str]) -> str:
+def plan_hash(table: StreamingTable, spark: SparkSession, reads: Sequence[str]) -> str:
     """A hash of the query's analysed plan, expression ids normalised. Compared only under the same Spark version.
 
     Args:
@@ -73,24 +73,24 @@ def plan_of(table: StreamingTable, spark: SparkSession, reads: Sequence[str]) ->
     return hashlib.sha256(plan.encode()).hexdigest()[:16]
 
 
-def of(table: StreamingTable, spark: SparkSession, reads: Sequence[str] = EVENTS.names) -> dict[str, Any]:
+def fingerprint_of(table: StreamingTable, spark: SparkSession, reads: Sequence[str] = EVENTS.names) -> dict[str, Any]:
     """The fingerprint of a table as it is declared now; of a derived one, where ``events`` has the columns named."""
     if not table.derived:
-        return declared(table)
-    return {**declared(table), "spark": spark.version, "plan": plan_of(table, spark, reads), READS: [*reads]}
+        return declared_facts(table)
+    return {**declared_facts(table), "spark": spark.version, "plan": plan_hash(table, spark, reads), READS: [*reads]}
 
 
-def write(checkpoint: Checkpoint, fingerprint: dict[str, Any]) -> None:
+def write_fingerprint(checkpoint: Checkpoint, fingerprint: dict[str, Any]) -> None:
     """Keep it beside the checkpoint, before the generation's first batch."""
     write_whole(checkpoint.path / FINGERPRINT, json.dumps(fingerprint, indent=1))
 
 
-def begin(checkpoint: Checkpoint, table: StreamingTable, spark: SparkSession, lake: Lake) -> None:
-    """Keep beside a new checkpoint what it is made for, and of which declared columns."""
-    write(checkpoint, {**of(table, spark), MADE_OF: made_of(table, lake)})
+def begin_fingerprint(checkpoint: Checkpoint, table: StreamingTable, spark: SparkSession, lake: Lake) -> None:
+    """Write the fingerprint of a new checkpoint beside it."""
+    write_fingerprint(checkpoint, {**fingerprint_of(table, spark), MADE_OF: inherited_column_versions(table, lake)})
 
 
-def check(checkpoint: Checkpoint, table: StreamingTable, spark: SparkSession, lake: Lake) -> None:
+def check_fingerprint(checkpoint: Checkpoint, table: StreamingTable, spark: SparkSession, lake: Lake) -> None:
     """Refuse a checkpoint that was made for something else. A column that ``events`` has gained is written down.
 
     Raises:
@@ -98,26 +98,26 @@ def check(checkpoint: Checkpoint, table: StreamingTable, spark: SparkSession, la
     """
     then = checkpoint.fingerprint()
     if not then:
-        begin(checkpoint, table, spark, lake)
+        begin_fingerprint(checkpoint, table, spark, lake)
         return
-    now = of(table, spark, then.get(READS, FIRST_COLUMNS))
+    now = fingerprint_of(table, spark, then.get(READS, FIRST_COLUMNS))
     _compare(table, then, now)
     if then["columns"] != now["columns"]:
-        write(checkpoint, {**of(table, spark), MADE_OF: then.get(MADE_OF, {})})
+        write_fingerprint(checkpoint, {**fingerprint_of(table, spark), MADE_OF: then.get(MADE_OF, {})})
 
 
 def require_unchanged(table: StreamingTable, lake: Lake) -> None:
-    """What :func:`check` would refuse, of a table that reads one source, told without a JVM.
+    """What :func:`check_fingerprint` would refuse, of a table that reads one source, told without a JVM.
 
     Of others it is left to the run: a derived table may begin a new generation, and other sources are read first.
     """
     if table.derived or table.further:
         return
-    require_declared(generations.current(lake, table.name, table.offsets.source_name), table)
+    require_declared(generations.current_checkpoint(lake, table.name, table.offsets.source_name), table)
 
 
 def require_declared(checkpoint: Checkpoint, table: StreamingTable) -> None:
-    """What :func:`check` would refuse of what a table declares, whatever it reads, told without a JVM.
+    """What :func:`check_fingerprint` would refuse of what a table declares, whatever it reads, told without a JVM.
 
     Not of its plan, which a JVM alone knows.
 
@@ -125,11 +125,11 @@ def require_declared(checkpoint: Checkpoint, table: StreamingTable) -> None:
         CheckpointError: a fact changed since the generation began; names each, with both values.
     """
     if then := checkpoint.fingerprint():
-        _compare(table, then, declared(table))
+        _compare(table, then, declared_facts(table))
 
 
 def _compare(table: StreamingTable, then: dict[str, Any], now: dict[str, Any]) -> None:
-    may_come = passed_on(table) if table.derived else {column.name for column in table.columns}
+    may_come = inherited_columns(table) if table.derived else {column.name for column in table.columns}
     gained = _columns_gained(then, now, [f"{c.name} {c.type}" for c in table.columns if c.name in may_come])
     may_differ = gained | (_what_may_differ(then, now) if table.derived else set())
     changed = [key for key in now if key not in may_differ and then.get(key) != now[key]]
@@ -139,11 +139,11 @@ def _compare(table: StreamingTable, then: dict[str, Any], now: dict[str, Any]) -
 
 
 def _what_may_differ(then: dict[str, Any], now: dict[str, Any]) -> set[str]:
-    """Of a derived table: the columns that its plan is over; and the plan itself, by another Spark."""
+    """The facts of a derived table that may change: the columns of ``events``; under another Spark also the plan."""
     return {READS} if then.get("spark") == now.get("spark") else {READS, "spark", "plan"}
 
 
-def passed_on(table: StreamingTable) -> set[str]:
+def inherited_columns(table: StreamingTable) -> set[str]:
     """The columns that ``events`` has gained since the first lakes, and that a table has too."""
     return {column.name for column in table.columns} & {*EVENTS.names[len(FIRST_COLUMNS) :]}
 
@@ -155,18 +155,18 @@ def _columns_gained(then: dict[str, Any], now: dict[str, Any], may_come: Sequenc
     return {"columns"} if stayed == then["columns"] and came <= {*may_come} else set()
 
 
-def move(checkpoint: Checkpoint, source: str) -> None:
+def change_source_identity(checkpoint: Checkpoint, source: str) -> None:
     """Write down another identity of the same source. That it is the same is for the caller to show."""
     then = json.loads((checkpoint.path / FINGERPRINT).read_text())
-    write(checkpoint, {**then, "source": source})
+    write_fingerprint(checkpoint, {**then, "source": source})
 
 
-def note(checkpoint: Checkpoint, table: StreamingTable) -> None:
+def note_plan_checked(checkpoint: Checkpoint, table: StreamingTable) -> None:
     """Write down that a run has looked at the table's plan: until code or settings change it need not be again."""
     write_whole(checkpoint.path / LOOKED_AT, _without_a_jvm(table))
 
 
-def is_looked_at(checkpoint: Checkpoint, table: StreamingTable) -> bool:
+def is_plan_checked(checkpoint: Checkpoint, table: StreamingTable) -> bool:
     """Whether nothing that a plan is made of has changed since a run looked at it. No JVM."""
     then = text_of(checkpoint.path / LOOKED_AT)
     return then is not None and then == _without_a_jvm(table)
@@ -174,7 +174,7 @@ def is_looked_at(checkpoint: Checkpoint, table: StreamingTable) -> bool:
 
 def _without_a_jvm(table: StreamingTable) -> str:
     """A hash of what the table declares, of all code of this package, and of the versions that a plan depends on."""
-    return hashlib.sha256(json.dumps([declared(table), _code()]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([declared_facts(table), _code()]).encode()).hexdigest()
 
 
 @cache

@@ -42,8 +42,8 @@ class Hooks:
     forgotten: Callable[[str], None] = field(default=lambda user_id: None)
 
 
-def if_held(notify: Notify, lake: Lake) -> Notify:
-    """The same hook, for who may have lost a lease meanwhile: then whoever has it now announces the rows."""
+def notify_if_lease_held(notify: Notify, lake: Lake) -> Notify:
+    """The hook, silenced once this process has lost a lease: then the new holder announces the rows."""
 
     def asked(table: StreamingTable, rows: list[dict[str, Any]]) -> None:
         require_held(lake.root)

@@ -19,7 +19,7 @@ from clickstream_platform.streaming.runtime.report import RunReport
 from clickstream_platform.streaming.sources.source import Lag
 
 
-def nothing_to_do(tables: Iterable[StreamingTable], lake: Lake, found: Lags | None = None) -> bool:
+def has_nothing_to_do(tables: Iterable[StreamingTable], lake: Lake, found: Lags | None = None) -> bool:
     """Whether every table has read all there is, completely, by the query that it has now.
 
     False where it cannot be told without a JVM: before a first batch, after a batch that was interrupted, after any
@@ -55,7 +55,7 @@ def idle_run(table: StreamingTable, lake: Lake, hooks: Hooks, run_id: str, found
         The report, after ``hooks.ended``; None if the table has something to do, and nothing was done.
 
     Raises:
-        TableBusyError: another run is at it. And what :func:`nothing_to_do` does.
+        TableBusyError: another run is at it. And what :func:`has_nothing_to_do` does.
     """
     started = time.monotonic()
     with lease(lake, table.name, run_id):
@@ -67,7 +67,10 @@ def idle_run(table: StreamingTable, lake: Lake, hooks: Hooks, run_id: str, found
 
 
 def _report(table: StreamingTable, lake: Lake, run_id: str, duration: timedelta) -> RunReport:
-    checkpoint, target = generations.current(lake, table.name, table.offsets.source_name), lake.table(table.name)
+    checkpoint, target = (
+        generations.current_checkpoint(lake, table.name, table.offsets.source_name),
+        lake.table(table.name),
+    )
     planned = checkpoint.plan(committed := checkpoint.committed())
     return RunReport(
         table=table.name,
@@ -88,17 +91,17 @@ def _report(table: StreamingTable, lake: Lake, run_id: str, duration: timedelta)
 
 
 def _is_done(table: StreamingTable, lake: Lake, found: Lag | ClickstreamError | None) -> bool:
-    checkpoint = generations.current(lake, table.name, table.offsets.source_name)
+    checkpoint = generations.current_checkpoint(lake, table.name, table.offsets.source_name)
     committed = checkpoint.committed()
     if committed < 0 or checkpoint.planned() > committed:
         return False
-    if not fingerprint.is_looked_at(checkpoint, table) or _is_behind(table, lake, checkpoint, found):
+    if not fingerprint.is_plan_checked(checkpoint, table) or _is_behind(table, lake, checkpoint, found):
         return False
-    return admission.admitted(lake, table) == checkpoint
+    return admission.admit_checkpoint(lake, table) == checkpoint
 
 
 def _is_behind(table: StreamingTable, lake: Lake, checkpoint: Checkpoint, found: Lag | ClickstreamError | None) -> bool:
-    """Whether it has something to read. Raises what was ``found`` to be in the way, or is now."""
+    """Whether the table has something to read. Raises the error that was ``found``, or that is found now."""
     try:
         lag = found or table.offsets.unread(checkpoint, lake)
         if isinstance(lag, ClickstreamError):

@@ -103,7 +103,7 @@ class RunReport:
         return {path: finding for batch in self.batches for path, finding in batch.account.unreadable.items()}
 
 
-def together(reports: Mapping[str, RunReport]) -> RunReport:
+def combine_reports(reports: Mapping[str, RunReport]) -> RunReport:
     """One report of a table's run over several sources, by name in the order that they were read; that of one as is."""
     *_, last = reports.values()
     if len(reports) == 1:

@@ -12,15 +12,15 @@ from pyspark.sql import SparkSession
 
 from clickstream_platform.errors import CheckpointError, ClickstreamError
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.contract.trigger import ending
+from clickstream_platform.streaming.contract.trigger import run_trigger
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.lease import lease
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.runtime import admission, fingerprint
 from clickstream_platform.streaming.runtime.hooks import Hooks
-from clickstream_platform.streaming.runtime.report import RunReport, together
+from clickstream_platform.streaming.runtime.report import RunReport, combine_reports
 from clickstream_platform.streaming.runtime.streaming_query import Run
-from clickstream_platform.streaming.sources.overlap import require_not_read_before
+from clickstream_platform.streaming.sources.overlap import require_not_yet_read
 
 if TYPE_CHECKING:
     from clickstream_platform.streaming.sources.source import RecordSource
@@ -58,7 +58,7 @@ def run(
 
     Raises:
         TableBusyError: another run is at it.
-        CheckpointError: checkpoint and table, or checkpoint and contract, do not belong together.
+        CheckpointError: checkpoint and table, or checkpoint and contract, do not belong combine_reports.
         SourceError: the source cannot be read, or ``events`` does not exist yet.
         UnreachableError: Kafka does not answer, or stopped answering.
         StateError: the state store has outgrown its limit. What is committed stays.
@@ -77,32 +77,32 @@ def run_leased(
     done: dict[str, RunReport] = {}
     failed: list[ClickstreamError] = []
     is_cut_short = False
-    for each in admission.in_turn(replace(table, trigger=ending(table.trigger)), lake):
+    for each in admission.sources_in_order(replace(table, trigger=run_trigger(table.trigger)), lake):
         if is_cut_short := bool(stop and stop.is_set() and done):
             break
         try:
-            done[each.offsets.source_name] = prepared(each, spark, lake, hooks, run_id).complete(stop)
+            done[each.offsets.source_name] = prepare_run(each, spark, lake, hooks, run_id).complete(stop)
         except ClickstreamError as failure:
             if table.further:
                 log.error("%s: %s", each.title, failure)
             failed.append(failure)
     if failed:
         raise failed[0]
-    found = together(done)
+    found = combine_reports(done)
     return replace(found, is_cut_short=found.is_cut_short or is_cut_short)
 
 
-def prepared(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hooks, run_id: str) -> Run:
+def prepare_run(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hooks, run_id: str) -> Run:
     """The query of a table with one source, with the table's own trigger, ready to start. Call it under the lease.
 
     Raises what :func:`run` does, but for the lease.
     """
     table.offsets.require_there(table.name, lake)
     if not table.derived:
-        require_not_read_before(cast("RecordSource", table.offsets), table.name, lake)
-    checkpoint = admission.admitted(lake, table)
-    fingerprint.check(checkpoint, table, spark, lake)
-    fingerprint.note(checkpoint, table)
+        require_not_yet_read(cast("RecordSource", table.offsets), table.name, lake)
+    checkpoint = admission.admit_checkpoint(lake, table)
+    fingerprint.check_fingerprint(checkpoint, table, spark, lake)
+    fingerprint.note_plan_checked(checkpoint, table)
     checkpoint.sweep()
     checkpoint.rebase()
     source = table.offsets.begin(checkpoint, goes_on=not table.trigger.ends)
@@ -142,7 +142,7 @@ def require_rebuildable(table: StreamingTable, lake: Lake) -> None:
 def rebuild_leased(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hooks, run_id: str) -> RunReport:
     """As :func:`rebuild`, for a caller that holds the table's lease; ``hooks.ended`` is left to it."""
     table.offsets.require_there(table.name, lake)
-    checkpoint = generations.following(lake, table.name)
-    fingerprint.begin(checkpoint, table, spark, lake)
-    table = replace(table, trigger=ending(table.trigger))
+    checkpoint = generations.next_checkpoint(lake, table.name)
+    fingerprint.begin_fingerprint(checkpoint, table, spark, lake)
+    table = replace(table, trigger=run_trigger(table.trigger))
     return Run(table, spark, lake, checkpoint, hooks, run_id).complete()

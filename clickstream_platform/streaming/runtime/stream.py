@@ -33,7 +33,7 @@ from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe import listener
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.report import RunReport
-from clickstream_platform.streaming.runtime.run import prepared
+from clickstream_platform.streaming.runtime.run import prepare_run
 from clickstream_platform.streaming.runtime.streaming_query import POLLED_EVERY, Run, await_batch
 
 CONFS = {"spark.sql.streaming.numRecentProgressUpdates": "100"}  # a stream has no end, and each takes some kilobytes
@@ -94,9 +94,9 @@ def stream(
     alone = Lock()
     awaited = {column.name for table in tables if not table.derived for column in table.columns}
     lives = [
-        _Live(each, spark, lake, hooks, observer, stop, alone, shared, awaited)
+        _SourceStream(each, spark, lake, hooks, observer, stop, alone, shared, awaited)
         for table in tables
-        for shared in [_Shared(table, lake, run_id, take_over)]
+        for shared in [_TableQueries(table, lake, run_id, take_over)]
         for each in table.by_source()
     ]
     with ThreadPoolExecutor(len(lives), "table") as threads:
@@ -109,7 +109,7 @@ def stream(
         result.result()
 
 
-class _Shared:
+class _TableQueries:
     """What the queries of all sources of one table have together: its lease, and their turn to do a batch."""
 
     def __init__(self, table: StreamingTable, lake: Lake, run_id: str, take_over: bool) -> None:
@@ -135,7 +135,7 @@ class _Shared:
 
 
 @dataclass
-class _Live:
+class _SourceStream:
     """One source of a table of a stream, in a thread of its own."""
 
     table: StreamingTable
@@ -145,7 +145,7 @@ class _Live:
     observer: StreamObserver
     stop: Event
     alone: Lock  # held while the caller is told something
-    shared: _Shared
+    shared: _TableQueries
     awaited: Collection[str]  # columns that `events` will have once its own query of this stream has started
     failures: int = 0  # since the last commit
     reported_at: float = field(default_factory=time.monotonic)
@@ -174,7 +174,7 @@ class _Live:
             return
         try:
             with self.shared.leased():
-                run = prepared(self.table, self.spark, self.lake, self._hooks(), self.shared.run_id)
+                run = prepare_run(self.table, self.spark, self.lake, self._hooks(), self.shared.run_id)
                 run.turn = self.shared.turn
                 with run.running() as query:
                     self._watch(run, query)

@@ -25,17 +25,17 @@ from clickstream_platform.streaming.batches.micro_batch import MicroBatch
 from clickstream_platform.streaming.batches.strategies import strategy_of
 from clickstream_platform.streaming.batches.strategy import Strategy
 from clickstream_platform.streaming.checkpoint import Checkpoint
-from clickstream_platform.streaming.contract.state import comes_near
+from clickstream_platform.streaming.contract.state import is_near_limit
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.ingest.begun import begun
-from clickstream_platform.streaming.ingest.giving_way import take_back
 from clickstream_platform.streaming.ingest.ingest import Ingest
+from clickstream_platform.streaming.ingest.interrupted_batch import interrupted_entry
+from clickstream_platform.streaming.ingest.replacements import restore_replaced
 from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.store_lease import require_held
 from clickstream_platform.streaming.observe import listener
 from clickstream_platform.streaming.runtime.create import make_tables
-from clickstream_platform.streaming.runtime.hooks import Hooks, if_held
+from clickstream_platform.streaming.runtime.hooks import Hooks, notify_if_lease_held
 from clickstream_platform.streaming.runtime.report import RunReport, dropped_by_watermark, state_rows
 
 if TYPE_CHECKING:
@@ -91,13 +91,13 @@ class Run:
         """Start it; what ends the query ends the block, and the other way round. Raises its failure, typed."""
         with self.turn:
             make_tables(self.table, self.lake)
-            if not self.table.derived and take_back(self.lake.events, self.lake.copies, self.run_id):
+            if not self.table.derived and restore_replaced(self.lake.events, self.lake.copies, self.run_id):
                 log.warning("%s: events came back that gave way to a replay which was stopped", self.table.name)
         query = self.query = self._start()
         try:
             yield query
         except Exception as stopped:
-            raise (self.failure or self.table.offsets.explained(stopped, self.checkpoint)) from stopped
+            raise (self.failure or self.table.offsets.explain_failure(stopped, self.checkpoint)) from stopped
         finally:
             query.stop()
 
@@ -125,7 +125,7 @@ class Run:
         if table.derived:
             return strategy_of(table)
         source, parse, state = table.offsets, table.query, table.state
-        of_batch = begun(table, self.lake, self.checkpoint)
+        of_batch = interrupted_entry(table, self.lake, self.checkpoint)
         return Ingest(table, cast("Stateless", state), cast("RecordSource", source), cast("Parse", parse), of_batch)
 
     def _micro_batch(self, frame: DataFrame, batch_id: int) -> None:
@@ -136,14 +136,14 @@ class Run:
         batch = MicroBatch(self.table, self.lake, self.checkpoint, self.run_id, batch_id, frame)
         try:
             require_held(self.lake.root)
-            if batch.replays:
+            if batch.is_replay:
                 self.strategy.complete(batch)
                 self.replayed += 1
                 return
             if self.query and not batch.is_empty:  # one that is empty only lets the state store forget
                 self._require_room([self.query.lastProgress])
             with batch.persist:
-                entry = self.strategy.commit(batch, if_held(self.hooks.notify, self.lake))
+                entry = self.strategy.commit(batch, notify_if_lease_held(self.hooks.notify, self.lake))
             if entry:
                 self.committed.append(entry)
                 self.hooks.committed(entry)
@@ -162,12 +162,12 @@ class Run:
         if not self.table.state.is_stored:
             return
         rows, limit = state_rows([each for each in reported if each]), self.table.max_state_rows
-        if rows is not None and comes_near(self.table.name, rows, limit) and not self.is_near_limit:
+        if rows is not None and is_near_limit(self.table.name, rows, limit) and not self.is_near_limit:
             self.is_near_limit = True
             log.warning("%s: its state store holds %s of %s rows allowed", self.table.name, f"{rows:,}", f"{limit:,}")
 
     def report(self, query: StreamingQuery) -> RunReport:
-        """What it did since it was started or, in a stream, since it last reported."""
+        """What the query did since it was started or, in a stream, since its last report."""
         batches, started = tuple(self.committed.popleft() for _ in range(len(self.committed))), self.started
         self.started = time.monotonic()
         first = batches[0].batch_id if batches else 0

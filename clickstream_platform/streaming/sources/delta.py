@@ -18,7 +18,7 @@ SCHEMA_CHANGED = "DELTA_SCHEMA_CHANGED"  # the beginning of Delta's names for it
 
 
 @dataclass(frozen=True)
-class FromTable:
+class DeltaSource:
     """A Delta table of the lake. A batch ends on a commit, never inside one."""
 
     name: str
@@ -68,7 +68,7 @@ class FromTable:
             return Lag(table.rows(), "events")
         return Lag(sum(file.rows for file in table.log.added_files(next_version(plan.end), newest)), "events")
 
-    def begin(self, checkpoint: Checkpoint, *, goes_on: bool = False) -> FromTable:
+    def begin(self, checkpoint: Checkpoint, *, goes_on: bool = False) -> DeltaSource:
         """The source itself: there is nothing to decide, as a first batch reads the whole table."""
         return self
 
@@ -84,7 +84,7 @@ class FromTable:
             .load(str(lake.table(self.name).path))
         )
 
-    def explained(self, failure: Exception, checkpoint: Checkpoint) -> Exception:
+    def explain_failure(self, failure: Exception, checkpoint: Checkpoint) -> Exception:
         """A RetryableError where the table has gained a column since the query was started; else the failure itself."""
         if SCHEMA_CHANGED not in str(failure):
             return failure

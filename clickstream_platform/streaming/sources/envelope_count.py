@@ -13,12 +13,12 @@ from clickstream_platform.events.schema import Reason
 from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.sources.naive_opening import (
     BYTE_ORDER_MARK,
-    Held,
+    NaiveValue,
     NotOpenedError,
     UnknownError,
-    within,
+    open_naively,
 )
-from clickstream_platform.streaming.sources.unframed import NotReadError, is_framed, unframed
+from clickstream_platform.streaming.sources.unframed import NotReadError, decode_framed, is_framed
 from clickstream_platform.wording import number_of
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Tally:
     def add(self, record: bytes | None, *, is_of_topic: bool = False) -> None:
         """Look into one; of one that is longer than ``most_bytes`` any longer part of it will do.
 
-        Raises, of one of a topic, what :func:`.unframed.unframed` does of a registry.
+        Raises, of one of a topic, what :func:`.unframed.decode_framed` does of a registry.
         """
         if record is None or len(record) > self.envelopes.most_bytes:
             return  # which is rejected unread
@@ -62,7 +62,7 @@ class Tally:
         self.opened += 1
         self.inside += count
 
-    def against(self, entry: Entry) -> str | None:
+    def contradiction(self, entry: Entry) -> str | None:
         """What the ledger says otherwise of the same records, in words; None if nothing.
 
         Records that were too large then may not be so by the limits of today, and the other way round; and a schema
@@ -73,14 +73,18 @@ class Tally:
             agrees = (self.opened, self.inside) == (entry.records.opened, entry.records.inside)
         else:
             agrees = self.opened - unlike <= entry.records.opened <= self.opened + self.unknown
-        return None if agrees else f"holds {_said(self.opened, self.inside)}, booked are {_said(*_booked(entry))}"
+        return (
+            None
+            if agrees
+            else f"holds {_describe_counts(self.opened, self.inside)}, booked are {_describe_counts(*_booked(entry))}"
+        )
 
 
 def _booked(entry: Entry) -> tuple[int, int]:
     return entry.records.opened, entry.records.inside
 
 
-def _said(opened: int, inside: int) -> str:
+def _describe_counts(opened: int, inside: int) -> str:
     return f"{number_of(opened, 'envelope')} with {number_of(inside, 'event')}"
 
 
@@ -105,7 +109,7 @@ class Envelopes:
     registry: Registry | None = None
 
     @classmethod
-    def of(cls, rules: Rules) -> Envelopes:
+    def from_rules(cls, rules: Rules) -> Envelopes:
         """What rules say of them."""
         mapping: Mapping | None = rules.mapping
         limits = rules.max_events_in_record, rules.max_unpacked_bytes, rules.max_record_bytes
@@ -115,7 +119,7 @@ class Envelopes:
         """For the records of a batch; None if they were read in another way, or hold nothing to count."""
         return Tally(self) if self.declared and entry.declared.mapping == self.label else None
 
-    def unlike(self, entries: Iterable[Entry]) -> list[str]:
+    def mapping_changes(self, entries: Iterable[Entry]) -> list[str]:
         """What cannot be counted again, as the mapping is no longer the same, in words."""
         opened: dict[str, int] = {}
         for entry in entries:
@@ -130,16 +134,20 @@ class Envelopes:
     def count(self, record: bytes, *, is_of_topic: bool = False) -> int:
         """How many events a record holds. Raises a NotOpenedError, a NotReadError or an UnknownError."""
         left = [self.most_unpacked]
-        said = unframed(record, self.registry) if is_of_topic and is_framed(record) else record
-        held = [Held("bytes", said.removeprefix(BYTE_ORDER_MARK)) if isinstance(said, bytes) else Held("value", said)]
+        said = decode_framed(record, self.registry) if is_of_topic and is_framed(record) else record
+        held = [
+            NaiveValue("bytes", said.removeprefix(BYTE_ORDER_MARK))
+            if isinstance(said, bytes)
+            else NaiveValue("value", said)
+        ]
         for each in self.declared:
-            held = [item for one in held for item in within(one, each, left)]
+            held = [item for one in held for item in open_naively(one, each, left)]
             if len(held) > self.most_events:
                 raise NotOpenedError
         return len(held)
 
 
-def unknown_said(tallies: Iterable[Tally]) -> list[str]:
+def describe_unknown(tallies: Iterable[Tally]) -> list[str]:
     """How many records cannot be looked into here, in words; nothing if there are none."""
     count = sum(each.unknown for each in tallies)
     why = "their JSON is nothing that Python's own reader takes, or its bytes are no UTF-8"

@@ -25,43 +25,43 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class NotOpenedError(Exception):
-    """It is an event by itself, or a step of its envelope fails."""
+    """The record is an event by itself, or a step of its envelope fails."""
 
 
 class UnknownError(Exception):
     """This way of reading cannot tell."""
 
 
-class Held(NamedTuple):
+class NaiveValue(NamedTuple):
     """Something on the way in: bytes, the bytes of a JSON value, or such a value."""
 
     kind: Literal["bytes", "text", "value"]
     data: Any
 
 
-def within(held: Held, declared: Envelope, left: list[int]) -> list[Held]:
+def open_naively(held: NaiveValue, declared: Envelope, left: list[int]) -> list[NaiveValue]:
     """What one envelope holds. ``left``: how many bytes may still be unpacked, in its only item.
 
     Raises a NotOpenedError, an UnknownError or a RecursionError.
     """
     if declared.path:
-        held = Held("value", _at(_json_of(held), steps_of(declared.path)))
+        held = NaiveValue("value", _at(_json_of(held), steps_of(declared.path)))
     elif declared.optional and held.kind == "bytes" and held.data.lstrip()[:1] != b"[":
         raise NotOpenedError
     for step in declared.steps:
         if step == "lines":
             return [
-                Held("bytes", line)
+                NaiveValue("bytes", line)
                 for line in _bytes_of(held).removeprefix(BYTE_ORDER_MARK).split(b"\n")
                 if line.strip()
             ]
-        held = _undone(step, held, left)
+        held = _undo_step(step, held, left)
     if declared.holds == "one":
         return [held]
     items = _json_of(held)
     if not isinstance(items, list):
         raise NotOpenedError
-    return [Held("value", item) for item in items]
+    return [NaiveValue("value", item) for item in items]
 
 
 def _at(value: Any, path: Iterable[Step]) -> Any:
@@ -79,25 +79,25 @@ def _at(value: Any, path: Iterable[Step]) -> Any:
     return value
 
 
-def _undone(step: str, held: Held, left: list[int]) -> Held:
+def _undo_step(step: str, held: NaiveValue, left: list[int]) -> NaiveValue:
     if step == "base64":
         letters = b"".join(_bytes_of(held).split()).replace(b"-", b"+").replace(b"_", b"/").rstrip(b"=")
         if not _LETTERS.fullmatch(letters) or len(letters) % 4 == 1:
             raise NotOpenedError
-        return Held("bytes", _counted(base64.b64decode(letters + b"==="), left))
+        return NaiveValue("bytes", _count_unpacked(base64.b64decode(letters + b"==="), left))
     if step == "gzip":
         if held.kind != "bytes":
             raise NotOpenedError
-        return Held("bytes", _counted(_unzipped(held.data, left[0] + 1), left))
+        return NaiveValue("bytes", _count_unpacked(_unzip(held.data, left[0] + 1), left))
     if held.kind == "bytes":
-        return Held("text", held.data.removeprefix(BYTE_ORDER_MARK))
+        return NaiveValue("text", held.data.removeprefix(BYTE_ORDER_MARK))
     if held.kind == "text" and held.data.lstrip()[:1] != b'"':
         return held
     value = _json_of(held)
-    return Held("text", _encoded(value)) if isinstance(value, str) else held
+    return NaiveValue("text", _encoded(value)) if isinstance(value, str) else held
 
 
-def _unzipped(data: bytes, most: int) -> bytes:
+def _unzip(data: bytes, most: int) -> bytes:
     if not data:
         raise NotOpenedError
     try:
@@ -107,14 +107,14 @@ def _unzipped(data: bytes, most: int) -> bytes:
         raise NotOpenedError from None
 
 
-def _counted(data: bytes, left: list[int]) -> bytes:
+def _count_unpacked(data: bytes, left: list[int]) -> bytes:
     left[0] -= len(data)
     if left[0] < 0:
         raise NotOpenedError
     return data
 
 
-def _bytes_of(held: Held) -> bytes:
+def _bytes_of(held: NaiveValue) -> bytes:
     if held.kind == "bytes":
         return held.data
     value = _json_of(held)
@@ -130,9 +130,9 @@ def _encoded(text: str) -> bytes:
         raise NotOpenedError from None
 
 
-def _json_of(held: Held) -> Any:
+def _json_of(held: NaiveValue) -> Any:
     if held.kind != "value":
-        held = Held("value", _parsed(held.data))
+        held = NaiveValue("value", _parsed(held.data))
     if _depth(held.data) > _DEEPEST:
         raise NotOpenedError
     return held.data

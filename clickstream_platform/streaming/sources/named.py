@@ -37,7 +37,9 @@ def sources_from(settings: Settings) -> tuple[Named, ...]:
     if set(settings.sources) != {MAIN}:
         found = [source.one_of_several() for source in found]
         require_apart(found)
-    return tuple(_starting(source, found) if isinstance(source, KafkaSource) else source for source in found)
+    return tuple(
+        _own_starting_offsets(source, found) if isinstance(source, KafkaSource) else source for source in found
+    )
 
 
 def source_from(settings: Settings) -> Named:
@@ -91,7 +93,7 @@ def _source(settings: Settings, url: str, name: str) -> Named:
 def _on_store(settings: Settings, url: str) -> StorePath:
     """A place on the store; not one that the lake lies in, or that lies in the lake: it would read its own tables."""
     place = settings.place_at(url, VARIABLE)
-    if shared := landing_at(place).shares_with(settings.lake_folder, links=False):
+    if shared := landing_at(place).overlap_with(settings.lake_folder, links=False):
         raise SettingsError(VARIABLE, f"the lake lies there: {shared}", "name a place beside the lake")
     return place
 
@@ -122,7 +124,7 @@ def _require_there(settings: Settings) -> None:
             raise SettingsError("CLICKSTREAM_FORMAT", f"no source is called {name!r}", there)
 
 
-def _starting(source: KafkaSource, sources: Sequence[Named]) -> KafkaSource:
+def _own_starting_offsets(source: KafkaSource, sources: Sequence[Named]) -> KafkaSource:
     """Of starting offsets by topic those that are not another source's: a topic that nobody reads is refused later."""
     if not isinstance(source.starting_offsets, dict):
         return source

@@ -24,12 +24,12 @@ def require_apart(sources: Sequence[RecordSource], *, asking: bool = False) -> N
         SettingsError: names both, and what they share.
     """
     for one, other in combinations(sources, 2):
-        if shared := one.shares_with(other, asking=asking):
+        if shared := one.overlap_with(other, asking=asking):
             finding = f"the sources {one.source_name!r} and {other.source_name!r} would both read it: {shared}"
             raise SettingsError(VARIABLE, finding, "let one of them have it")
 
 
-def require_not_read_before(source: RecordSource, table: str, lake: Lake) -> None:
+def require_not_yet_read(source: RecordSource, table: str, lake: Lake) -> None:
     """Refuse a source of which another one of the lake has read something, whether that is still named or not.
 
     Call it before every run of the source, as what links lead to and a pattern means may change. No JVM.
@@ -37,10 +37,10 @@ def require_not_read_before(source: RecordSource, table: str, lake: Lake) -> Non
     Raises:
         SourceError: names the other one, and what both have.
     """
-    for name in generations.sources(lake, table):
+    for name in generations.checkpointed_sources(lake, table):
         if name == source.source_name:
             continue
-        if shared := source.read_before(generations.current(lake, table, name)):
+        if shared := source.overlap_with_checkpoint(generations.current_checkpoint(lake, table, name)):
             finding = f"the source {source.source_name!r} would read again what {name!r} has read: {shared}"
             remedy = f"leave it to {name!r} in {VARIABLE}, which goes on where it was"
             raise SourceError(table, finding, remedy)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
-class Gone:
+class VanishedInput:
     """What was read and is no longer there to be counted, with what was booked of it.
 
     Attributes:
@@ -46,7 +46,7 @@ class Recount:
     bytes: int = 0
     records: int = 0
     unread: dict[str, int] = field(default_factory=dict[str, int])
-    gone: tuple[Gone, ...] = ()
+    gone: tuple[VanishedInput, ...] = ()
     unnamed: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class Recount:
     inside: int = 0
 
 
-def together(found: Mapping[str, Recount]) -> Recount:
+def combine_recounts(found: Mapping[str, Recount]) -> Recount:
     """Several sources in one, by name; that of one is as it is. What is told of a source begins with its name."""
     if len(found) == 1:
         return next(iter(found.values()))

@@ -112,7 +112,7 @@ class Source(Protocol):
         """The stream of what no batch has read."""
         ...
 
-    def explained(self, failure: Exception, checkpoint: Checkpoint) -> Exception:
+    def explain_failure(self, failure: Exception, checkpoint: Checkpoint) -> Exception:
         """A query's failure as an error that a person can act on, where it was the source's; else the failure."""
         ...
 
@@ -170,8 +170,8 @@ class RecordSource(Source, Protocol):
         """What to do while nothing has ever come; empty if a run may as well wait for it."""
         ...
 
-    def at_hand(self, *, is_named: bool) -> str:
-        """A word on the source, as far as can be seen without reading it.
+    def describe_availability(self, *, is_named: bool) -> str:
+        """Whether the source is there, in words, as far as that can be told without reading it.
 
         Args:
             is_named: whether somebody has named it. What is there by default may be made by the first run.
@@ -193,8 +193,8 @@ class RecordSource(Source, Protocol):
         """Folders, files and places on a store that every task opens, at the same path wherever it runs."""
         ...
 
-    def shares_with(self, other: RecordSource, *, asking: bool) -> str | None:
-        """What of it another source has too, in words; None if nothing, as far as can be told.
+    def overlap_with(self, other: RecordSource, *, asking: bool) -> str | None:
+        """What both sources would read, in words; None if nothing, as far as can be told.
 
         Args:
             other: another source of the same table.
@@ -203,15 +203,15 @@ class RecordSource(Source, Protocol):
         """
         ...
 
-    def read_before(self, other: Checkpoint) -> str | None:
-        """What of it was read by the checkpoint of another source, which may no longer be named; None if nothing.
+    def overlap_with_checkpoint(self, other: Checkpoint) -> str | None:
+        """What of this source the checkpoint of another one has read already, in words; None if nothing.
 
         Raises what :meth:`unread` does.
         """
         ...
 
     def records(self, read: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch | PartRead]:
-        """Of what a task has read of :meth:`read`, the records. Runs in the task, so the source is pickled.
+        """The records in what a task has read of :meth:`read`. Runs in the task, so the source is pickled.
 
         Returns:
             Batches with the columns that :mod:`..ingest.staging` asks for; and, where it reads files, what became of

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class NotReadError(Exception):
-    """It is rejected, whatever a mapping says."""
+    """The record cannot be decoded, so it is rejected whatever a mapping says."""
 
 
 def is_framed(record: bytes) -> bool:
@@ -28,7 +28,7 @@ def is_framed(record: bytes) -> bool:
     return (record[:1] == b"\0" and len(record) > 4) or (record[:2] in (b"\3\0", b"\3\5") and len(record) > 17)
 
 
-def unframed(record: bytes, registry: Registry | None) -> Any:
+def decode_framed(record: bytes, registry: Registry | None) -> Any:
     """The value of such a record; bytes, if it is JSON.
 
     Raises:

@@ -1,6 +1,6 @@
 """Records through Spark's console sink: printed by the JVM as they are, read back and parsed by this process.
 
-Not parsed in Spark, whose real-time mode refuses Python functions: the query does no more than :func:`printed`.
+Not parsed in Spark, whose real-time mode refuses Python functions: the query only does :func:`printable_record`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from clickstream_platform.events.opening import opened, said_by
+from clickstream_platform.events.opening import bytes_to_read, open_records
 from clickstream_platform.events.parsing import read_events
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.events.schema import EMPTY, Reason
@@ -30,7 +30,7 @@ _FIELDS = ("user_id", "session_id", "event_type", "page_url", "product_id", "dev
 _ESCAPED = str.maketrans({sign: f"\\{letter}" for sign, letter in zip("\n\r\t\f\b\v\a", "nrtfbva", strict=True)})
 
 
-class Printed(NamedTuple):
+class PrintedRecord(NamedTuple):
     """A record as it comes out of the console.
 
     Attributes:
@@ -49,7 +49,7 @@ class Printed(NamedTuple):
         return self.size == len(self.value or b"")
 
 
-def printed() -> Column:
+def printable_record() -> Column:
     """One record as :func:`records_of` reads it, in signs that no console changes; without its headers.
 
     Of these comes the ``event_id`` alone, which is neither shown nor a reason.
@@ -60,14 +60,14 @@ def printed() -> Column:
     return F.concat_ws(",", *[F.coalesce(part.cast("string"), F.lit("-")) for part in parts])
 
 
-def records_of(output: BinaryIO) -> Iterator[list[Printed]]:
+def records_of(output: BinaryIO) -> Iterator[list[PrintedRecord]]:
     """The records among all that the console prints, as many at once as have come; none is held back.
 
     Args:
         output: what is printed, unbuffered: a buffer would wait until it is full.
 
     Raises:
-        ValueError: a row is not as :func:`printed` makes it.
+        ValueError: a row is not as :func:`printable_record` makes it.
     """
     begun: list[bytes] = []
     while come := output.read(AT_ONCE):
@@ -87,22 +87,22 @@ def _rows(lines: Iterable[bytes]) -> Iterator[bytes]:
             yield row
 
 
-def _record(row: bytes) -> Printed:
+def _record(row: bytes) -> PrintedRecord:
     value, size, arrived_at = (None if part == b"-" else part for part in row.split(b","))
-    return Printed(
+    return PrintedRecord(
         None if value is None else base64.b64decode(value, validate=True),
         int(size or 0),
         None if arrived_at is None else int(arrived_at),
     )
 
 
-def shown(records: Sequence[Printed], rules: Rules, origin: str = "") -> list[str]:
+def format_records(records: Sequence[PrintedRecord], rules: Rules, origin: str = "") -> list[str]:
     """A line for each event, or for what was to be one.
 
     Of an event it has what a person looks at first, else the reasons and the first characters.
 
     A record that is not whole is not parsed; its line says so, unless it is too large anyway. Raises what
-    :func:`.opening.opened` does.
+    :func:`.opening.open_records` does.
 
     Args:
         records: the records.
@@ -120,15 +120,15 @@ def shown(records: Sequence[Printed], rules: Rules, origin: str = "") -> list[st
         }
     )
     lines: list[str] = []
-    for events in opened(raw, rules):
-        kept = rules.kept(said_by(events)).to_pylist()
+    for events in open_records(raw, rules):
+        kept = rules.kept(bytes_to_read(events)).to_pylist()
         numbers = events["number"].to_pylist()
         rows = zip(numbers, read_events(events, rules).to_pylist(), kept, strict=True)
         lines += [_line(records[number], row, rules, value) for number, row, value in rows]
     return [line.translate(_ESCAPED).rstrip() for line in lines]
 
 
-def _line(record: Printed, row: dict[str, Any], rules: Rules, kept: bytes | None) -> str:
+def _line(record: PrintedRecord, row: dict[str, Any], rules: Rules, kept: bytes | None) -> str:
     if not record.is_whole:
         is_too_large = record.size > rules.max_record_bytes
         found = f"rejected, {Reason.TOO_LARGE.value}" if is_too_large else f"not parsed, {record.size:,} bytes"

@@ -16,12 +16,12 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from clickstream_platform.errors import SettingsError
-from clickstream_platform.events.frames import accepted
+from clickstream_platform.events.frames import accepted_events
 from clickstream_platform.events.rules import Parse
 from clickstream_platform.streaming.contract.durations import from_words
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import Continuous, ProcessingTime, RealTime, Trigger
-from clickstream_platform.streaming.contract.trigger_support import refusal
+from clickstream_platform.streaming.contract.trigger_support import trigger_refusal
 from clickstream_platform.streaming.sources.source import RecordSource
 from clickstream_platform.streaming.tap import console
 
@@ -53,14 +53,16 @@ class Tap:
             finding = f"{self.table.name} has a stateful function of its own, of which no batch gives all rows"
             raise SettingsError("tap", finding, f"use `clickstream run {self.table.name}` and `clickstream sql`")
         query = "Kafka, counts" if self.table else self._source.on_console
-        if words := refusal(self.trigger, query):
+        if words := trigger_refusal(self.trigger, query):
             finding = f"{self.trigger.name} does not work here ({query}); Spark says: {words}"
             raise SettingsError("tap", finding, "leave --real-time out")
 
     def start(self, spark: SparkSession, checkpoint: Path) -> StreamingQuery:
         """Start the query. The checkpoint is for its lifetime only: the caller deletes it."""
         records = self._source.tap(spark, checkpoint, from_start=self.from_start)
-        printed = self._rows(records, self.table) if self.table else records.select(console.printed().alias("line"))
+        printed = (
+            self._rows(records, self.table) if self.table else records.select(console.printable_record().alias("line"))
+        )
         is_whole = self.table is not None and self.table.state.revises
         return (
             printed.writeStream.format("console")
@@ -72,21 +74,21 @@ class Tap:
             .start()
         )
 
-    def lines(self, records: Sequence[console.Printed]) -> list[str]:
+    def lines(self, records: Sequence[console.PrintedRecord]) -> list[str]:
         """What a person reads of records that the query printed, where it is not a table's."""
         rules = cast("Parse", self.events.query).rules.replaying
-        return console.shown(records, rules, self._source.origin)
+        return console.format_records(records, rules, self._source.origin)
 
     @property
     def _source(self) -> RecordSource:
         return cast("RecordSource", self.events.offsets)
 
     def _rows(self, records: DataFrame, table: StreamingTable) -> DataFrame:
-        events = accepted(self.events.query(records))
+        events = accepted_events(self.events.query(records))
         return table.query(events) if table.derived else events
 
 
-def tapping(
+def tap_trigger(
     events: StreamingTable, table: StreamingTable | None, every: str | None, *, real_time: bool = False
 ) -> RealTime | Continuous | ProcessingTime:
     """The trigger: in real time if that is asked for; otherwise without micro-batches where Spark can do without.

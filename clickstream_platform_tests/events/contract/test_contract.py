@@ -18,23 +18,23 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from clickstream_platform.errors import SettingsError
-from clickstream_platform.events.contract.changes import changes
-from clickstream_platform.events.contract.judging import judged
-from clickstream_platform.events.contract.model import Contract, Declared
+from clickstream_platform.events.contract.changes import contract_changes
+from clickstream_platform.events.contract.judging import judge_columns
+from clickstream_platform.events.contract.model import Contract, DeclaredColumn
 from clickstream_platform.events.contract.producers import json_schema
 from clickstream_platform.events.contract.written import contract_named
-from clickstream_platform.events.mapping.checking import checked
+from clickstream_platform.events.mapping.checking import check_records
 from clickstream_platform.events.parsing import read_records
 from clickstream_platform.events.rules import Rules
 
 NOW = datetime(2024, 3, 1, 12, tzinfo=timezone.utc)
 
 
-def declared(name: str = "x", kind: str = "text", **said: Any) -> Declared:
-    return Declared(name, kind, paths=(name,), **said)
+def declared(name: str = "x", kind: str = "text", **said: Any) -> DeclaredColumn:
+    return DeclaredColumn(name, kind, paths=(name,), **said)
 
 
-def rules_of(*columns: Declared) -> Rules:
+def rules_of(*columns: DeclaredColumn) -> Rules:
     return Rules(("purchase", "click"), timedelta(hours=1), 10_000, contract=Contract("t", columns))
 
 
@@ -102,7 +102,7 @@ COLUMNS = st.one_of(
 )
 
 
-def naive(column: Declared, value: Any, event_type: str, needed: Any) -> tuple[Any, list[str]]:
+def naive(column: DeclaredColumn, value: Any, event_type: str, needed: Any) -> tuple[Any, list[str]]:
     """Judged once more, by other means: what stands in the column, and which rules are broken."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return None, ["required"] if needed is True or (needed and event_type in needed) else []
@@ -148,9 +148,9 @@ def _naive_type(kind: str, value: Any) -> Any:
     st.sampled_from(["count", "reject"]),
 )
 def test_a_value_is_judged_as_by_hand_in_a_run_and_by_check(
-    column: Declared, value: Any, event_type: str, needed: Any, severity: Any
+    column: DeclaredColumn, value: Any, event_type: str, needed: Any, severity: Any
 ) -> None:
-    column = Declared(
+    column = DeclaredColumn(
         "x", column.type, "", severity, needed, column.one_of, column.min, column.max, column.pattern, ("x",)
     )
     rules = rules_of(column)
@@ -170,20 +170,20 @@ def test_a_value_is_judged_as_by_hand_in_a_run_and_by_check(
         "event_id": pa.nulls(1, pa.binary()),
     }
     batch = pa.RecordBatch.from_pydict({**place, "arrived_at": pa.array([NOW], pa.timestamp("us", "UTC"))})
-    found = checked([batch], rules)
+    found = check_records([batch], rules)
     assert dict(found.reasons) == dict.fromkeys(row["reasons"], 1)
     assert dict(found.violations) == ({} if row["reasons"] else dict.fromkeys(row["violations"], 1))
 
 
 @given(st.lists(VALUES, min_size=1, max_size=4), COLUMNS)
 def test_records_read_with_a_contract_are_what_it_makes_of_those_read_without(
-    values: list[Any], column: Declared
+    values: list[Any], column: DeclaredColumn
 ) -> None:
     records = [event(x=value, other=[1, {"b": 2.50}]) for value in values]
     before = read(records, rules_of(declared("never")))
     at_once = read(records, rules_of(column))
     texts = pa.array([row["extra"] for row in before], pa.string())
-    later = judged(Contract("t", (column,)), texts, pa.array(["click"] * len(records)))
+    later = judge_columns(Contract("t", (column,)), texts, pa.array(["click"] * len(records)))
     assert later.extra.to_pylist() == [row["extra"] for row in at_once]
     assert later.columns["x"].to_pylist() == [row["x"] for row in at_once]
 
@@ -302,15 +302,15 @@ def test_the_schema_takes_no_blank_where_one_is_rejected(user_id: str) -> None:
     ],
 )
 def test_a_change_says_whether_it_is_compatible(old: dict[str, Any], new: dict[str, Any], is_compatible: bool) -> None:
-    (found,) = changes(Contract("o", (declared(**old),)), Contract("n", (declared(**new),)))
+    (found,) = contract_changes(Contract("o", (declared(**old),)), Contract("n", (declared(**new),)))
     assert found.is_compatible is is_compatible
 
 
 def test_a_new_column_is_compatible_unless_it_is_required_and_one_that_goes_is_not() -> None:
     one, needed = Contract("o", (declared(),)), Contract("n", (declared(), declared("y", required=True)))
-    assert [each.is_compatible for each in changes(one, Contract("n", (declared(), declared("y"))))] == [True]
-    assert [each.is_compatible for each in changes(one, needed)] == [False]
+    assert [each.is_compatible for each in contract_changes(one, Contract("n", (declared(), declared("y"))))] == [True]
+    assert [each.is_compatible for each in contract_changes(one, needed)] == [False]
     strict = Contract("n", (declared(), declared("y", severity="reject")))  # a `y` that was kept may be rejected now
-    assert [each.is_compatible for each in changes(one, strict)] == [False]
-    assert [each.is_compatible for each in changes(needed, one)] == [False]
-    assert changes(one, one) == []
+    assert [each.is_compatible for each in contract_changes(one, strict)] == [False]
+    assert [each.is_compatible for each in contract_changes(needed, one)] == [False]
+    assert contract_changes(one, one) == []

@@ -19,14 +19,14 @@ import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clickstream_platform.events.mapping.checking import EVENT, PASSED_OVER, REJECTED, Checked, checked
+from clickstream_platform.events.mapping.checking import EVENT, PASSED_OVER, REJECTED, CheckSummary, check_records
 from clickstream_platform.events.rules import Parse, Rules
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.ingest.facts import Facts
-from clickstream_platform.streaming.ingest.staged import Staged
-from clickstream_platform.streaming.ingest.staging import staged_by
+from clickstream_platform.streaming.ingest.staged import StagedBatch
+from clickstream_platform.streaming.ingest.staging import stage_records
 from clickstream_platform.streaming.sources.envelope_count import Envelopes, Tally
-from clickstream_platform.streaming.sources.files.sample import sample
+from clickstream_platform.streaming.sources.files.sample import sample_files
 from clickstream_platform.streaming.sources.source import PartRead
 from clickstream_platform.tables.events import rules_from
 
@@ -155,7 +155,7 @@ class Read(NamedTuple):
     facts: Facts
     rows: list[Event]
     everything: str
-    said: list[Checked]
+    said: list[CheckSummary]
     tally: Tally
 
 
@@ -163,18 +163,18 @@ def read(files: Sequence[Sequence[bytes]], rules: Rules, folder: Path) -> Read:
     folder.mkdir()
     names, said, tally = (
         [f"{number}.parquet" for number in range(len(files))],
-        list[Checked](),
-        Tally(Envelopes.of(rules)),
+        list[CheckSummary](),
+        Tally(Envelopes.from_rules(rules)),
     )
     for name, records in zip(names, files, strict=True):
         file = folder / f"{name}.json"
         file.write_bytes(b"".join(record + b"\n" for record in records))
-        batches = [each for each in sample(file, 1_000_000, "lines") if not isinstance(each, PartRead)]
-        said.append(checked(batches, rules))
-        staged_by(iter([*batches, PartRead(file.name, 0, 0)]), Parse(rules), folder / name)
+        batches = [each for each in sample_files(file, 1_000_000, "lines") if not isinstance(each, PartRead)]
+        said.append(check_records(batches, rules))
+        stage_records(iter([*batches, PartRead(file.name, 0, 0)]), Parse(rules), folder / name)
         for record in records:
             tally.add(record)
-    staged = Staged(folder, tuple(names))
+    staged = StagedBatch(folder, tuple(names))
     rows = [row for batch in staged.accepted() for row in batch.to_pylist()]
     everything = "".join(repr(pq.read_table(folder / name).to_pylist()) for name in names)
     return Read(staged.facts(), rows, everything, said, tally)

@@ -16,14 +16,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from clickstream_platform.events.mapping.checking import EVENT, REJECTED, checked, paths_in
+from clickstream_platform.events.mapping.checking import EVENT, REJECTED, check_records, paths_in
 from clickstream_platform.events.mapping.model import COLUMNS
 from clickstream_platform.events.mapping.named import mapping_named, presets
 from clickstream_platform.events.rules import Parse
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.ingest.staged import Staged
-from clickstream_platform.streaming.ingest.staging import staged_by
-from clickstream_platform.streaming.sources.files.sample import sample
+from clickstream_platform.streaming.ingest.staged import StagedBatch
+from clickstream_platform.streaming.ingest.staging import stage_records
+from clickstream_platform.streaming.sources.files.sample import sample_files
 from clickstream_platform.streaming.sources.source import PartRead
 from clickstream_platform.tables.events import rules_from
 from clickstream_platform_tests.command import clickstream
@@ -317,11 +317,11 @@ def test_a_run_stages_what_a_check_says(records: list[str], name: str, form: str
     rules = rules_from(Settings(mapping=name))
     with TemporaryDirectory() as folder:
         file = file_of(Path(folder), *records)
-        batches = [each for each in sample(file, 1_000_000, form) if not isinstance(each, PartRead)]
-        said = checked(batches, rules)
+        batches = [each for each in sample_files(file, 1_000_000, form) if not isinstance(each, PartRead)]
+        said = check_records(batches, rules)
         staged = Path(folder) / "staged.parquet"
-        staged_by(iter(_with_parts(batches)), Parse(rules), staged)
-        facts = Staged(Path(folder), (staged.name,)).facts()
+        stage_records(iter(_with_parts(batches)), Parse(rules), staged)
+        facts = StagedBatch(Path(folder), (staged.name,)).facts()
     assert (facts.records, len(facts.times), facts.rejected) == (
         len(said.fates),
         said.count(EVENT),

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from clickstream_platform.errors import SettingsError
-from clickstream_platform.events.contract.judging import filled
+from clickstream_platform.events.contract.judging import fill_rows
 from clickstream_platform.events.contract.written import contract_named
-from clickstream_platform.events.mapping.checking import checked
+from clickstream_platform.events.mapping.checking import check_records
 from clickstream_platform.events.mapping.named import preset, presets
 from clickstream_platform.events.parsing import read_records
 from clickstream_platform.events.rules import Parse
@@ -195,7 +195,7 @@ def test_with_commerce_the_other_columns_stay_and_filling_gives_the_same(name: s
     contract = rules_from(Settings(mapping=name, contract="commerce")).contract
     assert contract is not None
     rows = pa.table({each: pa.array([row[each] for row in without], pa.string()) for each in ("extra", "event_type")})
-    later = filled(contract, rows).rows.to_pylist()
+    later = fill_rows(contract, rows).rows.to_pylist()
     assert [[row[each] for each in ("extra", *NAMES)] for row in later] == [
         [row[each] for each in ("extra", *NAMES)] for row in at_once
     ]
@@ -241,7 +241,7 @@ def test_a_file_says_where_a_declared_column_is_and_check_counts_its_paths(tmp_p
         "size": [9, 9],
         "event_id": pa.nulls(2, pa.binary()),
     }
-    found = checked([pa.RecordBatch.from_pydict({**place, "arrived_at": at})], rules)
+    found = check_records([pa.RecordBatch.from_pydict({**place, "arrived_at": at})], rules)
     assert found.paths["width"] == {"shirt.size": 1, "s": 1}
     assert ("colour", '"colour"') not in found.never
 

@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clickstream_platform.errors import SettingsError
-from clickstream_platform.events.mapping.envelopes import Inside, Limits, opener
+from clickstream_platform.events.mapping.envelopes import EnvelopeEvent, Limits, opener
 from clickstream_platform.events.mapping.model import COLUMNS, Mapping
 from clickstream_platform.events.mapping.named import preset
-from clickstream_platform.events.mapping.written import WrittenMapping, mapping_of, merged, raw_of
-from clickstream_platform.events.opening import opened
+from clickstream_platform.events.mapping.written import WrittenMapping, mapping_of, merge_mappings, raw_of
+from clickstream_platform.events.opening import open_records
 from clickstream_platform.events.parsing import read_events
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.events.schema import EMPTY, Reason
@@ -30,7 +30,7 @@ OWN = WrittenMapping(columns={name: name for name in COLUMNS})
 
 
 def mapping(envelope: str) -> Mapping:
-    return mapping_of("mine", merged(OWN, raw_of(envelope.encode(), "mine")), "mine")
+    return mapping_of("mine", merge_mappings(OWN, raw_of(envelope.encode(), "mine")), "mine")
 
 
 def b64(value: bytes) -> str:
@@ -119,7 +119,7 @@ def test_what_is_beside_the_events_is_theirs_unless_they_have_it_themselves() ->
         '[envelope]\npath = "b"\ninherit = ["at", "c.x", "none"]',
         b'{"at": 1.50, "c": {"x": {"y": 1}, "z": 2}, "b": [1]}',
     )
-    assert found == [Inside(b"1", '{"at":1.50,"c":{"x":{"y":1}}}')]
+    assert found == [EnvelopeEvent(b"1", '{"at":1.50,"c":{"x":{"y":1}}}')]
     rows = events_of(
         [b'{"sentAt": 7, "context": {"ip": "1", "a": 1}, "batch": [{"context": {"ip": "2"}}, {}]}'], "segment"
     )
@@ -131,9 +131,9 @@ def test_where_it_is_optional_a_record_without_it_is_an_event_by_itself() -> Non
     optional = '[envelope]\npath = "batch"\noptional = true'
     for record in (b"{}", b"{", b"[]", b'{"x": "batch"}', b'{"x": "\\"batch"}', b'{"batch": null}'):
         assert inside(optional, record) is None
-    assert inside(optional, b'{"b\\u0061tch": [1]}') == [Inside(b"1")]
+    assert inside(optional, b'{"b\\u0061tch": [1]}') == [EnvelopeEvent(b"1")]
     assert inside("[envelope]\noptional = true", b'{"a": 1}') is None
-    assert inside("[envelope]\noptional = true", b" [1]") == [Inside(b"1")]
+    assert inside("[envelope]\noptional = true", b" [1]") == [EnvelopeEvent(b"1")]
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def events_of(values: list[bytes], of: Mapping | str) -> list[dict[str, Any]]:
         }
     )
     rows: list[dict[str, Any]] = []
-    for part in opened(raw, rules(of)):
+    for part in open_records(raw, rules(of)):
         places = part.select(["offset", "index", "inside"]).to_pylist()
         rows += [place | row for place, row in zip(places, read_events(part, rules(of)).to_pylist(), strict=True)]
     return rows

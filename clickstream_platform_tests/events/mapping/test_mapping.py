@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clickstream_platform.errors import SettingsError
-from clickstream_platform.events.json_record import Read
-from clickstream_platform.events.mapping.choosing import choices
-from clickstream_platform.events.mapping.compiled import columns as columns_of
+from clickstream_platform.events.json_record import ParsedRecord
+from clickstream_platform.events.mapping.choosing import column_choosers
+from clickstream_platform.events.mapping.compiled import compile_columns as columns_of
 from clickstream_platform.events.mapping.model import COLUMNS, Mapping
 from clickstream_platform.events.mapping.named import mapping_named, preset, time_unit
-from clickstream_platform.events.mapping.reader import reader
+from clickstream_platform.events.mapping.reader import record_reader
 from clickstream_platform.events.mapping.written import mapping_of, raw_of
 from clickstream_platform.events.masks import Masks
 from clickstream_platform.events.schema import Reason
@@ -44,11 +44,11 @@ def mapping(tmp_path: Path) -> Any:
     return made
 
 
-def by(mapping: Mapping, record: Any) -> Read:
-    return reader(mapping)(record if isinstance(record, bytes) else json.dumps(record).encode())
+def by(mapping: Mapping, record: Any) -> ParsedRecord:
+    return record_reader(mapping)(record if isinstance(record, bytes) else json.dumps(record).encode())
 
 
-def columns(read: Read) -> dict[str, str]:
+def columns(read: ParsedRecord) -> dict[str, str]:
     return {name: text for name, text in zip(COLUMNS, read.texts, strict=True) if text is not None}
 
 
@@ -257,7 +257,7 @@ def test_a_text_that_is_an_object_is_read_as_one_where_that_is_said(mapping: Any
     assert columns(read) == {"user_id": "u", "event_type": "click", "timestamp": "2024-03-01"}
     assert read.extra == '{"p":{"n":1.10,"deep":{"m":null}},"q":"{\\"cut\\": ","r":"{\\"a\\": 1}"}'
     masks = Masks(dropped=frozenset({"n"}))
-    assert '"n"' not in str(reader(found, masks)(json.dumps({"p": text}).encode()).extra)
+    assert '"n"' not in str(record_reader(found, masks)(json.dumps({"p": text}).encode()).extra)
 
 
 def test_a_star_stands_for_any_signs_and_the_reason_is_what_was_declared(mapping: Any) -> None:
@@ -347,7 +347,7 @@ device_type = "a.b.c.d.e.f.g.h.i.j"
 def test_the_one_function_does_what_the_functions_of_its_columns_do(record: dict[str, Any], name: str | None) -> None:
     mapping = preset(name) if name else mapping_of("odd", raw_of(ODD.encode(), "odd"), "odd")
     one, other = deepcopy(record), deepcopy(record)
-    assert columns_of(mapping)(one) == tuple(choose(other) for choose in choices(mapping))
+    assert columns_of(mapping)(one) == tuple(choose(other) for choose in column_choosers(mapping))
     assert one == other
 
 
@@ -359,7 +359,7 @@ def test_what_may_not_be_kept_is_masked_by_the_names_that_its_producer_has_for_i
         "timestamp": "2024-03-01",
         "context": {"ip": "8.8.8.8", "traits": {"a": 1}},
     }
-    read = reader(preset("segment"), masks)(json.dumps(record).encode())
+    read = record_reader(preset("segment"), masks)(json.dumps(record).encode())
     assert columns(read)["user_id"] == masks.hash_of("u")
     assert "ip_address" not in columns(read)
     assert read.extra is not None

@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from clickstream_platform.events.mapping.matching import EVERY, FIRST, Matches, Matching, together
-from clickstream_platform.events.opening import opened
+from clickstream_platform.events.mapping.matching import EVERY, FIRST, Matches, PathMatcher, combine_matches
+from clickstream_platform.events.opening import open_records
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.settings import Settings
 from clickstream_platform.tables.events import rules_from
@@ -31,12 +31,12 @@ def rules(folder: Path, text: str = MINE) -> Rules:
 
 
 def looked_at(of: Rules, *parts: list[Any]) -> Matches:
-    matching = Matching(of)
+    matching = PathMatcher(of)
     for part in parts:
         values = [each if isinstance(each, bytes) else json.dumps(each).encode() for each in part]
         count = len(values)
         batch = {"value": pa.array(values, pa.binary()), "size": pa.array([*map(len, values)], pa.int64())}
-        for events in opened(pa.RecordBatch.from_pydict({**batch, "event_id": pa.nulls(count, pa.binary())}), of):
+        for events in open_records(pa.RecordBatch.from_pydict({**batch, "event_id": pa.nulls(count, pa.binary())}), of):
             matching.look(events)
     return matching.found
 
@@ -71,6 +71,6 @@ def test_however_records_come_the_first_are_looked_at_and_then_one_of_many(tmp_p
 
 
 def test_what_one_of_several_tasks_has_found_is_found() -> None:
-    found = together([Matches(5, ("a: x", "b: y")), Matches(0, ()), Matches(2, ("b: y",))])
+    found = combine_matches([Matches(5, ("a: x", "b: y")), Matches(0, ()), Matches(2, ("b: y",))])
     assert found == Matches(7, ("b: y",))
-    assert together([]) == Matches()
+    assert combine_matches([]) == Matches()

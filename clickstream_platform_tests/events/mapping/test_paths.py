@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from clickstream_platform.events.mapping.paths import getter, spelt, steps_of, taker
+from clickstream_platform.events.mapping.paths import getter, path_text, steps_of, taker
 
 RECORD: dict[str, Any] = {
     "a": {"b": {"c": {"d": 1}}, "x": 2},
@@ -71,4 +71,4 @@ def test_what_is_no_path_is_refused_with_where_it_stops_being_one(path: str) -> 
 
 @pytest.mark.parametrize("keys", [("a",), ("a", "b c"), ("a.b", "c"), ('q"', "\\"), ("[0]", "$x"), (" ",)])
 def test_keys_that_are_spelt_as_a_path_are_read_back(keys: tuple[str, ...]) -> None:
-    assert tuple(step[0] for step in steps_of(spelt(keys))) == keys
+    assert tuple(step[0] for step in steps_of(path_text(keys))) == keys

@@ -11,7 +11,7 @@ import pytest
 
 from clickstream_platform.events.mapping.model import COLUMNS
 from clickstream_platform.events.mapping.named import preset, presets
-from clickstream_platform.events.opening import opened
+from clickstream_platform.events.opening import open_records
 from clickstream_platform.events.parsing import read_events
 from clickstream_platform_tests.events.mapping.producers.all_of_them import PRODUCERS
 from clickstream_platform_tests.events.mapping.producers.batches import BATCHES, SOURCES
@@ -72,7 +72,7 @@ def test_a_batch_of_a_producer_becomes_the_events_that_were_written_down_by_hand
             "event_id": pa.nulls(1, pa.binary()),
         }
     )
-    (events,) = opened(records, rules(name))
+    (events,) = open_records(records, rules(name))
     found = read_events(events, rules(name)).to_pylist()
     for each, expected in zip(found, wanted, strict=True):
         assert compared(each, (None, expected)) == as_written((None, expected))

@@ -16,20 +16,20 @@ import pyarrow as pa
 import pytest
 
 from clickstream_platform.errors import SettingsError, SourceError, UnreachableError
-from clickstream_platform.events.mapping.checking import checked
-from clickstream_platform.events.mapping.matching import Matches, Matching
+from clickstream_platform.events.mapping.checking import check_records
+from clickstream_platform.events.mapping.matching import Matches, PathMatcher
 from clickstream_platform.events.mapping.model import COLUMNS
-from clickstream_platform.events.mapping.written import WrittenMapping, mapping_of, merged, raw_of
+from clickstream_platform.events.mapping.written import WrittenMapping, mapping_of, merge_mappings, raw_of
 from clickstream_platform.events.masks import Masks
-from clickstream_platform.events.opening import opened
+from clickstream_platform.events.opening import open_records
 from clickstream_platform.events.parsing import read_events
 from clickstream_platform.events.registry import client
-from clickstream_platform.events.registry.failures import plainly, refusal
+from clickstream_platform.events.registry.failures import raise_registry_errors, registry_refusal
 from clickstream_platform.events.registry.model import Registry, registry_from
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.sources.envelope_count import Envelopes, Tally
-from clickstream_platform.streaming.tap.console import Printed, shown
+from clickstream_platform.streaming.tap.console import PrintedRecord, format_records
 from clickstream_platform_tests.conftest import event
 from clickstream_platform_tests.schema_registry import SchemaRegistry, framed, started
 
@@ -95,7 +95,7 @@ def batch(*values: bytes | None, source: str = "kafka") -> pa.RecordBatch:
 def read(rules: Rules, *values: bytes | None, source: str = "kafka") -> list[dict[str, Any]]:
     """What is read of each event, with the bytes that it has."""
     found: list[dict[str, Any]] = []
-    for part in opened(batch(*values, source=source), rules):
+    for part in open_records(batch(*values, source=source), rules):
         rows = zip(read_events(part, rules).to_pylist(), part["value"].to_pylist(), strict=True)
         found += [{**row, "value": value} for row, value in rows]
     return found
@@ -200,7 +200,7 @@ def test_who_may_not_come_in_is_told_without_the_password(tmp_path: Path) -> Non
         assert "s3cret" not in repr(found)
         assert reasons(replace(rules, registry=found), value) == [""]
         assert found
-        assert client.at_hand(found) == f"{own.url} answers, and has schemas of JSON, PROTOBUF, AVRO"
+        assert client.describe_registry(found) == f"{own.url} answers, and has schemas of JSON, PROTOBUF, AVRO"
 
 
 class _Other(BaseHTTPRequestHandler):
@@ -252,7 +252,7 @@ def test_where_a_mask_leaves_no_bytes_to_read_later_an_unknown_schema_stops(regi
 
 def test_what_is_kept_of_bytes_under_a_mask_is_what_they_say(registry: SchemaRegistry, ids: dict[str, int]) -> None:
     masked, value = rules_of(registry, masks=Masks(dropped=frozenset({"user_id"}))), avro(ids["v1"], V1, click("anna"))
-    (events,) = opened(batch(value), masked)
+    (events,) = open_records(batch(value), masked)
     (kept,) = masked.kept(masked.to_keep(events)).to_pylist()
     assert json.loads(kept) == {name: text for name, text in click("anna").items() if name != "user_id"}
     assert masked.to_keep(events)[0].as_py() != value == rules_of(registry).to_keep(events)[0].as_py()
@@ -261,7 +261,7 @@ def test_what_is_kept_of_bytes_under_a_mask_is_what_they_say(registry: SchemaReg
 def mapping_with_batches() -> Any:
     own = WrittenMapping(columns={name: name for name in COLUMNS})
     text = '[envelope]\npath = "batch"\noptional = true'
-    return mapping_of("mine", merged(own, raw_of(text.encode(), "mine")), "mine")
+    return mapping_of("mine", merge_mappings(own, raw_of(text.encode(), "mine")), "mine")
 
 
 def test_an_envelope_in_avro_is_opened_and_counted_again(registry: SchemaRegistry, ids: dict[str, int]) -> None:
@@ -274,7 +274,7 @@ def test_an_envelope_in_avro_is_opened_and_counted_again(registry: SchemaRegistr
     assert [row["reasons"] for row in found[:3]] == [[], ["unknown_event_type"], []]
     assert json.loads(found[0]["value"]) == click("a")  # an event's own bytes
     assert found[2]["value"] == alone
-    tally = Tally(Envelopes.of(rules))
+    tally = Tally(Envelopes.from_rules(rules))
     for each in (envelope, alone, in_json, *broken):
         tally.add(each, is_of_topic=True)
     assert (tally.opened, tally.inside, tally.unknown) == (2, 2, 0)
@@ -282,7 +282,7 @@ def test_an_envelope_in_avro_is_opened_and_counted_again(registry: SchemaRegistr
 
 def test_a_check_says_what_a_run_would_do(registry: SchemaRegistry, ids: dict[str, int]) -> None:
     good = avro(ids["v2"], V2, click(price=2.5))
-    found = checked([batch(good, good[:-1])], rules_of(registry, mapping=mapping_with_batches()))
+    found = check_records([batch(good, good[:-1])], rules_of(registry, mapping=mapping_with_batches()))
     assert [each.fate for each in found.fates] == ["event", "rejected"]
     assert found.paths["user_id"] == {"user_id": 1}
     assert found.extra == {"price": 1}
@@ -292,29 +292,29 @@ def test_a_run_finds_the_paths_of_a_mapping_in_what_a_record_says(
     registry: SchemaRegistry, ids: dict[str, int]
 ) -> None:
     rules = rules_of(registry, mapping=mapping_with_batches(), own_paths=(("user_id", "user_id"), ("page_url", "no")))
-    matching = Matching(rules)
-    for part in opened(batch(avro(ids["v1"], V1, click())), rules):
+    matching = PathMatcher(rules)
+    for part in open_records(batch(avro(ids["v1"], V1, click())), rules):
         matching.look(part)
     assert matching.found == Matches(1, ("page_url: no",))
 
 
 def test_tap_shows_what_a_record_says(registry: SchemaRegistry, ids: dict[str, int]) -> None:
     value = avro(ids["v1"], V1, click("anna"))
-    printed = [Printed(each, len(each), None) for each in (value, value[:-1])]
-    good, cut = shown(printed, rules_of(registry), "kafka")
+    printed = [PrintedRecord(each, len(each), None) for each in (value, value[:-1])]
+    good, cut = format_records(printed, rules_of(registry), "kafka")
     assert good.startswith("2024-03-01 10:00:00.000  anna")
     assert cut.startswith("rejected, malformed_avro:")
-    assert shown(printed[:1], rules_of(registry), "file")[0].startswith("rejected, malformed_json")
+    assert format_records(printed[:1], rules_of(registry), "file")[0].startswith("rejected, malformed_json")
 
 
 def test_an_error_of_a_registry_comes_out_of_a_task_as_it_was() -> None:
     its = UnreachableError("registry", "http://a does not answer (...)", "start it; then run")
     as_text = f"An exception\n  File x\nclickstream_platform.errors.UnreachableError: {its}\n\tat java"
-    found = refusal(RuntimeError(as_text))
+    found = registry_refusal(RuntimeError(as_text))
     assert isinstance(found, UnreachableError)
     assert str(found) == str(its)
-    assert refusal(RuntimeError("UnreachableError: kafka: a; b")) is None
-    with pytest.raises(SourceError, match="b; c"), plainly():
+    assert registry_refusal(RuntimeError("UnreachableError: kafka: a; b")) is None
+    with pytest.raises(SourceError, match="b; c"), raise_registry_errors():
         raise RuntimeError("x.SourceError: registry: b; c")
 
 

@@ -13,7 +13,7 @@ from deltalake import CommitProperties, write_deltalake
 from clickstream_platform.expectations import DuplicateShare, KeptContract, RejectedShare
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.audit.broken_rules import broken_rules
-from clickstream_platform.streaming.audit.shares import Share, notes, remarks, said, share
+from clickstream_platform.streaming.audit.shares import Share, describe_share, newest_share, run_notes, run_warnings
 from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment, entries
 from clickstream_platform_tests.homes import Home, entry
 
@@ -30,7 +30,7 @@ class Ledger(Home):
 
     @property
     def rejected(self) -> Share:
-        return share(REJECTED, self.lake)
+        return newest_share(REJECTED, self.lake)
 
     def fails(self) -> bool:
         return self.rejected.exceeds(REJECTED)
@@ -51,7 +51,7 @@ def test_forty_of_forty_one_fail_and_one_of_forty_one_does_not(ledger: Ledger) -
     ledger.batch(41, 40, reasons={"missing_user_id": 40, "bad_timestamp": 2})
     assert ledger.fails()
     text = "40 of 41 records were rejected (missing_user_id 40, bad_timestamp 2)"
-    assert said(ledger.rejected, REJECTED) == text
+    assert describe_share(ledger.rejected, REJECTED) == text
     assert ledger.rejected.numbers() == {"records": 41, "count": 40, "share": 40 / 41}
 
 
@@ -106,7 +106,7 @@ def test_far_more_than_usual_fails_although_it_is_less_than_the_most(ledger: Led
     ledger.batch(1_000, 30)
     assert ledger.rejected.usual == 0.001
     assert ledger.fails()
-    assert said(ledger.rejected, REJECTED) == "30 of 1,000 records were rejected; usual are 0.1%"
+    assert describe_share(ledger.rejected, REJECTED) == "30 of 1,000 records were rejected; usual are 0.1%"
 
 
 def test_what_is_usual_takes_five_runs_to_know(ledger: Ledger) -> None:
@@ -131,7 +131,7 @@ def test_files_that_are_refused_whole_count_by_their_bytes(ledger: Ledger) -> No
     ledger.batch(41, files=files, unreadable={"b.gz": "gzip: cut off"})
     assert ledger.rejected.of_bytes == 0.1
     assert ledger.fails()
-    assert said(ledger.rejected, REJECTED) == "0 of 41 records were rejected, and 1 file refused whole"
+    assert describe_share(ledger.rejected, REJECTED) == "0 of 41 records were rejected, and 1 file refused whole"
 
 
 def test_nothing_but_refused_files_fails(ledger: Ledger) -> None:
@@ -141,20 +141,20 @@ def test_nothing_but_refused_files_fails(ledger: Ledger) -> None:
 
 def test_duplicates_have_a_share_of_their_own(ledger: Ledger) -> None:
     ledger.batch(40, duplicates=20)
-    assert not share(DUPLICATE, ledger.lake).exceeds(DUPLICATE)
+    assert not newest_share(DUPLICATE, ledger.lake).exceeds(DUPLICATE)
     ledger.batch(40, duplicates=21)
-    assert share(DUPLICATE, ledger.lake).exceeds(DUPLICATE)
+    assert newest_share(DUPLICATE, ledger.lake).exceeds(DUPLICATE)
     assert not ledger.fails()
 
 
 def test_a_run_says_of_its_own_batches_what_is_too_much_however_few_they_are(ledger: Ledger) -> None:
     ledger.batch(3, 1, 2, reasons={"missing_user_id": 1}, files={"b": [1, 0]}, unreadable={"b": "cut off"})
-    assert remarks(ledger.contracts["events"], list(entries(ledger.lake.events))) == [
+    assert run_warnings(ledger.contracts["events"], list(entries(ledger.lake.events))) == [
         "1 of 3 records was rejected (missing_user_id 1), and 1 file refused whole:"
         " `clickstream quarantine` shows them",
         "2 of 3 records were duplicates: their event_id and timestamp were there already",
     ]
-    assert remarks(ledger.contracts["sessions"], list(entries(ledger.lake.events))) == []
+    assert run_warnings(ledger.contracts["sessions"], list(entries(ledger.lake.events))) == []
 
 
 def test_a_path_that_no_batch_of_a_run_found_anything_at_is_warned_of_and_what_was_passed_over_is_not(
@@ -164,10 +164,10 @@ def test_a_path_that_no_batch_of_a_run_found_anything_at_is_warned_of_and_what_w
     ledger.batch(30, looked_at=10, never_matched=["page_url: p.url"])
     ledger.batch(0)
     batches = list(entries(ledger.lake.events))
-    (warned,) = remarks(ledger.contracts["events"], batches)
+    (warned,) = run_warnings(ledger.contracts["events"], batches)
     assert warned == ("in 30 records that were looked at, nothing is at these paths of the mapping: page_url: p.url")
-    assert notes(batches) == ["3 records passed over, as the mapping says: identify 3"]
-    assert notes([]) == remarks(ledger.contracts["events"], []) == []
+    assert run_notes(batches) == ["3 records passed over, as the mapping says: identify 3"]
+    assert run_notes([]) == run_warnings(ledger.contracts["events"], []) == []
 
 
 def test_a_maximum_of_one_turns_the_check_off(ledger: Ledger) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from clickstream_platform.errors import StateError
 from clickstream_platform.streaming.checkpoint import Checkpoint
-from clickstream_platform.streaming.contract.state import comes_near
+from clickstream_platform.streaming.contract.state import is_near_limit
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform_tests.conftest import Lab, event
 
@@ -17,12 +17,12 @@ STATEFUL = ("user_activity", "clickstream_aggregated")
 
 
 def test_a_state_store_is_near_its_limit_from_eighty_per_cent_on() -> None:
-    assert [comes_near("t", rows, 10) for rows in (0, 7, 8, 10)] == [False, False, True, True]
+    assert [is_near_limit("t", rows, 10) for rows in (0, 7, 8, 10)] == [False, False, True, True]
 
 
 def test_a_state_store_beyond_its_limit_is_told_with_the_setting() -> None:
     with pytest.raises(StateError) as error:
-        comes_near("sessions", 12_345, 10_000)
+        is_near_limit("sessions", 12_345, 10_000)
     assert str(error.value) == (
         "sessions: its state store holds 12,345 rows, 10,000 are allowed; give Spark more memory and raise "
         "CLICKSTREAM_MAX_STATE_ROWS, or look for what opens so many windows: `clickstream status sessions`"
@@ -68,7 +68,7 @@ def test_a_run_finds_the_state_whole_and_old_state_goes(lab: Lab) -> None:
         for hour in range(8, 18):
             lab.land(event("a", f"{hour:02}:00:00"))
             lab.run("events", "user_activity")
-            snapshots = _snapshots(checkpoint := generations.current(lab.lake, "user_activity"))
+            snapshots = _snapshots(checkpoint := generations.current_checkpoint(lab.lake, "user_activity"))
             assert max(snapshots) == checkpoint.committed() + 1
         assert 1 not in snapshots
     finally:

@@ -17,11 +17,17 @@ from clickstream_platform.streaming.contract.trigger import (
     ProcessingTime,
     RealTime,
     Trigger,
-    ending,
-    repeating,
+    run_trigger,
+    stream_trigger,
     trigger_from,
 )
-from clickstream_platform.streaming.contract.trigger_support import FACTS, QUERIES, Command, page, require
+from clickstream_platform.streaming.contract.trigger_support import (
+    FACTS,
+    QUERIES,
+    Command,
+    require_trigger,
+    triggers_page,
+)
 from clickstream_platform.tables import tables
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -103,10 +109,10 @@ def test_a_command_takes_its_triggers_and_says_of_others_why_not_and_what_instea
 ) -> None:
     for trigger in ALL:
         if type(trigger) in taken:
-            require(trigger, command, "--trigger")
+            require_trigger(trigger, command, "--trigger")
             continue
         with pytest.raises(SettingsError, match=f"{trigger.name} is not for `clickstream {command}`: ") as refused:
-            require(trigger, command, "--trigger")
+            require_trigger(trigger, command, "--trigger")
         assert refused.value.remedy == FACTS[type(trigger)].instead
 
 
@@ -123,9 +129,9 @@ def test_a_contract_says_its_trigger_in_the_second_sentence() -> None:
 
 def test_a_run_ends_and_a_stream_does_not_whatever_the_contract_says() -> None:
     usual = ProcessingTime(MINUTE)
-    assert [ending(trigger) for trigger in ALL[:3]] == [AvailableNow(), Once(), AvailableNow()]
-    assert [repeating(trigger, usual) for trigger in ALL[:2]] == [usual, usual]
-    assert repeating(ProcessingTime(SECOND), usual) == ProcessingTime(SECOND)
+    assert [run_trigger(trigger) for trigger in ALL[:3]] == [AvailableNow(), Once(), AvailableNow()]
+    assert [stream_trigger(trigger, usual) for trigger in ALL[:2]] == [usual, usual]
+    assert stream_trigger(ProcessingTime(SECOND), usual) == ProcessingTime(SECOND)
 
 
 def test_every_trigger_has_its_facts_and_they_speak_of_known_queries() -> None:
@@ -135,6 +141,6 @@ def test_every_trigger_has_its_facts_and_they_speak_of_known_queries() -> None:
 
 def test_the_page_about_triggers_is_what_the_facts_make() -> None:
     file = Path(__file__).parents[3] / "docs" / "triggers.md"
-    assert file.read_text() == page(), (
+    assert file.read_text() == triggers_page(), (
         "python -m clickstream_platform.streaming.contract.trigger_support > docs/triggers.md"
     )

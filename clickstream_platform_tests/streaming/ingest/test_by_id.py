@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from clickstream_platform.streaming.audit.books import unbalanced
+from clickstream_platform.streaming.audit.books import ledger_errors
 from clickstream_platform.streaming.audit.source_account import source_account
 from clickstream_platform.streaming.maintenance.backup import backup
 from clickstream_platform.streaming.maintenance.erasure import forget
 from clickstream_platform.streaming.maintenance.reprocess import replay
 from clickstream_platform.streaming.maintenance.restore import restore
-from clickstream_platform.streaming.observe.duplicates import duplicates
+from clickstream_platform.streaming.observe.duplicates import duplicate_report
 from clickstream_platform.tables.events import rules_from
 from clickstream_platform_tests.conftest import KINDS, Lab, event
 from clickstream_platform_tests.faults import fault
@@ -65,12 +65,12 @@ def test_every_table_is_exact_after_every_batch_and_the_order_does_not_matter(by
         by_id.land(*wave)
         by_id.run()
         by_id.assert_exact()
-        assert unbalanced(by_id.contracts["events"], by_id.lake) == []
+        assert ledger_errors(by_id.contracts["events"], by_id.lake) == []
     account = source_account(by_id.contracts["events"], by_id.lake)
     assert (account.errors, account.replaced, account.restored) == ((), 2, 1)
     verified = by_id.verify("user_patterns")["user_patterns"]
     assert verified.still_in > 0
-    found = duplicates(by_id.lake, rules_from(by_id.settings))
+    found = duplicate_report(by_id.lake, rules_from(by_id.settings))
     assert (found.exact, found.replaced, found.restored, found.conflicting) == (0, 2, 1, 1)
 
     at_once = by_id.reading("", home=by_id.settings.home / "again").only(*KINDS)
@@ -100,12 +100,12 @@ def test_killed_between_any_two_of_its_commits_a_batch_finds_the_same_whatever_i
     by_id.land(*WAVES[2])
     with fault(nth, "before"), pytest.raises(Exception, match="InjectedError"):
         by_id.run()
-    assert unbalanced(by_id.contracts["events"], by_id.lake) == []
+    assert ledger_errors(by_id.contracts["events"], by_id.lake) == []
     (batch,) = by_id.reading("", **then).only("events").run()["events"].batches
     assert (batch.rows_out, batch.copies.duplicates, batch.copies.replaced, batch.copies.restored) == (3, 0, 2, 1)
     assert batch.copies.span_us == 24 * 3600 * 1_000_000
     by_id.assert_exact()
-    assert unbalanced(by_id.contracts["events"], by_id.lake) == []
+    assert ledger_errors(by_id.contracts["events"], by_id.lake) == []
 
 
 def test_a_lake_that_was_killed_between_two_commits_of_a_batch_goes_on_from_its_backup(
@@ -124,7 +124,7 @@ def test_a_lake_that_was_killed_between_two_commits_of_a_batch_goes_on_from_its_
     for lab in (by_id, there):
         lab.run()
         lab.assert_exact()
-        assert unbalanced(lab.contracts["events"], lab.lake) == []
+        assert ledger_errors(lab.contracts["events"], lab.lake) == []
         assert times(lab) == TIMES
 
 
@@ -168,7 +168,7 @@ def test_a_replay_decides_as_a_batch_does_and_an_erasure_reaches_what_is_remembe
     assert (found.accepted, found.duplicates, found.stayed) == (1, 1, 0)
     accepting.run()
     accepting.assert_exact()
-    assert unbalanced(accepting.contracts["events"], accepting.lake) == []
+    assert ledger_errors(accepting.contracts["events"], accepting.lake) == []
     assert source_account(accepting.contracts["events"], accepting.lake).errors == ()
     times = [f"{row['event_id']} {row['timestamp']:%H:%M}" for row in rows(accepting, "events")]
     assert sorted(times) == ["e 10:30", "e 11:00", "f 12:00"]
@@ -176,7 +176,7 @@ def test_a_replay_decides_as_a_batch_does_and_an_erasure_reaches_what_is_remembe
 
     forget("u", [*accepting.contracts.values()], by_id.spark, by_id.lake)
     assert (accepting.table("copies").count(), accepting.table("events").count()) == (0, 0)
-    assert unbalanced(accepting.contracts["events"], accepting.lake) == []
+    assert ledger_errors(accepting.contracts["events"], accepting.lake) == []
 
 
 def test_a_copy_keeps_its_bytes_and_an_event_all_its_columns_and_others_rows_lose_who_is_forgotten(by_id: Lab) -> None:
@@ -198,7 +198,7 @@ def test_a_copy_keeps_its_bytes_and_an_event_all_its_columns_and_others_rows_los
     by_id.land(sent("2024-03-01T11:30:00Z"), name="c.json")  # and the first one comes back
     by_id.run()
     by_id.assert_exact()
-    assert unbalanced(by_id.contracts["events"], by_id.lake) == []
+    assert ledger_errors(by_id.contracts["events"], by_id.lake) == []
     back = by_id.table("events").orderBy("timestamp").collect()
     assert [(f"{row.timestamp:%d %H:%M}", row.amount) for row in back] == [
         ("01 11:30", None),

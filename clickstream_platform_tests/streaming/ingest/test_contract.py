@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from clickstream_platform.errors import SettingsError
-from clickstream_platform.streaming.audit.books import violations
+from clickstream_platform.streaming.audit.books import newest_violations
 from clickstream_platform.streaming.audit.validate import validate
-from clickstream_platform.streaming.lake.ledger import Amendment, entries, lines
+from clickstream_platform.streaming.lake.ledger import Amendment, entries, ledger_lines
 from clickstream_platform.streaming.maintenance.reprocess import replay
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import Lab
@@ -52,7 +52,7 @@ def test_a_lake_gains_declared_columns_and_every_record_is_accounted_for(lab: La
     entry = next(entries(lab.lake.events))
     assert (entry.rows_out, entry.copies.duplicates, entry.records.quarantined) == (2, 2, 3)
     assert entry.records.reasons == {"conflicting_duplicate": 2, "contract:amount:range": 1}
-    assert violations(lab.lake) == {"contract:currency:one_of": 1}
+    assert newest_violations(lab.lake) == {"contract:currency:one_of": 1}
     assert entry.declared.contract.startswith("mine ")
     rows = lab.table("events").orderBy("timestamp").collect()
     assert [(row.amount, row.currency) for row in rows] == [
@@ -66,7 +66,7 @@ def test_a_lake_gains_declared_columns_and_every_record_is_accounted_for(lab: La
     with_contract(lab, str(mine))
     assert replay(lab.contracts["events"], lab.spark, lab.lake, "contract:amount:range").accepted == 1
 
-    replayed = next(line for line in lines(lab.lake.events) if isinstance(line, Amendment))
+    replayed = next(line for line in ledger_lines(lab.lake.events) if isinstance(line, Amendment))
     assert replayed.violations == {"contract:currency:one_of": 1}
 
     mine.write_text('[columns.amount]\ntype = "text"\n')

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clickstream_platform.events.schema import CONTENT
-from clickstream_platform.streaming.ingest.deduplicate import Duplicates, duplicates
+from clickstream_platform.streaming.ingest.deduplicate import Duplicates, find_duplicates
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 HOUR_US = 3_600_000_000
@@ -50,7 +50,7 @@ def looked_for(stored: list[Sent], new: list[Sent]) -> Duplicates:
         write_deltalake(folder, table(stored))
         whole, hours = table(new), {each.at // HOUR_US for each in new}
         lake_table = LakeTable(Path(folder))
-        return duplicates(
+        return find_duplicates(
             lambda into: into.from_arrow(whole), lambda into, _: into.from_arrow(whole), lake_table, hours
         )
 

@@ -17,7 +17,7 @@ from clickstream_platform.streaming.audit.validate import validate
 from clickstream_platform.streaming.ingest.record_ids import record_id
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.maintenance.erasure import forget
-from clickstream_platform.streaming.maintenance.reprocess import Replay, replay
+from clickstream_platform.streaming.maintenance.reprocess import ReplayReport, replay
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import Lab, event, killed
 from clickstream_platform_tests.faults import at_write, fault
@@ -92,7 +92,7 @@ def test_five_events_in_one_record_are_those_of_five_and_the_bad_one_comes_back_
 
     with_mapping(lab, tmp_path, '"all"')
     found = replay(lab.contracts["events"], lab.spark, lab.lake)
-    assert found == Replay(tried=2, accepted=1, duplicates=0, landed=0)
+    assert found == ReplayReport(tried=2, accepted=1, duplicates=0, landed=0)
     lab.run()
     assert sorted((row.offset, row["index"]) for row in lab.table("events").collect()) == [(0, i) for i in range(5)]
     assert_accounted_for(lab)
@@ -116,7 +116,7 @@ def test_records_of_before_the_mapping_are_opened_by_replay_and_their_bad_events
     # Whatever a mapping of later makes of such a record: it is opened for good.
     with_mapping(lab, tmp_path, path="other")
     found = replay(lab.contracts["events"], lab.spark, lab.lake)
-    assert found == Replay(tried=6, accepted=0, duplicates=0, landed=4)
+    assert found == ReplayReport(tried=6, accepted=0, duplicates=0, landed=4)
     assert found.stayed == 2
     with_mapping(lab, tmp_path)
     left = lab.table("quarantine").orderBy("offset").collect()
@@ -158,10 +158,10 @@ def test_a_record_that_landed_as_one_event_is_never_opened_into_others(lab: Lab,
         replay(by_themselves, lab.spark, lab.lake)
     with_mapping(lab, tmp_path)
     found = replay(lab.contracts["events"], lab.spark, lab.lake)
-    assert found == Replay(tried=3, accepted=1, duplicates=0, landed=1, opened=1, inside=1, refused=1)
+    assert found == ReplayReport(tried=3, accepted=1, duplicates=0, landed=1, opened=1, inside=1, refused=1)
     assert found.stayed == 1
     assert sorted(row.event_id for row in lab.table("events").collect()) == ["e4", "x", "y"]
     assert [row.offset for row in lab.table("quarantine").collect()] == [0]
     assert replay(lab.contracts["events"], lab.spark, lab.lake).refused == 1
-    assert replay(by_themselves, lab.spark, lab.lake) == Replay(tried=1, accepted=0, duplicates=0, landed=1)
+    assert replay(by_themselves, lab.spark, lab.lake) == ReplayReport(tried=1, accepted=0, duplicates=0, landed=1)
     assert conserved(lab) == "the ledger balances"

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.audit.books import passed_over
+from clickstream_platform.streaming.audit.books import newest_passed_over
 from clickstream_platform.streaming.audit.source_account import source_account
 from clickstream_platform.streaming.audit.validate import validate
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.maintenance.erasure import forget
-from clickstream_platform.streaming.maintenance.reprocess import Replay, replay
+from clickstream_platform.streaming.maintenance.reprocess import ReplayReport, replay
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import Lab
 from clickstream_platform_tests.events.mapping.producers.segment import call, track
@@ -66,7 +66,7 @@ def test_segments_calls_become_exact_tables_and_every_record_is_accounted_for(ma
     found = source_account(mapped.contracts["events"], mapped.lake)
     assert found.errors == ()
     assert (found.read, found.passed_over) == (9, 2)
-    assert passed_over(mapped.lake) == {"group": 1, "identify": 1}
+    assert newest_passed_over(mapped.lake) == {"group": 1, "identify": 1}
 
 
 @pytest.mark.spark
@@ -76,7 +76,7 @@ def test_records_rejected_before_there_was_a_mapping_come_back_by_replay(lab: La
     assert lab.lake.events.rows() == 0
     with_mapping(lab, "segment")
     found = replay(lab.contracts["events"], lab.spark, lab.lake)
-    assert found == Replay(tried=9, accepted=4, duplicates=1, landed=0, passed_over=2)
+    assert found == ReplayReport(tried=9, accepted=4, duplicates=1, landed=0, passed_over=2)
     assert found.stayed == 2
     assert conserved(lab) == "the ledger balances"
     assert source_account(lab.contracts["events"], lab.lake).errors == ()

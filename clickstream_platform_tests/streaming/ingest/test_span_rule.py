@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clickstream_platform.streaming.ingest.span_rule import Fate, Known, decide, spans_to_know, without
+from clickstream_platform.streaming.ingest.span_rule import (
+    Fate,
+    RecordPlace,
+    decide_fates,
+    spans_to_know,
+    subtract_spans,
+)
 from clickstream_platform.streaming.lake.hours import HOUR_US
 from clickstream_platform.streaming.lake.tables import TimeSpan
 
@@ -47,10 +53,12 @@ class Tables:
 
         hours = {at // HOUR_US for _, at, _ in batch}
         around = near(spans_to_know(hours, self.span, look))
-        known = [(*each[:2], Known.EVENT if each in self.events else Known.ASIDE, each[2]) for each in around]
-        records = sorted([*known, *((*each[:2], Known.NEW, each[2]) for each in batch)])
+        known = [
+            (*each[:2], RecordPlace.EVENT if each in self.events else RecordPlace.ASIDE, each[2]) for each in around
+        ]
+        records = sorted([*known, *((*each[:2], RecordPlace.NEW, each[2]) for each in batch)])
         ids_, times, where, places = zip(*records, strict=True)
-        fates = decide(ids_, times, where, self.span).fates
+        fates = decide_fates(ids_, times, where, self.span).fates
         of = {
             fate: {(i, at, p) for i, at, p, f in zip(ids_, times, places, fates, strict=True) if f is fate}
             for fate in Fate
@@ -89,27 +97,37 @@ def test_in_any_order_and_cut_and_killed_anywhere_the_events_are_those_of_the_wh
             assert tables.events | tables.aside == {*records[:taken]}
 
 
-def fates(*records: tuple[int, Known], span: int = 7) -> list[Fate]:
-    return decide(["e"] * len(records), [at for at, _ in records], [known for _, known in records], span).fates
+def fates(*records: tuple[int, RecordPlace], span: int = 7) -> list[Fate]:
+    return decide_fates(["e"] * len(records), [at for at, _ in records], [known for _, known in records], span).fates
 
 
 def test_a_copy_that_was_left_out_becomes_an_event_when_its_event_gives_way() -> None:
-    days = (-3, Known.NEW), (0, Known.EVENT), (5, Known.ASIDE), (9, Known.EVENT)
+    days = (-3, RecordPlace.NEW), (0, RecordPlace.EVENT), (5, RecordPlace.ASIDE), (9, RecordPlace.EVENT)
     assert fates(*days) == [Fate.ACCEPTED, Fate.GIVES_WAY, Fate.RETURNS, Fate.GIVES_WAY]
 
 
 def test_a_record_at_the_very_end_of_the_span_is_a_copy() -> None:
-    assert fates((0, Known.EVENT), (7, Known.NEW), (8, Known.NEW)) == [Fate.STAYS, Fate.SET_ASIDE, Fate.ACCEPTED]
+    assert fates((0, RecordPlace.EVENT), (7, RecordPlace.NEW), (8, RecordPlace.NEW)) == [
+        Fate.STAYS,
+        Fate.SET_ASIDE,
+        Fate.ACCEPTED,
+    ]
 
 
 def test_at_one_time_who_came_first_stays() -> None:
-    found = decide(["e"] * 4, [0, 0, 1, 1], [Known.EVENT, Known.NEW, Known.ASIDE, Known.NEW], 7)
+    found = decide_fates(
+        ["e"] * 4, [0, 0, 1, 1], [RecordPlace.EVENT, RecordPlace.NEW, RecordPlace.ASIDE, RecordPlace.NEW], 7
+    )
     assert found.fates == [Fate.STAYS, Fate.SAME_TIME, Fate.REMAINS, Fate.SAME_TIME]
     assert found.first == [0, 0, 2, 2]
 
 
 def test_an_event_that_is_there_twice_goes_as_its_copy_does() -> None:
-    assert fates((0, Known.NEW), (1, Known.EVENT), (1, Known.EVENT)) == [Fate.ACCEPTED, Fate.GIVES_WAY, Fate.GIVES_WAY]
+    assert fates((0, RecordPlace.NEW), (1, RecordPlace.EVENT), (1, RecordPlace.EVENT)) == [
+        Fate.ACCEPTED,
+        Fate.GIVES_WAY,
+        Fate.GIVES_WAY,
+    ]
 
 
 def test_records_far_away_are_not_looked_at() -> None:
@@ -129,6 +147,6 @@ def test_what_is_in_some_spans_and_in_none_of_others(spans: list[TimeSpan], know
     def of(those: Sequence[TimeSpan]) -> set[int]:
         return {at for each in those for at in range(each.since, each.until)}
 
-    left = without(spans, known)
+    left = subtract_spans(spans, known)
     assert of(left) == of(spans) - of(known)
     assert all(each.since < each.until for each in left)

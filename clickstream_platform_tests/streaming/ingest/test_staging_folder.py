@@ -17,23 +17,23 @@ from clickstream_platform.errors import SetupError, TableBusyError
 from clickstream_platform.events.rules import Parse
 from clickstream_platform.events.schema import EVENTS
 from clickstream_platform.files import remove_all
-from clickstream_platform.jvm.probe import WorkerRequest, look
-from clickstream_platform.jvm.workers import require
+from clickstream_platform.jvm.probe import WorkerRequest, probe_worker
+from clickstream_platform.jvm.workers import require_worker
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.simulator.seaweed import Seaweed
 from clickstream_platform.store.place import Place, StorePath, ensure_folder
 from clickstream_platform.streaming.checkpoint import Checkpoint
-from clickstream_platform.streaming.ingest.adopting import taken_over
-from clickstream_platform.streaming.ingest.staged import Staged
-from clickstream_platform.streaming.ingest.staging import staged_by
-from clickstream_platform.streaming.ingest.staging_folder import clear, folder_of, written
+from clickstream_platform.streaming.ingest.adopting import adopt_files
+from clickstream_platform.streaming.ingest.staged import StagedBatch
+from clickstream_platform.streaming.ingest.staging import stage_records
+from clickstream_platform.streaming.ingest.staging_folder import clear_staging, staging_folder, write_file
 from clickstream_platform.streaming.ingest.task_files import task_files_for
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.scan import connected, rows_within
-from clickstream_platform.streaming.lake.store_lease import held_on_store
+from clickstream_platform.streaming.lake.scan import open_duckdb, rows_within
+from clickstream_platform.streaming.lake.store_lease import hold_on_store
 from clickstream_platform.streaming.lake.tables import TimeSpan
-from clickstream_platform.streaming.sources.files.sample import sample
+from clickstream_platform.streaming.sources.files.sample import sample_files
 from clickstream_platform.tables.events import rules_from
 from clickstream_platform_tests.conftest import event, killed
 
@@ -56,9 +56,9 @@ def lake(settings: Settings) -> Lake:
 def staged_of(lake: Lake, run: str, source: str = "main") -> StorePath:
     """The folder of a run on a cluster, with a file in it."""
     checkpoint = Checkpoint(lake.checkpoints("events", source) / "1", "events", 1, source)
-    folder = folder_of(lake, checkpoint, run, on_one_machine=False)
+    folder = staging_folder(lake, checkpoint, run, on_one_machine=False)
     assert isinstance(folder, StorePath)
-    with written(folder, f"{run}.parquet") as file:
+    with write_file(folder, f"{run}.parquet") as file:
         file.write(run.encode())
     return folder
 
@@ -70,9 +70,9 @@ def names(lake: Lake) -> list[str]:
 
 def test_what_a_task_writes_is_on_the_store_whole_or_not_at_all(lake: Lake) -> None:
     folder = staged_of(lake, "one")
-    with pytest.raises(KeyboardInterrupt), written(folder, "cut.parquet") as file:
+    with pytest.raises(KeyboardInterrupt), write_file(folder, "cut.parquet") as file:
         killed(file.write(b"half of it"))
-    with written(folder, "large.parquet") as file:
+    with write_file(folder, "large.parquet") as file:
         file.write(bytes(20_000_000))  # more than one PUT
 
     assert names(lake) == ["large.parquet", "one.parquet"]
@@ -86,7 +86,7 @@ def test_a_run_deletes_what_killed_ones_have_staged_but_not_that_of_another_sour
     staged_of(lake, "beside", source="app")
     own = staged_of(lake, "own")
 
-    clear(own, lake.root)
+    clear_staging(own, lake.root)
 
     assert names(lake) == ["beside.parquet"]
 
@@ -94,11 +94,11 @@ def test_a_run_deletes_what_killed_ones_have_staged_but_not_that_of_another_sour
 def test_a_run_that_has_lost_its_lease_deletes_nothing(lake: Lake) -> None:
     own = staged_of(lake, "own")
     root = own.parent.parent
-    with held_on_store(root / "lease", root, "events", {}, timedelta(0)) as lease:
+    with hold_on_store(root / "lease", root, "events", {}, timedelta(0)) as lease:
         staged_of(lake, "of who took it over")
         lease.is_lost = True
         with pytest.raises(TableBusyError, match="away for longer than its lease lasts"):
-            clear(own, lake.root)
+            clear_staging(own, lake.root)
 
     assert len(names(lake)) == 2
 
@@ -111,11 +111,11 @@ def test_what_is_staged_on_a_store_reads_as_in_a_folder_and_what_is_gone_is_an_e
     landed.write_text("\n".join([*map(json.dumps, [*lines, lines[0]]), "{"]))
     found: list[Any] = []
     for folder in (tmp_path, lake.root / "_staging" / "run"):
-        with written(folder, "one.parquet") as file:
-            staged_by(sample(landed, 1_000_000, "auto"), Parse(rules_from(Settings())), file)
-        staged = Staged(folder, ("one.parquet",))
+        with write_file(folder, "one.parquet") as file:
+            stage_records(sample_files(landed, 1_000_000, "auto"), Parse(rules_from(Settings())), file)
+        staged = StagedBatch(folder, ("one.parquet",))
         facts = staged.facts()
-        with connected() as connection:
+        with open_duckdb() as connection:
             staged.events(connection).create_view("new")
             ids = connection.sql("select count(*), count(distinct event_id) from new").fetchall()
         rows = [batch.to_pylist() for batch in (*staged.accepted(), *staged.rejected())]
@@ -140,17 +140,17 @@ def test_a_worker_tells_what_keeps_it_from_the_store_and_no_key(
 ) -> None:
     assert isinstance(lake.root, StorePath)
     (shared := lake.root / "_probe").write(b"content")
-    (reached,) = look((), asked_of(settings, shared))
+    (reached,) = probe_worker((), asked_of(settings, shared))
     assert (reached.refused, StorePath.from_url(reached.wrote, shared.access).read_bytes()) == ("", b"content")
     zipped = replace(reached, package="/a.zip/clickstream_platform")
-    require(zipped, asked_of(settings, shared), settings)
+    require_worker(zipped, asked_of(settings, shared), settings)
 
     shared.unlink()
-    (without,) = look((), asked_of(settings, shared))
+    (without,) = probe_worker((), asked_of(settings, shared))
     assert without.refused == f"there is no {shared}"
     with pytest.raises(SetupError, match=r"it does not reach the lake \(there is no .*; start the worker with AWS_ACC"):
-        require(replace(zipped, refused=without.refused), asked_of(settings, shared), settings)
-    (nowhere,) = look((), replace(asked_of(settings, shared), store=("http://127.0.0.1:9", "us-east-1", True)))
+        require_worker(replace(zipped, refused=without.refused), asked_of(settings, shared), settings)
+    (nowhere,) = probe_worker((), replace(asked_of(settings, shared), store=("http://127.0.0.1:9", "us-east-1", True)))
     assert nowhere.refused == "the store does not answer"
     assert store.secret not in repr((reached, without, nowhere))
 
@@ -166,21 +166,21 @@ def test_data_files_of_a_task_become_those_of_a_table_on_a_store_from_this_host_
         lines = [event(event_id=f"{number} {i}", at=f"{10 + number}:{i:02}:00") for i in range(30)]
         landed.write_text("\n".join(map(json.dumps, [*lines, event(at="2024-03-04T10:00:00Z")])))
         own, parse = partial(_opened, folder), Parse(rules_from(Settings()))
-        with written(folder, "one.parquet") as file:
-            by_task = staged_by(sample(landed, 1000, "auto"), parse, file, task_files_for(table, 20), own)
-        staged = Staged(folder, ("one.parquet",), data_files=tuple(by_task.data_files)).adopting(
+        with write_file(folder, "one.parquet") as file:
+            by_task = stage_records(sample_files(landed, 1000, "auto"), parse, file, task_files_for(table, 20), own)
+        staged = StagedBatch(folder, ("one.parquet",), data_files=tuple(by_task.data_files)).with_adopted_files(
             pa.table({"partition": []})
         )
         assert len(staged.adopted) == 1
-        files = partial(taken_over, staged.adopted, folder, staged.accepted(), table)
+        files = partial(adopt_files, staged.adopted, folder, staged.accepted(), table)
         assert writer.add_files(files, table.path, "timestamp", writer.Commit("{}", ("events/1", number)))
         assert not writer.add_files(files, table.path, "timestamp", writer.Commit("{}", ("events/1", number)))
 
     assert (table.rows(), len(table.files())) == (62, 4)
-    with connected() as connection:
+    with open_duckdb() as connection:
         found = rows_within(connection, table, "timestamp", [TimeSpan(0, 2**60)])
         assert found.aggregate("count(*), count(DISTINCT event_id)").fetchall() == [(62, 60)]
 
 
 def _opened(folder: Place, _: str, name: str) -> AbstractContextManager[IO[bytes]]:
-    return written(folder, name)
+    return write_file(folder, name)

@@ -22,17 +22,17 @@ from clickstream_platform.events.schema import EVENTS
 from clickstream_platform.settings import Settings
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.ingest import date_files
-from clickstream_platform.streaming.ingest.adopting import taken_over
-from clickstream_platform.streaming.ingest.deduplicate import Duplicates, duplicates
+from clickstream_platform.streaming.ingest.adopting import adopt_files
+from clickstream_platform.streaming.ingest.deduplicate import Duplicates, find_duplicates
 from clickstream_platform.streaming.ingest.facts import Facts
-from clickstream_platform.streaming.ingest.staged import Staged
-from clickstream_platform.streaming.ingest.staging import staged_by
-from clickstream_platform.streaming.ingest.staging_folder import written
+from clickstream_platform.streaming.ingest.staged import StagedBatch
+from clickstream_platform.streaming.ingest.staging import stage_records
+from clickstream_platform.streaming.ingest.staging_folder import write_file
 from clickstream_platform.streaming.ingest.task_files import SeenIds, TaskFiles, task_files_for
 from clickstream_platform.streaming.lake import handles, upkeep, writer
 from clickstream_platform.streaming.lake.data_files import DataFile
 from clickstream_platform.streaming.lake.tables import LakeTable
-from clickstream_platform.streaming.sources.files.sample import sample
+from clickstream_platform.streaming.sources.files.sample import sample_files
 from clickstream_platform.tables.events import rules_from
 from clickstream_platform_tests.conftest import event
 
@@ -57,7 +57,7 @@ class Batch:
     """What a batch commits to a table, and what it quarantines."""
 
     table: LakeTable
-    staged: Staged
+    staged: StagedBatch
     facts: Facts
     found: Duplicates
     number: int = 0
@@ -70,7 +70,7 @@ class Batch:
         return sorted(rows, key=lambda row: row["record_id"])
 
     def made(self, schema: pa.Schema) -> list[DataFile]:
-        return taken_over(self.staged.adopted, self.staged.folder, iter(self.rest()), self.table, schema)
+        return adopt_files(self.staged.adopted, self.staged.folder, iter(self.rest()), self.table, schema)
 
     def commit(self) -> bool:
         commit = writer.Commit("{}", ("events/1", self.number))
@@ -93,17 +93,17 @@ def batch_of(
         file.write_text("\n".join(each if isinstance(each, str) else json.dumps(each) for each in lines))
         names.append(f"{task}.parquet")
         of_task = partial(_opened, folder)
-        with written(folder, names[-1]) as staged:
-            read = sample(file, 1_000_000, "auto")
-            own += staged_by(read, PARSE, staged, task_files_for(table, rows), of_task).data_files
-    read_all = Staged(folder, tuple(names), data_files=tuple(own), without=without)
+        with write_file(folder, names[-1]) as staged:
+            read = sample_files(file, 1_000_000, "auto")
+            own += stage_records(read, PARSE, staged, task_files_for(table, rows), of_task).data_files
+    read_all = StagedBatch(folder, tuple(names), data_files=tuple(own), without=without)
     facts = read_all.facts()
-    found = duplicates(read_all.events, read_all.events_at, table, facts.hours)
-    return Batch(table, read_all.adopting(found.places), facts, found, number)
+    found = find_duplicates(read_all.events, read_all.events_at, table, facts.hours)
+    return Batch(table, read_all.with_adopted_files(found.places), facts, found, number)
 
 
 def _opened(folder: Place, _: str, name: str) -> Any:
-    return written(folder, name)
+    return write_file(folder, name)
 
 
 def rows_of(table: LakeTable) -> list[dict[str, Any]]:
@@ -188,7 +188,7 @@ def test_a_file_with_records_of_one_that_is_refused_whole_is_written_without_the
     batch = batch_of(table, sent(DAYS[0], 0, 30), sent(DAYS[0], 30, 30), rows=20)
     everything = pa.Table.from_batches(replace(batch.staged, adopted=()).accepted())
     refused = everything["partition"][0].as_py()
-    cut = replace(batch.staged, adopted=(), without=(refused,)).adopting(batch.found.places)
+    cut = replace(batch.staged, adopted=(), without=(refused,)).with_adopted_files(batch.found.places)
 
     assert (len(batch.staged.adopted), len(cut.adopted)) == (2, 1)
     assert replace(cut, adopted=()).facts().records == 30
@@ -268,18 +268,18 @@ def test_a_table_that_has_constraints_is_left_to_delta_rs(tmp_path: Path) -> Non
 
 def test_ids_are_seen_again_and_placeholders_never() -> None:
     seen = SeenIds()
-    assert seen.again(pa.array(["a", None, "b", "a", None, "null", "NULL ", "null"])).tolist() == [
+    assert seen.seen_before(pa.array(["a", None, "b", "a", None, "null", "NULL ", "null"])).tolist() == [
         *(False, False, False, True, False, False, False, False)
     ]
-    assert seen.again(pa.array(["b", "c"])).tolist() == [True, False]
+    assert seen.seen_before(pa.array(["b", "c"])).tolist() == [True, False]
 
 
 def test_a_column_that_is_no_longer_declared_is_null_in_such_a_file(tmp_path: Path) -> None:
     task_files = TaskFiles(pa.schema([("timestamp", pa.timestamp("us", "UTC")), ("gone", pa.int64())]), 1)
     folder, file = tmp_path, tmp_path / "a.json"
     file.write_text(json.dumps(event()))
-    (own,) = staged_by(
-        sample(file, 1000, "auto"), PARSE, tmp_path / "s.parquet", task_files, partial(_opened, folder)
+    (own,) = stage_records(
+        sample_files(file, 1000, "auto"), PARSE, tmp_path / "s.parquet", task_files, partial(_opened, folder)
     ).data_files
 
     assert pq.read_table(folder / own.name)["gone"].to_pylist() == [None]
@@ -291,9 +291,9 @@ def test_a_task_that_fails_says_nothing_of_its_files(tmp_path: Path) -> None:
     file.write_text("\n".join(map(json.dumps, sent(DAYS[0], 0, 30))))
 
     def cut() -> Iterator[Any]:
-        yield from sample(file, 1000, "auto")
+        yield from sample_files(file, 1000, "auto")
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        staged_by(cut(), PARSE, tmp_path / "s.parquet", task_files_for(table, 20), partial(_opened, tmp_path))
+        stage_records(cut(), PARSE, tmp_path / "s.parquet", task_files_for(table, 20), partial(_opened, tmp_path))
     assert len([*tmp_path.glob("part-*")]) == 2  # which the next run deletes

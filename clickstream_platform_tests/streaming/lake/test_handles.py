@@ -13,14 +13,14 @@ import pytest
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
-from clickstream_platform.simulator.counting import OWN, Request, counting
-from clickstream_platform.simulator.seaweed import Seaweed, let_in
+from clickstream_platform.simulator.counting import OWN, Request, count_requests
+from clickstream_platform.simulator.seaweed import Seaweed, lend_credentials
 from clickstream_platform.store.access import Access
 from clickstream_platform.store.place import Place, StorePath
 from clickstream_platform.streaming.lake import handles, writer
 from clickstream_platform.streaming.lake.commit import Commit
 from clickstream_platform.streaming.lake.delta import options_of, uri_of
-from clickstream_platform.streaming.lake.store_lease import held_on_store
+from clickstream_platform.streaming.lake.store_lease import hold_on_store
 from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform.streaming.lake.upkeep import clean_log, compact
 
@@ -121,7 +121,7 @@ def test_a_commit_of_its_own_is_known_and_a_batch_is_written_once(table: LakeTab
 
 def test_a_batch_that_another_commits_meanwhile_is_refused(table: LakeTable) -> None:
     def both() -> None:
-        with handles.changing(table.path) as held:
+        with handles.handle_for_commit(table.path) as held:
             add(table.path, 1)
             write_deltalake(held.table, ROW, mode="append", commit_properties=batch(1).properties())
 
@@ -157,7 +157,7 @@ def test_one_that_is_not_there_is_not_there_until_it_is(tmp_path: Path) -> None:
 @contextmanager
 def counted(store: Seaweed, address: str) -> Generator[tuple[LakeTable, list[Request]]]:
     """A table on a store, asked already, and the requests that this process makes there."""
-    with let_in(store), counting(store.endpoint) as (endpoint, requests):
+    with lend_credentials(store), count_requests(store.endpoint) as (endpoint, requests):
         table = LakeTable(StorePath.from_url(address, Access(endpoint, "us-east-1")) / "t")
         for number in range(3):
             add(table.path, number)
@@ -189,7 +189,7 @@ def test_on_a_store_a_question_is_one_list_and_under_the_lease_none(store: Seawe
 
         root = table.path.parent
         assert isinstance(root, StorePath)
-        with held_on_store(root / "_checkpoints" / "t" / "lease", root, "t", {}, timedelta(0)):
+        with hold_on_store(root / "_checkpoints" / "t" / "lease", root, "t", {}, timedelta(0)):
             ask(table)
             assert asked(requests) == ["LIST"]  # what was known before there was a lease is not relied on
             assert append(table.path, 3)

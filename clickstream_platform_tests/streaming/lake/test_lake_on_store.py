@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from clickstream_platform.settings import from_env
-from clickstream_platform.simulator.counting import OWN, SPARK, Request, counting
+from clickstream_platform.simulator.counting import OWN, SPARK, Request, count_requests
 from clickstream_platform.simulator.seaweed import Seaweed
 from clickstream_platform.store.place import StorePath
 from clickstream_platform.streaming.lake.ledger import entries
@@ -84,7 +84,7 @@ def test_a_lake_on_a_store_is_exact_after_a_kill_and_goes_to_a_folder_and_back(
         landing, "b.json", *(event(f"u{i}", f"09:{i:02}:00", event_id=f"b{i}") for i in range(20)), event(event_id="0")
     )
 
-    with counting(store.endpoint) as (endpoint, requests):
+    with count_requests(store.endpoint) as (endpoint, requests):
         commands, late = (
             [["run", *TABLES], ["verify", *TABLES], ["verify", "--source"]],
             event("u0", "12:00:00", event_id="c"),

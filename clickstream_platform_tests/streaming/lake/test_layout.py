@@ -118,13 +118,13 @@ def test_a_newer_lake_is_refused_by_every_command(old: Home, monkeypatch: pytest
 
 
 def test_a_newer_lake_gives_nobody_a_lease(old: Home) -> None:
-    layout.write(old.lake, Layout(VERSION + 1))
+    layout.write_layout(old.lake, Layout(VERSION + 1))
     with pytest.raises(LayoutError, match="update this program"), lease(old.lake, "events", "me"):
         pass
 
 
 def test_a_lake_in_the_middle_of_a_command_takes_no_other(old: Home) -> None:
-    layout.write(old.lake, Layout(VERSION, unfinished="reset --yes"))
+    layout.write_layout(old.lake, Layout(VERSION, unfinished="reset --yes"))
     with pytest.raises(LayoutError, match="give that command again"), lease(old.lake, "events", "me"):
         pass
     with lease(old.lake, "events", "me", finishing="reset --yes"):
@@ -135,4 +135,4 @@ def test_a_lake_in_the_middle_of_a_command_takes_no_other(old: Home) -> None:
 def test_a_layout_file_that_is_broken_is_refused(old: Home, text: str) -> None:
     local(old.lake.root / layout.FILE).write_text(text)
     with pytest.raises(LayoutError, match="not as it was written"):
-        layout.require(old.lake)
+        layout.require_layout(old.lake)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.lake.entry import Entry
-from clickstream_platform.streaming.lake.ledger import line_of
+from clickstream_platform.streaming.lake.ledger import parse_line
 from clickstream_platform.streaming.lake.roll_up import refused_files, roll_up
 from clickstream_platform_tests.homes import Home, entry
 from clickstream_platform_tests.local import local
@@ -43,10 +43,10 @@ def test_an_entry_is_flat_in_a_commit_whatever_release_wrote_it() -> None:
     said = json.loads(booked.to_json())
     assert (said["quarantined"], said["duplicates"], said["files"]) == (2, 1, {"a": [9, 5]})
     assert not {"account", "records", "copies", "declared"} & said.keys()
-    assert line_of(booked.to_json()) == booked
+    assert parse_line(booked.to_json()) == booked
 
     earlier = {name: value for name, value in said.items() if name not in ("mapping", "source", "duplicates")}
-    read = line_of(json.dumps({**earlier, "of_a_later_release": 1}))
+    read = parse_line(json.dumps({**earlier, "of_a_later_release": 1}))
     assert isinstance(read, Entry)
     assert (read.declared.mapping, read.source, read.copies.duplicates) == ("", "main", 0)
     assert (read.records.quarantined, read.account.files) == (2, {"a": [9, 5]})

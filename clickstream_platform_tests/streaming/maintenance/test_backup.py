@@ -19,8 +19,8 @@ from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.maintenance import backup as backups
 from clickstream_platform.streaming.maintenance import restore as restoring
 from clickstream_platform.streaming.maintenance.backup import backup
-from clickstream_platform.streaming.maintenance.copying import LIST, TREE, Backup, alone_in
-from clickstream_platform.streaming.maintenance.restore import checked, restore
+from clickstream_platform.streaming.maintenance.copying import LIST, TREE, Backup, locked_backup_folder
+from clickstream_platform.streaming.maintenance.restore import restore, verify_backup
 from clickstream_platform_tests.command import clickstream
 from clickstream_platform_tests.conftest import KINDS, Lab, event
 from clickstream_platform_tests.faults import fault
@@ -85,11 +85,11 @@ def test_a_backup_that_was_killed_is_none_and_goes_on(
 ) -> None:
     folder = tmp_path / "backup"
     with monkeypatch.context() as patch:
-        patch.setattr(backups, "copied", dies_at(nth, backups.copied))
+        patch.setattr(backups, "copy_file", dies_at(nth, backups.copy_file))
         with pytest.raises(KeyboardInterrupt):
             backed_up(home, folder)
     with pytest.raises(BackupError, match="not finished"):
-        checked(folder)
+        verify_backup(folder)
     write(home, "events", [{"user_id": "v", "event_date": at("00:00:00").date()}], of=entry(batch_id=3))
     backed_up(home, folder)
     restore(folder, other := Lake(tmp_path / "other"))
@@ -98,7 +98,10 @@ def test_a_backup_that_was_killed_is_none_and_goes_on(
 
 def test_while_a_backup_is_made_no_other_one_writes_into_its_folder(home: Home, tmp_path: Path) -> None:
     folder = tmp_path / "backup"
-    with alone_in(folder), pytest.raises(BackupError, match="another backup is being made in it; let that one end"):
+    with (
+        locked_backup_folder(folder),
+        pytest.raises(BackupError, match="another backup is being made in it; let that one end"),
+    ):
         backed_up(home, folder)
     assert not list(folder.iterdir())
     assert backed_up(home, folder).rows["events"] == 3
@@ -111,7 +114,7 @@ def test_a_restore_that_was_killed_lets_nothing_begin_but_itself(
     backed_up(home, tmp_path / "backup")
     other = Lake(tmp_path / "other" / "lake")
     with monkeypatch.context() as patch:
-        patch.setattr(restoring, "copied", dies_at(nth, restoring.copied))
+        patch.setattr(restoring, "copy_file", dies_at(nth, restoring.copy_file))
         with pytest.raises(KeyboardInterrupt):
             restore(tmp_path / "backup", other)
     monkeypatch.setenv("CLICKSTREAM_HOME", str(tmp_path / "other"))
@@ -159,7 +162,7 @@ def test_a_backup_whose_list_is_broken_or_leads_elsewhere_is_refused(home: Home,
     said = json.loads((tmp_path / "backup" / LIST).read_text())
     (tmp_path / "backup" / LIST).write_text(json.dumps({**said, **json.loads(text)}) if "etc" in text else text)
     with pytest.raises(BackupError, match=r"not as it was written|what does not lie in it"):
-        checked(tmp_path / "backup")
+        verify_backup(tmp_path / "backup")
 
 
 def test_a_backup_of_a_newer_lake_is_refused(home: Home, tmp_path: Path) -> None:
@@ -177,7 +180,7 @@ def test_a_backup_waits_for_a_run_and_gives_up_with_its_name(
     with lease(home.lake, "sessions", "a run that is on"), pytest.raises(TableBusyError, match="a run that is on"):
         backed_up(home, tmp_path / "backup")
     backed_up(home, tmp_path / "backup")
-    assert checked(tmp_path / "backup").rows == {"events": 3, "sessions": 1}
+    assert verify_backup(tmp_path / "backup").rows == {"events": 3, "sessions": 1}
 
 
 def test_a_lake_with_a_file_gone_is_no_backup(home: Home, tmp_path: Path) -> None:

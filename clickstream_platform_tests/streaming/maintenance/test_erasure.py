@@ -15,7 +15,7 @@ from clickstream_platform.streaming.maintenance import erasure
 from clickstream_platform.streaming.maintenance.erasure import forget
 from clickstream_platform.streaming.maintenance.housekeeping import maintain
 from clickstream_platform.streaming.maintenance.persons import ids_in
-from clickstream_platform.streaming.maintenance.proofs import proofs
+from clickstream_platform.streaming.maintenance.proofs import read_proofs
 from clickstream_platform_tests.conftest import KINDS, Lab, event, killed
 
 WHO = "anna-7f3e"
@@ -79,7 +79,7 @@ def holding(lab: Lab, user_id: str) -> list[str]:
 def test_the_proof_names_nobody_and_can_be_checked(lab: Lab) -> None:
     landed(lab.only("events", "sessions")).run()
     forget(WHO, list(lab.contracts.values()), lab.spark, lab.lake)
-    (proof,) = proofs(lab.lake)
+    (proof,) = read_proofs(lab.lake)
     assert proof.completed_at is not None
     assert proof.is_about(WHO)
     assert not proof.is_about("ben")
@@ -95,7 +95,7 @@ def test_stopped_in_the_middle_it_says_so_and_a_second_attempt_completes_it(
         patched.setattr(erasure, "rebuild_leased", killed)
         with pytest.raises(KeyboardInterrupt):
             forget(WHO, list(lab.contracts.values()), lab.spark, lab.lake)
-    assert [proof.completed_at for proof in proofs(lab.lake)] == [None]
+    assert [proof.completed_at for proof in read_proofs(lab.lake)] == [None]
     lab.run()
     forget(WHO, list(lab.contracts.values()), lab.spark, lab.lake)
     assert lab.table("user_activity").where(f"user_id = '{WHO}'").count() == 0

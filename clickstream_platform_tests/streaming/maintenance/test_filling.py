@@ -15,15 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clickstream_platform.errors import SettingsError, SourceError
-from clickstream_platform.events.contract.judging import filled, judged
-from clickstream_platform.events.contract.model import Contract, Declared
+from clickstream_platform.events.contract.judging import fill_rows, judge_columns
+from clickstream_platform.events.contract.model import Contract, DeclaredColumn
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.audit.source_account import source_account
 from clickstream_platform.streaming.audit.validate import validate
 from clickstream_platform.streaming.audit.verify import verify
-from clickstream_platform.streaming.lake.ledger import FILL, Amendment, lines
+from clickstream_platform.streaming.lake.ledger import FILL, Amendment, ledger_lines
 from clickstream_platform.streaming.maintenance.erasure import forget
-from clickstream_platform.streaming.maintenance.filling import fill, require
+from clickstream_platform.streaming.maintenance.filling import fill, require_fill
 from clickstream_platform.streaming.maintenance.reprocess import replay
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import Lab
@@ -63,7 +63,7 @@ def rows(home: Home) -> list[dict[str, Any]]:
 
 
 def fills(home: Home) -> list[Amendment]:
-    found = [line for line in lines(home.lake.events) if isinstance(line, Amendment) and line.kind == FILL]
+    found = [line for line in ledger_lines(home.lake.events) if isinstance(line, Amendment) and line.kind == FILL]
     return sorted(found, key=lambda line: line.date)
 
 
@@ -143,22 +143,22 @@ def test_killed_between_two_dates_it_is_filled_once_by_the_next(tmp_path: Path, 
 def test_what_makes_no_sense_is_refused_without_a_lake_being_looked_at(tmp_path: Path) -> None:
     home = home_of(tmp_path)
     with pytest.raises(SourceError, match="nothing was read yet"):
-        require(home.contracts["events"], home.lake)
+        require_fill(home.contracts["events"], home.lake)
     lake_of_three_days(home)
     with pytest.raises(SettingsError, match="declares no column 'amuont'; say amount"):
-        require(home.contracts["events"], home.lake, ["amuont"])
+        require_fill(home.contracts["events"], home.lake, ["amuont"])
     with pytest.raises(SettingsError, match="no contract is named"):
-        require(tables(Settings(home=tmp_path))["events"], home.lake)
+        require_fill(tables(Settings(home=tmp_path))["events"], home.lake)
     fill(home.contracts["events"], home.lake)
     (tmp_path / "mine.toml").write_text('[columns.amount]\ntype = "text"\n')
     with pytest.raises(SettingsError, match=r"amount as decimal\(18,4\), and it is declared as text"):
-        require(home_of(tmp_path, contract=str(tmp_path / "mine.toml")).contracts["events"], home.lake)
+        require_fill(home_of(tmp_path, contract=str(tmp_path / "mine.toml")).contracts["events"], home.lake)
 
 
 def test_a_value_that_is_there_stays_and_so_does_what_another_path_has() -> None:
-    contract = Contract("t", (Declared("amount", "integer", required=True, paths=("total", "revenue")),))
-    first = filled(contract, events('{"total":1,"revenue":2}', "{}"))
-    again = filled(contract, first.rows)
+    contract = Contract("t", (DeclaredColumn("amount", "integer", required=True, paths=("total", "revenue")),))
+    first = fill_rows(contract, events('{"total":1,"revenue":2}', "{}"))
+    again = fill_rows(contract, first.rows)
     assert first.rows.to_pydict()["amount"] == [1, None]
     assert first.rows.to_pydict()["extra"] == ['{"revenue":2}', "{}"]
     assert again.rows == first.rows
@@ -171,9 +171,9 @@ def events(*extra: str | None) -> pa.Table:
 
 VALUES = st.sampled_from([None, 1, 2.5, "7", "", "EUR", [], [{"id": 1}], {"b": 1}, True])
 COLUMNS = (
-    Declared("amount", "decimal(5,2)", paths=("p.total", "p.revenue"), min="0", severity="reject"),
-    Declared("name", "text", paths=("name",), required=True, one_of=("EUR", "7")),
-    Declared("basket", "items", paths=("p.list",)),
+    DeclaredColumn("amount", "decimal(5,2)", paths=("p.total", "p.revenue"), min="0", severity="reject"),
+    DeclaredColumn("name", "text", paths=("name",), required=True, one_of=("EUR", "7")),
+    DeclaredColumn("basket", "items", paths=("p.list",)),
 )
 
 
@@ -183,18 +183,18 @@ RECORDS = st.fixed_dictionaries({}, optional={"p": INSIDE, "name": VALUES})
 
 @given(st.lists(RECORDS, max_size=4), st.permutations(COLUMNS))
 def test_filled_in_any_order_is_what_reading_with_all_columns_gives(
-    records: list[dict[str, Any]], order: list[Declared]
+    records: list[dict[str, Any]], order: list[DeclaredColumn]
 ) -> None:
     rows = events(*(json.dumps(each) if each else None for each in records))
-    at_once = judged(Contract("t", COLUMNS), rows["extra"].combine_chunks(), rows["event_type"].combine_chunks())
+    at_once = judge_columns(Contract("t", COLUMNS), rows["extra"].combine_chunks(), rows["event_type"].combine_chunks())
     broken = Counter[str]()
     for column in order:
-        found = filled(Contract("t", (column,)), rows)
+        found = fill_rows(Contract("t", (column,)), rows)
         rows, broken = found.rows, broken + found.broken
     assert rows["extra"].to_pylist() == at_once.extra.to_pylist()
     assert all(rows[name].to_pylist() == values.to_pylist() for name, values in at_once.columns.items())
     assert broken == Counter(rule for each in (*at_once.rejected, *at_once.counted) for rule in each)
-    assert filled(Contract("t", COLUMNS), rows).rows == rows
+    assert fill_rows(Contract("t", COLUMNS), rows).rows == rows
 
 
 def bought(minute: int, user: str = "u", **fields: object) -> dict[str, object]:

@@ -12,9 +12,9 @@ import pytest
 
 from clickstream_platform.streaming.audit.validate import validate
 from clickstream_platform.streaming.lake import upkeep
-from clickstream_platform.streaming.lake.ledger import Booked, booked, entries, is_complete
+from clickstream_platform.streaming.lake.ledger import VersionedLine, entries, is_ledger_complete, versioned_lines
 from clickstream_platform.streaming.maintenance import housekeeping as maintenance
-from clickstream_platform.streaming.maintenance.housekeeping import Maintained, maintain
+from clickstream_platform.streaming.maintenance.housekeeping import MaintenanceReport, maintain
 from clickstream_platform_tests.conftest import KINDS, Lab, event
 from clickstream_platform_tests.local import local
 
@@ -30,7 +30,7 @@ def kept_for_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upkeep, "_LOG_KEPT_BY_DEFAULT", "interval 0 hours")
 
 
-def maintained(lab: Lab) -> dict[str, Maintained]:
+def maintained(lab: Lab) -> dict[str, MaintenanceReport]:
     _age(lab)
     return {done.table: done for done in maintain(list(lab.contracts.values()), lab.lake)}
 
@@ -42,8 +42,8 @@ def _age(lab: Lab) -> None:
         os.utime(local(file), (then, then))
 
 
-def ledger(lab: Lab, name: str) -> list[Booked]:
-    return list(booked(lab.lake.table(name)))
+def ledger(lab: Lab, name: str) -> list[VersionedLine]:
+    return list(versioned_lines(lab.lake.table(name)))
 
 
 def test_the_ledger_outlives_the_log_and_still_balances(lab: Lab, kept_for_no_time: None) -> None:
@@ -56,7 +56,7 @@ def test_the_ledger_outlives_the_log_and_still_balances(lab: Lab, kept_for_no_ti
     assert done["events"].rolled_up == 12
     assert done["events"].cleaned > 0
     assert {name: ledger(lab, name) for name in before} == before
-    assert all(is_complete(lab.lake.table(name)) for name in before)
+    assert all(is_ledger_complete(lab.lake.table(name)) for name in before)
     lab.land(event(at="11:00:00"))
     lab.run()
     assert [e.batch_id for e in entries(lab.lake.events)] == list(range(12, -1, -1))

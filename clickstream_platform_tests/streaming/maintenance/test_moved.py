@@ -24,8 +24,8 @@ def moved_home(tmp_path: Path, **landed: str) -> Home:
     for name, text in landed.items():
         (home.landing / name).parent.mkdir(parents=True, exist_ok=True)
         (home.landing / name).write_text(text)
-    checkpoint, events = generations.current(home.lake, "events"), home.contracts["events"]
-    fingerprint.write(checkpoint, fingerprint.declared(events))
+    checkpoint, events = generations.current_checkpoint(home.lake, "events"), home.contracts["events"]
+    fingerprint.write_fingerprint(checkpoint, fingerprint.declared_facts(events))
     events.offsets.begin(checkpoint)
     return Home(Settings(home=home.settings.home.rename(tmp_path / "new")))
 
@@ -40,7 +40,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 
 def commit_all(home: Home) -> None:
     """As if a batch had read what is planned."""
-    checkpoint = generations.current(home.lake, "events").path
+    checkpoint = generations.current_checkpoint(home.lake, "events").path
     manifest = (checkpoint / "manifests" / "000000000001.json").as_uri()
     for name, lines in (
         ("sources/0/0", f'{{"path":"{manifest}","timestamp":1,"batchId":0}}'),
@@ -52,7 +52,7 @@ def commit_all(home: Home) -> None:
 
 
 def source_of(home: Home) -> str | None:
-    return generations.current(home.lake, "events").made_for() or None
+    return generations.current_checkpoint(home.lake, "events").source_identity() or None
 
 
 def test_a_folder_with_the_files_that_were_read_is_the_same(home: Home) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from clickstream_platform.streaming.maintenance.other_ids import without
+from clickstream_platform.streaming.maintenance.other_ids import rows_without_ids
 
 TEXT = pa.string()
 
@@ -19,7 +19,7 @@ def test_an_id_leaves_declared_columns_whether_or_not_there_is_anything_in_extra
             **({"extra": pa.array([None, None, '{"anonymousId":"a","more":1}', "{}"], TEXT)} if has_extra else {}),
         }
     )
-    (left,) = without(iter([rows]), ids=frozenset(["a"]), paths=("anonymousId",), columns=("order_id",))
+    (left,) = rows_without_ids(iter([rows]), ids=frozenset(["a"]), paths=("anonymousId",), columns=("order_id",))
     assert left["order_id"].to_pylist() == ([None, None, None] if has_extra else [None, None])
     assert left["offset"].to_pylist() == ([0, 2, 3] if has_extra else [0, 3])
     assert not has_extra or left["extra"].to_pylist() == [None, '{"more":1}', "{}"]

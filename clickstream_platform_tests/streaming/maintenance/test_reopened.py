@@ -8,20 +8,25 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
-from clickstream_platform.cli.care import replay as shown
+from clickstream_platform.cli.care import replay_picture as shown
 from clickstream_platform.events.masks import Masks
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.events.schema import QUARANTINE
 from clickstream_platform.streaming.ingest.record_ids import record_id
 from clickstream_platform.streaming.lake.writer import CHANGE
-from clickstream_platform.streaming.maintenance.reopened import Whole, leaving, opening, parts
-from clickstream_platform.streaming.maintenance.reprocess import Replay
+from clickstream_platform.streaming.maintenance.reopened import (
+    OpenedRecord,
+    leaving_changes,
+    opening_changes,
+    split_by_size,
+)
+from clickstream_platform.streaming.maintenance.reprocess import ReplayReport
 
 AT = datetime(2024, 3, 1, tzinfo=timezone.utc)
 
 
-def whole(offset: int = 0, inside: int = 5, size: int = 10, landed: int = 0) -> Whole:
-    return Whole("files:x", "a.json", offset, AT, inside, size, landed)
+def whole(offset: int = 0, inside: int = 5, size: int = 10, landed: int = 0) -> OpenedRecord:
+    return OpenedRecord("files:x", "a.json", offset, AT, inside, size, landed)
 
 
 @pytest.mark.parametrize(
@@ -44,9 +49,9 @@ def test_a_record_that_has_landed_as_another_number_of_events_is_refused(
 
 def test_records_are_opened_together_as_far_as_their_events_fit_into_memory() -> None:
     sizes = [5, 5, 11, 2, 8, 1]
-    found = parts([whole(offset, size=size) for offset, size in enumerate(sizes)], 10)
+    found = split_by_size([whole(offset, size=size) for offset, size in enumerate(sizes)], 10)
     assert [[each.bytes for each in part] for part in found] == [[5, 5], [11], [2, 8], [1]]
-    assert list(parts([], 10)) == []
+    assert list(split_by_size([], 10)) == []
 
 
 def events(*places: tuple[int, int], value: bytes = b'{"ip": 1}', inherited: str = '{"ip":2}') -> pa.Table:
@@ -73,7 +78,7 @@ def rules(masks: Masks | None = None) -> Rules:
 
 
 def test_the_first_event_takes_the_place_of_its_record_and_one_without_events_leaves() -> None:
-    table = opening([(name_of(0), AT), (name_of(1), AT)], events((0, 0), (0, 1)), rules())
+    table = opening_changes([(name_of(0), AT), (name_of(1), AT)], events((0, 0), (0, 1)), rules())
     rows = {row["record_id"]: (row[CHANGE], row["size"], row["inherited"]) for row in table.to_pylist()}
     assert rows == {
         name_of(0): ("update", 9, '{"ip":2}'),
@@ -83,12 +88,12 @@ def test_the_first_event_takes_the_place_of_its_record_and_one_without_events_le
 
 
 def test_what_a_mask_takes_away_today_is_in_no_event_that_is_put_into_quarantine() -> None:
-    table = opening([(name_of(0), AT)], events((0, 0)), rules(Masks(dropped=frozenset({"ip"}))))
+    table = opening_changes([(name_of(0), AT)], events((0, 0)), rules(Masks(dropped=frozenset({"ip"}))))
     assert [(row["value"], row["inherited"]) for row in table.to_pylist()] == [(b"{}", "{}")]
 
 
 def test_what_leaves_is_deleted_and_what_is_called_otherwise_stays() -> None:
-    table = leaving(events((0, 0), (0, 3)), events((0, 1)), rules())
+    table = leaving_changes(events((0, 0), (0, 3)), events((0, 1)), rules())
     assert [(row["record_id"], row[CHANGE]) for row in table.to_pylist()] == [
         (name_of(0), "delete"),
         (name_of(0, 3), "delete"),
@@ -99,9 +104,9 @@ def test_what_leaves_is_deleted_and_what_is_called_otherwise_stays() -> None:
 def test_who_replays_is_told_how_many_records_were_refused_and_what_to_do() -> None:
     console = Console(width=300)
     with console.capture() as said:
-        console.print(shown(Replay(5, 0, 0, 0, refused=3)))
+        console.print(shown(ReplayReport(5, 0, 0, 0, refused=3)))
     assert "3 records stay: a replay that was killed has made one event of each" in said.get()
     assert "set CLICKSTREAM_MAPPING as it was" in said.get()
     with console.capture() as said:
-        console.print(shown(Replay(5, 0, 0, 0)))
+        console.print(shown(ReplayReport(5, 0, 0, 0)))
     assert "refused" not in said.get()

@@ -11,7 +11,7 @@ from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.audit.validate import validate
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.maintenance.erasure import forget
-from clickstream_platform.streaming.maintenance.reprocess import Replay, replay
+from clickstream_platform.streaming.maintenance.reprocess import ReplayReport, replay
 from clickstream_platform.streaming.observe.quarantine import rejections
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import Lab, event, killed
@@ -19,7 +19,7 @@ from clickstream_platform_tests.conftest import Lab, event, killed
 SCROLLS = [event("a", f"10:0{i}:00", event_type="scroll", event_id=f"{i}") for i in range(3)]
 
 
-def replayed(lab: Lab, reason: str | None = None) -> Replay:
+def replayed(lab: Lab, reason: str | None = None) -> ReplayReport:
     """Replay under rules that accept scrolling."""
     lab.contracts = tables(lab.settings.model_copy(update={"event_types": ("click", "purchase", "scroll")}))
     return replay(lab.contracts["events"], lab.spark, lab.lake, reason)
@@ -33,7 +33,7 @@ def balanced(lab: Lab) -> str | int:
 def test_what_is_good_now_reaches_every_table_and_leaves_quarantine(lab: Lab) -> None:
     lab.land(event("a", "10:01:30"), event("b", "14:00:00"), *SCROLLS, "{")
     lab.run()
-    assert replayed(lab) == Replay(tried=4, accepted=3, duplicates=0, landed=0)
+    assert replayed(lab) == ReplayReport(tried=4, accepted=3, duplicates=0, landed=0)
     lab.run()
     session = lab.table("sessions").where("user_id = 'a'").first()
     assert session is not None
@@ -48,7 +48,7 @@ def test_what_is_good_now_reaches_every_table_and_leaves_quarantine(lab: Lab) ->
 def test_a_record_that_was_sent_again_is_a_duplicate(lab: Lab) -> None:
     lab.land(*SCROLLS, SCROLLS[0])  # twice rejected
     lab.run("events")
-    assert replayed(lab) == Replay(tried=4, accepted=3, duplicates=1, landed=0)
+    assert replayed(lab) == ReplayReport(tried=4, accepted=3, duplicates=1, landed=0)
     assert (lab.table("events").count(), lab.table("quarantine").count()) == (3, 0)
     lab.assert_exact("events")
     assert balanced(lab) == "the ledger balances"
@@ -59,7 +59,7 @@ def test_one_that_says_something_else_than_its_event_stays_until_that_is_gone(la
     lab.land(event("a", event_id="X"), event("b", event_id="X"), event("b", event_id="X"))
     lab.land(event("a", "10:01:00", event_id="1"), *SCROLLS, event("a", "10:02:00", event_type="scroll", event_id="0"))
     lab.run()
-    rejected = Replay(tried=6, accepted=3, duplicates=0, landed=0, conflicting=3)
+    rejected = ReplayReport(tried=6, accepted=3, duplicates=0, landed=0, conflicting=3)
     assert replayed(lab) == rejected
     assert (rejected.stayed, replayed(lab).conflicting) == (3, 3)
     assert lab.table("quarantine").count() == 3
@@ -68,7 +68,7 @@ def test_one_that_says_something_else_than_its_event_stays_until_that_is_gone(la
     assert balanced(lab) == "the ledger balances"
     forget("a", list(lab.contracts.values()), lab.spark, lab.lake)
     assert lab.table("quarantine").count() == 2  # her scroll beside her click is gone, those of b are there
-    assert replayed(lab) == Replay(tried=2, accepted=1, duplicates=1, landed=0)
+    assert replayed(lab) == ReplayReport(tried=2, accepted=1, duplicates=1, landed=0)
     assert [row.user_id for row in lab.table("events").collect()] == ["b"]
     assert balanced(lab) == "the ledger balances"
 
@@ -90,7 +90,7 @@ def test_killed_before_the_records_left_quarantine_nothing_doubles(lab: Lab, mon
         with pytest.raises(KeyboardInterrupt):
             replayed(lab)
     assert "still in quarantine" in str(balanced(lab))
-    assert replayed(lab) == Replay(tried=3, accepted=0, duplicates=0, landed=3)
+    assert replayed(lab) == ReplayReport(tried=3, accepted=0, duplicates=0, landed=3)
     assert (lab.table("events").count(), lab.table("quarantine").count()) == (3, 0)
     lab.assert_exact("events")
     assert balanced(lab) == "the ledger balances"
@@ -100,7 +100,7 @@ def test_killed_before_the_records_left_quarantine_nothing_doubles(lab: Lab, mon
 def test_only_the_named_reason_is_tried(lab: Lab) -> None:
     lab.land(*SCROLLS, "{", "[]")
     lab.run("events")
-    assert replayed(lab, "malformed_json") == Replay(tried=1, accepted=0, duplicates=0, landed=0)
+    assert replayed(lab, "malformed_json") == ReplayReport(tried=1, accepted=0, duplicates=0, landed=0)
     assert {each.reason: each.records for each in rejections(lab.lake.table("quarantine"))} == {
         "unknown_event_type": 3,
         "malformed_json": 1,

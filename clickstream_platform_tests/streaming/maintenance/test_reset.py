@@ -64,7 +64,7 @@ def test_all_is_set_aside_as_a_lake_of_its_own_and_nothing_is_deleted(home: Home
     assert names_of(local(home.lake.root)) == STAYS
     assert aside.names() == ["events", "quarantine", "sessions"]
     assert aside.events.rows() == 1
-    assert layout.require(aside) == layout.require(home.lake)
+    assert layout.require_layout(aside) == layout.require_layout(home.lake)
 
 
 @pytest.mark.parametrize("nth", range(6))
@@ -115,7 +115,7 @@ def test_it_says_what_it_would_do_and_does_it_only_if_told_to(home: Home, monkey
 
 def test_of_a_source_that_cannot_be_looked_at_it_says_so_and_goes_on(home: Home) -> None:
     (home.settings.home / "landing").write_text("no folder")
-    found = resetting.prospect(list(home.contracts.values()), home.lake)
+    found = resetting.preview_reset(list(home.contracts.values()), home.lake)
     assert found.to_read.startswith("that cannot be told now (")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from clickstream_platform.streaming.audit.validate import validate
 from clickstream_platform.streaming.maintenance import retention
-from clickstream_platform.streaming.maintenance.retention import due, expire
+from clickstream_platform.streaming.maintenance.retention import expire, expiry_date
 from clickstream_platform_tests.conftest import KINDS, Lab, event, killed
 
 pytestmark = pytest.mark.spark
@@ -27,14 +27,14 @@ def days(lab: Lab) -> Lab:
 
 def test_what_straddles_the_date_is_computed_anew(lab: Lab) -> None:
     days(lab).run()
-    assert due(lab.lake, TWO_DAYS) == CUT
+    assert expiry_date(lab.lake, TWO_DAYS) == CUT
     assert expire(CUT, list(lab.contracts.values()), lab.spark, lab.lake) == 2
     visit = lab.table("sessions").where("user_id = 'b'").collect()
     assert [(row.session_start.isoformat(), row.events_in_session) for row in visit] == [("2024-03-02T00:10:00", 2)]
     assert lab.table("purchases").count() == 2
     lab.assert_exact()
     assert not [r for r in validate(lab.contracts["events"], lab.spark, lab.lake) if r.blocking and not r.passed]
-    assert due(lab.lake, TWO_DAYS) is None
+    assert expiry_date(lab.lake, TWO_DAYS) is None
     lab.land(
         event("b", "2024-03-02T00:05:00Z"), event("c", "2024-03-01T10:00:00Z")
     )  # late, one of them too late to stay
@@ -58,5 +58,5 @@ def test_killed_before_events_were_deleted_a_second_attempt_completes_it(
 
 def test_without_a_retention_nothing_is_due(lab: Lab) -> None:
     days(lab).run("events")
-    assert due(lab.lake, None) is None
-    assert due(lab.lake, timedelta(days=400)) is None
+    assert expiry_date(lab.lake, None) is None
+    assert expiry_date(lab.lake, timedelta(days=400)) is None

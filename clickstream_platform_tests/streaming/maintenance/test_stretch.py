@@ -11,10 +11,10 @@ from deltalake import write_deltalake
 
 from clickstream_platform.errors import CheckpointError, SettingsError
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.lake.delta import opened
-from clickstream_platform.streaming.lake.ledger import REBUILD, Amendment, booked
+from clickstream_platform.streaming.lake.delta import open_table
+from clickstream_platform.streaming.lake.ledger import REBUILD, Amendment, versioned_lines
 from clickstream_platform.streaming.lake.tables import TimeSpan
-from clickstream_platform.streaming.maintenance.stretch import between, rebuild_stretch, require
+from clickstream_platform.streaming.maintenance.stretch import parse_ends, rebuild_stretch, require_stretch
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import Lab, event
 
@@ -26,13 +26,17 @@ Row = dict[str, Any]
 def test_what_cannot_be_rebuilt_in_stretches_says_why() -> None:
     contracts = tables(Settings())
     with pytest.raises(CheckpointError, match=r"which its state store alone knows; run `clickstream rebuild user_patt"):
-        require(contracts["user_patterns"], NOON, TWO)
+        require_stretch(contracts["user_patterns"], NOON, TWO)
     with pytest.raises(CheckpointError, match="rebuild the tables that read it"):
-        require(contracts["events"], NOON, TWO)
+        require_stretch(contracts["events"], NOON, TWO)
     with pytest.raises(SettingsError, match=r"to: 2024-03-01 12:00:00\+00:00 is not after"):
-        between("2024-03-01T12:00:00Z", "2024-03-01T12:00:00Z", ("from", "to"))
-    assert between("2024-03-01T12:00:00Z", "2024-03-01T14:00:00", ("from", "to")) == (NOON, TWO)
-    assert require(contracts["sessions"], NOON, TWO).until - require(contracts["sessions"], NOON, TWO).since == 7.2e9
+        parse_ends("2024-03-01T12:00:00Z", "2024-03-01T12:00:00Z", ("from", "to"))
+    assert parse_ends("2024-03-01T12:00:00Z", "2024-03-01T14:00:00", ("from", "to")) == (NOON, TWO)
+    assert (
+        require_stretch(contracts["sessions"], NOON, TWO).until
+        - require_stretch(contracts["sessions"], NOON, TWO).since
+        == 7.2e9
+    )
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +54,13 @@ def day(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Lab:
 
 
 def rows_of(lab: Lab, name: str) -> list[Row]:
-    rows = opened(lab.lake.table(name).path).to_pyarrow_table().to_pylist()
+    rows = open_table(lab.lake.table(name).path).to_pyarrow_table().to_pylist()
     return sorted(rows, key=lambda row: [str(value) for value in row.values()])
 
 
 def spoil(lab: Lab, name: str, chance: Random, stretch: TimeSpan, *, inside: bool) -> None:
     """Take rows away, double some, and put something else into some: of those that touch the stretch, or not."""
-    contract, held = lab.contracts[name], opened(lab.lake.table(name).path).to_pyarrow_table()
+    contract, held = lab.contracts[name], open_table(lab.lake.table(name).path).to_pyarrow_table()
     whole = {*contract.key, *contract.span}
     other = next(c for c in contract.columns if c.name not in whole and c.type in ("bigint", "string"))
     wrong = {other.name: 10**6 if other.type == "bigint" else "spoilt"}
@@ -66,14 +70,14 @@ def spoil(lab: Lab, name: str, chance: Random, stretch: TimeSpan, *, inside: boo
         how = chance.randrange(4) if (first < stretch.until and last >= stretch.since) == inside else 3
         spoilt += [[], [row, row], [{**row, **wrong}], [row]][how]
     table = held.from_pylist(spoilt, schema=held.schema)
-    write_deltalake(opened(lab.lake.table(name).path), table, mode="overwrite", configuration=None)
+    write_deltalake(open_table(lab.lake.table(name).path), table, mode="overwrite", configuration=None)
 
 
 @pytest.mark.parametrize("name", REMAKABLE)
 def test_a_stretch_that_was_spoilt_is_as_if_all_was_rebuilt(day: Lab, name: str) -> None:
     table, right = day.contracts[name], rows_of(day, name)
     for seed, until in enumerate([TWO, NOON + timedelta(minutes=47)]):
-        stretch = require(table, NOON, until)
+        stretch = require_stretch(table, NOON, until)
         spoil(day, name, Random(seed), stretch, inside=True)
         assert rows_of(day, name) != right
         done, line = rebuild_stretch(table, stretch, day.spark, day.lake), newest_line(day, name)
@@ -87,28 +91,30 @@ def test_a_stretch_that_was_spoilt_is_as_if_all_was_rebuilt(day: Lab, name: str)
 
 
 def newest_line(lab: Lab, name: str) -> Amendment:
-    line = next(booked(lab.lake.table(name))).line
+    line = next(versioned_lines(lab.lake.table(name))).line
     assert isinstance(line, Amendment)
     return line
 
 
 def test_what_lies_outside_of_the_stretch_stays_as_it_is(day: Lab) -> None:
     table, right = day.contracts["sessions"], rows_of(day, "sessions")
-    stretch = require(table, NOON, TWO)
+    stretch = require_stretch(table, NOON, TWO)
     spoil(day, "sessions", Random(5), stretch, inside=False)
     before = rows_of(day, "sessions")
     assert rebuild_stretch(table, stretch, day.spark, day.lake).added == 0
     assert rows_of(day, "sessions") == before
-    rebuild_stretch(table, require(table, NOON - timedelta(days=1), TWO + timedelta(days=1)), day.spark, day.lake)
+    rebuild_stretch(
+        table, require_stretch(table, NOON - timedelta(days=1), TWO + timedelta(days=1)), day.spark, day.lake
+    )
     assert rows_of(day, "sessions") == right
 
 
 def test_a_row_that_was_put_elsewhere_comes_back_once(day: Lab) -> None:
     table, right = day.contracts["sessions"], rows_of(day, "sessions")
-    held = opened(day.lake.table("sessions").path).to_pyarrow_table()
+    held = open_table(day.lake.table("sessions").path).to_pyarrow_table()
     long = max(right, key=lambda row: row["session_end"] - row["session_start"])
     cut = [{**row, "session_end": row["session_start"]} if row == long else row for row in right]
     table_of = held.from_pylist(cut, schema=held.schema)
-    write_deltalake(opened(day.lake.table("sessions").path), table_of, mode="overwrite")
-    rebuild_stretch(table, require(table, NOON, TWO), day.spark, day.lake)
+    write_deltalake(open_table(day.lake.table("sessions").path), table_of, mode="overwrite")
+    rebuild_stretch(table, require_stretch(table, NOON, TWO), day.spark, day.lake)
     assert rows_of(day, "sessions") == right

@@ -10,11 +10,11 @@ import pytest
 from deltalake import DeltaTable
 
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.audit.books import unbalanced
+from clickstream_platform.streaming.audit.books import ledger_errors
 from clickstream_platform.streaming.lake import upkeep
-from clickstream_platform.streaming.lake.ledger import RETENTION, Amendment, booked
+from clickstream_platform.streaming.lake.ledger import RETENTION, Amendment, versioned_lines
 from clickstream_platform.streaming.maintenance.housekeeping import maintain
-from clickstream_platform.streaming.maintenance.retention import Leaving, expire_rejected, leaving
+from clickstream_platform.streaming.maintenance.retention import ExpiryPlan, expire_rejected, plan_expiry
 from clickstream_platform_tests.command import clickstream
 from clickstream_platform_tests.homes import Home, entry
 from clickstream_platform_tests.lakes import at, write
@@ -40,16 +40,16 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 
 def test_what_is_too_old_is_counted_by_date_and_nothing_leaves(home: Home) -> None:
     contracts = list(home.contracts.values())
-    found = leaving(contracts, home.lake, TWO_DAYS, TEN_DAYS)
+    found = plan_expiry(contracts, home.lake, TWO_DAYS, TEN_DAYS)
     cut = NOW.date() - TEN_DAYS
-    assert found == Leaving(date(2024, 3, 2), {date(2024, 3, 1): 3}, cut, 2)
-    assert leaving(contracts, home.lake, None, None) == Leaving()
+    assert found == ExpiryPlan(date(2024, 3, 2), {date(2024, 3, 1): 3}, cut, 2)
+    assert plan_expiry(contracts, home.lake, None, None) == ExpiryPlan()
     assert home.lake.table("quarantine").rows() == 5
 
 
 def test_nothing_is_too_old_in_a_lake_that_is_not_there(tmp_path: Path) -> None:
     empty = Home(Settings(home=tmp_path / "none"))
-    assert leaving(list(empty.contracts.values()), empty.lake, TWO_DAYS, TEN_DAYS) == Leaving()
+    assert plan_expiry(list(empty.contracts.values()), empty.lake, TWO_DAYS, TEN_DAYS) == ExpiryPlan()
 
 
 def test_rejected_records_leave_sooner_than_events_and_the_account_still_balances(home: Home) -> None:
@@ -57,10 +57,10 @@ def test_rejected_records_leave_sooner_than_events_and_the_account_still_balance
     assert expire_rejected(contracts, home.lake, cut) == 2
     assert expire_rejected(contracts, home.lake, cut) == 0
     assert (home.lake.table("quarantine").rows(), home.lake.events.rows()) == (3, 6)
-    line = next(booked(home.lake.table("quarantine"))).line
+    line = next(versioned_lines(home.lake.table("quarantine"))).line
     assert isinstance(line, Amendment)
     assert (line.kind, line.removed, line.before[:10]) == (RETENTION, 2, str(cut))
-    assert unbalanced(home.contracts["events"], home.lake) == []
+    assert ledger_errors(home.contracts["events"], home.lake) == []
 
 
 def test_the_command_line_says_it_before_and_after(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

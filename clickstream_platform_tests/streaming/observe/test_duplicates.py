@@ -11,7 +11,7 @@ import pytest
 from clickstream_platform.errors import SourceError
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.lake.ledger import REPLACEMENT, REPLAY, Amendment
-from clickstream_platform.streaming.observe.duplicates import DuplicateReport, duplicates
+from clickstream_platform.streaming.observe.duplicates import DuplicateReport, duplicate_report
 from clickstream_platform.tables.events import rules_from
 from clickstream_platform_tests.command import clickstream
 from clickstream_platform_tests.conftest import event
@@ -41,7 +41,7 @@ def rejected(offset: int, *, reasons: tuple[str, ...] = (REASON,), **fields: Any
 
 
 def found(home: Home, limit: int = 0, **settings: Any) -> DuplicateReport:
-    return duplicates(home.lake, rules_from(home.settings.model_copy(update=settings)), limit)
+    return duplicate_report(home.lake, rules_from(home.settings.model_copy(update=settings)), limit)
 
 
 def test_a_conflicting_one_is_listed_beside_its_event_with_what_differs(home: Home) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from clickstream_platform.streaming.observe.journal import KEPT, Journal, read
+from clickstream_platform.streaming.observe.journal import KEPT, Journal, read_journals
 
 
 @pytest.fixture
@@ -22,9 +22,9 @@ def test_what_was_written_is_read_while_the_process_lives_and_afterwards(folder:
     journal = Journal(folder)
     for n in range(3):
         journal.write({"n": n})
-    (alive,) = read(folder)
+    (alive,) = read_journals(folder)
     journal.close()
-    (gone,) = read(folder)
+    (gone,) = read_journals(folder)
     assert alive.records == gone.records == [{"n": 0}, {"n": 1}, {"n": 2}]
     assert (alive.lives, gone.lives) == (True, False)
 
@@ -35,7 +35,7 @@ def test_a_killed_process_is_known_to_be_gone(folder: Path) -> None:
         "Journal(Path(sys.argv[1])).write({'n': 1}); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", code, str(folder)], check=False)
-    (written,) = read(folder)
+    (written,) = read_journals(folder)
     assert (written.lives, written.records) == (False, [{"n": 1}])
 
 
@@ -43,7 +43,7 @@ def test_a_full_file_makes_room_and_keeps_what_came_last(folder: Path) -> None:
     journal = Journal(folder, largest=1_000)
     for n in range(1_000):
         journal.write({"n": n})
-    (written,) = read(folder)
+    (written,) = read_journals(folder)
     assert sum(file.stat().st_size for file in folder.iterdir()) <= 2_000
     assert written.lives
     numbers = [record["n"] for record in written.records]
@@ -61,13 +61,13 @@ def test_files_of_old_processes_go_but_of_none_that_lives(folder: Path) -> None:
     Journal(folder).write({"n": 2})
     assert len(list(folder.glob("*.jsonl"))) <= KEPT + 1
     assert not (folder / "0000.jsonl").exists()
-    assert {"n": 0} in [record for written in read(folder) for record in written.records]
+    assert {"n": 0} in [record for written in read_journals(folder) for record in written.records]
 
 
 def test_half_a_line_and_what_is_no_object_are_left_out(folder: Path) -> None:
     folder.mkdir()
     (folder / "1.jsonl").write_bytes(b'{"n":1}\n\n[]\nnull\n\xff\xfe\n{"n":2}\n{"n":3')
-    assert [written.records for written in read(folder)] == [[{"n": 1}, {"n": 2}]]
+    assert [written.records for written in read_journals(folder)] == [[{"n": 1}, {"n": 2}]]
 
 
 def test_a_folder_that_cannot_be_written_is_warned_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

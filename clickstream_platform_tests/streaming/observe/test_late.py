@@ -10,7 +10,7 @@ import pytest
 
 from clickstream_platform.errors import SourceError
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.observe.late import LateChange, late
+from clickstream_platform.streaming.observe.late import LateChange, late_report
 from clickstream_platform_tests.command import clickstream
 from clickstream_platform_tests.homes import Home, entry
 from clickstream_platform_tests.lakes import at, write
@@ -41,7 +41,7 @@ def two_batches(home: Home) -> Home:
 
 
 def test_events_at_or_before_the_watermark_are_listed_by_their_batch(home: Home) -> None:
-    found = late(two_batches(home).lake)
+    found = late_report(two_batches(home).lake)
     assert (found.late_rows, found.of) == (3, 5)
     (batch,) = found.batches
     assert (batch.batch_id, batch.late_before_ms, batch.late_rows, batch.changed) == (1, NOON_MS, 3, {})
@@ -58,7 +58,7 @@ def test_what_was_changed_is_told_of_the_batch_that_read_them(home: Home) -> Non
     write(home, "sessions", [], of=entry("sessions", 2, events_version=3, rows_out=9, revisions=9))
     write(home, "purchases", [], of=entry("purchases", events_version=0))
     write(home, "late_events", [row("11:30:00", "b", 1)], of=entry("user_patterns", events_version=1))
-    (batch,) = late(home.lake).batches
+    (batch,) = late_report(home.lake).batches
     assert batch.changed == {"sessions": LateChange(batch_id=1, rows=5, revisions=2)}
     assert [each.is_left_out for each in batch.events] == [True, False]
 
@@ -69,9 +69,9 @@ def test_of_a_topic_the_offsets_tell_the_batch(home: Home) -> None:
     for n in (0, 1):
         batch = entry(batch_id=n, start=offsets[n], end=offsets[n + 1], **late_ones)
         write(home, "events", [row("11:00:00", "t/0", 4 + n)], of=batch)
-    newest, oldest = late(home.lake).batches
+    newest, oldest = late_report(home.lake).batches
     assert [[each.offset for each in batch.events] for batch in (newest, oldest)] == [[5], [4]]
-    assert [batch.batch_id for batch in late(home.lake, limit=1).batches] == [1]
+    assert [batch.batch_id for batch in late_report(home.lake, limit=1).batches] == [1]
 
 
 def test_the_same_file_of_another_source_is_of_another_batch(home: Home) -> None:
@@ -79,7 +79,10 @@ def test_the_same_file_of_another_source_is_of_another_batch(home: Home) -> None
     for n, (source, column) in enumerate([("main", "file"), ("history", "file:history")]):
         late_row = row("11:00:00", user_id=source) | {"source": column}
         write(home, "events", [late_row], of=entry(batch_id=n, source=source, files={"a": [9, 1]}, **late_one))
-    assert [[each.user_id for each in batch.events] for batch in late(home.lake).batches] == [["history"], ["main"]]
+    assert [[each.user_id for each in batch.events] for batch in late_report(home.lake).batches] == [
+        ["history"],
+        ["main"],
+    ]
 
 
 def test_the_command_shows_them_and_json_has_all(home: Home) -> None:
@@ -100,7 +103,7 @@ def test_the_command_shows_them_and_json_has_all(home: Home) -> None:
 
 def test_a_lake_without_any_says_so_and_one_that_is_not_there_is_an_error(home: Home) -> None:
     with pytest.raises(SourceError, match="nothing was read yet"):
-        late(home.lake)
+        late_report(home.lake)
     assert clickstream("late").exit_code == 1
     assert clickstream("late", "--limit", "x").exit_code == 2
     write(home, "events", [row("11:00:00")], of=entry(rows_in=1, rows_out=1))

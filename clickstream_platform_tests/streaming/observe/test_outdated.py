@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.lake.fills import fills
-from clickstream_platform.streaming.lake.generations import current
+from clickstream_platform.streaming.lake.fills import fill_counts
+from clickstream_platform.streaming.lake.generations import current_checkpoint
 from clickstream_platform.streaming.maintenance.filling import fill
-from clickstream_platform.streaming.observe.outdated import MADE_OF, made_of, outdated
+from clickstream_platform.streaming.observe.outdated import MADE_OF, inherited_column_versions, outdated_reason
 from clickstream_platform.streaming.runtime import admission, fingerprint
 from clickstream_platform_tests.homes import Home, delta, entry
 from clickstream_platform_tests.lakes import at, write
@@ -33,18 +33,21 @@ def home(tmp_path: Path) -> Home:
     for name in ("purchases", "sessions"):
         write(made, name, [{"user_id": "u"}], of=entry(name, rows_in=1, rows_out=1))
         made.plan(name, 0, delta(1))
-        made_for = {**fingerprint.declared(made.contracts[name]), MADE_OF: made_of(made.contracts[name], made.lake)}
-        fingerprint.write(current(made.lake, name), made_for)
+        made_for = {
+            **fingerprint.declared_facts(made.contracts[name]),
+            MADE_OF: inherited_column_versions(made.contracts[name], made.lake),
+        }
+        fingerprint.write_fingerprint(current_checkpoint(made.lake, name), made_for)
     return made
 
 
 def why(home: Home, name: str = "purchases") -> str:
-    return outdated(home.contracts[name], home.lake, current(home.lake, name))
+    return outdated_reason(home.contracts[name], home.lake, current_checkpoint(home.lake, name))
 
 
 def test_what_nothing_has_changed_of_goes_on(home: Home) -> None:
     assert why(home) == why(home, "sessions") == ""
-    assert admission.admitted(home.lake, home.contracts["purchases"]).generation == 1
+    assert admission.admit_checkpoint(home.lake, home.contracts["purchases"]).generation == 1
     assert home.lag("purchases").amount == 0
 
 
@@ -52,8 +55,8 @@ def test_a_fill_of_a_column_that_a_table_passes_on_makes_the_next_run_read_all_e
     assert fill(home.contracts["events"], home.lake).filled == {"amount": 1, "shirt": 1}
     assert why(home) == "since it was made, amount of events came, went or got values"
     assert why(home, "sessions") == ""
-    assert admission.admitted(home.lake, home.contracts["purchases"]).generation == 2
-    assert admission.admitted(home.lake, home.contracts["sessions"]).generation == 1
+    assert admission.admit_checkpoint(home.lake, home.contracts["purchases"]).generation == 2
+    assert admission.admit_checkpoint(home.lake, home.contracts["sessions"]).generation == 1
     assert (home.lag("purchases").amount, home.lag("sessions").amount) == (1, 0)
 
 
@@ -61,9 +64,9 @@ def test_a_fill_of_another_column_and_one_that_finds_nothing_change_no_table(hom
     fill(home.contracts["events"], home.lake, ["shirt"])
     assert why(home) == ""
     fill(home.contracts["events"], home.lake)
-    found = fills(home.lake.events, ["amount", "shirt"])
+    found = fill_counts(home.lake.events, ["amount", "shirt"])
     fill(home.contracts["events"], home.lake)
-    assert found == fills(home.lake.events, ["amount", "shirt"]) == {"amount": 1, "shirt": 1}
+    assert found == fill_counts(home.lake.events, ["amount", "shirt"]) == {"amount": 1, "shirt": 1}
 
 
 @pytest.mark.parametrize("contract", ["", MINE.replace("18,4", "20,4"), MINE + '[columns.currency]\ntype = "text"\n'])
@@ -77,6 +80,6 @@ def test_a_contract_that_declares_more_or_less_of_a_purchase_makes_it_anew(
 
 
 def test_a_table_of_before_declared_columns_is_made_anew_once_some_are_declared(home: Home, tmp_path: Path) -> None:
-    (current(home.lake, "purchases").path / "fingerprint.json").unlink()
+    (current_checkpoint(home.lake, "purchases").path / "fingerprint.json").unlink()
     assert why(home)
     assert why(home_with(tmp_path)) == ""

@@ -9,7 +9,7 @@ import pytest
 
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.streaming.contract.watermark import Watermark
-from clickstream_platform.streaming.lake.generations import current
+from clickstream_platform.streaming.lake.generations import current_checkpoint
 from clickstream_platform.streaming.runtime import fingerprint
 from clickstream_platform.streaming.runtime.run import rebuild
 from clickstream_platform.tables import tables
@@ -90,8 +90,8 @@ def test_events_gains_a_column_in_one_commit_and_every_table_goes_on(lab: Lab) -
     without_a_column(lab, "ip_address").land(event("u", ip_address="10.0.0.1"), event("u", "10:20:00"))
     lab.run()
     for name in KINDS[1:]:  # as an earlier release has left it
-        fewer = fingerprint.of(now[name], lab.spark, [c.name for c in lab.contracts["events"].columns])
-        fingerprint.write(current(lab.lake, name), fewer)
+        fewer = fingerprint.fingerprint_of(now[name], lab.spark, [c.name for c in lab.contracts["events"].columns])
+        fingerprint.write_fingerprint(current_checkpoint(lab.lake, name), fewer)
     lab.land(event("v", "10:21:00"))
     lab.run("events")  # which the others have not read yet when the column comes
     lab.contracts, version = now, lab.lake.events.version() or 0

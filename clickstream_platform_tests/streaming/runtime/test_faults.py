@@ -128,7 +128,7 @@ def test_without_its_offsets_file_events_is_refused_and_nothing_is_read_twice(la
 
 def _newest(lab: Lab, table: str, kind: str) -> Path:
     """The newest file of the log of the checkpoint that serves; the checksum beside it is of no interest."""
-    log = generations.current(lab.lake, table).path / kind
+    log = generations.current_checkpoint(lab.lake, table).path / kind
     file = max(log.glob("[0-9]*"), key=lambda path: int(path.name))
     file.with_name(f".{file.name}.crc").unlink(missing_ok=True)
     return local(file)

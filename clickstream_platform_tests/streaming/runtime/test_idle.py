@@ -9,9 +9,9 @@ import pytest
 from deltalake import DeltaTable
 
 from clickstream_platform.settings import Settings
-from clickstream_platform.streaming.lake.generations import current
+from clickstream_platform.streaming.lake.generations import current_checkpoint
 from clickstream_platform.streaming.runtime import fingerprint
-from clickstream_platform.streaming.runtime.idle import nothing_to_do
+from clickstream_platform.streaming.runtime.idle import has_nothing_to_do
 from clickstream_platform_tests.command import clickstream
 from clickstream_platform_tests.conftest import KINDS, Lab, event
 from clickstream_platform_tests.homes import Home, delta, entry
@@ -26,7 +26,7 @@ def done(lab: Lab) -> Lab:
 
 
 def is_idle(lab: Lab) -> bool:
-    return nothing_to_do(lab.contracts.values(), lab.lake)
+    return has_nothing_to_do(lab.contracts.values(), lab.lake)
 
 
 def test_before_a_first_run_there_is_something_to_do(lab: Lab) -> None:
@@ -47,7 +47,7 @@ def test_after_a_run_there_is_nothing_to_do_until_something_comes_or_changes(don
 
 @pytest.mark.parametrize("table", ["events", "sessions"])
 def test_a_batch_without_its_mark_is_something_to_do(done: Lab, table: str) -> None:
-    checkpoint = current(done.lake, table)
+    checkpoint = current_checkpoint(done.lake, table)
     Path(local(checkpoint.path / "commits" / str(checkpoint.committed()))).unlink()
     assert not is_idle(done)
 
@@ -66,8 +66,8 @@ def test_a_table_whose_unread_log_is_gone_has_something_to_do(tmp_path: Path) ->
     home.commit("sessions", rows=1, of=entry("sessions"))
     home.plan("sessions", 0, delta(2))
     sessions = home.contracts["sessions"]
-    fingerprint.note(current(home.lake, "sessions"), sessions)
+    fingerprint.note_plan_checked(current_checkpoint(home.lake, "sessions"), sessions)
     DeltaTable(local(home.lake.events.path)).create_checkpoint()
-    assert not nothing_to_do([sessions], home.lake)
+    assert not has_nothing_to_do([sessions], home.lake)
     (home.lake.events.path / "_delta_log" / f"{2:020d}.json").unlink()
-    assert not nothing_to_do([sessions], home.lake)
+    assert not has_nothing_to_do([sessions], home.lake)

@@ -20,7 +20,7 @@ import pytest
 
 from clickstream_platform.settings import Settings
 from clickstream_platform.simulator.expected import Event, Simulation
-from clickstream_platform.simulator.kafka_producer import RecordSender, keyed
+from clickstream_platform.simulator.kafka_producer import RecordSender, key_by_visitor
 from clickstream_platform.simulator.simulation import simulate
 from clickstream_platform.streaming.audit.balance import imbalances
 from clickstream_platform.streaming.audit.source_account import source_account
@@ -137,7 +137,7 @@ def test_killed_at_random_every_record_of_a_topic_is_there_once(
     simulated = simulate(500 * kills, seed=7)
     sender = RecordSender(KafkaSource(topic.address, topic.name))
     for arrival in range(1, kills + 1):
-        sender.send(keyed(record.line for record in simulated.arrival(arrival, arrivals=kills)))
+        sender.send(key_by_visitor(record.line for record in simulated.arrival(arrival, arrivals=kills)))
         fifth = Stop("hold", nth=4, table="events", held=str(tmp_path / f"{arrival}"))  # 500 records are five batches
         of_topic = {"CLICKSTREAM_SOURCE": topic.url, "CLICKSTREAM_MAX_OFFSETS_PER_TRIGGER": "100"}
         _kill_within(chance.uniform(0, 2), lab, fifth, "events", **of_topic)

@@ -18,10 +18,10 @@ import pytest
 
 from clickstream_platform.errors import SourceError, TableBusyError
 from clickstream_platform.settings import Settings
-from clickstream_platform.simulator.landing import live
+from clickstream_platform.simulator.landing import land_live
 from clickstream_platform.streaming.contract.trigger import AvailableNow, Once
 from clickstream_platform.streaming.lake.entry import Entry
-from clickstream_platform.streaming.lake.lease import held_with, lease
+from clickstream_platform.streaming.lake.lease import holder_trigger, lease
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.lag import lag
@@ -86,7 +86,7 @@ def test_a_stream_is_exact_tells_alerts_on_the_way_and_starts_a_failed_query_aga
         lab.land(event(at="10:01:00"), *PURCHASES)  # late, and more purchases than usual
         going.read_all()
         assert 1 in rows_of_alerts  # told while the stream goes on, and then the row is there
-        assert held_with(lab.lake, "alerts") == "every 1 s"
+        assert holder_trigger(lab.lake, "alerts") == "every 1 s"
     assert [(table, pause) for table, _, pause in going.failures] == [("user_activity", 1.0)]
     assert "the disk is full" in going.failures[0][1]
     assert {report.table for report in going.reports} == set(lab.contracts)
@@ -199,7 +199,7 @@ def test_a_stream_whose_jvm_ends_ends_too(lab: Lab, whom: str, exit_code: int) -
 def test_a_minute_of_500_records_a_second_is_read_whole_and_within_its_memory(lab: Lab) -> None:
     """``bench/stream.py`` looks for longer, and at the lag on the way."""
     process = started(lab.only(*KINDS), *KINDS, CLICKSTREAM_SPARK_DRIVER_MEMORY="1g")
-    written = live(lab.landing, 500, seed=1, duration=timedelta(minutes=1))
+    written = land_live(lab.landing, 500, seed=1, duration=timedelta(minutes=1))
     wait_until(lambda: not any(lag(table, lab.lake).amount for table in lab.contracts.values()), process)
     assert peak_of(jvm_of(process.pid)) < 2_000  # MB: the heap, and as much again for all the rest
     process.send_signal(signal.SIGTERM)

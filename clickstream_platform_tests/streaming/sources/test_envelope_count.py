@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 from clickstream_platform.events.mapping.envelopes import Limits, opener
 from clickstream_platform.events.mapping.model import COLUMNS, Envelope
 from clickstream_platform.events.mapping.paths import Index, Item, Key, steps_of
-from clickstream_platform.events.mapping.written import WrittenMapping, mapping_of, merged, raw_of
+from clickstream_platform.events.mapping.written import WrittenMapping, mapping_of, merge_mappings, raw_of
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.events.schema import Reason
 from clickstream_platform.streaming.lake.entry import Account, Entry
 from clickstream_platform.streaming.sources.envelope_count import Envelopes, Tally
-from clickstream_platform.streaming.sources.files.count import counted
-from clickstream_platform.streaming.sources.files.recount import Plans, recounted
+from clickstream_platform.streaming.sources.files.count import count_file
+from clickstream_platform.streaming.sources.files.recount import Plans, recount_files
 from clickstream_platform_tests.homes import entry as batch
 
 OWN = WrittenMapping(columns={name: name for name in COLUMNS})
@@ -34,7 +34,7 @@ LARGEST = 2_000
 
 
 def rules(envelope: str = BATCH) -> Rules:
-    mapping = mapping_of("mine", merged(OWN, raw_of(envelope.encode(), "mine")), "mine")
+    mapping = mapping_of("mine", merge_mappings(OWN, raw_of(envelope.encode(), "mine")), "mine")
     found = Rules(("click",), timedelta(hours=1), LARGEST, mapping=mapping)
     return replace(found, max_events_in_record=6, max_unpacked_bytes=400)
 
@@ -47,7 +47,7 @@ def of_layers(layers: list[Envelope]) -> Rules:
 
 
 def tally_of(records: list[bytes], how: Rules) -> Tally:
-    tally = Tally(Envelopes.of(how))
+    tally = Tally(Envelopes.from_rules(how))
     for each in records:
         tally.add(each)
     return tally
@@ -203,7 +203,7 @@ def landing(tmp_path: Path) -> Path:
 def recount(landing: Path, line: Entry, how: Rules | None = None) -> Any:
     files = {"a.json": [len(LINES), line.rows_in]}
     line = replace(line, account=Account(files))
-    return recounted(landing, Plans(frozenset(files), {}), [line], Envelopes.of(how or rules()))
+    return recount_files(landing, Plans(frozenset(files), {}), [line], Envelopes.from_rules(how or rules()))
 
 
 def test_a_batch_of_which_the_ledger_says_otherwise_is_an_error(landing: Path) -> None:
@@ -238,5 +238,5 @@ def test_lines_that_are_looked_into_are_those_that_are_counted(parts: list[bytes
     with NamedTemporaryFile() as file:
         file.write(b"".join(parts))
         file.flush()
-        plain = counted(file.name.encode())
-        assert counted(file.name.encode(), tally=Tally(Envelopes.of(rules()))) == plain
+        plain = count_file(file.name.encode())
+        assert count_file(file.name.encode(), tally=Tally(Envelopes.from_rules(rules()))) == plain

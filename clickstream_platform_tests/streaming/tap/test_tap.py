@@ -23,8 +23,8 @@ from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.state import Processor
 from clickstream_platform.streaming.contract.trigger import Continuous, ProcessingTime, RealTime
-from clickstream_platform.streaming.tap.console import AT_ONCE, LONGEST, Printed, records_of
-from clickstream_platform.streaming.tap.tap import Tap, tapping
+from clickstream_platform.streaming.tap.console import AT_ONCE, LONGEST, PrintedRecord, records_of
+from clickstream_platform.streaming.tap.tap import Tap, tap_trigger
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.on_store import needs_a_folder
@@ -38,10 +38,10 @@ KAFKA = tables(Settings(home=Path("unused"), source="kafka://127.0.0.1:1/clicks"
 
 
 def test_without_micro_batches_where_spark_can_do_without() -> None:
-    assert tapping(KAFKA["events"], None, None) == Continuous(SECOND)
-    assert tapping(KAFKA["events"], None, None, real_time=True) == RealTime(5 * SECOND)
-    assert tapping(KAFKA["events"], KAFKA["sessions"], "10 s") == ProcessingTime(10 * SECOND)
-    assert tapping(FILES["events"], None, "2 s") == ProcessingTime(2 * SECOND)
+    assert tap_trigger(KAFKA["events"], None, None) == Continuous(SECOND)
+    assert tap_trigger(KAFKA["events"], None, None, real_time=True) == RealTime(5 * SECOND)
+    assert tap_trigger(KAFKA["events"], KAFKA["sessions"], "10 s") == ProcessingTime(10 * SECOND)
+    assert tap_trigger(FILES["events"], None, "2 s") == ProcessingTime(2 * SECOND)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_without_micro_batches_where_spark_can_do_without() -> None:
 )
 def test_an_interval_that_is_none_is_refused(every: str, finding: str) -> None:
     with pytest.raises(SettingsError, match=f"--every: '{every}': .*{finding}"):
-        tapping(KAFKA["events"], None, every, real_time=True)
+        tap_trigger(KAFKA["events"], None, every, real_time=True)
 
 
 def test_what_real_time_cannot_do_is_refused_with_sparks_words() -> None:
@@ -71,10 +71,10 @@ def test_of_what_the_console_prints_only_records_are_read() -> None:
     lines = [printed(b"a | b"), printed(b""), printed(None), printed(b"c", None)]
     frame = "\n".join([head, *lines, "+-------+", "only showing top 4 rows", "\n"])
     records = [
-        Printed(b"a | b", 5, ARRIVED),
-        Printed(b"", 0, ARRIVED),
-        Printed(None, 0, ARRIVED),
-        Printed(b"c", 1, None),
+        PrintedRecord(b"a | b", 5, ARRIVED),
+        PrintedRecord(b"", 0, ARRIVED),
+        PrintedRecord(None, 0, ARRIVED),
+        PrintedRecord(b"c", 1, None),
     ]
     assert list(records_of(BytesIO(frame.encode()))) == [records]
 

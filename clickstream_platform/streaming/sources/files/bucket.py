@@ -10,7 +10,7 @@ from clickstream_platform.errors import SourceError
 from clickstream_platform.store.objects import Object, ReplacedError, object_at, objects, read_range
 from clickstream_platform.store.place import SCHEME, Place, StorePath, is_on_store, require_store
 from clickstream_platform.store.unlisted_keys import is_requestable
-from clickstream_platform.streaming.sources.files.found import File, Listing
+from clickstream_platform.streaming.sources.files.listing_result import File, Listing
 from clickstream_platform.streaming.sources.files.names import is_marker, is_visible
 from clickstream_platform.streaming.sources.files.raw import RawFile
 from clickstream_platform.streaming.sources.files.unreadable import DELETED, NO_KEY, REPLACED, Unreadable
@@ -30,14 +30,14 @@ class LandingPrefix:
 
     place: StorePath
 
-    def listed(self, *, is_patient: bool = True) -> Listing:
+    def list_files(self, *, is_patient: bool = True) -> Listing:
         """A request for each thousand objects."""
         files, hidden = dict[bytes, File](), set[str]()
         for each in objects(self.place, is_patient=is_patient, every_key=True):
             file = self._file(each)
             if not file.size:
                 continue
-            if unfinished := _unfinished(file.name):
+            if unfinished := _unfinished_mark(file.name):
                 if not is_marker(file.name.rpartition(b"/")[2]):
                     hidden.add(unfinished)
                 continue
@@ -55,11 +55,11 @@ class LandingPrefix:
         return said and self._file(said)
 
     def can_read(self, partition: str) -> bool:
-        """Whether it is there: who may not read it, is told so by an error."""
+        """Whether the object is there; an error if this user may not read it."""
         return is_requestable(partition) and object_at(self.place / partition) is not None
 
     @contextmanager
-    def opened(
+    def open_file(
         self, partition: str, size: int, tag: str = "", start: int = 0, end: int | None = None
     ) -> Generator[RawFile]:
         """Fetched as it is read; each request asks for that very state of the object."""
@@ -70,7 +70,7 @@ class LandingPrefix:
             file.require()
         yield RawFile(file, start, file.end)
 
-    def at_hand(self, *, is_named: bool) -> str:
+    def describe_availability(self, *, is_named: bool) -> str:
         """Whether the store answers, and the bucket is there. Nothing need lie below the prefix yet."""
         require_store(self.place)
         return f"files in {self.place}"
@@ -91,13 +91,13 @@ class LandingPrefix:
         return False
 
     def make(self) -> None:
-        """Nothing: there are no folders."""
+        """Do nothing: a store has no folders."""
 
-    def named(self, text: str) -> Place | None:
+    def parse_place(self, text: str) -> Place | None:
         """An address is a place on the same store."""
         return StorePath.from_url(text, self.place.access) if text.startswith(SCHEME) else None
 
-    def shares_with(self, other: Place, *, links: bool) -> str | None:
+    def overlap_with(self, other: Place, *, links: bool) -> str | None:
         """Whether one is the other, or lies below it."""
         if not is_on_store(other) or other.bucket != self.place.bucket:
             return None
@@ -107,7 +107,7 @@ class LandingPrefix:
         return f"{self.place} and {other} overlap" if one.startswith(two) or two.startswith(one) else None
 
     def has(self, file: str) -> bool:
-        """Whether it is an address below this one."""
+        """Whether the address lies below this prefix."""
         return file.startswith(f"{self.place}/")
 
     def partition_of(self, file: str) -> str:
@@ -115,7 +115,7 @@ class LandingPrefix:
         return file.removeprefix(f"{self.place}/")
 
 
-def _unfinished(name: bytes) -> str:
+def _unfinished_mark(name: bytes) -> str:
     """The part of a key up to the name that says that its producer has not finished; empty if none does."""
     parts = name.split(b"/")
     hidden = next((at for at, part in enumerate(parts, 1) if not is_visible(part)), 0)
@@ -134,7 +134,7 @@ class _Fetched:
     _bytes: bytes = field(default=b"", repr=False)
 
     def read_at(self, position: int, size: int) -> bytes:
-        """Some of the bytes from a position on."""
+        """At most ``size`` bytes from a position on."""
         behind = self.start + len(self._bytes)
         if not self.start <= position < behind:
             wanted = max(size, _AHEAD if position == behind else _LEAST)

@@ -23,11 +23,11 @@ from clickstream_platform.streaming.sources.files.unpacking import (
     Chunks,
     CutOff,
     Inflate,
-    arrow,
-    gathered,
-    members,
-    plain,
-    snappy,
+    arrow_unpacker,
+    gather_chunks,
+    plain_chunks,
+    unpack_members,
+    unpack_snappy,
 )
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
@@ -64,20 +64,20 @@ def codec_of(raw: RawFile) -> Codec | None:
     return codec
 
 
-def unpacked(raw: RawFile) -> Chunks:
+def unpack_file(raw: RawFile) -> Chunks:
     """All bytes of a file, unpacked if it is packed.
 
     Raises:
         Unreadable: while they are read.
     """
     codec = codec_of(raw)
-    return plain(raw) if codec is None else _told(codec, raw)
+    return plain_chunks(raw) if codec is None else _translate_faults(codec, raw)
 
 
-def _told(codec: Codec, raw: RawFile) -> Chunks:
+def _translate_faults(codec: Codec, raw: RawFile) -> Chunks:
     """With every fault of the codec as a finding."""
     try:
-        yield from gathered(codec.unpacked(raw))
+        yield from gather_chunks(codec.unpacked(raw))
     except CutOff as cut:
         raise Unreadable(codec.name, f"cut off after {raw.position:,} bytes") from cut
     except (OSError, EOFError, ValueError, zlib.error, pa.ArrowException, cramjam.DecompressionError) as error:
@@ -103,11 +103,11 @@ def _after_skippable(raw: RawFile) -> int:
 
 
 CODECS = (
-    Codec("gzip", re.compile(rb"\x1f\x8b"), lambda raw: members(lambda: Inflate(31), raw, padding=b"\0")),
-    Codec("bzip2", re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"), partial(members, bz2.BZ2Decompressor)),
-    Codec("zstd", re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"), arrow("zstd")),
-    Codec("lz4", re.compile(rb"\x04\x22\x4d\x18"), arrow("lz4")),
-    Codec("snappy", re.compile(re.escape(SNAPPY)), snappy),
+    Codec("gzip", re.compile(rb"\x1f\x8b"), lambda raw: unpack_members(lambda: Inflate(31), raw, padding=b"\0")),
+    Codec("bzip2", re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"), partial(unpack_members, bz2.BZ2Decompressor)),
+    Codec("zstd", re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"), arrow_unpacker("zstd")),
+    Codec("lz4", re.compile(rb"\x04\x22\x4d\x18"), arrow_unpacker("lz4")),
+    Codec("snappy", re.compile(re.escape(SNAPPY)), unpack_snappy),
 )
-_ZLIB = Codec("zlib", re.compile(rb"\x78"), lambda raw: members(lambda: Inflate(15), raw))
+_ZLIB = Codec("zlib", re.compile(rb"\x78"), lambda raw: unpack_members(lambda: Inflate(15), raw))
 _BEGINNINGS = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd", "lz4": b"\x04\x22\x4d\x18", "snappy": SNAPPY}

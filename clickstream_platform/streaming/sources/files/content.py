@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from functools import cached_property
 from itertools import chain
 
-from clickstream_platform.streaming.sources.files.codecs import codec_of, unpacked
-from clickstream_platform.streaming.sources.files.contents import HEAD, beginning, encoding_of, utf8
+from clickstream_platform.streaming.sources.files.codecs import codec_of, unpack_file
+from clickstream_platform.streaming.sources.files.contents import HEAD, encoding_of, text_beginning, to_utf8
 from clickstream_platform.streaming.sources.files.raw import RawFile
 
 
@@ -18,7 +18,7 @@ class Content:
 
     Args:
         raw: the file, from its first byte.
-        declared: how its source says that texts are to be read, its name considered: see :func:`.names.told_by_name`.
+        declared: how its source says that texts are to be read: what :func:`.names.declared_by_name` gives.
     """
 
     def __init__(self, raw: RawFile, declared: str) -> None:
@@ -33,7 +33,7 @@ class Content:
 
     @cached_property
     def _first(self) -> list[bytes]:
-        chunks, first = unpacked(self.raw), list[bytes]()
+        chunks, first = unpack_file(self.raw), list[bytes]()
         while sum(map(len, first)) < HEAD and (chunk := next(chunks, b"")):
             first.append(chunk)
         self._rest = chunks
@@ -47,7 +47,7 @@ class Content:
     @cached_property
     def text_head(self) -> bytes:
         """The head as UTF-8, without a byte order mark."""
-        return beginning(self.head, encoding_of(self.head))
+        return text_beginning(self.head, encoding_of(self.head))
 
     @property
     def is_short(self) -> bool:
@@ -58,13 +58,13 @@ class Content:
         """All bytes, unpacked."""
         first, rest, self._rest = self._first, self._rest, None
         if rest is None:
-            return unpacked(self.raw.again())
+            return unpack_file(self.raw.reopened())
         return chain([b"".join(first)] if first else [], rest)
 
     def text(self) -> Iterator[bytes]:
-        """All of it as UTF-8, without a byte order mark."""
-        return utf8(self.chunks(), encoding_of(self.head))
+        """The whole text as UTF-8, without a byte order mark."""
+        return to_utf8(self.chunks(), encoding_of(self.head))
 
-    def looked_through(self) -> Iterator[bytes]:
-        """The same, for a look ahead: afterwards :meth:`text` still costs no second opening."""
-        return utf8(unpacked(self.raw.again()), encoding_of(self.head))
+    def peek_text(self) -> Iterator[bytes]:
+        """The text as :meth:`text` gives it, to look ahead: afterwards :meth:`text` still costs no second opening."""
+        return to_utf8(unpack_file(self.raw.reopened()), encoding_of(self.head))

@@ -58,7 +58,7 @@ def encoding_of(head: bytes) -> str | None:
     return next((name for mark, name in _MARKS.items() if head.startswith(mark)), None)
 
 
-def not_text(head: bytes) -> str | None:
+def binary_kind(head: bytes) -> str | None:
     """What begins so, if it is no text.
 
     A known beginning counts if there is more than text behind it: ``ORC`` may be a word. Without one, a file is no text
@@ -89,7 +89,7 @@ def is_text(part: bytes) -> bool:
     return not _CONTROL.search(part)
 
 
-def beginning(head: bytes, encoding: str | None) -> bytes:
+def text_beginning(head: bytes, encoding: str | None) -> bytes:
     """The first bytes of a text as UTF-8, without its byte order mark; they may end within a character."""
     mark = next((mark for mark, name in _MARKS.items() if name == encoding), b"")
     head = head.removeprefix(mark)
@@ -101,7 +101,7 @@ def beginning(head: bytes, encoding: str | None) -> bytes:
         return b""
 
 
-def utf8(chunks: Iterator[bytes], encoding: str | None) -> Iterator[bytes]:
+def to_utf8(chunks: Iterator[bytes], encoding: str | None) -> Iterator[bytes]:
     """A text as UTF-8, without its byte order mark.
 
     A lone surrogate becomes bytes that are no UTF-8, which spoil its line alone.
@@ -113,10 +113,10 @@ def utf8(chunks: Iterator[bytes], encoding: str | None) -> Iterator[bytes]:
         yield from chunks
         return
     mark = next(mark for mark, name in _MARKS.items() if name == encoding)
-    yield from _decoded(_without(mark, chunks), encoding) if encoding != "utf-8" else _without(mark, chunks)
+    yield from _decoded(_without_mark(mark, chunks), encoding) if encoding != "utf-8" else _without_mark(mark, chunks)
 
 
-def _without(mark: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
+def _without_mark(mark: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
     yield next(chunks, b"").removeprefix(mark)
     yield from chunks
 

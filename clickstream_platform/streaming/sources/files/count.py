@@ -34,7 +34,7 @@ Chunks = Iterator[bytes]
 
 
 @dataclass(frozen=True)
-class Counted:
+class FileCount:
     """What a file holds.
 
     Attributes:
@@ -51,7 +51,7 @@ class Counted:
     is_text: bool = True
 
 
-def counted(path: bytes, its_format: str = "", tally: Tally | None = None) -> Counted | None:
+def count_file(path: bytes, its_format: str = "", tally: Tally | None = None) -> FileCount | None:
     """Count a file; None if there is no file.
 
     Args:
@@ -64,20 +64,20 @@ def counted(path: bytes, its_format: str = "", tally: Tally | None = None) -> Co
     except FileNotFoundError:
         return None
     except OSError as error:
-        return Counted(_size(path), 0, error.strerror or str(error))
+        return FileCount(_size(path), 0, error.strerror or str(error))
     with os.fdopen(descriptor, "rb") as file:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             return None
         try:
             if its_format == "parquet":
-                return Counted(found.st_size, parquet_count(Path(os.fsdecode(path))))
+                return FileCount(found.st_size, parquet_count(Path(os.fsdecode(path))))
             head, chunks = _with_head(_unpacked(file, path))
-            text, count = _as_utf8(head, chunks), COUNTS.get(its_format, _inked)
-            records = _looked_into(text, tally) if tally else count(text)
+            text, count = _as_utf8(head, chunks), COUNTS.get(its_format, _count_lines)
+            records = _tally_lines(text, tally) if tally else count(text)
         except _FAULTS as fault:
-            return Counted(found.st_size, 0, str(fault) or type(fault).__name__)
-    return Counted(found.st_size, records, is_text=_CONTROL.search(head[:8000]) is None)
+            return FileCount(found.st_size, 0, str(fault) or type(fault).__name__)
+    return FileCount(found.st_size, records, is_text=_CONTROL.search(head[:8000]) is None)
 
 
 def _size(path: bytes) -> int:
@@ -137,7 +137,7 @@ def _members(file: BinaryIO, new: Callable[[], bz2.BZ2Decompressor | zlib._Decom
     while rest:
         member = new()
         while not member.eof:
-            yield from _some(member, rest)
+            yield from _unpack_some(member, rest)
             rest = b"" if member.eof else file.read(_CHUNK)
             if not rest and not member.eof:
                 msg = "cut off"
@@ -145,7 +145,7 @@ def _members(file: BinaryIO, new: Callable[[], bz2.BZ2Decompressor | zlib._Decom
         rest = member.unused_data or file.read(_CHUNK)
 
 
-def _some(member: bz2.BZ2Decompressor | zlib._Decompress, packed: bytes) -> Chunks:  # pyright: ignore[reportPrivateUsage]
+def _unpack_some(member: bz2.BZ2Decompressor | zlib._Decompress, packed: bytes) -> Chunks:  # pyright: ignore[reportPrivateUsage]
     """What some packed bytes unpack to, a chunk at a time."""
     out = member.decompress(packed, _CHUNK)
     while out:
@@ -179,7 +179,7 @@ def _as_utf8(head: bytes, chunks: Chunks) -> Iterable[bytes]:
     return (text.encode("utf-8", "surrogatepass") for text in texts)
 
 
-def _inked(chunks: Iterable[bytes]) -> int:
+def _count_lines(chunks: Iterable[bytes]) -> int:
     """How many lines are not blank."""
     count, has_ink = 0, False
     for chunk in chunks:
@@ -191,7 +191,7 @@ def _inked(chunks: Iterable[bytes]) -> int:
     return count + has_ink
 
 
-def _looked_into(chunks: Iterable[bytes], tally: Tally) -> int:
+def _tally_lines(chunks: Iterable[bytes], tally: Tally) -> int:
     """How many lines are not blank; the tally is given each of them."""
     count = 0
     for line in _lines(chunks, tally.envelopes.most_bytes + 1):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from clickstream_platform.events.mapping.guessing import columns_called
-from clickstream_platform.streaming.sources.files.csv_rows import decoded, table_rows
+from clickstream_platform.streaming.sources.files.csv_rows import decode_fields, table_rows
 from clickstream_platform.streaming.sources.files.json_layout import has_an_object
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
@@ -28,11 +28,11 @@ def value_in(names: Sequence[str]) -> str | None:
 def has_header(head: bytes, separator: str) -> bool:
     """Whether a text that begins so has a header: two names or more, none blank or a value; no JSON below."""
     found = _rows(head, separator)
-    names = decoded(found[0], separator) if found else None
+    names = decode_fields(found[0], separator) if found else None
     return names is not None and len(names) > 1 and all(name.strip() for name in names) and value_in(names) is None
 
 
-def is_table(head: bytes, separator: str, *, is_whole: bool) -> bool:
+def is_separated_values(head: bytes, separator: str, *, is_whole: bool) -> bool:
     """Whether a text that begins so is a table, whatever it is called.
 
     It has a header of three different names or more, of which two say of whom, of what or of when events are; a row
@@ -43,7 +43,7 @@ def is_table(head: bytes, separator: str, *, is_whole: bool) -> bool:
         separator: what stands between its fields.
         is_whole: whether they are all it has; else the last row may be cut.
     """
-    header, *below = [decoded(row, separator) for row in _rows(head, separator)] or [None]
+    header, *below = [decode_fields(row, separator) for row in _rows(head, separator)] or [None]
     if header is None or len(set(header)) < max(3, len(header)) or not all(map(_NAME.fullmatch, header)):
         return False
     below = below if is_whole else below[:-1]

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from clickstream_platform.events.json_record import to_json
 from clickstream_platform.streaming.sources.files.csv_layout import value_in
-from clickstream_platform.streaming.sources.files.csv_rows import decoded, table_rows
-from clickstream_platform.streaming.sources.files.numbered import NumberedRecord, whole
+from clickstream_platform.streaming.sources.files.csv_rows import decode_fields, table_rows
+from clickstream_platform.streaming.sources.files.numbered import NumberedRecord, complete_record
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
 _LONE_RETURN = re.compile(r"\r(?!\n)")
@@ -34,18 +34,18 @@ def csv_records(text: Iterator[bytes], separator: str, max_record_bytes: int) ->
         if row.size > len(row.value):
             yield row
             continue
-        values = decoded(row.value, separator)
+        values = decode_fields(row.value, separator)
         if values is None or len(values) != len(names):
-            yield whole(header.value + b"\n" + row.value, max_record_bytes)
+            yield complete_record(header.value + b"\n" + row.value, max_record_bytes)
         else:
             there = {name: value for name, value in zip(names, values, strict=True) if value}
-            yield whole(to_json(there), max_record_bytes)
+            yield complete_record(to_json(there), max_record_bytes)
 
 
 def _names(header: NumberedRecord, separator: str) -> list[str]:
     if header.size > len(header.value):
         raise Unreadable("CSV", f"its header is too long: {header.size:,} bytes")
-    names = decoded(header.value, separator)
+    names = decode_fields(header.value, separator)
     if names is None:
         raise Unreadable("CSV", "its header is no row of names in UTF-8")
     names = [name.strip() or f"column_{number}" for number, name in enumerate(names, 1)]

@@ -25,14 +25,14 @@ class _State(Enum):
 def table_rows(text: Iterable[bytes], separator: str, max_record_bytes: int) -> Iterator[NumberedRecord]:
     """The rows of a table: those of a text, but for a first one that only says the separator, as ``sep=;`` for Excel.
 
-    Raises what :func:`rows` does.
+    Raises what :func:`split_rows` does.
     """
-    for number, row in enumerate(rows(text, separator, max_record_bytes)):
+    for number, row in enumerate(split_rows(text, separator, max_record_bytes)):
         if number or row.value.lower() != b"sep=%b" % separator.encode():
             yield row
 
 
-def rows(text: Iterable[bytes], separator: str, max_record_bytes: int) -> Iterator[NumberedRecord]:
+def split_rows(text: Iterable[bytes], separator: str, max_record_bytes: int) -> Iterator[NumberedRecord]:
     """The rows of a text, each without its line end. A blank one, of spaces, tabs and carriage returns, is none.
 
     A row ends at a newline that is not within a quoted field; the last one needs none. A carriage return before it is
@@ -115,7 +115,7 @@ class _Cut:
         self._begun, self._state, self._has_ink, self._return = OpenRecord(self._limit), _State.START, False, b""
 
 
-def fields(row: str, separator: str) -> list[str] | None:
+def split_fields(row: str, separator: str) -> list[str] | None:
     """The fields of a row; None if a quoted field has something else than a separator behind it."""
     if '"' not in row:
         return row.split(separator)
@@ -129,10 +129,10 @@ def fields(row: str, separator: str) -> list[str] | None:
     return None
 
 
-def decoded(row: bytes, separator: str) -> list[str] | None:
+def decode_fields(row: bytes, separator: str) -> list[str] | None:
     """The fields of a row, given as bytes; None also if these are no UTF-8."""
     try:
-        return fields(row.decode(), separator)
+        return split_fields(row.decode(), separator)
     except UnicodeDecodeError:
         return None
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from clickstream_platform.errors import SourceError
 from clickstream_platform.store.place import SCHEME, Place, is_on_store
-from clickstream_platform.streaming.sources.files.found import File, Listing
-from clickstream_platform.streaming.sources.files.listing import listed
+from clickstream_platform.streaming.sources.files.listing import list_folder
+from clickstream_platform.streaming.sources.files.listing_result import File, Listing
 from clickstream_platform.streaming.sources.files.names import name_of, partition_of, path_of
-from clickstream_platform.streaming.sources.files.overlap import in_both
-from clickstream_platform.streaming.sources.files.raw import RawFile, opened
+from clickstream_platform.streaming.sources.files.overlap import folder_overlap
+from clickstream_platform.streaming.sources.files.raw import RawFile, open_raw
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class LandingFolder:
 
     place: Path
 
-    def listed(self, *, is_patient: bool = True) -> Listing:
-        """What :func:`.listing.listed` finds."""
-        return listed(self.place)
+    def list_files(self, *, is_patient: bool = True) -> Listing:
+        """What :func:`.listing.list_folder` finds."""
+        return list_folder(self.place)
 
     def file(self, partition: str) -> File | None:
         """What the system says of a file."""
@@ -38,13 +38,13 @@ class LandingFolder:
         """Whether the system lets this process read it."""
         return os.access(path_of(self.place, partition), os.R_OK)
 
-    def opened(
+    def open_file(
         self, partition: str, size: int, tag: str = "", start: int = 0, end: int | None = None
     ) -> AbstractContextManager[RawFile]:
-        """What :func:`.raw.opened` gives. A file of a folder has no tag: its size tells what has befallen it."""
-        return opened(path_of(self.place, partition), size, start, end)
+        """What :func:`.raw.open_raw` gives. A file of a folder has no tag: its size tells what has befallen it."""
+        return open_raw(path_of(self.place, partition), size, start, end)
 
-    def at_hand(self, *, is_named: bool) -> str:
+    def describe_availability(self, *, is_named: bool) -> str:
         """Whether the folder is there, and can be read."""
         if not self.place.exists():
             if is_named:
@@ -56,10 +56,10 @@ class LandingFolder:
         return f"files in {self.place}"
 
     def require(self) -> None:
-        """Whether it is a folder that can be listed."""
+        """Raise unless the folder is there and can be listed."""
         if not self.place.is_dir():
             raise SourceError(str(self.place), "there is no such folder", "set CLICKSTREAM_SOURCE")
-        listed(self.place)
+        list_folder(self.place)
 
     @property
     def is_folder(self) -> bool:
@@ -75,16 +75,16 @@ class LandingFolder:
         """With all folders above it."""
         self.place.mkdir(parents=True, exist_ok=True)
 
-    def named(self, text: str) -> Place | None:
+    def parse_place(self, text: str) -> Place | None:
         """A path is a folder."""
         return None if text.startswith(SCHEME) else Path(text)
 
-    def shares_with(self, other: Place, *, links: bool) -> str | None:
-        """What :func:`.overlap.in_both` finds."""
-        return None if is_on_store(other) else in_both(self.place, other, links=links)
+    def overlap_with(self, other: Place, *, links: bool) -> str | None:
+        """What :func:`.overlap.folder_overlap` finds."""
+        return None if is_on_store(other) else folder_overlap(self.place, other, links=links)
 
     def has(self, file: str) -> bool:
-        """Whether it lies below the folder, by its path."""
+        """Whether the path lies below the folder."""
         return Path(file).is_relative_to(self.place)
 
     def partition_of(self, file: str) -> str:

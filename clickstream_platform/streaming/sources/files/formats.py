@@ -8,15 +8,15 @@ from typing import NamedTuple, Protocol
 import pyarrow as pa
 
 from clickstream_platform.streaming.sources.files.content import Content
-from clickstream_platform.streaming.sources.files.contents import encoding_of, not_text, utf8
-from clickstream_platform.streaming.sources.files.csv_layout import has_header, is_table
+from clickstream_platform.streaming.sources.files.contents import binary_kind, encoding_of, to_utf8
+from clickstream_platform.streaming.sources.files.csv_layout import has_header, is_separated_values
 from clickstream_platform.streaming.sources.files.csv_records import csv_records
 from clickstream_platform.streaming.sources.files.csv_rows import separator_of
-from clickstream_platform.streaming.sources.files.json_layout import is_many_lines
+from clickstream_platform.streaming.sources.files.json_layout import is_multiline_json
 from clickstream_platform.streaming.sources.files.json_values import json_values
-from clickstream_platform.streaming.sources.files.lines import lines
+from clickstream_platform.streaming.sources.files.lines import split_lines
 from clickstream_platform.streaming.sources.files.manifest import BEFORE
-from clickstream_platform.streaming.sources.files.numbered import numbered
+from clickstream_platform.streaming.sources.files.numbered import batch_records
 from clickstream_platform.streaming.sources.files.parquet import parquet_rows
 from clickstream_platform.streaming.sources.files.raw import RawFile
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
@@ -52,12 +52,12 @@ class Parquet:
 
     def begins(self, content: Content) -> bool:
         """Parquet's sign, with more than text behind it."""
-        is_it = content.head.startswith(b"PAR1") and not_text(content.head) is not None
+        is_it = content.head.startswith(b"PAR1") and binary_kind(content.head) is not None
         return is_it and content.declared != BEFORE and not content.is_packed
 
     def records(self, content: Content, max_record_bytes: int) -> Iterator[pa.RecordBatch]:
         """The rows as JSON objects."""
-        return numbered(parquet_rows(content.raw, max_record_bytes))
+        return batch_records(parquet_rows(content.raw, max_record_bytes))
 
 
 class SeparatedValues:
@@ -69,15 +69,15 @@ class SeparatedValues:
     def begins(self, content: Content) -> bool:
         """Any text does that does not begin as JSON, if it is declared; if its name says so, one with a header.
 
-        Without either, one that certainly is a table: :func:`.csv_layout.is_table`.
+        Without either, one that certainly is a table: :func:`.csv_layout.is_separated_values`.
         """
-        if content.text_head.lstrip().startswith(_BRACKETS) or not_text(content.head) is not None:
+        if content.text_head.lstrip().startswith(_BRACKETS) or binary_kind(content.head) is not None:
             return False
         head, separator = content.text_head, self._separator(content)
         if content.declared == f"named {self.name}":
             return has_header(head, separator)
         if content.declared == "auto":
-            return is_table(head, separator, is_whole=content.is_short)
+            return is_separated_values(head, separator, is_whole=content.is_short)
         return content.declared == self.name
 
     def _separator(self, content: Content) -> str:
@@ -85,7 +85,7 @@ class SeparatedValues:
 
     def records(self, content: Content, max_record_bytes: int) -> Iterator[pa.RecordBatch]:
         """The rows as JSON objects by the names of the header."""
-        return numbered(csv_records(content.text(), self._separator(content), max_record_bytes))
+        return batch_records(csv_records(content.text(), self._separator(content), max_record_bytes))
 
 
 class TabSeparatedValues(SeparatedValues):
@@ -106,14 +106,14 @@ class Json:
     def begins(self, content: Content) -> bool:
         """Any text does if it is declared; else as its beginning says."""
         if content.declared == self.name:
-            return not_text(content.head) is None
+            return binary_kind(content.head) is None
         if content.declared in ("lines", BEFORE) or not content.text_head.lstrip().startswith(_BRACKETS):
             return False
-        return not_text(content.head) is None and is_many_lines(content)
+        return binary_kind(content.head) is None and is_multiline_json(content)
 
     def records(self, content: Content, max_record_bytes: int) -> Iterator[pa.RecordBatch]:
         """The objects, by their own bytes."""
-        return numbered(json_values(content.text(), max_record_bytes))
+        return batch_records(json_values(content.text(), max_record_bytes))
 
 
 class Lines:
@@ -124,11 +124,11 @@ class Lines:
 
     def begins(self, content: Content) -> bool:
         """Any text does."""
-        return not_text(content.head) is None
+        return binary_kind(content.head) is None
 
     def records(self, content: Content, max_record_bytes: int) -> Iterator[pa.RecordBatch]:
         """The lines, as UTF-8 if the text is encoded otherwise."""
-        return lines(utf8(content.chunks(), encoding_of(content.head)), max_record_bytes)
+        return split_lines(to_utf8(content.chunks(), encoding_of(content.head)), max_record_bytes)
 
 
 A_RECORD_A_LINE = Lines()
@@ -147,12 +147,12 @@ def format_of(content: Content) -> Format | None:
     return next((each for each in FORMATS if each.begins(content)), None)
 
 
-def records(raw: RawFile, declared: str, max_record_bytes: int) -> FormattedRecords:
+def file_records(raw: RawFile, declared: str, max_record_bytes: int) -> FormattedRecords:
     """The records of a file, whatever format it has.
 
     Args:
         raw: the file, from its first byte.
-        declared: how its source says that texts are to be read, its name considered: see :func:`.names.told_by_name`.
+        declared: how its source says that texts are to be read: what :func:`.names.declared_by_name` gives.
         max_record_bytes: of a longer record, only the beginning is given.
 
     Raises:
@@ -161,5 +161,5 @@ def records(raw: RawFile, declared: str, max_record_bytes: int) -> FormattedReco
     content = Content(raw, declared)
     its_format = format_of(content)
     if its_format is None:
-        raise Unreadable("not text", str(not_text(content.head)))
+        raise Unreadable("not text", str(binary_kind(content.head)))
     return FormattedRecords(its_format, its_format.records(content, max_record_bytes))

@@ -14,15 +14,22 @@ from clickstream_platform.errors import CheckpointError
 from clickstream_platform.files import write_whole
 from clickstream_platform.store.place import Place, ensure_folder, is_on_store
 from clickstream_platform.streaming.checkpoint import Checkpoint
-from clickstream_platform.streaming.sources.files.found import Listing
-from clickstream_platform.streaming.sources.files.known import KnownFiles, adopt, keep_index, known, prune, write_index
+from clickstream_platform.streaming.sources.files.known_files import (
+    KnownFiles,
+    keep_index,
+    prune,
+    read_known_files,
+    write_first_index,
+    write_index,
+)
+from clickstream_platform.streaming.sources.files.listing_result import Listing
 from clickstream_platform.streaming.sources.files.manifest import (
     FOLDER,
     Manifest,
     PlannedFile,
     manifest_path,
-    read,
-    write,
+    read_manifest,
+    write_manifest,
 )
 from clickstream_platform.streaming.sources.files.spark_log import SparkLog
 
@@ -49,42 +56,42 @@ class Intake:
     def _log(self) -> SparkLog:
         return SparkLog(self.checkpoint)
 
-    def known(self, source: Place) -> KnownFiles:
+    def known_files(self, source: Place) -> KnownFiles:
         """The files that manifests name. Of a checkpoint that has none yet, those that Spark has planned itself.
 
         Raises:
             CheckpointError: a manifest is missing or broken.
         """
         if self.folder.is_dir():
-            return known(self.folder)
+            return read_known_files(self.folder)
         return KnownFiles(sizes=dict.fromkeys(self._names_by_spark(source), -1))
 
     def uncommitted(self, source: Place) -> set[str]:
         """The files, as partitions, that are planned and that no committed batch has read."""
         committed = self._log.end_of(self.checkpoint.committed())
         if self.folder.is_dir():
-            return {entry.partition for entry in self._named_after(committed)}
+            return {entry.partition for entry in self._planned_after(committed)}
         return {self._partition(path, source) for taken_by, path in self._log.files() if taken_by > committed}
 
     def untaken_bytes(self) -> int:
         """Bytes of the files of manifests that Spark has put into no batch yet."""
-        return sum(entry.size for entry in self._named_after(self._log.end_of(self.checkpoint.planned())))
+        return sum(entry.size for entry in self._planned_after(self._log.end_of(self.checkpoint.planned())))
 
-    def _named_after(self, taken_by: int) -> list[PlannedFile]:
+    def _planned_after(self, taken_by: int) -> list[PlannedFile]:
         """The files of all manifests after those that an entry of Spark's log, or one before it, has taken."""
-        done, newest = self._log.newest_manifest(taken_by), known(self.folder).number
-        return [entry for number in range(done + 1, newest + 1) for entry in read(self.folder, number).entries]
+        done, newest = self._log.newest_manifest(taken_by), read_known_files(self.folder).number
+        return [entry for number in range(done + 1, newest + 1) for entry in read_manifest(self.folder, number).entries]
 
     def batch(self, batch_id: int) -> list[PlannedFile]:
         """The files of a planned batch; none if it is not planned, or was cleaned up since."""
         of_batch = self._log.of_batch(batch_id)
         numbers = sorted(manifest for taken_by, manifest in self._log.manifests() if taken_by in of_batch)
-        return [entry for number in numbers for entry in read(self.folder, number).entries]
+        return [entry for number in numbers for entry in read_manifest(self.folder, number).entries]
 
     def write(self, manifests: list[Manifest], source: Place) -> None:
         """Write new manifests down, and the index if it is time."""
         for manifest in manifests:
-            write(self.folder, manifest.number, manifest.tasks(source, TASKS))
+            write_manifest(self.folder, manifest.number, manifest.tasks(source, TASKS))
         if manifests and keep_index(self.folder, manifests[-1].number):
             prune(self.folder, self._log.newest_manifest(self._log.end_of(self.checkpoint.committed())))
 
@@ -101,7 +108,7 @@ class Intake:
         """Let Spark's log name the manifests where they lie now: the home may have been copied or moved."""
         self._log.move_manifests(self.folder)
 
-    def follow(self, was: Place, now: Place) -> None:
+    def rename_source(self, was: Place, now: Place) -> None:
         """Let Spark's log name the files that it planned itself where the landing folder lies now."""
 
         def moved(path: Place) -> Place:
@@ -113,7 +120,7 @@ class Intake:
 
     def retag(self, listing: Listing, source: Place) -> None:
         """Go by what tells the states of files apart where they lie now."""
-        all_known = self.known(source)
+        all_known = self.known_files(source)
         tags = {file.partition: file.tag for file in listing.files if file.tag and file.partition in all_known.sizes}
         if tags != all_known.tags:
             write_index(self.folder, replace(all_known, tags=tags))
@@ -124,7 +131,7 @@ class Intake:
 
     @property
     def is_taken_over(self) -> bool:
-        """Whether it has manifests, or an index of files that were read before there were any."""
+        """Whether the checkpoint has manifests, or an index of files that were read before there were any."""
         return any(self.folder.glob("_known-*")) if self.has_files_in_log() else True
 
     def planned_by_spark(self, source: Place) -> dict[int, list[str]]:
@@ -153,9 +160,9 @@ class Intake:
         if planned:
             path = manifest_path(self.folder, 1)
             if not path.exists():
-                write(self.folder, 1, Manifest(1, tuple(planned)).tasks(source, TASKS))
+                write_manifest(self.folder, 1, Manifest(1, tuple(planned)).tasks(source, TASKS))
             self._log.replace(self._log.end_of(self.checkpoint.planned()), path)
-        adopt(self.folder, dict.fromkeys(names, -1))  # last: from here on it has manifests
+        write_first_index(self.folder, dict.fromkeys(names, -1))  # last: from here on it has manifests
 
     def _names_by_spark(self, source: Place) -> list[str]:
         return [name for names in self.planned_by_spark(source).values() for name in names]

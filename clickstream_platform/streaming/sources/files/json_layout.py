@@ -33,7 +33,7 @@ def has_an_object(lines: Iterable[bytes]) -> bool:
     return any(object_of(line) is not None for line in lines)
 
 
-def is_many_lines(content: Content) -> bool:
+def is_multiline_json(content: Content) -> bool:
     """Whether a text is JSON in another form than an object a line.
 
     It is an array if it begins as one of objects, and is not the first of several lines of which that one is an array
@@ -45,7 +45,7 @@ def is_many_lines(content: Content) -> bool:
     if is_object_a_line(head):
         return False
     if _ARRAY.match(head):
-        return not (_has_a_second_line(content) and _is_whole(_first_line(content.looked_through())))
+        return not (_has_a_second_line(content) and _is_whole(_first_line(content.peek_text())))
     return bool(_PRETTY.match(head)) or (head[:1] == b"{" and (_is_joined(content, head) or _is_spread(content, head)))
 
 
@@ -67,7 +67,7 @@ def _is_spread(content: Content, head: bytes) -> bool:
         return False
     values, seen = JsonValues(_SPREAD), 0
     try:
-        for chunk in content.looked_through():
+        for chunk in content.peek_text():
             for record in values.of(chunk):
                 return b"\n" in record.value and object_of(record.value) is not None
             seen += len(chunk)
@@ -114,7 +114,7 @@ def _first_line(text: Iterator[bytes]) -> Iterator[bytes]:
 def _has_a_second_line(content: Content) -> bool:
     """Whether anything but blanks comes after the first line that is not blank."""
     has_ink = is_behind = False
-    for chunk in content.looked_through():
+    for chunk in content.peek_text():
         part = chunk if has_ink else chunk.lstrip(_BLANKS)
         has_ink = has_ink or bool(part)
         if not is_behind:

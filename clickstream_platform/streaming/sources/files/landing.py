@@ -9,7 +9,7 @@ from clickstream_platform.store.place import Place, is_on_store
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.sources.files.bucket import LandingPrefix
 from clickstream_platform.streaming.sources.files.folder import LandingFolder
-from clickstream_platform.streaming.sources.files.found import File, Listing
+from clickstream_platform.streaming.sources.files.listing_result import File, Listing
 from clickstream_platform.streaming.sources.files.raw import RawFile
 
 
@@ -24,7 +24,7 @@ class Landing(Protocol):
         """Where it is."""
         ...
 
-    def listed(self, *, is_patient: bool = True) -> Listing:
+    def list_files(self, *, is_patient: bool = True) -> Listing:
         """Everything in it, at any depth, once: docs/operations.md has what is passed over.
 
         Args:
@@ -43,7 +43,7 @@ class Landing(Protocol):
         """Whether this process may read a file, and it is there."""
         ...
 
-    def opened(
+    def open_file(
         self, partition: str, size: int, tag: str = "", start: int = 0, end: int | None = None
     ) -> AbstractContextManager[RawFile]:
         """A file, or a stretch of it, to be read.
@@ -61,8 +61,8 @@ class Landing(Protocol):
         """
         ...
 
-    def at_hand(self, *, is_named: bool) -> str:
-        """What :meth:`.RecordSource.at_hand` says of it."""
+    def describe_availability(self, *, is_named: bool) -> str:
+        """What :meth:`.RecordSource.describe_availability` says of it."""
         ...
 
     def require(self) -> None:
@@ -76,18 +76,18 @@ class Landing(Protocol):
 
     @property
     def is_lost(self) -> bool:
-        """Whether it is not there, though it was once."""
+        """Whether the place has vanished since it was last read."""
         ...
 
     def make(self) -> None:
         """Make it, if it is not there."""
         ...
 
-    def named(self, text: str) -> Place | None:
+    def parse_place(self, text: str) -> Place | None:
         """The place of this kind that ``str`` has said so of; None if it is of another kind."""
         ...
 
-    def shares_with(self, other: Place, *, links: bool) -> str | None:
+    def overlap_with(self, other: Place, *, links: bool) -> str | None:
         """What another place has in common with it, in words; None if nothing.
 
         Args:
@@ -114,6 +114,6 @@ def landing_at(place: Place) -> Landing:
 
 
 def place_read(landing: Landing, checkpoint: Checkpoint) -> Place | None:
-    """Of which place a checkpoint has read files; None if that is of another kind than a landing, or was a topic."""
-    was = checkpoint.made_for()
-    return landing.named(was.removeprefix(FILES)) if was.startswith(FILES) else None
+    """The place whose files a checkpoint has read; None if it is of another kind than the landing, or was a topic."""
+    was = checkpoint.source_identity()
+    return landing.parse_place(was.removeprefix(FILES)) if was.startswith(FILES) else None

@@ -25,7 +25,7 @@ _BLANK = b" \t\r"
 _IS_INK = np.array([sign not in _BLANK + b"\n" for sign in range(256)])
 
 
-def lines(chunks: Iterable[bytes], max_record_bytes: int, first: int = 0) -> Iterator[pa.RecordBatch]:
+def split_lines(chunks: Iterable[bytes], max_record_bytes: int, first: int = 0) -> Iterator[pa.RecordBatch]:
     """The lines of a text.
 
     A line ends at a newline, which is no part of it; the last one needs none. A carriage return is part of its line. A
@@ -41,7 +41,7 @@ def lines(chunks: Iterable[bytes], max_record_bytes: int, first: int = 0) -> Ite
         ``offset``, the line's number; ``value``; ``size``, how long the whole line is.
     """
     limit = min(max_record_bytes, LARGEST)
-    begun = _Begun()
+    begun = _OpenLine()
     for chunk in chunks:
         end = chunk.rfind(b"\n") + 1
         if not end:
@@ -50,9 +50,9 @@ def lines(chunks: Iterable[bytes], max_record_bytes: int, first: int = 0) -> Ite
         if begun.is_cut:
             begun.add(chunk[: (head := chunk.find(b"\n"))], limit)
             yield from begun.batch(first)
-            first, whole, begun = first + 1, chunk[head + 1 : end], _Begun()
+            first, whole, begun = first + 1, chunk[head + 1 : end], _OpenLine()
         else:
-            whole, begun = b"".join([*begun.parts, chunk[:end]]), _Begun()
+            whole, begun = b"".join([*begun.parts, chunk[:end]]), _OpenLine()
         if whole:
             batch, count = ended_lines(whole, first, limit)
             yield from _slices(batch)
@@ -64,7 +64,7 @@ def lines(chunks: Iterable[bytes], max_record_bytes: int, first: int = 0) -> Ite
         yield from _slices(ended_lines(b"".join([*begun.parts, b"\n"]), first, limit)[0])
 
 
-class _Begun:
+class _OpenLine:
     """A line whose end has not come yet. Once it is too long, no more than its beginning and its length are kept."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clickstream_platform.errors import SourceError
-from clickstream_platform.streaming.sources.files.found import File, Listing
+from clickstream_platform.streaming.sources.files.listing_result import File, Listing
 from clickstream_platform.streaming.sources.files.names import is_marker, is_visible, partition_of
 
 Identity = tuple[int, int]  # device and inode
@@ -26,7 +26,7 @@ _KINDS = {
 }
 
 
-def listed(folder: Path) -> Listing:
+def list_folder(folder: Path) -> Listing:
     """Everything in the source's folder, at any depth.
 
     Names that begin with ``_`` or ``.``, or end as :data:`.names.UNFINISHED` has it, are passed over, with all that is

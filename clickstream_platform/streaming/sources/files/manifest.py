@@ -19,10 +19,10 @@ import msgspec
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.files import write_whole
 from clickstream_platform.store.place import AnyPlace, Place, StorePath, is_on_store
-from clickstream_platform.streaming.sources.files.found import File
 from clickstream_platform.streaming.sources.files.landing import landing_at
-from clickstream_platform.streaming.sources.files.names import told_by_name
-from clickstream_platform.streaming.sources.files.splits import Split, splits
+from clickstream_platform.streaming.sources.files.listing_result import File
+from clickstream_platform.streaming.sources.files.names import declared_by_name
+from clickstream_platform.streaming.sources.files.splits import Split, find_splits
 
 FOLDER = "manifests"  # of a checkpoint, where they lie
 MAX_BYTES = 128_000_000
@@ -41,7 +41,7 @@ class PlannedFile:
         partition: its path within the source.
         size: bytes of the whole file when it was listed.
         mtime_us: when it was last changed, in microseconds since 1970, as its producer or file system says.
-        arrived_at_us: when it arrived: see :func:`arrival`.
+        arrived_at_us: when it arrived: see :func:`arrival_us`.
         split: the stretch; None for the whole file. Only files of lines have some.
         format: how the source declared texts when it was planned; a manifest of before there were formats says nothing.
         tag: of the state that was listed, on a store: :attr:`.File.tag`.
@@ -58,7 +58,7 @@ class PlannedFile:
     @property
     def declared(self) -> str:
         """What :func:`.formats.format_of` goes by, beside the content."""
-        return told_by_name(self.format, self.partition)
+        return declared_by_name(self.format, self.partition)
 
     @property
     def bytes(self) -> int:
@@ -90,12 +90,12 @@ def _parts(entry: PlannedFile, folder: Place, target: int) -> Iterator[PlannedFi
     if entry.size <= target:  # as nearly all are, and there may be ten thousand
         yield entry
         return
-    whole = landing_at(folder).opened(entry.partition, entry.size, entry.tag)
-    cut = splits(whole, entry.size, target, entry.declared)
+    whole = landing_at(folder).open_file(entry.partition, entry.size, entry.tag)
+    cut = find_splits(whole, entry.size, target, entry.declared)
     yield from [replace(entry, split=each) for each in cut] if len(cut) > 1 else [entry]
 
 
-def plan(
+def plan_manifests(
     files: Iterable[File],
     now_us: int,
     number: int,
@@ -115,7 +115,7 @@ def plan(
     """
     entries = [
         PlannedFile(
-            each.partition, each.size, each.mtime_us, arrival(each.mtime_us, now_us), format=declared, tag=each.tag
+            each.partition, each.size, each.mtime_us, arrival_us(each.mtime_us, now_us), format=declared, tag=each.tag
         )
         for each in files
     ]
@@ -130,7 +130,7 @@ def plan(
     return [Manifest(number + at, tuple(group)) for at, group in enumerate(groups)]
 
 
-def arrival(mtime_us: int, listed_us: int) -> int:
+def arrival_us(mtime_us: int, listed_us: int) -> int:
     """When a file arrived, in microseconds since 1970.
 
     That is when it was changed, if this was in the day before it was listed. Otherwise its modification time was
@@ -148,7 +148,7 @@ def manifest_path(folder: AnyPlace, number: int) -> AnyPlace:
     return folder / f"{number:012d}.json"
 
 
-def write(folder: Place, number: int, tasks: Sequence[Sequence[PlannedFile]]) -> Place:
+def write_manifest(folder: Place, number: int, tasks: Sequence[Sequence[PlannedFile]]) -> Place:
     """Write a manifest down. When this returns, it is on the disk.
 
     Its modification time is later than that of the manifest before it: a stream of files goes by that, to a
@@ -161,7 +161,7 @@ def write(folder: Place, number: int, tasks: Sequence[Sequence[PlannedFile]]) ->
     path = manifest_path(folder, number)
     if path.exists():
         raise CheckpointError(str(path), "this manifest is written already", "let one run at a time read the source")
-    text = "".join(to_line(task) + "\n" for task in tasks)
+    text = "".join(task_to_line(task) + "\n" for task in tasks)
     if is_on_store(path):
         _write_on_store(path, manifest_path(path.parent, number - 1), text)
     else:
@@ -178,7 +178,7 @@ def _write_on_store(path: StorePath, before: StorePath, text: str) -> None:
         write_whole(path, text)
 
 
-def to_line(task: Sequence[PlannedFile]) -> str:
+def task_to_line(task: Sequence[PlannedFile]) -> str:
     """A task as one line of ASCII."""
     return json.dumps([_fields(entry) for entry in task], separators=(",", ":"))
 
@@ -190,7 +190,7 @@ def _fields(entry: PlannedFile) -> dict[str, Any]:
     return fields
 
 
-def from_line(line: str) -> list[PlannedFile]:
+def task_from_line(line: str) -> list[PlannedFile]:
     """The task that a line stands for. Raises a ValueError for one that stands for none."""
     return _TASK.decode(line)
 
@@ -198,15 +198,15 @@ def from_line(line: str) -> list[PlannedFile]:
 _TASK = msgspec.json.Decoder(list[PlannedFile])
 
 
-def read(folder: Place, number: int) -> Manifest:
+def read_manifest(folder: Place, number: int) -> Manifest:
     """A manifest as it was planned. Raises what :meth:`~pathlib.Path.read_text` does."""
     lines = manifest_path(folder, number).read_text("ascii").splitlines()
-    entries = {entry.partition: replace(entry, split=None) for line in lines for entry in from_line(line)}
+    entries = {entry.partition: replace(entry, split=None) for line in lines for entry in task_from_line(line)}
     return Manifest(number, tuple(sorted(entries.values(), key=_order)))
 
 
-def in_order(folder: Place) -> None:
-    """Let each manifest's time be later than that of the one before it, as :func:`write` does, after a copy.
+def restore_time_order(folder: Place) -> None:
+    """Let each manifest's time be later than that of the one before it, as :func:`write_manifest` does, after a copy.
 
     A store's times are whole seconds, and in a folder equal ones have no order. On a store itself they have one.
     """

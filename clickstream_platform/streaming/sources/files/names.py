@@ -35,7 +35,7 @@ def path_of(folder: Path, partition: str) -> Path:
     return folder / os.fsdecode(name_of(partition))
 
 
-def told_by_name(declared: str, partition: str) -> str:
+def declared_by_name(declared: str, partition: str) -> str:
     """How a text is to be read, its name considered: ``named csv`` and ``named tsv`` say that its content decides.
 
     Args:

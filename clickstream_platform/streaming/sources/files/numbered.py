@@ -47,14 +47,14 @@ class OpenRecord:
         return NumberedRecord(b"".join(self._parts), self.size)
 
 
-def whole(value: bytes, max_record_bytes: int) -> NumberedRecord:
+def complete_record(value: bytes, max_record_bytes: int) -> NumberedRecord:
     """A record of which all bytes are at hand."""
     begun = OpenRecord(max_record_bytes)
     begun.add(value)
     return begun.record()
 
 
-def numbered(records: Iterable[NumberedRecord]) -> Iterator[pa.RecordBatch]:
+def batch_records(records: Iterable[NumberedRecord]) -> Iterator[pa.RecordBatch]:
     """Records in batches of :data:`.lines.LINES`; the offset is a record's number, from 0."""
     first, held, size = 0, list[NumberedRecord](), 0
     for record in records:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clickstream_platform.streaming.sources.files.numbered import NumberedRecord, whole
+from clickstream_platform.streaming.sources.files.numbered import NumberedRecord, complete_record
 from clickstream_platform.streaming.sources.files.parquet_json import rows_as_json
 from clickstream_platform.streaming.sources.files.raw import RawFile
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
@@ -38,7 +38,7 @@ def parquet_rows(raw: RawFile, max_record_bytes: int) -> Iterator[NumberedRecord
                 raise Unreadable("Parquet", "it has no columns")
             for batch in parquet.iter_batches(_at_once(parquet.metadata), use_threads=False):
                 for value in rows_as_json(batch):
-                    yield whole(value, max_record_bytes)
+                    yield complete_record(value, max_record_bytes)
     except (pa.ArrowException, OSError, ValueError, RecursionError) as error:
         raise Unreadable("Parquet", str(error).strip().split("\n")[0]) from error
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from clickstream_platform.streaming.sources.files.unreadable import Unreadable, finding
+from clickstream_platform.streaming.sources.files.unreadable import Unreadable, system_finding
 
 
 class OpenFile(Protocol):
@@ -37,12 +37,12 @@ class RawFile:
         self.start, self.end, self.position = start, end, start
         self._file = file
 
-    def again(self) -> RawFile:
-        """The same bytes, to be read from the front once more."""
+    def reopened(self) -> RawFile:
+        """A new reader of the same bytes, from their beginning."""
         return RawFile(self._file, self.start, self.end)
 
     def close(self) -> None:
-        """Nothing: who opened the file closes it."""
+        """Do nothing: whoever opened the file closes it."""
 
     def read(self, size: int) -> bytes:
         """The next bytes, at most that many; none at the end."""
@@ -56,7 +56,7 @@ class RawFile:
         while wanted > 0:
             data = self._file.read_at(position, wanted)
             if not data:
-                raise Unreadable(_changed(self.end, position))
+                raise Unreadable(_size_changed(self.end, position))
             parts.append(data)
             position, wanted = position + len(data), wanted - len(data)
         return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -72,11 +72,11 @@ class _Descriptor:
         try:
             return os.pread(self._descriptor, size, position)
         except OSError as error:
-            raise Unreadable(finding(error)) from error
+            raise Unreadable(system_finding(error)) from error
 
 
 @contextmanager
-def opened(path: Path, size: int | None = None, start: int = 0, end: int | None = None) -> Generator[RawFile]:
+def open_raw(path: Path, size: int | None = None, start: int = 0, end: int | None = None) -> Generator[RawFile]:
     """A file, or a stretch of it, to be read.
 
     Args:
@@ -93,18 +93,18 @@ def opened(path: Path, size: int | None = None, start: int = 0, end: int | None 
         # What was a file may be a pipe by now, and opening that would wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        raise Unreadable(finding(error)) from error
+        raise Unreadable(system_finding(error)) from error
     try:
         now = _size(descriptor)
         size = now if size is None else size
         if now != size:
-            raise Unreadable(_changed(size, now))
+            raise Unreadable(_size_changed(size, now))
         file = _Descriptor(descriptor)
         if not size and file.read_at(0, 1):  # as the files of a system's /proc
             raise Unreadable("has bytes, and a size of 0")
         yield RawFile(file, start, size if end is None else end)
         if (now := _size(descriptor)) != size:
-            raise Unreadable(_changed(size, now))
+            raise Unreadable(_size_changed(size, now))
     finally:
         os.close(descriptor)
 
@@ -116,7 +116,7 @@ def _size(descriptor: int) -> int:
     return status.st_size
 
 
-def _changed(listed: int, now: int) -> str:
+def _size_changed(listed: int, now: int) -> str:
     if now < listed:
         return f"cut from {listed:,} to {now:,} bytes after it was listed"
     return f"still being written: it grew from {listed:,} to {now:,} bytes after it was listed"

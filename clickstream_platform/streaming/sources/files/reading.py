@@ -12,13 +12,13 @@ import pyarrow as pa
 
 from clickstream_platform.errors import ClickstreamError, SourceError
 from clickstream_platform.store.place import Place
-from clickstream_platform.streaming.sources.files.formats import A_RECORD_A_LINE, FormattedRecords, records
+from clickstream_platform.streaming.sources.files.formats import A_RECORD_A_LINE, FormattedRecords, file_records
 from clickstream_platform.streaming.sources.files.landing import Landing, landing_at
-from clickstream_platform.streaming.sources.files.lines import ROWS, lines
+from clickstream_platform.streaming.sources.files.lines import ROWS, split_lines
 from clickstream_platform.streaming.sources.files.manifest import BEFORE, PlannedFile
 from clickstream_platform.streaming.sources.files.raw import RawFile
-from clickstream_platform.streaming.sources.files.small import lines_of, text_of
-from clickstream_platform.streaming.sources.files.unpacking import CHUNK, plain
+from clickstream_platform.streaming.sources.files.small import lines_of_texts, small_text
+from clickstream_platform.streaming.sources.files.unpacking import CHUNK, plain_chunks
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 from clickstream_platform.streaming.sources.source import PartRead
 
@@ -58,8 +58,8 @@ def read_task(
     for entry in entries:
         count, fault, text, its_format = 0, None, None, ""
         try:
-            with _opened(landing, entry) as raw:
-                if (text := text_of(raw, entry.declared)) is None:
+            with _open_entry(landing, entry) as raw:
+                if (text := small_text(raw, entry.declared)) is None:
                     told = _lines_or_more(raw, entry, max_record_bytes)
                     its_format = told.format.name
                     for batch in told.batches:
@@ -79,19 +79,21 @@ def read_task(
     yield from waiting.flush()
 
 
-def _opened(landing: Landing, entry: PlannedFile) -> AbstractContextManager[RawFile]:
+def _open_entry(landing: Landing, entry: PlannedFile) -> AbstractContextManager[RawFile]:
     split = entry.split
     start, end = (split.start, split.end) if split else (0, entry.size)
-    return landing.opened(entry.partition, entry.size, entry.tag, start, end)
+    return landing.open_file(entry.partition, entry.size, entry.tag, start, end)
 
 
 def _lines_or_more(raw: RawFile, entry: PlannedFile, max_record_bytes: int) -> FormattedRecords:
     # Only a plain text of lines is split. Its first bytes have told so, and are not seen from the middle.
     if entry.split and entry.split.start:
-        return FormattedRecords(A_RECORD_A_LINE, lines(plain(raw), max_record_bytes, entry.split.first_line))
+        return FormattedRecords(
+            A_RECORD_A_LINE, split_lines(plain_chunks(raw), max_record_bytes, entry.split.first_line)
+        )
     if entry.split:
-        return records(raw, BEFORE, max_record_bytes)
-    return records(raw, entry.declared, max_record_bytes)
+        return file_records(raw, BEFORE, max_record_bytes)
+    return file_records(raw, entry.declared, max_record_bytes)
 
 
 @dataclass
@@ -128,20 +130,20 @@ class _Waiting:
         if self._batches:
             batches, entries = zip(*self._batches, strict=True)
             which = np.repeat(np.arange(len(entries)), [batch.num_rows for batch in batches])
-            yield _located(pa.concat_batches(batches), entries, which)
+            yield _with_place(pa.concat_batches(batches), entries, which)
         yield from self.read
         self._batches, self._texts, self.read, self._rows, self._bytes = [], [], [], 0, 0
 
     def _of_texts(self) -> Iterator[pa.RecordBatch]:
         texts, entries = zip(*self._texts, strict=True)
-        rows, which = lines_of(texts, self.max_record_bytes)
+        rows, which = lines_of_texts(texts, self.max_record_bytes)
         counts = np.bincount(which, minlength=len(entries)).tolist()
         self.read += [PartRead(e.partition, e.bytes, count) for e, count in zip(entries, counts, strict=True)]
-        located = _located(rows, entries, which)
+        located = _with_place(rows, entries, which)
         yield from (located.slice(start, ROWS) for start in range(0, located.num_rows, ROWS))
 
 
-def _located(rows: pa.RecordBatch, entries: Sequence[PlannedFile], which: Any) -> pa.RecordBatch:
+def _with_place(rows: pa.RecordBatch, entries: Sequence[PlannedFile], which: Any) -> pa.RecordBatch:
     """Lines with the file that each is of, and when it arrived."""
     partitions = pa.array([entry.partition for entry in entries], pa.string()).take(pa.array(which))
     arrived = np.array([entry.arrived_at_us for entry in entries], np.int64)[which]

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.lake.entry import Entry
-from clickstream_platform.streaming.sources.envelope_count import Envelopes, Tally, unknown_said
-from clickstream_platform.streaming.sources.files.count import Counted
+from clickstream_platform.streaming.sources.envelope_count import Envelopes, Tally, describe_unknown
+from clickstream_platform.streaming.sources.files.count import FileCount
 from clickstream_platform.streaming.sources.files.recount_files import Identity, LandedFiles, landed_files
-from clickstream_platform.streaming.sources.recount import Gone, Recount
+from clickstream_platform.streaming.sources.recount import Recount, VanishedInput
 from clickstream_platform.wording import number_of
 
 
@@ -36,7 +36,7 @@ class _Batch:
     is_whole: bool = True
 
     def differs(self) -> str | None:
-        said = self.tally.against(self.entry) if self.tally and self.is_whole else None
+        said = self.tally.contradiction(self.entry) if self.tally and self.is_whole else None
         return said and f"batch {self.entry.batch_id} {said}"
 
 
@@ -63,17 +63,17 @@ class _Findings:
     bytes: int = 0
     records: int = 0
     unread: dict[str, int] = field(default_factory=dict[str, int])
-    gone: list[Gone] = field(default_factory=list[Gone])
+    gone: list[VanishedInput] = field(default_factory=list[VanishedInput])
     notes: list[str] = field(default_factory=list[str])
     errors: list[str] = field(default_factory=list[str])
 
-    def add(self, found: Counted) -> None:
+    def add(self, found: FileCount) -> None:
         self.checked += 1
         self.bytes += found.bytes
         self.records += found.records
 
 
-def recounted(folder: Place, plans: Plans, entries: Iterable[Entry], envelopes: Envelopes | None = None) -> Recount:
+def recount_files(folder: Place, plans: Plans, entries: Iterable[Entry], envelopes: Envelopes | None = None) -> Recount:
     """Count every file of the source again, and compare it with what was booked of it.
 
     Args:
@@ -85,13 +85,13 @@ def recounted(folder: Place, plans: Plans, entries: Iterable[Entry], envelopes: 
     landed, found, envelopes = landed_files(folder), _Findings(), envelopes or Envelopes()
     read = sorted(entries, key=lambda entry: entry.committed_at_ms)
     booked = _bookings(read, found, envelopes)
-    known = _once(landed, booked, found)
+    known = _check_read_once(landed, booked, found)
     for name, booking in booked.items():
-        _compare(name, booking, landed.counted(name, booking.format, booking.tally), found)
+        _compare(name, booking, landed.count(name, booking.format, booking.tally), found)
     batches = list({id(each.of_batch): each.of_batch for each in booked.values()}.values())
     found.errors += [said for each in batches if (said := each.differs())]
     tallies = [each.tally for each in batches if each.tally]
-    found.notes += [*envelopes.unlike(read), *unknown_said(tallies)]
+    found.notes += [*envelopes.mapping_changes(read), *describe_unknown(tallies)]
     if unlike := sum(bool(each.format and each.of_batch.tally) for each in booked.values()):
         found.notes.append(
             f"the events in records of {number_of(unlike, 'file')} that are no lines are not counted again"
@@ -99,7 +99,7 @@ def recounted(folder: Place, plans: Plans, entries: Iterable[Entry], envelopes: 
     for entry in read:
         if not entry.account.files:
             known |= _compare_batch(landed, entry, plans, found)
-    _the_others(landed, known, plans, found)
+    _check_unaccounted(landed, known, plans, found)
     return Recount(
         "files",
         checked=found.checked,
@@ -133,7 +133,7 @@ def _bookings(entries: Iterable[Entry], found: _Findings, envelopes: Envelopes) 
     return booked
 
 
-def _once(landed: LandedFiles, booked: Iterable[str], found: _Findings) -> set[Identity]:
+def _check_read_once(landed: LandedFiles, booked: Iterable[str], found: _Findings) -> set[Identity]:
     """The files that are booked and there. One that is booked under two names was read twice."""
     names: dict[Identity, str] = {}
     for name in booked:
@@ -146,10 +146,10 @@ def _once(landed: LandedFiles, booked: Iterable[str], found: _Findings) -> set[I
     return set(names)
 
 
-def _compare(name: str, booking: _Booking, now: Counted | None, found: _Findings) -> None:
+def _compare(name: str, booking: _Booking, now: FileCount | None, found: _Findings) -> None:
     booking.of_batch.is_whole &= now is not None and now.fault is None and now.records == booking.records
     if now is None:
-        found.gone.append(Gone(name, booking.bytes, booking.records, "the file is gone"))
+        found.gone.append(VanishedInput(name, booking.bytes, booking.records, "the file is gone"))
         return
     found.add(now)
     if booking.refused:
@@ -170,11 +170,11 @@ def _compare_batch(landed: LandedFiles, entry: Entry, plans: Plans, found: _Find
     first, last = ((offset or {}).get("logOffset", -1) for offset in (entry.start, entry.end))
     names = [name for number in range(first + 1, last + 1) for name in plans.by_spark.get(number, ())]
     what = f"batch {entry.batch_id}, of {number_of(len(names), 'file')}"
-    now = {name: landed.counted(name) for name in names if name not in entry.account.unreadable}
+    now = {name: landed.count(name) for name in names if name not in entry.account.unreadable}
     there = [each for each in now.values() if each]
     if (not names and entry.rows_in) or len(there) < len(now):
         why = f"{len(now) - len(there):,} of them are gone" if names else "nothing says any more which files it read"
-        found.gone.append(Gone(what, None, entry.rows_in, f"{why}, and its ledger entry does not name files"))
+        found.gone.append(VanishedInput(what, None, entry.rows_in, f"{why}, and its ledger entry does not name files"))
     else:
         for each in there:
             found.add(each)
@@ -183,7 +183,7 @@ def _compare_batch(landed: LandedFiles, entry: Entry, plans: Plans, found: _Find
     return {identity for name in names if (identity := landed.identity(name))}
 
 
-def _the_others(landed: LandedFiles, known: set[Identity], plans: Plans, found: _Findings) -> None:
+def _check_unaccounted(landed: LandedFiles, known: set[Identity], plans: Plans, found: _Findings) -> None:
     """The files that no entry accounts for."""
     read = {identity for name in plans.committed if (identity := landed.identity(name))}
     for partition, identity, size in landed.files(found.notes):
@@ -191,7 +191,7 @@ def _the_others(landed: LandedFiles, known: set[Identity], plans: Plans, found: 
             continue
         known.add(identity)
         if identity in read:
-            now = landed.counted(partition)
+            now = landed.count(partition)
             records = now.records if now else 0
             finding = f"{number_of(size, 'byte')} and {number_of(records, 'record')} that no entry accounts for"
             found.errors.append(f"{partition}: {finding}, though a committed batch has read the file")

@@ -15,7 +15,7 @@ from clickstream_platform.store.objects import objects
 from clickstream_platform.store.place import Place, StorePath, is_on_store
 from clickstream_platform.store.unlisted_keys import is_requestable
 from clickstream_platform.streaming.sources.envelope_count import Tally
-from clickstream_platform.streaming.sources.files.count import Counted, counted
+from clickstream_platform.streaming.sources.files.count import FileCount, count_file
 
 _OF_WRITERS = {b"_copying_", b"tmp", b"part", b"partial", b"filepart", b"crdownload", b"inprogress"}
 
@@ -29,8 +29,8 @@ class LandedFiles(Protocol):
         """What a file is, whatever it is called; None if it is not there."""
         ...
 
-    def counted(self, partition: str, its_format: str = "", tally: Tally | None = None) -> Counted | None:
-        """What :func:`.count.counted` finds in a file."""
+    def count(self, partition: str, its_format: str = "", tally: Tally | None = None) -> FileCount | None:
+        """What :func:`.count.count_file` finds in a file."""
         ...
 
     def files(self, notes: list[str]) -> Iterator[tuple[str, Identity, int]]:
@@ -57,10 +57,10 @@ class _OnStore:
     def identity(self, partition: str) -> Identity | None:
         return partition if partition in self._sizes else None
 
-    def counted(self, partition: str, its_format: str = "", tally: Tally | None = None) -> Counted | None:
+    def count(self, partition: str, its_format: str = "", tally: Tally | None = None) -> FileCount | None:
         if not is_requestable(partition):
             size = self._sizes.get(partition)
-            return None if size is None else Counted(size, 0, "no client asks for its key", is_text=False)
+            return None if size is None else FileCount(size, 0, "no client asks for its key", is_text=False)
         with TemporaryDirectory(prefix="clickstream-") as folder:
             fetched = Path(folder, "fetched")
             try:
@@ -69,7 +69,7 @@ class _OnStore:
                         file.write(block)
             except FileNotFoundError:
                 return None
-            return counted(os.fsencode(fetched), its_format, tally)
+            return count_file(os.fsencode(fetched), its_format, tally)
 
     def files(self, notes: list[str]) -> Iterator[tuple[str, Identity, int]]:
         hidden: list[str] = []
@@ -91,8 +91,8 @@ class _InFolder:
         status = _status(_path(self._root, partition))
         return (status.st_dev, status.st_ino) if status else None
 
-    def counted(self, partition: str, its_format: str = "", tally: Tally | None = None) -> Counted | None:
-        return counted(_path(self._root, partition), its_format, tally)
+    def count(self, partition: str, its_format: str = "", tally: Tally | None = None) -> FileCount | None:
+        return count_file(_path(self._root, partition), its_format, tally)
 
     def files(self, notes: list[str]) -> Iterator[tuple[str, Identity, int]]:
         for name, status in _walk(self._root, notes):

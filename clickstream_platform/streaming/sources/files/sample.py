@@ -11,13 +11,13 @@ import pyarrow as pa
 from clickstream_platform.errors import SourceError
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.sources.files.landing import Landing, landing_at
-from clickstream_platform.streaming.sources.files.manifest import PlannedFile, arrival
+from clickstream_platform.streaming.sources.files.manifest import PlannedFile, arrival_us
 from clickstream_platform.streaming.sources.files.reading import read_task
-from clickstream_platform.streaming.sources.files.shape import of_every_source
+from clickstream_platform.streaming.sources.files.shape import with_source_columns
 from clickstream_platform.streaming.sources.source import PartRead
 
 
-def sample(path: Place, max_record_bytes: int, declared: str) -> Iterator[pa.RecordBatch | PartRead]:
+def sample_files(path: Place, max_record_bytes: int, declared: str) -> Iterator[pa.RecordBatch | PartRead]:
     """The records of a file, or of all files in a folder by name; as :meth:`.FileSource.records` gives them to a run.
 
     Args:
@@ -36,7 +36,7 @@ def sample(path: Place, max_record_bytes: int, declared: str) -> Iterator[pa.Rec
     folder = path if is_folder else path.parent
     entries = _entries(landing_at(folder), "" if is_folder else str(path), declared)
     for found in read_task(folder, entries, max_record_bytes):
-        yield found if isinstance(found, PartRead) else of_every_source(found, "file")
+        yield found if isinstance(found, PartRead) else with_source_columns(found, "file")
 
 
 def _entries(landing: Landing, only: str, declared: str) -> Iterator[PlannedFile]:
@@ -47,7 +47,7 @@ def _entries(landing: Landing, only: str, declared: str) -> Iterator[PlannedFile
             raise SourceError(only, "there is no such file", "name a file or a folder that is there")
         files = (file,)
     else:
-        files = landing.listed().files
+        files = landing.list_files().files
     for file in files:
-        arrived = arrival(file.mtime_us, now_us)
+        arrived = arrival_us(file.mtime_us, now_us)
         yield PlannedFile(file.partition, file.size, file.mtime_us, arrived, format=declared, tag=file.tag)

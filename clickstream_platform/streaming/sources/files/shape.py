@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 
-def tasks(spark: SparkSession, folder: Place, manifests: int) -> DataFrame:
+def manifest_lines(spark: SparkSession, folder: Place, manifests: int) -> DataFrame:
     """The lines of manifests as a stream, on as many tasks as can run at once."""
     lines = (
         spark.readStream.format("text")
@@ -25,7 +25,7 @@ def tasks(spark: SparkSession, folder: Place, manifests: int) -> DataFrame:
     return lines.repartition(spark.sparkContext.defaultParallelism)
 
 
-def of_every_source(records: pa.RecordBatch, origin: str) -> pa.RecordBatch:
+def with_source_columns(records: pa.RecordBatch, origin: str) -> pa.RecordBatch:
     """Records of files with the columns that every source gives."""
     rows = len(records)
     return pa.RecordBatch.from_pydict(
@@ -41,8 +41,8 @@ def of_every_source(records: pa.RecordBatch, origin: str) -> pa.RecordBatch:
     )
 
 
-def tapped(records: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Of such records the raw ones alone, for a query that shows them."""
+def raw_columns(records: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The columns of a raw record alone, for a query that shows records."""
     from pyspark.sql.pandas.types import to_arrow_schema  # noqa: PLC0415 - only Spark's tasks have use for it
 
     raw = to_arrow_schema(RAW.spark, timezone="UTC")

@@ -8,7 +8,7 @@ from clickstream_platform.errors import SettingsError, SourceError
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.sources.files.intake import Intake
-from clickstream_platform.streaming.sources.files.known import unread
+from clickstream_platform.streaming.sources.files.known_files import unread_files
 from clickstream_platform.streaming.sources.files.landing import landing_at
 
 
@@ -33,23 +33,25 @@ def skip(file: str, folders: Mapping[Place, Checkpoint]) -> str:
         raise SettingsError("FILE", f"{file} waits in {len(found)} folders", f"say which: {paths}")
     if not found:
         raise _not_there(file, looked_in)
-    partition = _within(file, found[0])
+    partition = _partition_within(file, found[0])
     Intake(folders[found[0]]).skip(partition, "left out by `clickstream skip`")
     return partition
 
 
 def _waits(file: str, folder: Place, checkpoint: Checkpoint) -> bool:
     intake = Intake(checkpoint)
-    there = {each.partition for each in unread(landing_at(folder).listed(), intake.known(folder))}
-    return _within(file, folder) in there | intake.uncommitted(folder)
+    there = {each.partition for each in unread_files(landing_at(folder).list_files(), intake.known_files(folder))}
+    return _partition_within(file, folder) in there | intake.uncommitted(folder)
 
 
 def _not_there(file: str, looked_in: Mapping[Place, Checkpoint]) -> SourceError:
-    was_read = any(_within(file, each) in Intake(of).known(each).sizes for each, of in looked_in.items())
+    was_read = any(
+        _partition_within(file, each) in Intake(of).known_files(each).sizes for each, of in looked_in.items()
+    )
     finding = "it was read already" if was_read else "no such file waits to be read"
     places = " or ".join(map(str, looked_in))
     return SourceError(file, finding, f"name a file as it lies in {places}")
 
 
-def _within(file: str, folder: Place) -> str:
+def _partition_within(file: str, folder: Place) -> str:
     return landing_at(folder).partition_of(file)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from clickstream_platform.streaming.sources.files.contents import HEAD, not_text
+from clickstream_platform.streaming.sources.files.contents import HEAD, binary_kind
 from clickstream_platform.streaming.sources.files.json_layout import is_object_a_line
 from clickstream_platform.streaming.sources.files.lines import LINES, ended_lines
 from clickstream_platform.streaming.sources.files.raw import RawFile
@@ -19,11 +19,11 @@ from clickstream_platform.streaming.sources.files.raw import RawFile
 LARGEST = 64_000  # bytes: a larger file costs more to read than to look at
 
 
-def text_of(raw: RawFile, declared: str) -> bytes | None:
+def small_text(raw: RawFile, declared: str) -> bytes | None:
     """The whole text of a small file of JSON lines; None if it is large, a stretch, or may be anything else.
 
     What begins with a brace is neither packed nor has a byte order mark: if its format is a record a line, it is what
-    :func:`.formats.records` would cut into lines as it is.
+    :func:`.formats.file_records` would cut into lines as it is.
 
     Raises:
         Unreadable: the system does not give all bytes.
@@ -31,11 +31,11 @@ def text_of(raw: RawFile, declared: str) -> bytes | None:
     if declared == "json" or raw.start or raw.end > LARGEST or raw.peek(0, 1) != b"{":
         return None
     text = raw.peek(0, raw.end)
-    return text if is_object_a_line(text) and not_text(text[:HEAD]) is None else None
+    return text if is_object_a_line(text) and binary_kind(text[:HEAD]) is None else None
 
 
-def lines_of(texts: Sequence[bytes], max_record_bytes: int) -> tuple[pa.RecordBatch, Any]:
-    """The lines of several texts, none of which is empty, as :func:`.lines.lines` gives those of each.
+def lines_of_texts(texts: Sequence[bytes], max_record_bytes: int) -> tuple[pa.RecordBatch, Any]:
+    """The lines of several texts, none of which is empty, as :func:`.lines.split_lines` gives those of each.
 
     Returns:
         All of them, as ``LINES``, the offsets being the numbers of the lines in their own text; and for each line, an

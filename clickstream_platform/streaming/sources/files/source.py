@@ -17,13 +17,19 @@ from clickstream_platform.streaming.lake.entry import Account, Entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.sources.envelope_count import Envelopes
 from clickstream_platform.streaming.sources.files.accounting import account
-from clickstream_platform.streaming.sources.files.found import Listing
 from clickstream_platform.streaming.sources.files.intake import Intake
-from clickstream_platform.streaming.sources.files.known import changed, replaced, unread
+from clickstream_platform.streaming.sources.files.known_files import replaced_files, resized_files, unread_files
 from clickstream_platform.streaming.sources.files.landing import FILES, Landing, landing_at, place_read
-from clickstream_platform.streaming.sources.files.manifest import Manifest, PlannedFile, arrival, from_line, plan
-from clickstream_platform.streaming.sources.files.recount import Plans, recounted
-from clickstream_platform.streaming.sources.files.tapping import fed
+from clickstream_platform.streaming.sources.files.listing_result import Listing
+from clickstream_platform.streaming.sources.files.manifest import (
+    Manifest,
+    PlannedFile,
+    arrival_us,
+    plan_manifests,
+    task_from_line,
+)
+from clickstream_platform.streaming.sources.files.recount import Plans, recount_files
+from clickstream_platform.streaming.sources.files.tapping import feed_manifests
 from clickstream_platform.streaming.sources.recount import Recount
 from clickstream_platform.streaming.sources.source import Lag, PartRead, RecordSource, StagedRecords
 
@@ -90,19 +96,19 @@ class FileSource:
         """Let a checkpoint that was made for another folder, which is shown to be the same, name files in this one."""
         intake = Intake(checkpoint)
         if was := place_read(self.landing, checkpoint):
-            intake.follow(was, self.folder)
-        intake.retag(self.landing.listed(), self.folder)
+            intake.rename_source(was, self.folder)
+        intake.retag(self.landing.list_files(), self.folder)
 
-    def shares_with(self, other: RecordSource, *, asking: bool) -> str | None:
+    def overlap_with(self, other: RecordSource, *, asking: bool) -> str | None:
         """A folder that both are, or lie in, or that links in them lead to."""
         if not isinstance(other, FileSource):
             return None
-        return self.landing.shares_with(other.folder, links=asking)
+        return self.landing.overlap_with(other.folder, links=asking)
 
-    def read_before(self, other: Checkpoint) -> str | None:
-        """What it has in common with the folder that the checkpoint was made for."""
+    def overlap_with_checkpoint(self, other: Checkpoint) -> str | None:
+        """What this folder has in common with the one that the checkpoint was made for, in words."""
         was = place_read(self.landing, other)
-        return was and self.landing.shares_with(was, links=True)
+        return was and self.landing.overlap_with(was, links=True)
 
     @property
     def read_by_tasks(self) -> tuple[Place, ...]:
@@ -117,12 +123,12 @@ class FileSource:
             " `clickstream simulate`, or set CLICKSTREAM_SOURCE to another folder or to a topic"
         )
 
-    def at_hand(self, *, is_named: bool) -> str:
+    def describe_availability(self, *, is_named: bool) -> str:
         """Whether the folder is there, and can be read."""
-        return self.landing.at_hand(is_named=is_named)
+        return self.landing.describe_availability(is_named=is_named)
 
     def partitions(self) -> int:
-        """None: files come in micro-batches."""
+        """0: files come in micro-batches."""
         return 0
 
     def require_there(self, reader: str, lake: Lake) -> None:
@@ -136,7 +142,7 @@ class FileSource:
         if self.must_be_there and self.landing.is_lost:
             remedy = "make it or bring it back, or leave it out of CLICKSTREAM_SOURCE: what was read of it stays"
             raise SourceError(str(self.folder), f"the folder of the source {self.source_name!r} is not there", remedy)
-        return self.landing.listed(is_patient=is_patient)
+        return self.landing.list_files(is_patient=is_patient)
 
     def unread(self, checkpoint: Checkpoint, lake: Lake) -> Lag:
         """Files that no committed batch has read; and what lies there that none will read.
@@ -146,16 +152,16 @@ class FileSource:
             SourceError: the folder is none, or cannot be listed.
         """
         listing, intake = self._listed_whole(is_patient=False), Intake(checkpoint)
-        waiting, known = intake.uncommitted(self.folder), intake.known(self.folder)
+        waiting, known = intake.uncommitted(self.folder), intake.known_files(self.folder)
         grown = [
             f"{name} had {before:,} bytes when it was read, and has {now:,}: what was changed in it is in no table"
-            for name, (before, now) in changed(listing, known).items()
+            for name, (before, now) in resized_files(listing, known).items()
         ]
         other = [
             f"{name} was replaced by another one of its size since it was read: what is in it now is in no table"
-            for name in replaced(listing, known)
+            for name in replaced_files(listing, known)
         ]
-        new = unread(listing, known)
+        new = unread_files(listing, known)
         size = sum(file.size for file in new) + sum(max(known.sizes.get(name, 0), 0) for name in waiting)
         return Lag(len(new) + len(waiting), "files", remarks=(*listing.remarks(), *grown, *other), bytes=size)
 
@@ -178,7 +184,7 @@ class FileSource:
         """A file that Spark has planned, as if it had been listed now; one that is gone as an empty one."""
         now_us, file = time.time_ns() // 1000, self.landing.file(partition)
         mtime_us = file.mtime_us if file else now_us
-        return PlannedFile(partition, file.size if file else 0, mtime_us, arrival(mtime_us, now_us))
+        return PlannedFile(partition, file.size if file else 0, mtime_us, arrival_us(mtime_us, now_us))
 
     def plan(self, checkpoint: Checkpoint) -> None:
         """Write manifests of what has come, as long as all that wait together are no more than a batch may have."""
@@ -194,28 +200,28 @@ class FileSource:
             waiting += size
 
     def _unplanned(self, intake: Intake, listing: Listing) -> list[Manifest]:
-        known = intake.known(self.folder)
-        files = unread(listing, known)
+        known = intake.known_files(self.folder)
+        files = unread_files(listing, known)
         now_us, number = time.time_ns() // 1000, known.number + 1
-        return plan(files, now_us, number, self.max_bytes_per_trigger, declared=self.format)
+        return plan_manifests(files, now_us, number, self.max_bytes_per_trigger, declared=self.format)
 
     def read(self, spark: SparkSession, lake: Lake, checkpoint: Checkpoint) -> DataFrame:
         """The stream of the manifests' lines, each a task. A batch is a manifest, or what :meth:`plan` let wait."""
-        from clickstream_platform.streaming.sources.files.shape import tasks  # noqa: PLC0415 - Arrow
+        from clickstream_platform.streaming.sources.files.shape import manifest_lines  # noqa: PLC0415 - Arrow
 
-        return tasks(spark, Intake(checkpoint).folder, manifests=_ALL if self.goes_on else 1)
+        return manifest_lines(spark, Intake(checkpoint).folder, manifests=_ALL if self.goes_on else 1)
 
     def records(self, read: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch | PartRead]:
         """The records of the files that the lines of manifests name, and what became of each file."""
         from clickstream_platform.streaming.sources.files.reading import read_task  # noqa: PLC0415 - only tasks read
-        from clickstream_platform.streaming.sources.files.shape import of_every_source  # noqa: PLC0415
+        from clickstream_platform.streaming.sources.files.shape import with_source_columns  # noqa: PLC0415
 
         for lines in read:
-            entries = [entry for line in lines["value"].to_pylist() for entry in from_line(line)]
+            entries = [entry for line in lines["value"].to_pylist() for entry in task_from_line(line)]
             yield from self._refused(entries)
             there = [entry for entry in entries if entry.partition not in self.skipped]
             for each in read_task(self.folder, there, self.max_record_bytes):
-                yield each if isinstance(each, PartRead) else of_every_source(each, self.origin)
+                yield each if isinstance(each, PartRead) else with_source_columns(each, self.origin)
 
     @property
     def origin(self) -> str:
@@ -239,30 +245,30 @@ class FileSource:
         """Count every file again. Raises a SourceError if there is no folder, or none that can be listed."""
         self.landing.require()
         intake = Intake(checkpoint)
-        committed = intake.known(self.folder).sizes.keys() - intake.uncommitted(self.folder)
+        committed = intake.known_files(self.folder).sizes.keys() - intake.uncommitted(self.folder)
         plans = Plans(frozenset(committed), intake.planned_by_spark(self.folder))
-        return recounted(self.folder, plans, entries(), envelopes)
+        return recount_files(self.folder, plans, entries(), envelopes)
 
     def tap(self, spark: SparkSession, folder: Path, *, from_start: bool) -> DataFrame:
         """The records of files as they come, or of all that are there. What cannot be read is passed over.
 
         A thread looks for new files each second, until ``folder`` is gone.
         """
-        from clickstream_platform.streaming.sources.files.shape import tasks  # noqa: PLC0415 - Arrow
+        from clickstream_platform.streaming.sources.files.shape import manifest_lines  # noqa: PLC0415 - Arrow
 
-        there = None if from_start else self.landing.listed()
-        intake = fed(folder, there, self._write_new)
-        return tasks(spark, intake.folder, manifests=_ALL).mapInArrow(self._tapped, RAW.spark)
+        there = None if from_start else self.landing.list_files()
+        intake = feed_manifests(folder, there, self._write_new)
+        return manifest_lines(spark, intake.folder, manifests=_ALL).mapInArrow(self._tapped, RAW.spark)
 
     def _write_new(self, intake: Intake) -> None:
         intake.write(self._unplanned(intake, self._listed_whole()), self.folder)
 
     def _tapped(self, read: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        from clickstream_platform.streaming.sources.files.shape import tapped  # noqa: PLC0415 - only tasks read
+        from clickstream_platform.streaming.sources.files.shape import raw_columns  # noqa: PLC0415 - only tasks read
 
-        return tapped(each for each in self.records(read) if not isinstance(each, PartRead))
+        return raw_columns(each for each in self.records(read) if not isinstance(each, PartRead))
 
-    def explained(self, failure: Exception, checkpoint: Checkpoint) -> Exception:
+    def explain_failure(self, failure: Exception, checkpoint: Checkpoint) -> Exception:
         """What stopped the process while it read files names them, and says how to go on without one."""
         planned = checkpoint.planned()
         if planned <= checkpoint.committed() or not any(sign in str(failure) for sign in _READING_STOPPED):

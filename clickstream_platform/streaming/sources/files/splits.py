@@ -28,7 +28,7 @@ class Split:
     first_line: int
 
 
-def splits(opened: AbstractContextManager[RawFile], size: int, target_bytes: int, declared: str) -> list[Split]:
+def find_splits(opened: AbstractContextManager[RawFile], size: int, target_bytes: int, declared: str) -> list[Split]:
     """Splits of at least some bytes each, but for the last; one if the file cannot be read from its middle.
 
     That is so if it is packed, or encoded in anything but UTF-8, or of another format than a record a line. Reads the
@@ -50,7 +50,7 @@ def _is_plain(raw: RawFile, declared: str) -> bool:
     from clickstream_platform.streaming.sources.files.content import Content  # noqa: PLC0415
     from clickstream_platform.streaming.sources.files.formats import A_RECORD_A_LINE, format_of  # noqa: PLC0415
 
-    content = Content(raw.again(), declared)
+    content = Content(raw.reopened(), declared)
     if content.is_packed or encoding_of(content.head) not in (None, "utf-8"):
         return False
     return format_of(content) is A_RECORD_A_LINE

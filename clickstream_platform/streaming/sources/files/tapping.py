@@ -10,14 +10,14 @@ from threading import Thread
 
 from clickstream_platform.errors import ClickstreamError
 from clickstream_platform.streaming.checkpoint import Checkpoint
-from clickstream_platform.streaming.sources.files.found import Listing
 from clickstream_platform.streaming.sources.files.intake import Intake
-from clickstream_platform.streaming.sources.files.known import adopt
+from clickstream_platform.streaming.sources.files.known_files import write_first_index
+from clickstream_platform.streaming.sources.files.listing_result import Listing
 
 log = logging.getLogger(__name__)
 
 
-def fed(folder: Path, there: Listing | None, more: Callable[[Intake], None]) -> Intake:
+def feed_manifests(folder: Path, there: Listing | None, more: Callable[[Intake], None]) -> Intake:
     """The manifests of a tap. A thread looks for new files each second, until ``folder`` is gone.
 
     Args:
@@ -26,7 +26,7 @@ def fed(folder: Path, there: Listing | None, more: Callable[[Intake], None]) -> 
         more: writes manifests of what has come since.
     """
     intake = Intake(Checkpoint(folder, "tap", 0))
-    adopt(intake.folder, {file.partition: file.size for file in there.files} if there else {})
+    write_first_index(intake.folder, {file.partition: file.size for file in there.files} if there else {})
     Thread(target=_feed, args=[intake, more], name="tap", daemon=True).start()
     return intake
 

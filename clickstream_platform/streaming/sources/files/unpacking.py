@@ -21,7 +21,7 @@ class CutOff(Exception):  # noqa: N818 - a finding about a file, which stops no 
     """The file ends before what is packed in it does."""
 
 
-def plain(raw: RawFile) -> Chunks:
+def plain_chunks(raw: RawFile) -> Chunks:
     """The bytes as they are."""
     while chunk := raw.read(CHUNK):
         yield chunk
@@ -39,7 +39,7 @@ class Inflate:
         self.needs_input = True
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        """Some bytes, at most that many."""
+        """Unpack at most ``max_length`` bytes."""
         out = self._inflate.decompress(self._inflate.unconsumed_tail + data, max_length)
         self.needs_input = len(out) < max_length
         return out
@@ -55,8 +55,8 @@ class Inflate:
         return self._inflate.unused_data
 
 
-def gathered(chunks: Chunks) -> Chunks:
-    """The same bytes in chunks that are worth the work on each: loggers write a gzip member for every line."""
+def gather_chunks(chunks: Chunks) -> Chunks:
+    """The same bytes in larger chunks: loggers write a gzip member for every line."""
     parts, size = list[bytes](), 0
     for chunk in chunks:
         parts.append(chunk)
@@ -68,7 +68,7 @@ def gathered(chunks: Chunks) -> Chunks:
         yield b"".join(parts)
 
 
-def members(new: Callable[[], Inflate | bz2.BZ2Decompressor], raw: RawFile, padding: bytes = b"") -> Chunks:
+def unpack_members(new: Callable[[], Inflate | bz2.BZ2Decompressor], raw: RawFile, padding: bytes = b"") -> Chunks:
     """One member after another, with padding behind each."""
     data = raw.read(_INPUT)
     while data:
@@ -84,7 +84,7 @@ def members(new: Callable[[], Inflate | bz2.BZ2Decompressor], raw: RawFile, padd
             data = more.lstrip(padding) if padding else more
 
 
-def arrow(name: str) -> Callable[[RawFile], Chunks]:
+def arrow_unpacker(name: str) -> Callable[[RawFile], Chunks]:
     """What Arrow unpacks: frame after frame."""
 
     def of(raw: RawFile) -> Chunks:
@@ -105,7 +105,7 @@ _PADDING = 0xFE
 _LARGEST = 100_000  # a chunk holds 64 KB of data, which snappy makes a sixth longer at worst
 
 
-def snappy(raw: RawFile) -> Chunks:
+def unpack_snappy(raw: RawFile) -> Chunks:
     """The framing format. Its chunks are cut here, and unpacked and checked, some at a time, by the library."""
     waiting = bytearray()
     while header := raw.read(4):

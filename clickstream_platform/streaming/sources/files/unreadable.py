@@ -22,7 +22,7 @@ class Unreadable(Exception):  # noqa: N818 - a finding about a file, which stops
         super().__init__(self.finding)
 
 
-def finding(error: OSError) -> str:
+def system_finding(error: OSError) -> str:
     """What the system said of a file, in words."""
     if isinstance(error, FileNotFoundError):
         return DELETED

@@ -13,7 +13,7 @@ from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
 from clickstream_platform.errors import ClickstreamError, SourceError, UnreachableError
 from clickstream_platform.streaming.sources.kafka import options
-from clickstream_platform.streaming.sources.kafka.offsets import split
+from clickstream_platform.streaming.sources.kafka.offsets import split_partition
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError, TopicPartition
@@ -53,7 +53,7 @@ def topics_of(source: KafkaSource) -> Topics:
         UnreachableError: no answer within some seconds.
         SourceError: there is no such topic, or it may not be read.
     """
-    with _asking(source) as client:
+    with _translate_kafka_errors(source) as client:
         partitions = _partitions(client, source)
         ids = _ids(client, sorted({topic for topic, _ in partitions}))
         spec = _spec()
@@ -64,14 +64,14 @@ def topics_of(source: KafkaSource) -> Topics:
 
 def offsets_at(source: KafkaSource, topics: Topics, moment: datetime) -> dict[str, int]:
     """Each partition's first offset that is not older than a moment, or its end. Raises what :func:`topics_of` does."""
-    with _asking(source) as client:
-        partitions = [split(name) for name in topics.spans]
+    with _translate_kafka_errors(source) as client:
+        partitions = [split_partition(name) for name in topics.spans]
         found = _offsets(client, partitions, _spec().for_timestamp(round(moment.timestamp() * 1000)))
     return {name: topics.spans[name].end if offset < 0 else offset for name, offset in found.items()}
 
 
 @contextmanager
-def _asking(source: KafkaSource) -> Generator[AdminClient]:
+def _translate_kafka_errors(source: KafkaSource) -> Generator[AdminClient]:
     """A block that talks to the cluster: its failures become errors that a person can act on."""
     from confluent_kafka import KafkaException  # noqa: PLC0415 - only who reads from Kafka pays for it
 
@@ -82,7 +82,7 @@ def _asking(source: KafkaSource) -> Generator[AdminClient]:
         yield client
     except KafkaException as failed:
         client.poll(0)  # lets it say what it met
-        raise _typed(source, failed.args[0], met) from failed
+        raise _error_of(source, failed.args[0], met) from failed
 
 
 @lru_cache(maxsize=4)
@@ -153,7 +153,7 @@ def _spec() -> Any:
     return OffsetSpec
 
 
-def _typed(source: KafkaSource, error: KafkaError, met: list[KafkaError]) -> ClickstreamError:
+def _error_of(source: KafkaSource, error: KafkaError, met: list[KafkaError]) -> ClickstreamError:
     from confluent_kafka import KafkaError as Code  # noqa: PLC0415
 
     refused = [each for each in (error, *met) if each.code() in (Code._AUTHENTICATION, Code._SSL, Code._INVALID_ARG)]  # pyright: ignore[reportPrivateUsage]

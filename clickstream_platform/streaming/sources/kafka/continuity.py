@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 from clickstream_platform.errors import CheckpointError, DataLossError, SettingsError, SourceError
 from clickstream_platform.source_list import ANOTHER_SOURCE
-from clickstream_platform.streaming.checkpoint import BEGIN, Begun, Checkpoint
+from clickstream_platform.streaming.checkpoint import BEGIN, Checkpoint, StartingPoint
 from clickstream_platform.streaming.lake.entry import Lost
 from clickstream_platform.streaming.sources.kafka.cluster import Topics, offsets_at, topics_of
-from clickstream_platform.streaming.sources.kafka.offsets import by_partition, by_topic, split
+from clickstream_platform.streaming.sources.kafka.offsets import by_partition, by_topic, split_partition
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +37,11 @@ MOVE = (
 if TYPE_CHECKING:
     from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 
-NOTHING = Begun({}, {})
+NOTHING = StartingPoint({}, {})
 
 
 @dataclass(frozen=True)
-class TopicStanding:
+class TopicProgress:
     """What a checkpoint has still to read.
 
     Attributes:
@@ -60,7 +60,7 @@ class TopicStanding:
         return {name: max(span.end - max(span.first, self.positions.get(name, 0)), 0) for name, span in spans.items()}
 
 
-def standing(source: KafkaSource, checkpoint: Checkpoint) -> TopicStanding:
+def topic_progress(source: KafkaSource, checkpoint: Checkpoint) -> TopicProgress:
     """Where a checkpoint stands in its topics, if a run could go on from there.
 
     Before a first run that is to start at ``latest`` all that is there counts as unread: that run has still to say
@@ -73,38 +73,40 @@ def standing(source: KafkaSource, checkpoint: Checkpoint) -> TopicStanding:
         CheckpointError: it was read from files.
         SettingsError: ``starting_offsets`` names a partition or an offset that is not there.
     """
-    topics, begun = topics_of(source), checkpoint.begun()
+    topics, begun = topics_of(source), checkpoint.starting_point()
     plan = checkpoint.plan(checkpoint.committed())
     if plan and plan.end and "logOffset" in plan.end:
         raise CheckpointError(checkpoint.table, "it was read from files, not from Kafka", ANOTHER_SOURCE)
     read = by_partition(plan.end) if plan else by_partition(begun.end) if begun else None
     if read is None:
-        return TopicStanding(topics, _starts(source, topics, latest_is_first=True), begun=False)
+        return TopicProgress(topics, _starts(source, topics, latest_is_first=True), begun=False)
     _require_readable(topics, read, begun or NOTHING)
-    if source.fail_on_data_loss and (vanished := gone(topics, read)):
-        raise DataLossError(", ".join(sorted({split(name)[0] for name in vanished})), _said_of(vanished), GO_ON)
-    return TopicStanding(topics, read, begun=True)
+    if source.fail_on_data_loss and (vanished := vanished_offsets(topics, read)):
+        raise DataLossError(
+            ", ".join(sorted({split_partition(name)[0] for name in vanished})), _said_of(vanished), GO_ON
+        )
+    return TopicProgress(topics, read, begun=True)
 
 
-def admit(source: KafkaSource, checkpoint: Checkpoint) -> dict[str, dict[str, int]]:
+def admit_run(source: KafkaSource, checkpoint: Checkpoint) -> dict[str, dict[str, int]]:
     """Let a run begin, or say why not; return where a first run starts, for every partition there is now.
 
-    Call it under the table's lease. Raises what :func:`standing` does.
+    Call it under the table's lease. Raises what :func:`topic_progress` does.
     """
-    now = standing(source, checkpoint)
-    begun = checkpoint.begun() or NOTHING
+    now = topic_progress(source, checkpoint)
+    begun = checkpoint.starting_point() or NOTHING
     if not now.begun and checkpoint.planned_by_spark():
         finding = f"{BEGIN} is gone, but Spark has a note of its own of where to begin"
         raise CheckpointError(checkpoint.table, finding, f"delete the folder {checkpoint.path}: no batch has read yet")
     starts = by_partition(begun.end) if now.begun else _first_starts(source, now.topics)
     left = {name: offset for name, offset in now.positions.items() if now.begun and name not in now.topics.spans}
-    admitted = Begun(by_topic(starts), {**begun.topic_ids, **now.topics.ids}, {**begun.left, **left})
-    if admitted != checkpoint.begun():
-        checkpoint.begin(admitted)
+    admitted = StartingPoint(by_topic(starts), {**begun.topic_ids, **now.topics.ids}, {**begun.left, **left})
+    if admitted != checkpoint.starting_point():
+        checkpoint.write_starting_point(admitted)
     return by_topic({name: starts.get(name, 0) for name in now.topics.spans})
 
 
-def gone(topics: Topics, start: Mapping[str, int], end: Mapping[str, int] | None = None) -> Gone:
+def vanished_offsets(topics: Topics, start: Mapping[str, int], end: Mapping[str, int] | None = None) -> Gone:
     """Offsets from ``start`` to ``end`` (the topics' own, if not given) that the cluster no longer has.
 
     A partition that ``start`` does not know is read from 0.
@@ -118,7 +120,7 @@ def gone(topics: Topics, start: Mapping[str, int], end: Mapping[str, int] | None
     return found
 
 
-def lost(vanished: Gone, read: Mapping[str, Iterable[int]]) -> Lost:
+def lost_of_vanished(vanished: Gone, read: Mapping[str, Iterable[int]]) -> Lost:
     """What is lost of what is gone now: all but the offsets that were read before they went, by partition."""
     found = {name: list(_gaps(*span, sorted(read.get(name, ())))) for name, span in vanished.items()}
     return {name: gaps for name, gaps in found.items() if gaps}
@@ -133,12 +135,12 @@ def _gaps(first: int, last: int | None, read: Iterable[int]) -> Iterator[OffsetR
         yield first, last
 
 
-def require_the_same(topics: Topics, checkpoint: Checkpoint) -> None:
+def require_same_topics(topics: Topics, checkpoint: Checkpoint) -> None:
     """Raise a SourceError if a topic was made again since the run was admitted, during it for one.
 
     The ids are those of the moment, so that a batch has read no other topic than the one it is booked under.
     """
-    if begun := checkpoint.begun():
+    if begun := checkpoint.starting_point():
         for topic in begun.topic_ids.keys() & topics.ids.keys():
             _require_id(topic, begun.topic_ids[topic], topics.ids[topic])
 
@@ -149,16 +151,16 @@ def _require_id(topic: str, known: str, found: str) -> None:
         raise SourceError(topic, f"{finding}: the offsets that were read name other records now", MOVE)
 
 
-def _require_readable(topics: Topics, read: Mapping[str, int], begun: Begun) -> None:
+def _require_readable(topics: Topics, read: Mapping[str, int], begun: StartingPoint) -> None:
     known, ids = begun.topic_ids, topics.ids
-    for topic in sorted({split(name)[0] for name in (*read, *begun.left)} & known.keys() & ids.keys()):
+    for topic in sorted({split_partition(name)[0] for name in (*read, *begun.left)} & known.keys() & ids.keys()):
         _require_id(topic, known[topic], ids[topic])
     for name in sorted((begun.left.keys() - read.keys()) & topics.spans.keys()):
-        topic, number = split(name)
+        topic, number = split_partition(name)
         finding = f"partition {number} was read up to offset {begun.left[name]}, then CLICKSTREAM_SOURCE left it out"
         raise SourceError(topic, f"{finding}: it would be read twice", f"leave it out again, or {MOVE}")
     for name, offset in read.items():
-        topic, number = split(name)
+        topic, number = split_partition(name)
         if name in topics.spans and offset > topics.spans[name].end:
             finding = f"partition {number} ends at {topics.spans[name].end}, but was read up to {offset}"
             raise SourceError(topic, f"it was replaced: {finding}", MOVE)
@@ -172,7 +174,7 @@ def _said_of(vanished: Gone) -> str:
 
 def _each(vanished: Gone) -> Iterator[str]:
     for name, (first, last) in sorted(vanished.items()):
-        topic, number = split(name)
+        topic, number = split_partition(name)
         if last is None:
             yield f"{topic}, partition {number}: all from offset {first} on, it is no longer there or no longer read"
         else:

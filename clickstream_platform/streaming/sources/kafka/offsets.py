@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def split(partition: str) -> tuple[str, int]:
+def split_partition(partition: str) -> tuple[str, int]:
     """A partition's topic and number."""
     topic, _, number = partition.rpartition("/")
     return topic, int(number)
@@ -24,7 +24,7 @@ def by_topic(offsets: Mapping[str, int]) -> dict[str, dict[str, int]]:
     """The reverse of :func:`by_partition`."""
     found: dict[str, dict[str, int]] = {}
     for partition, offset in offsets.items():
-        topic, number = split(partition)
+        topic, number = split_partition(partition)
         found.setdefault(topic, {})[str(number)] = offset
     return found
 

@@ -23,7 +23,7 @@ FILES = ("ssl.ca.location", "ssl.certificate.location", "ssl.key.location")  # P
 WORDS = ("security.protocol", "sasl.mechanism", "sasl.username", "sasl.password", *FILES, "ssl.key.password")
 
 
-def check(options: Mapping[str, str]) -> None:
+def check_options(options: Mapping[str, str]) -> None:
     """Refuse what could not connect. No value is shown that may be a secret.
 
     Raises:

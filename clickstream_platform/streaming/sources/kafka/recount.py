@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from clickstream_platform.errors import UnreachableError
 from clickstream_platform.streaming.lake.entry import Entry
-from clickstream_platform.streaming.sources.envelope_count import Envelopes, Tally, unknown_said
+from clickstream_platform.streaming.sources.envelope_count import Envelopes, Tally, describe_unknown
 from clickstream_platform.streaming.sources.kafka import options
 from clickstream_platform.streaming.sources.kafka.cluster import TIMEOUT, OffsetSpan, Topics
-from clickstream_platform.streaming.sources.kafka.offsets import by_partition, split
-from clickstream_platform.streaming.sources.recount import Gone, Recount
+from clickstream_platform.streaming.sources.kafka.offsets import by_partition, split_partition
+from clickstream_platform.streaming.sources.recount import Recount, VanishedInput
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message
@@ -34,7 +34,7 @@ class _Range:
     gone: list[str] = field(default_factory=list[str])
 
 
-def recounted(
+def recount_topics(
     source: KafkaSource,
     topics: Topics,
     entries: Iterable[Entry],
@@ -59,36 +59,36 @@ def recounted(
     envelopes = envelopes or Envelopes()
     read = sorted(entries, key=lambda entry: entry.committed_at_ms)
     ranges = [_range(entry, topics, envelopes) for entry in read]
-    compacted = _compacted(source, sorted({split(name)[0] for name in topics.spans}))
-    with consuming(source) as consumer:
+    compacted = _compacted_topics(source, sorted({split_partition(name)[0] for name in topics.spans}))
+    with open_consumer(source) as consumer:
         for partition in sorted({name for each in ranges for name in each.spans}):
             _count(consumer, partition, [each for each in ranges if partition in each.spans], topics)
     verdicts = [_verdict(each, compacted) for each in ranges]
     tallies = [each.tally for each in ranges if each.tally]
     return Recount(
         "offset ranges",
-        checked=sum(not isinstance(verdict, Gone) for verdict in verdicts),
+        checked=sum(not isinstance(verdict, VanishedInput) for verdict in verdicts),
         records=sum(each.records for each in ranges),
         unread={name: count for name, count in unread.items() if count},
-        gone=tuple(verdict for verdict in verdicts if isinstance(verdict, Gone)),
-        notes=(*envelopes.unlike(read), *unknown_said(tallies)),
+        gone=tuple(verdict for verdict in verdicts if isinstance(verdict, VanishedInput)),
+        notes=(*envelopes.mapping_changes(read), *describe_unknown(tallies)),
         errors=tuple(verdict for verdict in verdicts if isinstance(verdict, str)),
         opened=sum(each.opened for each in tallies),
         inside=sum(each.inside for each in tallies),
     )
 
 
-def _verdict(found: _Range, compacted: set[str]) -> Gone | str | None:
+def _verdict(found: _Range, compacted: set[str]) -> VanishedInput | str | None:
     """What can no longer be counted, or a contradiction; None if all that was booked is there."""
-    booked, what = found.entry.rows_in, f"batch {found.entry.batch_id} ({_said(found.spans)})"
+    booked, what = found.entry.rows_in, f"batch {found.entry.batch_id} ({_describe_spans(found.spans)})"
     if found.records > booked:
         return f"{what} holds {found.records:,} records, booked are {booked:,}: some are in no table"
     if found.records == booked:
-        differs = found.tally and found.tally.against(found.entry)
+        differs = found.tally and found.tally.contradiction(found.entry)
         return f"{what} {differs}" if differs else None
-    if found.gone or any(split(name)[0] in compacted for name in found.spans):
+    if found.gone or any(split_partition(name)[0] in compacted for name in found.spans):
         why = "; ".join(found.gone) or "its topic is compacted"
-        return Gone(what, None, booked, f"{why}; {found.records:,} of its records are there")
+        return VanishedInput(what, None, booked, f"{why}; {found.records:,} of its records are there")
     return f"{what} holds {found.records:,} records, booked are {booked:,}"
 
 
@@ -104,7 +104,7 @@ def _range(entry: Entry, topics: Topics, envelopes: Envelopes) -> _Range:
     return found
 
 
-def _said(spans: Mapping[str, OffsetSpan]) -> str:
+def _describe_spans(spans: Mapping[str, OffsetSpan]) -> str:
     said = [f"{name}: {span.first} to {span.end - 1}" for name, span in sorted(spans.items())]
     return ", ".join(said[:3]) + (f" and {len(said) - 3} partitions more" if len(said) > 3 else "")
 
@@ -120,7 +120,7 @@ def _count(consumer: Consumer, partition: str, ranges: list[_Range], topics: Top
     begin, end = max(waiting[0].spans[partition].first, there.first), waiting[-1].spans[partition].end
     if begin >= end:
         return
-    topic, number = split(partition)
+    topic, number = split_partition(partition)
     consumer.assign([TopicPartition(topic, number, begin)])
     while (message := next_before(end, consumer, partition)) is not None:
         offset = message.offset() or 0
@@ -151,7 +151,7 @@ def next_before(end: int, consumer: Consumer, partition: str) -> Message | None:
 
 
 @contextmanager
-def consuming(source: KafkaSource) -> Generator[Consumer]:
+def open_consumer(source: KafkaSource) -> Generator[Consumer]:
     """A consumer that joins no group and commits nothing."""
     from confluent_kafka import Consumer  # noqa: PLC0415 - only who reads from Kafka pays for it
 
@@ -171,7 +171,7 @@ def consuming(source: KafkaSource) -> Generator[Consumer]:
         consumer.close()
 
 
-def _compacted(source: KafkaSource, topics: list[str]) -> set[str]:
+def _compacted_topics(source: KafkaSource, topics: list[str]) -> set[str]:
     """The topics of which Kafka keeps only the newest record of a key: others vanish after they were read."""
     from confluent_kafka import KafkaException  # noqa: PLC0415
     from confluent_kafka.admin import (  # noqa: PLC0415

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from clickstream_platform.events.timestamps import INSTANT
 from clickstream_platform.streaming.sources.kafka.cluster import topics_of
-from clickstream_platform.streaming.sources.kafka.offsets import split
-from clickstream_platform.streaming.sources.kafka.recount import consuming, next_before
+from clickstream_platform.streaming.sources.kafka.offsets import split_partition
+from clickstream_platform.streaming.sources.kafka.recount import next_before, open_consumer
 
 if TYPE_CHECKING:
     from confluent_kafka import Message
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 
 
-def sample(source: KafkaSource, count: int) -> Iterator[pa.RecordBatch]:
+def sample_topics(source: KafkaSource, count: int) -> Iterator[pa.RecordBatch]:
     """About the newest ``count`` records of all partitions together, those of aborted transactions left out.
 
     Returns:
@@ -33,9 +33,9 @@ def sample(source: KafkaSource, count: int) -> Iterator[pa.RecordBatch]:
 
     spans = {name: span for name, span in topics_of(source).spans.items() if span.end > span.first}
     each = -(-count // max(1, len(spans)))
-    with consuming(source) as consumer:
+    with open_consumer(source) as consumer:
         for partition, span in sorted(spans.items()):
-            topic, number = split(partition)
+            topic, number = split_partition(partition)
             consumer.assign([TopicPartition(topic, number, max(span.first, span.end - each))])
             messages: list[Message] = []
             while (message := next_before(span.end, consumer, partition)) is not None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from clickstream_platform.errors import ClickstreamError, SettingsError, SourceError, UnreachableError
-from clickstream_platform.events.registry.failures import refusal
+from clickstream_platform.events.registry.failures import registry_refusal
 from clickstream_platform.source_list import MAIN, origin, starting_at
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.lake.entry import Account, Entry
@@ -23,7 +23,7 @@ from clickstream_platform.streaming.sources.envelope_count import Envelopes
 from clickstream_platform.streaming.sources.kafka import continuity, options
 from clickstream_platform.streaming.sources.kafka.cluster import topics_of
 from clickstream_platform.streaming.sources.kafka.offsets import by_partition
-from clickstream_platform.streaming.sources.kafka.recount import recounted
+from clickstream_platform.streaming.sources.kafka.recount import recount_topics
 from clickstream_platform.streaming.sources.recount import Recount
 from clickstream_platform.streaming.sources.source import Lag, PartRead, RecordSource, StagedRecords
 from clickstream_platform.wording import without_passwords
@@ -102,22 +102,26 @@ class KafkaSource:
         """The first part of a record's name for ever: two clusters may have a topic of one name."""
         return origin("kafka", self.source_name)
 
-    def shares_with(self, other: RecordSource, *, asking: bool) -> str | None:
+    def overlap_with(self, other: RecordSource, *, asking: bool) -> str | None:
         """A topic that both read: by its name at a server they share or, if the clusters are asked, by its id."""
         if not isinstance(other, KafkaSource):
             return None
         if asking:
             ours, theirs = topics_of(self).ids, topics_of(other).ids
-            return _named({topic for topic, found in ours.items() if found in theirs.values()})
+            return _names_in_words({topic for topic, found in ours.items() if found in theirs.values()})
         if not set(self.servers.split(",")) & set(other.servers.split(",")):
             return None
         same = {self.topics} & {other.topics}  # two patterns that differ are compared once the cluster is asked
-        return _named({*filter(other.reads, self.names), *filter(self.reads, other.names), *same})
+        return _names_in_words({*filter(other.reads, self.names), *filter(self.reads, other.names), *same})
 
-    def read_before(self, other: Checkpoint) -> str | None:
+    def overlap_with_checkpoint(self, other: Checkpoint) -> str | None:
         """A topic, by its id, that the checkpoint has read of."""
-        known = begun.topic_ids.values() if (begun := other.begun()) else ()
-        return _named({topic for topic, found in topics_of(self).ids.items() if found in known}) if known else None
+        known = begun.topic_ids.values() if (begun := other.starting_point()) else ()
+        return (
+            _names_in_words({topic for topic, found in topics_of(self).ids.items() if found in known})
+            if known
+            else None
+        )
 
     @property
     def read_by_tasks(self) -> tuple[Path, ...]:
@@ -135,17 +139,17 @@ class KafkaSource:
         return "pattern" if not self.names else "topic" if len(self.names) == 1 else "topics"
 
     def reads(self, topic: str) -> bool:
-        """Whether it is one of them. Kafka's own topics are not, whatever the pattern."""
+        """Whether the source reads a topic. Kafka's own topics are never read, whatever the pattern."""
         if self.names:
             return topic in self.names
         return not topic.startswith("__") and re.fullmatch(self.topics, topic) is not None
 
     @property
     def how_to_fill(self) -> str:
-        """Nothing: a run of an empty topic notes where it begins."""
+        """Empty: a run of an empty topic notes where it begins."""
         return ""
 
-    def at_hand(self, *, is_named: bool) -> str:
+    def describe_availability(self, *, is_named: bool) -> str:
         """The first server that accepts a connection; whether it is a Kafka, and has the topic, a run will find."""
         refusal = "no server is named"
         for server in self.servers.split(","):
@@ -159,7 +163,7 @@ class KafkaSource:
         raise SourceError("source", refusal, "start Kafka, or set CLICKSTREAM_SOURCE")
 
     def partitions(self) -> int:
-        """Those of its topics. Raises what :func:`.cluster.topics_of` does."""
+        """How many partitions its topics have. Raises what :func:`.cluster.topics_of` does."""
         return len(topics_of(self).spans)
 
     def one_of_several(self) -> KafkaSource:
@@ -170,13 +174,13 @@ class KafkaSource:
         """The topics are looked for by :meth:`unread` and :meth:`begin`."""
 
     def unread(self, checkpoint: Checkpoint, lake: Lake) -> Lag:
-        """Records that no committed batch has read. Raises what :func:`.continuity.standing` does."""
-        partitions = continuity.standing(self, checkpoint).unread()
+        """Records that no committed batch has read. Raises what :func:`.continuity.topic_progress` does."""
+        partitions = continuity.topic_progress(self, checkpoint).unread()
         return Lag(sum(partitions.values()), "records", partitions)
 
     def begin(self, checkpoint: Checkpoint, *, goes_on: bool = False) -> KafkaSource:
-        """Let a run begin, with the offsets that a first one starts at. Raises what :func:`.continuity.admit` does."""
-        return replace(self, starts=continuity.admit(self, checkpoint))
+        """Let a run begin, a first one at its starting offsets. Raises what :func:`.continuity.admit_run` does."""
+        return replace(self, starts=continuity.admit_run(self, checkpoint))
 
     def plan(self, checkpoint: Checkpoint) -> None:
         """Spark sees new records by itself."""
@@ -189,10 +193,10 @@ class KafkaSource:
         """
         from pyspark.sql import functions as F  # noqa: PLC0415 - with a session, Spark is imported
 
-        from clickstream_platform.events.frames import header  # noqa: PLC0415
+        from clickstream_platform.events.frames import header_bytes  # noqa: PLC0415
         from clickstream_platform.streaming.sources.kafka.reader import read_kafka  # noqa: PLC0415
 
-        event_id = header(self.event_id_header).alias("event_id")
+        event_id = header_bytes(self.event_id_header).alias("event_id")
         return read_kafka(spark, self, self.starts).withColumns({"event_id": event_id, "headers": F.to_json("headers")})
 
     def records(self, read: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch | PartRead]:
@@ -210,18 +214,18 @@ class KafkaSource:
             SourceError: a topic was made again since the query began; Spark reads on in the new one.
         """
         topics, plan = topics_of(self), checkpoint.plan(batch_id)
-        continuity.require_the_same(topics, checkpoint)
-        gone = continuity.gone(
+        continuity.require_same_topics(topics, checkpoint)
+        gone = continuity.vanished_offsets(
             topics, by_partition(checkpoint.start(batch_id)), by_partition(plan.end if plan else None)
         )
         if not gone or self.fail_on_data_loss:  # then Spark has read them: it would have stopped
             return Account()
-        return Account(lost=continuity.lost(gone, staged.offsets(gone)))
+        return Account(lost=continuity.lost_of_vanished(gone, staged.offsets(gone)))
 
     def recount(self, checkpoint: Checkpoint, entries: Callable[[], Iterable[Entry]], envelopes: Envelopes) -> Recount:
-        """Read every batch's offsets again. Raises what :func:`.continuity.standing` does, but for data loss."""
-        now = continuity.standing(replace(self, fail_on_data_loss=False), checkpoint)
-        return recounted(self, now.topics, entries(), now.unread() if now.begun else {}, envelopes)
+        """Read every batch's offsets again. Raises what :func:`.continuity.topic_progress` does, but for data loss."""
+        now = continuity.topic_progress(replace(self, fail_on_data_loss=False), checkpoint)
+        return recount_topics(self, now.topics, entries(), now.unread() if now.begun else {}, envelopes)
 
     def tap(self, spark: SparkSession, folder: Path, *, from_start: bool) -> DataFrame:
         """The records as they come, or of all that are there, for triggers that know no limits and no current time."""
@@ -229,12 +233,12 @@ class KafkaSource:
 
         return tap_kafka(spark, self, "earliest" if from_start else "latest")
 
-    def explained(self, failure: Exception, checkpoint: Checkpoint) -> Exception:
+    def explain_failure(self, failure: Exception, checkpoint: Checkpoint) -> Exception:
         """What the registry or the cluster says of a failure: one is down, or topics have changed; else the failure."""
-        if refused := refusal(failure):
+        if refused := registry_refusal(failure):
             return refused
         try:
-            continuity.standing(self, checkpoint)
+            continuity.topic_progress(self, checkpoint)
         except ClickstreamError as found:
             return found
         if any(sign in str(failure) for sign in _WAS_AWAY):
@@ -250,7 +254,7 @@ _WAS_AWAY = (
 )
 
 
-def _named(topics: set[str]) -> str | None:
+def _names_in_words(topics: set[str]) -> str | None:
     return f"topic {', '.join(sorted(topics))}" if topics else None
 
 
@@ -263,7 +267,7 @@ def kafka_source(settings: Settings, url: str, name: str = MAIN) -> KafkaSource:
     servers, _, topics = url.removeprefix("kafka://").partition("/")  # a pattern may hold ? and #
     if not (_SERVERS.fullmatch(servers) and topics and "/" not in topics and _is_pattern(topics)):
         raise SettingsError("CLICKSTREAM_SOURCE", without_passwords(f"{url!r} is not allowed"), ALLOWED)
-    options.check(settings.kafka_options)
+    options.check_options(settings.kafka_options)
     return KafkaSource(
         servers,
         topics,

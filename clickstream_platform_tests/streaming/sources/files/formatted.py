@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clickstream_platform.streaming.sources.files.count import counted
+from clickstream_platform.streaming.sources.files.count import count_file
 from clickstream_platform.streaming.sources.files.manifest import PlannedFile
 from clickstream_platform.streaming.sources.files.reading import read_task
 from clickstream_platform.streaming.sources.source import PartRead
@@ -109,6 +109,6 @@ def found(file: Path, declared: str = "auto", limit: int = 1_000_000) -> Found:
 
 def recounted(file: Path, its_format: str) -> int | None:
     """What the second reading counts; None for a fault."""
-    again = counted(os.fsencode(file), "" if its_format == "lines" else its_format)
+    again = count_file(os.fsencode(file), "" if its_format == "lines" else its_format)
     assert again
     return None if again.fault else again.records

@@ -12,8 +12,8 @@ from pathlib import Path
 import cramjam
 import pyarrow as pa
 
-from clickstream_platform.streaming.sources.files.formats import records
-from clickstream_platform.streaming.sources.files.raw import opened
+from clickstream_platform.streaming.sources.files.formats import file_records
+from clickstream_platform.streaming.sources.files.raw import open_raw
 
 Row = tuple[int, bytes, int]
 
@@ -53,8 +53,8 @@ def _by_arrow(text: bytes, codec: str) -> bytes:
 
 def read(file: Path, max_record_bytes: int = 1_000_000, declared: str = "auto") -> list[Row]:
     """What the package reads of a file."""
-    with opened(file) as raw:
-        return rows(records(raw, declared, max_record_bytes).batches)
+    with open_raw(file) as raw:
+        return rows(file_records(raw, declared, max_record_bytes).batches)
 
 
 def written(file: Path, content: bytes) -> Path:

@@ -19,13 +19,25 @@ from clickstream_platform.store.place import Place, StorePath
 from clickstream_platform.streaming.sources.files import bucket as bucket_module
 from clickstream_platform.streaming.sources.files import manifest as manifest_module
 from clickstream_platform.streaming.sources.files.accounting import account
-from clickstream_platform.streaming.sources.files.known import KnownFiles, changed, known, replaced, unread, write_index
+from clickstream_platform.streaming.sources.files.known_files import (
+    KnownFiles,
+    read_known_files,
+    replaced_files,
+    resized_files,
+    unread_files,
+    write_index,
+)
 from clickstream_platform.streaming.sources.files.landing import landing_at
-from clickstream_platform.streaming.sources.files.manifest import PlannedFile, from_line, plan, to_line
-from clickstream_platform.streaming.sources.files.manifest import write as write_manifest
+from clickstream_platform.streaming.sources.files.manifest import (
+    PlannedFile,
+    plan_manifests,
+    task_from_line,
+    task_to_line,
+)
+from clickstream_platform.streaming.sources.files.manifest import write_manifest as write_manifest
 from clickstream_platform.streaming.sources.files.reading import PartRead, read_task
-from clickstream_platform.streaming.sources.files.recount import Plans, recounted
-from clickstream_platform.streaming.sources.files.sample import sample
+from clickstream_platform.streaming.sources.files.recount import Plans, recount_files
+from clickstream_platform.streaming.sources.files.sample import sample_files
 from clickstream_platform.streaming.sources.files.unreadable import NO_KEY
 from clickstream_platform_tests.binaries import BINARIES
 from clickstream_platform_tests.homes import entry
@@ -51,16 +63,16 @@ def place(store: SmallStore) -> StorePath:
 
 
 def names(place: Place) -> list[str]:
-    return [file.partition for file in landing_at(place).listed().files]
+    return [file.partition for file in landing_at(place).list_files().files]
 
 
 def read(place: Place, tasks: int = 2) -> tuple[dict[tuple[str, int], bytes], dict[str, str | None]]:
     """What is accepted of all that lies there, and the faults: by way of manifests, in tasks that are sent away."""
     values: dict[tuple[str, int], bytes] = {}
     faults: dict[str, str | None] = {}
-    for manifest in plan(landing_at(place).listed().files, NOW, 1):
+    for manifest in plan_manifests(landing_at(place).list_files().files, NOW, 1):
         for task in manifest.tasks(place, tasks):
-            _take(pickle.loads(pickle.dumps(place)), from_line(to_line(task)), values, faults)
+            _take(pickle.loads(pickle.dumps(place)), task_from_line(task_to_line(task)), values, faults)
     return {where: value for where, value in values.items() if not faults[where[0]]}, faults
 
 
@@ -90,7 +102,7 @@ def test_unfinished_names_are_told_and_marks_of_folders_are_not(store: SmallStor
     hidden = ["_tmp/a.json", ".b.json", "c/_d/e.json", "f._COPYING_", "_SUCCESS", "c/.x.json.crc", "_empty"]
     store.objects |= {f"in/{name}": b"" if name == "_empty" else b"{}\n" for name in hidden}
     store.objects |= {"in/": b"", "in/c/": b"", "in/c_$folder$": b"", "in/c/d=1": b"{}\n", "in/_d=1/a": b"{}\n"}
-    listing = landing_at(place).listed()
+    listing = landing_at(place).list_files()
 
     assert [file.partition for file in listing.files] == ["_d=1/a", "c/d=1"]
     assert listing.hidden == (".b.json", "_tmp", "c/_d", "f._COPYING_")
@@ -101,7 +113,7 @@ def test_a_whole_bucket_may_be_a_source(store: SmallStore, place: StorePath) -> 
     whole = StorePath.from_url("s3://bucket", place.access)
 
     assert names(whole) == ["a.json", "b/c.json"]
-    assert landing_at(whole).at_hand(is_named=True) == "files in s3://bucket"
+    assert landing_at(whole).describe_availability(is_named=True) == "files in s3://bucket"
     assert len(read(whole)[0]) == 2_000
 
 
@@ -113,7 +125,7 @@ def test_a_key_that_no_client_asks_for_is_refused_and_all_others_are_read(store:
     store.objects = {f"{key}/" if key.endswith("/") else key: content for key, content in store.objects.items()}
     store.objects |= {"in/d=1//": b"", "in/../x": b"{}\n", "in/d=2/./x": b"{}\n"}
 
-    listing = landing_at(place).listed()
+    listing = landing_at(place).list_files()
 
     assert [file.partition for file in listing.files] == sorted([*good, *bad])
     assert all(bool(file.tag) == (file.partition in good) for file in listing.files)
@@ -173,7 +185,7 @@ def test_a_large_object_is_read_by_several_tasks_each_of_which_fetches_its_stret
 ) -> None:
     monkeypatch.setattr(manifest_module, "_SMALLEST", 1_000)
     store.objects["in/large.json"] = LINES
-    (manifest,) = plan(landing_at(place).listed().files, NOW, 1)
+    (manifest,) = plan_manifests(landing_at(place).list_files().files, NOW, 1)
     tasks = manifest.tasks(place, 4)
     store.asked.clear()
     values: dict[tuple[str, int], bytes] = {}
@@ -196,7 +208,7 @@ def test_a_small_object_costs_one_request(store: SmallStore, place: StorePath) -
 
 def test_who_is_replaced_or_gone_before_it_is_read_is_refused_whole(store: SmallStore, place: StorePath) -> None:
     store.objects |= {f"in/{name}": LINES for name in ("grown", "swapped", "gone", "kept")}
-    entries = plan(landing_at(place).listed().files, NOW, 1)[0].entries
+    entries = plan_manifests(landing_at(place).list_files().files, NOW, 1)[0].entries
     store.objects |= {"in/grown": LINES * 2, "in/swapped": LINES.replace(b"9", b"8")}
     del store.objects["in/gone"]
 
@@ -214,7 +226,7 @@ def test_who_is_replaced_while_it_is_read_is_refused_whole(
 ) -> None:
     monkeypatch.setattr(bucket_module, "_AHEAD", 3_000)
     store.objects["in/a.json"] = LINES
-    entries = plan(landing_at(place).listed().files, NOW, 1)[0].entries
+    entries = plan_manifests(landing_at(place).list_files().files, NOW, 1)[0].entries
 
     def swap(_: str) -> None:
         if sum(each.startswith("GET in/") for each in store.asked) == 2:
@@ -235,7 +247,7 @@ def test_a_file_that_only_a_task_does_not_find_stops_the_batch(store: SmallStore
 
 def test_a_store_that_is_away_for_a_while_loses_nothing(store: SmallStore, place: StorePath) -> None:
     store.objects |= {f"in/{n}.json": LINES for n in range(3)}
-    entries = plan(landing_at(place).listed().files, NOW, 1)[0].entries
+    entries = plan_manifests(landing_at(place).list_files().files, NOW, 1)[0].entries
     store.failing = 4
 
     assert [each.fault for each in read_task(place, entries, 1_000) if isinstance(each, PartRead)] == [None] * 3
@@ -245,7 +257,7 @@ def test_a_store_that_refuses_or_stays_away_refuses_no_file(
     store: SmallStore, place: StorePath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.objects["in/a.json"] = LINES
-    entries = plan(landing_at(place).listed().files, NOW, 1)[0].entries
+    entries = plan_manifests(landing_at(place).list_files().files, NOW, 1)[0].entries
     away = StorePath.from_url("s3://bucket/in", Access("http://127.0.0.1:7", "us-east-1"))
     patient = access_module.retry_config
     monkeypatch.setattr(access_module, "retry_config", lambda is_patient=True: patient(is_patient=False))
@@ -257,10 +269,10 @@ def test_a_store_that_refuses_or_stays_away_refuses_no_file(
 def test_no_bucket_and_no_answer_are_told_within_seconds(store: SmallStore, place: StorePath) -> None:
     began = time.monotonic()
     with pytest.raises(SetupError, match="there is no bucket none"):
-        landing_at(StorePath.from_url("s3://none/in", place.access)).listed(is_patient=False)
+        landing_at(StorePath.from_url("s3://none/in", place.access)).list_files(is_patient=False)
     store.failing = 1_000
     with pytest.raises(UnreachableError, match="does not do what it is asked"):
-        landing_at(place).listed(is_patient=False)
+        landing_at(place).list_files(is_patient=False)
     assert time.monotonic() - began < 15
 
 
@@ -268,21 +280,21 @@ def test_what_was_put_in_its_place_since_it_was_read_is_told(
     store: SmallStore, place: StorePath, tmp_path: Path
 ) -> None:
     store.objects |= {"in/a": LINES, "in/b": LINES, "in/c": LINES}
-    (manifest,) = plan(landing_at(place).listed().files, NOW, 1)
+    (manifest,) = plan_manifests(landing_at(place).list_files().files, NOW, 1)
     write_manifest(tmp_path, 1, manifest.tasks(place, 8))
     store.objects |= {"in/a": LINES.replace(b"9", b"8"), "in/b": LINES * 2, "in/d": LINES}
     store.changed_at["in/c"] = 1_795_910_500  # put there again as it was
 
     def told() -> tuple[list[str], dict[str, tuple[int, int]], list[str]]:
-        listing, all_known = landing_at(place).listed(), known(tmp_path)
+        listing, all_known = landing_at(place).list_files(), read_known_files(tmp_path)
         return (
-            replaced(listing, all_known),
-            changed(listing, all_known),
-            [f.partition for f in unread(listing, all_known)],
+            replaced_files(listing, all_known),
+            resized_files(listing, all_known),
+            [f.partition for f in unread_files(listing, all_known)],
         )
 
     as_manifests_say = told()
-    write_index(tmp_path, known(tmp_path))
+    write_index(tmp_path, read_known_files(tmp_path))
     (tmp_path / "000000000001.json").unlink()
 
     assert as_manifests_say == told() == (["a"], {"b": (len(LINES), 2 * len(LINES))}, ["d"])
@@ -292,21 +304,24 @@ def test_an_index_of_a_folder_is_as_it_always_was(tmp_path: Path) -> None:
     write_index(tmp_path, KnownFiles(sizes={"sizes": 3, "b": -1}))
 
     assert (tmp_path / "_known-000000000000").read_text() == '{"sizes": 3, "b": -1}'
-    assert known(tmp_path).sizes == {"sizes": 3, "b": -1}
+    assert read_known_files(tmp_path).sizes == {"sizes": 3, "b": -1}
 
 
 def test_a_manifest_of_a_folder_is_as_it_always_was() -> None:
-    line = to_line([PlannedFile("a", 3, 1, 2, format="auto")])
+    line = task_to_line([PlannedFile("a", 3, 1, 2, format="auto")])
 
     assert line == '[{"partition":"a","size":3,"mtime_us":1,"arrived_at_us":2,"split":null,"format":"auto"}]'
-    assert from_line(line) == [PlannedFile("a", 3, 1, 2, format="auto")]
+    assert task_from_line(line) == [PlannedFile("a", 3, 1, 2, format="auto")]
 
 
 def test_it_has_arrived_when_the_store_says_unless_that_is_long_ago(store: SmallStore, place: StorePath) -> None:
     store.objects |= {"in/a": LINES, "in/old": LINES}
     store.changed_at["in/old"] = 951_782_400
 
-    entries = {each.partition: each for each in plan(landing_at(place).listed().files, NOW + 5_000_000, 1)[0].entries}
+    entries = {
+        each.partition: each
+        for each in plan_manifests(landing_at(place).list_files().files, NOW + 5_000_000, 1)[0].entries
+    }
 
     assert entries["a"].arrived_at_us == NOW
     assert entries["old"].arrived_at_us == NOW + 5_000_000
@@ -319,7 +334,7 @@ def test_objects_are_counted_again_by_another_way(store: SmallStore, place: Stor
     booked = entry(rows_in=4, files={"a.json": [6, 2], "b.gz": [size, 1], "gone": [3, 1]})
     plans = Plans(frozenset(booked.account.files), {})
 
-    found = recounted(place, plans, [booked])
+    found = recount_files(place, plans, [booked])
 
     assert (found.checked, found.bytes, found.records, found.unread) == (2, 6 + size, 3, {"new": 3})
     assert [gone.what for gone in found.gone] == ["gone"]
@@ -327,7 +342,7 @@ def test_objects_are_counted_again_by_another_way(store: SmallStore, place: Stor
     assert found.notes == ("not counted, as their names mark them as unfinished: _x/y (in all 1)",)
 
     store.objects["in/a.json"] = b"{}\n"
-    assert recounted(place, plans, [booked]).errors == (
+    assert recount_files(place, plans, [booked]).errors == (
         "a.json has 3 bytes, booked are 6",
         "a.json holds 1 record, booked are 2",
     )
@@ -337,7 +352,7 @@ def test_an_object_that_was_refused_for_its_key_is_counted_as_refused(store: Sma
     store.objects |= {"in/a//b.json": b"{}\n", "in/c//d.json": b"{}\n"}
     booked = entry(files={"a//b.json": [3, 0]}, unreadable={"a//b.json": NO_KEY})
 
-    found = recounted(place, Plans(frozenset(booked.account.files), {}), [booked])
+    found = recount_files(place, Plans(frozenset(booked.account.files), {}), [booked])
 
     assert (found.checked, found.records, found.unread, found.gone) == (1, 0, {"c//d.json": 3}, ())
     assert found.errors == ()
@@ -347,7 +362,7 @@ def test_one_object_or_all_below_a_prefix_are_sampled(store: SmallStore, place: 
     store.objects |= {"in/a.json": LINES, "in/b.json": LINES}
 
     def rows(of: StorePath) -> int:
-        return sum(each.num_rows for each in sample(of, 1_000, "auto") if not isinstance(each, PartRead))
+        return sum(each.num_rows for each in sample_files(of, 1_000, "auto") if not isinstance(each, PartRead))
 
     assert (rows(place), rows(place / "a.json")) == (2_000, 1_000)
     with pytest.raises(SourceError, match="there is no such file"):
@@ -357,13 +372,13 @@ def test_one_object_or_all_below_a_prefix_are_sampled(store: SmallStore, place: 
 def test_two_places_that_overlap_are_told(place: StorePath, tmp_path: Path) -> None:
     landing = landing_at(place)
 
-    assert landing.shares_with(place, links=True) == "s3://bucket/in and s3://bucket/in are the same place"
-    assert landing.shares_with(place / "a", links=True) == "s3://bucket/in and s3://bucket/in/a overlap"
-    assert landing.shares_with(StorePath.from_url("s3://bucket", place.access), links=True)
-    assert landing.shares_with(StorePath.from_url("s3://bucket/in2", place.access), links=True) is None
-    assert landing.shares_with(StorePath.from_url("s3://other/in", place.access), links=True) is None
-    assert landing.shares_with(tmp_path, links=True) is None
-    assert landing_at(tmp_path).shares_with(place, links=True) is None
+    assert landing.overlap_with(place, links=True) == "s3://bucket/in and s3://bucket/in are the same place"
+    assert landing.overlap_with(place / "a", links=True) == "s3://bucket/in and s3://bucket/in/a overlap"
+    assert landing.overlap_with(StorePath.from_url("s3://bucket", place.access), links=True)
+    assert landing.overlap_with(StorePath.from_url("s3://bucket/in2", place.access), links=True) is None
+    assert landing.overlap_with(StorePath.from_url("s3://other/in", place.access), links=True) is None
+    assert landing.overlap_with(tmp_path, links=True) is None
+    assert landing_at(tmp_path).overlap_with(place, links=True) is None
 
 
 def test_no_secret_goes_to_a_task(place: StorePath) -> None:

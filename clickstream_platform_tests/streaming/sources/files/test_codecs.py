@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from clickstream_platform.streaming.sources.files import unpacking
-from clickstream_platform.streaming.sources.files.codecs import unpacked
-from clickstream_platform.streaming.sources.files.raw import opened
+from clickstream_platform.streaming.sources.files.codecs import unpack_file
+from clickstream_platform.streaming.sources.files.raw import open_raw
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 from clickstream_platform_tests.streaming.sources.files.packing import (
     PACK,
@@ -39,8 +39,8 @@ def test_several_members_are_one_file(tmp_path: Path, codec: str) -> None:
 def test_member_for_every_line_makes_no_chunk_for_every_line(tmp_path: Path, codec: str) -> None:
     file = written(tmp_path / "a", b"".join(PACK[codec](b'{"n":%d}\n' % n) for n in range(2_000)))
 
-    with opened(file) as raw:
-        chunks = list(unpacked(raw))
+    with open_raw(file) as raw:
+        chunks = list(unpack_file(raw))
 
     assert b"".join(chunks) == b"".join(b'{"n":%d}\n' % n for n in range(2_000))
     assert len(chunks) == 1
@@ -128,8 +128,8 @@ def test_text_that_begins_like_a_codec_is_text(tmp_path: Path, begin: bytes) -> 
 def test_chunks_are_bounded_however_well_it_is_packed(tmp_path: Path, codec: str) -> None:
     file = written(tmp_path / "a", PACK[codec](b"0" * 30_000_000))
 
-    with opened(file) as raw:
-        sizes = [len(chunk) for chunk in unpacked(raw)]
+    with open_raw(file) as raw:
+        sizes = [len(chunk) for chunk in unpack_file(raw)]
 
     assert sum(sizes) == 30_000_000
     assert max(sizes) <= 10 * unpacking.CHUNK

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clickstream_platform.streaming.sources.files.contents import encoding_of, not_text, utf8
+from clickstream_platform.streaming.sources.files.contents import binary_kind, encoding_of, to_utf8
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 from clickstream_platform_tests.streaming.sources.files.packing import PACK, TEXT, naive, read, written
 
@@ -149,7 +149,7 @@ def test_characters_are_whole_however_they_are_cut(text: str, encoding: str, siz
     first, rest = encoded[:8], encoded[8:]  # the mark comes in one piece
     chunks = [first, *(rest[at : at + size] for at in range(0, len(rest), size))]
 
-    assert b"".join(utf8(iter(chunks), encoding)) == text.encode()
+    assert b"".join(to_utf8(iter(chunks), encoding)) == text.encode()
 
 
 def test_lone_surrogate_spoils_its_line_alone(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_lone_surrogate_spoils_its_line_alone(tmp_path: Path) -> None:
 def test_text_is_text_wherever_its_first_bytes_end(text: str, cut: int) -> None:
     encoded = ("{" + text).encode()
 
-    assert not_text(encoded[: len(encoded) - cut] if cut < 3 else encoded) is None
+    assert binary_kind(encoded[: len(encoded) - cut] if cut < 3 else encoded) is None
     assert encoding_of(encoded) is None
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from clickstream_platform.streaming.sources.files.count import Counted, counted
+from clickstream_platform.streaming.sources.files.count import FileCount, count_file
 from clickstream_platform_tests.streaming.sources.files.packing import PACK, SKIPPABLE, TEXT, WITH_CHECKSUM
 
 
-def of(file: Path, content: bytes) -> Counted:
+def of(file: Path, content: bytes) -> FileCount:
     file.write_bytes(content)
-    found = counted(os.fsencode(file))
+    found = count_file(os.fsencode(file))
     assert found
     return found
 
@@ -27,7 +27,7 @@ def file(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("codec", PACK)
 def test_lines_are_counted_whatever_packs_them(file: Path, codec: str) -> None:
     packed = PACK[codec](TEXT)
-    assert of(file, packed) == Counted(len(packed), 12)
+    assert of(file, packed) == FileCount(len(packed), 12)
 
 
 @pytest.mark.parametrize("codec", [codec for codec in PACK if codec != "plain"])
@@ -38,7 +38,7 @@ def test_streams_in_a_row_are_one_file(file: Path, codec: str) -> None:
 @pytest.mark.parametrize("codec", ["zstd", "lz4"])
 def test_a_frame_without_data_is_passed_over(file: Path, codec: str) -> None:
     assert of(file, SKIPPABLE + PACK[codec](TEXT)).records == 12
-    assert of(file, SKIPPABLE) == Counted(len(SKIPPABLE), 0)
+    assert of(file, SKIPPABLE) == FileCount(len(SKIPPABLE), 0)
     assert of(file, SKIPPABLE[:-1]).fault
 
 
@@ -56,7 +56,7 @@ def test_a_damaged_file_has_no_records_but_a_fault(file: Path, codec: str, damag
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-8"])
 def test_a_text_with_a_byte_order_mark_is_counted_in_its_encoding(file: Path, encoding: str) -> None:
     text = "\ufeff\n{}\n \t\r\n{" + "ਊ" * 5 + "}"  # this sign has a newline's byte in it, twice
-    assert of(file, text.encode(encoding)) == Counted(len(text.encode(encoding)), 2, is_text=encoding == "utf-8")
+    assert of(file, text.encode(encoding)) == FileCount(len(text.encode(encoding)), 2, is_text=encoding == "utf-8")
 
 
 def test_a_line_longer_than_any_chunk_is_one_record(file: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_line_longer_than_any_chunk_is_one_record(file: Path) -> None:
 
 
 def test_an_empty_file_has_no_records(file: Path) -> None:
-    assert of(file, b"") == Counted(0, 0)
+    assert of(file, b"") == FileCount(0, 0)
 
 
 def test_a_binary_file_is_no_text(file: Path) -> None:
@@ -77,5 +77,5 @@ def test_a_mark_alone_is_no_record(file: Path) -> None:
 
 def test_a_pipe_is_not_opened_and_a_missing_file_is_none(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    assert counted(os.fsencode(tmp_path / "pipe")) is None
-    assert counted(os.fsencode(tmp_path / "missing")) is None
+    assert count_file(os.fsencode(tmp_path / "pipe")) is None
+    assert count_file(os.fsencode(tmp_path / "missing")) is None

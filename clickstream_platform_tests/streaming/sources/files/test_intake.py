@@ -45,11 +45,11 @@ def _write(file: Path, *lines: str) -> None:
 
 def test_before_it_is_taken_over_its_files_are_known_by_name(checkpoint: Checkpoint, landing: Path) -> None:
     intake = Intake(checkpoint)
-    assert intake.known(landing).sizes == {"read": -1, "interrupted": -1}
+    assert intake.known_files(landing).sizes == {"read": -1, "interrupted": -1}
     assert intake.uncommitted(landing) == {"interrupted"}
 
 
-@pytest.mark.parametrize("step", ["write", "adopt", None])
+@pytest.mark.parametrize("step", ["write_manifest", "write_first_index", None])
 def test_killed_while_it_is_taken_over_the_next_run_does_the_rest(
     checkpoint: Checkpoint, landing: Path, monkeypatch: pytest.MonkeyPatch, step: str | None
 ) -> None:
@@ -66,4 +66,4 @@ def test_killed_while_it_is_taken_over_the_next_run_does_the_rest(
     assert intake.is_taken_over
     assert [entry.partition for entry in intake.batch(1)] == ["interrupted"]
     assert intake.uncommitted(landing) == {"interrupted", "new"}
-    assert intake.known(landing).sizes == {"read": -1, "interrupted": 3, "new": 3}
+    assert intake.known_files(landing).sizes == {"read": -1, "interrupted": 3, "new": 3}

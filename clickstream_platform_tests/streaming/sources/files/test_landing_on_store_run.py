@@ -14,7 +14,7 @@ from clickstream_platform.simulator.seaweed import Seaweed
 from clickstream_platform.store.place import Place, StorePath
 from clickstream_platform.streaming.audit.source_account import source_account
 from clickstream_platform.streaming.checkpoint import Checkpoint
-from clickstream_platform.streaming.lake.generations import current
+from clickstream_platform.streaming.lake.generations import current_checkpoint
 from clickstream_platform.streaming.observe.lag import lag
 from clickstream_platform.streaming.sources.files.skipping import skip
 from clickstream_platform.streaming.tap.tap import Tap
@@ -58,7 +58,7 @@ def test_objects_are_read_once_whole_or_refused_and_named(reading: Lab, landing:
     (landing / "rows.csv").write(b"user_id,session_id,event_type,timestamp\nd,s,click,2024-03-01T10:00:00Z\n")
     (landing / "new.json").write(lines("new"))
     (landing / "bad.json").write(lines("bad"))
-    folders: dict[Place, Checkpoint] = {landing: current(reading.lake, "events")}
+    folders: dict[Place, Checkpoint] = {landing: current_checkpoint(reading.lake, "events")}
     assert skip(f"{landing}/bad.json", folders) == "bad.json"
     found = lag(reading.contracts["events"], reading.lake)
     assert found.amount == 2

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from clickstream_platform.errors import SourceError
 from clickstream_platform.streaming.sources.files import listing as module
-from clickstream_platform.streaming.sources.files.found import Listing
-from clickstream_platform.streaming.sources.files.listing import listed
+from clickstream_platform.streaming.sources.files.listing import list_folder
+from clickstream_platform.streaming.sources.files.listing_result import Listing
 from clickstream_platform.streaming.sources.files.names import name_of, partition_of, path_of
 
 
 def _partitions(folder: Path) -> list[str]:
-    return [file.partition for file in listed(folder).files]
+    return [file.partition for file in list_folder(folder).files]
 
 
 def _file(path: Path, content: bytes = b"{}\n") -> Path:
@@ -57,7 +57,7 @@ def test_any_name_is_listed_and_leads_to_its_file(tmp_path: Path, name: bytes) -
     inside = os.path.join(b"folder \xff", name)  # noqa: PTH118 - bytes
     _file(tmp_path / os.fsdecode(inside), b"12345")
 
-    (file,) = listed(tmp_path).files
+    (file,) = list_folder(tmp_path).files
 
     assert (file.name, file.size) == (inside, 5)
     assert path_of(tmp_path, file.partition).read_bytes() == file.path.read_bytes() == b"12345"
@@ -80,7 +80,7 @@ def test_hidden_names_are_passed_over_with_all_that_is_in_them(tmp_path: Path) -
 def test_size_and_time_are_those_of_the_file(tmp_path: Path) -> None:
     os.utime(_file(tmp_path / "a", b"123"), ns=(0, 1_700_000_000_123_456_789))
 
-    (file,) = listed(tmp_path).files
+    (file,) = list_folder(tmp_path).files
 
     assert (file.size, file.mtime_us) == (3, 1_700_000_000_123_456)
 
@@ -108,7 +108,7 @@ def test_file_in_the_source_goes_before_links_to_it(tmp_path: Path) -> None:
     (tmp_path / "a.json").symlink_to("z/real.json")
     (tmp_path / "b").symlink_to("z")
 
-    found = listed(tmp_path)
+    found = list_folder(tmp_path)
 
     assert [file.partition for file in found.files] == ["z/real.json"]
     assert sorted(found.partitions(found.files[0])) == ["a.json", "b/real.json", "z/real.json"]
@@ -144,7 +144,7 @@ def test_loops_end(tmp_path: Path) -> None:
     (tmp_path / "elsewhere/self").symlink_to(tmp_path / "elsewhere")
 
     assert _partitions(source) == ["a/b/c.json", "elsewhere/d.json"]
-    assert listed(source).ignored == {}
+    assert list_folder(source).ignored == {}
 
 
 def test_link_to_a_folder_around_the_source_is_not_followed(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_link_to_a_folder_around_the_source_is_not_followed(tmp_path: Path) -> N
     (source / "up").symlink_to("..")
     (source / "root").symlink_to("/")
 
-    found = listed(source)
+    found = list_folder(source)
 
     assert [file.partition for file in found.files] == ["a.json"]
     assert found.ignored == dict.fromkeys(["up", "root"], "a link to a folder that the source itself lies in")
@@ -164,7 +164,7 @@ def test_hard_links_are_one_file(tmp_path: Path) -> None:
     _file(tmp_path / "b.json")
     (tmp_path / "a.json").hardlink_to(tmp_path / "b.json")
 
-    found = listed(tmp_path)
+    found = list_folder(tmp_path)
 
     assert [file.partition for file in found.files] == ["a.json"]
     assert list(found.partitions(found.files[0])) == ["a.json", "b.json"]
@@ -191,7 +191,7 @@ def test_what_is_no_file_is_told_and_never_opened(tmp_path: Path) -> None:
         patch.chdir(tmp_path)  # a socket's path is short
         server.bind("socket")
 
-    found = listed(tmp_path)
+    found = list_folder(tmp_path)
 
     assert [file.partition for file in found.files] == ["a.json"]
     assert found.ignored == {
@@ -216,7 +216,7 @@ def test_folder_that_cannot_be_read_is_told_and_stops_no_other(tmp_path: Path, m
 
     monkeypatch.setattr(os, "scandir", guarded)  # tests may run as root, who may read everything
 
-    found = listed(tmp_path)
+    found = list_folder(tmp_path)
 
     assert [file.partition for file in found.files] == ["open/b.json"]
     assert found.ignored == {"closed": "a folder that cannot be listed: Permission denied"}
@@ -236,7 +236,7 @@ def test_file_that_cannot_be_looked_at_is_told(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(os, "lstat", partial(guarded, real=lstat))
 
     assert _partitions(tmp_path) == ["b.json"]
-    assert listed(tmp_path).ignored == {"a.json": "cannot be looked at: Permission denied"}
+    assert list_folder(tmp_path).ignored == {"a.json": "cannot be looked at: Permission denied"}
 
 
 def test_file_that_vanishes_meanwhile_is_simply_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,17 +251,17 @@ def test_file_that_vanishes_meanwhile_is_simply_not_there(tmp_path: Path, monkey
 
     monkeypatch.setattr(os, "stat", racing)
 
-    assert listed(tmp_path).ignored == {}
+    assert list_folder(tmp_path).ignored == {}
     assert _partitions(tmp_path) == ["b.json"]
 
 
 def test_source_that_is_missing_holds_nothing(tmp_path: Path) -> None:
-    assert listed(tmp_path / "none") == Listing()
+    assert list_folder(tmp_path / "none") == Listing()
 
 
 def test_source_that_is_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="is not a folder"):
-        listed(_file(tmp_path / "a"))
+        list_folder(_file(tmp_path / "a"))
 
 
 def test_source_that_is_a_link_is_followed(tmp_path: Path) -> None:
@@ -290,11 +290,11 @@ def test_everything_that_can_be_reached_is_listed_once(
     for (folder, name), target in links.items():
         (root / folder / name).symlink_to(root / target)
 
-    found = listed(root / "source")
+    found = list_folder(root / "source")
 
     assert sorted(file.path.resolve() for file in found.files) == sorted(_reached(root / "source"))
     assert all(path_of(root / "source", file.partition).samefile(file.path) for file in found.files)
-    assert listed(root / "source") == found
+    assert list_folder(root / "source") == found
     links_followed = [sum(parent.is_symlink() for parent in [file.path, *file.path.parents]) for file in found.files]
     assert all(n == 0 for n, file in zip(links_followed, found.files, strict=True) if _lies_visibly_in(root, file.path))
 
@@ -351,7 +351,7 @@ def test_what_is_passed_over_for_its_name_is_named(tmp_path: Path) -> None:
     ):
         _file(tmp_path / name)
     _file(tmp_path / ".empty", b"")
-    found = listed(tmp_path)
+    found = list_folder(tmp_path)
 
     assert [file.partition for file in found.files] == ["_f=1/g.json"]
     assert found.hidden == (".b.json", "_a.json", "_d", "c.json.PART", "c.json._COPYING_", "c.tmp")

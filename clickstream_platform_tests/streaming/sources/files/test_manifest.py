@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.streaming.sources.files import manifest as module
-from clickstream_platform.streaming.sources.files.listing import listed
+from clickstream_platform.streaming.sources.files.listing import list_folder
 from clickstream_platform.streaming.sources.files.manifest import (
     BEFORE,
     Manifest,
     PlannedFile,
-    arrival,
-    from_line,
+    arrival_us,
     manifest_path,
-    plan,
-    read,
-    to_line,
-    write,
+    plan_manifests,
+    read_manifest,
+    task_from_line,
+    task_to_line,
+    write_manifest,
 )
 from clickstream_platform.streaming.sources.files.splits import Split
 from clickstream_platform_tests.local import local
@@ -43,18 +43,18 @@ def _batches(manifests: list[Manifest]) -> list[list[str]]:
 
 
 def test_batches_follow_arrival_and_are_no_larger_than_allowed(tmp_path: Path) -> None:
-    files = listed(_landed(tmp_path, z=40, y=50, x=30, w=200, v=10, u=100)).files
+    files = list_folder(_landed(tmp_path, z=40, y=50, x=30, w=200, v=10, u=100)).files
 
-    manifests = plan(files, NOW, 7, max_bytes=100)
+    manifests = plan_manifests(files, NOW, 7, max_bytes=100)
 
     assert _batches(manifests) == [["z", "y"], ["x"], ["w"], ["v"], ["u"]]
     assert [manifest.number for manifest in manifests] == [7, 8, 9, 10, 11]
 
 
 def test_batch_is_of_no_more_files_than_allowed(tmp_path: Path) -> None:
-    files = listed(_landed(tmp_path, a=1, b=1, c=1)).files
+    files = list_folder(_landed(tmp_path, a=1, b=1, c=1)).files
 
-    assert _batches(plan(files, NOW, 1, max_files=2)) == [["a", "b"], ["c"]]
+    assert _batches(plan_manifests(files, NOW, 1, max_files=2)) == [["a", "b"], ["c"]]
 
 
 def test_far_off_time_decides_nothing_but_the_order(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_far_off_time_decides_nothing_but_the_order(tmp_path: Path) -> None:
     os.utime(tmp_path / "late", (10**11, 10**11))
     os.utime(tmp_path / "early", (-(10**9), -(10**9)))
 
-    (manifest,) = plan(listed(tmp_path).files, NOW, 1)
+    (manifest,) = plan_manifests(list_folder(tmp_path).files, NOW, 1)
 
     assert [(entry.partition, entry.arrived_at_us) for entry in manifest.entries] == [
         ("early", NOW),
@@ -74,12 +74,12 @@ def test_far_off_time_decides_nothing_but_the_order(tmp_path: Path) -> None:
 def test_arrival_is_when_a_file_was_changed_if_that_was_in_the_day_before_it_was_listed() -> None:
     hour = 60 * 60 * 1_000_000
 
-    assert [arrival(NOW - n * hour, NOW) for n in (-1, 0, 1, 24, 25)] == [NOW, NOW, NOW - hour, NOW - 24 * hour, NOW]
+    assert [arrival_us(NOW - n * hour, NOW) for n in (-1, 0, 1, 24, 25)] == [NOW, NOW, NOW - hour, NOW - 24 * hour, NOW]
 
 
 def test_many_small_files_are_shared_out_evenly(tmp_path: Path) -> None:
     sizes = {f"f{n:03}": 1 + n % 7 for n in range(100)}
-    (manifest,) = plan(listed(_landed(tmp_path, **sizes)).files, NOW, 1)
+    (manifest,) = plan_manifests(list_folder(_landed(tmp_path, **sizes)).files, NOW, 1)
 
     tasks = manifest.tasks(tmp_path, 4)
 
@@ -92,7 +92,7 @@ def test_large_plain_file_is_split_among_tasks(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(module, "_SMALLEST", 10)
     (tmp_path / "large").write_bytes(b"1234\n" * 100)
     (tmp_path / "small").write_bytes(b"1234\n")
-    (manifest,) = plan(listed(tmp_path).files, NOW, 1)
+    (manifest,) = plan_manifests(list_folder(tmp_path).files, NOW, 1)
 
     tasks = manifest.tasks(tmp_path, 2)
 
@@ -103,7 +103,7 @@ def test_large_plain_file_is_split_among_tasks(tmp_path: Path, monkeypatch: pyte
 
 
 def test_fewer_files_than_tasks_are_fewer_tasks(tmp_path: Path) -> None:
-    (manifest,) = plan(listed(_landed(tmp_path, a=1)).files, NOW, 1)
+    (manifest,) = plan_manifests(list_folder(_landed(tmp_path, a=1)).files, NOW, 1)
 
     assert [len(task) for task in manifest.tasks(tmp_path, 8)] == [1]
     assert Manifest(1, ()).tasks(tmp_path, 8) == []
@@ -117,16 +117,16 @@ def test_fewer_files_than_tasks_are_fewer_tasks(tmp_path: Path) -> None:
 def test_task_survives_as_one_line_of_ascii(partition: str, number: int, split: Split | None) -> None:
     entry = PlannedFile(partition, number, -number, number, split)
 
-    line = to_line([entry, entry])
+    line = task_to_line([entry, entry])
 
     assert line.isascii()
     assert line.isprintable()
-    assert from_line(line) == [entry, entry]
+    assert task_from_line(line) == [entry, entry]
 
 
 def test_a_file_is_read_as_was_said_when_it_was_planned_and_before_formats_as_lines() -> None:
     line = '[{"partition":"a.csv","size":1,"mtime_us":0,"arrived_at_us":0,"split":null}]'
-    ((before,), (now,)) = (from_line(line), from_line(line.replace("null", 'null,"format":"auto"')))
+    ((before,), (now,)) = (task_from_line(line), task_from_line(line.replace("null", 'null,"format":"auto"')))
     assert (before.declared, now.declared) == (BEFORE, "named csv")
     assert replace(now, format="tsv").declared == "tsv"
 
@@ -136,27 +136,27 @@ def test_manifest_is_read_as_it_was_planned(tmp_path: Path, monkeypatch: pytest.
     source = _landed(tmp_path / "source", a=100, b=5)
     (source / "lines").write_bytes(b"{}\n" * 100)
     (source / "new\nline").write_bytes(b"{}")
-    (manifest,) = plan(listed(source).files, NOW, 3)
+    (manifest,) = plan_manifests(list_folder(source).files, NOW, 3)
     tasks = manifest.tasks(source, 2)
 
-    path = write(tmp_path / "manifests", 3, tasks)
+    path = write_manifest(tmp_path / "manifests", 3, tasks)
 
-    assert [from_line(line) for line in path.read_text().split("\n")[:-1]] == tasks
-    assert read(tmp_path / "manifests", 3) == manifest
+    assert [task_from_line(line) for line in path.read_text().split("\n")[:-1]] == tasks
+    assert read_manifest(tmp_path / "manifests", 3) == manifest
 
 
 def test_manifest_is_never_written_over(tmp_path: Path) -> None:
-    write(tmp_path, 1, [])
+    write_manifest(tmp_path, 1, [])
 
     with pytest.raises(CheckpointError, match="written already"):
-        write(tmp_path, 1, [[PlannedFile("a", 1, 1, 1)]])
+        write_manifest(tmp_path, 1, [[PlannedFile("a", 1, 1, 1)]])
     assert manifest_path(tmp_path, 1).read_text() == ""
 
 
 def test_each_manifest_is_younger_than_the_one_before_it(tmp_path: Path) -> None:
-    os.utime(local(write(tmp_path, 1, [])), (4_000_000_000, 4_000_000_000))  # a clock that was put back since
+    os.utime(local(write_manifest(tmp_path, 1, [])), (4_000_000_000, 4_000_000_000))  # a clock that was put back since
 
-    times = [local(write(tmp_path, number, [])).stat().st_mtime_ns // 1_000_000 for number in range(2, 6)]
+    times = [local(write_manifest(tmp_path, number, [])).stat().st_mtime_ns // 1_000_000 for number in range(2, 6)]
 
     assert [4_000_000_000_000, *times] == sorted({4_000_000_000_000, *times})
 
@@ -169,8 +169,8 @@ def test_crash_while_a_manifest_is_written_leaves_none(tmp_path: Path, owner: ob
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(owner, step, crash)
         with pytest.raises(KeyboardInterrupt):
-            write(tmp_path, 1, [[PlannedFile("a", 1, 1, 1)]])
+            write_manifest(tmp_path, 1, [[PlannedFile("a", 1, 1, 1)]])
 
     assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == []
-    write(tmp_path, 1, [[PlannedFile("a", 1, 1, 1)]])
-    assert len(read(tmp_path, 1).entries) == 1
+    write_manifest(tmp_path, 1, [[PlannedFile("a", 1, 1, 1)]])
+    assert len(read_manifest(tmp_path, 1).entries) == 1

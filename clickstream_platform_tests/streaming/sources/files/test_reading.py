@@ -15,8 +15,13 @@ from clickstream_platform.errors import SourceError
 from clickstream_platform.streaming.sources.files import manifest as manifest_module
 from clickstream_platform.streaming.sources.files import raw as raw_module
 from clickstream_platform.streaming.sources.files import reading
-from clickstream_platform.streaming.sources.files.listing import listed
-from clickstream_platform.streaming.sources.files.manifest import PlannedFile, from_line, plan, to_line
+from clickstream_platform.streaming.sources.files.listing import list_folder
+from clickstream_platform.streaming.sources.files.manifest import (
+    PlannedFile,
+    plan_manifests,
+    task_from_line,
+    task_to_line,
+)
 from clickstream_platform.streaming.sources.files.reading import RECORDS, PartRead, read_task
 from clickstream_platform_tests.streaming.sources.files.packing import PACK, TEXT, WITH_CHECKSUM, naive
 
@@ -28,9 +33,9 @@ def _read(folder: Path, tasks: int = 2) -> tuple[dict[Place, bytes], dict[str, s
     """What is accepted of a folder, and the faults: as whoever runs the tasks goes about it."""
     values: dict[Place, bytes] = {}
     faults: dict[str, str | None] = {}
-    for manifest in plan(listed(folder).files, NOW, 1):
+    for manifest in plan_manifests(list_folder(folder).files, NOW, 1):
         for task in manifest.tasks(folder, tasks):
-            _take(folder, from_line(to_line(task)), values, faults)
+            _take(folder, task_from_line(task_to_line(task)), values, faults)
     return {place: value for place, value in values.items() if not faults[place[0]]}, faults
 
 
@@ -46,7 +51,7 @@ def _take(folder: Path, task: list[PlannedFile], values: dict[Place, bytes], fau
 
 
 def _entries(folder: Path) -> list[PlannedFile]:
-    return [entry for manifest in plan(listed(folder).files, NOW, 1) for entry in manifest.entries]
+    return [entry for manifest in plan_manifests(list_folder(folder).files, NOW, 1) for entry in manifest.entries]
 
 
 def _results(folder: Path, entries: list[PlannedFile]) -> list[PartRead]:
@@ -222,7 +227,7 @@ def test_what_the_system_refuses_is_told(
     assert [result.fault for result in _results(tmp_path, entries)] == [fault]
 
 
-@pytest.mark.parametrize("step", ["text_of", "records"])
+@pytest.mark.parametrize("step", ["small_text", "file_records"])
 def test_what_stops_the_reading_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     def stop(*_: object) -> None:
         raise MemoryError

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from clickstream_platform.streaming.lake.entry import Account, Entry
-from clickstream_platform.streaming.sources.files.recount import Plans, recounted
-from clickstream_platform.streaming.sources.recount import Gone, Recount
+from clickstream_platform.streaming.sources.files.recount import Plans, recount_files
+from clickstream_platform.streaming.sources.recount import Recount, VanishedInput
 
 
 def entry(
@@ -41,7 +41,7 @@ def of(
     folder: Path, *entries: Entry, committed: Iterable[str] = (), by_spark: dict[int, list[str]] | None = None
 ) -> Recount:
     named = {name for each in entries for name in each.account.files}
-    return recounted(folder, Plans(frozenset({*named, *committed}), by_spark or {}), entries)
+    return recount_files(folder, Plans(frozenset({*named, *committed}), by_spark or {}), entries)
 
 
 def test_a_folder_that_is_as_it_was_booked_has_no_contradiction(folder: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_file_that_is_not_read_yet_is_listed_and_one_whose_name_marks_it_as_un
 
 
 def test_a_deleted_file_is_not_checkable(folder: Path) -> None:
-    assert of(folder, entry({"a.json": [6, 2]})).gone == (Gone("a.json", 6, 2, "the file is gone"),)
+    assert of(folder, entry({"a.json": [6, 2]})).gone == (VanishedInput("a.json", 6, 2, "the file is gone"),)
 
 
 def test_a_refused_file_that_can_be_read_now_is_named_and_one_that_cannot_is_not(folder: Path) -> None:

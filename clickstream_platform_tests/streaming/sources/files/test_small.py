@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clickstream_platform.streaming.sources.files.raw import opened
-from clickstream_platform.streaming.sources.files.small import LARGEST, lines_of, text_of
+from clickstream_platform.streaming.sources.files.raw import open_raw
+from clickstream_platform.streaming.sources.files.small import LARGEST, lines_of_texts, small_text
 from clickstream_platform_tests.streaming.sources.files.packing import PACK, TEXT, Row, naive, rows
 
 PARTS = [b"\n", b"\r\n", b" ", b"{}", b"\xff", "\u00e9".encode(), b"x" * 70, b" " * 70]
@@ -18,7 +18,7 @@ TEXTS = st.lists(st.lists(st.sampled_from(PARTS), max_size=9).map(lambda parts: 
 
 @given(TEXTS, st.integers(1, 100))
 def test_texts_together_give_the_lines_of_each(texts: list[bytes], max_record_bytes: int) -> None:
-    together, which = lines_of(texts, max_record_bytes)
+    together, which = lines_of_texts(texts, max_record_bytes)
 
     found = [list[Row]() for _ in texts]
     for row, text in zip(rows([together]), which.tolist(), strict=True):
@@ -28,8 +28,8 @@ def test_texts_together_give_the_lines_of_each(texts: list[bytes], max_record_by
 
 def text(file: Path, content: bytes) -> bytes | None:
     file.write_bytes(content)
-    with opened(file) as raw:
-        return text_of(raw, "auto")
+    with open_raw(file) as raw:
+        return small_text(raw, "auto")
 
 
 def test_a_small_text_of_json_is_taken_as_it_is(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from clickstream_platform.errors import SourceError
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.checkpoint import Checkpoint
-from clickstream_platform.streaming.lake.generations import current
+from clickstream_platform.streaming.lake.generations import current_checkpoint
 from clickstream_platform.streaming.observe.lag import lag
 from clickstream_platform.streaming.sources.files.skipping import skip
 from clickstream_platform.streaming.sources.named import folder_from
@@ -68,7 +68,7 @@ def test_a_line_longer_than_memory_allows_is_kept_by_its_beginning(lab: Lab) -> 
 def test_a_run_goes_on_without_a_file_that_a_person_has_left_out(lab: Lab) -> None:
     lab.land(event("good"), name="good.json")
     lab.land(event("bad"), name="bad.json")
-    folders: dict[Place, Checkpoint] = {folder_from(lab.settings): current(lab.lake, "events")}
+    folders: dict[Place, Checkpoint] = {folder_from(lab.settings): current_checkpoint(lab.lake, "events")}
     assert skip("bad.json", folders) == "bad.json"
     report = lab.run("events")["events"]
     assert report.unreadable == {"bad.json": "left out by `clickstream skip`"}

@@ -69,7 +69,7 @@ def test_where_to_begin_is_not_chosen_again_once_spark_has_written_it_down(
         patched.delattr(writer, "append")  # no batch can land
         with pytest.raises(StreamingQueryException):
             ingest(kafka)
-    checkpoint = generations.current(kafka.lake, "events")
+    checkpoint = generations.current_checkpoint(kafka.lake, "events")
     (checkpoint.path / "begin.json").unlink()
     with pytest.raises(CheckpointError, match=r"begin\.json is gone, but Spark has a note") as refused:
         ingest(kafka.reading(topic.url, starting_offsets="latest"))

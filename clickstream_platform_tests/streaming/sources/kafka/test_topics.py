@@ -14,9 +14,9 @@ from pyspark.sql import functions as F
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.maintenance.erasure import forget
 from clickstream_platform.streaming.sources.kafka.cluster import topics_of
-from clickstream_platform.streaming.sources.kafka.recount import recounted
+from clickstream_platform.streaming.sources.kafka.recount import recount_topics
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource
-from clickstream_platform.streaming.sources.recount import Gone
+from clickstream_platform.streaming.sources.recount import VanishedInput
 from clickstream_platform.streaming.sources.source import Lag
 from clickstream_platform_tests.conftest import event
 from clickstream_platform_tests.topic_lab import assert_conserved, ingest, numbered, recount, unread, users
@@ -113,13 +113,13 @@ def test_a_topic_is_counted_again_range_by_range(kafka: Lab, topic: Topic) -> No
     source, (second, first) = kafka.contracts["events"].offsets, entries(kafka.lake.events)
     assert isinstance(source, KafkaSource)
     booked = [replace(first, rows_in=4), replace(second, rows_in=4)]
-    assert recounted(source, topics_of(source), booked, {}).errors == (
+    assert recount_topics(source, topics_of(source), booked, {}).errors == (
         f"batch 0 ({topic.name}/0: 0 to 4) holds 5 records, booked are 4: some are in no table",
         f"batch 1 ({topic.name}/0: 5 to 7, {topic.name}/1: 0 to 2) holds 3 records, booked are 4",
     )
     topic.forget(0, before=2)
     (gone,) = recount(kafka).gone
-    assert gone == Gone(
+    assert gone == VanishedInput(
         f"batch 0 ({topic.name}/0: 0 to 4)",
         None,
         5,

@@ -75,7 +75,7 @@ class Listing:
             yield from map(partition_of, chain(names[1:], *map(self._by_folders, names)))
 
     def _by_folders(self, name: bytes) -> Iterator[bytes]:
-        """The same path through other paths to the folders in it."""
+        """Every other path of the same file, by the other paths to the folders it lies in."""
         parts = name.split(b"/")
         for n in range(len(parts)):
             for other in self.also.get(b"/".join(parts[:n]), ()):

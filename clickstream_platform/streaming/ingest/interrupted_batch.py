@@ -24,10 +24,10 @@ from clickstream_platform.streaming.lake.tables import LakeTable
 
 if TYPE_CHECKING:
     from clickstream_platform.streaming.ingest.facts import Facts
-    from clickstream_platform.streaming.ingest.staged import Staged
+    from clickstream_platform.streaming.ingest.staged import StagedBatch
 
 
-def begun(table: StreamingTable, lake: Lake, checkpoint: Checkpoint) -> Entry | None:
+def interrupted_entry(table: StreamingTable, lake: Lake, checkpoint: Checkpoint) -> Entry | None:
     """What a batch says of itself that is in a side table and not in the table; None if there is no such batch.
 
     Args:
@@ -36,7 +36,7 @@ def begun(table: StreamingTable, lake: Lake, checkpoint: Checkpoint) -> Entry | 
         checkpoint: that plans the batch.
     """
     beside = table.names[1:]
-    batch_id = generations.half_committed(lake, table.name, beside, [checkpoint.source]).get(checkpoint.source)
+    batch_id = generations.half_committed_batches(lake, table.name, beside, [checkpoint.source]).get(checkpoint.source)
     if batch_id is None:
         return None
     place = (checkpoint.source, checkpoint.generation, batch_id)
@@ -55,8 +55,8 @@ def require_others_whole(table: StreamingTable, lake: Lake, checkpoint: Checkpoi
     Raises:
         RetryableError: that batch is to be completed first.
     """
-    others = {*generations.sources(lake, table.name)} - {checkpoint.source}
-    for source, cut in generations.half_committed(lake, table.name, table.names[1:], others).items():
+    others = {*generations.checkpointed_sources(lake, table.name)} - {checkpoint.source}
+    for source, cut in generations.half_committed_batches(lake, table.name, table.names[1:], others).items():
         finding = f"batch {cut} of the source {source} was killed between its two commits"
         remedy = f"name that source in CLICKSTREAM_SOURCE, see that it can be read, and run {table.name}"
         raise RetryableError(table.name, f"{finding}, and must be complete before any other", remedy)
@@ -77,7 +77,7 @@ class Rejected:
     inside: pa.Table
 
     @classmethod
-    def of(cls, then: Entry, staged: Staged, quarantine: LakeTable, origin: str) -> Rejected:
+    def of(cls, then: Entry, staged: StagedBatch, quarantine: LakeTable, origin: str) -> Rejected:
         """Look for what is staged in ``quarantine``, by its places. Reads those of all that the source has there.
 
         Args:
@@ -87,12 +87,12 @@ class Rejected:
             origin: how its source is called there.
         """
         names = [*WITHIN, "inherited"]
-        there = quarantine.plain().to_pyarrow_table(columns=names, filters=[("source", "=", origin)])
+        there = quarantine.plain_table().to_pyarrow_table(columns=names, filters=[("source", "=", origin)])
         is_inside = pc.is_valid(there["inherited"])
         by_themselves = there.filter(pc.invert(is_inside))
         return cls(then, staged.places(by_themselves, WITHIN[:2]), staged.places(there.filter(is_inside)))
 
-    def left_out_of(self, staged: Staged) -> tuple[Staged, Facts]:
+    def left_out_of(self, staged: StagedBatch) -> tuple[StagedBatch, Facts]:
         """The rest of what is staged; and what all of it is, but for how many are rejected, which is said of the rest.
 
         A record that was rejected by itself counts as one, though it may be an envelope by now.

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.files import write_whole
 from clickstream_platform.store.place import Place
-from clickstream_platform.streaming.sources.files.found import File, Listing
-from clickstream_platform.streaming.sources.files.manifest import PlannedFile, from_line, manifest_path
+from clickstream_platform.streaming.sources.files.listing_result import File, Listing
+from clickstream_platform.streaming.sources.files.manifest import PlannedFile, manifest_path, task_from_line
 
 EVERY = 64  # manifests: as many are read at the start of a run, at most
 _INDEX = "_known-"  # Spark passes over such names
@@ -37,7 +37,7 @@ class KnownFiles:
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def known(folder: Place) -> KnownFiles:
+def read_known_files(folder: Place) -> KnownFiles:
     """What the manifests of a folder name; nothing if there is no such folder.
 
     Raises:
@@ -52,16 +52,16 @@ def known(folder: Place) -> KnownFiles:
         raise CheckpointError(str(folder), "a manifest is missing in the middle", "restore the folder from a copy")
     sizes, tags = _read(folder / _index_name(indexed)) if indexed >= 0 else ({}, {})
     for number in later:
-        for entry in _named(manifest_path(folder, number)):
+        for entry in _planned_files(manifest_path(folder, number)):
             sizes[entry.partition] = entry.size
             if entry.tag:
                 tags[entry.partition] = entry.tag
     return KnownFiles(newest, indexed, sizes, tags)
 
 
-def _named(path: Place) -> list[PlannedFile]:
+def _planned_files(path: Place) -> list[PlannedFile]:
     try:
-        return [entry for line in path.read_text("ascii").splitlines() for entry in from_line(line)]
+        return [entry for line in path.read_text("ascii").splitlines() for entry in task_from_line(line)]
     except ValueError as error:
         raise _broken(path) from error
 
@@ -91,12 +91,12 @@ def keep_index(folder: Place, newest: int) -> bool:
     """
     if newest - max(known_index(folder), 0) < EVERY:
         return False
-    all_known = known(folder)
+    all_known = read_known_files(folder)
     write_index(folder, all_known)
     return True
 
 
-def adopt(folder: Place, sizes: Mapping[str, int]) -> None:
+def write_first_index(folder: Place, sizes: Mapping[str, int]) -> None:
     """Begin with files that were read before there were manifests. Before the first manifest is written."""
     write_index(folder, KnownFiles(sizes=sizes))
 
@@ -124,12 +124,12 @@ def known_index(folder: Place) -> int:
     return max((int(path.name.removeprefix(_INDEX)) for path in folder.glob(f"{_INDEX}*")), default=-1)
 
 
-def unread(listing: Listing, all_known: KnownFiles) -> list[File]:
+def unread_files(listing: Listing, all_known: KnownFiles) -> list[File]:
     """The files that no manifest names, under none of the paths that lead to them."""
     return [file for file in listing.files if not any(each in all_known.sizes for each in listing.partitions(file))]
 
 
-def changed(listing: Listing, all_known: KnownFiles) -> dict[str, tuple[int, int]]:
+def resized_files(listing: Listing, all_known: KnownFiles) -> dict[str, tuple[int, int]]:
     """Files that have another size than when they were listed for a batch, by partition: that one and the new one.
 
     They are not read again: what was added to them or put in their place is in no table.
@@ -138,7 +138,7 @@ def changed(listing: Listing, all_known: KnownFiles) -> dict[str, tuple[int, int
     return {file.partition: (size, file.size) for file, size in before.items() if size not in (-1, file.size)}
 
 
-def replaced(listing: Listing, all_known: KnownFiles) -> list[str]:
+def replaced_files(listing: Listing, all_known: KnownFiles) -> list[str]:
     """Files of a store that have the size of when they were listed for a batch, and are others, as partitions."""
     if not all_known.tags:
         return []

@@ -12,7 +12,7 @@ import pytest
 
 from clickstream_platform.errors import CheckpointError
 from clickstream_platform.events.mapping.named import mapping_named
-from clickstream_platform.streaming.audit.books import unbalanced
+from clickstream_platform.streaming.audit.books import ledger_errors
 from clickstream_platform.streaming.audit.source_account import source_account
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.maintenance.reprocess import replay
@@ -39,7 +39,7 @@ def begun(lab: Lab, **settings: Any) -> None:
 
 def assert_accounted_for(lab: Lab) -> None:
     lab.assert_exact()
-    assert unbalanced(lab.contracts["events"], lab.lake) == []
+    assert ledger_errors(lab.contracts["events"], lab.lake) == []
     assert source_account(lab.contracts["events"], lab.lake).errors == ()
 
 
@@ -56,7 +56,7 @@ def test_rules_that_reject_others_are_refused_until_they_are_set_back(lab: Lab) 
         fewer.run()
     lab.run()
     assert counts(lab) == (2, 1)
-    assert unbalanced(lab.contracts["events"], lab.lake) == []
+    assert ledger_errors(lab.contracts["events"], lab.lake) == []
     lab.land(event("w", event_type="purchase"))
     fewer.run()
     assert counts(lab) == (2, 2)
@@ -141,4 +141,4 @@ def test_a_file_that_is_gone_meanwhile_leaves_what_was_rejected_of_it(lab: Lab) 
     (entry,) = entries(lab.lake.events)
     assert (entry.rows_in, entry.rows_out, entry.records.quarantined) == (2, 1, 1)
     assert list(entry.account.unreadable) == ["0001.json"]
-    assert unbalanced(lab.contracts["events"], lab.lake) == []
+    assert ledger_errors(lab.contracts["events"], lab.lake) == []

@@ -16,13 +16,13 @@ from clickstream_platform.events.schema import COPY, OF_COPIES, PLACE, REPLACED
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.actions import GAVE_WAY
 from clickstream_platform.streaming.lake.entry import Entry
-from clickstream_platform.streaming.lake.ledger import COMPLETION, REPLACEMENT, REPLAY, Amendment, lines
+from clickstream_platform.streaming.lake.ledger import COMPLETION, REPLACEMENT, REPLAY, Amendment, ledger_lines
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 _NAMES = [*PLACE, "timestamp"]
 
 
-def remember(
+def remember_left_out(
     aside: Iterable[pa.RecordBatch], replaced: pa.Table, count: int, copies: LakeTable, by: str, commit: writer.Commit
 ) -> None:
     """Append what is left out to ``copies``, unless the commit's transaction is there. No commit of nothing.
@@ -36,11 +36,11 @@ def remember(
         commit: what the commit carries.
     """
     if count:
-        rows = chain(_named(aside, COPY, by), _named(replaced.to_batches(), REPLACED, by))
+        rows = chain(_with_reason(aside, COPY, by), _with_reason(replaced.to_batches(), REPLACED, by))
         writer.append(rows, count, copies.path, commit)
 
 
-def remember_of_batch(
+def remember_left_out_of_batch(
     at: Callable[[pa.Table], Iterable[pa.RecordBatch]],
     aside: pa.Table,
     replaced: pa.Table,
@@ -49,7 +49,7 @@ def remember_of_batch(
     entry: Entry,
     transaction: tuple[str, int],
 ) -> None:
-    """The same of a batch, which has an entry and a transaction; what a killed attempt of it has put there, stays.
+    """Append what a batch leaves out to ``copies``; what a killed attempt of the batch has put there, stays.
 
     That is all, as a rule. What has been changed since (a person forgotten, old events gone) may let the batch leave
     out others: these follow, in a commit of their own, or they would be in no table.
@@ -66,19 +66,19 @@ def remember_of_batch(
     app_id, batch_id = transaction
     commit = writer.Commit(entry.to_json(), transaction)
     if copies.transaction(app_id) == batch_id:
-        aside, replaced = _lacking(aside, COPY, copies, by), _lacking(replaced, REPLACED, copies, by)
+        aside, replaced = _not_yet_left_out(aside, COPY, copies, by), _not_yet_left_out(replaced, REPLACED, copies, by)
         added = aside.num_rows + replaced.num_rows
         commit = writer.Commit(Amendment(copies.name, COMPLETION, entry.run_id, added=added, by=by).to_json())
-    remember(at(aside), replaced, aside.num_rows + replaced.num_rows, copies, by, commit)
+    remember_left_out(at(aside), replaced, aside.num_rows + replaced.num_rows, copies, by, commit)
 
 
-def _lacking(rows: pa.Table, left_out_as: str, copies: LakeTable, by: str) -> pa.Table:
-    """Those of some rows that somebody has not left out in this way yet."""
+def _not_yet_left_out(rows: pa.Table, left_out_as: str, copies: LakeTable, by: str) -> pa.Table:
+    """The rows that ``copies`` does not have yet as left out by ``by`` in this way."""
     names = [name for name in PLACE if name in rows.column_names]
     if not rows.num_rows:
         return rows
     chosen = [("left_out_by", "=", by), ("left_out_as", "=", left_out_as)]
-    there = copies.plain().to_pyarrow_table(columns=names, filters=chosen)
+    there = copies.plain_table().to_pyarrow_table(columns=names, filters=chosen)
     known = {*_tuples(there, names)}
     return rows.filter(pa.array([each not in known for each in _tuples(rows, names)], pa.bool_()))
 
@@ -89,7 +89,7 @@ def _tuples(rows: pa.Table, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
     return zip(*columns, strict=True)
 
 
-def _named(rows: Iterable[pa.RecordBatch], left_out_as: str, by: str) -> Iterator[pa.RecordBatch]:
+def _with_reason(rows: Iterable[pa.RecordBatch], left_out_as: str, by: str) -> Iterator[pa.RecordBatch]:
     for each in rows:
         named = [pa.repeat(pa.scalar(text), len(each)) for text in (left_out_as, by)]
         yield pa.RecordBatch.from_arrays(
@@ -97,8 +97,8 @@ def _named(rows: Iterable[pa.RecordBatch], left_out_as: str, by: str) -> Iterato
         )
 
 
-def give_way(replaced: pa.Table, events: LakeTable, by: str, run_id: str, transaction: tuple[str, int]) -> None:
-    """Take events out of ``events``, in a commit that says so; none if there are no such. Done again, it finds none.
+def remove_replaced(replaced: pa.Table, events: LakeTable, by: str, run_id: str, transaction: tuple[str, int]) -> None:
+    """Remove replaced events from ``events``, in one commit that books it; no commit if there are none. Repeatable.
 
     Args:
         replaced: these.
@@ -116,16 +116,16 @@ def give_way(replaced: pa.Table, events: LakeTable, by: str, run_id: str, transa
     writer.merge(replaced.select(_NAMES).append_column(writer.CHANGE, kinds), events.path, PLACE, "timestamp", commit)
 
 
-def take_back(events: LakeTable, copies: LakeTable, run_id: str) -> int:
-    """Let events come back that gave way to records of a replay, if it was killed before it added these.
+def restore_replaced(events: LakeTable, copies: LakeTable, run_id: str) -> int:
+    """Put events back that gave way to records of a replay, if it was killed before it added these.
 
     Those records are in ``quarantine``, and may stay there. A replay that is run again finds the same as before.
     Returns how many came back.
     """
-    by = _cut_short(events)
+    by = _unfinished_replay(events)
     if not by:
         return 0
-    gone = copies.plain().to_pyarrow_table(filters=[("left_out_by", "=", by), ("left_out_as", "=", REPLACED)])
+    gone = copies.plain_table().to_pyarrow_table(filters=[("left_out_by", "=", by), ("left_out_as", "=", REPLACED)])
     if gone.num_rows:
         rows = iter(gone.drop_columns([*OF_COPIES]).to_batches())
         line = Amendment(events.name, REPLAY, run_id, added=gone.num_rows, restored=gone.num_rows)
@@ -133,9 +133,9 @@ def take_back(events: LakeTable, copies: LakeTable, run_id: str) -> int:
     return gone.num_rows
 
 
-def _cut_short(events: LakeTable) -> str:
+def _unfinished_replay(events: LakeTable) -> str:
     """The replay to whose records events gave way last, as ``left_out_by`` says it, if it has not added these."""
-    for line in lines(events):
+    for line in ledger_lines(events):
         if isinstance(line, Entry) or line.kind == REPLAY:
             return ""
         if line.kind == REPLACEMENT:

@@ -7,30 +7,30 @@ from pathlib import Path
 import pytest
 
 from clickstream_platform.errors import CheckpointError
-from clickstream_platform.streaming.sources.files.known import (
+from clickstream_platform.streaming.sources.files.known_files import (
     EVERY,
     KnownFiles,
-    adopt,
-    changed,
     keep_index,
-    known,
     prune,
-    unread,
+    read_known_files,
+    resized_files,
+    unread_files,
+    write_first_index,
 )
-from clickstream_platform.streaming.sources.files.listing import listed
-from clickstream_platform.streaming.sources.files.manifest import PlannedFile, manifest_path, write
+from clickstream_platform.streaming.sources.files.listing import list_folder
+from clickstream_platform.streaming.sources.files.manifest import PlannedFile, manifest_path, write_manifest
 
 
 def _write(folder: Path, number: int, **sizes: int) -> None:
-    write(folder, number, [[PlannedFile(name, size, 0, 0) for name, size in sizes.items()]])
+    write_manifest(folder, number, [[PlannedFile(name, size, 0, 0) for name, size in sizes.items()]])
 
 
 def _unread(source: Path, folder: Path) -> list[str]:
-    return [file.partition for file in unread(listed(source), known(folder))]
+    return [file.partition for file in unread_files(list_folder(source), read_known_files(folder))]
 
 
 def test_without_manifests_nothing_is_known(tmp_path: Path) -> None:
-    assert known(tmp_path / "none") == KnownFiles()
+    assert read_known_files(tmp_path / "none") == KnownFiles()
 
 
 def test_file_that_a_manifest_names_is_known(tmp_path: Path) -> None:
@@ -53,19 +53,19 @@ def test_link_made_later_does_not_make_a_file_new(tmp_path: Path) -> None:
     (source / "b").symlink_to(tmp_path / "elsewhere")
     os.link(tmp_path / "elsewhere/deep/a", source / "hard")
 
-    assert [file.partition for file in listed(source).files] == ["hard"]
+    assert [file.partition for file in list_folder(source).files] == ["hard"]
     assert _unread(source, tmp_path / "manifests") == []
 
 
 def test_index_and_the_manifests_after_it_name_everything(tmp_path: Path) -> None:
     for number in range(1, EVERY + 1):
-        assert not keep_index(tmp_path, known(tmp_path).number)
+        assert not keep_index(tmp_path, read_known_files(tmp_path).number)
         _write(tmp_path, number, **{f"f{number}": number})
-    assert keep_index(tmp_path, known(tmp_path).number)
+    assert keep_index(tmp_path, read_known_files(tmp_path).number)
     prune(tmp_path, below=EVERY)
     _write(tmp_path, EVERY + 1, last=5)
 
-    found = known(tmp_path)
+    found = read_known_files(tmp_path)
 
     assert (found.number, found.indexed) == (EVERY + 1, EVERY)
     assert found.sizes == {f"f{number}": number for number in range(1, EVERY + 1)} | {"last": 5}
@@ -79,13 +79,13 @@ def test_manifest_that_no_index_holds_is_not_deleted(tmp_path: Path) -> None:
 
     prune(tmp_path, below=100)
 
-    assert known(tmp_path).sizes == {"a": 1}
+    assert read_known_files(tmp_path).sizes == {"a": 1}
 
 
 def test_crash_while_the_index_is_written_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(1, EVERY + 1):
         _write(tmp_path, number, **{f"f{number}": number})
-    before = known(tmp_path)
+    before = read_known_files(tmp_path)
 
     def crash(_: int) -> None:
         raise KeyboardInterrupt
@@ -94,18 +94,18 @@ def test_crash_while_the_index_is_written_changes_nothing(tmp_path: Path, monkey
     with pytest.raises(KeyboardInterrupt):
         keep_index(tmp_path, before.number)
 
-    assert known(tmp_path) == before
+    assert read_known_files(tmp_path) == before
 
 
 def test_files_read_before_there_were_manifests_are_adopted(tmp_path: Path) -> None:
     for name in "ab":
         (tmp_path / name).touch()
-    adopt(tmp_path / "_manifests", {"a": -1})
+    write_first_index(tmp_path / "_manifests", {"a": -1})
 
-    found = known(tmp_path / "_manifests")
+    found = read_known_files(tmp_path / "_manifests")
 
     assert (found.number, _unread(tmp_path, tmp_path / "_manifests")) == (0, ["b"])
-    assert changed(listed(tmp_path), found) == {}
+    assert resized_files(list_folder(tmp_path), found) == {}
 
 
 def test_file_that_grew_after_it_was_read_is_told(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_file_that_grew_after_it_was_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "b").write_bytes(b"1")
     _write(tmp_path / "_manifests", 1, a=3, b=1)
 
-    assert changed(listed(tmp_path), known(tmp_path / "_manifests")) == {"a": (3, 5)}
+    assert resized_files(list_folder(tmp_path), read_known_files(tmp_path / "_manifests")) == {"a": (3, 5)}
 
 
 @pytest.mark.parametrize("damage", ["[{", "[{}]", '"', "[1]"])
@@ -122,7 +122,7 @@ def test_broken_manifest_is_told_by_name(tmp_path: Path, damage: str) -> None:
     manifest_path(tmp_path, 1).write_text(damage)
 
     with pytest.raises(CheckpointError, match=r"000000000001\.json: it is not as it was written"):
-        known(tmp_path)
+        read_known_files(tmp_path)
 
 
 def test_missing_manifest_is_told(tmp_path: Path) -> None:
@@ -130,16 +130,16 @@ def test_missing_manifest_is_told(tmp_path: Path) -> None:
         _write(tmp_path, number, a=1)
 
     with pytest.raises(CheckpointError, match="a manifest is missing"):
-        known(tmp_path)
+        read_known_files(tmp_path)
 
 
 def test_100_000_known_files_are_read_back_in_a_second(tmp_path: Path) -> None:
-    adopt(tmp_path, {f"2025/11/25/part-{n:06}.json.gz": 1_000 for n in range(70_000)})
+    write_first_index(tmp_path, {f"2025/11/25/part-{n:06}.json.gz": 1_000 for n in range(70_000)})
     for number in range(1, 4):
-        write(tmp_path, number, [[PlannedFile(f"{number}/part-{n:06}", 1, 1, 1) for n in range(10_000)]])
+        write_manifest(tmp_path, number, [[PlannedFile(f"{number}/part-{n:06}", 1, 1, 1) for n in range(10_000)]])
 
     begin = time.process_time()
-    found = known(tmp_path)
+    found = read_known_files(tmp_path)
 
     assert len(found.sizes) == 100_000
     assert time.process_time() - begin < 1

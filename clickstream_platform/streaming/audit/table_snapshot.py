@@ -10,15 +10,15 @@ import pyarrow as pa
 
 from clickstream_platform.expectations import KeptContract
 from clickstream_platform.streaming.audit import passes
-from clickstream_platform.streaming.audit.books import Books, added_up, said_of_refused
+from clickstream_platform.streaming.audit.books import Books, add_up_ledgers, describe_refused_count
 from clickstream_platform.streaming.audit.broken_rules import broken_rules
 from clickstream_platform.streaming.audit.increment import Increment
-from clickstream_platform.streaming.audit.passes import Kept
-from clickstream_platform.streaming.audit.result import Look
-from clickstream_platform.streaming.audit.shares import ShareExpectation, said, share
+from clickstream_platform.streaming.audit.passes import ResumePoint
+from clickstream_platform.streaming.audit.result import CheckScope
+from clickstream_platform.streaming.audit.shares import ShareExpectation, describe_share, newest_share
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.entry import Entry
-from clickstream_platform.streaming.lake.ledger import booked
+from clickstream_platform.streaming.lake.ledger import versioned_lines
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform.wording import length, number_of
@@ -38,13 +38,13 @@ class CheckFinding:
 
     passed: bool
     found: int | str
-    look: Look
-    kept: Kept | None = None
+    look: CheckScope
+    kept: ResumePoint | None = None
     numbers: Mapping[str, int | float] = field(default_factory=dict[str, "int | float"])
 
 
 @dataclass(frozen=True)
-class Standing:
+class TableSnapshot:
     """A table as it stands; a run may go on meanwhile.
 
     Attributes:
@@ -67,55 +67,59 @@ class Standing:
         return self.lake.table(self.contract.name)
 
     def since(self, version: int) -> Increment:
-        """What it has that it had not at an older version."""
+        """What the table has that it did not have at an older version."""
         return Increment(self.table, version, self.version)
 
     def events_since(self, version: int) -> Increment:
-        """The same of ``events``, up to the version that the table has read or a later one with the same rows."""
+        """What ``events`` has gained since a version, up to the one that the table has read or one of equal rows."""
         return Increment(self.lake.events, version, self.lake.events.log.same_rows_until(self.entry.events_version))
 
-    def here(self, **others: int) -> dict[str, tuple[int, str]]:
+    def version_marks(self, **others: int) -> dict[str, tuple[int, str]]:
         """The marks of its version and of versions of other tables."""
-        return passes.marks(self.lake, {self.contract.name: self.version, **others})
+        return passes.version_marks(self.lake, {self.contract.name: self.version, **others})
 
-    def look(self, since: int = -1) -> Look:
+    def scope(self, since: int = -1) -> CheckScope:
         """A look at everything or, if the check had passed at a version, at what came since."""
-        return Look("full", self.version) if since < 0 else Look("incremental", self.version, since)
+        return CheckScope("full", self.version) if since < 0 else CheckScope("incremental", self.version, since)
 
     def none_breaks(self, breaking: int, since: int = -1, last: dict[str, int] | None = None) -> CheckFinding:
         """That none of the rows that were looked at may break an expectation."""
-        return CheckFinding(breaking == 0, breaking, self.look(since), Kept(self.here(), last=last or {}))
+        return CheckFinding(
+            breaking == 0, breaking, self.scope(since), ResumePoint(self.version_marks(), last=last or {})
+        )
 
     def matches(self, event_type: str, rows: int, count: int, version: int, since: int = -1) -> CheckFinding:
-        """Whether it has as many rows as ``events`` has, at a version, of one type."""
-        kept = Kept(self.here(events=version), count=count, rows=rows)
+        """Whether the table has as many rows as ``events`` has events of one type at a version."""
+        kept = ResumePoint(self.version_marks(events=version), count=count, rows=rows)
         said, numbers = (
             f"{number_of(rows, 'row')}, {number_of(count, 'event')} of type {event_type}",
             {"rows_missing": count - rows},
         )
-        return CheckFinding(rows == count, said, self.look(since), kept, numbers)
+        return CheckFinding(rows == count, said, self.scope(since), kept, numbers)
 
     def ledgers(self, before: Books | None = None) -> CheckFinding:
         """Whether the ledgers balance; from where these books did, if they are given."""
-        wrong, books = added_up(self.contract, self.lake, before, self.version)
+        wrong, books = add_up_ledgers(self.contract, self.lake, before, self.version)
         text = "; ".join(wrong[:5]) or "the ledger balances"
-        text += f"; {said_of_refused(books.refused, books.newest)}" if books.refused else ""
+        text += f"; {describe_refused_count(books.refused, books.newest)}" if books.refused else ""
         assert self.contract.side_output is not None
-        kept = Kept(self.here(**{self.contract.side_output.name: books.rejected.version}), books=books)
-        look, numbers = self.look(before.events.version if before else -1), {"contradictions": len(wrong)}
+        kept = ResumePoint(self.version_marks(**{self.contract.side_output.name: books.rejected.version}), books=books)
+        look, numbers = self.scope(before.events.version if before else -1), {"contradictions": len(wrong)}
         return CheckFinding(not wrong, text, look, kept, numbers)
 
     def share(self, expectation: ShareExpectation) -> CheckFinding:
         """How much of what came last was rejected, or was a duplicate."""
-        found, look = share(expectation, self.lake), Look("newest", self.version)
-        return CheckFinding(not found.exceeds(expectation), said(found, expectation), look, numbers=found.numbers())
+        found, look = newest_share(expectation, self.lake), CheckScope("newest", self.version)
+        return CheckFinding(
+            not found.exceeds(expectation), describe_share(found, expectation), look, numbers=found.numbers()
+        )
 
     def contract_kept(self, expectation: KeptContract) -> CheckFinding:
         """How often what came last breaks which rule of the contract of columns."""
-        found, look = broken_rules(expectation, self.lake), Look("newest", self.version)
+        found, look = broken_rules(expectation, self.lake), CheckScope("newest", self.version)
         return CheckFinding(not found.exceeds(expectation), str(found), look, numbers=found.numbers())
 
-    def age(self, most: timedelta, newest_ms: int | None, look: Look) -> CheckFinding:
+    def age(self, most: timedelta, newest_ms: int | None, look: CheckScope) -> CheckFinding:
         """Whether the newest event is young enough."""
         if newest_ms is None:
             return CheckFinding(False, "there is no event", look)
@@ -125,7 +129,7 @@ class Standing:
     def newest_ms(self) -> int | None:
         """The time of the newest event, in milliseconds since 1970: by the log, and by files without statistics."""
         column = self.contract.span[-1]
-        files = pa.table(self.table.plain(self.version).get_add_actions(flatten=True))
+        files = pa.table(self.table.plain_table(self.version).get_add_actions(flatten=True))
         name = f"max.{column}"
         stated = files[name].cast(pa.int64()).to_pylist() if name in files.column_names else [None] * files.num_rows
         unknown = [path for path, micros in zip(files["path"].to_pylist(), stated, strict=True) if micros is None]
@@ -133,11 +137,15 @@ class Standing:
         return max((micros // 1000 for micros in [read, *stated] if micros is not None), default=None)
 
 
-def standing(contract: StreamingTable, lake: Lake, now: datetime | None) -> Standing | None:
+def take_snapshot(contract: StreamingTable, lake: Lake, now: datetime | None) -> TableSnapshot | None:
     """A table as it stands now; None if it has no committed batch."""
     version = lake.table(contract.name).version()
-    lines = (each.line for each in booked(lake.table(contract.name)) if version is not None and each.version <= version)
+    lines = (
+        each.line
+        for each in versioned_lines(lake.table(contract.name))
+        if version is not None and each.version <= version
+    )
     entry = next((line for line in lines if isinstance(line, Entry)), None)
     if version is None or entry is None:
         return None
-    return Standing(contract, lake, version, entry, now or datetime.now(timezone.utc))
+    return TableSnapshot(contract, lake, version, entry, now or datetime.now(timezone.utc))

@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clickstream_platform.events.schema import COPIES, EVENTS, Schema
-from clickstream_platform.streaming.ingest import giving_way
-from clickstream_platform.streaming.ingest.by_id import Settled, settle
+from clickstream_platform.streaming.ingest import replacements
+from clickstream_platform.streaming.ingest.by_id import DuplicateResolution, resolve_duplicates
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.hours import HOUR_US
 from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment
-from clickstream_platform.streaming.lake.ledger import booked as booked_lines
+from clickstream_platform.streaming.lake.ledger import versioned_lines as booked_lines
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.left_out_copies import left_out_copies
 from clickstream_platform_tests.homes import entry
@@ -57,14 +57,14 @@ class Small:
             partition_by = ("event_date",) if name == "events" else ()
             writer.create(self.lake.table(name).path, schema.spark, partition_by, ("timestamp",), 100_000_000)
 
-    def settled(self, sent: Sequence[Sent]) -> Settled:
+    def settled(self, sent: Sequence[Sent]) -> DuplicateResolution:
         new, hours, by = rows(sent), {each[1] for each in sent}, f"main/1/{self.number}"
         events, copies = self.lake.events, self.lake.table("copies")
         given = lambda into: into.from_arrow(new)  # noqa: E731
         whole = lambda into, _: into.from_arrow(new)  # noqa: E731
-        return settle(given, whole, events, copies, hours, timedelta(hours=self.span), by)
+        return resolve_duplicates(given, whole, events, copies, hours, timedelta(hours=self.span), by)
 
-    def take(self, sent: Sequence[Sent], commits: int = 3) -> Settled:
+    def take(self, sent: Sequence[Sent], commits: int = 3) -> DuplicateResolution:
         """A batch, with so many of its commits."""
         found, by = self.settled(sent), f"main/1/{self.number}"
         left_out = {*found.found.places["offset"].to_pylist()}
@@ -73,9 +73,9 @@ class Small:
             booked = entry(batch_id=self.number, set_aside=len(aside), replaced=found.gave_way)
             at = lambda places: _at(sent, places).to_batches()  # noqa: E731
             copies, of_copies = self.lake.table("copies"), ("copies/1", self.number)
-            giving_way.remember_of_batch(at, found.aside, found.replaced, copies, by, booked, of_copies)
+            replacements.remember_left_out_of_batch(at, found.aside, found.replaced, copies, by, booked, of_copies)
         if commits > 1:
-            giving_way.give_way(found.replaced, self.lake.events, by, "run", ("events/1", self.number))
+            replacements.remove_replaced(found.replaced, self.lake.events, by, "run", ("events/1", self.number))
         if commits > 2:
             fresh = rows([each for each in sent if each[2] not in left_out])
             commit = writer.Commit("{}", ("events/1", self.number))
@@ -85,7 +85,7 @@ class Small:
         return found
 
     def held(self, name: str = "events") -> list[tuple[str, int]]:
-        held = self.lake.table(name).plain().to_pyarrow_table(columns=["event_id", "timestamp"])
+        held = self.lake.table(name).plain_table().to_pyarrow_table(columns=["event_id", "timestamp"])
         times = held["timestamp"].cast(pa.int64()).to_pylist()
         return sorted((i, at // HOUR_US) for i, at in zip(held["event_id"].to_pylist(), times, strict=True))
 
@@ -172,14 +172,14 @@ def test_events_come_back_that_gave_way_to_a_replay_which_was_killed_and_none_el
     events, copies = small.lake.events, small.lake.table("copies")
     found = small.settled([("e", 9, 2)])
     line = writer.Commit(Amendment("copies", REPLAY, "r", added=1).to_json())
-    giving_way.remember([], found.replaced, 1, copies, "replay/r", line)
-    assert giving_way.take_back(events, copies, "run") == 0
-    giving_way.give_way(found.replaced, events, "replay/r", "r", (REPLAY, 1))
+    replacements.remember_left_out([], found.replaced, 1, copies, "replay/r", line)
+    assert replacements.restore_replaced(events, copies, "run") == 0
+    replacements.remove_replaced(found.replaced, events, "replay/r", "r", (REPLAY, 1))
     assert small.held() == [("f", 10)]
-    assert [giving_way.take_back(events, copies, "run") for _ in range(2)] == [1, 0]
+    assert [replacements.restore_replaced(events, copies, "run") for _ in range(2)] == [1, 0]
     assert small.held() == [("e", 10), ("f", 10)]
     small.take([("e", 9, 2)], commits=2)  # a batch that is killed comes back by itself
-    assert giving_way.take_back(events, copies, "run") == 0
+    assert replacements.restore_replaced(events, copies, "run") == 0
     small.take([("e", 9, 2)])
     assert small.held() == [("e", 9), ("f", 10)]
 

@@ -1,0 +1,64 @@
+"""What is printed fits the terminal, and steers none. No JVM."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import datetime
+
+import pytest
+
+from clickstream_platform.cli.progress import print_line, show_progress
+from clickstream_platform.terminal import ago, cell, dated, grid, show
+from clickstream_platform_tests.command import in_a_process_of_its_own
+from clickstream_platform_tests.homes import Home
+
+
+def test_a_value_stays_on_its_line_and_steers_no_terminal() -> None:
+    assert cell("a\n\x1b[31mb") == "a��[31mb"
+    assert cell(b"\xff[bold]") == "�[bold]"
+    assert cell(None) == "-"
+    assert cell(1_234_567) == "1,234,567"
+    assert cell(datetime(1, 1, 1)) == "0001-01-01 00:00:00.000"
+
+
+def test_a_sign_that_the_terminal_has_not_ends_no_command(home: Home) -> None:
+    found = in_a_process_of_its_own(home.settings.home, "explain", "n\u00efx", PYTHONIOENCODING="ascii")
+    assert (found.returncode, found.stderr[:7]) == (2, "n\\xefx:")
+
+
+@pytest.mark.parametrize("width", [20, 40, 200])
+def test_a_table_of_values_says_all_of_them_at_every_width(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int
+) -> None:
+    monkeypatch.setattr("clickstream_platform.terminal.WIDTH", width)
+    rows = [("clickstream_aggregated", "48,181", "2026-11-28 23:39"), ("alerts", "6", "-")]
+    show(grid("table", "rows", "watermark (UTC)", rows=rows, cut=("table",)))
+    shown = capsys.readouterr().out
+    assert all(said in shown for said in ("clickstr", "48,181", "2026-11-28", "23:39", "alerts", "6", "rows"))
+
+
+def test_a_time_is_shown_with_its_year_its_zone_and_its_age() -> None:
+    minute, now = 60_000, 1_800_000_000_000
+    assert dated(now - 3 * minute).startswith("2027-01-15 07:57 UTC, ")
+    assert [ago(now - back, now) for back in (5_000, 3 * minute, 200 * minute, 100 * 24 * 60 * minute)] == [
+        "5 s ago", "3 min ago", "3 h ago", "100 days ago"
+    ]  # fmt: skip
+    assert ago(now + 3 * minute, now) == "in 3 min"
+
+
+def test_what_goes_on_is_said_on_a_terminal_only_and_erased_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("clickstream_platform.cli.progress.PATIENCE", 0.0)
+    with show_progress("events: running"):
+        print_line("a line")
+    assert capsys.readouterr() == ("a line\n", "")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with show_progress("events: running"):
+        time.sleep(0.1)
+        print_line("a line")
+    out, err = capsys.readouterr()
+    assert out == "a line\n"
+    assert "events: running ... 0 s" in err
+    assert err.endswith("\x1b[2K")
