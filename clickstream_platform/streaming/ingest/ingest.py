@@ -172,10 +172,9 @@ class Ingest(StatelessBatches):
         return self.begun if self.begun and self.begun.batch_id == batch.batch_id else None
 
     def _rejected_before(self, batch: MicroBatch, staged: StagedBatch) -> Rejected | None:
-        """What ``quarantine`` has of a batch that was killed when that was committed."""
-        if (begun := self._interrupted_entry(batch)) is None or not begun.records.quarantined:
-            return None
-        return Rejected.of(begun, staged, self._rejects(batch), self.source.origin)
+        """What ``quarantine`` has of a batch that was killed between its commits."""
+        begun = self._interrupted_entry(batch)
+        return None if begun is None else Rejected.of(begun, staged, self._rejects(batch), self.source.origin)
 
     def _rejects(self, batch: MicroBatch) -> LakeTable:
         assert self.table.side_output is not None

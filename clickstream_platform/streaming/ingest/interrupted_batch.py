@@ -66,6 +66,8 @@ def require_others_whole(table: StreamingTable, lake: Lake, checkpoint: Checkpoi
 class Rejected:
     """What ``quarantine`` has of such a batch. It stays there, whatever today's rules say: ``replay`` tries it again.
 
+    That may be nothing, where ``copies`` has what it leaves out.
+
     Attributes:
         then: what the batch said of itself when this was committed.
         records: the places of records that were rejected by themselves, with all that is read of them today.
@@ -117,7 +119,7 @@ class Rejected:
         """
         missing = self.then.records.quarantined - self._alone - self.inside.num_rows - rest.records.quarantined
         for finding in self._misfits(rest, missing):
-            finding = f"batch {rest.batch_id} was killed when it had committed what it rejects, and would now {finding}"
+            finding = f"batch {rest.batch_id} was killed between its commits, and would now {finding}"
             remedy = "what makes a record an event has changed meanwhile, settings or a file: set it back for one run"
             raise CheckpointError(rest.title, finding, remedy)
         records = replace(rest.records, quarantined=self.then.records.quarantined, reasons=self.then.records.reasons)

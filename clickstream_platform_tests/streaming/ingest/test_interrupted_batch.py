@@ -70,6 +70,19 @@ def test_rules_that_reject_as_many_but_others_are_refused(lab: Lab) -> None:
     assert counts(lab) == (0, 1)
 
 
+def test_a_record_that_is_set_aside_already_is_not_rejected(lab: Lab) -> None:
+    lab = lab.reading("", duplicates="event_id").only("events")
+    lab.land(event("u", event_id="1", event_type="purchase"))
+    lab.run()
+    lab.land(event("u", "10:05:00", event_id="1", event_type="purchase"), event("v"))
+    begun(lab)
+    with pytest.raises(CheckpointError, match="would now reject more: 1 as unknown_event_type"):
+        lab.reading("", event_types=("click",)).only("events").run()
+    lab.run()
+    assert (lab.table("events").count(), lab.table("copies").count()) == (2, 1)
+    assert_accounted_for(lab)
+
+
 @pytest.mark.parametrize("duplicates", ["event_id,timestamp", "event_id"])
 @pytest.mark.parametrize("file_rows", [0, 1])
 def test_what_is_rejected_stays_so_under_rules_that_reject_less(lab: Lab, duplicates: str, file_rows: int) -> None:
