@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from clickstream_platform.streaming.runtime.report import RunReport
 
 REMARKS = 5  # shown of a table; `--json` has all
-LEFT_OUT = {
-    "quarantine": "rejected records",
-    "copies": "copies at other times, which are no events",
-    "late_events": "events that came too late for user_patterns",
+LEFT_OUT = {  # of one, of several
+    "quarantine": ("rejected record", "rejected records"),
+    "copies": ("copy at another time, which is no event", "copies at other times, which are no events"),
+    "late_events": ("event that came too late for user_patterns", "events that came too late for user_patterns"),
 }
 
 
@@ -140,7 +140,7 @@ def statuses(found: Sequence[TableStatus], left_out: Mapping[str, int]) -> Rende
         gap=1,
         rows=((s.name, _rows(s), minute(s.watermark), _lag(s), _ago(s)) for s in found),
     )
-    others = [Text(f"{name}: {rows:,} {LEFT_OUT[name]}") for name, rows in left_out.items()]
+    others = [Text(f"{name}: {number_of(rows, *LEFT_OUT[name])}") for name, rows in left_out.items()]
     return Group(Fitting(wide, narrow), "", *sources.source_lines(found), *_problems(found), *_triggers(found), *others)
 
 

@@ -106,6 +106,14 @@ def test_status_counts_the_tables_that_others_write_beside_themselves() -> None:
     assert set(views.LEFT_OUT) == {QUARANTINE.name, COPIES.name, LATE_EVENTS.name}
 
 
+def test_status_says_of_one_row_that_it_is_one(home: Home) -> None:
+    home.commit("events", rows=3, of=entry(rows_in=4, rows_out=3, quarantined=1))
+    home.commit("quarantine", rows=1)
+    shown = clickstream("status").stdout
+    assert "quarantine: 1 rejected record\n" in shown
+    assert "late_events: 0 events that came too late" in shown
+
+
 def test_status_says_which_lake_it_looked_at(home: Home) -> None:
     home.land("a.json")
     text = clickstream("status").stdout

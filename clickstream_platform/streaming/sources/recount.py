@@ -31,7 +31,7 @@ class Recount:
         unit: what was compared one by one: files or offset ranges.
         checked: how many of them agree or differ; those that are gone and those that are unread are none of them.
         bytes: what was counted in them; 0 for Kafka.
-        records: what was counted in them.
+        records: what was counted in them, but for files that were refused whole.
         unread: what no committed batch has read, with its bytes; offsets, for Kafka.
         gone: what cannot be checked any more.
         unnamed: files of batches whose ledger entries do not name their files: those of older lakes.

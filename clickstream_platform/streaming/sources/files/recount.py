@@ -67,10 +67,11 @@ class _Findings:
     notes: list[str] = field(default_factory=list[str])
     errors: list[str] = field(default_factory=list[str])
 
-    def add(self, found: FileCount) -> None:
+    def add(self, found: FileCount, *, refused: bool = False) -> None:
+        """Count a file. What looks like records in one that was refused whole was not read, and is none."""
         self.checked += 1
         self.bytes += found.bytes
-        self.records += found.records
+        self.records += 0 if refused else found.records
 
 
 def recount_files(folder: Place, plans: Plans, entries: Iterable[Entry], envelopes: Envelopes | None = None) -> Recount:
@@ -151,7 +152,7 @@ def _compare(name: str, booking: _Booking, now: FileCount | None, found: _Findin
     if now is None:
         found.gone.append(VanishedInput(name, booking.bytes, booking.records, "the file is gone"))
         return
-    found.add(now)
+    found.add(now, refused=bool(booking.refused))
     if booking.refused:
         if now.fault is None and now.is_text and now.records:
             said = f"it was refused ({booking.refused}) and can be read now: {number_of(now.records, 'record')}"

@@ -82,6 +82,7 @@ def test_a_refused_file_that_can_be_read_now_is_named_and_one_that_cannot_is_not
     (folder / "cut.gz").write_bytes(b"\x1f\x8b\x08")
     refused = {"mended.json": "permission denied", "cut.gz": "gzip: cut off"}
     found = of(folder, entry({"mended.json": [6, 0], "cut.gz": [3, 0]}, refused=refused))
+    assert (found.checked, found.records) == (2, 0)  # as many as were read
     assert found.notes == (
         "mended.json: it was refused (permission denied) and can be read now: 2 records;"
         " land it again under another name",
