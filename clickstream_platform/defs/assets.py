@@ -47,11 +47,9 @@ def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinitio
         with translate_errors(context.retry_number):
             context.log.info(describe_lags(found := lags_to_read(table, lake)))  # before the JVM starts
             told, run_id = dagster_hooks(context.log, settings), context.run.run_id
-            report = idle_run(table, lake, told, run_id, found)
-            report = report or run(
-                table, spark.session_for(backlog_estimator(table, settings, found)), lake, told, run_id=run_id
-            )
-        for made in materializations(table, report, lake):
+            done = idle_run(table, lake, told, run_id, found)
+            done = done or run(table, spark.session_for(backlog_of(table, settings, found)), lake, told, run_id=run_id)
+        for made in materializations(table, done, lake):
             if made.key in context.selected_asset_keys:
                 yield made.result()
             else:
@@ -74,7 +72,7 @@ def lags_to_read(table: StreamingTable, lake: Lake) -> Lags:
         return {table.title: problem}
 
 
-def backlog_estimator(table: StreamingTable, settings: Settings, found: Lags) -> Callable[[], int]:
+def backlog_of(table: StreamingTable, settings: Settings, found: Lags) -> Callable[[], int]:
     """A function that estimates how many records or events this table and those after it have to read.
 
     It does not list the source again.
