@@ -46,10 +46,10 @@ def test_what_is_ended_is_gone_once_the_call_returns(tmp_path: Path, end: object
 )
 def test_nothing_outlives_whoever_started_it_however_that_ends(tmp_path: Path, number: int, told: str) -> None:
     program = (
-        "import sys, time; from pathlib import Path; from clickstream_platform.simulator.cluster import guarded\n"
+        "import sys, time; from pathlib import Path; from clickstream_platform.simulator.cluster import start_guarded\n"
         # What a process ignores, whatever it starts ignores too.
         f"import signal; signal.signal(signal.SIGTERM, signal.{told})\n"
-        f"guarded({WAITING!r}, Path(sys.argv[1]), given=0.5); time.sleep(600)"
+        f"start_guarded({WAITING!r}, Path(sys.argv[1]), given=0.5); time.sleep(600)"
     )
     log = tmp_path / "log"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

@@ -324,10 +324,10 @@ def test_partition_and_path_are_the_same_under_every_locale(tmp_path: Path) -> N
         _file(tmp_path / os.fsdecode(name))
     code = (
         "import sys; from pathlib import Path;"
-        "from clickstream_platform.streaming.sources.files.listing import listed;"
+        "from clickstream_platform.streaming.sources.files.listing import list_folder;"
         "from clickstream_platform.streaming.sources.files.names import path_of;"
         "folder = Path(sys.argv[1]);"
-        "print([(ascii(f.partition), path_of(folder, f.partition).read_text()) for f in listed(folder).files])"
+        "print([(ascii(f.partition), path_of(folder, f.partition).read_text()) for f in list_folder(folder).files])"
     )
     env = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
