@@ -81,8 +81,8 @@ def _at_a_time(tables: Sequence[StreamingTable], one: _One, jobs: int) -> None:
             one.run(table)
         return
     with ThreadPoolExecutor(jobs, "table") as threads:
-        begun = [threads.submit(one.run, table) for table in tables]
-        try:
+        try:  # from the first one on: Ctrl-C may come before the last is begun
+            begun = [threads.submit(one.run, table) for table in tables]
             wait(begun)
         finally:
             one.stop.set()
