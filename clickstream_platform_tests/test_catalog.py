@@ -85,7 +85,7 @@ def test_tables_have_names_that_others_read_and_that_show_later_commits(lab: Lab
         (("metastore:9083",), "is no address of one; write thrift://host:9083", 2),
         (("thrift://metastore:port",), "is no address of one", 2),
         (("thrift://localhost:1", "--database", "a b"), "'a b' can be no database's name", 2),
-        (("thrift://localhost:1",), "no table is there yet; clickstream run makes them", 1),
+        (("thrift://localhost:1",), "there is no lake here yet; `clickstream run` begins one", 1),
     ],
 )
 def test_what_cannot_be_is_said_before_a_jvm_starts(

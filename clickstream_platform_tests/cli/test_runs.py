@@ -155,7 +155,11 @@ def test_a_table_that_was_stopped_before_it_had_read_all_is_not_done(
         return replace(report(table.name), batches=made, is_cut_short=True)
 
     monkeypatch.setattr("clickstream_platform.streaming.runtime.run.run", run)
-    result = clickstream("run", "--jobs", "2")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run in the background have none
+    try:
+        result = clickstream("run", "--jobs", "2")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert result.exit_code == 130
     assert f"\n{begun[0]} " in result.stdout
     assert f"\n{begun[1]} " not in result.stdout

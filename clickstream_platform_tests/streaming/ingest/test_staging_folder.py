@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-import pyarrow as pa
 import pytest
 
 from clickstream_platform.errors import SetupError, TableBusyError
@@ -24,7 +23,7 @@ from clickstream_platform.simulator.seaweed import Seaweed
 from clickstream_platform.store.place import Place, StorePath, ensure_folder
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.ingest.adopting import adopt_files
-from clickstream_platform.streaming.ingest.staged import StagedBatch
+from clickstream_platform.streaming.ingest.staged import NO_PLACES, StagedBatch
 from clickstream_platform.streaming.ingest.staging import stage_records
 from clickstream_platform.streaming.ingest.staging_folder import clear_staging, staging_folder, write_file
 from clickstream_platform.streaming.ingest.task_files import task_files_for
@@ -169,7 +168,7 @@ def test_data_files_of_a_task_become_those_of_a_table_on_a_store_from_this_host_
         with write_file(folder, "one.parquet") as file:
             by_task = stage_records(sample_files(landed, 1000, "auto"), parse, file, task_files_for(table, 20), own)
         staged = StagedBatch(folder, ("one.parquet",), data_files=tuple(by_task.data_files)).with_adopted_files(
-            pa.table({"partition": []})
+            NO_PLACES
         )
         assert len(staged.adopted) == 1
         files = partial(adopt_files, staged.adopted, folder, staged.accepted(), table)

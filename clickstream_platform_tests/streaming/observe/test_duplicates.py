@@ -110,7 +110,7 @@ def test_a_lake_without_any_says_so_and_one_that_is_not_there_is_an_error(home: 
         found(home)
     refused = clickstream("duplicates")
     assert refused.exit_code == 1
-    assert refused.stderr == "events: nothing was read yet; run `clickstream run events` first\n"
+    assert "there is no lake here yet; `clickstream run` begins one" in refused.stderr
     assert clickstream("duplicates", "--limit", "-1").exit_code == 2
     write(home, "events", [stored()])
     assert "0 conflicting duplicates" in clickstream("duplicates").stdout
