@@ -83,6 +83,7 @@ class Ingest(StatelessBatches):
 
         Raises:
             RetryableError: a batch of another source is to be completed first.
+            CheckpointError: the batch was killed between its commits, and does not fit to what it has committed.
         """
         require_others_whole(self.table, batch.lake, batch.checkpoint)
         folder = self._folder(batch.frame.sparkSession, batch.lake, batch.checkpoint)
