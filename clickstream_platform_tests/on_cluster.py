@@ -19,13 +19,13 @@ import sys
 from clickstream_platform.cli import app, checks, runs
 from clickstream_platform.cli.ready import lake_of
 from clickstream_platform.settings import from_env
-from clickstream_platform.tables import selected
+from clickstream_platform.tables import select_tables
 
 settings = from_env()
-contracts, lake = selected(settings, sys.argv[1:]), lake_of(settings, to_write=True)
+contracts, lake = select_tables(settings, sys.argv[1:]), lake_of(settings, to_write=True)
 with app.spark_session(settings) as spark:
     runs.run_all(contracts, spark, lake, runs.hooks())
-    found = list(checks.verified(contracts, spark, lake))
+    found = list(checks.verify_tables(contracts, spark, lake))
 sys.exit(len(found) != len(contracts) or not all(each.clean for each in found))
 """
 

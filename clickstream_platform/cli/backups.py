@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from clickstream_platform.cli import care
+from clickstream_platform.cli import maintenance_views
 from clickstream_platform.cli.progress import show_progress
 from clickstream_platform.cli.ready import WAITS, lake_of, lake_there, say_if_busy
 from clickstream_platform.settings import from_env
@@ -40,7 +40,7 @@ def backup(
     say_if_busy((table.name for table in contracts), lake, WAITS)
     with show_progress("the lake is copied"):
         made, there = backups.backup(contracts, lake, folder.absolute())
-    show(care.backup_picture(made, folder, there))
+    show(maintenance_views.backup_picture(made, folder, there))
 
 
 @commands.command(
@@ -59,14 +59,14 @@ def restore(
     if check:
         with show_progress("the backup is read"):
             found = restoring.verify_backup(folder.absolute())
-        show(care.backup_is_whole(found))
+        show(maintenance_views.backup_is_whole(found))
         return
     finishing = restoring.restore_command(folder)
     restoring.require(folder.absolute(), lake_of(settings, finishing=finishing))
     lake = lake_of(settings, to_write=True, finishing=finishing)
     with show_progress("the lake is put back"):
         found = restoring.restore(folder.absolute(), lake)
-    show(care.restore_picture(found, lake.root))
+    show(maintenance_views.restore_picture(found, lake.root))
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: CLICKSTREAM_SOURCE=/new/landing clickstream moved")
@@ -97,7 +97,7 @@ def reset(*, yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False)
     contracts = list(tables(settings).values())
     found = resetting.preview_reset(contracts, lake)
     if not yes:
-        show(care.reset_preview(found))
+        show(maintenance_views.reset_preview(found))
         raise typer.Exit(1)
     say_if_busy((table.name for table in contracts), lake, WAITS)
     aside = resetting.reset(contracts, lake)

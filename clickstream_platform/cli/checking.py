@@ -16,8 +16,8 @@ from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.contract.written import contract_named
 from clickstream_platform.events.mapping import producers
 from clickstream_platform.events.mapping.checking import check_records
+from clickstream_platform.events.mapping.draft import draft_mapping
 from clickstream_platform.events.mapping.named import OWN, mapping_named, presets
-from clickstream_platform.events.mapping.starting import draft_mapping
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.source_list import FORMATS
 from clickstream_platform.store.place import Place

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from clickstream_platform.cli import care
+from clickstream_platform.cli import maintenance_views
 from clickstream_platform.cli.progress import show_progress
 from clickstream_platform.cli.ready import WAITS, lake_there, say_if_busy
 from clickstream_platform.settings import from_env
@@ -36,4 +36,4 @@ def fill(
     say_if_busy(["events"], lake, WAITS)
     with show_progress("events get their declared columns"):
         found = filling.fill(events, lake, columns or ())
-    show(care.fill_picture(found))
+    show(maintenance_views.fill_picture(found))

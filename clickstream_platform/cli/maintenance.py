@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from clickstream_platform.cli import app, care
+from clickstream_platform.cli import app, maintenance_views
 from clickstream_platform.cli.app import exit_unless
 from clickstream_platform.cli.progress import show_progress
 from clickstream_platform.cli.ready import WAITS, lake_there, say_if_busy
@@ -51,7 +51,7 @@ def replay(
     with app.spark_session(settings) as spark:
         with show_progress("rejected records are tried again"):
             found = replaying.replay(tables(settings)["events"], spark, lake, reason, source)
-        show(care.replay_picture(found))
+        show(maintenance_views.replay_picture(found))
 
 
 @commands.command(
@@ -81,7 +81,7 @@ def forget(
     users = [*dict.fromkeys((*(user or ()), *(_ids_in(from_file) if from_file else ())))]
     lake = lake_there(settings, to_write=not proof and bool(users))
     if proof or not users:
-        show(care.erasures(read_proofs(lake), users))
+        show(maintenance_views.erasures(read_proofs(lake), users))
         return
     from clickstream_platform.streaming.maintenance import erasure  # noqa: PLC0415 - Spark, and a proof is a file
 
@@ -92,7 +92,7 @@ def forget(
         told = with_delivery(hooks(), settings)
         kept = settings.files_kept
         found = erasure.forget(users, contracts, spark, lake, told, unsearchable=unsearchable, files_kept=kept)
-    show(care.erasures([found], users))
+    show(maintenance_views.erasures([found], users))
     exit_unless(found.completed_at is not None)
 
 
@@ -119,7 +119,7 @@ def maintain(
     lake, contracts = lake_there(settings, to_write=not dry_run), list(tables(settings).values())
     old = retention.plan_expiry(contracts, lake, settings.retention, settings.quarantine_retention)
     if dry_run:
-        show(care.expiry_plan(old))
+        show(maintenance_views.expiry_plan(old))
         return
     if not lake.names():
         typer.echo(f"{lake.root}: there is no table in it yet, and nothing to look after")
@@ -135,7 +135,7 @@ def maintain(
         found = maintenance.maintain(contracts, lake, files_kept=settings.files_kept, log_kept=settings.log_kept)
     if old.rejected:
         typer.echo(f"out of the lake: {number_of(old.rejected, 'rejected record')} of before {old.rejected_before}")
-    show(care.maintenance_picture(found))
+    show(maintenance_views.maintenance_picture(found))
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream skip 2026/11/25/part-7.json.zst")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from clickstream_platform.cli import app, care, views
+from clickstream_platform.cli import app, maintenance_views, views
 from clickstream_platform.cli.app import TableName, TableNames
 from clickstream_platform.cli.failures import failure
 from clickstream_platform.cli.progress import print_line, show_progress
@@ -125,7 +125,7 @@ def _rebuild_stretch(
     table.offsets.require_there(table.name, lake)
     with app.spark_session(settings) as spark, show_progress(f"{table.name}: a stretch is computed anew"):
         found = stretches.rebuild_stretch(table, stretch, spark, lake, with_delivery(hooks(), settings, print_line))
-    show(care.stretch_picture(found))
+    show(maintenance_views.stretch_picture(found))
 
 
 def _with_trigger(contracts: list[StreamingTable], text: str | None) -> list[StreamingTable]:

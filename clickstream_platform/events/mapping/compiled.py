@@ -1,7 +1,7 @@
 """All columns of a mapping in one function, whose text is written for it: a call for each costs half as much again.
 
 Only keys of paths come into that text, each as a literal of Python's; what is no plain path of a text is called as
-:mod:`.choosing` has it.
+:mod:`.column_choosers` has it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from clickstream_platform.events.json_record import text_of
-from clickstream_platform.events.mapping.choosing import column_choosers
+from clickstream_platform.events.mapping.column_choosers import column_choosers
 from clickstream_platform.events.mapping.model import COLUMNS, ColumnMapping, Mapping
 from clickstream_platform.events.mapping.paths import Key, steps_of
 from clickstream_platform.events.mapping.time_forms import is_form
@@ -55,7 +55,7 @@ def _first(text: str, column: ColumnMapping) -> Iterator[str]:
 
 
 def _at(text: str, keys: list[Any]) -> Iterator[str]:
-    """What looks at one path: as deep as its objects are there, and then as :func:`.choosing.path_grabber` says."""
+    """What looks at one path: as deep as its objects go, and then as :func:`.column_choosers.path_grabber` says."""
     inside, indent = "record", "  "
     for level, key in enumerate(keys[:-1]):
         yield f"{indent}d{level} = {inside}.get({key!r})"

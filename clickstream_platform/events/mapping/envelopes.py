@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from clickstream_platform.events.json_record import BOM, is_deep, parse_json_object, to_json
-from clickstream_platform.events.mapping.model import Envelope, Mapping
-from clickstream_platform.events.mapping.packing import (
+from clickstream_platform.events.mapping.envelope_steps import (
     NO_JSON,
     PackedValue,
     UnopenedError,
@@ -23,6 +22,7 @@ from clickstream_platform.events.mapping.packing import (
     undo_step,
     unquote_text,
 )
+from clickstream_platform.events.mapping.model import Envelope, Mapping
 from clickstream_platform.events.mapping.paths import Index, Item, Key, Step, steps_of
 from clickstream_platform.events.schema import Reason
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from clickstream_platform.events.json_record import NO_JSON, ParsedRecord, text_of
-from clickstream_platform.events.mapping.choosing import WRONG, shared_path_takers
+from clickstream_platform.events.mapping.column_choosers import WRONG, shared_path_takers
 from clickstream_platform.events.mapping.compiled import Texts, compile_columns
 from clickstream_platform.events.mapping.envelopes import as_fields, inherit
 from clickstream_platform.events.mapping.model import Mapping

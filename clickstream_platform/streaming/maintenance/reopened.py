@@ -33,7 +33,7 @@ KEY = ("record_id",)
 AT_ONCE = 100_000_000  # bytes of events that this process holds
 
 
-class OpenedRecord(NamedTuple):
+class ReopenedRecord(NamedTuple):
     """A rejected record that today's mapping opens.
 
     Attributes:
@@ -112,16 +112,16 @@ def _with_old_reasons(opened: DataFrame, rejected: DataFrame) -> DataFrame:
     return opened.join(before, [*RECORD]).withColumn("reasons", reasons).drop("before")
 
 
-def _whole(inside: DataFrame, stored: DataFrame) -> list[OpenedRecord]:
+def _whole(inside: DataFrame, stored: DataFrame) -> list[ReopenedRecord]:
     records = inside.groupBy(*RECORD, "arrived_at").agg(
         F.max("inside").alias("inside"), F.coalesce(F.sum(F.octet_length("value")), F.lit(0)).alias("bytes")
     )
     landed = stored.groupBy(*RECORD).agg(F.count("*").alias("landed"))
-    rows = records.join(landed, [*RECORD], "left").fillna(0, ["landed"]).select(*OpenedRecord._fields).toArrow()
-    return [OpenedRecord(**row) for row in rows.to_pylist()]
+    rows = records.join(landed, [*RECORD], "left").fillna(0, ["landed"]).select(*ReopenedRecord._fields).toArrow()
+    return [ReopenedRecord(**row) for row in rows.to_pylist()]
 
 
-def _of(events: DataFrame, part: Sequence[OpenedRecord]) -> DataFrame:
+def _of(events: DataFrame, part: Sequence[ReopenedRecord]) -> DataFrame:
     places = events.sparkSession.createDataFrame([each.place for each in part], events.select(*RECORD).schema)
     return events.join(F.broadcast(places), [*RECORD], "left_semi")
 
@@ -130,9 +130,9 @@ def _names(events: DataFrame) -> list[str]:
     return [name for name in QUARANTINE.names if name in events.columns]
 
 
-def split_by_size(records: Iterable[OpenedRecord], most: int) -> Iterator[list[OpenedRecord]]:
+def split_by_size(records: Iterable[ReopenedRecord], most: int) -> Iterator[list[ReopenedRecord]]:
     """Records together whose events are of so many bytes at most, or one record."""
-    part, size = list[OpenedRecord](), 0
+    part, size = list[ReopenedRecord](), 0
     for each in records:
         if part and size + each.bytes > most:
             yield part
@@ -143,7 +143,9 @@ def split_by_size(records: Iterable[OpenedRecord], most: int) -> Iterator[list[O
         yield part
 
 
-def _open(records: Sequence[OpenedRecord], events: pa.Table, quarantine: LakeTable, rules: Rules, run_id: str) -> None:
+def _open(
+    records: Sequence[ReopenedRecord], events: pa.Table, quarantine: LakeTable, rules: Rules, run_id: str
+) -> None:
     inside = sum(each.inside for each in records)
     added, count = events.num_rows, len(records)
     line = Amendment(quarantine.name, REPLAY, run_id, added, count, opened=count, inside=inside)

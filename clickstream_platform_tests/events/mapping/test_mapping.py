@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.json_record import ParsedRecord
-from clickstream_platform.events.mapping.choosing import column_choosers
+from clickstream_platform.events.mapping.column_choosers import column_choosers
 from clickstream_platform.events.mapping.compiled import compile_columns as columns_of
 from clickstream_platform.events.mapping.model import COLUMNS, Mapping
 from clickstream_platform.events.mapping.named import mapping_named, preset, time_unit

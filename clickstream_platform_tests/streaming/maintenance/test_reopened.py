@@ -8,14 +8,14 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
-from clickstream_platform.cli.care import replay_picture as shown
+from clickstream_platform.cli.maintenance_views import replay_picture as shown
 from clickstream_platform.events.masks import Masks
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.events.schema import QUARANTINE
 from clickstream_platform.streaming.ingest.record_ids import record_id
 from clickstream_platform.streaming.lake.writer import CHANGE
 from clickstream_platform.streaming.maintenance.reopened import (
-    OpenedRecord,
+    ReopenedRecord,
     leaving_changes,
     opening_changes,
     split_by_size,
@@ -25,8 +25,8 @@ from clickstream_platform.streaming.maintenance.reprocess import ReplayReport
 AT = datetime(2024, 3, 1, tzinfo=timezone.utc)
 
 
-def whole(offset: int = 0, inside: int = 5, size: int = 10, landed: int = 0) -> OpenedRecord:
-    return OpenedRecord("files:x", "a.json", offset, AT, inside, size, landed)
+def whole(offset: int = 0, inside: int = 5, size: int = 10, landed: int = 0) -> ReopenedRecord:
+    return ReopenedRecord("files:x", "a.json", offset, AT, inside, size, landed)
 
 
 @pytest.mark.parametrize(

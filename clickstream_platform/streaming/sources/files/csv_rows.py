@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from enum import Enum
 
-from clickstream_platform.streaming.sources.files.numbered import NumberedRecord, OpenRecord
+from clickstream_platform.streaming.sources.files.numbered import NumberedRecord, RecordBuffer
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
 _QUOTE = b'"'
@@ -54,7 +54,7 @@ def split_rows(text: Iterable[bytes], separator: str, max_record_bytes: int) -> 
 class _Cut:
     def __init__(self, max_record_bytes: int) -> None:
         self._limit = max_record_bytes
-        self._begun = OpenRecord(max_record_bytes)
+        self._begun = RecordBuffer(max_record_bytes)
         self._state = _State.START
         self._has_ink = False
         self._return = b""  # a carriage return that may be part of the line end
@@ -112,7 +112,7 @@ class _Cut:
     def _row(self) -> Iterator[NumberedRecord]:
         if self._has_ink:
             yield self._begun.record()
-        self._begun, self._state, self._has_ink, self._return = OpenRecord(self._limit), _State.START, False, b""
+        self._begun, self._state, self._has_ink, self._return = RecordBuffer(self._limit), _State.START, False, b""
 
 
 def split_fields(row: str, separator: str) -> list[str] | None:

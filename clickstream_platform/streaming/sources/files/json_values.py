@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from enum import Enum
 
-from clickstream_platform.streaming.sources.files.numbered import NumberedRecord, OpenRecord
+from clickstream_platform.streaming.sources.files.numbered import NumberedRecord, RecordBuffer
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
 _BLANKS = re.compile(rb"[ \t\r\n]*")
@@ -49,7 +49,7 @@ class JsonValues:
         self._inside: _Inside | None = None
         self._depth = 0
         self._is_escaped = False  # the chunk before this one ended in a backslash
-        self._begun = OpenRecord(max_record_bytes)
+        self._begun = RecordBuffer(max_record_bytes)
         self._seen = 0  # bytes of the chunks before this one
 
     @property
@@ -102,7 +102,7 @@ class JsonValues:
         if sign == b"[" and not self._in_array:
             self._in_array, self._before = True, _Before.FIRST
             return at + 1
-        self._begun, self._depth = OpenRecord(self._limit), 0
+        self._begun, self._depth = RecordBuffer(self._limit), 0
         self._before = _Before.END if self._in_array else _Before.VALUE
         self._inside = _Inside.BRACKETS if sign in (b"{", b"[") else _Inside.SCALAR
         if sign == b'"':

@@ -24,7 +24,7 @@ class NumberedRecord(NamedTuple):
     size: int
 
 
-class OpenRecord:
+class RecordBuffer:
     """A record whose end has not come yet. Once it is too long, only its beginning and its length are kept."""
 
     def __init__(self, max_record_bytes: int) -> None:
@@ -49,7 +49,7 @@ class OpenRecord:
 
 def complete_record(value: bytes, max_record_bytes: int) -> NumberedRecord:
     """A record of which all bytes are at hand."""
-    begun = OpenRecord(max_record_bytes)
+    begun = RecordBuffer(max_record_bytes)
     begun.add(value)
     return begun.record()
 
