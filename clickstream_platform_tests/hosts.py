@@ -23,8 +23,8 @@ from clickstream_platform.simulator.cluster import REGISTERED, Process, master_a
 from clickstream_platform.simulator.seaweed import Seaweed, run_store
 from clickstream_platform.store.access import Access
 from clickstream_platform.store.place import StorePath
-from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform_tests.accounts import counts_of_records
 from clickstream_platform_tests.conftest import event
 from clickstream_platform_tests.lease_holder import Holder
 from clickstream_platform_tests.network import Network, apart, lacking, network
@@ -121,14 +121,7 @@ class Hosts:
     def settle(self, host: str) -> None:
         """Go on from a host, verify, and compare what was accepted with what has landed."""
         self.start(host, "-c", RUN_AND_VERIFY, *TABLES).must_end(0)
-        booked = list(entries(self.lake.events))
-        found = {
-            "events": self.lake.events.rows(),
-            "duplicates": sum(entry.copies.duplicates for entry in booked),
-            "quarantine": self.lake.table("quarantine").rows(),
-            "read": sum(entry.rows_in for entry in booked),
-            "staged": len([*(self.lake.root / "_staging").rglob("*")]),
-        }
+        found = counts_of_records(self.lake) | {"staged": len([*(self.lake.root / "_staging").rglob("*")])}
         of_each = {"events": NEW, "duplicates": 100, "quarantine": 1, "read": NEW + 101, "staged": 0}
         expected = {what: count * self.landed for what, count in of_each.items()}
         assert found == expected, f"{found} is not {expected}"

@@ -21,7 +21,6 @@ from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Timer
 from typing import Any
 
 from py4j.protocol import Py4JError
@@ -36,11 +35,11 @@ from clickstream_platform.simulator.seaweed import Seaweed, lend_credentials, ru
 from clickstream_platform.store.access import Access
 from clickstream_platform.store.place import StorePath
 from clickstream_platform.streaming.contract.table import StreamingTable
-from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.run import run_leased
 from clickstream_platform.tables import select_tables
+from clickstream_platform_tests.accounts import counts_of_records
 from clickstream_platform_tests.conftest import event
 
 TABLES = ("events", "sessions", "user_activity", "purchases")
@@ -138,13 +137,7 @@ def land(folder: Path, number: int) -> None:
 
 def require_exact(lake: Lake, landed: int) -> None:
     """Every record that has landed is booked once, and every event is there once. Raises an AssertionError."""
-    booked = list(entries(lake.events))
-    found = {
-        "events": lake.events.rows(),
-        "duplicates": sum(entry.copies.duplicates for entry in booked),
-        "quarantine": lake.table("quarantine").rows(),
-        "read": sum(entry.rows_in for entry in booked),
-    }
+    found = counts_of_records(lake)
     of_each = {"events": NEW, "duplicates": AGAIN, "quarantine": 1, "read": NEW + AGAIN + 1}
     expected = {what: count * landed for what, count in of_each.items()}
     assert found == expected, f"{found} is not {expected}"
@@ -169,9 +162,8 @@ def race(rounds: int, drawn: random.Random) -> None:
             for each in drivers:
                 each.tell("race")
             if number % 2:
-                kill = Timer(drawn.uniform(0, OF_A_RUN), drawn.choice(drivers).kill)
-                kill.start()
-                kill.join()
+                time.sleep(drawn.uniform(0, OF_A_RUN))
+                drawn.choice(drivers).kill()
             became.update(each.answer().partition(":")[0] for each in drivers)
             settling = drivers[number % 2]
             words = ["run", *(["verify"] if number + 1 == rounds or not (number + 1) % VERIFIED_EVERY else [])]

@@ -9,7 +9,7 @@ import typer
 
 from clickstream_platform.cli import maintenance_views
 from clickstream_platform.cli.progress import show_progress
-from clickstream_platform.cli.ready import WAITS, lake_of, lake_there, say_if_busy
+from clickstream_platform.cli.ready import WAITS, existing_lake, lake_of, make_lake_folder, say_if_busy
 from clickstream_platform.settings import from_env
 from clickstream_platform.streaming.maintenance import backup as backups
 from clickstream_platform.streaming.maintenance import moved as moving
@@ -34,7 +34,7 @@ def backup(
     and topics for longer than the newest backup is old.
     """
     settings = from_env()
-    lake = lake_there(settings, to_write=True)
+    lake = existing_lake(settings, to_write=True)
     backups.require_backup(lake, folder, settings.sources.values())
     contracts = list(tables(settings).values())
     say_if_busy((table.name for table in contracts), lake, WAITS)
@@ -61,9 +61,9 @@ def restore(
             found = restoring.verify_backup(folder.absolute())
         show(maintenance_views.backup_is_whole(found))
         return
-    finishing = restoring.restore_command(folder)
-    restoring.require(folder.absolute(), lake_of(settings, finishing=finishing))
-    lake = lake_of(settings, to_write=True, finishing=finishing)
+    lake = lake_of(settings, finishing=restoring.restore_command(folder))
+    restoring.require(folder.absolute(), lake)
+    make_lake_folder(settings)
     with show_progress("the lake is put back"):
         found = restoring.restore(folder.absolute(), lake)
     show(maintenance_views.restore_picture(found, lake.root))
@@ -76,7 +76,7 @@ def moved() -> None:
     Every file that was read and lies there must lie under its old path and have its old size, and at least one must.
     """
     settings = from_env()
-    lake, events = lake_there(settings, to_write=True), tables(settings)["events"]
+    lake, events = existing_lake(settings, to_write=True), tables(settings)["events"]
     say_if_busy([events.name], lake, WAITS)
     found = moving.follow_moved_folder(events, folder := moving.moved_source(folders_from(settings), lake), lake)
     gone = f", {found.gone:,} no longer there" if found.gone else ""
@@ -93,7 +93,7 @@ def reset(*, yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False)
     The next run reads the source from its beginning: what the source no longer has does not come back.
     """
     settings = from_env()
-    lake = lake_there(settings, to_write=yes, finishing=resetting.COMMAND)
+    lake = existing_lake(settings, to_write=yes, finishing=resetting.COMMAND)
     contracts = list(tables(settings).values())
     found = resetting.preview_reset(contracts, lake)
     if not yes:

@@ -11,7 +11,7 @@ import typer
 from clickstream_platform.cli import account, app, results
 from clickstream_platform.cli.app import AsJson, TableNames, exit_unless, print_json
 from clickstream_platform.cli.progress import show_progress
-from clickstream_platform.cli.ready import lake_of, lake_there
+from clickstream_platform.cli.ready import existing_lake, lake_of
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.streaming.contract.table import StreamingTable
@@ -67,7 +67,7 @@ def _verify_source(settings: Settings, names: list[str], *, as_json: bool) -> No
         raise SettingsError("--source", "only events has a source outside of the lake", "leave out the tables")
     (events,) = select_tables(settings, ["events"])
     with show_progress("the source: counted"):
-        found = source_account(events, lake_there(settings))
+        found = source_account(events, existing_lake(settings))
     print_json(account.account_fields(found)) if as_json else show(account.account_picture(found))
     exit_unless(found.clean)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clickstream_platform.cli.app import AsJson, print_json
-from clickstream_platform.cli.ready import lake_there
+from clickstream_platform.cli.ready import existing_lake
 from clickstream_platform.settings import from_env
 from clickstream_platform.terminal import grid, line, show
 from clickstream_platform.wording import number_of
@@ -36,7 +36,7 @@ def duplicates(
     from clickstream_platform.tables.events import rules_from  # noqa: PLC0415 - the contracts import Spark
 
     settings = from_env()
-    found = duplicate_report(lake_there(settings), rules_from(settings), limit)
+    found = duplicate_report(existing_lake(settings), rules_from(settings), limit)
     print_json(duplicates_fields(found)) if as_json else show(*duplicates_picture(found))
 
 

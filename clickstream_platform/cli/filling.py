@@ -8,7 +8,7 @@ import typer
 
 from clickstream_platform.cli import maintenance_views
 from clickstream_platform.cli.progress import show_progress
-from clickstream_platform.cli.ready import WAITS, lake_there, say_if_busy
+from clickstream_platform.cli.ready import WAITS, existing_lake, say_if_busy
 from clickstream_platform.settings import from_env
 from clickstream_platform.tables import tables
 from clickstream_platform.terminal import show
@@ -31,7 +31,7 @@ def fill(
     from clickstream_platform.streaming.maintenance import filling  # noqa: PLC0415 - Arrow, and the types of Spark
 
     settings = from_env()
-    lake, events = lake_there(settings, to_write=True), tables(settings)["events"]
+    lake, events = existing_lake(settings, to_write=True), tables(settings)["events"]
     filling.require_fill(events, lake, columns or ())
     say_if_busy(["events"], lake, WAITS)
     with show_progress("events get their declared columns"):

@@ -12,7 +12,7 @@ import typer
 
 from clickstream_platform.cli import ledger_view, views
 from clickstream_platform.cli.app import AsJson, TableName, exit_unless, print_json, tables_like
-from clickstream_platform.cli.ready import lake_of, lake_there, make_writable_folder
+from clickstream_platform.cli.ready import existing_lake, lake_of, make_writable_folder
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.files import write_whole
 from clickstream_platform.settings import Settings, from_env
@@ -145,7 +145,7 @@ def ledger(
     from clickstream_platform.streaming.lake.ledger import Amendment, entries, ledger_lines  # noqa: PLC0415
 
     settings = from_env()
-    lake = lake_there(settings)
+    lake = existing_lake(settings)
     booked = [list(entries(lake.table(name))) for name in _with_a_ledger(table, settings, lake)]
     wrong = [line for of_one in booked for line in imbalances(of_one)]
     newest = sorted((e for of_one in booked for e in of_one), key=_when)[: limit or None]
@@ -192,7 +192,7 @@ def report(
     path = to or settings.home / "report.html"
     if path.is_dir():
         raise SettingsError("--to" if to else "CLICKSTREAM_HOME", f"{path} is a folder", "name a file to write")
-    lake = lake_there(settings)
+    lake = existing_lake(settings)
     make_writable_folder(path.absolute().parent, "--to" if to else "CLICKSTREAM_HOME")
     write_whole(path, page.report(lake, days, datetime.now(timezone.utc)).html())
     typer.echo(path)

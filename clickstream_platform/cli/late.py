@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clickstream_platform.cli.app import AsJson, print_json
-from clickstream_platform.cli.ready import lake_there
+from clickstream_platform.cli.ready import existing_lake
 from clickstream_platform.settings import from_env
 from clickstream_platform.terminal import clock, grid, line, show
 from clickstream_platform.wording import length, number_of
@@ -31,7 +31,7 @@ def late(
     """Events behind the watermark of their batch, and what the batches that read them changed. Starts no JVM."""
     from clickstream_platform.streaming.observe.late import late_report  # noqa: PLC0415 - DuckDB, Arrow
 
-    found = late_report(lake_there(from_env()), limit)
+    found = late_report(existing_lake(from_env()), limit)
     print_json(late_fields(found)) if as_json else show(*late_picture(found))
 
 

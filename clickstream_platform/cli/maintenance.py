@@ -11,7 +11,7 @@ import typer
 from clickstream_platform.cli import app, maintenance_views
 from clickstream_platform.cli.app import exit_unless
 from clickstream_platform.cli.progress import show_progress
-from clickstream_platform.cli.ready import WAITS, lake_there, say_if_busy
+from clickstream_platform.cli.ready import WAITS, existing_lake, say_if_busy
 from clickstream_platform.cli.runs import hooks
 from clickstream_platform.delivery.post import with_delivery
 from clickstream_platform.errors import SettingsError
@@ -45,7 +45,7 @@ def replay(
     from clickstream_platform.streaming.maintenance import reprocess as replaying  # noqa: PLC0415 - Spark
 
     settings = from_env()
-    lake = lake_there(settings, to_write=True)
+    lake = existing_lake(settings, to_write=True)
     replaying.require_replay(tables(settings)["events"], lake, reason, source)
     say_if_busy(["events"], lake, WAITS)
     with app.spark_session(settings) as spark:
@@ -79,7 +79,7 @@ def forget(
     """
     settings = from_env()
     users = [*dict.fromkeys((*(user or ()), *(_ids_in(from_file) if from_file else ())))]
-    lake = lake_there(settings, to_write=not proof and bool(users))
+    lake = existing_lake(settings, to_write=not proof and bool(users))
     if proof or not users:
         show(maintenance_views.erasures(read_proofs(lake), users))
         return
@@ -116,7 +116,7 @@ def maintain(
     from clickstream_platform.streaming.maintenance import housekeeping as maintenance  # noqa: PLC0415 - Arrow
 
     settings = from_env()
-    lake, contracts = lake_there(settings, to_write=not dry_run), list(tables(settings).values())
+    lake, contracts = existing_lake(settings, to_write=not dry_run), list(tables(settings).values())
     old = retention.plan_expiry(contracts, lake, settings.retention, settings.quarantine_retention)
     if dry_run:
         show(maintenance_views.expiry_plan(old))
@@ -142,7 +142,7 @@ def maintain(
 def skip(file: Annotated[str, typer.Argument(help="Its path in the landing folder, or a whole one.")]) -> None:
     """Go on without a landing file at which runs stop: the next run books it as refused, and does not open it."""
     settings = from_env()
-    lake = lake_there(settings, to_write=True)
+    lake = existing_lake(settings, to_write=True)
     with lease_all(["events"], lake, "skip"):
         folders = {each.folder: current_checkpoint(lake, "events", each.source_name) for each in folders_from(settings)}
         booked = skip_file(file, folders)

@@ -10,7 +10,7 @@ import typer
 
 from clickstream_platform.cli import results
 from clickstream_platform.cli.app import AsJson, print_json
-from clickstream_platform.cli.ready import lake_of, lake_there
+from clickstream_platform.cli.ready import existing_lake, lake_of
 from clickstream_platform.export import csv_lines, json_lines
 from clickstream_platform.settings import from_env
 from clickstream_platform.streaming.observe.quarantine import rejections
@@ -27,7 +27,7 @@ def quarantine(
 ) -> None:
     """Why records were rejected, how many, and the newest of each. Starts no JVM."""
     settings = from_env()
-    found = rejections(lake_there(settings).table("quarantine"), samples, settings.timestamp_unit, settings.mapping)
+    found = rejections(existing_lake(settings).table("quarantine"), samples, settings.timestamp_unit, settings.mapping)
     if as_json:
         print_json({"reasons": [results.rejection_fields(each) for each in found]})
     else:

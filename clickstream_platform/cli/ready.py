@@ -36,21 +36,18 @@ def lake_of(settings: Settings, *, to_write: bool = False, finishing: str = "") 
         UnreachableError: its store does not answer.
         LayoutError: it is of a newer version, or in the middle of another command that changes it as a whole.
     """
-    variable = "CLICKSTREAM_LAKE" if settings.lake else "CLICKSTREAM_HOME"
     if is_on_store(place := settings.lake_folder):
         require_store(place)
-        if to_write:
-            make_writable_folder(place.access.scratch, "CLICKSTREAM_HOME")
-    elif to_write:
-        make_writable_folder(place, variable)
-    else:
-        require_folder(place, variable, to_write=False)
+    elif not to_write:
+        require_folder(place, _variable_of_lake(settings), to_write=False)
+    if to_write:
+        make_lake_folder(settings)
     lake = Lake(place)
     layout.require_layout(lake, finishing)
     return lake
 
 
-def lake_there(settings: Settings, *, to_write: bool = False, finishing: str = "") -> Lake:
+def existing_lake(settings: Settings, *, to_write: bool = False, finishing: str = "") -> Lake:
     """The lake that the settings name, for a command that begins none. Where there is none, nothing is left behind.
 
     Raises:
@@ -58,10 +55,27 @@ def lake_there(settings: Settings, *, to_write: bool = False, finishing: str = "
     """
     lake = lake_of(settings, finishing=finishing)
     if not layout.is_there(lake):
-        variable = "CLICKSTREAM_LAKE" if settings.lake else "CLICKSTREAM_HOME"
-        remedy = f"`clickstream run` begins one, or set {variable} to where one is"
+        remedy = f"`clickstream run` begins one, or set {_variable_of_lake(settings)} to where one is"
         raise SetupError(str(lake.root), "there is no lake here yet", remedy)
-    return lake_of(settings, to_write=True, finishing=finishing) if to_write else lake
+    if to_write:
+        make_lake_folder(settings)
+    return lake
+
+
+def make_lake_folder(settings: Settings) -> None:
+    """Make the folder that a command writes to: the lake's; of one on a store, that of what stays on this host.
+
+    Raises:
+        SetupError: it cannot be made, or not be written to; names the variable to set.
+    """
+    if is_on_store(place := settings.lake_folder):
+        make_writable_folder(place.access.scratch, "CLICKSTREAM_HOME")
+    else:
+        make_writable_folder(place, _variable_of_lake(settings))
+
+
+def _variable_of_lake(settings: Settings) -> str:
+    return "CLICKSTREAM_LAKE" if settings.lake else "CLICKSTREAM_HOME"
 
 
 def make_writable_folder(folder: Path, variable: str) -> Path:

@@ -9,7 +9,7 @@ import typer
 from clickstream_platform.catalog import Metastore
 from clickstream_platform.cli import app
 from clickstream_platform.cli.progress import show_progress
-from clickstream_platform.cli.ready import lake_there
+from clickstream_platform.cli.ready import existing_lake
 from clickstream_platform.errors import CatalogError
 from clickstream_platform.settings import from_env
 from clickstream_platform.terminal import grid, show
@@ -29,7 +29,7 @@ def register(
     A name stands for a place: it shows every later commit. Run it again when a table has been added.
     """
     settings, there = from_env(), Metastore(metastore, database)
-    lake = lake_there(settings)
+    lake = existing_lake(settings)
     places = {name: lake.table(name).path.absolute() for name in lake.names()}
     if not places:
         raise CatalogError(str(lake.root), "no table is there yet", "clickstream run makes them")

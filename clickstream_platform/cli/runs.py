@@ -12,7 +12,7 @@ from clickstream_platform.cli import app, maintenance_views, views
 from clickstream_platform.cli.app import TableName, TableNames
 from clickstream_platform.cli.failures import failure
 from clickstream_platform.cli.progress import print_line, show_progress
-from clickstream_platform.cli.ready import lake_of, lake_there, require_source
+from clickstream_platform.cli.ready import existing_lake, lake_of, make_lake_folder, require_source
 from clickstream_platform.defs.reporting import report_run as tell_dagster
 from clickstream_platform.delivery.outbox import Outbox
 from clickstream_platform.delivery.post import with_delivery
@@ -71,7 +71,7 @@ def run(
     found = require_source(contracts, lake := lake_of(settings), settings)
     if not _has_anything(contracts, lake, found):
         return
-    lake_of(settings, to_write=True)
+    make_lake_folder(settings)
     require_free((table.name for table in contracts), lake, take_over=take_over)
     if has_nothing_to_do(contracts, lake, found) and not any(channel.waiting for channel in Outbox.of(lake).status()):
         typer.echo("nothing new: every table has read all there is")
@@ -100,7 +100,7 @@ def rebuild(
     With --from and --to only the rows of that stretch, from the events around it; the other rows stay as they are.
     """
     settings = from_env()
-    (table,), lake = select_tables(settings, [name]), lake_there(settings, to_write=True)
+    (table,), lake = select_tables(settings, [name]), existing_lake(settings, to_write=True)
     if since is not None or until is not None:
         _rebuild_stretch(table, lake, settings, since, until)
         return

@@ -20,7 +20,7 @@ import typer
 
 from clickstream_platform.cli import app, views
 from clickstream_platform.cli.app import TableNames, tables_like
-from clickstream_platform.cli.ready import lake_of, require_source, say_if_busy
+from clickstream_platform.cli.ready import lake_of, make_lake_folder, require_source, say_if_busy
 from clickstream_platform.cli.runs import PANEL, TakeOver, hooks, report_run
 from clickstream_platform.delivery.post import with_delivery
 from clickstream_platform.errors import SettingsError
@@ -57,7 +57,7 @@ def stream(
     contracts, lake = _stream_tables(settings, names or [], every), lake_of(settings)
     streams.require_inputs(contracts, lake)
     require_source(contracts, lake, settings)
-    lake_of(settings, to_write=True)
+    make_lake_folder(settings)
     if not take_over:
         say_if_busy((table.name for table in contracts), lake, "its query starts once that run has ended")
     observer = streams.StreamObserver(_failed, lambda table, report: report_run(table, report, lake))

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from clickstream_platform.errors import CheckpointError
-from clickstream_platform.events.mapping.named import mapping_named
 from clickstream_platform.streaming.audit.books import ledger_errors
 from clickstream_platform.streaming.audit.source_account import source_account
 from clickstream_platform.streaming.lake.ledger import entries
@@ -29,6 +28,18 @@ path = "batch"
 steps = ["base64", "gzip"]
 optional = true
 """
+
+
+@pytest.fixture
+def packed_mapping(tmp_path: Path) -> str:
+    """A mapping by which a record may hold events, packed."""
+    file = tmp_path / "packed.toml"
+    file.write_text(PACKED)
+    return str(file)
+
+
+def packed(*records: dict[str, Any]) -> dict[str, str]:
+    return {"batch": base64.b64encode(gzip.compress(json.dumps(records).encode())).decode()}
 
 
 def begun(lab: Lab, **settings: Any) -> None:
@@ -112,14 +123,10 @@ def test_what_is_rejected_stays_so_under_rules_that_reject_less(lab: Lab, duplic
     assert_accounted_for(lab)
 
 
-def test_an_envelope_that_was_too_large_is_opened_by_a_replay_and_not_before(lab: Lab, tmp_path: Path) -> None:
-    file = tmp_path / "packed.toml"
-    file.write_text(PACKED)
-    mapping_named(str(file))
+def test_an_envelope_that_was_too_large_is_opened_by_a_replay_and_not_before(lab: Lab, packed_mapping: str) -> None:
     three = [event(f"u{i}", f"10:0{i}:00", event_type=kind) for i, kind in enumerate(["click", "purchase", "click"])]
-    packed = base64.b64encode(gzip.compress(json.dumps(three).encode())).decode()
-    lab.land({"batch": packed, "much": "x" * 1_000}, {"batch": packed}, event("alone"))
-    lab = lab.reading("", mapping=str(file)).only("events", "user_activity")
+    lab.land(packed(*three) | {"much": "x" * 1_000}, packed(*three), event("alone"))
+    lab = lab.reading("", mapping=packed_mapping).only("events", "user_activity")
     begun(lab, event_types=("click",), max_record_bytes=800)
     lab.run()
     assert counts(lab) == (3, 2)
@@ -134,12 +141,9 @@ def test_an_envelope_that_was_too_large_is_opened_by_a_replay_and_not_before(lab
     assert_accounted_for(lab)
 
 
-def test_envelopes_are_not_opened_by_another_mapping_than_when_it_was_begun(lab: Lab, tmp_path: Path) -> None:
-    file = tmp_path / "packed.toml"
-    file.write_text(PACKED)
-    packed = base64.b64encode(gzip.compress(json.dumps([event("u", event_type="purchase")]).encode())).decode()
-    lab.land({"batch": packed})
-    begun(lab, event_types=("click",), mapping=str(file))
+def test_envelopes_are_not_opened_by_another_mapping_than_when_it_was_begun(lab: Lab, packed_mapping: str) -> None:
+    lab.land(packed(event("u", event_type="purchase")))
+    begun(lab, event_types=("click",), mapping=packed_mapping)
     with pytest.raises(CheckpointError, match="would now be read by another mapping"):
         lab.only("events").run()
 

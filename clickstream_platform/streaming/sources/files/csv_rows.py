@@ -28,8 +28,13 @@ def table_rows(text: Iterable[bytes], separator: str, max_record_bytes: int) -> 
     Raises what :func:`split_rows` does.
     """
     for number, row in enumerate(split_rows(text, separator, max_record_bytes)):
-        if number or row.value.lower() != b"sep=%b" % separator.encode():
+        if number or _said_separator(row.value) != separator:
             yield row
+
+
+def _said_separator(row: bytes) -> str | None:
+    said = _SAYS_SEPARATOR.fullmatch(row)
+    return said[1].decode() if said else None
 
 
 def split_rows(text: Iterable[bytes], separator: str, max_record_bytes: int) -> Iterator[NumberedRecord]:
@@ -144,6 +149,4 @@ def separator_of(head: bytes) -> str:
     before all: ``sep=;``.
     """
     header = re.sub(rb'"[^"]*"', b"", _BLANK_ROWS.sub(b"", head)).split(b"\n", 1)[0]
-    if said := _SAYS_SEPARATOR.fullmatch(header):
-        return said[1].decode()
-    return max((",", ";", "\t", "|"), key=lambda sign: header.count(sign.encode()))
+    return _said_separator(header) or max((",", ";", "\t", "|"), key=lambda sign: header.count(sign.encode()))
