@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rich.text import Text
 
 from clickstream_platform.cli.libraries import is_of_files
@@ -11,6 +13,7 @@ from clickstream_platform.terminal import line
 from clickstream_platform.wording import without_passwords
 
 DAMAGED = "if a file is damaged or gone, `clickstream rebuild` makes a table anew, and a backup brings back what it has"
+_PYTHON = re.compile(r"Traceback \(most recent call last\):\n(?:[ ].*\n)*(\S.*)")
 NO_ROOM = "make room, or choose another disk, then give the command again: what is committed stays"
 
 
@@ -19,10 +22,16 @@ def failure(error: BaseException) -> Text:
     error = error if isinstance(error, ClickstreamError) else registry_refusal(error) or error
     if isinstance(error, ClickstreamError):
         return line(without_passwords(str(error)), "bold red")
-    first = without_passwords(str(error)).strip().partition("\n")[0][:300]
+    first = _reason(without_passwords(str(error)).strip())[:300]
     if is_of_files(error):
         return line(f"lake: {first}; {DAMAGED}, --debug shows more", "bold red")
     if isinstance(error, OSError):
         said = SetupError(str(error.filename or "disk"), error.strerror or str(error), NO_ROOM)
         return line(without_passwords(str(said)), "bold red")
     return line(f"spark: {first}; the JVM's words are in spark.log of CLICKSTREAM_HOME, --debug shows more", "bold red")
+
+
+def _reason(text: str) -> str:
+    """What went wrong, of all that a library says: the first line, or what ended the Python that the JVM had called."""
+    of_python = _PYTHON.findall(text)
+    return of_python[-1] if of_python else text.partition("\n")[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,54 @@ from clickstream_platform.store.access import Access, bucket_config, client_conf
 from clickstream_platform.store.place import Place, is_on_store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from duckdb import DuckDBPyConnection
+
+READ_WHOLE = 1 << 20  # bytes: an object that has no more is read by one request, whatever is wanted of it
+
+
+class ObjectReader:
+    """An object of a store as an open binary file that several threads may read at once. It must not change meanwhile.
+
+    Each thread has a position of its own. DuckDB reads an open file in parts, by threads side by side, each with a call
+    of ``seek`` and then one of ``read``: with one position for all they would be given each other's bytes.
+    """
+
+    closed = False
+
+    def __init__(self, size: int, read_range: Callable[[int, int], bytes]) -> None:
+        """Of an object of so many bytes, of which the function gives those from a place up to another."""
+        self.size = size
+        self._read_range = read_range
+        self._whole: bytes | None = None
+        self._of_thread = threading.local()
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Move this thread's position: from the start, or, as ``whence`` is 1 or 2, from itself or the end."""
+        self._of_thread.position = (0, self.tell(), self.size)[whence] + offset
+        return self.tell()
+
+    def tell(self) -> int:
+        """This thread's position."""
+        return getattr(self._of_thread, "position", 0)
+
+    def read(self, length: int = -1) -> bytes:
+        """The next bytes for this thread: so many, or fewer at the end of the object; all that are left if negative."""
+        start = self.tell()
+        end = self.size if length < 0 else min(self.size, start + length)
+        if end <= start:
+            return b""
+        self._of_thread.position = end
+        if self.size > READ_WHOLE:
+            return self._read_range(start, end)
+        if self._whole is None:  # two threads may both read it: they read the same
+            self._whole = self._read_range(0, self.size)
+        return self._whole[start:end]
+
+    def close(self) -> None:
+        """Forget what was read."""
+        self._whole, self.closed = None, True
 
 
 def allow_s3_reads(connection: DuckDBPyConnection, place: Place) -> None:
@@ -37,6 +85,19 @@ def arrow_path(place: Place) -> str:
 def _filesystem(bucket: str, access: Access) -> Any:
     from obstore.fsspec import FsspecStore  # noqa: PLC0415 - only who has a lake on a store
 
-    return FsspecStore(
+    class ReadOnlyStore(FsspecStore):
+        """Its own open files have one position each, for all threads."""
+
+        def _open(self, path: str, mode: str = "rb", *_: object, **__: object) -> Any:
+            assert mode == "rb", f"{path}: nobody writes by way of these"
+            name, key = self._split_path(path)
+            store = self._construct_store(name)
+
+            def read_range(start: int, end: int) -> bytes:
+                return store.get_range(key, start=start, end=end).to_bytes()
+
+            return ObjectReader(int(self.info(path)["size"]), read_range)
+
+    return ReadOnlyStore(
         "s3", config=bucket_config(bucket, access), client_options=client_config(access), retry_config=retry_config()
     )

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import pytest
 
+from clickstream_platform.cli.failures import failure
 from clickstream_platform.cli.progress import print_line, show_progress
 from clickstream_platform.terminal import ago, cell, dated, grid, show
 from clickstream_platform_tests.command import in_a_process_of_its_own
@@ -62,3 +63,15 @@ def test_what_goes_on_is_said_on_a_terminal_only_and_erased_again(
     assert out == "a line\n"
     assert "events: running ... 0 s" in err
     assert err.endswith("\x1b[2K")
+
+
+def test_an_error_of_python_that_the_jvm_passes_on_begins_with_what_ended_it() -> None:
+    """As of PySpark 4.2, shortened: what ended the query, what Python had to say, then the plan."""
+    passed_on = (
+        "[STREAM_FAILED] Query [id = 4b9] terminated with exception: [FOREACH_BATCH_USER_FUNCTION_ERROR] An error "
+        "occurred. Reason: An exception was raised by the Python Proxy. Return Message: Traceback (most recent call "
+        'last):\n  File "a.py", line 1, in read\n    read()\n    ^^^^^^\n'
+        "_duckdb.IOException: IO Error: Failed to read\n SQLSTATE: 39000\n=== Streaming Query ===\n"
+    )
+    assert failure(RuntimeError(passed_on)).plain.startswith("spark: _duckdb.IOException: IO Error: Failed to read; ")
+    assert failure(RuntimeError("[NO_PLAN] nothing\nplan")).plain.startswith("spark: [NO_PLAN] nothing; ")

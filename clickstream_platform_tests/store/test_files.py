@@ -1,0 +1,77 @@
+"""Objects of a store as files: each thread that reads one gets its own bytes, and DuckDB and Arrow get the table."""
+
+from __future__ import annotations
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+from threading import Barrier
+
+import obstore
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+
+from clickstream_platform.simulator.seaweed import Seaweed, lend_credentials
+from clickstream_platform.store.access import Access, bucket_client
+from clickstream_platform.store.files import READ_WHOLE, ObjectReader, allow_s3_reads, arrow_dataset_source
+from clickstream_platform.store.place import StorePath
+from clickstream_platform.streaming.lake.scan import open_duckdb
+
+THREADS = 8
+
+
+@pytest.mark.parametrize("size", [100_000, 2 * READ_WHOLE], ids=["read whole", "read in ranges"])
+def test_threads_that_read_one_object_at_once_get_the_bytes_that_each_asked_for(size: int) -> None:
+    content = Random(1).randbytes(size)
+    meet = Barrier(THREADS)
+    reader = ObjectReader(size, lambda start, end: content[start:end])
+
+    def reads_what_is_there(number: int) -> bool:
+        places = [(Random(number).randrange(size), Random(-number).randrange(size)) for _ in range(200)]
+        found: list[bool] = []
+        for at, length in places:
+            reader.seek(at)
+            meet.wait(timeout=60)  # every thread has set its position before any of them reads
+            found.append(reader.read(length) == content[at : at + length])
+        return all(found)
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        assert all(threads.map(reads_what_is_there, range(1, THREADS + 1)))
+
+
+def test_positions_are_those_of_a_file() -> None:
+    content = bytes(range(100))
+    reader = ObjectReader(len(content), lambda start, end: content[start:end])
+    file = io.BytesIO(content)
+    for seek, length in [((0, 0), 10), ((-5, 2), 10), ((3, 0), 4), ((2, 1), 3), ((90, 0), -1), ((200, 0), 5)]:
+        assert reader.seek(*seek) == file.seek(*seek)
+        assert reader.read(length) == file.read(length)
+        assert reader.tell() == file.tell()
+
+
+def ids(seed: int, rows: int) -> pa.Table:
+    """A table whose bytes do not shrink, in row groups enough for several threads."""
+    drawn = Random(seed)
+    return pa.table({"id": [f"{drawn.getrandbits(128):032x}" for _ in range(rows)], "number": range(rows)})
+
+
+@pytest.mark.parametrize("rows", [1_000, 100_000])
+def test_duckdb_and_arrow_read_what_was_written_of_whatever_size(store: Seaweed, place: str, rows: int) -> None:
+    """DuckDB 2 reads one open file by eight threads, whatever ``threads`` says."""
+    with lend_credentials(store):
+        folder = StorePath.from_url(place, Access(store.endpoint, "us-east-1"))
+        tables = [ids(seed, rows) for seed in range(3)]
+        for number, table in enumerate(tables):
+            written = io.BytesIO()
+            pq.write_table(table, written, row_group_size=30_000)
+            file = folder / f"{number}.parquet"
+            obstore.put(bucket_client(file.bucket, file.access), file.key, written.getvalue())
+        expected = pa.concat_tables(tables)
+        with open_duckdb() as connection:
+            allow_s3_reads(connection, folder)
+            found = connection.read_parquet([str(folder / f"{number}.parquet") for number in range(3)])
+            assert found.order("id").to_arrow_table().equals(expected.sort_by("id"))
+        by_arrow = ds.dataset(**arrow_dataset_source(folder, [f"{number}.parquet" for number in range(3)]))
+        assert by_arrow.to_table().equals(expected)
