@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from pyspark.sql import Column
-from pyspark.sql import functions as F
+from typing import TYPE_CHECKING
 
 from clickstream_platform.streaming.lake.tables import TimeSpan
 
-HOUR_US = 3_600_000_000
+if TYPE_CHECKING:
+    from pyspark.sql import Column
 
+HOUR_US = 3_600_000_000
 
 MAX_RANGES = 8  # each one costs planning: a batch over half a year took 13-23 CPU-s with 32 of them and 9 with 8
 
@@ -40,9 +40,13 @@ def time_spans(hours: Sequence[Hours]) -> list[TimeSpan]:
 
 def hour_of(time: Column | str) -> Column:
     """The number of a time's hour since 1970."""
+    from pyspark.sql import functions as F  # noqa: PLC0415 - who only looks for hours needs no Spark
+
     return F.floor(F.unix_micros(time) / F.lit(HOUR_US))
 
 
 def timestamp_literal(micros: int) -> Column:
     """A timestamp as a constant column. Not by Python's datetime, which cannot hold year 1 and the old calendar."""
+    from pyspark.sql import functions as F  # noqa: PLC0415 - as above
+
     return F.timestamp_micros(F.lit(micros))
