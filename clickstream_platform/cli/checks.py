@@ -49,7 +49,7 @@ def verify(
     if source:
         _verify_source(settings, names or [], as_json=as_json)
         return
-    contracts, lake = select_tables(settings, names or []), lake_of(settings)
+    contracts, lake = select_tables(settings, names or []), existing_lake(settings)
     from clickstream_platform.streaming.audit.books import require_committed  # noqa: PLC0415 - Arrow
 
     require_committed(contracts[0], lake)  # told before a JVM starts

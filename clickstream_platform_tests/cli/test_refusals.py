@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -268,3 +269,15 @@ def test_a_damaged_file_of_the_lake_ends_no_command_in_a_traceback(
         assert result.exception is None or isinstance(result.exception, SystemExit), (command, result.exception)
         assert result.exit_code in (0, 1)
         assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("command", ["verify", "verify --source", "report", "maintain", "late", "sql 'select 1'"])
+def test_a_command_that_needs_a_lake_names_the_place_where_there_is_none_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("CLICKSTREAM_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("clickstream_platform.jvm.session.build_session", None)
+    result = clickstream(*shlex.split(command))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"{tmp_path}/home/lake: there is no ")
+    assert not any(tmp_path.iterdir())
