@@ -34,37 +34,37 @@ class CheckReport(NamedTuple):
     written: str | None
 
 
-def check_picture(report: CheckReport, *, each: bool) -> RenderableType:
+def check_picture(report: CheckReport, *, with_fates: bool) -> RenderableType:
     """The report as a person is shown it."""
-    found = report.result
-    parts: list[RenderableType] = [line(_likeness(report)), _summary(found)]
+    summary = report.result
+    parts: list[RenderableType] = [line(_likeness(report)), _summary(summary)]
     parts += [line(f"refused whole: {file}: {fault}", "bold red") for file, fault in report.refused.items()]
     parts += [
         line(
-            f"{number_of(found.placeholders, 'event has', 'events have')} an id that is none, such as undefined",
+            f"{number_of(summary.placeholders, 'event has', 'events have')} an id that is none, such as undefined",
             "yellow",
         )
-    ] * bool(found.placeholders)
+    ] * bool(summary.placeholders)
     parts += [
         line(f"contract: {rule.removeprefix(PREFIX)} is broken by {number_of(count, 'event')}", "yellow")
-        for rule, count in found.violations.most_common()
+        for rule, count in summary.violations.most_common()
     ]
-    if each:
-        parts += ["", grid(*_EACH, right=("offset", "index"), wrap=("why",), rows=_fates(found))]
-    if found.examples:
-        parts += ["", _rejected(found)]
-    if found.no_text:
-        said = number_of(found.no_text, "rejected record is no UTF-8", "rejected records are no UTF-8")
-        parts += [line(f"{said}: {ENCODE}", "yellow")]
-    if found.count(EVENT):
-        types = [(name, count) for name, count in found.event_types.most_common(FEW)]
+    if with_fates:
+        parts += ["", grid(*_EACH, right=("offset", "index"), wrap=("why",), rows=_fates(summary))]
+    if summary.examples:
+        parts += ["", _rejected(summary)]
+    if summary.no_text:
+        records = number_of(summary.no_text, "rejected record is no UTF-8", "rejected records are no UTF-8")
+        parts += [line(f"{records}: {ENCODE}", "yellow")]
+    if summary.count(EVENT):
+        types = [(name, count) for name, count in summary.event_types.most_common(FEW)]
         parts += ["", grid("event type", "events", right=("events",), cut=("event type",), rows=types)]
-    if found.columns or found.paths:
+    if summary.columns or summary.paths:
         parts += ["", _columns(report)]
-    if found.extra:
-        rows = found.extra.most_common(FEW)
+    if summary.extra:
+        rows = summary.extra.most_common(FEW)
         parts += ["", grid("no column takes, kept in extra", "records", right=("records",), rows=rows)]
-        parts += [line(f"and {len(found.extra) - FEW:,} more; --json lists all")] if len(found.extra) > FEW else []
+        parts += [line(f"and {len(summary.extra) - FEW:,} more; --json lists all")] if len(summary.extra) > FEW else []
     parts += ["", *_next(report)]
     return Group(*parts)
 
@@ -75,32 +75,32 @@ def _likeness(report: CheckReport) -> str:
     return f"looks like {whose}; read by {by}"
 
 
-def _summary(found: CheckSummary) -> Text:
-    others = f"{found.count(PASSED_OVER):,} passed over + {found.count(REJECTED):,} rejected"
-    ways = f"{number_of(found.count(EVENT), 'event')} + {others}"
-    over = ", ".join(f"{why} {count:,}" for why, count in found.passed_over.most_common())
-    ways += f" (passed over: {over})" if over else ""
-    records = number_of(found.records, "record")
+def _summary(summary: CheckSummary) -> Text:
+    others = f"{summary.count(PASSED_OVER):,} passed over + {summary.count(REJECTED):,} rejected"
+    ways = f"{number_of(summary.count(EVENT), 'event')} + {others}"
+    reasons = ", ".join(f"{why} {count:,}" for why, count in summary.passed_over.most_common())
+    ways += f" (passed over: {reasons})" if reasons else ""
+    records = number_of(summary.records, "record")
     text = f"{records} = {ways}"
-    if found.opened:
-        alone = found.records - found.opened
-        opened = f"{number_of(found.opened, 'envelope')} with {number_of(found.inside, 'event')}"
-        text = f"{records} = {opened} + {alone:,} alone; {number_of(found.inside + alone, 'event')} = {ways}"
-    return line(text, "green" if found.is_clean else "yellow")
+    if summary.opened:
+        alone = summary.records - summary.opened
+        opened = f"{number_of(summary.opened, 'envelope')} with {number_of(summary.inside, 'event')}"
+        text = f"{records} = {opened} + {alone:,} alone; {number_of(summary.inside + alone, 'event')} = {ways}"
+    return line(text, "green" if summary.is_clean else "yellow")
 
 
 _EACH = ("partition", "offset", "index", "becomes", "why")
 
 
-def _fates(found: CheckSummary) -> list[tuple[str, int, int, str, str]]:
-    return [(each.partition, each.offset, each.nth, each.fate, each.why) for each in found.fates]
+def _fates(summary: CheckSummary) -> list[tuple[str, int, int, str, str]]:
+    return [(each.partition, each.offset, each.nth, each.fate, each.why) for each in summary.fates]
 
 
-def _rejected(found: CheckSummary) -> RenderableType:
+def _rejected(summary: CheckSummary) -> RenderableType:
     rows = [
-        (reason, found.reasons[reason], f"{partition} {offset}: {said}")
-        for reason, examples in found.examples.items()
-        for partition, offset, said in examples[:1]
+        (reason, summary.reasons[reason], f"{partition} {offset}: {example}")
+        for reason, examples in summary.examples.items()
+        for partition, offset, example in examples[:1]
     ]
     return grid(
         "rejected for", "records", "the first of them", right=("records",), cut=("the first of them",), rows=rows
@@ -108,10 +108,10 @@ def _rejected(found: CheckSummary) -> RenderableType:
 
 
 def _columns(report: CheckReport) -> RenderableType:
-    found = report.result
-    paths = {name: ", ".join(f"{path} {count:,}" for path, count in of.items()) for name, of in found.paths.items()}
-    names = [*found.paths, *(name for name in found.columns if name not in found.paths)]
-    rows = [(name, found.columns[name], paths.get(name, "-" if report.mapping else name)) for name in names]
+    summary = report.result
+    paths = {name: ", ".join(f"{path} {count:,}" for path, count in of.items()) for name, of in summary.paths.items()}
+    names = [*summary.paths, *(name for name in summary.columns if name not in summary.paths)]
+    rows = [(name, summary.columns[name], paths.get(name, "-" if report.mapping else name)) for name in names]
     return grid(
         "column",
         "events",
@@ -127,9 +127,9 @@ def _next(report: CheckReport) -> list[Text]:
     if not report.result.records:
         return [line("there is no record to look at", "yellow")]
     if never := report.result.never:
-        said = ", ".join(f"{column}: {path}" for column, path in never[:FEW])
+        paths = ", ".join(f"{column}: {path}" for column, path in never[:FEW])
         match = number_of(len(never), "path matches", "paths match")
-        lines.append(line(f"{match} no record of {report.result.records:,}: {said}", "yellow"))
+        lines.append(line(f"{match} no record of {report.result.records:,}: {paths}", "yellow"))
     if report.written:
         file = report.written
         lines.append(line(f"{file} is a mapping to start from: clickstream check ... --mapping {file}"))
@@ -142,26 +142,26 @@ def _next(report: CheckReport) -> list[Text]:
 
 def check_fields(report: CheckReport) -> dict[str, Any]:
     """The report as ``--json`` prints it: all of it."""
-    found = report.result
+    summary = report.result
     return {
         "looks_like": report.likely if report.likely != "" else "own",
         "mapping": report.mapping or "own",
-        "records": found.records,
-        "envelopes": found.opened,
-        "events_inside": found.inside,
-        "events": found.count(EVENT),
-        "passed_over": dict(found.passed_over),
-        "rejected": found.count(REJECTED),
-        "reasons": dict(found.reasons),
-        "not_utf8": found.no_text,
-        "placeholder_ids": found.placeholders,
-        "violations": dict(found.violations),
-        "event_types": dict(found.event_types),
-        "columns": dict(found.columns),
-        "paths": found.paths,
-        "never_matched": [{"column": column, "path": path} for column, path in found.never],
-        "extra": dict(found.extra),
+        "records": summary.records,
+        "envelopes": summary.opened,
+        "events_inside": summary.inside,
+        "events": summary.count(EVENT),
+        "passed_over": dict(summary.passed_over),
+        "rejected": summary.count(REJECTED),
+        "reasons": dict(summary.reasons),
+        "not_utf8": summary.no_text,
+        "placeholder_ids": summary.placeholders,
+        "violations": dict(summary.violations),
+        "event_types": dict(summary.event_types),
+        "columns": dict(summary.columns),
+        "paths": summary.paths,
+        "never_matched": [{"column": column, "path": path} for column, path in summary.never],
+        "extra": dict(summary.extra),
         "refused": report.refused,
-        "fates": [{**(said := each._asdict()), "index": said.pop("nth")} for each in found.fates],
+        "fates": [{**(fields := each._asdict()), "index": fields.pop("nth")} for each in summary.fates],
         "written": report.written,
     }

@@ -84,7 +84,9 @@ def check(
     if begun:
         _write(begun, draft_mapping(result, name))
     report = checked_view.CheckReport(result, likely, name, found.refused, str(begun) if begun else None)
-    print_json(checked_view.check_fields(report)) if as_json else show(checked_view.check_picture(report, each=records))
+    print_json(checked_view.check_fields(report)) if as_json else show(
+        checked_view.check_picture(report, with_fates=records)
+    )
     exit_unless(result.is_clean and not found.refused)
 
 

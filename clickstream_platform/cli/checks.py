@@ -54,10 +54,11 @@ def verify(
 
     require_committed(contracts[0], lake)  # told before a JVM starts
     with app.spark_session(settings, records=lake.events.rows()) as spark:
-        found = verify_tables(contracts, spark, lake, shown=not as_json)
+        verifications = verify_tables(contracts, spark, lake, shown=not as_json)
+    are_clean = all(each.clean for each in verifications)
     if as_json:
-        print_json({"clean": all(f.clean for f in found), "tables": [{**asdict(f), "clean": f.clean} for f in found]})
-    exit_unless(all(each.clean for each in found))
+        print_json({"clean": are_clean, "tables": [{**asdict(each), "clean": each.clean} for each in verifications]})
+    exit_unless(are_clean)
 
 
 def _verify_source(settings: Settings, names: list[str], *, as_json: bool) -> None:
@@ -67,9 +68,9 @@ def _verify_source(settings: Settings, names: list[str], *, as_json: bool) -> No
         raise SettingsError("--source", "only events has a source outside of the lake", "leave out the tables")
     (events,) = select_tables(settings, ["events"])
     with show_progress("the source: counted"):
-        found = source_account(events, existing_lake(settings))
-    print_json(account.account_fields(found)) if as_json else show(account.account_picture(found))
-    exit_unless(found.clean)
+        result = source_account(events, existing_lake(settings))
+    print_json(account.account_fields(result)) if as_json else show(account.account_picture(result))
+    exit_unless(result.clean)
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream validate || exit 1")
@@ -80,26 +81,26 @@ def validate(names: TableNames = None, *, as_json: AsJson = False) -> None:
     settings = from_env()
     contracts, lake = select_tables(settings, names or []), lake_of(settings)
     if any(last_entry(lake.table(table.name)) for table in contracts):
-        found = _validate_tables(contracts, settings, lake)
+        checks = _validate_tables(contracts, settings, lake)
     else:  # told without a JVM
-        found = [result for table in contracts for result in validation.results_without_batch(table)]
-    is_good = all(result.passed for result in found if result.blocking)
+        checks = [result for table in contracts for result in validation.results_without_batch(table)]
+    is_good = all(result.passed for result in checks if result.blocking)
     if as_json:
-        print_json({"passed": is_good, "checks": [asdict(result) for result in found]})
+        print_json({"passed": is_good, "checks": [asdict(result) for result in checks]})
     else:
-        show(results.checks(found))
+        show(results.checks(checks))
     exit_unless(is_good)
 
 
 def _validate_tables(contracts: Sequence[StreamingTable], settings: Settings, lake: Lake) -> list[CheckResult]:
     from clickstream_platform.streaming.audit import validate as validation  # noqa: PLC0415 - Spark
 
-    found: list[CheckResult] = []
+    checks: list[CheckResult] = []
     with app.spark_session(settings) as spark:
         for table in contracts:
             with show_progress(f"{table.name}: checked"):
-                found += validation.validate(table, spark, lake)
-    return found
+                checks += validation.validate(table, spark, lake)
+    return checks
 
 
 def verify_tables(
@@ -108,10 +109,10 @@ def verify_tables(
     """Verify table after table, and show what each came to."""
     from clickstream_platform.streaming.audit import verify as verifying  # noqa: PLC0415 - `verify --source` has no Spark
 
-    found: list[Verification] = []
+    verifications: list[Verification] = []
     for table in contracts:
         with show_progress(f"{table.name}: compared"):
-            found.append(verifying.verify(table, spark, lake))
+            verifications.append(verifying.verify(table, spark, lake))
         if shown:
-            show(results.verification(found[-1]))
-    return found
+            show(results.verification(verifications[-1]))
+    return verifications

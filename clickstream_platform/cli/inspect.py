@@ -84,27 +84,27 @@ def _statuses(contracts: Sequence[StreamingTable], lake: Lake, settings: Setting
     from clickstream_platform.streaming.observe.query_status import queries  # noqa: PLC0415
     from clickstream_platform.streaming.observe.status import status as statuses  # noqa: PLC0415
 
-    passed, broken = newest_passed_over(lake), newest_violations(lake)
+    passed_over, violations = newest_passed_over(lake), newest_violations(lake)
     files, old = (
         all_refused_files(lake),
         plan_expiry(contracts, lake, settings.retention, settings.quarantine_retention),
     )
-    found, told = statuses(contracts, lake), Outbox.of(lake).status()
+    standing, channels = statuses(contracts, lake), Outbox.of(lake).status()
     if as_json:
-        active = [asdict(said[-1]) for said in queries(settings.queries_folder) if said[-1].is_active]
-        listed = {key: [asdict(each) for each in of] for key, of in (("tables", found), ("deliveries", told))}
-        of_lake = {"lake": str(lake.root), "is_there": bool(lake.names()), "refused": files, "passed_over": passed}
-        of_lake["violations"] = broken
+        active = [asdict(of_query[-1]) for of_query in queries(settings.queries_folder) if of_query[-1].is_active]
+        listed = {key: [asdict(each) for each in of] for key, of in (("tables", standing), ("deliveries", channels))}
+        of_lake = {"lake": str(lake.root), "is_there": bool(lake.names()), "refused": files, "passed_over": passed_over}
+        of_lake["violations"] = violations
         print_json({**of_lake, **listed, "queries": active, "too_old": views.too_old_fields(old)})
     else:
         known = [name for name in views.LEFT_OUT if name != "copies" or lake.table(name).exists]
         left_out = {name: lake.table(name).rows() for name in known}
-        shown = views.statuses(found, left_out) if lake.names() else views.no_lake(found)
-        show(views.place(lake, is_there=bool(lake.names())), "", shown, *views.deliveries(told))
-        if passed:
-            show(line(views.passed_over(passed)))
-        if broken:
-            show(line(f"the last run counted {describe_violations(broken)}", "yellow"))
+        shown = views.statuses(standing, left_out) if lake.names() else views.no_lake(standing)
+        show(views.place(lake, is_there=bool(lake.names())), "", shown, *views.deliveries(channels))
+        if passed_over:
+            show(line(views.passed_over(passed_over)))
+        if violations:
+            show(line(f"the last run counted {describe_violations(violations)}", "yellow"))
         if old.has_any:
             show(views.too_old(old))
         if files:
@@ -152,8 +152,8 @@ def ledger(
     all_lines = (each for name in ([table] if table else lake.names()) for each in ledger_lines(lake.table(name)))
     amended = sorted((each for each in all_lines if isinstance(each, Amendment)), key=_when)[: limit or None]
     if as_json:
-        both = {"entries": [entry_fields(each) for each in newest], "amendments": [asdict(each) for each in amended]}
-        print_json({**both, "imbalances": wrong})
+        listed = {"entries": [entry_fields(each) for each in newest], "amendments": [asdict(each) for each in amended]}
+        print_json({**listed, "imbalances": wrong})
     elif not newest and not amended:
         show(line("no batch is committed yet: `clickstream run`"))
     else:
@@ -169,9 +169,9 @@ def _when(line: Entry | Amendment) -> int:
 
 def _with_a_ledger(table: str | None, settings: Settings, lake: Lake) -> list[str]:
     """The table asked for, or all that the lake has. The contracts are asked only about one that it has not."""
-    there = [name for name in lake.names() if name not in views.LEFT_OUT]
-    if table is None or table in there:
-        return [table] if table else there
+    with_ledger = [name for name in lake.names() if name not in views.LEFT_OUT]
+    if table is None or table in with_ledger:
+        return [table] if table else with_ledger
     from clickstream_platform.tables import select_tables  # noqa: PLC0415 - the contracts import Spark
 
     return [contract.name for contract in select_tables(settings, [table])]

@@ -36,13 +36,7 @@ def lake_of(settings: Settings, *, to_write: bool = False, finishing: str = "") 
         UnreachableError: its store does not answer.
         LayoutError: it is of a newer version, or in the middle of another command that changes it as a whole.
     """
-    if is_on_store(place := settings.lake_folder):
-        require_store(place)
-    elif not to_write:
-        require_folder(place, _variable_of_lake(settings), to_write=False)
-    if to_write:
-        make_lake_folder(settings)
-    lake = Lake(place)
+    lake = _reachable_lake(settings, to_write=to_write)
     layout.require_layout(lake, finishing)
     return lake
 
@@ -53,13 +47,24 @@ def existing_lake(settings: Settings, *, to_write: bool = False, finishing: str 
     Raises:
         SetupError: there is no lake; or what :func:`lake_of` raises.
     """
-    lake = lake_of(settings, finishing=finishing)
-    if not layout.is_there(lake):
+    lake = _reachable_lake(settings)
+    if not layout.require_layout(lake, finishing).is_begun:
         remedy = f"`clickstream run` begins one, or set {_variable_of_lake(settings)} to where one is"
         raise SetupError(str(lake.root), "there is no lake here yet", remedy)
     if to_write:
         make_lake_folder(settings)
     return lake
+
+
+def _reachable_lake(settings: Settings, *, to_write: bool = False) -> Lake:
+    """The lake, whose folder or store was looked at; made, if it is to be written to."""
+    if is_on_store(place := settings.lake_folder):
+        require_store(place)
+    elif not to_write:
+        require_folder(place, _variable_of_lake(settings), to_write=False)
+    if to_write:
+        make_lake_folder(settings)
+    return Lake(place)
 
 
 def make_lake_folder(settings: Settings) -> None:

@@ -33,25 +33,25 @@ if TYPE_CHECKING:
 WIDEST = 60  # characters of one value in a table: a page address with its parameters has no end
 
 
-def verification(found: Verification) -> RenderableType:
+def verification(result: Verification) -> RenderableType:
     """One line that says whether a table keeps its promise; if it does not, where."""
-    if found.clean:
-        against = "the ledger says" if found.events_version < 0 else f"its query over events v{found.events_version}"
-        but = f", without {found.left_out:,} that came too late (late_events)" if found.left_out else ""
-        but += f", with {found.still_in:,} that were replaced since" if found.still_in else ""
-        return _line(True, f"{found.table}: {number_of(found.rows, 'row')}, as {against}{but}", "")
-    counts = f"{found.missing:,} missing, {found.extra:,} extra, {found.different:,} different"
-    summary = _line(False, f"{found.table}: {counts}, of {number_of(found.rows, 'row')}", "DIFFERS")
-    return Group(summary, *(line(f"         {wrong}") for wrong in found.ledger), *map(_difference, found.first))
+    if result.clean:
+        against = "the ledger says" if result.events_version < 0 else f"its query over events v{result.events_version}"
+        but = f", without {result.left_out:,} that came too late (late_events)" if result.left_out else ""
+        but += f", with {result.still_in:,} that were replaced since" if result.still_in else ""
+        return _line(True, f"{result.table}: {number_of(result.rows, 'row')}, as {against}{but}", "")
+    counts = f"{result.missing:,} missing, {result.extra:,} extra, {result.different:,} different"
+    summary = _line(False, f"{result.table}: {counts}, of {number_of(result.rows, 'row')}", "DIFFERS")
+    return Group(summary, *(line(f"         {wrong}") for wrong in result.ledger), *map(_difference, result.first))
 
 
-def _difference(found: Difference) -> Table:
+def _difference(difference: Difference) -> Table:
     """Expected and actual side by side: the columns that differ, or all if one side has no such row."""
-    expected, actual = found.expected or {}, found.actual or {}
-    names = [name for name in expected | actual if name not in found.key]
+    expected, actual = difference.expected or {}, difference.actual or {}
+    names = [name for name in expected | actual if name not in difference.key]
     names = [name for name in names if expected.get(name) != actual.get(name)] if expected and actual else names
-    rows = [(name, _side(found.expected, name), _side(found.actual, name)) for name in names]
-    title = "  ".join(f"{name}={cell(value)}" for name, value in found.key.items())
+    rows = [(name, _side(difference.expected, name), _side(difference.actual, name)) for name in names]
+    title = "  ".join(f"{name}={cell(value)}" for name, value in difference.key.items())
     rows = rows or [("(all)", "once", "more than once")]
     return grid("column", "expected", "actual", rows=rows, wrap=("expected", "actual"), title=title)
 
@@ -60,14 +60,14 @@ def _side(row: dict[str, Any] | None, name: str) -> Text | str:
     return Text("no such row", "dim") if row is None else cell(row[name])
 
 
-def checks(found: Sequence[CheckResult]) -> Group:
+def checks(results: Sequence[CheckResult]) -> Group:
     """What became of every expectation, a line each; one for all of a table that has no batch."""
-    empty = Counter(result.table for result in found if result.found == NO_BATCH)
+    empty = Counter(result.table for result in results if result.found == NO_BATCH)
     parts = [
         _line(False, f"{name}: {NO_BATCH}, so none of its {count} checks holds", "FAILED")
         for name, count in empty.items()
     ]
-    return Group(*(_check(result) for result in found if result.table not in empty), *parts)
+    return Group(*(_check(result) for result in results if result.table not in empty), *parts)
 
 
 def _check(result: CheckResult) -> Text:
@@ -79,26 +79,26 @@ def _severity(result: CheckResult) -> str:
     return "FAILED" if result.blocking else "warning"
 
 
-def rejections(found: Sequence[Rejection]) -> RenderableType:
+def rejections(rejected: Sequence[Rejection]) -> RenderableType:
     """Why records were rejected, most frequent first, with the newest of each."""
-    if not found:
+    if not rejected:
         return Text("quarantine is empty: nothing was rejected", "green")
     table = grid(
         *("reason", "records", "last arrived", "the newest"),
         right=("records",),
         cut=("the newest",),
-        rows=(row for each in found for row in _rejection(each)),
+        rows=(row for rejection in rejected for row in _rejection(rejection)),
     )
     return Group(table, Text("a record with several faults is counted for each; --json says where each record is"))
 
 
-def _rejection(found: Rejection) -> Iterable[Sequence[object]]:
-    shown = [sample.why or sample.value for sample in found.samples]
-    yield found.reason, found.records, dated(found.last.timestamp() * 1000), shown[0] if shown else None
+def _rejection(rejection: Rejection) -> Iterable[Sequence[object]]:
+    shown = [sample.why or sample.value for sample in rejection.samples]
+    yield rejection.reason, rejection.records, dated(rejection.last.timestamp() * 1000), shown[0] if shown else None
     yield from (("", "", "", value) for value in shown[1:])
 
 
-def rejection_fields(found: Rejection) -> dict[str, Any]:
+def rejection_fields(rejection: Rejection) -> dict[str, Any]:
     """One reason, for a program. Bytes that are no UTF-8 have escapes."""
     samples = [
         {
@@ -107,15 +107,15 @@ def rejection_fields(found: Rejection) -> dict[str, Any]:
             "value": s.value.decode(errors="backslashreplace"),
             **({"why": s.why} if s.why else {}),
         }
-        for s in found.samples
+        for s in rejection.samples
     ]
-    times = {name: moment.isoformat() for name, moment in (("first", found.first), ("last", found.last))}
-    return {"reason": found.reason, "records": found.records, **times, "samples": samples}
+    times = {name: moment.isoformat() for name, moment in (("first", rejection.first), ("last", rejection.last))}
+    return {"reason": rejection.reason, "records": rejection.records, **times, "samples": samples}
 
 
-def findings(found: Sequence[Finding]) -> Group:
+def findings(all_findings: Sequence[Finding]) -> Group:
     """What a run needs of this machine, a line each."""
-    return Group(*(_line(finding.ok, str(finding), "missing") for finding in found))
+    return Group(*(_line(finding.ok, str(finding), "missing") for finding in all_findings))
 
 
 def _line(is_good: bool, text: str, bad: str) -> Text:
@@ -143,7 +143,7 @@ def truth(known: Truth) -> Table:
     return grid("known truth", "count", right=("count",), rows=rows)
 
 
-def comparisons(found: Sequence[Comparison]) -> Table:
+def comparisons(compared: Sequence[Comparison]) -> Table:
     """What was simulated and what came out, side by side, and why."""
     return grid(
         *("what", "expected", "found", "", "why"),
@@ -151,7 +151,7 @@ def comparisons(found: Sequence[Comparison]) -> Table:
         wrap=("why",),
         rows=(
             (c.what, c.expected, c.found, "" if c.expected is None else verdict(c.agrees, "DIFFERS"), c.why)
-            for c in found
+            for c in compared
         ),
     )
 

@@ -68,17 +68,19 @@ def run(
     """Process what is there in every table, then stop. With nothing new, no table changes."""
     settings = from_env()
     contracts = _with_trigger(select_tables(settings, names or []), trigger)
-    found = require_source(contracts, lake := lake_of(settings), settings)
-    if not _has_anything(contracts, lake, found):
+    known_lags = require_source(contracts, lake := lake_of(settings), settings)
+    if not _has_anything(contracts, lake, known_lags):
         return
     make_lake_folder(settings)
     require_free((table.name for table in contracts), lake, take_over=take_over)
-    if has_nothing_to_do(contracts, lake, found) and not any(channel.waiting for channel in Outbox.of(lake).status()):
+    if has_nothing_to_do(contracts, lake, known_lags) and not any(
+        channel.waiting for channel in Outbox.of(lake).status()
+    ):
         typer.echo("nothing new: every table has read all there is")
         return
-    with app.spark_session(settings, records=estimate_backlog(contracts, lake, found)) as spark:
+    with app.spark_session(settings, records=estimate_backlog(contracts, lake, known_lags)) as spark:
         hearing = with_delivery(hooks(), settings, print_line)
-        run_all(contracts, spark, lake, hearing, found, jobs=jobs, take_over=take_over)
+        run_all(contracts, spark, lake, hearing, known_lags, jobs=jobs, take_over=take_over)
 
 
 @commands.command(
@@ -124,8 +126,8 @@ def _rebuild_stretch(
     require_free([table.name], lake)
     table.offsets.require_there(table.name, lake)
     with app.spark_session(settings) as spark, show_progress(f"{table.name}: a stretch is computed anew"):
-        found = stretches.rebuild_stretch(table, stretch, spark, lake, with_delivery(hooks(), settings, print_line))
-    show(maintenance_views.stretch_picture(found))
+        result = stretches.rebuild_stretch(table, stretch, spark, lake, with_delivery(hooks(), settings, print_line))
+    show(maintenance_views.stretch_picture(result))
 
 
 def _with_trigger(contracts: list[StreamingTable], text: str | None) -> list[StreamingTable]:
@@ -146,42 +148,42 @@ def run_all(
     spark: SparkSession,
     lake: Lake,
     hooks: Hooks,
-    found: Lags | None = None,
+    known_lags: Lags | None = None,
     *,
     jobs: int | None = 1,
     take_over: bool = False,
 ) -> None:
     """Run tables, so many at a time (None: as many as is usual), and say what happened.
 
-    Of sources that were listed just now, say what was ``found``, and do not list them again for that.
+    Of sources that were listed just now, say what there is to read by ``known_lags``; they are not listed again.
 
     Raises:
         The error of the first table that failed; of others it prints theirs.
     """
     from clickstream_platform.streaming.runtime.side_by_side import side_by_side  # noqa: PLC0415 - an idle run has none
 
-    told = _Progress(lake, found or {})
+    progress = _Progress(lake, known_lags or {})
     try:
-        with show_progress(told):
-            side_by_side(contracts, spark, lake, hooks, told, jobs=jobs, take_over=take_over)
+        with show_progress(progress):
+            side_by_side(contracts, spark, lake, hooks, progress, jobs=jobs, take_over=take_over)
     finally:
-        _say_what_was_done(contracts, told)
-    for error in [*told.failures.values()][1:]:
+        _say_what_was_done(contracts, progress)
+    for error in [*progress.failures.values()][1:]:
         show(failure(error), stderr=True)
-    for error in told.failures.values():
+    for error in progress.failures.values():
         raise error
 
 
-def _say_what_was_done(contracts: Sequence[StreamingTable], told: _Progress) -> None:
+def _say_what_was_done(contracts: Sequence[StreamingTable], progress: _Progress) -> None:
     """A line for each table that did something; and which have failed, or have not read all there was."""
-    reports = [told.done[table.name] for table in contracts if table.name in told.done]
+    reports = [progress.done[table.name] for table in contracts if table.name in progress.done]
     if shown := [each for each in reports if each.batches or not each.is_cut_short]:
         show("", views.reports(shown), "")
-    if told.failures:
-        typer.echo(f"failed: {', '.join(told.failures)}")
+    if progress.failures:
+        typer.echo(f"failed: {', '.join(progress.failures)}")
     ended = {each.table for each in reports if not each.is_cut_short}
-    if left := [each.name for each in contracts if each.name not in {*ended, *told.failures}]:
-        typer.echo(f"not done: {', '.join(left)}")
+    if not_done := [each.name for each in contracts if each.name not in {*ended, *progress.failures}]:
+        typer.echo(f"not done: {', '.join(not_done)}")
 
 
 @dataclass
@@ -189,7 +191,7 @@ class _Progress:
     """What the tables of a run are at; as text, for the line that says what goes on."""
 
     lake: Lake
-    found: Lags
+    known_lags: Lags
     running: list[str] = field(default_factory=list[str])
     done: dict[str, RunReport] = field(default_factory=dict[str, RunReport])
     failures: dict[str, Exception] = field(default_factory=dict[str, Exception])
@@ -201,9 +203,9 @@ class _Progress:
     def begins(self, table: StreamingTable) -> None:
         """Say what it has to read."""
         titles = [each.title for each in table.by_source()]
-        known = {title: self.found[title] for title in titles if title in self.found}
-        for title, found in (known or lags(table, self.lake)).items():
-            print_line(f"{title}: {describe_lag(found)}")
+        known = {title: self.known_lags[title] for title in titles if title in self.known_lags}
+        for title, lag in (known or lags(table, self.lake)).items():
+            print_line(f"{title}: {describe_lag(lag)}")
         self.running.append(table.name)
 
     def ended(self, table: StreamingTable, report: RunReport) -> None:
@@ -219,10 +221,10 @@ class _Progress:
         self.failures[table.name] = failure
 
 
-def _has_anything(contracts: Sequence[StreamingTable], lake: Lake, found: Lags) -> bool:
+def _has_anything(contracts: Sequence[StreamingTable], lake: Lake, known_lags: Lags) -> bool:
     """Whether anything was ever read, or is there to be read. If not, says so, and how to get it."""
     first = contracts[0]
-    if first.derived or lake.events.exists or any(unread_amount(each) for each in found.values()):
+    if first.derived or lake.events.exists or any(unread_amount(each) for each in known_lags.values()):
         return True
     hint = cast("RecordSource", first.offsets).how_to_fill
     typer.echo(hint, nl=bool(hint))

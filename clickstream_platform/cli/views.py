@@ -69,7 +69,7 @@ def alert_line(row: dict[str, Any]) -> str:
     return f"  alert: {cell(row['user_id'])} {row['rule']}: {row['value']} > {row['threshold']}, {window}"
 
 
-def reports(done: Sequence[RunReport]) -> Table:
+def reports(runs: Sequence[RunReport]) -> Table:
     """What the runs of some tables did."""
     counted = ("batches", "in", "out", "late", "rev.", "quar.", "dupl.", "s")
     return grid(
@@ -90,14 +90,14 @@ def reports(done: Sequence[RunReport]) -> Table:
                 None if r.watermark_ms is None else clock(r.watermark_ms),
                 f"{r.duration.total_seconds():.1f}",
             )
-            for name, r in _with_sources(done)
+            for name, r in _with_sources(runs)
         ),
     )
 
 
-def _with_sources(done: Sequence[RunReport]) -> Iterator[tuple[str, RunReport]]:
+def _with_sources(reports: Sequence[RunReport]) -> Iterator[tuple[str, RunReport]]:
     """Each report by its table; after one of several sources, that of each by its name."""
-    for report in done:
+    for report in reports:
         yield report.table, report
         yield from ((f"  {name}", of_source) for name, of_source in report.by_source.items())
 
@@ -111,17 +111,17 @@ def place(lake: Lake, *, is_there: bool) -> Text:
 
 def passed_over(counts: Mapping[str, int]) -> str:
     """How many records were no events and not meant as such, by what told so."""
-    each = ", ".join(f"{why} {count:,}" for why, count in counts.items())
-    return f"the last run passed over {number_of(sum(counts.values()), 'record')}, as the mapping says: {each}"
+    reasons = ", ".join(f"{why} {count:,}" for why, count in counts.items())
+    return f"the last run passed over {number_of(sum(counts.values()), 'record')}, as the mapping says: {reasons}"
 
 
-def no_lake(found: Sequence[TableStatus]) -> RenderableType:
+def no_lake(tables: Sequence[TableStatus]) -> RenderableType:
     """What a first run would read."""
-    unread = [Text(f"{s.name}: {amount_of(s.lag, s.lag_unit or '')} to read") for s in found if s.lag]
-    return Group(*unread, *_problems(found), *_triggers(found))
+    unread = [Text(f"{s.name}: {amount_of(s.lag, s.lag_unit or '')} to read") for s in tables if s.lag]
+    return Group(*unread, *_problems(tables), *_triggers(tables))
 
 
-def statuses(found: Sequence[TableStatus], left_out: Mapping[str, int]) -> RenderableType:
+def statuses(tables: Sequence[TableStatus], left_out: Mapping[str, int]) -> RenderableType:
     """Where every table stands."""
     wide = grid(
         *("table", "rows", "version", "watermark (UTC)", "batches", "lag", "gen.", "last run (UTC)"),
@@ -130,7 +130,7 @@ def statuses(found: Sequence[TableStatus], left_out: Mapping[str, int]) -> Rende
         gap=1,
         rows=(
             (s.name, _rows(s), s.delta_version, minute(s.watermark), s.batches, _lag(s), s.generation, _last_run(s))
-            for s in found
+            for s in tables
         ),
     )
     narrow = grid(
@@ -138,55 +138,62 @@ def statuses(found: Sequence[TableStatus], left_out: Mapping[str, int]) -> Rende
         right=("rows", "lag"),
         cut=("table",),
         gap=1,
-        rows=((s.name, _rows(s), minute(s.watermark), _lag(s), _ago(s)) for s in found),
+        rows=((s.name, _rows(s), minute(s.watermark), _lag(s), _ago(s)) for s in tables),
     )
-    others = [Text(f"{name}: {number_of(rows, *LEFT_OUT[name])}") for name, rows in left_out.items()]
-    return Group(Fitting(wide, narrow), "", *sources.source_lines(found), *_problems(found), *_triggers(found), *others)
+    left_out_lines = [Text(f"{name}: {number_of(rows, *LEFT_OUT[name])}") for name, rows in left_out.items()]
+    return Group(
+        Fitting(wide, narrow),
+        "",
+        *sources.source_lines(tables),
+        *_problems(tables),
+        *_triggers(tables),
+        *left_out_lines,
+    )
 
 
-def _rows(found: TableStatus) -> int | None:
+def _rows(status: TableStatus) -> int | None:
     """None where there is no table: it is not empty, it is not there."""
-    return None if found.delta_version is None else found.rows
+    return None if status.delta_version is None else status.rows
 
 
-def _lag(found: TableStatus) -> str:
-    return "unknown" if found.lag is None else amount_of(found.lag, found.lag_unit or "")
+def _lag(status: TableStatus) -> str:
+    return "unknown" if status.lag is None else amount_of(status.lag, status.lag_unit or "")
 
 
-def _last_run(found: TableStatus) -> str | None:
-    return f"{minute(found.last_run.at)}, {_ago(found)}" if found.last_run else None
+def _last_run(status: TableStatus) -> str | None:
+    return f"{minute(status.last_run.at)}, {_ago(status)}" if status.last_run else None
 
 
-def _ago(found: TableStatus) -> str | None:
-    at = milliseconds_of(found.last_run.at if found.last_run else None)
+def _ago(status: TableStatus) -> str | None:
+    at = milliseconds_of(status.last_run.at if status.last_run else None)
     return None if at is None else ago(at)
 
 
-def _problems(found: Sequence[TableStatus]) -> list[Text]:
-    unknown = [line(f"{s.name}: lag unknown: {s.problem}", "yellow") for s in found if s.problem]
-    return unknown + [line(f"{s.name}: not read: {remark}", "yellow") for s in found for remark in s.remarks[:REMARKS]]
+def _problems(tables: Sequence[TableStatus]) -> list[Text]:
+    unknown = [line(f"{s.name}: lag unknown: {s.problem}", "yellow") for s in tables if s.problem]
+    return unknown + [line(f"{s.name}: not read: {remark}", "yellow") for s in tables for remark in s.remarks[:REMARKS]]
 
 
-def _triggers(found: Sequence[TableStatus]) -> Iterable[Text]:
+def _triggers(tables: Sequence[TableStatus]) -> Iterable[Text]:
     """A line for each trigger; it names the tables if there are several."""
-    triggers = dict.fromkeys(s.trigger for s in found)
+    triggers = dict.fromkeys(s.trigger for s in tables)
     for trigger in triggers:
-        names = ", ".join(s.name for s in found if s.trigger == trigger)
+        names = ", ".join(s.name for s in tables if s.trigger == trigger)
         yield Text(f"trigger: {trigger}" + (f" ({names})" if len(triggers) > 1 else ""))
 
 
-def deliveries(found: Sequence[ChannelStatus]) -> list[Text]:
+def deliveries(channels: Sequence[ChannelStatus]) -> list[Text]:
     """How every channel stands that alerts are told to."""
-    return [line(_delivery(channel), "yellow" if channel.waiting else "") for channel in found]
+    return [line(_delivery(channel), "yellow" if channel.waiting else "") for channel in channels]
 
 
-def _delivery(found: ChannelStatus) -> str:
-    said = f"alerts to {found.channel}: {found.delivered:,} delivered"
-    if not found.waiting:
-        return said
-    tried = milliseconds_of(found.tried_at)
-    why = f" ({dated(tried)}: {found.problem})" if found.problem and tried is not None else ""
-    return f"{said}, {found.waiting:,} wait for the next run{why}"
+def _delivery(channel: ChannelStatus) -> str:
+    delivered = f"alerts to {channel.channel}: {channel.delivered:,} delivered"
+    if not channel.waiting:
+        return delivered
+    tried = milliseconds_of(channel.tried_at)
+    why = f" ({dated(tried)}: {channel.problem})" if channel.problem and tried is not None else ""
+    return f"{delivered}, {channel.waiting:,} wait for the next run{why}"
 
 
 def explanation(table: StreamingTable, lake: Lake, generation: int) -> RenderableType:
@@ -206,8 +213,8 @@ def explanation(table: StreamingTable, lake: Lake, generation: int) -> Renderabl
     folders = [lake.checkpoints(table.name, source.source_name) / str(generation) for source in table.sources]
     checkpoints = [f"checkpoint  {folder}{'' if folder.exists() else ' (not yet)'}" for folder in folders]
     places = line("\n".join([f"table       {lake.table(table.name).path}", *checkpoints]))
-    said = ["", line(table.query.text.strip())] if isinstance(table.query, Sql) else []
-    return Group(Text(table.name, "bold"), "", sentences, *said, "", columns, "", places)
+    sql = ["", line(table.query.text.strip())] if isinstance(table.query, Sql) else []
+    return Group(Text(table.name, "bold"), "", sentences, *sql, "", columns, "", places)
 
 
 def explanation_fields(table: StreamingTable, lake: Lake, generation: int) -> dict[str, Any]:
@@ -230,16 +237,16 @@ def explanation_fields(table: StreamingTable, lake: Lake, generation: int) -> di
     }
 
 
-def too_old(found: ExpiryPlan) -> Text:
+def too_old(plan: ExpiryPlan) -> Text:
     """What leaves the lake because it is too old: said before it happens."""
     return line(
-        f"to leave with the next `clickstream maintain`: {' and '.join(found.describe())}; --dry-run says more",
+        f"to leave with the next `clickstream maintain`: {' and '.join(plan.describe())}; --dry-run says more",
         "yellow",
     )
 
 
-def too_old_fields(found: ExpiryPlan) -> dict[str, Any]:
+def too_old_fields(plan: ExpiryPlan) -> dict[str, Any]:
     """What :func:`too_old` says, as ``--json`` prints it."""
-    events = {"events": sum(found.events.values()), "before": str(found.before) if found.events else None}
-    cut = str(found.rejected_before) if found.rejected else None
-    return {**events, "rejected": found.rejected, "rejected_before": cut}
+    events = {"events": sum(plan.events.values()), "before": str(plan.before) if plan.events else None}
+    cut = str(plan.rejected_before) if plan.rejected else None
+    return {**events, "rejected": plan.rejected, "rejected_before": cut}

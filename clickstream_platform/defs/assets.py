@@ -45,11 +45,11 @@ def table_asset(table: StreamingTable, settings: Settings) -> dg.AssetsDefinitio
     @dg.multi_asset(name=table.name, specs=specs, pool=pool(table), can_subset=len(specs) > 1)
     def asset(context: dg.AssetExecutionContext, spark: SparkResource) -> Iterator[dg.MaterializeResult[Any]]:
         with translate_errors(context.retry_number):
-            context.log.info(describe_lags(found := lags_to_read(table, lake)))  # before the JVM starts
-            told, run_id = dagster_hooks(context.log, settings), context.run.run_id
-            done = idle_run(table, lake, told, run_id, found)
-            done = done or run(table, spark.session_for(backlog_of(table, settings, found)), lake, told, run_id=run_id)
-        for made in materializations(table, done, lake):
+            context.log.info(describe_lags(unread := lags_to_read(table, lake)))  # before the JVM starts
+            hooks, run_id = dagster_hooks(context.log, settings), context.run.run_id
+            session = partial(spark.session_for, backlog_of(table, settings, unread))
+            report = idle_run(table, lake, hooks, run_id, unread) or run(table, session(), lake, hooks, run_id=run_id)
+        for made in materializations(table, report, lake):
             if made.key in context.selected_asset_keys:
                 yield made.result()
             else:
@@ -72,7 +72,7 @@ def lags_to_read(table: StreamingTable, lake: Lake) -> Lags:
         return {table.title: problem}
 
 
-def backlog_of(table: StreamingTable, settings: Settings, found: Lags) -> Callable[[], int]:
+def backlog_of(table: StreamingTable, settings: Settings, known_lags: Lags) -> Callable[[], int]:
     """A function that estimates how many records or events this table and those after it have to read.
 
     It does not list the source again.
@@ -80,15 +80,15 @@ def backlog_of(table: StreamingTable, settings: Settings, found: Lags) -> Callab
     Args:
         table: the first of a run that has something to read.
         settings: of the run.
-        found: what this table has to read.
+        known_lags: what this table has to read.
     """
     others = [each for each in tables(settings).values() if each.derived and each.name != table.name]
-    return partial(estimate_backlog, [table, *others], Lake(settings.lake_folder), found)
+    return partial(estimate_backlog, [table, *others], Lake(settings.lake_folder), known_lags)
 
 
-def describe_lags(found: Lags) -> str:
+def describe_lags(known_lags: Lags) -> str:
     """What there is to read, in words."""
-    return "; ".join(f"{title}: {describe_lag(each)}" for title, each in found.items())
+    return "; ".join(f"{title}: {describe_lag(each)}" for title, each in known_lags.items())
 
 
 def dagster_hooks(log: dg.DagsterLogManager, settings: Settings) -> Hooks:

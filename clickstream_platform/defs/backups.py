@@ -56,9 +56,9 @@ def _backup_job(settings: Settings) -> dg.JobDefinition:
             layout.require_layout(lake)
             folder = backup_folder_from(config.folder)
             backups.require_backup(lake, folder, settings.sources.values())
-            made, there = backups.backup(contracts, lake, folder, run_id=context.run.run_id)
+            backup, copied_before = backups.backup(contracts, lake, folder, run_id=context.run.run_id)
         context.add_output_metadata(
-            {**_held(made), "copied_before": there, "folder": dg.MetadataValue.path(str(folder))}
+            {**_held(backup), "copied_before": copied_before, "folder": dg.MetadataValue.path(str(folder))}
         )
 
     return one_op_job(BACKUP, copy_lake, "Copy the lake of one moment to a folder, while runs go on.", folder="")
@@ -72,9 +72,9 @@ def _restore_job(settings: Settings) -> dg.JobDefinition:
         with translate_errors(context.retry_number):
             folder = backup_folder_from(config.folder)
             layout.require_layout(lake, restoring.restore_command(folder))
-            found = restoring.verify_backup(folder) if config.check else restoring.restore(folder, lake)
+            backup = restoring.verify_backup(folder) if config.check else restoring.restore(folder, lake)
         where = {"only_checked": True} if config.check else {"lake": dg.MetadataValue.path(str(lake.root))}
-        context.add_output_metadata({**_held(found), **where})
+        context.add_output_metadata({**_held(backup), **where})
 
     return one_op_job(
         RESTORE, put_lake_back, "Put a backup where there is no lake. Writes over none.", folder="", check=False
@@ -88,21 +88,21 @@ def _reset_job(settings: Settings) -> dg.JobDefinition:
     def set_lake_aside(context: dg.OpExecutionContext, config: BeginAnew) -> None:
         with translate_errors(context.retry_number):
             layout.require_layout(lake, resetting.COMMAND)
-            found = resetting.preview_reset(contracts, lake)
-            resetting.require_confirmed(found, lake, config.confirm)
+            preview = resetting.preview_reset(contracts, lake)
+            resetting.require_confirmed(preview, lake, config.confirm)
             aside = resetting.reset(contracts, lake, run_id=context.run.run_id)
-        rows = markdown_table(("set aside", "rows"), ((name, f"{rows:,}") for name, rows in found.rows.items()))
-        said = {"to_read": found.to_read, "erasures_to_repeat": found.erasures}
+        rows = markdown_table(("set aside", "rows"), ((name, f"{rows:,}") for name, rows in preview.rows.items()))
+        counts = {"to_read": preview.to_read, "erasures_to_repeat": preview.erasures}
         context.add_output_metadata(
-            {"tables": dg.MetadataValue.md(rows), "set_aside_in": dg.MetadataValue.path(str(aside)), **said}
+            {"tables": dg.MetadataValue.md(rows), "set_aside_in": dg.MetadataValue.path(str(aside)), **counts}
         )
 
     description = "Begin events anew, and with it all tables; what is there is set aside. As it opens it only says so."
     return one_op_job(RESET, set_lake_aside, description, confirm="")
 
 
-def _held(made: Backup) -> dict[str, dg.MetadataValue | int | str]:
+def _held(backup: Backup) -> dict[str, dg.MetadataValue | int | str]:
     """What a backup holds."""
-    rows = ((name, f"{made.rows[name]:,}", str(version)) for name, version in made.versions.items())
+    rows = ((name, f"{backup.rows[name]:,}", str(version)) for name, version in backup.versions.items())
     tables = dg.MetadataValue.md(markdown_table(("table", "rows", "version"), rows))
-    return {"tables": tables, "made_at": made.made_at, "files": len(made.files), "bytes": made.bytes}
+    return {"tables": tables, "made_at": backup.made_at, "files": len(backup.files), "bytes": backup.bytes}

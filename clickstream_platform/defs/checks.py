@@ -36,13 +36,13 @@ def table_checks(table: StreamingTable, settings: Settings) -> dg.AssetChecksDef
 
     @dg.multi_asset_check(name=f"{table.name}_checks", specs=specs, can_subset=True)
     def checks(context: dg.AssetCheckExecutionContext, spark: SparkResource) -> Iterator[dg.AssetCheckResult]:
-        asked = only(table, {key.name for key in context.selected_asset_check_keys})
+        chosen = only(table, {key.name for key in context.selected_asset_check_keys})
         with translate_errors(context.retry_number):
             layout.require_layout(lake)
             everything = context.run.job_name == VALIDATE
-            found = check(asked, lambda: spark.spark_session, lake, everything=everything)
-        context.log.info(f"{said_of(table, asked)}, {describe_scopes(found)}")
-        yield from (result_of(each, lake) for each in found)
+            results = check(chosen, lambda: spark.spark_session, lake, everything=everything)
+        context.log.info(f"{said_of(table, chosen)}, {describe_scopes(results)}")
+        yield from (result_of(each, lake) for each in results)
 
     return checks
 
@@ -52,48 +52,48 @@ def only(table: StreamingTable, names: Collection[str]) -> StreamingTable:
     return replace(table, expectations=tuple(each for each in table.expectations if each.name in names))
 
 
-def said_of(table: StreamingTable, asked: StreamingTable) -> str:
+def said_of(table: StreamingTable, chosen: StreamingTable) -> str:
     """Which checks are run: how many, if it is all of them; else each by its name."""
-    if asked.expectations == table.expectations:
+    if chosen.expectations == table.expectations:
         return f"{table.name}: {number_of(len(table.expectations), 'check')}"
-    names = ", ".join(each.name for each in asked.expectations)
-    return f"{table.name}: {len(asked.expectations)} of {number_of(len(table.expectations), 'check')} ({names})"
+    names = ", ".join(each.name for each in chosen.expectations)
+    return f"{table.name}: {len(chosen.expectations)} of {number_of(len(table.expectations), 'check')} ({names})"
 
 
-def describe_scopes(found: Sequence[CheckResult]) -> str:
+def describe_scopes(results: Sequence[CheckResult]) -> str:
     """How many checks looked at all rows, and how many only at new ones, in words."""
-    kinds = Counter(each.look.kind for each in found if each.look)
+    kinds = Counter(each.look.kind for each in results if each.look)
     return ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or NO_BATCH
 
 
-def result_of(found: CheckResult, lake: Lake) -> dg.AssetCheckResult:
+def result_of(result: CheckResult, lake: Lake) -> dg.AssetCheckResult:
     """A finding as Dagster shows it, with numbers, which it plots over time.
 
     A table that nothing has arrived for only warns: an empty landing folder must not make every run of a schedule fail.
     """
-    severe = found.blocking and found.found != NO_BATCH
+    severe = result.blocking and result.found != NO_BATCH
     return dg.AssetCheckResult(
-        asset_key=found.table,
-        check_name=found.name,
-        passed=found.passed,
+        asset_key=result.table,
+        check_name=result.name,
+        passed=result.passed,
         severity=dg.AssetCheckSeverity.ERROR if severe else dg.AssetCheckSeverity.WARN,
-        metadata={"found": found.found, **_numbers(found, lake), **found.numbers, **_look(found)},
-        description=f"{found.description} Found: {found.finding}.",
+        metadata={"found": result.found, **_numbers(result, lake), **result.numbers, **_look(result)},
+        description=f"{result.description} Found: {result.finding}.",
     )
 
 
-def _look(found: CheckResult) -> dict[str, str]:
+def _look(result: CheckResult) -> dict[str, str]:
     """What was looked at: in words, and from which version on where that was not all. A version is nothing to plot."""
-    if found.look is None:
+    if result.look is None:
         return {}
-    since = {} if found.look.since is None else {"since_version": str(found.look.since)}
-    return {"look": found.look.kind, "looked_at": str(found.look), "version": str(found.look.version), **since}
+    since = {} if result.look.since is None else {"since_version": str(result.look.since)}
+    return {"look": result.look.kind, "looked_at": str(result.look), "version": str(result.look.version), **since}
 
 
-def _numbers(found: CheckResult, lake: Lake) -> dict[str, int | float]:
+def _numbers(result: CheckResult, lake: Lake) -> dict[str, int | float]:
     """The rows of the table; of a check of freshness, the age of the newest event. By the Delta log alone."""
-    table = lake.table(found.table)
-    newest = _newest(table) if found.name == FreshEvents.name else None
+    table = lake.table(result.table)
+    newest = _newest(table) if result.name == FreshEvents.name else None
     if newest is None:
         return {"rows": table.rows()}
     age = datetime.now(timezone.utc) - newest

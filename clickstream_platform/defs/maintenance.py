@@ -61,10 +61,10 @@ def _verify_job(settings: Settings) -> dg.JobDefinition:
     def verify_tables(context: dg.OpExecutionContext, spark: SparkResource) -> None:
         with translate_errors(context.retry_number):
             layout.require_layout(lake)
-            wanted = select_tables(settings, context.op_config["tables"])
-            found = [verify.verify(table, spark.spark_session, lake) for table in wanted]
-        verdicts = {"tables": _verdicts(found)}
-        if wrong := [each.table for each in found if not each.clean]:
+            contracts = select_tables(settings, context.op_config["tables"])
+            verifications = [verify.verify(table, spark.spark_session, lake) for table in contracts]
+        verdicts = {"tables": _verdicts(verifications)}
+        if wrong := [each.table for each in verifications if not each.clean]:
             raise dg.Failure(f"they differ: {', '.join(wrong)}", metadata=verdicts, allow_retries=False)  # noqa: EM102
         context.add_output_metadata(verdicts)
 
@@ -89,10 +89,10 @@ def _replay_job(settings: Settings) -> dg.JobDefinition:
         with translate_errors(context.retry_number):
             layout.require_layout(lake)
             reprocess.require_replay(events, lake, reason)  # before the JVM starts
-            found = reprocess.replay(events, spark.spark_session, lake, reason, run_id=context.run.run_id)
-        counts = {"tried": found.tried, "accepted": found.accepted, "duplicates": found.duplicates}
-        stayed = {"still_rejected": found.stayed, "conflicting_duplicates": found.conflicting}
-        context.add_output_metadata({**counts, **stayed, "passed_over": found.passed_over, "refused": found.refused})
+            report = reprocess.replay(events, spark.spark_session, lake, reason, run_id=context.run.run_id)
+        counts = {"tried": report.tried, "accepted": report.accepted, "duplicates": report.duplicates}
+        stayed = {"still_rejected": report.stayed, "conflicting_duplicates": report.conflicting}
+        context.add_output_metadata({**counts, **stayed, "passed_over": report.passed_over, "refused": report.refused})
 
     description = "What was rejected and is good by today's rules becomes events."
     return one_op_job(REPLAY, replay_records, description, reason=None)
@@ -109,10 +109,12 @@ def _fill_job(settings: Settings) -> dg.JobDefinition:
     def fill_columns(context: dg.OpExecutionContext) -> None:
         with translate_errors(context.retry_number):
             layout.require_layout(lake)
-            found = filling.fill(events, lake, context.op_config["columns"], run_id=context.run.run_id)
-        counts = {"dates": len(found.dates), "stayed_in_extra": found.stayed}
-        said = {"filled": dict(found.filled), "violations": dict(found.violations)}
-        context.add_output_metadata({**counts, **{name: dg.MetadataValue.json(each) for name, each in said.items()}})
+            report = filling.fill(events, lake, context.op_config["columns"], run_id=context.run.run_id)
+        counts = {"dates": len(report.dates), "stayed_in_extra": report.stayed}
+        by_column = {"filled": dict(report.filled), "violations": dict(report.violations)}
+        context.add_output_metadata(
+            {**counts, **{name: dg.MetadataValue.json(each) for name, each in by_column.items()}}
+        )
 
     description = "Events that were there get the columns that were declared since."
     return one_op_job(FILL, fill_columns, description, columns=[])
@@ -126,11 +128,11 @@ def _forget_job(settings: Settings) -> dg.JobDefinition:
         with translate_errors(context.retry_number):
             layout.require_layout(lake)
             erasure.require_erasure(lake, [config.user])  # before the JVM starts
-            session, told = spark.spark_session, dagster_hooks(context.log, settings)
+            session, hooks = spark.spark_session, dagster_hooks(context.log, settings)
             too, run_id = bool(config.unsearchable), context.run.run_id
-            proof = erasure.forget([config.user], contracts, session, lake, told, unsearchable=too, run_id=run_id)
-        said = {"completed": proof.completed_at is not None, "unsearched": sum(proof.unsearched.values())}
-        context.add_output_metadata({"erased": _erased_rows(proof), "files_until": str(proof.files_until), **said})
+            proof = erasure.forget([config.user], contracts, session, lake, hooks, unsearchable=too, run_id=run_id)
+        outcome = {"completed": proof.completed_at is not None, "unsearched": sum(proof.unsearched.values())}
+        context.add_output_metadata({"erased": _erased_rows(proof), "files_until": str(proof.files_until), **outcome})
 
     description = "Delete a person from every table. Landing files and topics are yours to clean."
     return one_op_job(FORGET, forget_person, description, user="", unsearchable=False)
@@ -145,27 +147,27 @@ def _maintain_job(settings: Settings) -> dg.JobDefinition:
             layout.require_layout(lake)
             old = retention.plan_expiry(contracts, lake, settings.retention, settings.quarantine_retention)
             context.log.info(f"too old: {' and '.join(old.describe()) or 'nothing'}")
-            done = [] if config.dry_run else maintained(old, context, spark)
-        left = "; ".join(old.describe()) or "nothing is too old"
-        context.add_output_metadata({"would_leave" if config.dry_run else "left": left, "tables": _done(done)})
+            reports = [] if config.dry_run else maintained(old, context, spark)
+        too_old = "; ".join(old.describe()) or "nothing is too old"
+        context.add_output_metadata({"would_leave" if config.dry_run else "left": too_old, "tables": _done(reports)})
 
     def maintained(
         old: retention.ExpiryPlan, context: dg.OpExecutionContext, spark: SparkResource
     ) -> list[housekeeping.MaintenanceReport]:
-        told, run_id = dagster_hooks(context.log, settings), context.run.run_id
-        retention.expire_old(old, contracts, lambda: spark.spark_session, lake, told, run_id=run_id)
-        kept = {"files_kept": settings.files_kept, "log_kept": settings.log_kept}
-        return housekeeping.maintain(contracts, lake, run_id=run_id, **kept)
+        hooks, run_id = dagster_hooks(context.log, settings), context.run.run_id
+        retention.expire_old(old, contracts, lambda: spark.spark_session, lake, hooks, run_id=run_id)
+        periods = {"files_kept": settings.files_kept, "log_kept": settings.log_kept}
+        return housekeeping.maintain(contracts, lake, run_id=run_id, **periods)
 
     description = "What a lake needs every night. Without retention it starts no JVM."
     return one_op_job(MAINTAIN, maintain_lake, description, dry_run=False)
 
 
-def _verdicts(found: list[verify.Verification]) -> dg.MarkdownMetadataValue:
+def _verdicts(verifications: list[verify.Verification]) -> dg.MarkdownMetadataValue:
     head = ("table", "rows", "missing", "extra", "different", "ledger")
     rows = (
         (v.table, *map(str, (v.rows, v.missing, v.extra, v.different)), "; ".join(v.ledger) or "balances")
-        for v in found
+        for v in verifications
     )
     return dg.MetadataValue.md(markdown_table(head, rows))
 
@@ -175,7 +177,7 @@ def _erased_rows(proof: ErasureProof) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(markdown_table(("table", "rows deleted", "gone since version"), rows))
 
 
-def _done(done: list[housekeeping.MaintenanceReport]) -> dg.MarkdownMetadataValue:
+def _done(reports: list[housekeeping.MaintenanceReport]) -> dg.MarkdownMetadataValue:
     head = ("table", "ledger lines", "files joined", "deleted", "log cleaned", "old checkpoints")
-    rows = ((d.table, *map(str, (d.rolled_up, d.joined, d.deleted, d.cleaned, d.generations))) for d in done)
+    rows = ((d.table, *map(str, (d.rolled_up, d.joined, d.deleted, d.cleaned, d.generations))) for d in reports)
     return dg.MetadataValue.md(markdown_table(head, rows))

@@ -37,34 +37,34 @@ def unread_sensor(settings: Settings) -> dg.SensorDefinition:
         " Reads files and offsets, starts no Spark.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        found, now = unread_state(contracts.values(), lake), datetime.now(timezone.utc)
-        done = idle_reason(context.instance, found, contracts.values(), lake)
-        skip = done or stream_reason(contracts.values(), lake) or wait_reason(context.instance, found, now)
-        told = json.dumps(found.describe())
+        unread, now = unread_state(contracts.values(), lake), datetime.now(timezone.utc)
+        idle = idle_reason(context.instance, unread, contracts.values(), lake)
+        skip = idle or stream_reason(contracts.values(), lake) or wait_reason(context.instance, unread, now)
+        described = json.dumps(unread.describe())
         return dg.SensorResult(
-            run_requests=None if skip else [dg.RunRequest(tags={POSITION: found.position})],
+            run_requests=None if skip else [dg.RunRequest(tags={POSITION: unread.position})],
             skip_reason=skip,
-            asset_events=[] if told == context.cursor else observations(contracts["events"], found),
-            cursor=told,
+            asset_events=[] if described == context.cursor else observations(contracts["events"], unread),
+            cursor=described,
         )
 
     return sensor
 
 
-def observations(events: StreamingTable, found: UnreadState) -> list[dg.AssetObservation]:
+def observations(events: StreamingTable, unread: UnreadState) -> list[dg.AssetObservation]:
     """How much of each source is unread, for its asset."""
-    return [_observation(each, found) for each in events.by_source()]
+    return [_observation(each, unread) for each in events.by_source()]
 
 
-def _observation(events: StreamingTable, found: UnreadState) -> dg.AssetObservation:
-    lag = found.lags.get(events.title)
+def _observation(events: StreamingTable, unread: UnreadState) -> dg.AssetObservation:
+    lag = unread.lags.get(events.title)
     return dg.AssetObservation(
         input_key(events.offsets),
         description="Unread, when it last changed",
         metadata={
             **({"lag": lag.amount, "unit": lag.unit} if lag else {}),
             **({"partitions": dg.MetadataValue.json(lag.partitions)} if lag and lag.partitions else {}),
-            "unread": dg.MetadataValue.md(markdown_table(("table", "unread"), found.describe().items())),
+            "unread": dg.MetadataValue.md(markdown_table(("table", "unread"), unread.describe().items())),
         },
     )
 

@@ -106,7 +106,7 @@ def _sought(ids: frozenset[str]) -> _Sought:
         raise ValueError(msg)
     composed = tuple(sorted(_composed(each) for each in ids))
     any_of = "|".join(map(re.escape, composed)) or r"(?!)"
-    values = [value for each in ids for found, rest in [_values(each)] if not rest for value in found]
+    values = [value for each in ids for whole, rest in [_values(each)] if not rest for value in whole]
     numbers = {_decimal(value) for value in values if isinstance(value, _Number)}
     return _Sought(
         ids=ids,
@@ -137,23 +137,23 @@ def _mention(sought: _Sought, texts: list[View]) -> Mention:
     return _NO
 
 
-def _is_in(sought: _Sought, text: str, found: list[Any], rest: str, level: int) -> bool:
+def _is_in(sought: _Sought, text: str, values: list[Any], rest: str, level: int) -> bool:
     """Whether a text mentions one: by its values if all of it is JSON, one value or many; by its words if not."""
-    return any(_is_in_value(sought, value, level) for value in found) or (bool(rest) and _is_in_words(sought, text))
+    return any(_is_in_value(sought, value, level) for value in values) or (bool(rest) and _is_in_words(sought, text))
 
 
 def _values(text: str) -> tuple[list[Any], str]:
     """The JSON values with which a text begins, and the rest of it."""
-    found: list[Any] = []
+    values: list[Any] = []
     at = _after(text, 0)
     while at < len(text):
         try:
             value, at = _JSON.raw_decode(text, at)
         except (ValueError, RecursionError):
-            return found, text[at:]
-        found.append(value)
+            return values, text[at:]
+        values.append(value)
         at = _after(text, at)
-    return found, ""
+    return values, ""
 
 
 def _after(text: str, at: int) -> int:
@@ -200,13 +200,13 @@ def _has_words(sought: _Sought, text: str) -> bool:
     if not _has_parts(sought, text):
         return False
     text = _composed(text)
-    return any(not _is_of_an_escape(text, found) for found in sought.words.finditer(text))
+    return any(not _is_of_an_escape(text, match) for match in sought.words.finditer(text))
 
 
-def _is_of_an_escape(text: str, found: re.Match[str]) -> bool:
+def _is_of_an_escape(text: str, match: re.Match[str]) -> bool:
     """Whether a match only looks like a word: it is an escape, or the escape behind it stands for a letter."""
-    is_code = text.endswith("\\", 0, found.start()) and _CODE.fullmatch(found[0])
-    return bool(is_code) or _is_of_a_word(sign_at(text, found.end()))
+    is_code = text.endswith("\\", 0, match.start()) and _CODE.fullmatch(match[0])
+    return bool(is_code) or _is_of_a_word(sign_at(text, match.end()))
 
 
 def _has_parts(sought: _Sought, text: str) -> bool:

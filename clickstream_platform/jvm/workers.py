@@ -69,17 +69,17 @@ def make_ready(context: SparkContext, settings: Settings) -> list[Worker]:
     """
     watch = watch_executors(context, settings.spark_wait)
     context.addPyFile(str(package_zip(settings.cache)))
-    read = [place for source in sources_from(settings) for place in source.read_by_tasks]
-    stores = tuple(place for place in read if is_on_store(place))
+    places = [place for source in sources_from(settings) for place in source.read_by_tasks]
+    stores = tuple(place for place in places if is_on_store(place))
     with _shared_file(settings.lake_folder) as (shared, content):
-        samples = tuple(_samples(place for place in read if not is_on_store(place)))
-        asked = _worker_request(settings.lake_folder, shared, content, samples, stores)
-        _answers(context, settings, asked, 1, watch)  # alone: an executor may only come once there is something to do
+        samples = tuple(_samples(place for place in places if not is_on_store(place)))
+        request = _worker_request(settings.lake_folder, shared, content, samples, stores)
+        _answers(context, settings, request, 1, watch)  # alone: an executor may only come once there is something to do
         await_executors(context)
-        found = _answers(context, settings, asked, context.defaultParallelism, watch)
-        for worker in found:
-            require_worker(worker, asked, settings)
-    return found
+        workers = _answers(context, settings, request, context.defaultParallelism, watch)
+        for worker in workers:
+            require_worker(worker, request, settings)
+    return workers
 
 
 def _worker_request(
@@ -91,22 +91,22 @@ def _worker_request(
     return WorkerRequest(modules, COMPARED, shared, content, samples, store, stores)
 
 
-def require_worker(worker: Worker, asked: WorkerRequest, settings: Settings) -> None:
+def require_worker(worker: Worker, request: WorkerRequest, settings: Settings) -> None:
     """Refuse a worker that lacks something.
 
     Raises:
         SetupError: names its host, the first thing that is wrong, and what to do.
     """
-    here = {name: version(name) for name in asked.distributions}
+    own_versions = {name: version(name) for name in request.distributions}
     python = f"its Python {worker.python} ({worker.executable})"
     if worker.missing:
         raise _worker_error(worker, f"{python} has {worker.missing[0]}", INSTALL)
     if not worker.package.endswith(f".zip/{Path(worker.package).name}"):
         finding = f"it imports another clickstream_platform, from {worker.package}"
         raise _worker_error(worker, finding, "take it out of what comes first on the path of that Python")
-    for name, wanted in here.items():
-        if (its := worker.versions.get(name, wanted)) != wanted:
-            raise _worker_error(worker, f"{python} has {name} {its}, this one has {wanted}", INSTALL)
+    for name, own in own_versions.items():
+        if (its := worker.versions.get(name, own)) != own:
+            raise _worker_error(worker, f"{python} has {name} {its}, this one has {own}", INSTALL)
     if worker.unseen:
         remedy = "lake and landing folders must be in a file system that all workers have at the same path"
         raise _worker_error(worker, f"it does not see what is here ({worker.unseen[0]})", remedy)
@@ -132,18 +132,20 @@ def worker_failure(failure: str, host: str, settings: Settings) -> SetupError:
     """What kept a task from answering, told from what Spark says of its failure."""
     subject, python = f"worker {host}", settings.spark_worker_python or "that of this process"
     other = "set CLICKSTREAM_SPARK_WORKER_PYTHON to one that is there"
-    if found := re.search(r'Cannot run program "([^"]+)"', failure):
-        return SetupError(subject, f"it has no Python at {found[1]}", f"install one there, or {other}")
-    if found := re.search(r"Python in worker has different version: (\S+) than that in driver: (\d+\.\d+)", failure):
-        finding = f"its Python ({python}) is {found[1]}, this one is {found[2]}"
+    if match := re.search(r'Cannot run program "([^"]+)"', failure):
+        return SetupError(subject, f"it has no Python at {match[1]}", f"install one there, or {other}")
+    if match := re.search(r"Python in worker has different version: (\S+) than that in driver: (\d+\.\d+)", failure):
+        finding = f"its Python ({python}) is {match[1]}, this one is {match[2]}"
         return SetupError(subject, finding, f"have the same minor version on all, or {other}")
-    if found := re.search(r"ModuleNotFoundError: (No module named \S+)", failure):
-        return SetupError(subject, f"its Python ({python}): {found[1]}", INSTALL)
+    if match := re.search(r"ModuleNotFoundError: (No module named \S+)", failure):
+        return SetupError(subject, f"its Python ({python}): {match[1]}", INSTALL)
     lines = [line.strip() for line in failure.splitlines() if line.strip() and not line.startswith((" ", "\t"))]
     return SetupError(subject, f"its first task failed ({lines[-1] if lines else failure})", "see the worker's log")
 
 
-def _answers(context: SparkContext, settings: Settings, asked: WorkerRequest, tasks: int, watch: Watch) -> list[Worker]:
+def _answers(
+    context: SparkContext, settings: Settings, request: WorkerRequest, tasks: int, watch: Watch
+) -> list[Worker]:
     """One job of so many tasks, each on a core of its own; the answer of each executor, once.
 
     Spark tries a task that failed on another worker again, so that the job may end well all the same. What the failed
@@ -152,8 +154,8 @@ def _answers(context: SparkContext, settings: Settings, asked: WorkerRequest, ta
     group = f"workers-{uuid.uuid4().hex}"
     context.setJobGroup(group, "what the workers have")
     try:
-        found: list[Worker] = (
-            context.parallelize(range(tasks), tasks).mapPartitions(partial(probe_worker, asked=asked)).collect()
+        workers: list[Worker] = (
+            context.parallelize(range(tasks), tasks).mapPartitions(partial(probe_worker, asked=request)).collect()
         )
     except (Py4JError, PySparkException) as failed:
         if watch.gave_up:
@@ -165,7 +167,7 @@ def _answers(context: SparkContext, settings: Settings, asked: WorkerRequest, ta
         context.setLocalProperty("spark.jobGroup.id", None)  # pyright: ignore[reportArgumentType] - takes it away
     for host, failure in failures(context, group):
         raise worker_failure(failure, host, settings)
-    return [*{(each.host, each.executor): each for each in found}.values()]
+    return [*{(each.host, each.executor): each for each in workers}.values()]
 
 
 def _without_workers(settings: Settings) -> UnreachableError:

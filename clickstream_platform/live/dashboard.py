@@ -21,31 +21,31 @@ BATCHES = 12  # in the plot of a query
 WATERMARK = "watermark (UTC)"
 
 
-def dashboard(seen: DashboardState) -> RenderableType:
+def dashboard(state: DashboardState) -> RenderableType:
     """Queries and lag, then what visitors did in the last minutes."""
-    parts: list[RenderableType] = [_headline(seen), "", Fitting(_tables(seen), _few_columns(seen)), ""]
-    parts.extend(_problems(seen))
-    if seen.activity is None:
+    parts: list[RenderableType] = [_headline(state), "", Fitting(_tables(state), _few_columns(state)), ""]
+    parts.extend(_problems(state))
+    if state.activity is None:
         return Group(*parts, Text("no event is in the lake yet: clickstream run"))
-    return Group(*parts, _visitors(seen.activity, seen.at), "", _lists(seen.activity))
+    return Group(*parts, _visitors(state.activity, state.at), "", _lists(state.activity))
 
 
-def _headline(seen: DashboardState) -> Text:
-    count = len(seen.active)
+def _headline(state: DashboardState) -> Text:
+    count = len(state.active)
     if count:
-        said = number_of(count, "active query", "active queries")
+        statuses = number_of(count, "active query", "active queries")
     else:
-        said = "no active query" + (f", the last one {_end(seen)}" if seen.queries else "")
-    at = clock(seen.at.timestamp() * 1000, "seconds")
-    return line(f"clickstream  {at} UTC  {said}\nlake {seen.lake}", "bold")
+        statuses = "no active query" + (f", the last one {_end(state)}" if state.queries else "")
+    at = clock(state.at.timestamp() * 1000, "seconds")
+    return line(f"clickstream  {at} UTC  {statuses}\nlake {state.lake}", "bold")
 
 
-def _end(seen: DashboardState) -> str:
-    last = seen.queries[0][-1]
-    return f"({last.table}) {last.status if last.status != 'killed' else 'was killed'} {_ago(last.at, seen.at)}"
+def _end(state: DashboardState) -> str:
+    last = state.queries[0][-1]
+    return f"({last.table}) {last.status if last.status != 'killed' else 'was killed'} {_ago(last.at, state.at)}"
 
 
-def _tables(seen: DashboardState) -> Table:
+def _tables(state: DashboardState) -> Table:
     right = ("batch", "in/s", "done/s", "state rows", "state", "lag", "rows")
     return grid(
         *("table", "query", "batch", "in/s", "done/s", "rows a batch", "state rows", "state", WATERMARK),
@@ -62,35 +62,35 @@ def _tables(seen: DashboardState) -> Table:
                 _minute(table.watermark),
                 _lag(table),
                 table.rows,
-                _last(table, query, seen.at),
+                _last(table, query, state.at),
             )
-            for table, query in _with_queries(seen)
+            for table, query in _with_queries(state)
         ),
     )
 
 
-def _few_columns(seen: DashboardState) -> Table:
+def _few_columns(state: DashboardState) -> Table:
     return grid(
         *("table", "query", "batch", "done/s", WATERMARK, "lag", "last"),
         right=("batch", "done/s", "lag"),
         rows=(
             (name.name, *_query(query)[:2], _query(query)[3], _minute(name.watermark), _lag(name),
-             _last(name, query, seen.at))
-            for name, query in _with_queries(seen)
+             _last(name, query, state.at))
+            for name, query in _with_queries(state)
         ),
     )  # fmt: skip
 
 
-def _with_queries(seen: DashboardState) -> list[tuple[TableStatus, Sequence[QueryStatus]]]:
-    active = seen.active
-    return [(table, active.get(table.name, ())) for table in seen.tables]
+def _with_queries(state: DashboardState) -> list[tuple[TableStatus, Sequence[QueryStatus]]]:
+    active = state.active
+    return [(table, active.get(table.name, ())) for table in state.tables]
 
 
-def _query(said: Sequence[QueryStatus]) -> tuple[object, ...]:
+def _query(statuses: Sequence[QueryStatus]) -> tuple[object, ...]:
     """Status, batch, and the rates of a query that may not be there."""
-    if not said:
+    if not statuses:
         return NONE, None, None, None
-    last = said[-1]
+    last = statuses[-1]
     style = STYLES.get(last.status, "")
     return (
         Text(last.status, style),
@@ -100,8 +100,8 @@ def _query(said: Sequence[QueryStatus]) -> tuple[object, ...]:
     )
 
 
-def _batches(said: Sequence[QueryStatus]) -> list[QueryStatus]:
-    return [each for each in said if each.status == "running"]
+def _batches(statuses: Sequence[QueryStatus]) -> list[QueryStatus]:
+    return [each for each in statuses if each.status == "running"]
 
 
 def _rate(rate: float | None) -> str:
@@ -120,9 +120,9 @@ def _lag(table: TableStatus) -> Text:
     return Text(amount_of(table.lag, table.lag_unit or ""), "yellow" if table.lag else "")
 
 
-def _last(table: TableStatus, said: Sequence[QueryStatus], now: datetime) -> str:
-    if said and said[-1].last_progress:
-        return _ago(said[-1].last_progress, now)
+def _last(table: TableStatus, statuses: Sequence[QueryStatus], now: datetime) -> str:
+    if statuses and statuses[-1].last_progress:
+        return _ago(statuses[-1].last_progress, now)
     return _ago(table.last_run.at, now) if table.last_run else NONE
 
 
@@ -131,33 +131,33 @@ def _ago(iso: str, now: datetime) -> str:
     return f"{length(now - (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)))} ago"
 
 
-def _problems(seen: DashboardState) -> list[Text]:
-    unknown = [line(f"{table.name}: lag unknown: {table.problem}", "yellow") for table in seen.tables if table.problem]
-    latest = {said[-1].table: said[-1] for said in reversed(seen.queries)}
+def _problems(state: DashboardState) -> list[Text]:
+    unknown = [line(f"{table.name}: lag unknown: {table.problem}", "yellow") for table in state.tables if table.problem]
+    latest = {statuses[-1].table: statuses[-1] for statuses in reversed(state.queries)}
     failed = [line(f"{q.table}: its last query failed: {q.problem}", "bold red") for q in latest.values() if q.problem]
     return [*unknown, *failed]
 
 
-def _visitors(found: Activity, now: datetime) -> Table:
+def _visitors(activity: Activity, now: datetime) -> Table:
     """What they did, minute by minute. The newest minute is that of the newest event, however long ago that was."""
-    minutes = found.minutes
+    minutes = activity.minutes
     rows = (
         ("events", [minute.events for minute in minutes], sum(minute.events for minute in minutes)),
-        ("visitors", [minute.visitors for minute in minutes], found.visitors),
+        ("visitors", [minute.visitors for minute in minutes], activity.visitors),
         ("purchases", [minute.purchases for minute in minutes], sum(minute.purchases for minute in minutes)),
     )
     return grid(
         *("a minute", f"{len(minutes)} min up to the newest event", *(counted := ("newest", "most", "all"))),
         right=counted,
         rows=((name, spark(values, len(minutes)), values[-1], max(values), total) for name, values, total in rows),
-        title=f"Visitors up to {clock(found.until.timestamp() * 1000)} UTC, {length(now - found.until)} ago",
+        title=f"Visitors up to {clock(activity.until.timestamp() * 1000)} UTC, {length(now - activity.until)} ago",
     )
 
 
-def _lists(found: Activity) -> RenderableType:
+def _lists(activity: Activity) -> RenderableType:
     """Two by two where there is room, one below the other where there is not."""
-    pages, active = _pages(found.pages), _active(found.active)
-    purchases, alerts = _purchases(found.purchases), _alerts(found.alerts)
+    pages, active = _pages(activity.pages), _active(activity.active)
+    purchases, alerts = _purchases(activity.purchases), _alerts(activity.alerts)
     wide = Group(_beside(pages, active), "", _beside(purchases, alerts))
     return Fitting(wide, Group(pages, "", active, "", purchases, "", alerts))
 

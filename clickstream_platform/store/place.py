@@ -116,9 +116,9 @@ class StorePath:
         return self._meta()["last_modified"]
 
     def _meta(self) -> dict[str, Any]:
-        if (found := self._head()) is None:
+        if (head := self._head()) is None:
             raise FileNotFoundError(2, "no such object", str(self))
-        return found
+        return head
 
     def _head(self) -> dict[str, Any] | None:
         with translate_store_errors(self) as obs:
@@ -139,9 +139,11 @@ class StorePath:
     def iterdir(self) -> Iterator[StorePath]:
         """What lies in it, in the order of names."""
         with translate_store_errors(self) as obs:
-            found = obs.list_with_delimiter(self._store, self.key_prefix)
-        objects = (each["path"] for each in found["objects"])  # the mark that Hadoop makes of a folder comes as itself
-        yield from map(self._at, sorted({*found["common_prefixes"], *objects} - {self.key}))
+            listing = obs.list_with_delimiter(self._store, self.key_prefix)
+        objects = (
+            each["path"] for each in listing["objects"]
+        )  # the mark that Hadoop makes of a folder comes as itself
+        yield from map(self._at, sorted({*listing["common_prefixes"], *objects} - {self.key}))
 
     def glob(self, pattern: str) -> Iterator[StorePath]:
         """What lies below it under a pattern, in the order of names; ``*`` stands for one part of a path."""
@@ -153,10 +155,10 @@ class StorePath:
     def rglob(self, pattern: str = "*") -> Iterator[StorePath]:
         """Every object below it whose name fits, in the order of their keys."""
         with translate_store_errors(self) as obs:
-            found = sorted(
+            objects = sorted(
                 (each["path"], each["size"]) for page in obs.list(self._store, self.key_prefix) for each in page
             )
-        for path, size in found:
+        for path, size in objects:
             # Of nothing in it a list does not say whether it is an object, or the mark that Hadoop makes of a folder.
             if fnmatch.fnmatchcase(path.rpartition("/")[2], pattern) and (size or self._at(path).is_file()):
                 yield self._at(path)
@@ -178,8 +180,8 @@ class StorePath:
         """Its content and the tag (ETag) of this state of it; None if there is no such object."""
         with translate_store_errors(self) as obs:
             try:
-                found = obs.get(self._store, self.key)
-                return bytes(found.bytes()), found.meta["e_tag"] or ""
+                answer = obs.get(self._store, self.key)
+                return bytes(answer.bytes()), answer.meta["e_tag"] or ""
             except FileNotFoundError:
                 return None
 
@@ -204,8 +206,8 @@ class StorePath:
                 mode: Any = "create" if tag is None else {"e_tag": tag}
                 return obs.put(self._store, self.key, content, mode=mode, use_multipart=False)["e_tag"] or ""
             except (AlreadyExistsError, PreconditionError, FileNotFoundError):
-                there = self.read_with_tag()
-                return there[1] if there and there[0] == content else None
+                current = self.read_with_tag()
+                return current[1] if current and current[0] == content else None
 
     def mkdir(self, *, parents: bool = True, exist_ok: bool = True) -> None:
         """Do nothing: a store has no folders. :func:`ensure_folder` makes one that can be seen."""

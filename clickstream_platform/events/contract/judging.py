@@ -47,8 +47,8 @@ class JudgedColumns(NamedTuple):
 
 def arrow_type(column: DeclaredColumn) -> pa.DataType:
     """A column's type, as Arrow has it."""
-    if found := DECIMAL.fullmatch(column.type):
-        return pa.decimal128(int(found[1]), int(found[2]))
+    if decimal := DECIMAL.fullmatch(column.type):
+        return pa.decimal128(int(decimal[1]), int(decimal[2]))
     return {"integer": pa.int64(), "boolean": pa.bool_(), "time": INSTANT}.get(column.type, pa.string())
 
 
@@ -71,17 +71,17 @@ def judge_columns(
     changed = set[int]()
     for column in contract.columns:
         finds = [_Place.of(path) for path in column.paths]
-        there = _there((held or {}).get(column.name), len(fields))
-        found = [None if has else _first(record, finds) for record, has in zip(fields, there, strict=True)]
-        values = cast_values(column.type, [None if each is None else each[0] for each in found])
+        has_value = _there((held or {}).get(column.name), len(fields))
+        firsts = [None if has else _first(record, finds) for record, has in zip(fields, has_value, strict=True)]
+        values = cast_values(column.type, [None if first is None else first[0] for first in firsts])
         columns[column.name] = pa.array(values, arrow_type(column))
         into = rejected if column.severity == "reject" else counted
-        for row, rule in _violations(column, found, values, kinds):
-            if not there[row]:
+        for row, rule in _violations(column, firsts, values, kinds):
+            if not has_value[row]:
                 into[row].append(column.broken(rule))
-        for row, (each, value) in enumerate(zip(found, values, strict=True)):
-            if each is not None and value is not None:
-                each[1].take(fields[row])
+        for row, (first, value) in enumerate(zip(firsts, values, strict=True)):
+            if first is not None and value is not None:
+                first[1].take(fields[row])
                 changed.add(row)
     for row in changed:
         texts[row] = text_of(fields[row]) if fields[row] else None
@@ -108,12 +108,12 @@ def fill_rows(contract: Contract, rows: pa.Table) -> FilledRows:
     What a declared column of a row has already stays, and of such a row nothing is asked.
     """
     held = {each.name: rows[each.name] for each in contract.columns if each.name in rows.column_names}
-    found = judge_columns(contract, rows["extra"].combine_chunks(), rows["event_type"].combine_chunks(), held)
-    columns = {**{name: rows[name] for name in rows.column_names}, "extra": found.extra}
-    for name, values in found.columns.items():
+    judged = judge_columns(contract, rows["extra"].combine_chunks(), rows["event_type"].combine_chunks(), held)
+    columns = {**{name: rows[name] for name in rows.column_names}, "extra": judged.extra}
+    for name, values in judged.columns.items():
         columns[name] = pc.coalesce(held[name].cast(values.type), values) if name in held else values
-    counts = Counter({name: len(values) - values.null_count for name, values in found.columns.items()})
-    broken = Counter(rule for each in (*found.rejected, *found.counted) for rule in each)
+    counts = Counter({name: len(values) - values.null_count for name, values in judged.columns.items()})
+    broken = Counter(rule for each in (*judged.rejected, *judged.counted) for rule in each)
     return FilledRows(pa.table(columns), +counts, broken)
 
 
@@ -156,8 +156,8 @@ def cast_values(kind: str, values: Sequence[Any]) -> list[Any]:
     if kind == "time":
         texts = pa.array([None if each is None else _as_text(each) for each in values], pa.string())
         return to_instants(texts).to_pylist()
-    if found := DECIMAL.fullmatch(kind):
-        return [_decimal(each, int(found[1]), int(found[2])) for each in values]
+    if decimal := DECIMAL.fullmatch(kind):
+        return [_decimal(each, int(decimal[1]), int(decimal[2])) for each in values]
     read = {"text": _text, "integer": _integer, "boolean": _boolean, "items": _items}[kind]
     return [None if each is None else read(each) for each in values]
 
@@ -210,10 +210,10 @@ def _items(value: Any) -> str | None:
     """The JSON text of a list of objects; also of one that is written as a text."""
     if isinstance(value, str):
         try:
-            found = any_json(value)
+            parsed = any_json(value)
         except ValueError:
             return None
-        return value if _is_list(found) else None
+        return value if _is_list(parsed) else None
     return text_of(value) if _is_list(value) else None
 
 
@@ -228,17 +228,17 @@ def is_within(value: Any, low: Any, high: Any) -> bool:
 
 def _violations(
     column: DeclaredColumn,
-    found: Sequence[tuple[Any, _Place] | None],
+    firsts: Sequence[tuple[Any, _Place] | None],
     values: Sequence[Any],
     event_types: Sequence[Any],
 ) -> list[tuple[int, str]]:
     """The rows that break a rule of a column, and which. A value of another type breaks no other rule."""
-    low, high = (None if each is None else cast_values(column.type, [each])[0] for each in (column.min, column.max))
+    low, high = (None if limit is None else cast_values(column.type, [limit])[0] for limit in (column.min, column.max))
     allowed = frozenset(cast_values(column.type, [str(value) for value in column.one_of]))
     patterned = _has_pattern(column, values)
     broken: list[tuple[int, str]] = []
-    for row, (each, value) in enumerate(zip(found, values, strict=True)):
-        if each is None:
+    for row, (first, value) in enumerate(zip(firsts, values, strict=True)):
+        if first is None:
             needed = column.required
             if needed is True or (isinstance(needed, tuple) and event_types[row] in needed):
                 broken.append((row, "required"))

@@ -119,12 +119,12 @@ def _line(text: str, column: str, key: str) -> str:
     return found
 
 
-def _declared_column(name: str, said: _Column) -> DeclaredColumn:
-    low, high = (None if each is None else _limit(each) for each in (said.min, said.max))
-    required = said.required if isinstance(said.required, bool) else tuple(said.required)
-    kind = said.type.replace(" ", "")
+def _declared_column(name: str, column: _Column) -> DeclaredColumn:
+    low, high = (None if each is None else _limit(each) for each in (column.min, column.max))
+    required = column.required if isinstance(column.required, bool) else tuple(column.required)
+    kind = column.type.replace(" ", "")
     return DeclaredColumn(
-        *(name, kind, said.description, said.severity, required, said.one_of, low, high, said.pattern),
+        *(name, kind, column.description, column.severity, required, column.one_of, low, high, column.pattern),
         paths=(f'"{name}"',),
     )
 
@@ -133,88 +133,91 @@ def _limit(value: Any) -> str:
     return value if isinstance(value, str) else value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def _contradictions(name: str, said: _Column) -> Findings:
+def _contradictions(name: str, column: _Column) -> Findings:
     """What is wrong with a column."""
     if not _NAME.fullmatch(name):
         yield "", "it is no name of a column", "use lower case letters, digits and _, at most 63"
     if name in RESERVED:
         yield "", "the tables have a column of this name already", "give it another name"
-    kind = said.type.replace(" ", "")
+    kind = column.type.replace(" ", "")
     decimal = DECIMAL.fullmatch(kind)
     if kind not in SQL and not decimal:
         near = get_close_matches(kind, SQL, n=1)
-        yield "type", f"there is no type {said.type!r}", f"say {near[0]}" if near else f"choose from {_WORDS}"
+        yield "type", f"there is no type {column.type!r}", f"say {near[0]}" if near else f"choose from {_WORDS}"
         return
     if decimal and not (1 <= int(decimal[1]) <= 38 and int(decimal[2]) <= int(decimal[1])):
         yield "type", f"{kind} has no such digits", "at most 38, and no more after the point than in all"
-    yield from _of_range(kind, said)
-    yield from _of_values(kind, said)
-    yield from _of_pattern(kind, said)
-    if isinstance(said.required, tuple) and not said.required:
+    yield from _of_range(kind, column)
+    yield from _of_values(kind, column)
+    yield from _of_pattern(kind, column)
+    if isinstance(column.required, tuple) and not column.required:
         yield "required", "it names no event type", "say true, or name the types that must have it"
 
 
-def _of_range(kind: str, said: _Column) -> Findings:
+def _of_range(kind: str, column: _Column) -> Findings:
     from clickstream_platform.events.contract.judging import cast_values  # noqa: PLC0415 - Arrow, and few have a limit
 
-    limits = [(key, value) for key, value in (("min", said.min), ("max", said.max)) if value is not None]
+    limits = [(key, value) for key, value in (("min", column.min), ("max", column.max)) if value is not None]
     if limits and kind in ("text", "boolean", "items"):
         yield limits[0][0], f"a {kind} has no range", "leave min and max out, or say one_of or pattern"
         return
-    found = [cast_values(kind, [_limit(value)])[0] for _, value in limits]
-    for (key, value), limit in zip(limits, found, strict=True):
+    limits_cast = [cast_values(kind, [_limit(value)])[0] for _, value in limits]
+    for (key, value), limit in zip(limits, limits_cast, strict=True):
         if limit is None:
             yield key, f"{value!r} is no {kind}", "name a limit of the column's type"
             return
-    if len(found) == 2 and found[0] > found[1]:
-        yield "min", f"{said.min} is more than {said.max}, so no value is allowed", "exchange them"
+    if len(limits_cast) == 2 and limits_cast[0] > limits_cast[1]:
+        yield "min", f"{column.min} is more than {column.max}, so no value is allowed", "exchange them"
 
 
-def _of_values(kind: str, said: _Column) -> Findings:
+def _of_values(kind: str, column: _Column) -> Findings:
     from clickstream_platform.events.contract.judging import cast_values, is_within  # noqa: PLC0415 - as above
 
-    if not said.one_of:
+    if not column.one_of:
         return
     if kind in ("items", "boolean", "time"):
         yield "one_of", f"a {kind} has no list of values", "leave one_of out"
         return
-    if len(said.one_of) > _MOST_VALUES:
-        yield "one_of", f"it has {len(said.one_of):,} values", f"name at most {_MOST_VALUES:,}"
-    if any(not isinstance(value, (str, int, float)) or isinstance(value, bool) for value in said.one_of):
+    if len(column.one_of) > _MOST_VALUES:
+        yield "one_of", f"it has {len(column.one_of):,} values", f"name at most {_MOST_VALUES:,}"
+    if any(not isinstance(value, (str, int, float)) or isinstance(value, bool) for value in column.one_of):
         yield "one_of", "it has a value that is neither a text nor a number", f"name values of type {kind}"
         return
-    values = [str(value) for value in said.one_of]
-    found = cast_values(kind, values)
-    wrong = next((value for value, each in zip(values, found, strict=True) if each is None), None)
-    if wrong is not None or (kind == "text" and not all(isinstance(value, str) for value in said.one_of)):
-        yield "one_of", f"{wrong if wrong is not None else said.one_of[0]!r} is no {kind}", "name values of its type"
+    values = [str(value) for value in column.one_of]
+    cast = cast_values(kind, values)
+    wrong = next((value for value, each in zip(values, cast, strict=True) if each is None), None)
+    if wrong is not None or (kind == "text" and not all(isinstance(value, str) for value in column.one_of)):
+        yield "one_of", f"{wrong if wrong is not None else column.one_of[0]!r} is no {kind}", "name values of its type"
         return
-    low, high = (None if each is None else cast_values(kind, [_limit(each)])[0] for each in (said.min, said.max))
-    if (low is not None or high is not None) and not any(is_within(each, low, high) for each in found):
+    low, high = (None if each is None else cast_values(kind, [_limit(each)])[0] for each in (column.min, column.max))
+    if (low is not None or high is not None) and not any(is_within(each, low, high) for each in cast):
         yield "one_of", "none of the values lies in the range", "widen the range, or leave it out"
 
 
-def _of_pattern(kind: str, said: _Column) -> Findings:
+def _of_pattern(kind: str, column: _Column) -> Findings:
     import pyarrow as pa  # noqa: PLC0415 - few contracts have a pattern
     import pyarrow.compute as pc  # noqa: PLC0415
 
-    if not said.pattern:
+    if not column.pattern:
         return
     if kind != "text":
         yield "pattern", f"a {kind} has no pattern", "leave it out, or say min and max"
         return
-    if len(said.pattern) > _LONGEST_PATTERN:
-        yield "pattern", f"it has {len(said.pattern):,} characters", f"write one of at most {_LONGEST_PATTERN:,}"
+    if len(column.pattern) > _LONGEST_PATTERN:
+        yield "pattern", f"it has {len(column.pattern):,} characters", f"write one of at most {_LONGEST_PATTERN:,}"
         return
-    if found := _NOT_ALIKE.search(said.pattern):
+    if not_alike := _NOT_ALIKE.search(column.pattern):
         remedy = "leave it out: expressions are RE2's, whose time is linear, as far as JSON Schema reads them alike"
-        yield "pattern", f"{found[0]!r} is not allowed in a pattern", remedy
+        yield "pattern", f"{not_alike[0]!r} is not allowed in a pattern", remedy
         return
     try:
-        pc.match_substring_regex(pa.array([""]), said.pattern)
-        re.compile(said.pattern)
+        pc.match_substring_regex(pa.array([""]), column.pattern)
+        re.compile(column.pattern)
     except (pa.ArrowInvalid, re.error) as error:
         yield "pattern", f"it is no regular expression: {str(error).splitlines()[0]}", "mend it"
         return
-    if said.one_of and not pc.any(pc.match_substring_regex(pa.array(map(str, said.one_of)), said.pattern)).as_py():
+    if (
+        column.one_of
+        and not pc.any(pc.match_substring_regex(pa.array(map(str, column.one_of)), column.pattern)).as_py()
+    ):
         yield "one_of", "none of the values has the pattern", "leave one of the two out"

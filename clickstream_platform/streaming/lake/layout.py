@@ -7,7 +7,7 @@ A change of the layout is a higher :data:`VERSION` and a migration (:mod:`.migra
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from clickstream_platform.errors import LayoutError
@@ -28,11 +28,13 @@ class Layout:
         program: the version of this package that wrote it down.
         unfinished: the command that must be given again, because it was stopped while it changed the lake as a whole;
             empty as a rule.
+        is_begun: whether there is a lake at all. A folder that is empty, or that has something else in it, is none.
     """
 
     version: int = FIRST
     program: str = ""
     unfinished: str = ""
+    is_begun: bool = True
 
 
 def layout_of(lake: Lake) -> Layout:
@@ -43,18 +45,13 @@ def layout_of(lake: Lake) -> Layout:
     """
     path = lake.root / FILE
     try:
-        said = json.loads(path.read_text())
-        return Layout(int(said["version"]), str(said.get("program", "")), str(said.get("unfinished", "")))
+        fields = json.loads(path.read_text())
+        return Layout(int(fields["version"]), str(fields.get("program", "")), str(fields.get("unfinished", "")))
     except FileNotFoundError:
-        return Layout() if _has_tables(lake) else Layout(VERSION)
+        return Layout() if _has_tables(lake) else Layout(VERSION, is_begun=False)
     except (ValueError, KeyError, TypeError) as broken:
         remedy = "restore it from a backup, or delete it if no newer version of this program has used this lake"
         raise LayoutError(str(path), "it is not as it was written", remedy) from broken
-
-
-def is_there(lake: Lake) -> bool:
-    """Whether a lake was begun: a folder that is empty, or that has something else in it, is none."""
-    return (lake.root / FILE).exists() or _has_tables(lake)
 
 
 def _has_tables(lake: Lake) -> bool:
@@ -71,23 +68,25 @@ def require_layout(lake: Lake, finishing: str = "") -> Layout:
     Raises:
         LayoutError: the layout is newer than this program, or a command must be given again before any other.
     """
-    found = layout_of(lake)
-    if found.version > VERSION:
-        by = f" by clickstream {found.program}" if found.program else ""
-        finding = f"it has layout {found.version}, brought to it{by}"
+    layout = layout_of(lake)
+    if layout.version > VERSION:
+        by = f" by clickstream {layout.program}" if layout.program else ""
+        finding = f"it has layout {layout.version}, brought to it{by}"
         finding += f"; this program, {program_version()}, knows layout {VERSION}"
         remedy = "update this program, or restore a backup that was made before the lake was updated"
         raise LayoutError(str(lake.root), finding, remedy)
-    if found.unfinished and found.unfinished != finishing:
-        finding = f"`clickstream {found.unfinished}` was stopped in its middle"
+    if layout.unfinished and layout.unfinished != finishing:
+        finding = f"`clickstream {layout.unfinished}` was stopped in its middle"
         raise LayoutError(str(lake.root), finding, "give that command again: it goes on from there")
-    return found
+    return layout
 
 
 def write_layout(lake: Lake, layout: Layout) -> None:
     """Write the layout file, whole or not at all, with this program's version."""
-    said = {name: value for name, value in asdict(replace(layout, program=program_version())).items() if value}
-    write_whole(lake.root / FILE, json.dumps(said) + "\n")
+    fields: dict[str, int | str] = {"version": layout.version, "program": program_version()}
+    if layout.unfinished:
+        fields["unfinished"] = layout.unfinished
+    write_whole(lake.root / FILE, json.dumps(fields) + "\n")
 
 
 def program_version() -> str:

@@ -76,9 +76,9 @@ def _is_seen_free(lake: Lake, table: str) -> bool:
 
 
 def _is_current_layout(lake: Lake, finishing: str = "") -> bool:
-    """Whether the lake has this program's layout, written down. What was written down names its program."""
-    found = layout.require_layout(lake, finishing)
-    return found.version == layout.VERSION and bool(found.program or (lake.root / layout.FILE).exists())
+    """Whether there is a lake of this program's layout. One without the file that says so has the first layout."""
+    now = layout.require_layout(lake, finishing)
+    return now.is_begun and now.version == layout.VERSION
 
 
 def _migrate(lake: Lake, run_id: str, *, take_over: bool) -> None:
@@ -91,12 +91,9 @@ def _migrate(lake: Lake, run_id: str, *, take_over: bool) -> None:
         require_conditional_put(lake.root)
     with ExitStack() as leases:
         for folder in sorted((lake.root / "_checkpoints").glob("*")):
-            held = _hold(lake, folder.name, run_id, take_over=take_over, patience=SOON)
-            leases.enter_context(held)
-        if not migrate(lake):
-            layout.write_layout(
-                lake, layout.Layout(layout.VERSION)
-            )  # of a lake that begins, or that another has migrated
+            leases.enter_context(_hold(lake, folder.name, run_id, take_over=take_over, patience=SOON))
+        if not migrate(lake):  # it begins, or another process has migrated it meanwhile
+            layout.write_layout(lake, layout.Layout(layout.VERSION))
 
 
 @contextmanager
@@ -111,8 +108,8 @@ def _hold(
 ) -> Generator[None]:
     folder = lake.checkpoints(table)
     if is_on_store(folder) and is_on_store(lake.root):
-        said = {"run_id": run_id, "trigger": trigger}
-        with hold_on_store(folder / "lease", lake.root, table, said, max(patience, GLANCE)):
+        details = {"run_id": run_id, "trigger": trigger}
+        with hold_on_store(folder / "lease", lake.root, table, details, max(patience, GLANCE)):
             yield
         return
     assert not is_on_store(folder)

@@ -39,7 +39,7 @@ class StoreLease:
     Attributes:
         path: the object.
         table: the table.
-        said: what the object says of its holder.
+        holder: what the object says of its holder.
         tag: of the object as it was last written.
         renewed: when that was begun, by :func:`awake_seconds`.
         ttl: how long it lasts without being renewed, in seconds.
@@ -116,7 +116,7 @@ def hold_on_store(
     path: StorePath,
     root: StorePath,
     table: str,
-    said: dict[str, Any],
+    details: dict[str, Any],
     patience: timedelta,
     ttl: timedelta | None = None,
 ) -> Generator[StoreLease]:
@@ -126,14 +126,14 @@ def hold_on_store(
         path: the object.
         root: the lake.
         table: the table's name.
-        said: of who holds it.
+        details: what the object says of who holds it, beside process and fence.
         patience: how long to wait for a holder that lives. One that does not is waited for as long as it takes.
         ttl: how long it lasts without being renewed; :data:`TTL`, if not given.
 
     Raises:
         TableBusyError: another run holds it; names its pid and host.
     """
-    lease = _acquire(path, table, {**said, **this_process(), "id": uuid.uuid4().hex}, patience, ttl or TTL)
+    lease = _acquire(path, table, {**details, **this_process(), "id": uuid.uuid4().hex}, patience, ttl or TTL)
     keeper = Thread(target=lease.keep_renewed, name=f"lease of {table}", daemon=True)
     of_lake = _HELD.setdefault(str(root), [])
     of_lake.append(lease)
@@ -145,19 +145,19 @@ def hold_on_store(
         lease.release()
 
 
-def _acquire(path: StorePath, table: str, said: dict[str, Any], patience: timedelta, ttl: timedelta) -> StoreLease:
+def _acquire(path: StorePath, table: str, details: dict[str, Any], patience: timedelta, ttl: timedelta) -> StoreLease:
     lasts, begun = ttl.total_seconds(), awake_seconds()
-    seen, since, renewals = None, begun, -1  # the first look sees a change that is none
+    seen_tag, since, renewals = None, begun, -1  # the first look sees a change that is none
     while True:
         tag, holder = _read_lease(path)
         asked = awake_seconds()
-        if tag != seen or renewals < 0:
-            seen, since, renewals = tag, asked, renewals + 1
+        if tag != seen_tag or renewals < 0:
+            seen_tag, since, renewals = tag, asked, renewals + 1
         alive = is_process_alive(holder)
         if tag is None or holder.get("is_free") or alive is False or asked - since > lasts:
-            mine = {**said, "fence": int(holder.get("fence", 0)) + 1}
-            if (taken := path.write_if(tag, _lease_content(mine))) is not None:
-                return StoreLease(path, table, mine, taken, asked, lasts)
+            mine = {**details, "fence": int(holder.get("fence", 0)) + 1}
+            if (new_tag := path.write_if(tag, _lease_content(mine))) is not None:
+                return StoreLease(path, table, mine, new_tag, asked, lasts)
         elif (alive or renewals > 0) and asked - begun > patience.total_seconds():
             finding = f"run {holder.get('run_id')} holds it (pid {holder.get('pid')} on {holder.get('host')})"
             raise TableBusyError(table, finding, "wait for that run to end, or stop it")
@@ -166,13 +166,13 @@ def _acquire(path: StorePath, table: str, said: dict[str, Any], patience: timede
 
 
 def _read_lease(path: StorePath) -> tuple[str | None, dict[str, Any]]:
-    found = path.read_with_tag()
-    return (found[1], json.loads(found[0])) if found else (None, {})
+    content_and_tag = path.read_with_tag()
+    return (content_and_tag[1], json.loads(content_and_tag[0])) if content_and_tag else (None, {})
 
 
-def _lease_content(said: dict[str, Any]) -> bytes:
+def _lease_content(holder: dict[str, Any]) -> bytes:
     """The content of the lease object; each is different, so that every renewal changes the object."""
-    return json.dumps({**said, "renewal": uuid.uuid4().hex}).encode()
+    return json.dumps({**holder, "renewal": uuid.uuid4().hex}).encode()
 
 
 _HELD: dict[str, list[StoreLease]] = {}  # by lake
@@ -205,8 +205,8 @@ def held_lease_id(root: Place, table: str = "") -> str:
     """
     if not is_on_store(root):
         return ""
-    found = (each for each in [*_HELD.get(str(root), ())] if table in ("", each.table) and each.is_sure)
-    return next((str(each.holder["id"]) for each in found), "")
+    leases = (each for each in [*_HELD.get(str(root), ())] if table in ("", each.table) and each.is_sure)
+    return next((str(each.holder["id"]) for each in leases), "")
 
 
 def holder_on_store(path: StorePath) -> dict[str, Any]:

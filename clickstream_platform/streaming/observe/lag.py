@@ -36,33 +36,33 @@ def require_source(
     Raises:
         SettingsError, SourceError: two sources have something in common, or one has what another one has read.
     """
-    found: dict[str, Lag | ClickstreamError] = {}
+    by_title: dict[str, Lag | ClickstreamError] = {}
     for table in contracts:
         if not table.derived:
-            found |= _of_sources(table, lake, look)
-    return found
+            by_title |= _of_sources(table, lake, look)
+    return by_title
 
 
 def _of_sources(table: StreamingTable, lake: Lake, look: Callable[[RecordSource], object]) -> Lags:
-    found: dict[str, Lag | ClickstreamError] = {}
+    by_title: dict[str, Lag | ClickstreamError] = {}
     readable: list[RecordSource] = []
     for each in table.by_source():
         source = cast("RecordSource", each.offsets)
         try:
-            found[each.title] = lag(each, lake)
+            by_title[each.title] = lag(each, lake)
             look(source)
             readable.append(source)
         except ClickstreamError as problem:
             if not table.further:
                 raise
-            found[each.title] = problem
-    for problem in found.values():
+            by_title[each.title] = problem
+    for problem in by_title.values():
         if isinstance(problem, ClickstreamError) and not readable:
             raise problem
     require_apart(readable, asking=True)
     for source in readable:
         require_not_yet_read(source, table.name, lake)
-    return found
+    return by_title
 
 
 def lags(table: StreamingTable, lake: Lake) -> Lags:
@@ -70,25 +70,25 @@ def lags(table: StreamingTable, lake: Lake) -> Lags:
 
     Raises what :func:`lag` does of an only source; of several, that is in its place.
     """
-    found: dict[str, Lag | ClickstreamError] = {}
+    by_title: dict[str, Lag | ClickstreamError] = {}
     for each in table.by_source():
         try:
-            found[each.title] = lag(each, lake)
+            by_title[each.title] = lag(each, lake)
         except ClickstreamError as problem:
             if not table.further:
                 raise
-            found[each.title] = problem
-    return found
+            by_title[each.title] = problem
+    return by_title
 
 
-def unread_amount(found: Lag | ClickstreamError) -> int:
+def unread_amount(lag: Lag | ClickstreamError) -> int:
     """How much is there to read, as far as it is known."""
-    return found.amount if isinstance(found, Lag) else 0
+    return lag.amount if isinstance(lag, Lag) else 0
 
 
-def describe_lag(found: Lag | ClickstreamError) -> str:
+def describe_lag(lag: Lag | ClickstreamError) -> str:
     """What a run would read, in words; or why that is not known."""
-    return f"{found} to read" if isinstance(found, Lag) else str(found)
+    return f"{lag} to read" if isinstance(lag, Lag) else str(lag)
 
 
 def lag(table: StreamingTable, lake: Lake, checkpoint: Checkpoint | None = None) -> Lag:
@@ -109,6 +109,6 @@ def lag(table: StreamingTable, lake: Lake, checkpoint: Checkpoint | None = None)
 
 def sum_lags(lags: Iterable[Lag]) -> Lag:
     """What several sources have, in one sum; where they count different things, that is named: files and records."""
-    found = list(lags)
-    units = " and ".join(dict.fromkeys(each.unit for each in found))
-    return Lag(sum(each.amount for each in found), units)
+    all_lags = list(lags)
+    units = " and ".join(dict.fromkeys(each.unit for each in all_lags))
+    return Lag(sum(each.amount for each in all_lags), units)

@@ -102,22 +102,22 @@ def status(contracts: Iterable[StreamingTable], lake: Lake) -> tuple[TableStatus
 
 def _status(table: StreamingTable, lake: Lake) -> TableStatus:
     target, entry = lake.table(table.name), last_entry(lake.table(table.name))
-    named = [_only_source(each, lake) for each in table.by_source()]
-    problems = [found.problem for found in named if found.problem]
-    found = sum_lags(_lag_of(each) for each in named if each.lag is not None)
+    named = [_only_source(source, lake) for source in table.by_source()]
+    problems = [source.problem for source in named if source.problem]
+    total = sum_lags(_lag_of(source) for source in named if source.lag is not None)
     return TableStatus(
         name=table.name,
         rows=target.rows(),
         delta_version=target.version(),
-        watermark=min((each.watermark for each in named if each.watermark), default=None),
-        batches=sum(each.batches for each in named),
-        lag=None if problems else found.amount,
-        lag_unit=None if problems else found.unit,
+        watermark=min((source.watermark for source in named if source.watermark), default=None),
+        batches=sum(source.batches for source in named),
+        lag=None if problems else total.amount,
+        lag_unit=None if problems else total.unit,
         generation=named[0].generation,
         last_run=LastRun(entry.run_id, iso(entry.committed_at_ms)) if entry else None,
         trigger=holder_trigger(lake, table.name) or table.trigger.name,
         problem="; ".join(problems) or None,
-        remarks=tuple(remark for each in named for remark in each.remarks),
+        remarks=tuple(remark for source in named for remark in source.remarks),
         sources=() if table.derived else (*named, *_left_out(table, lake)),
     )
 
@@ -125,15 +125,15 @@ def _status(table: StreamingTable, lake: Lake) -> TableStatus:
 def _only_source(table: StreamingTable, lake: Lake) -> SourceStatus:
     source = table.offsets
     checkpoint = generations.current_checkpoint(lake, table.name, source.source_name)
-    found, problem = _lag_or_problem(table, lake, checkpoint)
+    lag_now, problem = _lag_or_problem(table, lake, checkpoint)
     known = _known(checkpoint, source.source_name, is_named=True)
-    if found is None:
+    if lag_now is None:
         return replace(known, source=source.address, problem=problem)
-    return replace(known, source=source.address, lag=found.amount, lag_unit=found.unit, remarks=found.remarks)
+    return replace(known, source=source.address, lag=lag_now.amount, lag_unit=lag_now.unit, remarks=lag_now.remarks)
 
 
-def _lag_of(found: SourceStatus) -> Lag:
-    return Lag(found.lag or 0, found.lag_unit or "")
+def _lag_of(status: SourceStatus) -> Lag:
+    return Lag(status.lag or 0, status.lag_unit or "")
 
 
 def _left_out(table: StreamingTable, lake: Lake) -> list[SourceStatus]:

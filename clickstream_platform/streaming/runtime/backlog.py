@@ -13,7 +13,7 @@ from clickstream_platform.streaming.sources.source import Lag
 RECORD = 200  # bytes of a click in JSON, about; a packed file has more records than this makes of it
 
 
-def estimate_backlog(tables: Iterable[StreamingTable], lake: Lake, found: Lags | None = None) -> int:
+def estimate_backlog(tables: Iterable[StreamingTable], lake: Lake, known_lags: Lags | None = None) -> int:
     """About how many records or events the table with the most of them has to read.
 
     Tables that are run together read the same events, so they are not added up. A table that has to begin anew reads
@@ -22,16 +22,16 @@ def estimate_backlog(tables: Iterable[StreamingTable], lake: Lake, found: Lags |
     Args:
         tables: the tables.
         lake: where they lie.
-        found: what is known already of what some of them have to read; they are not asked again.
+        known_lags: what is known already of what some of them have to read; they are not asked again.
     """
-    return max((_of(each, lake, found or {}) for table in tables for each in table.by_source()), default=0)
+    return max((_of(each, lake, known_lags or {}) for table in tables for each in table.by_source()), default=0)
 
 
-def _of(table: StreamingTable, lake: Lake, found: Lags) -> int:
+def _of(table: StreamingTable, lake: Lake, known_lags: Lags) -> int:
     try:
-        there = found.get(table.title) or lag(table, lake)
+        lag_now = known_lags.get(table.title) or lag(table, lake)
     except CheckpointError:  # the run begins anew, or says itself what is wrong
         return lake.events.rows() if table.derived else 0
-    if not isinstance(there, Lag):  # one of several sources, which the run cannot read either
+    if not isinstance(lag_now, Lag):  # one of several sources, which the run cannot read either
         return 0
-    return there.bytes // RECORD if there.unit == "files" else there.amount
+    return lag_now.bytes // RECORD if lag_now.unit == "files" else lag_now.amount

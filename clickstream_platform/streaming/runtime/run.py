@@ -58,7 +58,7 @@ def run(
 
     Raises:
         TableBusyError: another run is at it.
-        CheckpointError: checkpoint and table, or checkpoint and contract, do not belong combine_reports.
+        CheckpointError: checkpoint and table, or checkpoint and contract, do not belong together.
         SourceError: the source cannot be read, or ``events`` does not exist yet.
         UnreachableError: Kafka does not answer, or stopped answering.
         StateError: the state store has outgrown its limit. What is committed stays.

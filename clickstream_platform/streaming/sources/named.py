@@ -33,12 +33,12 @@ def sources_from(settings: Settings) -> tuple[Named, ...]:
             or a format is given for one that is not there.
     """
     _require_there(settings)
-    found = [_source(settings, url, name) for name, url in settings.sources.items()]
+    sources = [_source(settings, url, name) for name, url in settings.sources.items()]
     if set(settings.sources) != {MAIN}:
-        found = [source.one_of_several() for source in found]
-        require_apart(found)
+        sources = [source.one_of_several() for source in sources]
+        require_apart(sources)
     return tuple(
-        _own_starting_offsets(source, found) if isinstance(source, KafkaSource) else source for source in found
+        _own_starting_offsets(source, sources) if isinstance(source, KafkaSource) else source for source in sources
     )
 
 
@@ -53,8 +53,8 @@ def folders_from(settings: Settings) -> list[FileSource]:
     Raises:
         SettingsError: they name none.
     """
-    if found := [source for source in sources_from(settings) if isinstance(source, FileSource)]:
-        return found
+    if folders := [source for source in sources_from(settings) if isinstance(source, FileSource)]:
+        return folders
     raise SettingsError(VARIABLE, *_NO_FOLDER)
 
 
@@ -72,9 +72,9 @@ def topics_from(settings: Settings) -> KafkaSource:
     Raises:
         SettingsError: they name folders only.
     """
-    found = next((source for source in sources_from(settings) if isinstance(source, KafkaSource)), None)
-    if found:
-        return found
+    topics = next((source for source in sources_from(settings) if isinstance(source, KafkaSource)), None)
+    if topics:
+        return topics
     raise SettingsError(VARIABLE, "it is no topic to produce to", "set it to kafka://host:port/topic")
 
 
@@ -100,9 +100,9 @@ def _on_store(settings: Settings, url: str) -> StorePath:
 
 def _format(settings: Settings, name: str) -> str:
     """How texts are read. A mapping whose records are no JSON objects reads lines, if nothing else is said."""
-    said = settings.format_of(name)
-    mapping = mapping_named(settings.mapping) if said == "auto" else None
-    return said if mapping is None or mapping.reads_objects else "lines"
+    format_name = settings.format_of(name)
+    mapping = mapping_named(settings.mapping) if format_name == "auto" else None
+    return format_name if mapping is None or mapping.reads_objects else "lines"
 
 
 def format_at(settings: Settings, path: Place) -> str:
@@ -112,16 +112,16 @@ def format_at(settings: Settings, path: Place) -> str:
     """
     sources = (source for source in sources_from(settings) if isinstance(source, FileSource))
     whole = str(path.absolute())
-    found = next((each for each in sources if whole == str(each.folder) or each.landing.has(whole)), None)
-    return found.format if found else _format(settings, "")
+    source = next((each for each in sources if whole == str(each.folder) or each.landing.has(whole)), None)
+    return source.format if source else _format(settings, "")
 
 
 def _require_there(settings: Settings) -> None:
-    given = format_by_name(settings.format)
-    for name in given if isinstance(given, dict) else ():
+    formats = format_by_name(settings.format)
+    for name in formats if isinstance(formats, dict) else ():
         if name not in settings.sources:
-            there = f"choose from {', '.join(settings.sources)}"
-            raise SettingsError("CLICKSTREAM_FORMAT", f"no source is called {name!r}", there)
+            remedy = f"choose from {', '.join(settings.sources)}"
+            raise SettingsError("CLICKSTREAM_FORMAT", f"no source is called {name!r}", remedy)
 
 
 def _own_starting_offsets(source: KafkaSource, sources: Sequence[Named]) -> KafkaSource:

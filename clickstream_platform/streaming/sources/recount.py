@@ -54,21 +54,25 @@ class Recount:
     inside: int = 0
 
 
-def combine_recounts(found: Mapping[str, Recount]) -> Recount:
+def combine_recounts(by_source: Mapping[str, Recount]) -> Recount:
     """Several sources in one, by name; that of one is as it is. What is told of a source begins with its name."""
-    if len(found) == 1:
-        return next(iter(found.values()))
-    each = list(found.values())
+    if len(by_source) == 1:
+        return next(iter(by_source.values()))
+    recounts = list(by_source.values())
     return Recount(
-        unit=" and ".join(dict.fromkeys(one.unit for one in each)),
-        checked=sum(one.checked for one in each),
-        bytes=sum(one.bytes for one in each),
-        records=sum(one.records for one in each),
-        unread={f"{name}: {what}": size for name, one in found.items() for what, size in one.unread.items()},
-        gone=tuple(replace(gone, what=f"{name}: {gone.what}") for name, one in found.items() for gone in one.gone),
-        unnamed=frozenset(file for one in each for file in one.unnamed),
-        notes=tuple(f"{name}: {note}" for name, one in found.items() for note in one.notes),
-        errors=tuple(f"{name}: {error}" for name, one in found.items() for error in one.errors),
-        opened=sum(one.opened for one in each),
-        inside=sum(one.inside for one in each),
+        unit=" and ".join(dict.fromkeys(recount.unit for recount in recounts)),
+        checked=sum(recount.checked for recount in recounts),
+        bytes=sum(recount.bytes for recount in recounts),
+        records=sum(recount.records for recount in recounts),
+        unread={
+            f"{name}: {what}": size for name, recount in by_source.items() for what, size in recount.unread.items()
+        },
+        gone=tuple(
+            replace(gone, what=f"{name}: {gone.what}") for name, recount in by_source.items() for gone in recount.gone
+        ),
+        unnamed=frozenset(file for recount in recounts for file in recount.unnamed),
+        notes=tuple(f"{name}: {note}" for name, recount in by_source.items() for note in recount.notes),
+        errors=tuple(f"{name}: {error}" for name, recount in by_source.items() for error in recount.errors),
+        opened=sum(recount.opened for recount in recounts),
+        inside=sum(recount.inside for recount in recounts),
     )

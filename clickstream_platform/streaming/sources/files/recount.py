@@ -36,8 +36,8 @@ class _Batch:
     is_whole: bool = True
 
     def differs(self) -> str | None:
-        said = self.tally.contradiction(self.entry) if self.tally and self.is_whole else None
-        return said and f"batch {self.entry.batch_id} {said}"
+        contradiction = self.tally.contradiction(self.entry) if self.tally and self.is_whole else None
+        return contradiction and f"batch {self.entry.batch_id} {contradiction}"
 
 
 @dataclass(frozen=True)
@@ -67,11 +67,11 @@ class _Findings:
     notes: list[str] = field(default_factory=list[str])
     errors: list[str] = field(default_factory=list[str])
 
-    def add(self, found: FileCount, *, refused: bool = False) -> None:
-        """Count a file. What looks like records in one that was refused whole was not read, and is none."""
+    def add(self, count: FileCount, *, refused: bool = False) -> None:
+        """Add what a file holds. What looks like records in one that was refused whole was not read, and is none."""
         self.checked += 1
-        self.bytes += found.bytes
-        self.records += 0 if refused else found.records
+        self.bytes += count.bytes
+        self.records += 0 if refused else count.records
 
 
 def recount_files(folder: Place, plans: Plans, entries: Iterable[Entry], envelopes: Envelopes | None = None) -> Recount:
@@ -83,58 +83,58 @@ def recount_files(folder: Place, plans: Plans, entries: Iterable[Entry], envelop
         entries: the ledger of ``events``.
         envelopes: how records are opened today; without, the events in them are not counted.
     """
-    landed, found, envelopes = landed_files(folder), _Findings(), envelopes or Envelopes()
+    landed, findings, envelopes = landed_files(folder), _Findings(), envelopes or Envelopes()
     read = sorted(entries, key=lambda entry: entry.committed_at_ms)
-    booked = _bookings(read, found, envelopes)
-    known = _check_read_once(landed, booked, found)
+    booked = _bookings(read, findings, envelopes)
+    known = _check_read_once(landed, booked, findings)
     for name, booking in booked.items():
-        _compare(name, booking, landed.count(name, booking.format, booking.tally), found)
+        _compare(name, booking, landed.count(name, booking.format, booking.tally), findings)
     batches = list({id(each.of_batch): each.of_batch for each in booked.values()}.values())
-    found.errors += [said for each in batches if (said := each.differs())]
+    findings.errors += [contradiction for each in batches if (contradiction := each.differs())]
     tallies = [each.tally for each in batches if each.tally]
-    found.notes += [*envelopes.mapping_changes(read), *describe_unknown(tallies)]
+    findings.notes += [*envelopes.mapping_changes(read), *describe_unknown(tallies)]
     if unlike := sum(bool(each.format and each.of_batch.tally) for each in booked.values()):
-        found.notes.append(
+        findings.notes.append(
             f"the events in records of {number_of(unlike, 'file')} that are no lines are not counted again"
         )
     for entry in read:
         if not entry.account.files:
-            known |= _compare_batch(landed, entry, plans, found)
-    _check_unaccounted(landed, known, plans, found)
+            known |= _compare_batch(landed, entry, plans, findings)
+    _check_unaccounted(landed, known, plans, findings)
     return Recount(
         "files",
-        checked=found.checked,
-        bytes=found.bytes,
-        records=found.records,
-        unread=found.unread,
-        gone=tuple(found.gone),
+        checked=findings.checked,
+        bytes=findings.bytes,
+        records=findings.records,
+        unread=findings.unread,
+        gone=tuple(findings.gone),
         unnamed=frozenset(name for names in plans.by_spark.values() for name in names),
-        notes=tuple(found.notes),
-        errors=tuple(found.errors),
+        notes=tuple(findings.notes),
+        errors=tuple(findings.errors),
         opened=sum(each.opened for each in tallies),
         inside=sum(each.inside for each in tallies),
     )
 
 
-def _bookings(entries: Iterable[Entry], found: _Findings, envelopes: Envelopes) -> dict[str, _Booking]:
+def _bookings(entries: Iterable[Entry], findings: _Findings, envelopes: Envelopes) -> dict[str, _Booking]:
     booked: dict[str, _Booking] = {}
     for entry in entries:
         batch = _Batch(entry, envelopes.tally(entry))
         for name, (size, records) in entry.account.files.items():
             if name in booked:
-                found.errors.append(f"{name} is booked twice: in batch {booked[name].batch_id} and {entry.batch_id}")
-            said = entry.account.unreadable.get(name), entry.account.formats.get(name, "")
-            booked[name] = _Booking(batch, entry.batch_id, size, records, *said)
+                findings.errors.append(f"{name} is booked twice: in batch {booked[name].batch_id} and {entry.batch_id}")
+            refused, file_format = entry.account.unreadable.get(name), entry.account.formats.get(name, "")
+            booked[name] = _Booking(batch, entry.batch_id, size, records, refused, file_format)
             batch.is_whole &= not booked[name].format
         if entry.account.files and sum(records for _, records in entry.account.files.values()) != entry.rows_in:
             of_files = sum(records for _, records in entry.account.files.values())
-            found.errors.append(
+            findings.errors.append(
                 f"batch {entry.batch_id} is booked with {number_of(entry.rows_in, 'record')}, its files with {of_files}"
             )
     return booked
 
 
-def _check_read_once(landed: LandedFiles, booked: Iterable[str], found: _Findings) -> set[Identity]:
+def _check_read_once(landed: LandedFiles, booked: Iterable[str], findings: _Findings) -> set[Identity]:
     """The files that are booked and there. One that is booked under two names was read twice."""
     names: dict[Identity, str] = {}
     for name in booked:
@@ -142,59 +142,65 @@ def _check_read_once(landed: LandedFiles, booked: Iterable[str], found: _Finding
         if identity is None:
             continue
         if identity in names:
-            found.errors.append(f"{names[identity]} and {name} are one file, and both are booked")
+            findings.errors.append(f"{names[identity]} and {name} are one file, and both are booked")
         names[identity] = name
     return set(names)
 
 
-def _compare(name: str, booking: _Booking, now: FileCount | None, found: _Findings) -> None:
-    booking.of_batch.is_whole &= now is not None and now.fault is None and now.records == booking.records
-    if now is None:
-        found.gone.append(VanishedInput(name, booking.bytes, booking.records, "the file is gone"))
+def _compare(name: str, booking: _Booking, counted: FileCount | None, findings: _Findings) -> None:
+    booking.of_batch.is_whole &= counted is not None and counted.fault is None and counted.records == booking.records
+    if counted is None:
+        findings.gone.append(VanishedInput(name, booking.bytes, booking.records, "the file is gone"))
         return
-    found.add(now, refused=bool(booking.refused))
+    findings.add(counted, refused=bool(booking.refused))
     if booking.refused:
-        if now.fault is None and now.is_text and now.records:
-            said = f"it was refused ({booking.refused}) and can be read now: {number_of(now.records, 'record')}"
-            found.notes.append(f"{name}: {said}; land it again under another name")
+        if counted.fault is None and counted.is_text and counted.records:
+            change = f"it was refused ({booking.refused}) and can be read now: {number_of(counted.records, 'record')}"
+            findings.notes.append(f"{name}: {change}; land it again under another name")
         return
-    if now.bytes != booking.bytes:
-        found.errors.append(f"{name} has {number_of(now.bytes, 'byte')}, booked are {booking.bytes:,}")
-    if now.fault:
-        found.errors.append(f"{name} cannot be read ({now.fault}), booked: {number_of(booking.records, 'record')}")
-    elif now.records != booking.records:
-        found.errors.append(f"{name} holds {number_of(now.records, 'record')}, booked are {booking.records:,}")
+    if counted.bytes != booking.bytes:
+        findings.errors.append(f"{name} has {number_of(counted.bytes, 'byte')}, booked are {booking.bytes:,}")
+    if counted.fault:
+        findings.errors.append(
+            f"{name} cannot be read ({counted.fault}), booked: {number_of(booking.records, 'record')}"
+        )
+    elif counted.records != booking.records:
+        findings.errors.append(f"{name} holds {number_of(counted.records, 'record')}, booked are {booking.records:,}")
 
 
-def _compare_batch(landed: LandedFiles, entry: Entry, plans: Plans, found: _Findings) -> set[Identity]:
+def _compare_batch(landed: LandedFiles, entry: Entry, plans: Plans, findings: _Findings) -> set[Identity]:
     """A batch of before the ledger named files: only all of it together can be compared. Returns its files."""
     first, last = ((offset or {}).get("logOffset", -1) for offset in (entry.start, entry.end))
     names = [name for number in range(first + 1, last + 1) for name in plans.by_spark.get(number, ())]
-    what = f"batch {entry.batch_id}, of {number_of(len(names), 'file')}"
-    now = {name: landed.count(name) for name in names if name not in entry.account.unreadable}
-    there = [each for each in now.values() if each]
-    if (not names and entry.rows_in) or len(there) < len(now):
-        why = f"{len(now) - len(there):,} of them are gone" if names else "nothing says any more which files it read"
-        found.gone.append(VanishedInput(what, None, entry.rows_in, f"{why}, and its ledger entry does not name files"))
+    batch = f"batch {entry.batch_id}, of {number_of(len(names), 'file')}"
+    counts = {name: landed.count(name) for name in names if name not in entry.account.unreadable}
+    present = [each for each in counts.values() if each]
+    if (not names and entry.rows_in) or len(present) < len(counts):
+        why = (
+            f"{len(counts) - len(present):,} of them are gone" if names else "nothing says any more which files it read"
+        )
+        findings.gone.append(
+            VanishedInput(batch, None, entry.rows_in, f"{why}, and its ledger entry does not name files")
+        )
     else:
-        for each in there:
-            found.add(each)
-        if (records := sum(each.records for each in there)) != entry.rows_in:
-            found.errors.append(f"{what}: they hold {number_of(records, 'record')}, booked are {entry.rows_in:,}")
+        for each in present:
+            findings.add(each)
+        if (records := sum(each.records for each in present)) != entry.rows_in:
+            findings.errors.append(f"{batch}: they hold {number_of(records, 'record')}, booked are {entry.rows_in:,}")
     return {identity for name in names if (identity := landed.identity(name))}
 
 
-def _check_unaccounted(landed: LandedFiles, known: set[Identity], plans: Plans, found: _Findings) -> None:
+def _check_unaccounted(landed: LandedFiles, known: set[Identity], plans: Plans, findings: _Findings) -> None:
     """The files that no entry accounts for."""
     read = {identity for name in plans.committed if (identity := landed.identity(name))}
-    for partition, identity, size in landed.files(found.notes):
+    for partition, identity, size in landed.files(findings.notes):
         if identity in known:
             continue
         known.add(identity)
         if identity in read:
-            now = landed.count(partition)
-            records = now.records if now else 0
+            count = landed.count(partition)
+            records = count.records if count else 0
             finding = f"{number_of(size, 'byte')} and {number_of(records, 'record')} that no entry accounts for"
-            found.errors.append(f"{partition}: {finding}, though a committed batch has read the file")
+            findings.errors.append(f"{partition}: {finding}, though a committed batch has read the file")
         else:
-            found.unread[partition] = size
+            findings.unread[partition] = size

@@ -112,18 +112,18 @@ def vanished_offsets(topics: Topics, start: Mapping[str, int], end: Mapping[str,
     A partition that ``start`` does not know is read from 0.
     """
     spans, ends = topics.spans, end or {name: span.end for name, span in topics.spans.items()}
-    found: Gone = {name: (offset, None) for name, offset in start.items() if name not in ends}
+    vanished: Gone = {name: (offset, None) for name, offset in start.items() if name not in ends}
     for name in ends.keys() & spans.keys():
         first, last = start.get(name, 0), min(spans[name].first, ends[name])
         if first < last:
-            found[name] = (first, last)
-    return found
+            vanished[name] = (first, last)
+    return vanished
 
 
 def lost_of_vanished(vanished: Gone, read: Mapping[str, Iterable[int]]) -> Lost:
     """What is lost of what is gone now: all but the offsets that were read before they went, by partition."""
-    found = {name: list(_gaps(*span, sorted(read.get(name, ())))) for name, span in vanished.items()}
-    return {name: gaps for name, gaps in found.items() if gaps}
+    gaps_by_partition = {name: list(_gaps(*span, sorted(read.get(name, ())))) for name, span in vanished.items()}
+    return {name: gaps for name, gaps in gaps_by_partition.items() if gaps}
 
 
 def _gaps(first: int, last: int | None, read: Iterable[int]) -> Iterator[OffsetRange]:
@@ -145,9 +145,9 @@ def require_same_topics(topics: Topics, checkpoint: Checkpoint) -> None:
             _require_id(topic, begun.topic_ids[topic], topics.ids[topic])
 
 
-def _require_id(topic: str, known: str, found: str) -> None:
-    if known != found:
-        finding = f"it was deleted and made again (its id was {known}, is {found})"
+def _require_id(topic: str, known: str, now: str) -> None:
+    if known != now:
+        finding = f"it was deleted and made again (its id was {known}, is {now})"
         raise SourceError(topic, f"{finding}: the offsets that were read name other records now", MOVE)
 
 
@@ -197,15 +197,19 @@ def _first_starts(source: KafkaSource, topics: Topics) -> dict[str, int]:
 
 def _starts(source: KafkaSource, topics: Topics, *, latest_is_first: bool = False) -> dict[str, int]:
     """Where a first run starts in each partition."""
-    wanted, spans = source.starting_offsets, topics.spans
-    if isinstance(wanted, datetime):
-        return offsets_at(source, topics, wanted)
-    if wanted == "latest" and not latest_is_first:
+    starting_offsets, spans = source.starting_offsets, topics.spans
+    if isinstance(starting_offsets, datetime):
+        return offsets_at(source, topics, starting_offsets)
+    if starting_offsets == "latest" and not latest_is_first:
         return {name: span.end for name, span in spans.items()}
     starts = {name: span.first for name, span in spans.items()}
-    for name, offset in by_partition(wanted).items() if isinstance(wanted, dict) else ():
+    for name, offset in by_partition(starting_offsets).items() if isinstance(starting_offsets, dict) else ():
         if name not in spans or not spans[name].first <= offset <= spans[name].end:
-            there = f"its offsets are {spans[name].first} to {spans[name].end}" if name in spans else "there is none"
-            raise SettingsError("CLICKSTREAM_STARTING_OFFSETS", f"{name} at {offset}: {there}", "choose one of them")
+            what_is_there = (
+                f"its offsets are {spans[name].first} to {spans[name].end}" if name in spans else "there is none"
+            )
+            raise SettingsError(
+                "CLICKSTREAM_STARTING_OFFSETS", f"{name} at {offset}: {what_is_there}", "choose one of them"
+            )
         starts[name] = offset
     return starts

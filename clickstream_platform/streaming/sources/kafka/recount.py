@@ -78,18 +78,18 @@ def recount_topics(
     )
 
 
-def _verdict(found: _Range, compacted: set[str]) -> VanishedInput | str | None:
+def _verdict(of_batch: _Range, compacted: set[str]) -> VanishedInput | str | None:
     """What can no longer be counted, or a contradiction; None if all that was booked is there."""
-    booked, what = found.entry.rows_in, f"batch {found.entry.batch_id} ({_describe_spans(found.spans)})"
-    if found.records > booked:
-        return f"{what} holds {found.records:,} records, booked are {booked:,}: some are in no table"
-    if found.records == booked:
-        differs = found.tally and found.tally.contradiction(found.entry)
+    booked, what = of_batch.entry.rows_in, f"batch {of_batch.entry.batch_id} ({_describe_spans(of_batch.spans)})"
+    if of_batch.records > booked:
+        return f"{what} holds {of_batch.records:,} records, booked are {booked:,}: some are in no table"
+    if of_batch.records == booked:
+        differs = of_batch.tally and of_batch.tally.contradiction(of_batch.entry)
         return f"{what} {differs}" if differs else None
-    if found.gone or any(split_partition(name)[0] in compacted for name in found.spans):
-        why = "; ".join(found.gone) or "its topic is compacted"
-        return VanishedInput(what, None, booked, f"{why}; {found.records:,} of its records are there")
-    return f"{what} holds {found.records:,} records, booked are {booked:,}"
+    if of_batch.gone or any(split_partition(name)[0] in compacted for name in of_batch.spans):
+        why = "; ".join(of_batch.gone) or "its topic is compacted"
+        return VanishedInput(what, None, booked, f"{why}; {of_batch.records:,} of its records are there")
+    return f"{what} holds {of_batch.records:,} records, booked are {booked:,}"
 
 
 def _range(entry: Entry, topics: Topics, envelopes: Envelopes) -> _Range:
