@@ -9,7 +9,7 @@ from clickstream_platform.defs.backups import whole_lake_jobs
 from clickstream_platform.defs.checks import table_checks
 from clickstream_platform.defs.errors import show_loading_errors
 from clickstream_platform.defs.jobs import rebuild_job, refresh, report, validate
-from clickstream_platform.defs.maintenance import care_jobs
+from clickstream_platform.defs.maintenance import maintenance_jobs
 from clickstream_platform.defs.report import daily_report
 from clickstream_platform.defs.resources import SparkResource
 from clickstream_platform.defs.schedules import every_five_minutes, every_morning, every_night
@@ -29,7 +29,14 @@ def definitions(settings: Settings) -> dg.Definitions:
             daily_report(settings),
         ],
         asset_checks=[table_checks(table, settings) for table in contracts],
-        jobs=[refresh, validate, report, rebuild_job(settings), *care_jobs(settings), *whole_lake_jobs(settings)],
+        jobs=[
+            refresh,
+            validate,
+            report,
+            rebuild_job(settings),
+            *maintenance_jobs(settings),
+            *whole_lake_jobs(settings),
+        ],
         schedules=[every_five_minutes, every_morning, every_night],
         sensors=[unread_sensor(settings), tell_failures],
         resources={"spark": SparkResource(settings=settings)},

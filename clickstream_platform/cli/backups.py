@@ -39,8 +39,8 @@ def backup(
     contracts = list(tables(settings).values())
     say_if_busy((table.name for table in contracts), lake, WAITS)
     with show_progress("the lake is copied"):
-        made, there = backups.backup(contracts, lake, folder.absolute())
-    show(maintenance_views.backup_picture(made, folder, there))
+        made, copied_before = backups.backup(contracts, lake, folder.absolute())
+    show(maintenance_views.backup_picture(made, folder, copied_before))
 
 
 @commands.command(

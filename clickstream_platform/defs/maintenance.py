@@ -38,8 +38,8 @@ class Maintain(dg.Config):
     dry_run: bool = Field(default=False, description="Only say what is too old and would leave.")
 
 
-def care_jobs(settings: Settings) -> list[dg.JobDefinition]:
-    """The five jobs."""
+def maintenance_jobs(settings: Settings) -> list[dg.JobDefinition]:
+    """The five jobs of this module: verify, replay, fill, forget, maintain."""
     return [
         _verify_job(settings),
         _replay_job(settings),

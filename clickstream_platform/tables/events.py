@@ -36,7 +36,6 @@ from clickstream_platform.streaming.sources.named import sources_from
 QUARANTINE = SideTable(
     name="quarantine",
     description="One record that was rejected, as it came, and why.",
-    rows_are="rejected records",
     schema=schema.QUARANTINE,
     required=("record_id", "reasons"),
     time="arrived_at",
@@ -44,7 +43,6 @@ QUARANTINE = SideTable(
 COPIES = SideTable(
     name="copies",
     description="One record that is no event, or was one, as its event_id came at an earlier time.",
-    rows_are="copies at other times",
     schema=schema.COPIES,
     required=("user_id", "timestamp", "event_type", "event_id", "left_out_as", "left_out_by"),
     time="timestamp",

@@ -28,7 +28,6 @@ KEY = ("user_id", "visit_start", "number")
 LATE_EVENTS = SideTable(
     name="late_events",
     description="One event that came too late for user_patterns.",
-    rows_are="events that came too late for user_patterns",
     schema=LATE,
     required=("user_id", "timestamp", "event_type", "generation", "batch_id", "watermark"),
     time="timestamp",

@@ -210,13 +210,13 @@ def all_refused_files(lake: Lake) -> dict[str, str]:
 
 def newest_passed_over(lake: Lake) -> dict[str, int]:
     """The records that the newest run passed over, by the value that told so. Reads that run's entries alone."""
-    found, run_id = Counter[str](), ""
+    counts, run_id = Counter[str](), ""
     for entry in entries(lake.events):
         if run_id and entry.run_id != run_id:
             break
         run_id = entry.run_id
-        found.update(entry.records.passed_over)
-    return dict(found.most_common())
+        counts.update(entry.records.passed_over)
+    return dict(counts.most_common())
 
 
 def newest_violations(lake: Lake) -> dict[str, int]:

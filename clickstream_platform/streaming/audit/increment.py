@@ -87,8 +87,10 @@ class Increment:
         if time in key or not self._is_numbered(key):
             return {}
         rest, number, _ = self._split(key)
-        found = self._asked(f"SELECT {', '.join(rest)}, max({number}) FROM new GROUP BY ALL", new=self.files.added)
-        return {_hashed(part): highest for *part, highest in found if highest is not None}
+        highest_by_part = self._asked(
+            f"SELECT {', '.join(rest)}, max({number}) FROM new GROUP BY ALL", new=self.files.added
+        )
+        return {_hashed(part): highest for *part, highest in highest_by_part if highest is not None}
 
     def _files_around(self, time: str) -> set[str]:
         """The files, new or not, in which rows of the hours of the new rows can be."""
@@ -104,9 +106,9 @@ class Increment:
         """By the greatest numbers alone, but for parts of which a new row has a lower one, or none."""
         rest, number, numbers = self._split(key)
         facts = f"min({number}), max({number}), count(*), count(DISTINCT ({numbers})), count({number})"
-        found = self._asked(f"SELECT {', '.join(rest)}, {facts} FROM new GROUP BY ALL", new=self.files.added)
+        parts = self._asked(f"SELECT {', '.join(rest)}, {facts} FROM new GROUP BY ALL", new=self.files.added)
         more, suspected, reached = 0, list[tuple[Any, ...]](), dict(last)
-        for *part, lowest, highest, rows, different, known in found:
+        for *part, lowest, highest, rows, different, known in parts:
             name = _hashed(part)
             if known < rows or (name in last and lowest <= last[name]):
                 suspected.append(tuple(part))
@@ -148,9 +150,9 @@ class Increment:
         held = self._held
         schema, parts = pa.schema(held.schema()), held.metadata().partition_columns
         folders = ds.partitioning(pa.schema([schema.field(name) for name in parts]), flavor="hive") if parts else None
-        there = arrow_dataset_source(self.table.path, sorted(files))
+        source = arrow_dataset_source(self.table.path, sorted(files))
         base = arrow_path(self.table.path)
-        return ds.dataset(**there, schema=schema, format="parquet", partitioning=folders, partition_base_dir=base)
+        return ds.dataset(**source, schema=schema, format="parquet", partitioning=folders, partition_base_dir=base)
 
     @cached_property
     def _held(self) -> DeltaTable:

@@ -68,23 +68,23 @@ def check(
         everything: look at all rows, whatever has passed.
         now: as there.
     """
-    found = take_snapshot(table, lake, now)
-    if found is None:
+    snapshot = take_snapshot(table, lake, now)
+    if snapshot is None:
         return results_without_batch(table)
     record = passes.read_check_record(lake, table.name)
-    findings, why = ({}, dict.fromkeys(table.expectations, "")) if everything else _check_increment(found, record)
+    findings, why = ({}, dict.fromkeys(table.expectations, "")) if everything else _check_increment(snapshot, record)
     if why:
-        for each, finding in zip(why, check_all_rows(list(why), found, session()), strict=True):
+        for each, finding in zip(why, check_all_rows(list(why), snapshot, session()), strict=True):
             findings[each] = replace(finding, look=replace(finding.look, because=why[each]))
-    return _record_results(found, record, {each: findings[each] for each in table.expectations})
+    return _record_results(snapshot, record, {each: findings[each] for each in table.expectations})
 
 
 def _check_increment(
-    found: TableSnapshot, record: CheckRecord
+    snapshot: TableSnapshot, record: CheckRecord
 ) -> tuple[dict[Expectation, CheckFinding], dict[Expectation, str]]:
     """What can be told from what is new; the expectations of which it is too much, each with why."""
-    new, findings, why = NewRows(found, record.checks), dict[Expectation, CheckFinding](), dict[Expectation, str]()
-    for each in found.contract.expectations:
+    new, findings, why = NewRows(snapshot, record.checks), dict[Expectation, CheckFinding](), dict[Expectation, str]()
+    for each in snapshot.contract.expectations:
         try:
             findings[each] = new.finding(each)
         except TooManyRowsError as reason:
@@ -93,17 +93,17 @@ def _check_increment(
 
 
 def _record_results(
-    found: TableSnapshot, record: CheckRecord, findings: Mapping[Expectation, CheckFinding]
+    snapshot: TableSnapshot, record: CheckRecord, findings: Mapping[Expectation, CheckFinding]
 ) -> list[CheckResult]:
     """The results. Which of them passed, and where, is written down for the next look."""
-    table, generation = found.contract, found.entry.generation
+    table, generation = snapshot.contract, snapshot.entry.generation
     passed = {
         each.name: PassedCheck(passes.expectation_hash(each, table), generation, finding.kept)
         for each, finding in findings.items()
         if finding.passed and finding.kept
     }
     failed = [each.name for each, f in findings.items() if not f.passed and f.look.kind == "full"]
-    passes.record_passes(found.lake, table.name, record, passed, failed)
+    passes.record_passes(snapshot.lake, table.name, record, passed, failed)
     return [
         CheckResult(
             table.name, each.name, f.passed, each.blocking, f.found, describe_expectation(each), f.numbers, f.look

@@ -14,7 +14,6 @@ class SideTable:
     Attributes:
         name: its folder in the lake and its key in Dagster. No two contracts may declare the same.
         description: its grain, in one sentence.
-        rows_are: what its rows are, in a few words: ``rejected records``.
         schema: its columns.
         required: the columns that are never null.
         time: the column whose time a row is found by, and leaves by.
@@ -22,7 +21,6 @@ class SideTable:
 
     name: str
     description: str
-    rows_are: str
     schema: Schema
     required: tuple[str, ...]
     time: str

@@ -126,13 +126,13 @@ def find_duplicates(
     with open_duckdb() as connection:
         new(connection).create_view("new")
         rows_within(connection, events, "timestamp", spans).create_view("stored")
-        found = connection.sql(_FOUND.format(within=spans_condition(spans), is_id=IS_ID)).to_arrow_table()
-        copies = found.filter(found["is_copy"])
+        rows = connection.sql(_FOUND.format(within=spans_condition(spans), is_id=IS_ID)).to_arrow_table()
+        copies = rows.filter(rows["is_copy"])
         of_stored = copies["at"].filter(copies["kept_partition"].is_null()).to_numpy()
         near = time_spans(hour_ranges(np.unique(of_stored // HOUR_US).tolist()))
         differ = conflicting_copies(connection, copies, contents, [events], near, contract)
     places = [each.select(WITHIN) for each in (copies, differ)]
-    return Duplicates(places[0], places[1], found.num_rows - copies.num_rows)
+    return Duplicates(places[0], places[1], rows.num_rows - copies.num_rows)
 
 
 def conflicting_copies(

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import chain
-from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -114,11 +113,11 @@ class Ingest(StatelessBatches):
         self, batch: MicroBatch, account: Account, staged: StagedBatch, facts: Facts, settled: DuplicateResolution
     ) -> Entry:
         """What the ledger is to say of the batch."""
-        found, conflicting = settled.found, len(settled.found.conflicting)
+        duplicates, conflicting = settled.found, len(settled.found.conflicting)
         return batch.entry(
             events_version=-1,
             rows_in=facts.records,
-            rows_out=len(facts.times) - len(found.places) + len(settled.restored),
+            rows_out=len(facts.times) - len(duplicates.places) + len(settled.restored),
             late_rows=facts.until(batch.late_before_ms),
             revisions=0,
             account=account,
@@ -131,8 +130,8 @@ class Ingest(StatelessBatches):
                 placeholder_ids=facts.placeholders,
             ),
             copies=CopyCounts(
-                duplicates=found.exact,
-                reused_ids=found.reused,
+                duplicates=duplicates.exact,
+                reused_ids=duplicates.reused,
                 set_aside=len(settled.aside),
                 replaced=settled.gave_way,
                 restored=len(settled.restored),
@@ -245,15 +244,3 @@ def _warn(entry: Entry) -> None:
     if entry.records.placeholder_ids:
         finding = "events: %d records have an id that is none, such as null or undefined; they are kept"
         log.warning(f"{finding}: CLICKSTREAM_PLACEHOLDER_IDS=reject rejects such", entry.records.placeholder_ids)
-
-
-def counts(entry: Entry) -> dict[str, Any]:
-    """What became of the records of a batch: adds up to ``read``, or to the events that were in them."""
-    return {
-        "read": entry.rows_in,
-        **({"opened": entry.records.opened, "events": entry.events_in} if entry.records.opened else {}),
-        "accepted": entry.rows_out,
-        "quarantined": entry.records.quarantined,
-        "duplicates": entry.copies.duplicates,
-        **({"passed over": entry.records.passed} if entry.records.passed else {}),
-    }

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import NamedTuple
 
 from deltalake.exceptions import DeltaError
 
@@ -44,17 +45,25 @@ from clickstream_platform.streaming.runtime.admission import needed_files
 from clickstream_platform.wording import iso
 
 UNFINISHED = "unfinished.json"  # of a backup that is being made: which lake it is of
-LEFT_OUT = (
-    "_staging",
-    "_spark-warehouse",
-    BEFORE,
-)  # and what begins so: of one batch, of Spark, of lakes set aside
+LEFT_OUT = ("_staging", "_spark-warehouse", BEFORE)  # and what begins so: of one batch, of Spark, of lakes set aside
 _LEASE = "lease"
+
+
+class WrittenBackup(NamedTuple):
+    """A backup that was just written.
+
+    Attributes:
+        backup: what it holds.
+        copied_before: how many of its files an earlier attempt had copied.
+    """
+
+    backup: Backup
+    copied_before: int
 
 
 def backup(
     contracts: Sequence[StreamingTable], lake: Lake, folder: Path, *, run_id: str | None = None
-) -> tuple[Backup, int]:
+) -> WrittenBackup:
     """Copy the lake to a folder. Killed anywhere, do it again: data files that are there are not copied again.
 
     Waits up to ten minutes for each run that is on, holds the leases while the small files are copied, and lets runs
@@ -65,9 +74,6 @@ def backup(
         lake: what is copied. Tables of others in its folder are, too.
         folder: where to; it must be empty, or hold a backup of this lake that was not finished.
         run_id: the run's name in the leases; made up if not given.
-
-    Returns:
-        The backup, and how many of its files an earlier attempt had copied.
 
     Raises:
         BackupError: the folder is not empty, cannot be written to, or is being written to by another backup; or the
@@ -85,7 +91,7 @@ def backup(
             rows = {name: lake.table(name).rows() for name in versions}
             data = [path for name in versions for path in _data_files(lake, name, contracts)]
             small = _copy_small(lake, folder / TREE, list(versions))
-        files, there = _copy_data(lake, folder / TREE, data)
+        files, copied_before = _copy_data(lake, folder / TREE, data)
         _remove_others(folder / TREE, small.keys() | files.keys())
         made = Backup(
             layout=layout.VERSION,
@@ -98,7 +104,7 @@ def backup(
         )
         made.write(folder)
         (folder / UNFINISHED).unlink()
-    return made, there
+    return WrittenBackup(made, copied_before)
 
 
 def require_backup(lake: Lake, folder: Path, sources: Iterable[str] = ()) -> None:
@@ -119,12 +125,12 @@ def require_backup(lake: Lake, folder: Path, sources: Iterable[str] = ()) -> Non
         raise BackupError(str(folder), "the lake and its backup would lie in each other", "choose a folder elsewhere")
     if not folder.exists():
         return
-    there = [path.name for path in folder.iterdir()] if folder.is_dir() else [""]
-    if LIST in there:
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else [""]
+    if LIST in names:
         raise BackupError(str(folder), "there is a backup in it already", "choose a folder of its own for each")
-    if UNFINISHED not in there and there:
+    if UNFINISHED not in names and names:
         raise BackupError(str(folder), "it is not an empty folder", "choose another")
-    if there and json.loads((folder / UNFINISHED).read_text())["lake"] != str(lake.root):
+    if names and json.loads((folder / UNFINISHED).read_text())["lake"] != str(lake.root):
         raise BackupError(str(folder), "it has half a backup of another lake", "choose another folder, or delete it")
 
 
@@ -138,11 +144,11 @@ def _data_files(lake: Lake, name: str, contracts: Sequence[StreamingTable]) -> I
     files = table.files()
     if gone := next((file for file in files if not (table.path / file).is_file()), None):
         raise CheckpointError(name, f"the data file {gone} is gone", "run `clickstream rebuild`, or restore a backup")
-    wanted = set(files)
+    needed = set(files)
     for contract in contracts if name == "events" else ():
         if contract.derived:
-            wanted.update(file for file in _read_by(contract, lake) if (table.path / file).is_file())
-    yield from (f"{name}/{file}" for file in sorted(wanted))
+            needed.update(file for file in _read_by(contract, lake) if (table.path / file).is_file())
+    yield from (f"{name}/{file}" for file in sorted(needed))
 
 
 def _read_by(table: StreamingTable, lake: Lake) -> Iterator[str]:
@@ -157,15 +163,15 @@ def _read_by(table: StreamingTable, lake: Lake) -> Iterator[str]:
 
 def _copy_small(lake: Lake, to: Path, tables: Sequence[str]) -> dict[str, CopiedFile]:
     """Copy what changes: all of it anew, as an earlier attempt has copied another moment."""
-    found: dict[str, CopiedFile] = {}
+    copied: dict[str, CopiedFile] = {}
     roots = [path for path in lake.root.iterdir() if path.name.startswith("_") and not path.name.startswith(LEFT_OUT)]
     for root in sorted([*roots, *(lake.table(name).path / "_delta_log" for name in tables)], key=str):
         shutil.rmtree(to / name_within(root, lake.root), ignore_errors=True)
         for file in _files_of(root):
             name = name_within(file, lake.root)
             copy = copy_database if file.suffix == ".sqlite" else copy_file
-            found[name] = copy(file, to / name)
-    return found
+            copied[name] = copy(file, to / name)
+    return copied
 
 
 def _files_of(root: Place) -> list[Place]:
@@ -176,17 +182,17 @@ def _files_of(root: Place) -> list[Place]:
 
 def _copy_data(lake: Lake, to: Path, data: Sequence[str]) -> tuple[dict[str, CopiedFile], int]:
     """Copy the data files that are not there. Their names are never used twice. Returns how many were there, too."""
-    found, there = dict[str, CopiedFile](), 0
+    copied, copied_before = dict[str, CopiedFile](), 0
     for name in data:
         source, target = lake.root / name, to / name
         try:
             is_there = has_file_of_size(target, size_of(source))
-            found[name] = measure_file(target) if is_there else copy_file(source, target)
+            copied[name] = measure_file(target) if is_there else copy_file(source, target)
         except FileNotFoundError as gone:
             finding, remedy = f"{name} was deleted while the lake was copied", "give the command again"
             raise BackupError(str(lake.root), finding, remedy) from gone
-        there += is_there
-    return found, there
+        copied_before += is_there
+    return copied, copied_before
 
 
 def _remove_others(tree: Path, names: set[str]) -> None:

@@ -67,13 +67,13 @@ def maintain(
     """
     run_id, now = run_id or uuid.uuid4().hex[:12], datetime.now(timezone.utc)
     windows = _Windows(files_kept or FILES_KEPT, log_kept or LOG_KEPT)
-    done: list[MaintenanceReport] = []
+    reports: list[MaintenanceReport] = []
     for table in contracts:
         if lake.table(table.name).exists:
             with lease_all([table.name], lake, run_id):
                 names = lake.existing(table.names)
-                done += [_maintain(name, table, contracts, lake, now, windows) for name in names]
-    return done
+                reports += [_maintain(name, table, contracts, lake, now, windows) for name in names]
+    return reports
 
 
 @dataclass(frozen=True)

@@ -124,19 +124,19 @@ def replay(
         make_tables(events, lake)  # or a lake that no run of this release has seen lacks columns
         rejected = _chosen(spark, quarantine, reason, source)
         tried, stored = rejected.count(), read_snapshot(spark, lake.events.path)
-        opened = _reopen(events, rejected, stored, quarantine, run_id)
-        if opened.records:
+        reopened = _reopen(events, rejected, stored, quarantine, run_id)
+        if reopened.records:
             rejected = _chosen(spark, quarantine, reason, source)
         good = persist(_good(events, rejected, stored))
-        became, new = _count_changes(good), good.where(F.col("became") == _NEW)
-        decided = resolve_replayed(events, accepted_events(new, _schema_of(lake.events)), lake, became.hours, run_id)
-        found = _found(tried, became, decided.found, opened)
-        if decided.aside.num_rows or decided.replaced.num_rows:
-            remove_replaced_events(events, decided, new, lake, run_id)
-        if found.accepted:
-            _accept(new, became.bytes, decided, found, lake.events, run_id)
-        _leave(good, decided.found, quarantine, found, run_id, cast("Parse", events.query).rules)
-        return found
+        counts, new = _count_changes(good), good.where(F.col("became") == _NEW)
+        resolution = resolve_replayed(events, accepted_events(new, _schema_of(lake.events)), lake, counts.hours, run_id)
+        report = _report(tried, counts, resolution.found, reopened)
+        if resolution.aside.num_rows or resolution.replaced.num_rows:
+            remove_replaced_events(events, resolution, new, lake, run_id)
+        if report.accepted:
+            _accept(new, counts.bytes, resolution, report, lake.events, run_id)
+        _leave(good, resolution.found, quarantine, report, run_id, cast("Parse", events.query).rules)
+        return report
 
 
 class _ReplayCounts(NamedTuple):
@@ -166,40 +166,40 @@ def _count_changes(good: DataFrame) -> _ReplayCounts:
     return _ReplayCounts(counts[_NEW], counts[_LANDED], counts[_PASSED], hours, size)
 
 
-def _found(tried: int, became: _ReplayCounts, copies: Duplicates, opened: ReopenReport) -> ReplayReport:
+def _report(tried: int, counts: _ReplayCounts, duplicates: Duplicates, reopened: ReopenReport) -> ReplayReport:
     return ReplayReport(
         tried=tried,
-        accepted=became.new - len(copies.places),
-        duplicates=copies.exact,
-        landed=became.landed,
-        conflicting=len(copies.conflicting),
-        passed_over=became.passed_over,
-        opened=opened.records,
-        inside=opened.inside,
-        refused=opened.refused,
+        accepted=counts.new - len(duplicates.places),
+        duplicates=duplicates.exact,
+        landed=counts.landed,
+        conflicting=len(duplicates.conflicting),
+        passed_over=counts.passed_over,
+        opened=reopened.records,
+        inside=reopened.inside,
+        refused=reopened.refused,
     )
 
 
 def _accept(
-    new: DataFrame, size: int, decided: DuplicateResolution, found: ReplayReport, events: LakeTable, run_id: str
+    new: DataFrame, size: int, resolution: DuplicateResolution, report: ReplayReport, events: LakeTable, run_id: str
 ) -> None:
     """Append to ``events`` what is new, with what is an event again, in one commit.
 
     Args:
         new: all that could become events, as they were parsed, with their bytes.
         size: the bytes of these.
-        decided: which of them do not, and what comes back.
-        found: what is said of the replay.
+        resolution: which of them do not, and what comes back.
+        report: what became of all records.
         events: the table.
         run_id: the run.
     """
-    kind, places, back = _schema_of(events), decided.found.places, decided.restored.num_rows
-    rows = found.accepted + back
+    kind, places, restored = _schema_of(events), resolution.found.places, resolution.restored.num_rows
+    rows = report.accepted + restored
     broken = _violations(events_not_at(places, new))
-    added = Amendment(events.name, REPLAY, run_id, added=rows, violations=broken, restored=back)
+    added = Amendment(events.name, REPLAY, run_id, added=rows, violations=broken, restored=restored)
     fresh = events_not_at(places, accepted_events(new, kind))
-    if back:
-        fresh = fresh.unionByName(new.sparkSession.createDataFrame(decided.restored).to(kind))
+    if restored:
+        fresh = fresh.unionByName(new.sparkSession.createDataFrame(resolution.restored).to(kind))
     writer.append(writer.limit_files(fresh), rows, events.path, writer.Commit(added.to_json()), size=size)
 
 
@@ -225,15 +225,15 @@ def _reopen(
 
 def require_replay(events: StreamingTable, lake: Lake, reason: str | None, source: str | None = None) -> LakeTable:
     """The table of rejected records. Raises what :func:`replay` raises without looking at a row, before a JVM."""
-    known = [each.value for each in Reason]
-    if reason is not None and reason not in known and not reason.startswith(PREFIX):
+    reasons = [each.value for each in Reason]
+    if reason is not None and reason not in reasons and not reason.startswith(PREFIX):
         raise SettingsError(
-            "--reason", f"{reason!r} is not allowed", f"choose from {', '.join(known)}, {PREFIX}COLUMN:RULE"
+            "--reason", f"{reason!r} is not allowed", f"choose from {', '.join(reasons)}, {PREFIX}COLUMN:RULE"
         )
     sources = generations.checkpointed_sources(lake, events.name)
     if source is not None and source not in sources:
-        there = f"choose from {', '.join(sources)}" if sources else "run `clickstream run events` first"
-        raise SettingsError("--source", f"this lake has read no source {source!r}", there)
+        remedy = f"choose from {', '.join(sources)}" if sources else "run `clickstream run events` first"
+        raise SettingsError("--source", f"this lake has read no source {source!r}", remedy)
     require_same_types(events, lake)
     assert events.side_output is not None
     quarantine = lake.table(events.side_output.name)
@@ -260,25 +260,25 @@ def _violations(new: DataFrame) -> dict[str, int]:
 
 
 def _leave(
-    good: DataFrame, copies: Duplicates, quarantine: LakeTable, found: ReplayReport, run_id: str, rules: Rules
+    good: DataFrame, copies: Duplicates, quarantine: LakeTable, report: ReplayReport, run_id: str, rules: Rules
 ) -> None:
     """Take out of ``quarantine`` what is good now; a conflicting duplicate is called one there, if it was not."""
-    gone = events_not_at(copies.conflicting, good).select(*PLACE, "arrived_at").toArrow()
+    leaving = events_not_at(copies.conflicting, good).select(*PLACE, "arrived_at").toArrow()
     conflicting = F.array(F.lit(Reason.CONFLICTING_DUPLICATE.value))
-    named = events_not_at(copies.conflicting, good, "left_semi").where(F.col("reasons_before") != conflicting)
-    held = [name for name in QUARANTINE.names if name in named.columns]
-    others = named.withColumn("reasons", conflicting).select(*held).toArrow()
-    left = Amendment(
+    conflicts = events_not_at(copies.conflicting, good, "left_semi").where(F.col("reasons_before") != conflicting)
+    held = [name for name in QUARANTINE.names if name in conflicts.columns]
+    renamed = conflicts.withColumn("reasons", conflicting).select(*held).toArrow()
+    amendment = Amendment(
         quarantine.name,
         REPLAY,
         run_id,
-        removed=gone.num_rows,
-        duplicates=found.duplicates,
-        passed_over=found.passed_over,
+        removed=leaving.num_rows,
+        duplicates=report.duplicates,
+        passed_over=report.passed_over,
     )
-    changed = leaving_changes(gone, others, rules)
+    changed = leaving_changes(leaving, renamed, rules)
     if changed.num_rows:
-        writer.merge(changed, quarantine.path, KEY, "arrived_at", writer.Commit(left.to_json()))
+        writer.merge(changed, quarantine.path, KEY, "arrived_at", writer.Commit(amendment.to_json()))
 
 
 def _good(events: StreamingTable, rejected: DataFrame, stored: DataFrame) -> DataFrame:

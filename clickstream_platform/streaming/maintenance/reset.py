@@ -51,7 +51,7 @@ def preview_reset(contracts: Sequence[StreamingTable], lake: Lake) -> ResetPrevi
     return ResetPreview(rows, _to_read(contracts, lake), len(read_proofs(lake)))
 
 
-def require_confirmed(found: ResetPreview, lake: Lake, confirm: str) -> None:
+def require_confirmed(preview: ResetPreview, lake: Lake, confirm: str) -> None:
     """Refuse a reset that was not confirmed with a word that stands for the lake as it is.
 
     After a reset the word is another one, so that nothing said once is a yes to the next. A reset that was stopped in
@@ -60,16 +60,16 @@ def require_confirmed(found: ResetPreview, lake: Lake, confirm: str) -> None:
     Raises:
         SettingsError: says what would be done, and the word.
     """
-    if layout.layout_of(lake).unfinished or confirm.strip() == (word := _word(found, lake)):
+    if layout.layout_of(lake).unfinished or confirm.strip() == (word := _word(preview, lake)):
         return
-    rows = f"{number_of(sum(found.rows.values()), 'row')} of {number_of(len(found.rows), 'table')}"
+    rows = f"{number_of(sum(preview.rows.values()), 'row')} of {number_of(len(preview.rows), 'table')}"
     finding = f"nothing was done: {rows} would be set aside, and the next run would read"
-    raise SettingsError("confirm", f"{finding} {found.to_read}", f"to do it, set confirm to {word!r}")
+    raise SettingsError("confirm", f"{finding} {preview.to_read}", f"to do it, set confirm to {word!r}")
 
 
-def _word(found: ResetPreview, lake: Lake) -> str:
+def _word(preview: ResetPreview, lake: Lake) -> str:
     """The word that confirms a reset: part of the first table's Delta id, which a table begun anew does not have."""
-    table = lake.table(next(iter(found.rows))).open()
+    table = lake.table(next(iter(preview.rows))).open()
     assert table is not None
     return str(table.metadata().id)[:8]
 
@@ -79,10 +79,10 @@ def _to_read(contracts: Sequence[StreamingTable], lake: Lake) -> str:
     events = next(table for table in contracts if not table.derived)
     nothing = Checkpoint(lake.checkpoints(events.name) / "none", events.name, 0)
     try:
-        found = sum_lags(source.unread(nothing, lake) for source in events.sources)
+        unread = sum_lags(source.unread(nothing, lake) for source in events.sources)
     except ClickstreamError as problem:
         return f"that cannot be told now ({problem})"
-    return str(found)
+    return str(unread)
 
 
 def reset(contracts: Sequence[StreamingTable], lake: Lake, *, run_id: str | None = None) -> Place:

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clickstream_platform.errors import BackupError, LayoutError
-from clickstream_platform.store.place import is_on_store
+from clickstream_platform.store.place import Place, is_on_store
 from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.lease import lease_all
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.maintenance.copying import (
     TREE,
     Backup,
+    CopiedFile,
     copy_file,
     has_file_of_size,
     measure_file,
@@ -30,16 +31,16 @@ def verify_backup(folder: Path) -> Backup:
         BackupError: it is none, or files are missing or damaged; names them.
         LayoutError: it is of a newer version of this program.
     """
-    found = Backup.read(folder)
-    if found.layout > layout.VERSION:
-        by = f"clickstream {found.program}"
-        finding = f"it has layout {found.layout}, made by {by}; this program knows layout {layout.VERSION}"
+    backup = Backup.read(folder)
+    if backup.layout > layout.VERSION:
+        by = f"clickstream {backup.program}"
+        finding = f"it has layout {backup.layout}, made by {by}; this program knows layout {layout.VERSION}"
         raise LayoutError(str(folder), finding, "update this program, or take an older backup")
-    if damaged := list(_damaged(found, folder / TREE)):
+    if damaged := list(_damaged(backup, folder / TREE)):
         named = ", ".join(damaged[:3]) + (f" and {len(damaged) - 3:,} more" if len(damaged) > 3 else "")
-        finding = f"of {number_of(len(found.files), 'file')}, {len(damaged):,} not as they were copied: {named}"
+        finding = f"of {number_of(len(backup.files), 'file')}, {len(damaged):,} not as they were copied: {named}"
         raise BackupError(str(folder), finding, "take another backup; nothing was restored of this one")
-    return found
+    return backup
 
 
 def _damaged(backup: Backup, tree: Path) -> Iterator[str]:
@@ -71,20 +72,21 @@ def restore(folder: Path, lake: Lake) -> Backup:
         layout.write_layout(lake, layout.Layout(layout.VERSION, unfinished=unfinished))
         with lease_all(["events"], lake, uuid.uuid4().hex[:12], finishing=unfinished):
             for name, expected in backup.files.items():
-                source, target = folder / TREE / name, lake.root / name
-                is_there = (
-                    name != layout.FILE
-                    and has_file_of_size(target, expected.bytes)
-                    and measure_file(target) == expected
-                )
-                if not is_there and name != layout.FILE and copy_file(source, target) != expected:
-                    raise BackupError(str(source), "it changed while it was restored", "give the command again")
-            for manifests in (lake.root / "_checkpoints").glob(f"*/*/{FOLDER}"):
-                restore_time_order(manifests)
-            for manifests in (lake.root / "_checkpoints").glob(f"*/*/*/{FOLDER}"):  # of a further source
-                restore_time_order(manifests)
+                if name != layout.FILE:  # which says until the end that the lake is not restored wholly
+                    _restore_file(folder / TREE / name, lake.root / name, expected)
+            for depth in ("*/*", "*/*/*"):  # that of the first source, and of further ones
+                for manifests in (lake.root / "_checkpoints").glob(f"{depth}/{FOLDER}"):
+                    restore_time_order(manifests)
             layout.write_layout(lake, layout.Layout(backup.layout))  # the next lease brings an older one up
     return backup
+
+
+def _restore_file(source: Path, target: Place, expected: CopiedFile) -> None:
+    """Copy a file to its place, unless an attempt before has done so."""
+    if has_file_of_size(target, expected.bytes) and measure_file(target) == expected:
+        return
+    if copy_file(source, target) != expected:
+        raise BackupError(str(source), "it changed while it was restored", "give the command again")
 
 
 def require(folder: Path, lake: Lake) -> None:
@@ -94,13 +96,13 @@ def require(folder: Path, lake: Lake) -> None:
         BackupError: names what is in the way.
     """
     Backup.read(folder)
-    there = sorted(path.name for path in lake.root.iterdir()) if lake.root.is_dir() else []
-    if there and layout.layout_of(lake).unfinished != restore_command(folder):
+    names = sorted(path.name for path in lake.root.iterdir()) if lake.root.is_dir() else []
+    if names and layout.layout_of(lake).unfinished != restore_command(folder):
         tables = lake.names()
         finding = (
             f"there is a lake already, with {number_of(len(tables), 'table')}"
             if tables
-            else f"it is not empty: {there[0]}"
+            else f"it is not empty: {names[0]}"
         )
         remedy = "move it away first, or set CLICKSTREAM_LAKE (or CLICKSTREAM_HOME) to another folder"
         raise BackupError(str(lake.root), finding, remedy)

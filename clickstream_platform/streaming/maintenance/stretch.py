@@ -150,9 +150,9 @@ class _StretchRebuild:
             spans = F.min(self._start).alias("first"), F.max(self._end).alias("last"), F.count("*").alias("rows")
             strays = self._rows().where(~F.coalesce(self._touches(stretch), F.lit(False))).alias("h")
             keyed = strays.join(wanted.alias("w"), keys_match(self.table.key, "h", "w"), "left_semi")
-            found = keyed.agg(*spans).select("rows", F.unix_micros("first"), F.unix_micros("last")).first()
-            assert found is not None
-            rows, first, last = found
+            totals = keyed.agg(*spans).select("rows", F.unix_micros("first"), F.unix_micros("last")).first()
+            assert totals is not None
+            rows, first, last = totals
             if not rows:
                 return stretch, wanted
             if first is None or last is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 
 from clickstream_platform.errors import CheckpointError, ClickstreamError
@@ -15,11 +16,11 @@ from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.lag import Lags
 from clickstream_platform.streaming.runtime import admission, fingerprint
 from clickstream_platform.streaming.runtime.hooks import Hooks
-from clickstream_platform.streaming.runtime.report import RunReport
+from clickstream_platform.streaming.runtime.report import RunReport, report_without_batches
 from clickstream_platform.streaming.sources.source import Lag
 
 
-def has_nothing_to_do(tables: Iterable[StreamingTable], lake: Lake, found: Lags | None = None) -> bool:
+def has_nothing_to_do(tables: Iterable[StreamingTable], lake: Lake, known_lags: Lags | None = None) -> bool:
     """Whether every table has read all there is, completely, by the query that it has now.
 
     False where it cannot be told without a JVM: before a first batch, after a batch that was interrupted, after any
@@ -32,24 +33,24 @@ def has_nothing_to_do(tables: Iterable[StreamingTable], lake: Lake, found: Lags 
     Args:
         tables: the tables.
         lake: where they lie.
-        found: what is known already of what some of them have to read; they are not asked again.
+        known_lags: what is known already of what some of them have to read; they are not asked again.
     """
-    return all(_all_done(table, lake, found or {}) for table in tables)
+    return all(_all_done(table, lake, known_lags or {}) for table in tables)
 
 
-def _all_done(table: StreamingTable, lake: Lake, found: Lags) -> bool:
+def _all_done(table: StreamingTable, lake: Lake, known_lags: Lags) -> bool:
     try:
-        return all(_is_done(each, lake, found.get(each.title)) for each in table.by_source())
+        return all(_is_done(each, lake, known_lags.get(each.title)) for each in table.by_source())
     except ClickstreamError:
         if not table.further:
             raise
         return False  # the run reads the other sources, and says it then
 
 
-def idle_run(table: StreamingTable, lake: Lake, hooks: Hooks, run_id: str, found: Lags) -> RunReport | None:
+def idle_run(table: StreamingTable, lake: Lake, hooks: Hooks, run_id: str, known_lags: Lags) -> RunReport | None:
     """Run a table that has nothing to do: what a run would report, under the same lease, without a JVM.
 
-    What was ``found`` before there was a lease still holds: what was committed then stays committed.
+    What was known before there was a lease still holds: what was committed then stays committed.
 
     Returns:
         The report, after ``hooks.ended``; None if the table has something to do, and nothing was done.
@@ -59,51 +60,31 @@ def idle_run(table: StreamingTable, lake: Lake, hooks: Hooks, run_id: str, found
     """
     started = time.monotonic()
     with lease(lake, table.name, run_id):
-        if not _all_done(table, lake, found):
+        if not _all_done(table, lake, known_lags):
             return None
-        report = _report(table, lake, run_id, timedelta(seconds=time.monotonic() - started))
+        checkpoint = generations.current_checkpoint(lake, table.name, table.offsets.source_name)
+        duration = timedelta(seconds=time.monotonic() - started)
+        report = replace(report_without_batches(table, lake, checkpoint, run_id, duration), is_idle=True)
     hooks.ended(table)
     return report
 
 
-def _report(table: StreamingTable, lake: Lake, run_id: str, duration: timedelta) -> RunReport:
-    checkpoint, target = (
-        generations.current_checkpoint(lake, table.name, table.offsets.source_name),
-        lake.table(table.name),
-    )
-    planned = checkpoint.plan(committed := checkpoint.committed())
-    return RunReport(
-        table=table.name,
-        run_id=run_id,
-        generation=checkpoint.generation,
-        batches=(),
-        replayed=0,
-        start=planned.end if planned else None,
-        end=planned.end if planned else None,
-        watermark_ms=checkpoint.watermark_ms(committed),
-        state_rows=None,
-        dropped_by_watermark=0,
-        rows=target.rows(),
-        delta_version=target.version() or 0,
-        duration=duration,
-        is_idle=True,
-    )
-
-
-def _is_done(table: StreamingTable, lake: Lake, found: Lag | ClickstreamError | None) -> bool:
+def _is_done(table: StreamingTable, lake: Lake, known_lag: Lag | ClickstreamError | None) -> bool:
     checkpoint = generations.current_checkpoint(lake, table.name, table.offsets.source_name)
     committed = checkpoint.committed()
     if committed < 0 or checkpoint.planned() > committed:
         return False
-    if not fingerprint.is_plan_checked(checkpoint, table) or _is_behind(table, lake, checkpoint, found):
+    if not fingerprint.is_plan_checked(checkpoint, table) or _is_behind(table, lake, checkpoint, known_lag):
         return False
     return admission.admit_checkpoint(lake, table) == checkpoint
 
 
-def _is_behind(table: StreamingTable, lake: Lake, checkpoint: Checkpoint, found: Lag | ClickstreamError | None) -> bool:
-    """Whether the table has something to read. Raises the error that was ``found``, or that is found now."""
+def _is_behind(
+    table: StreamingTable, lake: Lake, checkpoint: Checkpoint, known_lag: Lag | ClickstreamError | None
+) -> bool:
+    """Whether the table has something to read. Raises the error that is known, or what a look raises."""
     try:
-        lag = found or table.offsets.unread(checkpoint, lake)
+        lag = known_lag or table.offsets.unread(checkpoint, lake)
         if isinstance(lag, ClickstreamError):
             raise lag
     except CheckpointError:

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from clickstream_platform.streaming.checkpoint import Checkpoint
+from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.entry import Entry
+from clickstream_platform.streaming.lake.places import Lake
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,30 @@ class RunReport:
     def unreadable(self) -> dict[str, str]:
         """Files that could not be read, by path (``events`` only)."""
         return {path: finding for batch in self.batches for path, finding in batch.account.unreadable.items()}
+
+
+def report_without_batches(
+    table: StreamingTable, lake: Lake, checkpoint: Checkpoint, run_id: str, duration: timedelta
+) -> RunReport:
+    """The report of a run of one source that committed nothing: where table and checkpoint stand now."""
+    target, committed = lake.table(table.name), checkpoint.committed()
+    planned = checkpoint.plan(committed)
+    position = planned.end if planned else None
+    return RunReport(
+        table=table.name,
+        run_id=run_id,
+        generation=checkpoint.generation,
+        batches=(),
+        replayed=0,
+        start=position,
+        end=position,
+        watermark_ms=checkpoint.watermark_ms(committed),
+        state_rows=None,
+        dropped_by_watermark=0,
+        rows=target.rows(),
+        delta_version=target.version() or 0,
+        duration=duration,
+    )
 
 
 def combine_reports(reports: Mapping[str, RunReport]) -> RunReport:

@@ -77,19 +77,19 @@ def run_leased(
     done: dict[str, RunReport] = {}
     failed: list[ClickstreamError] = []
     is_cut_short = False
-    for each in admission.sources_in_order(replace(table, trigger=run_trigger(table.trigger)), lake):
+    for of_source in admission.sources_in_order(replace(table, trigger=run_trigger(table.trigger)), lake):
         if is_cut_short := bool(stop and stop.is_set() and done):
             break
         try:
-            done[each.offsets.source_name] = prepare_run(each, spark, lake, hooks, run_id).complete(stop)
+            done[of_source.offsets.source_name] = prepare_run(of_source, spark, lake, hooks, run_id).complete(stop)
         except ClickstreamError as failure:
             if table.further:
-                log.error("%s: %s", each.title, failure)
+                log.error("%s: %s", of_source.title, failure)
             failed.append(failure)
     if failed:
         raise failed[0]
-    found = combine_reports(done)
-    return replace(found, is_cut_short=found.is_cut_short or is_cut_short)
+    report = combine_reports(done)
+    return replace(report, is_cut_short=report.is_cut_short or is_cut_short)
 
 
 def prepare_run(table: StreamingTable, spark: SparkSession, lake: Lake, hooks: Hooks, run_id: str) -> Run:

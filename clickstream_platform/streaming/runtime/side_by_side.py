@@ -69,29 +69,29 @@ def side_by_side(
         jobs: how many tables at a time, at least one; :func:`usual_jobs`, if not given.
         take_over: take leases that another host has left behind.
     """
-    one = _One(spark, lake, hooks, observer, Event(), Lock(), take_over)
+    runner = _TableRunner(spark, lake, hooks, observer, Event(), Lock(), take_over)
     first = [table for table in tables if not table.derived]
-    if all(one.run(table) for table in first):
-        _at_a_time([table for table in tables if table.derived], one, jobs or usual_jobs())
+    if all(runner.run(table) for table in first):
+        _at_a_time([table for table in tables if table.derived], runner, jobs or usual_jobs())
 
 
-def _at_a_time(tables: Sequence[StreamingTable], one: _One, jobs: int) -> None:
+def _at_a_time(tables: Sequence[StreamingTable], runner: _TableRunner, jobs: int) -> None:
     if jobs == 1:  # in this thread, where Ctrl-C is an exception
         for table in tables:
-            one.run(table)
+            runner.run(table)
         return
     with ThreadPoolExecutor(jobs, "table") as threads:
         try:  # from the first one on: Ctrl-C may come before the last is begun
-            begun = [threads.submit(one.run, table) for table in tables]
+            begun = [threads.submit(runner.run, table) for table in tables]
             wait(begun)
         finally:
-            one.stop.set()
+            runner.stop.set()
     for each in begun:
         each.result()  # raises what was no error of a table
 
 
 @dataclass(frozen=True)
-class _One:
+class _TableRunner:
     """The run of one table among others."""
 
     spark: SparkSession
@@ -99,7 +99,7 @@ class _One:
     hooks: Hooks
     observer: RunObserver
     stop: Event
-    alone: Lock  # held while the caller is told something
+    observer_lock: Lock  # held while the observer is called
     take_over: bool
 
     def run(self, table: StreamingTable) -> bool:
@@ -107,16 +107,16 @@ class _One:
         if self.stop.is_set():
             return False
         try:
-            with self.alone:
+            with self.observer_lock:
                 self.observer.begins(table)
             report = runs.run(table, self.spark, self.lake, self.hooks, take_over=self.take_over, stop=self.stop)
         except Exception as failure:
-            with self.alone:
+            with self.observer_lock:
                 if not self.stop.is_set():
                     self.observer.failed(table, failure)
                 if isinstance(failure, (Py4JNetworkError, ConnectionError)):  # without its JVM no other can go on
                     self.stop.set()
             return False
-        with self.alone:
+        with self.observer_lock:
             self.observer.ended(table, report)
         return True

@@ -91,17 +91,17 @@ def stream(
         SetupError: the JVM has ended.
     """
     listener.listen(spark)  # once, before several threads do
-    alone = Lock()
+    observer_lock = Lock()
     awaited = {column.name for table in tables if not table.derived for column in table.columns}
-    lives = [
-        _SourceStream(each, spark, lake, hooks, observer, stop, alone, shared, awaited)
+    streams = [
+        _SourceStream(each, spark, lake, hooks, observer, stop, observer_lock, shared, awaited)
         for table in tables
         for shared in [_TableQueries(table, lake, run_id, take_over)]
         for each in table.by_source()
     ]
-    with ThreadPoolExecutor(len(lives), "table") as threads:
+    with ThreadPoolExecutor(len(streams), "table") as threads:
         try:
-            results = [threads.submit(live.keep_running) for live in lives]
+            results = [threads.submit(each_stream.keep_running) for each_stream in streams]
             stop.wait()
         finally:
             stop.set()
@@ -144,7 +144,7 @@ class _SourceStream:
     hooks: Hooks
     observer: StreamObserver
     stop: Event
-    alone: Lock  # held while the caller is told something
+    observer_lock: Lock  # held while the observer is called
     shared: _TableQueries
     awaited: Collection[str]  # columns that `events` will have once its own query of this stream has started
     failures: int = 0  # since the last commit
@@ -217,7 +217,7 @@ class _SourceStream:
 
     def _report(self, run: Run, query: StreamingQuery) -> None:
         if run.committed:
-            with self.alone:
+            with self.observer_lock:
                 self.observer.reported(self.table, run.report(query))
         self.reported_at = time.monotonic()
 
@@ -233,7 +233,7 @@ class _SourceStream:
     def _say(self, state: RetryCallState) -> None:
         failure = state.outcome and state.outcome.exception()
         if failure and not self.stop.is_set():
-            with self.alone:
+            with self.observer_lock:
                 self.observer.failed(self.table, failure, state.upcoming_sleep)
 
 

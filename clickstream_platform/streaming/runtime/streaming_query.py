@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from threading import Event
@@ -36,7 +36,12 @@ from clickstream_platform.streaming.lake.store_lease import require_held
 from clickstream_platform.streaming.observe import listener
 from clickstream_platform.streaming.runtime.create import make_tables
 from clickstream_platform.streaming.runtime.hooks import Hooks, notify_if_lease_held
-from clickstream_platform.streaming.runtime.report import RunReport, dropped_by_watermark, state_rows
+from clickstream_platform.streaming.runtime.report import (
+    RunReport,
+    dropped_by_watermark,
+    report_without_batches,
+    state_rows,
+)
 
 if TYPE_CHECKING:
     from clickstream_platform.events.rules import Parse
@@ -172,22 +177,15 @@ class Run:
         self.started = time.monotonic()
         first = batches[0].batch_id if batches else 0
         records = [record for record in query.recentProgress if record["batchId"] >= first]
-        target = self.lake.table(self.table.name)
-        planned = self.checkpoint.plan(committed := self.checkpoint.committed())
-        return RunReport(
-            table=self.table.name,
-            run_id=self.run_id,
-            generation=self.checkpoint.generation,
+        duration = timedelta(seconds=self.started - started)
+        report = report_without_batches(self.table, self.lake, self.checkpoint, self.run_id, duration)
+        return replace(
+            report,
             batches=batches,
             replayed=self.replayed,
-            start=batches[0].start if batches else (planned.end if planned else None),
-            end=planned.end if planned else None,
-            watermark_ms=self.checkpoint.watermark_ms(committed),
+            start=batches[0].start if batches else report.start,
             state_rows=state_rows(records),
             dropped_by_watermark=dropped_by_watermark(records),
-            rows=target.rows(),
-            delta_version=target.version() or 0,
-            duration=timedelta(seconds=self.started - started),
             is_cut_short=self.is_cut_short,
         )
 
