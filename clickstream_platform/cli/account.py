@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -18,86 +18,101 @@ if TYPE_CHECKING:
 
 _BOOKED = ("read", "opened", "inside", "accepted", "quarantined", "duplicates", "passed_over", "replaced", "restored")
 _COUNTED = ("unit", "checked", "bytes", "records", "opened", "inside")
+_INDENT = " " * 9  # as wide as a verdict
 FINDINGS = 20  # of a kind, to a person: --json has all
 
 
-def account_picture(found: SourceAccount) -> RenderableType:
+def account_picture(account: SourceAccount) -> RenderableType:
     """Whether the sources hold what the ledger says; what they say otherwise, and what could not be checked."""
-    again = found.recount
-    summary = verdict(found.clean, "DIFFERS")
-    first, *more = [_counted(name, each, several=len(found.recounts) > 1) for name, each in found.recounts.items()]
-    summary.append(" " * (9 - len(summary)) + first, "")
-    ways = (
-        f"{found.accepted:,} accepted + {found.quarantined:,} quarantined + {number_of(found.duplicates, 'duplicate')}"
+    recount = account.recount
+    return Group(
+        *_counted(account),
+        line(f"{_INDENT}the ledger: {_booked(account)}"),
+        *_left_out(account),
+        *_listed(account.errors, "contradictions", "bold red", label=""),
+        *_listed(map(_vanished, recount.gone), "not checkable", "yellow"),
+        *_listed((f"{path}: {fault}" for path, fault in account.refused.items()), "refused whole", "yellow"),
+        *(line(f"{_INDENT}{note}", "yellow") for note in recount.notes[:FINDINGS]),
+        *_listed(_unread(account), "not read yet"),
     )
-    ways += f" + {found.passed_over:,} passed over" if found.passed_over else ""
-    read = f"{number_of(found.read, 'record')} read"
-    if found.opened:
-        alone = found.read - found.opened
-        read += f" = {number_of(found.opened, 'envelope')} with {number_of(found.inside, 'event')} + {alone:,} alone"
-        read += f"; {number_of(found.inside + alone, 'event')}"
-    moved = f"; {found.replaced:,} gave way since, {found.restored:,} came back" if found.replaced else ""
-    booked = line(f"         the ledger: {read} = {ways}{moved}")
-    parts: list[Text] = [line(f"         {each}", "bold red") for each in found.errors[:FINDINGS]]
-    parts += _more(len(found.errors), "contradictions")
-    parts += [line(f"         not checkable: {_gone(each)}", "yellow") for each in again.gone[:FINDINGS]]
-    parts += _more(len(again.gone), "not checkable")
-    parts += [line(f"         refused whole: {path}: {fault}", "yellow") for path, fault in _few(found.refused)]
-    parts += _more(len(found.refused), "refused whole")
-    parts += [line(f"         {each}", "yellow") for each in again.notes[:FINDINGS]]
-    unread = list(_unread(found))
-    parts += [line(f"         not read yet: {each}") for each in unread[:FINDINGS]]
-    parts += _more(len(unread), "not read yet")
-    return Group(summary, *(line(f"         {each}") for each in more), booked, *_left_out(found), *parts)
 
 
-def _counted(name: str, again: Recount, *, several: bool) -> str:
-    size = f"{number_of(again.bytes, 'byte')}, " if again.unit == "files" else ""
-    which = f"the source {name}" if several else "the source"
-    held = f", {number_of(again.opened, 'envelope')} with {number_of(again.inside, 'event')}" if again.opened else ""
-    return f"{which}: {amount_of(again.checked, again.unit)}, {size}{number_of(again.records, 'record')}{held} counted"
+def _counted(account: SourceAccount) -> list[Text]:
+    """The verdict, and what was counted of each source."""
+    several = len(account.recounts) > 1
+    first, *others = (
+        _count_of(f"the source {name}" if several else "the source", recount)
+        for name, recount in account.recounts.items()
+    )
+    summary = verdict(account.clean, "DIFFERS")
+    summary.append(" " * (len(_INDENT) - len(summary)) + first, "")
+    return [summary, *(line(f"{_INDENT}{other}") for other in others)]
 
 
-def _unread(found: SourceAccount) -> Iterator[str]:
-    for source, again in found.recounts.items():
-        for name, size in again.unread.items():
-            what = name if len(found.recounts) == 1 else f"{source}: {name}"
-            yield f"{what}, {size:,} {'bytes' if again.unit == 'files' else 'offsets'}"
+def _count_of(source: str, recount: Recount) -> str:
+    size = f"{number_of(recount.bytes, 'byte')}, " if recount.unit == "files" else ""
+    counted = f"{amount_of(recount.checked, recount.unit)}, {size}{number_of(recount.records, 'record')}"
+    if recount.opened:
+        counted += f", {number_of(recount.opened, 'envelope')} with {number_of(recount.inside, 'event')}"
+    return f"{source}: {counted} counted"
 
 
-def _left_out(found: SourceAccount) -> list[Text]:
-    left = {name: read for name, read in found.by_source.items() if name not in found.recounts}
-    said = "are left out of CLICKSTREAM_SOURCE, and not counted again"
-    return [line(f"         {name}: {number_of(read, 'record')} of it {said}", "yellow") for name, read in left.items()]
+def _booked(account: SourceAccount) -> str:
+    """What the ledger says was read, and what became of it."""
+    read = f"{number_of(account.read, 'record')} read"
+    if account.opened:
+        alone = account.read - account.opened
+        envelopes = f"{number_of(account.opened, 'envelope')} with {number_of(account.inside, 'event')}"
+        read += f" = {envelopes} + {alone:,} alone; {number_of(account.inside + alone, 'event')}"
+    ways = f"{account.accepted:,} accepted + {account.quarantined:,} quarantined"
+    ways += f" + {number_of(account.duplicates, 'duplicate')}"
+    ways += f" + {account.passed_over:,} passed over" if account.passed_over else ""
+    moved = f"; {account.replaced:,} gave way since, {account.restored:,} came back" if account.replaced else ""
+    return f"{read} = {ways}{moved}"
 
 
-def _few(found: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return list(found.items())[:FINDINGS]
+def _unread(account: SourceAccount) -> Iterator[str]:
+    for source, recount in account.recounts.items():
+        for name, size in recount.unread.items():
+            title = name if len(account.recounts) == 1 else f"{source}: {name}"
+            yield f"{title}, {size:,} {'bytes' if recount.unit == 'files' else 'offsets'}"
 
 
-def _more(count: int, what: str) -> list[Text]:
-    return [line(f"         and {count - FINDINGS:,} more {what}; --json lists all")] if count > FINDINGS else []
+def _left_out(account: SourceAccount) -> Iterator[Text]:
+    for name, read in account.by_source.items():
+        if name not in account.recounts:
+            finding = f"{number_of(read, 'record')} of it are left out of CLICKSTREAM_SOURCE, and not counted again"
+            yield line(f"{_INDENT}{name}: {finding}", "yellow")
 
 
-def _gone(found: VanishedInput) -> str:
-    size = "" if found.bytes is None else f"{number_of(found.bytes, 'byte')} and "
-    return f"{found.what}: {found.why}; booked are {size}{number_of(found.records, 'record')}"
+def _listed(findings: Iterable[str], kind: str, style: str = "", *, label: str | None = None) -> Iterator[Text]:
+    """The first findings of a kind, a line each; then how many there are more."""
+    findings, prefix = list(findings), f"{kind}: " if label is None else label
+    for finding in findings[:FINDINGS]:
+        yield line(f"{_INDENT}{prefix}{finding}", style)
+    if len(findings) > FINDINGS:
+        yield line(f"{_INDENT}and {len(findings) - FINDINGS:,} more {kind}; --json lists all")
 
 
-def account_fields(found: SourceAccount) -> dict[str, Any]:
+def _vanished(vanished: VanishedInput) -> str:
+    size = "" if vanished.bytes is None else f"{number_of(vanished.bytes, 'byte')} and "
+    return f"{vanished.what}: {vanished.why}; booked are {size}{number_of(vanished.records, 'record')}"
+
+
+def account_fields(account: SourceAccount) -> dict[str, Any]:
     """The account as ``--json`` prints it: all of it."""
-    again = found.recount
+    recount = account.recount
     return {
-        "clean": found.clean,
-        "booked": {name: getattr(found, name) for name in _BOOKED},
-        "counted": {name: getattr(again, name) for name in _COUNTED},
-        "errors": found.errors,
-        "not_checkable": [asdict(each) for each in again.gone],
+        "clean": account.clean,
+        "booked": {name: getattr(account, name) for name in _BOOKED},
+        "counted": {name: getattr(recount, name) for name in _COUNTED},
+        "errors": account.errors,
+        "not_checkable": [asdict(each) for each in recount.gone],
         "sources": {
-            name: {"read": read, "checked": one.checked if (one := found.recounts.get(name)) else None}
-            for name, read in found.by_source.items()
+            name: {"read": read, "checked": counted.checked if (counted := account.recounts.get(name)) else None}
+            for name, read in account.by_source.items()
         },
-        "refused": found.refused,
-        "unread": again.unread,
-        "notes": again.notes,
+        "refused": account.refused,
+        "unread": recount.unread,
+        "notes": recount.notes,
     }
