@@ -22,7 +22,8 @@ HERE = Path(__file__).parent
 FAST, WIDE = "fast", "wide"
 WIDE_PLACES = (
     *("events/mapping", "events/registry", "events/test_masking.py", "streaming/audit/checks"),
-    *("events/test_json_record.py", "events/test_subject.py", "events/test_time_forms.py", "events/test_timestamps.py"),
+    *("events/test_json_record.py", "events/test_subject.py", "events/test_timestamps.py"),
+    *("events/test_time_forms.py", "events/test_time_forms_drawn.py"),
     *(
         "simulator/test_simulation.py",
         "simulator/test_landing.py",

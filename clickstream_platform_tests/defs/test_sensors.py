@@ -1,9 +1,8 @@
-"""When the sensor asks for a run, and what is said of a run that failed. A real instance, real files, no JVM."""
+"""When the sensor asks for a run. A real instance, real files, no JVM."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from deltalake import write_deltalake
 
 from clickstream_platform.defs.runs import FIRST_PAUSE, LONGEST_PAUSE, POSITION, attempts, stopped_reason
 from clickstream_platform.defs.schedules import every_five_minutes
-from clickstream_platform.defs.sensors import failures, unread_sensor
+from clickstream_platform.defs.sensors import unread_sensor
 from clickstream_platform.errors import UnreachableError
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.trigger import ProcessingTime
@@ -276,39 +275,6 @@ def test_a_topic_is_observed_by_partition(instance: dg.DagsterInstance, settings
     assert seen.metadata["lag"].value == 2
     assert seen.metadata["partitions"].value == {f"{topic.name}/0": 0, f"{topic.name}/1": 2}
     assert found.run_requests
-
-
-def test_a_failure_is_told_as_table_finding_and_remedy(instance: dg.DagsterInstance) -> None:
-    @dg.asset
-    def events() -> None:
-        msg = "events: the topic is gone; create it"
-        raise dg.Failure(msg, allow_retries=False)
-
-    @dg.asset
-    def sessions() -> None:
-        msg = "a wheel came off\nand rolled away"
-        raise ValueError(msg)
-
-    result = dg.materialize([events, sessions], instance=instance, raise_on_error=False)
-    assert failures(instance, result.run_id) == [
-        "events: the topic is gone; create it",
-        "sessions: ValueError: a wheel came off; the run's log has the rest",
-    ]
-
-
-def test_a_failed_check_is_told_by_its_name(instance: dg.DagsterInstance) -> None:
-    @dg.asset
-    def events() -> None: ...
-
-    specs = [dg.AssetCheckSpec(name, asset="events", blocking=True) for name in ("bad", "good")]
-
-    @dg.multi_asset_check(specs=specs)
-    def checks() -> Iterator[dg.AssetCheckResult]:
-        for name in ("bad", "good"):
-            yield dg.AssetCheckResult(asset_key="events", check_name=name, passed=name == "good", metadata={"found": 7})
-
-    result = dg.materialize([events, checks], instance=instance, raise_on_error=False)
-    assert failures(instance, result.run_id) == ["events: bad failed, found: 7; see `clickstream verify events`"]
 
 
 def test_the_cursor_names_every_table(instance: dg.DagsterInstance, settings: Settings) -> None:

@@ -5,12 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import logging
-import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -29,66 +25,11 @@ from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.delivery.receiving import SECRET, Receiver
 from clickstream_platform_tests.local import local
 
-SECRET = "/services/T0/B0/secret"
 SHORT = Patience(answer=0.3, attempts=2, pause=0.01)
 NOON = datetime(2024, 3, 1, 12, tzinfo=timezone.utc)
-
-
-@dataclass
-class Receiver:
-    """A server that answers 200, unless it was told what to answer next: a status, or ``hang``."""
-
-    port: int = 0
-    answers: list[int | str] = field(default_factory=list)
-    keys: list[str] = field(default_factory=list)  # of what was answered with 200, in that order
-    bodies: list[dict[str, Any]] = field(default_factory=list)
-    asked: int = 0
-    over: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}{SECRET}"
-
-    def answer(self, request: BaseHTTPRequestHandler) -> None:
-        self.asked += 1
-        body = json.loads(request.rfile.read(int(request.headers["Content-Length"])))
-        answer = self.answers.pop(0) if self.answers else 200
-        if answer == "hang":
-            self.over.wait(10)
-            return
-        if answer == 200:
-            self.keys.append(request.headers["Idempotency-Key"])
-            self.bodies.append(body)
-        request.send_response(int(answer))
-        request.send_header("Content-Length", "0")
-        if answer in (301, 302):
-            request.send_header("Location", "/elsewhere")
-        request.end_headers()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    found = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            found.answer(self)
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        found.port = server.server_address[1]
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield found
-        found.over.set()
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

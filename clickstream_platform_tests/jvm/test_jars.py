@@ -6,9 +6,7 @@ Only the tests on the user's own cache may fetch the 19 MB, and they do it once.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import stat
 import subprocess
 import sys
 import zipfile
@@ -27,7 +25,7 @@ from clickstream_platform.doctor import diagnose
 from clickstream_platform.errors import SetupError
 from clickstream_platform.jvm import jars, maven
 from clickstream_platform.jvm.jars import MADE_FOR, SPARK_JARS, damaged_jars, jar_paths, missing_jars
-from clickstream_platform.jvm.machine import require_java, require_room
+from clickstream_platform.jvm.machine import require_room
 from clickstream_platform.jvm.maven import Artifact, resolve
 from clickstream_platform.jvm.session import build_session
 from clickstream_platform.settings import Settings, from_env
@@ -43,22 +41,6 @@ UNREACHABLE = "http://127.0.0.1:9/"  # the discard port: nothing listens
 def user_cache() -> Path:
     """The cache that the Spark tests use too."""
     return from_env().cache
-
-
-@pytest.fixture
-def java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
-    """Makes the only ``java`` that this process can find: a script with the given body."""
-
-    def write(script: str) -> Path:
-        path = tmp_path / "bin" / "java"
-        path.parent.mkdir()
-        path.write_text(f"#!/bin/sh\n{script}\n")
-        path.chmod(path.stat().st_mode | stat.S_IXUSR)
-        return path
-
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    monkeypatch.delenv("JAVA_HOME", raising=False)
-    return write
 
 
 @pytest.fixture
@@ -239,53 +221,6 @@ def test_a_cache_that_cannot_be_written_names_the_setting(tmp_path: Path) -> Non
 
     with pytest.raises(SetupError, match=r"cannot be written \(Not a directory\); set CLICKSTREAM_CACHE"):
         jar_paths(tmp_path / "file")
-
-
-@pytest.mark.usefixtures("java")
-def test_no_java_says_what_to_install() -> None:
-    with pytest.raises(SetupError, match=r"^java: not found on the PATH; install Java 17 or newer"):
-        require_java()
-
-
-@pytest.mark.parametrize("version", ["1.8.0_402", "11.0.22"])
-def test_an_old_java_is_named_with_its_version(java: Callable[[str], Path], version: str) -> None:
-    path = java(f"echo 'openjdk version \"{version}\" 2024-01-16' >&2")
-
-    with pytest.raises(SetupError, match=rf"{path} is version {version}, too old for Spark; install Java 17"):
-        require_java()
-
-
-@pytest.mark.parametrize("version", ["17", "17.0.15", "21.0.2", "26-ea"])
-def test_java_17_and_newer_are_taken(java: Callable[[str], Path], version: str) -> None:
-    path = java(f"echo 'Picked up JAVA_TOOL_OPTIONS: -Dx=1' >&2; echo 'openjdk version \"{version}\"' >&2")
-
-    assert require_java().path == path
-    assert require_java().version == version
-
-
-def test_a_java_that_does_not_run_is_quoted(java: Callable[[str], Path]) -> None:
-    java("echo 'Error: could not find libjava.so' >&2; exit 1")
-
-    with pytest.raises(SetupError, match=r"failed \(Error: could not find libjava\.so\)"):
-        require_java()
-
-
-def test_java_home_comes_before_the_path(
-    java: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = java("echo 'openjdk version \"17.0.1\"' >&2")
-    monkeypatch.setenv("PATH", os.defpath)
-    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-
-    assert require_java().path == path
-
-
-@pytest.mark.usefixtures("java")
-def test_a_java_home_without_java_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "gone"))
-
-    with pytest.raises(SetupError, match=r"JAVA_HOME is .*gone, but there is no bin/java in it"):
-        require_java()
 
 
 @pytest.mark.parametrize(

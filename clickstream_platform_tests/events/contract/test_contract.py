@@ -1,12 +1,8 @@
-"""Columns that are declared: what is refused, what becomes of values, what producers are told, what a change means."""
-
-# pyarrow makes its compute functions when it is imported:
-# pyright: reportAttributeAccessIssue=false
+"""Columns that are declared: which contracts are refused, and what becomes of values."""
 
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,37 +11,13 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
 
 from clickstream_platform.errors import SettingsError
-from clickstream_platform.events.contract.changes import contract_changes
 from clickstream_platform.events.contract.judging import judge_columns
 from clickstream_platform.events.contract.model import Contract, DeclaredColumn
-from clickstream_platform.events.contract.producers import json_schema
 from clickstream_platform.events.contract.written import contract_named
 from clickstream_platform.events.mapping.checking import check_records
-from clickstream_platform.events.parsing import read_records
-from clickstream_platform.events.rules import Rules
-
-NOW = datetime(2024, 3, 1, 12, tzinfo=timezone.utc)
-
-
-def declared(name: str = "x", kind: str = "text", **said: Any) -> DeclaredColumn:
-    return DeclaredColumn(name, kind, paths=(name,), **said)
-
-
-def rules_of(*columns: DeclaredColumn) -> Rules:
-    return Rules(("purchase", "click"), timedelta(hours=1), 10_000, contract=Contract("t", columns))
-
-
-def read(records: list[bytes], rules: Rules) -> list[dict[str, Any]]:
-    arrived = pa.array([NOW] * len(records), pa.timestamp("us", "UTC"))
-    return read_records(pa.array(records), arrived, pa.nulls(len(records), pa.binary()), rules).to_pylist()
-
-
-def event(**fields: Any) -> bytes:
-    said = {"user_id": "u", "event_type": "click", "timestamp": "2024-03-01T10:00:00Z", **fields}
-    return json.dumps(said).encode()
+from clickstream_platform_tests.events.contract.declared import NOW, VALUES, declared, event, read, rules_of
 
 
 @pytest.mark.parametrize(
@@ -83,15 +55,6 @@ def test_what_is_no_contract_is_refused(tmp_path: Path, text: str) -> None:
         contract_named(str(tmp_path / "events.toml"))
 
 
-VALUES = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(-(10**20), 10**20),
-    st.decimals(allow_nan=False, allow_infinity=False, min_value=-1000, max_value=1000, places=3).map(float),
-    st.sampled_from(["", " ", "a", "abc", "7", "7.0", "1e2", "true", "007", "0.125", "[]", '[{"a":1}]', "2024-03-01"]),
-    st.lists(st.dictionaries(st.sampled_from("ab"), st.integers()), max_size=2),
-    st.dictionaries(st.sampled_from("ab"), st.integers(), max_size=1),
-)
 COLUMNS = st.one_of(
     st.builds(
         declared, kind=st.just("text"), one_of=st.sampled_from([(), ("a", "7")]), pattern=st.sampled_from(["", "^a"])
@@ -197,120 +160,3 @@ def test_digits_are_neither_lost_nor_rounded() -> None:
     assert (one["amount"], one["violations"]) == (None, ["contract:amount:type"])
     assert (one["items"], one["extra"]) == (items.decode(), '{"amount":0.30000000000000004}')
     assert (other["amount"], other["extra"]) == (Decimal("12345678901234.5600"), None)
-
-
-SCHEMA_COLUMNS = (
-    declared("amount", "decimal(8,2)", min="0", required=("purchase",)),
-    declared("currency", one_of=("EUR", "USD"), pattern="^[A-Z]{3}$"),
-    declared("paid", "boolean"),
-    declared("quantity", "integer", max="9"),
-    declared("due", "time"),
-    declared("items", "items"),
-)
-
-
-@given(
-    st.dictionaries(
-        st.sampled_from([each.name for each in SCHEMA_COLUMNS]),
-        VALUES | st.sampled_from(["EUR", "2024-03-01T00:00:00Z"]),
-    ),
-    st.sampled_from(["click", "purchase"]),
-)
-def test_what_is_valid_by_the_schema_for_producers_breaks_no_rule(fields: dict[str, Any], event_type: str) -> None:
-    schema = json.loads(json.dumps(json_schema(Contract("t", SCHEMA_COLUMNS))), parse_float=Decimal)
-    Draft202012Validator.check_schema(json.loads(json.dumps(json_schema(Contract("t", SCHEMA_COLUMNS)))))
-    record = event(event_type=event_type, **fields)
-    is_valid = Draft202012Validator(schema).is_valid(json.loads(record, parse_float=Decimal))
-    (row,) = read([record], rules_of(*SCHEMA_COLUMNS))
-    assert not (is_valid and (row["violations"] or row["reasons"]))
-
-
-def test_the_schema_takes_a_good_event_and_refuses_one_without_its_amount() -> None:
-    schema = json_schema(Contract("t", SCHEMA_COLUMNS))
-    good = {"amount": 12.5, "currency": "EUR", "paid": True, "quantity": 2, "items": [{"id": 1}]}
-    valid = Draft202012Validator(schema).is_valid
-    assert valid(json.loads(event(event_type="purchase", **good)))
-    assert not valid(json.loads(event(event_type="purchase")))
-    assert valid(json.loads(event()))
-
-
-@given(st.integers(1, 10), st.integers(0, 10**14))
-def test_a_validator_with_floats_takes_every_amount_that_is_taken_and_none_of_a_digit_more(
-    scale: int, digits: int
-) -> None:
-    column = declared("amount", f"decimal(38,{scale})", severity="reject")
-    valid = Draft202012Validator(json_schema(Contract("t", (column,)))).is_valid
-    amount, more = f"{digits}e-{scale}", f"{digits % 10**10}{digits % 9 + 1}e-{scale + 1}"
-    for number, is_taken in ((amount, True), (more, False)):
-        record = event()[:-1] + f', "amount": {Decimal(number):f}}}'.encode()
-        (row,) = read([record], rules_of(column))
-        assert (valid(json.loads(record)), not row["reasons"]) == (is_taken, is_taken)
-
-
-PATTERNS = [
-    *(
-        r"^[A-Z]{3}$",
-        r"^\w$",
-        r"^\d$",
-        r"^\D$",
-        r"^\W$",
-        r"^a.b$",
-        r"\s",
-        r"\S\s",
-        r"\bé",
-        r"\Ba",
-        r"^[\d\s]$",
-        r"^[^\w]$",
-    ),
-    *(r"\$", r"[.$]", r"^(?:a|$)", r"a\.b", r"^[\]a]$", r"^.$"),
-]
-
-
-@given(st.sampled_from(PATTERNS), st.text(st.sampled_from("aZ9_é١ \u00a0\n\r\v\u2028$.]b"), min_size=1, max_size=4))
-def test_a_pattern_finds_the_same_in_a_producers_validator(pattern: str, text: str) -> None:
-    column = declared("x", pattern=pattern, severity="reject")
-    (row,) = read([event(x=text)], rules_of(column))
-    if text.strip(" \t\r\n\v\f"):  # the schema takes no blank
-        assert Draft202012Validator(json_schema(Contract("t", (column,)))).is_valid(
-            {**json.loads(event()), "x": text}
-        ) is (not row["reasons"])
-
-
-@pytest.mark.parametrize("user_id", ["", " ", "\t\n"])
-def test_the_schema_takes_no_blank_where_one_is_rejected(user_id: str) -> None:
-    valid = Draft202012Validator(json_schema(Contract("t", SCHEMA_COLUMNS))).is_valid
-    assert not valid(json.loads(event(user_id=user_id)))
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "is_compatible"),
-    [
-        ({}, {"description": "else"}, True),
-        ({}, {"required": True}, False),
-        ({"required": True}, {"required": ("click",)}, True),
-        ({"one_of": ("a",)}, {"one_of": ("a", "b")}, True),
-        ({"one_of": ("a", "b")}, {"one_of": ("a",)}, False),
-        ({}, {"pattern": "a"}, False),
-        ({"pattern": "a"}, {}, True),
-        ({"severity": "count"}, {"severity": "reject"}, False),
-        ({"severity": "reject"}, {"severity": "count"}, True),
-        ({"kind": "integer"}, {"kind": "text"}, False),
-        ({"kind": "integer", "min": "1"}, {"kind": "integer", "min": "0"}, True),
-        ({"kind": "integer", "min": "1"}, {"kind": "integer", "min": "2"}, False),
-        ({"kind": "integer", "max": "1"}, {"kind": "integer"}, True),
-        ({"kind": "integer"}, {"kind": "integer", "max": "1"}, False),
-    ],
-)
-def test_a_change_says_whether_it_is_compatible(old: dict[str, Any], new: dict[str, Any], is_compatible: bool) -> None:
-    (found,) = contract_changes(Contract("o", (declared(**old),)), Contract("n", (declared(**new),)))
-    assert found.is_compatible is is_compatible
-
-
-def test_a_new_column_is_compatible_unless_it_is_required_and_one_that_goes_is_not() -> None:
-    one, needed = Contract("o", (declared(),)), Contract("n", (declared(), declared("y", required=True)))
-    assert [each.is_compatible for each in contract_changes(one, Contract("n", (declared(), declared("y"))))] == [True]
-    assert [each.is_compatible for each in contract_changes(one, needed)] == [False]
-    strict = Contract("n", (declared(), declared("y", severity="reject")))  # a `y` that was kept may be rejected now
-    assert [each.is_compatible for each in contract_changes(one, strict)] == [False]
-    assert [each.is_compatible for each in contract_changes(needed, one)] == [False]
-    assert contract_changes(one, one) == []

@@ -1,57 +1,40 @@
-"""What a registry's serializers wrote, on every way on which records are read; and what a registry says instead."""
+"""What a registry's serializers wrote, on every way on which records are read."""
 
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import fastavro
-import pyarrow as pa
 import pytest
 
-from clickstream_platform.errors import SettingsError, SourceError, UnreachableError
+from clickstream_platform.errors import SourceError, UnreachableError
 from clickstream_platform.events.mapping.checking import check_records
 from clickstream_platform.events.mapping.matching import Matches, PathMatcher
 from clickstream_platform.events.mapping.model import COLUMNS
 from clickstream_platform.events.mapping.written import WrittenMapping, mapping_of, merge_mappings, raw_of
 from clickstream_platform.events.masks import Masks
 from clickstream_platform.events.opening import open_records
-from clickstream_platform.events.parsing import read_events
-from clickstream_platform.events.registry import client
 from clickstream_platform.events.registry.failures import raise_registry_errors, registry_refusal
-from clickstream_platform.events.registry.model import Registry, registry_from
-from clickstream_platform.events.rules import Rules
-from clickstream_platform.settings import Settings
+from clickstream_platform.events.registry.model import Registry
 from clickstream_platform.streaming.sources.envelope_count import Envelopes, Tally
 from clickstream_platform.streaming.tap.console import PrintedRecord, format_records
 from clickstream_platform_tests.conftest import event
-from clickstream_platform_tests.schema_registry import SchemaRegistry, framed, started
+from clickstream_platform_tests.events.registry.framed_records import (
+    TEXTS,
+    UNKNOWN,
+    V1,
+    avro,
+    batch,
+    click,
+    read,
+    reasons,
+    rules_of,
+)
+from clickstream_platform_tests.schema_registry import SchemaRegistry, framed
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-TEXTS = ("user_id", "event_type", "timestamp", "event_id")
-V1 = {"type": "record", "name": "Click", "fields": [{"name": name, "type": "string"} for name in TEXTS]}
 V2 = {**V1, "fields": [*V1["fields"], {"name": "price", "type": ["null", "double"], "default": None}]}
 BATCH = {"type": "record", "name": "Batch", "fields": [{"name": "batch", "type": {"type": "array", "items": V1}}]}
-UNKNOWN = 4_000
-
-
-def click(user: str = "u", **fields: Any) -> dict[str, Any]:
-    about = {"event_type": "click", "timestamp": "2024-03-01T10:00:00Z", "event_id": user}
-    return {"user_id": user, **about, **fields}
-
-
-def avro(number: int, schema: Any, value: Any) -> bytes:
-    stream = io.BytesIO()
-    fastavro.schemaless_writer(stream, fastavro.parse_schema(json.loads(json.dumps(schema))), value)
-    return framed(number, stream.getvalue())
 
 
 @pytest.fixture(scope="module")
@@ -70,39 +53,6 @@ def ids(registry: SchemaRegistry) -> dict[str, int]:
         "refers": registry.register({**V1, "fields": fields}, references=[known]),
         "lost": registry.register({**V1, "fields": fields}, references=[{**known, "version": 9}]),
     }
-
-
-def rules_of(registry: SchemaRegistry | None, **more: Any) -> Rules:
-    known = Registry(registry.url) if registry else None
-    return Rules(("click",), timedelta(hours=1), 10_000, registry=known, **more)
-
-
-def batch(*values: bytes | None, source: str = "kafka") -> pa.RecordBatch:
-    count, now = len(values), datetime(2024, 3, 1, 11, tzinfo=timezone.utc)
-    return pa.RecordBatch.from_pydict(
-        {
-            "source": pa.array([source] * count),
-            "partition": pa.array(["clicks/3"] * count),
-            "offset": pa.array(range(count), pa.int64()),
-            "value": pa.array(values, pa.binary()),
-            "size": pa.array([None if each is None else len(each) for each in values], pa.int64()),
-            "arrived_at": pa.array([now] * count, pa.timestamp("us", "UTC")),
-            "event_id": pa.nulls(count, pa.binary()),
-        }
-    )
-
-
-def read(rules: Rules, *values: bytes | None, source: str = "kafka") -> list[dict[str, Any]]:
-    """What is read of each event, with the bytes that it has."""
-    found: list[dict[str, Any]] = []
-    for part in open_records(batch(*values, source=source), rules):
-        rows = zip(read_events(part, rules).to_pylist(), part["value"].to_pylist(), strict=True)
-        found += [{**row, "value": value} for row, value in rows]
-    return found
-
-
-def reasons(rules: Rules, *values: bytes | None) -> list[Any]:
-    return [",".join(row["reasons"]) for row in read(rules, *values)]
 
 
 def test_every_version_of_a_schema_is_read_beside_json(registry: SchemaRegistry, ids: dict[str, int]) -> None:
@@ -156,86 +106,6 @@ def test_without_a_registry_such_a_record_is_told_as_what_it_is() -> None:
 def test_a_line_of_a_file_is_never_a_registrys(registry: SchemaRegistry, ids: dict[str, int]) -> None:
     (found,) = read(rules_of(registry), avro(ids["v1"], V1, click()), source="file")
     assert found["reasons"] == ["malformed_json"]
-
-
-def test_a_schema_is_asked_for_once_and_an_unknown_one_once_a_batch(tmp_path: Path) -> None:
-    with started(tmp_path) as own:
-        number, rules = own.register(V1), rules_of(own)
-        records = [avro(number, V1, click()), framed(UNKNOWN, b"")] * 50
-        for _ in range(2):
-            reasons(rules, *records)
-        assert sorted(own.asked) == [f"/schemas/ids/{number}", *[f"/schemas/ids/{UNKNOWN}"] * 2]
-
-
-def test_a_registry_that_is_down_rejects_nothing_and_names_what_it_was_asked_for(tmp_path: Path) -> None:
-    with started(tmp_path) as own:
-        number, rules = own.register(V1), rules_of(own)
-        value = avro(number, V1, click())
-        own.down()
-        with pytest.raises(UnreachableError) as failed:
-            reasons(rules, b"{}", value)
-        told = str(failed.value)
-        assert f"schemas/ids/{number}" in told
-        assert "clicks/3, offset 1" in told
-        assert own.url in told
-        assert "CLICKSTREAM_REGISTRY" in told
-        assert reasons(rules, b"{}")  # which needs none
-        own.up()
-        assert reasons(rules, value) == [""]
-        own.down()
-        assert reasons(rules, value) == [""]  # what is known once is known
-
-
-def test_who_may_not_come_in_is_told_without_the_password(tmp_path: Path) -> None:
-    with started(tmp_path, login="me:s3cret") as own:
-        number = own.register(V1)
-        value, rules = avro(number, V1, click()), rules_of(own)
-        with pytest.raises(SourceError, match=r"does not let us in \(it answered 401\).*CLICKSTREAM_REGISTRY_OPTIONS"):
-            reasons(rules, value)
-        wrong = Registry(own.url.replace("//", "//me:wr0ng@"))
-        with pytest.raises(SourceError) as failed:
-            reasons(replace(rules, registry=wrong), value)
-        assert "wr0ng" not in f"{failed.value} {wrong!r}"
-        found = registry_from(Settings(registry=own.url, registry_options={"basic.auth.user.info": "me:s3cret"}))
-        assert "s3cret" not in repr(found)
-        assert reasons(replace(rules, registry=found), value) == [""]
-        assert found
-        assert client.describe_registry(found) == f"{own.url} answers, and has schemas of JSON, PROTOBUF, AVRO"
-
-
-class _Other(BaseHTTPRequestHandler):
-    """Some web server."""
-
-    def do_GET(self) -> None:
-        status, text = {"/html": (404, "<html>"), "/json": (200, "{}"), "/list": (200, "[]")}[self.path[:5]]
-        self.send_response(status)
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def log_message(self, *_: object, **__: object) -> None:
-        """Nothing."""
-
-
-@pytest.fixture
-def other() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Other) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-@pytest.mark.parametrize("path", ["html", "json", "list"])
-def test_a_server_that_is_no_registry_rejects_nothing(other: str, path: str) -> None:
-    rules = replace(rules_of(None), registry=Registry(f"{other}/{path}"))
-    with pytest.raises(SourceError, match="is no schema registry"):
-        reasons(rules, framed(1, b""))
-
-
-def test_a_run_may_be_told_to_stop_at_a_schema_that_is_not_known(registry: SchemaRegistry) -> None:
-    rules = replace(rules_of(None), registry=Registry(registry.url, unknown="stop"))
-    with pytest.raises(SourceError, match=rf"knows no schema {UNKNOWN} \(a record of clicks/3, offset 0"):
-        reasons(rules, framed(UNKNOWN, b""))
-    assert reasons(rules.replaying, framed(UNKNOWN, b"")) == ["unknown_schema"]
 
 
 MASKS = Masks(dropped=frozenset({"ip_address"}))
@@ -316,35 +186,6 @@ def test_an_error_of_a_registry_comes_out_of_a_task_as_it_was() -> None:
     assert registry_refusal(RuntimeError("UnreachableError: kafka: a; b")) is None
     with pytest.raises(SourceError, match="b; c"), raise_registry_errors():
         raise RuntimeError("x.SourceError: registry: b; c")
-
-
-@pytest.mark.parametrize(
-    ("options", "finding"),
-    [
-        ({"sasl.password": "s3cret"}, "sasl.password is not known"),
-        ({"basic.auth.user.info": "s3cret"}, "basic.auth.user.info is no user:password"),
-        ({"basic.auth.user.info": "a:s3cret", "bearer.auth.token": "s3cret"}, "it has basic.auth.user.info and"),
-        ({"ssl.key.location": "s3cret"}, "ssl.key.location needs ssl.certificate.location"),
-        ({"ssl.ca.location": "/nowhere.pem"}, "/nowhere.pem, which is no file"),
-    ],
-)
-def test_options_that_cannot_let_us_in_are_refused_without_their_secrets(options: dict[str, str], finding: str) -> None:
-    with pytest.raises(SettingsError, match="CLICKSTREAM_REGISTRY_OPTIONS") as refused:
-        registry_from(Settings(registry="http://a", registry_options=options))
-    assert finding in str(refused.value)
-    assert "s3cret" not in str(refused.value)
-
-
-@pytest.mark.parametrize("url", ["a:8081", "ftp://a", "http://", "http://a/?b=c"])
-def test_an_address_that_is_none_of_a_registry_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="allowed: an address"):
-        Settings(registry=url)
-
-
-def test_settings_never_show_how_a_registry_lets_us_in() -> None:
-    options = {"basic.auth.user.info": "me:s3cret"}
-    settings = Settings(registry="http://me:s3cret@a", registry_options=options)
-    assert "s3cret" not in f"{settings} {settings!r} {registry_from(settings)!r}"
 
 
 def test_a_record_that_is_an_event_is_one_in_json_and_in_avro(registry: SchemaRegistry, ids: dict[str, int]) -> None:
