@@ -58,15 +58,15 @@ def restore(
     settings = from_env()
     if check:
         with show_progress("the backup is read"):
-            found = restoring.verify_backup(folder.absolute())
-        show(maintenance_views.backup_is_whole(found))
+            backup = restoring.verify_backup(folder.absolute())
+        show(maintenance_views.backup_is_whole(backup))
         return
     lake = lake_of(settings, finishing=restoring.restore_command(folder))
     restoring.require(folder.absolute(), lake)
     make_lake_folder(settings)
     with show_progress("the lake is put back"):
-        found = restoring.restore(folder.absolute(), lake)
-    show(maintenance_views.restore_picture(found, lake.root))
+        backup = restoring.restore(folder.absolute(), lake)
+    show(maintenance_views.restore_picture(backup, lake.root))
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: CLICKSTREAM_SOURCE=/new/landing clickstream moved")
@@ -78,12 +78,12 @@ def moved() -> None:
     settings = from_env()
     lake, events = existing_lake(settings, to_write=True), tables(settings)["events"]
     say_if_busy([events.name], lake, WAITS)
-    found = moving.follow_moved_folder(events, folder := moving.moved_source(folders_from(settings), lake), lake)
-    gone = f", {found.gone:,} no longer there" if found.gone else ""
+    report = moving.follow_moved_folder(events, folder := moving.moved_source(folders_from(settings), lake), lake)
+    gone = f", {report.gone:,} no longer there" if report.gone else ""
     same = number_of(
-        found.same, "file that was read lies there as it was", "files that were read lie there as they were"
+        report.same, "file that was read lies there as it was", "files that were read lie there as they were"
     )
-    typer.echo(f"{folder.folder}: {same}{gone}; {found.unread:,} unread")
+    typer.echo(f"{folder.folder}: {same}{gone}; {report.unread:,} unread")
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream reset  |  clickstream reset --yes")
@@ -95,12 +95,12 @@ def reset(*, yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False)
     settings = from_env()
     lake = existing_lake(settings, to_write=yes, finishing=resetting.COMMAND)
     contracts = list(tables(settings).values())
-    found = resetting.preview_reset(contracts, lake)
+    preview = resetting.preview_reset(contracts, lake)
     if not yes:
-        show(maintenance_views.reset_preview(found))
+        show(maintenance_views.reset_preview(preview))
         raise typer.Exit(1)
     say_if_busy((table.name for table in contracts), lake, WAITS)
     aside = resetting.reset(contracts, lake)
     typer.echo(
-        f"set aside in {aside}: {number_of(sum(found.rows.values()), 'row')}; the next run reads {found.to_read}"
+        f"set aside in {aside}: {number_of(sum(preview.rows.values()), 'row')}; the next run reads {preview.to_read}"
     )

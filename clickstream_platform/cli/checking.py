@@ -76,18 +76,18 @@ def check(
     Exit code 1 if a record would be rejected, a file cannot be read, or there are no records.
     """
     settings = from_env()
-    found = _sample(what, _as_mapped(settings, mapping), limit, form)
-    likely = _likely(found, settings)
+    sample = _sample(what, _as_mapped(settings, mapping), limit, form)
+    likely = _likely(sample, settings)
     name = _name(mapping, settings, likely)
-    result = check_records(found.batches, rules_from(settings.model_copy(update={"mapping": name})))
+    result = check_records(sample.batches, rules_from(settings.model_copy(update={"mapping": name})))
     begun = write if result.records else None  # of nothing none is begun
     if begun:
         _write(begun, draft_mapping(result, name))
-    report = checked_view.CheckReport(result, likely, name, found.refused, str(begun) if begun else None)
+    report = checked_view.CheckReport(result, likely, name, sample.refused, str(begun) if begun else None)
     print_json(checked_view.check_fields(report)) if as_json else show(
         checked_view.check_picture(report, with_fates=records)
     )
-    exit_unless(result.is_clean and not found.refused)
+    exit_unless(result.is_clean and not sample.refused)
 
 
 def _as_mapped(settings: Settings, mapping: str | None) -> Settings:
@@ -103,26 +103,26 @@ def _sample(what: str, settings: Settings, limit: int, form: str | None) -> Samp
     if what.startswith("kafka://"):
         topic = topics_from(settings.model_copy(update={"source": what}))
         return Sample(list(_first(sample_topics(topic, limit), limit)), {})
-    found, refused = list[pa.RecordBatch](), dict[str, str]()
-    wanted, path = limit, settings.place_at(what, "FILE") if "://" in what else Path(what).expanduser()
+    batches, refused = list[pa.RecordBatch](), dict[str, str]()
+    remaining, path = limit, settings.place_at(what, "FILE") if "://" in what else Path(what).expanduser()
     for each in sample_files(path, settings.max_record_bytes, _declared(form, settings, path)):
         if isinstance(each, PartRead):
             refused |= {each.partition: each.fault} if each.fault else {}
-        elif wanted > 0:
-            found.append(each.slice(0, wanted))
-            wanted -= each.num_rows
-        if wanted <= 0:
+        elif remaining > 0:
+            batches.append(each.slice(0, remaining))
+            remaining -= each.num_rows
+        if remaining <= 0:
             break
     # A file that cannot be read to its end is refused whole: none of its records count.
-    return Sample([_without_refused(batch, refused) for batch in found], refused)
+    return Sample([_without_refused(batch, refused) for batch in batches], refused)
 
 
-def _declared(given: str | None, settings: Settings, path: Place) -> str:
-    if given is None:
+def _declared(form: str | None, settings: Settings, path: Place) -> str:
+    if form is None:
         return format_at(settings, path)
-    if given not in FORMATS:
-        raise SettingsError("--format", f"{given!r} is not allowed", f"choose from {', '.join(FORMATS)}")
-    return given
+    if form not in FORMATS:
+        raise SettingsError("--format", f"{form!r} is not allowed", f"choose from {', '.join(FORMATS)}")
+    return form
 
 
 def _first(batches: Iterator[pa.RecordBatch], limit: int) -> Iterator[pa.RecordBatch]:
@@ -137,18 +137,20 @@ def _without_refused(batch: pa.RecordBatch, refused: dict[str, str]) -> pa.Recor
     return batch.filter(pa.array([each not in refused for each in batch["partition"].to_pylist()], pa.bool_()))
 
 
-def _likely(found: Sample, settings: Settings) -> str | None:
+def _likely(sample: Sample, settings: Settings) -> str | None:
     """The preset that they look like, empty for our own shape; None if they look like none."""
     rows = (
-        pa.Table.from_batches(found.batches).slice(0, LOOKED_AT).combine_chunks().to_batches() if found.batches else []
+        pa.Table.from_batches(sample.batches).slice(0, LOOKED_AT).combine_chunks().to_batches()
+        if sample.batches
+        else []
     )
     rules = {name: rules_from(settings.model_copy(update={"mapping": name})) for name in producers.known_producers()}
     return producers.producer_of(next(islice(rows, 1)), rules) if rows else None
 
 
-def _name(given: str | None, settings: Settings, likely: str | None) -> str:
-    if given:
-        return "" if given == "own" else given
+def _name(mapping: str | None, settings: Settings, likely: str | None) -> str:
+    if mapping:
+        return "" if mapping == "own" else mapping
     return settings.mapping or likely or ""
 
 

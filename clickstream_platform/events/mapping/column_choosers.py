@@ -82,7 +82,7 @@ def _first(grabs: list[Choose], default: str | None) -> Choose:
 
 def _first_id(column: ColumnMapping, shared: frozenset[str]) -> Choose:
     """The first that names somebody; where none does, the first placeholder that is there, as if it were alone."""
-    finds = [(getter(steps_of(path)), _take(path, shared)) for path in column.paths]
+    finds = _finders(column, shared)
     default = column.default
 
     def choose(record: dict[str, Any]) -> str | None:
@@ -111,7 +111,7 @@ def _by_name(column: ColumnMapping, shared: frozenset[str], names: dict[str, str
 
     A name that became another word stays in the record.
     """
-    finds = [(getter(steps_of(path)), _take(path, shared)) for path in column.paths]
+    finds = _finders(column, shared)
     default = column.default
 
     def choose(record: dict[str, Any]) -> str | None:
@@ -136,8 +136,9 @@ def _by_name(column: ColumnMapping, shared: frozenset[str], names: dict[str, str
     return choose
 
 
-def _take(path: str, shared: frozenset[str]) -> Callable[[Any], None]:
-    return _nothing if path in shared else taker(steps_of(path))
+def _finders(column: ColumnMapping, shared: frozenset[str]) -> list[tuple[Callable[[Any], Any], Callable[[Any], None]]]:
+    """For each path of a column, what finds its value in a record, and what takes it out there."""
+    return [(getter(steps := steps_of(path)), _nothing if path in shared else taker(steps)) for path in column.paths]
 
 
 def _nothing(record: Any) -> None:

@@ -97,12 +97,12 @@ def reopen_records(
     """
     with Persisted() as persist:
         inside = persist(_with_old_reasons(parsed.where("inside IS NOT NULL AND index = 0 OR inside > 0"), rejected))
-        found = _whole(inside, stored)
-        to_open = [each for each in found if not each.landed]
+        records = _whole(inside, stored)
+        to_open = [each for each in records if not each.landed]
         for part in split_by_size(to_open, AT_ONCE):
-            events = inside if len(part) == len(found) else _of(inside, part)
+            events = inside if len(part) == len(records) else _of(inside, part)
             _open(part, events.where("inside > 0").select(*_names(events)).toArrow(), quarantine, rules, run_id)
-    return ReopenReport(len(to_open), sum(each.inside for each in to_open), sum(each.has_changed for each in found))
+    return ReopenReport(len(to_open), sum(each.inside for each in to_open), sum(each.has_changed for each in records))
 
 
 def _with_old_reasons(opened: DataFrame, rejected: DataFrame) -> DataFrame:
