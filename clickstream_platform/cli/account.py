@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from clickstream_platform.streaming.sources.files.unreadable import remedy_of
 from clickstream_platform.terminal import line, verdict
 from clickstream_platform.wording import amount_of, number_of
 
@@ -31,7 +32,11 @@ def account_picture(account: SourceAccount) -> RenderableType:
         *_left_out(account),
         *_listed(account.errors, "contradictions", "bold red", label=""),
         *_listed(map(_vanished, recount.gone), "not checkable", "yellow"),
-        *_listed((f"{path}: {fault}" for path, fault in account.refused.items()), "refused whole", "yellow"),
+        *_listed(
+            (f"{path}: {fault}; {remedy_of(fault)}" for path, fault in account.refused.items()),
+            "refused whole",
+            "yellow",
+        ),
         *(line(f"{_INDENT}{note}", "yellow") for note in recount.notes[:FINDINGS]),
         *_listed(_unread(account), "not read yet"),
     )

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from clickstream_platform.events.contract.model import PREFIX
 from clickstream_platform.events.mapping.checking import EVENT, PASSED_OVER, REJECTED, CheckSummary
+from clickstream_platform.streaming.sources.files.unreadable import remedy_of
 from clickstream_platform.terminal import grid, line
 from clickstream_platform.wording import number_of
 
@@ -38,7 +39,10 @@ def check_picture(report: CheckReport, *, with_fates: bool) -> RenderableType:
     """The report as a person is shown it."""
     summary = report.result
     parts: list[RenderableType] = [line(_likeness(report)), _summary(summary)]
-    parts += [line(f"refused whole: {file}: {fault}", "bold red") for file, fault in report.refused.items()]
+    parts += [
+        line(f"refused whole: {file}: {fault}; {remedy_of(fault)}", "bold red")
+        for file, fault in report.refused.items()
+    ]
     parts += [
         line(
             f"{number_of(summary.placeholders, 'event has', 'events have')} an id that is none, such as undefined",

@@ -42,6 +42,7 @@ from clickstream_platform.streaming.lake.data_files import DataFile
 from clickstream_platform.streaming.lake.entry import Account, CopyCounts, Declarations, Entry, RecordCounts
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.tables import LakeTable
+from clickstream_platform.streaming.sources.files.unreadable import remedy_of
 from clickstream_platform.streaming.sources.source import RecordSource
 
 log = logging.getLogger(__name__)
@@ -224,7 +225,7 @@ _UNDECODED = {
 
 def _warn(entry: Entry) -> None:
     for path, fault in entry.account.unreadable.items():
-        log.warning("events: %s is refused whole: %s; mend it and land it again under another name", path, fault)
+        log.warning("events: %s is refused whole: %s; %s", path, fault, remedy_of(fault))
     for partition, (first, end) in ((name, span) for name, spans in entry.account.lost.items() for span in spans):
         span = f"{first} on" if end is None else f"{first} to {end - 1}"
         log.warning("events: %s: offsets %s were gone before they were read; they are booked as lost", partition, span)

@@ -31,6 +31,7 @@ _KINDS = {
     rb"\x1f\x9d|\x89LZO\0|LZIP\x01|\x5d\0\0.{2}\xff": "a file of a codec that is not read",
     rb"\x1f\x8b": "a gzip file in another",
     rb"\x28\xb5\x2f\xfd": "a zstd file in another",
+    rb"x[\x01\x5e\x9c\xda]": "a zlib file in another",
     rb"\x04\x22\x4d\x18": "an lz4 file in another",
     rb"BZh[1-9](1AY&SY|\x17\x72\x45\x38\x50\x90)": "a bzip2 file in another",
     rb"SQLite format 3\0": "an SQLite database",

@@ -12,6 +12,10 @@ from collections.abc import Callable, Iterable
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
 
 _SIGNS = re.compile(rb'["\\\[\]{},]|[ \t\r\n]+|[^"\\\[\]{}, \t\r\n]+')
 _RETURN = "\x1f"  # a sign in place of a carriage return, which the reader of rows takes for the end of one
@@ -61,7 +65,7 @@ class _Values:
 
     def begins(self, sign: bytes) -> bool:
         """Whether a sign outside of any value begins one that ends with another sign. Counts those that do not."""
-        if not sign.strip(b" \t\r\n"):
+        if not sign.strip(b" \t\r\n" if self.is_array else b" \t\r\n\xef\xbb\xbf"):
             self._is_word = False
             return False
         if self._is_word and sign not in _STRUCTURE:
@@ -189,9 +193,22 @@ def parquet_count(path: Path) -> int:
             with duckdb.connect() as connection:
                 read = connection.execute("SELECT count(*), count(COLUMNS(*)) FROM read_parquet(?)", [str(link)])
                 row = read.fetchone()
+                if _holds_two(connection, link):
+                    message = "two files, one after the other"
+                    raise ValueError(message)
         except duckdb.Error as error:
             raise ValueError(str(error).split("\n")[0]) from error
     return row[0] if row else 0
+
+
+def _holds_two(connection: duckdb.DuckDBPyConnection, file: Path) -> bool:
+    """Whether one file ends and another one begins behind all columns that the footer names."""
+    begin = "coalesce(nullif(dictionary_page_offset, 0), data_page_offset)"
+    asked = f"SELECT max({begin} + total_compressed_size) FROM parquet_metadata(?)"
+    last = connection.execute(asked, [str(file)]).fetchone()
+    with file.open("rb") as opened:
+        opened.seek(last[0] or 0 if last else 0)
+        return b"PAR1PAR1" in opened.read()
 
 
 COUNTS: dict[str, Callable[[Iterable[bytes]], int]] = {

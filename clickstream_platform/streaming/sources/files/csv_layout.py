@@ -54,6 +54,8 @@ def is_separated_values(head: bytes, separator: str, *, is_whole: bool) -> bool:
 def _rows(head: bytes, separator: str) -> list[bytes]:
     """The rows of a beginning, as far as they are whole; none if there is a JSON object."""
     found = list[bytes]()
+    if b"\n" not in head:
+        head = head.replace(b"\r", b"\n")  # a table, too, and refused as one: its lines end in carriage returns
     if has_an_object(head.split(b"\n")):
         return found
     try:

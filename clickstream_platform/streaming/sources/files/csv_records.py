@@ -11,7 +11,9 @@ from clickstream_platform.streaming.sources.files.csv_rows import decode_fields,
 from clickstream_platform.streaming.sources.files.numbered import NumberedRecord, complete_record
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
+_OF_RETURNS = "its lines end in carriage returns alone"
 _LONE_RETURN = re.compile(r"\r(?!\n)")
+_QUOTED = re.compile(rb'"[^"]*"')
 
 
 def csv_records(text: Iterator[bytes], separator: str, max_record_bytes: int) -> Iterator[NumberedRecord]:
@@ -47,10 +49,11 @@ def _names(header: NumberedRecord, separator: str) -> list[str]:
         raise Unreadable("CSV", f"its header is too long: {header.size:,} bytes")
     names = decode_fields(header.value, separator)
     if names is None:
-        raise Unreadable("CSV", "its header is no row of names in UTF-8")
+        is_of_returns = b"\r" in _QUOTED.sub(b"", header.value)
+        raise Unreadable("CSV", _OF_RETURNS if is_of_returns else "its header is no row of names in UTF-8")
     names = [name.strip() or f"column_{number}" for number, name in enumerate(names, 1)]
     if any(_LONE_RETURN.search(name) for name in names):
-        raise Unreadable("CSV", "its lines end in carriage returns alone")
+        raise Unreadable("CSV", _OF_RETURNS)
     if value := value_in(names):
         raise Unreadable("CSV", f"it has no header: no column is called {value!r}")
     if len(set(names)) < len(names):

@@ -6,6 +6,7 @@ whether it is good JSON is asked by whoever reads it. What stands between record
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterable, Iterator
 from enum import Enum
@@ -14,6 +15,8 @@ from clickstream_platform.streaming.sources.files.numbered import NumberedRecord
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
 _BLANKS = re.compile(rb"[ \t\r\n]*")
+_MARK = codecs.BOM_UTF8  # of a file that was put behind another one
+_BETWEEN_TEXTS = re.compile(rb"(?:[ \t\r\n]|%b)*" % _MARK)
 _TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]+|"[^"\\]*(?:\\.[^"\\]*)*")*', re.DOTALL)
 _TO_QUOTE = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 _SCALAR = re.compile(rb'[^ \t\r\n,\[\]{}"]*')
@@ -51,6 +54,7 @@ class JsonValues:
         self._is_escaped = False  # the chunk before this one ended in a backslash
         self._begun = RecordBuffer(max_record_bytes)
         self._seen = 0  # bytes of the chunks before this one
+        self._mark = b""  # the beginning of a byte order mark that the chunk before this one ended with
 
     @property
     def is_between(self) -> bool:
@@ -63,7 +67,9 @@ class JsonValues:
 
     def of(self, chunk: bytes) -> Iterator[NumberedRecord]:
         """The records that end in the next bytes. Raises Unreadable for what is no JSON between two of them."""
-        at = 0
+        at, chunk = 0, self._mark + chunk
+        self._seen -= len(self._mark)
+        self._mark = b""
         while at < len(chunk):
             if self._inside is None:
                 at = self._begin(chunk, at)
@@ -77,6 +83,8 @@ class JsonValues:
 
     def last(self) -> Iterator[NumberedRecord]:
         """What the end of the text ends. Raises Unreadable if it comes too early."""
+        if self._mark:
+            raise self._not_json(self._mark[:1], -len(self._mark))
         if self._inside is not None:
             raise Unreadable("JSON", f"it ends within {self._inside.value}, after {self._seen:,} bytes of text")
         if self._in_array:
@@ -85,10 +93,13 @@ class JsonValues:
 
     def _begin(self, chunk: bytes, at: int) -> int:
         """Go on between records, up to where one begins."""
-        blanks = _BLANKS.match(chunk, at)
+        blanks = (_BLANKS if self._in_array else _BETWEEN_TEXTS).match(chunk, at)
         at = blanks.end() if blanks else at
         if at == len(chunk):
             return at
+        if not self._in_array and (rest := chunk[at : at + len(_MARK)]) != _MARK and _MARK.startswith(rest):
+            self._mark = rest
+            return len(chunk)
         sign = chunk[at : at + 1]
         if sign == b"," and self._before is _Before.END:
             self._before = _Before.VALUE

@@ -15,6 +15,7 @@ from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
 _ROWS = 1_000  # converted at once, at most
 _UNPACKED = 16_000_000  # bytes of columns that are converted at once, as far as the file says how many it has
+_SIGN = b"PAR1"  # a file begins and ends with it
 _BUFFER = 1 << 20  # bytes of a column that are read at once
 
 
@@ -36,6 +37,8 @@ def parquet_rows(raw: RawFile, max_record_bytes: int) -> Iterator[NumberedRecord
             )
             if not parquet.metadata.num_columns:
                 raise Unreadable("Parquet", "it has no columns")
+            if _is_behind_another(raw, parquet.metadata):
+                raise Unreadable("Parquet", "two files, one after the other, of which only one could be read")
             for batch in parquet.iter_batches(_at_once(parquet.metadata), use_threads=False):
                 for value in rows_as_json(batch):
                     yield complete_record(value, max_record_bytes)
@@ -48,6 +51,26 @@ def _at_once(metadata: pq.FileMetaData) -> int:
     groups = range(metadata.num_row_groups)
     unpacked = sum(metadata.row_group(group).total_byte_size for group in groups)
     return max(1, min(_ROWS, _UNPACKED * metadata.num_rows // max(unpacked, 1)))
+
+
+def _is_behind_another(raw: RawFile, metadata: pq.FileMetaData) -> bool:
+    """Whether two files were put into one: every reader takes the rows of the one by the footer of the other.
+
+    Behind the last column there is nothing but indexes and the footer; or the end of one file, and the next one.
+    """
+    columns = [
+        metadata.row_group(group).column(number)
+        for group in range(metadata.num_row_groups)
+        for number in range(metadata.num_columns)
+    ]
+    begins = [each.dictionary_page_offset or each.data_page_offset for each in columns]
+    ends = [begin + each.total_compressed_size for begin, each in zip(begins, columns, strict=True)]
+    position = raw.start + max(ends, default=0)
+    while part := raw.peek(position, _BUFFER):
+        if 2 * _SIGN in part:
+            return True
+        position += len(part) if len(part) < _BUFFER else len(part) - 2 * len(_SIGN)
+    return False
 
 
 class _Seekable(io.RawIOBase):

@@ -8,6 +8,35 @@ NO_KEY = "no client asks for such a key: a part of it is empty, . or .., or it h
 OF_THE_READER = (DELETED, DENIED)
 """What one process may find of a file, and another not."""
 
+_MEND = "mend it and land it again under another name"
+_UNPACK = "unpack it and land it again under another name"
+_EXPORT = "export it as Parquet or JSON lines, and land that"
+# By what a finding says: the first that is in it.
+_REMEDIES = {
+    " archive": "unpack it and land the files that are in it",
+    ": it begins like a Parquet file": _UNPACK,  # Parquet is packed within
+    "in another": _UNPACK,
+    "which is not read": _UNPACK,
+    "of a codec that is not read": _UNPACK,
+    "an Avro file": _EXPORT,
+    "an ORC file": _EXPORT,
+    "an Arrow file": _EXPORT,
+    "a Hadoop sequence file": _EXPORT,
+    "an SQLite database": _EXPORT,
+    "a serialized Java object": _EXPORT,
+    "a Python pickle": _EXPORT,
+    "an old Office document": "export it as CSV, and land that",
+    "UTF-16 without a byte order mark": "convert it, with iconv -f UTF-16LE -t UTF-8 or -f UTF-16BE, and land that",
+    "ncrypted": "decrypt it and land it again under another name",
+    "not text": "if it has events, export them as JSON lines, and land these; else move it away",
+    "two files, one after the other": "land each by itself",
+    DELETED: "land it again under another name, if its events are wanted",
+    DENIED: "let the process read it, and land it again under another name",
+    "still being written": "land it again under another name, which ends in .tmp till it is done",
+    "it has no header": "give it a header of names, and land it again under another name",
+    "carriage returns alone": "give it newlines, as tr '\\r' '\\n' does, and land it again under another name",
+}
+
 
 class Unreadable(Exception):  # noqa: N818 - a finding about a file, which stops no run
     """A file cannot be read to its end, so that none of its records count.
@@ -29,3 +58,8 @@ def system_finding(error: OSError) -> str:
     if isinstance(error, PermissionError):
         return DENIED
     return f"not readable: {error.strerror or error}"
+
+
+def remedy_of(finding: str) -> str:
+    """What a person does about a file of which this was found."""
+    return next((remedy for said, remedy in _REMEDIES.items() if said in finding), _MEND)

@@ -7,6 +7,7 @@ import random
 import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clickstream_platform.streaming.sources.files.contents import binary_kind, encoding_of, to_utf8
-from clickstream_platform.streaming.sources.files.unreadable import Unreadable
+from clickstream_platform.streaming.sources.files.unreadable import DELETED, Unreadable, remedy_of
 from clickstream_platform_tests.streaming.sources.files.packing import PACK, TEXT, naive, read, written
 
 TABLE = pa.table({"user_id": ["u1", "u2"], "n": [1, 2]})
@@ -66,6 +67,7 @@ NO_TEXT = {
     "SQLite": b"SQLite format 3\0\x10\0\1\1\0@  ",
     "program": b"\x7fELF\x02\x01\x01\0",
     "gzip file in another": gzip.compress(gzip.compress(TEXT)),
+    "zlib file in another": zlib.compress(zlib.compress(TEXT)),
 }
 
 
@@ -79,6 +81,32 @@ def test_what_is_no_text_is_told_as_what_it_is(tmp_path: Path, kind: str) -> Non
 def test_parquet_is_told_whatever_it_is_packed_in(tmp_path: Path, codec: str) -> None:
     with pytest.raises(Unreadable, match="not text: it begins like a Parquet file"):
         read(written(tmp_path / "a", PACK[codec](NO_TEXT["Parquet"])))
+
+
+REMEDIES = {
+    "Avro": "export it as Parquet or JSON lines, and land that",
+    "PNG": "if it has events, export them as JSON lines, and land these; else move it away",
+    "ZIP": "unpack it and land the files that are in it",
+    "tar": "unpack it and land the files that are in it",
+    "xz": "unpack it and land it again under another name",
+    "lz4 file of the legacy": "unpack it and land it again under another name",
+    "zlib file in another": "unpack it and land it again under another name",
+    "SQLite": "export it as Parquet or JSON lines, and land that",
+}
+
+
+@pytest.mark.parametrize("kind", REMEDIES)
+def test_a_person_is_told_what_to_do_with_what_is_no_text(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(Unreadable) as refused:
+        read(written(tmp_path / "a.json", NO_TEXT[kind]))
+    assert remedy_of(refused.value.finding) == REMEDIES[kind]
+
+
+def test_a_broken_file_is_to_be_mended_and_a_deleted_one_to_be_landed_again(tmp_path: Path) -> None:
+    with pytest.raises(Unreadable) as cut:
+        read(written(tmp_path / "a.json", gzip.compress(TEXT)[:-9]))
+    assert remedy_of(cut.value.finding) == "mend it and land it again under another name"
+    assert remedy_of(DELETED) == "land it again under another name, if its events are wanted"
 
 
 def test_random_bytes_are_no_text(tmp_path: Path) -> None:

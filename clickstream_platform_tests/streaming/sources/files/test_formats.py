@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from clickstream_platform.streaming.sources.files.json_values import json_values
 from clickstream_platform.streaming.sources.files.manifest import BEFORE, PlannedFile
 from clickstream_platform.streaming.sources.files.reading import read_task
 from clickstream_platform.streaming.sources.source import PartRead
@@ -205,6 +206,21 @@ def test_json_keeps_its_own_bytes_and_a_bad_object_is_a_record(tmp_path: Path) -
     assert part.fault is None
 
 
+@pytest.mark.parametrize("form", ["pretty array", "pretty objects", "objects joined", "array"])
+def test_files_put_one_behind_another_are_read_whatever_begins_each(tmp_path: Path, form: str) -> None:
+    content = b"\xef\xbb\xbf" + FORMATTED[form][1]([_LAST] * 3)
+    values, part = of(tmp_path, "a.json", 3 * content)
+    assert ([json.loads(value) for _, value in values], part.fault) == ([_LAST] * 9, None)
+    assert recounted(tmp_path / "a.json", part.format) == 9
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_a_byte_order_mark_between_two_values_is_passed_over_however_the_text_is_cut(size: int) -> None:
+    text = b"[" + OBJECT + b"]\xef\xbb\xbf\n\xef\xbb\xbf{}"
+    chunks = [text[at : at + size] for at in range(0, len(text), size)]
+    assert [each.value for each in json_values(chunks, 99)] == [OBJECT, b"{}"]
+
+
 def test_utf_16_is_read_in_every_format_of_text(tmp_path: Path) -> None:
     for name, content in (("a.csv", "n,m\nä,ਊ\n"), ("a.json", '[{"n": "ä"}, {"n": "ਊ"}]')):
         values, part = of(tmp_path, name, ("\ufeff" + content).encode("utf-16-le"))
@@ -221,6 +237,11 @@ REFUSED = {
     "a table cut within a text": ("a.csv", b'n,m\na,"b', "CSV: it ends within a quoted field"),
     "a name twice": ("a.csv", b"n,m,n\n1,2,3\n", "CSV: its header has 'n' twice"),
     "a table of an old Macintosh": ("a.csv", b"n,m\ra,b\rc,d\r", "CSV: its lines end in carriage returns alone"),
+    "one with quotes": ("a.csv", b'"n","m"\r"a","b"\r', "CSV: its lines end in carriage returns alone"),
+    "one with times": ("a.csv", b"n,ts\ra,2024-03-01T10:00:00Z\r", "CSV: its lines end in carriage returns alone"),
+    "one that is called something else": ("a", b"user_id,event,ts\ru,click,1\r", "CSV: its lines end in carriage"),
+    "two files of Parquet in one": ("a", 2 * FORMATTED["parquet"][1]([_LAST] * 9), "Parquet: two files, one after the"),
+    "half a byte order mark at the end": ("a.json", b"[" + OBJECT + b"]\n\xef\xbb", "JSON: 'ï' at byte 19 of its text"),
     "Parquet without columns": ("a", FORMATTED["parquet"][1]([{}]), "Parquet: it has no columns"),
     "Parquet that is cut": ("a.parquet", FORMATTED["parquet"][1]([_LAST] * 9)[:-9], "Parquet: "),
     "Parquet's sign alone": ("a.parquet", b"PAR1" + bytes(99), "Parquet: "),
