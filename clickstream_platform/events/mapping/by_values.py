@@ -23,9 +23,9 @@ def types(samples: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def addresses(samples: Mapping[str, Sequence[str]]) -> list[str]:
-    """Fields that may be the address of a page. The flattest first."""
+    """Fields that may be the address of a page. The flattest first; behind them those that are ever the same."""
     found = [path for path, texts in samples.items() if texts and all(map(_ADDRESS.match, texts))]
-    return flattest_first(found)
+    return sorted(flattest_first(found), key=lambda path: len(set(samples[path])) < 2)
 
 
 def flattest_first(paths: Iterable[str]) -> list[str]:
@@ -39,8 +39,9 @@ def numbers_of_seconds(samples: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def coming_again(samples: Mapping[str, Sequence[str]]) -> list[str]:
-    """Fields of which some values come again and others do not: who and what may be named by such."""
-    return [path for path, texts in samples.items() if 1 < len(set(texts)) < len(texts)]
+    """Fields of which some values come again and others do not: who may be named by such. Ids before words."""
+    found = [path for path, texts in samples.items() if 1 < len(set(texts)) < len(texts)]
+    return sorted(found, key=lambda path: all(map(_WORD.fullmatch, samples[path])))
 
 
 def are_milliseconds(texts: Sequence[str]) -> bool:

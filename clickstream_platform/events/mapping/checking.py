@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import msgspec
 import pyarrow as pa
 
 from clickstream_platform.events.contract.model import Contract
-from clickstream_platform.events.json_record import object_of, text_of
+from clickstream_platform.events.json_record import BOM, any_json
 from clickstream_platform.events.mapping.matching import FieldReader
 from clickstream_platform.events.mapping.model import COLUMNS, Mapping
-from clickstream_platform.events.mapping.paths import Found, getter, path_text, steps_of
-from clickstream_platform.events.mapping.records import read_texts
+from clickstream_platform.events.mapping.paths import Found, getter, steps_of
+from clickstream_platform.events.mapping.sampling import BEGINNING, paths_in
 from clickstream_platform.events.opening import bytes_to_read, open_records
 from clickstream_platform.events.parsing import read_events
-from clickstream_platform.events.placeholders import WHITE
 from clickstream_platform.events.rules import Rules
 from clickstream_platform.events.schema import EMPTY
 from clickstream_platform.events.time_faults import OF_TIME, fault_of_time
@@ -26,7 +25,6 @@ from clickstream_platform.events.time_faults import OF_TIME, fault_of_time
 EVENT, REJECTED, PASSED_OVER, NOTHING = "event", "rejected", "passed over", "empty"
 SHOWN = 3  # records of each reason that are kept whole
 SAMPLED = 200  # records by whose values the columns of an unknown shape are guessed
-BEGINNING = 200  # bytes of such a record
 
 
 class RecordFate(NamedTuple):
@@ -64,9 +62,8 @@ class CheckSummary:
         violations: how often events break which rule of the contract.
         paths: of each column of the mapping, in how many records there is something at each of its paths.
         over: the same of the paths by which records are passed over.
-        texts: without a mapping, fields of the first records whose text is an object as JSON.
+        first: without a mapping, the first records that are JSON.
         lines: without a mapping, those of the first records that are not written as JSON, as texts.
-        samples: without a mapping, some of the values at each path of the first records, as texts.
         extra: in how many of these each field is one that no column takes, by its path.
         examples: the first records of each reason: partition, offset, its beginning or the wrong time.
         no_text: rejected records whose bytes are no UTF-8.
@@ -82,9 +79,8 @@ class CheckSummary:
     columns: Counter[str] = field(default_factory=Counter[str])
     placeholders: int = 0
     violations: Counter[str] = field(default_factory=Counter[str])
-    texts: set[str] = field(default_factory=set[str])
+    first: list[Any] = field(default_factory=list[Any])
     lines: list[str] = field(default_factory=list[str])
-    samples: dict[str, list[str]] = field(default_factory=dict[str, "list[str]"])
     paths: dict[str, dict[str, int]] = field(default_factory=dict[str, "dict[str, int]"])
     over: dict[str, int] = field(default_factory=dict[str, int])
     extra: Counter[str] = field(default_factory=Counter[str])
@@ -124,8 +120,7 @@ def check_records(batches: Iterable[pa.RecordBatch], rules: Rules) -> CheckSumma
         for place, row, text in zip(places, rows, said, strict=True):
             _count(found, place, row, declared, rules)
             if rules.mapping is None and len(found.fates) <= SAMPLED:
-                _sample(found, object_of(text or b""))
-                _sample_line(found, text or b"")
+                _sample(found, text or b"")
             if looking and text is not None:
                 looking.at(text, place["inherited"])
     return found
@@ -177,18 +172,12 @@ def _shown(reason: str, value: bytes, rules: Rules) -> str:
     return fault or value[:BEGINNING].decode(errors="replace")
 
 
-def _sample(found: CheckSummary, record: dict[str, Any] | None) -> None:
-    names = {name for name, value in (record or {}).items() if isinstance(value, str)}
-    fields = read_texts(record or {}, names)
-    found.texts |= {name for name in names if isinstance(fields[name], dict)}
-    for path, value in _paths((), "", fields):
-        texts = found.samples.setdefault(path, [])
-        if not (isinstance(value, str) and not value.strip(WHITE)):
-            texts.append(str(text_of(value))[:BEGINNING])
-
-
-def _sample_line(found: CheckSummary, text: bytes) -> None:
-    if text.strip() and text.lstrip()[:1] not in (b"{", b"["):
+def _sample(found: CheckSummary, text: bytes) -> None:
+    """Keep a record for the guesses at its shape."""
+    if text.lstrip()[:1] in (b"{", b"["):
+        with suppress(ValueError):
+            found.first.append(any_json(text.removeprefix(BOM).decode()))
+    elif text.strip():
         found.lines.append(text.decode(errors="replace"))
 
 
@@ -211,30 +200,3 @@ class _PathUse:
         if fields is not None:
             for counts, path, find in self._of:
                 counts[path] += find(fields) is not None
-
-
-def paths_in(extra: str | None) -> Iterator[str]:
-    """The paths of all that a JSON object holds, without nulls; of a list's items that have a ``key``, by that."""
-    if extra is not None:
-        yield from (path for path, _ in _paths((), "", msgspec.json.decode(extra)))
-
-
-def _paths(keys: tuple[str, ...], before: str, value: Any) -> Iterator[tuple[str, Any]]:
-    path = f"{before}{'.' if before and keys else ''}{path_text(keys)}"
-    if isinstance(value, dict) and value:
-        for name, each in value.items():
-            yield from _paths((*keys, name), before, each)
-    elif isinstance(value, list) and any(isinstance(each, dict) for each in value):
-        for place, each in enumerate(value):
-            yield from _of_item(path, place, each)
-    elif value is not None and path:
-        yield path, value
-
-
-def _of_item(path: str, place: int, item: Any) -> Iterator[tuple[str, Any]]:
-    key = item.get("key") if isinstance(item, dict) else None
-    if isinstance(key, str) and key and "]" not in key:
-        rest = {name: value for name, value in item.items() if name != "key"}
-        yield from _paths((), f"{path}[key={key}]", rest)
-    elif place == 0:  # the others are like it
-        yield from _paths((), f"{path}[0]", item)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from clickstream_platform.events.mapping.by_values import coming_again, numbers_of_seconds
 from clickstream_platform.events.mapping.checking import EVENT, CheckSummary
-from clickstream_platform.events.mapping.guessing import FEW, Guess, guess, is_address
-from clickstream_platform.events.mapping.lines_apart import form_of, values_of
-from clickstream_platform.events.mapping.model import COLUMNS, REQUIRED, Form
+from clickstream_platform.events.mapping.guessing import FEW, Guess, Samples, add_from_around, guess, is_address
+from clickstream_platform.events.mapping.lines_apart import COMMENT, form_of, values_of
+from clickstream_platform.events.mapping.model import COLUMNS, REQUIRED, Envelope, Form, fields_of
+from clickstream_platform.events.mapping.sampling import object_texts, samples_of
 from clickstream_platform.events.mapping.time_forms import forms_of, is_clf
+from clickstream_platform.events.mapping.unfolding import unfold
 
 _ESCAPED = r'["\\]'
 _OURS = ("click", "page_view", "purchase")
@@ -29,17 +31,52 @@ def draft_mapping(found: CheckSummary, extends: str = "") -> str:
     if extends:
         lines += [f'extends = "{extends}"', "", "[columns]", *_remarks(found.extra)]
         return "\n".join([*lines, *_types(found.event_types)])
-    form = None if found.samples else form_of(found.lines)
-    found = replace(found, samples=values_of(found.lines, form)) if form else found
-    guessed = guess(found.samples)
-    apart = _apart(form) if found.lines and not found.count(EVENT) else []
-    lines += [*apart, *_texts(found, guessed), *_envelope(guessed), "", "[columns]"]
-    lines += [_column(column, guessed, found) for column in COLUMNS]
-    return "\n".join([*lines, *_remarks(found.extra), *_types(found.event_types or _guessed_types(found, guessed))])
+    shape = _shape_of(found)
+    lines += [*_apart(found, shape.form), *_texts(shape), *_envelope(shape), *_comments(shape.form), "", "[columns]"]
+    lines += [_column(column, shape) for column in COLUMNS]
+    return "\n".join([*lines, *_remarks(found.extra), *_types(found.event_types or _guessed_types(shape))])
 
 
-def _apart(form: Form | None) -> list[str]:
+@dataclass(frozen=True)
+class _Shape:
+    """What is known of records of an unknown shape.
+
+    Attributes:
+        samples: some values at each path of an event.
+        guess: where its columns may be.
+        layers: what is around it.
+        texts: its fields that are objects as texts.
+        form: how its line is taken apart, if it is no JSON.
+    """
+
+    samples: Samples
+    guess: Guess
+    layers: tuple[Envelope, ...] = ()
+    texts: frozenset[str] = field(default_factory=frozenset[str])
+    form: Form | None = None
+
+
+def _shape_of(found: CheckSummary) -> _Shape:
+    if not found.first:
+        form = form_of(found.lines)
+        samples = values_of(found.lines, form) if form else {}
+        return _Shape(samples, guess(samples), form=form)
+    unfolded = unfold(found.first)
+    samples = samples_of(unfolded.events)
+    guessed, layers = guess(samples), unfolded.layers
+    if guessed.envelope:
+        return _Shape(samples, guessed, (*layers, Envelope(guessed.envelope, inherit=guessed.inherit)))
+    if layers:
+        guessed = add_from_around(guessed, samples_of(unfolded.around))
+        inner = Envelope(layers[-1].path, layers[-1].steps, layers[-1].holds, inherit=guessed.inherit)
+        layers = (*layers[:-1], inner)
+    return _Shape(samples, guessed, layers, frozenset(object_texts(unfolded.events)))
+
+
+def _apart(found: CheckSummary, form: Form | None) -> list[str]:
     """How records are taken apart that are no JSON."""
+    if not found.lines or found.count(EVENT):
+        return []
     head = ["", "# Not JSON. If the first line of a file has names: clickstream check ... --format csv"]
     if form is None:
         pattern = r"'''(?P<at>\S+) (?P<who>\S+) (?P<what>\S+)'''"
@@ -50,58 +87,92 @@ def _apart(form: Form | None) -> list[str]:
             '# format = "pattern"',
             f"# pattern = {pattern}",
         ]
+    none = [f"none = {_quoted(form.none)}"] if form.none else []
+    if form.format == "pattern":
+        return [*head, "[record]", 'format = "pattern"', *none, f"pattern = '''{form.pattern}'''"]
     names = ", ".join(map(_quoted, form.columns))
     said = ['format = "delimited"', f"separator = {_in_toml(form.separator)}", f"columns = [{names}]"]
     return [*head, "[record]", *said]
+
+
+def _comments(form: Form | None) -> list[str]:
+    if form is None or COMMENT not in (fields_of(form) or ()):
+        return []
+    return ["", "[pass_over]", f'{COMMENT} = ["*"]']
 
 
 def _in_toml(separator: str) -> str:
     return r'"\t"' if separator == "\t" else _quoted(separator)
 
 
-def _guessed_types(found: CheckSummary, guessed: Guess) -> Counter[str]:
-    return Counter(text for path in guessed.paths["event_type"] for text in found.samples.get(guessed.begin + path, ()))
+def _guessed_types(shape: _Shape) -> Counter[str]:
+    paths = shape.guess.paths["event_type"]
+    return Counter(text for path in paths for text in shape.samples.get(shape.guess.begin + path, ()))
 
 
-def _texts(found: CheckSummary, guessed: Guess) -> list[str]:
-    # The texts of a record that is an envelope are none of its events.
-    texts = sorted(found.texts) if not guessed.envelope else []
-    return ["", "[record]", f"texts = [{', '.join(map(_quoted, texts))}]"] if texts else []
+def _texts(shape: _Shape) -> list[str]:
+    return ["", "[record]", f"texts = {_list(sorted(shape.texts))}"] if shape.texts else []
 
 
-def _envelope(guessed: Guess) -> list[str]:
-    if not guessed.envelope:
-        return []
-    inherit = f"inherit = [{', '.join(map(_quoted, guessed.inherit))}]"
-    return ["", "[envelope]", f"path = {_quoted(guessed.envelope)}", *([inherit] if guessed.inherit else [])]
+def _envelope(shape: _Shape) -> list[str]:
+    lines, head = list[str](), "[envelope]" if len(shape.layers) == 1 else "[[envelope]]"
+    for layer in shape.layers:
+        lines += ["", head, *([f"path = {_quoted(layer.path)}"] if layer.path else [])]
+        lines += [f"steps = {_list(layer.steps)}"] if layer.steps else []
+        lines += ['holds = "one"'] if layer.holds == "one" else []
+        lines += [f"inherit = {_list(layer.inherit)}"] if layer.inherit else []
+    return lines
 
 
-def _column(column: str, guessed: Guess, found: CheckSummary) -> str:
-    paths = guessed.paths[column]
-    said = f"[{', '.join(map(_quoted, paths))}]"
+def _list(texts: Sequence[str]) -> str:
+    return f"[{', '.join(map(_quoted, texts))}]"
+
+
+def _column(column: str, shape: _Shape) -> str:
+    paths, samples, guessed = shape.guess.paths[column], shape.samples, shape.guess
     if column == "timestamp" and paths:
-        texts = found.samples.get(guessed.begin + paths[0], ())
+        texts = samples.get(guessed.begin + paths[0], ())
         forms = ["clf"] if is_clf(texts[:FEW]) else forms_of(texts) or forms_of(texts[:FEW])
         if len(forms) > 1:
             return f"# {_of_form(paths[0], forms[0])}  # needed: or is it {' or '.join(map(_quoted, forms[1:]))}?"
         if forms:
             return _of_form(paths[0], forms[0])
     if column == "user_id" and paths and is_address(paths[0]):
-        return f"{column} = {said}  # an address, which many may share{_perhaps(column, guessed, found)}"
+        others = [path for path in _perhaps(column, shape) if path not in paths]
+        more = f"; the same values come again at {_several(others)}" if others else ""
+        return f"{column} = {_list(paths)}  # an address, which many may share{more}"
     if paths or column not in REQUIRED:
-        return f"{'' if paths else '# '}{column} = {said}"
-    return f"# {column} = {said}  # needed: name the path of it{_perhaps(column, guessed, found)}"
+        return f"{'' if paths else '# '}{column} = {_list(paths)}"
+    return _needed(column, _perhaps(column, shape))
 
 
-def _perhaps(column: str, guessed: Guess, found: CheckSummary) -> str:
-    """Where a column may be that nothing is called like, by what is there; empty if nothing tells."""
+_WHY = {"user_id": "the same values come again", "timestamp": "numbers as of seconds since 1970 are"}
+
+
+def _needed(column: str, perhaps: Sequence[str]) -> str:
+    """A column without which nothing is an event, and that nothing is called like."""
+    if column == "event_type":
+        return f'{column} = {{ from = [], default = "page_view" }}  # needed: nothing says so; name the path of it'
+    if not perhaps:
+        return f"# {column} = []  # needed: name the path of it"
+    first, *others = perhaps
+    more = f", and at {_several(others)}" if others else ""
+    return f"{column} = {_list([first])}  # needed: a guess, as {_WHY[column]} there{more}"
+
+
+def _several(paths: Sequence[str]) -> str:
+    return ", ".join(map(_quoted, paths))
+
+
+def _perhaps(column: str, shape: _Shape) -> list[str]:
+    """Where a column may be that nothing is called like, by what is there."""
+    begin = shape.guess.begin
+    samples = {path[len(begin) :]: texts for path, texts in shape.samples.items() if path.startswith(begin)}
     if column == "timestamp":
-        seconds = numbers_of_seconds(found.samples)
-        return f"; numbers as of seconds since 1970 are at {', '.join(map(_quoted, seconds))}" if seconds else ""
+        return numbers_of_seconds(samples)
     # Of whom an event is may be the very thing that a session is called after.
-    taken = {path for name, paths in guessed.paths.items() if name != "session_id" for path in paths}
-    again = [path for path in coming_again(found.samples) if path not in taken]
-    return f"; the same values come again at {', '.join(map(_quoted, again))}" if again else ""
+    taken = {path for name, paths in shape.guess.paths.items() if name != "session_id" for path in paths}
+    return [path for path in coming_again(samples) if path not in taken]
 
 
 def _of_form(path: str, form: str) -> str:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from clickstream_platform.events.mapping.by_values import addresses, are_milliseconds, flattest_first, types
-from clickstream_platform.events.mapping.model import COLUMNS
+from clickstream_platform.events.mapping.model import COLUMNS, REQUIRED
 from clickstream_platform.events.mapping.time_forms import forms_of, is_clf
 from clickstream_platform.events.placeholders import is_none
 from clickstream_platform.events.timestamps import to_instants
@@ -20,22 +20,23 @@ _CALLED: dict[str, tuple[str, ...]] = {
     "user_id": (
         *("userid", "uid", "user", "customerid", "memberid", "accountid", "distinctid", "visitorid", "clientid"),
         *("anonymousid", "userpseudoid", "deviceid", "cookieid", "mpid", "ecid", "ecidid", "mcvisid", "identity"),
-        *("visitor", "actor", "actorid", "accountname", "remoteuser", "username", "subject"),
+        *("visitor", "actor", "actorid", "accountname", "remoteuser", "username", "subject", "partyid"),
+        *("fullvisitorid", "personid", "profileid", "csusername", "who"),
     ),
     "session_id": ("sessionid", "sid", "session", "visitid", "visit", "gasessionid", "usersession", "sessionuuid"),
     "event_type": (
         *("eventtype", "eventname", "event", "evtname", "type", "actionname", "action", "verbid", "verb", "name"),
-        *("requestmethod", "method", "csmethod"),
+        *("requestmethod", "method", "csmethod", "what"),
     ),
     "page_url": (
         *("pageurl", "url", "currenturl", "pagelocation", "urlfull", "href", "requesturi", "uri", "requestpath"),
-        *("csuristem", "urlpath", "path"),
+        *("csuristem", "urlpath", "path", "pagepath", "location"),
     ),
     "product_id": ("productid", "itemid", "sku"),
     "timestamp": (
         *("timestamp", "eventtime", "eventtimestamp", "timestampms", "timestampunixtimems", "time", "timeiso8601"),
         *("ts", "datetime", "hittimegmt", "msec", "occurredat", "happenedat", "startutc", "createdat", "created"),
-        *("servertimestamp", "timelocal", "date", "epoch"),
+        *("servertimestamp", "timelocal", "visitstarttime", "date", "epoch", "when"),
     ),
     "device_type": ("devicetype", "devicecategory", "platform"),
     "ip_address": ("ipaddress", "ip", "clientip", "remoteaddr", "remoteip", "requestip", "clienthost", "cip"),
@@ -47,6 +48,7 @@ _SEVERAL = ("user_id", "session_id", "timestamp")  # where a second choice makes
 FEW = 3  # values by which a field of a telling name is looked at
 _LONG = 16  # signs: a shorter id may be a counter that each visitor has
 _LISTS = ("events", "batch", "hits", "actions", "records")  # what lists of events are called
+_SMALL = re.compile(r"-?\d{1,7}(?:\.\d+)?")
 _INSIDE = re.compile(r"(.+?)\[0\]\.(.+)")
 
 Samples = Mapping[str, Sequence[str]]  # some values at each path, as texts
@@ -76,13 +78,24 @@ def guess(samples: Samples) -> Guess:
     ranked = _ranked(samples)
     envelope = _envelope(ranked)
     if not envelope:
-        return Guess(_some(ranked))
+        return Guess(_some(ranked, samples))
     begin = f"{envelope}[0]."
-    within = _ranked({path[len(begin) :]: texts for path, texts in samples.items() if path.startswith(begin)})
+    inside = {path[len(begin) :]: texts for path, texts in samples.items() if path.startswith(begin)}
+    within = _ranked(inside)
     around = _ranked({path: texts for path, texts in samples.items() if not path.startswith(begin)})
     from_around = {name: paths[:1] for name, paths in around.items() if not within[name] and name != "event_id"}
     inherit = {re.split(r"[.\[]", path)[0] for paths in from_around.values() for path in paths}
-    return Guess(_some({**within, **from_around}), envelope, tuple(sorted(inherit)))
+    return Guess(_some({**within, **from_around}, inside), envelope, tuple(sorted(inherit)))
+
+
+def add_from_around(found: Guess, around: Samples) -> Guess:
+    """A guess at events, and for columns that they lack, at the object in which they were packed."""
+    ranked = _ranked(around)
+    missing = {
+        name: ranked[name][:1] for name in REQUIRED if not found.paths[name] and "[" not in "".join(ranked[name][:1])
+    }
+    inherit = {re.split(r"[.\[]", path)[0] for paths in missing.values() for path in paths}
+    return Guess({**found.paths, **missing}, found.envelope, tuple(sorted(inherit)))
 
 
 def is_address(path: str) -> bool:
@@ -102,15 +115,34 @@ def _ranked(samples: Samples) -> dict[str, list[str]]:
     found = {column: _paths_called(called, samples) for column, called in _CALLED.items()}
     if not any(_names_all(samples[path], samples) for path in found["user_id"][:1]):
         found["user_id"] += _paths_called(_ADDRESSES, samples)
-    found["event_type"] = found["event_type"] or types(samples)
     found["page_url"] = found["page_url"] or addresses(samples)
     times = [path for path in found["timestamp"] if _are_times(samples[path][:FEW])]
     # Where none is called a time, or what is holds none: what holds a day and a time of day.
     others = (path for path, texts in samples.items() if _are_telling_times(texts[:FEW]))
     found["timestamp"] = times or flattest_first(others)
+    found["event_type"] = _types_beside([*found["user_id"][:1], *found["timestamp"][:1]], found["event_type"], samples)
     ids = [path for path in found["event_id"] if _tells_apart(path, samples[path][:FEW])]
     found["event_id"] = sorted(ids, key=lambda path: min(map(len, samples[path][:FEW])) < _LONG)
     return found
+
+
+def _types_beside(known: Sequence[str], called: Sequence[str], samples: Samples) -> list[str]:
+    """What may be the type of an event: what is called so, but not a word about something else around it.
+
+    Such as the type of the schema, beside a payload that has the visitor and the time. Codes go behind names.
+    """
+    parts = {"", *map(_part, known)}
+    near = [path for path in called if _part(path) in parts]
+    if not near and all(len(set(samples[path])) < 2 for path in called):
+        near = [path for path in types(samples) if _part(path) in parts or not called]
+    ranked = [*near, *(path for path in called if path not in near)]
+    return sorted(ranked, key=lambda path: bool(samples[path]) and all(map(str.isdecimal, samples[path])))
+
+
+def _part(path: str) -> str:
+    """The part of a record that a path leads into; empty of a field of the record itself."""
+    first, *inside = re.split(r"[.\[]", path, maxsplit=1)
+    return first if inside else ""
 
 
 def _names_all(texts: Sequence[str], samples: Samples) -> bool:
@@ -140,6 +172,7 @@ def _plain(name: str) -> str:
 
 def _are_times(texts: Sequence[str]) -> bool:
     is_iso = bool(texts) and not to_instants(pa.array(texts, pa.string())).null_count
+    is_iso = is_iso and not all(map(_SMALL.fullmatch, texts))  # it counts something else
     return is_iso or is_clf(texts) or bool(forms_of(texts))
 
 
@@ -148,8 +181,17 @@ def _are_telling_times(texts: Sequence[str]) -> bool:
     return are_milliseconds(texts) or (all(":" in text for text in texts) and _are_times(texts))
 
 
-def _some(ranked: dict[str, list[str]]) -> dict[str, list[str]]:
-    return {name: ranked[name][: 2 if name in _SEVERAL else 1] for name in COLUMNS}
+def _some(ranked: dict[str, list[str]], samples: Samples) -> dict[str, list[str]]:
+    some = {name: ranked[name][: 2 if name in _SEVERAL else 1] for name in COLUMNS}
+    return {**some, "event_type": _type_of_each(ranked["event_type"], samples)}
+
+
+def _type_of_each(ranked: Sequence[str], samples: Samples) -> list[str]:
+    """The likeliest type, behind one that those records have which lack it: of several, a mapping takes the last."""
+    most = max(map(len, samples.values()), default=0)
+    if ranked and len(samples.get(ranked[0], ())) < most:
+        return [*[path for path in ranked[1:] if len(samples[path]) == most][:1], ranked[0]]
+    return [*ranked[:1]]
 
 
 def _envelope(ranked: dict[str, list[str]]) -> str:

@@ -2,21 +2,97 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from clickstream_platform.events.mapping.model import Form
 
 _SEPARATORS = ("\t", ";", "|", ",")  # the likeliest first to be nothing else
 _NEARLY = 0.95  # of the lines
 _FEWEST = 3  # fields: of whom, of what and when an event is
+_FEWEST_WORDS = 5  # of a line of words with blanks between them, which may be a sentence
+_MOST = 99  # groups of a pattern
+COMMENT = "comment"  # the field of a line that is none: it is passed over
+_FIELDS = re.compile(r"#\s*Fields:\s*(\S.*?)\s*")
+_WORD = re.compile(r'"(?:[^"\\]|\\.)*"|\[[^\]]*\]|[^\s"\[]\S*')
+_PAIR = re.compile(r"([A-Za-z_][\w.-]*)=(.*)", re.DOTALL)
+
+
+class _Kind(NamedTuple):
+    """A way of writing a word."""
+
+    written: re.Pattern[str]
+    pattern: str
+
+
+_KINDS = (
+    _Kind(re.compile(r'".*"', re.DOTALL), r'"(?P<{name}>(?:[^"\\]|\\.)*)"'),
+    _Kind(re.compile(r"\[.*\]", re.DOTALL), r"\[(?P<{name}>[^\]]*)\]"),
+    _Kind(re.compile(r'[^"\[].*', re.DOTALL), r"(?P<{name}>\S+)"),
+)
+_ANY = r'(?P<{name}>"(?:[^"\\]|\\.)*"|\[[^\]]*\]|\S+)'
 
 
 def form_of(lines: Sequence[str]) -> Form | None:
-    """Texts with a separator between them, as many in nearly each line; None if no separator does so.
+    """How nearly all of some lines are taken apart; None if nothing does so.
 
-    A line with another number, as where a text has an escaped separator in it, will be rejected as what it is.
+    By the names that a line ``#Fields:`` says, as servers write logs by the W3C's form; else by a separator, as many in
+    nearly each line; else by blanks between words, some of which are quoted. A line that is otherwise will be rejected
+    as what it is.
     """
+    return _by_fields(lines) or _by_separator(lines) or _by_words(lines)
+
+
+def values_of(lines: Sequence[str], form: Form) -> dict[str, list[str]]:
+    """What lines have in each field, without what is blank or nothing."""
+    values = dict[str, list[str]]()
+    for fields in (_fields(line, form) for line in lines):
+        for name, text in fields.items():
+            if text is not None and text.strip() and text != form.none and name != COMMENT:
+                values.setdefault(name, []).append(text)
+    return values
+
+
+def _fields(line: str, form: Form) -> dict[str, str | None]:
+    if form.format == "pattern":
+        found = re.fullmatch(form.pattern, line.removesuffix("\r"))
+        return found.groupdict() if found else {}
+    row = line.split(form.separator)
+    return dict(zip(form.columns, row, strict=True)) if len(row) == len(form.columns) else {}
+
+
+def _by_fields(lines: Sequence[str]) -> Form | None:
+    said = [found[1] for line in lines if (found := _FIELDS.fullmatch(line))]
+    rows = [line for line in lines if not line.startswith("#")]
+    if not said or not rows:
+        return None
+    names = list(_group_names(said[-1].split()))
+    is_tabbed = sum("\t" in row for row in rows) * 2 > len(rows)
+    sign, text = (r"\t", r"[^\t]*") if is_tabbed else (" ", r'"[^"]*"|\S+')
+    groups, before = list[str](), ""
+    for name in names[:_MOST]:
+        if (before, name) == ("date", "time"):  # of one time, told together
+            groups[-1] = rf"(?P<date_time>\S+{sign}\S+)"
+        else:
+            groups.append(f"(?P<{name}>{text})")
+        before = name
+    pattern = rf"(?P<{COMMENT}>#.*)|{sign.join(groups)}(?:{sign}.*)?"  # newer servers say more
+    return Form(format="pattern", pattern=pattern, none="-")
+
+
+def _group_names(names: Sequence[str]) -> Iterator[str]:
+    """Names as fields of a pattern may be called: each another one."""
+    seen = {COMMENT}
+    for number, name in enumerate(names, 1):
+        plain = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")
+        plain = plain if plain and not plain[0].isdigit() and plain not in seen else f"column_{number}"
+        seen.add(plain)
+        yield plain
+
+
+def _by_separator(lines: Sequence[str]) -> Form | None:
     for separator in _SEPARATORS:
         counts = Counter(line.count(separator) + 1 for line in lines)
         ((count, agree),) = counts.most_common(1) or [(0, 0)]
@@ -26,7 +102,28 @@ def form_of(lines: Sequence[str]) -> Form | None:
     return None
 
 
-def values_of(lines: Sequence[str], form: Form) -> dict[str, list[str]]:
-    """What lines of a delimited form have in each column, without what is blank."""
-    rows = [row for line in lines if len(row := line.split(form.separator)) == len(form.columns)]
-    return {name: [row[place] for row in rows if row[place].strip()] for place, name in enumerate(form.columns)}
+def _by_words(lines: Sequence[str]) -> Form | None:
+    rows = [_WORD.findall(line) for line in lines]
+    counts = Counter(
+        len(row) for row, line in zip(rows, lines, strict=True) if " ".join(row) == line.removesuffix("\r")
+    )
+    ((count, agree),) = counts.most_common(1) or [(0, 0)]
+    if not _FEWEST_WORDS <= count <= _MOST or agree < _NEARLY * len(lines):
+        return None
+    columns = list(zip(*(row for row in rows if len(row) == count), strict=True))
+    keys = [_key_of(words) for words in columns]
+    names = _group_names([key or f"column {number}" for number, key in enumerate(keys, 1)])
+    words = [_word(name, key, texts) for name, key, texts in zip(names, keys, columns, strict=True)]
+    return Form(format="pattern", pattern=" ".join(words), none="-")
+
+
+def _key_of(words: Sequence[str]) -> str:
+    """The key that stands before each of them, with a sign ``=``; empty without one."""
+    keys = {found[1] if (found := _PAIR.fullmatch(word)) else "" for word in words}
+    return keys.pop() if len(keys) == 1 else ""
+
+
+def _word(name: str, key: str, words: Sequence[str]) -> str:
+    texts = [word[len(key) + 1 :] if key else word for word in words]
+    kind = next((each.pattern for each in _KINDS if all(map(each.written.fullmatch, texts))), _ANY)
+    return (f"{re.escape(key)}=" if key else "") + kind.replace("{name}", name)

@@ -17,9 +17,11 @@ _SIGNS = "YymbBdjHIMSfpzaA%"
 _DATES = ("%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%Y.%m.%d")
 _CLOCKS = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M:%S %p", "%I:%M %p")
 _NAMED = ("%d %b %Y %H:%M:%S", "%b %d, %Y %H:%M:%S", "%b %d, %Y %I:%M:%S %p", "%a, %d %b %Y %H:%M:%S %z")
+_OF_TWO_FIELDS = "%Y-%m-%d\t%H:%M:%S"  # as logs by the W3C's form have it
 _USUAL = (
     *(f"{date}{between}{clock}" for date in _DATES for clock in _CLOCKS for between in (" ", ", ", "T")),
     *_NAMED,
+    _OF_TWO_FIELDS,
     *_DATES,
 )
 

@@ -48,6 +48,7 @@ def json_count(chunks: Iterable[bytes]) -> int:
             continue
         if not is_text and not depth:
             values.end()
+    values.require_whole_mark()
     if is_text or depth or values.is_array:
         message = "cut off within a value"
         raise ValueError(message)
@@ -62,12 +63,15 @@ class _Values:
         self.is_array = False  # whether they are items of one
         self._may_be = "value"  # what comes next; or "end" of the array, or "both"
         self._is_word = False
+        self._mark = b""  # the beginning of a byte order mark between two texts
 
     def begins(self, sign: bytes) -> bool:
         """Whether a sign outside of any value begins one that ends with another sign. Counts those that do not."""
         if not sign.strip(b" \t\r\n" if self.is_array else b" \t\r\n\xef\xbb\xbf"):
             self._is_word = False
+            self._mark = (self._mark + sign.strip(b" \t\r\n")).replace(b"\xef\xbb\xbf", b"")
             return False
+        self.require_whole_mark()
         if self._is_word and sign not in _STRUCTURE:
             return False  # the rest of a number or a word that two chunks share
         self._is_word = False
@@ -81,6 +85,12 @@ class _Values:
         self.end()
         self._is_word = True
         return False
+
+    def require_whole_mark(self) -> None:
+        """Refuse a byte order mark that is cut (a ValueError)."""
+        if self._mark:
+            message = "a part of a byte order mark between two values"
+            raise ValueError(message)
 
     def end(self) -> None:
         """A value has ended."""

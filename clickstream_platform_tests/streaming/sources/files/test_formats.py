@@ -241,7 +241,7 @@ REFUSED = {
     "one with times": ("a.csv", b"n,ts\ra,2024-03-01T10:00:00Z\r", "CSV: its lines end in carriage returns alone"),
     "one that is called something else": ("a", b"user_id,event,ts\ru,click,1\r", "CSV: its lines end in carriage"),
     "two files of Parquet in one": ("a", 2 * FORMATTED["parquet"][1]([_LAST] * 9), "Parquet: two files, one after the"),
-    "half a byte order mark at the end": ("a.json", b"[" + OBJECT + b"]\n\xef\xbb", "JSON: 'ï' at byte 19 of its text"),
+    "half a byte order mark at the end": ("a.json", b"[" + OBJECT + b"]\xef\xbb", "JSON: 'ï' at byte 18 of its text"),
     "Parquet without columns": ("a", FORMATTED["parquet"][1]([{}]), "Parquet: it has no columns"),
     "Parquet that is cut": ("a.parquet", FORMATTED["parquet"][1]([_LAST] * 9)[:-9], "Parquet: "),
     "Parquet's sign alone": ("a.parquet", b"PAR1" + bytes(99), "Parquet: "),

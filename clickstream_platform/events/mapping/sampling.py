@@ -1,0 +1,67 @@
+"""What records of an unknown shape hold, by its paths: that by which the columns of a mapping are guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from clickstream_platform.events.json_record import text_of
+from clickstream_platform.events.mapping.paths import path_text
+from clickstream_platform.events.mapping.records import read_texts
+from clickstream_platform.events.placeholders import WHITE
+
+BEGINNING = 200  # signs of a value that are looked at
+
+
+def samples_of(records: Iterable[dict[str, Any]]) -> dict[str, list[str]]:
+    """Some values at each path, as texts; objects that are texts are looked into. Nothing that is null or blank."""
+    samples = dict[str, list[str]]()
+    for record in records:
+        for path, value in values_in("", read_texts(dict(record), _texts_in(record))):
+            texts = samples.setdefault(path, [])
+            if not (isinstance(value, str) and not value.strip(WHITE)):
+                texts.append(str(text_of(value))[:BEGINNING])
+    return samples
+
+
+def object_texts(records: Iterable[dict[str, Any]]) -> set[str]:
+    """The fields whose text is an object as JSON."""
+    found = set[str]()
+    for record in records:
+        read = read_texts(dict(record), names := _texts_in(record))
+        found |= {name for name in names if isinstance(read[name], dict)}
+    return found
+
+
+def _texts_in(record: dict[str, Any]) -> set[str]:
+    return {name for name, value in record.items() if isinstance(value, str)}
+
+
+def paths_in(extra: str | None) -> Iterator[str]:
+    """The paths of all that a JSON object holds, without nulls; of a list's items that have a ``key``, by that."""
+    if extra is not None:
+        yield from (path for path, _ in values_in("", msgspec.json.decode(extra)))
+
+
+def values_in(before: str, value: Any, keys: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Every value that is no object, with its path; of a list of objects, those of its first item."""
+    path = f"{before}{'.' if before and keys else ''}{path_text(keys)}"
+    if isinstance(value, dict) and value:
+        for name, each in value.items():
+            yield from values_in(before, each, (*keys, name))
+    elif isinstance(value, list) and any(isinstance(each, dict) for each in value):
+        for place, each in enumerate(value):
+            yield from _of_item(path, place, each)
+    elif value is not None and path:
+        yield path, value
+
+
+def _of_item(path: str, place: int, item: Any) -> Iterator[tuple[str, Any]]:
+    key = item.get("key") if isinstance(item, dict) else None
+    if isinstance(key, str) and key and "]" not in key:
+        rest = {name: value for name, value in item.items() if name != "key"}
+        yield from values_in(f"{path}[key={key}]", rest)
+    elif place == 0:  # the others are like it
+        yield from values_in(f"{path}[0]", item)

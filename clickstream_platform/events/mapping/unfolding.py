@@ -1,0 +1,143 @@
+"""What is around the events of records of an unknown shape: arrays, and texts in which they are packed.
+
+Told by what is there. A list of events in an object is told by :mod:`.guessing`, by what its items are called.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from clickstream_platform.events.json_record import any_json
+from clickstream_platform.events.mapping.guessing import guess
+from clickstream_platform.events.mapping.model import REQUIRED, Envelope, Undo
+from clickstream_platform.events.mapping.paths import path_text
+from clickstream_platform.events.mapping.sampling import samples_of
+
+_DEEPEST = 4  # layers
+_NEARLY = 0.9  # of the records
+_LARGEST = 1_000_000  # bytes that are unpacked of one text
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
+
+Record = dict[str, Any]
+
+
+class Unfolded(NamedTuple):
+    """Events out of their envelopes.
+
+    Attributes:
+        layers: what is around them, from the outside in; none if each record is one.
+        events: the events.
+        around: of each, the object in which the innermost layer lies; empty of an array that is a record.
+    """
+
+    layers: tuple[Envelope, ...]
+    events: list[Record]
+    around: list[Record]
+
+
+class _Packed(NamedTuple):
+    steps: tuple[Undo, ...]
+    value: Any
+
+
+def unfold(records: Sequence[Any]) -> Unfolded:
+    """The events of some records, which are JSON values; other values are left out."""
+    lists = [each for each in records if isinstance(each, list)]
+    if lists and len(lists) >= _NEARLY * len(records):
+        items = [item for each in lists for item in each if isinstance(item, dict)]
+        more = _unfold_objects(items, _DEEPEST - 1)
+        return Unfolded((Envelope(), *more.layers), more.events, more.around)
+    return _unfold_objects([each for each in records if isinstance(each, dict)], _DEEPEST)
+
+
+def _unfold_objects(records: list[Record], deepest: int) -> Unfolded:
+    """An object that has all an event needs is one, whatever else is packed in it."""
+    nothing = Unfolded((), records, [{} for _ in records])
+    if not records or not deepest or not _lacks(records):
+        return nothing
+    found = _of_a_text(records) or _of_a_list(records)
+    if found is None:
+        return nothing
+    inside = _unfold_objects(found.events, deepest - 1)
+    better = inside if inside.layers else Unfolded((), found.events, found.around)
+    is_worth_it = _lacks(better.events) < _lacks(records)
+    return Unfolded((*found.layers, *inside.layers), better.events, better.around) if is_worth_it else nothing
+
+
+def _lacks(records: list[Record]) -> int:
+    """How many of the columns that each event has are nowhere."""
+    paths = guess(samples_of(records)).paths
+    return sum(not paths[column] for column in REQUIRED)
+
+
+def _of_a_text(records: list[Record]) -> Unfolded | None:
+    """The content of the text that nearly each of them has packed alike."""
+    found = [dict(_packed_in(each)) for each in records]
+    ways = Counter((path, each.steps) for texts in found for path, each in texts.items())
+    for (path, steps), count in ways.most_common():
+        if count < _NEARLY * len(records):
+            return None
+        contents = [(texts[path].value, record) for texts, record in zip(found, records, strict=True) if path in texts]
+        is_list = isinstance(contents[0][0], list)
+        events = [
+            (item, record) for value, record in contents for item in (value if isinstance(value, list) else [value])
+        ]
+        if all(isinstance(item, dict) for item, _ in events):
+            layer = Envelope(path, steps, "many" if is_list else "one")
+            return Unfolded((layer,), [item for item, _ in events], [record for _, record in events])
+    return None
+
+
+def _of_a_list(records: list[Record]) -> Unfolded | None:
+    """The items of the list that nearly each of them has, if their events are packed in these."""
+    names = Counter(name for each in records for name, value in each.items() if _is_of_objects(value))
+    for name, count in names.most_common():
+        items = [item for each in records if _is_of_objects(each.get(name)) for item in each[name]]
+        if count >= _NEARLY * len(records) and _of_a_text(items):
+            return Unfolded((Envelope(path_text((name,))),), items, [{} for _ in items])
+    return None
+
+
+def _is_of_objects(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
+
+
+def _packed_in(value: Any, keys: tuple[str, ...] = ()) -> Iterator[tuple[str, _Packed]]:
+    """The texts of an object, at any depth, in which JSON is."""
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield from _packed_in(each, (*keys, name))
+    elif isinstance(value, str) and (packed := _unpacked(value)):
+        yield path_text(keys), packed
+
+
+def _unpacked(text: str) -> _Packed | None:
+    json = _json(text)
+    if json is not None:
+        return _Packed(("json",), json)
+    if not _BASE64.fullmatch(text):
+        return None
+    try:
+        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=None if {*"+/"} & {*text} else b"-_")
+        gunzipped = zlib.decompressobj(31).decompress(data, _LARGEST) if data[:2] == b"\x1f\x8b" else None
+        json = _json((data if gunzipped is None else gunzipped).decode())
+    except (binascii.Error, zlib.error, UnicodeDecodeError):
+        return None
+    steps: tuple[Undo, ...] = ("base64",) if gunzipped is None else ("base64", "gzip")
+    return None if json is None else _Packed(steps, json)
+
+
+def _json(text: str) -> Any:
+    """The object, or the array, that a text is; None if it is neither."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return None
+    try:
+        return any_json(text)
+    except ValueError:
+        return None
