@@ -26,6 +26,7 @@ class CheckReport(NamedTuple):
         mapping: by which they were read; empty for our own shape.
         refused: files that cannot be read, with what was found.
         written: the file to which a mapping was written, if one was.
+        inside: whose events lie in the records, if these are of none of the known producers.
     """
 
     result: CheckSummary
@@ -33,6 +34,7 @@ class CheckReport(NamedTuple):
     mapping: str
     refused: dict[str, str]
     written: str | None
+    inside: str | None = None
 
 
 def check_picture(report: CheckReport, *, with_fates: bool) -> RenderableType:
@@ -76,7 +78,8 @@ def check_picture(report: CheckReport, *, with_fates: bool) -> RenderableType:
 def _likeness(report: CheckReport) -> str:
     whose = {None: "none of the known producers", "": "our own shape"}.get(report.likely, report.likely)
     by = report.mapping or "our own shape"
-    return f"looks like {whose}; read by {by}"
+    inside = f", around events that look like {report.inside}" if report.inside else ""
+    return f"looks like {whose}{inside}; read by {by}"
 
 
 def _summary(summary: CheckSummary) -> Text:
@@ -150,6 +153,7 @@ def check_fields(report: CheckReport) -> dict[str, Any]:
     return {
         "looks_like": report.likely if report.likely != "" else "own",
         "mapping": report.mapping or "own",
+        "inside": report.inside,
         "records": summary.records,
         "envelopes": summary.opened,
         "events_inside": summary.inside,

@@ -15,9 +15,12 @@ from clickstream_platform.cli.app import AsJson, exit_unless, print_json
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.contract.written import contract_named
 from clickstream_platform.events.mapping import producers
-from clickstream_platform.events.mapping.checking import check_records
+from clickstream_platform.events.mapping.checking import CheckSummary, check_records
 from clickstream_platform.events.mapping.draft import draft_mapping
+from clickstream_platform.events.mapping.model import Envelope
 from clickstream_platform.events.mapping.named import OWN, mapping_named, presets
+from clickstream_platform.events.mapping.unfolding import ways_in
+from clickstream_platform.events.rules import Rules
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.source_list import FORMATS
 from clickstream_platform.store.place import Place
@@ -80,10 +83,13 @@ def check(
     likely = _likely(sample, settings)
     name = _name(mapping, settings, likely)
     result = check_records(sample.batches, rules_from(settings.model_copy(update={"mapping": name})))
+    inside = None if likely is not None or name else _inside(result, settings)
     begun = write if result.records else None  # of nothing none is begun
     if begun:
-        _write(begun, draft_mapping(result, name))
-    report = checked_view.CheckReport(result, likely, name, sample.refused, str(begun) if begun else None)
+        _write(begun, draft_mapping(result, *(inside or (name, ()))))
+    report = checked_view.CheckReport(
+        result, likely, name, sample.refused, str(begun) if begun else None, inside[0] if inside else None
+    )
     print_json(checked_view.check_fields(report)) if as_json else show(
         checked_view.check_picture(report, with_fates=records)
     )
@@ -144,8 +150,21 @@ def _likely(sample: Sample, settings: Settings) -> str | None:
         if sample.batches
         else []
     )
-    rules = {name: rules_from(settings.model_copy(update={"mapping": name})) for name in producers.known_producers()}
-    return producers.producer_of(next(islice(rows, 1)), rules) if rows else None
+    return producers.producer_of(next(islice(rows, 1)), _every_rules(settings)) if rows else None
+
+
+def _every_rules(settings: Settings) -> dict[str, Rules]:
+    return {name: rules_from(settings.model_copy(update={"mapping": name})) for name in producers.known_producers()}
+
+
+def _inside(found: CheckSummary, settings: Settings) -> tuple[str, tuple[Envelope, ...]] | None:
+    """The producer whose events lie in the records, if these are of none, and what is around them."""
+    for way in ways_in(found.first):
+        records = producers.as_records(way.events[:LOOKED_AT])
+        name = producers.producer_of(records, _every_rules(settings)) if len(records) else None
+        if name is not None:
+            return name or OWN, way.layers
+    return None
 
 
 def _name(mapping: str | None, settings: Settings, likely: str | None) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -174,10 +173,14 @@ def _shown(reason: str, value: bytes, rules: Rules) -> str:
 
 def _sample(found: CheckSummary, text: bytes) -> None:
     """Keep a record for the guesses at its shape."""
-    if text.lstrip()[:1] in (b"{", b"["):
-        with suppress(ValueError):
-            found.first.append(any_json(text.removeprefix(BOM).decode()))
-    elif text.strip():
+    text = text.removeprefix(BOM)
+    try:
+        value = any_json(text.decode())
+    except ValueError:
+        value = None
+    if isinstance(value, dict | list):
+        found.first.append(value)
+    elif text.strip() and text.lstrip()[:1] != b"{":  # else it is a record that is broken
         found.lines.append(text.decode(errors="replace"))
 
 

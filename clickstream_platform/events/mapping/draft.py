@@ -20,19 +20,29 @@ _ESCAPED = r'["\\]'
 _OURS = ("click", "page_view", "purchase")
 
 
-def draft_mapping(found: CheckSummary, extends: str = "") -> str:
+def draft_mapping(found: CheckSummary, extends: str = "", layers: Sequence[Envelope] = ()) -> str:
     """A mapping as TOML, with all fields that no column takes as remarks.
 
     Args:
         found: the records, by that preset or, without one, by our own shape.
         extends: the preset that reads them.
+        layers: what is around the events that it reads, if that is not what the preset says.
     """
     lines = ["# Columns that are not here are null. docs/mapping.md has all that may be said."]
+    if extends and layers:
+        return "\n".join([*lines, f'extends = "{extends}"', *_envelope(layers), *_types(Counter())])
     if extends:
         lines += [f'extends = "{extends}"', "", "[columns]", *_remarks(found.extra)]
         return "\n".join([*lines, *_types(found.event_types)])
     shape = _shape_of(found)
-    lines += [*_apart(found, shape.form), *_texts(shape), *_envelope(shape), *_comments(shape.form), "", "[columns]"]
+    lines += [
+        *_apart(found, shape.form),
+        *_texts(shape),
+        *_envelope(shape.layers),
+        *_comments(shape.form),
+        "",
+        "[columns]",
+    ]
     lines += [_column(column, shape) for column in COLUMNS]
     return "\n".join([*lines, *_remarks(found.extra), *_types(found.event_types or _guessed_types(shape))])
 
@@ -114,9 +124,9 @@ def _texts(shape: _Shape) -> list[str]:
     return ["", "[record]", f"texts = {_list(sorted(shape.texts))}"] if shape.texts else []
 
 
-def _envelope(shape: _Shape) -> list[str]:
-    lines, head = list[str](), "[envelope]" if len(shape.layers) == 1 else "[[envelope]]"
-    for layer in shape.layers:
+def _envelope(layers: Sequence[Envelope]) -> list[str]:
+    lines, head = list[str](), "[envelope]" if len(layers) == 1 else "[[envelope]]"
+    for layer in layers:
         lines += ["", head, *([f"path = {_quoted(layer.path)}"] if layer.path else [])]
         lines += [f"steps = {_list(layer.steps)}"] if layer.steps else []
         lines += ['holds = "one"'] if layer.holds == "one" else []

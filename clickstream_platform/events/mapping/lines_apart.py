@@ -13,6 +13,7 @@ _SEPARATORS = ("\t", ";", "|", ",")  # the likeliest first to be nothing else
 _NEARLY = 0.95  # of the lines
 _FEWEST = 3  # fields: of whom, of what and when an event is
 _FEWEST_WORDS = 5  # of a line of words with blanks between them, which may be a sentence
+_BLANKS = r"[ \t]+"  # columns may be filled up with some
 _MOST = 99  # groups of a pattern
 COMMENT = "comment"  # the field of a line that is none: it is passed over
 _FIELDS = re.compile(r"#\s*Fields:\s*(\S.*?)\s*")
@@ -104,9 +105,8 @@ def _by_separator(lines: Sequence[str]) -> Form | None:
 
 def _by_words(lines: Sequence[str]) -> Form | None:
     rows = [_WORD.findall(line) for line in lines]
-    counts = Counter(
-        len(row) for row, line in zip(rows, lines, strict=True) if " ".join(row) == line.removesuffix("\r")
-    )
+    whole = [" ".join(row) == " ".join(line.split()) for row, line in zip(rows, lines, strict=True)]
+    counts = Counter(len(row) for row, is_whole in zip(rows, whole, strict=True) if is_whole)
     ((count, agree),) = counts.most_common(1) or [(0, 0)]
     if not _FEWEST_WORDS <= count <= _MOST or agree < _NEARLY * len(lines):
         return None
@@ -114,7 +114,7 @@ def _by_words(lines: Sequence[str]) -> Form | None:
     keys = [_key_of(words) for words in columns]
     names = _group_names([key or f"column {number}" for number, key in enumerate(keys, 1)])
     words = [_word(name, key, texts) for name, key, texts in zip(names, keys, columns, strict=True)]
-    return Form(format="pattern", pattern=" ".join(words), none="-")
+    return Form(format="pattern", pattern=_BLANKS.join(words) + r"\s*", none="-")
 
 
 def _key_of(words: Sequence[str]) -> str:

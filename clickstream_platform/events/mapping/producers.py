@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from datetime import datetime, timezone
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from clickstream_platform.events.json_record import to_json
 from clickstream_platform.events.mapping.model import COLUMNS
 from clickstream_platform.events.mapping.named import preset, presets
 from clickstream_platform.events.mapping.paths import getter, steps_of
@@ -51,6 +53,19 @@ def producer_of(records: pa.RecordBatch, rules: dict[str, Rules]) -> str | None:
     """The name of the preset that reads most of some records, ``OWN`` for our own shape; None if none reads half."""
     most = score_producers(records, rules)[0]
     return most.name if most.taken >= FEWEST else None
+
+
+def as_records(events: Sequence[Any]) -> pa.RecordBatch:
+    """Events, which are JSON objects, as a source would give them."""
+    values = [to_json(each) for each in events]
+    return pa.RecordBatch.from_pydict(
+        {
+            "value": pa.array(values, pa.binary()),
+            "size": pa.array(map(len, values), pa.int64()),
+            "arrived_at": pa.array([datetime.now(timezone.utc)] * len(values), pa.timestamp("us", "UTC")),
+            "event_id": pa.nulls(len(values), pa.binary()),
+        }
+    )
 
 
 def _likeness(name: str, records: pa.RecordBatch, rules: Rules) -> ProducerScore:

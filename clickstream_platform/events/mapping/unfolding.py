@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from clickstream_platform.events.json_record import any_json
-from clickstream_platform.events.mapping.guessing import guess
+from clickstream_platform.events.mapping.guessing import guess, is_address
 from clickstream_platform.events.mapping.model import REQUIRED, Envelope, Undo
 from clickstream_platform.events.mapping.paths import path_text
 from clickstream_platform.events.mapping.sampling import samples_of
@@ -56,6 +56,23 @@ def unfold(records: Sequence[Any]) -> Unfolded:
     return _unfold_objects([each for each in records if isinstance(each, dict)], _DEEPEST)
 
 
+def ways_in(records: Sequence[Any]) -> Iterator[Unfolded]:
+    """Where else the events of some records may be: packed in these, or an object in each of them."""
+    unfolded = unfold(records)
+    if unfolded.layers:
+        yield unfolded
+    objects = [each for each in records if isinstance(each, dict)]
+    for name, count in Counter(name for each in objects for name, value in each.items() if _is_object(value)).items():
+        if count >= _NEARLY * len(records):
+            held = [(each[name], each) for each in objects if _is_object(each.get(name))]
+            layer = Envelope(path_text((name,)), holds="one")
+            yield Unfolded((layer,), [inside for inside, _ in held], [around for _, around in held])
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict) and bool(value)
+
+
 def _unfold_objects(records: list[Record], deepest: int) -> Unfolded:
     """An object that has all an event needs is one, whatever else is packed in it."""
     nothing = Unfolded((), records, [{} for _ in records])
@@ -71,9 +88,9 @@ def _unfold_objects(records: list[Record], deepest: int) -> Unfolded:
 
 
 def _lacks(records: list[Record]) -> int:
-    """How many of the columns that each event has are nowhere."""
+    """How many of the columns that each event has are nowhere; an address is a visitor only where nothing else is."""
     paths = guess(samples_of(records)).paths
-    return sum(not paths[column] for column in REQUIRED)
+    return sum(not paths[column] for column in REQUIRED) + any(map(is_address, paths["user_id"][:1]))
 
 
 def _of_a_text(records: list[Record]) -> Unfolded | None:

@@ -28,6 +28,7 @@ from clickstream_platform.streaming.sources.files.sample import sample_files
 from clickstream_platform.streaming.sources.source import PartRead
 from clickstream_platform.tables.events import rules_from
 from clickstream_platform_tests.command import clickstream
+from clickstream_platform_tests.events.mapping.checked import told
 from clickstream_platform_tests.events.mapping.producers.all_of_them import PRODUCERS
 
 UNKNOWN = {"visitor": {"uid": "u1"}, "ts": 1709287200, "action": "open", "location": {"url": "/x"}}
@@ -44,10 +45,6 @@ def file_of(folder: Path, *records: Any, name: str = "events.json") -> Path:
     lines = [each if isinstance(each, str) else json.dumps(each) for each in records]
     file.write_text("".join(f"{line}\n" for line in lines))
     return file
-
-
-def told(*arguments: str) -> dict[str, Any]:
-    return json.loads(clickstream("check", *arguments, "--json").stdout)
 
 
 @pytest.mark.parametrize("name", presets())

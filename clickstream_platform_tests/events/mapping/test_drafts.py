@@ -13,7 +13,7 @@ import pytest
 
 from clickstream_platform.events.mapping.model import COLUMNS
 from clickstream_platform.events.mapping.named import mapping_named
-from clickstream_platform_tests.events.mapping.test_checking import told
+from clickstream_platform_tests.events.mapping.checked import told
 
 NAMES = ("page_view", "click", "signup", "purchase")
 EVENTS = [
@@ -201,3 +201,37 @@ def test_a_count_is_no_time_though_it_is_called_so(tmp_path: Path) -> None:
     )
     told(str(file), "--write", str(mine))
     assert 'timestamp = ["logged"]\n' in mine.read_text()
+
+
+SENT = {"type": "track", "event": "Signed Up", "messageId": "m", "timestamp": "2026-11-28T10:00:07Z", "version": 2,
+        "userId": "u", "integrations": {}, "context": {"library": {"name": "analytics.js"}}}  # fmt: skip
+AROUND: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "Kafka Connect's sink": lambda event: {"topic": "t", "partition": 0, "offset": 1, "value": event},
+    "EventBridge": lambda event: {"version": "0", "id": "1", "detail-type": "x", "source": "s", "detail": event},
+    "Kinesis": lambda event: {"Records": [{"kinesis": {"data": packed(event)}, "eventName": "aws:kinesis:record"}] * 2},
+    "an array": lambda event: [event, event],
+    "a collector's log, with the body as it came": lambda event: {
+        "method": "POST",
+        "ip": "192.0.2.1",
+        "date": "2026-11-28T10:00:09Z",
+        "data": base64.b64encode(gzip.compress(json.dumps([event, event]).encode())).decode(),
+    },
+}
+
+
+@pytest.mark.parametrize("around", AROUND)
+def test_a_producer_is_recognised_in_what_others_put_around_its_events(around: str, tmp_path: Path) -> None:
+    file, mine = tmp_path / "landed", tmp_path / "mine.toml"
+    file.write_text(lines([AROUND[around](SENT)] * 4))
+    found = told(str(file), "--write", str(mine))
+    assert (found["looks_like"], found["inside"]) == (None, "segment")
+    again = told(str(file), "--mapping", str(mine))
+    assert (set(again["event_types"]), again["rejected"]) == ({"Signed Up"}, 0)
+
+
+def test_our_own_events_in_an_envelope_are_recognised(tmp_path: Path) -> None:
+    own = {"user_id": "u", "event_type": "click", "timestamp": "2026-11-28T10:00:07Z"}
+    file, mine = tmp_path / "landed", tmp_path / "mine.toml"
+    file.write_text(lines([{"payload": own}] * 4))
+    assert told(str(file), "--write", str(mine))["inside"] == "own"
+    assert told(str(file), "--mapping", str(mine))["events"] == 4
