@@ -34,6 +34,7 @@ from clickstream_platform.terminal import show
 PANEL = "Check"
 commands = typer.Typer()
 LOOKED_AT = 200  # records by which a producer is told
+FEW = 50  # of those that lie in others, where each object may be one
 
 
 class Sample(NamedTuple):
@@ -160,7 +161,7 @@ def _every_rules(settings: Settings) -> dict[str, Rules]:
 def _inside(found: CheckSummary, settings: Settings) -> tuple[str, tuple[Envelope, ...]] | None:
     """The producer whose events lie in the records, if these are of none, and what is around them."""
     for way in ways_in(found.first):
-        records = producers.as_records(way.events[:LOOKED_AT])
+        records = producers.as_records(way.events[:FEW])
         name = producers.producer_of(records, _every_rules(settings)) if len(records) else None
         if name is not None:
             return name or OWN, way.layers

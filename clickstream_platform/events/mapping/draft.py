@@ -97,6 +97,8 @@ def _apart(found: CheckSummary, form: Form | None) -> list[str]:
             '# format = "pattern"',
             f"# pattern = {pattern}",
         ]
+    if COMMENT in (fields_of(form) or ()):
+        head = ["", "# Lines as `#Fields:` says; those that begin with # are passed over."]
     none = [f"none = {_quoted(form.none)}"] if form.none else []
     if form.format == "pattern":
         return [*head, "[record]", 'format = "pattern"', *none, f"pattern = '''{form.pattern}'''"]
