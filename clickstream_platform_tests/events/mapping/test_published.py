@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from clickstream_platform.events.mapping.named import preset
 from clickstream_platform_tests.events.mapping.checked import told
 from clickstream_platform_tests.events.mapping.producers.reading import come_of
 
@@ -38,3 +39,13 @@ def test_its_producer_is_recognised(name: str, tmp_path: Path) -> None:
     file = tmp_path / "events"
     file.write_text("".join(f"{each if isinstance(each, str) else json.dumps(each)}\n" for each in records))
     assert told(str(file))["looks_like"] == name
+
+
+@pytest.mark.parametrize("name", ["segment", "rudderstack", "jitsu", "aws_clickstream", "posthog"])
+def test_rows_of_tables_with_objects_as_texts_become_the_same(name: str) -> None:
+    records = [dict(row["record"]) for row in PUBLISHED[name]]
+    texts = set(preset(name).record.texts)
+    for record in records:
+        record |= {key: json.dumps(value) for key, value in record.items() if key in texts and isinstance(value, dict)}
+    found = come_of(name, records, "commerce")
+    assert [there(each) for each in found] == [row["becomes"] for row in PUBLISHED[name]]
