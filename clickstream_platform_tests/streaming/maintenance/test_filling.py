@@ -115,6 +115,18 @@ def test_what_no_value_can_be_taken_of_is_noted_once(tmp_path: Path) -> None:
     assert [line.violations for line in fills(home)] == [{"contract:amount:type": 1}]
 
 
+def test_what_a_date_lacks_is_counted_by_every_fill_that_writes_it(tmp_path: Path) -> None:
+    file = tmp_path / "orders.toml"
+    file.write_text('[columns.buyer]\ntype = "text"\n[columns.order]\ntype = "text"\nrequired = true\n')
+    home, date = home_of(tmp_path, contract=str(file)), at("10:00:00").date()
+    extras = ['{"order":"a"}', '{"buyer":"b"}', None]
+    write(home, "events", [{"user_id": "u", "event_type": "click", "extra": e, "event_date": date} for e in extras])
+    for columns, filled in ((["order"], {"order": 1}), ([], {"buyer": 1})):
+        fill(home.contracts["events"], home.lake, columns)
+        newest = next(line for line in ledger_lines(home.lake.events) if isinstance(line, Amendment))
+        assert (newest.filled, newest.violations) == (filled, {"contract:order:required": 2})
+
+
 def test_no_derived_table_has_anything_to_read_of_it(tmp_path: Path) -> None:
     home = home_of(tmp_path)
     lake_of_three_days(home)
