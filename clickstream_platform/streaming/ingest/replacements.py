@@ -12,11 +12,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from clickstream_platform.events.schema import COPY, OF_COPIES, PLACE, REPLACED
+from clickstream_platform.events.schema import COPY, PLACE, REPLACED
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.actions import GAVE_WAY
 from clickstream_platform.streaming.lake.entry import Entry
-from clickstream_platform.streaming.lake.ledger import COMPLETION, REPLACEMENT, REPLAY, Amendment, ledger_lines
+from clickstream_platform.streaming.lake.ledger import COMPLETION, REPLACEMENT, Amendment
 from clickstream_platform.streaming.lake.tables import LakeTable
 
 _NAMES = [*PLACE, "timestamp"]
@@ -114,30 +114,3 @@ def remove_replaced(replaced: pa.Table, events: LakeTable, by: str, run_id: str,
     app_id, number = transaction
     commit = writer.Commit(line.to_json(), marks=((f"{GAVE_WAY}/{app_id}", number),))
     writer.merge(replaced.select(_NAMES).append_column(writer.CHANGE, kinds), events.path, PLACE, "timestamp", commit)
-
-
-def restore_replaced(events: LakeTable, copies: LakeTable, run_id: str) -> int:
-    """Put events back that gave way to records of a replay, if it was killed before it added these.
-
-    Those records are in ``quarantine``, and may stay there. A replay that is run again finds the same as before.
-    Returns how many came back.
-    """
-    by = _unfinished_replay(events)
-    if not by:
-        return 0
-    gone = copies.plain_table().to_pyarrow_table(filters=[("left_out_by", "=", by), ("left_out_as", "=", REPLACED)])
-    if gone.num_rows:
-        rows = iter(gone.drop_columns([*OF_COPIES]).to_batches())
-        line = Amendment(events.name, REPLAY, run_id, added=gone.num_rows, restored=gone.num_rows)
-        writer.append(rows, gone.num_rows, events.path, writer.Commit(line.to_json()))
-    return gone.num_rows
-
-
-def _unfinished_replay(events: LakeTable) -> str:
-    """The replay to whose records events gave way last, as ``left_out_by`` says it, if it has not added these."""
-    for line in ledger_lines(events):
-        if isinstance(line, Entry) or line.kind == REPLAY:
-            return ""
-        if line.kind == REPLACEMENT:
-            return line.by if line.by.startswith(f"{REPLAY}/") else ""
-    return ""

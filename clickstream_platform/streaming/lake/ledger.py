@@ -52,6 +52,7 @@ class Amendment:
             contract. What a fill could not take, as it breaks ``type``, stays in ``extra``.
         by: of a replacement: who made it, as the rows of ``copies`` say it in ``left_out_by``.
         restored: of a replay's line of ``events``: of the rows added, those that were in ``copies``.
+        events_version: of a replay's line of ``copies``: the version of ``events`` that it had read; else -1.
     """
 
     table: str
@@ -71,6 +72,7 @@ class Amendment:
     violations: dict[str, int] = field(default_factory=dict)
     by: str = ""
     restored: int = 0
+    events_version: int = -1
 
     @property
     def became_events(self) -> int:

@@ -27,6 +27,7 @@ from clickstream_platform.streaming.batches.persisted import Persisted
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.ingest.by_id import DuplicateResolution
 from clickstream_platform.streaming.ingest.deduplicate import Duplicates
+from clickstream_platform.streaming.ingest.interrupted_replay import settle_replay
 from clickstream_platform.streaming.lake import generations, writer
 from clickstream_platform.streaming.lake.hours import hour_of
 from clickstream_platform.streaming.lake.lease import lease_all
@@ -122,6 +123,7 @@ def replay(
     with lease_all([events.name], lake, run_id), Persisted() as persist:
         _require_whole_batches(events, lake, quarantine)
         make_tables(events, lake)  # or a lake that no run of this release has seen lacks columns
+        settle_replay(events, lake, run_id)
         rejected = _chosen(spark, quarantine, reason, source)
         tried, stored = rejected.count(), read_snapshot(spark, lake.events.path)
         reopened = _reopen(events, rejected, stored, quarantine, run_id)

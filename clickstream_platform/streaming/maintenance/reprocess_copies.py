@@ -72,7 +72,7 @@ def remove_replaced_events(
     left_out = events_not_at(found.aside, good, "left_semi").join(remembered.select(*PLACE), [*PLACE], "left_anti")
     aside = _as_kept(left_out.to(remembered.schema).toArrow(), cast("Parse", events.query).rules)
     count = aside.num_rows + found.replaced.num_rows
-    line = Amendment(copies.name, REPLAY, run_id, added=count)
+    line = Amendment(copies.name, REPLAY, run_id, added=count, events_version=lake.events.version() or 0)
     replacements.remember_left_out(aside.to_batches(), found.replaced, count, copies, by, writer.Commit(line.to_json()))
     replacements.remove_replaced(found.replaced, lake.events, by, run_id, (REPLAY, time.time_ns() // 1_000_000))
 

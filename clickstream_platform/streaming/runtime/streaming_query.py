@@ -29,7 +29,7 @@ from clickstream_platform.streaming.contract.state import is_near_limit
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.ingest.ingest import Ingest
 from clickstream_platform.streaming.ingest.interrupted_batch import interrupted_entry
-from clickstream_platform.streaming.ingest.replacements import restore_replaced
+from clickstream_platform.streaming.ingest.interrupted_replay import settle_replay
 from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.store_lease import require_held
@@ -96,8 +96,8 @@ class Run:
         """Start it; what ends the query ends the block, and the other way round. Raises its failure, typed."""
         with self.turn:
             make_tables(self.table, self.lake)
-            if not self.table.derived and restore_replaced(self.lake.events, self.lake.copies, self.run_id):
-                log.warning("%s: events came back that gave way to a replay which was stopped", self.table.name)
+            if not self.table.derived:
+                settle_replay(self.table, self.lake, self.run_id)
         query = self.query = self._start()
         try:
             yield query

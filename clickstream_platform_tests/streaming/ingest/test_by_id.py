@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from clickstream_platform.streaming.maintenance.restore import restore
 from clickstream_platform.streaming.observe.duplicates import duplicate_report
 from clickstream_platform.tables.events import rules_from
 from clickstream_platform_tests.conftest import KINDS, Lab, event
-from clickstream_platform_tests.faults import fault
+from clickstream_platform_tests.faults import InjectedError, fault
 from clickstream_platform_tests.streamed import streaming
 
 Wave = Sequence[dict[str, Any]]
@@ -177,6 +177,60 @@ def test_a_replay_decides_as_a_batch_does_and_an_erasure_reaches_what_is_remembe
     forget("u", [*accepting.contracts.values()], by_id.spark, by_id.lake)
     assert (accepting.table("copies").count(), accepting.table("events").count()) == (0, 0)
     assert ledger_errors(accepting.contracts["events"], accepting.lake) == []
+
+
+def like(at: str, event_id: str) -> dict[str, Any]:
+    return {**sent(f"2024-03-0{at}:00Z", event_id), "event_type": "like"}
+
+
+def liked(*at: str) -> list[dict[str, Any]]:
+    """Rejected at first, in the order of the ids: a copy of an event; an earlier one; one and its copy; one alone."""
+    return [like(each, event_id) for each, event_id in zip(at, "abccd", strict=True)]
+
+
+# What follows makes each of the events give way, those included that a replay has added or put back.
+BEFORE = [sent("2024-03-02T12:00:00Z", "a"), sent("2024-03-02T12:00:00Z", "b")]
+LIKED = liked("2T12:30", "2T11:00", "2T11:00", "2T11:30", "2T11:00")
+AFTER = [
+    sent(f"2024-03-0{at}:00Z", i) for at, i in (("1T12:10", "a"), ("2T10:00", "b"), ("2T11:40", "c"), ("2T10:00", "d"))
+]
+
+
+def kept(records: Sequence[dict[str, Any]]) -> list[str]:
+    """By the rule, of all of them at once."""
+    found: list[tuple[str, datetime]] = []
+    for event_id, at in sorted((each["event_id"], datetime.fromisoformat(each["timestamp"])) for each in records):
+        if not found or found[-1][0] != event_id or at - found[-1][1] > timedelta(days=1):
+            found.append((event_id, at))
+    return sorted(f"{event_id} {at:%d %H:%M}" for event_id, at in found)
+
+
+@pytest.mark.parametrize("nth", range(4))
+def test_a_replay_that_was_killed_is_whole_or_undone_before_the_next_batch_whatever_its_rules_are(
+    by_id: Lab, nth: int
+) -> None:
+    """Its commits: what it leaves out, what gives way, what it adds, what leaves quarantine."""
+    rejecting = by_id.reading("", event_types=("purchase",)).only("events", "purchases")
+    rejecting.land(*BEFORE, *LIKED)
+    rejecting.run("events")
+    accepting = by_id.reading("", event_types=("purchase", "like")).only("events", "purchases")
+    with fault(nth, "after"), pytest.raises(InjectedError):
+        replay(accepting.contracts["events"], by_id.spark, by_id.lake)
+    rejecting.land(*AFTER, name="after.json")
+    rejecting.run()
+    rejecting.assert_exact()
+    assert times(rejecting) == kept([*BEFORE, *AFTER, *(LIKED if nth > 1 else ())])
+    assert rejecting.table("quarantine").count() == (0 if nth > 1 else len(LIKED))
+    assert ledger_errors(rejecting.contracts["events"], rejecting.lake) == []
+    assert source_account(rejecting.contracts["events"], rejecting.lake).errors == ()
+
+    replay(accepting.contracts["events"], by_id.spark, by_id.lake)
+    accepting.run()
+    accepting.assert_exact()
+    assert times(accepting) == kept([*BEFORE, *AFTER, *LIKED])
+    assert accepting.table("quarantine").count() == 0
+    assert ledger_errors(accepting.contracts["events"], accepting.lake) == []
+    assert source_account(accepting.contracts["events"], accepting.lake).errors == ()
 
 
 def test_a_copy_keeps_its_bytes_and_an_event_all_its_columns_and_others_rows_lose_who_is_forgotten(by_id: Lab) -> None:

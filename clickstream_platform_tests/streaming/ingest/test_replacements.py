@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,15 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clickstream_platform.events.schema import COPIES, EVENTS, Schema
+from clickstream_platform.events.schema import COPIES, EVENTS, QUARANTINE, Schema
+from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.ingest import replacements
 from clickstream_platform.streaming.ingest.by_id import DuplicateResolution, resolve_duplicates
+from clickstream_platform.streaming.ingest.interrupted_replay import settle_replay
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.hours import HOUR_US
 from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment
 from clickstream_platform.streaming.lake.ledger import versioned_lines as booked_lines
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.left_out_copies import left_out_copies
+from clickstream_platform.tables import tables
 from clickstream_platform_tests.homes import entry
 from clickstream_platform_tests.lakes import TYPES
 
@@ -89,6 +92,19 @@ class Small:
         times = held["timestamp"].cast(pa.int64()).to_pylist()
         return sorted((i, at // HOUR_US) for i, at in zip(held["event_id"].to_pylist(), times, strict=True))
 
+    def left_out(self) -> list[tuple[str, int]]:
+        """What ``copies`` has that is no event, once a record."""
+        names, found = ["offset", "event_id", "timestamp"], dict[int, tuple[str, int]]()
+        events = {*self.lake.events.plain_table().to_pyarrow_table(columns=["offset"])["offset"].to_pylist()}
+        for row in self.lake.copies.plain_table().to_pyarrow_table(columns=names).to_pylist():
+            if row["offset"] not in events:
+                found[row["offset"]] = (row["event_id"], _hour(row["timestamp"]))
+        return sorted(found.values())
+
+
+def _hour(time: datetime) -> int:
+    return int(time.timestamp()) // 3600
+
 
 def _at(sent: Sequence[Sent], places: pa.Table) -> pa.Table:
     offsets = {*places["offset"].to_pylist()}
@@ -132,6 +148,28 @@ def test_whatever_is_sent_in_any_order_and_killed_anywhere(sent: list[tuple[str,
         assert {*small.held(), *small.held("copies")} == {each[:2] for each in taken}
 
 
+@settings(max_examples=6)
+@given(
+    st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 20)), min_size=4, max_size=14),
+    st.randoms(use_true_random=False),
+)
+def test_ids_and_times_of_what_is_left_out_are_those_of_the_set_though_which_records_they_are_is_not(
+    sent: list[tuple[str, int]], drawn: Any
+) -> None:
+    """Some of them at one time; in two orders, and in batches of another size."""
+    records = [(event_id, at, n) for n, (event_id, at) in enumerate(sent)]
+    for size in (2, 5):
+        drawn.shuffle(records)
+        with TemporaryDirectory() as folder:
+            small = Small(folder)
+            for start in range(0, len(records), size):
+                small.take(records[start : start + size])
+            assert small.held() == by_definition(records)
+            assert small.left_out() == sorted({*sent} - {*by_definition(records)})
+            listed = left_out_copies(small.lake)
+            assert sorted((each.event_id, _hour(each.timestamp)) for each in listed) == small.left_out()
+
+
 def test_an_event_across_the_edge_of_an_hour_and_of_a_day_gives_way(small: Small) -> None:
     small.take([("e", 25, 0), ("e", 40, 1)])
     found = small.take([("e", 22, 2)])
@@ -168,18 +206,22 @@ def test_a_commit_by_which_events_give_way_is_one_that_readers_stop_at(small: Sm
 
 
 def test_events_come_back_that_gave_way_to_a_replay_which_was_killed_and_none_else(small: Small) -> None:
+    table = tables(Settings(duplicates="event_id"))["events"]
+    writer.create(small.lake.table("quarantine").path, QUARANTINE.spark, (), ("arrived_at",), 100_000_000)
     small.take([("e", 10, 0), ("f", 10, 1)])
     events, copies = small.lake.events, small.lake.table("copies")
-    found = small.settled([("e", 9, 2)])
-    line = writer.Commit(Amendment("copies", REPLAY, "r", added=1).to_json())
-    replacements.remember_left_out([], found.replaced, 1, copies, "replay/r", line)
-    assert replacements.restore_replaced(events, copies, "run") == 0
+    found = small.settled([("e", 9, 2), ("f", 11, 3)])
+    decided_at = events.version() or 0
+    line = writer.Commit(Amendment("copies", REPLAY, "r", added=2, events_version=decided_at).to_json())
+    aside = rows([("f", 11, 3)], COPIES).drop_columns(["left_out_as", "left_out_by"]).to_batches()
+    replacements.remember_left_out(aside, found.replaced, 2, copies, "replay/r", line)
     replacements.remove_replaced(found.replaced, events, "replay/r", "r", (REPLAY, 1))
-    assert small.held() == [("f", 10)]
-    assert [replacements.restore_replaced(events, copies, "run") for _ in range(2)] == [1, 0]
-    assert small.held() == [("e", 10), ("f", 10)]
+    assert (small.held(), small.held("copies")) == ([("f", 10)], [("e", 10), ("f", 11)])
+    for _ in range(2):
+        settle_replay(table, small.lake, "run")
+        assert (small.held(), small.held("copies")) == ([("e", 10), ("f", 10)], [("e", 10)])
     small.take([("e", 9, 2)], commits=2)  # a batch that is killed comes back by itself
-    assert replacements.restore_replaced(events, copies, "run") == 0
+    settle_replay(table, small.lake, "run")
     small.take([("e", 9, 2)])
     assert small.held() == [("e", 9), ("f", 10)]
 

@@ -1,0 +1,163 @@
+"""A replay that was killed between its commits: completed or undone before anything else is decided.
+
+A replay commits what it leaves out to ``copies``, takes events that give way out of ``events``, adds its own there,
+and takes these and what it left out out of ``quarantine``. It may never be said again, and its rules may be set back.
+So whoever decides next would find a record in two tables. Once its events are there, what has landed leaves
+``quarantine``; before that, ``copies`` loses what ``quarantine`` still has, and events that gave way come back.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from clickstream_platform.events.schema import COPY, OF_COPIES, PLACE, REPLACED
+from clickstream_platform.streaming.contract.table import StreamingTable
+from clickstream_platform.streaming.lake import writer
+from clickstream_platform.streaming.lake.entry import Entry
+from clickstream_platform.streaming.lake.ledger import REPLACEMENT, REPLAY, Amendment, ledger_lines, versioned_lines
+from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.lake.scan import open_duckdb, rows_within
+from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
+
+if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
+    from duckdb import DuckDBPyConnection
+
+log = logging.getLogger(__name__)
+
+_BY = f"{REPLAY}/"  # in `left_out_by`, before a replay's run
+_EVER = TimeSpan(-(2**62), 2**62)
+# Of files from before records held several events, the index is null.
+_PLACES = """
+CREATE VIEW {name} AS
+SELECT * REPLACE (coalesce("index", 0) AS "index") FROM (FROM {name}_files UNION ALL BY NAME FROM {name}_columns)
+"""
+_AT = 'USING (source, partition, "offset", "index")'
+_LANDED = f"""
+SELECT record_id, arrived_at, true AS is_event FROM quarantine SEMI JOIN events {_AT}
+UNION ALL
+SELECT record_id, arrived_at, false FROM quarantine SEMI JOIN left_out {_AT} ANTI JOIN events {_AT}
+"""
+_GONE = f"""
+SELECT DISTINCT ON (source, partition, "offset", "index") * FROM left_out ANTI JOIN events {_AT}
+"""
+
+
+def settle_replay(table: StreamingTable, lake: Lake, run_id: str) -> None:
+    """Complete or undo a replay that was killed; nothing if there is none. Repeatable.
+
+    To be called by who holds the lease of ``events``, before a batch or a replay. Costs a look at the newest commits.
+    Where an id alone makes a copy, no record is in ``quarantine`` and in another table then.
+
+    Args:
+        table: the contract of ``events``.
+        lake: where the tables lie.
+        run_id: the run that is booked.
+    """
+    assert table.side_output is not None
+    replay = _newest_of_events(lake.events) or (_newest_of_copies(lake) if table.copies else "")
+    quarantine = lake.table(table.side_output.name)
+    if not replay or not lake.copies.exists or _has_ended(replay, quarantine):
+        return
+    if replay in (line.run_id for line in _replays(lake.events) if not _is_restoring(line)):
+        if count := _complete(replay, lake, quarantine):
+            log.warning("events: %d records left quarantine that a replay had accepted before it was stopped", count)
+        return
+    if count := _forget_left_out(replay, lake.copies, run_id):
+        log.warning("events: %d copies are rejected records again, as a replay was stopped", count)
+    if count := _restore_replaced(replay, lake, run_id):
+        log.warning("events: %d events came back that gave way to a replay which was stopped", count)
+
+
+def _newest_of_events(events: LakeTable) -> str:
+    """The run of a replay that has changed ``events`` since its last batch, and is not undone."""
+    for line in ledger_lines(events):
+        if isinstance(line, Entry) or _is_restoring(line):
+            break
+        if line.kind == REPLAY:
+            return line.run_id
+        if line.kind == REPLACEMENT and line.by.startswith(_BY):
+            return line.by.removeprefix(_BY)
+    return ""
+
+
+def _newest_of_copies(lake: Lake) -> str:
+    """The run of a replay that has left out something, with nothing in ``events`` since; and is not undone."""
+    lines = (line for line in ledger_lines(lake.copies) if isinstance(line, Entry) or line.kind == REPLAY)
+    newest = next(lines, None)
+    if not isinstance(newest, Amendment) or not newest.added:
+        return ""
+    since = (each.line for each in versioned_lines(lake.events, newest.events_version))
+    is_over = any(isinstance(line, Entry) or _is_restoring(line) for line in since)
+    return "" if is_over else newest.run_id
+
+
+def _is_restoring(line: Amendment) -> bool:
+    """Whether a line of ``events`` says that events came back, and nothing else."""
+    return line.kind == REPLAY and line.added == line.restored
+
+
+def _has_ended(replay: str, quarantine: LakeTable) -> bool:
+    """Whether it has made its last commit: what is settled leaves ``quarantine``. What it opens does so before."""
+    return any(line.run_id == replay and not line.opened for line in _replays(quarantine))
+
+
+def _replays(table: LakeTable) -> Iterator[Amendment]:
+    return (line for line in ledger_lines(table) if isinstance(line, Amendment) and line.kind == REPLAY)
+
+
+def _complete(replay: str, lake: Lake, quarantine: LakeTable) -> int:
+    """Take out of ``quarantine`` what a replay has accepted or left out. Reads the places of all events."""
+    with open_duckdb() as connection:
+        connection.register("left_out", _left_out(replay, COPY, lake.copies))
+        _view_places(connection, lake.events, "events", "timestamp")
+        _view_places(connection, quarantine, "quarantine", "arrived_at")
+        landed = connection.sql(_LANDED).to_arrow_table()
+    if landed.num_rows:
+        copies = landed["is_event"].to_pylist().count(False)
+        line = Amendment(quarantine.name, REPLAY, replay, removed=landed.num_rows, duplicates=copies)
+        _remove(landed.drop_columns(["is_event"]), quarantine, ("record_id",), "arrived_at", line)
+    return landed.num_rows
+
+
+def _forget_left_out(replay: str, copies: LakeTable, run_id: str) -> int:
+    """Take out of ``copies`` what a replay has left out of its own records: ``quarantine`` has these."""
+    key, rows = (*PLACE, "left_out_by"), _left_out(replay, COPY, copies)
+    if rows.num_rows:
+        line = Amendment(copies.name, REPLAY, run_id, removed=rows.num_rows)
+        _remove(rows.select([*key, "timestamp"]), copies, key, "timestamp", line)
+    return rows.num_rows
+
+
+def _restore_replaced(replay: str, lake: Lake, run_id: str) -> int:
+    """Put events back that gave way to records of a replay. A replay that is run again finds the same as before."""
+    gone = _left_out(replay, REPLACED, lake.copies)
+    if not gone.num_rows:
+        return 0
+    with open_duckdb() as connection:
+        connection.register("left_out", gone)
+        _view_places(connection, lake.events, "events", "timestamp")
+        back = connection.sql(_GONE).to_arrow_table().drop_columns([*OF_COPIES])
+    if back.num_rows:
+        line = Amendment(lake.events.name, REPLAY, run_id, added=back.num_rows, restored=back.num_rows)
+        writer.append(iter(back.to_batches()), back.num_rows, lake.events.path, writer.Commit(line.to_json()))
+    return back.num_rows
+
+
+def _left_out(replay: str, left_out_as: str, copies: LakeTable) -> pa.Table:
+    by = [("left_out_by", "=", f"{_BY}{replay}"), ("left_out_as", "=", left_out_as)]
+    return copies.plain_table().to_pyarrow_table(filters=by)
+
+
+def _view_places(connection: DuckDBPyConnection, table: LakeTable, name: str, time: str) -> None:
+    connection.register(f"{name}_columns", pa.schema(table.plain_table().schema()).empty_table())
+    rows_within(connection, table, time, [_EVER]).create_view(f"{name}_files")
+    connection.execute(_PLACES.format(name=name))
+
+
+def _remove(rows: pa.Table, table: LakeTable, keys: tuple[str, ...], time: str, line: Amendment) -> None:
+    changes = rows.append_column(writer.CHANGE, pa.array(["delete"] * rows.num_rows, pa.string()))
+    writer.merge(changes, table.path, keys, time, writer.Commit(line.to_json()))
