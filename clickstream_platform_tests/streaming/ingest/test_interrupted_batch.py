@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.maintenance.reprocess import replay
 from clickstream_platform_tests.conftest import Lab, event
 from clickstream_platform_tests.faults import fault
+from clickstream_platform_tests.topics import Topic
 
 pytestmark = pytest.mark.spark
 
@@ -45,7 +47,7 @@ def packed(*records: dict[str, Any]) -> dict[str, str]:
 def begun(lab: Lab, **settings: Any) -> None:
     """A run by these settings that is killed between its two commits."""
     with fault(1, "before"), pytest.raises(Exception, match="InjectedError"):
-        lab.reading(lab.settings.source_url, **settings).only("events").run()
+        lab.reading(lab.settings.source, **settings).only("events").run()
 
 
 def assert_accounted_for(lab: Lab) -> None:
@@ -121,6 +123,50 @@ def test_what_is_rejected_stays_so_under_rules_that_reject_less(lab: Lab, duplic
     lab.run()
     assert counts(lab) == (4, 3)
     assert_accounted_for(lab)
+
+
+FIRST = [
+    event("u", event_id="1"),
+    event("v", event_id="2", event_type="purchase", product_id="p"),
+    event("w", event_id="1"),
+]
+NEXT = [event("x", event_id="2", event_type="purchase", page_url="/"), event("y", "10:01:00", event_id="1")]
+
+
+def assert_completed_as_begun(begun_by: Lab, lab: Lab, then: Callable[[], object]) -> None:
+    """Two are rejected, one as a conflicting duplicate; then rules reject less, more comes, and it is completed."""
+    begun(begun_by, event_types=("click",))
+    then()
+    lab = lab.only("events", "purchases", "user_activity")
+    lab.run()
+    # By the id alone the click of a minute later is a copy. The purchase of that id is an event, as the other is none.
+    assert counts(lab) == (2 if lab.settings.duplicates == "event_id" else 3, 2)
+    assert_accounted_for(lab)
+    found = replay(lab.contracts["events"], lab.spark, lab.lake)
+    assert (found.tried, found.accepted, found.conflicting) == (2, 0, 2)
+    lab.run()
+    assert_accounted_for(lab)
+
+
+@pytest.mark.parametrize("duplicates", ["event_id,timestamp", "event_id"])
+@pytest.mark.parametrize("killed", ["main", "other"])
+def test_of_several_sources_one_is_completed_as_it_was_begun_before_another_is_read(
+    lab: Lab, tmp_path: Path, duplicates: str, killed: str
+) -> None:
+    folders = {name: tmp_path / name for name in ("main", "other")}
+    begins = folders["main" if killed == "other" else "other"]
+    begins.mkdir()
+    lab.land(*FIRST, into=folders[killed])
+    one = lab.reading(json.dumps({killed: str(folders[killed])}), duplicates=duplicates)
+    both = one.reading(json.dumps({name: str(folder) for name, folder in folders.items()}))
+    assert_completed_as_begun(one, both, lambda: lab.land(*NEXT, into=begins))
+
+
+@pytest.mark.parametrize("duplicates", ["event_id,timestamp", "event_id"])
+def test_a_range_of_a_topic_is_completed_as_it_was_begun(lab: Lab, topic: Topic, duplicates: str) -> None:
+    topic.made(1).send(*FIRST)
+    lab = lab.reading(topic.url, duplicates=duplicates)
+    assert_completed_as_begun(lab, lab, lambda: topic.send(*NEXT))
 
 
 def test_an_envelope_that_was_too_large_is_opened_by_a_replay_and_not_before(lab: Lab, packed_mapping: str) -> None:
