@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
-from clickstream_platform.store.access import Access, bucket_config, client_config, retry_config
+from clickstream_platform.store.access import Access, bucket_client, bucket_config, client_config, retry_config
 from clickstream_platform.store.place import Place, is_on_store
 
 if TYPE_CHECKING:
@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 READ_WHOLE = 1 << 20  # bytes: an object that has no more is read by one request, whatever is wanted of it
+KEPT_WHOLE = 64  # such objects that a process keeps the content of
+KNOWN = 100_000  # files of which a process remembers size and time: some 100 MB
 
 
 class ObjectReader:
-    """An object of a store as an open binary file that several threads may read at once. It must not change meanwhile.
+    """An object of a store as an open binary file that several threads may read at once.
 
     Each thread has a position of its own. DuckDB reads an open file in parts, by threads side by side, each with a call
     of ``seek`` and then one of ``read``: with one position for all they would be given each other's bytes.
@@ -30,7 +32,6 @@ class ObjectReader:
         """Of an object of so many bytes, of which the function gives those from a place up to another."""
         self.size = size
         self._read_range = read_range
-        self._whole: bytes | None = None
         self._of_thread = threading.local()
 
     def seek(self, offset: int, whence: int = 0) -> int:
@@ -49,15 +50,11 @@ class ObjectReader:
         if end <= start:
             return b""
         self._of_thread.position = end
-        if self.size > READ_WHOLE:
-            return self._read_range(start, end)
-        if self._whole is None:  # two threads may both read it: they read the same
-            self._whole = self._read_range(0, self.size)
-        return self._whole[start:end]
+        return self._read_range(start, end)
 
     def close(self) -> None:
-        """Forget what was read."""
-        self._whole, self.closed = None, True
+        """There is nothing to be let go of."""
+        self.closed = True
 
 
 def allow_s3_reads(connection: DuckDBPyConnection, place: Place) -> None:
@@ -85,19 +82,41 @@ def arrow_path(place: Place) -> str:
 def _filesystem(bucket: str, access: Access) -> Any:
     from obstore.fsspec import FsspecStore  # noqa: PLC0415 - only who has a lake on a store
 
-    class ReadOnlyStore(FsspecStore):
-        """Its own open files have one position each, for all threads."""
+    client = bucket_client(bucket, access)
+
+    @lru_cache(KEPT_WHOLE)
+    def read_whole(key: str) -> bytes:
+        return client.get(key).bytes().to_bytes()
+
+    class DataFiles(FsspecStore):
+        """The files of tables, to be read. A name never stands for other bytes than before, so little is asked twice.
+
+        DuckDB opens a file some five times for each query, and asks some twenty times how large and how old it is.
+        """
+
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            self._known: dict[str, dict[str, Any]] = {}
+
+        async def _info(self, path: str, **_: Any) -> dict[str, Any]:
+            known = self._known.get(path)
+            if known is None:
+                known = await super()._info(path)
+                if known["type"] == "file":
+                    self._known |= {path: known} if len(self._known) < KNOWN else {}
+            return known
+
+        def modified(self, path: str) -> Any:
+            return self.info(path)["last_modified"]
 
         def _open(self, path: str, mode: str = "rb", *_: object, **__: object) -> Any:
             assert mode == "rb", f"{path}: nobody writes by way of these"
-            name, key = self._split_path(path)
-            store = self._construct_store(name)
+            key = self._split_path(path)[1]
+            size = int(self.info(path)["size"])
+            if size <= READ_WHOLE:
+                return ObjectReader(size, lambda start, end: read_whole(key)[start:end])
+            return ObjectReader(size, lambda start, end: client.get_range(key, start=start, end=end).to_bytes())
 
-            def read_range(start: int, end: int) -> bytes:
-                return store.get_range(key, start=start, end=end).to_bytes()
-
-            return ObjectReader(int(self.info(path)["size"]), read_range)
-
-    return ReadOnlyStore(
+    return DataFiles(
         "s3", config=bucket_config(bucket, access), client_options=client_config(access), retry_config=retry_config()
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from threading import Barrier
@@ -13,18 +14,18 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
+from clickstream_platform.simulator.counting import count_requests
 from clickstream_platform.simulator.seaweed import Seaweed, lend_credentials
 from clickstream_platform.store.access import Access, bucket_client
-from clickstream_platform.store.files import READ_WHOLE, ObjectReader, allow_s3_reads, arrow_dataset_source
+from clickstream_platform.store.files import ObjectReader, allow_s3_reads, arrow_dataset_source
 from clickstream_platform.store.place import StorePath
 from clickstream_platform.streaming.lake.scan import open_duckdb
 
 THREADS = 8
 
 
-@pytest.mark.parametrize("size", [100_000, 2 * READ_WHOLE], ids=["read whole", "read in ranges"])
-def test_threads_that_read_one_object_at_once_get_the_bytes_that_each_asked_for(size: int) -> None:
-    content = Random(1).randbytes(size)
+def test_threads_that_read_one_object_at_once_get_the_bytes_that_each_asked_for() -> None:
+    content = Random(1).randbytes(size := 1_000_000)
     meet = Barrier(THREADS)
     reader = ObjectReader(size, lambda start, end: content[start:end])
 
@@ -75,3 +76,17 @@ def test_duckdb_and_arrow_read_what_was_written_of_whatever_size(store: Seaweed,
             assert found.order("id").to_arrow_table().equals(expected.sort_by("id"))
         by_arrow = ds.dataset(**arrow_dataset_source(folder, [f"{number}.parquet" for number in range(3)]))
         assert by_arrow.to_table().equals(expected)
+
+
+def test_a_small_file_is_asked_about_once_and_read_once_however_often_it_is_queried(store: Seaweed, place: str) -> None:
+    with lend_credentials(store), count_requests(store.endpoint) as (endpoint, requests):
+        file = StorePath.from_url(place, Access(endpoint, "us-east-1")) / "a.parquet"
+        written = io.BytesIO()
+        pq.write_table(ids(1, 1_000), written)
+        obstore.put(bucket_client(file.bucket, file.access), file.key, written.getvalue())
+        requests.clear()
+        for _ in range(2):
+            with open_duckdb() as connection:
+                allow_s3_reads(connection, file)
+                assert connection.read_parquet([str(file)]).aggregate("count(*)").fetchall() == [(1_000,)]
+        assert Counter(each.kind for each in requests) == {"HEAD": 1, "GET": 1}
