@@ -33,8 +33,8 @@ WIDE_PLACES = (
     ),
     *("streaming/sources/test_envelope_count.py", "streaming/sources/files/test_formats.py"),
     "streaming/lake/test_hosts.py",
-    "streaming/ingest/test_task_files.py",
-    *(f"streaming/sources/files/test_{what}.py" for what in ("codecs", "contents", "reading")),
+    *("streaming/ingest/test_task_files.py", "streaming/ingest/test_replacements.py"),
+    *(f"streaming/sources/files/test_{what}.py" for what in ("codecs", "contents", "odd_files", "reading")),
     *("streaming/maintenance/test_filling.py", "events/contract", "report"),
     *("defs/test_versions.py", "deploy/test_processes.py", "test_sql.py", "test_imports.py"),
 )
