@@ -13,7 +13,7 @@ from clickstream_platform.terminal import line
 from clickstream_platform.wording import without_passwords
 
 DAMAGED = "if a file is damaged or gone, `clickstream rebuild` makes a table anew, and a backup brings back what it has"
-_PYTHON = re.compile(r"Traceback \(most recent call last\):\n(?:[ ].*\n)*(\S.*)")
+_PYTHON = re.compile(r"Traceback \(most recent call last\):\n(?:[ ].*\n)*(?=(\S.*))")
 NO_ROOM = "make room, or choose another disk, then give the command again: what is committed stays"
 
 

@@ -70,8 +70,9 @@ def test_an_error_of_python_that_the_jvm_passes_on_begins_with_what_ended_it() -
     passed_on = (
         "[STREAM_FAILED] Query [id = 4b9] terminated with exception: [FOREACH_BATCH_USER_FUNCTION_ERROR] An error "
         "occurred. Reason: An exception was raised by the Python Proxy. Return Message: Traceback (most recent call "
-        'last):\n  File "a.py", line 1, in read\n    read()\n    ^^^^^^\n'
-        "_duckdb.IOException: IO Error: Failed to read\n SQLSTATE: 39000\n=== Streaming Query ===\n"
+        'last):\n  File "b.py", line 2, in call\n    batch()\n    ^^^^^^\n'
+        'a.BatchFailure: Traceback (most recent call last):\n  File "a.py", line 1, in read\n    read()\n'
+        "_duckdb.IOException: IO Error: Failed to read\n\n SQLSTATE: 39000\n=== Streaming Query ===\n"
     )
     assert failure(RuntimeError(passed_on)).plain.startswith("spark: _duckdb.IOException: IO Error: Failed to read; ")
     assert failure(RuntimeError("[NO_PLAN] nothing\nplan")).plain.startswith("spark: [NO_PLAN] nothing; ")

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from threading import Event
+from traceback import format_exc
 from typing import TYPE_CHECKING, Any, cast
 
 from pyspark.sql import DataFrame, SparkSession
@@ -52,6 +53,10 @@ log = logging.getLogger(__name__)
 
 POLLED_EVERY = 0.5  # seconds between two looks at whether a query is to stop
 GRACE_PERIOD = 5.0  # seconds that the batch which is on gets to end, once its query is to stop
+
+
+class BatchFailure(Exception):  # noqa: N818 - the traceback of an error, for the JVM
+    """What failed within a batch, as a text."""
 
 
 @dataclass
@@ -134,8 +139,15 @@ class Run:
         return Ingest(table, cast("Stateless", state), cast("RecordSource", source), cast("Parse", parse), of_batch)
 
     def _micro_batch(self, frame: DataFrame, batch_id: int) -> None:
-        with self.turn:
-            self._batch(frame, batch_id)
+        try:
+            with self.turn:
+                self._batch(frame, batch_id)
+        except Exception:
+            failure = BatchFailure(format_exc())
+        else:
+            return
+        # PySpark keeps what is raised until the process ends: with the exception itself, all that its frames hold.
+        raise failure
 
     def _batch(self, frame: DataFrame, batch_id: int) -> None:
         batch = MicroBatch(self.table, self.lake, self.checkpoint, self.run_id, batch_id, frame)
