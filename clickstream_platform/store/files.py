@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from clickstream_platform.store.access import Access, bucket_client, bucket_config, client_config, retry_config
+from clickstream_platform.store.access import Access, bucket_client
 from clickstream_platform.store.place import Place, is_on_store
 
 if TYPE_CHECKING:
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 READ_WHOLE = 1 << 20  # bytes: an object that has no more is read by one request, whatever is wanted of it
-KEPT_WHOLE = 64  # such objects that a process keeps the content of
-KNOWN = 100_000  # files of which a process remembers size and time: some 100 MB
+KEPT_WHOLE = 64  # such objects whose content is kept while a connection is open
 
 
 class ObjectReader:
@@ -60,7 +59,7 @@ class ObjectReader:
 def allow_s3_reads(connection: DuckDBPyConnection, place: Place) -> None:
     """Let a connection of DuckDB read ``s3://`` addresses, if the place is one. Before its settings are locked."""
     if is_on_store(place) and "s3" not in connection.list_filesystems():
-        connection.register_filesystem(_filesystem(place.bucket, place.access))
+        connection.register_filesystem(_filesystem(place.access))
 
 
 def arrow_dataset_source(place: Place, paths: list[str]) -> dict[str, Any]:
@@ -69,7 +68,7 @@ def arrow_dataset_source(place: Place, paths: list[str]) -> dict[str, Any]:
         return {"source": [str(place / path) for path in paths]}
     from pyarrow.fs import FSSpecHandler, PyFileSystem  # noqa: PLC0415 - 0.1 s
 
-    filesystem = PyFileSystem(FSSpecHandler(_filesystem(place.bucket, place.access)))
+    filesystem = PyFileSystem(FSSpecHandler(_filesystem(place.access)))
     return {"source": [arrow_path(place / path) for path in paths], "filesystem": filesystem}
 
 
@@ -78,15 +77,14 @@ def arrow_path(place: Place) -> str:
     return f"{place.bucket}/{place.key}" if is_on_store(place) else str(place)
 
 
+def _filesystem(access: Access) -> Any:
+    """One of its own for each connection or dataset: what it remembers is what there was when that was made."""
+    return _data_files()(access)
+
+
 @cache
-def _filesystem(bucket: str, access: Access) -> Any:
+def _data_files() -> type:
     from obstore.fsspec import FsspecStore  # noqa: PLC0415 - only who has a lake on a store
-
-    client = bucket_client(bucket, access)
-
-    @lru_cache(KEPT_WHOLE)
-    def read_whole(key: str) -> bytes:
-        return client.get(key).bytes().to_bytes()
 
     class DataFiles(FsspecStore):
         """The files of tables, to be read. A name never stands for other bytes than before, so little is asked twice.
@@ -94,16 +92,23 @@ def _filesystem(bucket: str, access: Access) -> Any:
         DuckDB opens a file some five times for each query, and asks some twenty times how large and how old it is.
         """
 
-        def __init__(self, *arguments: Any, **named: Any) -> None:
-            super().__init__(*arguments, **named)
+        cachable = False  # fsspec would keep each for ever
+
+        def __init__(self, access: Access) -> None:
+            super().__init__("s3")
+            # The base class does so too, with a client of its own.
+            self._construct_store = partial(bucket_client, access=access)  # pyright: ignore[reportIncompatibleMethodOverride]
             self._known: dict[str, dict[str, Any]] = {}
+            self._read_whole = lru_cache(KEPT_WHOLE)(
+                lambda bucket, key: bucket_client(bucket, access).get(key).bytes().to_bytes()
+            )
 
         async def _info(self, path: str, **_: Any) -> dict[str, Any]:
             known = self._known.get(path)
             if known is None:
                 known = await super()._info(path)
                 if known["type"] == "file":
-                    self._known |= {path: known} if len(self._known) < KNOWN else {}
+                    self._known[path] = known
             return known
 
         def modified(self, path: str) -> Any:
@@ -111,12 +116,11 @@ def _filesystem(bucket: str, access: Access) -> Any:
 
         def _open(self, path: str, mode: str = "rb", *_: object, **__: object) -> Any:
             assert mode == "rb", f"{path}: nobody writes by way of these"
-            key = self._split_path(path)[1]
+            bucket, key = self._split_path(path)
             size = int(self.info(path)["size"])
             if size <= READ_WHOLE:
-                return ObjectReader(size, lambda start, end: read_whole(key)[start:end])
-            return ObjectReader(size, lambda start, end: client.get_range(key, start=start, end=end).to_bytes())
+                return ObjectReader(size, lambda start, end: self._read_whole(bucket, key)[start:end])
+            store = self._construct_store(bucket)
+            return ObjectReader(size, lambda start, end: store.get_range(key, start=start, end=end).to_bytes())
 
-    return DataFiles(
-        "s3", config=bucket_config(bucket, access), client_options=client_config(access), retry_config=retry_config()
-    )
+    return DataFiles

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from threading import Barrier
 
+import duckdb
 import obstore
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -78,15 +79,22 @@ def test_duckdb_and_arrow_read_what_was_written_of_whatever_size(store: Seaweed,
         assert by_arrow.to_table().equals(expected)
 
 
-def test_a_small_file_is_asked_about_once_and_read_once_however_often_it_is_queried(store: Seaweed, place: str) -> None:
+def test_a_small_file_is_asked_about_once_and_read_once_by_a_connection(store: Seaweed, place: str) -> None:
     with lend_credentials(store), count_requests(store.endpoint) as (endpoint, requests):
         file = StorePath.from_url(place, Access(endpoint, "us-east-1")) / "a.parquet"
+        client = bucket_client(file.bucket, file.access)
         written = io.BytesIO()
         pq.write_table(ids(1, 1_000), written)
-        obstore.put(bucket_client(file.bucket, file.access), file.key, written.getvalue())
+        obstore.put(client, file.key, written.getvalue())
         requests.clear()
-        for _ in range(2):
-            with open_duckdb() as connection:
-                allow_s3_reads(connection, file)
+        with open_duckdb() as connection:
+            allow_s3_reads(connection, file)
+            for _ in range(2):
                 assert connection.read_parquet([str(file)]).aggregate("count(*)").fetchall() == [(1_000,)]
         assert Counter(each.kind for each in requests) == {"HEAD": 1, "GET": 1}
+
+        obstore.delete(client, file.key)
+        with open_duckdb() as connection:  # another one remembers nothing
+            allow_s3_reads(connection, file)
+            with pytest.raises(duckdb.IOException, match="No files found"):
+                connection.read_parquet([str(file)])
