@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from clickstream_platform.events.mapping.model import Form
+from clickstream_platform.events.mapping.records import field_reader
+from clickstream_platform.events.schema import Reason
 
 _SEPARATORS = ("\t", ";", "|", ",")  # the likeliest first to be nothing else
 _NEARLY = 0.95  # of the lines
@@ -48,20 +50,12 @@ def form_of(lines: Sequence[str]) -> Form | None:
 
 def values_of(lines: Sequence[str], form: Form) -> dict[str, list[str]]:
     """What lines have in each field, without what is blank or nothing."""
-    values = dict[str, list[str]]()
-    for fields in (_fields(line, form) for line in lines):
-        for name, text in fields.items():
-            if text is not None and text.strip() and text != form.none and name != COMMENT:
+    values, read = dict[str, list[str]](), field_reader(form)
+    for fields in (read(line.encode()) for line in lines):
+        for name, text in () if isinstance(fields, Reason) else fields.items():
+            if text.strip() and name != COMMENT:
                 values.setdefault(name, []).append(text)
     return values
-
-
-def _fields(line: str, form: Form) -> dict[str, str | None]:
-    if form.format == "pattern":
-        found = re.fullmatch(form.pattern, line.removesuffix("\r"))
-        return found.groupdict() if found else {}
-    row = line.split(form.separator)
-    return dict(zip(form.columns, row, strict=True)) if len(row) == len(form.columns) else {}
 
 
 def _by_fields(lines: Sequence[str]) -> Form | None:

@@ -5,15 +5,13 @@ Told by what is there. A list of events in an object is told by :mod:`.guessing`
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from clickstream_platform.events.json_record import any_json
+from clickstream_platform.events.mapping.envelope_steps import PackedValue, UnopenedError, UnpackBudget, undo_step
 from clickstream_platform.events.mapping.guessing import guess, is_address
 from clickstream_platform.events.mapping.model import REQUIRED, Envelope, Undo
 from clickstream_platform.events.mapping.paths import path_text
@@ -21,7 +19,8 @@ from clickstream_platform.events.mapping.sampling import samples_of
 
 _DEEPEST = 4  # layers
 _NEARLY = 0.9  # of the records
-_LARGEST = 1_000_000  # bytes that are unpacked of one text
+_LARGEST = 1_000_000  # bytes that are unpacked of one text, in all steps
+_WAYS: tuple[tuple[Undo, ...], ...] = (("json",), ("base64",), ("base64", "gzip"))  # in which events are packed
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 
 Record = dict[str, Any]
@@ -135,19 +134,19 @@ def _packed_in(value: Any, keys: tuple[str, ...] = ()) -> Iterator[tuple[str, _P
 
 
 def _unpacked(text: str) -> _Packed | None:
-    json = _json(text)
-    if json is not None:
-        return _Packed(("json",), json)
-    if not _BASE64.fullmatch(text):
-        return None
-    try:
-        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=None if {*"+/"} & {*text} else b"-_")
-        gunzipped = zlib.decompressobj(31).decompress(data, _LARGEST) if data[:2] == b"\x1f\x8b" else None
-        json = _json((data if gunzipped is None else gunzipped).decode())
-    except (binascii.Error, zlib.error, UnicodeDecodeError):
-        return None
-    steps: tuple[Undo, ...] = ("base64",) if gunzipped is None else ("base64", "gzip")
-    return None if json is None else _Packed(steps, json)
+    """The steps after which a text is JSON, as an envelope undoes them, and what it says then."""
+    for steps in _WAYS if _BASE64.fullmatch(text) else _WAYS[:1]:
+        left = UnpackBudget(_LARGEST)
+        try:
+            value = PackedValue(text.encode(), is_json=False)
+            for step in steps:
+                value = undo_step(step, value, left)
+            json = _json(value.data.decode())
+        except (UnopenedError, UnicodeError):
+            continue
+        if json is not None:
+            return _Packed(steps, json)
+    return None
 
 
 def _json(text: str) -> Any:
