@@ -25,6 +25,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from commands import ENTRY
+from costs import children_of, words
 
 from clickstream_platform.simulator.cluster import Cluster, cluster
 from clickstream_platform.simulator.landing import write_landing
@@ -68,7 +69,7 @@ def watched(environment: dict[str, str], log: Path, *command: str) -> list[Memor
     with log.open("w") as output:
         run = subprocess.Popen([sys.executable, "-c", ENTRY, *command], env=environment, stdout=output, stderr=output)
         while run.poll() is None:
-            jvm = sum(_resident(child) for child in _children(run.pid))
+            jvm = sum(map(_resident, children_of(run.pid)))
             found.append(Memory(time.monotonic() - begun, _resident(run.pid), jvm))
             time.sleep(LOOKED)
     if run.returncode:
@@ -76,23 +77,9 @@ def watched(environment: dict[str, str], log: Path, *command: str) -> list[Memor
     return found
 
 
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in _words(task / "children")]
-    except FileNotFoundError:
-        return []
-
-
-def _words(file: Path) -> list[str]:
-    try:
-        return file.read_text().split()
-    except (FileNotFoundError, ProcessLookupError):  # a thread that has ended
-        return []
-
-
 def _resident(pid: int) -> int:
     """Bytes of memory that a process has, 0 once it has ended (proc_pid_statm(5))."""
-    pages = _words(Path(f"/proc/{pid}/statm"))
+    pages = words(Path(f"/proc/{pid}/statm"))
     return int(pages[1]) * os.sysconf("SC_PAGE_SIZE") if pages else 0
 
 

@@ -40,14 +40,21 @@ def measured(spark: SparkSession, action: Callable[[], object]) -> Cost:
 
 def _cpu_of_all(pid: int) -> float:
     """The same of a process and its children that are alive; Spark keeps its workers for a minute after their task."""
-    children = {int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in _words(task / "children")}
-    return _cpu_of(pid) + sum(_cpu_of_all(child) for child in children)
+    return _cpu_of(pid) + sum(map(_cpu_of_all, children_of(pid)))
 
 
-def _words(file: Path) -> list[str]:
+def children_of(pid: int) -> set[int]:
+    """The processes that a process has started and that are alive; none once it has ended."""
+    tasks = Path(f"/proc/{pid}/task")
+    of_tasks = [words(task / "children") for task in tasks.iterdir()] if tasks.exists() else []
+    return {int(child) for children in of_tasks for child in children}
+
+
+def words(file: Path) -> list[str]:
+    """What a file of `/proc` says; nothing if its process or thread has ended."""
     try:
         return file.read_text().split()
-    except FileNotFoundError:  # a thread that has ended
+    except (FileNotFoundError, ProcessLookupError):
         return []
 
 

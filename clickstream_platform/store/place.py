@@ -140,9 +140,8 @@ class StorePath:
         """What lies in it, in the order of names."""
         with translate_store_errors(self) as obs:
             listing = obs.list_with_delimiter(self._store, self.key_prefix)
-        objects = (
-            each["path"] for each in listing["objects"]
-        )  # the mark that Hadoop makes of a folder comes as itself
+        # The mark that Hadoop makes of a folder comes as itself.
+        objects = (each["path"] for each in listing["objects"])
         yield from map(self._at, sorted({*listing["common_prefixes"], *objects} - {self.key}))
 
     def glob(self, pattern: str) -> Iterator[StorePath]:
