@@ -159,5 +159,4 @@ def _view_places(connection: DuckDBPyConnection, table: LakeTable, name: str, ti
 
 
 def _remove(rows: pa.Table, table: LakeTable, keys: tuple[str, ...], time: str, line: Amendment) -> None:
-    changes = rows.append_column(writer.CHANGE, pa.array(["delete"] * rows.num_rows, pa.string()))
-    writer.merge(changes, table.path, keys, time, writer.Commit(line.to_json()))
+    writer.merge(writer.deletions(rows), table.path, keys, time, writer.Commit(line.to_json()))

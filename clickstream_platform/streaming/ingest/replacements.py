@@ -109,8 +109,7 @@ def remove_replaced(replaced: pa.Table, events: LakeTable, by: str, run_id: str,
     """
     if not replaced.num_rows:
         return
-    kinds = pa.array(["delete"] * replaced.num_rows, pa.string())
     line = Amendment(events.name, REPLACEMENT, run_id, removed=replaced.num_rows, by=by)
     app_id, number = transaction
     commit = writer.Commit(line.to_json(), marks=((f"{GAVE_WAY}/{app_id}", number),))
-    writer.merge(replaced.select(_NAMES).append_column(writer.CHANGE, kinds), events.path, PLACE, "timestamp", commit)
+    writer.merge(writer.deletions(replaced.select(_NAMES)), events.path, PLACE, "timestamp", commit)

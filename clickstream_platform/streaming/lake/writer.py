@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from pyspark.sql.types import StructType
 
 CHANGE = "_change"  # insert, update or delete, in the frame that `merge` takes
-
-
 FEW = 100_000  # rows that are written as one file by this process
 LITTLE = 100_000_000  # bytes of such rows, where one of them may be of a megabyte
 _THEN = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)  # only `maintain` cleans the log
@@ -245,6 +243,11 @@ def _replace_where(rows: pa.Table | pa.RecordBatchReader, table: DeltaTable, com
     write_deltalake(
         table, rows, mode="overwrite", predicate=where, commit_properties=with_it, post_commithook_properties=_THEN
     )
+
+
+def deletions(rows: pa.Table) -> pa.Table:
+    """Rows that are to be deleted, as :func:`merge` takes them."""
+    return rows.append_column(CHANGE, pa.array(["delete"] * rows.num_rows, pa.string()))
 
 
 def remove_rows(rows: pa.Table, path: Place, keys: tuple[str, ...], commit: Commit) -> None:

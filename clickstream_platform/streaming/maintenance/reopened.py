@@ -197,7 +197,7 @@ def removal_changes(rows: Sequence[tuple[str, Any]]) -> pa.Table:
     """Rows that leave, by their ids and when they arrived."""
     known = {"record_id": [each for each, _ in rows], "arrived_at": [at for _, at in rows]}
     columns = [pa.array(known.get(field.name, [None] * len(rows)), field.type) for field in _schema()]
-    return pa.table(columns, _schema()).append_column(writer.CHANGE, pa.array(["delete"] * len(rows), pa.string()))
+    return writer.deletions(pa.table(columns, _schema()))
 
 
 def _rows(events: pa.Table, ids: Sequence[str], rules: Rules, kinds: Sequence[str]) -> pa.Table:
