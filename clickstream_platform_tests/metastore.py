@@ -11,7 +11,7 @@ from pathlib import Path
 import pyspark
 
 from clickstream_platform.jvm.machine import require_java
-from clickstream_platform.simulator.seaweed import free_ports
+from clickstream_platform.simulator.ports import free_ports
 from clickstream_platform_tests.waiting import wait_until
 
 _OPENED = [f"--add-opens=java.base/java.{name}=ALL-UNNAMED" for name in ("lang", "net", "util")]

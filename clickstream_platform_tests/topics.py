@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import socket
 import time
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from clickstream_platform.simulator.broker import Broker
+from clickstream_platform.simulator.ports import free_ports
 from clickstream_platform_tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -49,7 +48,8 @@ def secured(folder: Path) -> dict[str, str]:
     own.cert_chain_pems[0].write_to_path(folder / "own.pem")
     (folder / "own.key").write_text(pkcs8(own, PASSWORD))
     protocols = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT", **LISTENERS}
-    addresses = {name: f"{name}://127.0.0.1:{port}" for name, port in zip(LISTENERS, _free_ports(), strict=True)}
+    ports = free_ports(len(LISTENERS))
+    addresses = {name: f"{name}://127.0.0.1:{port}" for name, port in zip(LISTENERS, ports, strict=True)}
     return {
         "listeners": ",".join(addresses.values()),
         "listener.security.protocol.map": ",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
@@ -62,14 +62,6 @@ def listener(broker: Broker, name: str) -> str:
     """``host:port`` of one of a secured broker's listeners."""
     found = dict(each.split("://") for each in broker.properties["listeners"].split(","))
     return found[name]
-
-
-def _free_ports() -> list[int]:
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in LISTENERS]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 def _with_certificate(folder: Path, authority: trustme.CA) -> dict[str, str]:

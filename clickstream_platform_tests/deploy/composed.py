@@ -20,7 +20,8 @@ from typing import Any
 import yaml
 
 from clickstream_platform.settings import from_env
-from clickstream_platform.simulator.seaweed import free_ports
+from clickstream_platform.simulator.ports import free_ports
+from clickstream_platform.simulator.seaweed import GRPC
 from clickstream_platform_tests.waiting import wait_until
 
 DOCKER = Path(__file__).parents[2] / "docker"
@@ -95,7 +96,7 @@ class Composed:
         """Args: its folder; variables that the shell has, by which settings are set."""
         self.folder = folder
         self.services: dict[str, Any] = compose()["services"]
-        self.ports = dict(zip(map(str, PORTS), map(str, free_ports(len(PORTS))), strict=True))
+        self.ports = dict(zip(map(str, PORTS), map(str, free_ports(len(PORTS), beside=GRPC)), strict=True))
         self._variables = dict(variables or {})
         self.secrets = folder / "secrets"
         subprocess.run([DOCKER / "make-secrets", self.secrets], check=True, capture_output=True)
