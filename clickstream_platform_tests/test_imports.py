@@ -53,7 +53,7 @@ HEAVY = {
             "check event.json",
             ("deltalake", "pyarrow", "pyarrow.compute", "pandas", "numpy"),
         ),  # pandas: by Arrow
-        ("maintain", ("deltalake", "pyarrow", "numpy")),
+        ("maintain", ("deltalake",)),
         ("verify --source", ("deltalake", "duckdb", "pyarrow", "pyarrow.compute", "pandas", "numpy")),
         ("report", ("deltalake", "duckdb", "matplotlib", "numpy")),
     ],

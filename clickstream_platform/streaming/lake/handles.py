@@ -11,7 +11,7 @@ is kept and brought forward. Before it answers there is a look that would have f
   lease answers without another look: nobody else writes then. What writes in this process by other means says so
   (:func:`require_fresh_look`), as Spark does with large batches. A version that is known needs no look while any
   lease of the lake is held: to replace a table takes all of them.
-- A commit looks in any case, whatever lease there is (:func:`handle_for_commit`): one on a store may be lost unnoticed.
+- A commit looks in any case, whatever lease there is (:func:`open_for_commit`): one on a store may be lost unnoticed.
 
 What is known of a handle goes with its version. A handle is lent for one question at a time, as it moves.
 """
@@ -33,7 +33,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from clickstream_platform.store.objects import etags_from
 from clickstream_platform.store.place import Place, is_on_store
 from clickstream_platform.streaming.lake.delta import open_table
-from clickstream_platform.streaming.lake.store_lease import awake_seconds, held_lease_id
+from clickstream_platform.streaming.lake.store_lease import awake_seconds, held_lease_id, require_held
 
 MOST = 64  # tables whose handles are kept; a lake has a dozen
 AT_ONCE = 5.0  # seconds: a table that took longer to open may have been replaced meanwhile, and is not kept
@@ -253,11 +253,14 @@ def table_at_version(path: Place, version: int | None = None) -> Generator[Delta
 
 
 @contextmanager
-def handle_for_commit(path: Place) -> Generator[Handle]:
+def open_for_commit(path: Place) -> Generator[Handle]:
     """A table's handle at the newest version, to commit with in the block. The caller holds the table's lease.
 
     Meanwhile nobody else has the handle, which moves with the commit. After an error it is not used again.
+
+    Raises what :func:`.store_lease.require_held` does, if the lease is lost.
     """
+    require_held(path.parent)
     slot = _slot(path)
     with slot.turn:
         handle = slot.newest(surely=True)

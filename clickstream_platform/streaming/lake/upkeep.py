@@ -7,7 +7,7 @@ from functools import partial
 from math import ceil
 
 from clickstream_platform.store.place import Place
-from clickstream_platform.streaming.lake.writer import open_for_commit
+from clickstream_platform.streaming.lake.handles import open_for_commit
 
 _LOG_KEPT, _LOG_KEPT_BY_DEFAULT = "delta.logRetentionDuration", "interval 720 hours"
 

@@ -9,8 +9,7 @@ what is too much for one process's memory is written by Spark's tasks. See docs/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
@@ -20,7 +19,7 @@ from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.lake.commit import Commit
 from clickstream_platform.streaming.lake.data_files import PARTITION, DataFile, conform_to_schema
 from clickstream_platform.streaming.lake.delta import options_of, uri_of
-from clickstream_platform.streaming.lake.handles import Handle, handle_for_commit, require_fresh_look
+from clickstream_platform.streaming.lake.handles import open_for_commit, require_fresh_look
 from clickstream_platform.streaming.lake.store_lease import require_held
 from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan, timestamp_sql
 
@@ -261,17 +260,6 @@ def delete_before(path: Place, time: str, before: datetime, commit: Commit) -> N
     condition = f'"{time}" < {_constant(pa.scalar(before, pa.timestamp("us", "UTC")))}'
     with open_for_commit(path) as held:
         held.table.delete(condition, commit_properties=commit.properties(), post_commithook_properties=_THEN)
-
-
-@contextmanager
-def open_for_commit(path: Place) -> Generator[Handle]:
-    """The table at its newest version, for the block of who holds its lease and has not lost it.
-
-    Raises what :func:`.store_lease.require_held` does.
-    """
-    require_held(path.parent)
-    with handle_for_commit(path) as held:
-        yield held
 
 
 def _merger(source: pa.Table, table: DeltaTable, condition: str, commit: Commit) -> TableMerger:

@@ -121,7 +121,7 @@ def test_a_commit_of_its_own_is_known_and_a_batch_is_written_once(table: LakeTab
 
 def test_a_batch_that_another_commits_meanwhile_is_refused(table: LakeTable) -> None:
     def both() -> None:
-        with handles.handle_for_commit(table.path) as held:
+        with handles.open_for_commit(table.path) as held:
             add(table.path, 1)
             write_deltalake(held.table, ROW, mode="append", commit_properties=batch(1).properties())
 
