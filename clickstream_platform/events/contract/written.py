@@ -92,11 +92,11 @@ def _contract_of(name: str, text: str, subject: str) -> Contract:
     columns |= raw.columns
     if not columns:
         raise SettingsError(subject, "it declares no column", "add one: [columns.amount]")
-    for column, said in columns.items():
-        for key, finding, remedy in _contradictions(column, said):
+    for column, declared in columns.items():
+        for key, finding, remedy in _contradictions(column, declared):
             where = subject + _line(text, column, key)
             raise SettingsError(where, f"columns.{column}: {finding}", remedy)
-    return Contract(name, tuple(_declared_column(column, said) for column, said in columns.items()))
+    return Contract(name, tuple(_declared_column(column, declared) for column, declared in columns.items()))
 
 
 def _raw(text: str, subject: str) -> _Raw:
@@ -109,14 +109,14 @@ def _raw(text: str, subject: str) -> _Raw:
 def _line(text: str, column: str, key: str) -> str:
     """Where a column, or a key of it, is written; empty if it is not found."""
     inside = False
-    found = ""
+    place = ""
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip().startswith("["):
             inside = bool(re.match(rf"""\s*\[\s*columns\s*\.\s*["']?{re.escape(column)}["']?\s*\]""", line))
-            found = f" line {number}" if inside else found
+            place = f" line {number}" if inside else place
         elif inside and re.match(rf"\s*{re.escape(key)}\s*=", line):
             return f" line {number}"
-    return found
+    return place
 
 
 def _declared_column(name: str, column: _Column) -> DeclaredColumn:

@@ -28,11 +28,11 @@ def samples_of(records: Iterable[dict[str, Any]]) -> dict[str, list[str]]:
 
 def object_texts(records: Iterable[dict[str, Any]]) -> set[str]:
     """The fields whose text is an object as JSON."""
-    found = set[str]()
+    names_of_objects = set[str]()
     for record in records:
         read = read_texts(dict(record), names := _texts_in(record))
-        found |= {name for name in names if isinstance(read[name], dict)}
-    return found
+        names_of_objects |= {name for name in names if isinstance(read[name], dict)}
+    return names_of_objects
 
 
 def _texts_in(record: dict[str, Any]) -> set[str]:

@@ -106,7 +106,7 @@ def mapping_of(name: str, raw: WrittenMapping, subject: str) -> Mapping:
         SettingsError: it has a path that is none, or contradicts itself.
     """
     others = [column for column in raw.columns if column not in COLUMNS]
-    found = Mapping(
+    mapping = Mapping(
         name,
         raw.about,
         raw.record,
@@ -117,9 +117,9 @@ def mapping_of(name: str, raw: WrittenMapping, subject: str) -> Mapping:
         _layers(raw.envelope),
         tuple((column, _declared_paths(column, raw.columns[column], subject)) for column in others),
     )
-    for finding, remedy in _contradictions(found):
+    for finding, remedy in _contradictions(mapping):
         raise SettingsError(subject, finding, remedy)
-    return found
+    return mapping
 
 
 def _several(value: tuple[str, ...] | str) -> tuple[str, ...]:

@@ -132,12 +132,12 @@ def replay(
         good = persist(_good(events, rejected, stored))
         counts, new = _count_changes(good), good.where(F.col("became") == _NEW)
         resolution = resolve_replayed(events, accepted_events(new, _schema_of(lake.events)), lake, counts.hours, run_id)
-        report = _report(tried, counts, resolution.found, reopened)
+        report = _report(tried, counts, resolution.duplicates, reopened)
         if resolution.aside.num_rows or resolution.replaced.num_rows:
             remove_replaced_events(events, resolution, new, lake, run_id)
         if report.accepted:
             _accept(new, counts.bytes, resolution, report, lake.events, run_id)
-        _leave(good, resolution.found, quarantine, report, run_id, cast("Parse", events.query).rules)
+        _leave(good, resolution.duplicates, quarantine, report, run_id, cast("Parse", events.query).rules)
         return report
 
 
@@ -195,7 +195,7 @@ def _accept(
         events: the table.
         run_id: the run.
     """
-    kind, places, restored = _schema_of(events), resolution.found.places, resolution.restored.num_rows
+    kind, places, restored = _schema_of(events), resolution.duplicates.places, resolution.restored.num_rows
     rows = report.accepted + restored
     broken = _violations(events_not_at(places, new))
     added = Amendment(events.name, REPLAY, run_id, added=rows, violations=broken, restored=restored)

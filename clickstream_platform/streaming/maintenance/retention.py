@@ -95,8 +95,8 @@ def expire_rejected(contracts: Sequence[StreamingTable], lake: Lake, before: dat
     """
     run_id = run_id or uuid.uuid4().hex[:12]
     with lease_all([table.name for table in contracts if not table.derived], lake, run_id):
-        found = _rejected_tables(contracts, lake)
-        return sum(_remove_before(_midnight(before), time, table, run_id) for table, time in found)
+        rejected = _rejected_tables(contracts, lake)
+        return sum(_remove_before(_midnight(before), time, table, run_id) for table, time in rejected)
 
 
 def expire_old(

@@ -69,11 +69,11 @@ def _planned_files(path: Place) -> list[PlannedFile]:
 def _read(path: Place) -> tuple[dict[str, int], dict[str, str]]:
     """Sizes and tags. Where no file has a tag the index holds nothing but sizes."""
     try:
-        found = json.loads(path.read_text("ascii"))
+        index = json.loads(path.read_text("ascii"))
     except ValueError as error:
         raise _broken(path) from error
-    sizes = found.get("sizes")  # of a file that is called so it is a number
-    return (sizes, found["tags"]) if isinstance(sizes, dict) else (found, {})
+    sizes = index.get("sizes")  # of a file that is called so it is a number
+    return (sizes, index["tags"]) if isinstance(sizes, dict) else (index, {})
 
 
 def _broken(path: Place) -> CheckpointError:
