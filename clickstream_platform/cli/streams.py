@@ -94,12 +94,12 @@ def _stopped_by_signals() -> Generator[Event]:
     """An event that SIGTERM and the first Ctrl-C set. The second Ctrl-C does not wait for anything."""
     stop = Event()
 
-    def told(signum: int, _: FrameType | None) -> None:
+    def on_signal(signum: int, _: FrameType | None) -> None:
         if stop.is_set() and signum == signal.SIGINT:
             raise KeyboardInterrupt
         start_new_thread(stop.set, ())  # the wait that is interrupted may hold the event's lock
 
-    before = {signum: signal.signal(signum, told) for signum in (signal.SIGTERM, signal.SIGINT)}
+    before = {signum: signal.signal(signum, on_signal) for signum in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield stop
     finally:
@@ -166,12 +166,12 @@ def tap(
 
 def _source_to_tap(settings: Settings, source: str | None) -> StreamingTable:
     """The contract of ``events`` with one source: of this name, or the first."""
-    found = {each.offsets.source_name: each for each in tables(settings)["events"].by_source()}
+    sources = {each.offsets.source_name: each for each in tables(settings)["events"].by_source()}
     if source is None:
-        return next(iter(found.values()))
-    if source not in found:
-        raise SettingsError("--source", f"there is no source {source!r}", f"choose from {', '.join(found)}")
-    return found[source]
+        return next(iter(sources.values()))
+    if source not in sources:
+        raise SettingsError("--source", f"there is no source {source!r}", f"choose from {', '.join(sources)}")
+    return sources[source]
 
 
 def _wide(settings: Settings, tapped: Tap) -> Settings:
