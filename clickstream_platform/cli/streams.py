@@ -28,6 +28,7 @@ from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import ProcessingTime, stream_trigger, trigger_from
 from clickstream_platform.streaming.contract.trigger_support import require_trigger
+from clickstream_platform.streaming.lake.lease import free_left_behind
 from clickstream_platform.streaming.sources.source import RecordSource
 from clickstream_platform.tables import select_tables, tables
 from clickstream_platform.terminal import cell, show
@@ -58,15 +59,18 @@ def stream(
     streams.require_inputs(contracts, lake)
     require_source(contracts, lake, settings)
     make_lake_folder(settings)
-    if not take_over:
-        say_if_busy((table.name for table in contracts), lake, "its query starts once that run has ended")
+    names_of_tables = [table.name for table in contracts]
+    if take_over:
+        free_left_behind(names_of_tables, lake)
+    else:
+        say_if_busy(names_of_tables, lake, "its query starts once that run has ended")
     observer = streams.StreamObserver(_failed, lambda table, report: report_run(table, report, lake))
     hearing = with_delivery(hooks(), settings, typer.echo)
     with app.spark_session(_with_conf(streams.CONFS, settings)) as spark, _stopped_by_signals() as stop:
         for table in contracts:
             typer.echo(f"{table.name}: {table.trigger}")
         run_id = uuid.uuid4().hex[:12]
-        streams.stream(contracts, spark, lake, hearing, observer, stop, run_id=run_id, take_over=take_over)
+        streams.stream(contracts, spark, lake, hearing, observer, stop, run_id=run_id)
     typer.echo("stopped; what is committed stays, and the next run goes on from there")
 
 
