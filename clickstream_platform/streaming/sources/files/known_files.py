@@ -26,13 +26,11 @@ class KnownFiles:
 
     Attributes:
         number: the number of the newest manifest; 0 if there is none. The first one is number 1.
-        indexed: the newest that the index holds; -1 without an index.
         sizes: the size of each file when it was listed, by partition; -1 if nobody knows.
         tags: what told its state then from any other, of files on a store.
     """
 
     number: int = 0
-    indexed: int = -1
     sizes: Mapping[str, int] = field(default_factory=dict[str, int])
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -56,7 +54,7 @@ def read_known_files(folder: Place) -> KnownFiles:
             sizes[entry.partition] = entry.size
             if entry.tag:
                 tags[entry.partition] = entry.tag
-    return KnownFiles(newest, indexed, sizes, tags)
+    return KnownFiles(newest, sizes, tags)
 
 
 def _planned_files(path: Place) -> list[PlannedFile]:
