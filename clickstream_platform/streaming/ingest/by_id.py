@@ -117,7 +117,7 @@ def _find_fates(
 ) -> _RecordFates:
     """Look up whatever may share an id with the new events, and decide for all of these."""
     span_us = span // timedelta(microseconds=1)
-    create_lookup(connection, [events, copies])
+    create_lookup(connection)
     looked = list[TimeSpan]()
     spans_to_know(hours, span_us, lambda each: look_up(connection, [events, copies], each, looked))
     return _RecordFates.of(connection.sql(_RECORDS).to_arrow_table(), span_us)
