@@ -12,7 +12,7 @@ from clickstream_platform.events.mapping.checking import EVENT, CheckSummary
 from clickstream_platform.events.mapping.guessing import FEW, Guess, Samples, add_from_around, guess, is_address
 from clickstream_platform.events.mapping.lines_apart import COMMENT, form_of, values_of
 from clickstream_platform.events.mapping.model import COLUMNS, REQUIRED, Envelope, Form, fields_of
-from clickstream_platform.events.mapping.sampling import object_texts, samples_of
+from clickstream_platform.events.mapping.sampling import sample
 from clickstream_platform.events.mapping.time_forms import forms_of, is_clf
 from clickstream_platform.events.mapping.unfolding import unfold
 
@@ -72,15 +72,15 @@ def _shape_of(checked: CheckSummary) -> _Shape:
         samples = values_of(checked.lines, form) if form else {}
         return _Shape(samples, guess(samples), form=form)
     unfolded = unfold(checked.first)
-    samples = samples_of(unfolded.events)
+    samples, object_texts = sample(unfolded.events)
     guessed, layers = guess(samples), unfolded.layers
     if guessed.envelope:
         return _Shape(samples, guessed, (*layers, Envelope(guessed.envelope, inherit=guessed.inherit)))
     if layers:
-        guessed = add_from_around(guessed, samples_of(unfolded.around))
+        guessed = add_from_around(guessed, sample(unfolded.around).values)
         inner = Envelope(layers[-1].path, layers[-1].steps, layers[-1].holds, inherit=guessed.inherit)
         layers = (*layers[:-1], inner)
-    return _Shape(samples, guessed, layers, frozenset(object_texts(unfolded.events)))
+    return _Shape(samples, guessed, layers, object_texts)
 
 
 def _apart(checked: CheckSummary, form: Form | None) -> list[str]:

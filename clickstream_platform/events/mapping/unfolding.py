@@ -15,7 +15,7 @@ from clickstream_platform.events.mapping.envelope_steps import PackedValue, Unop
 from clickstream_platform.events.mapping.guessing import guess, is_address
 from clickstream_platform.events.mapping.model import REQUIRED, Envelope, Undo
 from clickstream_platform.events.mapping.paths import path_text
-from clickstream_platform.events.mapping.sampling import samples_of
+from clickstream_platform.events.mapping.sampling import sample
 
 _DEEPEST = 4  # layers
 _NEARLY = 0.9  # of the records
@@ -88,7 +88,7 @@ def _unfold_objects(records: list[Record], deepest: int) -> Unfolded:
 
 def _lacks(records: list[Record]) -> int:
     """How many of the columns that each event has are nowhere; an address is a visitor only where nothing else is."""
-    paths = guess(samples_of(records)).paths
+    paths = guess(sample(records).values).paths
     return sum(not paths[column] for column in REQUIRED) + any(map(is_address, paths["user_id"][:1]))
 
 
