@@ -116,12 +116,11 @@ class KafkaSource:
 
     def overlap_with_checkpoint(self, other: Checkpoint) -> str | None:
         """A topic, by its id, that the checkpoint has read of."""
-        known = begun.topic_ids.values() if (begun := other.starting_point()) else ()
-        return (
-            _names_in_words({topic for topic, topic_id in topics_of(self).ids.items() if topic_id in known})
-            if known
-            else None
-        )
+        begun = other.starting_point()
+        if not begun or not begun.topic_ids:
+            return None
+        known = begun.topic_ids.values()
+        return _names_in_words({topic for topic, topic_id in topics_of(self).ids.items() if topic_id in known})
 
     @property
     def read_by_tasks(self) -> tuple[Path, ...]:
