@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from clickstream_platform.events.contract.judging import cast_values
+from clickstream_platform.events.contract.casting import cast_values
 from clickstream_platform.events.contract.model import Contract, DeclaredColumn
 
 

@@ -155,7 +155,7 @@ def _contradictions(name: str, column: _Column) -> Findings:
 
 
 def _of_range(kind: str, column: _Column) -> Findings:
-    from clickstream_platform.events.contract.judging import cast_values  # noqa: PLC0415 - Arrow, and few have a limit
+    from clickstream_platform.events.contract.casting import cast_values  # noqa: PLC0415 - Arrow, and few have a limit
 
     limits = [(key, value) for key, value in (("min", column.min), ("max", column.max)) if value is not None]
     if limits and kind in ("text", "boolean", "items"):
@@ -171,7 +171,7 @@ def _of_range(kind: str, column: _Column) -> Findings:
 
 
 def _of_values(kind: str, column: _Column) -> Findings:
-    from clickstream_platform.events.contract.judging import cast_values, is_within  # noqa: PLC0415 - as above
+    from clickstream_platform.events.contract.casting import cast_values, is_within  # noqa: PLC0415 - as above
 
     if not column.one_of:
         return

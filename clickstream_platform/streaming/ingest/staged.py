@@ -20,7 +20,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import BinaryType, StructField, StructType
 
-from clickstream_platform.events.contract.judging import arrow_type
+from clickstream_platform.events.contract.casting import arrow_type
 from clickstream_platform.events.frames import INSIDE, READ_TYPE
 from clickstream_platform.events.mapping.matching import NONE, Matches, combine_matches
 from clickstream_platform.events.schema import EVENTS, QUARANTINE, Reason
