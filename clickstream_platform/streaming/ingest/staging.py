@@ -100,7 +100,7 @@ class StagingReport(NamedTuple):
 
     Attributes:
         newest: their newest event time.
-        parts: what is said of the files they are of.
+        parts: of each file that they are of, how many there were and whether it has a fault.
         matches: what they have at the paths of somebody's own mapping.
         data_files: the data files beside it.
     """

@@ -186,7 +186,7 @@ def open_sorter(
         task_files: how.
         opened: opens a data file, as of :class:`.DateFiles`.
         staged: gets all other rows.
-        files: gets what is said of the data files, once they are whole.
+        files: gets a description of each data file, once all are whole.
     """
     with DateFiles(task_files.schema, opened, task_files.beside(staged.schema), files) as written:
         each = RowSorter(task_files, written, staged)
