@@ -54,7 +54,7 @@ HEAVY = {
             ("deltalake", "pyarrow", "pyarrow.compute", "pandas", "numpy"),
         ),  # pandas: by Arrow
         ("maintain", ("deltalake",)),
-        ("verify --source", ("deltalake", "duckdb", "pyarrow", "pyarrow.compute", "pandas", "numpy")),
+        ("verify --source", ("deltalake", "duckdb")),
         ("report", ("deltalake", "duckdb", "matplotlib", "numpy")),
     ],
 )

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import duckdb
-import pyarrow as pa
-import pyarrow.dataset as ds
-
-from clickstream_platform.events.schema import PLACE
 from clickstream_platform.source_list import MAIN, name_in
-from clickstream_platform.store.files import arrow_dataset_source
+from clickstream_platform.store.files import allow_s3_reads
 from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.ledger import Amendment, versioned_lines
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.lake.scan import open_duckdb
+from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform.streaming.sources.kafka.offsets import by_partition
 from clickstream_platform.wording import number_of
 
+if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
+    from duckdb import DuckDBPyConnection
+
+COUNTED_AT_ONCE = 5_000_000  # rows, whose places are held together: in a gigabyte
+_NO_PLACE = """
+SELECT NULL::VARCHAR AS source, NULL::VARCHAR AS partition, NULL::BIGINT AS "offset", NULL::BIGINT AS "index"
+WHERE false
+"""
 _PER_PARTITION = """
 SELECT
   source,
@@ -27,7 +33,7 @@ SELECT
   count(DISTINCT "offset"),
   min("offset"),
   max("offset")
-FROM ({rows}) GROUP BY source, partition
+FROM ({rows}) WHERE hash(source, partition, "offset") % {shares} = {share} GROUP BY source, partition
 """
 
 
@@ -49,36 +55,49 @@ class PartitionRows:
     first: int
     last: int
 
+    def with_others(self, others: PartitionRows) -> PartitionRows:
+        """These rows and others of the partition, of which none has an offset that one of these has."""
+        first, last = min(self.first, others.first), max(self.last, others.last)
+        records = self.records + others.records
+        return PartitionRows(self.rows + others.rows, self.places + others.places, records, first, last)
+
 
 Rows = dict[str, PartitionRows]  # by partition, those of one source
 
 
-def rows_by_partition(lake: Lake) -> dict[str, Rows]:
-    """The rows of ``events`` and ``quarantine`` by the name of their source. Reads four columns of both.
+def rows_by_partition(lake: Lake, at_once: int = COUNTED_AT_ONCE) -> dict[str, Rows]:
+    """The rows of ``events`` and ``quarantine`` by the name of their source.
+
+    Reads four columns of both, once for so many rows, so that memory does not grow with the lake.
 
     Raises:
         CheckpointError: there is more to a table than its files.
     """
-    with duckdb.connect() as connection:
-        names = lake.existing(("events", "quarantine"))
-        for name in names:
-            table = lake.table(name)
-            kinds = pa.schema(table.plain_table().schema())
-            schema = pa.schema([(each, kinds.field(each).type) for each in PLACE if each in kinds.names])
-            if "index" not in schema.names:  # of a lake that no run of this release has seen
-                schema = schema.append(pa.field("index", pa.int64()))
-            files = arrow_dataset_source(table.path, table.files())
-            is_empty = not files["source"]
-            rows = (
-                ds.dataset(schema.empty_table()) if is_empty else ds.dataset(**files, schema=schema, format="parquet")
-            )
-            connection.register(name, rows)
-        rows = " UNION ALL ".join(f'SELECT source, partition, "offset", "index" FROM {name}' for name in names)
-        counts_of = connection.sql(_PER_PARTITION.format(rows=rows)).fetchall() if names else []
+    tables = [lake.table(name) for name in lake.existing(("events", "quarantine"))]
     by_source: dict[str, Rows] = {}
-    for source, partition, *counts in counts_of:
-        by_source.setdefault(name_in(source), {})[partition] = PartitionRows(*counts)
+    if not tables:
+        return by_source
+    shares = 1 + sum(table.rows() for table in tables) // at_once
+    with open_duckdb() as connection:
+        rows = " UNION ALL ".join(_places_of(connection, table) for table in tables)
+        for share in range(shares):
+            counted = connection.sql(_PER_PARTITION.format(rows=rows, shares=shares, share=share)).fetchall()
+            for source, partition, *counts in counted:
+                rows_of = by_source.setdefault(name_in(source), {})
+                of_share, before = PartitionRows(*counts), rows_of.get(partition)
+                rows_of[partition] = before.with_others(of_share) if before else of_share
     return by_source
+
+
+def _places_of(connection: DuckDBPyConnection, table: LakeTable) -> str:
+    """The query of the places of a table's rows. Those from before records held several events have no index."""
+    table.plain_table()  # or files do not tell all
+    files = [str(table.path / file) for file in table.files()]
+    if not files:
+        return _NO_PLACE
+    allow_s3_reads(connection, table.path)
+    connection.read_parquet(files, hive_partitioning=False, union_by_name=True).create_view(table.name)
+    return f'SELECT source, partition, "offset", "index" FROM (FROM {table.name} UNION ALL BY NAME {_NO_PLACE})'
 
 
 def contradictions(lake: Lake, entries: Collection[Entry], old_files: Mapping[str, Collection[str]]) -> Iterator[str]:
