@@ -30,12 +30,16 @@ log = logging.getLogger(__name__)
 
 _BY = f"{REPLAY}/"  # in `left_out_by`, before a replay's run
 _EVER = TimeSpan(-(2**62), 2**62)
-# Of files from before records held several events, the index is null.
+# Of files from before records held several events, the index is null; no run may have added it since.
 _PLACES = """
 CREATE VIEW {name} AS
-SELECT * REPLACE (coalesce("index", 0) AS "index") FROM (FROM {name}_files UNION ALL BY NAME FROM {name}_columns)
+SELECT * REPLACE (coalesce("index", 0) AS "index")
+FROM ({rows} UNION ALL BY NAME SELECT CAST(NULL AS BIGINT) AS "index" WHERE false)
 """
+_ROWS = "FROM {name}_files UNION ALL BY NAME FROM {name}_columns"
 _AT = 'USING (source, partition, "offset", "index")'
+_KINDS = {"offset": pa.int64(), "index": pa.int64()}
+_NO_PLACES = pa.schema([(name, _KINDS.get(name, pa.string())) for name in PLACE]).empty_table()
 _LANDED = f"""
 SELECT record_id, arrived_at, true AS is_event FROM quarantine SEMI JOIN events {_AT}
 UNION ALL
@@ -50,7 +54,8 @@ def settle_replay(table: StreamingTable, lake: Lake, run_id: str) -> None:
     """Complete or undo a replay that was killed; nothing if there is none. Repeatable.
 
     To be called by who holds the lease of ``events``, before a batch or a replay. Costs a look at the newest commits.
-    Where an id alone makes a copy, no record is in ``quarantine`` and in another table then.
+    No record is in ``quarantine`` and in another table then, whatever makes a copy: the next batch may be decided by
+    another rule, which lets an event give way that ``quarantine`` still has.
 
     Args:
         table: the contract of ``events``.
@@ -60,7 +65,7 @@ def settle_replay(table: StreamingTable, lake: Lake, run_id: str) -> None:
     assert table.side_output is not None
     replay = _newest_of_events(lake.events) or (_newest_of_copies(lake) if table.copies else "")
     quarantine = lake.table(table.side_output.name)
-    if not replay or not lake.copies.exists or _has_ended(replay, quarantine):
+    if not replay or _has_ended(replay, quarantine):
         return
     if replay in (line.run_id for line in _replays(lake.events) if not _is_restoring(line)):
         if count := _complete(replay, lake, quarantine):
@@ -112,7 +117,7 @@ def _replays(table: LakeTable) -> Iterator[Amendment]:
 def _complete(replay: str, lake: Lake, quarantine: LakeTable) -> int:
     """Take out of ``quarantine`` what a replay has accepted or left out. Reads the places of all events."""
     with open_duckdb() as connection:
-        connection.register("left_out", _left_out(replay, COPY, lake.copies))
+        _view_left_out(connection, _left_out(replay, COPY, lake.copies))
         _view_places(connection, lake.events, "events", "timestamp")
         _view_places(connection, quarantine, "quarantine", "arrived_at")
         landed = connection.sql(_LANDED).to_arrow_table()
@@ -138,7 +143,7 @@ def _restore_replaced(replay: str, lake: Lake, run_id: str) -> int:
     if not gone.num_rows:
         return 0
     with open_duckdb() as connection:
-        connection.register("left_out", gone)
+        _view_left_out(connection, gone)
         _view_places(connection, lake.events, "events", "timestamp")
         back = connection.sql(_GONE).to_arrow_table().drop_columns([*OF_COPIES])
     if back.num_rows:
@@ -148,6 +153,8 @@ def _restore_replaced(replay: str, lake: Lake, run_id: str) -> int:
 
 
 def _left_out(replay: str, left_out_as: str, copies: LakeTable) -> pa.Table:
+    if not copies.exists:  # only one at the same time is a copy
+        return _NO_PLACES
     by = [("left_out_by", "=", f"{_BY}{replay}"), ("left_out_as", "=", left_out_as)]
     return copies.plain_table().to_pyarrow_table(filters=by)
 
@@ -155,7 +162,12 @@ def _left_out(replay: str, left_out_as: str, copies: LakeTable) -> pa.Table:
 def _view_places(connection: DuckDBPyConnection, table: LakeTable, name: str, time: str) -> None:
     connection.register(f"{name}_columns", pa.schema(table.plain_table().schema()).empty_table())
     rows_within(connection, table, time, [_EVER]).create_view(f"{name}_files")
-    connection.execute(_PLACES.format(name=name))
+    connection.execute(_PLACES.format(name=name, rows=_ROWS.format(name=name)))
+
+
+def _view_left_out(connection: DuckDBPyConnection, rows: pa.Table) -> None:
+    connection.register("left_out_rows", rows)
+    connection.execute(_PLACES.format(name="left_out", rows="FROM left_out_rows"))
 
 
 def _remove(rows: pa.Table, table: LakeTable, keys: tuple[str, ...], time: str, line: Amendment) -> None:
