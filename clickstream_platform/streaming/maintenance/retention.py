@@ -93,15 +93,17 @@ def expire_rejected(contracts: Sequence[StreamingTable], lake: Lake, before: dat
     Those that a killed replay has made events are no rejected records, and leave as such before that.
 
     Raises:
+        SourceError: a batch was killed when it had rejected its records: it is completed by what it has rejected.
         TableBusyError: a run is at ``events`` and does not end within ten minutes.
     """
-    from clickstream_platform.streaming.ingest.interrupted_replay import settle_replay  # noqa: PLC0415 - Arrow, and `status` has none
+    from clickstream_platform.streaming.ingest import interrupted_batch, interrupted_replay  # noqa: PLC0415 - Arrow, and `status` has none
 
     run_id = run_id or uuid.uuid4().hex[:12]
     of_records = [table for table in contracts if not table.derived]
     with lease_all([table.name for table in of_records], lake, run_id):
         for table in of_records:
-            settle_replay(table, lake, run_id)
+            interrupted_batch.require_whole_batches(table, lake)
+            interrupted_replay.settle_replay(table, lake, run_id)
         found = _rejected_tables(contracts, lake)
         return sum(_remove_before(_midnight(before), time, table, run_id) for table, time in found)
 

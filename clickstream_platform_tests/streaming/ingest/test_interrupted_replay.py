@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from clickstream_platform.errors import SourceError
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.audit.books import ledger_errors
 from clickstream_platform.streaming.ingest.interrupted_replay import settle_replay
@@ -44,3 +45,12 @@ def test_what_it_has_made_an_event_does_not_leave_as_a_record_that_was_rejected_
     assert expire_rejected([*replayed.contracts.values()], replayed.lake, date(2024, 3, 2)) == 1
     assert replayed.lake.table("quarantine").rows() == 0
     assert ledger_errors(replayed.contracts["events"], replayed.lake) == []
+
+
+def test_what_a_batch_has_rejected_stays_until_the_batch_is_whole(replayed: Home) -> None:
+    """Else it would not know what it has rejected, and could accept it, too."""
+    replayed.plan("events", 1, {"logOffset": 1}, done=False)
+    write(replayed, "quarantine", [{"record_id": "r2", "arrived_at": at("10:00:00")}], of=entry(batch_id=1))
+    with pytest.raises(SourceError, match="events: batch 1 was killed when its records were in quarantine"):
+        expire_rejected([*replayed.contracts.values()], replayed.lake, date(2024, 3, 2))
+    assert replayed.lake.table("quarantine").rows() == 3
