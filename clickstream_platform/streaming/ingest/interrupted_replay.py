@@ -101,8 +101,8 @@ def _newest_of_copies(lake: Lake) -> str:
 
 
 def _is_restoring(line: Amendment) -> bool:
-    """Whether a line of ``events`` says that events came back, and nothing else."""
-    return line.kind == REPLAY and line.added == line.restored
+    """Whether a line of ``events`` says that events came back, as a replay is undone."""
+    return line.kind == REPLAY and line.by.startswith(_BY)
 
 
 def _has_ended(replay: str, quarantine: LakeTable) -> bool:
@@ -147,7 +147,8 @@ def _restore_replaced(replay: str, lake: Lake, run_id: str) -> int:
         _view_places(connection, lake.events, "events", "timestamp")
         back = connection.sql(_GONE).to_arrow_table().drop_columns([*OF_COPIES])
     if back.num_rows:
-        line = Amendment(lake.events.name, REPLAY, run_id, added=back.num_rows, restored=back.num_rows)
+        count, by = back.num_rows, f"{_BY}{replay}"
+        line = Amendment(lake.events.name, REPLAY, run_id, added=count, restored=count, by=by)
         writer.append(iter(back.to_batches()), back.num_rows, lake.events.path, writer.Commit(line.to_json()))
     return back.num_rows
 

@@ -135,7 +135,7 @@ def replay(
         report = _report(tried, counts, resolution.found, reopened)
         if resolution.aside.num_rows or resolution.replaced.num_rows:
             remove_replaced_events(events, resolution, new, lake, run_id)
-        if report.accepted:
+        if report.accepted or resolution.restored.num_rows:
             _accept(new, counts.bytes, resolution, report, lake.events, run_id)
         _leave(good, resolution.found, quarantine, report, run_id, cast("Parse", events.query).rules)
         return report

@@ -179,6 +179,20 @@ def test_a_replay_decides_as_a_batch_does_and_an_erasure_reaches_what_is_remembe
     assert ledger_errors(accepting.contracts["events"], accepting.lake) == []
 
 
+def test_a_replay_under_a_shorter_span_lets_what_is_remembered_return_though_it_accepts_nothing(by_id: Lab) -> None:
+    by_id.only("events").land(sent("2024-03-02T10:00:00Z"), sent("2024-03-02T12:00:00Z"), like("2T12:30", "e"))
+    by_id.reading("", event_types=("purchase",)).only("events").run()
+    lab = by_id.reading("", event_types=("purchase", "like"), duplicate_span=timedelta(hours=1)).only("events")
+    assert times(lab) == ["e 02 10:00"]
+    with fault(2, "before"), pytest.raises(InjectedError):  # what returns is an event, and nothing has left quarantine
+        replay(lab.contracts["events"], lab.spark, lab.lake)
+    for _ in range(2):
+        replay(lab.contracts["events"], lab.spark, lab.lake)
+        assert (times(lab), lab.table("quarantine").count()) == (["e 02 10:00", "e 02 12:00"], 0)
+        assert ledger_errors(lab.contracts["events"], lab.lake) == []
+    assert source_account(lab.contracts["events"], lab.lake).errors == ()
+
+
 def like(at: str, event_id: str) -> dict[str, Any]:
     return {**sent(f"2024-03-0{at}:00Z", event_id), "event_type": "like"}
 
