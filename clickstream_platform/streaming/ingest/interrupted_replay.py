@@ -63,9 +63,11 @@ def settle_replay(table: StreamingTable, lake: Lake, run_id: str) -> None:
         run_id: the run that is booked.
     """
     assert table.side_output is not None
-    replay = _newest_of_events(lake.events) or (_newest_of_copies(lake) if table.copies else "")
     quarantine = lake.table(table.side_output.name)
-    if not replay or _has_ended(replay, quarantine):
+    # One that has ended may have changed `events` before another one was killed, which has only left out something.
+    newest = (_newest_of_events(lake.events), _newest_of_copies(lake))
+    replay = next((each for each in newest if each and not _has_ended(each, quarantine)), "")
+    if not replay:
         return
     if replay in (line.run_id for line in _replays(lake.events) if not _is_restoring(line)):
         if count := _complete(replay, lake, quarantine):

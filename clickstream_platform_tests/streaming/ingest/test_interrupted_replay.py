@@ -47,6 +47,16 @@ def test_what_it_has_made_an_event_does_not_leave_as_a_record_that_was_rejected_
     assert ledger_errors(replayed.contracts["events"], replayed.lake) == []
 
 
+def test_one_is_undone_though_another_has_ended_before_it_with_no_batch_in_between(replayed: Home) -> None:
+    """It has only left out something, and the other one has changed ``events``."""
+    settle_replay(replayed.contracts["events"], replayed.lake, "run")
+    line = Amendment("copies", REPLAY, "another", added=1, events_version=replayed.lake.events.version() or 0)
+    place = {"source": "file", "partition": "file", "offset": 1, "timestamp": at("09:00:00")}
+    write(replayed, "copies", [{**place, "left_out_as": "copy", "left_out_by": "replay/another"}], of=line)
+    settle_replay(replayed.contracts["events"], replayed.lake, "run")
+    assert (replayed.lake.copies.rows(), replayed.lake.table("quarantine").rows()) == (0, 1)
+
+
 def test_what_a_batch_has_rejected_stays_until_the_batch_is_whole(replayed: Home) -> None:
     """Else it would not know what it has rejected, and could accept it, too."""
     replayed.plan("events", 1, {"logOffset": 1}, done=False)
