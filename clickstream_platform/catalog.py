@@ -91,11 +91,11 @@ class Metastore:
             if there[name] not in (None, _plain(place)):
                 finding = f"{name} is something else already, at {there[name] or 'no place'}"
                 raise CatalogError(_SUBJECT, finding, "drop that name, or choose another --database")
-        found = [Registered(name, place, there[name] is None) for name, place in named.items()]
-        for each in found:
+        registered = [Registered(name, place, there[name] is None) for name, place in named.items()]
+        for each in registered:
             if each.is_new:
                 spark.catalog.createTable(each.name, path=each.place, source="delta")
-        return found
+        return registered
 
 
 def _server(uri: str) -> str:

@@ -113,15 +113,15 @@ def _spark(settings: Settings) -> str:
 
 
 def _source(settings: Settings) -> str:
-    found = [source.describe_availability(is_named=bool(settings.source)) for source in sources_from(settings)]
-    return "; ".join(found)
+    sources = [source.describe_availability(is_named=bool(settings.source)) for source in sources_from(settings)]
+    return "; ".join(sources)
 
 
 def _registry(settings: Settings) -> str:
     from clickstream_platform.events.registry.client import describe_registry  # noqa: PLC0415 - only who has one pays for it
 
-    found = registry_from(settings)
-    return describe_registry(found) if found else "none is named"
+    registry = registry_from(settings)
+    return describe_registry(registry) if registry else "none is named"
 
 
 def _store(settings: Settings) -> str:

@@ -59,12 +59,12 @@ class SecretFiles(SecretsSettingsSource):
             raise SettingsError(str(folder), "there is no such folder", f"make it, or leave {FOLDER} out")
         self.secrets_dir = folder
         try:
-            found = super().__call__()
+            values = super().__call__()
         except NotRead as failed:
             reason = failed.__cause__
             remedy = f"{reason.filename}: {reason.strerror}" if isinstance(reason, OSError) else "write it as UTF-8"
         else:
-            return {name: value for name, value in found.items() if value != ""}
+            return {name: value for name, value in values.items() if value != ""}
         # Raised outside of the block: no traceback may show what a file holds.
         raise SettingsError(FOLDER, f"a file in {folder} cannot be read", remedy)
 

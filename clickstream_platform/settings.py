@@ -268,8 +268,8 @@ class Settings(ClusterSettings, RegistrySettings):
 
     def format_of(self, source: str) -> str:
         """How texts in a landing folder are read, by the source's name."""
-        found = format_by_name(self.format)
-        return found if isinstance(found, str) else found.get(source, "auto")
+        formats = format_by_name(self.format)
+        return formats if isinstance(formats, str) else formats.get(source, "auto")
 
     @property
     def source_url(self) -> str:

@@ -28,18 +28,18 @@ def by_name(text: str) -> dict[str, str]:
     if not _IS_LIST.match(text):
         return {MAIN: text}
     try:
-        found = json.loads(text, object_pairs_hook=_once)
+        sources = json.loads(text, object_pairs_hook=_once)
     except json.JSONDecodeError as wrong:
         msg = f"it is not the JSON that it begins as ({wrong}); {_ALLOWED}"
         raise ValueError(msg) from wrong
-    for name, source in found.items():
+    for name, source in sources.items():
         if not _NAME.fullmatch(name) or name in _TAKEN:
             msg = f"a source cannot be named {name!r}; allowed: up to 40 of a-z, 0-9, _ and -, a letter first"
             raise ValueError(msg)
         if not isinstance(source, str) or not source:
             msg = f"the source {name!r} is {json.dumps(source)}; {_ALLOWED}"
             raise ValueError(msg)
-    return found
+    return sources
 
 
 def origin(kind: str, name: str) -> str:
@@ -52,9 +52,9 @@ def title(table: str, name: str) -> str:
     return table if name == MAIN else f"{table} from {name}"
 
 
-def name_in(found: str) -> str:
+def name_in(identity: str) -> str:
     """The name of the source in an :func:`origin`."""
-    return found.partition(":")[2] or MAIN
+    return identity.partition(":")[2] or MAIN
 
 
 # The same of a column `source`, in SQL that Spark and DuckDB both read.
@@ -80,12 +80,12 @@ def format_by_name(text: str) -> str | dict[str, str]:
     """
     allowed = f'allowed: {", ".join(FORMATS)}; or some of them by source: {{"history": "csv"}}'
     try:
-        found = json.loads(text, object_pairs_hook=_once) if _IS_LIST.match(text) else {MAIN: text}
+        formats = json.loads(text, object_pairs_hook=_once) if _IS_LIST.match(text) else {MAIN: text}
     except json.JSONDecodeError as wrong:
         raise ValueError(allowed) from wrong
-    if not all(isinstance(each, str) and each in FORMATS for each in found.values()):
+    if not all(isinstance(each, str) and each in FORMATS for each in formats.values()):
         raise ValueError(allowed)
-    return found if _IS_LIST.match(text) else text
+    return formats if _IS_LIST.match(text) else text
 
 
 def starting_at(text: str) -> str | datetime | dict[str, dict[str, int]]:

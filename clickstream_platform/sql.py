@@ -139,8 +139,8 @@ def _listed(texts: Iterable[str]) -> str:
 
 def views(connection: DuckDBPyConnection) -> list[str]:
     """The names that a statement may read, in alphabetical order."""
-    found = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY ALL").fetchall()
-    return [name for (name,) in found]
+    rows = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY ALL").fetchall()
+    return [name for (name,) in rows]
 
 
 def ask(connection: DuckDBPyConnection, statement: str, page: int = PAGE) -> Answer:
@@ -192,9 +192,9 @@ def _remedy(connection: DuckDBPyConnection, statement: str, wrong: duckdb.Error)
 
 def _keywords(connection: DuckDBPyConnection, statement: str) -> list[str]:
     """Columns of the lake that the statement names without quotes, though the name is a keyword of SQL."""
-    found = connection.execute(
+    rows = connection.execute(
         "SELECT DISTINCT column_name FROM duckdb_columns() JOIN duckdb_keywords() ON keyword_name = lower(column_name)"
         " WHERE keyword_category = 'reserved' AND NOT internal ORDER BY ALL"
     ).fetchall()
     bare = {word.lower() for word in re.findall(r"\w+", re.sub(r"\"[^\"]*\"|'[^']*'", " ", statement))}
-    return [name for (name,) in found if name.lower() in bare]
+    return [name for (name,) in rows if name.lower() in bare]

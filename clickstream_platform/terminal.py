@@ -79,8 +79,8 @@ def milliseconds_of(iso: str | None) -> float | None:
 
 def minute(iso: str | None) -> str | None:
     """An ISO 8601 moment to the minute, in UTC: for a column whose head names the zone."""
-    found = milliseconds_of(iso)
-    return None if found is None else clock(found)
+    moment = milliseconds_of(iso)
+    return None if moment is None else clock(moment)
 
 
 def grid(
@@ -127,13 +127,13 @@ class _Grid(Table):
 
     def _least(self) -> int:
         """The columns of a terminal that it takes, if what gives way does."""
-        found = 0
+        width = 0
         for nth, column in enumerate(self.columns):
             texts = (str(column.header), *(line for row in self._values for line in row[nth].plain.split("\n")))
             widest = max(map(cell_len, texts))
-            found += widest if column.no_wrap else min(widest, LEAST)
+            width += widest if column.no_wrap else min(widest, LEAST)
         _, right, *_ = self.padding
-        return found + len(self.columns) * (right + 1) - right - 1
+        return width + len(self.columns) * (right + 1) - right - 1
 
     def _records(self) -> Iterator[RenderableType]:
         names = [Text(str(column.header)) for column in self.columns]

@@ -63,6 +63,6 @@ _PASSWORDS = (
 
 def without_passwords(text: str) -> str:
     """A text without the user and password of an address, and without what is called a password or a token in it."""
-    for found, instead in _PASSWORDS:
-        text = found.sub(instead, text)
+    for pattern, instead in _PASSWORDS:
+        text = pattern.sub(instead, text)
     return text

@@ -21,17 +21,8 @@ from clickstream_platform.streaming.sources.files.intake import Intake
 from clickstream_platform.streaming.sources.files.manifest import Manifest
 from clickstream_platform.streaming.sources.files.names import path_of
 from clickstream_platform_tests.conftest import Lab
-from clickstream_platform_tests.landings import (
-    LIMIT,
-    Arrival,
-    Identity,
-    Landing,
-    Line,
-    arrivals,
-    id_of,
-    identity,
-    page_of,
-)
+from clickstream_platform_tests.drawn_files import LIMIT, Line, id_of, page_of
+from clickstream_platform_tests.landings import Arrival, Identity, Landing, arrivals, identity
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -5,27 +5,19 @@ What is in the lakes and how they were made: docs/kept-lakes.md.
 
 from __future__ import annotations
 
-import fcntl
-import gzip
 import json
-import os
 import shutil
-import subprocess
-import sys
-import tarfile
 from collections import Counter
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
 from deltalake import DeltaTable, write_deltalake
 
-from clickstream_platform.settings import Settings, from_env
+from clickstream_platform.settings import Settings
 from clickstream_platform.simulator.broker import Broker
 from clickstream_platform.streaming.audit.source_account import source_account
 from clickstream_platform.streaming.lake.tables import TimeSpan
@@ -36,7 +28,24 @@ from clickstream_platform.streaming.maintenance.restore import restore
 from clickstream_platform.streaming.maintenance.stretch import rebuild_stretch
 from clickstream_platform.streaming.sources.named import folders_from
 from clickstream_platform_tests.conftest import Lab, event
-from clickstream_platform_tests.kept.make import EXPECTED, KEPT, ROOT, TOPIC
+from clickstream_platform_tests.kept.make import TOPIC
+from clickstream_platform_tests.kept.opened import (
+    RELEASES,
+    Held,
+    Place,
+    Row,
+    expected_of,
+    id_of,
+    ledger_of,
+    lines_of,
+    records_of,
+    rows_by_place,
+    rows_of,
+    running,
+    status,
+    total,
+    unpacked,
+)
 from clickstream_platform_tests.local import local
 from clickstream_platform_tests.on_store import needs_a_folder
 from clickstream_platform_tests.topics import Topic
@@ -44,15 +53,10 @@ from clickstream_platform_tests.topics import Topic
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = pytest.mark.spark
 
-RELEASES = sorted(path.parent.name for path in KEPT.glob(f"*/{EXPECTED}"))
+pytestmark = pytest.mark.spark
 PLACE = ("partition", "offset")
 LEFT = "a release before there were others left it there"
-
-Place = tuple[str, int]
-Held = dict[Place, bytes | None]  # what a source holds: each record by its place
-Row = dict[str, Any]
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -194,113 +198,3 @@ def arriving_after(before: dict[Place, Row], held: Held) -> tuple[Row | bytes, .
     copy = next(value for place, value in held.items() if place in before and value and id_of(value))
     newest = max(row["timestamp"] for row in before.values()) + timedelta(hours=1)
     return event("new", newest.isoformat()), event("late", "2026-01-01T10:00:00Z"), copy, b"{"
-
-
-def id_of(record: bytes | None) -> tuple[Any, Any] | None:
-    """What makes an event a duplicate, as it was sent; None if nothing does."""
-    try:
-        sent = json.loads(record or b"")
-    except ValueError:
-        return None
-    is_known = isinstance(sent, dict) and sent.get("event_id") is not None
-    return (sent["event_id"], sent.get("timestamp")) if is_known else None
-
-
-def rows_of(lab: Lab, table: str) -> list[Row]:
-    return DeltaTable(str(lab.settings.lake_folder / table)).to_pyarrow_table().to_pylist()
-
-
-def rows_by_place(lab: Lab, table: str) -> dict[Place, Row]:
-    """A table's rows, none of which may have the place of another."""
-    rows = rows_of(lab, table)
-    by_place = {(row["partition"], row["offset"]): row for row in rows}
-    assert len(by_place) == len(rows)
-    return by_place
-
-
-def lines_of(landing: Path, unreadable: list[str]) -> Held:
-    """The lines of a landing folder that are not blank."""
-    files = [file for file in landing.iterdir() if file.name not in unreadable]
-    contents = {f.name: gzip.decompress(f.read_bytes()) if f.suffix == ".gz" else f.read_bytes() for f in files}
-    return {
-        (name, number): line
-        for name, content in contents.items()
-        for number, line in enumerate(content.split(b"\n"))
-        if line.strip()
-    }
-
-
-def records_of(topic: Topic) -> Held:
-    """All records of a topic."""
-    consumer = Consumer({"bootstrap.servers": topic.address, "group.id": "count", "enable.auto.commit": False})
-    found: Held = {}
-    for number in consumer.list_topics(topic.name, 10).topics[topic.name].partitions:
-        partition = TopicPartition(topic.name, number, 0)
-        end = consumer.get_watermark_offsets(partition, 10)[1]
-        consumer.assign([partition])
-        for _ in range(end):
-            message = consumer.poll(10)
-            assert message is not None
-            assert message.error() is None
-            found[f"{topic.name}/{number}", message.offset() or 0] = message.value()
-    consumer.close()
-    return found
-
-
-def status(lab: Lab) -> list[Row]:
-    return told(lab, "status", "--json")["tables"]
-
-
-def ledger_of(lab: Lab) -> list[Row]:
-    """What the batches of ``events`` did. The ledger has to balance."""
-    return told(lab, "ledger", "--table", "events", "--limit", "0", "--json")["entries"]
-
-
-def total(ledger: list[Row], count: str) -> int:
-    return sum(entry[count] for entry in ledger)
-
-
-def told(lab: Lab, *arguments: str) -> Row:
-    """What a command says of a lake, in a process that finds no Java. It has to exit with 0."""
-    environment = {
-        **os.environ,
-        "CLICKSTREAM_HOME": str(lab.settings.home),
-        "CLICKSTREAM_SOURCE": lab.settings.source,
-        "JAVA_HOME": str(lab.settings.home / "nowhere"),
-        "PATH": "",
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
-    program = [sys.executable, "-c", "from clickstream_platform.cli import main; main()", *arguments]
-    run = subprocess.run(program, env=environment, stdout=subprocess.PIPE, text=True, check=False)
-    assert run.returncode == 0, run.stdout
-    return json.loads(run.stdout)
-
-
-def expected_of(release: str, lake: str) -> Row:
-    return json.loads((KEPT / release / EXPECTED).read_text())[lake]
-
-
-@contextmanager
-def unpacked(release: str, lake: str) -> Generator[Path]:
-    """The home of a kept lake, where it was made. One process at a time has it, and leaves nothing behind."""
-    home = ROOT / release / lake
-    home.parent.mkdir(parents=True, exist_ok=True)
-    with home.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        Broker(home / "kafka").down(kill=True)  # of a test that was killed: it would write into the folder
-        shutil.rmtree(home, ignore_errors=True)
-        with tarfile.open(KEPT / release / f"{lake}.tar.xz") as archive:
-            archive.extractall(home, filter="data")
-        try:
-            yield home
-        finally:
-            shutil.rmtree(home)
-
-
-@contextmanager
-def running(broker: Broker) -> Generator[str]:
-    """The address of a broker that runs as long as the block."""
-    try:
-        yield broker.up(from_env().cache)
-    finally:
-        broker.down()

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 
 from clickstream_platform.streaming.sources.files.sample import sample_files
 from clickstream_platform.streaming.sources.source import PartRead
-from clickstream_platform_tests.landings import LIMIT, Drawn, files
+from clickstream_platform_tests.drawn_files import LIMIT, Drawn, files
 
 
 @settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow])

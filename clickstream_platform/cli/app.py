@@ -77,10 +77,10 @@ class Commands(TyperGroup):
         """
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt as told:
-            is_sigterm = isinstance(told, Terminated)
-            said = "told to end" if is_sigterm else "interrupted"
-            typer.echo(f"{said}; what is committed stays, and the next run goes on from there", err=True)
+        except KeyboardInterrupt as interrupt:
+            is_sigterm = isinstance(interrupt, Terminated)
+            why = "told to end" if is_sigterm else "interrupted"
+            typer.echo(f"{why}; what is committed stays, and the next run goes on from there", err=True)
             raise typer.Exit(143 if is_sigterm else 130) from None
         except (ClickstreamError, OSError, *raised_by_libraries()) as error:
             if isinstance(error, OSError) and error.errno not in NO_ROOM and not is_of_files(error):
@@ -161,9 +161,9 @@ def spark_session(
             session.stop()
 
 
-def print_json(found: object) -> None:
+def print_json(value: object) -> None:
     """One JSON object, as `--json` promises."""
-    typer.echo(json.dumps(found, indent=2, default=str))  # a time or a decimal of a row
+    typer.echo(json.dumps(value, indent=2, default=str))  # a time or a decimal of a row
 
 
 def exit_unless(good: bool) -> None:

@@ -158,9 +158,9 @@ def _every_rules(settings: Settings) -> dict[str, Rules]:
     return {name: rules_from(settings.model_copy(update={"mapping": name})) for name in producers.known_producers()}
 
 
-def _inside(found: CheckSummary, settings: Settings) -> tuple[str, tuple[Envelope, ...]] | None:
+def _inside(checked: CheckSummary, settings: Settings) -> tuple[str, tuple[Envelope, ...]] | None:
     """The producer whose events lie in the records, if these are of none, and what is around them."""
-    for way in ways_in(found.first):
+    for way in ways_in(checked.first):
         records = producers.as_records(way.events[:FEW])
         name = producers.producer_of(records, _every_rules(settings)) if len(records) else None
         if name is not None:

@@ -48,14 +48,16 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """What has changed between two versions. Exit code 1 if it is not compatible."""
-    found = contract_changes(_contract_named(old, "OLD"), _contract_named(new, "NEW"))
+    changes = contract_changes(_contract_named(old, "OLD"), _contract_named(new, "NEW"))
     if as_json:
-        print_json({"compatible": all(each.is_compatible for each in found), "changes": [c._asdict() for c in found]})
-    elif not found:
+        print_json(
+            {"compatible": all(each.is_compatible for each in changes), "changes": [c._asdict() for c in changes]}
+        )
+    elif not changes:
         typer.echo("nothing has changed")
-    for each in () if as_json else found:
+    for each in () if as_json else changes:
         typer.echo(f"{'compatible' if each.is_compatible else 'INCOMPATIBLE'}: {each.column}: {each.what}")
-    exit_unless(all(each.is_compatible for each in found))
+    exit_unless(all(each.is_compatible for each in changes))
 
 
 def _contract_named(name: str, subject: str = "CONTRACT") -> Contract:

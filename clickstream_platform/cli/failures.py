@@ -26,8 +26,8 @@ def failure(error: BaseException) -> Text:
     if is_of_files(error):
         return line(f"lake: {first}; {DAMAGED}, --debug shows more", "bold red")
     if isinstance(error, OSError):
-        said = SetupError(str(error.filename or "disk"), error.strerror or str(error), NO_ROOM)
-        return line(without_passwords(str(said)), "bold red")
+        no_room = SetupError(str(error.filename or "disk"), error.strerror or str(error), NO_ROOM)
+        return line(without_passwords(str(no_room)), "bold red")
     return line(f"spark: {first}; the JVM's words are in spark.log of CLICKSTREAM_HOME, --debug shows more", "bold red")
 
 

@@ -35,5 +35,5 @@ def fill(
     filling.require_fill(events, lake, columns or ())
     say_if_busy(["events"], lake, WAITS)
     with show_progress("events get their declared columns"):
-        found = filling.fill(events, lake, columns or ())
-    show(maintenance_views.fill_picture(found))
+        report = filling.fill(events, lake, columns or ())
+    show(maintenance_views.fill_picture(report))

@@ -48,14 +48,14 @@ def status(*, as_json: AsJson = False) -> None:
     settings = from_env()
     broker = broker_of(settings)
     address = broker.address()
-    found = topics(address) if address else {}
+    counts = topics(address) if address else {}
     if as_json:
-        print_json({"running": address is not None, "address": address, "folder": str(broker.folder), "topics": found})
+        print_json({"running": address is not None, "address": address, "folder": str(broker.folder), "topics": counts})
     elif address is None:
         typer.echo(f"it does not run: no broker has its data in {settings.home}; `clickstream kafka up` starts one")
     else:
         typer.echo(f"it runs at {address}, with its data in {broker.folder}")
-        for topic, partitions in found.items():
+        for topic, partitions in counts.items():
             typer.echo(f"  kafka://{address}/{topic}  ({partitions} partition{'s' if partitions > 1 else ''})")
     exit_unless(address is not None)
 
@@ -73,7 +73,7 @@ def topics(address: str) -> dict[str, int]:
         listed = AdminClient({"bootstrap.servers": address}).list_topics(timeout=TIMEOUT).topics
     except KafkaException as failed:
         raise UnreachableError("kafka", f"{address} does not answer", "look into its broker.log") from failed
-    return {name: len(found.partitions) for name, found in sorted(listed.items()) if not name.startswith("__")}
+    return {name: len(topic.partitions) for name, topic in sorted(listed.items()) if not name.startswith("__")}
 
 
 @commands.command(epilog="Example: clickstream kafka down")

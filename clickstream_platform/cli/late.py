@@ -31,16 +31,16 @@ def late(
     """Events behind the watermark of their batch, and what the batches that read them changed. Starts no JVM."""
     from clickstream_platform.streaming.observe.late import late_report  # noqa: PLC0415 - DuckDB, Arrow
 
-    found = late_report(existing_lake(from_env()), limit)
-    print_json(late_fields(found)) if as_json else show(*late_picture(found))
+    report = late_report(existing_lake(from_env()), limit)
+    print_json(late_fields(report)) if as_json else show(*late_picture(report))
 
 
-def late_picture(found: LateReport) -> Iterator[Any]:
+def late_picture(report: LateReport) -> Iterator[Any]:
     """For a person: a line for each batch that had late events, and those of them that are still there."""
     yield line(
-        f"{found.late_rows:,} of {number_of(found.of, 'record')} came late: at or before the watermark of the batch"
+        f"{report.late_rows:,} of {number_of(report.of, 'record')} came late: at or before the watermark of the batch"
     )
-    for batch in found.batches:
+    for batch in report.batches:
         yield line("")
         yield line(f"batch {batch.batch_id}, watermark {clock(batch.late_before_ms, 'seconds')} UTC: {_changed(batch)}")
         rows = list(_rows(batch))
@@ -67,9 +67,13 @@ def _rows(batch: LateBatch) -> Iterator[Sequence[object]]:
         yield clock(happened, "seconds"), behind, each.user_id, each.event_type, left_out, place
 
 
-def late_fields(found: LateReport) -> dict[str, Any]:
+def late_fields(report: LateReport) -> dict[str, Any]:
     """The late events as ``--json`` prints them."""
-    return {"late_records": found.late_rows, "records": found.of, "batches": [_fields(each) for each in found.batches]}
+    return {
+        "late_records": report.late_rows,
+        "records": report.of,
+        "batches": [_fields(each) for each in report.batches],
+    }
 
 
 def _fields(batch: LateBatch) -> dict[str, Any]:

@@ -76,16 +76,16 @@ def offsets(start: dict[str, Any] | None, end: dict[str, Any] | None) -> str:
     return _span("", _records(start or {}), _records(end) - 1)
 
 
-def _records(found: dict[str, dict[str, int]]) -> int:
-    return sum(sum(partitions.values()) for partitions in found.values())
+def _records(ends: dict[str, dict[str, int]]) -> int:
+    return sum(sum(partitions.values()) for partitions in ends.values())
 
 
 def _span(kind: str, first: int, last: int) -> str:
     return f"{kind}{first}-{last}" if last > first else f"{kind}{first}"
 
 
-def imbalance(found: Sequence[str]) -> Text:
+def imbalance(findings: Sequence[str]) -> Text:
     """Whether a ledger balances."""
-    if found:
-        return line("the ledger does not balance:\n" + "\n".join(f"  {line}" for line in found), "bold red")
+    if findings:
+        return line("the ledger does not balance:\n" + "\n".join(f"  {line}" for line in findings), "bold red")
     return Text("the ledger balances: no hole, no overlap, every record accounted for", "green")

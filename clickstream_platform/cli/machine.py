@@ -19,10 +19,10 @@ commands = typer.Typer()
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream doctor || exit 1")
 def doctor(*, as_json: AsJson = False) -> None:
     """Look for what a run needs of this machine. Exit code 1 if something is missing; changes nothing."""
-    found = diagnose(from_env())
-    is_good = all(finding.ok for finding in found)
+    findings = diagnose(from_env())
+    is_good = all(finding.ok for finding in findings)
     if as_json:
-        print_json({"ok": is_good, "findings": [asdict(finding) for finding in found]})
+        print_json({"ok": is_good, "findings": [asdict(finding) for finding in findings]})
     else:
-        show(results.findings(found))
+        show(results.findings(findings))
     exit_unless(is_good)

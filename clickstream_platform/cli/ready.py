@@ -119,11 +119,11 @@ def require_source(contracts: Iterable[StreamingTable], lake: Lake, settings: Se
     if not settings.source:
         make_writable_folder(Path(settings.source_url), "CLICKSTREAM_HOME")
     is_named = bool(settings.source)
-    found = lag.require_source(contracts, lake, lambda source: source.describe_availability(is_named=is_named))
-    for problem in found.values():
+    lags = lag.require_source(contracts, lake, lambda source: source.describe_availability(is_named=is_named))
+    for problem in lags.values():
         if isinstance(problem, ClickstreamError):
             typer.echo(f"warning: {problem}; the other sources are read", err=True)
-    return found
+    return lags
 
 
 def say_if_busy(names: Iterable[str], lake: Lake, then: str) -> None:

@@ -36,6 +36,6 @@ def register(
     there.require()
     knowing = settings.model_copy(update={"spark_conf": {**there.conf(), **settings.spark_conf}})
     with app.spark_session(knowing) as spark, show_progress("the tables get their names"):
-        found = there.register(spark, places)
-    rows = [(each.name, "new" if each.is_new else "was there", each.place) for each in found]
+        registered = there.register(spark, places)
+    rows = [(each.name, "new" if each.is_new else "was there", each.place) for each in registered]
     show(grid("name", "", "table", rows=rows, cut=("table",)))

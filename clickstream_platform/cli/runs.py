@@ -22,7 +22,7 @@ from clickstream_platform.streaming.audit.shares import run_notes, run_warnings
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import trigger_from
 from clickstream_platform.streaming.contract.trigger_support import require_trigger
-from clickstream_platform.streaming.lake.lease import require_free
+from clickstream_platform.streaming.lake.lease import free_left_behind, require_free
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.observe.lag import Lags, describe_lag, lags, unread_amount
 from clickstream_platform.streaming.runtime.backlog import estimate_backlog
@@ -72,7 +72,10 @@ def run(
     if not _has_anything(contracts, lake, known_lags):
         return
     make_lake_folder(settings)
-    require_free((table.name for table in contracts), lake, take_over=take_over)
+    names_of_tables = [table.name for table in contracts]
+    if take_over:
+        free_left_behind(names_of_tables, lake)
+    require_free(names_of_tables, lake)
     if has_nothing_to_do(contracts, lake, known_lags) and not any(
         channel.waiting for channel in Outbox.of(lake).status()
     ):
@@ -80,7 +83,7 @@ def run(
         return
     with app.spark_session(settings, records=estimate_backlog(contracts, lake, known_lags)) as spark:
         hearing = with_delivery(hooks(), settings, print_line)
-        run_all(contracts, spark, lake, hearing, known_lags, jobs=jobs, take_over=take_over)
+        run_all(contracts, spark, lake, hearing, known_lags, jobs=jobs)
 
 
 @commands.command(
@@ -151,7 +154,6 @@ def run_all(
     known_lags: Lags | None = None,
     *,
     jobs: int | None = 1,
-    take_over: bool = False,
 ) -> None:
     """Run tables, so many at a time (None: as many as is usual), and say what happened.
 
@@ -165,7 +167,7 @@ def run_all(
     progress = _Progress(lake, known_lags or {})
     try:
         with show_progress(progress):
-            side_by_side(contracts, spark, lake, hooks, progress, jobs=jobs, take_over=take_over)
+            side_by_side(contracts, spark, lake, hooks, progress, jobs=jobs)
     finally:
         _say_what_was_done(contracts, progress)
     for error in [*progress.failures.values()][1:]:

@@ -94,8 +94,8 @@ def _demo(settings: Settings, events: int, end: date, *, lasts: bool) -> bool:
                 run_all(contracts, spark, lake, hooks())
         for name in demonstration.PREVIEWS:
             show(_previewed(name, spark, lake), "")
-        found = compare_counts(simulated.truth, lake)
-        show(results.comparisons(found), "")
+        compared = compare_counts(simulated.truth, lake)
+        show(results.comparisons(compared), "")
         is_exact = all(each.clean for each in verify_tables(contracts, spark, lake))
     go_on = "clickstream kafka up" if isinstance(place, demonstration.Topic) else "clickstream status"
     typer.echo(f"\nThe tables are in {lake.root}")
@@ -103,7 +103,7 @@ def _demo(settings: Settings, events: int, end: date, *, lasts: bool) -> bool:
         typer.echo(f"Go on with: {go_on}, clickstream explain sessions, make dev")
     else:
         typer.echo("The store ends with the demo, and the tables with it")
-    return is_exact and all(line.agrees for line in found)
+    return is_exact and all(line.agrees for line in compared)
 
 
 def _previewed(name: str, spark: SparkSession, lake: Lake) -> Any:

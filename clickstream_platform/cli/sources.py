@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from clickstream_platform.streaming.observe.status import SourceStatus, TableStatus
 
 
-def source_lines(found: Sequence[TableStatus]) -> list[Text]:
+def source_lines(tables: Sequence[TableStatus]) -> list[Text]:
     """A line for each source of a table that has several, those that are left out among them."""
-    several = (table for table in found if len(table.sources) > 1)
+    several = (table for table in tables if len(table.sources) > 1)
     return [
         line(_source(table, each), "" if each.is_named else "yellow") for table in several for each in table.sources
     ]
 
 
-def _source(table: TableStatus, found: SourceStatus) -> str:
-    where = f"{table.name} from {found.name}: {found.source}" if found.source else f"{table.name} from {found.name}"
-    if not found.is_named:
-        way = f"CLICKSTREAM_SOURCE leaves it out; named {found.name!r} again, it goes on where it was"
-        return f"{where}: {number_of(found.batches, 'batch', 'batches')} read; {way}"
-    lag = "lag unknown" if found.lag is None else f"{amount_of(found.lag, found.lag_unit or '')} to read"
-    mark = f"; watermark {minute(found.watermark)}" if found.watermark else ""
-    return f"{where}: {number_of(found.batches, 'batch', 'batches')} read, {lag}{mark}"
+def _source(table: TableStatus, source: SourceStatus) -> str:
+    where = f"{table.name} from {source.name}: {source.source}" if source.source else f"{table.name} from {source.name}"
+    if not source.is_named:
+        way = f"CLICKSTREAM_SOURCE leaves it out; named {source.name!r} again, it goes on where it was"
+        return f"{where}: {number_of(source.batches, 'batch', 'batches')} read; {way}"
+    lag = "lag unknown" if source.lag is None else f"{amount_of(source.lag, source.lag_unit or '')} to read"
+    mark = f"; watermark {minute(source.watermark)}" if source.watermark else ""
+    return f"{where}: {number_of(source.batches, 'batch', 'batches')} read, {lag}{mark}"

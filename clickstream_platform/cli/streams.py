@@ -28,6 +28,7 @@ from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.contract.trigger import ProcessingTime, stream_trigger, trigger_from
 from clickstream_platform.streaming.contract.trigger_support import require_trigger
+from clickstream_platform.streaming.lake.lease import free_left_behind
 from clickstream_platform.streaming.sources.source import RecordSource
 from clickstream_platform.tables import select_tables, tables
 from clickstream_platform.terminal import cell, show
@@ -58,15 +59,18 @@ def stream(
     streams.require_inputs(contracts, lake)
     require_source(contracts, lake, settings)
     make_lake_folder(settings)
-    if not take_over:
-        say_if_busy((table.name for table in contracts), lake, "its query starts once that run has ended")
+    names_of_tables = [table.name for table in contracts]
+    if take_over:
+        free_left_behind(names_of_tables, lake)
+    else:
+        say_if_busy(names_of_tables, lake, "its query starts once that run has ended")
     observer = streams.StreamObserver(_failed, lambda table, report: report_run(table, report, lake))
     hearing = with_delivery(hooks(), settings, typer.echo)
     with app.spark_session(_with_conf(streams.CONFS, settings)) as spark, _stopped_by_signals() as stop:
         for table in contracts:
             typer.echo(f"{table.name}: {table.trigger}")
         run_id = uuid.uuid4().hex[:12]
-        streams.stream(contracts, spark, lake, hearing, observer, stop, run_id=run_id, take_over=take_over)
+        streams.stream(contracts, spark, lake, hearing, observer, stop, run_id=run_id)
     typer.echo("stopped; what is committed stays, and the next run goes on from there")
 
 
@@ -94,12 +98,12 @@ def _stopped_by_signals() -> Generator[Event]:
     """An event that SIGTERM and the first Ctrl-C set. The second Ctrl-C does not wait for anything."""
     stop = Event()
 
-    def told(signum: int, _: FrameType | None) -> None:
+    def on_signal(signum: int, _: FrameType | None) -> None:
         if stop.is_set() and signum == signal.SIGINT:
             raise KeyboardInterrupt
         start_new_thread(stop.set, ())  # the wait that is interrupted may hold the event's lock
 
-    before = {signum: signal.signal(signum, told) for signum in (signal.SIGTERM, signal.SIGINT)}
+    before = {signum: signal.signal(signum, on_signal) for signum in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield stop
     finally:
@@ -166,12 +170,12 @@ def tap(
 
 def _source_to_tap(settings: Settings, source: str | None) -> StreamingTable:
     """The contract of ``events`` with one source: of this name, or the first."""
-    found = {each.offsets.source_name: each for each in tables(settings)["events"].by_source()}
+    sources = {each.offsets.source_name: each for each in tables(settings)["events"].by_source()}
     if source is None:
-        return next(iter(found.values()))
-    if source not in found:
-        raise SettingsError("--source", f"there is no source {source!r}", f"choose from {', '.join(found)}")
-    return found[source]
+        return next(iter(sources.values()))
+    if source not in sources:
+        raise SettingsError("--source", f"there is no source {source!r}", f"choose from {', '.join(sources)}")
+    return sources[source]
 
 
 def _wide(settings: Settings, tapped: Tap) -> Settings:

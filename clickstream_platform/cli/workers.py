@@ -31,10 +31,10 @@ def workers(*, as_json: AsJson = False) -> None:
     from clickstream_platform.jvm.workers import make_ready  # noqa: PLC0415 - Spark, and one machine has no workers
 
     with app.spark_session(settings) as spark:
-        found = sorted(make_ready(spark.sparkContext, settings), key=lambda worker: worker.host)
+        ready = sorted(make_ready(spark.sparkContext, settings), key=lambda worker: worker.host)
     if as_json:
-        print_json({"master": settings.spark_master, "workers": [asdict(worker) for worker in found]})
+        print_json({"master": settings.spark_master, "workers": [asdict(worker) for worker in ready]})
         return
-    for worker in found:
+    for worker in ready:
         packages = ", ".join(f"{name} {version}" for name, version in worker.versions.items())
         typer.echo(f"{worker.host}: Python {worker.python} ({worker.executable}), {packages}; it sees the lake")

@@ -28,8 +28,8 @@ def translate_errors(attempt: int) -> Generator[None]:
     except ClickstreamError as error:
         if isinstance(error, RetryableError) and attempt < MAX_RETRIES:
             raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=FIRST_WAIT * 2**attempt) from error
-        said = {"subject": error.subject, "finding": error.finding, "remedy": error.remedy}
-        metadata = {name: without_passwords(text) for name, text in said.items()}
+        parts = {"subject": error.subject, "finding": error.finding, "remedy": error.remedy}
+        metadata = {name: without_passwords(text) for name, text in parts.items()}
         raise dg.Failure(without_passwords(str(error)), metadata=metadata, allow_retries=False) from error
 
 

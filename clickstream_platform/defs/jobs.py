@@ -106,5 +106,5 @@ class RebuildRequest:
         """Make it anew, and say what came of it."""
         if self.stretch is None:
             return materializations(self.table, rebuild(self.table, spark, lake, hooks, run_id=run_id), lake)
-        found = stretches.rebuild_stretch(self.table, self.stretch, spark, lake, hooks, run_id=run_id)
-        return [stretch_materialization(self.table, found, lake)]
+        rebuilt = stretches.rebuild_stretch(self.table, self.stretch, spark, lake, hooks, run_id=run_id)
+        return [stretch_materialization(self.table, rebuilt, lake)]

@@ -70,10 +70,10 @@ def materializations(table: StreamingTable, report: RunReport, lake: Lake) -> li
     ]
 
 
-def stretch_materialization(table: StreamingTable, found: StretchReport, lake: Lake) -> Materialized:
+def stretch_materialization(table: StreamingTable, report: StretchReport, lake: Lake) -> Materialized:
     """What a rebuild of a stretch made of its table."""
-    since, until = (dg.MetadataValue.timestamp(each / 1_000_000) for each in found.stretch)
-    counts = {"rows_remade": found.rows, "rows_changed": found.added, "rows_gone": found.removed}
+    since, until = (dg.MetadataValue.timestamp(each / 1_000_000) for each in report.stretch)
+    counts = {"rows_remade": report.rows, "rows_changed": report.added, "rows_gone": report.removed}
     held = lake.table(table.name)
     metadata = {
         "rebuilt_from": since,
@@ -130,9 +130,9 @@ def _of_run(table: StreamingTable, report: RunReport, lake: Lake) -> dict[str, A
 
 def _unmatched(report: RunReport) -> dict[str, Any]:
     """The paths of somebody's own mapping at which no record of the run had anything, of those looked at."""
-    found = unmatched_paths(report.batches)
-    paths = {"looked_at": found.looked_at, "paths": list(found.never)}
-    return {"never_matched": dg.MetadataValue.json(paths)} if found.never else {}
+    matches = unmatched_paths(report.batches)
+    paths = {"looked_at": matches.looked_at, "paths": list(matches.never)}
+    return {"never_matched": dg.MetadataValue.json(paths)} if matches.never else {}
 
 
 def _sources(report: RunReport) -> str:

@@ -42,17 +42,17 @@ def daily_report(settings: Settings) -> dg.AssetsDefinition:
 
         with translate_errors(context.retry_number):
             layout.require_layout(lake := Lake(settings.lake_folder))
-            found = page.report(lake, DAYS, datetime.now(timezone.utc))
-            write_whole(path, found.html())
-        return dg.MaterializeResult(metadata=_metadata(found, path))
+            report = page.report(lake, DAYS, datetime.now(timezone.utc))
+            write_whole(path, report.html())
+        return dg.MaterializeResult(metadata=_metadata(report, path))
 
     return asset
 
 
-def _metadata(found: "Report", path: Path) -> dict[str, Any]:
-    picture = base64.b64encode(found.png()).decode()
+def _metadata(report: "Report", path: Path) -> dict[str, Any]:
+    picture = base64.b64encode(report.png()).decode()
     return {
         "picture": dg.MetadataValue.md(f"![the first four plots](data:image/png;base64,{picture})"),
         "page": dg.MetadataValue.path(path),
-        **found.totals,
+        **report.totals,
     }

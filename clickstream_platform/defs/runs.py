@@ -30,23 +30,23 @@ LONGEST_PAUSE = timedelta(hours=6)  # so that what somebody mended at night is n
 
 
 def idle_reason(
-    instance: dg.DagsterInstance, found: UnreadState, contracts: Iterable[StreamingTable], lake: Lake
+    instance: dg.DagsterInstance, unread: UnreadState, contracts: Iterable[StreamingTable], lake: Lake
 ) -> str | None:
     """Why there is nothing to run for; None if something is unread, or a table has rows and nobody told the instance.
 
     Raises what :meth:`.UnreadState.idle_reason` does.
     """
-    said = found.idle_reason()
-    if said is None:
+    reason = unread.idle_reason()
+    if reason is None:
         return None
     untold = (each.name for each in contracts if not instance.get_latest_materialization_event(dg.AssetKey(each.name)))
-    return None if any(lake.table(name).rows() for name in untold) else said
+    return None if any(lake.table(name).rows() for name in untold) else reason
 
 
-def wait_reason(instance: dg.DagsterInstance, found: UnreadState, now: datetime) -> str | None:
+def wait_reason(instance: dg.DagsterInstance, unread: UnreadState, now: datetime) -> str | None:
     """Why a sensor should not ask for a run at this position now; None if it should."""
-    on = None if may_follow(instance, found) else running_reason(instance)
-    return on or stopped_reason(instance, now) or attempts(instance, found.position).pause(now)
+    on = None if may_follow(instance, unread) else running_reason(instance)
+    return on or stopped_reason(instance, now) or attempts(instance, unread.position).pause(now)
 
 
 def running_reason(instance: dg.DagsterInstance) -> str | None:
@@ -54,14 +54,14 @@ def running_reason(instance: dg.DagsterInstance) -> str | None:
     return next((f"run {run.run_id[:8]} ({run.job_name}) is {run.status.value.lower()}" for run in _on(instance)), None)
 
 
-def may_follow(instance: dg.DagsterInstance, found: UnreadState) -> bool:
+def may_follow(instance: dg.DagsterInstance, unread: UnreadState) -> bool:
     """Whether the only run that is on is a refresh that is done with ``events``, and there are new ones.
 
     It will not read those. The next run starts its JVM and reads them while this one is at its last tables; there it
     waits for the tables' pools. Whatever is slow, no third run is asked for: the second has to read its events first.
     """
     on = _on(instance)
-    if not found.is_there_for("events") or len(on) != 1 or on[0].job_name != REFRESH:
+    if not unread.is_there_for("events") or len(on) != 1 or on[0].job_name != REFRESH:
         return False
     newest = instance.get_latest_materialization_event(dg.AssetKey("events"))
     return newest is not None and newest.run_id == on[0].run_id
@@ -78,8 +78,8 @@ def stopped_reason(instance: dg.DagsterInstance, now: datetime) -> str | None:
     if not last or last[0].dagster_run.status != dg.DagsterRunStatus.CANCELED:
         return None
     again = _end(last[0]) + FIRST_PAUSE
-    found = f"run {last[0].dagster_run.run_id[:8]} was stopped; next attempt at {again:%H:%M} UTC, or start it by hand"
-    return found if now < again else None
+    reason = f"run {last[0].dagster_run.run_id[:8]} was stopped; next attempt at {again:%H:%M} UTC, or start it by hand"
+    return reason if now < again else None
 
 
 def _end(record: dg.RunRecord) -> datetime:

@@ -110,5 +110,5 @@ def _of_check(event: dg.DagsterEvent) -> str | None:
     check = event.asset_check_evaluation_data
     if check.passed or check.severity != dg.AssetCheckSeverity.ERROR:
         return None
-    table, found = check.asset_key.to_user_string(), check.metadata["found"].value
-    return f"{table}: {check.check_name} failed, found: {found}; see `clickstream verify {table}`"
+    table, finding = check.asset_key.to_user_string(), check.metadata["found"].value
+    return f"{table}: {check.check_name} failed, found: {finding}; see `clickstream verify {table}`"

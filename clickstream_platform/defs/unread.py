@@ -68,6 +68,6 @@ def unread_state(contracts: Iterable[StreamingTable], lake: Lake) -> UnreadState
 
 def stream_reason(contracts: Iterable[StreamingTable], lake: Lake) -> str | None:
     """Why a run would be refused: a stream of this host holds tables, and reads what is unread. None if none does."""
-    found = {table.name: holder_trigger(lake, table.name) for table in contracts}
-    held = [name for name, trigger in found.items() if trigger]
-    return f"`clickstream stream` keeps {', '.join(held)} up to date ({found[held[0]]})" if held else None
+    triggers = {table.name: holder_trigger(lake, table.name) for table in contracts}
+    held = [name for name, trigger in triggers.items() if trigger]
+    return f"`clickstream stream` keeps {', '.join(held)} up to date ({triggers[held[0]]})" if held else None

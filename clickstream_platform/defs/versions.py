@@ -42,19 +42,19 @@ def tags(
     code_version: str, version: str, inputs: Mapping[dg.AssetKey, str], instance: dg.DagsterInstance
 ) -> dict[str, str]:
     """The tags by which Dagster knows what a materialization was made by, what it is, and what it was made of."""
-    found = {CODE_VERSION: code_version, DATA_VERSION: version, OWN_DATA_VERSION: "true"}
+    of_run = {CODE_VERSION: code_version, DATA_VERSION: version, OWN_DATA_VERSION: "true"}
     for key, read in inputs.items():
         name = key.to_user_string()
-        found[f"{INPUT_VERSION}/{name}"] = read
-        found[f"{INPUT_POINTER}/{name}"] = _pointer(instance, key, read)
-    return found
+        of_run[f"{INPUT_VERSION}/{name}"] = read
+        of_run[f"{INPUT_POINTER}/{name}"] = _pointer(instance, key, read)
+    return of_run
 
 
 def _pointer(instance: dg.DagsterInstance, key: dg.AssetKey, version: str) -> str:
     """The event of the instance that told of a version, if it is the newest one of its asset."""
     record = instance.get_latest_data_version_record(key)
-    told = record and (record.event_log_entry.tags or {}).get(DATA_VERSION, UNVERSIONED)
-    return str(record.storage_id) if record and told == version else NO_POINTER
+    newest = record and (record.event_log_entry.tags or {}).get(DATA_VERSION, UNVERSIONED)
+    return str(record.storage_id) if record and newest == version else NO_POINTER
 
 
 def _read(lake: Lake, name: str, until: int) -> str:
@@ -69,12 +69,12 @@ def _read(lake: Lake, name: str, until: int) -> str:
 
 def _last_without_rows(unread: list[VersionedLine]) -> int | None:
     """The newest version before the first one that has something to read; None if the first already does."""
-    found = None
+    version = None
     for each in unread:
         if (each.line.added if isinstance(each.line, Amendment) else each.line.rows_out) > 0:
             break
-        found = each.version if _has_news(each.line, each.line.table) else found
-    return found
+        version = each.version if _has_news(each.line, each.line.table) else version
+    return version
 
 
 def _has_news(line: Entry | Amendment, name: str) -> bool:

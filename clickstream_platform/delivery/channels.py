@@ -59,8 +59,8 @@ def _full_alert(alert: Alert) -> dict[str, Any]:
 
 def _for_people(alert: Alert) -> dict[str, Any]:
     row = alert.row
-    said = ", ".join(f"{name}={value}" for name, value in row.items() if value is not None)
-    return {"text": f"{alert.table}: {_escape(said)}"}
+    columns = ", ".join(f"{name}={value}" for name, value in row.items() if value is not None)
+    return {"text": f"{alert.table}: {_escape(columns)}"}
 
 
 def _escape(text: str) -> str:

@@ -137,8 +137,8 @@ class Outbox:
         query = f"SELECT key, source, alert FROM delivery WHERE channel = ? AND delivered_ms IS NULL {order}"
         if not self.path.exists():
             return []
-        found = self._do(lambda db: db.execute(query, (channel, limit)).fetchall())
-        return [Alert(key, source, json.loads(row)) for key, source, row in found]
+        rows = self._do(lambda db: db.execute(query, (channel, limit)).fetchall())
+        return [Alert(key, source, json.loads(row)) for key, source, row in rows]
 
     def tried(self, channel: str, alert: Alert, problem: str | None) -> None:
         """Write down what became of an attempt: None if the alert was delivered."""
@@ -173,10 +173,10 @@ class Outbox:
             " (SELECT problem FROM delivery d WHERE d.channel = delivery.channel AND d.delivered_ms IS NULL"
             " ORDER BY tried_ms DESC LIMIT 1) FROM delivery GROUP BY channel ORDER BY channel"
         )
-        found = self._do(lambda db: db.execute(query).fetchall())
+        rows = self._do(lambda db: db.execute(query).fetchall())
         return tuple(
             ChannelStatus(channel, delivered, waiting, problem, None if tried is None else iso(tried, "seconds"))
-            for channel, delivered, waiting, tried, problem in found
+            for channel, delivered, waiting, tried, problem in rows
         )
 
     def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -206,8 +206,8 @@ def _change_copy(path: StorePath, work: Callable[[sqlite3.Connection], T]) -> T:
 
         def done(content: bytes | None) -> tuple[bytes, T]:
             copy.write_bytes(content or b"")
-            found = _at(copy, work)
-            return copy.read_bytes(), found
+            result = _at(copy, work)
+            return copy.read_bytes(), result
 
         return update_object(path, done)
 

@@ -44,7 +44,7 @@ class DeliveryReport:
         return f"alerts to {self.channel}: {self.alerts:,} delivered{left}"
 
 
-def with_delivery(hooks: Hooks, settings: Settings, said: Callable[[str], None] = log.warning) -> Hooks:
+def with_delivery(hooks: Hooks, settings: Settings, report: Callable[[str], None] = log.warning) -> Hooks:
     """The hooks, extended: every new row is also delivered to the channels that the settings name.
 
     An alert is noted in the lake's outbox before the commit of its batch, and sent after a run of its table that ended
@@ -54,7 +54,7 @@ def with_delivery(hooks: Hooks, settings: Settings, said: Callable[[str], None] 
     Args:
         hooks: what is called besides, and first.
         settings: name the channels; without any, nothing is noted. Who is forgotten leaves the outbox in any case.
-        said: is given a line on each channel that had something to be told.
+        report: is called with one line for each channel to which an alert was delivered, or could not be.
     """
     channels = channels_of(settings)
     outbox = Outbox.of(Lake(settings.lake_folder))
@@ -73,8 +73,8 @@ def with_delivery(hooks: Hooks, settings: Settings, said: Callable[[str], None] 
     def ended(table: StreamingTable) -> None:
         hooks.ended(table)
         if table.announces:
-            for told in deliver(outbox, channels):
-                said(str(told))
+            for delivery in deliver(outbox, channels):
+                report(str(delivery))
 
     return replace(hooks, notify=notify, ended=ended, forgotten=forgotten)
 
@@ -83,19 +83,19 @@ def deliver(outbox: Outbox, channels: Sequence[Channel], patience: Patience | No
     """Send what waits. Raises nothing: a channel that fails is left alone until the next call, and so is the outbox.
 
     Returns:
-        For each channel that had something to be told, what became of it.
+        A report for each channel to which an alert was delivered, or could not be.
     """
     from clickstream_platform.delivery.sender import Sender  # noqa: PLC0415 - only who delivers waits for requests
 
     patience = patience or Patience()
     try:
         with Sender(patience) as sender:
-            found = [_deliver(outbox, channel, sender, patience.run) for channel in channels]
+            reports = [_deliver(outbox, channel, sender, patience.run) for channel in channels]
         outbox.forget()
     except DeliveryError as failed:
         log.warning("%s", failed)
         return []
-    return [told for told in found if told.alerts or told.problem]
+    return [each for each in reports if each.alerts or each.problem]
 
 
 def _deliver(outbox: Outbox, channel: Channel, sender: Sender, seconds: float) -> DeliveryReport:

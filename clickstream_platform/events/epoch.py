@@ -55,13 +55,13 @@ def epoch_micros(numbers: pa.StringArray, unit: Unit | None = None) -> pa.Int64A
     if unit:
         return _scaled(parts, _SCALE[unit])
     size = pc.binary_length(parts["whole"])
-    found = pa.nulls(len(numbers), pa.int64())
+    micros = pa.nulls(len(numbers), pa.int64())
     for each, (least, most) in DIGITS.items():
         is_of = pc.fill_null(pc.and_(pc.greater_equal(size, least), pc.less_equal(size, most)), False)
         if pc.any(is_of).as_py():
             some = {name: part.filter(is_of) for name, part in parts.items()}
-            found = pc.replace_with_mask(found, is_of, _scaled(some, _SCALE[each]))
-    return pc.if_else(is_ambiguous(numbers), pa.scalar(None, pa.int64()), found)
+            micros = pc.replace_with_mask(micros, is_of, _scaled(some, _SCALE[each]))
+    return pc.if_else(is_ambiguous(numbers), pa.scalar(None, pa.int64()), micros)
 
 
 def _parts(numbers: pa.StringArray) -> dict[str, Any]:

@@ -69,17 +69,17 @@ def _without_backslashes(text: str) -> str:
     return _BACKSLASH.sub(_of_backslash, text)
 
 
-def _of_backslash(found: re.Match[str]) -> str:
-    if one := found["one"]:
+def _of_backslash(match: re.Match[str]) -> str:
+    if one := match["one"]:
         return _OF_ONE.get(one, one)
-    if point := found["sign"] or found["point"]:
-        return chr(int(point, 16)) if int(point, 16) <= 0x10FFFF else found[0]
-    return _of_units(found["units"], r"\u") if found["units"] else _of_octets(found["octets"], r"\x")
+    if point := match["sign"] or match["point"]:
+        return chr(int(point, 16)) if int(point, 16) <= 0x10FFFF else match[0]
+    return _of_units(match["units"], r"\u") if match["units"] else _of_octets(match["octets"], r"\x")
 
 
 def _without_percents(text: str) -> str:
     return _PERCENT.sub(
-        lambda found: _of_octets(found["octets"], "%") if found["octets"] else _of_units(found["units"], "%u"), text
+        lambda match: _of_octets(match["octets"], "%") if match["octets"] else _of_units(match["units"], "%u"), text
     )
 
 
@@ -97,7 +97,7 @@ def _of_octets(escaped: str, mark: str) -> str:
 
 
 def _without_entities(text: str) -> str:
-    return _ENTITY.sub(lambda found: html.unescape(found[0]), text)
+    return _ENTITY.sub(lambda match: html.unescape(match[0]), text)
 
 
 _WAYS = (

@@ -25,11 +25,12 @@ _PASSED_OVER = "passed over"
 
 def have_placeholders(sent: dict[str, Any]) -> Any:
     """Which records have an id that is none. A blank user_id is not meant: it is missing, and a fault of its own."""
-    found = pa.scalar(False)
+    has_any = pa.scalar(False)
     for name in IDS:
         is_none, is_blank = pc.match_substring_regex(sent[name], TO_END), _is_blank(sent[name])
-        found = pc.or_(found, _is_so(pc.and_not(is_none, is_blank) if name == "user_id" else pc.or_(is_none, is_blank)))
-    return found
+        is_faulty = pc.and_not(is_none, is_blank) if name == "user_id" else pc.or_(is_none, is_blank)
+        has_any = pc.or_(has_any, _is_so(is_faulty))
+    return has_any
 
 
 def faults_of(
@@ -54,8 +55,8 @@ def faults_of(
         Reason.UNKNOWN_EVENT_TYPE: pc.and_not(pc.invert(no_type), of_known),
         Reason.WRONG_TYPE: pa.array([each.is_of_wrong_type for each in reads], pa.bool_()),
     }
-    found = {reason: pc.and_(is_read, has_it) for reason, has_it in of_read.items()}
-    return {reason: found.get(reason, _is_so(pc.equal(unread, reason.value))) for reason in Reason}
+    faults = {reason: pc.and_(is_read, has_it) for reason, has_it in of_read.items()}
+    return {reason: faults.get(reason, _is_so(pc.equal(unread, reason.value))) for reason in Reason}
 
 
 def why_unread(record: ParsedRecord) -> str | None:

@@ -11,7 +11,7 @@ from pyspark.sql.pandas.functions import arrow_udf
 from pyspark.sql.pandas.types import from_arrow_type
 from pyspark.sql.types import ArrayType, BooleanType, LongType, StringType, StructField, StructType
 
-from clickstream_platform.events.contract.judging import arrow_type
+from clickstream_platform.events.contract.casting import arrow_type
 from clickstream_platform.events.masking import Masking
 from clickstream_platform.events.opening import open_records
 from clickstream_platform.events.parsing import READ, read_events

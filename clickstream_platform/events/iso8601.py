@@ -48,8 +48,8 @@ def iso_micros(texts: pa.StringArray) -> pa.Int64Array:
     day, is_day = _days(part["date"])
     time, is_time = _times(part["clock"], part["fraction"])
     zone, is_zone = _zones(part["zone"])
-    found = day * DAY + time - zone
-    return pa.array(found, pa.int64(), mask=~(is_formed & is_day & is_time & is_zone))
+    micros = day * DAY + time - zone
+    return pa.array(micros, pa.int64(), mask=~(is_formed & is_day & is_time & is_zone))
 
 
 def _days(dates: pa.StringArray) -> tuple[Ints, Bools]:

@@ -117,12 +117,12 @@ class Masking:
 
     def _hidden(self, value: bytes) -> bytes:
         how = ("hmac_sha256", hmac.new(self.masks.secret, value, hashlib.sha256)) if self.masks.secret else None
-        name, found = how or ("sha256", hashlib.sha256(value))
-        return to_json({_NOT_KEPT: {"bytes": len(value), name: found.hexdigest()}})
+        name, digest = how or ("sha256", hashlib.sha256(value))
+        return to_json({_NOT_KEPT: {"bytes": len(value), name: digest.hexdigest()}})
 
     def _json(self, text: str) -> str | None:
-        found = self._value(any_json(text), 0)
-        return to_json(found).decode() if found else None
+        masked = self._value(any_json(text), 0)
+        return to_json(masked).decode() if masked else None
 
     def _key(self, key: bytes) -> bytes | None:
         if not self.masks.fields:
@@ -130,14 +130,14 @@ class Masking:
         return _of_bytes(key, self.masks.hash_of) if self.masks.secret else None
 
     def _headers(self, headers: list[dict[str, Any]], id_header: str) -> list[dict[str, Any]] | None:
-        found: list[dict[str, Any]] = []
+        kept: list[dict[str, Any]] = []
         for each in headers:
             name, value = plain_name(each["key"]), each["value"]
             is_hashed = name in self.masks.hashed or (each["key"] == id_header and "event_id" in self.masks.hashed)
             if name not in self.masks.dropped:
                 masked = value and _of_bytes(value, self.masks.hash_of if is_hashed else self._text)
-                found.append({"key": each["key"], "value": masked})
-        return found or None
+                kept.append({"key": each["key"], "value": masked})
+        return kept or None
 
     def _value(self, value: Any, level: int) -> Any:
         """A value of JSON as it may be kept. One frame of Python a level, as there may be many."""
@@ -152,14 +152,14 @@ class Masking:
             return items
         if not isinstance(value, dict):
             return value
-        found: dict[str, Any] = {}
+        fields: dict[str, Any] = {}
         for key, each in value.items():
             name = plain_name(key)
             if name in self.masks.hashed:
-                found[key] = None if each is None else self.masks.hash_of(_as_text(each))
+                fields[key] = None if each is None else self.masks.hash_of(_as_text(each))
             elif name not in self.masks.dropped:
-                found[self._text(key, level + 1) or ""] = self._value(each, level + 1)
-        return found
+                fields[self._text(key, level + 1) or ""] = self._value(each, level + 1)
+        return fields
 
     def _text(self, text: str, level: int = 0) -> str | None:
         """A text as it may be kept; None if there is something to mask in it that cannot be told from the rest."""
@@ -184,9 +184,9 @@ class Masking:
         """Whether a text has a masked field in it, as JSON and programs write one; or, anywhere, its name."""
         if not anywhere and not _MAY_BE_QUOTED.search(text):
             return False
-        found = _anywhere(self.masks.fields) if anywhere else _quoted(self.masks.fields)
+        pattern = _anywhere(self.masks.fields) if anywhere else _quoted(self.masks.fields)
         try:
-            return any(found.search(form) for form in unescaped_forms(text))
+            return any(pattern.search(form) for form in unescaped_forms(text))
         except TooManyFormsError:
             return True
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _ROWS = 10_000  # events that are given at once, about
 _BYTES = 8_000_000  # of them: what is unpacked of some records may be much more than they are
 COLUMNS = {
-    **{"index": pa.int64(), "inherited": pa.string(), "inside": pa.int64(), "found": pa.string()},
+    **{"index": pa.int64(), "inherited": pa.string(), "inside": pa.int64(), "unopened": pa.string()},
     "text": pa.binary(),
 }
 _REPLACED = ("value", "size", *COLUMNS)
@@ -42,7 +42,7 @@ class _Row(NamedTuple):
         nth: its position in the record.
         inherited: what it has from its envelope; None if it is in none.
         inside: how many events the record holds; None if it is not opened.
-        found: why nothing is to be read of it, if so: a reason, or ``EMPTY``.
+        unopened: why there is no event to be read in it: a reason, or ``EMPTY``; None if there is one.
         text: what its bytes say as JSON, if they are something else.
     """
 
@@ -52,7 +52,7 @@ class _Row(NamedTuple):
     nth: int = 0
     inherited: str | None = None
     inside: int | None = None
-    found: str | None = None
+    unopened: str | None = None
     text: bytes | None = None
 
 
@@ -68,8 +68,8 @@ def open_records(records: pa.RecordBatch, rules: Rules) -> Iterator[pa.RecordBat
 
     Returns:
         The same columns, and ``index``; ``inherited``, a JSON object; ``inside``, how many events the record held, null
-        if it was not opened; ``found``: instead of an event, the reason why an envelope cannot be opened, or ``EMPTY``;
-        ``text``: of bytes that are decoded, the JSON that is read in their place.
+        if it was not opened; ``unopened``: why there is no event to be read, the reason why a record cannot be decoded
+        or opened, or ``EMPTY``; ``text``: of bytes that are decoded, the JSON that is read in their place.
         An ``event_id`` from elsewhere is made one of each event: with a slash and the index behind it.
     """
     envelope = rules.mapping is not None and rules.mapping.envelope
@@ -99,19 +99,19 @@ def _as_they_are(records: pa.RecordBatch) -> pa.RecordBatch:
 def _decoded(records: pa.RecordBatch, rules: Rules, decode: Decode) -> Iterator[pa.RecordBatch]:
     """The records with what they say, where none is an envelope."""
     rows, begin, held = _as_they_are(records), 0, 0
-    texts, found = list[bytes | None](), list[str | None]()
+    texts, faults = list[bytes | None](), list[str | None]()
     for number, (value, size) in enumerate(zip(records["value"].to_pylist(), records["size"].to_pylist(), strict=True)):
         text, fault = AS_IT_IS
         if value is not None and size is not None and size <= rules.max_record_bytes:
             text, fault = decode(number, value)
         texts.append(text)
-        found.append(fault and fault.value)
+        faults.append(fault and fault.value)
         held += len(text or b"")
         if held >= _BYTES:
-            yield _with_columns(rows.slice(begin, len(texts)), {"text": texts, "found": found})
-            begin, held, texts, found = number + 1, 0, [], []
+            yield _with_columns(rows.slice(begin, len(texts)), {"text": texts, "unopened": faults})
+            begin, held, texts, faults = number + 1, 0, [], []
     if texts:
-        yield _with_columns(rows.slice(begin), {"text": texts, "found": found})
+        yield _with_columns(rows.slice(begin), {"text": texts, "unopened": faults})
 
 
 def _with_columns(rows: pa.RecordBatch, cells: dict[str, list[Any]]) -> pa.RecordBatch:
@@ -146,14 +146,14 @@ def _nothing(_: bytes) -> None:
 
 
 def _of_record(number: int, value: bytes, open_: Open, text: bytes | None, fault: Reason | None) -> Iterator[_Row]:
-    found = fault or open_(value if text is None else text)
-    if found is None or isinstance(found, Reason):
-        yield _Row(number, value, len(value), found=found and found.value, text=text)
+    opened = fault or open_(value if text is None else text)
+    if opened is None or isinstance(opened, Reason):
+        yield _Row(number, value, len(value), unopened=opened and opened.value, text=text)
         return
-    if not found:
-        yield _Row(number, None, 0, inside=0, found=EMPTY)
-    for index, (event, inherited) in enumerate(found):
-        yield _Row(number, event, len(event), index, inherited, len(found))
+    if not opened:
+        yield _Row(number, None, 0, inside=0, unopened=EMPTY)
+    for index, (event, inherited) in enumerate(opened):
+        yield _Row(number, event, len(event), index, inherited, len(opened))
 
 
 def _batch(records: pa.RecordBatch, rows: list[_Row]) -> pa.RecordBatch:

@@ -59,16 +59,16 @@ class Parameters:
         """
         if not any(sign in text for sign in "=%\\&"):
             return text
-        found = self._in_place(text)
+        masked = self._in_place(text)
         try:
-            is_left = any(self._is_left(form) for form in unescaped_forms(found))
+            is_left = any(self._is_left(form) for form in unescaped_forms(masked))
         except TooManyFormsError:
             return None
-        return None if is_left else found
+        return None if is_left else masked
 
     def _in_place(self, text: str) -> str:
         parts = ["", *_BETWEEN.split(text)]  # a sign between, and what comes after it, in turns
-        found: list[str] = []
+        pieces: list[str] = []
         first: str | None = None  # the sign before a parameter that was dropped, for the one that is the first now
         at = 0
         while at < len(parts):
@@ -87,8 +87,8 @@ class Parameters:
                 continue
             first = None
             masked = self.hash_of(unquote_plus(value)) if what else self._of(value)
-            found += [mark, name if is_one else self._of(name), is_one, masked if is_one else ""]
-        return "".join(found)
+            pieces += [mark, name if is_one else self._of(name), is_one, masked if is_one else ""]
+        return "".join(pieces)
 
     def _of(self, value: str) -> str:
         """The value of a parameter that is kept: a URL may be in it."""

@@ -65,7 +65,7 @@ def read_events(events: pa.RecordBatch, rules: Rules) -> pa.StructArray:
     """
     size, arrived_at = events["size"], events["arrived_at"]
     return _read_all(
-        bytes_to_read(events), size, arrived_at, events["event_id"], events["inherited"], events["found"], rules
+        bytes_to_read(events), size, arrived_at, events["event_id"], events["inherited"], events["unopened"], rules
     )
 
 
@@ -75,10 +75,10 @@ def _read_all(
     arrived_at: pa.Array,
     event_id: pa.Array,
     inherited: pa.Array,
-    found: pa.Array,
+    unopened: pa.Array,
     rules: Rules,
 ) -> pa.StructArray:
-    reads = _reads(value, sizes, inherited, found, rules)
+    reads = _reads(value, sizes, inherited, unopened, rules)
     sent = _fields(reads, event_id, inherited)
     has_placeholder = have_placeholders(sent)
     fields = {name: unless_blank(column) if name in IDS else column for name, column in sent.items()}
@@ -112,11 +112,11 @@ def _read_all(
 
 def _judge_declared(contract: Contract, reads: list[ParsedRecord], extra: Any, event_types: Any) -> JudgedColumns:
     """The declared columns. Of a record that could not be read, or is passed over, nothing is asked."""
-    found = judge_columns(contract, extra, event_types)
+    judged = judge_columns(contract, extra, event_types)
     for row, each in enumerate(reads):
         if why_unread(each):
-            found.rejected[row], found.counted[row] = [], []
-    return found
+            judged.rejected[row], judged.counted[row] = [], []
+    return judged
 
 
 def _append_reasons(reasons: pa.ListArray, more: list[list[str]]) -> pa.ListArray:
@@ -125,20 +125,22 @@ def _append_reasons(reasons: pa.ListArray, more: list[list[str]]) -> pa.ListArra
     return pa.array([one + other for one, other in zip(reasons.to_pylist(), more, strict=True)], reasons.type)
 
 
-def _reads(value: pa.Array, sizes: pa.Array, inherited: pa.Array, found: pa.Array, rules: Rules) -> list[ParsedRecord]:
+def _reads(
+    value: pa.Array, sizes: pa.Array, inherited: pa.Array, unopened: pa.Array, rules: Rules
+) -> list[ParsedRecord]:
     by = record_reader(rules.mapping, rules.masks) if rules.mapping else read_json_record
     limit = rules.max_record_bytes
-    if inherited.null_count == found.null_count == len(value):
+    if inherited.null_count == unopened.null_count == len(value):
         return [_read(each, size, by, limit) for each, size in zip(value.to_pylist(), sizes.to_pylist(), strict=True)]
-    cells = (column.to_pylist() for column in (value, sizes, inherited, found))
+    cells = (column.to_pylist() for column in (value, sizes, inherited, unopened))
     return [
-        _instead(why) if why else _read(each, size, partial(by, inherited=own) if own and rules.mapping else by, limit)
+        _unopened(why) if why else _read(each, size, partial(by, inherited=own) if own and rules.mapping else by, limit)
         for each, size, own, why in zip(*cells, strict=True)
     ]
 
 
-def _instead(found: str) -> ParsedRecord:
-    return ParsedRecord(passed_over=EMPTY) if found == EMPTY else ParsedRecord(fault=Reason(found))
+def _unopened(why: str) -> ParsedRecord:
+    return ParsedRecord(passed_over=EMPTY) if why == EMPTY else ParsedRecord(fault=Reason(why))
 
 
 def _read(value: bytes | None, size: int | None, by: ReadRecord, limit: int) -> ParsedRecord:

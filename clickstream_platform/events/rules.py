@@ -82,18 +82,18 @@ class Rules:
 
         return events["value"] if self.keeps_bytes else bytes_to_read(events)
 
-    def kept(self, values: pa.Array, found: pa.Array | None = None) -> pa.Array:
+    def kept(self, values: pa.Array, unopened: pa.Array | None = None) -> pa.Array:
         """Of the bytes of records, what may be written: see :meth:`.masking.Masking.kept`. Who keeps any asks here.
 
         Args:
             values: the bytes.
-            found: why envelopes among them could not be opened, as :mod:`.opening` gives it. What is packed in these
+            unopened: why envelopes among them could not be opened, as :mod:`.opening` gives it. What is packed in these
                 cannot be masked.
         """
         from clickstream_platform.events.masking import Masking  # noqa: PLC0415 - as below
 
         unpacks = self.mapping is not None and any(each.steps for each in self.mapping.envelope)
-        packed = found.is_valid() if found is not None and unpacks else None
+        packed = unopened.is_valid() if unopened is not None and unpacks else None
         return Masking(self.masks).kept(values, self.mask_ip, packed)
 
     def kept_inherited(self, inherited: pa.Array) -> pa.Array:

@@ -42,8 +42,8 @@ def why_no_instant(text: str, unit: Unit = "auto") -> str | None:
         return "a number that may be a date, a year or a counter: CLICKSTREAM_TIMESTAMP_UNIT names the unit of numbers"
     if unit == "iso" and re.fullmatch(_NUMBER, text):
         return "a number, which CLICKSTREAM_TIMESTAMP_UNIT=iso does not allow"
-    found = (fault for form, fault in _FAULTS.items() if re.fullmatch(form, text, re.ASCII | re.DOTALL))
-    return next(found, "neither a text by ISO-8601 nor a number since 1970")
+    faults = (fault for form, fault in _FAULTS.items() if re.fullmatch(form, text, re.ASCII | re.DOTALL))
+    return next(faults, "neither a text by ISO-8601 nor a number since 1970")
 
 
 def time_fault(record: bytes, unit: Unit = "auto", mapping: str = "") -> str:
@@ -57,9 +57,9 @@ def time_fault(record: bytes, unit: Unit = "auto", mapping: str = "") -> str:
     return fault_of_time(record, unit, mapping_named(mapping, declared=None))
 
 
-def fault_of_time(record: bytes, unit: Unit, found: Mapping | None) -> str:
+def fault_of_time(record: bytes, unit: Unit, mapping: Mapping | None) -> str:
     """As :func:`time_fault`, by the mapping itself; None for our own shape."""
-    unit = time_unit(found, unit)
-    text = (record_reader(found) if found else read_json_record)(record).texts[WIRE.names.index("timestamp")]
+    unit = time_unit(mapping, unit)
+    text = (record_reader(mapping) if mapping else read_json_record)(record).texts[WIRE.names.index("timestamp")]
     why = None if text is None else why_no_instant(text, unit)
     return f"{text}: {why}" if why else ""

@@ -41,13 +41,13 @@ def to_instants(texts: pa.StringArray, unit: Unit = "auto") -> pa.TimestampArray
         unit: the unit of all numbers; ``auto``: each number's size tells it, and eight digits that are a date are one;
             ``iso``: no number is an instant, unless ISO-8601 writes a date in such digits.
     """
-    found = _of_usual_form(texts)
-    unread = pc.and_(pc.is_null(found), pc.is_valid(texts))
+    instants = _of_usual_form(texts)
+    unread = pc.and_(pc.is_null(instants), pc.is_valid(texts))
     if not pc.any(unread).as_py():
-        return found
+        return instants
     micros = _of_any_form(texts.filter(unread), unit)
     is_held = pc.and_(pc.greater_equal(micros, FIRST_INSTANT), pc.less_equal(micros, LAST_INSTANT))
-    return pc.replace_with_mask(found, unread, pc.cast(null_unless(is_held, micros), INSTANT))
+    return pc.replace_with_mask(instants, unread, pc.cast(null_unless(is_held, micros), INSTANT))
 
 
 def are_ambiguous(texts: pa.StringArray) -> pa.BooleanArray:
@@ -81,9 +81,9 @@ def _of_usual_form(texts: pa.StringArray) -> pa.TimestampArray:
     iso = pc.replace_substring_regex(iso, r"(\.\d{6})\d+", r"\1")
     is_zoned = pc.match_substring_regex(iso, r"^.{16,}[Z+-]")
     zoned = pc.if_else(is_zoned, iso, pc.binary_join_element_wise(iso, "Z", ""))
-    found = pc.cast(zoned, INSTANT)
-    micros = pc.cast(found, pa.int64())
-    return null_unless(pc.and_(pc.greater_equal(micros, FIRST_INSTANT), pc.less_equal(micros, LAST_INSTANT)), found)
+    instants = pc.cast(zoned, INSTANT)
+    micros = pc.cast(instants, pa.int64())
+    return null_unless(pc.and_(pc.greater_equal(micros, FIRST_INSTANT), pc.less_equal(micros, LAST_INSTANT)), instants)
 
 
 def _is_no_leap_day(iso: pa.StringArray) -> pa.BooleanArray:

@@ -27,10 +27,10 @@ def single(value: float) -> float | str:
 def day(days: int) -> str:
     """A day since 1970 as ISO 8601 has it; a year beyond 9999 or before 1 with its sign."""
     eras, nth = divmod(days + _EPOCH - 1, _ERA_DAYS)
-    found = date.fromordinal(nth + 1)
-    year = found.year + eras * _ERA_YEARS
+    date_of_era = date.fromordinal(nth + 1)
+    year = date_of_era.year + eras * _ERA_YEARS
     text = f"{year:04}" if 0 <= year <= 9999 else f"{year:+07}"
-    return f"{text}-{found.month:02}-{found.day:02}"
+    return f"{text}-{date_of_era.month:02}-{date_of_era.day:02}"
 
 
 def instant(count: int, per_second: int) -> str:

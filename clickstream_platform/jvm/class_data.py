@@ -47,8 +47,8 @@ def to_make(file: Path) -> str:
 
 def to_use(java: Java, cache: Path, *, with_store: bool = False) -> str:
     """The option of a JVM that is to use the archive; empty if there is none. A JVM that refuses it goes on without."""
-    found = archive(java, cache, with_store=with_store)
-    return f'"-XX:SharedArchiveFile={found}" {QUIET}' if found.is_file() else ""
+    file = archive(java, cache, with_store=with_store)
+    return f'"-XX:SharedArchiveFile={file}" {QUIET}' if file.is_file() else ""
 
 
 def to_use_or_leave(java: Java, cache: Path, *, with_store: bool = False) -> str:

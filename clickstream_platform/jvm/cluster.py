@@ -28,12 +28,12 @@ def cluster_conf(settings: Settings, jars: Sequence[Path]) -> dict[str, str]:
     """
     own = own_address(settings.spark_master)
     host = settings.spark_driver_host or own
-    found = {"spark.driver.host": host, "spark.driver.bindAddress": _to_bind(host)} if host else {}
+    driver = {"spark.driver.host": host, "spark.driver.bindAddress": _to_bind(host)} if host else {}
     return {
         # The driver finds them where they are, every executor fetches them from the driver.
         "spark.driver.extraClassPath": ":".join(str(jar) for jar in jars),
         "spark.jars": ",".join(jar.as_uri() for jar in jars),
-        **found,
+        **driver,
         "spark.driver.port": str(settings.spark_driver_port),
         "spark.blockManager.port": str(settings.spark_block_manager_port),
     }
@@ -58,9 +58,9 @@ def own_address(master: str) -> str:
 def start_refusal(master: str, failure: Exception) -> UnreachableError:
     """What kept a session from starting on a cluster whose master does listen."""
     lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
-    said = next((line for line in lines if "Exception" in line or "Error" in line), lines[0] if lines else "")
+    reason = next((line for line in lines if "Exception" in line or "Error" in line), lines[0] if lines else "")
     return UnreachableError(
-        master, f"it gave no session ({said})", "see its log; it must be of the same version of Spark"
+        master, f"it gave no session ({reason})", "see its log; it must be of the same version of Spark"
     )
 
 

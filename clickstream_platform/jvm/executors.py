@@ -44,9 +44,9 @@ def failures(context: SparkContext, group: str) -> Iterator[tuple[str, str]]:
     for stage in (stage for job in jobs if job for stage in job.stageIds):
         tasks = scala.statusStore().taskList(stage, 0, 10_000)
         for task in (tasks.apply(index) for index in range(tasks.size())):
-            said = task.errorMessage()
-            if task.status() == "FAILED" and said.isDefined() and "ExecutorLostFailure" not in said.get():
-                yield task.host(), said.get()
+            message = task.errorMessage()
+            if task.status() == "FAILED" and message.isDefined() and "ExecutorLostFailure" not in message.get():
+                yield task.host(), message.get()
 
 
 def _executors(context: SparkContext) -> int:

@@ -67,10 +67,11 @@ def require_packages() -> None:
         SetupError: one is of another version, or missing.
     """
     for package, wanted in MADE_FOR.items():
-        found = _installed(package)
-        if found != wanted:
+        installed = _installed(package)
+        if installed != wanted:
             jar = next(jar.file_name for jar in SPARK_JARS if jar.version == wanted)
-            raise SetupError(package, f"{found} is installed, the jars belong to {wanted}, as {jar}", "run make setup")
+            finding = f"{installed} is installed, the jars belong to {wanted}, as {jar}"
+            raise SetupError(package, finding, "run make setup")
 
 
 def _installed(package: str) -> str:

@@ -32,14 +32,14 @@ def require_java() -> Java:
     """
     remedy = f"install Java {OLDEST_JAVA} or newer and set JAVA_HOME to its folder, or put java on the PATH"
     home = os.environ.get("JAVA_HOME")
-    found = shutil.which("java", path=str(Path(home) / "bin")) if home else shutil.which("java")
-    if found is None:
+    program = shutil.which("java", path=str(Path(home) / "bin")) if home else shutil.which("java")
+    if program is None:
         finding = f"JAVA_HOME is {home}, but there is no bin/java in it" if home else "not found on the PATH"
         raise SetupError("java", finding, remedy)
-    version = _version(found, remedy)
+    version = _version(program, remedy)
     if _major(version) < OLDEST_JAVA:
-        raise SetupError("java", f"{found} is version {version}, too old for Spark", remedy)
-    return Java(Path(found), version)
+        raise SetupError("java", f"{program} is version {version}, too old for Spark", remedy)
+    return Java(Path(program), version)
 
 
 def require_room(folder: Path, size: int, needed_for: str, variable: str) -> int:

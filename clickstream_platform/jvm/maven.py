@@ -117,9 +117,9 @@ def _fetch(artifacts: Sequence[Artifact], folder: Path, repository: str | None) 
 def _require_checksum(path: Path, artifact: Artifact) -> None:
     if not path.is_file():
         raise SetupError(artifact.file_name, "Ivy brought no such jar", "try again; if it stays so, report it")
-    found = sha256(path)
-    if found != artifact.sha256:
-        finding = f"what was fetched has the SHA-256 {found[:12]}..., not {artifact.sha256[:12]}..."
+    checksum = sha256(path)
+    if checksum != artifact.sha256:
+        finding = f"what was fetched has the SHA-256 {checksum[:12]}..., not {artifact.sha256[:12]}..."
         raise SetupError(artifact.file_name, finding, "try again; if it stays so, a proxy on the way alters it")
 
 
@@ -184,8 +184,8 @@ def _what_ivy_met(output: str, repository: str) -> tuple[str, str]:
         finding = f"{repository} cannot be reached ({cause[1]})"
         return finding, "connect to the network, or set HTTPS_PROXY; after one success no network is needed"
     absent = re.search(r":: (\S+#\S+: not found)", output)
-    said = absent[1] if absent else last_line(output)
-    return f"{repository} did not deliver them ({said})", "try again; if it stays so, report it"
+    reason = absent[1] if absent else last_line(output)
+    return f"{repository} did not deliver them ({reason})", "try again; if it stays so, report it"
 
 
 def _proxy_options() -> list[str]:

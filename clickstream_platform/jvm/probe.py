@@ -101,7 +101,7 @@ def probe_worker(parts: Iterable[object], asked: WorkerRequest) -> Iterator[Work
         str(Path(__file__).parents[1]),
         dict(_versions(asked.distributions)),
         missing,
-        (*unseen, *(found for sample in asked.samples for found in _unseen(sample))),
+        (*unseen, *(finding for sample in asked.samples for finding in _unseen(sample))),
         wrote,
         refused,
         () if missing else tuple(_unreached(asked.stores)),
@@ -112,10 +112,10 @@ def probe_worker(parts: Iterable[object], asked: WorkerRequest) -> Iterator[Work
 def _versions(distributions: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     for name in distributions:
         try:
-            found = importlib.import_module(name).__version__ if name == "pyspark" else version(name)
+            installed = importlib.import_module(name).__version__ if name == "pyspark" else version(name)
         except (PackageNotFoundError, ImportError):
             continue
-        yield name, found
+        yield name, installed
 
 
 def _missing(modules: tuple[str, ...]) -> Iterator[str]:

@@ -200,9 +200,9 @@ def _start(builder: SparkSession.Builder, jvm_log: Path | None, jvm_stdout: int 
         with _output_to(jvm_log, jvm_stdout) if jvm_log else nullcontext():
             return builder.getOrCreate()
     except PySparkRuntimeError as failed:
-        said = jvm_reason(jvm_log.read_text(errors="replace")) if jvm_log else str(failed)
+        reason = jvm_reason(jvm_log.read_text(errors="replace")) if jvm_log else str(failed)
         remedy = "mend CLICKSTREAM_SPARK_MASTER, CLICKSTREAM_SPARK_DRIVER_MEMORY or CLICKSTREAM_SPARK_CONF"
-        raise SetupError("spark", f"its JVM does not start ({said})", remedy) from failed
+        raise SetupError("spark", f"its JVM does not start ({reason})", remedy) from failed
 
 
 @contextmanager

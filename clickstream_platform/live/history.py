@@ -50,12 +50,12 @@ class RunSummary:
 
 def last_runs(entries: Iterable[Entry], limit: int) -> list[RunSummary]:
     """The newest runs of a ledger that comes newest first; newest first. Reads no more of it than it needs."""
-    found: dict[str, list[Entry]] = {}
+    runs: dict[str, list[Entry]] = {}
     for entry in entries:
-        if entry.run_id not in found and len(found) == limit:
+        if entry.run_id not in runs and len(runs) == limit:
             break
-        found.setdefault(entry.run_id, []).append(entry)
-    return [_run(run_id, booked) for run_id, booked in found.items()]
+        runs.setdefault(entry.run_id, []).append(entry)
+    return [_run(run_id, booked) for run_id, booked in runs.items()]
 
 
 def _run(run_id: str, booked: list[Entry]) -> RunSummary:

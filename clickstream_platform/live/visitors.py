@@ -76,7 +76,7 @@ class DashboardState:
     @property
     def active(self) -> dict[str, Sequence[QueryStatus]]:
         """The queries that are at work, by the table that they fill."""
-        return {said[-1].table: said for said in reversed(self.queries) if said[-1].is_active}
+        return {history[-1].table: history for history in reversed(self.queries) if history[-1].is_active}
 
 
 def observe(
@@ -89,8 +89,8 @@ def observe(
     """
     tables = status(contracts, lake)
     is_same = before is not None and _versions(tables) == _versions(before.tables)
-    found = before.activity if before and is_same else recent_activity(lake)
-    return DashboardState(datetime.now(timezone.utc), str(lake.root), queries(journal), tables, found)
+    activity = before.activity if before and is_same else recent_activity(lake)
+    return DashboardState(datetime.now(timezone.utc), str(lake.root), queries(journal), tables, activity)
 
 
 def _versions(tables: Sequence[TableStatus]) -> list[int | None]:
@@ -139,8 +139,8 @@ def recent_activity(lake: Lake) -> Activity | None:
 def _minutes(connection: DuckDBPyConnection, recent: str, since: datetime) -> list[Minute]:
     counts = "count(*), count(DISTINCT user_id), count(*) FILTER (event_type = 'purchase')"
     rows = list(ask(connection, f"SELECT date_trunc('minute', timestamp), {counts} {recent} GROUP BY ALL").rows)
-    found = {row[0].astimezone(timezone.utc): Minute(*row[1:]) for row in rows}
-    return [found.get(since + timedelta(minutes=n), Minute(0, 0, 0)) for n in range(SPAN // timedelta(minutes=1))]
+    counted = {row[0].astimezone(timezone.utc): Minute(*row[1:]) for row in rows}
+    return [counted.get(since + timedelta(minutes=n), Minute(0, 0, 0)) for n in range(SPAN // timedelta(minutes=1))]
 
 
 def _of(connection: DuckDBPyConnection, table: str, statement: str) -> Rows:

@@ -128,12 +128,12 @@ class Visit:
 
 def fold(events: Iterable[Event], limits: Thresholds, visit: Visit | None = None) -> tuple[list[Pattern], Visit | None]:
     """Go through one user's sorted events, from where a visit stands; give the patterns, and where it stands then."""
-    found: list[Pattern] = []
+    patterns: list[Pattern] = []
     for at, what in events:
         if visit is None or not visit.goes_on(at):
             visit = Visit(at, at)
-        found.extend(visit.see(at, what, limits))
-    return found, visit
+        patterns.extend(visit.see(at, what, limits))
+    return patterns, visit
 
 
 @dataclass
@@ -155,11 +155,11 @@ class Memory:
         """
         events = sorted([*self.waiting, *new])
         passed = bisect_right(events, limit, key=itemgetter(0))
-        found, self.visit = fold(events[:passed], limits, self.visit)
+        patterns, self.visit = fold(events[:passed], limits, self.visit)
         self.waiting = events[passed:]
         if self.visit is not None and self.visit.last + _GAP <= limit:
             self.visit = None
-        return found
+        return patterns
 
     @property
     def due_ms(self) -> int | None:

@@ -52,15 +52,15 @@ class UpdateUserState(StatefulProcessor):
 
     def _advance(self, new: Mapping[str, Sequence[Event]], to_ms: int) -> Iterator[Row]:
         timer, users = self._remembered()
-        found: list[Row] = []
+        rows: list[Row] = []
         for user in dict.fromkeys([*new, *(user for user, (due_ms, _) in users.items() if due_ms <= to_ms)]):
             memory = Memory.from_text(users.pop(user)[1]) if user in users else Memory()
             patterns = memory.advance(new.get(user, ()), to_ms * 1000, self._limits)
-            found.extend(self._row(user, *pattern) for pattern in patterns)
+            rows.extend(self._row(user, *pattern) for pattern in patterns)
             if memory.due_ms is not None:
                 users[user] = memory.due_ms, memory.to_text()
         self._remember(timer if timer is None or timer > to_ms else None, users)  # an expired one Spark deletes itself
-        return iter(found)
+        return iter(rows)
 
     def _remembered(self) -> tuple[int | None, Users]:
         held = self._state.get()

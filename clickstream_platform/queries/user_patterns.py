@@ -39,8 +39,8 @@ def user_patterns(events: DataFrame, limits: Thresholds) -> DataFrame:
 
     in_order = F.array_sort(F.collect_list(F.struct("at", "what")))
     of_user = _narrow(events).groupBy("user_id").agg(in_order.alias("events"))
-    found = F.udf(patterns, f"array<struct<{_PATTERN}>>", useArrow=True)
-    exploded = of_user.select("user_id", F.explode(found("events.at", "events.what")).alias("pattern"))
+    fold_events = F.udf(patterns, f"array<struct<{_PATTERN}>>", useArrow=True)
+    exploded = of_user.select("user_id", F.explode(fold_events("events.at", "events.what")).alias("pattern"))
     return _as_table(exploded.select("user_id", "pattern.*"))
 
 
@@ -75,8 +75,8 @@ def _narrow(events: DataFrame) -> DataFrame:
     return events.select("user_id", F.unix_micros("timestamp").alias("at"), what.alias("what"))
 
 
-def _as_table(found: DataFrame) -> DataFrame:
+def _as_table(patterns: DataFrame) -> DataFrame:
     from pyspark.sql import functions as F
 
     times = {name: F.timestamp_micros(name) for name in ("started_at", "detected_at", "visit_start")}
-    return found.withColumns(times).select("user_id", "visit_start", "number", *Pattern._fields[:-2])
+    return patterns.withColumns(times).select("user_id", "visit_start", "number", *Pattern._fields[:-2])

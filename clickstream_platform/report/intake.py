@@ -87,10 +87,10 @@ def lateness_section(lake: Reading) -> Section | None:
 def cost_section(lake: Reading) -> Section | None:
     """What every table cost: from the ledger."""
     booked = {name: [entry for entry in lake.entries(name) if entry.table == name] for name in lake.lake.names()}
-    booked = {name: found for name, found in booked.items() if found}  # not those that carry another's entries
+    booked = {name: entries for name, entries in booked.items() if entries}  # not those that carry another's entries
     if not booked:
         return None
-    spent = {name: sum(entry.duration_ms for entry in found) for name, found in booked.items()}
+    spent = {name: sum(entry.duration_ms for entry in entries) for name, entries in booked.items()}
     spent = dict(sorted(spent.items(), key=lambda each: -each[1]))
     grid = Grid(("table", "batches", "read", "written", "revised"), [_cost(name, booked[name]) for name in spent])
     batches = number_of(sum(map(len, booked.values())), "batch", "batches")

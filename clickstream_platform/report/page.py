@@ -64,8 +64,9 @@ class Report:
         filters: Any = environment.filters
         filters.update(singular=_singular, prose=_prose, value=_value)
         pictures = {s.title: plots.svg(s.plot, s.title) for s in self.sections if s.plot}
-        told = {s.title: describe_plot(s.plot) for s in self.sections if s.plot}
-        return environment.get_template("page.html.j2").render(report=self, pictures=pictures, told=told)
+        descriptions = {s.title: describe_plot(s.plot) for s in self.sections if s.plot}
+        template = environment.get_template("page.html.j2")
+        return template.render(report=self, pictures=pictures, descriptions=descriptions)
 
     @property
     def times(self) -> str:
@@ -118,8 +119,8 @@ def report(lake: Lake, days: int, made_at: datetime) -> Report:
     first = datetime.combine(until.date() - timedelta(days=days - 1), time(), timezone.utc)
     reading = Reading(connection, lake, first, until)
     totals = _totals(reading)
-    told = list(notices(reading)) if newest else [without_events(totals[REJECTED])]
-    return Report(first, until, made_at, totals, sections(reading), told)
+    notes = list(notices(reading)) if newest else [without_events(totals[REJECTED])]
+    return Report(first, until, made_at, totals, sections(reading), notes)
 
 
 def _newest(connection: DuckDBPyConnection, table: str, column: str) -> datetime | None:
@@ -133,8 +134,8 @@ def _totals(reading: Reading) -> dict[str, int]:
     totals = {"events": 0, "visitors": 0}
     if "events" in reading.names:
         counts = "count(*), count(DISTINCT user_id)"
-        found = reading.rows(f"SELECT {counts} FROM events WHERE timestamp BETWEEN $since AND $until")
-        totals = dict(zip(totals, found[0], strict=True))
+        counted = reading.rows(f"SELECT {counts} FROM events WHERE timestamp BETWEEN $since AND $until")
+        totals = dict(zip(totals, counted[0], strict=True))
     for table, column in TIMES.items():
         if table in reading.names:
             ((count,),) = reading.rows(f"SELECT count(*) FROM {table} WHERE {column} BETWEEN $since AND $until")

@@ -14,15 +14,15 @@ from clickstream_platform.wording import number_of
 
 def patterns_section(lake: Reading) -> Section | None:
     """What visitors do in the order of their events. Says how many, not who."""
-    found = lake.rows(
+    patterns = lake.rows(
         "SELECT pattern, count(*), count(DISTINCT user_id), count(DISTINCT product_id) FROM user_patterns"
         " WHERE detected_at BETWEEN $since AND $until GROUP BY pattern ORDER BY 2 DESC, 1"
     )
     title, note = f"Patterns per {lake.unit}", left_out(lake)
-    if not found:
+    if not patterns:
         return Section(title, "No pattern was completed in this time.", note=note) if note else None
-    total = number_of(sum(each[1] for each in found), "pattern")
-    grid = Grid(("pattern", "found", "visitors", "products"), found)
+    total = number_of(sum(each[1] for each in patterns), "pattern")
+    grid = Grid(("pattern", "found", "visitors", "products"), patterns)
     plot = lake.over_time(lake.counted("user_patterns", "detected_at", "pattern"), "patterns")
     return Section(title, f"{total} in the order of a visitor's events.{_duration(lake)}", plot, grid, note)
 

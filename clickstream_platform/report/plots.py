@@ -99,7 +99,7 @@ def svg(plot: Plot, name: str) -> str:
     text = written.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r' id="[\w.]+_\d+"| (?:width|height)="[\d.]+pt"', "", text)  # ids that every plot has
-    return re.sub("|".join(NAMES), lambda found: f"var({NAMES[found[0]]})", text)
+    return re.sub("|".join(NAMES), lambda match: f"var({NAMES[match[0]]})", text)
 
 
 def _inches(plot: Plot) -> tuple[float, float]:

@@ -31,4 +31,4 @@ SECTIONS: tuple[tuple[str, Callable[[Reading], Section | None]], ...] = (
 
 def sections(lake: Reading) -> list[Section]:
     """The cards of the page: those of which the lake has something to say."""
-    return [found for table, section in SECTIONS if {table, EVENTS} <= lake.names and (found := section(lake))]
+    return [card for table, section in SECTIONS if {table, EVENTS} <= lake.names and (card := section(lake))]

@@ -34,13 +34,13 @@ def sessions_section(lake: Reading) -> Section | None:
     if not rows:
         return None
     ((middle,),) = lake.rows(f"SELECT median(session_duration_minutes) FROM sessions WHERE {BEGUN}")
-    found = {name: count for name, count, _ in rows}
-    total, held = sum(found.values()), sum(held for _, _, held in rows)
+    counts = {name: count for name, count, _ in rows}
+    total, held = sum(counts.values()), sum(held for _, _, held in rows)
     each = f"they have {held / total:.1f} events on average" if held != total else "each has one event"
     finding = f"{number_of(total, 'session')} began. Half of them last {middle:.1f} minutes or more; {each}."
     if total == 1:
         finding = f"1 session began. It lasts {middle:.1f} minutes and has {number_of(held, 'event')}."
-    classes = {name: found.get(name, 0) for name in (*(name for _, name in LENGTHS), LONGER)}
+    classes = {name: counts.get(name, 0) for name in (*(name for _, name in LENGTHS), LONGER)}
     note = "A session is one visitor's events of one session id, until a long pause ends it."
     return Section("Length of sessions", finding, Spread(classes, "sessions", "minutes"), note=note)
 
@@ -98,8 +98,8 @@ def alerts_section(lake: Reading) -> Section | None:
     )
     if not rules:
         return None
-    said = number_of(sum(rule[1] for rule in rules), "alert")
+    alerts = number_of(sum(rule[1] for rule in rules), "alert")
     grid = Grid(("rule", "alerts", "visitors", "largest value"), rules)
     plot = lake.over_time(lake.counted("alerts", "window_start", "rule"), "alerts")
-    finding = f"{said}. An alert is one visitor who did more in five minutes than a rule allows."
+    finding = f"{alerts}. An alert is one visitor who did more in five minutes than a rule allows."
     return Section(f"Alerts per {lake.unit}", finding, plot, grid)

@@ -78,13 +78,13 @@ class Process:
             SetupError: it ended, or does not say it.
         """
         deadline = time.monotonic() + PATIENCE
-        while not (found := re.search(pattern, said := self.log.read_text(errors="replace"))):
+        while not (match := re.search(pattern, text := self.log.read_text(errors="replace"))):
             if self.guard.poll() is not None:
-                raise SetupError(self.name, f"it ended at once ({jvm_reason(said)})", f"see {self.log}")
+                raise SetupError(self.name, f"it ended at once ({jvm_reason(text)})", f"see {self.log}")
             if time.monotonic() > deadline:
                 raise SetupError(self.name, f"it is not up within {PATIENCE:g} s", f"see {self.log}")
             time.sleep(0.05)
-        return found[1]
+        return match[1]
 
     def kill(self) -> None:
         """End it and its executors without giving them a say."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta, timezone
 from functools import cache, lru_cache, partial
@@ -17,6 +17,7 @@ from random import Random
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.session import SESSION_GAP
 from clickstream_platform.simulator.expected import CONFLICTING, DUPLICATE, Event, SimulatedRecord, Simulation
+from clickstream_platform.simulator.malformed import MALFORMED
 from clickstream_platform.simulator.visitors import Action, Journey, Visitor, browse, crawl, stolen_card
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -70,35 +71,6 @@ class Shares:
     def faulty(self) -> float:
         """Malformed, future, too large or duplicate: a record is at most one of these."""
         return self.malformed + self.future + self.too_large + self.duplicate
-
-
-def _broken(event: dict[str, object], rng: Random) -> str:
-    """Cut it off, send it twice in one record or as Python prints it, or let a proxy answer instead."""
-    text = json.dumps(event)
-    return rng.choice((text[: rng.randint(1, len(text) - 1)], text + text, str(event), "<h1>502 Bad Gateway</h1>"))
-
-
-def _not_object(event: dict[str, object], rng: Random) -> str:
-    return json.dumps(rng.choice(([event], [], "click", 42, True, None)))
-
-
-def _without(event: dict[str, object], name: str, rng: Random) -> str:
-    """Leave the field out, or make it null."""
-    rest = {key: value for key, value in event.items() if key != name}
-    return json.dumps(rng.choice((rest, rest | {name: None})))
-
-
-BAD_TIMES = ("yesterday", "2026-02-30T10:00:00Z", "05/01/2026 10:00", "NaN")
-UNKNOWN_TYPES = ("scroll", "hover", "add_to_wishlist")
-
-MALFORMED: dict[str, Callable[[dict[str, object], Random], str]] = {
-    "malformed_json": _broken,
-    "not_an_object": _not_object,
-    "missing_user_id": lambda event, rng: _without(event, "user_id", rng),
-    "missing_timestamp": lambda event, rng: _without(event, "timestamp", rng),
-    "bad_timestamp": lambda event, rng: json.dumps(event | {"timestamp": rng.choice(BAD_TIMES)}),
-    "unknown_event_type": lambda event, rng: json.dumps(event | {"event_type": rng.choice(UNKNOWN_TYPES)}),
-}
 
 
 @lru_cache(maxsize=20_000)  # two weeks
@@ -221,14 +193,7 @@ def simulate(
     Raises:
         SettingsError: no events, a ``start`` without a time zone, a ``span`` under two hours, a ``gap`` under a minute.
     """
-    if events < 1:
-        raise SettingsError("simulate", f"{events} events", "choose at least 1")
-    if start.tzinfo is None:
-        raise SettingsError("simulate", f"a start of {start} in no time zone", "add tzinfo=timezone.utc")
-    if span < timedelta(hours=2):
-        raise SettingsError("simulate", f"a span of {span}", "choose two hours or more")
-    if gap < timedelta(minutes=1):
-        raise SettingsError("simulate", f"a session gap of {gap}", "choose a minute or more")
+    _require_possible(events, start, span, gap)
     shares = shares or Shares()
     other = "" if gap == SESSION_GAP else f" {gap}"
     # No other simulation has the same event_ids: they depend on everything, the date by a mask.
@@ -247,6 +212,17 @@ def simulate(
             at += pause
     del records[events:]  # a copy follows its original, so none loses it
     return Simulation(seed, sorted(records, key=attrgetter("arrival")), gap)
+
+
+def _require_possible(events: int, start: datetime, span: timedelta, gap: timedelta) -> None:
+    if events < 1:
+        raise SettingsError("simulate", f"{events} events", "choose at least 1")
+    if start.tzinfo is None:
+        raise SettingsError("simulate", f"a start of {start} in no time zone", "add tzinfo=timezone.utc")
+    if span < timedelta(hours=2):
+        raise SettingsError("simulate", f"a span of {span}", "choose two hours or more")
+    if gap < timedelta(minutes=1):
+        raise SettingsError("simulate", f"a session gap of {gap}", "choose a minute or more")
 
 
 def start_before(end: date) -> datetime:

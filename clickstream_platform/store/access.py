@@ -59,12 +59,12 @@ def bucket_client(bucket: str, access: Access, *, is_patient: bool = True) -> S3
 
 def bucket_config(bucket: str, access: Access) -> S3Config:
     """Where obstore finds a bucket."""
-    found: S3Config = {"virtual_hosted_style_request": not access.path_style, "conditional_put": "etag"}
+    config: S3Config = {"virtual_hosted_style_request": not access.path_style, "conditional_put": "etag"}
     if access.endpoint:
-        found["endpoint"] = access.endpoint_of(bucket)
+        config["endpoint"] = access.endpoint_of(bucket)
     if access.region:
-        found["region"] = access.region
-    return found
+        config["region"] = access.region
+    return config
 
 
 def client_config(access: Access) -> ClientConfig:

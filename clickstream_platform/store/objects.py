@@ -74,10 +74,10 @@ def _of_every_key(place: StorePath, *, is_patient: bool) -> Iterator[Object]:
         except _UnlistedError as unlisted:
             names = names or _keys_below(place, unlisted)
             after = next_listable_key(names, after)
-    for each, said in unlisted_objects(
+    for each, asked in unlisted_objects(
         names, listed, lambda key: object_at(StorePath(place.bucket, key, place.access))
     ):
-        yield said or Object(StorePath(place.bucket, each.key, place.access), each.size, each.changed_at, "")
+        yield asked or Object(StorePath(place.bucket, each.key, place.access), each.size, each.changed_at, "")
 
 
 def _keys_below(place: StorePath, unlisted: _UnlistedError) -> tuple[ListedKey, ...]:
@@ -120,13 +120,13 @@ def _pages(place: StorePath, after: str, *, is_patient: bool) -> Iterator[Any]:
 
 
 def _refused_key(failed: Exception) -> str:
-    found = re.search(r'Path "(.*?)"(?:: Encountered illegal| contained empty)', str(failed), re.DOTALL)
-    return found[1] if found else ""
+    match = re.search(r'Path "(.*?)"(?:: Encountered illegal| contained empty)', str(failed), re.DOTALL)
+    return match[1] if match else ""
 
 
-def _object(place: StorePath, said: Any) -> Object:
-    where = StorePath(place.bucket, said["path"], place.access)
-    return Object(where, said["size"], said["last_modified"], said["e_tag"] or "")
+def _object(place: StorePath, listed: Any) -> Object:
+    where = StorePath(place.bucket, listed["path"], place.access)
+    return Object(where, listed["size"], listed["last_modified"], listed["e_tag"] or "")
 
 
 def etags_from(place: StorePath, name: str) -> dict[str, str]:

@@ -44,10 +44,10 @@ def _put_in_turn(place: StorePath, file: StorePath) -> bytes:
     """Put an object and replace it; each put with an outdated condition must be refused. Returns the last content."""
     first, second, refused = (uuid.uuid4().hex.encode() for _ in range(3))
     tag = file.write_if(None, first)
-    told = [tag, file.write_if(None, refused)]
-    told += [file.write_if(tag, second), file.write_if(tag, refused)] if tag else []
-    if [answer is not None for answer in told] != [True, False, True, False]:
-        raise _refusal(place, f"{sum(answer is not None for answer in told)} of 4 writers, of which it may let 2,")
+    tags = [tag, file.write_if(None, refused)]
+    tags += [file.write_if(tag, second), file.write_if(tag, refused)] if tag else []
+    if [answer is not None for answer in tags] != [True, False, True, False]:
+        raise _refusal(place, f"{sum(answer is not None for answer in tags)} of 4 writers, of which it may let 2,")
     return second
 
 

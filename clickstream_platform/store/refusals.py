@@ -46,7 +46,7 @@ def translate_store_errors(place: NamedPlace) -> Generator[Any]:
 
 
 def _error_of_refusal(text: str, place: NamedPlace) -> ClickstreamError:
-    code = next((found[1] for sign in _CODES if (found := sign.search(text))), "")
+    code = next((match[1] for sign in _CODES if (match := sign.search(text))), "")
     if "NoSuchBucket" in text:
         finding = f"there is no bucket {place.bucket} at {place.access.display_name}"
         return SetupError(str(place), finding, "make it, or set CLICKSTREAM_LAKE to another")

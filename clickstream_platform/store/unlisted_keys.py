@@ -64,9 +64,9 @@ def unlisted_objects(
     yield from ((each, None) for each in others if not is_requestable(each.key))
     others = [each for each in others if is_requestable(each.key)]
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        for each, said in zip(others, threads.map(ask, [each.key for each in others]), strict=True):
-            if said is not None:
-                yield each, said
+        for each, asked in zip(others, threads.map(ask, [each.key for each in others]), strict=True):
+            if asked is not None:
+                yield each, asked
             elif each.size:
                 yield ListedKey(f"{each.key}/", each.size, each.changed_at), None
 

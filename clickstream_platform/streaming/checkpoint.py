@@ -190,16 +190,16 @@ class Checkpoint:
 def _rebase(metadata: Place) -> None:
     """One file of an operator's: ``v2``, then a line of JSON."""
     version, line = metadata.read_text().split("\n", 1)
-    said = json.loads(line)
+    content = json.loads(line)
     schemas = metadata.parent.parent.parent.absolute() / _SCHEMAS
     scheme = "" if is_on_store(schemas) else "file:"  # a place on a store says its own
-    for info in said["stateStoreInfo"]:
+    for info in content["stateStoreInfo"]:
         names = (path.rpartition(f"/{_SCHEMAS}/")[2] for path in info["stateSchemaFilePaths"])
         info["stateSchemaFilePaths"] = [f"{scheme}{schemas / name}" for name in names]
-    if said == json.loads(line):
+    if content == json.loads(line):
         return
     metadata.with_name(f".{metadata.name}.crc").unlink(missing_ok=True)  # first: Hadoop asks for it only if it is there
-    write_whole(metadata, f"{version}\n{json.dumps(said, separators=(',', ':'))}")
+    write_whole(metadata, f"{version}\n{json.dumps(content, separators=(',', ':'))}")
 
 
 _SCHEMAS = "_stateSchema"

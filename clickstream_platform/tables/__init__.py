@@ -35,7 +35,7 @@ def tables(settings: Settings) -> dict[str, StreamingTable]:
     Raises:
         ValueError: two contracts write tables of one name, and so into one folder.
     """
-    found: dict[str, StreamingTable] = {}
+    contracts: dict[str, StreamingTable] = {}
     written: set[str] = set()
     for table in TABLES:
         contract = replace(table(settings), max_state_rows=settings.max_state_rows)
@@ -43,8 +43,8 @@ def tables(settings: Settings) -> dict[str, StreamingTable]:
             msg = f"{twice.pop()}: two tables have this name, and so one folder; give one of them another"
             raise ValueError(msg)
         written |= {*contract.names}
-        found[contract.name] = contract
-    return found
+        contracts[contract.name] = contract
+    return contracts
 
 
 def select_tables(settings: Settings, names: list[str]) -> list[StreamingTable]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from clickstream_platform.streaming.lake.lease import lease
-from clickstream_platform.streaming.maintenance.reprocess import ReplayReport
+from clickstream_platform.streaming.maintenance.replay_report import ReplayReport
 from clickstream_platform_tests.cli.engine import TABLES
 from clickstream_platform_tests.command import clickstream
 from clickstream_platform_tests.homes import Home, entry

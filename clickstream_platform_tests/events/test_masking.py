@@ -252,8 +252,8 @@ def test_nothing_of_an_envelope_that_cannot_be_opened_is_kept_where_something_is
     plain = {name: pa.nulls(1, kind) for name, kind in (("partition", pa.string()), ("offset", pa.int64()))}
     raw = {"value": pa.array([json.dumps({"batch": packed}).encode()]), "size": pa.array([100]), "event_id": [None]}
     (events,) = open_records(pa.RecordBatch.from_pydict(raw | plain), rules)
-    assert events["found"].null_count == 0
-    (value,) = rules.kept(events["value"], events["found"]).to_pylist()
+    assert events["unopened"].null_count == 0
+    (value,) = rules.kept(events["value"], events["unopened"]).to_pylist()
     assert packed not in value.decode()
     assert "hmac_sha256" in value.decode()
 

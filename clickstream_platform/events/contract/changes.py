@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from clickstream_platform.events.contract.judging import cast_values
+from clickstream_platform.events.contract.casting import cast_values
 from clickstream_platform.events.contract.model import Contract, DeclaredColumn
 
 
@@ -26,13 +26,13 @@ class Change(NamedTuple):
 def contract_changes(old: Contract, new: Contract) -> list[Change]:
     """What has changed, by column: those of the old contract first, in their order."""
     then, now = ({each.name: each for each in of.columns} for of in (old, new))
-    found: list[Change] = []
+    changes: list[Change] = []
     for name, column in then.items():
-        found += _of_column(column, now[name]) if name in now else [Change(name, "is no longer declared", False)]
+        changes += _of_column(column, now[name]) if name in now else [Change(name, "is no longer declared", False)]
     for name, column in now.items():
         if name not in then:
-            found.append(Change(name, f"is new{_new(column)}", not _new(column)))
-    return found
+            changes.append(Change(name, f"is new{_new(column)}", not _new(column)))
+    return changes
 
 
 def _of_column(old: DeclaredColumn, new: DeclaredColumn) -> Iterator[Change]:

@@ -22,8 +22,8 @@ def with_mapping_paths(contract: Contract, mapping: Mapping | None) -> Contract:
     columns = tuple(
         msgspec.structs.replace(each, paths=paths.get(each.name) or each.paths) for each in contract.columns
     )
-    found = [(steps_of(path), path, each.name) for each in columns for path in each.paths]
-    for (outer, path, name), (inner, _, other) in permutations(found, 2):
+    places = [(steps_of(path), path, each.name) for each in columns for path in each.paths]
+    for (outer, path, name), (inner, _, other) in permutations(places, 2):
         if name != other and inner[: len(outer)] == outer:
             finding = f"columns {name} and {other} both take what is at {path}"
             subject = f"mapping {mapping.name}" if mapping else f"contract {contract.name}"

@@ -24,16 +24,16 @@ _SIGN = re.compile(r"\\(.)|(.)", re.DOTALL)
 
 def portable_pattern(text: str) -> str:
     """An expression of RE2 as one that finds the same in the same texts elsewhere, too."""
-    found, is_class = list[str](), False
+    pieces, is_class = list[str](), False
     for sign in _SIGN.finditer(text):
         escaped, bare = sign.groups()
         if is_class:
-            found.append(_CLASSES.get(escaped or "", sign[0]))
+            pieces.append(_CLASSES.get(escaped or "", sign[0]))
             is_class = bare != "]"
         else:
-            found.append(_ESCAPED.get(escaped, sign[0]) if escaped else _BARE.get(bare, bare))
+            pieces.append(_ESCAPED.get(escaped, sign[0]) if escaped else _BARE.get(bare, bare))
             is_class = bare == "["
-    return "".join(found)
+    return "".join(pieces)
 
 
 def divisors(scale: int) -> list[float]:
@@ -43,7 +43,7 @@ def divisors(scale: int) -> list[float]:
     and a seventh of it, one gives a whole number; none does for a number of one digit more.
     """
     exact = float(f"1e-{scale}")
-    found = [exact]
+    numbers = [exact]
     for part in (exact, exact / 3, exact / 7):
-        found += [math.nextafter(part, 0), part, math.nextafter(part, 1)]
-    return list(dict.fromkeys(found))
+        numbers += [math.nextafter(part, 0), part, math.nextafter(part, 1)]
+    return list(dict.fromkeys(numbers))

@@ -50,14 +50,14 @@ def _where(name: str, event_types: Any) -> dict[str, Any]:
 
 
 def _of_column(column: DeclaredColumn) -> dict[str, Any]:
-    said: dict[str, Any] = {"description": column.description} if column.description else {}
-    said |= _kind(column)
+    schema: dict[str, Any] = {"description": column.description} if column.description else {}
+    schema |= _kind(column)
     if column.one_of:
-        said["enum"] = [*column.one_of]
+        schema["enum"] = [*column.one_of]
     if column.pattern:
-        said["allOf"] = [{"pattern": portable.portable_pattern(column.pattern)}]
-    said["$comment"] = "rejected if not so" if column.severity == "reject" else "counted if not so"
-    return said
+        schema["allOf"] = [{"pattern": portable.portable_pattern(column.pattern)}]
+    schema["$comment"] = "rejected if not so" if column.severity == "reject" else "counted if not so"
+    return schema
 
 
 def _kind(column: DeclaredColumn) -> dict[str, Any]:
@@ -82,13 +82,13 @@ _TIME = (
 
 
 def _number(column: DeclaredColumn) -> dict[str, Any]:
-    found = DECIMAL.fullmatch(column.type)
-    precision, scale = (int(found[1]), int(found[2])) if found else (18, 0)
+    digits = DECIMAL.fullmatch(column.type)
+    precision, scale = (int(digits[1]), int(digits[2])) if digits else (18, 0)
     most = 10 ** (precision - scale)
-    said: dict[str, Any] = {"type": "number", "exclusiveMinimum": -most, "exclusiveMaximum": most}
-    said |= {"anyOf": [{"multipleOf": each} for each in portable.divisors(scale)]} if scale else {"multipleOf": 1}
-    said |= {} if column.min is None else {"minimum": _plain(column.min)}
-    return said | ({} if column.max is None else {"maximum": _plain(column.max)})
+    schema: dict[str, Any] = {"type": "number", "exclusiveMinimum": -most, "exclusiveMaximum": most}
+    schema |= {"anyOf": [{"multipleOf": each} for each in portable.divisors(scale)]} if scale else {"multipleOf": 1}
+    schema |= {} if column.min is None else {"minimum": _plain(column.min)}
+    return schema | ({} if column.max is None else {"maximum": _plain(column.max)})
 
 
 def _plain(limit: str) -> int | float:

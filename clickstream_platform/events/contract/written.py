@@ -92,11 +92,11 @@ def _contract_of(name: str, text: str, subject: str) -> Contract:
     columns |= raw.columns
     if not columns:
         raise SettingsError(subject, "it declares no column", "add one: [columns.amount]")
-    for column, said in columns.items():
-        for key, finding, remedy in _contradictions(column, said):
+    for column, declared in columns.items():
+        for key, finding, remedy in _contradictions(column, declared):
             where = subject + _line(text, column, key)
             raise SettingsError(where, f"columns.{column}: {finding}", remedy)
-    return Contract(name, tuple(_declared_column(column, said) for column, said in columns.items()))
+    return Contract(name, tuple(_declared_column(column, declared) for column, declared in columns.items()))
 
 
 def _raw(text: str, subject: str) -> _Raw:
@@ -109,14 +109,14 @@ def _raw(text: str, subject: str) -> _Raw:
 def _line(text: str, column: str, key: str) -> str:
     """Where a column, or a key of it, is written; empty if it is not found."""
     inside = False
-    found = ""
+    place = ""
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip().startswith("["):
             inside = bool(re.match(rf"""\s*\[\s*columns\s*\.\s*["']?{re.escape(column)}["']?\s*\]""", line))
-            found = f" line {number}" if inside else found
+            place = f" line {number}" if inside else place
         elif inside and re.match(rf"\s*{re.escape(key)}\s*=", line):
             return f" line {number}"
-    return found
+    return place
 
 
 def _declared_column(name: str, column: _Column) -> DeclaredColumn:
@@ -155,7 +155,7 @@ def _contradictions(name: str, column: _Column) -> Findings:
 
 
 def _of_range(kind: str, column: _Column) -> Findings:
-    from clickstream_platform.events.contract.judging import cast_values  # noqa: PLC0415 - Arrow, and few have a limit
+    from clickstream_platform.events.contract.casting import cast_values  # noqa: PLC0415 - Arrow, and few have a limit
 
     limits = [(key, value) for key, value in (("min", column.min), ("max", column.max)) if value is not None]
     if limits and kind in ("text", "boolean", "items"):
@@ -171,7 +171,7 @@ def _of_range(kind: str, column: _Column) -> Findings:
 
 
 def _of_values(kind: str, column: _Column) -> Findings:
-    from clickstream_platform.events.contract.judging import cast_values, is_within  # noqa: PLC0415 - as above
+    from clickstream_platform.events.contract.casting import cast_values, is_within  # noqa: PLC0415 - as above
 
     if not column.one_of:
         return

@@ -18,14 +18,14 @@ def types(samples: Mapping[str, Sequence[str]]) -> list[str]:
 
     A guess costs no record: every type is accepted by the mapping that is written.
     """
-    found = [path for path, texts in samples.items() if _are_types(texts) and _is_usual(path, samples)]
-    return flattest_first(found)
+    paths = [path for path, texts in samples.items() if _are_types(texts) and _is_usual(path, samples)]
+    return flattest_first(paths)
 
 
 def addresses(samples: Mapping[str, Sequence[str]]) -> list[str]:
     """Fields that may be the address of a page. The flattest first; behind them those that are ever the same."""
-    found = [path for path, texts in samples.items() if texts and all(map(_ADDRESS.match, texts))]
-    return sorted(flattest_first(found), key=lambda path: len(set(samples[path])) < 2)
+    paths = [path for path, texts in samples.items() if texts and all(map(_ADDRESS.match, texts))]
+    return sorted(flattest_first(paths), key=lambda path: len(set(samples[path])) < 2)
 
 
 def flattest_first(paths: Iterable[str]) -> list[str]:
@@ -40,8 +40,8 @@ def numbers_of_seconds(samples: Mapping[str, Sequence[str]]) -> list[str]:
 
 def coming_again(samples: Mapping[str, Sequence[str]]) -> list[str]:
     """Fields of which some values come again and others do not: who may be named by such. Ids before words."""
-    found = [path for path, texts in samples.items() if 1 < len(set(texts)) < len(texts)]
-    return sorted(found, key=lambda path: all(map(_WORD.fullmatch, samples[path])))
+    paths = [path for path, texts in samples.items() if 1 < len(set(texts)) < len(texts)]
+    return sorted(paths, key=lambda path: all(map(_WORD.fullmatch, samples[path])))
 
 
 def are_milliseconds(texts: Sequence[str]) -> bool:

@@ -13,7 +13,7 @@ from clickstream_platform.events.contract.model import Contract
 from clickstream_platform.events.json_record import BOM, any_json
 from clickstream_platform.events.mapping.matching import FieldReader
 from clickstream_platform.events.mapping.model import COLUMNS, Mapping
-from clickstream_platform.events.mapping.paths import Found, getter, steps_of
+from clickstream_platform.events.mapping.paths import Getter, getter, steps_of
 from clickstream_platform.events.mapping.sampling import BEGINNING, paths_in
 from clickstream_platform.events.opening import bytes_to_read, open_records
 from clickstream_platform.events.parsing import read_events
@@ -93,8 +93,8 @@ class CheckSummary:
     @property
     def never(self) -> list[tuple[str, str]]:
         """Columns and paths of theirs at which no record has anything."""
-        found = [(column, path) for column, paths in self.paths.items() for path, count in paths.items() if not count]
-        return [*found, *(("pass_over", path) for path, count in self.over.items() if not count)]
+        unused = [(column, path) for column, paths in self.paths.items() for path, count in paths.items() if not count]
+        return [*unused, *(("pass_over", path) for path, count in self.over.items() if not count)]
 
     @property
     def is_clean(self) -> bool:
@@ -110,51 +110,51 @@ def check_records(batches: Iterable[pa.RecordBatch], rules: Rules) -> CheckSumma
             ``event_id``, as a source gives them to a run.
         rules: what makes a record an event.
     """
-    found = CheckSummary()
-    looking = _PathUse(rules.mapping, found, rules.contract) if rules.mapping else None
+    summary = CheckSummary()
+    looking = _PathUse(rules.mapping, summary, rules.contract) if rules.mapping else None
     declared = rules.contract.names if rules.contract else ()
     for batch in (events for records in batches for events in open_records(records, rules)):
         places = batch.select(["partition", "offset", "index", "inside", "inherited", "value"]).to_pylist()
-        rows, said = read_events(batch, rules).to_pylist(), bytes_to_read(batch).to_pylist()
-        for place, row, text in zip(places, rows, said, strict=True):
-            _count(found, place, row, declared, rules)
-            if rules.mapping is None and len(found.fates) <= SAMPLED:
-                _sample(found, text or b"")
+        rows, texts = read_events(batch, rules).to_pylist(), bytes_to_read(batch).to_pylist()
+        for place, row, text in zip(places, rows, texts, strict=True):
+            _count(summary, place, row, declared, rules)
+            if rules.mapping is None and len(summary.fates) <= SAMPLED:
+                _sample(summary, text or b"")
             if looking and text is not None:
                 looking.at(text, place["inherited"])
-    return found
+    return summary
 
 
 def _count(
-    found: CheckSummary, place: dict[str, Any], row: dict[str, Any], declared: Sequence[str], rules: Rules
+    summary: CheckSummary, place: dict[str, Any], row: dict[str, Any], declared: Sequence[str], rules: Rules
 ) -> None:
     partition, offset, index = place["partition"], place["offset"], place["index"]
-    found.records += index == 0
-    found.opened += index == 0 and place["inside"] is not None
-    found.inside += bool(place["inside"])
+    summary.records += index == 0
+    summary.opened += index == 0 and place["inside"] is not None
+    summary.inside += bool(place["inside"])
     if place["inside"] == 0:
-        found.fates.append(RecordFate(partition, offset, NOTHING, EMPTY))
+        summary.fates.append(RecordFate(partition, offset, NOTHING, EMPTY))
         return
     if row["passed_over"] is not None:
-        found.fates.append(RecordFate(partition, offset, PASSED_OVER, row["passed_over"], index))
-        found.passed_over[row["passed_over"]] += 1
+        summary.fates.append(RecordFate(partition, offset, PASSED_OVER, row["passed_over"], index))
+        summary.passed_over[row["passed_over"]] += 1
     elif row["reasons"]:
-        found.fates.append(RecordFate(partition, offset, REJECTED, ", ".join(row["reasons"]), index))
-        found.reasons.update(row["reasons"])
+        summary.fates.append(RecordFate(partition, offset, REJECTED, ", ".join(row["reasons"]), index))
+        summary.reasons.update(row["reasons"])
         value = place["value"] or b""
-        found.no_text += not _is_text(value)
+        summary.no_text += not _is_text(value)
         for reason in row["reasons"]:
-            examples = found.examples.setdefault(reason, [])
+            examples = summary.examples.setdefault(reason, [])
             if len(examples) < SHOWN:
                 examples.append((partition, offset, _shown(reason, value, rules)))
     else:
-        found.fates.append(RecordFate(partition, offset, EVENT, row["event_type"], index))
-        found.event_types[row["event_type"]] += 1
-        found.columns.update(name for name in COLUMNS if row[name] is not None)
-        found.placeholders += row["has_placeholder"]
-        found.violations.update(row["violations"])
-        found.columns.update(name for name in declared if row[name] is not None)
-    found.extra.update(sorted(set(paths_in(row["extra"]))))
+        summary.fates.append(RecordFate(partition, offset, EVENT, row["event_type"], index))
+        summary.event_types[row["event_type"]] += 1
+        summary.columns.update(name for name in COLUMNS if row[name] is not None)
+        summary.placeholders += row["has_placeholder"]
+        summary.violations.update(row["violations"])
+        summary.columns.update(name for name in declared if row[name] is not None)
+    summary.extra.update(sorted(set(paths_in(row["extra"]))))
 
 
 def _is_text(value: bytes) -> bool:
@@ -171,7 +171,7 @@ def _shown(reason: str, value: bytes, rules: Rules) -> str:
     return fault or value[:BEGINNING].decode(errors="replace")
 
 
-def _sample(found: CheckSummary, text: bytes) -> None:
+def _sample(summary: CheckSummary, text: bytes) -> None:
     """Keep a record for the guesses at its shape."""
     text = text.removeprefix(BOM)
     try:
@@ -179,24 +179,24 @@ def _sample(found: CheckSummary, text: bytes) -> None:
     except ValueError:
         value = None
     if isinstance(value, dict | list):
-        found.first.append(value)
+        summary.first.append(value)
     elif text.strip() and text.lstrip()[:1] != b"{":  # else it is a record that is broken
-        found.lines.append(text.decode(errors="replace"))
+        summary.lines.append(text.decode(errors="replace"))
 
 
 class _PathUse:
     """At which paths of a mapping records have anything."""
 
-    def __init__(self, mapping: Mapping, found: CheckSummary, contract: Contract | None) -> None:
+    def __init__(self, mapping: Mapping, summary: CheckSummary, contract: Contract | None) -> None:
         self._fielded = FieldReader(mapping)
-        self._of: list[tuple[dict[str, int], str, Found]] = []
+        self._of: list[tuple[dict[str, int], str, Getter]] = []
         declared = [(each.name, each.paths) for each in contract.columns] if contract else []
         for name, paths in (*((name, column.paths) for name, column in mapping.columns), *declared):
-            counts = found.paths.setdefault(name, dict.fromkeys(paths, 0))
+            counts = summary.paths.setdefault(name, dict.fromkeys(paths, 0))
             self._of += [(counts, path, getter(steps_of(path))) for path in paths]
         for path, _ in mapping.pass_over:
-            found.over[path] = 0
-            self._of.append((found.over, path, getter(steps_of(path))))
+            summary.over[path] = 0
+            self._of.append((summary.over, path, getter(steps_of(path))))
 
     def at(self, value: bytes, inherited: str | None) -> None:
         fields = self._fielded.of(value, inherited)

@@ -156,8 +156,8 @@ def _of_kind(choose: Choose, kind: Kind) -> Choose:
 
 
 def _whole(text: str) -> str:
-    found = _WHOLE.fullmatch(text)
-    return found[1] if found else WRONG
+    match = _WHOLE.fullmatch(text)
+    return match[1] if match else WRONG
 
 
 _KINDS: dict[str, Callable[[str], str]] = {

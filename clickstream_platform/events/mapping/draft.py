@@ -12,7 +12,7 @@ from clickstream_platform.events.mapping.checking import EVENT, CheckSummary
 from clickstream_platform.events.mapping.guessing import FEW, Guess, Samples, add_from_around, guess, is_address
 from clickstream_platform.events.mapping.lines_apart import COMMENT, form_of, values_of
 from clickstream_platform.events.mapping.model import COLUMNS, REQUIRED, Envelope, Form, fields_of
-from clickstream_platform.events.mapping.sampling import object_texts, samples_of
+from clickstream_platform.events.mapping.sampling import sample
 from clickstream_platform.events.mapping.time_forms import forms_of, is_clf
 from clickstream_platform.events.mapping.unfolding import unfold
 
@@ -20,11 +20,11 @@ _ESCAPED = r'["\\]'
 _OURS = ("click", "page_view", "purchase")
 
 
-def draft_mapping(found: CheckSummary, extends: str = "", layers: Sequence[Envelope] = ()) -> str:
+def draft_mapping(checked: CheckSummary, extends: str = "", layers: Sequence[Envelope] = ()) -> str:
     """A mapping as TOML, with all fields that no column takes as remarks.
 
     Args:
-        found: the records, by that preset or, without one, by our own shape.
+        checked: the records, by that preset or, without one, by our own shape.
         extends: the preset that reads them.
         layers: what is around the events that it reads, if that is not what the preset says.
     """
@@ -32,11 +32,11 @@ def draft_mapping(found: CheckSummary, extends: str = "", layers: Sequence[Envel
     if extends and layers:
         return "\n".join([*lines, f'extends = "{extends}"', *_envelope(layers), *_types(Counter())])
     if extends:
-        lines += [f'extends = "{extends}"', "", "[columns]", *_remarks(found.extra)]
-        return "\n".join([*lines, *_types(found.event_types)])
-    shape = _shape_of(found)
+        lines += [f'extends = "{extends}"', "", "[columns]", *_remarks(checked.extra)]
+        return "\n".join([*lines, *_types(checked.event_types)])
+    shape = _shape_of(checked)
     lines += [
-        *_apart(found, shape.form),
+        *_apart(checked, shape.form),
         *_texts(shape),
         *_envelope(shape.layers),
         *_comments(shape.form),
@@ -44,7 +44,7 @@ def draft_mapping(found: CheckSummary, extends: str = "", layers: Sequence[Envel
         "[columns]",
     ]
     lines += [_column(column, shape) for column in COLUMNS]
-    return "\n".join([*lines, *_remarks(found.extra), *_types(found.event_types or _guessed_types(shape))])
+    return "\n".join([*lines, *_remarks(checked.extra), *_types(checked.event_types or _guessed_types(shape))])
 
 
 @dataclass(frozen=True)
@@ -66,26 +66,26 @@ class _Shape:
     form: Form | None = None
 
 
-def _shape_of(found: CheckSummary) -> _Shape:
-    if not found.first:
-        form = form_of(found.lines)
-        samples = values_of(found.lines, form) if form else {}
+def _shape_of(checked: CheckSummary) -> _Shape:
+    if not checked.first:
+        form = form_of(checked.lines)
+        samples = values_of(checked.lines, form) if form else {}
         return _Shape(samples, guess(samples), form=form)
-    unfolded = unfold(found.first)
-    samples = samples_of(unfolded.events)
+    unfolded = unfold(checked.first)
+    samples, object_texts = sample(unfolded.events)
     guessed, layers = guess(samples), unfolded.layers
     if guessed.envelope:
         return _Shape(samples, guessed, (*layers, Envelope(guessed.envelope, inherit=guessed.inherit)))
     if layers:
-        guessed = add_from_around(guessed, samples_of(unfolded.around))
+        guessed = add_from_around(guessed, sample(unfolded.around).values)
         inner = Envelope(layers[-1].path, layers[-1].steps, layers[-1].holds, inherit=guessed.inherit)
         layers = (*layers[:-1], inner)
-    return _Shape(samples, guessed, layers, frozenset(object_texts(unfolded.events)))
+    return _Shape(samples, guessed, layers, object_texts)
 
 
-def _apart(found: CheckSummary, form: Form | None) -> list[str]:
+def _apart(checked: CheckSummary, form: Form | None) -> list[str]:
     """How records are taken apart that are no JSON."""
-    if not found.lines or found.count(EVENT):
+    if not checked.lines or checked.count(EVENT):
         return []
     head = ["", "# Not JSON. If the first line of a file has names: clickstream check ... --format csv"]
     if form is None:
@@ -103,8 +103,8 @@ def _apart(found: CheckSummary, form: Form | None) -> list[str]:
     if form.format == "pattern":
         return [*head, "[record]", 'format = "pattern"', *none, f"pattern = '''{form.pattern}'''"]
     names = ", ".join(map(_quoted, form.columns))
-    said = ['format = "delimited"', f"separator = {_in_toml(form.separator)}", f"columns = [{names}]"]
-    return [*head, "[record]", *said]
+    layout = ['format = "delimited"', f"separator = {_in_toml(form.separator)}", f"columns = [{names}]"]
+    return [*head, "[record]", *layout]
 
 
 def _comments(form: Form | None) -> list[str]:

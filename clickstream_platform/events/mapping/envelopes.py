@@ -76,8 +76,8 @@ def opener(mapping: Mapping, limits: Limits) -> Open:
         try:
             held = _all_of(value, layers, limits, UnpackBudget(limits.unpacked))
             return [EnvelopeEvent(as_text(each) if is_text else each.data, inherited) for each, inherited in held]
-        except UnopenedError as found:
-            return found.reason
+        except UnopenedError as fault:
+            return fault.reason
         except _NoEnvelopeError:
             return None
 
@@ -100,14 +100,16 @@ def inspect_envelope(value: bytes, mapping: Mapping, limits: Limits) -> Envelope
     """What is packed in a record, for who looks for something in it. Raises nothing, whatever the bytes."""
     left = UnpackBudget(limits.unpacked)
     try:
-        found = _all_of(value, [_Layer(each, is_first=n == 0) for n, each in enumerate(mapping.envelope)], limits, left)
+        opened = _all_of(
+            value, [_Layer(each, is_first=n == 0) for n, each in enumerate(mapping.envelope)], limits, left
+        )
     except UnopenedError as fault:
         # Of another step than these, the bytes that it fails at can be looked at as they are.
         is_whole = fault.reason not in (Reason.ENVELOPE_GZIP, Reason.TOO_LARGE) or not left.parts
         return EnvelopeContents(left.parts, is_whole and fault.reason is not Reason.TOO_LARGE)
     except _NoEnvelopeError:
         return EnvelopeContents([], is_whole=True)
-    return EnvelopeContents([*left.parts, *(each.data for each, _ in found)], is_whole=True)
+    return EnvelopeContents([*left.parts, *(each.data for each, _ in opened)], is_whole=True)
 
 
 def _all_of(
@@ -115,15 +117,15 @@ def _all_of(
 ) -> list[tuple[PackedValue, str]]:
     held = [(PackedValue(value.removeprefix(BOM), is_json=False), "{}")]
     for layer in layers:
-        found: list[tuple[PackedValue, str]] = []
+        opened: list[tuple[PackedValue, str]] = []
         for each, inherited in held:
             inside, own = layer.taken_out(each, left)
-            said = _merged(inherited, own)
+            fields = _merged(inherited, own)
             for item in inside:
-                found.append((item, said))
-                if len(found) > limits.events:
+                opened.append((item, fields))
+                if len(opened) > limits.events:
                     raise UnopenedError(Reason.TOO_LARGE)
-        held = found
+        held = opened
     return held
 
 
@@ -217,18 +219,18 @@ def _has(item: msgspec.Raw, key: str, value: str) -> bool:
 
 
 def _inherited(fields: dict[str, msgspec.Raw], paths: Sequence[Sequence[Any]]) -> str:
-    found: dict[str, Any] = {}
+    taken: dict[str, Any] = {}
     for first, *more in paths:
         value = fields.get(first)
         for key in more:
             value = None if value is None else _child(Key(key), value)
         if value is None or bytes(value) == b"null":
             continue
-        into = found
+        into = taken
         for name in (first, *more)[:-1]:
             into = into.setdefault(name, {})
         into[more[-1] if more else first] = value
-    read = parse_json_object(msgspec.json.encode(found))
+    read = parse_json_object(msgspec.json.encode(taken))
     if isinstance(read, Reason):  # what is in a text was not looked at before
         raise UnopenedError(Reason.ENVELOPE_JSON)
     return to_json(read).decode()

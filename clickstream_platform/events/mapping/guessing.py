@@ -88,14 +88,14 @@ def guess(samples: Samples) -> Guess:
     return Guess(_some({**within, **from_around}, inside), envelope, tuple(sorted(inherit)))
 
 
-def add_from_around(found: Guess, around: Samples) -> Guess:
+def add_from_around(guessed: Guess, around: Samples) -> Guess:
     """A guess at events, and for columns that they lack, at the object in which they were packed."""
     ranked = _ranked(around)
     missing = {
-        name: ranked[name][:1] for name in REQUIRED if not found.paths[name] and "[" not in "".join(ranked[name][:1])
+        name: ranked[name][:1] for name in REQUIRED if not guessed.paths[name] and "[" not in "".join(ranked[name][:1])
     }
     inherit = {re.split(r"[.\[]", path)[0] for paths in missing.values() for path in paths}
-    return Guess({**found.paths, **missing}, found.envelope, tuple(sorted(inherit)))
+    return Guess({**guessed.paths, **missing}, guessed.envelope, tuple(sorted(inherit)))
 
 
 def is_address(path: str) -> bool:
@@ -112,18 +112,20 @@ def columns_called(names: Iterable[str]) -> set[str]:
 
 def _ranked(samples: Samples) -> dict[str, list[str]]:
     """The candidate paths of each column, the likeliest first."""
-    found = {column: _paths_called(called, samples) for column, called in _CALLED.items()}
-    if not any(_names_all(samples[path], samples) for path in found["user_id"][:1]):
-        found["user_id"] += _paths_called(_ADDRESSES, samples)
-    found["page_url"] = found["page_url"] or addresses(samples)
-    times = [path for path in found["timestamp"] if _are_times(samples[path][:FEW])]
+    candidates = {column: _paths_called(called, samples) for column, called in _CALLED.items()}
+    if not any(_names_all(samples[path], samples) for path in candidates["user_id"][:1]):
+        candidates["user_id"] += _paths_called(_ADDRESSES, samples)
+    candidates["page_url"] = candidates["page_url"] or addresses(samples)
+    times = [path for path in candidates["timestamp"] if _are_times(samples[path][:FEW])]
     # Where none is called a time, or what is holds none: what holds a day and a time of day.
     others = (path for path, texts in samples.items() if _are_telling_times(texts[:FEW]))
-    found["timestamp"] = times or flattest_first(others)
-    found["event_type"] = _types_beside([*found["user_id"][:1], *found["timestamp"][:1]], found["event_type"], samples)
-    ids = [path for path in found["event_id"] if _tells_apart(path, samples[path][:FEW])]
-    found["event_id"] = sorted(ids, key=lambda path: min(map(len, samples[path][:FEW])) < _LONG)
-    return found
+    candidates["timestamp"] = times or flattest_first(others)
+    candidates["event_type"] = _types_beside(
+        [*candidates["user_id"][:1], *candidates["timestamp"][:1]], candidates["event_type"], samples
+    )
+    ids = [path for path in candidates["event_id"] if _tells_apart(path, samples[path][:FEW])]
+    candidates["event_id"] = sorted(ids, key=lambda path: min(map(len, samples[path][:FEW])) < _LONG)
+    return candidates
 
 
 def _types_beside(known: Sequence[str], called: Sequence[str], samples: Samples) -> list[str]:
@@ -196,8 +198,8 @@ def _type_of_each(ranked: Sequence[str], samples: Samples) -> list[str]:
 
 def _envelope(ranked: dict[str, list[str]]) -> str:
     """The list whose items have the type of an event, and a time or a telling name."""
-    found = _INSIDE.fullmatch(next(iter(ranked["event_type"]), ""))
-    if found is None:
+    inside = _INSIDE.fullmatch(next(iter(ranked["event_type"]), ""))
+    if inside is None:
         return ""
-    has_time = any(path.startswith(f"{found[1]}[0].") for path in ranked["timestamp"])
-    return found[1] if has_time or _plain(found[1].split(".")[-1]) in _LISTS else ""
+    has_time = any(path.startswith(f"{inside[1]}[0].") for path in ranked["timestamp"])
+    return inside[1] if has_time or _plain(inside[1].split(".")[-1]) in _LISTS else ""

@@ -59,11 +59,11 @@ def values_of(lines: Sequence[str], form: Form) -> dict[str, list[str]]:
 
 
 def _by_fields(lines: Sequence[str]) -> Form | None:
-    said = [found[1] for line in lines if (found := _FIELDS.fullmatch(line))]
+    headers = [match[1] for line in lines if (match := _FIELDS.fullmatch(line))]
     rows = [line for line in lines if not line.startswith("#")]
-    if not said or not rows:
+    if not headers or not rows:
         return None
-    names = list(_group_names(said[-1].split()))
+    names = list(_group_names(headers[-1].split()))
     is_tabbed = sum("\t" in row for row in rows) * 2 > len(rows)
     sign, text = (r"\t", r"[^\t]*") if is_tabbed else (" ", r'"[^"]*"|\S+')
     groups, before = list[str](), ""
@@ -113,7 +113,7 @@ def _by_words(lines: Sequence[str]) -> Form | None:
 
 def _key_of(words: Sequence[str]) -> str:
     """The key that stands before each of them, with a sign ``=``; empty without one."""
-    keys = {found[1] if (found := _PAIR.fullmatch(word)) else "" for word in words}
+    keys = {pair[1] if (pair := _PAIR.fullmatch(word)) else "" for word in words}
     return keys.pop() if len(keys) == 1 else ""
 
 

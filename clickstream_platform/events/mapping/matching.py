@@ -42,9 +42,9 @@ class Matches(msgspec.Struct, frozen=True):
 NONE = Matches()
 
 
-def combine_matches(found: Iterable[Matches]) -> Matches:
-    """What several parts of some records have, in one."""
-    parts = [each for each in found if each.looked_at]
+def combine_matches(several: Iterable[Matches]) -> Matches:
+    """The matches of some records, from those of several parts of them."""
+    parts = [each for each in several if each.looked_at]
     never = [path for path in parts[0].never if all(path in each.never for each in parts)] if parts else []
     return Matches(sum(each.looked_at for each in parts), tuple(never))
 
@@ -98,15 +98,15 @@ class PathMatcher:
             self._left = {path: find for path, find in self._left.items() if find(fields) is None}
 
     @property
-    def found(self) -> Matches:
+    def matches(self) -> Matches:
         """The matches in the records seen so far."""
         return Matches(self._looked_at, tuple(self._left))
 
 
-def describe_unmatched(found: Matches, shown: int = 4) -> Iterator[str]:
+def describe_unmatched(matches: Matches, shown: int = 4) -> Iterator[str]:
     """That paths match nothing, in words; nothing if all do."""
-    if found.never:
-        more = f" and {len(found.never) - shown:,} more" if len(found.never) > shown else ""
-        named = f"{', '.join(found.never[:shown])}{more}"
-        records = number_of(found.looked_at, "record that was", "records that were")
+    if matches.never:
+        more = f" and {len(matches.never) - shown:,} more" if len(matches.never) > shown else ""
+        named = f"{', '.join(matches.never[:shown])}{more}"
+        records = number_of(matches.looked_at, "record that was", "records that were")
         yield f"in {records} looked at, nothing is at these paths of the mapping: {named}"

@@ -116,13 +116,13 @@ class Mapping(msgspec.Struct, frozen=True):
     @property
     def label(self) -> str:
         """Its name and a hash of what it says: stands in the ledger."""
-        said = msgspec.to_builtins(self)
-        del said["declared"]
+        fields = msgspec.to_builtins(self)
+        del fields["declared"]
         if not self.envelope:  # a mapping of before there were envelopes has the hash that it had
-            del said["envelope"]
+            del fields["envelope"]
         if not self.record.texts:  # so has one without these
-            del said["record"]["texts"]
-        return f"{self.name} {hashlib.sha256(msgspec.json.encode(said)).hexdigest()[:12]}"
+            del fields["record"]["texts"]
+        return f"{self.name} {hashlib.sha256(msgspec.json.encode(fields)).hexdigest()[:12]}"
 
     @property
     def reads_objects(self) -> bool:

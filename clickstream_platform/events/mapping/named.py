@@ -84,8 +84,8 @@ def mapping_with_own_paths(
 
 def _own_paths(mapping: Mapping, raw: WrittenMapping) -> tuple[tuple[str, str], ...]:
     columns = [(name, column.paths) for name, column in mapping.columns] + [*mapping.declared]
-    found = [(name, path) for name, paths in columns if name in raw.columns for path in paths]
-    return (*found, *(("pass_over", path) for path in raw.pass_over))
+    own = [(name, path) for name, paths in columns if name in raw.columns for path in paths]
+    return (*own, *(("pass_over", path) for path in raw.pass_over))
 
 
 def _whole(raw: WrittenMapping, subject: str) -> WrittenMapping:

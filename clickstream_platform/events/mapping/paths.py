@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import reduce
 from typing import Any, NamedTuple
 
-Found = Callable[[Any], Any]
+Getter = Callable[[Any], Any]
 _STEP = re.compile(
     r"""
     (?P<dot>\.)?
@@ -116,12 +116,12 @@ def steps_of(path: str) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _step(found: re.Match[str]) -> Step:
-    if found["index"]:
-        return Index(int(found["index"]))
-    if found["key"]:
-        return Item(found["key"], found["value"])
-    return Key(found["bare"] or re.sub(r"\\(.)", r"\1", found["quoted"]))
+def _step(match: re.Match[str]) -> Step:
+    if match["index"]:
+        return Index(int(match["index"]))
+    if match["key"]:
+        return Item(match["key"], match["value"])
+    return Key(match["bare"] or re.sub(r"\\(.)", r"\1", match["quoted"]))
 
 
 def path_text(steps: tuple[str, ...]) -> str:
@@ -133,50 +133,50 @@ def _is_bare(key: str) -> bool:
     return bool(re.fullmatch(r"""[^.\[\]"\s](?:[^.\[\]"]*)""", key))
 
 
-def getter(steps: tuple[Step, ...]) -> Found:
+def getter(steps: tuple[Step, ...]) -> Getter:
     """A function from a record to the value at a path; None where there is none."""
     if all(isinstance(step, Key) for step in steps) and len(steps) <= len(_OF_KEYS):
         return _OF_KEYS[len(steps) - 1](*[step[0] for step in steps])
     finds = tuple(step.find for step in steps)
 
-    def found(record: Any) -> Any:
+    def get(record: Any) -> Any:
         return reduce(_apply, finds, record)
 
-    return found
+    return get
 
 
-def _apply(value: Any, find: Found) -> Any:
+def _apply(value: Any, find: Getter) -> Any:
     return None if value is None else find(value)
 
 
 # Nearly all paths: each a single function, which costs a third of a loop over steps.
-def _of_one(first: str) -> Found:
-    def found(record: Any) -> Any:
+def _of_one(first: str) -> Getter:
+    def get(record: Any) -> Any:
         return record.get(first)
 
-    return found
+    return get
 
 
-def _of_two(first: str, second: str) -> Found:
-    def found(record: Any) -> Any:
+def _of_two(first: str, second: str) -> Getter:
+    def get(record: Any) -> Any:
         inside = record.get(first)
         return inside.get(second) if type(inside) is dict else None
 
-    return found
+    return get
 
 
-def _of_three(first: str, second: str, third: str) -> Found:
-    def found(record: Any) -> Any:
+def _of_three(first: str, second: str, third: str) -> Getter:
+    def get(record: Any) -> Any:
         inside = record.get(first)
         if type(inside) is not dict:
             return None
         inside = inside.get(second)
         return inside.get(third) if type(inside) is dict else None
 
-    return found
+    return get
 
 
-_OF_KEYS: tuple[Callable[..., Found], ...] = (_of_one, _of_two, _of_three)
+_OF_KEYS: tuple[Callable[..., Getter], ...] = (_of_one, _of_two, _of_three)
 
 
 def taker(steps: tuple[Step, ...]) -> Callable[[Any], None]:

@@ -86,12 +86,12 @@ def _marks_per_record(name: str, values: Sequence[bytes | None]) -> float:
     mapping = preset(name) if name else None
     finds = [getter(steps_of(path)) for path in (mapping.marks if mapping else COLUMNS)]
     taken = field_reader(mapping.record) if mapping else json_fields
-    found = 0
+    marks = 0
     for value in values:
         fields = taken(value or b"")
         if not isinstance(fields, Reason):
-            found += sum(find(fields) is not None for find in finds)
-    return found / max(1, len(finds) * len(values))
+            marks += sum(find(fields) is not None for find in finds)
+    return marks / max(1, len(finds) * len(values))
 
 
 def known_producers() -> tuple[str, ...]:

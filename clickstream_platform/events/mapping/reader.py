@@ -12,7 +12,7 @@ from clickstream_platform.events.mapping.column_choosers import WRONG, shared_pa
 from clickstream_platform.events.mapping.compiled import Texts, compile_columns
 from clickstream_platform.events.mapping.envelopes import as_fields, inherit
 from clickstream_platform.events.mapping.model import Mapping
-from clickstream_platform.events.mapping.paths import Found, getter, steps_of
+from clickstream_platform.events.mapping.paths import Getter, getter, steps_of
 from clickstream_platform.events.mapping.records import field_reader
 from clickstream_platform.events.masking import Masking
 from clickstream_platform.events.masks import Masks
@@ -34,7 +34,7 @@ def record_reader(mapping: Mapping, masks: Masks | None = None) -> ReadRecord:
     """
     mask = Masking(masks).fields if masks else None
     taken, over = field_reader(mapping.record), pass_over_rules(mapping)
-    found, shared = compile_columns(mapping), shared_path_takers(mapping)
+    choosers, shared = compile_columns(mapping), shared_path_takers(mapping)
 
     def read(value: bytes, inherited: str | None = None) -> ParsedRecord:
         fields = taken(value)
@@ -46,7 +46,7 @@ def record_reader(mapping: Mapping, masks: Masks | None = None) -> ReadRecord:
             fields = mask(fields) if mask else fields
             if over and (why := passed_over_value(fields, over)):
                 return ParsedRecord(passed_over=why)
-            return _read(fields, found(fields), shared)
+            return _read(fields, choosers(fields), shared)
         except NO_JSON:  # a number that no encoder writes
             return ParsedRecord(fault=Reason.MALFORMED_JSON)
 
@@ -72,7 +72,7 @@ class PassOverRule(NamedTuple):
         among: all of these; None if there are none.
     """
 
-    find: Found
+    find: Getter
     exact: frozenset[str]
     patterns: dict[str, str]
     among: re.Pattern[str] | None
@@ -80,15 +80,15 @@ class PassOverRule(NamedTuple):
 
 def pass_over_rules(mapping: Mapping) -> list[PassOverRule]:
     """What of a mapping tells that a record is no event."""
-    found: list[PassOverRule] = []
+    rules: list[PassOverRule] = []
     for path, values in mapping.pass_over:
         patterns = {f"_{number}": value for number, value in enumerate(values) if "*" in value}
         among = "|".join(f"(?P<{name}>{_as_regex(value)})" for name, value in patterns.items())
         exact = frozenset(value for value in values if "*" not in value)
-        found.append(
+        rules.append(
             PassOverRule(getter(steps_of(path)), exact, patterns, re.compile(among, re.DOTALL) if among else None)
         )
-    return found
+    return rules
 
 
 def _as_regex(value: str) -> str:

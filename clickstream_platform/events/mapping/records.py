@@ -69,10 +69,10 @@ def _by_pattern(form: Form) -> Taken:
 
     def taken(value: bytes) -> Fields | Reason:
         text = _text(value)
-        found = None if text is None else match(text)
-        if found is None:
+        groups = None if text is None else match(text)
+        if groups is None:
             return Reason.MALFORMED_LINE
-        return {name: text for name, text in found.groupdict().items() if text is not None and text not in ("", none)}
+        return {name: text for name, text in groups.groupdict().items() if text is not None and text not in ("", none)}
 
     return taken
 

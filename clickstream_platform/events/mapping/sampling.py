@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -15,28 +15,31 @@ from clickstream_platform.events.placeholders import WHITE
 BEGINNING = 200  # signs of a value that are looked at
 
 
-def samples_of(records: Iterable[dict[str, Any]]) -> dict[str, list[str]]:
-    """Some values at each path, as texts; objects that are texts are looked into. Nothing that is null or blank."""
-    samples = dict[str, list[str]]()
+class Sampled(NamedTuple):
+    """What some records hold.
+
+    Attributes:
+        values: the values at each path, as texts, cut off; none that is null or blank. An object that is a text is
+            looked into.
+        object_texts: the fields that are such texts.
+    """
+
+    values: dict[str, list[str]]
+    object_texts: frozenset[str]
+
+
+def sample(records: Iterable[dict[str, Any]]) -> Sampled:
+    """Look into records."""
+    values, object_texts = dict[str, list[str]](), set[str]()
     for record in records:
-        for path, value in values_in("", read_texts(dict(record), _texts_in(record))):
-            texts = samples.setdefault(path, [])
+        names = {name for name, value in record.items() if isinstance(value, str)}
+        read = read_texts(dict(record), names)
+        object_texts |= {name for name in names if isinstance(read[name], dict)}
+        for path, value in values_in("", read):
+            texts = values.setdefault(path, [])
             if not (isinstance(value, str) and not value.strip(WHITE)):
                 texts.append(str(text_of(value))[:BEGINNING])
-    return samples
-
-
-def object_texts(records: Iterable[dict[str, Any]]) -> set[str]:
-    """The fields whose text is an object as JSON."""
-    found = set[str]()
-    for record in records:
-        read = read_texts(dict(record), names := _texts_in(record))
-        found |= {name for name in names if isinstance(read[name], dict)}
-    return found
-
-
-def _texts_in(record: dict[str, Any]) -> set[str]:
-    return {name for name, value in record.items() if isinstance(value, str)}
+    return Sampled(values, frozenset(object_texts))
 
 
 def paths_in(extra: str | None) -> Iterator[str]:

@@ -62,10 +62,10 @@ def form_reader(unit: str) -> Callable[[str], str]:
 
 
 def _of_log(text: str) -> str:
-    found = CLF.fullmatch(text)
-    if not found or found[2] not in _MONTHS:
+    parts = CLF.fullmatch(text)
+    if not parts or parts[2] not in _MONTHS:
         return text
-    return f"{found[3]}-{_MONTHS.index(found[2]) + 1:02}-{found[1]}T{found[4]}{found[5]}"
+    return f"{parts[3]}-{_MONTHS.index(parts[2]) + 1:02}-{parts[1]}T{parts[4]}{parts[5]}"
 
 
 def forms_of(texts: Sequence[str]) -> list[str]:

@@ -15,7 +15,7 @@ from clickstream_platform.events.mapping.envelope_steps import PackedValue, Unop
 from clickstream_platform.events.mapping.guessing import guess, is_address
 from clickstream_platform.events.mapping.model import REQUIRED, Envelope, Undo
 from clickstream_platform.events.mapping.paths import path_text
-from clickstream_platform.events.mapping.sampling import samples_of
+from clickstream_platform.events.mapping.sampling import sample
 
 _DEEPEST = 4  # layers
 _NEARLY = 0.9  # of the records
@@ -77,29 +77,29 @@ def _unfold_objects(records: list[Record], deepest: int) -> Unfolded:
     nothing = Unfolded((), records, [{} for _ in records])
     if not records or not deepest or not _lacks(records):
         return nothing
-    found = _of_a_text(records) or _of_a_list(records)
-    if found is None:
+    opened = _of_a_text(records) or _of_a_list(records)
+    if opened is None:
         return nothing
-    inside = _unfold_objects(found.events, deepest - 1)
-    better = inside if inside.layers else Unfolded((), found.events, found.around)
+    inside = _unfold_objects(opened.events, deepest - 1)
+    better = inside if inside.layers else Unfolded((), opened.events, opened.around)
     is_worth_it = _lacks(better.events) < _lacks(records)
-    return Unfolded((*found.layers, *inside.layers), better.events, better.around) if is_worth_it else nothing
+    return Unfolded((*opened.layers, *inside.layers), better.events, better.around) if is_worth_it else nothing
 
 
 def _lacks(records: list[Record]) -> int:
     """How many of the columns that each event has are nowhere; an address is a visitor only where nothing else is."""
-    paths = guess(samples_of(records)).paths
+    paths = guess(sample(records).values).paths
     return sum(not paths[column] for column in REQUIRED) + any(map(is_address, paths["user_id"][:1]))
 
 
 def _of_a_text(records: list[Record]) -> Unfolded | None:
     """The content of the text that nearly each of them has packed alike."""
-    found = [dict(_packed_in(each)) for each in records]
-    ways = Counter((path, each.steps) for texts in found for path, each in texts.items())
+    packed = [dict(_packed_in(each)) for each in records]
+    ways = Counter((path, each.steps) for texts in packed for path, each in texts.items())
     for (path, steps), count in ways.most_common():
         if count < _NEARLY * len(records):
             return None
-        contents = [(texts[path].value, record) for texts, record in zip(found, records, strict=True) if path in texts]
+        contents = [(texts[path].value, record) for texts, record in zip(packed, records, strict=True) if path in texts]
         is_list = isinstance(contents[0][0], list)
         events = [
             (item, record) for value, record in contents for item in (value if isinstance(value, list) else [value])

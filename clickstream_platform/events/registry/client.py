@@ -64,21 +64,21 @@ def schema(registry: Registry, number: int) -> RegisteredSchema:
     """
     if number > _LAST_ID:
         raise UnknownSchemaError
-    found = _request(registry, f"schemas/ids/{number}")
-    return RegisteredSchema(_kind(found), _text(registry, found), tuple(_referenced_schemas(registry, found, 0)))
+    answer = _request(registry, f"schemas/ids/{number}")
+    return RegisteredSchema(_kind(answer), _text(registry, answer), tuple(_referenced_schemas(registry, answer, 0)))
 
 
 def describe_registry(registry: Registry) -> str:
     """Whether the registry answers, in words. Raises what :func:`schema` does, but for an unknown schema."""
-    found = _answer(registry, "schemas/types")
-    if not isinstance(found, list):
+    kinds = _answer(registry, "schemas/types")
+    if not isinstance(kinds, list):
         raise _no_registry(registry, "it does not say which kinds of schemas it has")
-    return f"{registry.display_name} answers, and has schemas of {', '.join(map(str, found))}"
+    return f"{registry.display_name} answers, and has schemas of {', '.join(map(str, kinds))}"
 
 
-def _referenced_schemas(registry: Registry, found: Any, depth: int) -> list[str]:
+def _referenced_schemas(registry: Registry, answer: Any, depth: int) -> list[str]:
     texts: list[str] = []
-    for each in found.get("references") or ():
+    for each in answer.get("references") or ():
         if depth >= _DEEPEST:
             raise _no_registry(registry, f"schemas refer to each other more than {_DEEPEST} deep")
         name = quote(str(each["subject"]), safe="")
@@ -87,21 +87,21 @@ def _referenced_schemas(registry: Registry, found: Any, depth: int) -> list[str]
     return list(dict.fromkeys(texts))
 
 
-def _kind(found: Any) -> str:
-    return str(found.get("schemaType") or "AVRO")  # which is not said of an Avro schema
+def _kind(answer: Any) -> str:
+    return str(answer.get("schemaType") or "AVRO")  # which is not said of an Avro schema
 
 
-def _text(registry: Registry, found: Any) -> str:
-    if not isinstance(text := found.get("schema"), str):
+def _text(registry: Registry, answer: Any) -> str:
+    if not isinstance(text := answer.get("schema"), str):
         raise _no_registry(registry, "its answer has no schema")
     return text
 
 
 def _request(registry: Registry, path: str) -> Any:
-    found = _answer(registry, path)
-    if not isinstance(found, dict):
+    answer = _answer(registry, path)
+    if not isinstance(answer, dict):
         raise _no_registry(registry, "its answer is no JSON object")
-    return found
+    return answer
 
 
 def _answer(registry: Registry, path: str) -> Any:
@@ -116,16 +116,16 @@ def _answer(registry: Registry, path: str) -> Any:
     except _AwayError as away:
         finding = f"{registry.display_name} does not answer ({away}) when it is asked for {path.partition('?')[0]}"
         raise UnreachableError(SUBJECT, finding, _AGAIN) from None
-    found = _json(answer)
-    code: Any = found.get("error_code") if isinstance(found, dict) else None
+    content = _json(answer)
+    code: Any = content.get("error_code") if isinstance(content, dict) else None
     if answer.status_code == 404 and code in NO_SUCH:
         raise UnknownSchemaError
     if answer.status_code in (401, 403):
         finding = f"{registry.display_name} does not let us in (it answered {answer.status_code})"
         raise SourceError(SUBJECT, finding, f"mend {OPTIONS}")
-    if answer.status_code != 200 or found is None:
+    if answer.status_code != 200 or content is None:
         raise _no_registry(registry, f"asked for {path.partition('?')[0]}, it answered {answer.status_code}")
-    return found
+    return content
 
 
 def _got(registry: Registry, path: str) -> requests.Response:

@@ -38,6 +38,6 @@ def raise_registry_errors() -> Generator[None]:
     try:
         yield
     except Exception as failure:
-        if found := registry_refusal(failure):
-            raise found from failure
+        if refusal := registry_refusal(failure):
+            raise refusal from failure
         raise

@@ -36,11 +36,11 @@ class DecodedRecord(NamedTuple):
 
     Attributes:
         text: the JSON to be read in its place; None if it is read as it is.
-        found: why it cannot be read, if so.
+        fault: why it cannot be read, if so.
     """
 
     text: bytes | None = None
-    found: Reason | None = None
+    fault: Reason | None = None
 
 
 AS_IT_IS = DecodedRecord()
@@ -77,7 +77,7 @@ def decoder(records: pa.RecordBatch, rules: Rules) -> Decode | None:
         if not framed[number]:
             return AS_IT_IS
         try:
-            return known.said(value)
+            return known.decode(value)
         except ClickstreamError as failure:
             raise _with_place(failure, {name: column[number].as_py() for name, column in columns.items()}) from None
 
@@ -90,7 +90,7 @@ def decode_record(value: bytes | None, source: str | None, rules: Rules) -> Deco
     Raises what :func:`.client.schema` does, but for an unknown schema.
     """
     is_framed = value is not None and (source or "").startswith(_KAFKA) and value.startswith((MAGIC, *_GLUE))
-    return _SchemaCache(rules.replaying).said(value) if value is not None and is_framed else AS_IT_IS
+    return _SchemaCache(rules.replaying).decode(value) if value is not None and is_framed else AS_IT_IS
 
 
 class _SchemaCache:
@@ -103,40 +103,40 @@ class _SchemaCache:
         self._reads_objects = rules.mapping is None or rules.mapping.reads_objects
         self._readers: dict[int, Body | Reason] = {}
 
-    def said(self, value: bytes) -> DecodedRecord:
+    def decode(self, value: bytes) -> DecodedRecord:
         if value.startswith(_GLUE):
             return (
-                DecodedRecord(found=Reason.GLUE_HEADER)
+                DecodedRecord(fault=Reason.GLUE_HEADER)
                 if len(value) >= _GLUE_HEAD and self._reads_objects
                 else AS_IT_IS
             )
         if len(value) < HEAD:
             return AS_IT_IS
         if self._registry is None:
-            return DecodedRecord(found=Reason.NEEDS_REGISTRY) if self._reads_objects else AS_IT_IS
+            return DecodedRecord(fault=Reason.NEEDS_REGISTRY) if self._reads_objects else AS_IT_IS
         return self._decoded(self._registry, int.from_bytes(value[1:HEAD], "big"), value[HEAD:])
 
     def _decoded(self, registry: Registry, number: int, body: bytes) -> DecodedRecord:
         read = self._readers.get(number) or self._reader(registry, number)
         if isinstance(read, Reason):
-            return DecodedRecord(found=read)
+            return DecodedRecord(fault=read)
         try:
             text = read(body)
         except WrongBodyError:
-            return DecodedRecord(found=Reason.MALFORMED_AVRO)
-        return DecodedRecord(found=Reason.TOO_LARGE) if len(text) > self._limit else DecodedRecord(text)
+            return DecodedRecord(fault=Reason.MALFORMED_AVRO)
+        return DecodedRecord(fault=Reason.TOO_LARGE) if len(text) > self._limit else DecodedRecord(text)
 
     def _reader(self, registry: Registry, number: int) -> Body | Reason:
         try:
-            found = body_reader(registry, number)
+            reader = body_reader(registry, number)
         except UnknownSchemaError:
             if self._stops:
                 finding = f"{registry.display_name} knows no schema {number}"
                 remedy = "register it and run again, or set CLICKSTREAM_REGISTRY_UNKNOWN=quarantine to go on without"
                 raise SourceError(SUBJECT, finding, remedy) from None
-            found = Reason.UNKNOWN_SCHEMA
-        self._readers[number] = found
-        return found
+            reader = Reason.UNKNOWN_SCHEMA
+        self._readers[number] = reader
+        return reader
 
 
 @lru_cache(maxsize=1_000)
@@ -149,13 +149,13 @@ def body_reader(registry: Registry, number: int) -> Body | Reason:
     from clickstream_platform.events.registry.avro import reader_of  # noqa: PLC0415
     from clickstream_platform.events.registry.client import schema  # noqa: PLC0415
 
-    found = schema(registry, number)
-    if found.kind == "JSON":
+    registered = schema(registry, number)
+    if registered.kind == "JSON":
         return _as_it_is
-    if found.kind == "PROTOBUF":
+    if registered.kind == "PROTOBUF":
         return Reason.PROTOBUF
     try:
-        return reader_of(found.text, found.references) if found.kind == "AVRO" else Reason.UNREAD_SCHEMA
+        return reader_of(registered.text, registered.references) if registered.kind == "AVRO" else Reason.UNREAD_SCHEMA
     except UnreadSchemaError:
         return Reason.UNREAD_SCHEMA
 

@@ -39,7 +39,7 @@ class _Shaping:
         self._named: dict[str, tuple[dict[str, Any], str]] = {}  # with the namespace that holds in it
         for each in schemas:
             self._collect(each, "")
-        self._inside = {name: set(self._names_in(*found)) for name, found in self._named.items()}
+        self._inside = {name: set(self._names_in(*definition)) for name, definition in self._named.items()}
         self._cyclic = {name for name in self._named if name in self._reachable(name)}
         self._made: dict[str, bool] = {}  # records by their new names: whether they take bytes, as far as is known
         self._fixed = 0
@@ -131,12 +131,12 @@ class _Shaping:
                 yield from self._names_in(inside, space, is_top=False)
 
     def _reachable(self, name: str) -> set[str]:
-        found, waiting = set[str](), [name]
+        reachable, waiting = set[str](), [name]
         while waiting:
-            new = self._inside[waiting.pop()] - found
-            found |= new
+            new = self._inside[waiting.pop()] - reachable
+            reachable |= new
             waiting += new
-        return found
+        return reachable
 
     def _resolved(self, name: str, space: str) -> str:
         inside = f"{space}.{name}" if space and "." not in name else name

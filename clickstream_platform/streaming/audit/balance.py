@@ -25,7 +25,7 @@ def _unaccounted(entry: Entry) -> Iterator[str]:
     rejected, left_out, passed = entry.records.quarantined, entry.copies.duplicates, entry.records.passed
     if entry.events_version < 0 and entry.events_in != entry.accepted + rejected + left_out + passed:
         ways = f"{entry.accepted} accepted + {rejected} quarantined + {left_out} duplicates + {passed} passed over"
-        yield f"{entry.title} batch {entry.batch_id}: read {_said(entry)}, but {ways}"
+        yield f"{entry.title} batch {entry.batch_id}: read {_what_was_read(entry)}, but {ways}"
 
 
 def _wrongly_opened(entry: Entry) -> Iterator[str]:
@@ -35,7 +35,7 @@ def _wrongly_opened(entry: Entry) -> Iterator[str]:
         yield f"{entry.title} batch {entry.batch_id}: {finding}"
 
 
-def _said(entry: Entry) -> str:
+def _what_was_read(entry: Entry) -> str:
     opened, inside = entry.records.opened, entry.records.inside
     if not opened:
         return f"{entry.rows_in}"

@@ -46,7 +46,7 @@ class NewRows:
 
     def finding(self, expectation: Expectation) -> CheckFinding:
         """What came since an expectation passed says to it. Raises a TooMuchError."""
-        standing, found = self.standing, self.passed.get(expectation.name)
+        standing, passed = self.standing, self.passed.get(expectation.name)
         match expectation:
             case expectations.RejectedShare() | expectations.DuplicateShare():
                 return standing.share(expectation)
@@ -56,16 +56,16 @@ class NewRows:
                 return standing.age(max_age, standing.newest_ms(), CheckScope("newest", standing.version))
             case _:
                 generation = standing.entry.generation
-                why = passes.resume_obstacle(found, expectation, standing.contract, generation, standing.lake)
+                why = passes.resume_obstacle(passed, expectation, standing.contract, generation, standing.lake)
         try:
-            return self._from(NOTHING if why or not found else found.kept, expectation, why)
+            return self._from(NOTHING if why or not passed else passed.kept, expectation, why)
         except CheckpointError as gone:  # of the log in between
             return self._from(NOTHING, expectation, gone.finding)
 
     def _from(self, kept: ResumePoint, expectation: Inductive, why: str) -> CheckFinding:
         """The finding from a resume point on; ``why`` says why that is the beginning, if it is."""
-        found = self._since(kept, expectation, why)
-        return replace(found, look=replace(found.look, because=why))
+        finding = self._since(kept, expectation, why)
+        return replace(finding, look=replace(finding.look, because=why))
 
     def _since(self, kept: ResumePoint, expectation: Inductive, why: str) -> CheckFinding:
         standing = self.standing

@@ -98,16 +98,16 @@ def expectation_hash(expectation: Expectation, table: StreamingTable) -> str:
 
 
 def resume_obstacle(
-    found: PassedCheck | None, expectation: Expectation, table: StreamingTable, generation: int, lake: Lake
+    passed: PassedCheck | None, expectation: Expectation, table: StreamingTable, generation: int, lake: Lake
 ) -> str:
     """Why a check cannot go on from where it passed, in words; empty if it can."""
-    if found is None:
+    if passed is None:
         return "it has not passed before"
-    if found.asked != expectation_hash(expectation, table):
+    if passed.asked != expectation_hash(expectation, table):
         return "it asks for something else than when it passed"
-    if found.generation != generation:
+    if passed.generation != generation:
         return f"generation {generation} has begun since it passed"
-    for name, (version, commit) in found.kept.at.items():
+    for name, (version, commit) in passed.kept.at.items():
         if lake.table(name).log.commit_id(version) != commit:
             return f"version {version} of {name}, at which it passed, is not there any more"
     return ""

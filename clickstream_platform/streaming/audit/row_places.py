@@ -116,8 +116,8 @@ def _of_files(rows: Rows, entries: Collection[Entry], old_files: Collection[str]
         if partition not in records and partition not in old_files:
             yield f"{partition}: {number_of(here.rows, 'row is', 'rows are')} of this file, which no entry names"
         elif here.records > records.get(partition, here.records):
-            found = f"{number_of(here.records, 'record of this file has', 'records of this file have')} rows"
-            yield f"{partition}: {found}, booked are {number_of(records[partition], 'record')}"
+            have_rows = f"{number_of(here.records, 'record of this file has', 'records of this file have')} rows"
+            yield f"{partition}: {have_rows}, booked are {number_of(records[partition], 'record')}"
     for entry in entries:
         of_batch = sum(rows[path].records for path in entry.account.files if path in rows)
         # Some of an envelope may have rows and some not, and a copy at another time may have become an event since.

@@ -91,11 +91,11 @@ class TableSnapshot:
     def matches(self, event_type: str, rows: int, count: int, version: int, since: int = -1) -> CheckFinding:
         """Whether the table has as many rows as ``events`` has events of one type at a version."""
         kept = ResumePoint(self.version_marks(events=version), count=count, rows=rows)
-        said, numbers = (
+        finding, numbers = (
             f"{number_of(rows, 'row')}, {number_of(count, 'event')} of type {event_type}",
             {"rows_missing": count - rows},
         )
-        return CheckFinding(rows == count, said, self.scope(since), kept, numbers)
+        return CheckFinding(rows == count, finding, self.scope(since), kept, numbers)
 
     def ledgers(self, before: Books | None = None) -> CheckFinding:
         """Whether the ledgers balance; from where these books did, if they are given."""
@@ -109,15 +109,15 @@ class TableSnapshot:
 
     def share(self, expectation: ShareExpectation) -> CheckFinding:
         """How much of what came last was rejected, or was a duplicate."""
-        found, look = newest_share(expectation, self.lake), CheckScope("newest", self.version)
+        share, look = newest_share(expectation, self.lake), CheckScope("newest", self.version)
         return CheckFinding(
-            not found.exceeds(expectation), describe_share(found, expectation), look, numbers=found.numbers()
+            not share.exceeds(expectation), describe_share(share, expectation), look, numbers=share.numbers()
         )
 
     def contract_kept(self, expectation: KeptContract) -> CheckFinding:
         """How often what came last breaks which rule of the contract of columns."""
-        found, look = broken_rules(expectation, self.lake), CheckScope("newest", self.version)
-        return CheckFinding(not found.exceeds(expectation), str(found), look, numbers=found.numbers())
+        broken, look = broken_rules(expectation, self.lake), CheckScope("newest", self.version)
+        return CheckFinding(not broken.exceeds(expectation), str(broken), look, numbers=broken.numbers())
 
     def age(self, most: timedelta, newest_ms: int | None, look: CheckScope) -> CheckFinding:
         """Whether the newest event is young enough."""

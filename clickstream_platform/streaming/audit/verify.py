@@ -90,11 +90,11 @@ def verify(table: StreamingTable, spark: SparkSession, lake: Lake, show: int = 5
     events = strategy.covered_events(events, entry, lake)
     with Persisted() as persist:
         both = persist(_compared(table.query(events), held, table.key))
-        found = _verdict(both, table, version, table.key, show, ledger)
-    why = "" if found.clean else outdated_reason(table, lake, generations.current_checkpoint(lake, table.name))
+        verification = _verdict(both, table, version, table.key, show, ledger)
+    why = "" if verification.clean else outdated_reason(table, lake, generations.current_checkpoint(lake, table.name))
     ledger += (f"{table.name}: {why}: its next run makes it anew",) if why else ()
     known = {"left_out": strategy.count_left_out(entry, lake), "still_in": strategy.count_replaced_since(entry, lake)}
-    return replace(found, ledger=ledger, **known)
+    return replace(verification, ledger=ledger, **known)
 
 
 def _unread_problems(

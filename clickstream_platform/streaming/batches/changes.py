@@ -59,15 +59,18 @@ class RevisingStrategy(Strategy[Revising]):
         assert facts is not None
         if not facts["hours"]:
             return None
-        found = Recomputation(self.table, self.state, batch.events_in, batch.table_rows_in, batch.persist)
-        return Changes(facts["events"], facts["late"], found.changes(touches, hour_ranges(facts["hours"])))
+        recomputation = Recomputation(self.table, self.state, batch.events_in, batch.table_rows_in, batch.persist)
+        return Changes(facts["events"], facts["late"], recomputation.changes(touches, hour_ranges(facts["hours"])))
 
-    def commit_changes(self, batch: MicroBatch, found: Changes | None, notify: Notify) -> Entry | None:
-        """Merge what was found, announced before; the entry alone if no row changes; nothing if nothing was read."""
-        if found is None:
+    def commit_changes(self, batch: MicroBatch, touched: Changes | None, notify: Notify) -> Entry | None:
+        """Merge the changed rows, and announce new ones before that.
+
+        If no row changes, the entry is committed alone; if nothing was read, nothing is.
+        """
+        if touched is None:
             return None
-        changes = found.rows.toArrow()  # consumes a state store's frame, also that of a batch that read nothing
-        if not found.rows_in and not changes.num_rows:
+        changes = touched.rows.toArrow()  # consumes a state store's frame, also that of a batch that read nothing
+        if not touched.rows_in and not changes.num_rows:
             return None
         if self.table.announces and changes:
             new = changes.filter(pc.field(writer.CHANGE) == "insert").drop_columns(writer.CHANGE)
@@ -75,9 +78,9 @@ class RevisingStrategy(Strategy[Revising]):
         late_before = pa.scalar(batch.late_before_ms * 1000, pa.timestamp("us", "UTC"))
         entry = batch.entry(
             events_version=batch.versions[1],
-            rows_in=found.rows_in,
+            rows_in=touched.rows_in,
             rows_out=changes.num_rows,
-            late_rows=found.late_rows,
+            late_rows=touched.late_rows,
             revisions=changes.filter(pc.field("final_at") <= late_before).num_rows,
         )
         return batch.merge(changes, entry)
@@ -97,6 +100,6 @@ class RevisingStrategy(Strategy[Revising]):
             touches = persist(touched_intervals(old, self.state.by, self.state.reach, 0))
             reached = touches.agg(hours_reached(self.state).alias("hours")).first()
             assert reached is not None
-            found = Recomputation(self.table, self.state, young, rows, persist)
-            changes = found.changes(touches, hour_ranges(reached["hours"]))
+            recomputation = Recomputation(self.table, self.state, young, rows, persist)
+            changes = recomputation.changes(touches, hour_ranges(reached["hours"]))
             apply_changes(changes.toArrow(), self.table.key, self.table.span[0], held, RETENTION, run_id, midnight)

@@ -57,17 +57,17 @@ class StateStoreBatches(RevisingStrategy[StateStore]):
         given = batch.frame.withColumn(writer.CHANGE, F.lit("upsert"))
         rows_in, late = late_events(batch)
         gone = self._replaced(batch)
-        found = None if late is None and gone is None else self.recomputed(batch, late, gone)
-        if found is None:
+        recomputed = None if late is None and gone is None else self.recomputed(batch, late, gone)
+        if recomputed is None:
             return Changes(rows_in, 0, given)
         # A row that ended later than that is still the state's, and it has counted the event.
         let_go = F.col(self.table.span[1]) <= timestamp_literal(batch.late_before_ms * 1000)
         if gone is None:
-            return Changes(rows_in, found.late_rows, given.unionByName(found.rows.where(let_go)))
-        rows = found.rows.withColumn("_let_go", let_go)
+            return Changes(rows_in, recomputed.late_rows, given.unionByName(recomputed.rows.where(let_go)))
+        rows = recomputed.rows.withColumn("_let_go", let_go)
         ours = rows.where("_let_go").unionByName(self._around(gone, rows.where("NOT _let_go"), "left_semi"))
         return Changes(
-            rows_in, found.late_rows, self._around(gone, given, "left_anti").unionByName(ours.drop("_let_go"))
+            rows_in, recomputed.late_rows, self._around(gone, given, "left_anti").unionByName(ours.drop("_let_go"))
         )
 
     def _replaced(self, batch: MicroBatch) -> DataFrame | None:

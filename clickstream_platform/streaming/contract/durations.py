@@ -35,8 +35,8 @@ def from_words(text: str) -> timedelta:
     number, unit = written.groups()
     known = {**_UNITS, **{word: name for name in _UNITS.values() for word in (name, name[:-1])}}
     if unit not in known:
-        found = f"{unit} is no unit" if unit else "it has no unit"
-        msg = f"{found}; say {number} seconds, {number} minutes or {number} hours"
+        finding = f"{unit} is no unit" if unit else "it has no unit"
+        msg = f"{finding}; say {number} seconds, {number} minutes or {number} hours"
         raise ValueError(msg)
     try:
         length = timedelta(**{known[unit]: float(number)})

@@ -53,14 +53,14 @@ class DuplicateResolution(NamedTuple):
     """What becomes of new events, and what changes for those that are there.
 
     Attributes:
-        found: the new ones that do not become events, those that are set aside among them.
+        duplicates: the new ones that do not become events, those that are set aside among them.
         aside: of these, those at another time than their event: ``partition``, ``offset`` and ``index``.
         replaced: events that give way: whole rows, as ``events`` has them. Not those that a killed attempt removed.
         restored: remembered records that become events: whole rows, as if they were read with today's contract.
         gave_way: how many events give way, those included that a killed attempt removed.
     """
 
-    found: Duplicates
+    duplicates: Duplicates
     aside: pa.Table = NO_RECORDS
     replaced: pa.Table = NO_RECORDS
     restored: pa.Table = NO_RECORDS
@@ -104,7 +104,7 @@ def resolve_duplicates(
         left_out = pa.concat_tables([twins.select(WITHIN), aside.select(WITHIN)])
         replaced = rows_at(connection, events, of.with_fate(Fate.GIVES_WAY))
         return DuplicateResolution(
-            found=Duplicates(left_out, conflicting.select(WITHIN), of.reused()),
+            duplicates=Duplicates(left_out, conflicting.select(WITHIN), of.reused()),
             aside=aside.select(WITHIN),
             replaced=replaced,
             restored=_as_events(rows_at(connection, copies, of.with_fate(Fate.RETURNS)), contract),
@@ -117,7 +117,7 @@ def _find_fates(
 ) -> _RecordFates:
     """Look up whatever may share an id with the new events, and decide for all of these."""
     span_us = span // timedelta(microseconds=1)
-    create_lookup(connection, [events, copies])
+    create_lookup(connection)
     looked = list[TimeSpan]()
     spans_to_know(hours, span_us, lambda each: look_up(connection, [events, copies], each, looked))
     return _RecordFates.of(connection.sql(_RECORDS).to_arrow_table(), span_us)

@@ -58,10 +58,10 @@ class Facts:
 
     def by_reason(self, conflicting: int = 0) -> dict[str, int]:
         """How many records have which fault; one that has several counts for each. And how many conflict."""
-        found = Counter({Reason.CONFLICTING_DUPLICATE.value: conflicting} if conflicting else {})
+        counts = Counter({Reason.CONFLICTING_DUPLICATE.value: conflicting} if conflicting else {})
         for several, count in self.reasons.items():
-            found.update(dict.fromkeys(several, count))
-        return dict(sorted(found.items()))
+            counts.update(dict.fromkeys(several, count))
+        return dict(sorted(counts.items()))
 
 
 def facts_of(of_all: pa.Table) -> Facts:

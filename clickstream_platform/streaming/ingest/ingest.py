@@ -98,13 +98,13 @@ class Ingest(StatelessBatches):
         settled = self._resolve_duplicates(batch, staged, facts)
         entry = self._ledger_entry(batch, account, staged, facts, settled)
         entry = rejected.booked(entry) if rejected else entry
-        staged = staged.with_adopted_files(settled.found.places)
+        staged = staged.with_adopted_files(settled.duplicates.places)
         if entry.records.quarantined:
-            self._quarantine(batch, staged.rejected(settled.found.conflicting), entry)
+            self._quarantine(batch, staged.rejected(settled.duplicates.conflicting), entry)
         if self._span(batch) is not None:
             self._remove_replaced(batch, staged, settled, entry)
         restored = settled.restored.combine_chunks().to_batches() if settled.restored.num_rows else ()
-        others = chain(staged.accepted(but=settled.found.places), restored)
+        others = chain(staged.accepted(but=settled.duplicates.places), restored)
         if not self._append(batch, staged, others, entry):
             return None
         _warn(entry)
@@ -114,7 +114,7 @@ class Ingest(StatelessBatches):
         self, batch: MicroBatch, account: Account, staged: StagedBatch, facts: Facts, settled: DuplicateResolution
     ) -> Entry:
         """What the ledger is to say of the batch."""
-        duplicates, conflicting = settled.found, len(settled.found.conflicting)
+        duplicates, conflicting = settled.duplicates, len(settled.duplicates.conflicting)
         return batch.entry(
             events_version=-1,
             rows_in=facts.records,

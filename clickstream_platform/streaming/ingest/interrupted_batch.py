@@ -143,7 +143,7 @@ class Rejected:
 
     def _misfits(self, rest: Entry, missing: int) -> Iterator[str]:
         if missing < 0:
-            said = ", ".join(f"{count} as {name}" for name, count in sorted(rest.records.reasons.items()))
-            yield f"reject more: {said}"
+            counts = ", ".join(f"{count} as {name}" for name, count in sorted(rest.records.reasons.items()))
+            yield f"reject more: {counts}"
         if self.then.records.opened and rest.declared.mapping != self.then.declared.mapping:
             yield f"be read by another mapping: {rest.declared.mapping or 'none'}, then {self.then.declared.mapping}"

@@ -20,7 +20,7 @@ from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.ledger import REPLACEMENT, REPLAY, Amendment, ledger_lines, versioned_lines
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.scan import open_duckdb, rows_within
+from clickstream_platform.streaming.lake.scan import open_duckdb, view_rows
 from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
 
 if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
@@ -31,22 +31,22 @@ log = logging.getLogger(__name__)
 _BY = f"{REPLAY}/"  # in `left_out_by`, before a replay's run
 _EVER = TimeSpan(-(2**62), 2**62)
 # Of files from before records held several events, the index is null; no run may have added it since.
-_PLACES = """
-CREATE VIEW {name} AS
+_BY_PLACE = """
+CREATE VIEW {rows}_by_place AS
 SELECT * REPLACE (coalesce("index", 0) AS "index")
-FROM ({rows} UNION ALL BY NAME SELECT CAST(NULL AS BIGINT) AS "index" WHERE false)
+FROM (FROM {rows} UNION ALL BY NAME SELECT CAST(NULL AS BIGINT) AS "index" WHERE false)
 """
-_ROWS = "FROM {name}_files UNION ALL BY NAME FROM {name}_columns"
 _AT = 'USING (source, partition, "offset", "index")'
 _KINDS = {"offset": pa.int64(), "index": pa.int64()}
 _NO_PLACES = pa.schema([(name, _KINDS.get(name, pa.string())) for name in PLACE]).empty_table()
 _LANDED = f"""
-SELECT record_id, arrived_at, true AS is_event FROM quarantine SEMI JOIN events {_AT}
+SELECT record_id, arrived_at, true AS is_event FROM quarantine_by_place SEMI JOIN events_by_place {_AT}
 UNION ALL
-SELECT record_id, arrived_at, false FROM quarantine SEMI JOIN left_out {_AT} ANTI JOIN events {_AT}
+SELECT record_id, arrived_at, false FROM quarantine_by_place
+SEMI JOIN left_out_by_place {_AT} ANTI JOIN events_by_place {_AT}
 """
 _GONE = f"""
-SELECT DISTINCT ON (source, partition, "offset", "index") * FROM left_out ANTI JOIN events {_AT}
+SELECT DISTINCT ON (source, partition, "offset", "index") * FROM left_out_by_place ANTI JOIN events_by_place {_AT}
 """
 
 
@@ -120,8 +120,8 @@ def _complete(replay: str, lake: Lake, quarantine: LakeTable) -> int:
     """Take out of ``quarantine`` what a replay has accepted or left out. Reads the places of all events."""
     with open_duckdb() as connection:
         _view_left_out(connection, _left_out(replay, COPY, lake.copies))
-        _view_places(connection, lake.events, "events", "timestamp")
-        _view_places(connection, quarantine, "quarantine", "arrived_at")
+        _view_by_place(connection, lake.events, "timestamp")
+        _view_by_place(connection, quarantine, "arrived_at")
         landed = connection.sql(_LANDED).to_arrow_table()
     if landed.num_rows:
         copies = landed["is_event"].to_pylist().count(False)
@@ -146,7 +146,7 @@ def _restore_replaced(replay: str, lake: Lake, run_id: str) -> int:
         return 0
     with open_duckdb() as connection:
         _view_left_out(connection, gone)
-        _view_places(connection, lake.events, "events", "timestamp")
+        _view_by_place(connection, lake.events, "timestamp")
         back = connection.sql(_GONE).to_arrow_table().drop_columns([*OF_COPIES])
     if back.num_rows:
         count, by = back.num_rows, f"{_BY}{replay}"
@@ -162,15 +162,14 @@ def _left_out(replay: str, left_out_as: str, copies: LakeTable) -> pa.Table:
     return copies.plain_table().to_pyarrow_table(filters=by)
 
 
-def _view_places(connection: DuckDBPyConnection, table: LakeTable, name: str, time: str) -> None:
-    connection.register(f"{name}_columns", pa.schema(table.plain_table().schema()).empty_table())
-    rows_within(connection, table, time, [_EVER]).create_view(f"{name}_files")
-    connection.execute(_PLACES.format(name=name, rows=_ROWS.format(name=name)))
+def _view_by_place(connection: DuckDBPyConnection, table: LakeTable, time: str) -> None:
+    view_rows(connection, table, time, [_EVER])
+    connection.execute(_BY_PLACE.format(rows=table.name))
 
 
 def _view_left_out(connection: DuckDBPyConnection, rows: pa.Table) -> None:
-    connection.register("left_out_rows", rows)
-    connection.execute(_PLACES.format(name="left_out", rows="FROM left_out_rows"))
+    connection.register("left_out", rows)
+    connection.execute(_BY_PLACE.format(rows="left_out"))
 
 
 def _remove(rows: pa.Table, table: LakeTable, keys: tuple[str, ...], time: str, line: Amendment) -> None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from clickstream_platform.streaming.ingest.deduplicate import spans_condition
 from clickstream_platform.streaming.ingest.span_rule import subtract_spans
 from clickstream_platform.streaming.lake.hours import HOUR_US, hour_ranges, time_spans
-from clickstream_platform.streaming.lake.scan import rows_within, same_place_condition
+from clickstream_platform.streaming.lake.scan import same_place_condition, view_rows
 from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
 
 if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
@@ -48,11 +48,9 @@ QUALIFY row_number() OVER (PARTITION BY source, partition, "offset", "index") = 
 """
 
 
-def create_lookup(connection: DuckDBPyConnection, tables: Sequence[LakeTable]) -> None:
+def create_lookup(connection: DuckDBPyConnection) -> None:
     """Make the table ``there``, without rows yet: :func:`look_up` puts into it what ``events`` and ``copies`` have."""
     connection.execute(_THERE)
-    for table in tables:
-        connection.register(f"{table.name}_columns", pa.schema(table.plain_table().schema()).empty_table())
 
 
 def look_up(
@@ -73,10 +71,10 @@ def look_up(
     looked += more
     condition = f"({spans_condition(more)})"
     for known, (table, left_out) in enumerate(zip(tables, _LEFT_OUT, strict=True)):
-        _view(connection, table, more)
+        view_rows(connection, table, "timestamp", more)
         of_new = f"{table.name} SEMI JOIN new USING (event_id) WHERE {condition}"
         if hours := _hours(connection, of_new, "epoch_us(timestamp)"):
-            _view(connection, table, time_spans(hour_ranges(hours)))
+            view_rows(connection, table, "timestamp", time_spans(hour_ranges(hours)))
             connection.execute(_MORE.format(known=known, left_out=left_out, of_new=of_new))
     return _hours(connection, "there", '"at"')
 
@@ -91,18 +89,11 @@ def hours_of(records: pa.Table) -> list[TimeSpan]:
     return time_spans(hour_ranges(np.unique(records["at"].to_numpy() // HOUR_US).tolist()))
 
 
-def _view(connection: DuckDBPyConnection, table: LakeTable, spans: Sequence[TimeSpan]) -> None:
-    """The table's rows of these times and others, under its name, with all columns that it has."""
-    rows_within(connection, table, "timestamp", spans).create_view(f"{table.name}_files")
-    both = f"FROM {table.name}_files UNION ALL BY NAME FROM {table.name}_columns"
-    connection.execute(f"CREATE OR REPLACE VIEW {table.name} AS {both}")
-
-
 def rows_at(connection: DuckDBPyConnection, table: LakeTable, at: pa.Table) -> pa.Table:
     """The rows of a table at some places, with their date, which the files of a partitioned table do not have."""
     if not at.num_rows:
         return NO_RECORDS
-    _view(connection, table, hours_of(at))
+    view_rows(connection, table, "timestamp", hours_of(at))
     connection.register("wanted", at)
     rows = connection.sql(
         _WHOLE.format(table=table.name, same_place=same_place_condition(table.name, "wanted"))

@@ -20,7 +20,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import BinaryType, StructField, StructType
 
-from clickstream_platform.events.contract.judging import arrow_type
+from clickstream_platform.events.contract.casting import arrow_type
 from clickstream_platform.events.frames import INSIDE, READ_TYPE
 from clickstream_platform.events.mapping.matching import NONE, Matches, combine_matches
 from clickstream_platform.events.schema import EVENTS, QUARANTINE, Reason
@@ -156,18 +156,18 @@ class StagedBatch:
 
     def offsets(self, partitions: Collection[str]) -> dict[str, list[int]]:
         """The offsets of the records of some partitions, by partition."""
-        found: dict[str, list[int]] = {}
+        offsets: dict[str, list[int]] = {}
         is_record = pc.field("index") == 0
         for batch in self._batches(_is_of(partitions) & is_record, ["partition", "offset"]):
             for place in batch.to_pylist():
-                found.setdefault(place["partition"], []).append(place["offset"])
-        return found
+                offsets.setdefault(place["partition"], []).append(place["offset"])
+        return offsets
 
     def places(self, like: pa.Table, names: Sequence[str] = WITHIN) -> pa.Table:
         """The places of whatever is staged that has the same ``names`` as one of some rows."""
         known = _places(like, names)
-        found = (batch.filter(pc.is_in(_places(batch, names), known)) for batch in self._batches(_ANY, WITHIN))
-        return pa.Table.from_batches(found, NO_PLACES.schema)
+        matching = (batch.filter(pc.is_in(_places(batch, names), known)) for batch in self._batches(_ANY, WITHIN))
+        return pa.Table.from_batches(matching, NO_PLACES.schema)
 
     def accepted(self, but: pa.Table | None = None) -> Iterator[pa.RecordBatch]:
         """The events, without those at some places (``partition``, ``offset``, ``index``)."""

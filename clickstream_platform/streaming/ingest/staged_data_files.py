@@ -76,8 +76,8 @@ def files_touched(folder: Place, files: Sequence[DataFile], places: pa.Table, pa
         data_files.create_view("data_files")
         connection.register("places", places)
         connection.register("partitions", pa.table({"partition": pa.array([*partitions], pa.string())}))
-        found = connection.sql(_TOUCHED).fetchall()
-    return {paths[path] for (path,) in found}
+        rows = connection.sql(_TOUCHED).fetchall()
+    return {paths[path] for (path,) in rows}
 
 
 _TOUCHED = """

@@ -90,9 +90,9 @@ def _stage(
         newest, parts, matches, data_files = stage_records(
             records(read), parse, file, task_files, lambda _, of: write_file(folder, of)
         )
-    told = {"parts": parts, "matches": matches, "data_files": data_files}
-    said = {name: [msgspec.json.encode(each).decode()] for name, each in told.items()}
-    yield pa.RecordBatch.from_pydict({"file": [name], "timestamp": pa.array([newest], INSTANT), **said})
+    lists = {"parts": parts, "matches": matches, "data_files": data_files}
+    columns = {name: [msgspec.json.encode(each).decode()] for name, each in lists.items()}
+    yield pa.RecordBatch.from_pydict({"file": [name], "timestamp": pa.array([newest], INSTANT), **columns})
 
 
 class StagingReport(NamedTuple):
@@ -100,7 +100,7 @@ class StagingReport(NamedTuple):
 
     Attributes:
         newest: their newest event time.
-        parts: what is said of the files they are of.
+        parts: of each file that they are of, how many there were and whether it has a fault.
         matches: what they have at the paths of somebody's own mapping.
         data_files: the data files beside it.
     """
@@ -112,7 +112,7 @@ class StagingReport(NamedTuple):
 
 
 def stage_records(
-    found: Iterator[pa.RecordBatch | PartRead],
+    batches: Iterator[pa.RecordBatch | PartRead],
     parse: Parse,
     file: Path | IO[bytes],
     task_files: TaskFiles = NO_TASK_FILES,
@@ -125,7 +125,7 @@ def stage_records(
         pq.ParquetWriter(file, schema, **_WRITTEN) as writer,
         open_sorter(task_files, data_file, writer, data_files) as taking,
     ):
-        for each in found:
+        for each in batches:
             if isinstance(each, PartRead):
                 parts.append(each)
                 continue
@@ -134,7 +134,7 @@ def stage_records(
                 staged = _parsed(events, parse, schema)
                 newest = pc.max(pa.array([newest, pc.max(staged["timestamp"])], INSTANT))
                 taking.write(staged)
-    return StagingReport(newest, parts, matching.found, data_files)
+    return StagingReport(newest, parts, matching.matches, data_files)
 
 
 def _parsed(records: pa.RecordBatch, parse: Parse, schema: pa.Schema = STAGED) -> pa.RecordBatch:
@@ -149,7 +149,7 @@ def _parsed(records: pa.RecordBatch, parse: Parse, schema: pa.Schema = STAGED) -
     has_id = pc.and_(pc.invert(is_rejected), pc.is_valid(columns["event_id"]))
     bytes_ = parse.rules.to_keep(records)
     columns[RAW_BYTES] = parse.rules.kept(null_unless(has_id, bytes_))
-    columns["value"] = parse.rules.kept(null_unless(is_rejected, bytes_), columns["found"])
+    columns["value"] = parse.rules.kept(null_unless(is_rejected, bytes_), columns["unopened"])
     columns["inherited"] = parse.rules.kept_inherited(columns["inherited"])
     columns["record_id"] = record_ids(records, is_rejected)
     masking = Masking(parse.rules.masks)

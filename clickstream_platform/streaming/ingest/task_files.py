@@ -90,9 +90,9 @@ class SeenIds:
         self._slots[at] = True
         for row in np.flatnonzero(is_again):
             is_again[row] = texts[row].strip().lower() not in PLACEHOLDERS  # many events share one of these
-        found = np.zeros(len(ids), np.bool_)
-        found[ids.is_valid().to_numpy(zero_copy_only=False)] = is_again
-        return found
+        seen = np.zeros(len(ids), np.bool_)
+        seen[ids.is_valid().to_numpy(zero_copy_only=False)] = is_again
+        return seen
 
 
 @dataclass
@@ -170,9 +170,9 @@ def _split(
     if not len(chosen):
         return
     order = chosen[np.argsort(kinds[chosen], kind="stable")]
-    found, starts = np.unique(kinds[order], return_index=True)
-    taken = rows if len(found) == 1 and len(chosen) == rows.num_rows else rows.take(pa.array(order))
-    for kind, start, end in zip(found.tolist(), starts.tolist(), [*starts.tolist()[1:], len(order)], strict=True):
+    present, starts = np.unique(kinds[order], return_index=True)
+    taken = rows if len(present) == 1 and len(chosen) == rows.num_rows else rows.take(pa.array(order))
+    for kind, start, end in zip(present.tolist(), starts.tolist(), [*starts.tolist()[1:], len(order)], strict=True):
         yield kind, taken.slice(start, end - start)
 
 
@@ -186,7 +186,7 @@ def open_sorter(
         task_files: how.
         opened: opens a data file, as of :class:`.DateFiles`.
         staged: gets all other rows.
-        files: gets what is said of the data files, once they are whole.
+        files: gets a description of each data file, once all are whole.
     """
     with DateFiles(task_files.schema, opened, task_files.beside(staged.schema), files) as written:
         each = RowSorter(task_files, written, staged)

@@ -47,8 +47,13 @@ class DataFile:
     def statistics(self, time: str) -> str:
         """The file's statistics in the form of delta-rs: those of the column of times alone."""
         first, last = _log_time(self.first), _log_time(self.last)
-        said = {"numRecords": self.rows, "minValues": {time: first}, "maxValues": {time: last}, "nullCount": {time: 0}}
-        return json.dumps(said, separators=(",", ":"))
+        statistics = {
+            "numRecords": self.rows,
+            "minValues": {time: first},
+            "maxValues": {time: last},
+            "nullCount": {time: 0},
+        }
+        return json.dumps(statistics, separators=(",", ":"))
 
 
 def _log_time(micros: int) -> str:

@@ -103,9 +103,9 @@ class DeltaLog:
 
         As far as the log goes back. Lazy: reads what is asked for.
         """
-        newest, said = self._newest()
+        newest, newest_info = self._newest()
         for version in range(newest, after, -1):
-            info = said if version == newest else self._info(version)
+            info = newest_info if version == newest else self._info(version)
             if info is None:
                 return
             yield {**info, "version": version}

@@ -203,11 +203,11 @@ def entry_fields(entry: Entry) -> dict[str, Any]:
     return own | {name: value for part in of_parts for name, value in part.items()}
 
 
-def entry_from_fields(said: Mapping[str, Any]) -> Entry:
+def entry_from_fields(written: Mapping[str, Any]) -> Entry:
     """The entry of such fields. Fields that older releases did not write are empty; unknown ones are ignored."""
-    parts: dict[str, Any] = {name: part(**_only(said, _FIELDS[name])) for name, part in _PARTS.items()}
-    return Entry(**_only(said, _OWN), **parts)
+    parts: dict[str, Any] = {name: part(**_only(written, _FIELDS[name])) for name, part in _PARTS.items()}
+    return Entry(**_only(written, _OWN), **parts)
 
 
-def _only(said: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
-    return {name: value for name, value in said.items() if name in names}
+def _only(written: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    return {name: value for name, value in written.items() if name in names}

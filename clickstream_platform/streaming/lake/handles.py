@@ -54,9 +54,9 @@ class LogState:
         """Read the state of the log as it is now."""
         folder = path / "_delta_log"
         if is_on_store(folder):
-            found = {name: tag for name, tag in etags_from(folder, commit_name(version)).items() if tag}
-            commits = {int(name[1]): tag for text, tag in found.items() if (name := _COMMIT.fullmatch(text))}
-            return cls(commits, found.get(_POINTER))
+            tags = {name: tag for name, tag in etags_from(folder, commit_name(version)).items() if tag}
+            commits = {int(name[1]): tag for text, tag in tags.items() if (name := _COMMIT.fullmatch(text))}
+            return cls(commits, tags.get(_POINTER))
         pointer, signs = _file_identity(folder / _POINTER), dict[int, Hashable]()
         while (sign := _file_identity(folder / commit_name(version))) is not None:
             signs[version] = sign
@@ -72,10 +72,10 @@ def commit_name(version: int) -> str:
 def _file_identity(file: Place) -> Hashable:
     assert not is_on_store(file)
     try:
-        found = file.stat()
+        status = file.stat()
     except FileNotFoundError:
         return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 @dataclass

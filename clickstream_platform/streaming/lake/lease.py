@@ -35,7 +35,6 @@ def lease(
     run_id: str,
     *,
     trigger: str | None = None,
-    take_over: bool = False,
     patience: timedelta = timedelta(0),
     finishing: str = "",
 ) -> Generator[None]:
@@ -46,19 +45,17 @@ def lease(
         table: its name.
         run_id: who asks.
         trigger: the name of its query's trigger, for who looks at it.
-        take_over: take a lease that another host has left behind; this host cannot tell whether its process lives. On a
-            store such a lease runs out by itself.
         patience: how long to wait for a run of this host to end.
         finishing: a command that may find itself stopped in its middle, and goes on.
 
     Raises:
-        TableBusyError: another run holds it; names its pid and host.
+        TableBusyError: another run holds it, or one of another host has left it behind; names its pid and host.
         SetupError: the lake begins on a store that keeps nobody from overwriting others.
         LayoutError: the lake is newer than this program, or in the middle of a command that changes it as a whole.
     """
     if not _is_current_layout(lake, finishing):
-        _migrate(lake, run_id, take_over=take_over)
-    with _hold(lake, table, run_id, trigger=trigger, take_over=take_over, patience=patience):
+        _migrate(lake, run_id)
+    with _hold(lake, table, run_id, trigger=trigger, patience=patience):
         layout.require_layout(lake, finishing)  # it may have waited for the very command that changed it
         yield
 
@@ -81,7 +78,7 @@ def _is_current_layout(lake: Lake, finishing: str = "") -> bool:
     return now.is_begun and now.version == layout.VERSION
 
 
-def _migrate(lake: Lake, run_id: str, *, take_over: bool) -> None:
+def _migrate(lake: Lake, run_id: str) -> None:
     """Bring the lake to this program's layout, once no run of an older one is on. Whether its store may have it first.
 
     Raises:
@@ -91,7 +88,7 @@ def _migrate(lake: Lake, run_id: str, *, take_over: bool) -> None:
         require_conditional_put(lake.root)
     with ExitStack() as leases:
         for folder in sorted((lake.root / "_checkpoints").glob("*")):
-            leases.enter_context(_hold(lake, folder.name, run_id, take_over=take_over, patience=SOON))
+            leases.enter_context(_hold(lake, folder.name, run_id, patience=SOON))
         if not migrate(lake):  # it begins, or another process has migrated it meanwhile
             layout.write_layout(lake, layout.Layout(layout.VERSION))
 
@@ -103,7 +100,6 @@ def _hold(
     run_id: str,
     *,
     trigger: str | None = None,
-    take_over: bool = False,
     patience: timedelta = timedelta(0),
 ) -> Generator[None]:
     folder = lake.checkpoints(table)
@@ -118,7 +114,7 @@ def _hold(
         deadline = time.monotonic() + max(patience, GLANCE).total_seconds()
         while not _try_lock(file) and time.monotonic() < deadline:
             time.sleep(0.1)
-        _take(file, table, take_over=take_over)
+        _take(file, table)
         holder = {"run_id": run_id, "pid": os.getpid(), "host": socket.gethostname()}
         _write(file, json.dumps({**holder, "trigger": trigger}))
         try:
@@ -144,7 +140,7 @@ SOON = timedelta(seconds=10)  # longer than a migration
 PATIENCE = timedelta(minutes=10)  # longer than a usual run
 
 
-def require_free(names: Iterable[str], lake: Lake, *, take_over: bool = False) -> None:
+def require_free(names: Iterable[str], lake: Lake) -> None:
     """Refuse tables of which one is held by another run.
 
     Raises:
@@ -152,8 +148,29 @@ def require_free(names: Iterable[str], lake: Lake, *, take_over: bool = False) -
     """
     for name in names:
         if not _is_seen_free(lake, name):
-            with lease(lake, name, LOOKS, take_over=take_over):
+            with lease(lake, name, LOOKS):
                 pass
+
+
+def free_left_behind(names: Iterable[str], lake: Lake) -> None:
+    """Free the leases of tables that another host has left behind; of a lake to be migrated, those of all its tables.
+
+    To be called only for a person who knows that the processes there have ended: this host cannot tell. A lease that a
+    process of this host holds stays with it. On a store there is nothing to do: such a lease runs out by itself.
+
+    Raises:
+        LayoutError: the lake is newer than this program, or in the middle of a command that changes it as a whole.
+    """
+    if is_on_store(lake.root):
+        return
+    of_all = {path.name for path in (lake.root / "_checkpoints").glob("*")} if not _is_current_layout(lake) else ()
+    for name in {*names, *of_all}:
+        path = lake.checkpoints(name) / "lease"
+        assert not is_on_store(path)
+        if path.exists():
+            with path.open("a+") as file:
+                if _try_lock(file):
+                    _write(file, "")
 
 
 @contextmanager
@@ -174,13 +191,13 @@ def _try_lock(file: IO[str]) -> bool:
     return True
 
 
-def _take(file: IO[str], table: str, *, take_over: bool) -> None:
+def _take(file: IO[str], table: str) -> None:
     if not _try_lock(file):
         holder = _holder(file)
         finding = f"run {holder.get('run_id')} holds it (pid {holder.get('pid')} on {holder.get('host')})"
         raise TableBusyError(table, finding, "wait for that run to end, or stop it")
     holder = _holder(file)
-    if not take_over and holder.get("host", socket.gethostname()) != socket.gethostname():
+    if holder.get("host", socket.gethostname()) != socket.gethostname():
         finding = f"host {holder['host']} left its lease behind (run {holder.get('run_id')}, pid {holder.get('pid')})"
         raise TableBusyError(table, finding, "make sure that run has ended, then use --take-over")
 

@@ -97,10 +97,10 @@ def parse_line(text: str | None) -> Entry | Amendment | None:
     """What a commit's ``userMetadata`` says; None for a commit that booked nothing: it compacted the table, say."""
     if not text or (MARK not in text and AMENDMENT not in text):
         return None
-    said = json.loads(text)
-    if MARK in said:
-        return entry_from_fields(said)
-    return Amendment(**{f.name: said[f.name] for f in fields(Amendment) if f.name in said})
+    written = json.loads(text)
+    if MARK in written:
+        return entry_from_fields(written)
+    return Amendment(**{f.name: written[f.name] for f in fields(Amendment) if f.name in written})
 
 
 def versioned_lines(table: LakeTable, after: int = -1) -> Iterator[VersionedLine]:

@@ -38,10 +38,10 @@ def refused_files(table: LakeTable) -> dict[str, str]:
     Reads the log since the newest roll-up. Each roll-up has a note of its own; without it, it is read itself.
     """
     rolled_up = roll_up_files(table)
-    found = {path: fault for file in rolled_up for path, fault in _noted_refusals(file).items()}
+    refused = {path: fault for file in rolled_up for path, fault in _noted_refusals(file).items()}
     last = int(rolled_up[-1].stem) if rolled_up else -1
     lines = [parse_line(commit.get("userMetadata")) for commit in table.log.commits(after=last)]
-    return found | _refused(reversed(lines))
+    return refused | _refused(reversed(lines))
 
 
 def _noted_refusals(roll_up: Place) -> dict[str, str]:

@@ -12,7 +12,10 @@ from clickstream_platform.events.schema import RECORD
 from clickstream_platform.store.files import allow_s3_reads
 from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
 
-if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+    # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 
@@ -60,7 +63,27 @@ def rows_within(
     Raises:
         CheckpointError: there is more to the table than its files.
     """
+    return _rows_of_files(connection, table, table.plain_table(), time, spans)
+
+
+def view_rows(connection: DuckDBPyConnection, table: LakeTable, time: str, spans: Sequence[TimeSpan]) -> None:
+    """Make a view, under the table's name, of the rows of :func:`rows_within`, with all columns that the table has.
+
+    A file that was written before a column was added does not have it: the column is null there. A view that is there
+    is replaced. Raises what :func:`rows_within` does.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - as below
+
     held = table.plain_table()
+    _rows_of_files(connection, table, held, time, spans).create_view(f"{table.name}_files")
+    connection.register(f"{table.name}_columns", pa.schema(held.schema()).empty_table())
+    both = f"FROM {table.name}_files UNION ALL BY NAME FROM {table.name}_columns"
+    connection.execute(f"CREATE OR REPLACE VIEW {table.name} AS {both}")
+
+
+def _rows_of_files(
+    connection: DuckDBPyConnection, table: LakeTable, held: DeltaTable, time: str, spans: Sequence[TimeSpan]
+) -> DuckDBPyRelation:
     files = [str(table.path / file) for file in table.files_within(time, time, spans, held.version())]
     if files:
         allow_s3_reads(connection, table.path)

@@ -93,13 +93,13 @@ class LakeTable:
         """The rows of each date that it is partitioned by, from the statistics in the log."""
         import pyarrow as pa  # noqa: PLC0415 - as below
 
-        found = Counter[date]()
+        of_date = Counter[date]()
         files = self._newest(lambda handle: pa.table(handle.table.get_add_actions(flatten=True)), None)
         if files is not None and files.num_rows:
             days, rows = files["partition.event_date"].to_pylist(), files["num_records"].to_pylist()
             for day, count in zip(days, rows, strict=True):
-                found[date.fromisoformat(str(day))] += count or 0
-        return dict(sorted(found.items()))
+                of_date[date.fromisoformat(str(day))] += count or 0
+        return dict(sorted(of_date.items()))
 
     def dates(self) -> set[date]:
         """The dates that it is partitioned by."""
@@ -180,14 +180,14 @@ def query_rows(held: DeltaTable, query: str) -> list[dict[str, Any]]:
         DamageError: a data file of it cannot be read.
     """
     try:
-        found = QueryBuilder().register("held", held).execute(query).read_all()
+        result = QueryBuilder().register("held", held).execute(query).read_all()
     except Exception as failed:
         if type(failed) is not Exception:  # delta-rs says by no type of its own that a file cannot be read
             raise
         where, finding = held.table_uri, str(failed).partition("\n")[0]
         raise DamageError(where, finding, "`clickstream rebuild` the table, or restore a backup") from failed
-    columns = {name: found.column(name).to_pylist() for name in found.schema.names}
-    return [{name: values[i] for name, values in columns.items()} for i in range(found.num_rows)]
+    columns = {name: result.column(name).to_pylist() for name in result.schema.names}
+    return [{name: values[i] for name, values in columns.items()} for i in range(result.num_rows)]
 
 
 def timestamp_sql(micros: int) -> str:

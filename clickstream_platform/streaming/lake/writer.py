@@ -93,11 +93,11 @@ def add_files(made: Callable[[pa.Schema], Sequence[DataFile]], path: Place, time
     with open_for_commit(path) as held:
         if commit.is_in(held):
             return False
-        schema, with_it = held.table.schema(), commit.properties()
+        schema, properties = held.table.schema(), commit.properties()
         files = [each.log_action(time) for each in made(pa.schema(schema))]
         require_held(path.parent)
         held.table.create_write_transaction(
-            files, "append", schema, [PARTITION], commit_properties=with_it, post_commithook_properties=_THEN
+            files, "append", schema, [PARTITION], commit_properties=properties, post_commithook_properties=_THEN
         )
         held.table.update_incremental()  # which delta-rs leaves where it was
     return True
@@ -154,6 +154,7 @@ def _write(rows: DataFrame, count: int, path: Place, commit: Commit, mode: _Mode
 
 
 def _by_spark(writer: DataFrameWriter, path: Place, commit: Commit) -> None:
+    """Let tasks of Spark write the rows. The handle of the table does not see it, so the next question looks anew."""
     try:
         writer.options(**commit.options()).save(str(path))
     finally:
@@ -161,6 +162,7 @@ def _by_spark(writer: DataFrameWriter, path: Place, commit: Commit) -> None:
 
 
 def _commit(rows: pa.Table | pa.RecordBatchReader, table: DeltaTable, commit: Commit, mode: _Mode) -> bool:
+    """Write the rows in one commit. Returns True: this call committed."""
     write_deltalake(
         table,
         rows,
@@ -218,8 +220,10 @@ def replace_span(
     """
     require_held(path.parent)
     if count > FEW:
-        there = f"`{span[0]}` < timestamp_micros({stretch.until}) AND `{span[1]}` >= timestamp_micros({stretch.since})"
-        _by_spark(rows.write.format("delta").mode("overwrite").option("replaceWhere", there), path, commit)
+        touches = (
+            f"`{span[0]}` < timestamp_micros({stretch.until}) AND `{span[1]}` >= timestamp_micros({stretch.since})"
+        )
+        _by_spark(rows.write.format("delta").mode("overwrite").option("replaceWhere", touches), path, commit)
         return
     since, until = (_constant(pa.scalar(each, pa.timestamp("us", "UTC"))) for each in stretch)
     with open_for_commit(path) as held:
@@ -238,9 +242,9 @@ def rewrite_date(rows: Iterator[pa.RecordBatch], path: Place, date: str, commit:
 
 def _replace_where(rows: pa.Table | pa.RecordBatchReader, table: DeltaTable, commit: Commit, where: str) -> None:
     """Overwrite the rows of which the condition is true by others."""
-    with_it = commit.properties()
+    properties = commit.properties()
     write_deltalake(
-        table, rows, mode="overwrite", predicate=where, commit_properties=with_it, post_commithook_properties=_THEN
+        table, rows, mode="overwrite", predicate=where, commit_properties=properties, post_commithook_properties=_THEN
     )
 
 

@@ -71,17 +71,17 @@ class Backup:
             BackupError: there is none, or its list is broken, or names files outside of it.
         """
         try:
-            found = TypeAdapter(Backup).validate_json((folder / LIST).read_bytes())
+            backup = TypeAdapter(Backup).validate_json((folder / LIST).read_bytes())
         except (FileNotFoundError, NotADirectoryError) as absent:
             finding = f"there is no {LIST} in it: it is no backup, or one that was not finished"
             raise BackupError(str(folder), finding, "name the folder that `clickstream backup` was given") from absent
         except ValidationError as broken:
             finding = f"its {LIST} is not as it was written"
             raise BackupError(str(folder), finding, "take another backup") from broken
-        if strange := [name for name in found.files if _leads_elsewhere(name)]:
+        if strange := [name for name in backup.files if _leads_elsewhere(name)]:
             finding = f"its {LIST} names what does not lie in it: {strange[0]}"
             raise BackupError(str(folder), finding, "take another backup")
-        return found
+        return backup
 
 
 def backup_folder_from(text: str) -> Path:
@@ -123,9 +123,9 @@ def copy_file(source: Place, to: Place) -> CopiedFile:
 
 def _put(source: Place, to: StorePath) -> CopiedFile:
     assert not is_on_store(source)  # a backup is a folder
-    found = measure_file(source)
+    measured = measure_file(source)
     to.write(source)
-    return found
+    return measured
 
 
 def _blocks(file: Place) -> Iterator[bytes]:

@@ -96,14 +96,14 @@ def fill(events: StreamingTable, lake: Lake, columns: Sequence[str] = (), *, run
         TableBusyError: a run is at ``events`` and does not end within ten minutes.
     """
     contract, run_id = require_fill(events, lake, columns), run_id or uuid.uuid4().hex[:12]
-    found = FillReport()
+    report = FillReport()
     with lease_all([events.name], lake, run_id):
         require_fill(events, lake, columns)  # a run may have been on
         writer.add_columns(lake.events.path, Schema((*events.columns, *events.declared)).spark)
         noted = {each.date for each in _fills(lake.events) if each.contract == contract.label}
         for day in sorted(lake.events.dates()):
-            _fill_date(day, contract, lake.events, run_id, found, is_noted=day.isoformat() in noted)
-    return found
+            _fill_date(day, contract, lake.events, run_id, report, is_noted=day.isoformat() in noted)
+    return report
 
 
 def _fills(table: LakeTable) -> Iterator[Amendment]:
@@ -111,15 +111,15 @@ def _fills(table: LakeTable) -> Iterator[Amendment]:
 
 
 def _fill_date(
-    day: date, contract: Contract, events: LakeTable, run_id: str, found: FillReport, *, is_noted: bool
+    day: date, contract: Contract, events: LakeTable, run_id: str, report: FillReport, *, is_noted: bool
 ) -> None:
     got, broken = Counter[str](), Counter[str]()
     names = ("extra", "event_type", *(each.name for each in contract.columns))
     for batch in rows_on(events, day, names):
         each = fill_rows(contract, pa.table(batch))
         got, broken = got + each.filled, broken + each.broken
-    found.filled += got
-    found.violations += broken
+    report.filled += got
+    report.violations += broken
     booked = Amendment(
         *(events.name, FILL, run_id),
         date=day.isoformat(),
@@ -130,7 +130,7 @@ def _fill_date(
     commit = writer.Commit(booked.to_json(), marks=fill_transactions(events, got))
     if got:
         writer.rewrite_date(_fill_batches(rows_on(events, day), contract), events.path, day.isoformat(), commit)
-        found.dates.append(day)
+        report.dates.append(day)
     elif broken and not is_noted:
         writer.commit_entry(events.path, commit)
 

@@ -45,7 +45,7 @@ class MentionSearch:
         """The ``record_id`` of every record to be deleted, each once."""
         inherited = F.col("inherited") if "inherited" in quarantine.columns else F.lit(None).cast("string")
         headers = F.col("headers.value").alias("headers")
-        return self._found(
+        return self._ids_to_delete(
             quarantine.select("record_id", "source", "value", "key", headers, inherited.alias("inherited"))
         )
 
@@ -54,12 +54,12 @@ class MentionSearch:
         name = F.to_json(F.struct(*ROW_OF_COPIES)).alias("record_id")
         none = F.lit(None).cast("binary").alias("key"), F.array().cast("array<binary>").alias("headers")
         kept = copies.where("value IS NOT NULL").select(name, "source", "value", *none, "inherited")
-        return copies.join(self._found(kept), name == F.col("record_id"), "left_semi")
+        return copies.join(self._ids_to_delete(kept), name == F.col("record_id"), "left_semi")
 
-    def _found(self, kept: DataFrame) -> DataFrame:
+    def _ids_to_delete(self, kept: DataFrame) -> DataFrame:
         look = partial(_verdicts, users=self.users, rules=self.rules)
-        said = kept.mapInArrow(look, "record_id string, verdict string, why string")
-        rows = said.where("verdict <> 'no'").collect()
+        verdicts = kept.mapInArrow(look, "record_id string, verdict string, why string")
+        rows = verdicts.where("verdict <> 'no'").collect()
         ids = {row["record_id"] for row in rows if row["verdict"] == "yes" or self.unsearchable}
         self.unsearched = self.unsearched + Counter(row["why"] for row in rows if row["record_id"] not in ids)
         return kept.sparkSession.createDataFrame([(each,) for each in sorted(ids)], "record_id string")
@@ -71,7 +71,7 @@ def _verdicts(
     """The strongest verdict on each record: of its bytes, what is packed in them, its key and its headers."""
     strength, mappings = ("no", "unknown", "yes").index, _mappings(rules)
     for batch in batches:
-        found = [
+        mentions = [
             max(
                 (
                     *(find_mention(part, users) for part in (row["value"], row["key"], *(row["headers"] or ()))),
@@ -81,7 +81,7 @@ def _verdicts(
             )
             for row in (each | {"value": _decoded(each, rules)} for each in batch.to_pylist())
         ]
-        verdicts, reasons = [each.verdict for each in found], [each.why for each in found]
+        verdicts, reasons = [each.verdict for each in mentions], [each.why for each in mentions]
         yield pa.RecordBatch.from_pydict({"record_id": batch["record_id"], "verdict": verdicts, "why": reasons})
 
 
@@ -97,9 +97,9 @@ def _packed(row: dict[str, Any], users: Sequence[str], mappings: Sequence[tuple[
         yield find_mention(row["inherited"].encode(), users)
         return
     for mapping, limits in mappings:
-        found = inspect_envelope(row["value"] or b"", mapping, limits)
-        yield from (find_mention(part, users) for part in found.parts)
-        if not found.is_whole:
+        contents = inspect_envelope(row["value"] or b"", mapping, limits)
+        yield from (find_mention(part, users) for part in contents.parts)
+        if not contents.is_whole:
             yield Mention("unknown", "it is packed, and cannot be unpacked to its end")
 
 

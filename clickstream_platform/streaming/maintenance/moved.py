@@ -36,7 +36,7 @@ def follow_moved_folder(events: StreamingTable, source: FileSource, lake: Lake) 
         checkpoint = generations.current_checkpoint(lake, events.name, source.source_name)
         if checkpoint.source_identity() == source.identity:
             raise SourceError(str(source.folder), "events reads this folder already", "there is nothing to do")
-        found = prove_same_folder(checkpoint, source.folder)
+        same = prove_same_folder(checkpoint, source.folder)
         source.follow(checkpoint)
         fingerprint.change_source_identity(checkpoint, source.identity)
-        return found
+        return same

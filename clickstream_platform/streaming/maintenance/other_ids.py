@@ -19,7 +19,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from clickstream_platform.events.json_record import parse_json_object, text_of
-from clickstream_platform.events.mapping.paths import Found, getter, steps_of, taker
+from clickstream_platform.events.mapping.paths import Getter, getter, steps_of, taker
 from clickstream_platform.events.schema import EVENTS, PLACE, RECORD
 from clickstream_platform.events.timestamps import null_unless
 from clickstream_platform.streaming.lake import writer
@@ -83,12 +83,12 @@ def rows_without_ids(
         yield pa.RecordBatch.from_arrays([left[name] for name in names], schema=batch.schema).filter(is_changed)
 
 
-def _taken_out(text: str, ids: Collection[str], places: Sequence[tuple[Found, Take]]) -> str | None:
+def _taken_out(text: str, ids: Collection[str], places: Sequence[tuple[Getter, Take]]) -> str | None:
     fields = parse_json_object(text.encode())
     assert isinstance(fields, dict)  # we have written it
-    found = [take for find, take in places if text_of(find(fields)) in ids]
-    for take in found:
+    matching = [take for find, take in places if text_of(find(fields)) in ids]
+    for take in matching:
         take(fields)
-    if not found:
+    if not matching:
         return text
     return text_of(fields) if fields else None

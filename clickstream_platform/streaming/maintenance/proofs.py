@@ -78,8 +78,8 @@ def write_proof(lake: Lake, proof: ErasureProof) -> None:
 def read_proofs(lake: Lake) -> list[ErasureProof]:
     """Every erasure of this lake, oldest first."""
     known = TypeAdapter(ErasureProof)
-    found = [known.validate_json(file.read_text()) for file in _folder(lake).glob("*.json")]
-    return sorted(found, key=lambda proof: proof.begun_at)
+    proofs = [known.validate_json(file.read_text()) for file in _folder(lake).glob("*.json")]
+    return sorted(proofs, key=lambda proof: proof.begun_at)
 
 
 def _folder(lake: Lake) -> Place:

@@ -9,8 +9,7 @@ opened in ``quarantine`` first: see :mod:`.reopened`.
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -29,13 +28,20 @@ from clickstream_platform.streaming.ingest.deduplicate import Duplicates
 from clickstream_platform.streaming.ingest.interrupted_batch import require_whole_batches
 from clickstream_platform.streaming.ingest.interrupted_replay import settle_replay
 from clickstream_platform.streaming.lake import generations, writer
-from clickstream_platform.streaming.lake.hours import hour_of
 from clickstream_platform.streaming.lake.lease import lease_all
 from clickstream_platform.streaming.lake.ledger import REPLAY, Amendment
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.reader import read_snapshot
 from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform.streaming.maintenance.reopened import KEY, ReopenReport, leaving_changes, reopen_records
+from clickstream_platform.streaming.maintenance.replay_report import (
+    LANDED,
+    NEW,
+    PASSED,
+    ReplayReport,
+    count_changes,
+    report_replay,
+)
 from clickstream_platform.streaming.maintenance.reprocess_copies import (
     events_not_at,
     remove_replaced_events,
@@ -47,42 +53,7 @@ from clickstream_platform.streaming.runtime.declared_types import require_same_t
 if TYPE_CHECKING:
     from clickstream_platform.events.rules import Parse, Rules
 
-_NEW, _LANDED, _PASSED = "new", "landed", "passed over"
 _OF_REJECTED = [*RAW.names, "index", "inherited"]
-
-
-@dataclass(frozen=True)
-class ReplayReport:
-    """What became of the rejected records.
-
-    Attributes:
-        tried: records that went through the parser.
-        accepted: of these, new events.
-        duplicates: of these, copies of events that are there already, and say the same.
-        conflicting: of these, copies that say something else: they stay.
-        landed: of these, events that an earlier replay had added before it was killed.
-        passed_over: of these, records that are no events by today's mapping, and not meant as such.
-        opened: of the records tried, envelopes that today's mapping opens.
-        inside: how many events these held, which are among the figures above in their places.
-        refused: of the records tried, those of which an earlier replay, which was killed, has made one event, and that
-            today's mapping opens into another number of them. They stay.
-    """
-
-    tried: int
-    accepted: int
-    duplicates: int
-    landed: int
-    conflicting: int = 0
-    passed_over: int = 0
-    opened: int = 0
-    inside: int = 0
-    refused: int = 0
-
-    @property
-    def stayed(self) -> int:
-        """What is still rejected: records, and events of envelopes."""
-        tried = self.tried - self.opened + self.inside
-        return tried - self.accepted - self.duplicates - self.landed - self.passed_over
 
 
 @raise_registry_errors()
@@ -124,65 +95,25 @@ def replay(
         require_whole_batches(events, lake)
         make_tables(events, lake)  # or a lake that no run of this release has seen lacks columns
         settle_replay(events, lake, run_id)
-        rejected = _chosen(spark, quarantine, reason, source)
+        rejected = _rejected_records(spark, quarantine, reason, source)
         tried, stored = rejected.count(), read_snapshot(spark, lake.events.path)
         reopened = _reopen(events, rejected, stored, quarantine, run_id)
         if reopened.records:
-            rejected = _chosen(spark, quarantine, reason, source)
-        good = persist(_good(events, rejected, stored))
-        counts, new = _count_changes(good), good.where(F.col("became") == _NEW)
+            rejected = _rejected_records(spark, quarantine, reason, source)
+        changing = persist(_records_to_change(events, rejected, stored))
+        counts, new = count_changes(changing), changing.where(F.col("became") == NEW)
         resolution = resolve_replayed(events, accepted_events(new, _schema_of(lake.events)), lake, counts.hours, run_id)
-        report = _report(tried, counts, resolution.found, reopened)
+        report = report_replay(tried, counts, resolution.duplicates, reopened)
         if resolution.aside.num_rows or resolution.replaced.num_rows:
             remove_replaced_events(events, resolution, new, lake, run_id)
         if report.accepted or resolution.restored.num_rows:
-            _accept(new, counts.bytes, resolution, report, lake.events, run_id)
-        _leave(good, resolution.found, quarantine, report, run_id, cast("Parse", events.query).rules)
+            _append_events(new, counts.bytes, resolution, report, lake.events, run_id)
+        rules = cast("Parse", events.query).rules
+        _take_out_of_quarantine(changing, resolution.duplicates, quarantine, report, run_id, rules)
         return report
 
 
-class _ReplayCounts(NamedTuple):
-    """What the rejected records that are to be changed have become.
-
-    Attributes:
-        new: how many are events that are not in ``events`` yet.
-        landed: how many are in ``events`` already.
-        passed_over: how many are passed over.
-        hours: the hours since 1970 in which the new ones lie.
-        bytes: how large the new ones are together.
-    """
-
-    new: int
-    landed: int
-    passed_over: int
-    hours: frozenset[int]
-    bytes: int
-
-
-def _count_changes(good: DataFrame) -> _ReplayCounts:
-    sums = F.count("*").alias("count"), F.sum(F.octet_length("value")).alias("bytes")
-    facts = good.groupBy("became", hour_of("timestamp").alias("hour")).agg(*sums).collect()
-    counts = {kind: sum(each["count"] for each in facts if each["became"] == kind) for kind in (_NEW, _LANDED, _PASSED)}
-    new = [each for each in facts if each["became"] == _NEW]
-    hours, size = frozenset(each["hour"] for each in new), sum(each["bytes"] for each in new)
-    return _ReplayCounts(counts[_NEW], counts[_LANDED], counts[_PASSED], hours, size)
-
-
-def _report(tried: int, counts: _ReplayCounts, duplicates: Duplicates, reopened: ReopenReport) -> ReplayReport:
-    return ReplayReport(
-        tried=tried,
-        accepted=counts.new - len(duplicates.places),
-        duplicates=duplicates.exact,
-        landed=counts.landed,
-        conflicting=len(duplicates.conflicting),
-        passed_over=counts.passed_over,
-        opened=reopened.records,
-        inside=reopened.inside,
-        refused=reopened.refused,
-    )
-
-
-def _accept(
+def _append_events(
     new: DataFrame, size: int, resolution: DuplicateResolution, report: ReplayReport, events: LakeTable, run_id: str
 ) -> None:
     """Append to ``events`` what is new, with what is an event again, in one commit.
@@ -195,7 +126,7 @@ def _accept(
         events: the table.
         run_id: the run.
     """
-    kind, places, restored = _schema_of(events), resolution.found.places, resolution.restored.num_rows
+    kind, places, restored = _schema_of(events), resolution.duplicates.places, resolution.restored.num_rows
     rows = report.accepted + restored
     broken = _violations(events_not_at(places, new))
     added = Amendment(events.name, REPLAY, run_id, added=rows, violations=broken, restored=restored)
@@ -209,7 +140,7 @@ def _schema_of(table: LakeTable) -> StructType:
     return StructType.fromJson(table.schema())
 
 
-def _chosen(spark: SparkSession, quarantine: LakeTable, reason: str | None, source: str | None) -> DataFrame:
+def _rejected_records(spark: SparkSession, quarantine: LakeTable, reason: str | None, source: str | None) -> DataFrame:
     rejected = read_snapshot(spark, quarantine.path)
     if reason is not None:
         rejected = rejected.where(F.array_contains("reasons", reason))
@@ -250,13 +181,13 @@ def _violations(new: DataFrame) -> dict[str, int]:
     return {row["rule"]: row["count"] for row in rules}
 
 
-def _leave(
-    good: DataFrame, copies: Duplicates, quarantine: LakeTable, report: ReplayReport, run_id: str, rules: Rules
+def _take_out_of_quarantine(
+    changing: DataFrame, copies: Duplicates, quarantine: LakeTable, report: ReplayReport, run_id: str, rules: Rules
 ) -> None:
     """Take out of ``quarantine`` what is good now; a conflicting duplicate is called one there, if it was not."""
-    leaving = events_not_at(copies.conflicting, good).select(*PLACE, "arrived_at").toArrow()
+    leaving = events_not_at(copies.conflicting, changing).select(*PLACE, "arrived_at").toArrow()
     conflicting = F.array(F.lit(Reason.CONFLICTING_DUPLICATE.value))
-    conflicts = events_not_at(copies.conflicting, good, "left_semi").where(F.col("reasons_before") != conflicting)
+    conflicts = events_not_at(copies.conflicting, changing, "left_semi").where(F.col("reasons_before") != conflicting)
     held = [name for name in QUARANTINE.names if name in conflicts.columns]
     renamed = conflicts.withColumn("reasons", conflicting).select(*held).toArrow()
     amendment = Amendment(
@@ -272,7 +203,7 @@ def _leave(
         writer.merge(changed, quarantine.path, KEY, "arrived_at", writer.Commit(amendment.to_json()))
 
 
-def _good(events: StreamingTable, rejected: DataFrame, stored: DataFrame) -> DataFrame:
+def _records_to_change(events: StreamingTable, rejected: DataFrame, stored: DataFrame) -> DataFrame:
     """What is to be changed, with what it ``became``, and the ``reasons_before``.
 
     These are the records that are events by today's rules, or passed over, and that ``events`` has already. Of those
@@ -283,6 +214,6 @@ def _good(events: StreamingTable, rejected: DataFrame, stored: DataFrame) -> Dat
     places = stored.select(*RECORD, index, F.lit(True).alias("landed"))
     parsed = events.query(rejected.select(*_OF_REJECTED)).where("coalesce(inside, 1) = 1")
     marked = parsed.join(places, [*PLACE], "left").withColumn("landed", F.coalesce("landed", F.lit(False)))
-    became = F.when(F.col("landed"), _LANDED).when(F.isnotnull("passed_over"), _PASSED).otherwise(_NEW)
+    became = F.when(F.col("landed"), LANDED).when(F.isnotnull("passed_over"), PASSED).otherwise(NEW)
     changed = F.col("landed") | (F.size("reasons") == 0)
     return marked.withColumn("became", became).where(changed).drop("landed").join(before, [*PLACE])

@@ -56,25 +56,27 @@ def _copies(events: StreamingTable, lake: Lake) -> LakeTable:
 
 
 def remove_replaced_events(
-    events: StreamingTable, found: DuplicateResolution, good: DataFrame, lake: Lake, run_id: str
+    events: StreamingTable, resolution: DuplicateResolution, good: DataFrame, lake: Lake, run_id: str
 ) -> None:
     """Remember what is left out, but for what a killed replay has remembered; then take out what gives way.
 
     Args:
         events: the contract of ``events``.
-        found: what becomes of the records.
+        resolution: what becomes of the records.
         good: these, as they were parsed, with their bytes.
         lake: where the tables lie.
         run_id: the run.
     """
     copies, by = _copies(events, lake), f"{REPLAY}/{run_id}"
     remembered = read_snapshot(good.sparkSession, copies.path)
-    left_out = events_not_at(found.aside, good, "left_semi").join(remembered.select(*PLACE), [*PLACE], "left_anti")
+    left_out = events_not_at(resolution.aside, good, "left_semi").join(remembered.select(*PLACE), [*PLACE], "left_anti")
     aside = _as_kept(left_out.to(remembered.schema).toArrow(), cast("Parse", events.query).rules)
-    count = aside.num_rows + found.replaced.num_rows
+    count = aside.num_rows + resolution.replaced.num_rows
     line = Amendment(copies.name, REPLAY, run_id, added=count, events_version=lake.events.version() or 0)
-    replacements.remember_left_out(aside.to_batches(), found.replaced, count, copies, by, writer.Commit(line.to_json()))
-    replacements.remove_replaced(found.replaced, lake.events, by, run_id, (REPLAY, time.time_ns() // 1_000_000))
+    replacements.remember_left_out(
+        aside.to_batches(), resolution.replaced, count, copies, by, writer.Commit(line.to_json())
+    )
+    replacements.remove_replaced(resolution.replaced, lake.events, by, run_id, (REPLAY, time.time_ns() // 1_000_000))
 
 
 def _as_kept(rows: pa.Table, rules: Rules) -> pa.Table:

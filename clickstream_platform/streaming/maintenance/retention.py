@@ -104,8 +104,8 @@ def expire_rejected(contracts: Sequence[StreamingTable], lake: Lake, before: dat
         for table in of_records:
             interrupted_batch.require_whole_batches(table, lake)
             interrupted_replay.settle_replay(table, lake, run_id)
-        found = _rejected_tables(contracts, lake)
-        return sum(_remove_before(_midnight(before), time, table, run_id) for table, time in found)
+        rejected = _rejected_tables(contracts, lake)
+        return sum(_remove_before(_midnight(before), time, table, run_id) for table, time in rejected)
 
 
 def expire_old(

@@ -73,8 +73,8 @@ class Conflict:
     @property
     def differs(self) -> tuple[str, ...]:
         """The columns in which the two differ."""
-        said = self.original.says if self.original else self.says
-        return tuple(name for name in CONTENT if self.says[name] != said[name])
+        original = self.original.says if self.original else self.says
+        return tuple(name for name in CONTENT if self.says[name] != original[name])
 
 
 @dataclass(frozen=True)
@@ -152,12 +152,12 @@ def _beside_events(records: Sequence[dict[str, Any]], events: LakeTable, rules: 
     return [
         Conflict(
             **{name: record[name] for name in places},
-            event_id=said["event_id"],
-            timestamp=said["timestamp"],
-            says=(says := {name: said[name] for name in CONTENT}),
+            event_id=row["event_id"],
+            timestamp=row["timestamp"],
+            says=(says := {name: row[name] for name in CONTENT}),
             original=_nearest(originals.get(n, []), says),
         )
-        for n, (record, said) in enumerate(zip(records, read.to_pylist(), strict=True))
+        for n, (record, row) in enumerate(zip(records, read.to_pylist(), strict=True))
     ]
 
 
@@ -165,8 +165,8 @@ def _read(records: Sequence[dict[str, Any]], rules: Rules) -> pa.Table:
     """What the records say, by today's settings."""
     ids = [_last(record["headers"] or (), rules.event_id_header) for record in records]
     arrived = pa.array([record["arrived_at"] for record in records], pa.timestamp("us", "UTC"))
-    said = [decode_record(record["value"], record["source"], rules).text or record["value"] for record in records]
-    values = pa.array(said, pa.binary())
+    texts = [decode_record(record["value"], record["source"], rules).text or record["value"] for record in records]
+    values = pa.array(texts, pa.binary())
     inherited = pa.array([record.get("inherited") for record in records], pa.string())
     return pa.Table.from_struct_array(
         read_records(values, arrived, pa.array(ids, pa.binary()), rules, inherited=inherited)
@@ -182,7 +182,7 @@ def _originals(read: pa.Table, events: LakeTable) -> dict[int, list[Original]]:
     wanted = read.select(["event_id"]).append_column("n", pa.array(range(read.num_rows), pa.int64()))
     wanted = wanted.append_column("at", read["timestamp"].cast(pa.int64()))
     hours = np.unique(wanted["at"].drop_null().to_numpy() // HOUR_US).tolist()
-    found: dict[int, list[Original]] = {}
+    originals: dict[int, list[Original]] = {}
     with open_duckdb() as connection:
         connection.register("wanted", wanted)
         rows_within(connection, events, "timestamp", time_spans(hour_ranges(hours))).create_view("held")
@@ -190,8 +190,8 @@ def _originals(read: pa.Table, events: LakeTable) -> dict[int, list[Original]]:
         rows = connection.sql(_ORIGINALS.format(content=content)).to_arrow_table().to_pylist()
     for row in rows:
         says = {name: row.pop(name) for name in CONTENT}
-        found.setdefault(row.pop("n"), []).append(Original(**row, says=says))
-    return found
+        originals.setdefault(row.pop("n"), []).append(Original(**row, says=says))
+    return originals
 
 
 def _nearest(originals: Sequence[Original], says: dict[str, str | None]) -> Original | None:

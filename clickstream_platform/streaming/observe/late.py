@@ -155,7 +155,7 @@ def _readings(lake: Lake, name: str) -> list[VersionedLine]:
 
 
 def _batch(version: int, entry: Entry, readers: dict[str, list[VersionedLine]]) -> LateBatch:
-    changed = {name: found for name, entries in readers.items() if (found := _reading(version, entries))}
+    changed = {name: reading for name, entries in readers.items() if (reading := _reading(version, entries))}
     facts = (entry.generation, entry.batch_id, entry.run_id, entry.committed_at_ms, entry.late_before_ms)
     return LateBatch(*facts, entry.late_rows, changed)
 
@@ -175,12 +175,12 @@ def _events(entries: Sequence[Entry], lake: Lake, limit: int) -> Iterator[tuple[
     with open_duckdb() as connection:
         connection.register("places", pa.Table.from_pylist(places, _PLACES))
         rows_within(connection, lake.events, "timestamp", spans).create_view("held")
-        found = connection.sql(_LATE.format(limit=f"LIMIT {limit:d}" if limit else "")).to_arrow_table().to_pylist()
+        rows = connection.sql(_LATE.format(limit=f"LIMIT {limit:d}" if limit else "")).to_arrow_table().to_pylist()
         left_out = set[tuple[str, str, int]]()
         if lake.table(LEFT_OUT).exists:
             rows_within(connection, lake.table(LEFT_OUT), "timestamp", spans).create_view("left_out")
             left_out = {*connection.sql('SELECT source, partition, "offset" FROM left_out').fetchall()}
-    for row in found:
+    for row in rows:
         place = row["source"], row["partition"], row["offset"]
         yield row.pop("n"), LateEvent(**row, is_left_out=place in left_out)
 

@@ -119,19 +119,19 @@ def _by_place(rows: pa.Table, contract: Contract | None) -> dict[Place, Row]:
     """Rows by their places. One that was left out twice has the bytes of the first time."""
     if contract:
         rows = with_declared(contract, rows)
-    found: dict[Place, Row] = {}
+    by_place: dict[Place, Row] = {}
     for row in rows.to_pylist():
         place = (row["source"], row["partition"], row["offset"], row["index"] or 0)
-        values = (each.get("value") for each in (found.get(place) or {}, row))
-        found[place] = {**row, "value": next((each for each in values if each is not None), None)}
-    return found
+        values = (each.get("value") for each in (by_place.get(place) or {}, row))
+        by_place[place] = {**row, "value": next((each for each in values if each is not None), None)}
+    return by_place
 
 
 def _beside(shown: Row, copied: dict[Place, Row], events: dict[Place, Row]) -> LeftOutCopy:
     names = ("source", "partition", "offset", "index")
-    said = copied[tuple(shown[name] for name in names)]
-    event = events.get(tuple(shown[f"event_{name}"] for name in names), said)
-    further = [name for name in said if name not in COPIES.names]
-    differs = [name for name in (*CONTENT, *further) if said[name] != event.get(name)]
+    copy = copied[tuple(shown[name] for name in names)]
+    event = events.get(tuple(shown[f"event_{name}"] for name in names), copy)
+    further = [name for name in copy if name not in COPIES.names]
+    differs = [name for name in (*CONTENT, *further) if copy[name] != event.get(name)]
     fields = {each.name: shown[each.name] for each in dataclasses.fields(LeftOutCopy) if each.name in shown}
-    return LeftOutCopy(**fields, differs=tuple(differs), value=said["value"])
+    return LeftOutCopy(**fields, differs=tuple(differs), value=copy["value"])

@@ -85,11 +85,11 @@ class Listener(StreamingQueryListener):
 
     def onQueryProgress(self, event: Any) -> None:  # noqa: N802
         """After every batch."""
-        self._note(event, lambda before, said: with_progress(before, said["progress"]))
+        self._note(event, lambda before, report: with_progress(before, report["progress"]))
 
     def onQueryIdle(self, event: Any) -> None:  # noqa: N802
         """Every some seconds while there is nothing to read."""
-        self._note(event, lambda before, said: replace(before, at=said["timestamp"], status="idle"))
+        self._note(event, lambda before, report: replace(before, at=report["timestamp"], status="idle"))
 
     def onQueryTerminated(self, event: Any) -> None:  # noqa: N802
         """At the end, some tenths of a second after whoever waited for it went on."""
@@ -97,24 +97,24 @@ class Listener(StreamingQueryListener):
 
     def _note(self, event: Any, now: Callable[[QueryStatus, dict[str, Any]], QueryStatus]) -> None:
         try:
-            said = json.loads(event.json())
-            run_id = said.get("progress", said)["runId"]
-            before = self._last.get(run_id) or QueryStatus("", said.get("id", ""), run_id, None, "started")
-            found = self._last[run_id] = now(before, said)
-            if (before.status, found.status) != ("idle", "idle"):  # one line for all the time that nothing came
-                self._journal.write(asdict(found))
-            if not found.is_active:
+            report = json.loads(event.json())
+            run_id = report.get("progress", report)["runId"]
+            before = self._last.get(run_id) or QueryStatus("", report.get("id", ""), run_id, None, "started")
+            status = self._last[run_id] = now(before, report)
+            if (before.status, status.status) != ("idle", "idle"):  # one line for all the time that nothing came
+                self._journal.write(asdict(status))
+            if not status.is_active:
                 del self._last[run_id]
         except Exception as failed:  # whatever it is: what watches a query must not stop it
             self._journal.warn(repr(failed))
 
 
-def _started(_: QueryStatus, said: dict[str, Any]) -> QueryStatus:
-    return QueryStatus(said["timestamp"], said["id"], said["runId"], said["name"], "started")
+def _started(_: QueryStatus, report: dict[str, Any]) -> QueryStatus:
+    return QueryStatus(report["timestamp"], report["id"], report["runId"], report["name"], "started")
 
 
-def _terminated(before: QueryStatus, said: dict[str, Any]) -> QueryStatus:
-    stopped = said.get("exception")
+def _terminated(before: QueryStatus, report: dict[str, Any]) -> QueryStatus:
+    stopped = report.get("exception")
     problem = _in_one_line(stopped) if stopped else None
     return replace(before, at=iso(time.time() * 1000), status="failed" if stopped else "ended", problem=problem)
 

@@ -63,21 +63,21 @@ class QueryStatus:
 
 
 def queries(folder: Path) -> list[list[QueryStatus]]:
-    """What every query said that is written down, oldest first; the queries by their last word, newest first.
+    """The statuses that every query wrote down, oldest first; the queries by their last status, newest first.
 
     A query whose process is gone has ``killed`` as its last status, unless it had ended.
     """
-    found: dict[str, list[QueryStatus]] = {}
+    histories: dict[str, list[QueryStatus]] = {}
     for written in read_journals(folder):
         own: dict[str, list[QueryStatus]] = {}
         for record in written.records:
             if status := _status(record):
                 own.setdefault(status.run_id, []).append(status)
-        for said in own.values():
-            if said[-1].is_active and not written.lives:
-                said[-1] = replace(said[-1], status="killed")
-        found |= own
-    return sorted(found.values(), key=lambda said: said[-1].at, reverse=True)
+        for history in own.values():
+            if history[-1].is_active and not written.lives:
+                history[-1] = replace(history[-1], status="killed")
+        histories |= own
+    return sorted(histories.values(), key=lambda history: history[-1].at, reverse=True)
 
 
 def _status(record: dict[str, Any]) -> QueryStatus | None:

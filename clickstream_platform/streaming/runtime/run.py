@@ -35,7 +35,6 @@ def run(
     hooks: Hooks | None = None,
     *,
     run_id: str | None = None,
-    take_over: bool = False,
     stop: Event | None = None,
 ) -> RunReport:
     """Process what is there for a table, then stop. A run with nothing new writes no commit.
@@ -52,7 +51,6 @@ def run(
         lake: where tables and checkpoints lie.
         hooks: what to call on the way.
         run_id: the run's name in leases and entries; made up if not given.
-        take_over: take a lease that another host has left behind.
         stop: set by whoever wants it to stop before all is read: the batch that is on gets
             :data:`.GRACE_PERIOD` to end.
 
@@ -64,7 +62,7 @@ def run(
         StateError: the state store has outgrown its limit. What is committed stays.
     """
     run_id, hooks = run_id or uuid.uuid4().hex[:12], hooks or Hooks()
-    with lease(lake, table.name, run_id, take_over=take_over):
+    with lease(lake, table.name, run_id):
         report = run_leased(table, spark, lake, hooks, run_id, stop)
     hooks.ended(table)
     return report

@@ -52,7 +52,6 @@ def side_by_side(
     observer: RunObserver,
     *,
     jobs: int | None = None,
-    take_over: bool = False,
 ) -> None:
     """Run every table that reads the source, one after another, and then the others, so many at a time.
 
@@ -67,9 +66,8 @@ def side_by_side(
         hooks: as of a run; called from several threads.
         observer: what else to call.
         jobs: how many tables at a time, at least one; :func:`usual_jobs`, if not given.
-        take_over: take leases that another host has left behind.
     """
-    runner = _TableRunner(spark, lake, hooks, observer, Event(), Lock(), take_over)
+    runner = _TableRunner(spark, lake, hooks, observer, Event(), Lock())
     first = [table for table in tables if not table.derived]
     if all(runner.run(table) for table in first):
         _at_a_time([table for table in tables if table.derived], runner, jobs or usual_jobs())
@@ -100,7 +98,6 @@ class _TableRunner:
     observer: RunObserver
     stop: Event
     observer_lock: Lock  # held while the observer is called
-    take_over: bool
 
     def run(self, table: StreamingTable) -> bool:
         """Run it and say what happened. Returns whether it ended well."""
@@ -109,7 +106,7 @@ class _TableRunner:
         try:
             with self.observer_lock:
                 self.observer.begins(table)
-            report = runs.run(table, self.spark, self.lake, self.hooks, take_over=self.take_over, stop=self.stop)
+            report = runs.run(table, self.spark, self.lake, self.hooks, stop=self.stop)
         except Exception as failure:
             with self.observer_lock:
                 if not self.stop.is_set():

@@ -71,7 +71,6 @@ def stream(
     stop: Event,
     *,
     run_id: str,
-    take_over: bool = False,
 ) -> None:
     """Keep tables up to date until ``stop`` is set; then end their queries and free their leases.
 
@@ -85,7 +84,6 @@ def stream(
         observer: what else to call.
         stop: set by whoever ends the stream.
         run_id: the stream's name in leases and entries.
-        take_over: take leases that another host has left behind.
 
     Raises:
         SetupError: the JVM has ended.
@@ -96,7 +94,7 @@ def stream(
     streams = [
         _SourceStream(each, spark, lake, hooks, observer, stop, observer_lock, shared, awaited)
         for table in tables
-        for shared in [_TableQueries(table, lake, run_id, take_over)]
+        for shared in [_TableQueries(table, lake, run_id)]
         for each in table.by_source()
     ]
     with ThreadPoolExecutor(len(streams), "table") as threads:
@@ -112,10 +110,10 @@ def stream(
 class _TableQueries:
     """What the queries of all sources of one table have together: its lease, and their turn to do a batch."""
 
-    def __init__(self, table: StreamingTable, lake: Lake, run_id: str, take_over: bool) -> None:
+    def __init__(self, table: StreamingTable, lake: Lake, run_id: str) -> None:
         self.run_id = run_id
         self.turn = Lock() if table.further else nullcontext()
-        self._lease = partial(lease, lake, table.name, run_id, trigger=table.trigger.name, take_over=take_over)
+        self._lease = partial(lease, lake, table.name, run_id, trigger=table.trigger.name)
         self._entering, self._users, self._held = Lock(), 0, ExitStack()
 
     @contextmanager

@@ -134,11 +134,11 @@ class Envelopes:
     def count(self, record: bytes, *, is_of_topic: bool = False) -> int:
         """How many events a record holds. Raises a NotOpenedError, a NotReadError or an UnknownError."""
         left = [self.most_unpacked]
-        said = decode_framed(record, self.registry) if is_of_topic and is_framed(record) else record
+        decoded = decode_framed(record, self.registry) if is_of_topic and is_framed(record) else record
         held = [
-            NaiveValue("bytes", said.removeprefix(BYTE_ORDER_MARK))
-            if isinstance(said, bytes)
-            else NaiveValue("value", said)
+            NaiveValue("bytes", decoded.removeprefix(BYTE_ORDER_MARK))
+            if isinstance(decoded, bytes)
+            else NaiveValue("value", decoded)
         ]
         for each in self.declared:
             held = [item for one in held for item in open_naively(one, each, left)]

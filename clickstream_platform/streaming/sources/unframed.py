@@ -67,15 +67,15 @@ def _schema(registry: Registry, number: int) -> Any:
     from clickstream_platform.events.registry.client import schema  # noqa: PLC0415
     from clickstream_platform.events.registry.framing import body_reader  # noqa: PLC0415
 
-    found = schema(registry, number)
+    registered = schema(registry, number)
     if isinstance(body_reader(registry, number), Reason):
         raise NotReadError
-    if found.kind == "JSON":
+    if registered.kind == "JSON":
         return None
     named: dict[str, Any] = {}
-    for each in found.references:
+    for each in registered.references:
         fastavro.parse_schema(_plain(json.loads(each)), named)
-    return fastavro.parse_schema(_plain(json.loads(found.text)), named)
+    return fastavro.parse_schema(_plain(json.loads(registered.text)), named)
 
 
 def _plain(schema: Any) -> Any:

@@ -131,17 +131,17 @@ def format_records(records: Sequence[PrintedRecord], rules: Rules, origin: str =
 def _line(record: PrintedRecord, row: dict[str, Any], rules: Rules, kept: bytes | None) -> str:
     if not record.is_whole:
         is_too_large = record.size > rules.max_record_bytes
-        found = f"rejected, {Reason.TOO_LARGE.value}" if is_too_large else f"not parsed, {record.size:,} bytes"
+        fate = f"rejected, {Reason.TOO_LARGE.value}" if is_too_large else f"not parsed, {record.size:,} bytes"
     elif row["passed_over"] == EMPTY:
         return "an envelope without an event"
     elif row["passed_over"]:
-        found = f"passed over, {row['passed_over']}"
+        fate = f"passed over, {row['passed_over']}"
     elif row["reasons"]:
-        found = f"rejected, {', '.join(row['reasons'])}"
+        fate = f"rejected, {', '.join(row['reasons'])}"
     else:
         time = row["timestamp"].replace(tzinfo=None).isoformat(" ", "milliseconds")
         return "  ".join([time, *("-" if row[name] is None else row[name] for name in _FIELDS)])
-    return f"{found}:  {_beginning(kept)}"
+    return f"{fate}:  {_beginning(kept)}"
 
 
 def _beginning(value: bytes | None) -> str:

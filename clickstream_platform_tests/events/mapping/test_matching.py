@@ -38,7 +38,7 @@ def looked_at(of: Rules, *parts: list[Any]) -> Matches:
         batch = {"value": pa.array(values, pa.binary()), "size": pa.array([*map(len, values)], pa.int64())}
         for events in open_records(pa.RecordBatch.from_pydict({**batch, "event_id": pa.nulls(count, pa.binary())}), of):
             matching.look(events)
-    return matching.found
+    return matching.matches
 
 
 def test_only_what_a_file_says_itself_is_asked_for(tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ def test_a_run_finds_the_paths_of_a_mapping_in_what_a_record_says(
     matching = PathMatcher(rules)
     for part in open_records(batch(avro(ids["v1"], V1, click())), rules):
         matching.look(part)
-    assert matching.found == Matches(1, ("page_url: no",))
+    assert matching.matches == Matches(1, ("page_url: no",))
 
 
 def test_tap_shows_what_a_record_says(registry: SchemaRegistry, ids: dict[str, int]) -> None:

@@ -17,7 +17,8 @@ from clickstream_platform.streaming.audit.validate import validate
 from clickstream_platform.streaming.ingest.record_ids import record_id
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.maintenance.erasure import forget
-from clickstream_platform.streaming.maintenance.reprocess import ReplayReport, replay
+from clickstream_platform.streaming.maintenance.replay_report import ReplayReport
+from clickstream_platform.streaming.maintenance.reprocess import replay
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import Lab, event, killed
 from clickstream_platform_tests.faults import at_write, fault

@@ -12,7 +12,8 @@ from clickstream_platform.streaming.audit.source_account import source_account
 from clickstream_platform.streaming.audit.validate import validate
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.maintenance.erasure import forget
-from clickstream_platform.streaming.maintenance.reprocess import ReplayReport, replay
+from clickstream_platform.streaming.maintenance.replay_report import ReplayReport
+from clickstream_platform.streaming.maintenance.reprocess import replay
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import Lab
 from clickstream_platform_tests.events.mapping.producers.segment import call, track

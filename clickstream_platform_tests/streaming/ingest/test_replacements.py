@@ -70,7 +70,7 @@ class Small:
     def take(self, sent: Sequence[Sent], commits: int = 3) -> DuplicateResolution:
         """A batch, with so many of its commits."""
         found, by = self.settled(sent), f"main/1/{self.number}"
-        left_out = {*found.found.places["offset"].to_pylist()}
+        left_out = {*found.duplicates.places["offset"].to_pylist()}
         aside = {*found.aside["offset"].to_pylist()}
         if commits > 0:
             booked = entry(batch_id=self.number, set_aside=len(aside), replaced=found.gave_way)
@@ -141,8 +141,8 @@ def test_whatever_is_sent_in_any_order_and_killed_anywhere(sent: list[tuple[str,
             first = small.take(batch, killed := drawn.randint(0, 3))
             if killed < 3:
                 again = small.take(batch)
-                assert (again.gave_way, again.restored.num_rows, again.found.places.num_rows) == (
-                    *(first.gave_way, first.restored.num_rows, first.found.places.num_rows),
+                assert (again.gave_way, again.restored.num_rows, again.duplicates.places.num_rows) == (
+                    *(first.gave_way, first.restored.num_rows, first.duplicates.places.num_rows),
                 )
             assert small.held() == by_definition(taken)
         assert {*small.held(), *small.held("copies")} == {each[:2] for each in taken}

@@ -20,7 +20,7 @@ from clickstream_platform.streaming.maintenance.reopened import (
     opening_changes,
     split_by_size,
 )
-from clickstream_platform.streaming.maintenance.reprocess import ReplayReport
+from clickstream_platform.streaming.maintenance.replay_report import ReplayReport
 
 AT = datetime(2024, 3, 1, tzinfo=timezone.utc)
 

@@ -11,7 +11,8 @@ from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.audit.validate import validate
 from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.maintenance.erasure import forget
-from clickstream_platform.streaming.maintenance.reprocess import ReplayReport, replay
+from clickstream_platform.streaming.maintenance.replay_report import ReplayReport
+from clickstream_platform.streaming.maintenance.reprocess import replay
 from clickstream_platform.streaming.observe.quarantine import rejections
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import Lab, event, killed

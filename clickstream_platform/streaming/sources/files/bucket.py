@@ -44,15 +44,15 @@ class LandingPrefix:
             files.setdefault(file.name, file)  # of "a" and "a/" the first is the one that can be asked for
         return Listing(tuple(files[name] for name in sorted(files)), hidden=tuple(sorted(hidden)))
 
-    def _file(self, said: Object) -> File:
-        partition = said.place.key.removeprefix(self.place.key_prefix)
-        changed_us = round(said.changed_at.timestamp() * 1_000_000)
-        return File(partition.encode(), partition, str(said.place).encode(), said.size, changed_us, said.tag)
+    def _file(self, listed: Object) -> File:
+        partition = listed.place.key.removeprefix(self.place.key_prefix)
+        changed_us = round(listed.changed_at.timestamp() * 1_000_000)
+        return File(partition.encode(), partition, str(listed.place).encode(), listed.size, changed_us, listed.tag)
 
     def file(self, partition: str) -> File | None:
         """What the store says of an object."""
-        said = object_at(self.place / partition) if is_requestable(partition) else None
-        return said and self._file(said)
+        listed = object_at(self.place / partition) if is_requestable(partition) else None
+        return listed and self._file(listed)
 
     def can_read(self, partition: str) -> bool:
         """Whether the object is there; an error if this user may not read it."""

@@ -66,18 +66,18 @@ def count_file(path: bytes, its_format: str = "", tally: Tally | None = None) ->
     except OSError as error:
         return FileCount(_size(path), 0, error.strerror or str(error))
     with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             return None
         try:
             if its_format == "parquet":
-                return FileCount(found.st_size, parquet_count(Path(os.fsdecode(path))))
+                return FileCount(status.st_size, parquet_count(Path(os.fsdecode(path))))
             head, chunks = _with_head(_unpacked(file, path))
             text, count = _as_utf8(head, chunks), COUNTS.get(its_format, _count_lines)
             records = _tally_lines(text, tally) if tally else count(text)
         except _FAULTS as fault:
-            return FileCount(found.st_size, 0, str(fault) or type(fault).__name__)
-    return FileCount(found.st_size, records, is_text=_CONTROL.search(head[:8000]) is None)
+            return FileCount(status.st_size, 0, str(fault) or type(fault).__name__)
+    return FileCount(status.st_size, records, is_text=_CONTROL.search(head[:8000]) is None)
 
 
 def _size(path: bytes) -> int:

@@ -27,8 +27,8 @@ def value_in(names: Sequence[str]) -> str | None:
 
 def has_header(head: bytes, separator: str) -> bool:
     """Whether a text that begins so has a header: two names or more, none blank or a value; no JSON below."""
-    found = _rows(head, separator)
-    names = decode_fields(found[0], separator) if found else None
+    rows = _rows(head, separator)
+    names = decode_fields(rows[0], separator) if rows else None
     return names is not None and len(names) > 1 and all(name.strip() for name in names) and value_in(names) is None
 
 
@@ -53,14 +53,14 @@ def is_separated_values(head: bytes, separator: str, *, is_whole: bool) -> bool:
 
 def _rows(head: bytes, separator: str) -> list[bytes]:
     """The rows of a beginning, as far as they are whole; none if there is a JSON object."""
-    found = list[bytes]()
+    rows = list[bytes]()
     if b"\n" not in head:
         head = head.replace(b"\r", b"\n")  # a table, too, and refused as one: its lines end in carriage returns
     if has_an_object(head.split(b"\n")):
-        return found
+        return rows
     try:
         for row in table_rows([head], separator, len(head)):
-            found.append(row.value)
+            rows.append(row.value)
     except Unreadable:
         pass  # it is cut within a quoted field
-    return found
+    return rows

@@ -27,12 +27,12 @@ def csv_records(text: Iterator[bytes], separator: str, max_record_bytes: int) ->
         Unreadable: the header has a name twice or a value in place of a name, is no UTF-8 or too long; its lines end in
             carriage returns; or the text ends within a quoted field.
     """
-    found = table_rows(text, separator, max_record_bytes)
-    header = next(found, None)
+    rows = table_rows(text, separator, max_record_bytes)
+    header = next(rows, None)
     if header is None:
         return
     names = _names(header, separator)
-    for row in found:
+    for row in rows:
         if row.size > len(row.value):
             yield row
             continue

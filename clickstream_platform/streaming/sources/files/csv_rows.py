@@ -33,8 +33,8 @@ def table_rows(text: Iterable[bytes], separator: str, max_record_bytes: int) -> 
 
 
 def _said_separator(row: bytes) -> str | None:
-    said = _SAYS_SEPARATOR.fullmatch(row)
-    return said[1].decode() if said else None
+    match = _SAYS_SEPARATOR.fullmatch(row)
+    return match[1].decode() if match else None
 
 
 def split_rows(text: Iterable[bytes], separator: str, max_record_bytes: int) -> Iterator[NumberedRecord]:
@@ -73,8 +73,8 @@ class _Cut:
                 yield from self._row()
                 at = begin = whole.end()
             elif self._state is _State.QUOTED:
-                found = _TO_QUOTE.match(chunk, at)
-                at = found.end() if found else at
+                match = _TO_QUOTE.match(chunk, at)
+                at = match.end() if match else at
                 if at < len(chunk):  # the next one may be in the next chunk
                     at, self._state = at + 1, _State.QUOTE
             elif self._state is _State.QUOTE:
@@ -83,17 +83,17 @@ class _Cut:
             elif self._state is _State.START and chunk[at : at + 1] == _QUOTE:
                 at, self._state = at + 1, _State.QUOTED
             else:
-                found = stop.search(chunk, at)
-                if found is None:
+                match = stop.search(chunk, at)
+                if match is None:
                     at, self._state = len(chunk), _State.PLAIN
-                elif found[0] == b"\n":
-                    self._add(chunk[begin : found.start()])
+                elif match[0] == b"\n":
+                    self._add(chunk[begin : match.start()])
                     yield from self._row()
-                    at = begin = found.end()
-                elif found[0].endswith(_QUOTE):
-                    at, self._state = found.end(), _State.QUOTED
+                    at = begin = match.end()
+                elif match[0].endswith(_QUOTE):
+                    at, self._state = match.end(), _State.QUOTED
                 else:
-                    at, self._state = found.end(), _State.START
+                    at, self._state = match.end(), _State.START
         self._add(chunk[begin:])
         self._seen += len(chunk)
 
@@ -125,11 +125,11 @@ def split_fields(row: str, separator: str) -> list[str] | None:
     if '"' not in row:
         return row.split(separator)
     field = re.compile(rf'(?:"([^"]*(?:""[^"]*)*)"|((?!")[^{separator}]*))(?={re.escape(separator)}|\Z)')
-    found, at = list[str](), 0
+    fields, at = list[str](), 0
     while (match := field.match(row, at)) is not None:
-        found.append(match[2] if match[1] is None else match[1].replace('""', '"'))
+        fields.append(match[2] if match[1] is None else match[1].replace('""', '"'))
         if match.end() == len(row):
-            return found
+            return fields
         at = match.end() + len(separator)
     return None
 

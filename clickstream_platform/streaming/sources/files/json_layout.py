@@ -1,6 +1,6 @@
 """Whether a text that begins with a bracket is JSON over many lines, or a record a line as most are.
 
-A guess must not turn what is told of a damaged file of JSON lines into something else. So a text is a record a line
+A guess must not turn what is reported of a damaged file of JSON lines into something else. So a text is a record a line
 unless its beginning cannot be that of such a file.
 """
 

@@ -124,8 +124,8 @@ class JsonValues:
 
     def _not_json(self, sign: bytes, at: int) -> Unreadable:
         wanted = self._before.value if self._in_array else "an object or an array"
-        found = repr(sign.decode("latin-1"))
-        return Unreadable("JSON", f"{found} at byte {self._seen + at:,} of its text, where {wanted} must be")
+        shown = repr(sign.decode("latin-1"))
+        return Unreadable("JSON", f"{shown} at byte {self._seen + at:,} of its text, where {wanted} must be")
 
     def _end(self, chunk: bytes, at: int) -> int:
         """Go on within a record: where it ends in the chunk, or the chunk's end."""
@@ -137,8 +137,8 @@ class JsonValues:
                 if self._has_ended:
                     return at
                 continue
-            found = _TO_BRACKET.match(chunk, at)
-            at = found.end() if found else at
+            match = _TO_BRACKET.match(chunk, at)
+            at = match.end() if match else at
             if at == len(chunk):
                 break
             sign = chunk[at : at + 1]
@@ -158,8 +158,8 @@ class JsonValues:
         if self._is_escaped:
             self._is_escaped = False
             at += 1
-        found = _TO_QUOTE.match(chunk, at)
-        at = found.end() if found else at
+        match = _TO_QUOTE.match(chunk, at)
+        at = match.end() if match else at
         if at >= len(chunk):
             return len(chunk)
         if chunk[at : at + 1] == b"\\":  # the last byte: what it escapes is in the next chunk
@@ -169,8 +169,8 @@ class JsonValues:
         return at + 1
 
     def _end_of_scalar(self, chunk: bytes, at: int) -> int:
-        found = _SCALAR.match(chunk, at)
-        end = found.end() if found else at
+        match = _SCALAR.match(chunk, at)
+        end = match.end() if match else at
         if end < len(chunk):
             self._inside = None
         return end

@@ -26,13 +26,11 @@ class KnownFiles:
 
     Attributes:
         number: the number of the newest manifest; 0 if there is none. The first one is number 1.
-        indexed: the newest that the index holds; -1 without an index.
         sizes: the size of each file when it was listed, by partition; -1 if nobody knows.
         tags: what told its state then from any other, of files on a store.
     """
 
     number: int = 0
-    indexed: int = -1
     sizes: Mapping[str, int] = field(default_factory=dict[str, int])
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -56,7 +54,7 @@ def read_known_files(folder: Place) -> KnownFiles:
             sizes[entry.partition] = entry.size
             if entry.tag:
                 tags[entry.partition] = entry.tag
-    return KnownFiles(newest, indexed, sizes, tags)
+    return KnownFiles(newest, sizes, tags)
 
 
 def _planned_files(path: Place) -> list[PlannedFile]:
@@ -69,11 +67,11 @@ def _planned_files(path: Place) -> list[PlannedFile]:
 def _read(path: Place) -> tuple[dict[str, int], dict[str, str]]:
     """Sizes and tags. Where no file has a tag the index holds nothing but sizes."""
     try:
-        found = json.loads(path.read_text("ascii"))
+        index = json.loads(path.read_text("ascii"))
     except ValueError as error:
         raise _broken(path) from error
-    sizes = found.get("sizes")  # of a file that is called so it is a number
-    return (sizes, found["tags"]) if isinstance(sizes, dict) else (found, {})
+    sizes = index.get("sizes")  # of a file that is called so it is a number
+    return (sizes, index["tags"]) if isinstance(sizes, dict) else (index, {})
 
 
 def _broken(path: Place) -> CheckpointError:

@@ -40,10 +40,10 @@ def _describe_overlap(name: Path, other_name: Path, one: Path, other: Path) -> s
 
 def _reachable_folders(folder: Path, *, links: bool) -> dict[Path, Path]:
     """Where a folder really is, and what the links in it lead to; each with the path by which it is reached."""
-    found = {_real(folder): folder}
+    folders = {_real(folder): folder}
     for link in _links(folder) if links else ():
-        found.setdefault(_real(link), link)
-    return found
+        folders.setdefault(_real(link), link)
+    return folders
 
 
 def _links(folder: Path) -> Iterator[Path]:

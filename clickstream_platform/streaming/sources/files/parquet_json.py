@@ -75,17 +75,17 @@ def _values(array: Any) -> list[Any]:
 def _lists(array: Any, inside: list[Any]) -> list[Any]:
     bounds = array.offsets.to_pylist()
     is_map = kinds.is_map(array.type)
-    found = (inside[begin:end] for begin, end in pairwise(bounds))
+    items = (inside[begin:end] for begin, end in pairwise(bounds))
     there = array.is_valid().to_pylist()
-    return [(_map(each) if is_map else each) if valid else None for each, valid in zip(found, there, strict=True)]
+    return [(_map(each) if is_map else each) if valid else None for each, valid in zip(items, there, strict=True)]
 
 
 def _of_size(array: Any, inside: list[Any], size: int) -> list[Any]:
-    found, at = list[Any](), 0
+    lists, at = list[Any](), 0
     for valid in array.is_valid().to_pylist():
-        found.append(inside[at : at + size] if valid else None)
+        lists.append(inside[at : at + size] if valid else None)
         at += size if valid else 0  # flattened, a list that is null has no items
-    return found
+    return lists
 
 
 def _pairs(keys: list[Any], values: list[Any]) -> list[tuple[Any, Any]]:

@@ -60,9 +60,9 @@ def read_task(
         try:
             with _open_entry(landing, entry) as raw:
                 if (text := small_text(raw, entry.declared)) is None:
-                    told = _lines_or_more(raw, entry, max_record_bytes)
-                    its_format = told.format.name
-                    for batch in told.batches:
+                    content = _lines_or_more(raw, entry, max_record_bytes)
+                    its_format = content.format.name
+                    for batch in content.batches:
                         count += batch.num_rows
                         yield from waiting.add(batch, entry)
         except Unreadable as unreadable:

@@ -128,8 +128,8 @@ def _walk(root: bytes, notes: list[str]) -> Iterator[tuple[bytes, os.stat_result
             path = os.path.join(folder, name)  # noqa: PTH118 - bytes
             if _is_looked_at(name) and (status := _status(path)):
                 yield os.path.relpath(path, root), status
-    told = [os.path.relpath(path, root) for path in hidden if _holds_bytes(path)]
-    _say_hidden([_partition(name) for name in sorted(told)], notes)
+    unread = [os.path.relpath(path, root) for path in hidden if _holds_bytes(path)]
+    _say_hidden([_partition(name) for name in sorted(unread)], notes)
 
 
 def _is_looked_at(name: bytes) -> bool:
@@ -153,8 +153,8 @@ def _any_status(path: bytes) -> os.stat_result | None:
 
 def _status(path: bytes) -> os.stat_result | None:
     """What the system says of a file; None of anything else."""
-    found = _any_status(path)
-    return found if found and stat.S_ISREG(found.st_mode) else None
+    status = _any_status(path)
+    return status if status and stat.S_ISREG(status.st_mode) else None
 
 
 def _path(root: bytes, partition: str) -> bytes:

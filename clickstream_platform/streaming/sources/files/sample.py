@@ -35,8 +35,8 @@ def sample_files(path: Place, max_record_bytes: int, declared: str) -> Iterator[
     is_folder = landing_at(path).is_folder
     folder = path if is_folder else path.parent
     entries = _entries(landing_at(folder), "" if is_folder else str(path), declared)
-    for found in read_task(folder, entries, max_record_bytes):
-        yield found if isinstance(found, PartRead) else with_source_columns(found, "file")
+    for batch in read_task(folder, entries, max_record_bytes):
+        yield batch if isinstance(batch, PartRead) else with_source_columns(batch, "file")
 
 
 def _entries(landing: Landing, only: str, declared: str) -> Iterator[PlannedFile]:

@@ -46,7 +46,7 @@ def raw_columns(records: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     from pyspark.sql.pandas.types import to_arrow_schema  # noqa: PLC0415 - only Spark's tasks have use for it
 
     raw = to_arrow_schema(RAW.spark, timezone="UTC")
-    for found in records:
-        headers = pa.nulls(len(found), raw.field("headers").type)
-        columns = [headers if name == "headers" else found[name] for name in raw.names]
+    for batch in records:
+        headers = pa.nulls(len(batch), raw.field("headers").type)
+        columns = [headers if name == "headers" else batch[name] for name in raw.names]
         yield pa.RecordBatch.from_arrays(columns, schema=raw)

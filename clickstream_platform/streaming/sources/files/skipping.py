@@ -27,14 +27,14 @@ def skip(file: str, folders: Mapping[Place, Checkpoint]) -> str:
         SettingsError: it waits in several.
     """
     looked_in = {folder: folders[folder] for folder in folders if landing_at(folder).has(file)} or folders
-    found = [folder for folder, checkpoint in looked_in.items() if _waits(file, folder, checkpoint)]
-    if len(found) > 1:
-        paths = " or ".join(str(folder / file) for folder in found)
-        raise SettingsError("FILE", f"{file} waits in {len(found)} folders", f"say which: {paths}")
-    if not found:
+    waiting = [folder for folder, checkpoint in looked_in.items() if _waits(file, folder, checkpoint)]
+    if len(waiting) > 1:
+        paths = " or ".join(str(folder / file) for folder in waiting)
+        raise SettingsError("FILE", f"{file} waits in {len(waiting)} folders", f"say which: {paths}")
+    if not waiting:
         raise _not_there(file, looked_in)
-    partition = _partition_within(file, found[0])
-    Intake(folders[found[0]]).skip(partition, "left out by `clickstream skip`")
+    partition = _partition_within(file, waiting[0])
+    Intake(folders[waiting[0]]).skip(partition, "left out by `clickstream skip`")
     return partition
 
 

@@ -62,4 +62,4 @@ def system_finding(error: OSError) -> str:
 
 def remedy_of(finding: str) -> str:
     """What a person does about a file of which this was found."""
-    return next((remedy for said, remedy in _REMEDIES.items() if said in finding), _MEND)
+    return next((remedy for sign, remedy in _REMEDIES.items() if sign in finding), _MEND)

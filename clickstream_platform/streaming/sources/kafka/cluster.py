@@ -66,8 +66,8 @@ def offsets_at(source: KafkaSource, topics: Topics, moment: datetime) -> dict[st
     """Each partition's first offset that is not older than a moment, or its end. Raises what :func:`topics_of` does."""
     with _translate_kafka_errors(source) as client:
         partitions = [split_partition(name) for name in topics.spans]
-        found = _offsets(client, partitions, _spec().for_timestamp(round(moment.timestamp() * 1000)))
-    return {name: topics.spans[name].end if offset < 0 else offset for name, offset in found.items()}
+        offsets = _offsets(client, partitions, _spec().for_timestamp(round(moment.timestamp() * 1000)))
+    return {name: topics.spans[name].end if offset < 0 else offset for name, offset in offsets.items()}
 
 
 @contextmanager
@@ -118,7 +118,7 @@ def _ids(client: AdminClient, topics: list[str]) -> dict[str, str]:
 
     answers = client.describe_topics(TopicCollection(topics), request_timeout=TIMEOUT)
     ids = {topic: str(answer.result().topic_id) for topic, answer in answers.items()}
-    return {topic: found for topic, found in ids.items() if found != NO_ID}
+    return {topic: topic_id for topic, topic_id in ids.items() if topic_id != NO_ID}
 
 
 def _is_moving(error: BaseException) -> bool:

@@ -22,11 +22,11 @@ def by_partition(offsets: Mapping[str, Mapping[str, int]] | None) -> dict[str, i
 
 def by_topic(offsets: Mapping[str, int]) -> dict[str, dict[str, int]]:
     """The reverse of :func:`by_partition`."""
-    found: dict[str, dict[str, int]] = {}
+    topics: dict[str, dict[str, int]] = {}
     for partition, offset in offsets.items():
         topic, number = split_partition(partition)
-        found.setdefault(topic, {})[str(number)] = offset
-    return found
+        topics.setdefault(topic, {})[str(number)] = offset
+    return topics
 
 
 def offsets_between(start: dict[str, Any] | None, end: dict[str, Any] | None) -> int | None:

@@ -95,18 +95,18 @@ def _verdict(of_batch: _Range, compacted: set[str]) -> VanishedInput | str | Non
 def _range(entry: Entry, topics: Topics, envelopes: Envelopes) -> _Range:
     first, last = by_partition(entry.start), by_partition(entry.end)
     spans = {name: OffsetSpan(first.get(name, 0), end) for name, end in last.items() if end > first.get(name, 0)}
-    found = _Range(entry, spans, envelopes.tally(entry))
+    to_count = _Range(entry, spans, envelopes.tally(entry))
     for name, span in spans.items():
         if name not in topics.spans:
-            found.gone.append(f"{name} is no longer there")
+            to_count.gone.append(f"{name} is no longer there")
         elif topics.spans[name].first > span.first:
-            found.gone.append(f"{name} begins at offset {topics.spans[name].first:,} by now")
-    return found
+            to_count.gone.append(f"{name} begins at offset {topics.spans[name].first:,} by now")
+    return to_count
 
 
 def _describe_spans(spans: Mapping[str, OffsetSpan]) -> str:
-    said = [f"{name}: {span.first} to {span.end - 1}" for name, span in sorted(spans.items())]
-    return ", ".join(said[:3]) + (f" and {len(said) - 3} partitions more" if len(said) > 3 else "")
+    ranges = [f"{name}: {span.first} to {span.end - 1}" for name, span in sorted(spans.items())]
+    return ", ".join(ranges[:3]) + (f" and {len(ranges) - 3} partitions more" if len(ranges) > 3 else "")
 
 
 def _count(consumer: Consumer, partition: str, ranges: list[_Range], topics: Topics) -> None:

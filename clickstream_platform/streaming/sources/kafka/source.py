@@ -108,7 +108,7 @@ class KafkaSource:
             return None
         if asking:
             ours, theirs = topics_of(self).ids, topics_of(other).ids
-            return _names_in_words({topic for topic, found in ours.items() if found in theirs.values()})
+            return _names_in_words({topic for topic, topic_id in ours.items() if topic_id in theirs.values()})
         if not set(self.servers.split(",")) & set(other.servers.split(",")):
             return None
         same = {self.topics} & {other.topics}  # two patterns that differ are compared once the cluster is asked
@@ -116,12 +116,11 @@ class KafkaSource:
 
     def overlap_with_checkpoint(self, other: Checkpoint) -> str | None:
         """A topic, by its id, that the checkpoint has read of."""
-        known = begun.topic_ids.values() if (begun := other.starting_point()) else ()
-        return (
-            _names_in_words({topic for topic, found in topics_of(self).ids.items() if found in known})
-            if known
-            else None
-        )
+        begun = other.starting_point()
+        if not begun or not begun.topic_ids:
+            return None
+        known = begun.topic_ids.values()
+        return _names_in_words({topic for topic, topic_id in topics_of(self).ids.items() if topic_id in known})
 
     @property
     def read_by_tasks(self) -> tuple[Path, ...]:
@@ -239,8 +238,8 @@ class KafkaSource:
             return refused
         try:
             continuity.topic_progress(self, checkpoint)
-        except ClickstreamError as found:
-            return found
+        except ClickstreamError as problem:
+            return problem
         if any(sign in str(failure) for sign in _WAS_AWAY):
             finding = f"{self.servers} did not answer for some seconds, and does again"
             return UnreachableError("kafka", finding, "run it again: the next run goes on from there")

@@ -1,0 +1,154 @@
+"""What contradicts itself in a mapping, with what to do about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from clickstream_platform.events.mapping import time_forms
+from clickstream_platform.events.mapping.model import (
+    REQUIRED,
+    UNITS,
+    ColumnMapping,
+    Envelope,
+    Form,
+    Mapping,
+    fields_of,
+)
+from clickstream_platform.events.mapping.paths import Key, Step, steps_of
+from clickstream_platform.events.mapping.time_forms import is_form
+
+_NO_DEFAULT = {
+    "user_id": "every record without a visitor would be of one and the same",
+    "event_id": "every record without an id would be a duplicate of the first",
+    "timestamp": "when something happened cannot be guessed",
+}
+
+_FORM = "%d.%m.%Y %H:%M:%S"
+
+Findings = Iterator[tuple[str, str]]  # what is wrong with a mapping, and what to do about it
+
+
+def contradictions(mapping: Mapping) -> Findings:
+    """What is wrong with a mapping, and what to do about it."""
+    yield from _of_record(mapping.record)
+    for name, column in mapping.columns:
+        yield from _of_column(name, column, mapping.record)
+    for name, paths in mapping.declared:
+        yield from _of_column(name, ColumnMapping(paths), mapping.record)
+    for name in REQUIRED:
+        if not mapping.column(name).paths and mapping.column(name).default is None:
+            yield f"nothing says where {name} is found, and without it no record is an event", f"add columns.{name}"
+    yield from _of_envelope(mapping.envelope)
+    yield from _of_types(mapping)
+    yield from _of_pass_over(mapping)
+    for path in mapping.marks:
+        yield from _of_path("marks", path, mapping.record)
+
+
+def _of_record(form: Form) -> Findings:
+    if form.format == "delimited":
+        if not form.separator or not form.columns:
+            yield "a delimited record needs record.separator and record.columns", "add both"
+        if len(set(form.columns)) < len(form.columns):
+            yield "record.columns has a name twice", "give each column a name of its own"
+    elif form.separator or form.columns:
+        yield "record.separator and record.columns are of a delimited record", 'say record.format = "delimited"'
+    if form.texts and form.format != "json":
+        yield "record.texts are fields of a JSON object", "leave them out"
+    if form.format == "pattern":
+        try:
+            if not re.compile(form.pattern).groupindex:
+                yield "record.pattern has no named group, and so no field", "name its groups: (?P<host>\\S+)"
+        except re.error as error:
+            yield f"record.pattern is no regular expression: {error}", "mend it"
+    elif form.pattern:
+        yield "record.pattern is of a record that a pattern takes apart", 'say record.format = "pattern"'
+
+
+def _of_envelope(layers: tuple[Envelope, ...]) -> Findings:
+    for number, layer in enumerate(layers):
+        where = "envelope" if len(layers) == 1 else f"envelope {number + 1}"
+        for path in filter(None, (layer.path, *layer.inherit)):
+            yield from _of_path(where, path, Form())
+        if "lines" in layer.steps[:-1]:
+            yield f"{where}: lines are events, so that nothing of them can be undone any more", "put it last in steps"
+        if layer.holds == "one" and "lines" in layer.steps:
+            yield f"{where}: lines are many, and it holds one", 'leave holds = "one" out'
+        if layer.optional and number:
+            yield f"{where} is optional, and only the first may be", "leave optional out"
+        if layer.optional and not layer.path and layer.steps:
+            yield f"{where} is optional, and nothing tells whether its steps are to be undone", "give it a path"
+        if layer.inherit and not layer.path:
+            yield f"{where} has fields to inherit, and no path, so that nothing is beside its events", "give it a path"
+        for path in layer.inherit:
+            if not all(isinstance(step, Key) for step in _readable(path)):
+                yield f"{where}: {path!r} is to be inherited, and only keys with dots between them can be", "name a key"
+    is_none = all(layer.holds == "one" and not layer.path and not layer.steps for layer in layers)
+    if layers and is_none:
+        yield "the envelope holds one, has no path and no steps, and so is none", "leave it out"
+
+
+def _readable(path: str) -> tuple[Step, ...]:
+    try:
+        return steps_of(path)
+    except ValueError:  # said above
+        return ()
+
+
+def _of_column(name: str, column: ColumnMapping, form: Form) -> Findings:
+    where = f"columns.{name}"
+    if len(set(column.paths)) < len(column.paths):
+        yield f"{where} has a path twice", "leave one out"
+    for path in column.paths:
+        yield from _of_path(where, path, form)
+    if column.kind == "time" and name != "timestamp":
+        yield f"{where} is no time: events keeps it as text", "leave its type out"
+    if name == "timestamp" and column.kind != "time":
+        yield f"{where} is of type {column.kind}, but event time is a time", 'say type = "time", or leave it out'
+    if column.unit is not None and column.kind != "time":
+        yield f"{where} has a unit, but is no time", "leave the unit out"
+    elif column.unit is not None and not is_form(column.unit) and column.unit not in UNITS:
+        yield f"{where} has the unit {column.unit!r}", f"say {', '.join(UNITS)}, or a form such as {_FORM!r}"
+    elif column.unit is not None and is_form(column.unit) and column.unit != "clf":
+        for fault in time_forms.form_faults(column.unit):
+            yield f"{where} has the form {column.unit!r}: {fault}", f"write it as in {_FORM!r}; docs/mapping.md has all"
+    if column.default is not None and name in _NO_DEFAULT:
+        yield f"{where} has a default: {_NO_DEFAULT[name]}", "leave it out: such a record is rejected, and kept"
+
+
+def _of_path(where: str, path: str, form: Form) -> Findings:
+    try:
+        steps = steps_of(path)
+    except ValueError as error:
+        yield f"{where}: {error}", 'paths are like context.page.url, "a.b".c, or params[key=page_location].value'
+        return
+    fields = fields_of(form)
+    if fields is not None and not _is_one_of(fields, steps):
+        near = get_close_matches(path, fields, n=1)
+        yield f"{where}: a record has no field {path!r}", f"say {near[0]}" if near else f"choose of {', '.join(fields)}"
+
+
+def _is_one_of(fields: tuple[str, ...], steps: tuple[Step, ...]) -> bool:
+    return isinstance(steps[0], Key) and steps[0].name in fields
+
+
+def _of_types(mapping: Mapping) -> Findings:
+    types = mapping.event_types
+    if isinstance(types.accept, tuple):
+        for name, event_type in types.names:
+            if event_type not in types.accept:
+                finding = f"event_types.names makes {name!r} a {event_type!r}, which event_types.accept does not have"
+                yield finding, "add it there, or leave the name out"
+
+
+def _of_pass_over(mapping: Mapping) -> Findings:
+    of_type = mapping.column("event_type").paths
+    names = {name for name, _ in mapping.event_types.names}
+    for path, values in mapping.pass_over:
+        yield from _of_path("pass_over", path, mapping.record)
+        if not values:
+            yield f"pass_over: {path!r} has no value by which a record is passed over", "name one, or leave it out"
+        if path in of_type and (both := names.intersection(values)):
+            yield f"{min(both)!r} is passed over and has an event type", "leave it out of pass_over, or of names"
