@@ -100,6 +100,9 @@ class StoreSettings(BaseSettings):
             raise SettingsError(variable, finding, remedy)
         address = _BUCKET.fullmatch(url)
         prefix = ((address and address[1]) or "").rstrip("/")
+        if not address and url.removeprefix(SCHEME).partition("/")[0]:
+            remedy = "name a bucket: 3 to 63 of a-z, 0-9, . and -, no . or - at an end"
+            raise SettingsError(variable, finding, remedy)
         if not address or not prefix.isprintable() or {"", ".", ".."} & {*(prefix.split("/") if prefix else ())}:
             raise SettingsError(variable, finding, "allowed: s3://bucket/prefix, no part of it being empty, . or ..")
         return StorePath.from_url(url, self.store_access)

@@ -14,6 +14,7 @@ from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.streaming.sources.files.source import FileSource
 from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 from clickstream_platform.streaming.sources.named import source_from, sources_from
+from clickstream_platform.tables.events import events_table
 
 
 @pytest.mark.parametrize(
@@ -110,6 +111,16 @@ def test_every_master_of_spark_is_taken(monkeypatch: pytest.MonkeyPatch, master:
 def test_a_source_that_is_neither_folder_nor_topic_is_refused(url: str) -> None:
     with pytest.raises(SettingsError, match="kafka://host:port/topic"):
         source_from(Settings(source=url))
+
+
+def test_events_are_kept_for_as_long_as_a_record_may_be_a_copy_of_them() -> None:
+    week, less = timedelta(days=7), timedelta(days=6)
+    for kept, rule in ((week, "event_id"), (less, "event_id,timestamp"), (None, "event_id")):
+        events_table(Settings(retention=kept, duplicates=rule, duplicate_span=week))  # pyright: ignore[reportArgumentType]
+    with pytest.raises(
+        SettingsError, match=r"CLICKSTREAM_RETENTION: .* for 7 days, .* gone by then; .* CLICKSTREAM_DUPLICATE_SPAN"
+    ):
+        events_table(Settings(retention=less, duplicates="event_id", duplicate_span=week))
 
 
 @pytest.mark.parametrize("folder", ["a,b", "a b", " a", "a=b", "{a}", "{}", "a;b|c", "kafka:x", '["a"]', "a\nb"])

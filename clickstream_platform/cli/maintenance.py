@@ -46,7 +46,9 @@ def replay(
 
     settings = from_env()
     lake = existing_lake(settings, to_write=True)
-    replaying.require_replay(tables(settings)["events"], lake, reason, source)
+    if not replaying.require_replay(tables(settings)["events"], lake, reason, source).rows():
+        typer.echo("quarantine: it has no record, so there is nothing to try again")
+        return
     say_if_busy(["events"], lake, WAITS)
     with app.spark_session(settings) as spark:
         with show_progress("rejected records are tried again"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from clickstream_platform.errors import SettingsError
 from clickstream_platform.events import schema
 from clickstream_platform.events.contract.placing import with_mapping_paths
 from clickstream_platform.events.contract.written import contract_named
@@ -55,7 +56,8 @@ def events_table(settings: Settings) -> StreamingTable:
     Where an ``event_id`` alone makes a copy, it remembers copies at other times in ``copies``.
 
     Raises:
-        SettingsError: there is no mapping or contract of the name that the settings have, or it contradicts itself.
+        SettingsError: there is no mapping or contract of the name that the settings have, or it contradicts itself; or
+            events are kept for less long than a record may be a copy of them.
     """
     first, *further = sources_from(settings)
     rules = rules_from(settings)
@@ -109,8 +111,20 @@ def rules_from(settings: Settings) -> Rules:
         with_mapping_paths(contract, mapping) if contract else None,
         own_paths,
         registry_from(settings),
-        settings.duplicate_span if settings.duplicates == "event_id" else None,
+        _span_of_copies(settings),
     )
+
+
+def _span_of_copies(settings: Settings) -> timedelta | None:
+    """So long after an event a record of its id is a copy; None where only one at the same time is."""
+    if settings.duplicates != "event_id":
+        return None
+    span, kept = settings.duplicate_span, settings.retention
+    if kept is not None and kept < span:
+        finding = f"by an event_id alone a record is a copy for {span / timedelta(days=1):g} days"
+        remedy = "keep events as long, or set CLICKSTREAM_DUPLICATE_SPAN to less"
+        raise SettingsError("CLICKSTREAM_RETENTION", f"{finding}, and its event would be gone by then", remedy)
+    return span
 
 
 def _event_types(mapping: Mapping | None, settings: Settings) -> tuple[str, ...] | None:

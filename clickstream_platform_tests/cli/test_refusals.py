@@ -183,6 +183,13 @@ def test_a_command_that_waits_for_a_table_says_so(without_spark: Home, monkeypat
     assert "waits up to ten minutes" in result.stderr
 
 
+def test_a_replay_of_no_record_says_so_and_starts_no_jvm(without_spark: Home) -> None:
+    write(without_spark, "quarantine", [])
+    write(without_spark, "events", [{"user_id": "u"}])
+    result = clickstream("replay")
+    assert (result.exit_code, result.stdout) == (0, "quarantine: it has no record, so there is nothing to try again\n")
+
+
 def test_a_run_over_an_empty_landing_folder_says_what_to_do_and_starts_no_jvm(home: Home) -> None:
     result = clickstream("run")
     assert result.exit_code == 0

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clickstream_platform.errors import CheckpointError, RetryableError
+from clickstream_platform.errors import CheckpointError, RetryableError, SourceError
+from clickstream_platform.source_list import title
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.ingest.deduplicate import WITHIN
@@ -60,6 +61,21 @@ def require_others_whole(table: StreamingTable, lake: Lake, checkpoint: Checkpoi
         finding = f"batch {cut} of the source {source} was killed between its two commits"
         remedy = f"name that source in CLICKSTREAM_SOURCE, see that it can be read, and run {table.name}"
         raise RetryableError(table.name, f"{finding}, and must be complete before any other", remedy)
+
+
+def require_whole_batches(table: StreamingTable, lake: Lake) -> None:
+    """Refuse to change rejected records while a batch has rejected its own and not accepted its events.
+
+    It is not known yet then which event a conflicting duplicate conflicts with, and the batch rejects nothing again.
+
+    Raises:
+        SourceError: names the batch.
+    """
+    assert table.side_output is not None
+    sources, rejected = generations.checkpointed_sources(lake, table.name), table.side_output.name
+    for source, cut in generations.half_committed_batches(lake, table.name, table.names[1:], sources).items():
+        finding = f"batch {cut} was killed when its records were in {rejected} and its events were not there"
+        raise SourceError(title(table.name, source), finding, f"run `clickstream run {table.name}` first")
 
 
 @dataclass(frozen=True)

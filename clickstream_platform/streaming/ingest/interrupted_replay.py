@@ -30,16 +30,23 @@ log = logging.getLogger(__name__)
 
 _BY = f"{REPLAY}/"  # in `left_out_by`, before a replay's run
 _EVER = TimeSpan(-(2**62), 2**62)
-# Of files from before records held several events, the index is null.
-_BY_PLACE = 'CREATE VIEW {table}_by_place AS SELECT * REPLACE (coalesce("index", 0) AS "index") FROM {table}'
+# Of files from before records held several events, the index is null; no run may have added it since.
+_BY_PLACE = """
+CREATE VIEW {rows}_by_place AS
+SELECT * REPLACE (coalesce("index", 0) AS "index")
+FROM (FROM {rows} UNION ALL BY NAME SELECT CAST(NULL AS BIGINT) AS "index" WHERE false)
+"""
 _AT = 'USING (source, partition, "offset", "index")'
+_KINDS = {"offset": pa.int64(), "index": pa.int64()}
+_NO_PLACES = pa.schema([(name, _KINDS.get(name, pa.string())) for name in PLACE]).empty_table()
 _LANDED = f"""
 SELECT record_id, arrived_at, true AS is_event FROM quarantine_by_place SEMI JOIN events_by_place {_AT}
 UNION ALL
-SELECT record_id, arrived_at, false FROM quarantine_by_place SEMI JOIN left_out {_AT} ANTI JOIN events_by_place {_AT}
+SELECT record_id, arrived_at, false FROM quarantine_by_place
+SEMI JOIN left_out_by_place {_AT} ANTI JOIN events_by_place {_AT}
 """
 _GONE = f"""
-SELECT DISTINCT ON (source, partition, "offset", "index") * FROM left_out ANTI JOIN events_by_place {_AT}
+SELECT DISTINCT ON (source, partition, "offset", "index") * FROM left_out_by_place ANTI JOIN events_by_place {_AT}
 """
 
 
@@ -47,7 +54,8 @@ def settle_replay(table: StreamingTable, lake: Lake, run_id: str) -> None:
     """Complete or undo a replay that was killed; nothing if there is none. Repeatable.
 
     To be called by who holds the lease of ``events``, before a batch or a replay. Costs a look at the newest commits.
-    Where an id alone makes a copy, no record is in ``quarantine`` and in another table then.
+    No record is in ``quarantine`` and in another table then, whatever makes a copy: the next batch may be decided by
+    another rule, which lets an event give way that ``quarantine`` still has.
 
     Args:
         table: the contract of ``events``.
@@ -55,9 +63,11 @@ def settle_replay(table: StreamingTable, lake: Lake, run_id: str) -> None:
         run_id: the run that is booked.
     """
     assert table.side_output is not None
-    replay = _newest_of_events(lake.events) or (_newest_of_copies(lake) if table.copies else "")
     quarantine = lake.table(table.side_output.name)
-    if not replay or not lake.copies.exists or _has_ended(replay, quarantine):
+    # One that has ended may have changed `events` before another one was killed, which has only left out something.
+    newest = (_newest_of_events(lake.events), _newest_of_copies(lake))
+    replay = next((each for each in newest if each and not _has_ended(each, quarantine)), "")
+    if not replay:
         return
     if replay in (line.run_id for line in _replays(lake.events) if not _is_restoring(line)):
         if count := _complete(replay, lake, quarantine):
@@ -93,8 +103,8 @@ def _newest_of_copies(lake: Lake) -> str:
 
 
 def _is_restoring(line: Amendment) -> bool:
-    """Whether a line of ``events`` says that events came back, and nothing else."""
-    return line.kind == REPLAY and line.added == line.restored
+    """Whether a line of ``events`` says that events came back, as a replay is undone."""
+    return line.kind == REPLAY and line.by.startswith(_BY)
 
 
 def _has_ended(replay: str, quarantine: LakeTable) -> bool:
@@ -109,7 +119,7 @@ def _replays(table: LakeTable) -> Iterator[Amendment]:
 def _complete(replay: str, lake: Lake, quarantine: LakeTable) -> int:
     """Take out of ``quarantine`` what a replay has accepted or left out. Reads the places of all events."""
     with open_duckdb() as connection:
-        connection.register("left_out", _left_out(replay, COPY, lake.copies))
+        _view_left_out(connection, _left_out(replay, COPY, lake.copies))
         _view_by_place(connection, lake.events, "timestamp")
         _view_by_place(connection, quarantine, "arrived_at")
         landed = connection.sql(_LANDED).to_arrow_table()
@@ -135,23 +145,31 @@ def _restore_replaced(replay: str, lake: Lake, run_id: str) -> int:
     if not gone.num_rows:
         return 0
     with open_duckdb() as connection:
-        connection.register("left_out", gone)
+        _view_left_out(connection, gone)
         _view_by_place(connection, lake.events, "timestamp")
         back = connection.sql(_GONE).to_arrow_table().drop_columns([*OF_COPIES])
     if back.num_rows:
-        line = Amendment(lake.events.name, REPLAY, run_id, added=back.num_rows, restored=back.num_rows)
+        count, by = back.num_rows, f"{_BY}{replay}"
+        line = Amendment(lake.events.name, REPLAY, run_id, added=count, restored=count, by=by)
         writer.append(iter(back.to_batches()), back.num_rows, lake.events.path, writer.Commit(line.to_json()))
     return back.num_rows
 
 
 def _left_out(replay: str, left_out_as: str, copies: LakeTable) -> pa.Table:
+    if not copies.exists:  # only one at the same time is a copy
+        return _NO_PLACES
     by = [("left_out_by", "=", f"{_BY}{replay}"), ("left_out_as", "=", left_out_as)]
     return copies.plain_table().to_pyarrow_table(filters=by)
 
 
 def _view_by_place(connection: DuckDBPyConnection, table: LakeTable, time: str) -> None:
     view_rows(connection, table, time, [_EVER])
-    connection.execute(_BY_PLACE.format(table=table.name))
+    connection.execute(_BY_PLACE.format(rows=table.name))
+
+
+def _view_left_out(connection: DuckDBPyConnection, rows: pa.Table) -> None:
+    connection.register("left_out", rows)
+    connection.execute(_BY_PLACE.format(rows="left_out"))
 
 
 def _remove(rows: pa.Table, table: LakeTable, keys: tuple[str, ...], time: str, line: Amendment) -> None:

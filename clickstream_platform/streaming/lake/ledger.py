@@ -50,7 +50,8 @@ class Amendment:
         filled: of a fill: how many rows got a value, by column.
         violations: of ``events``: how often those that were filled, or added by a replay, break which rule of the
             contract. What a fill could not take, as it breaks ``type``, stays in ``extra``.
-        by: of a replacement: who made it, as the rows of ``copies`` say it in ``left_out_by``.
+        by: of a replacement: who made it, as the rows of ``copies`` say it in ``left_out_by``. Of events that come back
+            as a replay is undone: that one.
         restored: of a replay's line of ``events``: of the rows added, those that were in ``copies``.
         events_version: of a replay's line of ``copies``: the version of ``events`` that it had read; else -1.
     """

@@ -21,11 +21,11 @@ from clickstream_platform.events.frames import accepted_events
 from clickstream_platform.events.registry.failures import raise_registry_errors
 from clickstream_platform.events.schema import PLACE, QUARANTINE, RAW, RECORD, Reason
 from clickstream_platform.source_list import NAME_IN_SQL
-from clickstream_platform.source_list import title as title_of
 from clickstream_platform.streaming.batches.persisted import Persisted
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.ingest.by_id import DuplicateResolution
 from clickstream_platform.streaming.ingest.deduplicate import Duplicates
+from clickstream_platform.streaming.ingest.interrupted_batch import require_whole_batches
 from clickstream_platform.streaming.ingest.interrupted_replay import settle_replay
 from clickstream_platform.streaming.lake import generations, writer
 from clickstream_platform.streaming.lake.lease import lease_all
@@ -92,7 +92,7 @@ def replay(
     quarantine = require_replay(events, lake, reason, source)
     run_id = run_id or uuid.uuid4().hex[:12]
     with lease_all([events.name], lake, run_id), Persisted() as persist:
-        _require_whole_batches(events, lake, quarantine)
+        require_whole_batches(events, lake)
         make_tables(events, lake)  # or a lake that no run of this release has seen lacks columns
         settle_replay(events, lake, run_id)
         rejected = _rejected_records(spark, quarantine, reason, source)
@@ -106,7 +106,7 @@ def replay(
         report = report_replay(tried, counts, resolution.duplicates, reopened)
         if resolution.aside.num_rows or resolution.replaced.num_rows:
             remove_replaced_events(events, resolution, new, lake, run_id)
-        if report.accepted:
+        if report.accepted or resolution.restored.num_rows:
             _append_events(new, counts.bytes, resolution, report, lake.events, run_id)
         rules = cast("Parse", events.query).rules
         _take_out_of_quarantine(changing, resolution.duplicates, quarantine, report, run_id, rules)
@@ -173,17 +173,6 @@ def require_replay(events: StreamingTable, lake: Lake, reason: str | None, sourc
     if not quarantine.exists:
         raise SourceError(quarantine.name, "nothing was read yet", "run `clickstream run events` first")
     return quarantine
-
-
-def _require_whole_batches(events: StreamingTable, lake: Lake, quarantine: LakeTable) -> None:
-    """Refuse while a batch of a source has rejected its records and not accepted its events.
-
-    It is not known yet then which event a conflicting duplicate conflicts with, and the batch rejects nothing again.
-    """
-    sources = generations.checkpointed_sources(lake, events.name)
-    for source, landed in generations.half_committed_batches(lake, events.name, events.names[1:], sources).items():
-        finding = f"batch {landed} was killed when its records were in {quarantine.name} and its events were not there"
-        raise SourceError(title_of(events.name, source), finding, f"run `clickstream run {events.name}` first")
 
 
 def _violations(new: DataFrame) -> dict[str, int]:

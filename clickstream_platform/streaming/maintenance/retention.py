@@ -90,11 +90,20 @@ def plan_expiry(
 def expire_rejected(contracts: Sequence[StreamingTable], lake: Lake, before: date, *, run_id: str | None = None) -> int:
     """Remove the records that were rejected before a date, and nothing else. No JVM. Returns how many there were.
 
+    Those that a killed replay has made events are no rejected records, and leave as such before that.
+
     Raises:
+        SourceError: a batch was killed when it had rejected its records: it is completed by what it has rejected.
         TableBusyError: a run is at ``events`` and does not end within ten minutes.
     """
+    from clickstream_platform.streaming.ingest import interrupted_batch, interrupted_replay  # noqa: PLC0415 - Arrow, and `status` has none
+
     run_id = run_id or uuid.uuid4().hex[:12]
-    with lease_all([table.name for table in contracts if not table.derived], lake, run_id):
+    of_records = [table for table in contracts if not table.derived]
+    with lease_all([table.name for table in of_records], lake, run_id):
+        for table in of_records:
+            interrupted_batch.require_whole_batches(table, lake)
+            interrupted_replay.settle_replay(table, lake, run_id)
         rejected = _rejected_tables(contracts, lake)
         return sum(_remove_before(_midnight(before), time, table, run_id) for table, time in rejected)
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 from clickstream_platform.errors import RetryableError, SourceError
 from clickstream_platform.source_list import MAIN
 from clickstream_platform.streaming.checkpoint import Checkpoint, next_version
+from clickstream_platform.streaming.lake.ledger import REPLACEMENT, Amendment, versioned_lines
 from clickstream_platform.streaming.lake.places import Lake
+from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform.streaming.sources.source import Lag
 
 if TYPE_CHECKING:
@@ -57,6 +59,9 @@ class DeltaSource:
     def unread(self, checkpoint: Checkpoint, lake: Lake) -> Lag:
         """Events in commits that no batch has read; all of them before batch 0, which reads the whole snapshot.
 
+        Where no commit has added any, those that gave way to copies: under another rule than before a batch may let
+        events give way, and have none to add.
+
         Raises:
             CheckpointError: the table no longer has the log of a version that was not read yet.
         """
@@ -66,7 +71,9 @@ class DeltaSource:
             return Lag(0, "events")
         if plan is None or plan.end is None:
             return Lag(table.rows(), "events")
-        return Lag(sum(file.rows for file in table.log.added_files(next_version(plan.end), newest)), "events")
+        first = next_version(plan.end)
+        added = sum(file.rows for file in table.log.added_files(first, newest))
+        return Lag(added or (_gave_way(table, first) if first <= newest else 0), "events")
 
     def begin(self, checkpoint: Checkpoint, *, goes_on: bool = False) -> DeltaSource:
         """The source itself: there is nothing to decide, as a first batch reads the whole table."""
@@ -91,3 +98,9 @@ class DeltaSource:
         return RetryableError(
             checkpoint.table, f"{self.name} has gained a column meanwhile", "run it again: it goes on"
         )
+
+
+def _gave_way(events: LakeTable, first: int) -> int:
+    """How many events gave way to copies, from a version on. Reads what the commits say of themselves."""
+    lines = (each.line for each in versioned_lines(events, first - 1))
+    return sum(line.removed for line in lines if isinstance(line, Amendment) and line.kind == REPLACEMENT)

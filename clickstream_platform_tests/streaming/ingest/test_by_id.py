@@ -179,6 +179,20 @@ def test_a_replay_decides_as_a_batch_does_and_an_erasure_reaches_what_is_remembe
     assert ledger_errors(accepting.contracts["events"], accepting.lake) == []
 
 
+def test_a_replay_under_a_shorter_span_lets_what_is_remembered_return_though_it_accepts_nothing(by_id: Lab) -> None:
+    by_id.only("events").land(sent("2024-03-02T10:00:00Z"), sent("2024-03-02T12:00:00Z"), like("2T12:30", "e"))
+    by_id.reading("", event_types=("purchase",)).only("events").run()
+    lab = by_id.reading("", event_types=("purchase", "like"), duplicate_span=timedelta(hours=1)).only("events")
+    assert times(lab) == ["e 02 10:00"]
+    with fault(2, "before"), pytest.raises(InjectedError):  # what returns is an event, and nothing has left quarantine
+        replay(lab.contracts["events"], lab.spark, lab.lake)
+    for _ in range(2):
+        replay(lab.contracts["events"], lab.spark, lab.lake)
+        assert (times(lab), lab.table("quarantine").count()) == (["e 02 10:00", "e 02 12:00"], 0)
+        assert ledger_errors(lab.contracts["events"], lab.lake) == []
+    assert source_account(lab.contracts["events"], lab.lake).errors == ()
+
+
 def like(at: str, event_id: str) -> dict[str, Any]:
     return {**sent(f"2024-03-0{at}:00Z", event_id), "event_type": "like"}
 
@@ -231,6 +245,35 @@ def test_a_replay_that_was_killed_is_whole_or_undone_before_the_next_batch_whate
     assert accepting.table("quarantine").count() == 0
     assert ledger_errors(accepting.contracts["events"], accepting.lake) == []
     assert source_account(accepting.contracts["events"], accepting.lake).errors == ()
+
+
+@pytest.mark.parametrize(("begun", "nth"), [("event_id", 0), ("event_id", 2), ("event_id,timestamp", 0)])
+def test_a_replay_that_was_killed_is_settled_by_a_batch_of_the_default_rule_before_an_id_alone_makes_a_copy_again(
+    by_id: Lab, begun: str, nth: int
+) -> None:
+    """Undone, or, where it has added its events already, whole; some of them give way later."""
+
+    def under(rule: str, *more: str) -> Lab:
+        return by_id.reading("", duplicates=rule, event_types=("purchase", *more)).only("events", "purchases")
+
+    default, accepting = under("event_id,timestamp"), under("event_id", "like")
+    under(begun).land(*LIKED, *(BEFORE if begun == "event_id" else ()))
+    under(begun).run("events")
+    with fault(nth, "after"), pytest.raises(InjectedError):
+        replay(under(begun, "like").contracts["events"], by_id.spark, by_id.lake)
+    default.land(sent("2024-03-05T12:00:00Z", "z"), name="z.json")
+    default.run()
+    assert source_account(default.contracts["events"], default.lake).errors == ()
+    assert default.table("quarantine").count() == (len(LIKED) if (begun, nth) == ("event_id", 0) else 0)
+    accepting.land(*AFTER, name="after.json")
+    accepting.run()
+    replay(accepting.contracts["events"], by_id.spark, by_id.lake)
+    accepting.run()
+    accepting.assert_exact()
+    assert accepting.table("quarantine").count() == 0
+    assert source_account(accepting.contracts["events"], accepting.lake).errors == ()
+    before = BEFORE if begun == "event_id" else ()
+    assert times(accepting) == kept([*before, *LIKED, *AFTER, sent("2024-03-05T12:00:00Z", "z")])
 
 
 def test_a_copy_keeps_its_bytes_and_an_event_all_its_columns_and_others_rows_lose_who_is_forgotten(by_id: Lab) -> None:

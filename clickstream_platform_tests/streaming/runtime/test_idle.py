@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from deltalake import DeltaTable
 
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.lake.generations import current_checkpoint
+from clickstream_platform.streaming.maintenance.reprocess import replay
 from clickstream_platform.streaming.runtime import fingerprint
 from clickstream_platform.streaming.runtime.idle import has_nothing_to_do
 from clickstream_platform_tests.command import clickstream
@@ -43,6 +45,32 @@ def test_after_a_run_there_is_nothing_to_do_until_something_comes_or_changes(don
     assert is_idle(done)
     done.contracts["sessions"] = replace(done.contracts["sessions"], parameters={"max_sequence_length": 2})
     assert not is_idle(done)
+
+
+@pytest.mark.parametrize("is_replayed", [False, True])
+def test_events_that_gave_way_are_something_to_do_though_none_has_come(lab: Lab, *, is_replayed: bool) -> None:
+    """The rule is another one by then: what comes is left out itself, and decides of what is there."""
+
+    def under(rule: str, *kinds: str) -> Lab:
+        return lab.reading("", duplicates=rule, event_types=("purchase", *kinds)).only("events", "purchases")
+
+    def sent(at: str, kind: str = "purchase") -> dict[str, Any]:
+        return event("u", at, event_id="e", event_type=kind)
+
+    lab.land(sent("10:00:00"), sent("11:00:00"), sent("12:00:00", "like"))
+    under("event_id,timestamp").run()
+    by_id = under("event_id", "like")
+    if is_replayed:
+        assert replay(by_id.contracts["events"], by_id.spark, by_id.lake).duplicates == 1
+    else:
+        by_id.land(sent("12:00:00"), name="later.json")
+        by_id.run("events")
+    assert by_id.table("events").count() == 1
+    assert not has_nothing_to_do([by_id.contracts["purchases"]], by_id.lake)
+    by_id.run("purchases")
+    assert by_id.table("purchases").count() == 1
+    assert has_nothing_to_do([by_id.contracts["purchases"]], by_id.lake)
+    by_id.assert_exact()
 
 
 @pytest.mark.parametrize("table", ["events", "sessions"])
