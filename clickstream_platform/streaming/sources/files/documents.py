@@ -1,4 +1,4 @@
-"""Texts that are one document and no records: pages of errors, dumps, settings, mail.
+"""Files that are one document and no records: pages of errors, dumps, settings, mail.
 
 Told by their beginning, and only if no line of all the text is a JSON object or array: a file of lines whose first one
 is garbage stays one, and so does one to which a page of an error was written before its lines.
@@ -14,6 +14,7 @@ from clickstream_platform.streaming.sources.files.lines import split_lines
 from clickstream_platform.streaming.sources.files.manifest import BEFORE
 
 _HTML, _XML = "an HTML page", "an XML document"
+_SINGLE_OBJECT = "Avro in its single-object encoding"
 _MARKUP = (_HTML, _XML)  # which say where they end
 _LONGEST = 1 << 20  # bytes of a line that are looked at; a longer one that begins as an object counts as one
 
@@ -35,6 +36,7 @@ _KINDS = {
     rb"%b\[\[?[a-z_][\w. \"-]*\]\]?[ \t\r]*\n%b[ \t]*[\w.\"-]+[ \t]*=" % (_EMPTY, _EMPTY): "settings in TOML or ini",
     rb"-----begin [a-z0-9 ]+-----": "a key or a certificate (PEM)",
     rb"#! ?/": "a script",
+    rb"\xc3\x01.{8}": _SINGLE_OBJECT,
 }
 _BEGINNINGS = {re.compile(pattern, re.DOTALL | re.IGNORECASE): kind for pattern, kind in _KINDS.items()}
 _FIRST_TAG = re.compile(rb"<\??[\w.:-]+")

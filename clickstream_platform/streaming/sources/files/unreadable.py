@@ -20,6 +20,7 @@ _REMEDIES = {
     "which is not read": _UNPACK,
     "of a codec that is not read": _UNPACK,
     "an Avro file": _EXPORT,
+    "single-object encoding": _EXPORT,
     "an ORC file": _EXPORT,
     "an Arrow file": _EXPORT,
     "a Hadoop sequence file": _EXPORT,

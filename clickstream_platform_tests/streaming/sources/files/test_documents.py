@@ -76,6 +76,15 @@ def test_a_file_of_json_lines_is_read_by_line_whatever_stands_before_them(kind: 
     assert read(written(tmp_path / "b", long), 10_000_000) == naive(long, 10_000_000)
 
 
+@pytest.mark.parametrize("body", [b"\x04u1\x0aclick" * 50, b"\x04u1\x0aclick\0\0\2" * 50])
+def test_avro_without_a_registry_is_told_in_a_file_too(body: bytes, tmp_path: Path) -> None:
+    content = b"\xc3\x01\x52\xfa\x91\x11\x6e\x3b\xd2\x08" + body
+    with pytest.raises(Unreadable, match="it begins like Avro in its single-object encoding") as refused:
+        read(written(tmp_path / "a.avro", content))
+    assert remedy_of(refused.value.finding) == "export it as Parquet or JSON lines, and land that"
+    assert read(written(tmp_path / "b", content[:20] + b"\n" + TEXT)) == naive(content[:20] + b"\n" + TEXT)
+
+
 BY_LINE = [
     "<134>1 2026-11-30T10:00:00Z host app - - - {}\n" * 3,
     "<134>Nov 30 10:00:00 host app: message\n",
