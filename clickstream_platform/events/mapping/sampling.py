@@ -16,7 +16,10 @@ BEGINNING = 200  # signs of a value that are looked at
 
 
 def samples_of(records: Iterable[dict[str, Any]]) -> dict[str, list[str]]:
-    """Some values at each path, as texts; objects that are texts are looked into. Nothing that is null or blank."""
+    """Some values at each path, as texts. Texts that are objects are looked into, and lists of these.
+
+    Nothing that is null or blank.
+    """
     samples = dict[str, list[str]]()
     for record in records:
         for path, value in values_in("", read_texts(dict(record), _texts_in(record))):
@@ -27,11 +30,11 @@ def samples_of(records: Iterable[dict[str, Any]]) -> dict[str, list[str]]:
 
 
 def object_texts(records: Iterable[dict[str, Any]]) -> set[str]:
-    """The fields whose text is an object as JSON."""
+    """The fields whose text is an object, or a list of objects, as JSON."""
     found = set[str]()
     for record in records:
         read = read_texts(dict(record), names := _texts_in(record))
-        found |= {name for name in names if isinstance(read[name], dict)}
+        found |= {name for name in names if isinstance(read[name], dict | list) and read[name] != []}
     return found
 
 

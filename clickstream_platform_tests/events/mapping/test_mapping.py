@@ -20,6 +20,7 @@ from clickstream_platform.events.mapping.compiled import compile_columns as colu
 from clickstream_platform.events.mapping.model import COLUMNS, Mapping
 from clickstream_platform.events.mapping.named import mapping_named, preset, time_unit
 from clickstream_platform.events.mapping.reader import record_reader
+from clickstream_platform.events.mapping.self_describing import read_self_describing
 from clickstream_platform.events.mapping.written import mapping_of, raw_of
 from clickstream_platform.events.masks import Masks
 from clickstream_platform.events.schema import Reason
@@ -91,8 +92,8 @@ def test_a_path_may_be_written_alone_in_a_list_or_in_a_table(mapping: Any) -> No
         ('session_id = "a"\n[record]\nformat = "pattern"\npattern = "(?P<who>"', "is no regular expression"),
         ('session_id = "a"\n[record]\nformat = "pattern"\npattern = "who"', "has no named group"),
         (
-            'session_id = "a"\n[record]\nformat = "pattern"\npattern = "(?P<who>)"\ntexts = ["who"]',
-            "fields of a JSON object",
+            'session_id = "a"\n[record]\nformat = "pattern"\npattern = "(?P<who>)"\ntexts = ["whom"]',
+            "record.texts or self_describing: a record has no field 'whom'",
         ),
         (
             'session_id = "a"\n[record]\nformat = "delimited"\nseparator = ","\ncolumns = ["who", "at", "what"]',
@@ -258,6 +259,65 @@ def test_a_text_that_is_an_object_is_read_as_one_where_that_is_said(mapping: Any
     assert read.extra == '{"p":{"n":1.10,"deep":{"m":null}},"q":"{\\"cut\\": ","r":"{\\"a\\": 1}"}'
     masks = Masks(dropped=frozenset({"n"}))
     assert '"n"' not in str(record_reader(found, masks)(json.dumps({"p": text}).encode()).extra)
+
+
+def test_a_text_of_a_line_that_is_json_is_read_as_such(mapping: Any) -> None:
+    found = mapping(
+        '[record]\nformat = "delimited"\nseparator = "|"\ncolumns = ["who", "at", "p"]\ntexts = ["p"]\n'
+        '[columns]\nuser_id = "who"\ntimestamp = "at"\nevent_type = "p[0].type"\nproduct_id = "p[key=sku].value"\n'
+    )
+    line = b'u|2024-03-01|[{"type": "click"}, {"key": "sku", "value": "7"}]'
+    assert columns(record_reader(found)(line)) == {
+        **{"user_id": "u", "timestamp": "2024-03-01", "event_type": "click", "product_id": "7"}
+    }
+    for text in ("[1, {}]", "[", "a"):  # no list of objects
+        assert record_reader(found)(f"u|2024-03-01|{text}".encode()).extra == f'{{"p":"{text}"}}'
+
+
+SCHEMA = "iglu:com.acme/duplicated/jsonschema/20-0-5"
+TWICE, ONCE = "contexts_com_acme_duplicated_20", "contexts_com_acme_unduplicated_1"
+# As in tests/test_json_shredder.py and tests/test_event_transformer.py of snowplow/snowplow-python-analytics-sdk.
+SHREDDED: list[tuple[list[tuple[str, Any]], dict[str, Any]]] = [
+    (
+        [
+            (SCHEMA, {"value": 1}),
+            (SCHEMA, {"value": 2}),
+            ("iglu:com.acme/unduplicated/jsonschema/1-0-0", {"type": "a"}),
+        ],
+        {TWICE: [{"value": 1}, {"value": 2}], ONCE: [{"type": "a"}]},
+    ),
+    ([("iglu:org.schema/WebPage/jsonschema/1-0-0", {"a": 0})], {"contexts_org_schema_web_page_1": [{"a": 0}]}),
+    ([("iglu:org.w3/PerformanceTiming/jsonschema/1-0-0", 1)], {"contexts_org_w3_performance_timing_1": [1]}),
+    ([("iglu:com.my-shop.eu/Page-view2/jsonschema/3-1-0", {})], {"contexts_com_my_shop_eu_page_view2_3": [{}]}),
+]
+NOT_DESCRIBING: list[Any] = [
+    *("", "{", "[]", None, 1, {}, {"data": None}, {"data": []}, {"data": [None]}, {"data": {"schema": SCHEMA}}),
+    *({"data": {"schema": 1, "data": 1}}, {"data": [{"schema": SCHEMA, "data": 1}, {"schema": "iglu:a/b", "data": 1}]}),
+]
+
+
+@pytest.mark.parametrize(("contexts", "becomes"), SHREDDED)
+@pytest.mark.parametrize("is_text", [True, False])
+def test_self_describing_json_gets_the_names_of_its_schemas(contexts: Any, becomes: Any, is_text: bool) -> None:
+    data = {"schema": "any", "data": [{"schema": schema, "data": data} for schema, data in contexts]}
+    fields = {"a": 1, "contexts": json.dumps(data) if is_text else data}
+    assert read_self_describing(fields, ["contexts", "unstruct_event"]) == {"a": 1, **becomes}
+
+
+def test_a_self_describing_event_gets_the_name_of_its_schema_and_contexts_of_two_fields_are_one_list() -> None:
+    schema = "iglu:com.snowplowanalytics.snowplow/social_interaction/jsonschema/1-0-0"
+    event = {"schema": schema, "data": {"network": "fb"}}
+    one, two = ({"data": [{"schema": SCHEMA, "data": {"value": n}}]} for n in (1, 2))
+    fields = {"contexts": one, "derived_contexts": json.dumps(two), "unstruct_event": {"data": event}}
+    assert read_self_describing(fields, [*fields]) == {
+        "contexts_com_acme_duplicated_20": [{"value": 1}, {"value": 2}],
+        "unstruct_event_com_snowplowanalytics_snowplow_social_interaction_1": {"network": "fb"},
+    }
+
+
+@pytest.mark.parametrize("value", NOT_DESCRIBING)
+def test_what_is_no_self_describing_json_stays_as_it_is(value: Any) -> None:
+    assert read_self_describing({"contexts": value, "a": 1}, ["contexts"]) == {"contexts": value, "a": 1}
 
 
 def test_a_star_stands_for_any_signs_and_the_reason_is_what_was_declared(mapping: Any) -> None:
