@@ -39,7 +39,14 @@ def object_texts(records: Iterable[dict[str, Any]]) -> set[str]:
 
 
 def _texts_in(record: dict[str, Any]) -> set[str]:
-    return {name for name, value in record.items() if isinstance(value, str)}
+    """The fields that may be read so. A list of anything but keys with values may be one of events."""
+    texts = {name: value for name, value in record.items() if isinstance(value, str)}
+    read = read_texts(dict(texts), texts)
+    return {
+        name
+        for name in texts
+        if not isinstance(read[name], list) or all(each.keys() == {"key", "value"} for each in read[name])
+    }
 
 
 def paths_in(extra: str | None) -> Iterator[str]:
