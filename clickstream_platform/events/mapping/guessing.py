@@ -20,7 +20,7 @@ _CALLED: dict[str, tuple[str, ...]] = {
     "user_id": (
         *("userid", "uid", "user", "customeruserid", "customerid", "memberid", "distinctid", "visitorid", "clientid"),
         *("anonymousid", "anonid", "userpseudoid", "deviceid", "accountid", "cookieid", "mpid", "ecid", "ecidid"),
-        *("mcvisid", "visitorsiteid", "identity", "developeridentity", "adid"),
+        *("mcvisid", "visitorsiteid", "identity", "developeridentity", "adid", "externalid", "customer"),
         *("visitor", "actor", "actorid", "accountname", "remoteuser", "username", "subject", "partyid"),
         *("fullvisitorid", "personid", "profileid", "csusername", "who"),
     ),
@@ -46,7 +46,7 @@ _CALLED: dict[str, tuple[str, ...]] = {
 # What names end in where none is one of these: `external_user_id`, `ClientRequestMethod`, `EdgeStartTimestamp`.
 _ENDINGS: dict[str, tuple[str, ...]] = {
     "user_id": ("userid", "visitorid", "customerid", "memberid", "anonymousid", "clientid", "deviceid", "identity"),
-    "event_type": ("eventtype", "eventname", "requestmethod"),
+    "event_type": ("eventtype", "eventname", "requestmethod", "event", "detailtype"),
     "timestamp": ("timestamp", "eventtime", "datetime", "time"),
 }
 _MAILS = ("email", "emailaddress", "useremail")  # a visitor where there is no id
@@ -153,14 +153,18 @@ def _types_beside(known: Sequence[str], called: Sequence[str], samples: Samples)
     near = [path for path in called if _part(path) in parts]
     if not near and all(_is_one_or_each_another(samples[path]) for path in called):
         near = [path for path in types(samples) if _part(path) in parts or not called]
-    if near and all(_plain(text) in _NO_TYPES for text in samples[near[0]]):
-        near = sorted(near, key=lambda path: path not in types(samples))
+    if near and _is_no_type(samples[near[0]]):
+        near = sorted(near, key=lambda path: (path not in types(samples), _is_no_type(samples[path])))
     ranked = [*near, *(path for path in called if path not in near)]
     return sorted(ranked, key=lambda path: bool(samples[path]) and all(map(str.isdecimal, samples[path])))
 
 
 def _is_one_or_each_another(texts: Sequence[str]) -> bool:
     return len(set(texts)) < 2 or (len(set(texts)) == len(texts) >= ENOUGH)
+
+
+def _is_no_type(texts: Sequence[str]) -> bool:
+    return all(_plain(text) in _NO_TYPES for text in texts)
 
 
 def _part(path: str) -> str:

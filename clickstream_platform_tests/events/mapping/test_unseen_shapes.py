@@ -186,6 +186,15 @@ def test_the_mapping_that_is_written_finds_who_what_and_when(landed: str, tmp_pa
     assert {column: firsts[column] for column in wanted} == wanted
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_few_records_are_enough_where_the_type_that_all_have_is_none(count: int, tmp_path: Path) -> None:
+    file, mine = tmp_path / "a.json", tmp_path / "mine.toml"
+    rows = [{"name": what(n), "type": "standard", "clientId": who(n), "timestamp": when(n)} for n in range(count)]
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    told(str(file), "--write", str(mine))
+    assert set(told(str(file), "--mapping", str(mine))["event_types"]) == {row["name"] for row in rows}
+
+
 def test_all_of_a_list_in_a_list_is_read(tmp_path: Path) -> None:
     """Not the first of each inner list alone."""
     file, mine = tmp_path / "a.json", tmp_path / "mine.toml"
