@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import ssl
 import subprocess
 import sys
 from collections.abc import Generator
@@ -18,9 +19,11 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 import requests
+import trustme
 
 TYPE = "application/vnd.schemaregistry.v1+json"
 PATIENCE = 10
+AUTHORITY, SHOWN, OWN = "authority.pem", "registry.pem", "own.pem"  # of a registry's folder, if it speaks TLS
 
 
 def framed(number: int, body: bytes) -> bytes:
@@ -39,7 +42,7 @@ class SchemaRegistry:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if (self.folder / SHOWN).exists() else ''}://127.0.0.1:{self.port}"
 
     @property
     def asked(self) -> list[str]:
@@ -63,7 +66,15 @@ class SchemaRegistry:
         told = {"schema": json.dumps(schema), "schemaType": kind, **more}
         auth = tuple(self.login.split(":")) if self.login else None
         url = f"{self.url}/subjects/{quote(subject, safe='')}/versions"
-        answer = requests.post(url, json=told, timeout=PATIENCE, auth=auth)  # type: ignore[arg-type] - two texts
+        has_own, trusted = (self.folder / OWN).exists(), self.folder / AUTHORITY
+        answer = requests.post(
+            url,
+            json=told,
+            timeout=PATIENCE,
+            auth=auth,  # type: ignore[arg-type] - two texts
+            verify=str(trusted) if trusted.exists() else None,
+            cert=str(self.folder / OWN) if has_own else None,
+        )
         answer.raise_for_status()
         return answer.json()["id"]
 
@@ -76,6 +87,24 @@ def started(folder: Path, login: str = "") -> Generator[SchemaRegistry]:
         yield registry
     finally:
         registry.down()
+
+
+def make_certificates(folder: Path, host: str = "127.0.0.1", *, is_mutual: bool = False) -> trustme.LeafCert:
+    """Let the registry of a folder speak TLS: who made the certificates, its own, and a client's, which is given too.
+
+    Args:
+        folder: where it is started.
+        host: whom its certificate names.
+        is_mutual: whether a client must show one.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / AUTHORITY)
+    authority.issue_cert(host).private_key_and_cert_chain_pem.write_to_path(folder / SHOWN)
+    own = authority.issue_cert("clicks@example.org")
+    if is_mutual:
+        own.private_key_and_cert_chain_pem.write_to_path(folder / OWN)
+    return own
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -136,6 +165,13 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing is written beside the answers."""
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Write what failed, but for a client that is not let in."""
+        if not isinstance(sys.exc_info()[1], ssl.SSLError):
+            super().handle_error(request, client_address)
+
+
 def _told(schema: dict[str, Any]) -> dict[str, Any]:
     """Of an Avro schema its kind is not said."""
     wanted = ("schema", "references", *(["schemaType"] if schema["schemaType"] != "AVRO" else []))
@@ -148,7 +184,16 @@ def _no(code: int, why: str) -> tuple[int, Any]:
 
 def _serve(folder: str, port: str, login: str = "") -> None:
     handler = type("Handler", (_Handler,), {"folder": Path(folder), "login": login})
-    server = ThreadingHTTPServer(("127.0.0.1", int(port)), handler)
+    server = _Server(("127.0.0.1", int(port)), handler)
+    if (shown := Path(folder, SHOWN)).exists():
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(Path(folder, AUTHORITY)))
+        context.load_cert_chain(shown)
+        if Path(folder, OWN).exists():
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.maximum_version = ssl.TLSVersion.TLSv1_2  # later ones may close before a client has read why
+        else:
+            context.verify_mode = ssl.CERT_NONE
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     print(server.server_port, flush=True)
     server.serve_forever()
 

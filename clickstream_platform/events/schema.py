@@ -26,6 +26,7 @@ class Reason(str, Enum):
     UNREAD_SCHEMA = "unread_schema"
     PROTOBUF = "protobuf"
     GLUE_HEADER = "glue_header"
+    AVRO_SINGLE_OBJECT = "avro_single_object"  # with a fingerprint of its schema in place of a registry's id
     NEEDS_REGISTRY = "needs_registry"
     ENVELOPE_PATH = "envelope_path"  # of an envelope that cannot be opened, the step that fails
     ENVELOPE_BASE64 = "envelope_base64"

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 ENOUGH = 8  # values, from which on they tell something
-_WORD = re.compile(r"[^\W\d_](?:[^\W\d]| (?=\S)|[.:/-](?=[^\W\d]))*")  # no digits: ids and counters have some
+# No digits: ids and counters have some.
+_WORD = re.compile(r"[$_]?(?:\[\w+\]_?)?[^\W\d_](?:[^\W\d]| (?=\S)|[.:/-](?=[^\W\d]))*")
 _ADDRESS = re.compile(r"https?://\S|/[^/\s]|/\Z")
 _MILLISECONDS = re.compile(r"1\d{12}")  # 2001 to 2033; so many digits have few other numbers
 _SECONDS = re.compile(r"1\d{9}(?:\.\d+)?")  # 2001 to 2033

@@ -17,6 +17,7 @@ from clickstream_platform.events.mapping.model import (
     fields_of,
 )
 from clickstream_platform.events.mapping.paths import Key, Step, steps_of
+from clickstream_platform.events.mapping.self_describing import is_of_schema
 from clickstream_platform.events.mapping.time_forms import is_form
 
 _NO_DEFAULT = {
@@ -55,16 +56,19 @@ def _of_record(form: Form) -> Findings:
             yield "record.columns has a name twice", "give each column a name of its own"
     elif form.separator or form.columns:
         yield "record.separator and record.columns are of a delimited record", 'say record.format = "delimited"'
-    if form.texts and form.format != "json":
-        yield "record.texts are fields of a JSON object", "leave them out"
     if form.format == "pattern":
         try:
             if not re.compile(form.pattern).groupindex:
                 yield "record.pattern has no named group, and so no field", "name its groups: (?P<host>\\S+)"
         except re.error as error:
             yield f"record.pattern is no regular expression: {error}", "mend it"
+            return
     elif form.pattern:
         yield "record.pattern is of a record that a pattern takes apart", 'say record.format = "pattern"'
+    known = fields_of(form)
+    for name in (*form.texts, *form.self_describing):
+        if known is not None and name not in known:
+            yield f"record.texts or self_describing: a record has no field {name!r}", f"choose of {', '.join(known)}"
 
 
 def _of_envelope(layers: tuple[Envelope, ...]) -> Findings:
@@ -125,13 +129,15 @@ def _of_path(where: str, path: str, form: Form) -> Findings:
         yield f"{where}: {error}", 'paths are like context.page.url, "a.b".c, or params[key=page_location].value'
         return
     fields = fields_of(form)
-    if fields is not None and not _is_one_of(fields, steps):
+    if fields is not None and not _is_one_of(fields, steps, form):
         near = get_close_matches(path, fields, n=1)
         yield f"{where}: a record has no field {path!r}", f"say {near[0]}" if near else f"choose of {', '.join(fields)}"
 
 
-def _is_one_of(fields: tuple[str, ...], steps: tuple[Step, ...]) -> bool:
-    return isinstance(steps[0], Key) and steps[0].name in fields
+def _is_one_of(fields: tuple[str, ...], steps: tuple[Step, ...], form: Form) -> bool:
+    if not isinstance(steps[0], Key):
+        return False
+    return steps[0].name in fields or (bool(form.self_describing) and is_of_schema(steps[0].name))
 
 
 def _of_types(mapping: Mapping) -> Findings:

@@ -6,15 +6,17 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from clickstream_platform.events.mapping.by_values import coming_again, numbers_of_seconds
 from clickstream_platform.events.mapping.checking import EVENT, CheckSummary
 from clickstream_platform.events.mapping.guessing import FEW, Guess, Samples, add_from_around, guess, is_address
 from clickstream_platform.events.mapping.lines_apart import COMMENT, form_of, values_of
 from clickstream_platform.events.mapping.model import COLUMNS, REQUIRED, Envelope, Form, fields_of
+from clickstream_platform.events.mapping.paths import getter, steps_of
 from clickstream_platform.events.mapping.sampling import sample
 from clickstream_platform.events.mapping.time_forms import forms_of, is_clf
-from clickstream_platform.events.mapping.unfolding import unfold
+from clickstream_platform.events.mapping.unfolding import Unfolded, unfold
 
 _ESCAPED = r'["\\]'
 _OURS = ("click", "page_view", "purchase")
@@ -71,16 +73,29 @@ def _shape_of(checked: CheckSummary) -> _Shape:
         form = form_of(checked.lines)
         samples = values_of(checked.lines, form) if form else {}
         return _Shape(samples, guess(samples), form=form)
-    unfolded = unfold(checked.first)
+    return _shape_of_events(unfold(checked.first))
+
+
+def _shape_of_events(unfolded: Unfolded) -> _Shape:
     samples, object_texts = sample(unfolded.events)
     guessed, layers = guess(samples), unfolded.layers
     if guessed.envelope:
-        return _Shape(samples, guessed, (*layers, Envelope(guessed.envelope, inherit=guessed.inherit)))
-    if layers:
+        layers = (*layers, Envelope(guessed.envelope, inherit=guessed.inherit))
+        items = _items_of(unfolded.events, layers[-1])
+        is_deeper = bool(guess(sample(items).values).envelope)  # or only the first of a list in a list would be read
+        return _shape_of_events(Unfolded(layers, items, [])) if is_deeper else _Shape(samples, guessed, layers)
+    if unfolded.around and layers:
         guessed = add_from_around(guessed, sample(unfolded.around).values)
         inner = Envelope(layers[-1].path, layers[-1].steps, layers[-1].holds, inherit=guessed.inherit)
         layers = (*layers[:-1], inner)
     return _Shape(samples, guessed, layers, object_texts)
+
+
+def _items_of(events: Sequence[dict[str, Any]], layer: Envelope) -> list[dict[str, Any]]:
+    """What is in the list of each, with what it inherits."""
+    list_in = getter(steps_of(layer.path))
+    lists = ((list_in(event), {name: event[name] for name in layer.inherit if name in event}) for event in events)
+    return [{**around, **item} for items, around in lists for item in items or () if isinstance(item, dict)]
 
 
 def _apart(checked: CheckSummary, form: Form | None) -> list[str]:
@@ -101,7 +116,8 @@ def _apart(checked: CheckSummary, form: Form | None) -> list[str]:
         head = ["", "# Lines as `#Fields:` says; those that begin with # are passed over."]
     none = [f"none = {_quoted(form.none)}"] if form.none else []
     if form.format == "pattern":
-        return [*head, "[record]", 'format = "pattern"', *none, f"pattern = '''{form.pattern}'''"]
+        texts = [f"texts = {_list(form.texts)}"] if form.texts else []
+        return [*head, "[record]", 'format = "pattern"', *none, f"pattern = '''{form.pattern}'''", *texts]
     names = ", ".join(map(_quoted, form.columns))
     layout = ['format = "delimited"', f"separator = {_in_toml(form.separator)}", f"columns = [{names}]"]
     return [*head, "[record]", *layout]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from clickstream_platform.events.mapping.by_values import addresses, are_milliseconds, flattest_first, types
+from clickstream_platform.events.mapping.by_values import ENOUGH, addresses, are_milliseconds, flattest_first, types
 from clickstream_platform.events.mapping.model import COLUMNS, REQUIRED
 from clickstream_platform.events.mapping.time_forms import forms_of, is_clf
 from clickstream_platform.events.placeholders import is_none
@@ -18,8 +18,9 @@ from clickstream_platform.events.timestamps import to_instants
 # the likeliest first.
 _CALLED: dict[str, tuple[str, ...]] = {
     "user_id": (
-        *("userid", "uid", "user", "customerid", "memberid", "accountid", "distinctid", "visitorid", "clientid"),
-        *("anonymousid", "userpseudoid", "deviceid", "cookieid", "mpid", "ecid", "ecidid", "mcvisid", "identity"),
+        *("userid", "uid", "user", "customeruserid", "customerid", "memberid", "distinctid", "visitorid", "clientid"),
+        *("anonymousid", "anonid", "userpseudoid", "deviceid", "accountid", "cookieid", "mpid", "ecid", "ecidid"),
+        *("mcvisid", "visitorsiteid", "identity", "developeridentity", "adid", "externalid", "customer"),
         *("visitor", "actor", "actorid", "accountname", "remoteuser", "username", "subject", "partyid"),
         *("fullvisitorid", "personid", "profileid", "csusername", "who"),
     ),
@@ -36,12 +37,23 @@ _CALLED: dict[str, tuple[str, ...]] = {
     "timestamp": (
         *("timestamp", "eventtime", "eventtimestamp", "timestampms", "timestampunixtimems", "time", "timeiso8601"),
         *("ts", "datetime", "hittimegmt", "msec", "occurredat", "happenedat", "startutc", "createdat", "created"),
-        *("servertimestamp", "timelocal", "visitstarttime", "date", "epoch", "when"),
+        *("servertimestamp", "timestampmicros", "timeunixnano", "timelocal", "visitstarttime", "date", "epoch", "when"),
     ),
     "device_type": ("devicetype", "devicecategory", "platform"),
     "ip_address": ("ipaddress", "ip", "clientip", "remoteaddr", "remoteip", "requestip", "clienthost", "cip"),
     "event_id": ("eventid", "messageid", "uuid", "eventuuid", "insertid", "requestid", "id"),
 }
+# What names end in where none is one of these: `external_user_id`, `ClientRequestMethod`, `EdgeStartTimestamp`.
+_ENDINGS: dict[str, tuple[str, ...]] = {
+    "user_id": ("userid", "visitorid", "customerid", "memberid", "anonymousid", "clientid", "deviceid", "identity"),
+    "event_type": ("eventtype", "eventname", "requestmethod", "event", "detailtype"),
+    "timestamp": ("timestamp", "eventtime", "datetime", "time"),
+}
+_MAILS = ("email", "emailaddress", "useremail")  # a visitor where there is no id
+# The name of a value's type, around it: as in Avro's JSON, DynamoDB's and OpenTelemetry's.
+_BOXES = ("value", "stringvalue", "intvalue", "string", "long", "int", "s", "n", "numberlong")
+# What all records of some producers say that they are, beside what happened.
+_NO_TYPES = ("event", "events", "track", "standard", "custom", "doc", "notification", "message", "record", "insert")
 # An address is a visitor where nothing else is, as in access logs. Many may share it.
 _ADDRESSES = ("remoteaddr", "remoteip", "clientip", "clienthost", "clientaddr", "cip", "ipaddress", "ip")
 _SEVERAL = ("user_id", "session_id", "timestamp")  # where a second choice makes sense
@@ -113,13 +125,19 @@ def columns_called(names: Iterable[str]) -> set[str]:
 def _ranked(samples: Samples) -> dict[str, list[str]]:
     """The candidate paths of each column, the likeliest first."""
     candidates = {column: _paths_called(called, samples) for column, called in _CALLED.items()}
+    for column in ("user_id", "event_type"):
+        candidates[column] = candidates[column] or _paths_ending(_ENDINGS[column], samples)
+    candidates["user_id"] = [path for path in candidates["user_id"] if not _are_flags(samples[path])]
+    candidates["user_id"] = candidates["user_id"] or _paths_called(_MAILS, samples)
+    candidates["event_type"] = [path for path in candidates["event_type"] if not _is_of_something(path)]
     if not any(_names_all(samples[path], samples) for path in candidates["user_id"][:1]):
         candidates["user_id"] += _paths_called(_ADDRESSES, samples)
     candidates["page_url"] = candidates["page_url"] or addresses(samples)
     times = [path for path in candidates["timestamp"] if _are_times(samples[path][:FEW])]
     # Where none is called a time, or what is holds none: what holds a day and a time of day.
     others = (path for path, texts in samples.items() if _are_telling_times(texts[:FEW]))
-    candidates["timestamp"] = times or flattest_first(others)
+    ending = (path for path in _paths_ending(_ENDINGS["timestamp"], samples) if _are_times(samples[path][:FEW]))
+    candidates["timestamp"] = times or flattest_first(others) or [*ending]
     candidates["event_type"] = _types_beside(
         [*candidates["user_id"][:1], *candidates["timestamp"][:1]], candidates["event_type"], samples
     )
@@ -135,10 +153,20 @@ def _types_beside(known: Sequence[str], called: Sequence[str], samples: Samples)
     """
     parts = {"", *map(_part, known)}
     near = [path for path in called if _part(path) in parts]
-    if not near and all(len(set(samples[path])) < 2 for path in called):
+    if not near and all(_is_one_or_each_another(samples[path]) for path in called):
         near = [path for path in types(samples) if _part(path) in parts or not called]
+    if near and _is_no_type(samples[near[0]]):
+        near = sorted(near, key=lambda path: (path not in types(samples), _is_no_type(samples[path])))
     ranked = [*near, *(path for path in called if path not in near)]
     return sorted(ranked, key=lambda path: bool(samples[path]) and all(map(str.isdecimal, samples[path])))
+
+
+def _is_one_or_each_another(texts: Sequence[str]) -> bool:
+    return len(set(texts)) < 2 or (len(set(texts)) == len(texts) >= ENOUGH)
+
+
+def _is_no_type(texts: Sequence[str]) -> bool:
+    return all(_plain(text) in _NO_TYPES for text in texts)
 
 
 def _part(path: str) -> str:
@@ -163,8 +191,24 @@ def _paths_called(called: Sequence[str], samples: Samples) -> list[str]:
     return [path for _, _, path in sorted((min(rank), path.count("."), path) for path, rank in ranks.items() if rank)]
 
 
+def _paths_ending(endings: Sequence[str], samples: Samples) -> list[str]:
+    ends = {path: [place for place, end in enumerate(endings) if _names(path)[0].endswith(end)] for path in samples}
+    return [path for _, _, path in sorted((place[0], path.count("."), path) for path, place in ends.items() if place)]
+
+
+def _are_flags(texts: Sequence[str]) -> bool:
+    return bool(texts) and all(text.lower() in ("true", "false") for text in texts)
+
+
+def _is_of_something(path: str) -> bool:
+    """Whether a path is called like another column than the type of an event: the type of a device."""
+    return any(_names(path)[1] in called for column, called in _CALLED.items() if column != "event_type")
+
+
 def _names(path: str) -> tuple[str, str]:
-    keys = [key for key in re.split(r"[.\[\]]+", path) if key and not key.isdigit()]
+    keys = [key for key in re.split(r"(?:\.|\[key=|\[|\])+", path) if key and not key.isdigit()]
+    while len(keys) > 1 and _plain(keys[-1]) in _BOXES:
+        keys.pop()
     return _plain(keys[-1]) if keys else "", _plain("".join(keys[-2:]))
 
 

@@ -7,8 +7,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from clickstream_platform.events.json_record import object_of
 from clickstream_platform.events.mapping.model import Form
 from clickstream_platform.events.mapping.records import field_reader
+from clickstream_platform.events.mapping.sampling import text_of, values_in
 from clickstream_platform.events.schema import Reason
 
 _SEPARATORS = ("\t", ";", "|", ",")  # the likeliest first to be nothing else
@@ -19,6 +21,7 @@ _BLANKS = r"[ \t]+"  # columns may be filled up with some
 _MOST = 99  # groups of a pattern
 COMMENT = "comment"  # the field of a line that is none: it is passed over
 _FIELDS = re.compile(r"#\s*Fields:\s*(\S.*?)\s*")
+_OBJECT = re.compile(r"([^{]*[ \t])(\{.*\})\s*")
 _WORD = re.compile(r'"(?:[^"\\]|\\.)*"|\[[^\]]*\]|[^\s"\[]\S*')
 _PAIR = re.compile(r"([A-Za-z_][\w.-]*)=(.*)", re.DOTALL)
 
@@ -41,11 +44,11 @@ _ANY = r'(?P<{name}>"(?:[^"\\]|\\.)*"|\[[^\]]*\]|\S+)'
 def form_of(lines: Sequence[str]) -> Form | None:
     """How nearly all of some lines are taken apart; None if nothing does so.
 
-    By the names that a line ``#Fields:`` says, as servers write logs by the W3C's form; else by a separator, as many in
-    nearly each line; else by blanks between words, some of which are quoted. A line that is otherwise will be rejected
-    as what it is.
+    By the names that a line ``#Fields:`` says, as servers write logs by the W3C's form; else by the JSON object that
+    nearly each line ends in; else by a separator, as many in nearly each line; else by blanks between words, some of
+    which are quoted. A line that is otherwise will be rejected as what it is.
     """
-    return _by_fields(lines) or _by_separator(lines) or _by_words(lines)
+    return _by_fields(lines) or _before_json(lines) or _by_separator(lines) or _by_words(lines)
 
 
 def values_of(lines: Sequence[str], form: Form) -> dict[str, list[str]]:
@@ -53,9 +56,25 @@ def values_of(lines: Sequence[str], form: Form) -> dict[str, list[str]]:
     values, read = dict[str, list[str]](), field_reader(form)
     for fields in (read(line.encode()) for line in lines):
         for name, text in () if isinstance(fields, Reason) else fields.items():
-            if text.strip() and name != COMMENT:
+            if isinstance(text, dict):
+                for path, value in values_in("", {name: text}):
+                    values.setdefault(path, []).append(str(text_of(value)))
+            elif text.strip() and name != COMMENT:
                 values.setdefault(name, []).append(text)
     return values
+
+
+def _before_json(lines: Sequence[str]) -> Form | None:
+    """A few words, and then a JSON object, as syslog and many a program writes it."""
+    parts = [found for line in lines if (found := _OBJECT.fullmatch(line)) and object_of(found[2].encode())]
+    counts = Counter(len(found[1].split()) for found in parts)
+    ((count, agree),) = counts.most_common(1) or [(0, 0)]
+    if not 0 < count <= _MOST or agree < _NEARLY * len(lines):
+        return None
+    words = [rf"(?P<column_{number}>\S+)" for number in range(1, count + 1)]
+    return Form(
+        format="pattern", pattern=rf"{_BLANKS.join(words)}{_BLANKS}(?P<json>\{{.*\}})\s*", texts=("json",), none="-"
+    )
 
 
 def _by_fields(lines: Sequence[str]) -> Form | None:

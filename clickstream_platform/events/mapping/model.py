@@ -56,7 +56,8 @@ class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         columns: the names of the texts, in their order.
         pattern: the regular expression; its named groups are the fields.
         none: a text that means that there is nothing.
-        texts: fields of an object whose text is an object as JSON: it is read as that object.
+        texts: fields whose text is an object, or a list of objects, as JSON: it is read as that.
+        self_describing: fields that hold self-describing JSON: :mod:`.self_describing`.
     """
 
     format: Literal["json", "delimited", "pattern"] = "json"
@@ -65,6 +66,7 @@ class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pattern: str = ""
     none: str = ""
     texts: tuple[str, ...] = ()
+    self_describing: tuple[str, ...] = ()
 
 
 class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -120,8 +122,9 @@ class Mapping(msgspec.Struct, frozen=True):
         del fields["declared"]
         if not self.envelope:  # a mapping of before there were envelopes has the hash that it had
             del fields["envelope"]
-        if not self.record.texts:  # so has one without these
-            del fields["record"]["texts"]
+        for name in ("texts", "self_describing"):  # so has one without these
+            if not fields["record"][name]:
+                del fields["record"][name]
         return f"{self.name} {hashlib.sha256(msgspec.json.encode(fields)).hexdigest()[:12]}"
 
     @property

@@ -9,6 +9,7 @@ from typing import Any
 
 from clickstream_platform.events.json_record import BOM, any_json, is_deep, parse_json_object
 from clickstream_platform.events.mapping.model import Form
+from clickstream_platform.events.mapping.self_describing import read_self_describing
 from clickstream_platform.events.placeholders import WHITE
 from clickstream_platform.events.schema import Reason
 
@@ -20,11 +21,14 @@ def field_reader(form: Form) -> Taken:
     """A function from a record's bytes to its fields, by name; or to the reason why there are none."""
     match form.format:
         case "json":
-            return _with_texts(form.texts) if form.texts else json_fields
+            taken = json_fields
         case "delimited":
-            return _delimited(form)
+            taken = _delimited(form)
         case "pattern":
-            return _by_pattern(form)
+            taken = _by_pattern(form)
+    if form.texts:
+        taken = _then(taken, read_texts, form.texts)
+    return _then(taken, read_self_describing, form.self_describing) if form.self_describing else taken
 
 
 def json_fields(value: bytes) -> Fields | Reason:
@@ -33,21 +37,26 @@ def json_fields(value: bytes) -> Fields | Reason:
     return Reason.MALFORMED_JSON if is_deep(text) else parse_json_object(text)
 
 
-def _with_texts(names: Iterable[str]) -> Taken:
+def _then(first: Taken, then: Callable[[Fields, tuple[str, ...]], Fields], names: tuple[str, ...]) -> Taken:
     def taken(value: bytes) -> Fields | Reason:
-        fields = json_fields(value)
-        return fields if isinstance(fields, Reason) else read_texts(fields, names)
+        fields = first(value)
+        return fields if isinstance(fields, Reason) else then(fields, names)
 
     return taken
 
 
 def read_texts(fields: Fields, names: Iterable[str]) -> Fields:
-    """The fields, with objects in place of texts that are JSON objects; any other text stays as it is."""
+    """The fields, with what they are in place of texts that are objects, or lists of objects, as JSON.
+
+    Any other text stays as it is.
+    """
     for name in names:
         text = fields.get(name)
-        if type(text) is str and text.lstrip(WHITE)[:1] == "{":
+        if type(text) is str and text.lstrip(WHITE)[:1] in ("{", "["):
             with suppress(ValueError):
-                fields[name] = any_json(text)
+                value = any_json(text)
+                if isinstance(value, dict) or all(isinstance(each, dict) for each in value):
+                    fields[name] = value
     return fields
 
 

@@ -19,8 +19,8 @@ class Sampled(NamedTuple):
     """What some records hold.
 
     Attributes:
-        values: the values at each path, as texts, cut off; none that is null or blank. An object that is a text is
-            looked into.
+        values: the values at each path, as texts, cut off; none that is null or blank. A text that is an object, or a
+            list of keys with values, is looked into.
         object_texts: the fields that are such texts.
     """
 
@@ -32,14 +32,21 @@ def sample(records: Iterable[dict[str, Any]]) -> Sampled:
     """Look into records."""
     values, object_texts = dict[str, list[str]](), set[str]()
     for record in records:
-        names = {name for name, value in record.items() if isinstance(value, str)}
-        read = read_texts(dict(record), names)
-        object_texts |= {name for name in names if isinstance(read[name], dict)}
-        for path, value in values_in("", read):
-            texts = values.setdefault(path, [])
+        texts = {name: value for name, value in record.items() if isinstance(value, str)}
+        objects = {name: read for name, read in read_texts(dict(texts), texts).items() if _is_looked_into(read)}
+        object_texts |= {name for name, read in objects.items() if read != []}
+        for path, value in values_in("", {**record, **objects}):
+            at_path = values.setdefault(path, [])
             if not (isinstance(value, str) and not value.strip(WHITE)):
-                texts.append(str(text_of(value))[:BEGINNING])
+                at_path.append(str(text_of(value))[:BEGINNING])
     return Sampled(values, frozenset(object_texts))
+
+
+def _is_looked_into(read: Any) -> bool:
+    """Of what a text is as JSON. A list of anything but keys with values may be one of events."""
+    if isinstance(read, list):
+        return all(each.keys() == {"key", "value"} for each in read)
+    return isinstance(read, dict)
 
 
 def paths_in(extra: str | None) -> Iterator[str]:

@@ -5,30 +5,19 @@ Three requests of Confluent's HTTP interface, which others have too; why not the
 
 from __future__ import annotations
 
-import base64
 from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import requests
-import requests.auth
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from clickstream_platform.errors import RETRYABLE_STATUSES, SourceError, UnreachableError
+from clickstream_platform.errors import RETRYABLE_STATUSES, UnreachableError
+from clickstream_platform.events.registry.connection import AwayError, get, not_a_registry, not_let_in
 from clickstream_platform.events.registry.failures import SUBJECT, UnknownSchemaError
-from clickstream_platform.events.registry.model import (
-    AUTHORITY,
-    CERTIFICATE,
-    KEY,
-    LOGIN,
-    OPTIONS,
-    TOKEN,
-    VARIABLE,
-    Registry,
-)
+from clickstream_platform.events.registry.model import Registry
 
 NO_SUCH = (40401, 40402, 40403)  # a registry's own words for: no such subject, version, schema
-PATIENCE = (3.05, 10.0)  # seconds to be let in, and for the answer
 ATTEMPTS, PAUSE = 3, 0.2  # seconds, doubled for the next
 _LAST_ID = 2**31 - 1  # ids are Java's int
 _DEEPEST = 100  # schemas that refer to each other, one behind the other
@@ -47,10 +36,6 @@ class RegisteredSchema(NamedTuple):
     kind: str
     text: str
     references: tuple[str, ...] = ()
-
-
-class _AwayError(Exception):
-    """An attempt that the next one may do better."""
 
 
 @lru_cache(maxsize=10_000)  # what is raised is not kept
@@ -72,7 +57,7 @@ def describe_registry(registry: Registry) -> str:
     """Whether the registry answers, in words. Raises what :func:`schema` does, but for an unknown schema."""
     kinds = _answer(registry, "schemas/types")
     if not isinstance(kinds, list):
-        raise _no_registry(registry, "it does not say which kinds of schemas it has")
+        raise not_a_registry(registry, "it does not say which kinds of schemas it has")
     return f"{registry.display_name} answers, and has schemas of {', '.join(map(str, kinds))}"
 
 
@@ -80,7 +65,7 @@ def _referenced_schemas(registry: Registry, answer: Any, depth: int) -> list[str
     texts: list[str] = []
     for each in answer.get("references") or ():
         if depth >= _DEEPEST:
-            raise _no_registry(registry, f"schemas refer to each other more than {_DEEPEST} deep")
+            raise not_a_registry(registry, f"schemas refer to each other more than {_DEEPEST} deep")
         name = quote(str(each["subject"]), safe="")
         other = _request(registry, f"subjects/{name}/versions/{each['version']}?deleted=true")
         texts += [*_referenced_schemas(registry, other, depth + 1), _text(registry, other)]
@@ -93,14 +78,14 @@ def _kind(answer: Any) -> str:
 
 def _text(registry: Registry, answer: Any) -> str:
     if not isinstance(text := answer.get("schema"), str):
-        raise _no_registry(registry, "its answer has no schema")
+        raise not_a_registry(registry, "its answer has no schema")
     return text
 
 
 def _request(registry: Registry, path: str) -> Any:
     answer = _answer(registry, path)
     if not isinstance(answer, dict):
-        raise _no_registry(registry, "its answer is no JSON object")
+        raise not_a_registry(registry, "its answer is no JSON object")
     return answer
 
 
@@ -108,12 +93,12 @@ def _answer(registry: Registry, path: str) -> Any:
     attempts = Retrying(
         stop=stop_after_attempt(ATTEMPTS),
         wait=wait_exponential(multiplier=PAUSE),
-        retry=retry_if_exception_type(_AwayError),
+        retry=retry_if_exception_type(AwayError),
         reraise=True,
     )
     try:
         answer: requests.Response = attempts(_got, registry, path)
-    except _AwayError as away:
+    except AwayError as away:
         finding = f"{registry.display_name} does not answer ({away}) when it is asked for {path.partition('?')[0]}"
         raise UnreachableError(SUBJECT, finding, _AGAIN) from None
     content = _json(answer)
@@ -121,27 +106,17 @@ def _answer(registry: Registry, path: str) -> Any:
     if answer.status_code == 404 and code in NO_SUCH:
         raise UnknownSchemaError
     if answer.status_code in (401, 403):
-        finding = f"{registry.display_name} does not let us in (it answered {answer.status_code})"
-        raise SourceError(SUBJECT, finding, f"mend {OPTIONS}")
+        raise not_let_in(registry, f"it answered {answer.status_code}")
     if answer.status_code != 200 or content is None:
-        raise _no_registry(registry, f"asked for {path.partition('?')[0]}, it answered {answer.status_code}")
+        raise not_a_registry(registry, f"asked for {path.partition('?')[0]}, it answered {answer.status_code}")
     return content
 
 
 def _got(registry: Registry, path: str) -> requests.Response:
-    try:
-        answer = _session(registry).get(f"{registry.url}/{path}", timeout=PATIENCE)
-    except requests.Timeout:
-        msg = f"nothing came within {PATIENCE[1]:g} s"
-        raise _AwayError(msg) from None
-    except (requests.exceptions.SSLError, requests.ConnectionError) as failed:
-        reason = getattr(next(iter(failed.args), None), "reason", None) or failed
-        raise _AwayError(type(reason).__name__) from None
-    except requests.RequestException as failed:
-        raise _no_registry(registry, f"it cannot be asked ({type(failed).__name__})") from None
+    answer = get(registry, path)
     if answer.status_code in RETRYABLE_STATUSES:
         msg = f"it answered {answer.status_code}"
-        raise _AwayError(msg)
+        raise AwayError(msg)
     return answer
 
 
@@ -150,37 +125,3 @@ def _json(answer: requests.Response) -> Any:
         return answer.json()
     except requests.exceptions.JSONDecodeError:
         return None
-
-
-def _no_registry(registry: Registry, why: str) -> SourceError:
-    return SourceError(
-        SUBJECT, f"{registry.display_name} is no schema registry: {why}", f"mend {VARIABLE}, and run again"
-    )
-
-
-class _Authorization(requests.auth.AuthBase):
-    """The header ``Authorization`` as the settings have it: no ``.netrc`` replaces it."""
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = self._value
-        return request
-
-
-@lru_cache(maxsize=4)
-def _session(registry: Registry) -> requests.Session:
-    """Kept open, as one batch may ask for several. Not urllib3's own retries: they log the whole address."""
-    session = requests.Session()
-    session.headers["Accept"] = "application/vnd.schemaregistry.v1+json, application/json"
-    if login := registry.option(LOGIN):
-        session.auth = _Authorization(f"Basic {base64.b64encode(login.encode()).decode()}")
-    if token := registry.option(TOKEN):
-        session.auth = _Authorization(f"Bearer {token}")
-    if authority := registry.option(AUTHORITY):
-        session.verify = authority
-    if certificate := registry.option(CERTIFICATE):
-        key = registry.option(KEY)
-        session.cert = (certificate, key) if key else certificate
-    return session

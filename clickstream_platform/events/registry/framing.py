@@ -1,5 +1,7 @@
 """What a record of Kafka begins with says how it is to be read: five bytes of a registry's serializers, or none.
 
+What other serializers write in Avro is told as what it is, and rejected.
+
 A registry that does not answer stops whoever reads: no record is rejected for it. So do a registry that refuses us and
 an address that is none.
 """
@@ -10,7 +12,7 @@ an address that is none.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
 MAGIC = b"\x00"
 HEAD = 5  # bytes: MAGIC, and the id of the schema
 _GLUE = (b"\x03\x00", b"\x03\x05")  # AWS Glue's serializers: a version, whether it is packed, 16 bytes of an id
-_GLUE_HEAD = 18
+_SINGLE_OBJECT = b"\xc3\x01"  # of Avro's specification: then 8 bytes, CRC-64-AVRO of the schema. Never in a text
+_FOREIGN = {**dict.fromkeys(_GLUE, (18, Reason.GLUE_HEADER)), _SINGLE_OBJECT: (10, Reason.AVRO_SINGLE_OBJECT)}
+_BEGINNINGS = (MAGIC, *_FOREIGN)
 _KAFKA = "kafka"  # what the source of such a record begins with
 
 
@@ -65,8 +69,8 @@ def decoder(records: pa.RecordBatch, rules: Rules) -> Decode | None:
     names = records.schema.names
     if "source" not in names:
         return None
-    begins = [pc.starts_with(records["value"], pattern=each) for each in (MAGIC, *_GLUE)]
-    may_be = pc.and_(pc.or_(pc.or_(*begins[:2]), begins[2]), pc.starts_with(records["source"], pattern=_KAFKA))
+    begins = reduce(pc.or_, (pc.starts_with(records["value"], pattern=each) for each in _BEGINNINGS))
+    may_be = pc.and_(begins, pc.starts_with(records["source"], pattern=_KAFKA))
     if not pc.any(may_be).as_py():
         return None
     framed = pc.fill_null(may_be, False).to_pylist()
@@ -89,7 +93,7 @@ def decode_record(value: bytes | None, source: str | None, rules: Rules) -> Deco
 
     Raises what :func:`.client.schema` does, but for an unknown schema.
     """
-    is_framed = value is not None and (source or "").startswith(_KAFKA) and value.startswith((MAGIC, *_GLUE))
+    is_framed = value is not None and (source or "").startswith(_KAFKA) and value.startswith(_BEGINNINGS)
     return _SchemaCache(rules.replaying).decode(value) if value is not None and is_framed else AS_IT_IS
 
 
@@ -104,12 +108,9 @@ class _SchemaCache:
         self._readers: dict[int, Body | Reason] = {}
 
     def decode(self, value: bytes) -> DecodedRecord:
-        if value.startswith(_GLUE):
-            return (
-                DecodedRecord(fault=Reason.GLUE_HEADER)
-                if len(value) >= _GLUE_HEAD and self._reads_objects
-                else AS_IT_IS
-            )
+        if foreign := _FOREIGN.get(value[:2]):
+            head, reason = foreign
+            return DecodedRecord(fault=reason) if len(value) >= head and self._reads_objects else AS_IT_IS
         if len(value) < HEAD:
             return AS_IT_IS
         if self._registry is None:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 VARIABLE, OPTIONS = "CLICKSTREAM_REGISTRY", "CLICKSTREAM_REGISTRY_OPTIONS"
 LOGIN, TOKEN = "basic.auth.user.info", "bearer.auth.token"  # the words of Confluent's own clients
 AUTHORITY, CERTIFICATE, KEY = "ssl.ca.location", "ssl.certificate.location", "ssl.key.location"
-WORDS = (LOGIN, TOKEN, AUTHORITY, CERTIFICATE, KEY)
+KEY_PASSWORD = "ssl.key.password"
+WORDS = (LOGIN, TOKEN, AUTHORITY, CERTIFICATE, KEY, KEY_PASSWORD)
 
 Unknown = Literal["auto", "quarantine", "stop"]
 

@@ -220,6 +220,7 @@ _UNDECODED = {
     Reason.UNKNOWN_SCHEMA: "register their schemas, and `clickstream replay --reason unknown_schema` reads them",
     Reason.PROTOBUF: "have their producer write Avro or JSON",
     Reason.GLUE_HEADER: "AWS Glue's registry is not read: have their producer write JSON, or use another registry",
+    Reason.AVRO_SINGLE_OBJECT: "its fingerprint names no schema: have their producer write JSON, or Avro by a registry",
 }
 
 

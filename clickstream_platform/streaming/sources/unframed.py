@@ -24,8 +24,9 @@ class NotReadError(Exception):
 
 
 def is_framed(record: bytes) -> bool:
-    """Whether a record of Kafka begins as a serializer's does, of Confluent's registry or of AWS Glue's."""
-    return (record[:1] == b"\0" and len(record) > 4) or (record[:2] in (b"\3\0", b"\3\5") and len(record) > 17)
+    """Whether a record of Kafka begins as a serializer's does: of Confluent's registry, of AWS Glue's, or of none."""
+    least = {b"\3\0": 18, b"\3\5": 18, b"\xc3\1": 10}.get(record[:2], 5)
+    return len(record) >= least and (least > 5 or record[:1] == b"\0")
 
 
 def decode_framed(record: bytes, registry: Registry | None) -> Any:

@@ -26,6 +26,7 @@ from clickstream_platform_tests.events.mapping.producers import (
     posthog,
     rudderstack,
     segment,
+    segment_warehouse,
     snowplow,
     snowplow_collector,
     snowplow_tsv,
@@ -81,6 +82,16 @@ ROWS: dict[str, list[tuple[Any, dict[str, Any]]]] = {
             segment.track("Order Completed", total=27.5, products=segment.PRODUCTS),
             {"amount": Decimal("27.5000"), "user_agent": AGENT, "anonymous_id": "507f191e810c19729de860ea",
              "items": '[{"price":19.5,"quantity":1},{"product_id":"505bd76","price":3}]'},
+        ),
+    ],
+    "segment_warehouse": [
+        (
+            segment_warehouse.row(
+                event="order_completed", order_id="o-7", total="27.5", currency="USD", products=OF_BASKET,
+                context_campaign_source="google", context_campaign_medium="cpc", context_campaign_name="spring",
+                context_page_referrer="https://a.example/", context_user_agent=AGENT),
+            {**OF_ORDER, **FROM_CAMPAIGN, "items": OF_BASKET,
+             "referrer": "https://a.example/", "user_agent": AGENT, "anonymous_id": "anon-7"},
         ),
     ],
     "rudderstack": [

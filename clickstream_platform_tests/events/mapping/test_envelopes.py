@@ -161,7 +161,7 @@ def test_an_envelope_that_contradicts_itself_is_refused(envelope: str, words: st
 
 
 def test_a_mapping_without_an_envelope_is_called_as_before_there_were_any() -> None:
-    assert preset("ga4").label == "ga4 3aa79988be75"
+    assert preset("access_log").label == "access_log 5415c95e0931"
     assert mapping("").label != mapping("[envelope]").label
 
 

@@ -94,6 +94,19 @@ def test_a_text_that_is_an_object_is_read_as_one_where_that_is_said(mapping: Any
     assert '"n"' not in str(record_reader(found, masks)(json.dumps({"p": text}).encode()).extra)
 
 
+def test_a_text_of_a_line_that_is_json_is_read_as_such(mapping: Any) -> None:
+    found = mapping(
+        '[record]\nformat = "delimited"\nseparator = "|"\ncolumns = ["who", "at", "p"]\ntexts = ["p"]\n'
+        '[columns]\nuser_id = "who"\ntimestamp = "at"\nevent_type = "p[0].type"\nproduct_id = "p[key=sku].value"\n'
+    )
+    line = b'u|2024-03-01|[{"type": "click"}, {"key": "sku", "value": "7"}]'
+    assert columns(record_reader(found)(line)) == {
+        **{"user_id": "u", "timestamp": "2024-03-01", "event_type": "click", "product_id": "7"}
+    }
+    for text in ("[1, {}]", "[", "a"):  # no list of objects
+        assert record_reader(found)(f"u|2024-03-01|{text}".encode()).extra == f'{{"p":"{text}"}}'
+
+
 def test_a_star_stands_for_any_signs_and_the_reason_is_what_was_declared(mapping: Any) -> None:
     found = mapping(LEAST + '[pass_over]\nwhat = ["ping", "debug.*"]\n"a.b" = "1"')
     assert by(found, {"what": "ping"}).passed_over == "ping"

@@ -51,8 +51,8 @@ def test_a_path_may_be_written_alone_in_a_list_or_in_a_table(mapping: Any) -> No
         ('session_id = "a"\n[record]\nformat = "pattern"\npattern = "(?P<who>"', "is no regular expression"),
         ('session_id = "a"\n[record]\nformat = "pattern"\npattern = "who"', "has no named group"),
         (
-            'session_id = "a"\n[record]\nformat = "pattern"\npattern = "(?P<who>)"\ntexts = ["who"]',
-            "fields of a JSON object",
+            'session_id = "a"\n[record]\nformat = "pattern"\npattern = "(?P<who>)"\ntexts = ["whom"]',
+            "record.texts or self_describing: a record has no field 'whom'",
         ),
         (
             'session_id = "a"\n[record]\nformat = "delimited"\nseparator = ","\ncolumns = ["who", "at", "what"]',

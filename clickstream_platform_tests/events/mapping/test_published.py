@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 
 from clickstream_platform.events.mapping.named import preset
+from clickstream_platform.streaming.sources.files.formats import file_records
+from clickstream_platform.streaming.sources.files.raw import open_raw
 from clickstream_platform_tests.events.mapping.checked import told
 from clickstream_platform_tests.events.mapping.producers.reading import come_of
 
@@ -41,11 +44,34 @@ def test_its_producer_is_recognised(name: str, tmp_path: Path) -> None:
     assert told(str(file))["looks_like"] == name
 
 
-@pytest.mark.parametrize("name", ["segment", "rudderstack", "jitsu", "aws_clickstream", "posthog"])
+@pytest.mark.parametrize("name", ["segment", "rudderstack", "jitsu", "aws_clickstream", "posthog", "ga4"])
 def test_rows_of_tables_with_objects_as_texts_become_the_same(name: str) -> None:
+    found = come_of(name, with_texts(name), "commerce")
+    assert [there(each) for each in found] == [row["becomes"] for row in PUBLISHED[name]]
+
+
+def with_texts(name: str) -> list[dict[str, Any]]:
+    """The records, with texts in place of objects and lists."""
     records = [dict(row["record"]) for row in PUBLISHED[name]]
     texts = set(preset(name).record.texts)
     for record in records:
-        record |= {key: json.dumps(value) for key, value in record.items() if key in texts and isinstance(value, dict)}
-    found = come_of(name, records, "commerce")
-    assert [there(each) for each in found] == [row["becomes"] for row in PUBLISHED[name]]
+        inside = {key: value for key, value in record.items() if key in texts and isinstance(value, dict | list)}
+        record |= {key: json.dumps(value) for key, value in inside.items()}
+    return records
+
+
+def test_an_export_of_ga4_to_csv_is_recognised_and_becomes_the_same(tmp_path: Path) -> None:
+    file, records = tmp_path / "export.csv", with_texts("ga4")
+    names = list(dict.fromkeys(name for record in records for name in record))
+    with file.open("w", newline="") as opened:
+        writer = csv.DictWriter(opened, names)
+        writer.writeheader()
+        writer.writerows(records)
+    found = told(str(file), "--records")
+    assert (found["looks_like"], found["records"], found["reasons"]) == ("ga4", len(records), {})
+    with open_raw(file) as raw:
+        rows = [
+            row for batch in file_records(raw, "named csv", 1_000_000).batches for row in batch["value"].to_pylist()
+        ]
+    become = [there(each) for each in come_of("ga4", [row.decode() for row in rows], "commerce")]
+    assert become == [row["becomes"] for row in PUBLISHED["ga4"]]

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import fastavro.schema
 import pytest
 
 from clickstream_platform.errors import SourceError, UnreachableError
@@ -32,6 +33,14 @@ from clickstream_platform_tests.events.registry.framed_records import (
     rules_of,
 )
 from clickstream_platform_tests.schema_registry import SchemaRegistry, framed
+
+
+def single_object(value: Any) -> bytes:
+    """A record as Avro's specification has it where there is no registry: a fingerprint of its schema."""
+    form = fastavro.schema.to_parsing_canonical_form(V1)
+    fingerprint = bytes.fromhex(fastavro.schema.fingerprint(form, "CRC-64-AVRO"))
+    return b"\xc3\x01" + fingerprint + avro(1, V1, value)[5:]
+
 
 V2 = {**V1, "fields": [*V1["fields"], {"name": "price", "type": ["null", "double"], "default": None}]}
 BATCH = {"type": "record", "name": "Batch", "fields": [{"name": "batch", "type": {"type": "array", "items": V1}}]}
@@ -87,6 +96,9 @@ def test_what_cannot_be_read_is_rejected_by_name_with_its_bytes(registry: Schema
         framed(ids["json"], b"{"): "malformed_json",
         framed(ids["json"], b"[]"): "not_an_object",
         b"\x03\x00" + b"x" * 16 + b"{}": "glue_header",
+        b"\x03\x05" + b"x" * 16: "glue_header",
+        single_object(click()): "avro_single_object",
+        b"\xc3\x01" + b"x" * 7: "malformed_json",
         b"\0\0": "malformed_json",
         b"\x03\x00x": "malformed_json",
         good[:5] + b"x" * 10_000: "too_large",
@@ -101,6 +113,7 @@ def test_without_a_registry_such_a_record_is_told_as_what_it_is() -> None:
     assert reasons(rules, framed(1, b"{}"), b"\0", b"\x03\x05" + b"x" * 17) == [
         *("needs_registry", "malformed_json", "glue_header")
     ]
+    assert reasons(rules, single_object(click())) == ["avro_single_object"]
 
 
 def test_a_line_of_a_file_is_never_a_registrys(registry: SchemaRegistry, ids: dict[str, int]) -> None:

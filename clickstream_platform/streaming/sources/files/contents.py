@@ -77,6 +77,8 @@ def binary_kind(head: bytes) -> str | None:
     lines = head.split(b"\n")
     of_text = sum(len(line) for line in lines if is_text(line))
     is_binary = b"\0" in head and 100 * len(_CONTROL.findall(head)) > len(head) and 2 * of_text < len(head) - len(lines)
+    if is_binary and head.startswith(b"\xc3\x01"):
+        return "it begins like Avro in its single-object encoding"
     return "its first bytes are binary" if is_binary else None
 
 

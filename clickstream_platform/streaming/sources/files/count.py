@@ -29,6 +29,8 @@ _CHUNK = 1 << 20
 _FAULTS = (OSError, EOFError, ValueError, zlib.error, cramjam.DecompressionError)
 _MARKS = {b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _CONTROL = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
+# Markup, answers of servers, mail, SQL, YAML, settings, keys, scripts: what is refused as a document stays that.
+_DOCUMENT = re.compile(rb"\s*(<[!?a-z]|http/\d|[a-z-]+:? |--|/\*|%yaml|[#;]|\[+[a-z_])", re.IGNORECASE)
 
 Chunks = Iterator[bytes]
 
@@ -42,7 +44,7 @@ class FileCount:
         records: its lines that are not blank, or what its format has as records; of a file that cannot be read to its
             end, none.
         fault: why it cannot be read to its end; None if it can.
-        is_text: whether it begins as a text does.
+        is_text: whether it begins as a text of records does.
     """
 
     bytes: int
@@ -77,7 +79,8 @@ def count_file(path: bytes, its_format: str = "", tally: Tally | None = None) ->
             records = _tally_lines(text, tally) if tally else count(text)
         except _FAULTS as fault:
             return FileCount(status.st_size, 0, str(fault) or type(fault).__name__)
-    return FileCount(status.st_size, records, is_text=_CONTROL.search(head[:8000]) is None)
+    is_text = _CONTROL.search(head[:8000]) is None and _DOCUMENT.match(head.removeprefix(codecs.BOM_UTF8)) is None
+    return FileCount(status.st_size, records, is_text=is_text)
 
 
 def _size(path: bytes) -> int:

@@ -12,6 +12,7 @@ from clickstream_platform.streaming.sources.files.contents import binary_kind, e
 from clickstream_platform.streaming.sources.files.csv_layout import has_header, is_separated_values
 from clickstream_platform.streaming.sources.files.csv_records import csv_records
 from clickstream_platform.streaming.sources.files.csv_rows import separator_of
+from clickstream_platform.streaming.sources.files.documents import document_kind
 from clickstream_platform.streaming.sources.files.json_layout import is_multiline_json
 from clickstream_platform.streaming.sources.files.json_values import json_values
 from clickstream_platform.streaming.sources.files.lines import split_lines
@@ -144,7 +145,8 @@ class FormattedRecords(NamedTuple):
 
 def format_of(content: Content) -> Format | None:
     """The format of a file; None if it has none that is known. Raises Unreadable if it cannot be unpacked so far."""
-    return next((each for each in FORMATS if each.begins(content)), None)
+    found = next((each for each in FORMATS if each.begins(content)), None)
+    return None if found and found.name != Parquet.name and document_kind(content) else found
 
 
 def file_records(raw: RawFile, declared: str, max_record_bytes: int) -> FormattedRecords:
@@ -161,5 +163,7 @@ def file_records(raw: RawFile, declared: str, max_record_bytes: int) -> Formatte
     content = Content(raw, declared)
     its_format = format_of(content)
     if its_format is None:
-        raise Unreadable("not text", str(binary_kind(content.head)))
+        if kind := binary_kind(content.head):
+            raise Unreadable("not text", kind)
+        raise Unreadable("no records", f"it begins like {document_kind(content)}")
     return FormattedRecords(its_format, its_format.records(content, max_record_bytes))

@@ -11,6 +11,7 @@ OF_THE_READER = (DELETED, DENIED)
 _MEND = "mend it and land it again under another name"
 _UNPACK = "unpack it and land it again under another name"
 _EXPORT = "export it as Parquet or JSON lines, and land that"
+_IF_EVENTS = "if it has events, export them as JSON lines, and land these; else move it away"
 # By what a finding says: the first that is in it.
 _REMEDIES = {
     " archive": "unpack it and land the files that are in it",
@@ -19,6 +20,7 @@ _REMEDIES = {
     "which is not read": _UNPACK,
     "of a codec that is not read": _UNPACK,
     "an Avro file": _EXPORT,
+    "single-object encoding": _EXPORT,
     "an ORC file": _EXPORT,
     "an Arrow file": _EXPORT,
     "a Hadoop sequence file": _EXPORT,
@@ -28,7 +30,13 @@ _REMEDIES = {
     "an old Office document": "export it as CSV, and land that",
     "UTF-16 without a byte order mark": "convert it, with iconv -f UTF-16LE -t UTF-8 or -f UTF-16BE, and land that",
     "ncrypted": "decrypt it and land it again under another name",
-    "not text": "if it has events, export them as JSON lines, and land these; else move it away",
+    "not text": _IF_EVENTS,
+    "an HTML page": "fetch the file that it stands in place of, and land that under another name",
+    "an XML document": "if it is an error of a store or a proxy, fetch the file again and land it under another name; "
+    "if it has events, export them as JSON lines, and land these",
+    "an HTTP response": "save its body alone, as curl does without -i, and land it under another name",
+    "a dump of a database": "load it into a database, export the table as CSV, and land that",
+    "no records": f"{_IF_EVENTS}; CLICKSTREAM_FORMAT=lines reads it line by line",
     "two files, one after the other": "land each by itself",
     DELETED: "land it again under another name, if its events are wanted",
     DENIED: "let the process read it, and land it again under another name",

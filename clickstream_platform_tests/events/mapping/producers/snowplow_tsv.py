@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from clickstream_platform.events.mapping.named import preset
@@ -27,6 +28,7 @@ AT = {
     "contexts": 52,
     "se_category": 53,
     "se_action": 54,
+    "unstruct_event": 58,
     "tr_orderid": 59,
     "tr_total": 61,
     "ti_sku": 68,
@@ -49,15 +51,46 @@ def line(fields: dict[str, Any]) -> str:
     return "\t".join(texts)
 
 
+_SNOWPLOW = "iglu:com.snowplowanalytics.snowplow"
+SCHEMAS = {
+    snowplow.ACTION: f"{_SNOWPLOW}.ecommerce/snowplow_ecommerce_action/jsonschema/1-0-2",
+    snowplow.PRODUCT: f"{_SNOWPLOW}.ecommerce/product/jsonschema/1-0-0",
+    snowplow.SESSION: f"{_SNOWPLOW}/client_session/jsonschema/1-0-2",
+}
+
+
+def described(schema: str, data: Any) -> dict[str, Any]:
+    """A value beside the address of its schema."""
+    return {"schema": schema, "data": data}
+
+
+def packed(record: dict[str, Any]) -> dict[str, Any]:
+    """A record as it is before the analytics SDK, what is by Iglu's schemas in one text of each kind."""
+    texts: dict[str, Any] = {}
+    for name, schema in SCHEMAS.items():
+        if name == snowplow.ACTION and name in record:
+            event = described(schema, record[name])
+            texts["unstruct_event"] = described(f"{_SNOWPLOW}/unstruct_event/jsonschema/1-0-0", event)
+        elif name in record:
+            texts.setdefault("contexts", []).extend(described(schema, each) for each in record[name])
+    if "contexts" in texts:
+        texts["contexts"] = described(f"{_SNOWPLOW}/contexts/jsonschema/1-0-1", texts["contexts"])
+    return {**record, **{name: json.dumps(value) for name, value in texts.items()}}
+
+
 def _same(rows: list[Row]) -> list[Row]:
-    """Those that need no more than the texts: what Iglu's schemas hold is one text in TSV."""
-    return [(line(record), expected) for record, expected in rows if not any("_1" in name for name in record)]
+    return [(line(packed(record)), expected) for record, expected in rows]
 
 
 _OF_CONTEXTS: Expected = event(**snowplow.SEEN, event_type="page_view")
 ROWS: list[Row] = [
     *_same(snowplow.ROWS),
     (line({**snowplow.COMMON, "event": "page_view", "contexts": '{"schema":"iglu:x","data":[]}'}), _OF_CONTEXTS),
+    (
+        line({**snowplow.COMMON, "event": "page_view", "contexts": '{"data":[{"schema":1,"data":1}]}'}),
+        _OF_CONTEXTS,
+    ),
+    (line({**snowplow.COMMON, "event": "page_view", "unstruct_event": "{"}), _OF_CONTEXTS),
     (line({**snowplow.COMMON, "event": "page_view"}) + "\r", _OF_CONTEXTS),
     (line(snowplow.COMMON) + "\tone more", rejected("malformed_line")),
     (line(snowplow.COMMON).removesuffix("\t"), rejected("malformed_line")),

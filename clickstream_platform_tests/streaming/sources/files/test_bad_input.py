@@ -30,6 +30,7 @@ def test_every_fault_in_one_folder_costs_nothing_but_itself(lab: Lab, caplog: py
     _write(lab, "deep/er/whole.json.gz", gzip.compress(good + b"\n"))
     many = b"".join(json.dumps(event(f"cut{i}")).encode() + b"\n" for i in range(5_000))
     _write(lab, "cut.json.gz", gzip.compress(many)[:-40])
+    _write(lab, "denied.json", b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code></Error>')
     _write(lab, "_writing.json", good)
     _write(lab, ".hidden/file.json", good)
     report = lab.run()["events"]
@@ -41,7 +42,7 @@ def test_every_fault_in_one_folder_costs_nothing_but_itself(lab: Lab, caplog: py
         "future_timestamp": 1,
         "bad_timestamp": 2,
     }
-    assert [*report.unreadable] == ["cut.json.gz", "junk.bin"]
+    assert [*report.unreadable] == ["cut.json.gz", "denied.json", "junk.bin"]
     assert "cut.json.gz is refused whole: gzip: cut off" in caplog.text
     large = max(lab.table("quarantine").collect(), key=lambda row: row.size)
     assert (large.size, len(large.value)) == (5_000_015, 1_000)

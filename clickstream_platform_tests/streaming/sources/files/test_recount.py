@@ -90,6 +90,17 @@ def test_a_refused_file_that_can_be_read_now_is_named_and_one_that_cannot_is_not
     assert not found.errors
 
 
+DOCUMENTS = ["<!DOCTYPE html>\n<p>", "HTTP/1.1 403 Forbidden\nA: b\n", "Received: a\nFrom: b\n", "-- MySQL dump\nx\n"]
+
+
+@pytest.mark.parametrize(
+    "text", [*DOCUMENTS, "---\na: b\n", "# mine\n[a]\nb = 1\n", "#!/bin/sh\ntrue\n", "/*!40101 SET\n"]
+)
+def test_a_document_that_was_refused_cannot_be_read_now_either(folder: Path, text: str) -> None:
+    land(folder, "a.json", text)
+    assert of(folder, entry({}, refused={"a.json": "no records: it begins like one"})).notes == ()
+
+
 def test_a_read_file_that_cannot_be_read_any_more_is_an_error(folder: Path) -> None:
     (folder / "a.gz").write_bytes(b"\x1f\x8b\x08")
     assert "cannot be read" in of(folder, entry({"a.gz": [3, 2]})).errors[0]

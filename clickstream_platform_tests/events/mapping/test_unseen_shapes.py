@@ -1,0 +1,205 @@
+"""Records of producers without a preset, as their documentation has them: who, what and when is found in each."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clickstream_platform.events.mapping.model import COLUMNS
+from clickstream_platform.events.mapping.named import mapping_named
+from clickstream_platform_tests.events.mapping.checked import told
+
+COUNT = 24
+NAMES = ("page_view", "click", "signup", "purchase")
+
+
+def who(n: int) -> str:
+    return f"u{n % 5}"
+
+
+def what(n: int) -> str:
+    return NAMES[n * 7 % 4]
+
+
+def when(n: int) -> str:
+    return f"2026-11-28T10:{n:02}:07Z"
+
+
+def seconds(n: int) -> int:
+    return 1764324007 + 60 * n
+
+
+def address(n: int) -> str:
+    return f"192.0.2.{n % 5}"
+
+
+def lines(of: Callable[[int], Any]) -> str:
+    return "".join(f"{json.dumps(of(n))}\n" for n in range(COUNT))
+
+
+def table(names: list[str], of: Callable[[int], list[str]]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([names, *map(of, range(COUNT))])
+    return text.getvalue()
+
+
+def otlp(n: int) -> Any:
+    record = {
+        "timeUnixNano": str(seconds(n) * 10**9), "severityText": "INFO", "eventName": what(n),
+        "attributes": [{"key": "user.id", "value": {"stringValue": who(n)}}],
+    }  # fmt: skip
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]}
+    scopes = [{"scope": {"name": "s"}, "logRecords": [record]}]
+    return {"resourceLogs": [{"resource": resource, "scopeLogs": scopes}]}
+
+
+def insights(n: int) -> Any:
+    return {
+        "event": [{"name": what(n), "count": 1}],
+        "internal": {"data": {"id": f"i{n:020}", "documentVersion": "1.61"}},
+        "context": {"data": {"eventTime": when(n)}, "user": {"anonId": who(n), "isAuthenticated": False},
+                    "device": {"type": "PC"}, "location": {"clientip": "0.0.0.0"}},
+    }  # fmt: skip
+
+
+def stream(n: int) -> Any:
+    image = {"userId": {"S": who(n)}, "type": {"S": what(n)}, "ts": {"N": str(seconds(n) * 1000)}}
+    return {"eventID": f"{n:032}", "eventName": "INSERT", "dynamodb": {"NewImage": image, "SequenceNumber": "1"}}
+
+
+def expected(user: str, kind: str, time: str, event_id: str = "") -> dict[str, str]:
+    return {"user_id": user, "event_type": kind, "timestamp": time, **({"event_id": event_id} if event_id else {})}
+
+
+LANDED: dict[str, tuple[str, str, dict[str, str]]] = {
+    "OpenTelemetry's logs, lists in lists": (
+        "a.json", lines(otlp), expected("attributes[key=user.id].value.stringValue", "eventName", "timeUnixNano"),
+    ),
+    "GA4's measurement protocol": (
+        "a.json",
+        lines(lambda n: {"client_id": who(n), "events": [{"name": what(n)}],
+                         "timestamp_micros": f"{seconds(n)}000000"}),
+        expected("client_id", "name", "timestamp_micros"),
+    ),
+    "Cloudflare's Logpush, in nanoseconds": (
+        "a.json",
+        lines(lambda n: {"ClientIP": address(n), "ClientRequestMethod": "GET",
+                         "EdgeStartTimestamp": seconds(n) * 10**9}),
+        expected("ClientIP", "ClientRequestMethod", "EdgeStartTimestamp"),
+    ),
+    "Application Insights": (
+        "a.json", lines(insights), expected("context.user.anonId", "event[0].name", "context.data.eventTime"),
+    ),
+    "Branch": (
+        "a.json",
+        lines(lambda n: {"name": what(n).upper(), "timestamp": seconds(n) * 1000,
+                         "user_data": {"developer_identity": who(n), "ip": "192.0.2.1", "os": "Android"}}),
+        expected("user_data.developer_identity", "name", "timestamp"),
+    ),
+    "AppsFlyer's raw data": (
+        "a.csv",
+        table(["Event Time", "Event Name", "AppsFlyer ID", "Customer User ID", "IP"],
+              lambda n: [when(n), what(n), f"1600-{n % 5}", who(n), "192.0.2.1"]),
+        expected("Customer User ID", "Event Name", "Event Time"),
+    ),
+    "Adjust's raw data": (
+        "a.csv",
+        table(["adid", "event_name", "created_at", "ip_address"],
+              lambda n: [who(n), what(n), str(seconds(n)), "192.0.2.1"]),
+        expected("adid", "event_name", "created_at"),
+    ),
+    "Shopify's pixels, whose type is none": (
+        "a.json",
+        lines(lambda n: {"id": f"sh-{n:030}", "name": what(n), "type": "standard", "clientId": who(n),
+                         "timestamp": when(n)}),
+        expected("clientId", "name", "timestamp", "id"),
+    ),
+    "a dump of Elasticsearch, whose type is none": (
+        "a.json",
+        lines(lambda n: {"_index": "clicks", "_type": "_doc", "_id": f"{n:020}", "_source": {
+            "user": {"id": who(n)}, "event": {"action": what(n)}, "@timestamp": when(n)}}),
+        expected("_source.user.id", "_source.event.action", "_source.@timestamp"),
+    ),
+    "a stream of DynamoDB": (
+        "a.json",
+        lines(stream),
+        expected("dynamodb.NewImage.userId.S", "dynamodb.NewImage.type.S", "dynamodb.NewImage.ts.N"),
+    ),
+    "Pendo, where many visitors have an account": (
+        "a.json",
+        lines(lambda n: {"accountId": "acme", "visitorId": who(n), "browserTime": seconds(n) * 1000, "type": what(n)}),
+        expected("visitorId", "type", "browserTime"),
+    ),
+    "Parse.ly, where whether there is a visitor is no visitor": (
+        "a.json",
+        lines(lambda n: {"action": what(n), "ts_action": when(n), "visitor_site_id": who(n), "visitor": True,
+                         "ip": "192.0.2.1"}),
+        expected("visitor_site_id", "action", "ts_action"),
+    ),
+    "SendGrid, where a mail's address is who": (
+        "a.json",
+        json.dumps([{"email": f"{who(n)}@example.org", "timestamp": seconds(n), "event": what(n), "ip": "192.0.2.1"}
+                    for n in range(COUNT)]),
+        expected("email", "event", "timestamp"),
+    ),
+    "Countly's events, beside the name of a page": (
+        "a.json",
+        lines(lambda n: {"_id": f"{n:03}", "e": ("[CLY]_view", "signup")[n % 2], "uid": who(n), "ts": seconds(n) * 1000,
+                         "sg": {"name": f"/p/{n}"}}),
+        expected("uid", "e", "ts"),
+    ),
+    "a user's id with a word before it": (
+        "a.json",
+        lines(lambda n: {"shop_visitor_id": who(n), "action": what(n), "at": when(n), "ip": "192.0.2.1"}),
+        expected("shop_visitor_id", "action", "at"),
+    ),
+    "when it was taken in is not when it happened": (
+        "a.json",
+        lines(lambda n: {"userId": who(n), "action": what(n), "occurred": when(n), "EnqueuedUtcTime": when(n)}),
+        expected("userId", "action", "occurred"),
+    ),
+    "JSON behind the words of syslog": (
+        "a.log",
+        "".join(f'<14>1 {when(n)} a b - - - {json.dumps({"user": who(n), "action": what(n)})}\n' for n in range(COUNT)),
+        expected("json.user", "json.action", "column_2"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("landed", LANDED)
+def test_the_mapping_that_is_written_finds_who_what_and_when(landed: str, tmp_path: Path) -> None:
+    name, text, wanted = LANDED[landed]
+    file, mine = tmp_path / name, tmp_path / "mine.toml"
+    file.write_text(text, newline="")
+    assert told(str(file), "--write", str(mine))["looks_like"] is None
+    found = told(str(file), "--mapping", str(mine))
+    assert (found["events"], found["rejected"]) == (COUNT, 0)
+    mapping = mapping_named(str(mine))
+    assert mapping is not None
+    firsts = {column: next(iter(mapping.column(column).paths), None) for column in COLUMNS}
+    assert {column: firsts[column] for column in wanted} == wanted
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_few_records_are_enough_where_the_type_that_all_have_is_none(count: int, tmp_path: Path) -> None:
+    file, mine = tmp_path / "a.json", tmp_path / "mine.toml"
+    rows = [{"name": what(n), "type": "standard", "clientId": who(n), "timestamp": when(n)} for n in range(count)]
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    told(str(file), "--write", str(mine))
+    assert set(told(str(file), "--mapping", str(mine))["event_types"]) == {row["name"] for row in rows}
+
+
+def test_all_of_a_list_in_a_list_is_read(tmp_path: Path) -> None:
+    """Not the first of each inner list alone."""
+    file, mine = tmp_path / "a.json", tmp_path / "mine.toml"
+    scopes = [otlp(n)["resourceLogs"][0]["scopeLogs"][0] for n in range(COUNT)]
+    both = [{"scope": {}, "logRecords": each["logRecords"] * 2} for each in scopes]
+    file.write_text("".join(f"{json.dumps({'resourceLogs': [{'scopeLogs': [each, each]}]})}\n" for each in both))
+    told(str(file), "--write", str(mine))
+    assert told(str(file), "--mapping", str(mine))["events"] == 4 * COUNT
