@@ -62,7 +62,7 @@ def test_version(home: Home) -> None:
         ("explain sess", "sessions"),
         ("verify events pur", "purchases"),
         ("ledger --table al", "alerts"),
-        ("check --mapping seg", "segment"),
+        ("check --mapping post", "posthog"),
     ],
 )
 def test_completion_is_offered_for_the_shell(
