@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from clickstream_platform.store.place import StorePath
 from clickstream_platform.streaming.lake import writer
 
 WRITES = ("append", "add_files", "merge", "commit_entry", "overwrite", "rewrite_date")
@@ -26,7 +27,7 @@ def at_write(nth: int, when: str, happens: Callable[[], object], table: str = ""
     def watched(write: Callable[..., Any]) -> Callable[..., Any]:
         def attempt(*arguments: Any, **named: Any) -> Any:
             nonlocal writes
-            counts = not table or table in (each.name for each in arguments if isinstance(each, Path))
+            counts = not table or table in (each.name for each in arguments if isinstance(each, Path | StorePath))
             is_it = counts and writes == nth
             writes += counts
             if is_it and when == "before":

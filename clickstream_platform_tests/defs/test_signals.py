@@ -23,7 +23,7 @@ DG = Path(sys.executable).with_name("dg")
 def launched(lab: Lab, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """``dg launch --assets '*'`` in a process group of its own, as a shell starts it."""
     lab.land(*[event(f"u{n}") for n in range(1_000)])
-    env = {**os.environ, "CLICKSTREAM_HOME": str(lab.settings.home), "CLICKSTREAM_SPARK_DRIVER_MEMORY": "1g"}
+    env = {**os.environ, **lab.environment, "CLICKSTREAM_SPARK_DRIVER_MEMORY": "1g"}
     before = set(ROOT.glob(".tmp_dagster_home_*"))
     with (tmp_path / "log").open("wb") as log:
         command = [DG, "launch", "--assets", "*"]

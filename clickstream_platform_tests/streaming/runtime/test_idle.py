@@ -81,7 +81,8 @@ def test_a_batch_without_its_mark_is_something_to_do(done: Lab, table: str) -> N
 
 
 def test_a_run_that_finds_nothing_starts_no_jvm(done: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CLICKSTREAM_HOME", str(done.settings.home))
+    for name, value in done.environment.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setattr("clickstream_platform.jvm.session.build_session", None)
     result = clickstream("run", *KINDS)
     assert (result.exit_code, result.stdout) == (0, "nothing new: every table has read all there is\n")

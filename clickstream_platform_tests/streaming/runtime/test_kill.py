@@ -154,7 +154,7 @@ def _accepted(simulated: Simulation) -> Iterator[tuple[str, str | None, int]]:
 
 
 def _start(lab: Lab, stop: Stop, *names: str, **environment: str) -> subprocess.Popen[bytes]:
-    return stop.start("run", *(names or lab.contracts), CLICKSTREAM_HOME=str(lab.settings.home), **environment)
+    return stop.start("run", *(names or lab.contracts), **lab.environment, **environment)
 
 
 def _held(lab: Lab, file: Path, *, table: str) -> subprocess.Popen[bytes]:

@@ -82,7 +82,7 @@ def test_killed_or_told_to_stop_while_several_are_on_the_next_run_is_exact(lab: 
         land(lab, hour)
         held = tmp_path / "held"
         stop = Stop(then, table="sessions", held=str(held))  # type: ignore[arg-type]
-        process = stop.start("run", "--jobs", "4", CLICKSTREAM_HOME=str(lab.settings.home))
+        process = stop.start("run", "--jobs", "4", **lab.environment)
         if then == "hold":
             wait_until(held.exists, process)
             process.send_signal(signal.SIGINT)

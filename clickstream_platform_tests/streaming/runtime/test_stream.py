@@ -218,7 +218,7 @@ def peak_of(pid: int) -> int:
 def started(lab: Lab, *names: str, **environment: str) -> subprocess.Popen[bytes]:
     program = "from clickstream_platform.cli import main; main()"
     arguments = [sys.executable, "-c", program, "stream", "--every", "1 second", *names]
-    environment = {**os.environ, "CLICKSTREAM_HOME": str(lab.settings.home), **environment}
+    environment = {**os.environ, **lab.environment, **environment}
     with (lab.settings.home.parent / "errors").open("wb") as errors:
         process = subprocess.Popen(arguments, env=environment, stderr=errors, start_new_session=True)
     _started.append(process)

@@ -47,7 +47,7 @@ def test_a_folder_of_every_format_is_exact_in_any_cut_and_after_a_kill(lab: Lab)
         if cut:
             for name, content in {**HOSTILE, **SPOILED}.items():
                 _land(lab, name, content)
-            killed = Stop("kill group", 1, "before").start("run", "events", CLICKSTREAM_HOME=str(lab.settings.home))
+            killed = Stop("kill group", 1, "before").start("run", "events", **lab.environment)
             assert killed.wait(timeout=300) == -signal.SIGKILL
         lab.run()
     users = Counter(row.user_id for row in lab.table("events").collect())
