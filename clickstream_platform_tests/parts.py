@@ -33,10 +33,11 @@ WIDE_PLACES = (
     ),
     *("streaming/sources/test_envelope_count.py", "streaming/sources/files/test_formats.py"),
     "streaming/lake/test_hosts.py",
-    *("streaming/ingest/test_task_files.py", "streaming/ingest/test_replacements.py"),
+    *(f"streaming/ingest/test_{what}.py" for what in ("task_files", "replacements", "span_rule")),
     *(f"streaming/sources/files/test_{what}.py" for what in ("codecs", "contents", "odd_files", "reading")),
     *("streaming/maintenance/test_filling.py", "events/contract", "report"),
-    *("defs/test_versions.py", "deploy/test_processes.py", "sql", "test_imports.py"),
+    *("defs/test_versions.py", "deploy/test_pin.py", "deploy/test_processes.py", "jvm/test_cluster.py"),
+    *("sql", "test_imports.py"),
 )
 JVM = "spark"  # the marker of every test with a JVM, whatever its part
 WIDE_FIXTURES = frozenset({"peak"})  # Python runs three times as long while memory is traced

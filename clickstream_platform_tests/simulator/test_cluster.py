@@ -18,7 +18,7 @@ WAITING = ("/bin/sh", "-c", "echo up $$; exec sleep 600")
 
 
 def started(folder: Path, *command: str) -> Process:
-    return Process("spark worker-1", start_guarded(command, folder / "log"), folder / "log")
+    return Process("spark worker-1", start_guarded(command, folder / "log", given=1.0), folder / "log")
 
 
 def is_running(pid: int) -> bool:
