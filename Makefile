@@ -14,7 +14,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q --numprocesses $(W
 PARTS := fast wide conformance property kill kafka store runs upkeep engine spark
 # As `make test` runs them: the property tests are two, and one takes minutes; the other worker has something to do beside it.
 TOGETHER := $(subst conformance property,conformance$(comma)property,$(PARTS))
-ON_STORE ?= engine upkeep spark runs
+ON_STORE ?= engine upkeep spark runs kill
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.10 \
 	--generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links
 
