@@ -145,8 +145,14 @@ class FormattedRecords(NamedTuple):
 
 def format_of(content: Content) -> Format | None:
     """The format of a file; None if it has none that is known. Raises Unreadable if it cannot be unpacked so far."""
-    found = next((each for each in FORMATS if each.begins(content)), None)
-    return None if found and found.name != Parquet.name and document_kind(content) else found
+    begun, document = _format_and_document(content)
+    return None if document else begun
+
+
+def _format_and_document(content: Content) -> tuple[Format | None, str | None]:
+    """The format that a file begins as, and which document it is. To tell a document, all of its text is read."""
+    begun = next((each for each in FORMATS if each.begins(content)), None)
+    return begun, document_kind(content) if begun and begun.name != Parquet.name else None
 
 
 def file_records(raw: RawFile, declared: str, max_record_bytes: int) -> FormattedRecords:
@@ -161,9 +167,9 @@ def file_records(raw: RawFile, declared: str, max_record_bytes: int) -> Formatte
         Unreadable: it has none of them.
     """
     content = Content(raw, declared)
-    its_format = format_of(content)
-    if its_format is None:
+    its_format, document = _format_and_document(content)
+    if its_format is None or document:
         if kind := binary_kind(content.head):
             raise Unreadable("not text", kind)
-        raise Unreadable("no records", f"it begins like {document_kind(content)}")
+        raise Unreadable("no records", f"it begins like {document}")
     return FormattedRecords(its_format, its_format.records(content, max_record_bytes))
