@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from clickstream_platform.source_list import MAIN, name_in
-from clickstream_platform.store.files import allow_s3_reads
 from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.ledger import Amendment, versioned_lines
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.scan import open_duckdb
+from clickstream_platform.streaming.lake.scan import open_duckdb, read_files
 from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform.streaming.sources.kafka.offsets import by_partition
 from clickstream_platform.wording import number_of
@@ -95,8 +94,7 @@ def _places_of(connection: DuckDBPyConnection, table: LakeTable) -> str:
     files = [str(table.path / file) for file in table.files()]
     if not files:
         return _NO_PLACE
-    allow_s3_reads(connection, table.path)
-    connection.read_parquet(files, hive_partitioning=False, union_by_name=True).create_view(table.name)
+    read_files(connection, table, files).create_view(table.name)
     return f'SELECT source, partition, "offset", "index" FROM (FROM {table.name} UNION ALL BY NAME {_NO_PLACE})'
 
 

@@ -86,8 +86,16 @@ def _rows_of_files(
 ) -> DuckDBPyRelation:
     files = [str(table.path / file) for file in table.files_within(time, time, spans, held.version())]
     if files:
-        allow_s3_reads(connection, table.path)
-        return connection.read_parquet(files, hive_partitioning=False, union_by_name=True)
+        return read_files(connection, table, files)
     import pyarrow as pa  # noqa: PLC0415 - who only asks how a name is quoted needs no Arrow
 
     return connection.from_arrow(pa.schema(held.schema()).empty_table())
+
+
+def read_files(connection: DuckDBPyConnection, table: LakeTable, files: Sequence[str]) -> DuckDBPyRelation:
+    """The rows of some data files of a table, which are named by whole paths. One at least.
+
+    The files need not have the same columns: one that a file lacks is null there.
+    """
+    allow_s3_reads(connection, table.path)
+    return connection.read_parquet([*files], hive_partitioning=False, union_by_name=True)
