@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from clickstream_platform.streaming.maintenance.filling import FillReport
     from clickstream_platform.streaming.maintenance.housekeeping import MaintenanceReport
     from clickstream_platform.streaming.maintenance.proofs import ErasureProof
-    from clickstream_platform.streaming.maintenance.reprocess import ReplayReport
+    from clickstream_platform.streaming.maintenance.replay_report import ReplayReport
     from clickstream_platform.streaming.maintenance.reset import ResetPreview
     from clickstream_platform.streaming.maintenance.retention import ExpiryPlan
     from clickstream_platform.streaming.maintenance.stretch import StretchReport

@@ -156,7 +156,8 @@ def _types_beside(known: Sequence[str], called: Sequence[str], samples: Samples)
     if not near and all(_is_one_or_each_another(samples[path]) for path in called):
         near = [path for path in types(samples) if _part(path) in parts or not called]
     if near and _is_no_type(samples[near[0]]):
-        near = sorted(near, key=lambda path: (path not in types(samples), _is_no_type(samples[path])))
+        telling = types(samples)
+        near = sorted(near, key=lambda path: (path not in telling, _is_no_type(samples[path])))
     ranked = [*near, *(path for path in called if path not in near)]
     return sorted(ranked, key=lambda path: bool(samples[path]) and all(map(str.isdecimal, samples[path])))
 
