@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked 
     from duckdb import DuckDBPyConnection
 
 COUNTED_AT_ONCE = 5_000_000  # rows, whose places are held together: in a gigabyte
+TABLES = ("events", "quarantine")
 _NO_PLACE = """
 SELECT NULL::VARCHAR AS source, NULL::VARCHAR AS partition, NULL::BIGINT AS "offset", NULL::BIGINT AS "index"
 WHERE false
@@ -64,21 +65,29 @@ class PartitionRows:
 Rows = dict[str, PartitionRows]  # by partition, those of one source
 
 
-def rows_by_partition(lake: Lake, at_once: int = COUNTED_AT_ONCE) -> dict[str, Rows]:
+def rows_by_partition(
+    lake: Lake, versions: Mapping[str, int | None] | None = None, *, at_once: int = COUNTED_AT_ONCE
+) -> dict[str, Rows]:
     """The rows of ``events`` and ``quarantine`` by the name of their source.
 
     Reads four columns of both, once for so many rows, so that memory does not grow with the lake.
 
+    Args:
+        lake: the tables.
+        versions: of which versions; the newest of a table that has none here.
+        at_once: how many rows' places are held together.
+
     Raises:
         CheckpointError: there is more to a table than its files.
     """
-    tables = [lake.table(name) for name in lake.existing(("events", "quarantine"))]
+    versions = versions or {}
+    tables = [lake.table(name) for name in lake.existing(TABLES)]
     by_source: dict[str, Rows] = {}
     if not tables:
         return by_source
     shares = 1 + sum(table.rows() for table in tables) // at_once
     with open_duckdb() as connection:
-        rows = " UNION ALL ".join(_places_of(connection, table) for table in tables)
+        rows = " UNION ALL ".join(_places_of(connection, table, versions.get(table.name)) for table in tables)
         for share in range(shares):
             counted = connection.sql(_PER_PARTITION.format(rows=rows, shares=shares, share=share)).fetchall()
             for source, partition, *counts in counted:
@@ -88,30 +97,48 @@ def rows_by_partition(lake: Lake, at_once: int = COUNTED_AT_ONCE) -> dict[str, R
     return by_source
 
 
-def _places_of(connection: DuckDBPyConnection, table: LakeTable) -> str:
+def _places_of(connection: DuckDBPyConnection, table: LakeTable, version: int | None) -> str:
     """The query of the places of a table's rows. Those from before records held several events have no index."""
-    table.plain_table()  # or files do not tell all
-    files = [str(table.path / file) for file in table.files()]
+    table.plain_table(version)  # or files do not tell all
+    files = [str(table.path / file) for file in table.files(version)]
     if not files:
         return _NO_PLACE
     read_files(connection, table, files).create_view(table.name)
     return f'SELECT source, partition, "offset", "index" FROM (FROM {table.name} UNION ALL BY NAME {_NO_PLACE})'
 
 
-def contradictions(lake: Lake, entries: Collection[Entry], old_files: Mapping[str, Collection[str]]) -> Iterator[str]:
-    """Where rows and ledger contradict each other.
+def contradictions(lake: Lake, old_files: Mapping[str, Collection[str]]) -> Iterator[str]:
+    """Where rows and ledger contradict each other, at one version of ``events``: a run may go on meanwhile.
+
+    A batch that is in ``quarantine`` and not in ``events`` is none: it is being written, or was killed in between.
 
     Args:
         lake: the tables.
-        entries: the ledger of ``events``.
         old_files: files of batches whose entries do not name them, by the name of their source.
     """
-    by_source = rows_by_partition(lake)
-    for name in sorted({*by_source, *(entry.source for entry in entries)}):
-        of_source = [entry for entry in entries if entry.source == name]
+    versions = {
+        name: lake.table(name).version() for name in TABLES
+    }  # `events`, which is written last, is looked at first
+    events, quarantine = (_lines_until(lake.table(name), version) for name, version in versions.items())
+    booked, rejected = ([line for line in lines if isinstance(line, Entry)] for lines in (events, quarantine))
+    known = {_batch_of(entry) for entry in booked}
+    ahead = [entry for entry in rejected if _batch_of(entry) not in known]
+    by_source = rows_by_partition(lake, versions)
+    for name in sorted({*by_source, *(entry.source for entry in booked)}):
+        of_source = [entry for entry in (*booked, *ahead) if entry.source == name]
         for line in _of_source(by_source.get(name, {}), of_source, old_files.get(name, ())):
             yield line if name == MAIN else f"{name}: {line}"
-    yield from _in_all([each for rows in by_source.values() for each in rows.values()], lake, entries)
+    held = sum(here.rows for rows in by_source.values() for here in rows.values())
+    amended = sum(line.added - line.removed for line in (*events, *quarantine) if isinstance(line, Amendment))
+    yield from _in_all(held - sum(entry.records.quarantined for entry in ahead), booked, amended)
+
+
+def _lines_until(table: LakeTable, version: int | None) -> list[Entry | Amendment]:
+    return [each.line for each in versioned_lines(table) if version is not None and each.version <= version]
+
+
+def _batch_of(entry: Entry) -> tuple[str, int, int]:
+    return entry.source, entry.generation, entry.batch_id
 
 
 def _of_source(rows: Rows, entries: Collection[Entry], old_files: Collection[str]) -> Iterator[str]:
@@ -161,16 +188,11 @@ def _of_topics(rows: Rows, entries: Collection[Entry]) -> Iterator[str]:
             yield f"{partition}: rows have the offsets {here.first} to {here.last}, booked are {span}"
 
 
-def _in_all(rows: Collection[PartitionRows], lake: Lake, entries: Collection[Entry]) -> Iterator[str]:
+def _in_all(held: int, booked: Collection[Entry], amended: int) -> Iterator[str]:
     """Every event read is a row of one of the tables, a duplicate, or was taken out by somebody since."""
-    amended = [
-        each.line for name in ("events", "quarantine") for each in versioned_lines(lake.table(name))
-        if isinstance(each.line, Amendment)
-    ]  # fmt: skip
-    changed = sum(line.added - line.removed for line in amended) + sum(entry.copies.restored for entry in entries)
-    held = sum(here.rows for here in rows)
-    read, duplicates = sum(entry.events_in for entry in entries), sum(entry.copies.duplicates for entry in entries)
-    passed = sum(entry.records.passed for entry in entries)
+    changed = amended + sum(entry.copies.restored for entry in booked)
+    read, duplicates = sum(entry.events_in for entry in booked), sum(entry.copies.duplicates for entry in booked)
+    passed = sum(entry.records.passed for entry in booked)
     if held != read - duplicates - passed + changed:
         taken_out = f", and {-changed:,} taken out since" if changed else ""
         yield (

@@ -101,7 +101,7 @@ def source_account(table: StreamingTable, lake: Lake) -> SourceAccount:
         duplicates=sum(entry.copies.duplicates for entry in batches),
         passed_over=sum(entry.records.passed for entry in batches),
         refused=all_refused_files(lake),
-        tables=(*ledger_errors(table, lake), *contradictions(lake, batches, old_files)),
+        tables=(*ledger_errors(table, lake), *contradictions(lake, old_files)),
         by_source=dict(by_source),
         opened=sum(entry.records.opened for entry in batches),
         inside=sum(entry.records.inside for entry in batches),

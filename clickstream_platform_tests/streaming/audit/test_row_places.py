@@ -25,7 +25,7 @@ def test_rows_are_counted_alike_however_many_at_once(tmp_path: Path, at_once: in
     write(home, "events", [row("a", 7, 0), row("a", 7, 1), row("b", 3, None), row("b", 1, source="files:other")])
     write(home, "quarantine", [{**row("a", 9, 2), "arrived_at": at("10:00")}])
 
-    counted = rows_by_partition(home.lake, at_once)
+    counted = rows_by_partition(home.lake, at_once=at_once)
 
     assert counted == {
         MAIN: {"a": PartitionRows(7, 6, 5, 0, 9), "b": PartitionRows(1, 1, 1, 3, 3)},

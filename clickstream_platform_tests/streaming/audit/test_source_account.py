@@ -6,19 +6,22 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
 
 from clickstream_platform.errors import SourceError
 from clickstream_platform.settings import Settings
+from clickstream_platform.streaming.audit import row_places
 from clickstream_platform.streaming.audit.source_account import SourceAccount, source_account
 from clickstream_platform.streaming.audit.validate import validate
 from clickstream_platform.streaming.lake import ledger
+from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.maintenance.erasure import forget
 from clickstream_platform_tests.command import clickstream
 from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.faults import fault
 from clickstream_platform_tests.on_store import needs_a_folder
 
 if TYPE_CHECKING:
@@ -90,8 +93,10 @@ def test_rows_that_come_from_nowhere_are_named(copy: Lab) -> None:
 def test_a_batch_that_left_no_entry_is_found(copy: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     newest = ledger.last_entry(copy.lake.events)
     assert newest is not None
-    kept = [each for each in ledger.entries(copy.lake.events) if each != newest]
+    without = [each for each in ledger.versioned_lines(copy.lake.events) if each.line != newest]
+    kept = [each.line for each in without if isinstance(each.line, Entry)]
     monkeypatch.setattr("clickstream_platform.streaming.audit.source_account.entries", lambda _: kept)
+    monkeypatch.setattr(row_places, "versioned_lines", lambda table: without if table.name == "events" else ())
     errors = account(copy).errors
     assert "b.json: 1 row is of this file, which no entry names" in errors
     assert any(
@@ -114,6 +119,33 @@ def test_a_file_that_is_deleted_is_not_checkable_and_one_that_came_is_unread(cop
     assert found.errors == ()
     assert [(gone.what, gone.records) for gone in found.recount.gone] == [("a.json", 4)]
     assert list(found.recount.unread) == ["d.json"]
+
+
+def test_a_batch_that_was_killed_between_its_commits_is_unread(lab: Lab) -> None:
+    lab.only("events").land(event("u"))
+    lab.run()
+    lab.land(event("v"), "{", name="b.json")
+    with fault(0, "after"), pytest.raises(Exception, match="InjectedError"):
+        lab.run()
+    found = account(lab)
+    assert lab.lake.table("quarantine").rows() == 1
+    assert found.errors == ()
+    assert list(found.recount.unread) == ["b.json"]
+
+
+def test_what_a_run_commits_meanwhile_is_no_contradiction(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.only("events").land(event("u"))
+    lab.run()
+    lab.land(event("v"), "{")
+    counted = row_places.rows_by_partition
+
+    def counted_after_a_run(*arguments: Any) -> dict[str, row_places.Rows]:
+        lab.run()
+        return counted(*arguments)
+
+    monkeypatch.setattr(row_places, "rows_by_partition", counted_after_a_run)
+    assert account(lab).errors == ()
+    assert lab.lake.events.rows() == 2
 
 
 def test_without_a_batch_or_a_source_there_is_nothing_to_check(copy: Lab, tmp_path: Path) -> None:
