@@ -45,6 +45,11 @@ def verification(result: Verification) -> RenderableType:
     return Group(summary, *(line(f"         {wrong}") for wrong in result.ledger), *map(_difference, result.first))
 
 
+def without_batch(tables: Sequence[str]) -> Group:
+    """A line for each table that cannot be compared yet."""
+    return Group(*(_line(False, f"{name}: {NO_BATCH}: `clickstream run {name}` makes it", "FAILED") for name in tables))
+
+
 def _difference(difference: Difference) -> Table:
     """Expected and actual side by side: the columns that differ, or all if one side has no such row."""
     expected, actual = difference.expected or {}, difference.actual or {}

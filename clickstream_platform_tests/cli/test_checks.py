@@ -12,7 +12,7 @@ from clickstream_platform.streaming.audit.result import NO_BATCH, CheckResult
 from clickstream_platform.streaming.audit.verify import Difference, Verification
 from clickstream_platform_tests.cli.engine import TABLES, found
 from clickstream_platform_tests.command import clickstream
-from clickstream_platform_tests.homes import Home
+from clickstream_platform_tests.homes import Home, entry
 
 
 def test_verify_shows_rows_that_only_one_side_has(filled: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,6 +40,22 @@ def test_verify_says_what_is_wrong_with_the_ledger(filled: Home, monkeypatch: py
     result = clickstream("verify", "events")
     assert result.exit_code == 1
     assert "events batch 2 starts at 5" in result.stdout
+
+
+def test_verify_compares_the_tables_that_there_are_and_names_those_without_a_batch(
+    without_spark: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("events", "sessions"):
+        without_spark.commit(name, rows=1, of=entry(name))
+    found(monkeypatch, "verify", lambda name: Verification(name, 4, 7, 0, 0, 0, (), ()))
+    result = clickstream("verify", "sessions", "alerts", "events")
+    assert result.exit_code == 1
+    assert [line.split(":")[0] for line in result.stdout.splitlines()] == [
+        "ok       events", "ok       sessions", "FAILED   alerts",
+    ]  # fmt: skip
+    said = json.loads(clickstream("verify", "sessions", "alerts", "--json").stdout)
+    assert (said["clean"], said["without_batch"]) == (False, ["alerts"])
+    assert [each["table"] for each in said["tables"]] == ["sessions"]
 
 
 @pytest.mark.parametrize(("blocking", "exit_code", "word"), [(True, 1, "FAILED"), (False, 0, "warning")])

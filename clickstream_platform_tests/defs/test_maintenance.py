@@ -41,16 +41,16 @@ def test_a_lake_is_looked_after_in_dagster(lab: Lab, instance: dg.DagsterInstanc
 
 
 @pytest.mark.spark
-def test_a_table_that_differs_fails_the_job(lab: Lab, instance: dg.DagsterInstance) -> None:
+def test_a_table_that_differs_or_has_no_batch_fails_the_job(lab: Lab, instance: dg.DagsterInstance) -> None:
     lab.land(event("a", event_type="purchase"))
     lab.run("events", "purchases")
     lab.lake.table("purchases").open().delete()  # type: ignore[union-attr]
-    result = executed(lab, instance, "verify", tables=["purchases"])
+    result = executed(lab, instance, "verify", tables=["alerts", "purchases"])
     assert not result.success
     (failed,) = [event for event in result.all_events if event.event_type_value == "STEP_FAILURE"]
     told = failed.step_failure_data.user_failure_data
     assert told is not None
-    assert told.description == "they differ: purchases"
+    assert told.description == "they differ: purchases; no committed batch yet: alerts"
     assert "| purchases | 0 | 1 | 0 | 0 |" in str(told.metadata["tables"].value)
 
 
