@@ -77,7 +77,7 @@ class Part:
 # A test is in the first part that has it.
 PARTS = (
     Part("conformance", "results that other engines published, and a public data set", ("conformance",)),
-    Part("property", "random scenarios, against a naive program", ("test_exactness.py", "test_border.py")),
+    Part("property", "random scenarios, against a naive program", ("test_exactness.py", "test_border.py", "lives")),
     Part("kill", "processes killed or told to stop", ("streaming/runtime/test_kill.py", "defs/test_signals.py")),
     Part("kafka", "a real broker", ("simulator/test_broker.py", "deploy/test_profiles.py"), frozenset({"broker"})),
     Part("store", "a real object store", (), frozenset({"store"})),

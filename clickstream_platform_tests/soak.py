@@ -17,6 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 EXAMPLES = 10
+LIVES = 10  # of a lake: some 30 s each
 FOLDERS = 60  # landing folders of the property test at the border: some 3 s each
 USERS = 60  # of one example of the property test, each a scenario
 
@@ -37,7 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=45)
     lasts = timedelta(minutes=parser.parse_args().minutes)
-    examples = {"SOAK_EXAMPLES": str(EXAMPLES), "SOAK_FOLDERS": str(FOLDERS)}
+    examples = {"SOAK_EXAMPLES": str(EXAMPLES), "SOAK_FOLDERS": str(FOLDERS), "SOAK_LIVES": str(LIVES)}
     started, scenarios, kills, rounds = time.monotonic(), 0, 0, 0
     while time.monotonic() - started < lasts.total_seconds():
         seed, rounds = secrets.randbelow(2**32), rounds + 1
@@ -48,7 +49,8 @@ def main() -> None:
             print(f"failed in round {rounds}, seed {seed}")
             raise SystemExit(1)
         scenarios, kills = scenarios + EXAMPLES * USERS, kills + killed
-        print(f"  {scenarios:,} scenarios, {rounds * FOLDERS:,} landing folders and {kills} kills survived", flush=True)
+        folders, lives = f"{rounds * FOLDERS:,} landing folders", f"{rounds * LIVES} lives"
+        print(f"  {scenarios:,} scenarios, {folders}, {lives} and {kills} kills survived", flush=True)
 
 
 if __name__ == "__main__":
