@@ -37,6 +37,10 @@ class Told:
                 self.read.add(number)
                 self.records.update(file.keys)
 
+    def has_read(self, source: str) -> bool:
+        """Whether anything of a source has been read."""
+        return any(self.landed[number][0] == source for number in self.read)
+
     def forget(self, user: str) -> None:
         """Nothing of a user is left."""
         for key in [key for key in self.records if USERS[key[0]] == user]:
