@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 PREFIX = "CLICKSTREAM_"
 DOTENV = ".env"  # of the current folder
 FOLDER = f"{PREFIX}SECRETS"
+SUBJECT = "settings"  # of what is wrong with that folder: what follows a secret's name is taken for one, and not shown
 _NAMED = re.compile(rf"(?:export\s+)?({PREFIX}\w+)", re.IGNORECASE)  # how a line of a setting begins
 # Kubernetes gives every pod such variables for a service named `clickstream`.
 OF_A_SERVICE = re.compile(r"SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?")
@@ -55,18 +56,18 @@ class SecretFiles(SecretsSettingsSource):
             return {}
         folder = Path(named).expanduser()
         if not folder.is_dir():
-            # Not the variable first: what follows it would be taken for a secret, and not be shown.
-            raise SettingsError(str(folder), "there is no such folder", f"make it, or leave {FOLDER} out")
+            raise SettingsError(SUBJECT, f"there is no folder {folder}", f"make it, or leave {FOLDER} out")
         self.secrets_dir = folder
         try:
             values = super().__call__()
         except NotRead as failed:
             reason = failed.__cause__
-            remedy = f"{reason.filename}: {reason.strerror}" if isinstance(reason, OSError) else "write it as UTF-8"
+            is_shut = isinstance(reason, OSError)
+            remedy = f"let this user read {reason.filename} ({reason.strerror})" if is_shut else "write it as UTF-8"
         else:
             return {name: value for name, value in values.items() if value != ""}
         # Raised outside of the block: no traceback may show what a file holds.
-        raise SettingsError(FOLDER, f"a file in {folder} cannot be read", remedy)
+        raise SettingsError(SUBJECT, f"a file in {folder} ({FOLDER}) cannot be read", remedy)
 
 
 def require_names(settings: type[BaseSettings]) -> None:
