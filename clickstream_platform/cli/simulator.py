@@ -177,6 +177,7 @@ def _feed(
     no_value: float,
 ) -> None:
     """Write what visitors do now, so many records a second."""
+    landing.require_rate(rate)
     typer.echo(f"writing {rate:g} records a second to {_destination(place)}" + ("" if lasts else "; Ctrl-C ends it"))
     if isinstance(place, Path):
         written = landing.land_live(place, rate, seed, duration=lasts, shares=shares)

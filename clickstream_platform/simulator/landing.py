@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 import itertools
+import math
 import time
 import zlib
 from collections.abc import Callable
@@ -111,6 +112,16 @@ def land_live(
     return deliver_live(land, rate_per_second, seed, duration=duration, shares=shares, now=now, sleep=sleep)
 
 
+def require_rate(per_second: float) -> None:
+    """Refuse a rate of a live feed that is none.
+
+    Raises:
+        SettingsError: it is not above 0, or no number.
+    """
+    if not 0 < per_second < math.inf:
+        raise SettingsError("--rate", f"{per_second:g} records a second", "choose more than 0")
+
+
 def deliver_live(
     deliver: Callable[[datetime, list[bytes]], object],
     rate_per_second: float,
@@ -132,8 +143,7 @@ def deliver_live(
     Raises:
         SettingsError: the rate is not above 0.
     """
-    if rate_per_second <= 0:
-        raise SettingsError("live", f"{rate_per_second} records a second", "choose more than 0")
+    require_rate(rate_per_second)
     visitors = _Feed(Shop(Random(f"{seed} {now()}"), shares or Shares(), LIVE_VISITORS))
     started, written = now(), 0
     for tick in itertools.count():

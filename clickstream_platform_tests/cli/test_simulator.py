@@ -42,6 +42,13 @@ def test_simulate_with_a_rate_is_a_live_feed(home: Home) -> None:
     assert len(list(home.landing.iterdir())) == 1
 
 
+@pytest.mark.parametrize("rate", ["0", "-5", "nan", "inf"])
+def test_a_live_feed_of_no_rate_is_refused_before_it_begins(home: Home, rate: str) -> None:
+    result = clickstream("simulate", "--rate", rate)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"--rate: {rate} records a second; choose more than 0\n"
+
+
 def test_simulate_needs_a_folder_when_the_source_is_none(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKSTREAM_SOURCE", "kafka://127.0.0.1:1/clicks")
     result = clickstream("simulate", "--events", "10")
