@@ -18,7 +18,7 @@ import duckdb
 from deltalake.exceptions import TableNotFoundError
 from duckdb import DuckDBPyConnection
 
-from clickstream_platform.errors import CheckpointError, QueryError
+from clickstream_platform.errors import CheckpointError, DamageError, QueryError
 from clickstream_platform.export import Answer
 from clickstream_platform.queries.revenue import revenue
 from clickstream_platform.store.files import allow_s3_reads
@@ -50,8 +50,8 @@ def connect(lake: Lake) -> DuckDBPyConnection:
     And a view ``revenue`` where ``purchases`` has an amount and a currency, unless a table has that name.
     A ``_final`` view shows the rows that the table's watermark has passed: only a late event, a replayed record or an
     erasure changes them still. Every other table only ever gains rows, so it needs none. No data is read yet; a
-    statement reads the columns and the files that it needs. A table of which the files alone do not say what is in it
-    is left out with a warning. Close the connection once its answers are read.
+    statement reads the columns and the files that it needs. A table of which the files alone do not say what is in it,
+    or that is damaged, is left out with a warning. Close the connection once its answers are read.
 
     Raises:
         QueryError: the lake has no table yet.
@@ -70,7 +70,7 @@ def connect(lake: Lake) -> DuckDBPyConnection:
             files += _add(connection, lake, name)
         except TableNotFoundError:  # removed since it was listed
             continue
-        except CheckpointError as unreadable:
+        except (CheckpointError, DamageError) as unreadable:
             log.warning("%s: left out: %s", name, unreadable.finding)
         except duckdb.IOException as gone:
             log.warning("%s: left out: %s", name, str(gone).partition("\n")[0])

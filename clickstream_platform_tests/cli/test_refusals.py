@@ -100,6 +100,22 @@ def test_a_table_that_has_no_contract_is_answered_with_one_that_has(home: Home, 
     assert remedy in result.stderr
 
 
+@pytest.mark.parametrize("command", ["status", "ledger", "run", "reset", "backup ../copy"])
+def test_a_table_whose_log_is_damaged_is_named_with_what_to_do(
+    home: Home, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    for name in ("events", "sessions"):
+        home.commit(name, rows=3, of=entry(name, rows_in=3, rows_out=3))
+    log = local(home.lake.table("sessions").path / "_delta_log")
+    (log / f"{1:020}.json").write_text("{broken")
+    home.land("a.json")
+    monkeypatch.setattr("clickstream_platform.jvm.session.build_session", None)
+    result = clickstream(*command.split())
+    assert result.exit_code == 1
+    assert result.stderr.startswith("sessions: its Delta log cannot be read: ")
+    assert "move its folder away, and `clickstream rebuild` it" in result.stderr
+
+
 def test_a_report_to_a_folder_is_told_in_a_line(home: Home, tmp_path: Path) -> None:
     result = clickstream("report", "--to", str(tmp_path))
     assert (result.exit_code, result.stderr) == (2, f"--to: {tmp_path} is a folder; name a file to write\n")

@@ -50,6 +50,12 @@ def test_a_table_with_a_file_gone_is_left_out_and_said(home: Home, caplog: pytes
     assert "quarantine: left out: IO Error: No files found" in caplog.text
 
 
+def test_a_table_whose_log_is_damaged_is_left_out_and_said(home: Home, caplog: pytest.LogCaptureFixture) -> None:
+    next(local(home.lake.table("sessions").path / "_delta_log").glob("*0.json")).write_text("{broken")
+    assert answer(home, "select count(*) from events") == [(2,)]
+    assert "sessions: left out: its Delta log cannot be read: " in caplog.text
+
+
 def test_an_unknown_table_is_answered_with_the_known_ones(home: Home) -> None:
     result = clickstream("select * from session")
     assert result.exit_code == 1

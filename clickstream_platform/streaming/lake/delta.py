@@ -6,11 +6,15 @@ import re
 from urllib.parse import unquote, urlsplit
 
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError, TableNotFoundError
 
+from clickstream_platform.errors import DamageError
 from clickstream_platform.store.access import delta_options
 from clickstream_platform.store.objects import objects
 from clickstream_platform.store.place import Place, is_on_store
 
+REMAKE = "restore a backup; `clickstream rebuild` makes a table of events anew without one"  # of a data file
+REPAIR = "restore a backup; a table made of events needs none: move its folder away, and `clickstream rebuild` it"
 _IN_LOG = re.compile(r"\d{20}\.(json|checkpoint\.)")  # a commit, or a checkpoint of several
 
 
@@ -29,9 +33,15 @@ def open_table(path: Place, version: int | None = None) -> DeltaTable:
 
     Raises:
         TableNotFoundError: there is no table.
-        DeltaError: it has no such version.
+        DamageError: its log cannot be read, or it no longer has such a version.
     """
-    return DeltaTable(uri_of(path), version=version, storage_options=options_of(path))
+    try:
+        return DeltaTable(uri_of(path), version=version, storage_options=options_of(path))
+    except TableNotFoundError:
+        raise
+    except DeltaError as failed:
+        finding = f"its Delta log cannot be read: {str(failed).partition(chr(10))[0]}"
+        raise DamageError(path.name, finding, REPAIR) from failed
 
 
 def is_table(path: Place) -> bool:

@@ -245,7 +245,7 @@ def table_at_version(path: Place, version: int | None = None) -> Generator[Delta
 
     Raises:
         TableNotFoundError: there is no table.
-        DeltaError: it has no such version.
+        DamageError: its log cannot be read, or it no longer has such a version.
     """
     slot = _slot(path)
     with slot.turn:

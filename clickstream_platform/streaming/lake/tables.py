@@ -19,7 +19,7 @@ from deltalake.exceptions import TableNotFoundError
 from clickstream_platform.errors import CheckpointError, DamageError
 from clickstream_platform.store.place import Place
 from clickstream_platform.streaming.lake import handles
-from clickstream_platform.streaming.lake.delta import is_table, open_table
+from clickstream_platform.streaming.lake.delta import REMAKE, is_table, open_table
 from clickstream_platform.streaming.lake.delta_log import DeltaLog, files_at
 
 Answer = TypeVar("Answer")
@@ -184,8 +184,8 @@ def query_rows(held: DeltaTable, query: str) -> list[dict[str, Any]]:
     except Exception as failed:
         if type(failed) is not Exception:  # delta-rs says by no type of its own that a file cannot be read
             raise
-        where, finding = held.table_uri, str(failed).partition("\n")[0]
-        raise DamageError(where, finding, "`clickstream rebuild` the table, or restore a backup") from failed
+        name, finding = unquote(held.table_uri.rstrip("/").rpartition("/")[2]), str(failed).partition("\n")[0]
+        raise DamageError(name, finding, REMAKE) from failed
     columns = {name: result.column(name).to_pylist() for name in result.schema.names}
     return [{name: values[i] for name, values in columns.items()} for i in range(result.num_rows)]
 

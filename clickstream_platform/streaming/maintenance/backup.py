@@ -17,13 +17,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import NamedTuple
 
-from deltalake.exceptions import DeltaError
-
-from clickstream_platform.errors import BackupError, CheckpointError
+from clickstream_platform.errors import BackupError, CheckpointError, DamageError
 from clickstream_platform.files import name_within, write_whole
 from clickstream_platform.store.place import Place, size_of
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import generations, layout
+from clickstream_platform.streaming.lake.delta import REMAKE
 from clickstream_platform.streaming.lake.lease import lease_all
 from clickstream_platform.streaming.lake.ledger import last_entry
 from clickstream_platform.streaming.lake.places import Lake
@@ -138,12 +137,12 @@ def _data_files(lake: Lake, name: str, contracts: Sequence[StreamingTable]) -> I
     """The data files of a table, relative to the lake; of ``events`` also those that other tables have still to read.
 
     Raises:
-        CheckpointError: one that the table is made of is not there.
+        DamageError: one that the table is made of is not there.
     """
     table = lake.table(name)
     files = table.files()
     if gone := next((file for file in files if not (table.path / file).is_file()), None):
-        raise CheckpointError(name, f"the data file {gone} is gone", "run `clickstream rebuild`, or restore a backup")
+        raise DamageError(name, f"the data file {gone} is gone", REMAKE)
     needed = set(files)
     for contract in contracts if name == "events" else ():
         if contract.derived:
@@ -157,7 +156,7 @@ def _read_by(table: StreamingTable, lake: Lake) -> Iterator[str]:
     with suppress(CheckpointError):
         yield from needed_files(lake, checkpoint, checkpoint.planned(), checkpoint.committed())
     if entry := last_entry(lake.table(table.name)):
-        with suppress(CheckpointError, DeltaError):
+        with suppress(CheckpointError, DamageError):
             yield from lake.events.files(lake.events.log.same_rows_until(entry.events_version))
 
 

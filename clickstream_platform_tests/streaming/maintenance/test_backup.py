@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from clickstream_platform.errors import BackupError, CheckpointError, LayoutError, TableBusyError
+from clickstream_platform.errors import BackupError, DamageError, LayoutError, TableBusyError
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.lake import layout, upkeep
 from clickstream_platform.streaming.lake.lease import lease
@@ -185,7 +185,7 @@ def test_a_backup_waits_for_a_run_and_gives_up_with_its_name(
 
 def test_a_lake_with_a_file_gone_is_no_backup(home: Home, tmp_path: Path) -> None:
     next(home.lake.events.path.rglob("*.parquet")).unlink()
-    with pytest.raises(CheckpointError, match=r"the data file .* is gone"):
+    with pytest.raises(DamageError, match=r"the data file .* is gone"):
         backed_up(home, tmp_path / "backup")
 
 
