@@ -56,7 +56,9 @@ _VALUE = r"""(?:"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s&,;'"}]+)"""
 _PASSWORDS = (
     (re.compile(r"(?<=//)\S*@"), "***@"),  # up to the last one: a password may have one in it, or a slash
     (re.compile(r"""[^\s'"/,]+:[^\s'"]*@(?=[\w.-]+:\d)"""), "***@"),  # the same without a scheme
-    (re.compile(rf"""(?P<name>{_WORD}\\?["']?\s*(?:=|:|%3D)\s*){_VALUE}""", re.IGNORECASE), r"\g<name>***"),
+    (re.compile(rf"""(?P<name>{_WORD}\\?["']?\s*(?:=|:(?!\s)|%3D)\s*){_VALUE}""", re.IGNORECASE), r"\g<name>***"),
+    # What is said of a path is no secret, whatever the path ends in: `/run/secrets: there is no such folder`.
+    (re.compile(rf"""(?P<name>(?<![\w./-]){_WORD}\\?["']?\s*:\s+){_VALUE}""", re.IGNORECASE), r"\g<name>***"),
     (re.compile(r"-----BEGIN [^-]*PRIVATE KEY-----.*", re.DOTALL), "***"),
 )
 

@@ -63,6 +63,8 @@ def test_a_span_has_one_unit(span: timedelta, said: str) -> None:
         '{"sasl.password": "s3cret", "x": 1}',
         "sasl.password=s3cret",
         "ssl.key.password: s3cret",
+        "the password : s3cret",
+        "/etc/app/password:s3cret",
         "https://h/a?sig=1&token=s3cret",
         "-----BEGIN RSA PRIVATE KEY-----\ns3cret",
     ],
@@ -72,7 +74,11 @@ def test_a_password_is_left_out_of_what_is_said(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["kafka://a:1,b:2/clicks", "team:data", "a@example.org", "2026-01-05T10:00:00Z", "token"]
+    "text",
+    [
+        *("kafka://a:1,b:2/clicks", "team:data", "a@example.org", "2026-01-05T10:00:00Z", "token"),
+        *("/run/secrets: there is no such folder", "/etc/passwd: no such file", "~/my-token.json: it is"),
+    ],
 )
 def test_what_is_no_password_is_said_as_it_is(text: str) -> None:
     assert without_passwords(text) == text
