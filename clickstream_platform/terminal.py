@@ -142,7 +142,8 @@ class _Grid(Table):
         for row in self._values:
             yield Text.assemble((row[0] if row[0].plain.strip() else names[0]).plain, style="bold")
             for name, value in zip(names[1:], row[1:], strict=True):
-                yield Text.assemble((f"  {name.plain}: ", "dim"), Text(value.plain.strip(), value.style))
+                named = f"  {name.plain}: " if name.plain else "  "  # a bar has no head
+                yield Text.assemble((named, "dim"), Text(value.plain.strip(), value.style))
 
 
 def _text(value: object, *, whole: bool) -> Text:

@@ -39,6 +39,14 @@ def test_a_table_of_values_says_all_of_them_at_every_width(
     assert all(said in shown for said in ("clickstr", "48,181", "2026-11-28", "23:39", "alerts", "6", "rows"))
 
 
+def test_a_value_without_a_head_has_no_label_where_rows_are_lists(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("clickstream_platform.terminal.WIDTH", 20)
+    show(grid("committed (UTC)", "s", "", rows=[("2026-11-28 23:39", "1.1", "####")]))
+    assert capsys.readouterr().out == "2026-11-28 23:39\n  s: 1.1\n  ####\n"
+
+
 def test_a_time_is_shown_with_its_year_its_zone_and_its_age() -> None:
     minute, now = 60_000, 1_800_000_000_000
     assert dated(now - 3 * minute).startswith("2027-01-15 07:57 UTC, ")
