@@ -9,7 +9,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner, Result
 
-from clickstream_platform.cli import program
+from clickstream_platform.cli.app import program
 
 
 def clickstream(*arguments: str) -> Result:

@@ -68,7 +68,7 @@ def test_a_command_imports_what_it_needs_and_nothing_else(
         write(home, "events", [{"user_id": "u"}])
     asked = (
         "import sys\n"
-        "from clickstream_platform.cli import program\n"
+        "from clickstream_platform.cli.app import program\n"
         f"try: program({shlex.split(command)!r}, standalone_mode=False)\n"
         f"finally: print('\\n', *{HEAVY!r} & sys.modules.keys())"
     )

@@ -8,8 +8,7 @@ import pytest
 from typer.core import TyperGroup
 from typer.testing import CliRunner
 
-from clickstream_platform.cli import program
-from clickstream_platform.cli.app import tables_like
+from clickstream_platform.cli.app import program, tables_like
 from clickstream_platform.cli.contents import COMMANDS
 from clickstream_platform.settings import Settings
 from clickstream_platform.tables import tables

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import sys
 import time
 from datetime import datetime
@@ -26,6 +28,22 @@ def test_a_value_stays_on_its_line_and_steers_no_terminal() -> None:
 def test_a_sign_that_the_terminal_has_not_ends_no_command(home: Home) -> None:
     found = in_a_process_of_its_own(home.settings.home, "explain", "n\u00efx", PYTHONIOENCODING="ascii")
     assert (found.returncode, found.stderr[:7]) == (2, "n\\xefx:")
+
+
+def test_ctrl_c_before_a_command_has_begun_ends_it_without_a_traceback() -> None:
+    program = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+class Interrupted:
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupted())
+from clickstream_platform.cli import main
+main()
+"""
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert (found.returncode, found.stdout, found.stderr) == (-signal.SIGINT, "", "")
 
 
 @pytest.mark.parametrize("width", [20, 40, 200])

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from clickstream_platform.cli import program
+from clickstream_platform.cli.app import program
 from clickstream_platform.delivery import outbox as outboxes
 from clickstream_platform.delivery.channels import Channel, Patience, channels_of
 from clickstream_platform.delivery.outbox import Alert, Outbox, alerts_of

@@ -20,7 +20,7 @@ import pytest
 from rich.console import Console, RenderableType
 from typer.testing import CliRunner
 
-from clickstream_platform.cli import program
+from clickstream_platform.cli.app import program
 from clickstream_platform.live.dashboard import dashboard
 from clickstream_platform.live.history import history, last_runs
 from clickstream_platform.live.sparks import bar, spark

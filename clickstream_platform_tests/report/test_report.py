@@ -13,7 +13,7 @@ import dagster as dg
 import pytest
 from typer.testing import CliRunner
 
-from clickstream_platform.cli import program
+from clickstream_platform.cli.app import program
 from clickstream_platform.defs.report import daily_report
 from clickstream_platform.errors import QueryError
 from clickstream_platform.report.page import Report, report

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from clickstream_platform.cli import program
+from clickstream_platform.cli.app import program
 from clickstream_platform.errors import SetupError
 from clickstream_platform.settings import from_env
 from clickstream_platform.simulator.broker import Broker

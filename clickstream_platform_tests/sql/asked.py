@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from clickstream_platform.cli import program
+from clickstream_platform.cli.app import program
 from clickstream_platform.errors import QueryError
 from clickstream_platform.sql import ask, connect
 from clickstream_platform_tests.homes import Home

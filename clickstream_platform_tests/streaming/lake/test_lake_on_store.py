@@ -26,7 +26,7 @@ TABLES = ("events", "sessions", "user_activity")
 # Several commands in one process, as each JVM takes some seconds to start; then a file lands, and one more is given.
 ONE_BY_ONE = """
 import json, sys
-from clickstream_platform.cli import program
+from clickstream_platform.cli.app import program
 from clickstream_platform.settings import from_env
 commands, record, last = map(json.loads, sys.argv[1:])
 failed = max(program(command, standalone_mode=False) or 0 for command in commands)
