@@ -81,8 +81,10 @@ def forget(
     """
     settings = from_env()
     users = [*dict.fromkeys((*(user or ()), *(_ids_in(from_file) if from_file else ())))]
-    lake = existing_lake(settings, to_write=not proof and bool(users))
-    if proof or not users:
+    if not users and not proof:
+        raise SettingsError("forget", "nobody is named", "say --user ID; --proof shows the erasures so far")
+    lake = existing_lake(settings, to_write=not proof)
+    if proof:
         show(maintenance_views.erasures(read_proofs(lake), users))
         return
     from clickstream_platform.streaming.maintenance import erasure  # noqa: PLC0415 - Spark, and a proof is a file

@@ -63,6 +63,8 @@ def test_what_cannot_be_looked_after_is_said_without_a_jvm(home: Home) -> None:
     home.plan("events", 0, {"logOffset": 0}, done=False)
     assert "quarantine is empty" in clickstream("quarantine").stdout
     assert "nobody was erased" in clickstream("forget", "--proof").stdout
+    unnamed = clickstream("forget")
+    assert (unnamed.exit_code, unnamed.stderr[:24]) == (2, "forget: nobody is named;")
     assert clickstream("maintain").exit_code == 0
     unknown, too_early, empty = (
         clickstream("replay", "--reason", "typo"), clickstream("replay"), clickstream("forget", "--user", "")
