@@ -67,7 +67,8 @@ class Commands(TyperGroup):
         if args and (listed := COMMANDS.get(args[0])):
             module = import_module(f"clickstream_platform.cli.{listed.module}")
             group = get_group(module.commands)
-            self.commands[args[0]] = group.commands.get(args[0], group)
+            self.commands[args[0]] = command = group.commands.get(args[0], group)
+            _let_flow(command)
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
@@ -92,6 +93,14 @@ class Commands(TyperGroup):
                 raise
             show(failure(error), stderr=True)
             raise typer.Exit(2 if isinstance(error, SettingsError) else 1) from error
+
+
+def _let_flow(command: Any) -> None:
+    """Let the paragraphs of its help fill the terminal. The lines that a docstring breaks them into would stay."""
+    paragraphs = (command.help or "").split("\n\n")
+    command.help = "\n\n".join(" ".join(each.split("\n")) for each in paragraphs)
+    for each in getattr(command, "commands", {}).values():
+        _let_flow(each)
 
 
 program = typer.Typer(

@@ -31,6 +31,12 @@ def test_help_gives_an_example(home: Home, command: tuple[str, ...]) -> None:
     assert "Example: " in result.stdout
 
 
+def test_help_breaks_its_lines_where_the_terminal_ends(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    shown = clickstream("fill", "--help").stdout
+    assert "none is rejected. Stopped anywhere, run it again." in shown
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_what_help_lists_is_what_the_command_says_of_itself(name: str) -> None:
     command, listed = loaded(name), COMMANDS[name]
