@@ -73,7 +73,8 @@ def restore(
 def moved() -> None:
     """Go on from a landing folder that was copied or moved, once its files show that it is the same. Starts no JVM.
 
-    Every file that was read and lies there must lie under its old path and have its old size, and at least one must.
+    Each file in it that was read before must have its old path below the folder and its old size. There
+    must be one at least.
     """
     settings = from_env()
     lake, events = existing_lake(settings, to_write=True), tables(settings)["events"]
