@@ -23,7 +23,8 @@ WATERMARK = "watermark (UTC)"
 
 def dashboard(state: DashboardState) -> RenderableType:
     """Queries and lag, then what visitors did in the last minutes."""
-    parts: list[RenderableType] = [_headline(state), "", Fitting(_tables(state), _few_columns(state)), ""]
+    tables = Fitting(_tables(state), Fitting(_few_columns(state), _fewest_columns(state)))
+    parts: list[RenderableType] = [_headline(state), "", tables, ""]
     parts.extend(_problems(state))
     if state.activity is None:
         return Group(*parts, Text("no event is in the lake yet: clickstream run"))
@@ -79,6 +80,13 @@ def _few_columns(state: DashboardState) -> Table:
             for name, query in _with_queries(state)
         ),
     )  # fmt: skip
+
+
+def _fewest_columns(state: DashboardState) -> Table:
+    rows = (
+        (name.name, _query(query)[0], _lag(name), _last(name, query, state.at)) for name, query in _with_queries(state)
+    )
+    return grid("table", "query", "lag", "last", right=("lag",), rows=rows)
 
 
 def _with_queries(state: DashboardState) -> list[tuple[TableStatus, Sequence[QueryStatus]]]:

@@ -143,6 +143,8 @@ def test_the_dashboard_fits_the_terminal(home: Home, width: int) -> None:
     lines = drawn(dashboard(seen(home)), width).splitlines()
     assert max(map(len, lines)) <= width
     assert any("Newest alerts" in line for line in lines)
+    (events,) = (line.split() for line in lines if line.startswith("events ") and "running" in line)
+    assert {"events", "running", "files"} <= set(events), "a table is a line at every width"
 
 
 def test_what_a_visitor_wrote_does_not_steer_the_terminal(home: Home) -> None:
