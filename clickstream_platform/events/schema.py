@@ -31,6 +31,7 @@ class Reason(str, Enum):
     ENVELOPE_PATH = "envelope_path"  # of an envelope that cannot be opened, the step that fails
     ENVELOPE_BASE64 = "envelope_base64"
     ENVELOPE_GZIP = "envelope_gzip"
+    ENVELOPE_FORM = "envelope_form"
     ENVELOPE_JSON = "envelope_json"
     ENVELOPE_LINES = "envelope_lines"
     ENVELOPE_ARRAY = "envelope_array"

@@ -7,6 +7,7 @@ import binascii
 import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 
@@ -66,6 +67,10 @@ def undo_step(step: str, value: PackedValue, left: UnpackBudget) -> PackedValue:
             if value.is_json:
                 raise UnopenedError(Reason.ENVELOPE_GZIP)
             return PackedValue(_of_gzip(value.data, left), is_json=False)
+        case "form":
+            data = _of_form(unquote_text(value, Reason.ENVELOPE_FORM))
+            left.parts.append(data)  # about as long as it was
+            return PackedValue(data, is_json=True)
         case _:
             if value.is_json and value.data.lstrip()[:1] == b'"':
                 return PackedValue(unquote_text(value, Reason.ENVELOPE_JSON), is_json=True)
@@ -123,6 +128,37 @@ def _member(data: bytes, left: UnpackBudget) -> tuple[bytes, bytes, bool]:
         return b"", b"", False
     left.take(part)
     return part, unpacking.unused_data, unpacking.eof
+
+
+def _of_form(text: bytes) -> bytes:
+    """The parameters of a query, of a URL or by itself, as a JSON object of texts: `application/x-www-form-urlencoded`.
+
+    One that comes again is an array of its texts. What stands before the sign ``?`` is a text of that name.
+    """
+    text = text.removeprefix(BOM).strip()
+    before, mark, query = text.partition(b"?")
+    if not mark or b"=" in before or b"&" in before:
+        before, query = b"", text
+    if b"=" not in query or query[:1] in _NO_QUERY:
+        raise UnopenedError(Reason.ENVELOPE_FORM)
+    fields: dict[str, list[str]] = {}
+    try:
+        text.decode()
+        if before:
+            fields["?"] = [before.decode()]
+        for each in filter(None, query.split(b"&")):
+            name, _, value = each.partition(b"=")
+            fields.setdefault(_unescaped(name), []).append(_unescaped(value))
+    except UnicodeDecodeError:
+        raise UnopenedError(Reason.ENVELOPE_FORM) from None
+    return msgspec.json.encode({name: texts[0] if len(texts) == 1 else texts for name, texts in fields.items()})
+
+
+_NO_QUERY = (b"{", b"[", b"<", b'"')  # with which JSON begins, or a document
+
+
+def _unescaped(text: bytes) -> str:
+    return unquote_to_bytes(text.replace(b"+", b" ")).decode()
 
 
 def lines_of(text: bytes) -> Iterator[bytes]:

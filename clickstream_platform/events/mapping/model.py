@@ -13,7 +13,7 @@ from clickstream_platform.events.schema import WIRE
 Kind = Literal["text", "integer", "decimal", "boolean", "time"]
 UNITS = ("auto", "s", "ms", "us", "ns", "iso", "clf")
 COLUMNS = tuple(WIRE.names)
-Undo = Literal["base64", "gzip", "json", "lines"]
+Undo = Literal["base64", "gzip", "form", "json", "lines"]
 REQUIRED = ("user_id", "timestamp", "event_type")
 
 
@@ -74,8 +74,8 @@ class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         path: where in the JSON object its content is; all of it is, if empty.
-        steps: what is undone there, in this order: ``base64``; ``gzip``; ``json``: a text that is JSON; ``lines``: a
-            text of which each line that is not blank is one event.
+        steps: what is undone there, in this order: ``base64``; ``gzip``; ``form``: a query, or what a form in a browser
+            sends; ``json``: a text that is JSON; ``lines``: a text of which each line that is not blank is one event.
         holds: ``many``: an array, or lines; ``one``: a single event, or the next envelope.
         optional: of the first only: a record that has nothing at the path, or is an object where an array is looked
             for, is an event by itself.

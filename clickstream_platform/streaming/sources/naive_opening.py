@@ -13,6 +13,7 @@ import re
 import zlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from urllib.parse import parse_qsl
 
 from clickstream_platform.events.mapping.paths import Index, Key, Step, steps_of
 
@@ -89,12 +90,30 @@ def _undo_step(step: str, held: NaiveValue, left: list[int]) -> NaiveValue:
         if held.kind != "bytes":
             raise NotOpenedError
         return NaiveValue("bytes", _count_unpacked(_unzip(held.data, left[0] + 1), left))
+    if step == "form":
+        return NaiveValue("value", _parameters(_bytes_of(held).removeprefix(BYTE_ORDER_MARK).strip()))
     if held.kind == "bytes":
         return NaiveValue("text", held.data.removeprefix(BYTE_ORDER_MARK))
     if held.kind == "text" and held.data.lstrip()[:1] != b'"':
         return held
     value = _json_of(held)
     return NaiveValue("text", _encoded(value)) if isinstance(value, str) else held
+
+
+def _parameters(text: bytes) -> dict[str, Any]:
+    url = re.fullmatch(rb"([^=&?]*)\?(.*)", text, re.DOTALL)
+    before, query = url.groups() if url else (b"", text)
+    if b"=" not in query or query[0] in b'{[<"':
+        raise NotOpenedError
+    try:
+        pairs = parse_qsl(query.decode(), keep_blank_values=True, errors="strict")
+        pairs = [*([("?", before.decode())] if before else []), *pairs]
+    except ValueError:
+        raise NotOpenedError from None
+    texts: dict[str, list[str]] = {}
+    for name, value in pairs:
+        texts.setdefault(name, []).append(value)
+    return {name: each[0] if len(each) == 1 else each for name, each in texts.items()}
 
 
 def _unzip(data: bytes, most: int) -> bytes:

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow as pa
 import pytest
@@ -63,6 +64,8 @@ THREE = [ONE.encode(), b"null", ONE.encode()]
         ('[envelope]\nsteps = ["base64", "gzip", "json"]', b64(gzipped(ARRAY.encode())).encode()),
         ('[envelope]\npath = "b"\nsteps = ["json"]', json.dumps({"b": ARRAY}).encode()),
         ('[envelope]\npath = "b"\nsteps = ["lines"]', json.dumps({"b": f"{ONE}\r\n\nnull\n{ONE}"}).encode()),
+        ('[[envelope]]\nsteps = ["form"]\nholds = "one"\n[[envelope]]\npath = "e"\nsteps = ["json"]',
+         f"v=1&e={quote(ARRAY)}&t=%20".encode()),
         ('[[envelope]]\nsteps = ["gzip"]\nholds = "one"\n[[envelope]]\npath = "e"\n[[envelope]]\npath = "m"\n'
          'steps = ["json"]\nholds = "one"',
          gzipped(json.dumps({"e": [{"m": ONE}, {"m": "null"}, {"m": ONE}]}).encode())),
@@ -98,6 +101,31 @@ def test_a_step_that_fails_rejects_the_record_once_and_is_the_reason(
     envelope: str, record: bytes, reason: Reason
 ) -> None:
     assert inside(envelope, record) is reason
+
+
+FORM = '[envelope]\nsteps = ["form"]\nholds = "one"'
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ("a=1&b=x+y%2B%C3%BC&a=2&c&&d=", {"a": ["1", "2"], "b": "x y+\u00fc", "c": "", "d": ""}),
+        ("/cb.gif?a=b=c%26&u=https://x/?y", {"?": "/cb.gif", "a": "b=c&", "u": "https://x/?y"}),
+        ("?a=1;2\r\n", {"a": "1;2"}),
+        ("a=%zz&%00=%", {"a": "%zz", "\0": "%"}),
+        ("a=%7B%22k%22%3A%5B1%5D%7D", {"a": '{"k":[1]}'}),
+    ],
+)
+def test_a_form_is_an_object_of_texts_and_nothing_of_it_is_lost(text: str, fields: dict[str, Any]) -> None:
+    (event,) = inside(FORM, text.encode())
+    assert json.loads(event.value) == fields
+
+
+@pytest.mark.parametrize(
+    "record", [b"", b"/cb.gif?", b'{"a": "x=1"}', b"<a href='x?y=1'>", b"a=%ff", b"a=\xff&b=1", b"ab"]
+)
+def test_what_is_no_form_is_rejected_as_that(record: bytes) -> None:
+    assert inside(FORM, record) is Reason.ENVELOPE_FORM
 
 
 def test_a_bomb_is_never_unpacked_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,6 +77,9 @@ def test_what_is_wrong_is_said_in_one_line_that_names_the_file(mapping: Any, mor
         ("%c %Y-%m-%d", "'%c' is no part of a time that is read alike everywhere"),
         ("%Y-%m-%d %", "'%' is no part of a time"),
         ("%Y-%m-%d %Y", "it has a part twice"),
+        ("%Q %Y-%m-%d", "a number since 1970"),
+        ("%s%Q", "a number since 1970"),
+        ("%s%%", "a number since 1970"),
     ],
 )
 def test_a_unit_that_is_none_is_refused_with_what_it_may_be(mapping: Any, unit: str, finding: str) -> None:
@@ -92,6 +95,13 @@ def test_a_unit_that_is_none_is_refused_with_what_it_may_be(mapping: Any, unit: 
         ("%m/%d/%y %I:%M %p", "11/27/26 12:05 AM", "2026-11-27T00:05:00"),
         ("%a, %d %b %Y %H:%M:%S %z", "Fri, 27 Nov 2026 10:00:00 +0530", "2026-11-27T10:00:00+05:30"),
         ("%Y/%j %H:%M:%S.%f", "2026/331 10:00:00.25", "2026-11-27T10:00:00.250000"),
+        ("/Date(%Q)/", "/Date(1764324007123)/", "2025-11-28T10:00:07.123000"),
+        ("/Date(%Q%z)/", "/Date(-1500+0100)/", "1969-12-31T23:59:58.500000"),
+        ("@%s", "@1764324007", "2025-11-28T10:00:07"),
+        ("@%s", "@1764324007.5", "@1764324007.5"),
+        ("/Date(%Q)/", "/Date(999999999999999)/", "/Date(999999999999999)/"),  # beyond the year 9999
+        ("%a %b %d %Y %H:%M:%S GMT%z", "Fri Nov 28 2025 10:00:07 GMT+0100 (CET)", "2025-11-28T10:00:07+01:00"),
+        ("%Y-%m-%d %H:%M:%S.%f", "2025-11-28 10:00:07.123456789", "2025-11-28T10:00:07.123456"),
         ("%d.%m.%Y", "31.11.2026", "31.11.2026"),  # no such day: for the parser of times to judge
         ("%d.%m.%Y", "2026-11-27T10:00:00Z", "2026-11-27T10:00:00Z"),
         ("%d.%m.%Y", "1764237600", "1764237600"),

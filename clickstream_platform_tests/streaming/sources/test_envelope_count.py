@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
+from urllib.parse import quote_from_bytes
 
 import msgspec
 import pytest
@@ -54,6 +55,8 @@ def tally_of(records: list[bytes], how: Rules) -> Tally:
 
 
 def packed(step: str, data: bytes) -> bytes:
+    if step == "form":
+        return b"a=" + quote_from_bytes(data).encode() + b"&b"
     return gzip.compress(data, mtime=0) if step == "gzip" else base64.b64encode(data)
 
 
@@ -71,7 +74,7 @@ JSON = st.recursive(
 LAYER = st.builds(
     Envelope,
     path=st.sampled_from(["", "a", "a.b", "a[0]", "a[key=AA].b", "batch"]),
-    steps=st.lists(st.sampled_from(["base64", "gzip", "json"]), max_size=3).map(tuple)
+    steps=st.lists(st.sampled_from(["base64", "gzip", "form", "json"]), max_size=3).map(tuple)
     | st.sampled_from([("lines",), ("base64", "lines"), ("json", "lines")]),
     holds=st.sampled_from(["many", "one"]),
 )
@@ -102,7 +105,7 @@ def put_in(events: list[bytes], layer: Envelope) -> bytes:
         elif is_json:
             data = json.dumps(data.decode(errors="replace")).encode()
             continue
-        is_json = step == "json"
+        is_json = step in ("json", "form")
     if not layer.path:
         return data
     if not is_json:
@@ -155,6 +158,7 @@ def test_what_every_step_holds_is_counted() -> None:
         ('[envelope]\npath = "b"\nsteps = ["json"]', json.dumps({"b": text.decode()}).encode()),
         ('[envelope]\nsteps = ["base64"]', base64.urlsafe_b64encode(b'["???>>>", 2, 3]')),
         ('[envelope]\npath = "b[1]"', b'{"b": [0, [1, 2, 3]]}'),
+        ('[[envelope]]\nsteps = ["form"]\nholds = "one"\n[[envelope]]\npath = "b"', b"/p?b=1&b=2&c=4&b=%F0%9F%98%80"),
         ('[envelope]\npath = "b"\nsteps = ["lines"]', json.dumps({"b": "1\n2\r\n\n3"}).encode()),
     ):
         tally = tally_of([record], rules(envelope))
@@ -172,6 +176,9 @@ def test_what_every_step_holds_is_counted() -> None:
         ("[envelope]", b"[" * 501 + b"]" * 501),
         ("[envelope]", b"[" + b" " * LARGEST + b"]"),
         ('[envelope]\npath = "b[1]"', b'{"b": [0]}'),
+        ('[envelope]\nsteps = ["form"]\nholds = "one"', b'{"b": "x=1"}'),
+        ('[envelope]\nsteps = ["form"]\nholds = "one"', b"b=%ff"),
+        ('[envelope]\nsteps = ["form"]\nholds = "one"', b"/b?"),
     ],
 )
 def test_what_is_rejected_as_a_whole_is_no_envelope_here_either(envelope: str, record: bytes) -> None:
