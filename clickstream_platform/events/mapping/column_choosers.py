@@ -59,6 +59,9 @@ def _choosing(name: str, column: ColumnMapping, shared: frozenset[str], names: d
         return _by_name(column, shared, names)
     if name in IDS and len(column.paths) > 1:
         return _first_id(column, shared)
+    if column.is_joined:
+        choose = _all_of(column, shared)
+        return _by_iso(choose, str(column.unit)) if is_form(column.unit) else choose
     choose = _first([path_grabber(path, is_shared=path in shared) for path in column.paths], column.default)
     if column.kind not in ("text", "time"):
         return _of_kind(choose, column.kind)
@@ -76,6 +79,21 @@ def _first(grabs: list[Choose], default: str | None) -> Choose:
             if text is not None:
                 return text
         return default
+
+    return choose
+
+
+def _all_of(column: ColumnMapping, shared: frozenset[str]) -> Choose:
+    """The texts at all paths, with a blank between them; null where one of them has nothing."""
+    finds = _finders(column, shared)
+
+    def choose(record: dict[str, Any]) -> str | None:
+        texts = [(text_of(find(record)) or "").strip(WHITE) for find, _ in finds]
+        if not all(texts):
+            return None
+        for _, take in finds:
+            take(record)
+        return " ".join(texts)
 
     return choose
 

@@ -45,7 +45,7 @@ def _is_plain(name: str, column: ColumnMapping) -> bool:
     is_of_keys = all(isinstance(step, Key) for path in column.paths for step in steps_of(path))
     is_short = all(len(steps_of(path)) <= _DEEPEST for path in column.paths)
     is_id = name in _CALLED or (name == "session_id" and len(column.paths) > 1)
-    return is_text and is_of_keys and is_short and not is_id
+    return is_text and not column.is_joined and is_of_keys and is_short and not is_id
 
 
 def _first(text: str, column: ColumnMapping) -> Iterator[str]:

@@ -118,6 +118,8 @@ def _of_column(name: str, column: ColumnMapping, form: Form) -> Findings:
     elif column.unit is not None and is_form(column.unit) and column.unit != "clf":
         for fault in time_forms.form_faults(column.unit):
             yield f"{where} has the form {column.unit!r}: {fault}", f"write it as in {_FORM!r}; docs/mapping.md has all"
+    if column.is_joined and (name != "timestamp" or len(column.paths) < 2):
+        yield f"{where} is joined, but only a time in several fields is: a day and a time of day", "leave join out"
     if column.default is not None and name in _NO_DEFAULT:
         yield f"{where} has a default: {_NO_DEFAULT[name]}", "leave it out: such a record is rejected, and kept"
 

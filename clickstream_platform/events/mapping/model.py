@@ -17,7 +17,10 @@ Undo = Literal["base64", "gzip", "form", "json", "lines"]
 REQUIRED = ("user_id", "timestamp", "event_type")
 
 
-class ColumnMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"paths": "from", "kind": "type"}):
+_WRITTEN = {"paths": "from", "kind": "type", "is_joined": "join"}
+
+
+class ColumnMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=_WRITTEN):
     """Where a column of ``events`` is found.
 
     Attributes:
@@ -26,12 +29,14 @@ class ColumnMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ren
         unit: of a time that is a number; ``clf`` is the form of access logs, ``10/Oct/2000:13:55:36 -0700``; or a form
             of texts, such as ``%d.%m.%Y %H:%M``: :mod:`.time_forms`.
         default: what a record has that has none.
+        is_joined: of a time that is told by several fields, a day and a time of day: all paths count, in their order.
     """
 
     paths: tuple[str, ...] = ()
     kind: Kind = "text"
     unit: str | None = None
     default: str | None = None
+    is_joined: bool = False
 
 
 class EventTypes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -125,6 +130,9 @@ class Mapping(msgspec.Struct, frozen=True):
         for name in ("texts", "self_describing"):  # so has one without these
             if not fields["record"][name]:
                 del fields["record"][name]
+        for _, column in fields["columns"]:
+            if not column["join"]:
+                del column["join"]
         return f"{self.name} {hashlib.sha256(msgspec.json.encode(fields)).hexdigest()[:12]}"
 
     @property

@@ -155,3 +155,34 @@ def test_its_label_changes_with_what_it_says_and_with_nothing_else(mapping: Any)
     first = mapping(LEAST).label
     assert mapping("# a remark\n" + LEAST).label == first
     assert mapping(LEAST + 'page_url = "u"').label != first
+
+
+JOINED = LEAST.replace('"at"', '{ from = ["day", "clock"], join = true, unit = "%d.%m.%Y %H:%M" }')
+
+
+@pytest.mark.parametrize(
+    ("record", "time"),
+    [
+        ({"day": "27.11.2026 ", "clock": "9:05"}, "2026-11-27T09:05:00"),
+        ({"day": "2026-11-27", "clock": "09:05:01.5Z"}, "2026-11-27 09:05:01.5Z"),  # by ISO-8601
+        ({"day": "27.11.2026"}, None),  # whose midnight is not when it was
+        ({"day": "27.11.2026", "clock": " "}, None),
+        ({"clock": "9:05"}, None),
+    ],
+)
+def test_a_day_and_a_time_of_day_are_one_time_and_without_either_there_is_none(
+    mapping: Any, record: dict[str, str], time: str | None
+) -> None:
+    assert columns(by(mapping(JOINED), {"who": "u", "what": "w", **record})).get("timestamp") == time
+
+
+def test_what_was_joined_is_in_no_other_column_and_what_was_not_is_kept(mapping: Any) -> None:
+    whole = {"who": "u", "what": "w", "day": "27.11.2026", "clock": "9:05"}
+    assert by(mapping(JOINED), whole).extra is None
+    assert by(mapping(JOINED), {**whole, "clock": None}).extra == '{"day":"27.11.2026","clock":null}'
+
+
+def test_only_a_time_in_several_fields_is_joined(mapping: Any) -> None:
+    for of in ('from = ["at"], join = true', "from = [], join = true"):
+        with pytest.raises(SettingsError, match="only a time in several fields is"):
+            mapping(LEAST.replace('"at"', f"{{ {of} }}"))
