@@ -12,6 +12,8 @@ _ADDRESS = re.compile(r"https?://\S|/[^/\s]|/\Z")
 _MILLISECONDS = re.compile(r"1\d{12}")  # 2001 to 2033; so many digits have few other numbers
 _SECONDS = re.compile(r"1\d{9}(?:\.\d+)?")  # 2001 to 2033
 _MOST_TYPES = 30
+_DAY = re.compile(r"\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./]\d{4}|20\d{6}")
+_CLOCK = re.compile(r"\d{1,2}:[0-5]\d(?::[0-5]\d(?:[.,]\d+)?)?(?: ?[AaPp][Mm])?(?:Z| ?[+-]\d\d:?\d\d)?")
 
 
 def types(samples: Mapping[str, Sequence[str]]) -> list[str]:
@@ -48,6 +50,23 @@ def coming_again(samples: Mapping[str, Sequence[str]]) -> list[str]:
 def are_milliseconds(texts: Sequence[str]) -> bool:
     """Whether all of them are numbers of milliseconds since 1970, of this time."""
     return bool(texts) and all(map(_MILLISECONDS.fullmatch, texts))
+
+
+def are_days(texts: Sequence[str]) -> bool:
+    """Whether all of them are days without a time of day."""
+    return bool(texts) and all(map(_DAY.fullmatch, texts))
+
+
+def clock_beside(day: str, samples: Mapping[str, Sequence[str]]) -> str | None:
+    """The field beside a day that has a time of day in as many records; None if there is none, or are several."""
+    beside = [
+        path
+        for path, texts in samples.items()
+        if path.rpartition(".")[0] == day.rpartition(".")[0]
+        and len(texts) == len(samples[day])
+        and all(map(_CLOCK.fullmatch, texts))
+    ]
+    return beside[0] if len(beside) == 1 else None
 
 
 def _are_types(texts: Sequence[str]) -> bool:

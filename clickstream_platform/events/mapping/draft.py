@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
-from clickstream_platform.events.mapping.by_values import coming_again, numbers_of_seconds
+from clickstream_platform.events.mapping.by_values import are_days, clock_beside, coming_again, numbers_of_seconds
 from clickstream_platform.events.mapping.checking import EVENT, CheckSummary
-from clickstream_platform.events.mapping.guessing import FEW, Guess, Samples, add_from_around, guess, is_address
-from clickstream_platform.events.mapping.lines_apart import COMMENT, form_of, values_of
-from clickstream_platform.events.mapping.model import COLUMNS, REQUIRED, Envelope, Form, fields_of
-from clickstream_platform.events.mapping.paths import getter, steps_of
-from clickstream_platform.events.mapping.sampling import sample
+from clickstream_platform.events.mapping.guessing import FEW, is_address
+from clickstream_platform.events.mapping.lines_apart import COMMENT
+from clickstream_platform.events.mapping.model import COLUMNS, REQUIRED, ColumnMapping, Envelope, Form, fields_of
+from clickstream_platform.events.mapping.named import preset
+from clickstream_platform.events.mapping.paths import path_text
+from clickstream_platform.events.mapping.shapes import Shape, shape_of
 from clickstream_platform.events.mapping.time_forms import forms_of, is_clf
-from clickstream_platform.events.mapping.unfolding import Unfolded, unfold
 
 _ESCAPED = r'["\\]'
+_BY_KEYS = (
+    "# Each record is an object of objects that are alike, each under a key of its own. Such are not taken apart:",
+    "# let each of them land as a line (jq -c 'to_entries[] | {id: .key} + .value').",
+)
 _OURS = ("click", "page_view", "purchase")
 
 
@@ -34,11 +36,12 @@ def draft_mapping(checked: CheckSummary, extends: str = "", layers: Sequence[Env
     if extends and layers:
         return "\n".join([*lines, f'extends = "{extends}"', *_envelope(layers), *_types(Counter())])
     if extends:
-        lines += [f'extends = "{extends}"', "", "[columns]", *_remarks(checked.extra)]
+        lines += [f'extends = "{extends}"', "", "[columns]", *_flat(extends, checked), *_remarks(checked.extra)]
         return "\n".join([*lines, *_types(checked.event_types)])
-    shape = _shape_of(checked)
+    shape = shape_of(checked)
     lines += [
-        *_apart(checked, shape.form),
+        *([] if shape.layers else _apart(checked, shape.form)),
+        *(["", *_BY_KEYS] if shape.is_by_keys else []),
         *_texts(shape),
         *_envelope(shape.layers),
         *_comments(shape.form),
@@ -49,53 +52,15 @@ def draft_mapping(checked: CheckSummary, extends: str = "", layers: Sequence[Env
     return "\n".join([*lines, *_remarks(checked.extra), *_types(checked.event_types or _guessed_types(shape))])
 
 
-@dataclass(frozen=True)
-class _Shape:
-    """What is known of records of an unknown shape.
-
-    Attributes:
-        samples: some values at each path of an event.
-        guess: where its columns may be.
-        layers: what is around it.
-        texts: its fields that are objects as texts.
-        form: how its line is taken apart, if it is no JSON.
-    """
-
-    samples: Samples
-    guess: Guess
-    layers: tuple[Envelope, ...] = ()
-    texts: frozenset[str] = field(default_factory=frozenset[str])
-    form: Form | None = None
-
-
-def _shape_of(checked: CheckSummary) -> _Shape:
-    if not checked.first:
-        form = form_of(checked.lines)
-        samples = values_of(checked.lines, form) if form else {}
-        return _Shape(samples, guess(samples), form=form)
-    return _shape_of_events(unfold(checked.first))
-
-
-def _shape_of_events(unfolded: Unfolded) -> _Shape:
-    samples, object_texts = sample(unfolded.events)
-    guessed, layers = guess(samples), unfolded.layers
-    if guessed.envelope:
-        layers = (*layers, Envelope(guessed.envelope, inherit=guessed.inherit))
-        items = _items_of(unfolded.events, layers[-1])
-        is_deeper = bool(guess(sample(items).values).envelope)  # or only the first of a list in a list would be read
-        return _shape_of_events(Unfolded(layers, items, [])) if is_deeper else _Shape(samples, guessed, layers)
-    if unfolded.around and layers:
-        guessed = add_from_around(guessed, sample(unfolded.around).values)
-        inner = Envelope(layers[-1].path, layers[-1].steps, layers[-1].holds, inherit=guessed.inherit)
-        layers = (*layers[:-1], inner)
-    return _Shape(samples, guessed, layers, object_texts)
-
-
-def _items_of(events: Sequence[dict[str, Any]], layer: Envelope) -> list[dict[str, Any]]:
-    """What is in the list of each, with what it inherits."""
-    list_in = getter(steps_of(layer.path))
-    lists = ((list_in(event), {name: event[name] for name in layer.inherit if name in event}) for event in events)
-    return [{**around, **item} for items, around in lists for item in items or () if isinstance(item, dict)]
+def _flat(extends: str, checked: CheckSummary) -> Iterator[str]:
+    """Columns of a preset that are at keys with its paths' dots in them, as tables have them that objects became."""
+    mapping = preset(extends)
+    for name in COLUMNS if mapping else ():
+        paths = mapping.column(name).paths if mapping else ()
+        flat = [key for path in paths if "." in path and (key := path_text((path,))) in checked.extra]
+        used = [path for path in paths if checked.paths.get(name, {}).get(path)]
+        if flat and mapping and mapping.column(name) == ColumnMapping(paths):
+            yield f"{name} = {_list([*used, *flat])}"
 
 
 def _apart(checked: CheckSummary, form: Form | None) -> list[str]:
@@ -133,12 +98,12 @@ def _in_toml(separator: str) -> str:
     return r'"\t"' if separator == "\t" else _quoted(separator)
 
 
-def _guessed_types(shape: _Shape) -> Counter[str]:
+def _guessed_types(shape: Shape) -> Counter[str]:
     paths = shape.guess.paths["event_type"]
-    return Counter(text for path in paths for text in shape.samples.get(shape.guess.begin + path, ()))
+    return Counter(text for path in paths for text in shape.inside.get(path, ()))
 
 
-def _texts(shape: _Shape) -> list[str]:
+def _texts(shape: Shape) -> list[str]:
     return ["", "[record]", f"texts = {_list(sorted(shape.texts))}"] if shape.texts else []
 
 
@@ -156,15 +121,10 @@ def _list(texts: Sequence[str]) -> str:
     return f"[{', '.join(map(_quoted, texts))}]"
 
 
-def _column(column: str, shape: _Shape) -> str:
-    paths, samples, guessed = shape.guess.paths[column], shape.samples, shape.guess
+def _column(column: str, shape: Shape) -> str:
+    paths = shape.guess.paths[column]
     if column == "timestamp" and paths:
-        texts = samples.get(guessed.begin + paths[0], ())
-        forms = ["clf"] if is_clf(texts[:FEW]) else forms_of(texts) or forms_of(texts[:FEW])
-        if len(forms) > 1:
-            return f"# {_of_form(paths[0], forms[0])}  # needed: or is it {' or '.join(map(_quoted, forms[1:]))}?"
-        if forms:
-            return _of_form(paths[0], forms[0])
+        return _timestamp(paths, shape)
     if column == "user_id" and paths and is_address(paths[0]):
         others = [path for path in _perhaps(column, shape) if path not in paths]
         more = f"; the same values come again at {_several(others)}" if others else ""
@@ -172,6 +132,23 @@ def _column(column: str, shape: _Shape) -> str:
     if paths or column not in REQUIRED:
         return f"{'' if paths else '# '}{column} = {_list(paths)}"
     return _needed(column, _perhaps(column, shape))
+
+
+def _timestamp(paths: Sequence[str], shape: Shape) -> str:
+    """When an event was; of a day, with the field beside it that has the time of day, if there is one."""
+    texts = shape.inside.get(paths[0], ())
+    clock = clock_beside(paths[0], shape.inside) if are_days(texts) else None
+    if clock:
+        texts = [" ".join(both) for both in zip(texts, shape.inside[clock], strict=True)]
+    forms = ["clf"] if is_clf(texts[:FEW]) else forms_of(texts) or forms_of(texts[:FEW])
+    remark = "" if clock or not are_days(texts) else "  # of a day without a time of day, the midnight"
+    if not forms and not clock:
+        return f"timestamp = {_list(paths)}{remark}"
+    said = [f"from = {_list([paths[0], clock] if clock else paths[:1])}", *(["join = true"] if clock else [])]
+    column = f"timestamp = {{ {', '.join([*said, *(f'unit = {_quoted(form)}' for form in forms[:1])])} }}"
+    if len(forms) > 1:
+        return f"# {column}  # needed: or is it {' or '.join(map(_quoted, forms[1:]))}?"
+    return column + remark
 
 
 _WHY = {"user_id": "the same values come again", "timestamp": "numbers as of seconds since 1970 are"}
@@ -192,19 +169,13 @@ def _several(paths: Sequence[str]) -> str:
     return ", ".join(map(_quoted, paths))
 
 
-def _perhaps(column: str, shape: _Shape) -> list[str]:
+def _perhaps(column: str, shape: Shape) -> list[str]:
     """Where a column may be that nothing is called like, by what is there."""
-    begin = shape.guess.begin
-    samples = {path[len(begin) :]: texts for path, texts in shape.samples.items() if path.startswith(begin)}
     if column == "timestamp":
-        return numbers_of_seconds(samples)
+        return numbers_of_seconds(shape.inside)
     # Of whom an event is may be the very thing that a session is called after.
     taken = {path for name, paths in shape.guess.paths.items() if name != "session_id" for path in paths}
-    return [path for path in coming_again(samples) if path not in taken]
-
-
-def _of_form(path: str, form: str) -> str:
-    return f"timestamp = {{ from = [{_quoted(path)}], unit = {_quoted(form)} }}"
+    return [path for path in coming_again(shape.inside) if path not in taken]
 
 
 def _remarks(extra: Mapping[str, int]) -> list[str]:

@@ -8,8 +8,16 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from clickstream_platform.events.mapping.by_values import ENOUGH, addresses, are_milliseconds, flattest_first, types
-from clickstream_platform.events.mapping.model import COLUMNS, REQUIRED
+from clickstream_platform.events.mapping.by_values import (
+    ENOUGH,
+    addresses,
+    are_days,
+    are_milliseconds,
+    clock_beside,
+    flattest_first,
+    types,
+)
+from clickstream_platform.events.mapping.model import COLUMNS
 from clickstream_platform.events.mapping.time_forms import forms_of, is_clf
 from clickstream_platform.events.placeholders import is_none
 from clickstream_platform.events.timestamps import to_instants
@@ -60,6 +68,7 @@ _SEVERAL = ("user_id", "session_id", "timestamp")  # where a second choice makes
 FEW = 3  # values by which a field of a telling name is looked at
 _LONG = 16  # signs: a shorter id may be a counter that each visitor has
 _LISTS = ("events", "batch", "hits", "actions", "records")  # what lists of events are called
+_APART = 0.9  # of the values of an id are different: some records may have come twice
 _SMALL = re.compile(r"-?\d{1,7}(?:\.\d+)?")
 _INSIDE = re.compile(r"(.+?)\[0\]\.(.+)")
 
@@ -104,7 +113,9 @@ def add_from_around(guessed: Guess, around: Samples) -> Guess:
     """A guess at events, and for columns that they lack, at the object in which they were packed."""
     ranked = _ranked(around)
     missing = {
-        name: ranked[name][:1] for name in REQUIRED if not guessed.paths[name] and "[" not in "".join(ranked[name][:1])
+        name: ranked[name][:1]
+        for name in COLUMNS
+        if not guessed.paths[name] and name != "event_id" and "[" not in "".join(ranked[name][:1])
     }
     inherit = {re.split(r"[.\[]", path)[0] for paths in missing.values() for path in paths}
     return Guess({**guessed.paths, **missing}, guessed.envelope, tuple(sorted(inherit)))
@@ -133,17 +144,30 @@ def _ranked(samples: Samples) -> dict[str, list[str]]:
     if not any(_names_all(samples[path], samples) for path in candidates["user_id"][:1]):
         candidates["user_id"] += _paths_called(_ADDRESSES, samples)
     candidates["page_url"] = candidates["page_url"] or addresses(samples)
-    times = [path for path in candidates["timestamp"] if _are_times(samples[path][:FEW])]
-    # Where none is called a time, or what is holds none: what holds a day and a time of day.
-    others = (path for path, texts in samples.items() if _are_telling_times(texts[:FEW]))
-    ending = (path for path in _paths_ending(_ENDINGS["timestamp"], samples) if _are_times(samples[path][:FEW]))
-    candidates["timestamp"] = times or flattest_first(others) or [*ending]
+    candidates["timestamp"] = _times(candidates, samples)
     candidates["event_type"] = _types_beside(
         [*candidates["user_id"][:1], *candidates["timestamp"][:1]], candidates["event_type"], samples
     )
-    ids = [path for path in candidates["event_id"] if _tells_apart(path, samples[path][:FEW])]
+    ids = [path for path in candidates["event_id"] if _tells_apart(path, samples[path])]
     candidates["event_id"] = sorted(ids, key=lambda path: min(map(len, samples[path][:FEW])) < _LONG)
     return candidates
+
+
+def _times(candidates: Mapping[str, Sequence[str]], samples: Samples) -> list[str]:
+    """What may be the time of an event; in the object that has who and what first, if that has one.
+
+    A time around that object is when somebody passed it on.
+    """
+    times = [path for path in candidates["timestamp"] if _are_times(samples[path][:FEW])]
+    # Where none is called a time, or what is holds none: what holds a day and a time of day, in one field or in two.
+    others = (path for path, texts in samples.items() if _are_telling_times(texts[:FEW]))
+    ending = (path for path in _paths_ending(_ENDINGS["timestamp"], samples) if _are_times(samples[path][:FEW]))
+    days = (path for path, texts in samples.items() if are_days(texts) and clock_beside(path, samples))
+    times = times or flattest_first(others) or [*ending] or flattest_first(days)
+    inside = _around(candidates["user_id"])
+    if not inside or inside != _around(candidates["event_type"]):
+        return times
+    return sorted(times, key=lambda path: not path.startswith(f"{inside}."))
 
 
 def _types_beside(known: Sequence[str], called: Sequence[str], samples: Samples) -> list[str]:
@@ -176,6 +200,11 @@ def _part(path: str) -> str:
     return first if inside else ""
 
 
+def _around(paths: Sequence[str]) -> str:
+    """What the likeliest path begins with, without its last key; empty of a field of the record itself."""
+    return next(iter(paths), "").rpartition(".")[0]
+
+
 def _names_all(texts: Sequence[str], samples: Samples) -> bool:
     """Whether each record has a value there, and none of them is a placeholder."""
     return len(texts) >= max(map(len, samples.values())) and not any(map(is_none, texts))
@@ -184,7 +213,7 @@ def _names_all(texts: Sequence[str], samples: Samples) -> bool:
 def _tells_apart(path: str, texts: Sequence[str]) -> bool:
     """Whether a field may be the id of an event: of two events with one id and time, one would be left out."""
     is_of_event = _names(path)[0] != "id" or "." not in path or _names(path)[1] == "eventid"
-    return is_of_event and "[" not in path and bool(texts) and len(set(texts)) == len(texts)
+    return is_of_event and "[" not in path and bool(texts) and len(set(texts)) >= _APART * len(texts)
 
 
 def _paths_called(called: Sequence[str], samples: Samples) -> list[str]:

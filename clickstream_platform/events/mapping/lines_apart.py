@@ -21,7 +21,7 @@ _BLANKS = r"[ \t]+"  # columns may be filled up with some
 _MOST = 99  # groups of a pattern
 COMMENT = "comment"  # the field of a line that is none: it is passed over
 _FIELDS = re.compile(r"#\s*Fields:\s*(\S.*?)\s*")
-_OBJECT = re.compile(r"([^{]*[ \t])(\{.*\})\s*")
+_OBJECT = re.compile(r"([^{]*[^{\s\ufeff])([ \t]*)\ufeff?(\{.*\})\s*")
 _WORD = re.compile(r'"(?:[^"\\]|\\.)*"|\[[^\]]*\]|[^\s"\[]\S*')
 _PAIR = re.compile(r"([A-Za-z_][\w.-]*)=(.*)", re.DOTALL)
 
@@ -38,6 +38,7 @@ _KINDS = (
     _Kind(re.compile(r"\[.*\]", re.DOTALL), r"\[(?P<{name}>[^\]]*)\]"),
     _Kind(re.compile(r'[^"\[].*', re.DOTALL), r"(?P<{name}>\S+)"),
 )
+_VALUE = r'(?P<{name}>"(?:[^"\\]|\\.)*"|\[[^\]]*\]|\S*)'  # behind a key there may be none
 _ANY = r'(?P<{name}>"(?:[^"\\]|\\.)*"|\[[^\]]*\]|\S+)'
 
 
@@ -66,15 +67,16 @@ def values_of(lines: Sequence[str], form: Form) -> dict[str, list[str]]:
 
 def _before_json(lines: Sequence[str]) -> Form | None:
     """A few words, and then a JSON object, as syslog and many a program writes it."""
-    parts = [found for line in lines if (found := _OBJECT.fullmatch(line)) and object_of(found[2].encode())]
-    counts = Counter(len(found[1].split()) for found in parts)
-    ((count, agree),) = counts.most_common(1) or [(0, 0)]
+    parts = [found for line in lines if (found := _OBJECT.fullmatch(line)) and object_of(found[3].encode())]
+    counts = Counter((len(found[1].split()), bool(found[2])) for found in parts)
+    (((count, is_apart), agree),) = counts.most_common(1) or [((0, False), 0)]
     if not 0 < count <= _MOST or agree < _NEARLY * len(lines):
         return None
     words = [rf"(?P<column_{number}>\S+)" for number in range(1, count + 1)]
-    return Form(
-        format="pattern", pattern=rf"{_BLANKS.join(words)}{_BLANKS}(?P<json>\{{.*\}})\s*", texts=("json",), none="-"
-    )
+    between = _BLANKS if is_apart else ""
+    words[-1] = words[-1] if is_apart else rf"(?P<column_{count}>[^\s{{]+)"
+    pattern = rf"{_BLANKS.join(words)}{between}\ufeff?(?P<json>\{{.*\}})\s*"
+    return Form(format="pattern", pattern=pattern, texts=("json",), none="-")
 
 
 def _by_fields(lines: Sequence[str]) -> Form | None:
@@ -131,12 +133,13 @@ def _by_words(lines: Sequence[str]) -> Form | None:
 
 
 def _key_of(words: Sequence[str]) -> str:
-    """The key that stands before each of them, with a sign ``=``; empty without one."""
-    keys = {pair[1] if (pair := _PAIR.fullmatch(word)) else "" for word in words}
-    return keys.pop() if len(keys) == 1 else ""
+    """The key that stands before each of them, with a sign ``=`` and some value; empty without one."""
+    pairs = [_PAIR.fullmatch(word) for word in words]
+    keys = {pair[1] if pair else "" for pair in pairs}
+    return keys.pop() if len(keys) == 1 and any(pair and pair[2] for pair in pairs) else ""
 
 
 def _word(name: str, key: str, words: Sequence[str]) -> str:
     texts = [word[len(key) + 1 :] if key else word for word in words]
-    kind = next((each.pattern for each in _KINDS if all(map(each.written.fullmatch, texts))), _ANY)
+    kind = next((each.pattern for each in _KINDS if all(map(each.written.fullmatch, texts))), _VALUE if key else _ANY)
     return (f"{re.escape(key)}=" if key else "") + kind.replace("{name}", name)

@@ -17,7 +17,18 @@ _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _SIGNS = "YymbBdjHIMSfpzaAsQ%"
 _SINCE_1970 = re.compile(r"%([sQz])")  # a zone beside a number is that of who wrote it, and changes nothing
 _EPOCH = datetime(1970, 1, 1)
-_DATES = ("%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%Y.%m.%d")
+_DATES = (
+    "%d.%m.%Y",
+    "%m/%d/%Y",
+    "%d/%m/%Y",
+    "%Y/%m/%d",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%Y.%m.%d",
+    "%m/%d/%y",
+    "%d/%m/%y",
+    "%d.%m.%y",
+)
 _CLOCKS = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M:%S %p", "%I:%M %p")
 _NAMED = (
     *("%d %b %Y %H:%M:%S", "%b %d, %Y %H:%M:%S", "%b %d, %Y %I:%M:%S %p", "%d/%b/%Y:%H:%M:%S", "%d/%b/%Y:%H:%M:%S.%f"),
@@ -134,4 +145,6 @@ def is_clf(texts: Sequence[str]) -> bool:
 
 
 def _fits(text: str, form: str) -> bool:
+    if form == _OF_TWO_FIELDS and "\t" not in text:  # a blank would fit, too: that is ISO-8601
+        return False
     return _reader_of(form)(text.strip(WHITE)) is not None

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from clickstream_platform.events.json_record import any_json
 from clickstream_platform.events.mapping.envelope_steps import PackedValue, UnopenedError, UnpackBudget, undo_step
-from clickstream_platform.events.mapping.guessing import guess, is_address
+from clickstream_platform.events.mapping.guessing import add_from_around, guess, is_address
 from clickstream_platform.events.mapping.model import REQUIRED, Envelope, Undo
 from clickstream_platform.events.mapping.paths import path_text
 from clickstream_platform.events.mapping.sampling import sample
@@ -20,8 +20,10 @@ from clickstream_platform.events.mapping.sampling import sample
 _DEEPEST = 4  # layers
 _NEARLY = 0.9  # of the records
 _LARGEST = 1_000_000  # bytes that are unpacked of one text, in all steps
-_WAYS: tuple[tuple[Undo, ...], ...] = (("json",), ("base64",), ("base64", "gzip"))  # in which events are packed
+# In which events are packed:
+_WAYS_OF_BASE64: tuple[tuple[Undo, ...], ...] = (("base64",), ("base64", "gzip"), ("base64", "form"))
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
+_FORM = re.compile(r"(?:[^=&?\s]*\?)?[\w.$~%\[\]-]{1,60}=[^&=\s]*=*(?:&[^&\s]+)*\s*", re.ASCII)
 
 Record = dict[str, Any]
 
@@ -55,6 +57,25 @@ def unfold(records: Sequence[Any]) -> Unfolded:
     return _unfold_objects([each for each in records if isinstance(each, dict)], _DEEPEST)
 
 
+def unfold_lines(lines: Sequence[str]) -> Unfolded | None:
+    """The events that are packed in lines: queries, base64, JSON as a text; None if nearly all are not packed alike."""
+    packed = [found for line in lines if (found := _unpacked(line))]
+    ((steps, count),) = Counter(each.steps for each in packed).most_common(1) or [((), 0)]
+    if not count or count < _NEARLY * len(lines):
+        return None
+    values = [each.value for each in packed if each.steps == steps]
+    is_list = isinstance(values[0], list)
+    events = [item for value in values for item in (value if is_list else [value]) if isinstance(item, dict)]
+    more = _unfold_objects(events, _DEEPEST - 1)
+    layer = Envelope(steps=_of_line(steps), holds="many" if is_list else "one")
+    return Unfolded((layer, *more.layers), more.events, more.around)
+
+
+def _of_line(steps: tuple[Undo, ...]) -> tuple[Undo, ...]:
+    """A line that is JSON is read as such, and the text that it is then is another step."""
+    return ("json", "json") if steps == ("json",) else steps
+
+
 def ways_in(records: Sequence[Any]) -> Iterator[Unfolded]:
     """Where else the events of some records may be: packed in these, or an object in each of them."""
     unfolded = unfold(records)
@@ -75,20 +96,20 @@ def _is_object(value: Any) -> bool:
 def _unfold_objects(records: list[Record], deepest: int) -> Unfolded:
     """An object that has all an event needs is one, whatever else is packed in it."""
     nothing = Unfolded((), records, [{} for _ in records])
-    if not records or not deepest or not _lacks(records):
+    if not records or not deepest or not _lacks(records, []):
         return nothing
     opened = _of_a_text(records) or _of_a_list(records)
     if opened is None:
         return nothing
     inside = _unfold_objects(opened.events, deepest - 1)
     better = inside if inside.layers else Unfolded((), opened.events, opened.around)
-    is_worth_it = _lacks(better.events) < _lacks(records)
+    is_worth_it = _lacks(better.events, better.around) < _lacks(records, [])
     return Unfolded((*opened.layers, *inside.layers), better.events, better.around) if is_worth_it else nothing
 
 
-def _lacks(records: list[Record]) -> int:
+def _lacks(records: list[Record], around: list[Record]) -> int:
     """How many of the columns that each event has are nowhere; an address is a visitor only where nothing else is."""
-    paths = guess(sample(records).values).paths
+    paths = add_from_around(guess(sample(records).values), sample(around).values).paths
     return sum(not paths[column] for column in REQUIRED) + any(map(is_address, paths["user_id"][:1]))
 
 
@@ -135,18 +156,35 @@ def _packed_in(value: Any, keys: tuple[str, ...] = ()) -> Iterator[tuple[str, _P
 
 def _unpacked(text: str) -> _Packed | None:
     """The steps after which a text is JSON, as an envelope undoes them, and what it says then."""
-    for steps in _WAYS if _BASE64.fullmatch(text) else _WAYS[:1]:
-        left = UnpackBudget(_LARGEST)
-        try:
-            value = PackedValue(text.encode(), is_json=False)
-            for step in steps:
-                value = undo_step(step, value, left)
-            json = _json(value.data.decode())
-        except (UnopenedError, UnicodeError):
-            continue
-        if json is not None:
+    text = _text_of_json(text)
+    ways: list[tuple[Undo, ...]] = [("json",), *(_WAYS_OF_BASE64 if _BASE64.fullmatch(text) else ())]
+    if _FORM.fullmatch(text):
+        ways.append(("form",))
+    for steps in ways:
+        if (json := _undone(text, steps)) is not None:
             return _Packed(steps, json)
     return None
+
+
+def _text_of_json(text: str) -> str:
+    """The text that a JSON text is; any other as it is."""
+    try:
+        value = any_json(text) if text[:1] == '"' else text
+    except ValueError:
+        return text
+    return value if isinstance(value, str) else text
+
+
+def _undone(text: str, steps: Sequence[Undo]) -> Any:
+    """The object, or the array, that a text is after these steps; None if it is neither."""
+    left = UnpackBudget(_LARGEST)
+    try:
+        value = PackedValue(text.encode(), is_json=False)
+        for step in steps:
+            value = undo_step(step, value, left)
+        return _json(value.data.decode())
+    except (UnopenedError, UnicodeError):
+        return None
 
 
 def _json(text: str) -> Any:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -73,11 +76,35 @@ def stream(n: int) -> Any:
     return {"eventID": f"{n:032}", "eventName": "INSERT", "dynamodb": {"NewImage": image, "SequenceNumber": "1"}}
 
 
-def expected(user: str, kind: str, time: str, event_id: str = "") -> dict[str, str]:
+def based(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def packed(event: Any) -> str:
+    return based(json.dumps(event))
+
+
+def written(form: str) -> Callable[[int], str]:
+    return lambda n: datetime.fromtimestamp(seconds(n), timezone.utc).strftime(form)
+
+
+TIMES: dict[str, Callable[[int], str]] = {
+    ".NET": lambda n: f"/Date({seconds(n)}123)/",
+    "mails": written("%a, %d %b %Y %H:%M:%S +0000 (UTC)"),
+    "HTTP": written("%a, %d %b %Y %H:%M:%S GMT"),
+    "JavaScript": written("%a %b %d %Y %H:%M:%S GMT+0000 (Coordinated Universal Time)"),
+    "C": written("%a %b %d %H:%M:%S %Y"),
+    "Java": written("%a %b %d %H:%M:%S UTC %Y"),
+    "Go": written("%Y-%m-%d %H:%M:%S.123456789 +0000 UTC"),
+    "Excel": written("%m/%d/%y %H:%M"),
+}
+
+
+def expected(user: str, kind: str, time: str, event_id: str = "") -> dict[str, str | None]:
     return {"user_id": user, "event_type": kind, "timestamp": time, **({"event_id": event_id} if event_id else {})}
 
 
-LANDED: dict[str, tuple[str, str, dict[str, str]]] = {
+LANDED: dict[str, tuple[str, str, dict[str, str | None]]] = {
     "OpenTelemetry's logs, lists in lists": (
         "a.json", lines(otlp), expected("attributes[key=user.id].value.stringValue", "eventName", "timeUnixNano"),
     ),
@@ -164,6 +191,82 @@ LANDED: dict[str, tuple[str, str, dict[str, str]]] = {
         lines(lambda n: {"userId": who(n), "action": what(n), "occurred": when(n), "EnqueuedUtcTime": when(n)}),
         expected("userId", "action", "occurred"),
     ),
+    "Countly's queries, with events that are JSON in them": (
+        "a.txt",
+        "".join(urlencode({"app_key": "k", "device_id": who(n), "events": json.dumps(
+            [{"key": what(n), "count": 1, "timestamp": seconds(n) * 1000}])}) + "\n" for n in range(COUNT)),
+        expected("device_id", "key", "timestamp"),
+    ),
+    "a parameter in base64": (
+        "a.txt",
+        "".join(f"data={quote(packed({'event': what(n), 'distinct_id': who(n), 'time': seconds(n)}))}\n"
+                for n in range(COUNT)),
+        expected("distinct_id", "event", "time"),
+    ),
+    "what a gateway got from a form, in base64": (
+        "a.json",
+        lines(lambda n: {"isBase64Encoded": True, "requestTimeEpoch": seconds(n) * 1000,
+                         "body": based(urlencode({"uid": who(n), "ev": "x", "event": what(n)}))}),
+        expected("uid", "event", "requestTimeEpoch"),
+    ),
+    "lines in base64": (
+        "a.txt",
+        "".join(packed({"uid": who(n), "event": what(n), "ts": seconds(n)}) + "\n" for n in range(COUNT)),
+        expected("uid", "event", "ts"),
+    ),
+    "JSON twice": (
+        "a.json",
+        lines(lambda n: json.dumps({"uid": who(n), "event": what(n), "ts": seconds(n)})),
+        expected("uid", "event", "ts"),
+    ),
+    "a list of events in a text": (
+        "a.json",
+        lines(lambda n: {"body": json.dumps({"client_id": who(n), "timestamp_micros": f"{seconds(n)}000000",
+                                             "events": [{"name": what(n)}]})}),
+        expected("client_id", "name", "timestamp_micros"),
+    ),
+    "CloudEvents with their data in base64": (
+        "a.json",
+        lines(lambda n: {"specversion": "1.0", "type": what(n), "time": when(n), "id": f"{n:030}",
+                         "data_base64": packed({"userId": who(n), "page": "/p"})}),
+        expected("userId", "type", "time"),
+    ),
+    "a log's own time, around that of the event": (
+        "a.json",
+        lines(lambda n: {"log": json.dumps({"user": who(n), "event": what(n), "ts": seconds(n)}) + "\n",
+                         "stream": "stdout", "time": when(n)}),
+        expected("log.user", "log.event", "log.ts"),
+    ),
+    "one answer of an API, with texts that are objects": (
+        "a.json",
+        json.dumps({"results": [{"objectId": who(n), "eventType": what(n), "occurredAt": when(n),
+                                 "props": json.dumps({"url": "https://example.org/"})} for n in range(COUNT)]}),
+        expected("objectId", "eventType", "occurredAt") | {"page_url": "props.url"},
+    ),
+    "an id that comes again is no event's": (
+        "a.json",
+        lines(lambda n: {"id": f"{n % 5:016x}", "event": what(n), "ts": seconds(n)}),
+        {"event_type": "event", "timestamp": "ts", "user_id": "id", "event_id": None},
+    ),
+    "a day in one field, and the time of day in another": (
+        "a.csv",
+        table(["Datum", "Uhrzeit", "Kunde", "Ereignis"],
+              lambda n: [f"{n + 1}.11.2025", f"9:{n:02}", who(n), what(n)]),
+        expected("Kunde", "Ereignis", "Datum"),
+    ),
+    "JSON behind a word and a byte order mark": (
+        "a.log",
+        "".join(f"INFO:app:\ufeff{json.dumps({'user': who(n), 'event': what(n), 'ts': seconds(n)})}\n"
+                for n in range(COUNT)),
+        expected("json.user", "json.event", "json.ts"),
+    ),
+    "HAProxy's times, and keys without a value": (
+        "a.log",
+        "".join(f"[28/Nov/2025:10:{n:02}:07.123] user={who(n)} what={what(n)} term= abc= -\n" for n in range(COUNT)),
+        expected("user", "what", "column_1"),
+    ),
+    **{f"times of {name}": ("a.json", lines(lambda n, at=at: {"user": who(n), "event": what(n), "date": at(n)}),
+                            expected("user", "event", "date")) for name, at in TIMES.items()},
     "JSON behind the words of syslog": (
         "a.log",
         "".join(f'<14>1 {when(n)} a b - - - {json.dumps({"user": who(n), "action": what(n)})}\n' for n in range(COUNT)),
@@ -203,3 +306,31 @@ def test_all_of_a_list_in_a_list_is_read(tmp_path: Path) -> None:
     file.write_text("".join(f"{json.dumps({'resourceLogs': [{'scopeLogs': [each, each]}]})}\n" for each in both))
     told(str(file), "--write", str(mine))
     assert told(str(file), "--mapping", str(mine))["events"] == 4 * COUNT
+
+
+def test_a_day_without_a_time_of_day_is_said_to_be_its_midnight(tmp_path: Path) -> None:
+    file, mine = tmp_path / "a.json", tmp_path / "mine.toml"
+    file.write_text(lines(lambda n: {"user": who(n), "event": what(n), "date": "2026-11-28"}))
+    told(str(file), "--write", str(mine))
+    assert 'timestamp = ["date"]  # of a day without a time of day, the midnight\n' in mine.read_text()
+
+
+def test_of_events_by_keys_of_their_own_nothing_is_guessed_and_that_is_said(tmp_path: Path) -> None:
+    file, mine = tmp_path / "a.json", tmp_path / "mine.toml"
+    file.write_text(json.dumps({f"-N{n}": {"uid": who(n), "event": what(n), "ts": seconds(n)} for n in range(COUNT)}))
+    told(str(file), "--write", str(mine))
+    text = mine.read_text()
+    assert "# Each record is an object of objects that are alike" in text
+    assert "# user_id = []  # needed" in text
+
+
+def test_what_a_preset_has_in_objects_is_found_in_a_table_that_they_became(tmp_path: Path) -> None:
+    file, mine = tmp_path / "a.csv", tmp_path / "mine.toml"
+    names = ["type", "event", "userId", "messageId", "timestamp", "context.page.url", "context.ip"]
+    file.write_text(
+        table(names, lambda n: ["track", what(n), who(n), f"m{n}", when(n), f"https://example.org/{n}", address(n)]),
+        newline="",
+    )
+    assert told(str(file), "--write", str(mine))["looks_like"] == "segment"
+    columns = told(str(file), "--mapping", str(mine))["columns"]
+    assert (columns["page_url"], columns["ip_address"]) == (COUNT, COUNT)
