@@ -10,7 +10,7 @@ MOST = 64  # forms of one text; escapes applied one over the other make one or t
 
 _BACKSLASH = re.compile(
     r"""(?P<units>(?:\\u[0-9a-fA-F]{4})+)|(?P<octets>(?:\\x[0-9a-fA-F]{2})+)|\\U(?P<sign>[0-9a-fA-F]{8})"""
-    r"""|\\u\{(?P<point>[0-9a-fA-F]{1,6})\}|\\(?P<one>["'\\/bfnrtv])"""
+    r"""|\\[ux]\{(?P<point>[0-9a-fA-F]{1,6})\}|(?P<octal>(?:\\[0-3][0-7]{2})+)|\\(?P<one>["'\\/bfnrtv])"""
 )
 _OF_ONE = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _PERCENT = re.compile(r"(?P<octets>(?:%[0-9a-fA-F]{2})+)|(?P<units>(?:%u[0-9a-fA-F]{4})+)")
@@ -74,6 +74,8 @@ def _of_backslash(match: re.Match[str]) -> str:
         return _OF_ONE.get(one, one)
     if point := match["sign"] or match["point"]:
         return chr(int(point, 16)) if int(point, 16) <= 0x10FFFF else match[0]
+    if octal := match["octal"]:
+        return _of_octets("".join(f"\\x{int(each, 8):02x}" for each in octal[1:].split("\\")), r"\x")
     return _of_units(match["units"], r"\u") if match["units"] else _of_octets(match["octets"], r"\x")
 
 

@@ -65,6 +65,8 @@ SPELT = {
     "in HTML by its number": json.dumps({"title": "auth0|51&#x2F;Jos&#233; bought"}),
     "as Python prints it": str({"user_id": JOSE}),
     "as a log of bytes": "user=" + "".join(f"\\x{octet:02X}" for octet in JOSE.encode()) + " end",
+    "as Perl writes a sign": r'user="auth0|51/Jos\x{e9}"',
+    "bytes in octal, as C and dumps of databases write them": r'user "\141uth0|51/Jos\303\251"',
     "as JavaScript writes a sign": r'{"user_id": "auth0|51/Jos\u{e9}",}',
     "among signs that no text has": f"\x00\x01{JOSE}\x00",
     "in a record with a broken sign": b'{"x": "\xff", "user_id": "' + JOSE.encode() + b'"}',
