@@ -73,7 +73,7 @@ def contract_named(text: str, subject: str = SETTING) -> Contract | None:
         raise SettingsError(subject, f"there is no contract {text!r}", remedy)
     file = Path(text).expanduser()
     try:
-        return _contract_of(file.stem, file.read_text(encoding="utf-8"), str(file))
+        return _contract_of(file.stem, file.read_text(encoding="utf-8-sig"), str(file))
     except OSError as error:
         remedy = f"name a .toml file, or one of {', '.join(shipped_contracts())}"
         raise SettingsError(subject, f"{file} cannot be read: {error.strerror}", remedy) from None
@@ -185,9 +185,10 @@ def _of_values(kind: str, column: _Column) -> Findings:
         return
     values = [str(value) for value in column.one_of]
     cast = cast_values(kind, values)
-    wrong = next((value for value, each in zip(values, cast, strict=True) if each is None), None)
-    if wrong is not None or (kind == "text" and not all(isinstance(value, str) for value in column.one_of)):
-        yield "one_of", f"{wrong if wrong is not None else column.one_of[0]!r} is no {kind}", "name values of its type"
+    wrong: list[str | float] = [value for value, each in zip(values, cast, strict=True) if each is None]
+    wrong += [value for value in column.one_of if kind == "text" and not isinstance(value, str)]
+    if wrong:
+        yield "one_of", f"{wrong[0]!r} is no {kind}", "name values of its type"
         return
     low, high = (None if each is None else cast_values(kind, [_limit(each)])[0] for each in (column.min, column.max))
     if (low is not None or high is not None) and not any(is_within(each, low, high) for each in cast):

@@ -173,6 +173,11 @@ def _of_kind(choose: Choose, kind: Kind) -> Choose:
     return chosen
 
 
+def is_of_kind(text: str, kind: Kind) -> bool:
+    """Whether a text is a value of that type."""
+    return kind not in _KINDS or _KINDS[kind](text.strip(WHITE)) != WRONG
+
+
 def _whole(text: str) -> str:
     match = _WHOLE.fullmatch(text)
     return match[1] if match else WRONG

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from clickstream_platform.events.mapping import time_forms
+from clickstream_platform.events.mapping.column_choosers import is_of_kind
 from clickstream_platform.events.mapping.model import (
     REQUIRED,
     UNITS,
@@ -19,6 +20,7 @@ from clickstream_platform.events.mapping.model import (
 from clickstream_platform.events.mapping.paths import Key, Step, steps_of
 from clickstream_platform.events.mapping.self_describing import is_of_schema
 from clickstream_platform.events.mapping.time_forms import is_form
+from clickstream_platform.events.placeholders import WHITE
 
 _NO_DEFAULT = {
     "user_id": "every record without a visitor would be of one and the same",
@@ -78,6 +80,9 @@ def _of_envelope(layers: tuple[Envelope, ...]) -> Findings:
             yield from _of_path(where, path, Form())
         if "lines" in layer.steps[:-1]:
             yield f"{where}: lines are events, so that nothing of them can be undone any more", "put it last in steps"
+        if "form" in layer.steps and (layer.steps[-1] != "form" or layer.holds == "many"):
+            finding = f"{where}: a form is one object of texts, of which no step can be undone, and which is no array"
+            yield finding, 'put form last in steps and say holds = "one"; the next [[envelope]] may have a path in it'
         if layer.holds == "one" and "lines" in layer.steps:
             yield f"{where}: lines are many, and it holds one", 'leave holds = "one" out'
         if layer.optional and number:
@@ -120,6 +125,8 @@ def _of_column(name: str, column: ColumnMapping, form: Form) -> Findings:
             yield f"{where} has the form {column.unit!r}: {fault}", f"write it as in {_FORM!r}; docs/mapping.md has all"
     if column.is_joined and (name != "timestamp" or len(column.paths) < 2):
         yield f"{where} is joined, but only a time in several fields is: a day and a time of day", "leave join out"
+    if column.default is not None and not is_of_kind(column.default, column.kind):
+        yield f"{where} has the default {column.default!r}, which is no {column.kind}", "mend it, or leave it out"
     if column.default is not None and name in _NO_DEFAULT:
         yield f"{where} has a default: {_NO_DEFAULT[name]}", "leave it out: such a record is rejected, and kept"
 
@@ -144,6 +151,11 @@ def _is_one_of(fields: tuple[str, ...], steps: tuple[Step, ...], form: Form) -> 
 
 def _of_types(mapping: Mapping) -> Findings:
     types = mapping.event_types
+    if types.accept == ():
+        yield "event_types.accept is empty, so that no record is an event", "name the types, or leave it out"
+    for name, event_type in types.names:
+        if not event_type.strip(WHITE):
+            yield f"event_types.names makes {name!r} a blank, which is no event type", "name a type, or pass it over"
     if isinstance(types.accept, tuple):
         for name, event_type in types.names:
             if event_type not in types.accept:

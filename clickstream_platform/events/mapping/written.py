@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from clickstream_platform.errors import SettingsError
+from clickstream_platform.events.json_record import BOM
 from clickstream_platform.events.mapping.contradictions import contradictions
 from clickstream_platform.events.mapping.model import (
     COLUMNS,
@@ -47,7 +48,7 @@ def raw_of(text: bytes, subject: str) -> WrittenMapping:
         SettingsError: it is no TOML, or has another key, or a value of another type.
     """
     try:
-        return msgspec.toml.decode(text, type=WrittenMapping)
+        return msgspec.toml.decode(text.removeprefix(BOM), type=WrittenMapping)
     except UnicodeDecodeError:
         raise SettingsError(subject, "it is no text in UTF-8", "save it as such") from None
     except msgspec.DecodeError as error:

@@ -29,6 +29,7 @@ from clickstream_platform_tests.events.contract.declared import NOW, VALUES, dec
         ('[columns.x]\ntype = "text"\nmin = 1', 3, "has no range"),
         ('[columns.x]\ntype = "integer"\nmin = 3\nmax = 1', 3, "no value is allowed"),
         ('[columns.x]\ntype = "integer"\nmax = "many"', 3, "is no integer"),
+        ('[columns.x]\ntype = "text"\none_of = ["a", 1]', 3, "1 is no text"),
         ('[columns.x]\ntype = "integer"\none_of = [1, "a"]', 3, "is no integer"),
         ('[columns.x]\ntype = "decimal(4,1)"\none_of = [1.25]', 3, "is no decimal"),
         ('[columns.x]\ntype = "integer"\nmin = 5\none_of = [1]', 4, "lies in the range"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,6 +51,11 @@ def test_a_path_may_be_written_alone_in_a_list_or_in_a_table(mapping: Any) -> No
         ('session_id = "a"\n[record]\nseparator = ";"', "are of a delimited record"),
         ('session_id = "a"\n[record]\nformat = "pattern"\npattern = "(?P<who>"', "is no regular expression"),
         ('session_id = "a"\n[record]\nformat = "pattern"\npattern = "who"', "has no named group"),
+        ('[envelope]\nsteps = ["form"]', "a form is one object of texts"),
+        ('[envelope]\nsteps = ["form", "base64"]\nholds = "one"', "a form is one object of texts"),
+        ("[event_types]\naccept = []", "event_types.accept is empty"),
+        ('[event_types.names]\npage = " "', "makes 'page' a blank"),
+        ('product_id = { from = ["p"], type = "integer", default = "x" }', "has the default 'x', which is no integer"),
         (
             'session_id = "a"\n[record]\nformat = "pattern"\npattern = "(?P<who>)"\ntexts = ["whom"]',
             "record.texts or self_describing: a record has no field 'whom'",
@@ -155,6 +161,14 @@ def test_its_label_changes_with_what_it_says_and_with_nothing_else(mapping: Any)
     first = mapping(LEAST).label
     assert mapping("# a remark\n" + LEAST).label == first
     assert mapping(LEAST + 'page_url = "u"').label != first
+
+
+def test_a_byte_order_mark_that_an_editor_put_before_a_mapping_is_passed_over(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_bytes(b"\xef\xbb\xbf" + LEAST.replace("\n", "\r\n").encode())
+    found = mapping_named(str(file))
+    assert found is not None
+    assert found.column("user_id").paths == ("who",)
 
 
 JOINED = LEAST.replace('"at"', '{ from = ["day", "clock"], join = true, unit = "%d.%m.%Y %H:%M" }')
