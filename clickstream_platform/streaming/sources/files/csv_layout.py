@@ -26,10 +26,18 @@ def value_in(names: Sequence[str]) -> str | None:
 
 
 def has_header(head: bytes, separator: str) -> bool:
-    """Whether a text that begins so has a header: two names or more, none blank or a value; no JSON below."""
+    """Whether a text that begins so has a header: two names or more, none of them a value; no JSON below.
+
+    Where names say whose events these are, the first may be blank, as pandas has it for the numbers of rows, and so may
+    the last ones, of separators at the end. Elsewhere, such is a row of somebody's record.
+    """
     rows = _rows(head, separator)
-    names = decode_fields(rows[0], separator) if rows else None
-    return names is not None and len(names) > 1 and all(name.strip() for name in names) and value_in(names) is None
+    names = [name.strip() for name in (decode_fields(rows[0], separator) if rows else None) or ()]
+    if _says_whose(names):
+        while not names[-1]:
+            names.pop()
+        names = names if names[0] else names[1:]
+    return len(names) > 1 and all(names) and value_in(names) is None
 
 
 def is_separated_values(head: bytes, separator: str, *, is_whole: bool) -> bool:
@@ -48,7 +56,12 @@ def is_separated_values(head: bytes, separator: str, *, is_whole: bool) -> bool:
         return False
     below = below if is_whole else below[:-1]
     is_even = all(row is not None and len(row) == len(header) for row in below)
-    return bool(below) and is_even and len(columns_called(header) & _TELLING) > 1
+    return bool(below) and is_even and _says_whose(header)
+
+
+def _says_whose(names: Sequence[str]) -> bool:
+    """Whether two of these names say of whom, of what or of when events are."""
+    return len(columns_called(names) & _TELLING) > 1
 
 
 def _rows(head: bytes, separator: str) -> list[bytes]:
