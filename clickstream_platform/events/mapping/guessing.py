@@ -35,7 +35,7 @@ _CALLED: dict[str, tuple[str, ...]] = {
     "session_id": ("sessionid", "sid", "session", "visitid", "visit", "gasessionid", "usersession", "sessionuuid"),
     "event_type": (
         *("eventtype", "eventname", "event", "evtname", "type", "actionname", "action", "verbid", "verb", "name"),
-        *("requestmethod", "method", "csmethod", "what"),
+        *("requestmethod", "httpmethod", "reqmethod", "method", "csmethod", "what"),
     ),
     "page_url": (
         *("pageurl", "url", "currenturl", "pagelocation", "urlfull", "href", "requesturi", "uri", "requestpath"),
@@ -46,9 +46,10 @@ _CALLED: dict[str, tuple[str, ...]] = {
         *("timestamp", "eventtime", "eventtimestamp", "timestampms", "timestampunixtimems", "time", "timeiso8601"),
         *("ts", "datetime", "hittimegmt", "msec", "occurredat", "happenedat", "startutc", "createdat", "created"),
         *("servertimestamp", "timestampmicros", "timeunixnano", "timelocal", "visitstarttime", "date", "epoch", "when"),
+        *("reqtimesec",),
     ),
     "device_type": ("devicetype", "devicecategory", "platform"),
-    "ip_address": ("ipaddress", "ip", "clientip", "remoteaddr", "remoteip", "requestip", "clienthost", "cip"),
+    "ip_address": ("ipaddress", "ip", "clientip", "remoteaddr", "remoteip", "requestip", "clienthost", "cip", "cliip"),
     "event_id": ("eventid", "messageid", "uuid", "eventuuid", "insertid", "requestid", "id"),
 }
 # What names end in where none is one of these: `external_user_id`, `ClientRequestMethod`, `EdgeStartTimestamp`.
@@ -63,7 +64,7 @@ _BOXES = ("value", "stringvalue", "intvalue", "string", "long", "int", "s", "n",
 # What all records of some producers say that they are, beside what happened.
 _NO_TYPES = ("event", "events", "track", "standard", "custom", "doc", "notification", "message", "record", "insert")
 # An address is a visitor where nothing else is, as in access logs. Many may share it.
-_ADDRESSES = ("remoteaddr", "remoteip", "clientip", "clienthost", "clientaddr", "cip", "ipaddress", "ip")
+_ADDRESSES = ("remoteaddr", "remoteip", "clientip", "clienthost", "clientaddr", "cip", "cliip", "ipaddress", "ip")
 _SEVERAL = ("user_id", "session_id", "timestamp")  # where a second choice makes sense
 FEW = 3  # values by which a field of a telling name is looked at
 _LONG = 16  # signs: a shorter id may be a counter that each visitor has
@@ -143,7 +144,10 @@ def _ranked(samples: Samples) -> dict[str, list[str]]:
     candidates["event_type"] = [path for path in candidates["event_type"] if not _is_of_something(path)]
     if not any(_names_all(samples[path], samples) for path in candidates["user_id"][:1]):
         candidates["user_id"] += _paths_called(_ADDRESSES, samples)
-    candidates["page_url"] = candidates["page_url"] or addresses(samples)
+    pages = addresses(samples)
+    candidates["page_url"] = (
+        [path for path in candidates["page_url"] if path in pages] or pages or candidates["page_url"]
+    )
     candidates["timestamp"] = _times(candidates, samples)
     candidates["event_type"] = _types_beside(
         [*candidates["user_id"][:1], *candidates["timestamp"][:1]], candidates["event_type"], samples

@@ -13,7 +13,7 @@ from clickstream_platform.events.mapping.records import field_reader
 from clickstream_platform.events.mapping.sampling import text_of, values_in
 from clickstream_platform.events.schema import Reason
 
-_SEPARATORS = ("\t", ";", "|", ",")  # the likeliest first to be nothing else
+_SEPARATORS = ("\x01", "\t", ";", "|", ",")  # the likeliest first to be nothing else; Hive's has no other use
 _NEARLY = 0.95  # of the lines
 _FEWEST = 3  # fields: of whom, of what and when an event is
 _FEWEST_WORDS = 5  # of a line of words with blanks between them, which may be a sentence

@@ -69,9 +69,15 @@ def values_in(before: str, value: Any, keys: tuple[str, ...] = ()) -> Iterator[t
 
 
 def _of_item(path: str, place: int, item: Any) -> Iterator[tuple[str, Any]]:
-    key = item.get("key") if isinstance(item, dict) else None
+    key = item.get("key") if isinstance(item, dict) and _is_of_a_key(item) else None
     if isinstance(key, str) and key and "]" not in key:
         rest = {name: value for name, value in item.items() if name != "key"}
         yield from values_in(f"{path}[key={key}]", rest)
     elif place == 0:  # the others are like it
         yield from values_in(f"{path}[0]", item)
+
+
+def _is_of_a_key(item: dict[str, Any]) -> bool:
+    """Whether an item is a key with its value, or with a value of each type: not an event whose name is called so."""
+    others = [name for name in item if name != "key"]
+    return len(others) == 1 or all("value" in name.lower() for name in others)

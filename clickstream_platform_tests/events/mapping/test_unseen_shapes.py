@@ -254,6 +254,22 @@ LANDED: dict[str, tuple[str, str, dict[str, str | None]]] = {
               lambda n: [f"{n + 1}.11.2025", f"9:{n:02}", who(n), what(n)]),
         expected("Kunde", "Ereignis", "Datum"),
     ),
+    "Optimizely's, whose events have a key for a name, in lists in lists": (
+        "a.json",
+        lines(lambda n: {"account_id": "1", "visitors": [{"visitor_id": who(n), "snapshots": [
+            {"events": [{"entity_id": "x", "timestamp": seconds(n) * 1000, "key": what(n)}]}]}]}),
+        expected("visitor_id", "key", "timestamp"),
+    ),
+    "a location that is no page": (
+        "a.csv",
+        table(["Path", "Visitor", "Event", "Location", "Date"], lambda n: ["/p", who(n), what(n), "DE", when(n)]),
+        expected("Visitor", "Event", "Date") | {"page_url": "Path"},
+    ),
+    "a file of Hive's": (
+        "000000_0",
+        "".join(f"{seconds(n)}\x01{who(n)}\x01{what(n)}\n" for n in range(COUNT)),
+        expected("column_2", "column_3", "column_1"),
+    ),
     "JSON behind a word and a byte order mark": (
         "a.log",
         "".join(f"INFO:app:\ufeff{json.dumps({'user': who(n), 'event': what(n), 'ts': seconds(n)})}\n"
