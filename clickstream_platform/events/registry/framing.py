@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 MAGIC = b"\x00"
 HEAD = 5  # bytes: MAGIC, and the id of the schema
 _GLUE = (b"\x03\x00", b"\x03\x05")  # AWS Glue's serializers: a version, whether it is packed, 16 bytes of an id
-_SINGLE_OBJECT = b"\xc3\x01"  # of Avro's specification: then 8 bytes, CRC-64-AVRO of the schema. Never in a text
-_FOREIGN = {**dict.fromkeys(_GLUE, (18, Reason.GLUE_HEADER)), _SINGLE_OBJECT: (10, Reason.AVRO_SINGLE_OBJECT)}
+SINGLE_OBJECT = b"\xc3\x01"  # of Avro's specification: then 8 bytes, CRC-64-AVRO of the schema. Never in a text
+_FOREIGN = {**dict.fromkeys(_GLUE, (18, Reason.GLUE_HEADER)), SINGLE_OBJECT: (10, Reason.AVRO_SINGLE_OBJECT)}
 _BEGINNINGS = (MAGIC, *_FOREIGN)
 _KAFKA = "kafka"  # what the source of such a record begins with
 

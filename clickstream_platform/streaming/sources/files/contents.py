@@ -6,9 +6,11 @@ import codecs
 import re
 from collections.abc import Iterator
 
+from clickstream_platform.events.registry.framing import SINGLE_OBJECT
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
 HEAD = 4096  # bytes looked at
+OF_SINGLE_OBJECTS = "Avro in its single-object encoding"
 
 _KINDS = {
     rb"PAR1": "a Parquet file",
@@ -77,8 +79,8 @@ def binary_kind(head: bytes) -> str | None:
     lines = head.split(b"\n")
     of_text = sum(len(line) for line in lines if is_text(line))
     is_binary = b"\0" in head and 100 * len(_CONTROL.findall(head)) > len(head) and 2 * of_text < len(head) - len(lines)
-    if is_binary and head.startswith(b"\xc3\x01"):
-        return "it begins like Avro in its single-object encoding"
+    if is_binary and head.startswith(SINGLE_OBJECT):
+        return f"it begins like {OF_SINGLE_OBJECTS}"
     return "its first bytes are binary" if is_binary else None
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 
 from clickstream_platform.events.json_record import any_json
+from clickstream_platform.events.registry.framing import SINGLE_OBJECT
 from clickstream_platform.streaming.sources.files.content import Content
+from clickstream_platform.streaming.sources.files.contents import OF_SINGLE_OBJECTS
 from clickstream_platform.streaming.sources.files.lines import split_lines
 from clickstream_platform.streaming.sources.files.manifest import BEFORE
 
 _HTML, _XML = "an HTML page", "an XML document"
-_SINGLE_OBJECT = "Avro in its single-object encoding"
 _MARKUP = (_HTML, _XML)  # which say where they end
 _LONGEST = 1 << 20  # bytes of a line that are looked at; a longer one that begins as an object counts as one
 
@@ -36,7 +37,7 @@ _KINDS = {
     rb"%b\[\[?[a-z_][\w. \"-]*\]\]?[ \t\r]*\n%b[ \t]*[\w.\"-]+[ \t]*=" % (_EMPTY, _EMPTY): "settings in TOML or ini",
     rb"-----begin [a-z0-9 ]+-----": "a key or a certificate (PEM)",
     rb"#! ?/": "a script",
-    rb"\xc3\x01.{8}": _SINGLE_OBJECT,
+    rb"%b.{8}" % SINGLE_OBJECT: OF_SINGLE_OBJECTS,
 }
 _BEGINNINGS = {re.compile(pattern, re.DOTALL | re.IGNORECASE): kind for pattern, kind in _KINDS.items()}
 _FIRST_TAG = re.compile(rb"<\??[\w.:-]+")
