@@ -10,7 +10,7 @@ from clickstream_platform.source_list import MAIN, name_in
 from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.ledger import Amendment, versioned_lines
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.scan import open_duckdb, read_files
+from clickstream_platform.streaming.lake.scan import NO_PLACE, open_duckdb, read_files
 from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform.streaming.sources.kafka.offsets import by_partition
 from clickstream_platform.wording import number_of
@@ -20,10 +20,6 @@ if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked 
 
 COUNTED_AT_ONCE = 5_000_000  # rows, whose places are held together: in a gigabyte
 TABLES = ("events", "quarantine")
-_NO_PLACE = """
-SELECT NULL::VARCHAR AS source, NULL::VARCHAR AS partition, NULL::BIGINT AS "offset", NULL::BIGINT AS "index"
-WHERE false
-"""
 _PER_PARTITION = """
 SELECT
   source,
@@ -102,9 +98,9 @@ def _places_of(connection: DuckDBPyConnection, table: LakeTable, version: int | 
     table.plain_table(version)  # or files do not tell all
     files = [str(table.path / file) for file in table.files(version)]
     if not files:
-        return _NO_PLACE
+        return NO_PLACE
     read_files(connection, table, files).create_view(table.name)
-    return f'SELECT source, partition, "offset", "index" FROM (FROM {table.name} UNION ALL BY NAME {_NO_PLACE})'
+    return f'SELECT source, partition, "offset", "index" FROM (FROM {table.name} UNION ALL BY NAME {NO_PLACE})'
 
 
 def contradictions(lake: Lake, old_files: Mapping[str, Collection[str]]) -> Iterator[str]:

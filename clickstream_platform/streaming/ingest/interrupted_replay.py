@@ -20,8 +20,8 @@ from clickstream_platform.streaming.lake import writer
 from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.ledger import REPLACEMENT, REPLAY, Amendment, ledger_lines, versioned_lines
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.streaming.lake.scan import open_duckdb, view_rows
-from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
+from clickstream_platform.streaming.lake.scan import NO_PLACE, open_duckdb, view_rows
+from clickstream_platform.streaming.lake.tables import EVER, LakeTable
 
 if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
     from duckdb import DuckDBPyConnection
@@ -29,16 +29,13 @@ if TYPE_CHECKING:  # types of DuckDB that a module holds are reported as leaked 
 log = logging.getLogger(__name__)
 
 _BY = f"{REPLAY}/"  # in `left_out_by`, before a replay's run
-_EVER = TimeSpan(-(2**62), 2**62)
 # Of files from before records held several events, the index is null; no run may have added it since.
-_BY_PLACE = """
-CREATE VIEW {rows}_by_place AS
+_BY_PLACE = f"""
+CREATE VIEW {{rows}}_by_place AS
 SELECT * REPLACE (coalesce("index", 0) AS "index")
-FROM (FROM {rows} UNION ALL BY NAME SELECT CAST(NULL AS BIGINT) AS "index" WHERE false)
+FROM (FROM {{rows}} UNION ALL BY NAME {NO_PLACE})
 """
 _AT = 'USING (source, partition, "offset", "index")'
-_KINDS = {"offset": pa.int64(), "index": pa.int64()}
-_NO_PLACES = pa.schema([(name, _KINDS.get(name, pa.string())) for name in PLACE]).empty_table()
 _LANDED = f"""
 SELECT record_id, arrived_at, true AS is_event FROM quarantine_by_place SEMI JOIN events_by_place {_AT}
 UNION ALL
@@ -133,16 +130,17 @@ def _complete(replay: str, lake: Lake, quarantine: LakeTable) -> int:
 def _forget_left_out(replay: str, copies: LakeTable, run_id: str) -> int:
     """Take out of ``copies`` what a replay has left out of its own records: ``quarantine`` has these."""
     key, rows = (*PLACE, "left_out_by"), _left_out(replay, COPY, copies)
-    if rows.num_rows:
-        line = Amendment(copies.name, REPLAY, run_id, removed=rows.num_rows)
-        _remove(rows.select([*key, "timestamp"]), copies, key, "timestamp", line)
+    if not rows:
+        return 0
+    line = Amendment(copies.name, REPLAY, run_id, removed=rows.num_rows)
+    _remove(rows.select([*key, "timestamp"]), copies, key, "timestamp", line)
     return rows.num_rows
 
 
 def _restore_replaced(replay: str, lake: Lake, run_id: str) -> int:
     """Put events back that gave way to records of a replay. A replay that is run again finds the same as before."""
     gone = _left_out(replay, REPLACED, lake.copies)
-    if not gone.num_rows:
+    if not gone:
         return 0
     with open_duckdb() as connection:
         _view_left_out(connection, gone)
@@ -155,20 +153,24 @@ def _restore_replaced(replay: str, lake: Lake, run_id: str) -> int:
     return back.num_rows
 
 
-def _left_out(replay: str, left_out_as: str, copies: LakeTable) -> pa.Table:
-    if not copies.exists:  # only one at the same time is a copy
-        return _NO_PLACES
+def _left_out(replay: str, left_out_as: str, copies: LakeTable) -> pa.Table | None:
+    """The rows of ``copies`` that a replay has left; None if there is no such table, and so nothing was left out."""
+    if not copies.exists:
+        return None
     by = [("left_out_by", "=", f"{_BY}{replay}"), ("left_out_as", "=", left_out_as)]
     return copies.plain_table().to_pyarrow_table(filters=by)
 
 
 def _view_by_place(connection: DuckDBPyConnection, table: LakeTable, time: str) -> None:
-    view_rows(connection, table, time, [_EVER])
+    view_rows(connection, table, time, [EVER])
     connection.execute(_BY_PLACE.format(rows=table.name))
 
 
-def _view_left_out(connection: DuckDBPyConnection, rows: pa.Table) -> None:
-    connection.register("left_out", rows)
+def _view_left_out(connection: DuckDBPyConnection, rows: pa.Table | None) -> None:
+    if rows is None:
+        connection.execute(f"CREATE VIEW left_out AS {NO_PLACE}")
+    else:
+        connection.register("left_out", rows)
     connection.execute(_BY_PLACE.format(rows="left_out"))
 
 

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     # types of DuckDB that a module holds are reported as leaked where a thread outlives the run
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
+# No row, with the columns of a place. `UNION ALL BY NAME` with it gives rows of before records held several events the
+# column `index`, null.
+NO_PLACE = """
+SELECT NULL::VARCHAR AS source, NULL::VARCHAR AS partition, NULL::BIGINT AS "offset", NULL::BIGINT AS "index"
+WHERE false
+"""
+
 
 def quoted_name(column: str) -> str:
     """A name as DuckDB's SQL has it, whatever is in it."""

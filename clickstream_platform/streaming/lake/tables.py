@@ -32,6 +32,9 @@ class TimeSpan(NamedTuple):
     until: int
 
 
+EVER = TimeSpan(-(2**62), 2**62)  # every time that an event may have, and more
+
+
 @dataclass(frozen=True)
 class LakeTable:
     """One Delta table on disk, which may not exist yet.

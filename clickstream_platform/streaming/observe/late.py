@@ -15,10 +15,9 @@ from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.ledger import VersionedLine, versioned_lines
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.scan import open_duckdb, rows_within
-from clickstream_platform.streaming.lake.tables import TimeSpan
+from clickstream_platform.streaming.lake.tables import EVER
 from clickstream_platform.streaming.sources.kafka.offsets import by_partition
 
-EVER = -(2**62)  # microseconds, before every event
 LEFT_OUT = "late_events"  # the table of what came too late for `user_patterns`
 _PLACES = pa.schema(
     [
@@ -171,7 +170,7 @@ def _events(entries: Sequence[Entry], lake: Lake, limit: int) -> Iterator[tuple[
     places = [place for n, entry in enumerate(entries) for place in _places(n, entry)]
     if not places:
         return
-    spans = [TimeSpan(EVER, max(entry.late_before_ms for entry in entries) * 1000 + 1)]
+    spans = [EVER._replace(until=max(entry.late_before_ms for entry in entries) * 1000 + 1)]
     with open_duckdb() as connection:
         connection.register("places", pa.Table.from_pylist(places, _PLACES))
         rows_within(connection, lake.events, "timestamp", spans).create_view("held")

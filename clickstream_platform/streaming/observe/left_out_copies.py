@@ -13,14 +13,13 @@ from clickstream_platform.settings import LONGEST_SPAN
 from clickstream_platform.streaming.lake.hours import HOUR_US
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.scan import open_duckdb, rows_within, same_place_condition
-from clickstream_platform.streaming.lake.tables import TimeSpan
+from clickstream_platform.streaming.lake.tables import EVER, TimeSpan
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from clickstream_platform.events.contract.model import Contract
 
-_EVER = TimeSpan(-(2**62), 2**62)
 # Of files from before there were such columns, null.
 _VIEWS = """
 CREATE VIEW remembered AS
@@ -102,7 +101,7 @@ def left_out_copies(lake: Lake, limit: int = 0, contract: Contract | None = None
     if not copies.exists or not copies.rows():
         return []
     with open_duckdb() as connection:
-        rows_within(connection, copies, "timestamp", [_EVER]).create_view("remembered_files")
+        rows_within(connection, copies, "timestamp", [EVER]).create_view("remembered_files")
         bounds = "SELECT epoch_us(min(timestamp)), epoch_us(max(timestamp)) FROM remembered_files"
         ((first, last),) = connection.sql(bounds).fetchall()
         near = TimeSpan(first - LONGEST_SPAN // timedelta(microseconds=1), last + HOUR_US)
