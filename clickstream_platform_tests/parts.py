@@ -1,10 +1,9 @@
 """The parts of the suite, which `make test-<part>` runs one by one. A new part is one more line in :data:`PARTS`.
 
 Nobody marks a test by hand: what it uses and where it lies say where it belongs. A test without a JVM is in the part
-``fast``, or in ``wide`` if its module draws many examples, starts many processes or draws plots, or if it measures
-memory. Only a test that
-starts a JVM in a process of its own, without a fixture for it, says ``@pytest.mark.spark``; one that forgets to is
-failed by :mod:`clickstream_platform_tests.no_jvm`.
+``fast``, or in ``wide`` if its module takes seconds (it draws many examples, starts many processes, draws plots, tries
+every command), or if it measures memory. Only a test that starts a JVM in a process of its own, without a fixture for
+it, says ``@pytest.mark.spark``; one that forgets to is failed by :mod:`clickstream_platform_tests.no_jvm`.
 """
 
 from __future__ import annotations
@@ -21,23 +20,20 @@ import pytest
 HERE = Path(__file__).parent
 FAST, WIDE = "fast", "wide"
 WIDE_PLACES = (
-    *("events/mapping", "events/registry", "events/test_masking.py", "streaming/audit/checks"),
-    *("events/test_json_record.py", "events/test_subject.py", "events/test_timestamps.py"),
-    *("events/test_time_forms.py", "events/test_time_forms_drawn.py"),
+    *("events/contract", "events/mapping", "events/registry", "live", "report", "sql"),
+    *("streaming/audit/checks", "streaming/sources/files"),
+    *(f"events/test_{what}.py" for what in ("json_record", "masking", "subject", "timestamps")),
+    *(f"events/test_{what}.py" for what in ("time_forms", "time_forms_drawn")),
+    *(f"simulator/test_{what}.py" for what in ("landing", "live", "simulation")),
+    *(f"streaming/ingest/test_{what}.py" for what in ("deduplicate", "replacements", "span_rule", "task_files")),
     *(
-        "simulator/test_simulation.py",
-        "simulator/test_landing.py",
-        "simulator/test_live.py",
-        "streaming/ingest/test_deduplicate.py",
-        "test_landings.py",
+        "streaming/lake/test_hosts.py",
+        "streaming/maintenance/test_filling.py",
+        "streaming/sources/test_envelope_count.py",
     ),
-    *("streaming/sources/test_envelope_count.py", "streaming/sources/files/test_formats.py"),
-    "streaming/lake/test_hosts.py",
-    *(f"streaming/ingest/test_{what}.py" for what in ("task_files", "replacements", "span_rule")),
-    *(f"streaming/sources/files/test_{what}.py" for what in ("codecs", "contents", "odd_files", "reading")),
-    *("streaming/maintenance/test_filling.py", "events/contract", "report"),
-    *("defs/test_versions.py", "deploy/test_pin.py", "deploy/test_processes.py", "jvm/test_cluster.py"),
-    *("sql", "test_imports.py"),
+    *("cli/test_refusals.py", "defs/test_backups.py", "defs/test_versions.py"),
+    *("deploy/test_pin.py", "deploy/test_processes.py", "jvm/test_cluster.py"),
+    *("test_imports.py", "test_landings.py"),
 )
 JVM = "spark"  # the marker of every test with a JVM, whatever its part
 WIDE_FIXTURES = frozenset({"peak"})  # Python runs three times as long while memory is traced
