@@ -32,6 +32,7 @@ from clickstream_platform.tables import tables
 from clickstream_platform_tests import parts
 from clickstream_platform_tests.no_jvm import no_jvm
 from clickstream_platform_tests.on_store import lakes_on, placed
+from clickstream_platform_tests.part_times import PartTimes, remember_part
 from clickstream_platform_tests.topics import Topic, secured
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[TELLTALE] = Path(folder.name)
     for part in parts.PARTS:
         config.addinivalue_line("markers", f"{part.name}: {part.what}")
+    config.pluginmanager.register(PartTimes(config.getoption("numprocesses", None) or 1))
 
 
 def pytest_sessionstart() -> None:
@@ -82,10 +84,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark every test with what it needs, its part and its group; leave out the other parts."""
+    """Mark every test with what it needs, its part and its group; leave out the other parts; one part after another."""
     chosen: tuple[str, ...] = config.getoption("--part") or ()
     part_of = {item: parts.part_of(item) for item in items}
     for item, part in part_of.items():
+        remember_part(item, part)
         for name in {part, parts.JVM} if part not in (parts.FAST, parts.WIDE) else ():
             item.add_marker(name)
         if group := parts.group_of(item):
@@ -93,6 +96,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if chosen:
         config.hook.pytest_deselected(items=[item for item in items if part_of[item] not in chosen])
         items[:] = [item for item in items if part_of[item] in chosen]
+    items.sort(key=lambda item: parts.NAMES.index(part_of[item]))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # around the fixtures too, whatever their scope

@@ -15,6 +15,7 @@ import pytest
 from clickstream_platform.jvm.machine import require_java
 from clickstream_platform_tests import parts
 from clickstream_platform_tests.no_jvm import no_jvm
+from clickstream_platform_tests.part_times import PartTimes, remember_part
 
 
 def item(place: str, *fixtures: str, marks: tuple[str, ...] = ()) -> pytest.Item:
@@ -74,6 +75,22 @@ def test_several_parts_are_named_at_once_and_what_is_none_is_told() -> None:
     assert parts.named("kill,fast") == ("kill", "fast")
     with pytest.raises(ArgumentTypeError, match="kil: no part; choose from fast, wide, conformance"):
         parts.named("kil,fast")
+
+
+def test_each_part_is_told_the_time_of_its_tests_divided_among_the_workers() -> None:
+    times, said = PartTimes(workers=2), list[str]()
+    for part, when, seconds in (
+        ("kill", "setup", 1),
+        ("kill", "call", 1300),
+        ("fast", "setup", 0),
+        ("fast", "call", 8),
+    ):
+        test = SimpleNamespace(user_properties=list[tuple[str, object]]())
+        remember_part(cast(pytest.Item, test), part)
+        report = SimpleNamespace(user_properties=test.user_properties, when=when, duration=seconds)
+        times.pytest_runtest_logreport(cast(pytest.TestReport, report))
+    times.pytest_terminal_summary(cast(pytest.TerminalReporter, SimpleNamespace(write_line=said.append)))
+    assert said == ["part fast: 1 tests took 4 s", "part kill: 1 tests took 650 s; its budget is 600 s"]
 
 
 def test_a_jvm_that_a_process_of_a_test_starts_is_told_of(tmp_path: Path) -> None:

@@ -136,6 +136,11 @@ def test_every_part_of_the_suite_has_its_target() -> None:
         assert f"| `make test-{part}` |" in text("CONTRIBUTING.md")
 
 
+def test_all_tests_are_those_of_every_part_once() -> None:
+    (together,) = re.findall(r"^TOGETHER := (.+?[^\\\\])$", text("Makefile"), re.MULTILINE | re.DOTALL)
+    assert sorted(re.findall(r"\w+", together)) == sorted(parts.NAMES)
+
+
 def test_ci_runs_on_every_python_that_the_project_takes() -> None:
     matrix = load(".github/workflows/ci.yaml")["jobs"]["python"]["strategy"]["matrix"]["python"]
     oldest, too_new = (int(minor) for minor in re.findall(r"3\.(\d+)", _line("pyproject.toml", "requires-python")))
