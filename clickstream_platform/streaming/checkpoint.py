@@ -149,16 +149,16 @@ class Checkpoint:
         write_whole(self.path / BEGIN, json.dumps(asdict(begun)))
 
     def planned_by_spark(self) -> bool:
-        """Whether Spark has written down where a source begins, which goes before what it is told later."""
+        """Whether Spark has written down where the source begins: it then ignores starting offsets of later starts."""
         return (self.path / "sources" / "0" / "0").exists()
 
     def initial_watermark_ms(self) -> int | None:
-        """How far batch 0 goes, in milliseconds since 1970, if that is written down."""
+        """Event time up to which batch 0 handles events, in milliseconds since 1970; None if it is not written down."""
         text = text_of(self.path / INITIAL_WATERMARK)
         return None if text is None else int(text)
 
     def write_initial_watermark(self, to_ms: int) -> int:
-        """Write that down, whole or not at all; give it back."""
+        """Write the initial watermark down, whole or not at all, and return it."""
         write_whole(self.path / INITIAL_WATERMARK, str(to_ms))
         return to_ms
 
@@ -177,10 +177,10 @@ class Checkpoint:
                     file.unlink(missing_ok=True)
 
     def rebase(self) -> None:
-        """Name the state store's schemas by where they lie now: Spark names them by their whole paths.
+        """Correct the whole paths by which Spark's state store names the files of its schemas.
 
-        For a lake that was moved, copied or restored elsewhere. The caller holds the table's lease. Does nothing where
-        nothing has moved; killed in between, the next run goes on with it.
+        They are wrong once a lake was moved, copied or restored elsewhere. The caller holds the table's lease. Changes
+        nothing where nothing was moved; if it is killed in between, the next run corrects the rest.
         """
         for file in sorted((self.path / "state").glob("*/_metadata/v2/*")):
             if not file.name.startswith("."):

@@ -65,16 +65,16 @@ class Increment:
         return self._asked(f"SELECT epoch_us(max({quoted_name(column)})) FROM held", held=files)[0][0]
 
     def surplus(self, key: Sequence[str], time: str, last: dict[str, int]) -> tuple[int, dict[str, int]]:
-        """How many rows there are more than keys, if the older version had a row a key.
+        """How many rows repeat the key of another one, given that no two rows of the older version had one key.
 
         Args:
-            key: the columns.
-            time: the column by which files are told apart.
-            last: as it was given back for the older version; empty for version -1.
+            key: the columns of the key.
+            time: the column of a row's time, by which the files are found that may hold the keys of the new rows.
+            last: the second result for the older version; empty for version -1.
 
         Returns:
-            The number; and, for a key that has no time to look by but ends in a number or two, the greatest first one
-            by a hash of the rest of the key.
+            The number of such rows. And, for a key without ``time`` that ends in one or two numbers (as a place ends in
+            offset and index): the greatest first number, by a hash of the rest of the key; else nothing.
         """
         if time in key:
             return self._counted(key, "FROM held", self._files_around(time)), {}
@@ -83,7 +83,7 @@ class Increment:
         return self._of_numbered(key, last)
 
     def greatest(self, key: Sequence[str], time: str) -> dict[str, int]:
-        """The second of what :meth:`surplus` gives back, of the new rows."""
+        """The greatest numbers of the new rows alone: the second result of :meth:`surplus`, without its count."""
         if time in key or not self._is_numbered(key):
             return {}
         rest, number, _ = self._split(key)

@@ -28,16 +28,20 @@ NOTHING = ResumePoint({})  # what an empty table keeps: all that there is now is
 
 
 class TooManyRowsError(Exception):
-    """There are more rows to look at than :data:`MUCH`; and, if that is so, why these are all rows of the table."""
+    """There are more new rows to look at than :data:`MUCH`.
+
+    Its text says why the check cannot go on from where it passed, or, if it can, how many rows are new.
+    """
 
 
 @dataclass(frozen=True)
 class NewRows:
-    """What is new in a table, seen from where each of its checks passed; from nothing, if that cannot be gone on from.
+    """The rows that a table has gained since each of its checks passed; all its rows, where that cannot be told.
 
     Attributes:
-        standing: the table.
+        standing: the table as it is now.
         passed: the checks that have passed, by name.
+        increments: what was found to be new so far, by the version since which it is.
     """
 
     standing: TableSnapshot
@@ -45,7 +49,7 @@ class NewRows:
     increments: dict[int, Increment] = field(default_factory=dict[int, Increment])
 
     def finding(self, expectation: Expectation) -> CheckFinding:
-        """What came since an expectation passed says to it. Raises a TooMuchError."""
+        """Whether the new rows keep an expectation. Raises a TooManyRowsError."""
         standing, passed = self.standing, self.passed.get(expectation.name)
         match expectation:
             case expectations.RejectedShare() | expectations.DuplicateShare():

@@ -33,11 +33,12 @@ class ResumePoint:
     """What a check needs to go on from where it passed.
 
     Attributes:
-        at: the version of each table that it looked at, and what tells the commit from another of that number.
-        last: of a key that ends in a number: by a hash of the rest, the greatest such number.
-        count: of ``events``: how many there are of the type that is counted.
-        rows: of the table, counted with them.
-        books: of the ledgers.
+        at: the version of each table that the check looked at, with an id of its commit: a table that was restored may
+            have another commit of the same number.
+        last: for a key that ends in a number: the greatest such number, by a hash of the rest of the key.
+        count: for a count of events of one type: how many ``events`` had.
+        rows: for the same: how many rows the table had.
+        books: for the balance of the ledgers: their sums.
     """
 
     at: dict[str, tuple[int, str]]
@@ -52,9 +53,9 @@ class PassedCheck:
     """A check that passed.
 
     Attributes:
-        asked: a hash of what was asked.
-        generation: of the table's checkpoint.
-        kept: where, and with what.
+        asked: what it asked for, as :func:`expectation_hash` gives it. If that has changed, it has to look at all rows.
+        generation: the generation of the table's checkpoint.
+        kept: from where the next check may go on.
     """
 
     asked: str
@@ -64,7 +65,12 @@ class PassedCheck:
 
 @dataclass(frozen=True)
 class CheckRecord:
-    """The checks of a table that passed, by name, as the file has them."""
+    """The content of a table's file.
+
+    Attributes:
+        text: as it was read; empty without a file.
+        checks: the checks that passed, by the names of their expectations.
+    """
 
     text: str = ""
     checks: Mapping[str, PassedCheck] = field(default_factory=dict)
@@ -74,7 +80,7 @@ _CHECKS = TypeAdapter(dict[str, PassedCheck])
 
 
 def read_check_record(lake: Lake, table: str) -> CheckRecord:
-    """The record of a table; one of nothing if there is none, or if it is damaged."""
+    """The record of a table; an empty one if there is no file, or if it is damaged."""
     try:
         return _record(_file(lake, table).read_bytes())
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The one table of facts about triggers: what each works with, who takes it, what is said to who asks elsewhere.
+"""The one table of facts about triggers: which queries each works with, which commands take it, and what others answer.
 
 ``docs/triggers.md`` is made of it: ``python -m`` this module ``> docs/triggers.md``. Every line about Spark is
 measured: ``python bench/triggers.py`` starts each combination and compares.

@@ -53,10 +53,11 @@ class DuplicateResolution(NamedTuple):
     """What becomes of new events, and what changes for those that are there.
 
     Attributes:
-        duplicates: the new ones that do not become events, those that are set aside among them.
-        aside: of these, those at another time than their event: ``partition``, ``offset`` and ``index``.
-        replaced: events that give way: whole rows, as ``events`` has them. Not those that a killed attempt removed.
-        restored: remembered records that become events: whole rows, as if they were read with today's contract.
+        duplicates: the new events that are duplicates, those of ``aside`` included.
+        aside: the places of the duplicates that have another time than their event, and so are kept in ``copies``.
+        replaced: the events that give way to an earlier copy, as whole rows of ``events``. Events that a killed attempt
+            of the same batch has removed already are not among them.
+        restored: the rows of ``copies`` that become events, as if they were read with today's contract.
         gave_way: how many events give way, those included that a killed attempt removed.
     """
 
@@ -87,8 +88,8 @@ def resolve_duplicates(
         events: the table ``events``.
         copies: the table of what is remembered.
         hours: the hours since 1970 in which the new events lie.
-        span: so long after an event another one of its id is a copy.
-        by: who decides, as ``left_out_by`` says it.
+        span: a record of the same id that is no later than this after an event is a copy of it.
+        by: the batch or replay that decides, as the column ``left_out_by`` names it.
         contract: the columns that are declared.
         partition: what the partition of a new event is called in its source, in SQL.
 
@@ -151,11 +152,11 @@ class _RecordFates(NamedTuple):
         return cls(records, np.array(decided.fates, np.int8), np.array(decided.first, np.int64))
 
     def with_fate(self, fate: Fate) -> pa.Table:
-        """The records of one fate."""
+        """The records for which that was decided."""
         return self.records.filter(pa.array(self.fates == fate))
 
     def twins(self) -> pa.Table:
-        """New records at the time of another one, each with the place of that if it is new too."""
+        """New records with the id and time of another one, each with the place of that one; null if that is stored."""
         is_twin = self.fates == Fate.SAME_TIME
         kept = self.records.take(pa.array(self.first[is_twin]))
         is_new = np.isin(self.fates[self.first[is_twin]], (Fate.ACCEPTED, Fate.SET_ASIDE))
@@ -166,7 +167,7 @@ class _RecordFates(NamedTuple):
         return twins
 
     def reused(self) -> int:
-        """How many of the accepted ones have the id of another event, so far away that they are no copies of it."""
+        """How many accepted records have the id of another event from which they are further away than the span."""
         is_kept = np.isin(self.fates, (Fate.STAYS, Fate.RETURNS, Fate.ACCEPTED)) & (
             self.first == np.arange(len(self.first))
         )

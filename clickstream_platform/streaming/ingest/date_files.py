@@ -55,7 +55,7 @@ class _Open:
     last: int | None = None
 
     def flush(self) -> None:
-        """Write what is held as a row group of its own: where it ends, the file beside it has one that ends too."""
+        """Write the rows held so far as one row group, here and in the file beside it, so that their groups match."""
         if not self.held:
             return
         rows = pa.Table.from_batches(self.held)
@@ -69,7 +69,7 @@ class _Open:
         self.last = last if self.last is None else max(self.last, last)
 
     def close(self) -> DataFile:
-        """Write all that is left of it. Afterwards it lies where it is to lie."""
+        """Write the rows still held and finish the file, which afterwards lies under its own name."""
         self.flush()
         for writer in self.writers:
             writer.close()
@@ -87,8 +87,8 @@ class DateFiles(AbstractContextManager["DateFiles"]):
     Attributes:
         schema: the columns of a file: those of the table, in their order, but for the date.
         opened: opens a file to be written, by its date and its name.
-        beside: the columns of the file beside it; None for no such file.
-        files: what is written whole. After the block, all of it.
+        beside: the columns of a second file that is written row by row with each; None for no such file.
+        files: the files that are finished; after the block, all of them.
     """
 
     schema: pa.Schema

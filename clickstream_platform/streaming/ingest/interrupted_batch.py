@@ -1,4 +1,8 @@
-"""A batch of ``events`` that was killed between its commits: what it has committed, and what has to fit to that."""
+"""A batch of ``events`` that was killed between its commits: what it has committed, so that its replay adds the rest.
+
+Such a batch has rows in ``quarantine`` or ``copies``, and none in ``events`` yet. Its replay reads the same records,
+perhaps with other settings, and must neither reject a record twice nor leave one in no table.
+"""
 
 # pyarrow makes its compute functions when it is imported:
 # pyright: reportAttributeAccessIssue=false
@@ -29,12 +33,12 @@ if TYPE_CHECKING:
 
 
 def interrupted_entry(table: StreamingTable, lake: Lake, checkpoint: Checkpoint) -> Entry | None:
-    """What a batch says of itself that is in a side table and not in the table; None if there is no such batch.
+    """The ledger entry of a batch that is committed to a side table but not to ``events``; None if there is none.
 
     Args:
         table: the contract of ``events``.
         lake: where the tables lie.
-        checkpoint: that plans the batch.
+        checkpoint: the one that planned the batch.
     """
     beside = table.names[1:]
     batch_id = generations.half_committed_batches(lake, table.name, beside, [checkpoint.source]).get(checkpoint.source)
@@ -80,14 +84,15 @@ def require_whole_batches(table: StreamingTable, lake: Lake) -> None:
 
 @dataclass(frozen=True)
 class Rejected:
-    """What ``quarantine`` has of such a batch. It stays there, whatever today's rules say: ``replay`` tries it again.
+    """What a killed batch has committed to ``quarantine``. It stays there, whatever today's settings say of it.
 
-    That may be nothing, where ``copies`` has what it leaves out.
+    It may be empty: then the batch was killed after its commit to ``copies``. Who wants these records tried by today's
+    settings says ``replay``.
 
     Attributes:
-        then: what the batch said of itself when this was committed.
-        records: the places of records that were rejected by themselves, with all that is read of them today.
-        inside: the places of rejected events of envelopes.
+        then: the ledger entry of that commit.
+        records: the places of the records that were rejected whole, and of all events that are read from them today.
+        inside: the places of events of envelopes that were rejected.
     """
 
     then: Entry
@@ -96,13 +101,13 @@ class Rejected:
 
     @classmethod
     def of(cls, then: Entry, staged: StagedBatch, quarantine: LakeTable, origin: str) -> Rejected:
-        """Look for what is staged in ``quarantine``, by its places. Reads those of all that the source has there.
+        """Find which staged records are in ``quarantine``, by their places. Reads the places of all rows of the source.
 
         Args:
-            then: what the batch said of itself.
-            staged: what it has read now.
+            then: the ledger entry of the commit to ``quarantine``.
+            staged: the records that the replay has read.
             quarantine: the table.
-            origin: how its source is called there.
+            origin: the source as its rows name it.
         """
         names = [*WITHIN, "inherited"]
         there = quarantine.plain_table().to_pyarrow_table(columns=names, filters=[("source", "=", origin)])
@@ -111,9 +116,10 @@ class Rejected:
         return cls(then, staged.places(by_themselves, WITHIN[:2]), staged.places(there.filter(is_inside)))
 
     def left_out_of(self, staged: StagedBatch) -> tuple[StagedBatch, Facts]:
-        """The rest of what is staged; and what all of it is, but for how many are rejected, which is said of the rest.
+        """The staged records without these, and the counts of all of them.
 
-        A record that was rejected by itself counts as one, though it may be an envelope by now.
+        Only the counts of rejected records are those of the rest: :meth:`booked` adds the others. A record that was
+        rejected whole counts as one record, even if today's mapping opens it as an envelope.
         """
         others = replace(staged, left_out=self.records).facts()
         rest = replace(staged, left_out=pa.concat_tables([self.records, self.inside]))
@@ -125,13 +131,14 @@ class Rejected:
         return int(pc.sum(pc.equal(self.records["index"], 0)).as_py() or 0)
 
     def booked(self, rest: Entry) -> Entry:
-        """What the ledger is to say of the whole batch. What is not there to be rejected any more counts as read.
+        """The ledger entry of the whole batch. A record of ``quarantine`` that was deleted meanwhile counts as read.
 
         Args:
-            rest: what it would say, with the rejected ones among the rest alone.
+            rest: the entry of the batch, which counts as rejected only what :meth:`left_out_of` has left.
 
         Raises:
-            CheckpointError: more would be rejected, and be in no table; or envelopes would be opened otherwise.
+            CheckpointError: by today's settings more records would be rejected than then, and they would be in no
+                table; or envelopes would be opened by another mapping.
         """
         missing = self.then.records.quarantined - self._alone - self.inside.num_rows - rest.records.quarantined
         for finding in self._misfits(rest, missing):

@@ -1,9 +1,12 @@
-"""A replay that was killed between its commits: completed or undone before anything else is decided.
+"""A replay that was killed between its commits is completed or undone before the next batch or replay begins.
 
-A replay commits what it leaves out to ``copies``, takes events that give way out of ``events``, adds its own there,
-and takes these and what it left out out of ``quarantine``. It may never be said again, and its rules may be set back.
-So whoever decides next would find a record in two tables. Once its events are there, what has landed leaves
-``quarantine``; before that, ``copies`` loses what ``quarantine`` still has, and events that gave way come back.
+A replay makes up to four commits: ``copies`` gains the records that it leaves out; ``events`` loses the events that
+give way to earlier copies; ``events`` gains the records that are accepted; ``quarantine`` loses all of these records.
+Killed in between, it leaves records that are in two tables. Nobody may ever start it again, or only with other
+settings. So it is settled by whoever comes next:
+
+- If its events were added, their records leave ``quarantine`` too: the replay is complete.
+- If not, its rows leave ``copies`` again, and the events that gave way come back: it is undone.
 """
 
 from __future__ import annotations
@@ -50,9 +53,9 @@ SELECT DISTINCT ON (source, partition, "offset", "index") * FROM left_out_by_pla
 def settle_replay(table: StreamingTable, lake: Lake, run_id: str) -> None:
     """Complete or undo a replay that was killed; nothing if there is none. Repeatable.
 
-    To be called by who holds the lease of ``events``, before a batch or a replay. Costs a look at the newest commits.
-    No record is in ``quarantine`` and in another table then, whatever makes a copy: the next batch may be decided by
-    another rule, which lets an event give way that ``quarantine`` still has.
+    The caller holds the lease of ``events``, and has not begun its batch or replay. Afterwards no record is both in
+    ``quarantine`` and in another table, so the next batch may go by another rule of duplicates. Reads the newest
+    commits of the three tables, and rows only if there is something to settle.
 
     Args:
         table: the contract of ``events``.

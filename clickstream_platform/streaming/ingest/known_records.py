@@ -1,6 +1,7 @@
-"""Records of the ids of a batch that are there already, in ``events`` or ``copies``, looked up by DuckDB.
+"""Which records with the ids of a batch are stored already, in ``events`` or ``copies``: looked up by DuckDB.
 
-No more is read than it takes: a span may be of months, and few of its hours have records of some ids.
+A span may cover months, and only a few of its hours hold records of these ids. So ids and times are read first, and
+whole rows only of those hours.
 """
 
 from __future__ import annotations
@@ -56,16 +57,18 @@ def create_lookup(connection: DuckDBPyConnection) -> None:
 def look_up(
     connection: DuckDBPyConnection, tables: Sequence[LakeTable], spans: Sequence[TimeSpan], looked: list[TimeSpan]
 ) -> list[int]:
-    """Look up all records of the new ids within some spans. Returns the hours in which they lie.
+    """Add the stored records of the new ids within some spans to the table ``there``.
 
-    Reads nothing twice, ids and times first, and of the hours that have some of these ids the rest: as a rule there
-    are few, and a span may be of months.
+    May be called again with wider spans: what was looked up before is not read again.
 
     Args:
-        connection: where ``there`` is, which gets what is found.
+        connection: has the tables ``there`` and ``new``.
         tables: ``events`` and ``copies``.
-        spans: of times.
-        looked: where was looked before; gets what is new of the spans.
+        spans: the times between which records are wanted.
+        looked: the spans that were looked up before; it is extended by those that are new.
+
+    Returns:
+        The hours since 1970 of all records in ``there``.
     """
     more = subtract_spans(spans, looked)
     looked += more

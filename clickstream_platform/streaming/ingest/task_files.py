@@ -75,7 +75,7 @@ _FIRST_DAY = (date.min - _EPOCH).days
 
 
 class SeenIds:
-    """The ids that a task has had. It remembers any number in the same memory, and so takes some for others."""
+    """The ids that a task has had, as hashes in memory of a fixed size: a new id may be taken for one of them."""
 
     def __init__(self) -> None:
         self._slots = np.zeros(_SLOTS, np.bool_)

@@ -107,9 +107,10 @@ def check_fingerprint(checkpoint: Checkpoint, table: StreamingTable, spark: Spar
 
 
 def require_unchanged(table: StreamingTable, lake: Lake) -> None:
-    """What :func:`check_fingerprint` would refuse, of a table that reads one source, told without a JVM.
+    """Refuse what :func:`check_fingerprint` would refuse, without a JVM; only for a table that reads one source.
 
-    Of others it is left to the run: a derived table may begin a new generation, and other sources are read first.
+    For all others nothing is checked here: a derived table may begin a new generation instead, and a table of several
+    sources reads the others first.
     """
     if table.derived or table.further:
         return
@@ -162,12 +163,12 @@ def change_source_identity(checkpoint: Checkpoint, source: str) -> None:
 
 
 def note_plan_checked(checkpoint: Checkpoint, table: StreamingTable) -> None:
-    """Write down that a run has looked at the table's plan: until code or settings change it need not be again."""
+    """Write down that the table's plan was compared: runs with the same code and settings need not do so again."""
     write_whole(checkpoint.path / LOOKED_AT, _without_a_jvm(table))
 
 
 def is_plan_checked(checkpoint: Checkpoint, table: StreamingTable) -> bool:
-    """Whether nothing that a plan is made of has changed since a run looked at it. No JVM."""
+    """Whether the table's plan was compared by the same code, with the same settings. No JVM."""
     then = text_of(checkpoint.path / LOOKED_AT)
     return then is not None and then == _without_a_jvm(table)
 

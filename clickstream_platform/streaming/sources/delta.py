@@ -33,7 +33,7 @@ class DeltaSource:
 
     @property
     def source_name(self) -> str:
-        """The one and only: it is no name of the settings."""
+        """Always ``main``: a derived table has one source, which no setting names."""
         return MAIN
 
     @property

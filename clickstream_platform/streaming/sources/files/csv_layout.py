@@ -21,7 +21,7 @@ _VALUE = re.compile(
 
 
 def value_in(names: Sequence[str]) -> str | None:
-    """The first of some names that is none, but a value: then the row is of data, and no header."""
+    """The first of a row's fields that looks like a value and not like a name: such a row is data and no header."""
     return next((name for name in names if _VALUE.fullmatch(name.strip())), None)
 
 
