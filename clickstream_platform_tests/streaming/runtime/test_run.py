@@ -20,7 +20,7 @@ from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.run import rebuild, run
 from clickstream_platform.tables import tables
-from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.conftest import KINDS, Lab, event
 from clickstream_platform_tests.local import local
 
 pytestmark = pytest.mark.spark
@@ -85,7 +85,7 @@ def test_user_activity_recomputed_is_the_table_that_the_state_store_gives(lab: L
     lab.assert_exact("user_activity")
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])  # those of test_exactness.py are more
 def test_any_cut_of_the_same_records_gives_the_same_tables(lab: Lab, seed: int) -> None:
     chance = random.Random(seed)
     noon = datetime(2024, 3, 1, 12)
@@ -142,7 +142,7 @@ def test_a_large_file_is_numbered_through(lab: Lab) -> None:
 
 
 def test_a_batch_committed_to_the_table_but_not_to_the_checkpoint_lands_once(lab: Lab) -> None:
-    lab.land(event(at="10:00:00"), event(at="11:00:00"))
+    lab.only(*KINDS).land(event(at="10:00:00"), event(at="11:00:00"))
     lab.run()
     lab.land(event(at="10:02:00"), event(at="11:02:00", event_type="purchase"), "{")
     lab.run()

@@ -13,7 +13,7 @@ from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.runtime.hooks import Hooks
 from clickstream_platform.streaming.runtime.side_by_side import side_by_side
-from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.conftest import KINDS, Lab, event
 from clickstream_platform_tests.faults import InjectedError, at_write
 from clickstream_platform_tests.stopped_run import Stop
 from clickstream_platform_tests.waiting import wait_until
@@ -78,11 +78,12 @@ def test_each_table_is_what_it_would_be_alone_and_a_failure_is_only_its_own(lab:
 
 
 def test_killed_or_told_to_stop_while_several_are_on_the_next_run_is_exact(lab: Lab, tmp_path: Path) -> None:
+    lab.only(*KINDS)
     for hour, then in ((10, "kill group"), (12, "hold")):
         land(lab, hour)
         held = tmp_path / "held"
         stop = Stop(then, table="sessions", held=str(held))  # type: ignore[arg-type]
-        process = stop.start("run", "--jobs", "4", **lab.environment)
+        process = stop.start("run", *KINDS, "--jobs", "4", **lab.environment)
         if then == "hold":
             wait_until(held.exists, process)
             process.send_signal(signal.SIGINT)
