@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake.entry import Entry, entry_from_fields
@@ -33,6 +35,14 @@ def entry(table: str = "events", batch_id: int = 0, **fields: Any) -> Entry:
     usual |= {"revisions": 0, "late_before_ms": 0, "committed_at_ms": NOON_MS + batch_id, "duration_ms": 10}
     usual |= {"events_version": -1 if table == "events" else 0}
     return entry_from_fields({"table": table, "batch_id": batch_id, **usual, **fields})
+
+
+def home_without_java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """An empty home, in a folder without a ``.env``, which is the current one; ``JAVA_HOME`` leads nowhere."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CLICKSTREAM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "nowhere"))
+    return Home(Settings(home=tmp_path / "home"))
 
 
 @dataclass

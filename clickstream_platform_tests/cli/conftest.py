@@ -7,20 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from clickstream_platform.settings import Settings
 from clickstream_platform_tests.cli.engine import TABLES
-from clickstream_platform_tests.homes import Home, entry
+from clickstream_platform_tests.homes import Home, entry, home_without_java
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     """An empty home, in a folder without a ``.env``, on a machine without Java."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("CLICKSTREAM_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "nowhere"))
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
-    return Home(Settings(home=tmp_path / "home"))
+    return home_without_java(tmp_path, monkeypatch)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from clickstream_platform.live.sparks import bar, spark
 from clickstream_platform.live.visitors import SHOWN, DashboardState, observe
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.observe.journal import Journal
-from clickstream_platform_tests.homes import NOON_MS, Home, entry
+from clickstream_platform_tests.homes import NOON_MS, Home, entry, home_without_java
 from clickstream_platform_tests.lakes import at, write
 
 PAGES = 7
@@ -41,10 +41,7 @@ def an_event(user: str, clock: str, kind: str = "page_view", **more: Any) -> dic
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     """An hour of two visitors: one of them looks at a page before the last half hour, and buys within it."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("CLICKSTREAM_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "nowhere"))
-    home = Home(Settings(home=tmp_path / "home"))
+    home = home_without_java(tmp_path, monkeypatch)
     events = [
         an_event("a", "11:15:00", page_url="/old"),
         an_event("a", "11:50:00", "purchase", page_url="/cart", product_id="p1"),

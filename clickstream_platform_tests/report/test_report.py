@@ -20,7 +20,7 @@ from clickstream_platform.report.page import Report, report
 from clickstream_platform.report.plots import LIGHT, NAMES, OverTime, Ranked, Spread
 from clickstream_platform.report.sections import Section
 from clickstream_platform.settings import Settings
-from clickstream_platform_tests.homes import Home, entry
+from clickstream_platform_tests.homes import Home, entry, home_without_java
 from clickstream_platform_tests.lakes import at, write
 
 MADE = datetime(2024, 3, 3, 12, 30, tzinfo=timezone.utc)
@@ -48,10 +48,7 @@ def made(home: Home, days: int = 1) -> Report:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     """One day: a visitor who buys, one who does not, one record rejected, one duplicate, one alert."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("CLICKSTREAM_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "nowhere"))
-    home = Home(Settings(home=tmp_path / "home"))
+    home = home_without_java(tmp_path, monkeypatch)
     product = "<script>alert('$x$')</script>"
     batch = entry(rows_in=6, rows_out=4, quarantined=1, duplicates=1, reasons={"bad_timestamp": 1}, duration_ms=2_000)
     write(

@@ -29,7 +29,7 @@ from clickstream_platform.streaming.sources.kafka.source import KafkaSource
 from clickstream_platform_tests.conftest import KINDS, Lab, event
 from clickstream_platform_tests.stopped_run import Stop
 from clickstream_platform_tests.topics import Topic
-from clickstream_platform_tests.waiting import wait_until
+from clickstream_platform_tests.waiting import is_alive, wait_until
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -58,7 +58,7 @@ def test_killed_at_any_step_a_rerun_is_exact(killed_often: Lab, how: str, nth: i
     lab.land(event("u2", f"08:{lab.landed:02}:00"), *bought, "{")
     killed = _start(lab, Stop(how, nth, when))  # type: ignore[arg-type]
     assert killed.wait(timeout=300) == -signal.SIGKILL
-    wait_until(lambda: not _alive(killed.pid))  # without Python, the JVM ends by itself
+    wait_until(lambda: not is_alive(killed.pid))  # without Python, the JVM ends by itself
     lab.run()
     assert lab.lake.events.rows() == there + 7
     for name in lab.contracts:
@@ -123,7 +123,7 @@ def test_ctrl_c_stops_the_queries_and_leaves_no_jvm(lab: Lab, tmp_path: Path) ->
     run.send_signal(signal.SIGINT)
     (tmp_path / "held").unlink()
     assert run.wait(timeout=60) != 0
-    wait_until(lambda: not _alive(run.pid))
+    wait_until(lambda: not is_alive(run.pid))
     lab.run()
     lab.assert_exact()
 
@@ -191,11 +191,3 @@ def _steps(lab: Lab, table: str) -> list[tuple[int, ...]]:
     """How many batches each generation has planned, and how many completed: changes as soon as a run does something."""
     generations = [path for path in sorted(lab.lake.checkpoints(table).glob("[0-9]*")) if path.is_dir()]
     return [tuple(len([*(path / log).glob("[0-9]*")]) for log in ("offsets", "commits")) for path in generations]
-
-
-def _alive(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True

@@ -32,7 +32,7 @@ from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import KINDS, Lab, event, without_a_column
 from clickstream_platform_tests.local import local
 from clickstream_platform_tests.streamed import EVERY_SECOND, streaming
-from clickstream_platform_tests.waiting import wait_until
+from clickstream_platform_tests.waiting import is_alive, wait_until
 
 PURCHASES = [event("u1", f"12:00:{i:02}", event_type="purchase") for i in range(6)]  # an alert
 
@@ -245,11 +245,3 @@ def jvm_of(pid: int) -> int:
     """The Java process in the group of a process."""
     found = subprocess.run(["ps", "-o", "pid=,comm=", "-g", str(pid)], capture_output=True, text=True, check=True)
     return next(int(line.split()[0]) for line in found.stdout.splitlines() if line.split()[1] == "java")
-
-
-def is_alive(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
