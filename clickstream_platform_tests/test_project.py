@@ -136,6 +136,15 @@ def test_every_part_of_the_suite_has_its_target() -> None:
         assert f"| `make test-{part}` |" in text("CONTRIBUTING.md")
 
 
+def test_every_module_that_asks_whether_a_place_is_on_a_store_is_in_the_table_of_what_differs() -> None:
+    package = ROOT / "clickstream_platform"
+    asking = [file for file in package.rglob("*.py") if re.search(r"(?<!def )is_on_store\(", file.read_text())]
+    modules = {f"/{file.relative_to(package).as_posix()}" for file in asking if file.parent != package / "store"}
+    table = text("docs/architecture.md").partition("| what | in a folder | on a store |")[2].partition("\n\n")[0]
+    named = tuple(f"/{name}" for name in re.findall(r"[a-z_/]+\.py", table))
+    assert [module for module in modules if not module.endswith(named)] == []
+
+
 def test_all_tests_are_those_of_every_part_once() -> None:
     (together,) = re.findall(r"^TOGETHER := (.+?[^\\\\])$", text("Makefile"), re.MULTILINE | re.DOTALL)
     assert sorted(re.findall(r"\w+", together)) == sorted(parts.NAMES)
