@@ -26,7 +26,7 @@ def days(lab: Lab) -> Lab:
 
 
 def test_what_straddles_the_date_is_computed_anew(lab: Lab) -> None:
-    days(lab).run()
+    days(lab.only(*KINDS)).run()
     assert expiry_date(lab.lake, TWO_DAYS) == CUT
     assert expire(CUT, list(lab.contracts.values()), lab.spark, lab.lake) == 2
     visit = lab.table("sessions").where("user_id = 'b'").collect()

@@ -10,14 +10,14 @@ import pytest
 
 from clickstream_platform.streaming.sources.files.intake import Intake
 from clickstream_platform.streaming.sources.files.manifest import Manifest
-from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.conftest import KINDS, Lab, event
 
 pytestmark = pytest.mark.spark
 
 
 def test_every_fault_in_one_folder_costs_nothing_but_itself(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
     good = json.dumps(event("good")).encode()
-    lab.land(name="empty.json")
+    lab.only(*KINDS).land(name="empty.json")
     _write(lab, "half.json", good + b"\n" + good[:40])
     lab.land(b'{"user_id": "' + b"x" * 5_000_000 + b'"}', event("beside"), name="large.json")
     junk = (bytes(range(128, 256)), b"\x00\x01\x02", b'{"user_id": "a\x00b"}')
