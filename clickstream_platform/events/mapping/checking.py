@@ -121,7 +121,7 @@ def check_records(batches: Iterable[pa.RecordBatch], rules: Rules) -> CheckSumma
             if rules.mapping is None and len(summary.fates) <= SAMPLED:
                 _sample(summary, text or b"")
             if looking and text is not None:
-                looking.at(text, place["inherited"])
+                looking.look_at(text, place["inherited"])
     return summary
 
 
@@ -198,8 +198,8 @@ class _PathUse:
             summary.over[path] = 0
             self._of.append((summary.over, path, getter(steps_of(path))))
 
-    def at(self, value: bytes, inherited: str | None) -> None:
-        fields = self._fielded.of(value, inherited)
+    def look_at(self, value: bytes, inherited: str | None) -> None:
+        fields = self._fielded.fields_of(value, inherited)
         if fields is not None:
             for counts, path, find in self._of:
                 counts[path] += find(fields) is not None

@@ -56,7 +56,7 @@ class FieldReader:
         """Read records as a mapping says."""
         self._taken = field_reader(mapping.record)
 
-    def of(self, value: bytes, inherited: str | None) -> Fields | None:
+    def fields_of(self, value: bytes, inherited: str | None) -> Fields | None:
         """The fields of one record; None if it cannot be read."""
         fields = self._taken(value)
         if isinstance(fields, Reason):
@@ -92,7 +92,7 @@ class PathMatcher:
         return pa.array([*first, *range(then, count, EVERY)], pa.int64())
 
     def _look(self, value: bytes | None, inherited: str | None, fielded: FieldReader) -> None:
-        fields = None if value is None else fielded.of(value, inherited)
+        fields = None if value is None else fielded.fields_of(value, inherited)
         if fields is not None:
             self._looked_at += 1
             self._left = {path: find for path, find in self._left.items() if find(fields) is None}

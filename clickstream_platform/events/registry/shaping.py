@@ -29,7 +29,7 @@ def shape_schema(schema: Any, references: Sequence[Any] = ()) -> Any:
         UnreadSchemaError: it uses a name that nothing has, or is none of Avro's; or an array is of what takes no bytes.
     """
     try:
-        return _Shaping([*references, schema]).of(schema, "", 0)
+        return _Shaping([*references, schema]).shaped(schema, "", 0)
     except (KeyError, TypeError, AttributeError, RecursionError) as wrong:
         raise UnreadSchemaError from wrong
 
@@ -44,21 +44,21 @@ class _Shaping:
         self._made: dict[str, bool] = {}  # records by their new names: whether they take bytes, as far as is known
         self._fixed = 0
 
-    def of(self, schema: Any, space: str, level: int) -> Any:
+    def shaped(self, schema: Any, space: str, level: int) -> Any:
         """What a schema becomes, in a namespace and so many levels deep in types that can hold themselves."""
         if isinstance(schema, list):
-            return [self.of(each, space, level) for each in schema]
+            return [self.shaped(each, space, level) for each in schema]
         if isinstance(schema, str):
             return _leaf(schema, {}) if schema in _PRIMITIVE else self._occurs(self._resolved(schema, space), level)
         kind = schema["type"]
         if isinstance(kind, (dict, list)):
-            return self.of(kind, space, level)
+            return self.shaped(kind, space, level)
         if kind in _NAMED:
             return self._occurs(_full_name(schema, space), level)
         if kind == "array":
-            return self._array(self.of(schema["items"], space, level))
+            return self._array(self.shaped(schema["items"], space, level))
         if kind == "map":
-            values = self.of(schema["values"], space, level)
+            values = self.shaped(schema["values"], space, level)
             return {"type": "map", "values": values, **(_as("map") if _may_be_null(values) else {})}
         return _leaf(kind, schema) if kind in _PRIMITIVE else self._occurs(self._resolved(kind, space), level)
 
@@ -82,7 +82,9 @@ class _Shaping:
         if own in self._made:
             return own
         self._made[own] = True
-        fields = [{"name": str(each["name"]), "type": self.of(each["type"], space, level)} for each in schema["fields"]]
+        fields = [
+            {"name": str(each["name"]), "type": self.shaped(each["type"], space, level)} for each in schema["fields"]
+        ]
         self._made[own] = any(self._takes_bytes(each["type"]) for each in fields)
         has_nulls = any(_may_be_null(each["type"]) for each in fields)
         return {"type": "record", "name": own, "fields": fields, **(_as("record") if has_nulls else {})}

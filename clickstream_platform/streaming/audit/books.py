@@ -89,7 +89,7 @@ class _LedgerLines:
     entries: list[Entry]
     sums: Sums
 
-    def since(self) -> int:
+    def complete_since_ms(self) -> int:
         """The moment, in milliseconds since 1970, after which no entry is missing."""
         return self.entries[-1].committed_at_ms if self.entries and not self.sums.complete else 0
 
@@ -98,8 +98,8 @@ class _LedgerLines:
         after = (entry for entry in self.entries if entry.committed_at_ms > since and entry.records.quarantined)
         return {f"{entry.source}/{entry.generation}/{entry.batch_id}": entry.records.quarantined for entry in after}
 
-    def differs(self) -> list[str]:
-        """Whether the rows are those that the ledger booked. What the log no longer holds cannot be added up."""
+    def row_errors(self) -> list[str]:
+        """How the number of rows contradicts the ledger, if it does. An incomplete ledger is not compared."""
         expected = self.sums.landed + self.sums.amended
         if not self.sums.complete or self.rows == expected:
             return []
@@ -159,7 +159,7 @@ def add_up_ledgers(
     aside = _LedgerLines("", 0, [], Sums())
     if table.copies:
         aside = _log(lake.table(table.copies.name), before.remembered, lambda entry: entry.copies.remembered)
-    since = max(events.since(), rejected.since())
+    since = max(events.complete_since_ms(), rejected.complete_since_ms())
     landed = before.ahead | rejected.quarantined(since)
     booked_as_rejected = events.quarantined(since)
     wrong = [
@@ -169,9 +169,9 @@ def add_up_ledgers(
             for name, count in booked_as_rejected.items()
             if landed.get(name) != count
         ),
-        *events.differs(),
-        *rejected.differs(),
-        *aside.differs(),
+        *events.row_errors(),
+        *rejected.row_errors(),
+        *aside.row_errors(),
         *_unfinished_replay(events.sums, rejected.sums),
     ]
     ahead = {k: v for k, v in landed.items() if k not in booked_as_rejected}

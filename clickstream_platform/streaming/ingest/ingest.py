@@ -30,7 +30,7 @@ from clickstream_platform.streaming.ingest.by_id import DuplicateResolution, res
 from clickstream_platform.streaming.ingest.deduplicate import find_duplicates
 from clickstream_platform.streaming.ingest.facts import Facts
 from clickstream_platform.streaming.ingest.interrupted_batch import (
-    Rejected,
+    CommittedRejections,
     require_others_whole,
 )
 from clickstream_platform.streaming.ingest.staged import StagedBatch, staged_schema
@@ -94,10 +94,10 @@ class Ingest(StatelessBatches):
         account = self.source.account(batch.checkpoint, batch.batch_id, staged)
         staged = replace(staged, without=account.unreadable)
         rejected = self._rejected_before(batch, staged)
-        staged, facts = rejected.left_out_of(staged) if rejected else (staged, staged.facts())
+        staged, facts = rejected.without_these(staged) if rejected else (staged, staged.facts())
         settled = self._resolve_duplicates(batch, staged, facts)
         entry = self._ledger_entry(batch, account, staged, facts, settled)
-        entry = rejected.booked(entry) if rejected else entry
+        entry = rejected.whole_entry(entry) if rejected else entry
         staged = staged.with_adopted_files(settled.duplicates.places)
         if entry.records.quarantined:
             self._quarantine(batch, staged.rejected(settled.duplicates.conflicting), entry)
@@ -172,10 +172,12 @@ class Ingest(StatelessBatches):
     def _interrupted_entry(self, batch: MicroBatch) -> Entry | None:
         return self.begun if self.begun and self.begun.batch_id == batch.batch_id else None
 
-    def _rejected_before(self, batch: MicroBatch, staged: StagedBatch) -> Rejected | None:
+    def _rejected_before(self, batch: MicroBatch, staged: StagedBatch) -> CommittedRejections | None:
         """What ``quarantine`` has of a batch that was killed between its commits."""
         begun = self._interrupted_entry(batch)
-        return None if begun is None else Rejected.of(begun, staged, self._rejects(batch), self.source.origin)
+        if begun is None:
+            return None
+        return CommittedRejections.find(begun, staged, self._rejects(batch), self.source.origin)
 
     def _rejects(self, batch: MicroBatch) -> LakeTable:
         assert self.table.side_output is not None

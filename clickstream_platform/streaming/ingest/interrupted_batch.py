@@ -83,28 +83,28 @@ def require_whole_batches(table: StreamingTable, lake: Lake) -> None:
 
 
 @dataclass(frozen=True)
-class Rejected:
+class CommittedRejections:
     """What a killed batch has committed to ``quarantine``. It stays there, whatever today's settings say of it.
 
     It may be empty: then the batch was killed after its commit to ``copies``. Who wants these records tried by today's
     settings says ``replay``.
 
     Attributes:
-        then: the ledger entry of that commit.
+        entry: the ledger entry of that commit.
         records: the places of the records that were rejected whole, and of all events that are read from them today.
         inside: the places of events of envelopes that were rejected.
     """
 
-    then: Entry
+    entry: Entry
     records: pa.Table
     inside: pa.Table
 
     @classmethod
-    def of(cls, then: Entry, staged: StagedBatch, quarantine: LakeTable, origin: str) -> Rejected:
+    def find(cls, entry: Entry, staged: StagedBatch, quarantine: LakeTable, origin: str) -> CommittedRejections:
         """Find which staged records are in ``quarantine``, by their places. Reads the places of all rows of the source.
 
         Args:
-            then: the ledger entry of the commit to ``quarantine``.
+            entry: the ledger entry of the commit to ``quarantine``.
             staged: the records that the replay has read.
             quarantine: the table.
             origin: the source as its rows name it.
@@ -113,13 +113,13 @@ class Rejected:
         there = quarantine.plain_table().to_pyarrow_table(columns=names, filters=[("source", "=", origin)])
         is_inside = pc.is_valid(there["inherited"])
         by_themselves = there.filter(pc.invert(is_inside))
-        return cls(then, staged.places(by_themselves, WITHIN[:2]), staged.places(there.filter(is_inside)))
+        return cls(entry, staged.places(by_themselves, WITHIN[:2]), staged.places(there.filter(is_inside)))
 
-    def left_out_of(self, staged: StagedBatch) -> tuple[StagedBatch, Facts]:
+    def without_these(self, staged: StagedBatch) -> tuple[StagedBatch, Facts]:
         """The staged records without these, and the counts of all of them.
 
-        Only the counts of rejected records are those of the rest: :meth:`booked` adds the others. A record that was
-        rejected whole counts as one record, even if today's mapping opens it as an envelope.
+        Only the counts of rejected records are those of the rest: :meth:`whole_entry` adds the others. A record that
+        was rejected whole counts as one record, even if today's mapping opens it as an envelope.
         """
         others = replace(staged, left_out=self.records).facts()
         rest = replace(staged, left_out=pa.concat_tables([self.records, self.inside]))
@@ -130,27 +130,27 @@ class Rejected:
     def _alone(self) -> int:
         return int(pc.sum(pc.equal(self.records["index"], 0)).as_py() or 0)
 
-    def booked(self, rest: Entry) -> Entry:
+    def whole_entry(self, rest: Entry) -> Entry:
         """The ledger entry of the whole batch. A record of ``quarantine`` that was deleted meanwhile counts as read.
 
         Args:
-            rest: the entry of the batch, which counts as rejected only what :meth:`left_out_of` has left.
+            rest: the entry of the batch, which counts as rejected only what :meth:`without_these` has left.
 
         Raises:
             CheckpointError: by today's settings more records would be rejected than then, and they would be in no
                 table; or envelopes would be opened by another mapping.
         """
-        missing = self.then.records.quarantined - self._alone - self.inside.num_rows - rest.records.quarantined
+        missing = self.entry.records.quarantined - self._alone - self.inside.num_rows - rest.records.quarantined
         for finding in self._misfits(rest, missing):
             finding = f"batch {rest.batch_id} was killed between its commits, and would now {finding}"
             remedy = "what makes a record an event has changed meanwhile, settings or a file: set it back for one run"
             raise CheckpointError(rest.title, finding, remedy)
-        records = replace(rest.records, quarantined=self.then.records.quarantined, reasons=self.then.records.reasons)
+        records = replace(rest.records, quarantined=self.entry.records.quarantined, reasons=self.entry.records.reasons)
         return replace(rest, rows_in=rest.rows_in + missing, records=records)
 
     def _misfits(self, rest: Entry, missing: int) -> Iterator[str]:
         if missing < 0:
             counts = ", ".join(f"{count} as {name}" for name, count in sorted(rest.records.reasons.items()))
             yield f"reject more: {counts}"
-        if self.then.records.opened and rest.declared.mapping != self.then.declared.mapping:
-            yield f"be read by another mapping: {rest.declared.mapping or 'none'}, then {self.then.declared.mapping}"
+        if self.entry.records.opened and rest.declared.mapping != self.entry.declared.mapping:
+            yield f"be read by another mapping: {rest.declared.mapping or 'none'}, then {self.entry.declared.mapping}"

@@ -52,7 +52,7 @@ def split_rows(text: Iterable[bytes], separator: str, max_record_bytes: int) -> 
     # Of a plain stretch: its row's end; the beginning of a quoted field; or a separator that the chunk ends with.
     stop = re.compile(rb'\n|%b"|%b\Z' % (re.escape(sign), re.escape(sign)))
     for chunk in text:
-        yield from cut.of(chunk, row, stop)
+        yield from cut.records_in(chunk, row, stop)
     yield from cut.last()
 
 
@@ -65,7 +65,7 @@ class _Cut:
         self._return = b""  # a carriage return that may be part of the line end
         self._seen = 0
 
-    def of(self, chunk: bytes, row: re.Pattern[bytes], stop: re.Pattern[bytes]) -> Iterator[NumberedRecord]:
+    def records_in(self, chunk: bytes, row: re.Pattern[bytes], stop: re.Pattern[bytes]) -> Iterator[NumberedRecord]:
         at = begin = 0
         while at < len(chunk):
             if at == begin and self._is_new and (whole := row.match(chunk, at)):  # as nearly all are

@@ -68,7 +68,7 @@ def _is_spread(content: Content, head: bytes) -> bool:
     values, seen = JsonValues(_SPREAD), 0
     try:
         for chunk in content.peek_text():
-            for record in values.of(chunk):
+            for record in values.records_in(chunk):
                 return b"\n" in record.value and object_of(record.value) is not None
             seen += len(chunk)
             if seen > _SPREAD:
@@ -82,7 +82,7 @@ def _begins_with_an_object(line: bytes) -> bool:
     """Whether a brace that seems to end an object does, and the object is one."""
     values = JsonValues(len(line))
     try:
-        return any(object_of(record.value) is not None for record in values.of(line))
+        return any(object_of(record.value) is not None for record in values.records_in(line))
     except Unreadable:
         return False
 
@@ -92,7 +92,7 @@ def _is_whole(line: Iterator[bytes]) -> bool:
     values = JsonValues(_LIMIT)
     try:
         for part in line:
-            for _ in values.of(part):
+            for _ in values.records_in(part):
                 pass
     except Unreadable:
         return True  # it is no JSON at all, so it is read as a line

@@ -65,7 +65,7 @@ class JsonValues:
     def _has_ended(self) -> bool:
         return self._inside is None
 
-    def of(self, chunk: bytes) -> Iterator[NumberedRecord]:
+    def records_in(self, chunk: bytes) -> Iterator[NumberedRecord]:
         """The records that end in the next bytes. Raises Unreadable for what is no JSON between two of them."""
         at, chunk = 0, self._mark + chunk
         self._seen -= len(self._mark)
@@ -184,5 +184,5 @@ def json_values(text: Iterable[bytes], max_record_bytes: int) -> Iterator[Number
     """
     values = JsonValues(max_record_bytes)
     for chunk in text:
-        yield from values.of(chunk)
+        yield from values.records_in(chunk)
     yield from values.last()
