@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clickstream_platform.errors import ClickstreamError, SourceError
+from clickstream_platform.events.registry.beginnings import GLUE, HEAD, MAGIC, SINGLE_OBJECT
 from clickstream_platform.events.registry.failures import SUBJECT, UnknownSchemaError, UnreadSchemaError, WrongBodyError
 from clickstream_platform.events.registry.model import Registry
 from clickstream_platform.events.schema import Reason
@@ -26,11 +27,7 @@ from clickstream_platform.events.schema import Reason
 if TYPE_CHECKING:
     from clickstream_platform.events.rules import Rules
 
-MAGIC = b"\x00"
-HEAD = 5  # bytes: MAGIC, and the id of the schema
-_GLUE = (b"\x03\x00", b"\x03\x05")  # AWS Glue's serializers: a version, whether it is packed, 16 bytes of an id
-SINGLE_OBJECT = b"\xc3\x01"  # of Avro's specification: then 8 bytes, CRC-64-AVRO of the schema. Never in a text
-_FOREIGN = {**dict.fromkeys(_GLUE, (18, Reason.GLUE_HEADER)), SINGLE_OBJECT: (10, Reason.AVRO_SINGLE_OBJECT)}
+_FOREIGN = {**dict.fromkeys(GLUE, (18, Reason.GLUE_HEADER)), SINGLE_OBJECT: (10, Reason.AVRO_SINGLE_OBJECT)}
 _BEGINNINGS = (MAGIC, *_FOREIGN)
 _KAFKA = "kafka"  # what the source of such a record begins with
 

@@ -6,7 +6,7 @@ import codecs
 import re
 from collections.abc import Iterator
 
-from clickstream_platform.events.registry.framing import SINGLE_OBJECT
+from clickstream_platform.events.registry.beginnings import SINGLE_OBJECT
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
 HEAD = 4096  # bytes looked at

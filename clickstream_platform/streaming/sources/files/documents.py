@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from clickstream_platform.events.json_record import any_json
-from clickstream_platform.events.registry.framing import SINGLE_OBJECT
+from clickstream_platform.events.registry.beginnings import SINGLE_OBJECT
 from clickstream_platform.streaming.sources.files.content import Content
 from clickstream_platform.streaming.sources.files.contents import OF_SINGLE_OBJECTS
 from clickstream_platform.streaming.sources.files.lines import split_lines
