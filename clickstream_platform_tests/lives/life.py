@@ -33,7 +33,9 @@ from clickstream_platform.streaming.maintenance.stretch import rebuild_stretch, 
 from clickstream_platform.streaming.runtime.run import rebuild
 from clickstream_platform_tests.conftest import Lab
 from clickstream_platform_tests.faults import InjectedError, fault
+from clickstream_platform_tests.lives import drawn
 from clickstream_platform_tests.lives.declared import RELAXED, SOURCES, STRICT, Declared
+from clickstream_platform_tests.lives.drawn import Arrival, Declaration, Stopped
 from clickstream_platform_tests.lives.found import rejected, require_balance, require_events
 from clickstream_platform_tests.lives.records import NOON, USERS, File, files
 from clickstream_platform_tests.lives.told import Told
@@ -43,14 +45,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from clickstream_platform.streaming.contract.table import StreamingTable
-
-
-Stopped = tuple[int, str]  # an error at the n-th write of a step, counted from 0, before or after that write's commit
-
-
-def stops(writes: int) -> st.SearchStrategy[Stopped | None]:
-    """None, or at one of a step's first writes."""
-    return st.none() | st.tuples(st.integers(0, writes - 1), st.sampled_from(["before", "after"]))
 
 
 class Life(RuleBasedStateMachine):
@@ -73,33 +67,41 @@ class Life(RuleBasedStateMachine):
 
     @initialize(
         by_id=st.booleans(),
-        span=st.sampled_from([timedelta(hours=1), timedelta(days=1)]),
+        span=drawn.spans,
         enveloped=st.booleans(),
-        derived=st.sampled_from(["purchases", "user_activity", "sessions", "user_patterns"]),
+        derived=drawn.derived_tables,
         file=files,
     )
     def begin(self, *, by_id: bool, span: timedelta, enveloped: bool, derived: str, file: File) -> None:
         of_it = {"by_id": by_id, "span": span, "enveloped": enveloped, "derived": derived}
         self.declared = replace(self.declared, **of_it)
-        self.run(file, "main", only_events=False, stop=None)
+        self.land(file, "main")
+        self.run(only_events=False, stop=None)
 
     # What arrives, and runs.
 
-    @rule(file=files, source=st.sampled_from(SOURCES))
+    @rule(file=files, source=drawn.sources)
     def land(self, file: File, source: str) -> None:
         if not self.declared.enveloped:
             file = File(file.keys)
         self.told.landed.append((source, file))
         self.lab.land(*file.lines(), name=f"{len(self.told.landed):03}.json", into=self.folder / source)
 
-    @rule(file=st.none() | files, source=st.sampled_from(SOURCES), only_events=st.booleans(), stop=stops(6))
-    def run(self, file: File | None, source: str, *, only_events: bool, stop: Stopped | None) -> None:
-        if file:
-            self.land(file, source)
+    @rule(declared=drawn.declarations, arrives=drawn.arrivals, only_events=st.booleans(), stop=drawn.stops(6))
+    def declare_and_run(
+        self, declared: Declaration, arrives: Arrival | None, *, only_events: bool, stop: Stopped | None
+    ) -> None:
+        types, contract = declared
+        self.declared.types, self.declared.contract = types, contract or self.declared.contract
+        if arrives:
+            self.land(*arrives)
+        self.run(only_events=only_events, stop=stop)
+
+    def run(self, *, only_events: bool, stop: Stopped | None) -> None:
         if self.is_whole(lambda: self.lab.run(*(["events"] if only_events else [])), stop):
             self.has_run()
 
-    @rule(file=files, source=st.sampled_from(SOURCES), nth=st.integers(0, 4), when=st.sampled_from(["before", "after"]))
+    @rule(file=files, source=drawn.sources, nth=st.integers(0, 4), when=drawn.whens)
     def kill_run(self, file: File, source: str, nth: int, when: Literal["before", "after"]) -> None:
         self.land(file, source)
         run = Stop("kill group", nth, when).start("run", *self.lab.contracts, **self.declared.environment(self.lab))
@@ -111,22 +113,13 @@ class Life(RuleBasedStateMachine):
 
     # What is declared.
 
-    @rule()
-    def accept_other_types(self) -> None:
-        self.declared.types = RELAXED if self.declared.types == STRICT else STRICT
-
-    @rule(by_id=st.booleans(), span=st.sampled_from([timedelta(hours=1), timedelta(days=1)]))
+    @rule(by_id=st.booleans(), span=drawn.spans)
     def recognise_duplicates(self, *, by_id: bool, span: timedelta) -> None:
         was = self.declared.within
         self.declared.by_id, self.declared.span = by_id, span
         self.is_by_another_rule |= self.declared.within != was
 
-    @precondition(lambda self: not self.declared.contract)
-    @rule()
-    def declare_columns(self) -> None:
-        self.declared.contract = "commerce"
-
-    @rule(source=st.sampled_from(SOURCES), at=st.integers(0, 2))
+    @rule(source=drawn.sources, at=st.integers(0, 2))
     def name_or_leave_out(self, source: str, at: int) -> None:
         self.settle()
         if source not in self.declared.sources:
@@ -136,7 +129,7 @@ class Life(RuleBasedStateMachine):
 
     # What changes `events` otherwise.
 
-    @rule(source=st.sampled_from([None, None, *SOURCES]), types=st.sampled_from([STRICT, RELAXED]), stop=stops(4))
+    @rule(source=st.sampled_from([None, None, *SOURCES]), types=st.sampled_from([STRICT, RELAXED]), stop=drawn.stops(4))
     def replay(self, source: str | None, types: tuple[str, ...], stop: Stopped | None) -> None:
         self.declared.types = types
         if source and not self.told.has_read(source):
@@ -147,12 +140,12 @@ class Life(RuleBasedStateMachine):
         except SourceError:  # it may wait for the run that completes a batch
             assert not was_settled
 
-    @rule(stop=stops(4))
+    @rule(stop=drawn.stops(4))
     def fill(self, stop: Stopped | None) -> None:
         self.declared.contract = "commerce"
         self.is_whole(lambda: fill(self.events, self.lab.lake), stop)
 
-    @rule(user=st.sampled_from(sorted({*USERS.values()})), stop=stops(6))
+    @rule(user=st.sampled_from(sorted({*USERS.values()})), stop=drawn.stops(6))
     def forget(self, user: str, stop: Stopped | None) -> None:
         if not self.is_whole(lambda: forget(user, self.contracts, self.spark, self.lab.lake), stop):
             self.told.unfinished.append(("forget", user))
@@ -160,7 +153,7 @@ class Life(RuleBasedStateMachine):
         self.has_run()
         self.told.forget(user)
 
-    @rule(before=st.sampled_from([date(2024, 3, 2), date(2024, 3, 3)]), stop=stops(8))
+    @rule(before=st.sampled_from([date(2024, 3, 2), date(2024, 3, 3)]), stop=drawn.stops(8))
     def expire(self, before: date, stop: Stopped | None) -> None:
         self.is_by_another_rule |= self.declared.by_id  # what an event that is gone had taken out stays out
         if not self.is_whole(lambda: expire(before, self.contracts, self.spark, self.lab.lake), stop):
@@ -183,7 +176,7 @@ class Life(RuleBasedStateMachine):
         self.has_gone_on = True
         maintain(self.contracts, self.lab.lake, files_kept=timedelta(0) if at_once else None)
 
-    @rule(stop=stops(2))
+    @rule(stop=drawn.stops(2))
     def rebuild(self, stop: Stopped | None) -> None:
         self.is_whole(lambda: rebuild(self.lab.contracts[self.declared.derived], self.spark, self.lab.lake), stop)
 
@@ -240,12 +233,13 @@ class Life(RuleBasedStateMachine):
         """Whatever was left is done, and all is there."""
         note(f"home: {self.declared.home}")
         self.declared.sources = [*SOURCES]
-        self.run(File((("a", NOON),)), "history", only_events=True, stop=None)
+        self.land(File((("a", NOON),)), "history")
+        self.run(only_events=True, stop=None)
         self.say_again()
         self.replay(None, RELAXED, stop=None)
         if self.declared.contract:
             self.fill(stop=None)
-        self.run(None, "main", only_events=False, stop=None)
+        self.run(only_events=False, stop=None)
         require_balance(self.lab)
         for verification in self.lab.verify().values():
             assert verification.clean, verification
@@ -290,7 +284,7 @@ class Life(RuleBasedStateMachine):
     def settle(self) -> None:
         """Complete a batch, and put away what a replay has left."""
         if not self.is_settled:
-            self.run(None, "main", only_events=True, stop=None)
+            self.run(only_events=True, stop=None)
 
     def move_to_new_home(self) -> None:
         self.moves += 1
