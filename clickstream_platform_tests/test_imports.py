@@ -75,6 +75,8 @@ def test_a_command_imports_what_it_needs_and_nothing_else(
     )
     env = os.environ | {"CLICKSTREAM_HOME": str(tmp_path / "home"), "PYTHONPATH": os.pathsep.join(sys.path)}
     run = subprocess.run([sys.executable, "-c", asked], cwd=tmp_path, env=env, capture_output=True, text=True)
+    # 1: `doctor` and `kafka status` of a machine that lacks what they ask for
+    assert run.returncode in (0, 1), run.stderr
     assert "Traceback" not in run.stderr
     assert set(run.stdout.splitlines()[-1].split()) == set(imported), run.stderr
 
