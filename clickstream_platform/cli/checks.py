@@ -50,12 +50,9 @@ def verify(
         _verify_source(settings, names or [], as_json=as_json)
         return
     contracts, lake = select_tables(settings, names or []), existing_lake(settings)
-    made = [table for table in contracts if last_entry(lake.table(table.name))]
-    without = [table.name for table in contracts if table not in made]
-    if not made:  # told before a JVM starts
-        from clickstream_platform.streaming.audit.books import require_committed  # noqa: PLC0415 - Arrow
+    from clickstream_platform.streaming.audit.books import with_batch  # noqa: PLC0415 - Arrow
 
-        require_committed(contracts[0], lake)
+    made, without = with_batch(contracts, lake)  # told before a JVM starts
     with app.spark_session(settings, records=lake.events.rows()) as spark:
         verifications = verify_tables(made, spark, lake, shown=not as_json)
     are_clean = not without and all(each.clean for each in verifications)

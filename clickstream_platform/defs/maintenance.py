@@ -14,9 +14,9 @@ from clickstream_platform.defs.resources import SparkResource
 from clickstream_platform.events.schema import Reason
 from clickstream_platform.settings import Settings
 from clickstream_platform.streaming.audit import verify
+from clickstream_platform.streaming.audit.books import with_batch
 from clickstream_platform.streaming.audit.result import NO_BATCH
 from clickstream_platform.streaming.lake import layout
-from clickstream_platform.streaming.lake.ledger import last_entry
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.maintenance import erasure, filling, housekeeping, reprocess, retention
 from clickstream_platform.streaming.maintenance.proofs import ErasureProof
@@ -64,10 +64,10 @@ def _verify_job(settings: Settings) -> dg.JobDefinition:
         with translate_errors(context.retry_number):
             layout.require_layout(lake)
             contracts = select_tables(settings, context.op_config["tables"])
-            made = [table for table in contracts if last_entry(lake.table(table.name))]
-            verifications = [verify.verify(table, spark.spark_session, lake) for table in made or contracts]
+            made, without = with_batch(contracts, lake)
+            verifications = [verify.verify(table, spark.spark_session, lake) for table in made]
         verdicts = {"tables": _verdicts(verifications)}
-        if wrong := _what_is_wrong(verifications, [table.name for table in contracts if table not in made]):
+        if wrong := _what_is_wrong(verifications, without):
             raise dg.Failure(wrong, metadata=verdicts, allow_retries=False)
         context.add_output_metadata(verdicts)
 

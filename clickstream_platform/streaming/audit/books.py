@@ -7,7 +7,7 @@ strictly as from the first.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -247,3 +247,15 @@ def require_committed(contract: StreamingTable, lake: Lake) -> Entry:
         remedy = f"run `clickstream run {contract.name}` first"
         raise SourceError(contract.name, "it has no committed batch yet", remedy)
     return entry
+
+
+def with_batch(contracts: Sequence[StreamingTable], lake: Lake) -> tuple[list[StreamingTable], list[str]]:
+    """The tables that have a committed batch, and the names of the others.
+
+    Raises:
+        SourceError: none of them has one.
+    """
+    made = [table for table in contracts if last_entry(lake.table(table.name))]
+    if not made:
+        require_committed(contracts[0], lake)
+    return made, [table.name for table in contracts if table not in made]
