@@ -112,13 +112,12 @@ def contradictions(lake: Lake, old_files: Mapping[str, Collection[str]]) -> Iter
         lake: the tables.
         old_files: files of batches whose entries do not name them, by the name of their source.
     """
-    versions = {
-        name: lake.table(name).version() for name in TABLES
-    }  # `events`, which is written last, is looked at first
+    # `events`, which is written last, is looked at first.
+    versions = {name: lake.table(name).version() for name in TABLES}
     events, quarantine = (_lines_until(lake.table(name), version) for name, version in versions.items())
     booked, rejected = ([line for line in lines if isinstance(line, Entry)] for lines in (events, quarantine))
-    known = {_batch_of(entry) for entry in booked}
-    ahead = [entry for entry in rejected if _batch_of(entry) not in known]
+    known = {entry.batch for entry in booked}
+    ahead = [entry for entry in rejected if entry.batch not in known]
     by_source = rows_by_partition(lake, versions)
     for name in sorted({*by_source, *(entry.source for entry in booked)}):
         of_source = [entry for entry in (*booked, *ahead) if entry.source == name]
@@ -131,10 +130,6 @@ def contradictions(lake: Lake, old_files: Mapping[str, Collection[str]]) -> Iter
 
 def _lines_until(table: LakeTable, version: int | None) -> list[Entry | Amendment]:
     return [each.line for each in versioned_lines(table) if version is not None and each.version <= version]
-
-
-def _batch_of(entry: Entry) -> tuple[str, int, int]:
-    return entry.source, entry.generation, entry.batch_id
 
 
 def _of_source(rows: Rows, entries: Collection[Entry], old_files: Collection[str]) -> Iterator[str]:

@@ -44,9 +44,9 @@ def interrupted_entry(table: StreamingTable, lake: Lake, checkpoint: Checkpoint)
     batch_id = generations.half_committed_batches(lake, table.name, beside, [checkpoint.source]).get(checkpoint.source)
     if batch_id is None:
         return None
-    place = (checkpoint.source, checkpoint.generation, batch_id)
+    batch = (checkpoint.source, checkpoint.generation, batch_id)
     made = (each for name in beside for each in entries(lake.table(name)))
-    return next((each for each in made if (each.source, each.generation, each.batch_id) == place), None)
+    return next((each for each in made if each.batch == batch), None)
 
 
 def require_others_whole(table: StreamingTable, lake: Lake, checkpoint: Checkpoint) -> None:

@@ -162,6 +162,11 @@ class Entry:
     declared: Declarations = field(default_factory=Declarations)
 
     @property
+    def batch(self) -> tuple[str, int, int]:
+        """Which batch of its table it is: source, generation and number."""
+        return self.source, self.generation, self.batch_id
+
+    @property
     def accepted(self) -> int:
         """How many of the events that were in the records became events of the table."""
         return self.rows_out - self.copies.restored
