@@ -55,11 +55,11 @@ def draft_mapping(checked: CheckSummary, extends: str = "", layers: Sequence[Env
 def _flat(extends: str, checked: CheckSummary) -> Iterator[str]:
     """Columns of a preset that are at keys with its paths' dots in them, as tables have them that objects became."""
     mapping = preset(extends)
-    for name in COLUMNS if mapping else ():
-        paths = mapping.column(name).paths if mapping else ()
-        flat = [key for path in paths if "." in path and (key := path_text((path,))) in checked.extra]
-        used = [path for path in paths if checked.paths.get(name, {}).get(path)]
-        if flat and mapping and mapping.column(name) == ColumnMapping(paths):
+    for name in COLUMNS:
+        column = mapping.column(name)
+        flat = [key for path in column.paths if "." in path and (key := path_text((path,))) in checked.extra]
+        used = [path for path in column.paths if checked.paths.get(name, {}).get(path)]
+        if flat and column == ColumnMapping(column.paths):
             yield f"{name} = {_list([*used, *flat])}"
 
 
