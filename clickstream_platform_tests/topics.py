@@ -133,7 +133,7 @@ class Topic:
         """Records in this order; with ``aborted``, in a transaction that is aborted or, if false, committed."""
         own: dict[str, Any] = {} if aborted is None else {"transactional.id": f"{self.name}-{time.monotonic_ns()}"}
         own |= {"message.max.bytes": 2_000_000, "batch.num.messages": 10}  # the broker hands out whole batches
-        own |= {"enable.idempotence": True}  # a batch that is sent again stays before those sent after it
+        own |= {"max.in.flight": 1}  # a batch that is sent again stays before those sent after it
         producer = Producer({"bootstrap.servers": self.address, "log_level": 0, **own})
         if aborted is not None:
             producer.init_transactions(10)
