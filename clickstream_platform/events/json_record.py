@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal, InvalidOperation
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -26,7 +26,7 @@ NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, InvalidOperation)
 _TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\\?\Z)', re.DOTALL)  # also one that never ends: looked at once
 
 
-class ParsedRecord(NamedTuple):
+class ParsedRecord(msgspec.Struct, frozen=True, gc=False):
     """What a record says.
 
     Attributes:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clickstream_platform.events.mapping.envelopes import Limits, Open, opener
+from clickstream_platform.events.mapping.envelopes import Limits, Open, envelope_pattern, opener
 from clickstream_platform.events.registry.framing import AS_IT_IS, Decode, decoder
 from clickstream_platform.events.schema import EMPTY, Reason
 
@@ -75,8 +75,11 @@ def open_records(records: pa.RecordBatch, rules: Rules) -> Iterator[pa.RecordBat
     envelope = rules.mapping is not None and rules.mapping.envelope
     known = "inherited" in records.schema.names and records["inherited"].null_count < len(records)
     decode = decoder(records, rules)
-    if not envelope and not known:
-        yield from [_as_they_are(records)] if decode is None else _decoded(records, rules, decode)
+    if not known and decode and not envelope:
+        yield from _decoded(records, rules, decode)
+        return
+    if not known and not decode and not (envelope and _is_any_opened(records, rules)):
+        yield _as_they_are(records)
         return
     rows, size = list[_Row](), 0
     for row in _rows(records, rules, decode):
@@ -87,6 +90,13 @@ def open_records(records: pa.RecordBatch, rules: Rules) -> Iterator[pa.RecordBat
             rows, size = [], 0
     if rows:
         yield _batch(records, rows)
+
+
+def _is_any_opened(records: pa.RecordBatch, rules: Rules) -> bool:
+    """Whether one of these at least is an envelope, or a broken one: most producers send few, or nothing else."""
+    may_be = pc.and_(_may_be_opened(records["value"], rules), pc.less_equal(records["size"], rules.max_record_bytes))
+    open_ = _opener_by(rules)
+    return any(open_(value) is not None for value in records["value"].filter(may_be).to_pylist())
 
 
 def _as_they_are(records: pa.RecordBatch) -> pa.RecordBatch:
@@ -121,8 +131,7 @@ def _with_columns(rows: pa.RecordBatch, cells: dict[str, list[Any]]) -> pa.Recor
 
 
 def _rows(records: pa.RecordBatch, rules: Rules, decode: Decode | None) -> Iterator[_Row]:
-    limits = Limits(rules.max_events_in_record, rules.max_unpacked_bytes)
-    open_ = _opener(rules.mapping, limits) if rules.mapping and rules.mapping.envelope else _nothing
+    open_ = _opener_by(rules)
     columns = [records[name].to_pylist() for name in ("value", "size")]
     known = [
         records[name].to_pylist() if name in records.schema.names else [None] * len(records)
@@ -138,7 +147,17 @@ def _rows(records: pa.RecordBatch, rules: Rules, decode: Decode | None) -> Itera
             yield from _of_record(number, value, open_, text, fault)
 
 
+def _may_be_opened(values: pa.Array, rules: Rules) -> pa.Array:
+    pattern = envelope_pattern(rules.mapping) if rules.mapping else ""
+    return pc.match_substring_regex(values, pattern)
+
+
 _opener = lru_cache(maxsize=16)(opener)
+
+
+def _opener_by(rules: Rules) -> Open:
+    limits = Limits(rules.max_events_in_record, rules.max_unpacked_bytes)
+    return _opener(rules.mapping, limits) if rules.mapping and rules.mapping.envelope else _nothing
 
 
 def _nothing(_: bytes) -> None:

@@ -22,11 +22,12 @@ PATTERN = f"(?i)^(?:{_UNSEEN}+(?:{_WORD}{_UNSEEN}*)?|{_WORD}{_UNSEEN}*)"
 TO_END = rf"{PATTERN}\z"  # for RE2: Arrow and DuckDB
 
 _NONE = re.compile(PATTERN)
-_ORDINARY = frozenset("123456789abcdefghijklmpqrstvwxyzABCDEFGHIJKLMPQRSTVWXYZ_-+@/.")  # no placeholder begins so
+# How nearly all ids begin, and no placeholder does.
+ORDINARY = frozenset("123456789abcdefghijklmpqrstvwxyzABCDEFGHIJKLMPQRSTVWXYZ_-+@/.")
 
 
 def is_none(text: str) -> bool:
     """Whether a text names nobody and nothing: blank, or a placeholder in any case, quoted or in brackets or not."""
-    if text and text[0] in _ORDINARY:  # as nearly all begin
+    if text and text[0] in ORDINARY:  # as nearly all begin
         return False
     return not text or _NONE.fullmatch(text) is not None

@@ -1,7 +1,7 @@
 """For each column of a mapping, a function that finds its text in a record and takes it out there.
 
 A record is as it was parsed, and nobody else's: what is left of it when all columns are served goes to ``extra``.
-:mod:`.compiled` makes one function of these, and of plain paths it writes out what :func:`path_grabber` does.
+:mod:`.compiled` makes one function of these, and writes out what they do with what nearly all records hold.
 """
 
 from __future__ import annotations
@@ -207,10 +207,15 @@ def path_grabber(path: str, *, is_shared: bool = False) -> Choose:
     find, take = getter(steps), (_nothing if is_shared else taker(steps))
 
     def grab(record: dict[str, Any]) -> str | None:
-        text = text_of(find(record))
-        if text is None or not text.strip(WHITE):
-            return None
-        take(record)
+        text = present_text(find(record))
+        if text is not None:
+            take(record)
         return text
 
     return grab
+
+
+def present_text(value: Any) -> str | None:
+    """A value as a text; null if it is null or blank."""
+    text = text_of(value)
+    return text if text is not None and text.strip(WHITE) else None

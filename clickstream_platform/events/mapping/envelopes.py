@@ -6,6 +6,7 @@ more is unpacked than a limit, whatever a record claims to hold.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -84,6 +85,12 @@ def opener(mapping: Mapping, limits: Limits) -> Open:
     return opened
 
 
+def envelope_pattern(mapping: Mapping) -> str:
+    """A regular expression that is somewhere in every record that may be an envelope; it matches all if any may be."""
+    key = _Layer(mapping.envelope[0], is_first=True).key
+    return rf"{re.escape(key.decode())}|\\" if key else ""
+
+
 class EnvelopeContents(NamedTuple):
     """What can be seen of a record, whatever is wrong with it.
 
@@ -138,15 +145,13 @@ class _Layer:
         self._inherit = [[step[0] for step in steps_of(path)] for path in declared.inherit]
         first = self._path[0] if self._path else None
         # A record without the key, however that is spelt, needs no second look.
-        self._key = (
-            first.name.encode() if declared.optional and isinstance(first, Key) and first.name.isascii() else b""
-        )
+        self.key = first.name.encode() if declared.optional and isinstance(first, Key) and first.name.isascii() else b""
         self._is_first = is_first
 
     def is_absent(self, value: bytes) -> bool:
         """Whether a record is certainly an event by itself, told without parsing it."""
-        if self._key:
-            return self._key not in value and b"\\" not in value
+        if self.key:
+            return self.key not in value and b"\\" not in value
         return self._declared.optional and not self._path and value.removeprefix(BOM).lstrip()[:1] != b"["
 
     def taken_out(self, value: PackedValue, left: UnpackBudget) -> tuple[Sequence[PackedValue], str]:

@@ -5,21 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from clickstream_platform.events.json_record import NO_JSON, ParsedRecord, text_of
 from clickstream_platform.events.mapping.column_choosers import WRONG, shared_path_takers
-from clickstream_platform.events.mapping.compiled import Texts, compile_columns
+from clickstream_platform.events.mapping.compiled import compile_columns
 from clickstream_platform.events.mapping.envelopes import as_fields, inherit
 from clickstream_platform.events.mapping.model import Mapping
-from clickstream_platform.events.mapping.paths import Getter, getter, steps_of
+from clickstream_platform.events.mapping.paths import getter, steps_of
 from clickstream_platform.events.mapping.records import field_reader
 from clickstream_platform.events.masking import Masking
 from clickstream_platform.events.masks import Masks
 from clickstream_platform.events.schema import Reason
 
 ReadRecord = Callable[..., ParsedRecord]  # of a record's bytes, and what it has inherited
-Take = Callable[[dict[str, Any], "tuple[str | None, ...]"], None]
 
 
 @lru_cache(maxsize=16)
@@ -33,76 +32,65 @@ def record_reader(mapping: Mapping, masks: Masks | None = None) -> ReadRecord:
         masks: what of a record may not be kept, by the names that its producer has for it: masked before it is read.
     """
     mask = Masking(masks).fields if masks else None
-    taken, over = field_reader(mapping.record), pass_over_rules(mapping)
-    choosers, shared = compile_columns(mapping), shared_path_takers(mapping)
+    taken, passed_over = field_reader(mapping.record), _passing_over(mapping)
+    columns, shared = compile_columns(mapping), shared_path_takers(mapping)
+    has_types = any(column.kind not in ("text", "time") for _, column in mapping.columns)
 
     def read(value: bytes, inherited: str | None = None) -> ParsedRecord:
         fields = taken(value)
-        if isinstance(fields, Reason):
+        if not isinstance(fields, dict):
             return ParsedRecord(fault=fields)
         try:
             if inherited and inherited != "{}":
                 inherit(fields, as_fields(inherited))
-            fields = mask(fields) if mask else fields
-            if over and (why := passed_over_value(fields, over)):
+            if mask:
+                fields = mask(fields)
+            if passed_over and (why := passed_over(fields)):
                 return ParsedRecord(passed_over=why)
-            return _read(fields, choosers(fields), shared)
+            texts = columns(fields)
+            for take in shared:
+                take(fields, texts)
+            extra = text_of(fields) if fields else None
         except NO_JSON:  # a number that no encoder writes
             return ParsedRecord(fault=Reason.MALFORMED_JSON)
+        if has_types and WRONG in texts:
+            return ParsedRecord(tuple(None if text == WRONG else text for text in texts), extra, is_of_wrong_type=True)
+        return ParsedRecord(texts, extra)
 
     return read
 
 
-def _read(fields: dict[str, Any], texts: Texts, shared: Sequence[Take]) -> ParsedRecord:
-    for take in shared:
-        take(fields, texts)
-    extra = text_of(fields) if fields else None
-    if WRONG in texts:
-        return ParsedRecord(tuple(None if text == WRONG else text for text in texts), extra, is_of_wrong_type=True)
-    return ParsedRecord(texts, extra)
+def _passing_over(mapping: Mapping) -> Callable[[dict[str, Any]], str | None] | None:
+    """A function that gives the declared value by which a record is no event; None where there is none to give."""
+    rules = [_PassOverRule(path, values) for path, values in mapping.pass_over]
+    if len(rules) < 2:
+        return rules[0].value_of if rules else None
+
+    def value_of(fields: dict[str, Any]) -> str | None:
+        return next((value for rule in rules if (value := rule.value_of(fields))), None)
+
+    return value_of
 
 
-class PassOverRule(NamedTuple):
-    """Where to look for what makes a record no event.
+class _PassOverRule:
+    """A path, and the values there by which a record is no event."""
 
-    Attributes:
-        find: gives the value.
-        exact: the values that do.
-        patterns: those with a ``*``, by the name of their group in ``among``.
-        among: all of these; None if there are none.
-    """
+    def __init__(self, path: str, values: Sequence[str]) -> None:
+        """A ``*`` in a value stands for any signs."""
+        self._find = getter(steps_of(path))
+        self._exact = frozenset(value for value in values if "*" not in value)
+        self._patterns = {f"_{number}": value for number, value in enumerate(values) if "*" in value}
+        among = "|".join(f"(?P<{name}>{_as_regex(value)})" for name, value in self._patterns.items())
+        self._match = re.compile(among, re.DOTALL).fullmatch if among else None
 
-    find: Getter
-    exact: frozenset[str]
-    patterns: dict[str, str]
-    among: re.Pattern[str] | None
-
-
-def pass_over_rules(mapping: Mapping) -> list[PassOverRule]:
-    """What of a mapping tells that a record is no event."""
-    rules: list[PassOverRule] = []
-    for path, values in mapping.pass_over:
-        patterns = {f"_{number}": value for number, value in enumerate(values) if "*" in value}
-        among = "|".join(f"(?P<{name}>{_as_regex(value)})" for name, value in patterns.items())
-        exact = frozenset(value for value in values if "*" not in value)
-        rules.append(
-            PassOverRule(getter(steps_of(path)), exact, patterns, re.compile(among, re.DOTALL) if among else None)
-        )
-    return rules
+    def value_of(self, fields: dict[str, Any]) -> str | None:
+        """The declared value that a record has there; None if it has none of them."""
+        value = text_of(self._find(fields))
+        if value in self._exact:
+            return value
+        match = self._match(value) if self._match and value is not None else None
+        return self._patterns[match.lastgroup or ""] if match else None
 
 
 def _as_regex(value: str) -> str:
     return ".*".join(re.escape(part) for part in value.split("*"))
-
-
-def passed_over_value(fields: dict[str, Any], over: Sequence[PassOverRule]) -> str | None:
-    """The declared value by which a record is no event; None if it is meant to be one."""
-    for find, exact, patterns, among in over:
-        value = text_of(find(fields))
-        if value is None:
-            continue
-        if value in exact:
-            return value
-        if among and (match := among.fullmatch(value)):
-            return patterns[match.lastgroup or ""]
-    return None

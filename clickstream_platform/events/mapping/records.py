@@ -40,7 +40,7 @@ def json_fields(value: bytes) -> Fields | Reason:
 def _then(first: Taken, then: Callable[[Fields, tuple[str, ...]], Fields], names: tuple[str, ...]) -> Taken:
     def taken(value: bytes) -> Fields | Reason:
         fields = first(value)
-        return fields if isinstance(fields, Reason) else then(fields, names)
+        return then(fields, names) if isinstance(fields, dict) else fields
 
     return taken
 

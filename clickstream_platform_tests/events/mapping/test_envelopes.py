@@ -252,6 +252,21 @@ def _said(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name not in ("offset", "index", "inside")}
 
 
+ALONE = json.dumps({"user_id": "u", "timestamp": "2024-03-01T10:00:00Z", "event_type": "click", "b": None})
+HELD = [f'{{"b": [{ALONE}, {ALONE}]}}', rf'{{"\u0062": [{ALONE}]}}', '{"b": []}', f"[{ALONE}]", " []"]
+BROKEN = [ALONE.replace("null", "7"), f'{{"b": [{ALONE}}}', "{", "", f'"{" " * 100_000}b"']
+LIKE_THEM = [ALONE.replace('"b"', '"more"'), ALONE.replace('"b"', r'"\u0062"'), ALONE.replace('"u"', r'"\"b\""')]
+RECORDS = st.sampled_from([ALONE, *LIKE_THEM, *HELD, *BROKEN]).map(str.encode)
+OPTIONAL = [f"[envelope]\noptional = true\n{path}" for path in ("", 'path = "b"', 'path = "b"\nsteps = ["json"]')]
+
+
+@given(st.lists(RECORDS, max_size=4), st.sampled_from(OPTIONAL))
+def test_what_becomes_of_a_record_does_not_depend_on_those_beside_it(records: list[bytes], envelope: str) -> None:
+    together = events_of(records, mapping(envelope))
+    alone = [{**row, "offset": n} for n, each in enumerate(records) for row in events_of([each], mapping(envelope))]
+    assert together == alone
+
+
 def test_a_record_that_is_too_long_is_not_opened() -> None:
     (row,) = events_of([b"[" + b" " * 200_000 + b"]"], mapping("[envelope]"))
     assert (row["reasons"], row["inside"]) == (["too_large"], None)

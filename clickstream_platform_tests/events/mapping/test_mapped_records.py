@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from clickstream_platform.events.mapping.column_choosers import column_choosers
 from clickstream_platform.events.mapping.compiled import compile_columns as columns_of
+from clickstream_platform.events.mapping.model import COLUMNS, ColumnMapping, EventTypes, Mapping
 from clickstream_platform.events.mapping.named import preset
 from clickstream_platform.events.mapping.reader import record_reader
-from clickstream_platform.events.mapping.written import mapping_of, raw_of
 from clickstream_platform.events.masks import Masks
 from clickstream_platform.events.schema import Reason
 from clickstream_platform_tests.events.mapping.mapped import LEAST, by, columns
@@ -137,7 +138,8 @@ def test_whatever_the_bytes_a_reason_comes_out(value: bytes) -> None:
 KEYS = st.sampled_from(
     ["userId", "anonymousId", "context", "page", "url", "properties", "products", "product_id", "type", "event", "x"]
 )
-LEAVES = st.one_of(st.text(max_size=5), st.integers(-5, 5), st.booleans(), st.none(), st.just({}), st.just([]))
+TEXTS = st.text(max_size=5) | st.sampled_from(["x", "purchase", "u", "null", " ", ""])
+LEAVES = st.one_of(TEXTS, st.integers(-5, 5), st.booleans(), st.none(), st.just({}), st.just([]))
 RECORDS = st.dictionaries(
     KEYS,
     st.recursive(
@@ -177,25 +179,44 @@ def _value(text: str) -> Any:
     return found if isinstance(found, dict | list) else text
 
 
-ODD = """
-[columns]
-user_id = ["userId", "context.page.url"]
-event_type = ["type", "event"]
-timestamp = "context.x"
-page_url = ["context.page.url", "properties.products[0].x", "url"]
-product_id = ["properties.product_id", "properties.page.url.x"]
-session_id = 'properties."x"'
-device_type = "a.b.c.d.e.f.g.h.i.j"
-"""
+OF_KEYS = ("userId", "anonymousId", "type", "event", "x", "url", "context.x", "context.page.url", "properties.x.page.x")
+WITHIN = ("context", "context.page", "properties.products[0].x", "properties.products", "context[x=u]", '"x"."url".x')
+PATHS = st.sampled_from(OF_KEYS) | st.sampled_from((*OF_KEYS, *WITHIN))
+DRAWN = st.builds(
+    ColumnMapping,
+    paths=st.lists(PATHS, max_size=4, unique=True).map(tuple),
+    kind=st.sampled_from(["text", "text", "text", "time", "integer"]),
+    default=st.sampled_from([None, None, "none", "5"]),
+)
+NAMES = st.dictionaries(TEXTS, st.sampled_from(["x", "purchase"]), max_size=4).map(lambda names: tuple(names.items()))
+MAPPINGS = st.one_of(
+    st.sampled_from(["segment", "jitsu", "posthog"]).map(preset),
+    st.builds(
+        lambda columns, names: replace(preset("segment"), columns=columns, event_types=EventTypes("all", names)),
+        st.dictionaries(st.sampled_from(COLUMNS), DRAWN).map(lambda columns: tuple(columns.items())),
+        NAMES,
+    ),
+)
 
 
-@given(RECORDS, st.sampled_from([None, "segment", "jitsu"]))
-@settings(max_examples=300)
-def test_the_one_function_does_what_the_functions_of_its_columns_do(record: dict[str, Any], name: str | None) -> None:
-    mapping = preset(name) if name else mapping_of("odd", raw_of(ODD.encode(), "odd"), "odd")
+def placed(values: dict[Any, Any]) -> dict[str, Any]:
+    """A record that has these values at paths of keys, as far as one is not within another."""
+    record: dict[str, Any] = {}
+    for path, value in values.items():
+        *keys, key = path.split(".")
+        inside = record
+        for each in keys:
+            inside = inside.setdefault(each, {})
+        inside[key] = value
+    return record
+
+
+@given(RECORDS | st.dictionaries(st.sampled_from(OF_KEYS), LEAVES).map(placed), MAPPINGS)
+@settings(max_examples=1_000)
+def test_the_one_function_does_what_the_functions_of_its_columns_do(record: dict[str, Any], mapping: Mapping) -> None:
     one, other = deepcopy(record), deepcopy(record)
     assert columns_of(mapping)(one) == tuple(choose(other) for choose in column_choosers(mapping))
-    assert one == other
+    assert json.dumps(one) == json.dumps(other)
 
 
 def test_what_may_not_be_kept_is_masked_by_the_names_that_its_producer_has_for_it() -> None:
