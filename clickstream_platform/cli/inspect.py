@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeVar
 
 import typer
 
 from clickstream_platform.cli import ledger_view, views
 from clickstream_platform.cli.app import AsJson, TableName, exit_unless, print_json, tables_like
 from clickstream_platform.cli.ready import existing_lake, lake_of, make_writable_folder
-from clickstream_platform.errors import SettingsError
+from clickstream_platform.errors import DamageError, SettingsError
 from clickstream_platform.files import write_whole
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.terminal import line, show
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from clickstream_platform.streaming.lake.entry import Entry
     from clickstream_platform.streaming.lake.ledger import Amendment
     from clickstream_platform.streaming.lake.places import Lake
+    from clickstream_platform.streaming.maintenance.retention import ExpiryPlan
 
 PANEL = "Look"
+T = TypeVar("T")
 commands = typer.Typer()
 
 
@@ -73,42 +75,69 @@ def _watch(contracts: Sequence[StreamingTable], lake: Lake, journal: Path, every
 
 def _statuses(contracts: Sequence[StreamingTable], lake: Lake, settings: Settings, *, as_json: bool) -> None:
     from clickstream_platform.delivery.outbox import Outbox  # noqa: PLC0415
-    from clickstream_platform.streaming.audit.books import (  # noqa: PLC0415
-        all_refused_files,
-        describe_refused,
-        newest_passed_over,
-        newest_violations,
-    )
-    from clickstream_platform.streaming.audit.shares import describe_violations  # noqa: PLC0415
-    from clickstream_platform.streaming.maintenance.retention import plan_expiry  # noqa: PLC0415
+    from clickstream_platform.streaming.maintenance.retention import ExpiryPlan  # noqa: PLC0415
     from clickstream_platform.streaming.observe.query_status import queries  # noqa: PLC0415
     from clickstream_platform.streaming.observe.status import status as statuses  # noqa: PLC0415
 
-    passed_over, violations = newest_passed_over(lake), newest_violations(lake)
-    files, old = (
-        all_refused_files(lake),
-        plan_expiry(contracts, lake, settings.retention, settings.quarantine_retention),
-    )
     standing, channels = statuses(contracts, lake), Outbox.of(lake).status()
+    damaged = dict.fromkeys(each.damage for each in standing if each.damage)
+    found: _OfEvents = _unless_damaged(
+        lambda: _of_events(contracts, lake, settings), _OfEvents({}, {}, {}, ExpiryPlan()), damaged
+    )
+    known = [name for name in views.LEFT_OUT if name != "copies" or lake.table(name).exists]
+    left_out = {name: _unless_damaged(lake.table(name).rows, 0, damaged) for name in known}
     if as_json:
         active = [asdict(of_query[-1]) for of_query in queries(settings.queries_folder) if of_query[-1].is_active]
         listed = {key: [asdict(each) for each in of] for key, of in (("tables", standing), ("deliveries", channels))}
-        of_lake = {"lake": str(lake.root), "is_there": bool(lake.names()), "refused": files, "passed_over": passed_over}
-        of_lake["violations"] = violations
-        print_json({**of_lake, **listed, "queries": active, "too_old": views.too_old_fields(old)})
+        of_lake = {"lake": str(lake.root), "is_there": bool(lake.names()), "damaged": [*damaged]}
+        of_events = {"refused": found.refused, "passed_over": found.passed_over, "violations": found.violations}
+        print_json({**of_lake, **of_events, **listed, "queries": active, "too_old": views.too_old_fields(found.old)})
     else:
-        known = [name for name in views.LEFT_OUT if name != "copies" or lake.table(name).exists]
-        left_out = {name: lake.table(name).rows() for name in known}
         shown = views.statuses(standing, left_out) if lake.names() else views.no_lake(standing)
         show(views.place(lake, is_there=bool(lake.names())), "", shown, *views.deliveries(channels))
-        if passed_over:
-            show(line(views.passed_over(passed_over)))
-        if violations:
-            show(line(f"the last run counted {describe_violations(violations)}", "yellow"))
-        if old.has_any:
-            show(views.too_old(old))
-        if files:
-            show(line(f"{describe_refused(files)}: `clickstream verify --source` lists them", "yellow"))
+        found.show()
+        show(*(line(each, "bold red") for each in damaged))
+    exit_unless(not damaged)
+
+
+class _OfEvents(NamedTuple):
+    """What `status` says of the last run of ``events`` and of all of them: see its JSON."""
+
+    passed_over: dict[str, int]
+    violations: dict[str, int]
+    refused: dict[str, str]
+    old: ExpiryPlan
+
+    def show(self) -> None:
+        """A line for each that there is."""
+        from clickstream_platform.streaming.audit.books import describe_refused  # noqa: PLC0415
+        from clickstream_platform.streaming.audit.shares import describe_violations  # noqa: PLC0415
+
+        if self.passed_over:
+            show(line(views.passed_over(self.passed_over)))
+        if self.violations:
+            show(line(f"the last run counted {describe_violations(self.violations)}", "yellow"))
+        if self.old.has_any:
+            show(views.too_old(self.old))
+        if self.refused:
+            show(line(f"{describe_refused(self.refused)}: `clickstream verify --source` lists them", "yellow"))
+
+
+def _of_events(contracts: Sequence[StreamingTable], lake: Lake, settings: Settings) -> _OfEvents:
+    from clickstream_platform.streaming.audit import books  # noqa: PLC0415
+    from clickstream_platform.streaming.maintenance.retention import plan_expiry  # noqa: PLC0415
+
+    old = plan_expiry(contracts, lake, settings.retention, settings.quarantine_retention)
+    return _OfEvents(books.newest_passed_over(lake), books.newest_violations(lake), books.all_refused_files(lake), old)
+
+
+def _unless_damaged(read: Callable[[], T], otherwise: T, damaged: dict[str, None]) -> T:
+    """What is read; where a table is damaged, what to take instead, and the error is noted."""
+    try:
+        return read()
+    except DamageError as error:
+        damaged[str(error)] = None
+        return otherwise
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: clickstream explain sessions")

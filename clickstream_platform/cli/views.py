@@ -130,6 +130,8 @@ def statuses(tables: Sequence[TableStatus], left_out: Mapping[str, int]) -> Rend
         gap=1,
         rows=(
             (s.name, _rows(s), s.delta_version, minute(s.watermark), s.batches, _lag(s), s.generation, _last_run(s))
+            if not s.damage
+            else (s.name, None, None, None, None, _lag(s), None, None)
             for s in tables
         ),
     )
@@ -170,7 +172,8 @@ def _ago(status: TableStatus) -> str | None:
 
 
 def _problems(tables: Sequence[TableStatus]) -> list[Text]:
-    unknown = [line(f"{s.name}: lag unknown: {s.problem}", "yellow") for s in tables if s.problem]
+    told = {None, *(s.damage for s in tables)}
+    unknown = [line(f"{s.name}: lag unknown: {s.problem}", "yellow") for s in tables if s.problem not in told]
     return unknown + [line(f"{s.name}: not read: {remark}", "yellow") for s in tables for remark in s.remarks[:REMARKS]]
 
 

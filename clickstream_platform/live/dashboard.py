@@ -140,10 +140,11 @@ def _ago(iso: str, now: datetime) -> str:
 
 
 def _problems(state: DashboardState) -> list[Text]:
+    damaged = [line(table.damage, "bold red") for table in state.tables if table.damage]
     unknown = [line(f"{table.name}: lag unknown: {table.problem}", "yellow") for table in state.tables if table.problem]
     latest = {statuses[-1].table: statuses[-1] for statuses in reversed(state.queries)}
     failed = [line(f"{q.table}: its last query failed: {q.problem}", "bold red") for q in latest.values() if q.problem]
-    return [*unknown, *failed]
+    return [*damaged, *unknown, *failed]
 
 
 def _visitors(activity: Activity, now: datetime) -> Table:

@@ -89,7 +89,8 @@ def observe(
     """
     tables = status(contracts, lake)
     is_same = before is not None and _versions(tables) == _versions(before.tables)
-    activity = before.activity if before and is_same else recent_activity(lake)
+    is_damaged = any(table.damage for table in tables if table.name == lake.events.name)
+    activity = None if is_damaged else before.activity if before and is_same else recent_activity(lake)
     return DashboardState(datetime.now(timezone.utc), str(lake.root), queries(journal), tables, activity)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 from collections.abc import Callable
@@ -100,7 +101,7 @@ def test_a_table_that_has_no_contract_is_answered_with_one_that_has(home: Home, 
     assert remedy in result.stderr
 
 
-@pytest.mark.parametrize("command", ["status", "ledger", "run", "reset", "backup ../copy"])
+@pytest.mark.parametrize("command", ["status sessions", "ledger", "run", "reset", "backup ../copy"])
 def test_a_table_whose_log_is_damaged_is_named_with_what_to_do(
     home: Home, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
@@ -114,6 +115,19 @@ def test_a_table_whose_log_is_damaged_is_named_with_what_to_do(
     assert result.exit_code == 1
     assert result.stderr.startswith("sessions: its Delta log cannot be read: ")
     assert "move its folder away, and `clickstream rebuild` it" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["sessions", "events", "quarantine"])
+def test_status_names_a_damaged_table_and_says_where_the_others_stand(home: Home, name: str) -> None:
+    for each in ("events", "sessions", "quarantine"):
+        home.commit(each, rows=3, of=entry(each, rows_in=3, rows_out=3))
+    (local(home.lake.table(name).path / "_delta_log") / f"{1:020}.json").write_text("{broken")
+    result, found = clickstream("status"), json.loads(clickstream("status", "--json").stdout)
+    assert result.exit_code == 1
+    assert result.stdout.count(f"{name}: its Delta log cannot be read: ") == 1
+    assert [each.partition(":")[0] for each in found["damaged"]] == [name]
+    rows = {each["name"]: each["rows"] for each in found["tables"] if each["damage"] is None}
+    assert rows == {each: 3 if each in ("events", "sessions") else 0 for each in TABLES if each != name}
 
 
 def test_a_report_to_a_folder_is_told_in_a_line(home: Home, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from typing import Any, TypeVar, cast
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
+from clickstream_platform.errors import DamageError
 from clickstream_platform.store.objects import etags_from
 from clickstream_platform.store.place import Place, is_on_store
 from clickstream_platform.streaming.lake.delta import open_table
@@ -230,12 +231,12 @@ def newest_handle(path: Place) -> Generator[Handle | None]:
 
 
 def is_known(path: Place) -> bool:
-    """Whether there surely is a table, as far as its handle tells. Opens none."""
+    """Whether there surely is a table, as far as its handle tells: not of one whose log is damaged. Opens none."""
     slot = _slot(path)
     with slot.turn:
         try:
             return bool(slot.handle and slot.newest())
-        except TableNotFoundError:
+        except (TableNotFoundError, DamageError):
             return False
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from clickstream_platform.errors import ClickstreamError
+from clickstream_platform.errors import ClickstreamError, DamageError
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.contract.table import StreamingTable
 from clickstream_platform.streaming.lake import generations
@@ -78,6 +78,7 @@ class TableStatus:
         problem: why ``lag`` is not known, in the words of the error; None if it is.
         remarks: what lies in the source and will not be read, with the reason.
         sources: ``events`` only: each of its sources, those that the settings leave out after those that they name.
+        damage: what is damaged of it and what to do, in the words of the error: then nothing else is known; else None.
     """
 
     name: str
@@ -93,11 +94,19 @@ class TableStatus:
     problem: str | None = None
     remarks: tuple[str, ...] = ()
     sources: tuple[SourceStatus, ...] = ()
+    damage: str | None = None
 
 
 def status(contracts: Iterable[StreamingTable], lake: Lake) -> tuple[TableStatus, ...]:
-    """Where these tables stand, in their order. A lag that cannot be found out is reported, not raised."""
-    return tuple(_status(table, lake) for table in contracts)
+    """Where these tables stand, in their order. A lag that cannot be found out, and damage, is reported, not raised."""
+    return tuple(_status_or_damage(table, lake) for table in contracts)
+
+
+def _status_or_damage(table: StreamingTable, lake: Lake) -> TableStatus:
+    try:
+        return _status(table, lake)
+    except DamageError as error:
+        return TableStatus(table.name, 0, None, None, 0, None, None, 1, None, table.trigger.name, damage=str(error))
 
 
 def _status(table: StreamingTable, lake: Lake) -> TableStatus:
