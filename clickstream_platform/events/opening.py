@@ -84,7 +84,7 @@ def open_records(records: pa.RecordBatch, rules: Rules) -> Iterator[pa.RecordBat
     rows, size = list[_Row](), 0
     for row in _rows(records, rules, decode):
         rows.append(row)
-        size += len(row.value or b"") + len(row.text or b"")
+        size += len(row.value or b"") + len(row.text or b"") + len(row.inherited or "")
         if len(rows) >= _ROWS or size >= _BYTES:
             yield _batch(records, rows)
             rows, size = [], 0

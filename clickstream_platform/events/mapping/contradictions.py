@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from clickstream_platform.events.mapping import time_forms
 from clickstream_platform.events.mapping.column_choosers import is_of_kind
 from clickstream_platform.events.mapping.model import (
+    KEY,
     REQUIRED,
     UNITS,
     ColumnMapping,
@@ -76,15 +77,16 @@ def _of_record(form: Form) -> Findings:
 def _of_envelope(layers: tuple[Envelope, ...]) -> Findings:
     for number, layer in enumerate(layers):
         where = "envelope" if len(layers) == 1 else f"envelope {number + 1}"
-        for path in filter(None, (layer.path, *layer.inherit)):
+        for path in filter(None, (layer.path, layer.names, *layer.inherit)):
             yield from _of_path(where, path, Form())
         if "lines" in layer.steps[:-1]:
             yield f"{where}: lines are events, so that nothing of them can be undone any more", "put it last in steps"
-        if "form" in layer.steps and (layer.steps[-1] != "form" or layer.holds == "many"):
+        if "form" in layer.steps and (layer.steps[-1] != "form" or layer.holds != "one"):
             finding = f"{where}: a form is one object of texts, of which no step can be undone, and which is no array"
             yield finding, 'put form last in steps and say holds = "one"; the next [[envelope]] may have a path in it'
-        if layer.holds == "one" and "lines" in layer.steps:
-            yield f"{where}: lines are many, and it holds one", 'leave holds = "one" out'
+        if layer.holds != "many" and "lines" in layer.steps:
+            yield f"{where}: lines are many, and it holds {layer.holds}", f'leave holds = "{layer.holds}" out'
+        yield from _of_table(where, layer)
         if layer.optional and number:
             yield f"{where} is optional, and only the first may be", "leave optional out"
         if layer.optional and not layer.path and layer.steps:
@@ -94,9 +96,24 @@ def _of_envelope(layers: tuple[Envelope, ...]) -> Findings:
         for path in layer.inherit:
             if not all(isinstance(step, Key) for step in _readable(path)):
                 yield f"{where}: {path!r} is to be inherited, and only keys with dots between them can be", "name a key"
+    keys = [layer.key or KEY for layer in layers if layer.holds in ("values", "columns")]
+    if len(set(keys)) < len(keys):
+        finding = f"two envelopes have their keys in one field, {keys[0]!r}, of which events would have one"
+        yield finding, 'give each a field of its own: key = "user_id"'
     is_none = all(layer.holds == "one" and not layer.path and not layer.steps for layer in layers)
     if layers and is_none:
         yield "the envelope holds one, has no path and no steps, and so is none", "leave it out"
+
+
+def _of_table(where: str, layer: Envelope) -> Findings:
+    if layer.names and (layer.holds != "rows" or not layer.path):
+        finding = f"{where} has names, which are of the columns of rows, and beside these"
+        yield finding, 'say holds = "rows" and the path of the rows, or leave names out'
+    if layer.key and layer.holds not in ("values", "columns"):
+        yield f"{where} has a field for keys, and holds {layer.holds}, which have none", "leave key out"
+    if layer.optional and not layer.path and layer.holds in ("values", "columns"):
+        finding = f"{where} is optional, and nothing tells an event from an object that holds {layer.holds}"
+        yield finding, "give it a path, or leave optional out"
 
 
 def _readable(path: str) -> tuple[Step, ...]:

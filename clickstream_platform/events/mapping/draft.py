@@ -17,10 +17,6 @@ from clickstream_platform.events.mapping.shapes import Shape, shape_of
 from clickstream_platform.events.mapping.time_forms import forms_of, is_clf
 
 _ESCAPED = r'["\\]'
-_BY_KEYS = (
-    "# Each record is an object of objects that are alike, each under a key of its own. Such are not taken apart:",
-    "# let each of them land as a line (jq -c 'to_entries[] | {id: .key} + .value').",
-)
 _OURS = ("click", "page_view", "purchase")
 
 
@@ -41,7 +37,6 @@ def draft_mapping(checked: CheckSummary, extends: str = "", layers: Sequence[Env
     shape = shape_of(checked)
     lines += [
         *([] if shape.layers else _apart(checked, shape.form)),
-        *(["", *_BY_KEYS] if shape.is_by_keys else []),
         *_texts(shape),
         *_envelope(shape.layers),
         *_comments(shape.form),
@@ -112,7 +107,8 @@ def _envelope(layers: Sequence[Envelope]) -> list[str]:
     for layer in layers:
         lines += ["", head, *([f"path = {_quoted(layer.path)}"] if layer.path else [])]
         lines += [f"steps = {_list(layer.steps)}"] if layer.steps else []
-        lines += ['holds = "one"'] if layer.holds == "one" else []
+        lines += [f'holds = "{layer.holds}"'] if layer.holds != "many" else []
+        lines += [f"{name} = {_quoted(said)}" for name in ("names", "key") if (said := getattr(layer, name))]
         lines += [f"inherit = {_list(layer.inherit)}"] if layer.inherit else []
     return lines
 

@@ -51,7 +51,11 @@ class UnpackBudget:
     def take(self, data: bytes) -> None:
         """Count what was unpacked. Raises an UnopenedError if that was too much."""
         self.parts.append(data)
-        self.bytes -= len(data)
+        self.spend(len(data))
+
+    def spend(self, count: int) -> None:
+        """Count bytes that are there once and become more. Raises an UnopenedError if that was too much."""
+        self.bytes -= count
         if self.bytes < 0:
             raise UnopenedError(Reason.TOO_LARGE)
 

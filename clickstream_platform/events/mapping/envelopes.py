@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,7 +24,8 @@ from clickstream_platform.events.mapping.envelope_steps import (
     undo_step,
     unquote_text,
 )
-from clickstream_platform.events.mapping.model import Envelope, Mapping
+from clickstream_platform.events.mapping.held_items import HeldItems, Holding
+from clickstream_platform.events.mapping.model import KEY, Envelope, Mapping
 from clickstream_platform.events.mapping.paths import Index, Item, Key, Step, steps_of
 from clickstream_platform.events.schema import Reason
 
@@ -127,9 +129,10 @@ def _all_of(
         opened: list[tuple[PackedValue, str]] = []
         for each, inherited in held:
             inside, own = layer.taken_out(each, left)
-            fields = _merged(inherited, own)
-            for item in inside:
-                opened.append((item, fields))
+            fields = _merged(inherited, own, left)
+            keyed = (_merged(fields, layer.with_key(key), left) for key in inside.keys)
+            for item, more in zip(inside.items, keyed if inside.keys else repeat(fields), strict=False):
+                opened.append((item, more))
                 if len(opened) > limits.events:
                     raise UnopenedError(Reason.TOO_LARGE)
         held = opened
@@ -142,7 +145,9 @@ class _Layer:
     def __init__(self, declared: Envelope, *, is_first: bool) -> None:
         self._declared = declared
         self._path: tuple[Step, ...] = steps_of(declared.path) if declared.path else ()
+        self._names: tuple[Step, ...] = steps_of(declared.names) if declared.names else ()
         self._inherit = [[step[0] for step in steps_of(path)] for path in declared.inherit]
+        self._holding = Holding(declared.holds, is_record=is_first and not declared.steps)
         first = self._path[0] if self._path else None
         # A record without the key, however that is spelt, needs no second look.
         self.key = first.name.encode() if declared.optional and isinstance(first, Key) and first.name.isascii() else b""
@@ -154,21 +159,28 @@ class _Layer:
             return self.key not in value and b"\\" not in value
         return self._declared.optional and not self._path and value.removeprefix(BOM).lstrip()[:1] != b"["
 
-    def taken_out(self, value: PackedValue, left: UnpackBudget) -> tuple[Sequence[PackedValue], str]:
+    def with_key(self, key: str) -> str:
+        """The JSON object that an item inherits, beside all others, that has this key."""
+        return to_json({self._declared.key or KEY: key}).decode()
+
+    def taken_out(self, value: PackedValue, left: UnpackBudget) -> tuple[HeldItems, str]:
         """The items in the envelope, and the JSON object that they inherit."""
-        inherited = "{}"
+        inherited, names = "{}", None
         if self._path:
             fields = self._fields(value.data)
             if self._inherit:
                 inherited = _inherited(fields, self._inherit)
-            value = PackedValue(self._at(fields), is_json=True)
+            value = PackedValue(self._content(fields), is_json=True)
+            if self._names:
+                names = bytes(_at(self._names, fields) or b"")
         for step in self._declared.steps:
             if step == "lines":
-                return [
-                    PackedValue(line, is_json=False) for line in lines_of(unquote_text(value, Reason.ENVELOPE_LINES))
-                ], inherited
+                lines = lines_of(unquote_text(value, Reason.ENVELOPE_LINES))
+                return HeldItems([PackedValue(line, is_json=False) for line in lines]), inherited
             value = undo_step(step, value, left)
-        return ([value] if self._declared.holds == "one" else self._items(value)), inherited
+        if self._declared.holds == "one":
+            return HeldItems([value]), inherited
+        return self._holding.items_of(value, names, left), inherited
 
     def _fields(self, data: bytes) -> dict[str, msgspec.Raw]:
         if is_deep(data):
@@ -180,28 +192,23 @@ class _Layer:
         except NO_JSON:
             raise UnopenedError(Reason.MALFORMED_JSON if self._is_first else Reason.ENVELOPE_JSON) from None
 
-    def _at(self, fields: dict[str, msgspec.Raw]) -> bytes:
+    def _content(self, fields: dict[str, msgspec.Raw]) -> bytes:
         """The JSON at the path."""
-        inside = fields.get(str(self._path[0][0]))  # a path begins with a key
-        for step in self._path[1:]:
-            inside = None if inside is None else _child(step, inside)
+        inside = _at(self._path, fields)
         if inside is None or bytes(inside) == b"null":
             raise self._by_itself(UnopenedError(Reason.ENVELOPE_PATH))
         return bytes(inside)
 
-    def _items(self, value: PackedValue) -> Sequence[PackedValue]:
-        if is_deep(value.data):
-            raise UnopenedError(Reason.TOO_LARGE)
-        try:
-            return [PackedValue(bytes(item), is_json=True) for item in _ARRAY.decode(value.data)]
-        except msgspec.ValidationError:
-            raise UnopenedError(Reason.ENVELOPE_ARRAY) from None
-        except NO_JSON:
-            is_record = self._is_first and not self._declared.steps
-            raise UnopenedError(Reason.MALFORMED_JSON if is_record else Reason.ENVELOPE_JSON) from None
-
     def _by_itself(self, otherwise: UnopenedError) -> Exception:
         return _NoEnvelopeError() if self._declared.optional else otherwise
+
+
+def _at(path: Sequence[Step], fields: dict[str, msgspec.Raw]) -> msgspec.Raw | None:
+    """The JSON at a path; None where there is none."""
+    inside = fields.get(str(path[0][0]))  # a path begins with a key
+    for step in path[1:]:
+        inside = None if inside is None else _child(step, inside)
+    return inside
 
 
 def _child(step: Step, value: msgspec.Raw) -> msgspec.Raw | None:
@@ -241,9 +248,11 @@ def _inherited(fields: dict[str, msgspec.Raw], paths: Sequence[Sequence[Any]]) -
     return to_json(read).decode()
 
 
-def _merged(outer: str, own: str) -> str:
+def _merged(outer: str, own: str, left: UnpackBudget) -> str:
+    """What is inherited from two layers. What is repeated of the outer one is taken from what may be unpacked."""
     if outer == "{}" or own == "{}":
         return own if outer == "{}" else outer
+    left.spend(len(outer))
     fields = as_fields(own)
     inherit(fields, as_fields(outer))
     return to_json(fields).decode()

@@ -46,7 +46,7 @@ _CALLED: dict[str, tuple[str, ...]] = {
         *("timestamp", "eventtime", "eventtimestamp", "timestampms", "timestampunixtimems", "time", "timeiso8601"),
         *("ts", "datetime", "hittimegmt", "msec", "occurredat", "happenedat", "startutc", "createdat", "created"),
         *("servertimestamp", "timestampmicros", "timeunixnano", "timelocal", "visitstarttime", "date", "epoch", "when"),
-        *("reqtimesec",),
+        *("reqtimesec", "at", "occurred"),
     ),
     "device_type": ("devicetype", "devicecategory", "platform"),
     "ip_address": ("ipaddress", "ip", "clientip", "remoteaddr", "remoteip", "requestip", "clienthost", "cip", "cliip"),
@@ -59,15 +59,18 @@ _ENDINGS: dict[str, tuple[str, ...]] = {
     "timestamp": ("timestamp", "eventtime", "datetime", "time"),
 }
 _MAILS = ("email", "emailaddress", "useremail")  # a visitor where there is no id
-# The name of a value's type, around it: as in Avro's JSON, DynamoDB's and OpenTelemetry's.
-_BOXES = ("value", "stringvalue", "intvalue", "string", "long", "int", "s", "n", "numberlong")
+# The name of a value's type, around it: as in Avro's JSON, DynamoDB's, OpenTelemetry's, Athena's and BigQuery's.
+_BOXES = (
+    *("value", "stringvalue", "intvalue", "string", "long", "int", "s", "n", "numberlong", "longvalue", "doublevalue"),
+    *("varcharvalue", "v"),
+)
 # What all records of some producers say that they are, beside what happened.
 _NO_TYPES = ("event", "events", "track", "standard", "custom", "doc", "notification", "message", "record", "insert")
 # An address is a visitor where nothing else is, as in access logs. Many may share it.
 _ADDRESSES = ("remoteaddr", "remoteip", "clientip", "clienthost", "clientaddr", "cip", "cliip", "ipaddress", "ip")
 _SEVERAL = ("user_id", "session_id", "timestamp")  # where a second choice makes sense
 FEW = 3  # values by which a field of a telling name is looked at
-_LONG = 16  # signs: a shorter id may be a counter that each visitor has
+LONG = 16  # signs: a shorter id may be a counter that each visitor has
 _LISTS = ("events", "batch", "hits", "actions", "records")  # what lists of events are called
 _APART = 0.9  # of the values of an id are different: some records may have come twice
 _SMALL = re.compile(r"-?\d{1,7}(?:\.\d+)?")
@@ -153,7 +156,7 @@ def _ranked(samples: Samples) -> dict[str, list[str]]:
         [*candidates["user_id"][:1], *candidates["timestamp"][:1]], candidates["event_type"], samples
     )
     ids = [path for path in candidates["event_id"] if _tells_apart(path, samples[path])]
-    candidates["event_id"] = sorted(ids, key=lambda path: min(map(len, samples[path][:FEW])) < _LONG)
+    candidates["event_id"] = sorted(ids, key=lambda path: min(map(len, samples[path][:FEW])) < LONG)
     return candidates
 
 

@@ -13,6 +13,8 @@ from clickstream_platform.events.schema import WIRE
 Kind = Literal["text", "integer", "decimal", "boolean", "time"]
 UNITS = ("auto", "s", "ms", "us", "ns", "iso", "clf")
 COLUMNS = tuple(WIRE.names)
+Holds = Literal["many", "one", "values", "rows", "columns"]
+KEY = "key"  # the field that has the key of an event, if an envelope says no other
 Undo = Literal["base64", "gzip", "form", "json", "lines"]
 REQUIRED = ("user_id", "timestamp", "event_type")
 
@@ -81,7 +83,11 @@ class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         path: where in the JSON object its content is; all of it is, if empty.
         steps: what is undone there, in this order: ``base64``; ``gzip``; ``form``: a query, or what a form in a browser
             sends; ``json``: a text that is JSON; ``lines``: a text of which each line that is not blank is one event.
-        holds: ``many``: an array, or lines; ``one``: a single event, or the next envelope.
+        holds: ``many``: an array, or lines; ``one``: a single event, or the next envelope; ``values``: an object, each
+            member of which is one; ``rows``: an array of arrays; ``columns``: an object, each member of which has the
+            values of a column.
+        names: of rows: where in the JSON object the names of their columns are; the first row has them, if empty.
+        key: of values and columns: the field that gets an event's key, ``key`` if empty.
         optional: of the first only: a record that has nothing at the path, or is an object where an array is looked
             for, is an event by itself.
         inherit: fields beside the content that each event has, unless it has them itself; of objects, what it lacks.
@@ -89,9 +95,11 @@ class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     path: str = ""
     steps: tuple[Undo, ...] = ()
-    holds: Literal["many", "one"] = "many"
+    holds: Holds = "many"
     optional: bool = False
     inherit: tuple[str, ...] = ()
+    names: str = ""
+    key: str = ""
 
 
 class Mapping(msgspec.Struct, frozen=True):
@@ -125,6 +133,10 @@ class Mapping(msgspec.Struct, frozen=True):
         """Its name and a hash of what it says: stands in the ledger."""
         fields = msgspec.to_builtins(self)
         del fields["declared"]
+        for layer in fields["envelope"]:  # an envelope of before there were these has the hash that it had
+            for name in ("names", "key"):
+                if not layer[name]:
+                    del layer[name]
         if not self.envelope:  # a mapping of before there were envelopes has the hash that it had
             del fields["envelope"]
         for name in ("texts", "self_describing"):  # so has one without these
@@ -138,7 +150,10 @@ class Mapping(msgspec.Struct, frozen=True):
     @property
     def reads_objects(self) -> bool:
         """Whether each of its records is a JSON object, so that it may come in any format that gives such."""
-        return bool(self.envelope[0].path) if self.envelope else self.record.format == "json"
+        if not self.envelope:
+            return self.record.format == "json"
+        first = self.envelope[0]
+        return bool(first.path) or (first.holds in ("values", "columns") and not first.steps)
 
     def column(self, name: str) -> ColumnMapping:
         """Where a column is found; nowhere if nothing is said of it."""

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from clickstream_platform.events.mapping.checking import CheckSummary
-from clickstream_platform.events.mapping.guessing import FEW, Guess, Samples, add_from_around, guess
+from clickstream_platform.events.mapping.guessing import Guess, Samples, add_from_around, guess
 from clickstream_platform.events.mapping.lines_apart import form_of, values_of
 from clickstream_platform.events.mapping.model import Envelope, Form
 from clickstream_platform.events.mapping.paths import getter, path_text, steps_of
@@ -26,7 +28,6 @@ class Shape:
         layers: what is around it.
         texts: its fields that are objects as texts.
         form: how its line is taken apart, if it is no JSON.
-        is_by_keys: whether it is many, each under a key of its own: nothing is guessed.
     """
 
     samples: Samples
@@ -34,7 +35,6 @@ class Shape:
     layers: tuple[Envelope, ...] = ()
     texts: frozenset[str] = field(default_factory=frozenset[str])
     form: Form | None = None
-    is_by_keys: bool = False
 
     @property
     def inside(self) -> Samples:
@@ -55,8 +55,6 @@ def shape_of(checked: CheckSummary) -> Shape:
 
 
 def _shape_of_events(unfolded: Unfolded) -> Shape:
-    if unfolded.events and all(map(_is_by_keys, unfolded.events)):
-        return Shape({}, guess({}), unfolded.layers, is_by_keys=True)
     samples, object_texts = sample(unfolded.events)
     guessed, layers = guess(samples), unfolded.layers
     if guessed.envelope:  # of all items of its lists, where the samples had the first
@@ -74,8 +72,7 @@ def _shape_of_events(unfolded: Unfolded) -> Shape:
         return Shape(samples, guessed, layers, sampled.object_texts)
     if unfolded.around and layers:
         guessed = add_from_around(guessed, sample(unfolded.around).values)
-        inner = Envelope(layers[-1].path, layers[-1].steps, layers[-1].holds, inherit=guessed.inherit)
-        layers = (*layers[:-1], inner)
+        layers = (*layers[:-1], msgspec.structs.replace(layers[-1], inherit=guessed.inherit))
     return Shape(samples, guessed, layers, object_texts)
 
 
@@ -83,12 +80,6 @@ def _with_items(samples: Samples, guessed: Guess, events: Sequence[dict[str, Any
     items = sample(_items_of(events, Envelope(guessed.envelope))).values
     around = {path: texts for path, texts in samples.items() if not path.startswith(guessed.begin)}
     return {**around, **{guessed.begin + path: texts for path, texts in items.items()}}
-
-
-def _is_by_keys(record: dict[str, Any]) -> bool:
-    """Whether an object is nothing but objects that are alike, each under a key of its own."""
-    kinds = {frozenset(value) if isinstance(value, dict) else None for value in record.values()}
-    return len(record) >= FEW and len(kinds) == 1 and len(next(iter(kinds)) or ()) >= FEW
 
 
 def _out_of_text(unfolded: Unfolded, name: str) -> Unfolded:

@@ -16,6 +16,7 @@ from clickstream_platform.events.mapping.guessing import add_from_around, guess,
 from clickstream_platform.events.mapping.model import REQUIRED, Envelope, Undo
 from clickstream_platform.events.mapping.paths import path_text
 from clickstream_platform.events.mapping.sampling import sample
+from clickstream_platform.events.mapping.spread_out import spread_out, table_of_lists
 
 _DEEPEST = 4  # layers
 _NEARLY = 0.9  # of the records
@@ -51,6 +52,8 @@ def unfold(records: Sequence[Any]) -> Unfolded:
     """The events of some records, which are JSON values; other values are left out."""
     lists = [each for each in records if isinstance(each, list)]
     if lists and len(lists) >= _NEARLY * len(records):
+        if table := table_of_lists(lists):
+            return Unfolded(*table[:3])
         items = [item for each in lists for item in each if isinstance(item, dict)]
         more = _unfold_objects(items, _DEEPEST - 1)
         return Unfolded((Envelope(), *more.layers), more.events, more.around)
@@ -96,14 +99,16 @@ def _is_object(value: Any) -> bool:
 def _unfold_objects(records: list[Record], deepest: int) -> Unfolded:
     """An object that has all an event needs is one, whatever else is packed in it."""
     nothing = Unfolded((), records, [{} for _ in records])
-    if not records or not deepest or not _lacks(records, []):
+    spread = spread_out(records) if deepest else None
+    plain = spread.beside if spread else records
+    if not records or not deepest or not _lacks(plain, []):
         return nothing
-    opened = _of_a_text(records) or _of_a_list(records)
+    opened = _of_a_text(records) or (spread and Unfolded(*spread[:3])) or _of_a_list(records)
     if opened is None:
         return nothing
     inside = _unfold_objects(opened.events, deepest - 1)
     better = inside if inside.layers else Unfolded((), opened.events, opened.around)
-    is_worth_it = _lacks(better.events, better.around) < _lacks(records, [])
+    is_worth_it = _lacks(better.events, better.around) < _lacks(plain, [])
     return Unfolded((*opened.layers, *inside.layers), better.events, better.around) if is_worth_it else nothing
 
 
@@ -132,11 +137,11 @@ def _of_a_text(records: list[Record]) -> Unfolded | None:
 
 
 def _of_a_list(records: list[Record]) -> Unfolded | None:
-    """The items of the list that nearly each of them has, if their events are packed in these."""
+    """The items of the list that nearly each of them has, if their events are packed in these, or spread out."""
     names = Counter(name for each in records for name, value in each.items() if _is_of_objects(value))
     for name, count in names.most_common():
         items = [item for each in records if _is_of_objects(each.get(name)) for item in each[name]]
-        if count >= _NEARLY * len(records) and _of_a_text(items):
+        if count >= _NEARLY * len(records) and (_of_a_text(items) or spread_out(items) or _of_a_list(items)):
             return Unfolded((Envelope(path_text((name,))),), items, [{} for _ in items])
     return None
 

@@ -45,6 +45,7 @@ def open_naively(held: NaiveValue, declared: Envelope, left: list[int]) -> list[
 
     Raises a NotOpenedError, an UnknownError or a RecursionError.
     """
+    record = held
     if declared.path:
         held = NaiveValue("value", _at(_json_of(held), steps_of(declared.path)))
     elif declared.optional and held.kind == "bytes" and held.data.lstrip()[:1] != b"[":
@@ -59,10 +60,80 @@ def open_naively(held: NaiveValue, declared: Envelope, left: list[int]) -> list[
         held = _undo_step(step, held, left)
     if declared.holds == "one":
         return [held]
-    items = _json_of(held)
-    if not isinstance(items, list):
+    inside = _json_of(held)
+    if declared.holds in ("values", "columns"):
+        return _members(inside, declared.holds, left)
+    if not isinstance(inside, list):
         raise NotOpenedError
-    return [NaiveValue("value", item) for item in items]
+    if declared.holds == "rows":
+        names = _at(_json_of(record), steps_of(declared.names)) if declared.names else None
+        return _rows(inside, names, left)
+    return [NaiveValue("value", item) for item in inside]
+
+
+class _Object(dict[str, Any]):
+    """An object, and whether it had a key twice."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.has_twice = len(self) < len(pairs)
+
+
+def _members(inside: Any, holds: str, left: list[int]) -> list[NaiveValue]:
+    """The events of an object by keys, or of one by columns."""
+    columns = [inside, *inside.values()] if isinstance(inside, dict) and holds == "columns" else [inside]
+    is_of_arrays = all(isinstance(each, list) for each in columns[1:]) and len(columns) > 1
+    if any(not isinstance(each, _Object) or each.has_twice for each in columns[: 1 if is_of_arrays else None]):
+        raise NotOpenedError
+    if holds == "values":
+        return [NaiveValue("value", each) for each in inside.values()]
+    names = [(name, len(each)) for name, each in inside.items()]
+    if is_of_arrays and len({count for _, count in names}) > 1:
+        raise NotOpenedError
+    keys = range(names[0][1]) if is_of_arrays else dict.fromkeys(key for each in columns[1:] for key in each)
+    _count_names((name for name, count in names for _ in range(count)), left)
+    events = [{name: each[key] for name, each in inside.items() if is_of_arrays or key in each} for key in keys]
+    return [NaiveValue("value", each) for each in events]
+
+
+def _rows(rows: list[Any], names: Any, left: list[int]) -> list[NaiveValue]:
+    if names is None and not rows:
+        return []
+    columns = [_name(cell) for cell in _cells(rows[0] if names is None else names) or ()]
+    called = [name or f"column_{place}" for place, name in enumerate(columns, 1) if name is not None]
+    if not called or len(set(called)) < len(columns):
+        raise NotOpenedError
+    if names is None or (rows and (first := _cells(rows[0])) is not None and [*map(_name, first)] == called):
+        rows = rows[1:]
+    held: list[NaiveValue] = []
+    for row in rows:
+        cells = _cells(row)
+        is_row = cells is not None and len(cells) <= len(called)
+        event = dict(zip(called, cells or (), strict=False)) if is_row else row
+        _count_names(called[: len(cells or ())] if is_row else (), left)
+        held.append(NaiveValue("value", event))
+    return held
+
+
+def _cells(row: Any) -> list[Any] | None:
+    if isinstance(row, dict) and len(row) == 1:
+        (row,) = row.values()
+    return row if isinstance(row, list) else None
+
+
+def _name(cell: Any) -> str | None:
+    if isinstance(cell, dict):
+        cells = [each for key, each in cell.items() if key.lower() == "name"] or [*cell.values()]
+        cell = cells[0] if len(cells) == 1 else None
+    return cell.strip(" \t\r\n") if isinstance(cell, str) else None
+
+
+def _count_names(names: Iterable[str], left: list[int]) -> None:
+    """Names are there once and become many: each with its quotes and a colon, and with the escapes that it needs."""
+    for name in names:
+        left[0] -= len(_encoded(json.dumps(name, ensure_ascii=False))) + 1
+    if left[0] < 0:
+        raise NotOpenedError
 
 
 def _at(value: Any, path: Iterable[Step]) -> Any:
@@ -159,7 +230,7 @@ def _json_of(held: NaiveValue) -> Any:
 
 def _parsed(text: bytes) -> Any:
     try:
-        return json.loads(text.decode(), parse_constant=_no_number, parse_int=float)
+        return json.loads(text.decode(), parse_constant=_no_number, parse_int=float, object_pairs_hook=_Object)
     except UnicodeDecodeError:
         raise UnknownError from None
     except ValueError:

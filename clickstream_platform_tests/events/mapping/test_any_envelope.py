@@ -42,9 +42,11 @@ class Layer(NamedTuple):
     steps: tuple[str, ...]
     holds: str
     inherit: tuple[str, ...]
+    names: str = ""
+    key: str = ""
 
     def toml(self, *, optional: bool) -> str:
-        said = {"path": self.path, "steps": [*self.steps], "holds": self.holds, "inherit": [*self.inherit]}
+        said = {**self._asdict(), "steps": [*self.steps], "inherit": [*self.inherit]}
         lines = [f"{key} = {json.dumps(value)}" for key, value in said.items() if value]
         return "\n".join(["[[envelope]]", *lines, *(["optional = true"] if optional else []), ""])
 
@@ -69,14 +71,20 @@ PATHS = ["", "b", "x.b", "x[0]", "x[key=k].b"]
 @st.composite
 def layers(draw: st.DrawFn) -> list[Layer]:
     found: list[Layer] = []
-    for number in range(draw(st.integers(1, 3))):
+    count = draw(st.integers(1, 3))
+    for number in range(count):
         path, steps = draw(st.sampled_from(PATHS)), draw(st.sampled_from(STEPS))
         holds = draw(st.sampled_from(["many", "many", "one"])) if path or steps else "many"
         is_of_line = not number or found[-1].steps[-1:] == ("lines",)  # which has no lines of its own, unless packed
         if holds == "many" and draw(st.booleans()) and (path or steps[:1] == ("base64",) or not is_of_line):
             steps = (*steps, "lines")
         inherit = draw(st.sampled_from([(), ("session_id",), ("session_id", "context")])) if path else ()
-        found.append(Layer(path, steps, holds, inherit))
+        if holds == "many" and "lines" not in steps:
+            tables = ["rows", "columns"] if number + 1 == count else []
+            holds = draw(st.sampled_from(["many", "many", "values", *tables]))
+        names = draw(st.sampled_from(["", "n.of"])) if holds == "rows" and path else ""
+        key = f"k{number}" if holds in ("values", "columns") else ""
+        found.append(Layer(path, steps, holds, inherit, names, key))
     return found
 
 
@@ -103,8 +111,37 @@ def packed(around: Sequence[Layer], events: Sequence[Event], chance: random.Rand
     items = [packed(more, events, chance) for _ in range(1 if layer.holds == "one" else chance.randrange(4))]
     beside = {"session_id": "of the envelope", "context": {"a": chance.randrange(3), "email": SECRET}}
     inherited = {name: beside[name] for name in layer.inherit if chance.random() < 0.8}
-    held = [lacking(event, inherited) for item in items for event in item.events]
+    if layer.holds in ("rows", "columns"):
+        items = _even(items)
+    is_keyed = layer.holds == "values" or (layer.holds == "columns" and not _is_of_arrays(items))
+    keys = [{layer.key: str(number)} if is_keyed else {} for number in range(len(items))]
+    held = [
+        lacking(event, {**inherited, **key}) for item, key in zip(items, keys, strict=True) for event in item.events
+    ]
     return Value(*_closed(layer, items, inherited), events=held)
+
+
+def _even(items: list[Value]) -> list[Value]:
+    """Events as rows of one table, each with all of its columns."""
+    names = list(dict.fromkeys(name for item in items for name in item.events[0]))
+    events = [{name: item.events[0].get(name) for name in names} for item in items]
+    return [Value(json.dumps(event).encode(), events=[event]) for event in events]
+
+
+def _is_of_arrays(items: Sequence[Value]) -> bool:
+    return len(items) != 2
+
+
+def _table(layer: Layer, items: Sequence[Value]) -> Any:
+    """Rows, the first of which has the names unless these are beside; or columns: arrays, or objects by keys."""
+    events = [item.events[0] for item in items]
+    if layer.holds == "rows":
+        header = [[*events[0]]] if events and not layer.names else []
+        return [*header, *({"f": [*event.values()]} for event in events)]
+    names = [*events[0]] if events else []
+    if _is_of_arrays(items):
+        return {name: [event[name] for event in events] for name in names}
+    return {name: {str(number): event[name] for number, event in enumerate(events)} for name in names}
 
 
 def lacking(event: Event, more: Event) -> Event:
@@ -126,6 +163,12 @@ def _closed(layer: Layer, items: list[Value], beside: Event) -> tuple[bytes, boo
         steps.pop()
     elif layer.holds == "one":
         data, is_json = items[0].data, items[0].is_json
+    elif layer.holds in ("rows", "columns"):
+        names = [{"name": name} for name in items[0].events[0]] if items else ["none"]
+        beside = {**beside, "n": {"of": names}} if layer.names else beside
+        data, is_json = json.dumps(_table(layer, items)).encode(), True
+    elif layer.holds == "values":
+        data, is_json = b"{" + b",".join(b'"%d":%b' % (n, item.as_json) for n, item in enumerate(items)) + b"}", True
     else:
         data, is_json = b"[" + b",".join(item.as_json for item in items) + b"]", True
     for step in reversed(steps):

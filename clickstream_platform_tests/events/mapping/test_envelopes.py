@@ -66,6 +66,7 @@ THREE = [ONE.encode(), b"null", ONE.encode()]
         ('[envelope]\npath = "b"\nsteps = ["lines"]', json.dumps({"b": f"{ONE}\r\n\nnull\n{ONE}"}).encode()),
         ('[[envelope]]\nsteps = ["form"]\nholds = "one"\n[[envelope]]\npath = "e"\nsteps = ["json"]',
          f"v=1&e={quote(ARRAY)}&t=%20".encode()),
+        ('[envelope]\nholds = "values"', f'{{"a": {ONE}, "b": null, "c": {ONE}}}'.encode()),
         ('[[envelope]]\nsteps = ["gzip"]\nholds = "one"\n[[envelope]]\npath = "e"\n[[envelope]]\npath = "m"\n'
          'steps = ["json"]\nholds = "one"',
          gzipped(json.dumps({"e": [{"m": ONE}, {"m": "null"}, {"m": ONE}]}).encode())),
@@ -91,6 +92,16 @@ def test_each_form_gives_each_event_with_its_own_bytes(envelope: str, record: by
         ('[envelope]\nsteps = ["gzip"]', b"[]", Reason.ENVELOPE_GZIP),
         ('[envelope]\nsteps = ["gzip"]', gzipped(b"[{"), Reason.ENVELOPE_JSON),
         ('[envelope]\npath = "b"\nsteps = ["lines"]', b'{"b": 1}', Reason.ENVELOPE_LINES),
+        ('[envelope]\nholds = "values"', b"[]", Reason.ENVELOPE_VALUES),
+        ('[envelope]\nholds = "values"', b'{"a": 1, "\\u0061": 2}', Reason.ENVELOPE_VALUES),
+        ('[envelope]\nholds = "rows"', b"{}", Reason.ENVELOPE_ROWS),
+        ('[envelope]\nholds = "rows"', b'[["a", "a"], [1, 2]]', Reason.ENVELOPE_ROWS),
+        ('[envelope]\nholds = "rows"', b'[["a", 1], [1, 2]]', Reason.ENVELOPE_ROWS),
+        ('[envelope]\npath = "b"\nholds = "rows"\nnames = "c"', b'{"b": [[1]]}', Reason.ENVELOPE_ROWS),
+        ('[envelope]\nholds = "columns"', b'{"a": [1], "b": [1, 2]}', Reason.ENVELOPE_COLUMNS),
+        ('[envelope]\nholds = "columns"', b'{"a": {"0": 1}, "b": [1]}', Reason.ENVELOPE_COLUMNS),
+        ('[envelope]\nholds = "columns"', b'{"a": 1}', Reason.ENVELOPE_COLUMNS),
+        ('[envelope]\nholds = "columns"', b"{", Reason.MALFORMED_JSON),
         ("[envelope]", b"[" + b"1," * 100 + b"1]", Reason.TOO_LARGE),
         ("[envelope]", b"[" * 600 + b"]" * 600, Reason.TOO_LARGE),
         ('[envelope]\nsteps = ["lines"]', b"a\n" * 101, Reason.TOO_LARGE),
@@ -101,6 +112,52 @@ def test_a_step_that_fails_rejects_the_record_once_and_is_the_reason(
     envelope: str, record: bytes, reason: Reason
 ) -> None:
     assert inside(envelope, record) is reason
+
+
+TABLES = [
+    ('holds = "rows"', b'[["a", "b"], [1.10, {"x": []}], [2]]', [b'{"a":1.10,"b":{"x": []}}', b'{"a":2}']),
+    ('holds = "rows"', b'[{"Data": [{"V": "a"}, {"V": " "}]}, {"Data": [{"V": "1"}, {}]}]',
+     [b'{"a":{"V": "1"},"column_2":{}}']),
+    ('path = "t"\nholds = "rows"\nnames = "c.f"',
+     b'{"t": [{"f": [{"v": 1}]}, [], null, [1, 2]], "c": {"f": [{"Name": "a", "type": "x"}]}}',
+     [b'{"a":{"v": 1}}', b"{}", b"null", b"[1, 2]"]),
+    ('path = "t"\nholds = "rows"\nnames = "c"', b'{"t": [["a"], ["b"]], "c": ["a"]}', [b'{"a":"b"}']),
+    ('holds = "columns"', b'{"a": [1, 2], "b": [null, "x"]}', [b'{"a":1,"b":null}', b'{"a":2,"b":"x"}']),
+    ('holds = "columns"', b'{"a": {"p": 1, "q": 2}, "b": {"q": 3}}', [b'{"a":1}', b'{"a":2,"b":3}']),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("envelope", "record", "events"), TABLES)
+def test_a_row_is_an_object_by_the_names_of_its_columns_and_what_is_no_row_stays_as_it_is(
+    envelope: str, record: bytes, events: list[bytes]
+) -> None:
+    assert [each.value for each in inside(f"[envelope]\n{envelope}", record)] == events
+
+
+def test_each_event_by_keys_has_its_keys() -> None:
+    keyed = '[[envelope]]\npath = "of"\nholds = "values"\nkey = "user_id"\ninherit = ["at"]\n'
+    assert inside(f'{keyed}[[envelope]]\nholds = "values"', b'{"at": 1, "of": {"u\\n": {"a": {}, "b": 5}}}') == [
+        EnvelopeEvent(b"{}", '{"key":"a","user_id":"u\\n","at":1}'),
+        EnvelopeEvent(b"5", '{"key":"b","user_id":"u\\n","at":1}'),
+    ]
+    columns = inside('[envelope]\nholds = "columns"', b'{"a": {"p": 1, "q": 2}}')
+    assert [each.inherited for each in columns] == ['{"key":"p"}', '{"key":"q"}']
+
+
+@pytest.mark.parametrize(
+    ("envelope", "record"),
+    [
+        ('holds = "rows"', b'[["%b"]%b]' % (b"n" * 1_000, b',["x"]' * 20)),
+        ('holds = "columns"', b'{"%b": [%b1]}' % (b"n" * 1_000, b"1," * 20)),
+        ('path = "b"\ninherit = ["a"]\nholds = "values"',
+         b'{"a": "%b", "b": {%b"k": 1}}' % (b"n" * 1_000, b"".join(b'"%d":1,' % n for n in range(20)))),
+    ],
+)  # fmt: skip
+def test_what_stands_once_and_would_be_in_each_event_is_never_repeated_beyond_the_limit(
+    envelope: str, record: bytes
+) -> None:
+    assert inside(f"[envelope]\n{envelope}", record) is Reason.TOO_LARGE
+    assert len(inside(f"[envelope]\n{envelope}", record, LIMITS._replace(unpacked=30_000))) >= 20
 
 
 FORM = '[envelope]\nsteps = ["form"]\nholds = "one"'
@@ -181,6 +238,10 @@ def test_where_it_is_optional_a_record_without_it_is_an_event_by_itself() -> Non
         ('[envelope]\nholds = "one"', "is none"),
         ('[[envelope]]\npath = "a"\n[[envelope]]\npath = "b"\noptional = true', "only the first"),
         ('[envelope]\nsteps = ["gzip"]\noptional = true', "is optional"),
+        ('[envelope]\nholds = "rows"\nnames = "a"', "has names"),
+        ('[envelope]\nkey = "a"', "a field for keys"),
+        ('[envelope]\nholds = "values"\noptional = true', "nothing tells an event"),
+        ('[[envelope]]\nholds = "values"\n[[envelope]]\nholds = "values"', "in one field, 'key'"),
     ],
 )
 def test_an_envelope_that_contradicts_itself_is_refused(envelope: str, words: str) -> None:
@@ -191,6 +252,8 @@ def test_an_envelope_that_contradicts_itself_is_refused(envelope: str, words: st
 def test_a_mapping_without_an_envelope_is_called_as_before_there_were_any() -> None:
     assert preset("access_log").label == "access_log 5415c95e0931"
     assert mapping("").label != mapping("[envelope]").label
+    assert mapping("[envelope]").label == "mine f29b04a84771"
+    assert len({mapping(f'[envelope]\nholds = "values"{key}').label for key in ("", '\nkey = "a"')}) == 2
 
 
 def rules(of: Mapping | str) -> Rules:

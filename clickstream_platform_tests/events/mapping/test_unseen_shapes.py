@@ -104,6 +104,10 @@ def expected(user: str, kind: str, time: str, event_id: str = "") -> dict[str, s
     return {"user_id": user, "event_type": kind, "timestamp": time, **({"event_id": event_id} if event_id else {})}
 
 
+def event(n: int) -> dict[str, Any]:
+    return {"uid": who(n), "event": what(n), "ts": seconds(n)}
+
+
 LANDED: dict[str, tuple[str, str, dict[str, str | None]]] = {
     "OpenTelemetry's logs, lists in lists": (
         "a.json", lines(otlp), expected("attributes[key=user.id].value.stringValue", "eventName", "timeUnixNano"),
@@ -281,6 +285,58 @@ LANDED: dict[str, tuple[str, str, dict[str, str | None]]] = {
         "".join(f"[28/Nov/2025:10:{n:02}:07.123] user={who(n)} what={what(n)} term= abc= -\n" for n in range(COUNT)),
         expected("user", "what", "column_1"),
     ),
+    "an export of Firebase, by keys that are ids": (
+        "a.json",
+        json.dumps({"events": {f"-NabcdefghijklmnopQ{n:02}": event(n) for n in range(COUNT)}, "v": 1}, indent=2),
+        expected("uid", "event", "ts", "event_id"),
+    ),
+    "an event a record, by its key": (
+        "a.json", lines(lambda n: {f"-N{n}": event(n)}), expected("uid", "event", "ts") | {"event_id": None},
+    ),
+    "BigQuery's answer": (
+        "a.json",
+        json.dumps({"kind": "bigquery#queryResponse", "schema": {"fields": [{"name": n} for n in event(0)]},
+                    "rows": [{"f": [{"v": str(each)} for each in event(n).values()]} for n in range(COUNT)]}, indent=1),
+        expected("uid.v", "event.v", "ts.v"),
+    ),
+    "Athena's answer, whose first row has the names again": (
+        "a.json",
+        json.dumps({"ResultSet": {
+            "Rows": [{"Data": [{"VarCharValue": str(each)} for each in row]} for row in
+                     [[*event(0)], *([*event(n).values()] for n in range(COUNT))]],
+            "ResultSetMetadata": {"ColumnInfo": [{"CatalogName": "hive", "Name": n, "Label": n} for n in event(0)]}}}),
+        expected("uid.VarCharValue", "event.VarCharValue", "ts.VarCharValue"),
+    ),
+    "Azure's answer, a table in a list": (
+        "a.json",
+        json.dumps({"tables": [{"name": "PrimaryResult", "columns": [{"name": n, "type": "x"} for n in event(0)],
+                                "rows": [[*event(n).values()] for n in range(COUNT)]}]}),
+        expected("uid", "event", "ts"),
+    ),
+    "what pandas calls split": (
+        "a.json",
+        json.dumps({"columns": [*event(0)], "index": [*range(COUNT)],
+                    "data": [[*event(n).values()] for n in range(COUNT)]}),
+        expected("uid", "event", "ts"),
+    ),
+    "rows below one of names": (
+        "a.json",
+        json.dumps([[*event(0)], *([*event(n).values()] for n in range(COUNT))]),
+        expected("uid", "event", "ts"),
+    ),
+    "what pandas calls index": (
+        "a.json", json.dumps({n: event(n) for n in range(COUNT)}), expected("uid", "event", "ts") | {"event_id": None},
+    ),
+    "what pandas calls columns": (
+        "a.json",
+        json.dumps({name: {n: event(n)[name] for n in range(COUNT)} for name in event(0)}),
+        expected("uid", "event", "ts"),
+    ),
+    "columns as lists": (
+        "a.json",
+        json.dumps({name: [event(n)[name] for n in range(COUNT)] for name in event(0)}),
+        expected("uid", "event", "ts"),
+    ),
     **{f"times of {name}": ("a.json", lines(lambda n, at=at: {"user": who(n), "event": what(n), "date": at(n)}),
                             expected("user", "event", "date")) for name, at in TIMES.items()},
     "JSON behind the words of syslog": (
@@ -331,13 +387,24 @@ def test_a_day_without_a_time_of_day_is_said_to_be_its_midnight(tmp_path: Path) 
     assert 'timestamp = ["date"]  # of a day without a time of day, the midnight\n' in mine.read_text()
 
 
-def test_of_events_by_keys_of_their_own_nothing_is_guessed_and_that_is_said(tmp_path: Path) -> None:
+def test_who_keys_may_be_is_named(tmp_path: Path) -> None:
     file, mine = tmp_path / "a.json", tmp_path / "mine.toml"
-    file.write_text(json.dumps({f"-N{n}": {"uid": who(n), "event": what(n), "ts": seconds(n)} for n in range(COUNT)}))
+    of_each = {who(m): {f"-N{n}": {"event": what(n), "ts": seconds(n)} for n in range(m, COUNT, 5)} for m in range(5)}
+    file.write_text(json.dumps({"events": of_each, "version": 3}, indent=1))
     told(str(file), "--write", str(mine))
-    text = mine.read_text()
-    assert "# Each record is an object of objects that are alike" in text
-    assert "# user_id = []  # needed" in text
+    assert 'user_id = ["key"]  # needed: a guess, as the same values come again there' in mine.read_text()
+    assert told(str(file), "--mapping", str(mine))["events"] == COUNT
+
+
+def test_objects_in_an_event_are_no_events_by_keys_though_they_have_who_and_what(tmp_path: Path) -> None:
+    file, mine = tmp_path / "a.json", tmp_path / "mine.toml"
+    cart = {f"sku{n}": {"id": f"s{n}", "name": "x", "user": who(n)} for n in range(4)}
+    file.write_text(lines(lambda n: {"userId": who(n), "action": what(n), "ts": seconds(n), "cart": cart}))
+    told(str(file), "--write", str(mine))
+    assert "envelope" not in mine.read_text()
+    file.write_text(lines(lambda n: {"payload": {"userId": who(n), "action": what(n), "ts": seconds(n)}}))
+    told(str(file), "--write", str(tmp_path / "other.toml"))
+    assert 'user_id = ["payload.userId"]' in (tmp_path / "other.toml").read_text()
 
 
 def test_what_a_preset_has_in_objects_is_found_in_a_table_that_they_became(tmp_path: Path) -> None:

@@ -76,8 +76,9 @@ LAYER = st.builds(
     path=st.sampled_from(["", "a", "a.b", "a[0]", "a[key=AA].b", "batch"]),
     steps=st.lists(st.sampled_from(["base64", "gzip", "form", "json"]), max_size=3).map(tuple)
     | st.sampled_from([("lines",), ("base64", "lines"), ("json", "lines")]),
-    holds=st.sampled_from(["many", "one"]),
-)
+    holds=st.sampled_from(["many", "one", "values", "rows", "columns"]),
+    names=st.sampled_from(["", "z", "a"]),
+).map(lambda each: each if each.holds == "rows" and each.path else msgspec.structs.replace(each, names=""))
 
 
 def wrapped(data: bytes, path: str) -> bytes:
@@ -85,7 +86,7 @@ def wrapped(data: bytes, path: str) -> bytes:
     for step in reversed(steps_of(path)):
         match step:
             case Key(name):
-                data = b'{"%s": %s, "z": 1}' % (name.encode(), data)
+                data = b'{"%s": %s, "z": ["a", "b"]}' % (name.encode(), data)
             case Index(place):
                 data = b"[" + b"1, " * place + data + b"]"
             case Item(key, value):
@@ -93,9 +94,24 @@ def wrapped(data: bytes, path: str) -> bytes:
     return data
 
 
+def held(events: list[bytes], holds: str) -> bytes:
+    match holds:
+        case "one":
+            return b"".join(events[:1])
+        case "values":
+            return b"{" + b", ".join(b'"%d": %b' % pair for pair in enumerate(events)) + b"}"
+        case "columns":
+            return b'{"a": [%b], "b\\n": [%b]}' % ((b", ".join(events),) * 2)
+        case "rows":
+            cells = [b'["a", {"Name": " b", "c": 1}]', *(b'{"f": [%b, %b]}' % (each, each) for each in events)]
+            return b"[" + b", ".join(cells) + b"]"
+        case _:
+            return b"[" + b", ".join(events) + b"]"
+
+
 def put_in(events: list[bytes], layer: Envelope) -> bytes:
     """Events in an envelope, as it is declared."""
-    data = b"[" + b", ".join(events) + b"]" if layer.holds == "many" else b"".join(events[:1])
+    data = held(events, layer.holds)
     is_json = True
     for step in reversed(layer.steps):
         if step == "lines":
@@ -141,11 +157,13 @@ def sent(draw: st.DrawFn) -> tuple[Rules, list[bytes]]:
 def test_whatever_is_sent_both_find_as_many_events_or_one_says_that_it_cannot(drawn: tuple[Rules, list[bytes]]) -> None:
     how, each_sent = drawn
     assert how.mapping is not None
+    envelope = how.mapping.envelope
     open_ = opener(how.mapping, Limits(how.max_events_in_record, how.max_unpacked_bytes))
     for record in each_sent:
         found = open_(record) if len(record) <= LARGEST else None
         tally = tally_of([record], how)
-        if not tally.unknown:
+        is_repeated = found is Reason.TOO_LARGE and sum(each.holds in ("values", "columns") for each in envelope) > 1
+        if not tally.unknown and not is_repeated:  # what is inherited is not counted again
             expected = (1, len(found)) if isinstance(found, list) else (0, 0)
             assert (tally.opened, tally.inside) == expected, (record, found)
 
