@@ -33,6 +33,7 @@ class Reason(str, Enum):
     ENVELOPE_GZIP = "envelope_gzip"
     ENVELOPE_FORM = "envelope_form"
     ENVELOPE_JSON = "envelope_json"
+    ENVELOPE_JSONP = "envelope_jsonp"
     ENVELOPE_LINES = "envelope_lines"
     ENVELOPE_ARRAY = "envelope_array"
     ENVELOPE_VALUES = "envelope_values"

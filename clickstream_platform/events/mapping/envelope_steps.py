@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from clickstream_platform.events.schema import Reason
 
 NO_JSON = (msgspec.DecodeError, UnicodeDecodeError)
 _TEXT = msgspec.json.Decoder(str)
+CALL = re.compile(rb"(?:\s|/\*[^*]*\*/)*[A-Za-z_$][\w$.]*\s*\((.*)\)\s*;?\s*", re.DOTALL)
 _GZIP = 16 + zlib.MAX_WBITS  # as zlib calls that format
 
 
@@ -75,6 +77,11 @@ def undo_step(step: str, value: PackedValue, left: UnpackBudget) -> PackedValue:
             data = _of_form(unquote_text(value, Reason.ENVELOPE_FORM))
             left.parts.append(data)  # about as long as it was
             return PackedValue(data, is_json=True)
+        case "jsonp":
+            call = CALL.fullmatch(unquote_text(value, Reason.ENVELOPE_JSONP).removeprefix(BOM))
+            if call is None:
+                raise UnopenedError(Reason.ENVELOPE_JSONP)
+            return PackedValue(call[1], is_json=True)
         case _:
             if value.is_json and value.data.lstrip()[:1] == b'"':
                 return PackedValue(unquote_text(value, Reason.ENVELOPE_JSON), is_json=True)

@@ -15,7 +15,7 @@ UNITS = ("auto", "s", "ms", "us", "ns", "iso", "clf")
 COLUMNS = tuple(WIRE.names)
 Holds = Literal["many", "one", "values", "rows", "columns"]
 KEY = "key"  # the field that has the key of an event, if an envelope says no other
-Undo = Literal["base64", "gzip", "form", "json", "lines"]
+Undo = Literal["base64", "gzip", "form", "json", "jsonp", "lines"]
 REQUIRED = ("user_id", "timestamp", "event_type")
 
 
@@ -82,7 +82,8 @@ class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         path: where in the JSON object its content is; all of it is, if empty.
         steps: what is undone there, in this order: ``base64``; ``gzip``; ``form``: a query, or what a form in a browser
-            sends; ``json``: a text that is JSON; ``lines``: a text of which each line that is not blank is one event.
+            sends; ``json``: a text that is JSON; ``jsonp``: a call with JSON in it; ``lines``: a text of which each
+            line that is not blank is one event.
         holds: ``many``: an array, or lines; ``one``: a single event, or the next envelope; ``values``: an object, each
             member of which is one; ``rows``: an array of arrays; ``columns``: an object, each member of which has the
             values of a column.

@@ -163,6 +163,13 @@ def _undo_step(step: str, held: NaiveValue, left: list[int]) -> NaiveValue:
         return NaiveValue("bytes", _count_unpacked(_unzip(held.data, left[0] + 1), left))
     if step == "form":
         return NaiveValue("value", _parameters(_bytes_of(held).removeprefix(BYTE_ORDER_MARK).strip()))
+    if step == "jsonp":
+        called, begins, inside = _bytes_of(held).removeprefix(BYTE_ORDER_MARK).partition(b"(")
+        inside, ends, behind = inside.rpartition(b")")
+        is_call = re.fullmatch(rb"(\s|/\*[^*]*\*/)*[a-z_$][a-z0-9_$.]*\s*", called, re.IGNORECASE)
+        if not (is_call and begins and ends and behind.strip() in (b"", b";")):
+            raise NotOpenedError
+        return NaiveValue("text", inside)
     if held.kind == "bytes":
         return NaiveValue("text", held.data.removeprefix(BYTE_ORDER_MARK))
     if held.kind == "text" and held.data.lstrip()[:1] != b'"':

@@ -66,6 +66,7 @@ THREE = [ONE.encode(), b"null", ONE.encode()]
         ('[envelope]\npath = "b"\nsteps = ["lines"]', json.dumps({"b": f"{ONE}\r\n\nnull\n{ONE}"}).encode()),
         ('[[envelope]]\nsteps = ["form"]\nholds = "one"\n[[envelope]]\npath = "e"\nsteps = ["json"]',
          f"v=1&e={quote(ARRAY)}&t=%20".encode()),
+        ('[envelope]\nsteps = ["jsonp"]', f"/**/a.$b({ARRAY});\n".encode()),
         ('[envelope]\nholds = "values"', f'{{"a": {ONE}, "b": null, "c": {ONE}}}'.encode()),
         ('[[envelope]]\nsteps = ["gzip"]\nholds = "one"\n[[envelope]]\npath = "e"\n[[envelope]]\npath = "m"\n'
          'steps = ["json"]\nholds = "one"',
@@ -92,6 +93,7 @@ def test_each_form_gives_each_event_with_its_own_bytes(envelope: str, record: by
         ('[envelope]\nsteps = ["gzip"]', b"[]", Reason.ENVELOPE_GZIP),
         ('[envelope]\nsteps = ["gzip"]', gzipped(b"[{"), Reason.ENVELOPE_JSON),
         ('[envelope]\npath = "b"\nsteps = ["lines"]', b'{"b": 1}', Reason.ENVELOPE_LINES),
+        ('[envelope]\nsteps = ["jsonp"]', b"[1]", Reason.ENVELOPE_JSONP),
         ('[envelope]\nholds = "values"', b"[]", Reason.ENVELOPE_VALUES),
         ('[envelope]\nholds = "values"', b'{"a": 1, "\\u0061": 2}', Reason.ENVELOPE_VALUES),
         ('[envelope]\nholds = "rows"', b"{}", Reason.ENVELOPE_ROWS),

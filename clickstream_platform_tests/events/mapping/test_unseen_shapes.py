@@ -285,6 +285,15 @@ LANDED: dict[str, tuple[str, str, dict[str, str | None]]] = {
         "".join(f"[28/Nov/2025:10:{n:02}:07.123] user={who(n)} what={what(n)} term= abc= -\n" for n in range(COUNT)),
         expected("user", "what", "column_1"),
     ),
+    "calls of a function, one a line": (
+        "a.js", "".join(f"cb({json.dumps(event(n))});\n" for n in range(COUNT)), expected("uid", "event", "ts"),
+    ),
+    "one call over lines": (
+        "a.js", f"cb({json.dumps([event(n) for n in range(COUNT)], indent=1)})", expected("uid", "event", "ts"),
+    ),
+    "a text sequence": (
+        "a", "".join(f"\x1e{json.dumps(event(n))}\n" for n in range(COUNT)), expected("uid", "event", "ts"),
+    ),
     "an export of Firebase, by keys that are ids": (
         "a.json",
         json.dumps({"events": {f"-NabcdefghijklmnopQ{n:02}": event(n) for n in range(COUNT)}, "v": 1}, indent=2),

@@ -55,6 +55,8 @@ def tally_of(records: list[bytes], how: Rules) -> Tally:
 
 
 def packed(step: str, data: bytes) -> bytes:
+    if step == "jsonp":
+        return b"a.b ( %b ) ;" % data
     if step == "form":
         return b"a=" + quote_from_bytes(data).encode() + b"&b"
     return gzip.compress(data, mtime=0) if step == "gzip" else base64.b64encode(data)
@@ -74,7 +76,7 @@ JSON = st.recursive(
 LAYER = st.builds(
     Envelope,
     path=st.sampled_from(["", "a", "a.b", "a[0]", "a[key=AA].b", "batch"]),
-    steps=st.lists(st.sampled_from(["base64", "gzip", "form", "json"]), max_size=3).map(tuple)
+    steps=st.lists(st.sampled_from(["base64", "gzip", "form", "json", "jsonp"]), max_size=3).map(tuple)
     | st.sampled_from([("lines",), ("base64", "lines"), ("json", "lines")]),
     holds=st.sampled_from(["many", "one", "values", "rows", "columns"]),
     names=st.sampled_from(["", "z", "a"]),
@@ -121,7 +123,7 @@ def put_in(events: list[bytes], layer: Envelope) -> bytes:
         elif is_json:
             data = json.dumps(data.decode(errors="replace")).encode()
             continue
-        is_json = step in ("json", "form")
+        is_json = step in ("json", "jsonp", "form")
     if not layer.path:
         return data
     if not is_json:

@@ -55,6 +55,38 @@ def json_count(chunks: Iterable[bytes]) -> int:
     return values.count
 
 
+def sequence_count(chunks: Iterable[bytes]) -> int:
+    """How many texts of a sequence are not blank."""
+    count, has_ink = 0, False
+    for chunk in chunks:
+        for number, part in enumerate(chunk.split(b"\x1e")):
+            count += bool(number and has_ink)
+            has_ink = bool(part.strip(b" \t\r\n")) or (has_ink and not number)
+    return count + has_ink
+
+
+def call_count(chunks: Iterable[bytes]) -> int:
+    """How many values are in a call. Raises ValueError if it is cut off, or something else than JSON is in it."""
+    return json_count(_between_brackets(chunks))
+
+
+def _between_brackets(chunks: Iterable[bytes]) -> Iterable[bytes]:
+    """What is behind the first bracket, up to the last one."""
+    rest, held = iter(chunks), b""
+    for chunk in rest:
+        _, begins, held = (held + chunk).partition(b"(")
+        if begins:
+            break
+    for chunk in rest:
+        yield held[:-5000]
+        held = held[-5000:] + chunk
+    inside, ends, behind = held.rpartition(b")")
+    if not ends or behind.strip(b" \t\r\n;"):
+        message = "cut off within a call"
+        raise ValueError(message)
+    yield inside
+
+
 class _Values:
     """The values of a text, and what stands between them."""
 
@@ -223,6 +255,8 @@ def _holds_two(connection: duckdb.DuckDBPyConnection, file: Path) -> bool:
 
 COUNTS: dict[str, Callable[[Iterable[bytes]], int]] = {
     "json": json_count,
+    "json-seq": sequence_count,
+    "jsonp": call_count,
     "csv": rows_counter(None),
     "tsv": rows_counter("\t"),
 }

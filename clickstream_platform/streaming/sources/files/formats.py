@@ -13,6 +13,12 @@ from clickstream_platform.streaming.sources.files.csv_layout import has_header, 
 from clickstream_platform.streaming.sources.files.csv_records import csv_records
 from clickstream_platform.streaming.sources.files.csv_rows import separator_of
 from clickstream_platform.streaming.sources.files.documents import document_kind
+from clickstream_platform.streaming.sources.files.framed_json import (
+    call_records,
+    is_call,
+    is_sequence,
+    sequence_records,
+)
 from clickstream_platform.streaming.sources.files.json_layout import is_multiline_json
 from clickstream_platform.streaming.sources.files.json_values import json_values
 from clickstream_platform.streaming.sources.files.lines import split_lines
@@ -117,6 +123,40 @@ class Json:
         return batch_records(json_values(content.text(), max_record_bytes))
 
 
+class TextSequence:
+    """JSON texts, each behind a record separator (RFC 7464)."""
+
+    name = "json-seq"
+    offset = "the number of the text, from 0"
+
+    def begins(self, content: Content) -> bool:
+        """One that begins with a record separator, unless it is declared to be lines or a table."""
+        return _may_be_json(content) and is_sequence(content) and binary_kind(content.head) is None
+
+    def records(self, content: Content, max_record_bytes: int) -> Iterator[pa.RecordBatch]:
+        """The texts, by their own bytes."""
+        return batch_records(sequence_records(content.text(), max_record_bytes))
+
+
+class Call:
+    """JSONP: a text that is one call, with JSON values in it."""
+
+    name = "jsonp"
+    offset = "the number of the object, from 0"
+
+    def begins(self, content: Content) -> bool:
+        """One that begins and ends as a call with JSON in it, unless it is declared to be lines or a table."""
+        return _may_be_json(content) and binary_kind(content.head) is None and is_call(content)
+
+    def records(self, content: Content, max_record_bytes: int) -> Iterator[pa.RecordBatch]:
+        """The objects in the call, by their own bytes."""
+        return batch_records(call_records(content.text(), max_record_bytes))
+
+
+def _may_be_json(content: Content) -> bool:
+    return content.declared in ("auto", "json") or content.declared.startswith("named ")
+
+
 class Lines:
     """A record a line."""
 
@@ -133,7 +173,9 @@ class Lines:
 
 
 A_RECORD_A_LINE = Lines()
-FORMATS: tuple[Format, ...] = (Parquet(), SeparatedValues(), TabSeparatedValues(), Json(), A_RECORD_A_LINE)
+FORMATS: tuple[Format, ...] = (
+    *(Parquet(), TextSequence(), Call(), SeparatedValues(), TabSeparatedValues(), Json(), A_RECORD_A_LINE),
+)
 
 
 class FormattedRecords(NamedTuple):

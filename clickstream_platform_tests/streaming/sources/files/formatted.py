@@ -48,6 +48,14 @@ def _joined(objects: Objects) -> bytes:
     return "".join(map(json.dumps, objects)).encode()
 
 
+def _sequence(objects: Objects) -> bytes:
+    return b"".join(b"\x1e%b\n" % json.dumps(each, indent=1).encode() for each in objects)
+
+
+def _jsonp(objects: Objects) -> bytes:
+    return b"/**/ cb(%b\n);\n" % _array_in_lines(objects)
+
+
 def _separated(objects: Objects, **form: Any) -> bytes:
     names = list(dict.fromkeys(name for each in objects for name in each))
     text = io.StringIO(newline="")
@@ -85,6 +93,8 @@ FORMATTED: dict[str, tuple[str, Callable[[Objects], bytes]]] = {
     "pretty array": ("d.json", _pretty_array),
     "pretty objects": ("e.json", _pretty),
     "objects joined": ("f.json", _joined),
+    "text sequence": ("k.json", _sequence),
+    "jsonp": ("l.js", _jsonp),
     "csv": ("g.csv", _csv),
     "csv of Excel": ("h.CSV", _csv_of_excel),
     "tsv": ("i.tsv", _tsv),

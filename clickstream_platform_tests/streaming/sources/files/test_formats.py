@@ -73,6 +73,20 @@ def test_both_readings_of_json_agree_whatever_is_there(tmp_path: Path, signs: li
     assert recounted(tmp_path / "a", "json") == (None if part.fault else len(values))
 
 
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(signs=st.lists(st.sampled_from(["\x1e", "\n", "{}", "{", " ", "\r\n"]), max_size=12), is_call=st.booleans())
+def test_both_readings_of_framed_json_agree_whatever_is_there(tmp_path: Path, signs: list[str], is_call: bool) -> None:
+    text = f"cb([{''.join(signs)}{{}}])" if is_call else f"\x1e{''.join(signs)}"
+    values, part = of(tmp_path, "a", text.encode())
+    assert part.format == ("jsonp" if is_call else "json-seq")
+    assert recounted(tmp_path / "a", part.format) == (None if part.fault else len(values))
+
+
+def test_a_text_that_is_cut_harms_no_other_of_its_sequence(tmp_path: Path) -> None:
+    values, part = of(tmp_path, "a", b'\x1e{"a": 1}\n\x1e{"b"\x1e\x1e{"c":\n 3}\n')
+    assert ([value for _, value in values], part.fault) == ([b'{"a": 1}', b'{"b"', b'{"c":\n 3}'], None)
+
+
 _CSV_SIGNS = st.sampled_from(
     ['"', '""', ",", "\n", "\r\n", "\r", "a", " ", ";", "\t", "|", 'a,"b\nc"', "x,y\n", "x|y\n"]
 )
@@ -89,7 +103,7 @@ def test_both_readings_of_separated_values_agree_whatever_is_there(
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 7])
-@pytest.mark.parametrize("form", ["pretty array", "objects joined", "csv", "tsv"])
+@pytest.mark.parametrize("form", ["pretty array", "objects joined", "text sequence", "jsonp", "csv", "tsv"])
 def test_a_text_may_be_cut_into_chunks_anywhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, chunk: int
 ) -> None:
@@ -118,6 +132,12 @@ TOLD = {
     "an array over lines": ("a", b"[\n" + OBJECT + b"\n]", "json"),
     "a pretty object": ("a", b'{\r\n  "user_id": "u"\r\n}', "json"),
     "two in a line": ("a", OBJECT + OBJECT, "json"),
+    "a text sequence": ("a", b"\x1e" + OBJECT + b"\n\x1e" + OBJECT, "json-seq"),
+    "a text sequence named as a table": ("a.csv", b"\n\x1e" + OBJECT, "json-seq"),
+    "a call": ("a.js", b"cb(" + OBJECT + b") ;\n", "jsonp"),
+    "a call over lines": ("a.js", b"/*O_o*/\na.b.$c({\n" + OBJECT[1:] + b"\n)", "jsonp"),
+    "calls, one a line": ("a.js", b"cb(" + OBJECT + b");\ncb(" + OBJECT + b");", "lines"),
+    "a log of calls": ("a.log", b"cb(" + OBJECT + b") 200\ncb(" + OBJECT + b") 200", "lines"),
     "a table without a telling name": ("a.json", b"user_id,event_type\nu,click\n", "lines"),
     "a table that says whose events these are": ("a", b"user_id;event_type;at\nu;click;1\n", "csv"),
     "a table with bars": ("a", b"user_id|event_type|at\nu|click|1\n", "csv"),
