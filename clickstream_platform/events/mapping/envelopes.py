@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from itertools import repeat
 from typing import Any, NamedTuple
 
 import msgspec
@@ -130,11 +129,13 @@ def _all_of(
         for each, inherited in held:
             inside, own = layer.taken_out(each, left)
             fields = _merged(inherited, own, left)
-            keyed = (_merged(fields, layer.with_key(key), left) for key in inside.keys)
-            for item, more in zip(inside.items, keyed if inside.keys else repeat(fields), strict=False):
-                opened.append((item, more))
-                if len(opened) > limits.events:
-                    raise UnopenedError(Reason.TOO_LARGE)
+            if inside.keys:
+                keyed = (_merged(fields, layer.with_key(key), left) for key in inside.keys)
+                opened += zip(inside.items, keyed, strict=True)
+            else:
+                opened += [(item, fields) for item in inside.items]
+            if len(opened) > limits.events:
+                raise UnopenedError(Reason.TOO_LARGE)
         held = opened
     return held
 
