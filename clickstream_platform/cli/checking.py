@@ -160,7 +160,7 @@ def _every_rules(settings: Settings) -> dict[str, Rules]:
 
 def _inside(checked: CheckSummary, settings: Settings) -> tuple[str, tuple[Envelope, ...]] | None:
     """The producer whose events lie in the records, if these are of none, and what is around them."""
-    for way in ways_in(checked.first):
+    for way in ways_in(checked.first, checked.lines):
         records = producers.as_records(way.events[:FEW])
         name = producers.producer_of(records, _every_rules(settings)) if len(records) else None
         if name is not None:

@@ -17,61 +17,15 @@ from clickstream_platform.events.mapping.by_values import (
     flattest_first,
     types,
 )
+from clickstream_platform.events.mapping.called import ADDRESSES, BOXES, CALLED, ENDINGS, LISTS, MAILS, NO_TYPES
 from clickstream_platform.events.mapping.model import COLUMNS
 from clickstream_platform.events.mapping.time_forms import forms_of, is_clf
 from clickstream_platform.events.placeholders import is_none
 from clickstream_platform.events.timestamps import to_instants
 
-# The last key of a path, or its last two together, without signs and in lower case: what producers call such a thing,
-# the likeliest first.
-_CALLED: dict[str, tuple[str, ...]] = {
-    "user_id": (
-        *("userid", "uid", "user", "customeruserid", "customerid", "memberid", "distinctid", "visitorid", "clientid"),
-        *("anonymousid", "anonid", "userpseudoid", "deviceid", "accountid", "cookieid", "mpid", "ecid", "ecidid"),
-        *("mcvisid", "visitorsiteid", "identity", "developeridentity", "adid", "externalid", "customer"),
-        *("visitor", "actor", "actorid", "accountname", "remoteuser", "username", "subject", "partyid"),
-        *("fullvisitorid", "personid", "profileid", "csusername", "who"),
-    ),
-    "session_id": ("sessionid", "sid", "session", "visitid", "visit", "gasessionid", "usersession", "sessionuuid"),
-    "event_type": (
-        *("eventtype", "eventname", "event", "evtname", "type", "actionname", "action", "verbid", "verb", "name"),
-        *("requestmethod", "httpmethod", "reqmethod", "method", "csmethod", "what"),
-    ),
-    "page_url": (
-        *("pageurl", "url", "currenturl", "pagelocation", "urlfull", "href", "requesturi", "uri", "requestpath"),
-        *("csuristem", "urlpath", "path", "pagepath", "location"),
-    ),
-    "product_id": ("productid", "itemid", "sku"),
-    "timestamp": (
-        *("timestamp", "eventtime", "eventtimestamp", "timestampms", "timestampunixtimems", "time", "timeiso8601"),
-        *("ts", "datetime", "hittimegmt", "msec", "occurredat", "happenedat", "startutc", "createdat", "created"),
-        *("servertimestamp", "timestampmicros", "timeunixnano", "timelocal", "visitstarttime", "date", "epoch", "when"),
-        *("reqtimesec", "at", "occurred"),
-    ),
-    "device_type": ("devicetype", "devicecategory", "platform"),
-    "ip_address": ("ipaddress", "ip", "clientip", "remoteaddr", "remoteip", "requestip", "clienthost", "cip", "cliip"),
-    "event_id": ("eventid", "messageid", "uuid", "eventuuid", "insertid", "requestid", "id"),
-}
-# What names end in where none is one of these: `external_user_id`, `ClientRequestMethod`, `EdgeStartTimestamp`.
-_ENDINGS: dict[str, tuple[str, ...]] = {
-    "user_id": ("userid", "visitorid", "customerid", "memberid", "anonymousid", "clientid", "deviceid", "identity"),
-    "event_type": ("eventtype", "eventname", "requestmethod", "event", "detailtype"),
-    "timestamp": ("timestamp", "eventtime", "datetime", "time"),
-}
-_MAILS = ("email", "emailaddress", "useremail")  # a visitor where there is no id
-# The name of a value's type, around it: as in Avro's JSON, DynamoDB's, OpenTelemetry's, Athena's and BigQuery's.
-_BOXES = (
-    *("value", "stringvalue", "intvalue", "string", "long", "int", "s", "n", "numberlong", "longvalue", "doublevalue"),
-    *("varcharvalue", "v"),
-)
-# What all records of some producers say that they are, beside what happened.
-_NO_TYPES = ("event", "events", "track", "standard", "custom", "doc", "notification", "message", "record", "insert")
-# An address is a visitor where nothing else is, as in access logs. Many may share it.
-_ADDRESSES = ("remoteaddr", "remoteip", "clientip", "clienthost", "clientaddr", "cip", "cliip", "ipaddress", "ip")
 _SEVERAL = ("user_id", "session_id", "timestamp")  # where a second choice makes sense
 FEW = 3  # values by which a field of a telling name is looked at
 LONG = 16  # signs: a shorter id may be a counter that each visitor has
-_LISTS = ("events", "batch", "hits", "actions", "records")  # what lists of events are called
 _APART = 0.9  # of the values of an id are different: some records may have come twice
 _SMALL = re.compile(r"-?\d{1,7}(?:\.\d+)?")
 _INSIDE = re.compile(r"(.+?)\[0\]\.(.+)")
@@ -108,7 +62,7 @@ def guess(samples: Samples) -> Guess:
     inside = {path[len(begin) :]: texts for path, texts in samples.items() if path.startswith(begin)}
     within = _ranked(inside)
     around = _ranked({path: texts for path, texts in samples.items() if not path.startswith(begin)})
-    from_around = {name: paths[:1] for name, paths in around.items() if not within[name] and name != "event_id"}
+    from_around = {name: paths for name in COLUMNS if not within[name] and (paths := _from_around(name, around))}
     inherit = {re.split(r"[.\[]", path)[0] for paths in from_around.values() for path in paths}
     return Guess(_some({**within, **from_around}, inside), envelope, tuple(sorted(inherit)))
 
@@ -116,37 +70,39 @@ def guess(samples: Samples) -> Guess:
 def add_from_around(guessed: Guess, around: Samples) -> Guess:
     """A guess at events, and for columns that they lack, at the object in which they were packed."""
     ranked = _ranked(around)
-    missing = {
-        name: ranked[name][:1]
-        for name in COLUMNS
-        if not guessed.paths[name] and name != "event_id" and "[" not in "".join(ranked[name][:1])
-    }
+    missing = {name: paths for name in COLUMNS if not guessed.paths[name] and (paths := _from_around(name, ranked))}
     inherit = {re.split(r"[.\[]", path)[0] for paths in missing.values() for path in paths}
     return Guess({**guessed.paths, **missing}, guessed.envelope, tuple(sorted(inherit)))
 
 
+def _from_around(column: str, ranked: Mapping[str, Sequence[str]]) -> list[str]:
+    """Where a column may be in what is around events: one path, and of whom they are, also what is there instead."""
+    paths = [path for path in ranked[column] if "[" not in path]
+    return [] if column == "event_id" or ranked[column][:1] != paths[:1] else paths[: 2 if column == "user_id" else 1]
+
+
 def is_address(path: str) -> bool:
     """Whether a path is called like the address of a visitor, which many visitors may share."""
-    return any(name in _ADDRESSES for name in _names(path))
+    return any(name in ADDRESSES for name in _names(path))
 
 
 def columns_called(names: Iterable[str]) -> set[str]:
     """The columns that these names are usual for."""
     plain = set(map(_plain, names))
-    called = {**_CALLED, "user_id": (*_CALLED["user_id"], *_ADDRESSES)}
+    called = {**CALLED, "user_id": (*CALLED["user_id"], *ADDRESSES)}
     return {column for column, names in called.items() if plain & {*names}}
 
 
 def _ranked(samples: Samples) -> dict[str, list[str]]:
     """The candidate paths of each column, the likeliest first."""
-    candidates = {column: _paths_called(called, samples) for column, called in _CALLED.items()}
+    candidates = {column: _paths_called(called, samples) for column, called in CALLED.items()}
     for column in ("user_id", "event_type"):
-        candidates[column] = candidates[column] or _paths_ending(_ENDINGS[column], samples)
+        candidates[column] = candidates[column] or _paths_ending(ENDINGS[column], samples)
     candidates["user_id"] = [path for path in candidates["user_id"] if not _are_flags(samples[path])]
-    candidates["user_id"] = candidates["user_id"] or _paths_called(_MAILS, samples)
+    candidates["user_id"] = candidates["user_id"] or _paths_called(MAILS, samples)
     candidates["event_type"] = [path for path in candidates["event_type"] if not _is_of_something(path)]
     if not any(_names_all(samples[path], samples) for path in candidates["user_id"][:1]):
-        candidates["user_id"] += _paths_called(_ADDRESSES, samples)
+        candidates["user_id"] += _paths_called(ADDRESSES, samples)
     pages = addresses(samples)
     candidates["page_url"] = (
         [path for path in candidates["page_url"] if path in pages] or pages or candidates["page_url"]
@@ -168,7 +124,7 @@ def _times(candidates: Mapping[str, Sequence[str]], samples: Samples) -> list[st
     times = [path for path in candidates["timestamp"] if _are_times(samples[path][:FEW])]
     # Where none is called a time, or what is holds none: what holds a day and a time of day, in one field or in two.
     others = (path for path, texts in samples.items() if _are_telling_times(texts[:FEW]))
-    ending = (path for path in _paths_ending(_ENDINGS["timestamp"], samples) if _are_times(samples[path][:FEW]))
+    ending = (path for path in _paths_ending(ENDINGS["timestamp"], samples) if _are_times(samples[path][:FEW]))
     days = (path for path, texts in samples.items() if are_days(texts) and clock_beside(path, samples))
     times = times or flattest_first(others) or [*ending] or flattest_first(days)
     inside = _around(candidates["user_id"])
@@ -188,6 +144,7 @@ def _types_beside(known: Sequence[str], called: Sequence[str], samples: Samples)
         near = [path for path in types(samples) if _part(path) in parts or not called]
     if near and _is_no_type(samples[near[0]]):
         telling = types(samples)
+        near += [path for path in called if path in telling and path not in near]
         near = sorted(near, key=lambda path: (path not in telling, _is_no_type(samples[path])))
     ranked = [*near, *(path for path in called if path not in near)]
     return sorted(ranked, key=lambda path: bool(samples[path]) and all(map(str.isdecimal, samples[path])))
@@ -198,7 +155,7 @@ def _is_one_or_each_another(texts: Sequence[str]) -> bool:
 
 
 def _is_no_type(texts: Sequence[str]) -> bool:
-    return all(_plain(text) in _NO_TYPES for text in texts)
+    return all(_plain(text) in NO_TYPES for text in texts)
 
 
 def _part(path: str) -> str:
@@ -239,12 +196,12 @@ def _are_flags(texts: Sequence[str]) -> bool:
 
 def _is_of_something(path: str) -> bool:
     """Whether a path is called like another column than the type of an event: the type of a device."""
-    return any(_names(path)[1] in called for column, called in _CALLED.items() if column != "event_type")
+    return any(_names(path)[1] in called for column, called in CALLED.items() if column != "event_type")
 
 
 def _names(path: str) -> tuple[str, str]:
     keys = [key for key in re.split(r"(?:\.|\[key=|\[|\])+", path) if key and not key.isdigit()]
-    while len(keys) > 1 and _plain(keys[-1]) in _BOXES:
+    while len(keys) > 1 and _plain(keys[-1]) in BOXES:
         keys.pop()
     return _plain(keys[-1]) if keys else "", _plain("".join(keys[-2:]))
 
@@ -278,9 +235,13 @@ def _type_of_each(ranked: Sequence[str], samples: Samples) -> list[str]:
 
 
 def _envelope(ranked: dict[str, list[str]]) -> str:
-    """The list whose items have the type of an event, and a time or a telling name."""
+    """The list whose items have the type of an event, and a time or a telling name; or say who and when."""
     inside = _INSIDE.fullmatch(next(iter(ranked["event_type"]), ""))
+    if not ranked["event_type"]:
+        inside = _INSIDE.fullmatch(next(iter(ranked["user_id"]), ""))
+        inside = inside if inside and ranked["timestamp"] else None
     if inside is None:
         return ""
     has_time = any(path.startswith(f"{inside[1]}[0].") for path in ranked["timestamp"])
-    return inside[1] if has_time or _plain(inside[1].split(".")[-1]) in _LISTS else ""
+    is_called_so = bool(ranked["event_type"]) and _plain(inside[1].split(".")[-1]) in LISTS
+    return inside[1] if has_time or is_called_so else ""

@@ -33,7 +33,9 @@ class _Kind(NamedTuple):
     pattern: str
 
 
+_SYSLOG = _Kind(re.compile(r"<\d{1,3}>[^<>]+"), r"<(?P<{name}_priority>\d{1,3})>(?P<{name}>\S+)")
 _KINDS = (
+    _SYSLOG,
     _Kind(re.compile(r'".*"', re.DOTALL), r'"(?P<{name}>(?:[^"\\]|\\.)*)"'),
     _Kind(re.compile(r"\[.*\]", re.DOTALL), r"\[(?P<{name}>[^\]]*)\]"),
     _Kind(re.compile(r'[^"\[].*', re.DOTALL), r"(?P<{name}>\S+)"),
@@ -73,6 +75,8 @@ def _before_json(lines: Sequence[str]) -> Form | None:
     if not 0 < count <= _MOST or agree < _NEARLY * len(lines):
         return None
     words = [rf"(?P<column_{number}>\S+)" for number in range(1, count + 1)]
+    if count > 1 and all(_SYSLOG.written.fullmatch(found[1].split()[0]) for found in parts):
+        words[0] = _SYSLOG.pattern.replace("{name}", "column_1")
     between = _BLANKS if is_apart else ""
     words[-1] = words[-1] if is_apart else rf"(?P<column_{count}>[^\s{{]+)"
     pattern = rf"{_BLANKS.join(words)}{between}\ufeff?(?P<json>\{{.*\}})\s*"

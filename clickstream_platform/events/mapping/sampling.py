@@ -64,8 +64,17 @@ def values_in(before: str, value: Any, keys: tuple[str, ...] = ()) -> Iterator[t
     elif isinstance(value, list) and any(isinstance(each, dict) for each in value):
         for place, each in enumerate(value):
             yield from _of_item(path, place, each)
+    elif _is_code_with_name(value) and path:
+        yield f"{path}[0]", value[0]
+        yield f"{path}[1]", value[1]
     elif value is not None and path:
         yield path, value
+
+
+def _is_code_with_name(value: Any) -> bool:
+    """Whether it is a number with what that means, as ``[1, "Page view"]``."""
+    is_pair = isinstance(value, list) and len(value) == 2
+    return is_pair and isinstance(value[0], int) and isinstance(value[1], str)
 
 
 def _of_item(path: str, place: int, item: Any) -> Iterator[tuple[str, Any]]:

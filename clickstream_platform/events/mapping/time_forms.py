@@ -38,11 +38,14 @@ _NAMED = (
     *("%Y-%m-%d %H:%M:%S.%f %z UTC", "%Y-%m-%d %H:%M:%S %z UTC"),  # Go
     *("/Date(%Q)/", "/Date(%Q%z)/"),  # .NET
 )
+_OF_DIGITS = "%Y%m%d%H%M%S"
+_DIGITS = re.compile(r"20\d{12}")  # or strptime would find some date in every number
 _OF_TWO_FIELDS = "%Y-%m-%d\t%H:%M:%S"  # as logs by the W3C's form have it
 _USUAL = (
     *(f"{date}{between}{clock}" for date in _DATES for clock in _CLOCKS for between in (" ", ", ", "T")),
     *_NAMED,
     _OF_TWO_FIELDS,
+    _OF_DIGITS,
     *_DATES,
 )
 
@@ -146,5 +149,7 @@ def is_clf(texts: Sequence[str]) -> bool:
 
 def _fits(text: str, form: str) -> bool:
     if form == _OF_TWO_FIELDS and "\t" not in text:  # a blank would fit, too: that is ISO-8601
+        return False
+    if form == _OF_DIGITS and not _DIGITS.fullmatch(text):
         return False
     return _reader_of(form)(text.strip(WHITE)) is not None

@@ -48,19 +48,19 @@ class _Packed(NamedTuple):
     value: Any
 
 
-def unfold(records: Sequence[Any]) -> Unfolded:
-    """The events of some records, which are JSON values; other values are left out."""
+def unfold(records: Sequence[Any], deepest: int = _DEEPEST) -> Unfolded:
+    """The events of some records, which are JSON values, out of so many layers; other values are left out."""
     lists = [each for each in records if isinstance(each, list)]
     if lists and len(lists) >= _NEARLY * len(records):
         if table := table_of_lists(lists):
             return Unfolded(*table[:3])
         items = [item for each in lists for item in each if isinstance(item, dict)]
-        more = _unfold_objects(items, _DEEPEST - 1)
+        more = _unfold_objects(items, deepest - 1)
         return Unfolded((Envelope(), *more.layers), more.events, more.around)
-    return _unfold_objects([each for each in records if isinstance(each, dict)], _DEEPEST)
+    return _unfold_objects([each for each in records if isinstance(each, dict)], deepest)
 
 
-def unfold_lines(lines: Sequence[str]) -> Unfolded | None:
+def unfold_lines(lines: Sequence[str], deepest: int = _DEEPEST) -> Unfolded | None:
     """The events that are packed in lines: queries, base64, JSON as a text; None if nearly all are not packed alike."""
     packed = [found for line in lines if (found := _unpacked(line))]
     ((steps, count),) = Counter(each.steps for each in packed).most_common(1) or [((), 0)]
@@ -69,7 +69,7 @@ def unfold_lines(lines: Sequence[str]) -> Unfolded | None:
     values = [each.value for each in packed if each.steps == steps]
     is_list = isinstance(values[0], list)
     events = [item for value in values for item in (value if is_list else [value]) if isinstance(item, dict)]
-    more = _unfold_objects(events, _DEEPEST - 1)
+    more = _unfold_objects(events, deepest - 1)
     layer = Envelope(steps=_of_line(steps), holds="many" if is_list else "one")
     return Unfolded((layer, *more.layers), more.events, more.around)
 
@@ -79,11 +79,17 @@ def _of_line(steps: tuple[Undo, ...]) -> tuple[Undo, ...]:
     return ("json", "json") if steps == ("json",) else steps
 
 
-def ways_in(records: Sequence[Any]) -> Iterator[Unfolded]:
-    """Where else the events of some records may be: packed in these, or an object in each of them."""
-    unfolded = unfold(records)
-    if unfolded.layers:
-        yield unfolded
+def ways_in(records: Sequence[Any], lines: Sequence[str]) -> Iterator[Unfolded]:
+    """Where else the events of some records may be: packed in these, or an object in each of them.
+
+    The outermost first, as events of a known producer may have something packed in them.
+    """
+    seen = set[tuple[Envelope, ...]]()
+    for deepest in range(1, _DEEPEST + 1):
+        unfolded = unfold(records, deepest) if records else unfold_lines(lines, deepest)
+        if unfolded and unfolded.layers and unfolded.layers not in seen:
+            seen.add(unfolded.layers)
+            yield unfolded
     objects = [each for each in records if isinstance(each, dict)]
     for name, count in Counter(name for each in objects for name, value in each.items() if _is_object(value)).items():
         if count >= _NEARLY * len(records):

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -23,7 +24,7 @@ EVENTS = [
 SEEN = {"user_id": "userId", "event_type": "eventName", "timestamp": "timestamp", "page_url": "url"}
 
 
-def packed(event: dict[str, str]) -> str:
+def packed(event: dict[str, Any]) -> str:
     return base64.b64encode(json.dumps(event).encode()).decode()
 
 
@@ -227,6 +228,15 @@ def test_a_producer_is_recognised_in_what_others_put_around_its_events(around: s
     assert (found["looks_like"], found["inside"]) == (None, "segment")
     again = told(str(file), "--mapping", str(mine))
     assert (set(again["event_types"]), again["rejected"]) == ({"Signed Up"}, 0)
+
+
+def test_a_producer_is_recognised_in_queries_also_where_something_is_packed_in_its_events(tmp_path: Path) -> None:
+    file, mine = tmp_path / "landed", tmp_path / "mine.toml"
+    context = packed({"schema": "iglu:com.acme/page/jsonschema/1-0-0", "data": {"type": "x", "url": "/"}})
+    said = {"e": "pv", "tna": "sp", "tv": "js-3", "p": "web", "duid": "u1", "dtm": 1764324007000, "cx": context}
+    file.write_text("".join(f"/i?{urlencode({**said, 'eid': f'{n:032}'})}\n" for n in range(9)))
+    assert told(str(file), "--write", str(mine))["inside"] == "snowplow_collector"
+    assert told(str(file), "--mapping", str(mine))["event_types"] == {"page_view": 9}
 
 
 def test_our_own_events_in_an_envelope_are_recognised(tmp_path: Path) -> None:

@@ -285,6 +285,49 @@ LANDED: dict[str, tuple[str, str, dict[str, str | None]]] = {
         "".join(f"[28/Nov/2025:10:{n:02}:07.123] user={who(n)} what={what(n)} term= abc= -\n" for n in range(COUNT)),
         expected("user", "what", "column_1"),
     ),
+    "Matomo's visits, of whom some have no user's id": (
+        "a.json",
+        json.dumps([{"idVisit": f"{m}", "visitorId": who(m), "userId": "" if m % 2 else f"user {m}", "actionDetails": [
+            {"type": "action", "url": "https://example.org/", "timestamp": seconds(4 * m + n)} for n in range(4)]}
+            for m in range(COUNT // 4)], indent=1),
+        expected("userId", "type", "timestamp"),
+    ),
+    "CleverTap's events, which are of one type and have times as digits": (
+        "a.json",
+        json.dumps({"status": "success", "records": [
+            {"profile": {"identity": who(n)}, "ts": int(written("%Y%m%d%H%M%S")(n)), "event_props": {"a": 1}}
+            for n in range(COUNT)]}),
+        {"user_id": "profile.identity", "timestamp": "ts", "event_type": None},
+    ),
+    "Tealium's, whose type is none": (
+        "a.json",
+        lines(lambda n: {"data": {"dom": {"url": "https://example.org/"}, "udo": {"tealium_event": what(n)}},
+                         "type": "LIVE", "visitor_id": who(n), "post_time": seconds(n) * 1000}),
+        expected("visitor_id", "data.udo.tealium_event", "post_time"),
+    ),
+    "Piwik PRO's answer, whose types are numbers with names": (
+        "a.json",
+        json.dumps({"data": [[who(n), when(n), [n % 2 + 1, ("Page view", "Custom event")[n % 2]]]
+                             for n in range(COUNT)], "meta": {"columns": ["visitor_id", "timestamp", "event_type"]}}),
+        expected("visitor_id", "event_type[1]", "timestamp"),
+    ),
+    "a log of Google's queries": (
+        "a.json",
+        lines(lambda n: {"time": when(n), "remote_addr": address(n),
+                         "query": f"v=2&cid={who(n)}&en={what(n)}&dl=https%3A%2F%2Fexample.org%2F"}),
+        expected("cid", "en", "time"),
+    ),
+    "syslog's priority before the time": (
+        "a.log",
+        "".join(f"<134>{when(n)} cache log[35]: user={who(n)} what={what(n)}\n" for n in range(COUNT)),
+        expected("user", "what", "column_1"),
+    ),
+    "the same before JSON": (
+        "a.log",
+        "".join(f"<134>{when(n)} cache log[35]: {json.dumps({'user': who(n), 'what': what(n)})}\n"
+                for n in range(COUNT)),
+        expected("json.user", "json.what", "column_1"),
+    ),
     "calls of a function, one a line": (
         "a.js", "".join(f"cb({json.dumps(event(n))});\n" for n in range(COUNT)), expected("uid", "event", "ts"),
     ),
