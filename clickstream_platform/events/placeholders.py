@@ -23,7 +23,7 @@ TO_END = rf"{PATTERN}\z"  # for RE2: Arrow and DuckDB
 
 _NONE = re.compile(PATTERN)
 # How nearly all ids begin, and no placeholder does.
-ORDINARY = frozenset("123456789abcdefghijklmpqrstvwxyzABCDEFGHIJKLMPQRSTVWXYZ_-+@/.")
+ORDINARY = frozenset("123456789abcdefghijklmpqrstvwxyzABCDEFGHIJKLMPQRSTVWXYZ_+@/.")
 
 
 def is_none(text: str) -> bool:

@@ -55,10 +55,10 @@ class Reason(str, Enum):
 
 IDS = ("user_id", "session_id", "event_id")  # the fields that name somebody or something
 
-# What JavaScript, Java, Go, Python, pandas, dumps of SQL, spreadsheets and Google Analytics write where there is no id,
+# What JavaScript, Java, Go, Python, pandas, dumps of SQL, spreadsheets, logs and Google Analytics write where no id is,
 # in lower case, without the quotes and brackets around it. The last two are the nil UUID: nobody's, by RFC 9562.
 PLACEHOLDERS = (
-    *("null", "undefined", "none", "nil", "%!s(<nil>)", "nan", "nat", "<na>", "n/a", "#n/a", "\\n", "not set"),
+    *("null", "undefined", "none", "nil", "%!s(<nil>)", "nan", "nat", "<na>", "n/a", "#n/a", "\\n", "not set", "-"),
     *("object object", "object null", "object undefined"),
     *("00000000-0000-0000-0000-000000000000", "0" * 32),
 )

@@ -30,7 +30,22 @@ NO_IDS = [
 ]
 
 
-IDS = ["nullable", "u1", "anil", "none of it", "0", "na", "null-7", "unknown soldier", "nilsson", "\u200bu1", "\x7fu"]
+IDS = [
+    "nullable",
+    "u1",
+    "anil",
+    "none of it",
+    "0",
+    "na",
+    "null-7",
+    "unknown soldier",
+    "nilsson",
+    "\u200bu1",
+    "\x7fu",
+    "-5",
+    "--",
+    "-a",
+]
 
 
 @pytest.mark.parametrize("name", ["user_id", "session_id", "event_id"])

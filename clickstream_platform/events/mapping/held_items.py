@@ -166,8 +166,9 @@ def _name(cell: msgspec.Raw) -> str | None:
 
 
 def name_in(value: Any) -> str | None:
-    """The name of a column: a text; of an object, the text that is called so in it, or its only member."""
+    """The name of a column: a text; of an object, its name in upper or lower case, its label, or its only member."""
     if isinstance(value, dict):
-        called = [each for key, each in value.items() if key.lower() == "name"] or [*value.values()]
-        value = called[0] if len(called) == 1 else None
+        called = {key.lower(): each for key, each in value.items()}
+        only = next(iter(value.values())) if len(value) == 1 else None
+        value = called.get("name", called.get("label", only))
     return value.strip(WHITE) if isinstance(value, str) else None

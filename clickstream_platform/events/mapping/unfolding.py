@@ -54,6 +54,9 @@ def unfold(records: Sequence[Any], deepest: int = _DEEPEST) -> Unfolded:
     if lists and len(lists) >= _NEARLY * len(records):
         if table := table_of_lists(lists):
             return Unfolded(*table[:3])
+        texts = [item for each in lists for item in each]
+        if _is_of_texts(texts) and (more := unfold_lines(texts, deepest - 1)):
+            return Unfolded((Envelope(), *more.layers), more.events, more.around)
         items = [item for each in lists for item in each if isinstance(item, dict)]
         more = _unfold_objects(items, deepest - 1)
         return Unfolded((Envelope(), *more.layers), more.events, more.around)
@@ -109,7 +112,7 @@ def _unfold_objects(records: list[Record], deepest: int) -> Unfolded:
     plain = spread.beside if spread else records
     if not records or not deepest or not _lacks(plain, []):
         return nothing
-    opened = _of_a_text(records) or (spread and Unfolded(*spread[:3])) or _of_a_list(records)
+    opened = _of_a_text(records) or (spread and Unfolded(*spread[:3])) or _of_a_list(records) or _of_texts(records)
     if opened is None:
         return nothing
     inside = _unfold_objects(opened.events, deepest - 1)
@@ -150,6 +153,21 @@ def _of_a_list(records: list[Record]) -> Unfolded | None:
         if count >= _NEARLY * len(records) and (_of_a_text(items) or spread_out(items) or _of_a_list(items)):
             return Unfolded((Envelope(path_text((name,))),), items, [{} for _ in items])
     return None
+
+
+def _of_texts(records: list[Record]) -> Unfolded | None:
+    """The content of the texts in the list that nearly each of them has, all packed alike."""
+    names = Counter(name for each in records for name, value in each.items() if _is_of_texts(value))
+    for name, count in names.most_common():
+        held = [text for each in records if _is_of_texts(each.get(name)) for text in each[name]]
+        unfolded = unfold_lines(held, 1) if count >= _NEARLY * len(records) else None
+        if unfolded:
+            return Unfolded((Envelope(path_text((name,))), *unfolded.layers), unfolded.events, unfolded.around)
+    return None
+
+
+def _is_of_texts(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(each, str) for each in value)
 
 
 def _is_of_objects(value: Any) -> bool:

@@ -123,8 +123,9 @@ def _cells(row: Any) -> list[Any] | None:
 
 def _name(cell: Any) -> str | None:
     if isinstance(cell, dict):
-        cells = [each for key, each in cell.items() if key.lower() == "name"] or [*cell.values()]
-        cell = cells[0] if len(cells) == 1 else None
+        names = [[each for key, each in cell.items() if key.lower() == word] for word in ("name", "label")]
+        named = names[0] or names[1] or ([*cell.values()] if len(cell) == 1 else [])
+        cell = named[-1] if named else None
     return cell.strip(" \t\r\n") if isinstance(cell, str) else None
 
 

@@ -317,6 +317,27 @@ LANDED: dict[str, tuple[str, str, dict[str, str | None]]] = {
                          "query": f"v=2&cid={who(n)}&en={what(n)}&dl=https%3A%2F%2Fexample.org%2F"}),
         expected("cid", "en", "time"),
     ),
+    "Matomo's queries in a list": (
+        "a.json",
+        lines(lambda n: {"requests": [f"?idsite=1&uid={who(n)}&e_a={what(n)}&time={seconds(n)}"], "token_auth": "x"}),
+        expected("uid", "e_a", "time"),
+    ),
+    "a list of JSON texts": (
+        "a.json", lines(lambda n: [json.dumps(event(n))]), expected("uid", "event", "ts"),
+    ),
+    "Google's charts, whose columns have labels": (
+        "a.js",
+        "/*O_o*/\ngoogle.visualization.Query.setResponse(" + json.dumps({"status": "ok", "table": {
+            "cols": [{"id": "A", "label": name, "type": "string"} for name in event(0)],
+            "rows": [{"c": [{"v": each} for each in event(n).values()]} for n in range(COUNT)]}}) + ");",
+        expected("uid.v", "event.v", "ts.v"),
+    ),
+    "a server's log, where no user is a hyphen": (
+        "a.json",
+        lines(lambda n: {"remote_user": who(n) if n == 9 else "-", "remote_addr": address(n), "request_method": "GET",
+                         "time_iso8601": when(n)}),
+        expected("remote_user", "request_method", "time_iso8601"),
+    ),
     "syslog's priority before the time": (
         "a.log",
         "".join(f"<134>{when(n)} cache log[35]: user={who(n)} what={what(n)}\n" for n in range(COUNT)),
