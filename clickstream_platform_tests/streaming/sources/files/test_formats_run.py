@@ -68,7 +68,7 @@ def test_a_folder_of_every_format_is_exact_in_any_cut_and_after_a_kill(lab: Lab)
         ("long.parquet", 0): b'{"user_id":"' + b"x" * 48,
     }
     formats = {name: each for entry in ledger for name, each in entry.account.formats.items()}
-    assert Counter(formats.values()) == {"json": 25, "csv": 10, "tsv": 5, "parquet": 4}
+    assert Counter(formats.values()) == {"json": 25, "csv": 10, "tsv": 5, "parquet": 4, "json-seq": 4, "jsonp": 4}
     assert imbalances(ledger) == []
     found = source_account(lab.contracts["events"], lab.lake)
     assert (found.errors, found.recount.unread, found.recount.notes) == ((), {}, ())
