@@ -17,7 +17,7 @@ from clickstream_platform.events.schema import Reason
 
 NO_JSON = (msgspec.DecodeError, UnicodeDecodeError)
 _TEXT = msgspec.json.Decoder(str)
-CALL = re.compile(rb"(?:\s|/\*[^*]*\*/)*[A-Za-z_$][\w$.]*\s*\((.*)\)\s*;?\s*", re.DOTALL)
+_CALL = re.compile(rb"(?:\s|/\*[^*]*\*/)*[A-Za-z_$][\w$.]*\s*\(")
 _GZIP = 16 + zlib.MAX_WBITS  # as zlib calls that format
 
 
@@ -78,14 +78,20 @@ def undo_step(step: str, value: PackedValue, left: UnpackBudget) -> PackedValue:
             left.parts.append(data)  # about as long as it was
             return PackedValue(data, is_json=True)
         case "jsonp":
-            call = CALL.fullmatch(unquote_text(value, Reason.ENVELOPE_JSONP).removeprefix(BOM))
-            if call is None:
+            inside = inside_call(unquote_text(value, Reason.ENVELOPE_JSONP).removeprefix(BOM))
+            if inside is None:
                 raise UnopenedError(Reason.ENVELOPE_JSONP)
-            return PackedValue(call[1], is_json=True)
+            return PackedValue(inside, is_json=True)
         case _:
             if value.is_json and value.data.lstrip()[:1] == b'"':
                 return PackedValue(unquote_text(value, Reason.ENVELOPE_JSON), is_json=True)
             return PackedValue(value.data.removeprefix(BOM), is_json=True)
+
+
+def inside_call(text: bytes) -> bytes | None:
+    """What stands between the brackets of a text that is one call: ``callback(...);``. None of any other text."""
+    call, end = _CALL.match(text), text.rstrip().removesuffix(b";").rstrip()
+    return end[call.end() : -1] if call and end.endswith(b")") else None
 
 
 def unquote_text(value: PackedValue, reason: Reason) -> bytes:

@@ -11,7 +11,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from clickstream_platform.events.json_record import any_json
-from clickstream_platform.events.mapping.envelope_steps import CALL, PackedValue, UnopenedError, UnpackBudget, undo_step
+from clickstream_platform.events.mapping.envelope_steps import (
+    PackedValue,
+    UnopenedError,
+    UnpackBudget,
+    inside_call,
+    undo_step,
+)
 from clickstream_platform.events.mapping.guessing import add_from_around, guess, is_address
 from clickstream_platform.events.mapping.model import REQUIRED, Envelope, Undo
 from clickstream_platform.events.mapping.paths import path_text
@@ -189,7 +195,7 @@ def _unpacked(text: str) -> _Packed | None:
     ways: list[tuple[Undo, ...]] = [("json",), *(_WAYS_OF_BASE64 if _BASE64.fullmatch(text) else ())]
     if _FORM.fullmatch(text):
         ways.append(("form",))
-    if CALL.fullmatch(text.encode(errors="replace")):
+    if inside_call(text.encode(errors="replace")) is not None:
         ways.append(("jsonp",))
     for steps in ways:
         if (json := _undone(text, steps)) is not None:

@@ -13,7 +13,6 @@ from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 SEPARATOR = b"\x1e"  # in no JSON text, so that it always begins a record
 _BLANKS = b" \t\r\n"
 _CALL = re.compile(rb"(?:\s|/\*[^*]*\*/)*[A-Za-z_$][\w$.]*\s*\(\s*(?=[{\[])")
-_END = re.compile(rb"\s*\)\s*;?\s*")
 _LAST = 4096  # bytes in which a call ends
 
 
@@ -88,5 +87,5 @@ def _inside(text: Iterable[bytes]) -> Iterator[bytes]:
         if has_begun:
             yield held[:at]
             held = held[at:]
-    if not has_begun or not _END.fullmatch(held):
+    if not has_begun or held.strip(_BLANKS).removesuffix(b";").rstrip(_BLANKS) != b")":
         raise Unreadable("JSONP", "its last bytes do not end the call")
