@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -22,7 +23,7 @@ def read_self_describing(fields: dict[str, Any], names: Iterable[str]) -> dict[s
 
     Args:
         fields: of a record.
-        names: those that hold it, as texts or as the objects that these are.
+        names: those that hold it, as texts, in base64 or not, or as the objects that these are.
     """
     for name in names:
         found = [*_described(fields.get(name))]
@@ -44,15 +45,24 @@ def is_of_schema(name: str) -> bool:
 
 def _described(value: Any) -> Iterator[tuple[str, Any]]:
     """Each value in a field, and the name that it gets; nothing of any other field."""
-    if type(value) is str and value.lstrip()[:1] == "{":
+    if type(value) is str:
         with suppress(ValueError):
-            value = any_json(value)
+            value = any_json(value if value.lstrip()[:1] == "{" else _of_base64(value))
     data = value.get("data") if isinstance(value, dict) else None
     parts: list[Any] = data if isinstance(data, list) else [data]
     begin = CONTEXTS if isinstance(data, list) else EVENT
     named = [(_name(begin, part), part) for part in parts]
     if all(name for name, _ in named):
         yield from ((name, part["data"]) for name, part in named)
+
+
+def _of_base64(text: str) -> str:
+    """Either alphabet, with or without the signs at its end. Raises ValueError if it is none."""
+    letters = text.rstrip("=").translate(_STANDARD)
+    return base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True).decode()
+
+
+_STANDARD = str.maketrans("-_", "+/")
 
 
 def _name(begin: str, part: Any) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -26,16 +28,23 @@ SHREDDED: list[tuple[list[tuple[str, Any]], dict[str, Any]]] = [
     ([("iglu:com.my-shop.eu/Page-view2/jsonschema/3-1-0", {})], {"contexts_com_my_shop_eu_page_view2_3": [{}]}),
 ]
 NOT_DESCRIBING: list[Any] = [
-    *("", "{", "[]", None, 1, {}, {"data": None}, {"data": []}, {"data": [None]}, {"data": {"schema": SCHEMA}}),
-    *({"data": {"schema": 1, "data": 1}}, {"data": [{"schema": SCHEMA, "data": 1}, {"schema": "iglu:a/b", "data": 1}]}),
+    *("", "{", "[]", "YWJj", "e30=", "a=b", "\u00fc", None, 1, {}, {"data": None}, {"data": []}, {"data": [None]}),
+    *({"data": {"schema": SCHEMA}}, {"data": {"schema": 1, "data": 1}}),
+    {"data": [{"schema": SCHEMA, "data": 1}, {"schema": "iglu:a/b", "data": 1}]},
 ]
 
 
+def _in_base64(data: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(data, ensure_ascii=False).encode()).decode().rstrip("=")
+
+
 @pytest.mark.parametrize(("contexts", "becomes"), SHREDDED)
-@pytest.mark.parametrize("is_text", [True, False])
-def test_self_describing_json_gets_the_names_of_its_schemas(contexts: Any, becomes: Any, is_text: bool) -> None:
-    data = {"schema": "any", "data": [{"schema": schema, "data": data} for schema, data in contexts]}
-    fields = {"a": 1, "contexts": json.dumps(data) if is_text else data}
+@pytest.mark.parametrize("written", [dict, json.dumps, _in_base64])
+def test_self_describing_json_gets_the_names_of_its_schemas(
+    contexts: Any, becomes: Any, written: Callable[[Any], Any]
+) -> None:
+    data = {"schema": "any\u00fe\u00ff", "data": [{"schema": schema, "data": data} for schema, data in contexts]}
+    fields = {"a": 1, "contexts": written(data)}
     assert read_self_describing(fields, ["contexts", "unstruct_event"]) == {"a": 1, **becomes}
 
 
