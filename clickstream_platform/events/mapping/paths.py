@@ -16,7 +16,7 @@ Getter = Callable[[Any], Any]
 _STEP = re.compile(
     r"""
     (?P<dot>\.)?
-    (?: "(?P<quoted>(?:[^"\\]|\\.)+)"
+    (?: "(?P<quoted>(?:[^"\\]|\\.)*)"
       | (?P<bare>[^.\[\]"\s][^.\[\]"]*)
       | \[(?P<index>\d{1,6})\]
       | \[(?P<key>[^\]=\[]+)=(?P<value>[^\]]+)\]

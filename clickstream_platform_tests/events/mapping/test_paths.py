@@ -61,14 +61,14 @@ def test_taking_a_value_leaves_everything_else_under_its_path(path: str, record:
     assert record == left
 
 
-@pytest.mark.parametrize(
-    "path", ["", ".", "a.", ".a", "a..b", "[0]", "a[", "a[x]", "a[-1]", 'a"b"', "a b.", "a[k=]", '""']
-)
+@pytest.mark.parametrize("path", ["", ".", "a.", ".a", "a..b", "[0]", "a[", "a[x]", "a[-1]", 'a"b"', "a b.", "a[k=]"])
 def test_what_is_no_path_is_refused_with_where_it_stops_being_one(path: str) -> None:
     with pytest.raises(ValueError, match="no path"):
         steps_of(path)
 
 
-@pytest.mark.parametrize("keys", [("a",), ("a", "b c"), ("a.b", "c"), ('q"', "\\"), ("[0]", "$x"), (" ",)])
+@pytest.mark.parametrize(
+    "keys", [("a",), ("a", "b c"), ("a.b", "c"), ('q"', "\\"), ("[0]", "$x"), (" ",), ("", "a", "")]
+)
 def test_keys_that_are_spelt_as_a_path_are_read_back(keys: tuple[str, ...]) -> None:
     assert tuple(step[0] for step in steps_of(path_text(keys))) == keys
