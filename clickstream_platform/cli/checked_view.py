@@ -9,11 +9,16 @@ from rich.text import Text
 
 from clickstream_platform.events.contract.model import PREFIX
 from clickstream_platform.events.mapping.checking import EVENT, PASSED_OVER, REJECTED, CheckSummary
+from clickstream_platform.events.schema import Reason
 from clickstream_platform.streaming.sources.files.unreadable import remedy_of
 from clickstream_platform.terminal import grid, line
 from clickstream_platform.wording import number_of
 
 ENCODE = "export as UTF-8, or convert the file before it lands: iconv -f WINDOWS-1252 -t UTF-8, if Windows wrote it"
+LARGER = (
+    "how large a record may be say CLICKSTREAM_MAX_RECORD_BYTES and, of what is in it, "
+    "CLICKSTREAM_MAX_EVENTS_IN_RECORD and CLICKSTREAM_MAX_UNPACKED_BYTES; or let smaller ones land"
+)
 FEW = 15  # lines of a kind, to a person: --json has all
 
 
@@ -62,6 +67,8 @@ def check_picture(report: CheckReport, *, with_fates: bool) -> RenderableType:
     if summary.no_text:
         records = number_of(summary.no_text, "rejected record is no UTF-8", "rejected records are no UTF-8")
         parts += [line(f"{records}: {ENCODE}", "yellow")]
+    if Reason.TOO_LARGE.value in summary.reasons:
+        parts += [line(f"too_large: {LARGER}", "yellow")]
     if summary.count(EVENT):
         types = [(name, count) for name, count in summary.event_types.most_common(FEW)]
         parts += ["", grid("event type", "events", right=("events",), cut=("event type",), rows=types)]

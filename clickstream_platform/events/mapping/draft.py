@@ -17,6 +17,7 @@ from clickstream_platform.events.mapping.shapes import Shape, shape_of
 from clickstream_platform.events.mapping.time_forms import forms_of, is_clf
 
 _ESCAPED = r'["\\]'
+_MOST_REMARKS = 500  # fields: an object by keys has one for each event
 _OURS = ("click", "page_view", "purchase")
 
 
@@ -175,7 +176,8 @@ def _perhaps(column: str, shape: Shape) -> list[str]:
 
 
 def _remarks(extra: Mapping[str, int]) -> list[str]:
-    remarks = [f"#   {_printable(path)}  {count}" for path, count in extra.items()]
+    remarks = [f"#   {_printable(path)}  {count}" for path, count in [*extra.items()][:_MOST_REMARKS]]
+    remarks += [f"#   and {len(extra) - _MOST_REMARKS:,} more"] if len(extra) > _MOST_REMARKS else []
     head = ["", "# Kept in `extra`, unless a column takes it; with the number of records that have it:"]
     return [*head, *remarks] if remarks else []
 

@@ -16,7 +16,8 @@ from clickstream_platform.events.mapping.model import KEY, REQUIRED, Envelope, E
 from clickstream_platform.events.mapping.paths import Key, path_text, steps_of
 
 _DEEPEST = 4  # keys, and layers
-_LIMITS = Limits(10_000, 16_000_000)
+_LIMITS = Limits(100_000, 100_000_000)  # larger than a run has: what is too large there is drafted all the same
+_ENOUGH = 1_000  # events of a record by which all of them are told
 _NEARLY = 0.9  # of the records
 
 Record = dict[str, Any]
@@ -69,10 +70,10 @@ def table_of_lists(lists: Sequence[list[Any]]) -> SpreadOut | None:
 
 
 def _opened(record: Any, layers: Sequence[Envelope]) -> Iterator[tuple[Any, Record]]:
-    """What a run opens it to: each event, and what it inherits."""
+    """What a run opens it to, the beginning of it: each event, and what it inherits."""
     mapping = Mapping("", "", Form(), (), EventTypes(), (), envelope=tuple(layers))
     opened = opener(mapping, _LIMITS)(to_json(record))
-    for each in opened if isinstance(opened, list) else ():
+    for each in opened[:_ENOUGH] if isinstance(opened, list) else ():
         yield any_json(each.value.decode()), as_fields(each.inherited)
 
 

@@ -26,6 +26,7 @@ from clickstream_platform.events.mapping.spread_out import spread_out, table_of_
 
 _DEEPEST = 4  # layers
 _NEARLY = 0.9  # of the records
+_MOST_AROUND = 20  # objects in a record, one of which may be the event: who wraps an event has few others
 _LARGEST = 1_000_000  # bytes that are unpacked of one text, in all steps
 # In which events are packed:
 _WAYS_OF_BASE64: tuple[tuple[Undo, ...], ...] = (("base64",), ("base64", "gzip"), ("base64", "form"))
@@ -96,15 +97,19 @@ def ways_in(records: Sequence[Any], lines: Sequence[str]) -> Iterator[Unfolded]:
     seen = set[tuple[Envelope, ...]]()
     for deepest in range(1, _DEEPEST + 1):
         unfolded = unfold(records, deepest) if records else unfold_lines(lines, deepest)
-        if unfolded and unfolded.layers and unfolded.layers not in seen:
-            seen.add(unfolded.layers)
+        layers = unfolded.layers if unfolded else ()
+        if unfolded and layers and layers not in seen:
+            seen.add(layers)
             yield unfolded
+        if 0 < len(layers) < deepest:
+            break
     objects = [each for each in records if isinstance(each, dict)]
-    for name, count in Counter(name for each in objects for name, value in each.items() if _is_object(value)).items():
+    held = Counter(name for each in objects for name, value in each.items() if _is_object(value))
+    for name, count in held.most_common(_MOST_AROUND):
         if count >= _NEARLY * len(records):
-            held = [(each[name], each) for each in objects if _is_object(each.get(name))]
+            inside = [(each[name], each) for each in objects if _is_object(each.get(name))]
             layer = Envelope(path_text((name,)), holds="one")
-            yield Unfolded((layer,), [inside for inside, _ in held], [around for _, around in held])
+            yield Unfolded((layer,), [event for event, _ in inside], [around for _, around in inside])
 
 
 def _is_object(value: Any) -> bool:

@@ -16,6 +16,8 @@ import pytest
 
 from clickstream_platform.events.mapping.model import COLUMNS
 from clickstream_platform.events.mapping.named import mapping_named
+from clickstream_platform.events.mapping.unfolding import ways_in
+from clickstream_platform_tests.command import clickstream
 from clickstream_platform_tests.events.mapping.checked import told
 
 COUNT = 24
@@ -467,6 +469,20 @@ def test_who_keys_may_be_is_named(tmp_path: Path) -> None:
     told(str(file), "--write", str(mine))
     assert 'user_id = ["key"]  # needed: a guess, as the same values come again there' in mine.read_text()
     assert told(str(file), "--mapping", str(mine))["events"] == COUNT
+
+
+def test_of_an_object_with_very_many_keys_few_are_tried_as_what_is_around_an_event() -> None:
+    record = {f"-N{n:05}": {"a": n, "b": [n]} for n in range(3_000)}
+    assert len([*ways_in([record], [])]) <= 21
+
+
+def test_an_answer_that_is_too_large_is_drafted_and_the_settings_of_its_limits_are_named(tmp_path: Path) -> None:
+    file, mine = tmp_path / "a.json", tmp_path / "mine.toml"
+    file.write_text(json.dumps({"columns": [*event(0)], "data": [[*event(n).values()] for n in range(10_001)]}))
+    told(str(file), "--write", str(mine))
+    said = clickstream("check", str(file), "--mapping", str(mine)).stdout
+    assert "1 rejected" in said
+    assert "CLICKSTREAM_MAX_EVENTS_IN_RECORD" in " ".join(said.split())
 
 
 def test_objects_in_an_event_are_no_events_by_keys_though_they_have_who_and_what(tmp_path: Path) -> None:
