@@ -48,8 +48,12 @@ def packed(events: list[Any], **beside: Any) -> dict[str, Any]:
 
 
 def with_mapping(lab: Lab, folder: Path, accept: str = '["click", "purchase"]', path: str = "batch") -> Lab:
+    return mapped(lab, folder, MINE.format(accept=accept, path=path))
+
+
+def mapped(lab: Lab, folder: Path, mapping: str) -> Lab:
     file = folder / "mine.toml"
-    file.write_text(MINE.format(accept=accept, path=path))
+    file.write_text(mapping)
     mapping_named(str(file))
     lab.contracts = tables(lab.settings.model_copy(update={"mapping": str(file)}))
     return lab.only("events", "purchases", "sessions")
@@ -170,3 +174,34 @@ def test_a_record_that_landed_as_one_event_is_never_opened_into_others(lab: Lab,
     assert replay(lab.contracts["events"], lab.spark, lab.lake).refused == 1
     assert replay(by_themselves, lab.spark, lab.lake) == ReplayReport(tried=1, accepted=0, duplicates=0, landed=1)
     assert conserved(lab) == "the ledger balances"
+
+
+BY_KEYS = ('path = "of"\nholds = "values"\nkey = "user_id"', {
+    "of": {each["user_id"]: {name: value for name, value in each.items() if name != "user_id"} for each in FIVE}
+})  # fmt: skip
+AS_ROWS = ('path = "rows"\nholds = "rows"\nnames = "of"', {
+    "of": [{"name": name} for name in FIVE[0]], "rows": [{"f": [*each.values()]} for each in FIVE]
+})  # fmt: skip
+
+
+@pytest.mark.parametrize(("envelope", "record"), [BY_KEYS, AS_ROWS], ids=["by keys", "as rows"])
+def test_events_of_an_object_and_of_a_table_come_back_and_are_forgotten_one_by_one(
+    lab: Lab, tmp_path: Path, envelope: str, record: dict[str, Any]
+) -> None:
+    mapped(lab, tmp_path, f'extends = "own"\n[event_types]\naccept = ["click", "purchase"]\n[envelope]\n{envelope}')
+    lab.land(record, {"of": 5, "u4": "mentioned"}, name="a.json")
+    lab.run()
+    (entry,) = entries(lab.lake.events)
+    assert (entry.rows_in, entry.records.opened, entry.records.inside, entry.rows_out) == (2, 1, 5, 4)
+    assert [row["index"] for row in lab.table("quarantine").orderBy("offset").collect()] == [2, 0]
+    assert_accounted_for(lab)
+
+    mapped(lab, tmp_path, f'extends = "own"\n[event_types]\naccept = "all"\n[envelope]\n{envelope}')
+    assert replay(lab.contracts["events"], lab.spark, lab.lake).accepted == 1
+    lab.run()
+    assert [row.user_id for row in said(lab)] == [each["user_id"] for each in FIVE]
+    assert_accounted_for(lab)
+
+    forget("u4", list(lab.contracts.values()), lab.spark, lab.lake)
+    assert (lab.table("events").count(), lab.table("quarantine").count()) == (4, 0)
+    assert_accounted_for(lab)
