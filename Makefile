@@ -27,7 +27,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 	&& echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-kafka cluster-demo test test-on-store soak hosts races check jar pin lock dev $(PARTS:%=test-%)
+.PHONY: help setup demo demo-kafka cluster-demo test test-on-store soak hosts races kills check jar pin lock dev $(PARTS:%=test-%)
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -70,6 +70,10 @@ hosts: setup
 # Two drivers at one lake on a store without a lease, one of them killed in every second round; ROUNDS=5 for fewer.
 races: setup
 	@$(BIN)/python -m clickstream_platform_tests.races --rounds $(or $(ROUNDS),50)
+
+# A driver, a worker of a cluster or the store is killed in each round, in the midst of a run; ROUNDS=5 for fewer.
+kills: setup
+	@$(BIN)/python -m clickstream_platform_tests.kills --rounds $(or $(ROUNDS),100)
 
 check: $(STAMP) ## ruff and pyright: style, formatting, types
 	@echo "ruff ..."

@@ -23,7 +23,7 @@ from typing import Protocol
 
 from clickstream_platform.simulator.cluster import HERE, REGISTERED, Process, master_at, worker_at
 from clickstream_platform.simulator.ports import free_or
-from clickstream_platform.simulator.seaweed import SEVERAL, Seaweed, lend_credentials, run_store
+from clickstream_platform.simulator.seaweed import GRPC, SEVERAL, Seaweed, lend_credentials, run_store
 from clickstream_platform.store.access import Access
 from clickstream_platform.store.place import StorePath
 from clickstream_platform.streaming.lake.places import Lake
@@ -222,7 +222,7 @@ def ports() -> list[int]:
     first = next(
         start
         for start in range(PORTS.start, PORTS.stop, len(SEVERAL))
-        if all(free_or(port) == port for port in range(start, start + len(SEVERAL)))
+        if all(free_or(port) == port for one in range(start, start + len(SEVERAL)) for port in (one, one + GRPC))
     )
     return [*range(first, first + len(SEVERAL))]
 
