@@ -14,6 +14,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig, S3Config, S3Store
 
+RETRIED_FOR = timedelta(minutes=1)
+SHORTEST_WAIT, LONGEST_WAIT = timedelta(milliseconds=100), timedelta(seconds=2)  # between two tries, drawn by chance
+RETRIES = RETRIED_FOR // SHORTEST_WAIT  # so many that the time ends them, however short the waits that were drawn
+
 
 @dataclass(frozen=True)
 class Access:
@@ -73,12 +77,11 @@ def client_config(access: Access) -> ClientConfig:
 
 
 def retry_config(*, is_patient: bool = True) -> RetryConfig:
-    """How often obstore asks again: a run outlasts a store that is away for half a minute, a first look does not."""
-    seconds = timedelta(seconds=1)
+    """How often obstore asks again: a run outlasts a store that is away for a minute, a first look does not."""
     if not is_patient:
-        return {"max_retries": 2, "retry_timeout": 5 * seconds}
-    backoff = {"init_backoff": seconds / 10, "max_backoff": 2 * seconds, "base": 2}
-    return {"max_retries": 60, "retry_timeout": 60 * seconds, "backoff": backoff}  # pyright: ignore[reportReturnType]
+        return {"max_retries": 2, "retry_timeout": timedelta(seconds=5)}
+    backoff = {"init_backoff": SHORTEST_WAIT, "max_backoff": LONGEST_WAIT, "base": 2}
+    return {"max_retries": RETRIES, "retry_timeout": RETRIED_FOR, "backoff": backoff}  # pyright: ignore[reportReturnType]
 
 
 def delta_options(bucket: str, access: Access) -> dict[str, str]:
@@ -88,11 +91,16 @@ def delta_options(bucket: str, access: Access) -> dict[str, str]:
         "aws_virtual_hosted_style_request": str(not access.path_style).lower(),
         "conditional_put": "etag",
         "connect_timeout": "3s",
-        "max_retries": "60",
-        "retry_timeout": "60s",
-        "backoff_config.init_backoff": "100ms",
-        "backoff_config.max_backoff": "2s",
+        "max_retries": str(RETRIES),
+        "retry_timeout": _milliseconds(RETRIED_FOR),
+        "backoff_config.init_backoff": _milliseconds(SHORTEST_WAIT),
+        "backoff_config.max_backoff": _milliseconds(LONGEST_WAIT),
         "backoff_config.base": "2",
         **({"aws_endpoint_url": access.endpoint_of(bucket)} if access.endpoint else {}),
         **({"aws_region": access.region} if access.region else {}),
     }
+
+
+def _milliseconds(span: timedelta) -> str:
+    """A span of time as delta-rs takes it."""
+    return f"{span // timedelta(milliseconds=1)}ms"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from clickstream_platform.errors import SettingsError, SetupError, UnreachableError
 from clickstream_platform.settings import Settings, from_env
-from clickstream_platform.store.access import Access, delta_options
+from clickstream_platform.store.access import Access, delta_options, retry_config
 from clickstream_platform.store.place import StorePath, require_store
 from clickstream_platform.store.proof import require_conditional_put
 from clickstream_platform.streaming.sources.named import sources_from
@@ -157,6 +159,17 @@ def test_python_and_delta_rs_are_told_the_same_and_no_secret(monkeypatch: pytest
     assert told["aws_region"] == "eu-central-1"
     assert told["allow_http"] == "false"
     assert [value for value in told.values() if KEY in value or SECRET in value] == []
+
+
+def test_a_store_that_is_away_is_waited_for_as_long_as_is_said_however_short_the_waits_are() -> None:
+    for_python, for_delta = cast("dict[str, Any]", retry_config()), delta_options("bucket", Access())
+
+    shortest = for_python["backoff"]["init_backoff"]
+    assert for_python["retry_timeout"] == timedelta(minutes=1)
+    assert for_python["max_retries"] * shortest >= for_python["retry_timeout"]
+    assert for_delta["retry_timeout"] == "60000ms"
+    assert for_delta["max_retries"] == str(for_python["max_retries"])
+    assert for_delta["backoff_config.init_backoff"] == f"{shortest / timedelta(milliseconds=1):g}ms"
 
 
 def test_without_an_address_the_lake_is_the_folder_it_always_was(tmp_path: Path) -> None:
