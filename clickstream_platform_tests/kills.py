@@ -14,7 +14,7 @@ import random
 import secrets
 import shutil
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -112,13 +112,16 @@ class Blow:
 
 @dataclass
 class Span:
-    """How long after the start of a run kills may come: as long as runs take, which it finds out."""
+    """How long after the start of a run kills of a kind may come: as long as runs take then, which it finds out."""
 
-    seconds: float = 8.0
+    seconds: float = 10.0
 
     def learn(self, *, hit: bool) -> None:
         """Take the last kill into account. Where four of five hit, it stays as it is."""
-        self.seconds *= 1.05 if hit else 0.82
+        self.seconds *= 1.07 if hit else 0.76
+
+
+Spans = defaultdict[str, Span]
 
 
 @dataclass
@@ -182,10 +185,10 @@ class Trial:
         kind = [*kinds][number % len(kinds)]
         return Blow(kind, drawn.choice(kinds[kind]), drawn.random(), drawn.uniform(0, AWAY))
 
-    def strike(self, blow: Blow, span: Span) -> tuple[Answer, bool]:
-        """Run, and kill in the midst of it. Returns how the run ended, and whether it had not ended before the kill."""
+    def strike(self, blow: Blow, moment: float) -> tuple[Answer, bool]:
+        """Run, and kill so many seconds later. Returns how the run ended, and whether the kill came before that."""
         self.driver.tell("run")
-        time.sleep(blow.at * span.seconds)
+        time.sleep(moment)
         blow.victim.kill()
         if blow.victim is self.driver:
             answer = self.driver.answer()
@@ -203,14 +206,15 @@ class Trial:
         if verify:
             self.must("verify")
 
-    def round(self, number: int, drawn: random.Random, span: Span, score: Score, *, verify: bool) -> None:
+    def round(self, number: int, drawn: random.Random, spans: Spans, score: Score, *, verify: bool) -> None:
         """A round, with its line."""
         began, blow = time.monotonic(), self.draw(number, drawn)
         land(self.landing, number)
         self.landed += 1
-        answer, hit = self.strike(blow, span)
+        span = spans[blow.kind]
+        answer, hit = self.strike(blow, moment := blow.at * span.seconds)
         score.add(blow, answer, hit=hit)
-        what = f"round {number + 1}: {blow.victim.name} killed after {blow.at * span.seconds:.1f} s"
+        what = f"round {number + 1}: {blow.victim.name} killed after {moment:.1f} s"
         print(f"{what}{'' if hit else ', when the run had ended'}; {answer.said[:500]}", flush=True)
         span.learn(hit=hit)
         self.settle(verify=verify)
@@ -229,13 +233,13 @@ def ports() -> list[int]:
 
 def trial(rounds: int, minutes: float, seed: int, folder: Path) -> Score:
     """So many rounds, as far as there is time for them. Raises an AssertionError if what is promised does not hold."""
-    drawn, span, score = random.Random(seed), Span(), Score()
+    drawn, spans, score = random.Random(seed), Spans(Span), Score()
     with ExitStack() as running:
         tried, began = Trial(folder, running), time.monotonic()
         for number in range(rounds):
             is_last = number + 1 == rounds or time.monotonic() - began > minutes * 60
             verify = is_last or not (number + 1) % VERIFIED_EVERY
-            tried.round(number, drawn, span, score, verify=verify)
+            tried.round(number, drawn, spans, score, verify=verify)
             if is_last:
                 break
     return score
