@@ -12,6 +12,7 @@ from clickstream_platform_tests.conftest import event
 
 NEW, AGAIN = 500, 50  # events that land in each round; how many of them do so twice
 LATE = 25  # of the new ones: those of the hours of earlier rounds
+LASTS = 1_200  # seconds of each hour that have events: sessions end between two hours
 BEGIN = datetime(2024, 3, 1)
 EVENT_TYPES = ("page_view", "purchase", "click")
 
@@ -34,7 +35,7 @@ def land(folder: Path, number: int) -> None:
 def _time(number: int, one: int) -> datetime:
     """When an event of a round was: the late ones are spread over the hours before."""
     hour = number if one >= LATE else number * one // LATE
-    return BEGIN + timedelta(hours=hour, seconds=one * 3_600 // NEW)
+    return BEGIN + timedelta(hours=hour, seconds=one * LASTS // NEW)
 
 
 def require_exact(lake: Lake, landed: int) -> None:
