@@ -172,8 +172,9 @@ def _ago(status: TableStatus) -> str | None:
 
 
 def _problems(tables: Sequence[TableStatus]) -> list[Text]:
-    told = {None, *(s.damage for s in tables)}
-    unknown = [line(f"{s.name}: lag unknown: {s.problem}", "yellow") for s in tables if s.problem not in told]
+    from clickstream_platform.streaming.observe.status import unknown_lags  # noqa: PLC0415 - who asks has it already
+
+    unknown = [line(each, "yellow") for each in unknown_lags(tables)]
     return unknown + [line(f"{s.name}: not read: {remark}", "yellow") for s in tables for remark in s.remarks[:REMARKS]]
 
 

@@ -75,10 +75,10 @@ def open_records(records: pa.RecordBatch, rules: Rules) -> Iterator[pa.RecordBat
     envelope = rules.mapping is not None and rules.mapping.envelope
     known = "inherited" in records.schema.names and records["inherited"].null_count < len(records)
     decode = decoder(records, rules)
-    if not known and decode and not envelope:
+    if not known and not envelope and decode:
         yield from _decoded(records, rules, decode)
         return
-    if not known and not decode and not (envelope and _is_any_opened(records, rules)):
+    if not known and not decode and not _is_any_opened(records, rules):
         yield _as_they_are(records)
         return
     rows, size = list[_Row](), 0
@@ -94,9 +94,12 @@ def open_records(records: pa.RecordBatch, rules: Rules) -> Iterator[pa.RecordBat
 
 def _is_any_opened(records: pa.RecordBatch, rules: Rules) -> bool:
     """Whether one of these at least is an envelope, or a broken one: most producers send few, or nothing else."""
-    may_be = pc.and_(_may_be_opened(records["value"], rules), pc.less_equal(records["size"], rules.max_record_bytes))
-    open_ = _opener_by(rules)
-    return any(open_(value) is not None for value in records["value"].filter(may_be).to_pylist())
+    if rules.mapping is None or not rules.mapping.envelope:
+        return False
+    values, open_ = records["value"], _opener_by(rules)
+    may_be = pc.match_substring_regex(values, envelope_pattern(rules.mapping))
+    may_be = pc.and_(may_be, pc.less_equal(records["size"], rules.max_record_bytes))
+    return any(open_(value) is not None for value in values.filter(may_be).to_pylist())
 
 
 def _as_they_are(records: pa.RecordBatch) -> pa.RecordBatch:
@@ -145,11 +148,6 @@ def _rows(records: pa.RecordBatch, rules: Rules, decode: Decode | None) -> Itera
         else:
             text, fault = decode(number, value) if decode else AS_IT_IS
             yield from _of_record(number, value, open_, text, fault)
-
-
-def _may_be_opened(values: pa.Array, rules: Rules) -> pa.Array:
-    pattern = envelope_pattern(rules.mapping) if rules.mapping else ""
-    return pc.match_substring_regex(values, pattern)
 
 
 _opener = lru_cache(maxsize=16)(opener)

@@ -12,7 +12,7 @@ from rich.text import Text
 from clickstream_platform.live.sparks import bar, spark
 from clickstream_platform.live.visitors import Activity, DashboardState, Rows
 from clickstream_platform.streaming.observe.query_status import QueryStatus
-from clickstream_platform.streaming.observe.status import TableStatus
+from clickstream_platform.streaming.observe.status import TableStatus, unknown_lags
 from clickstream_platform.terminal import NONE, Fitting, cell, clock, grid, line
 from clickstream_platform.wording import amount_of, length, number_of
 
@@ -141,7 +141,7 @@ def _ago(iso: str, now: datetime) -> str:
 
 def _problems(state: DashboardState) -> list[Text]:
     damaged = [line(table.damage, "bold red") for table in state.tables if table.damage]
-    unknown = [line(f"{table.name}: lag unknown: {table.problem}", "yellow") for table in state.tables if table.problem]
+    unknown = [line(each, "yellow") for each in unknown_lags(state.tables)]
     latest = {statuses[-1].table: statuses[-1] for statuses in reversed(state.queries)}
     failed = [line(f"{q.table}: its last query failed: {q.problem}", "bold red") for q in latest.values() if q.problem]
     return [*damaged, *unknown, *failed]

@@ -46,7 +46,8 @@ BOXES = (
 )
 # What all records of some producers say that they are, beside what happened.
 NO_TYPES = (
-    *("event", "events", "track", "standard", "custom", "doc", "notification", "message", "record", "insert", "live"),
+    *("event", "events", "track", "standard", "custom", "doc"),
+    *("notification", "message", "record", "insert", "live"),
 )
 # An address is a visitor where nothing else is, as in access logs. Many may share it.
 ADDRESSES = ("remoteaddr", "remoteip", "clientip", "clienthost", "clientaddr", "cip", "cliip", "ipaddress", "ip")

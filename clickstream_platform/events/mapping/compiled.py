@@ -118,12 +118,17 @@ class _Written:
         yield f"{indent}elif {text} == name: {self._take(path)}"
 
     def _at(self, path: str) -> str:
-        *keys, key = (str(step[0]) for step in steps_of(path))
-        return f"{self._object(tuple(keys))}.get({key!r})"
+        name, key = self._member(path)
+        return f"{name}.get({key})"
 
     def _take(self, path: str) -> str:
+        name, key = self._member(path)
+        return "pass" if path in self._shared else f"del {name}[{key}]"
+
+    def _member(self, path: str) -> tuple[str, str]:
+        """The name of the object that has what is at a path, and its key there as a literal."""
         *keys, key = (str(step[0]) for step in steps_of(path))
-        return "pass" if path in self._shared else f"del {self._object(tuple(keys))}[{key!r}]"
+        return self._object(tuple(keys)), repr(key)
 
     def _object(self, keys: tuple[str, ...]) -> str:
         """The name of the object at these keys."""

@@ -16,8 +16,10 @@ from clickstream_platform.events.json_record import BOM
 from clickstream_platform.events.schema import Reason
 
 NO_JSON = (msgspec.DecodeError, UnicodeDecodeError)
+OBJECT, ARRAY = msgspec.json.Decoder(dict[str, msgspec.Raw]), msgspec.json.Decoder(list[msgspec.Raw])  # one level
 _TEXT = msgspec.json.Decoder(str)
-_CALL = re.compile(rb"(?:\s|/\*[^*]*\*/)*[A-Za-z_$][\w$.]*\s*\(")
+CALL = rb"(?:\s|/\*[^*]*\*/)*[A-Za-z_$][\w$.]*\s*\("  # a name and a bracket, behind blanks and comments
+_CALL = re.compile(CALL)
 _GZIP = 16 + zlib.MAX_WBITS  # as zlib calls that format
 
 
@@ -113,12 +115,17 @@ def as_text(value: PackedValue) -> bytes:
 
 
 def _of_base64(text: bytes) -> bytes:
-    """Either alphabet, with or without the signs at its end, broken into lines or not."""
-    letters = b"".join(text.split()).translate(_STANDARD).rstrip(b"=")
+    """Also broken into lines."""
     try:
-        return base64.b64decode(letters + b"=" * (-len(letters) % 4), validate=True)
+        return decode_base64(b"".join(text.split()))
     except binascii.Error:
         raise UnopenedError(Reason.ENVELOPE_BASE64) from None
+
+
+def decode_base64(text: bytes) -> bytes:
+    """What base64 in either alphabet says, with or without the signs at its end. Raises a binascii.Error."""
+    letters = text.translate(_STANDARD).rstrip(b"=")
+    return base64.b64decode(letters + b"=" * (-len(letters) % 4), validate=True)
 
 
 _STANDARD = bytes.maketrans(b"-_", b"+/")

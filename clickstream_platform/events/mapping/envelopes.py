@@ -14,7 +14,9 @@ import msgspec
 
 from clickstream_platform.events.json_record import BOM, is_deep, parse_json_object, to_json
 from clickstream_platform.events.mapping.envelope_steps import (
+    ARRAY,
     NO_JSON,
+    OBJECT,
     PackedValue,
     UnopenedError,
     UnpackBudget,
@@ -27,9 +29,6 @@ from clickstream_platform.events.mapping.held_items import HeldItems, Holding
 from clickstream_platform.events.mapping.model import KEY, Envelope, Mapping
 from clickstream_platform.events.mapping.paths import Index, Item, Key, Step, steps_of
 from clickstream_platform.events.schema import Reason
-
-_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class Limits(NamedTuple):
@@ -187,7 +186,7 @@ class _Layer:
         if is_deep(data):
             raise self._by_itself(UnopenedError(Reason.TOO_LARGE))
         try:
-            return _OBJECT.decode(data)
+            return OBJECT.decode(data)
         except msgspec.ValidationError:
             raise self._by_itself(UnopenedError(Reason.ENVELOPE_PATH)) from None
         except NO_JSON:
@@ -217,11 +216,11 @@ def _child(step: Step, value: msgspec.Raw) -> msgspec.Raw | None:
     try:
         match step:
             case Key(name):
-                return _OBJECT.decode(value).get(name)
+                return OBJECT.decode(value).get(name)
             case Index(place):
-                return next(iter(_ARRAY.decode(value)[place:]), None)
+                return next(iter(ARRAY.decode(value)[place:]), None)
             case Item(key, wanted):
-                return next((each for each in _ARRAY.decode(value) if _has(each, key, wanted)), None)
+                return next((each for each in ARRAY.decode(value) if _has(each, key, wanted)), None)
     except NO_JSON:
         return None
 

@@ -12,12 +12,17 @@ from typing import Any, NamedTuple
 import msgspec
 
 from clickstream_platform.events.json_record import is_deep
-from clickstream_platform.events.mapping.envelope_steps import NO_JSON, PackedValue, UnopenedError, UnpackBudget
+from clickstream_platform.events.mapping.envelope_steps import (
+    ARRAY,
+    NO_JSON,
+    OBJECT,
+    PackedValue,
+    UnopenedError,
+    UnpackBudget,
+)
 from clickstream_platform.events.placeholders import WHITE
 from clickstream_platform.events.schema import Reason
 
-_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _ANY = msgspec.json.Decoder()
 
 
@@ -71,11 +76,11 @@ class Holding:
         return HeldItems([PackedValue(item, is_json=True) for item in items], [*keys])
 
     def _array(self, data: bytes, otherwise: Reason) -> list[msgspec.Raw]:
-        return self._decoded(_ARRAY, data, otherwise)
+        return self._decoded(ARRAY, data, otherwise)
 
     def _members(self, data: bytes, otherwise: Reason) -> dict[str, msgspec.Raw]:
         """The members of an object, which has no key twice: one of them would be lost."""
-        members = self._decoded(_OBJECT, data, otherwise)
+        members = self._decoded(OBJECT, data, otherwise)
         if len(members) < _count_members(data):
             raise UnopenedError(otherwise)
         return members
@@ -142,8 +147,8 @@ def _cells(row: msgspec.Raw) -> list[msgspec.Raw] | None:
     try:
         inside = bytes(row)
         if inside[:1] == b"{":
-            (inside,) = _OBJECT.decode(inside).values()
-        return _ARRAY.decode(inside)
+            (inside,) = OBJECT.decode(inside).values()
+        return ARRAY.decode(inside)
     except (*NO_JSON, ValueError):
         return None
 

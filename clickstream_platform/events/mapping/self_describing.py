@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
 from clickstream_platform.events.json_record import any_json
+from clickstream_platform.events.mapping.envelope_steps import decode_base64
 
 CONTEXTS, EVENT = "contexts", "unstruct_event"  # what a name begins with: of a list, and of one value
 _SCHEMA = re.compile(r"iglu:([\w.-]+)/([\w.-]+)/[^/]+/(\d+)-\d+-\d+")
@@ -47,22 +47,13 @@ def _described(value: Any) -> Iterator[tuple[str, Any]]:
     """Each value in a field, and the name that it gets; nothing of any other field."""
     if type(value) is str:
         with suppress(ValueError):
-            value = any_json(value if value.lstrip()[:1] == "{" else _of_base64(value))
+            value = any_json(value if value.lstrip()[:1] == "{" else decode_base64(value.encode()).decode())
     data = value.get("data") if isinstance(value, dict) else None
     parts: list[Any] = data if isinstance(data, list) else [data]
     begin = CONTEXTS if isinstance(data, list) else EVENT
     named = [(_name(begin, part), part) for part in parts]
     if all(name for name, _ in named):
         yield from ((name, part["data"]) for name, part in named)
-
-
-def _of_base64(text: str) -> str:
-    """Either alphabet, with or without the signs at its end. Raises ValueError if it is none."""
-    letters = text.rstrip("=").translate(_STANDARD)
-    return base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True).decode()
-
-
-_STANDARD = str.maketrans("-_", "+/")
 
 
 def _name(begin: str, part: Any) -> str:

@@ -102,6 +102,13 @@ def status(contracts: Iterable[StreamingTable], lake: Lake) -> tuple[TableStatus
     return tuple(_status_or_damage(table, lake) for table in contracts)
 
 
+def unknown_lags(statuses: Iterable[TableStatus]) -> list[str]:
+    """Of which tables it is not known what is left to read, and why; but not where that is damage that is told."""
+    tables = [*statuses]
+    told = {None, *(table.damage for table in tables)}
+    return [f"{table.name}: lag unknown: {table.problem}" for table in tables if table.problem not in told]
+
+
 def _status_or_damage(table: StreamingTable, lake: Lake) -> TableStatus:
     try:
         return _status(table, lake)

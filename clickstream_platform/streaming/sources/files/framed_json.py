@@ -5,20 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from clickstream_platform.events.mapping.envelope_steps import CALL
 from clickstream_platform.streaming.sources.files.content import Content
+from clickstream_platform.streaming.sources.files.json_layout import BLANKS
 from clickstream_platform.streaming.sources.files.json_values import json_values
 from clickstream_platform.streaming.sources.files.numbered import NumberedRecord, RecordBuffer
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
 SEPARATOR = b"\x1e"  # in no JSON text, so that it always begins a record
-_BLANKS = b" \t\r\n"
-_CALL = re.compile(rb"(?:\s|/\*[^*]*\*/)*[A-Za-z_$][\w$.]*\s*\(\s*(?=[{\[])")
+_CALL = re.compile(CALL + rb"\s*(?=[{\[])")
 _LAST = 4096  # bytes in which a call ends
 
 
 def is_sequence(content: Content) -> bool:
     """Whether a text begins as a sequence."""
-    return content.text_head.lstrip(_BLANKS).startswith(SEPARATOR)
+    return content.text_head.lstrip(BLANKS).startswith(SEPARATOR)
 
 
 def sequence_records(text: Iterable[bytes], max_record_bytes: int) -> Iterator[NumberedRecord]:
@@ -44,7 +45,7 @@ class _OpenRecord:
 
     def add(self, part: bytes) -> None:
         if part:
-            self._has_ink = self._has_ink or bool(part.strip(_BLANKS))
+            self._has_ink = self._has_ink or bool(part.strip(BLANKS))
             kept = part.removesuffix(b"\n")
             self._buffer.add(self._newline + kept)
             self._newline = b"\n" if len(kept) < len(part) else b""
@@ -62,7 +63,7 @@ def is_call(content: Content) -> bool:
     for chunk in content.peek_text():
         below = chunk
         if is_first_line:
-            line, newline, below = (chunk if first else chunk.lstrip(_BLANKS)).partition(b"\n")
+            line, newline, below = (chunk if first else chunk.lstrip(BLANKS)).partition(b"\n")
             first, is_first_line = _last_sign(line) or first, not newline
         last = _last_sign(below) or last
     return (last or first) == b")" and not (last and first == b")")
@@ -87,5 +88,5 @@ def _inside(text: Iterable[bytes]) -> Iterator[bytes]:
         if has_begun:
             yield held[:at]
             held = held[at:]
-    if not has_begun or held.strip(_BLANKS).removesuffix(b";").rstrip(_BLANKS) != b")":
+    if not has_begun or held.strip(BLANKS).removesuffix(b";").rstrip(BLANKS) != b")":
         raise Unreadable("JSONP", "its last bytes do not end the call")

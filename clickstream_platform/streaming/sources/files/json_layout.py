@@ -14,7 +14,7 @@ from clickstream_platform.streaming.sources.files.content import Content
 from clickstream_platform.streaming.sources.files.json_values import JsonValues
 from clickstream_platform.streaming.sources.files.unreadable import Unreadable
 
-_BLANKS = b" \t\r\n"
+BLANKS = b" \t\r\n"
 _ARRAY = re.compile(rb'\[\s*(?:\]\s*\Z|\{\s*["}])')  # of objects, or empty
 _PRETTY = re.compile(rb'\{[ \t\r]*\n\s*["}]')
 _JOINED = re.compile(rb"\}[ \t\r]*\{")
@@ -25,7 +25,7 @@ _SPREAD = 1 << 20  # bytes of an object over several lines by which such a text 
 def is_object_a_line(head: bytes) -> bool:
     """Whether a text certainly is a record a line, by its first bytes; else it takes a look. Costs next to nothing."""
     first, end, _ = head.partition(b"\n")
-    return head[:1] == b"{" and (not end or first.rstrip(_BLANKS)[-1:] == b"}") and not _JOINED.search(first)
+    return head[:1] == b"{" and (not end or first.rstrip(BLANKS)[-1:] == b"}") and not _JOINED.search(first)
 
 
 def has_an_object(lines: Iterable[bytes]) -> bool:
@@ -41,7 +41,7 @@ def is_multiline_json(content: Content) -> bool:
     and objects one after another if there are several on its first line. In the last two cases none of the lines of its
     first 4,096 bytes may be an object by itself.
     """
-    head = content.text_head.lstrip(_BLANKS)
+    head = content.text_head.lstrip(BLANKS)
     if is_object_a_line(head):
         return False
     if _ARRAY.match(head):
@@ -57,7 +57,7 @@ def _is_joined(content: Content, head: bytes) -> bool:
     if not lines:
         return not _has_a_second_line(content)
     whole = [*lines, last] if content.is_short else lines
-    inked = [line for line in whole if line.strip(_BLANKS)]
+    inked = [line for line in whole if line.strip(BLANKS)]
     return (content.is_short or len(inked) > 1) and not has_an_object(inked)
 
 
@@ -103,7 +103,7 @@ def _first_line(text: Iterator[bytes]) -> Iterator[bytes]:
     """The text up to the end of its first line that is not blank."""
     has_ink = False
     for chunk in text:
-        part = chunk if has_ink else chunk.lstrip(_BLANKS)
+        part = chunk if has_ink else chunk.lstrip(BLANKS)
         has_ink = has_ink or bool(part)
         line, end, _ = part.partition(b"\n")
         yield line
@@ -115,11 +115,11 @@ def _has_a_second_line(content: Content) -> bool:
     """Whether anything but blanks comes after the first line that is not blank."""
     has_ink = is_behind = False
     for chunk in content.peek_text():
-        part = chunk if has_ink else chunk.lstrip(_BLANKS)
+        part = chunk if has_ink else chunk.lstrip(BLANKS)
         has_ink = has_ink or bool(part)
         if not is_behind:
             _, end, part = part.partition(b"\n")
             is_behind = bool(end)
-        if is_behind and part.strip(_BLANKS):
+        if is_behind and part.strip(BLANKS):
             return True
     return False
