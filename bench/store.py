@@ -60,7 +60,7 @@ class Home:
 def homes_of(work: Path, store: Seaweed, name: str) -> dict[str, Home]:
     """Two homes: the lake of one is in a folder, that of the other on the store."""
     there = {"CLICKSTREAM_STORE_ENDPOINT": store.endpoint, "CLICKSTREAM_STORE_ALLOW_HTTP": "true", **store.environment}
-    on_store = Home(work / f"{name}-store", CLICKSTREAM_LAKE=f"s3://{store.bucket}/{name}", **there)
+    on_store = Home(work / f"{name}-store", CLICKSTREAM_LAKE=store.address(name), **there)
     return {"folder": Home(work / f"{name}-folder"), "store": on_store}
 
 

@@ -21,7 +21,7 @@ from duckdb import DuckDBPyConnection
 from clickstream_platform.errors import CheckpointError, DamageError, QueryError
 from clickstream_platform.export import Answer
 from clickstream_platform.queries.revenue import revenue
-from clickstream_platform.store.files import allow_s3_reads
+from clickstream_platform.store.files import allow_store_reads
 from clickstream_platform.streaming.lake import generations
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform.streaming.lake.scan import quoted_name, text_literal
@@ -62,7 +62,7 @@ def connect(lake: Lake) -> DuckDBPyConnection:
         raise QueryError(str(lake.root), "there is no table in this lake yet", remedy)
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
-    allow_s3_reads(connection, lake.root)
+    allow_store_reads(connection, lake.root)
     connection.execute("SET enable_progress_bar = false")  # it would be drawn into the answer
     files: list[str] = []
     for name in names:

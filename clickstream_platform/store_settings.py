@@ -12,13 +12,21 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.files import folder_of_tables
 from clickstream_platform.store.access import Access
-from clickstream_platform.store.place import SCHEME, Place, StorePath
+from clickstream_platform.store.azure import HOST, AzureAccess
+from clickstream_platform.store.place import Place, StorePath, is_address
+from clickstream_platform.store.s3 import S3Access
 from clickstream_platform.wording import without_passwords
 
+_CONTAINER = "[a-z0-9][a-z0-9-]{1,61}[a-z0-9]"
+_IN_AZURE = rf"az://{_CONTAINER}|abfss?://{_CONTAINER}@(?P<account>[a-z0-9]{{3,24}})\.{re.escape(HOST)}"
+_OF_BUCKET = rf"(?:s3://[a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9]|{_IN_AZURE})"
 # What Spark, DuckDB and delta-rs all read as it stands.
-_ADDRESS = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.=-]+)+/?", re.ASCII)
-_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/(.*))?", re.ASCII | re.DOTALL)
-UNTRIED = ("az", "abfs", "abfss", "gs", "s3a")
+_ADDRESS = re.compile(rf"{_OF_BUCKET}(/[\w.=-]+)+/?", re.ASCII)
+_BUCKET = re.compile(rf"{_OF_BUCKET}(?:/(?P<prefix>.*))?", re.ASCII | re.DOTALL)
+_NAMES = {"s3": "name a bucket: 3 to 63 of a-z, 0-9, . and -, no . or - at an end"}
+_AZURE_NAMES = f"name a container, 3 to 63 of a-z, 0-9 and -: az://container/prefix, or with @account.{HOST} behind it"
+UNTRIED = ("gs", "s3a", "wasb", "wasbs")
+ALLOWED = f"s3://bucket/prefix, az://container/prefix or abfss://container@account.{HOST}/prefix"
 
 
 class _OfAmazon(BaseSettings):
@@ -32,13 +40,21 @@ class _OfAmazon(BaseSettings):
     default_region: str = ""
 
 
+class _OfAzure(BaseSettings):
+    """What the environment tells Azure's own tools."""
+
+    model_config = SettingsConfigDict(env_prefix="AZURE_STORAGE_", env_file=".env", extra="ignore", frozen=True)
+
+    account_name: str = ""
+
+
 class StoreSettings(BaseSettings):
     """The home, the lake's place, how its store is reached. Credentials are none: clients find them by themselves."""
 
     home: Path = Field(default=Path(".clickstream"), description="Folder that holds all below, unless set apart.")
     lake: str = Field(
         default="",
-        description="Folder of the Delta tables and their checkpoints, or s3://bucket/prefix. Default: <home>/lake.",
+        description="Folder of the Delta tables and their checkpoints, or an address on a store. Default: <home>/lake.",
     )
     store_endpoint: str = Field(
         default="", description="Address of a store that is not Amazon's. Default: AWS_ENDPOINT_URL, if that is set."
@@ -56,10 +72,10 @@ class StoreSettings(BaseSettings):
         if not is_address:
             return str(folder_of_tables(value)) if value else value
         if scheme in UNTRIED:
-            msg = "allowed: a folder, or s3://bucket/prefix; stores of other kinds were never tried"
+            msg = f"allowed: a folder, {ALLOWED}; stores of other kinds were never tried"
             raise ValueError(msg)
         if not _ADDRESS.fullmatch(value):
-            msg = "allowed: a folder, or s3://bucket/prefix, the prefix of letters, digits and any of _ . = - /"
+            msg = f"allowed: a folder, {ALLOWED}, the prefix of letters, digits and any of _ . = - /"
             raise ValueError(msg)
         return value.rstrip("/")
 
@@ -84,8 +100,8 @@ class StoreSettings(BaseSettings):
         Raises:
             SettingsError: its store may not be reached as the settings say.
         """
-        if self.lake.startswith(SCHEME):
-            return StorePath.from_url(self.lake, self.store_access)
+        if is_address(self.lake):
+            return StorePath.from_url(self.lake, self.access_to(self.lake))
         return Path(self.lake) if self.lake else self.home / "lake"
 
     def place_at(self, url: str, variable: str) -> StorePath:
@@ -96,28 +112,43 @@ class StoreSettings(BaseSettings):
         """
         finding = without_passwords(f"{url!r} is not allowed")
         if url.partition("://")[0] in UNTRIED:
-            remedy = "allowed: s3://bucket/prefix; stores of other kinds were never tried"
-            raise SettingsError(variable, finding, remedy)
+            raise SettingsError(variable, finding, f"allowed: {ALLOWED}; stores of other kinds were never tried")
         address = _BUCKET.fullmatch(url)
-        prefix = ((address and address[1]) or "").rstrip("/")
-        if not address and url.removeprefix(SCHEME).partition("/")[0]:
-            remedy = "name a bucket: 3 to 63 of a-z, 0-9, . and -, no . or - at an end"
-            raise SettingsError(variable, finding, remedy)
+        prefix = ((address and address["prefix"]) or "").rstrip("/")
+        if not address and url.partition("://")[2].partition("/")[0]:
+            raise SettingsError(variable, finding, _NAMES.get(url.partition("://")[0], _AZURE_NAMES))
         if not address or not prefix.isprintable() or {"", ".", ".."} & {*(prefix.split("/") if prefix else ())}:
-            raise SettingsError(variable, finding, "allowed: s3://bucket/prefix, no part of it being empty, . or ..")
-        return StorePath.from_url(url, self.store_access)
+            raise SettingsError(variable, finding, f"allowed: {ALLOWED}, no part of it being empty, . or ..")
+        return StorePath.from_url(url, self.access_to(url))
 
-    @property
-    def store_access(self) -> Access:
-        """How the store is reached. Raises a SettingsError where two variables say different things."""
-        of_amazon = _OfAmazon()
-        endpoint = self.store_endpoint or of_amazon.endpoint_url_s3 or of_amazon.endpoint_url
+    def access_to(self, url: str) -> Access:
+        """How the store is reached that an address is of.
+
+        Raises:
+            SettingsError: two variables say different things, or one that is needed is not set.
+        """
+        return self._access_to_s3() if url.startswith("s3://") else self._access_to_azure(url)
+
+    def _access_to_azure(self, url: str) -> AzureAccess:
+        address = _BUCKET.match(url)
+        account = (address and address["account"]) or _OfAzure().account_name
+        if not account:
+            remedy = f"set it, or say abfss://container@account.{HOST}/prefix"
+            raise SettingsError("AZURE_STORAGE_ACCOUNT_NAME", "no account is named", remedy)
+        return AzureAccess(self._require_tls(self.store_endpoint), self.home, account)
+
+    def _require_tls(self, endpoint: str) -> str:
         if endpoint.startswith("http://") and not self.store_allow_http:
             remedy = "say https://, or set CLICKSTREAM_STORE_ALLOW_HTTP=true: what is sent can then be read on the way"
             raise SettingsError("CLICKSTREAM_STORE_ENDPOINT", "it is an address without TLS", remedy)
+        return endpoint.rstrip("/")
+
+    def _access_to_s3(self) -> S3Access:
+        of_amazon = _OfAmazon()
+        endpoint = self._require_tls(self.store_endpoint or of_amazon.endpoint_url_s3 or of_amazon.endpoint_url)
         if of_amazon.endpoint_url_s3 not in ("", endpoint):
             # Which of the two counts, clients do not agree on: half a lake would lie elsewhere.
             finding = "AWS_ENDPOINT_URL_S3 names another store"
             raise SettingsError("CLICKSTREAM_STORE_ENDPOINT", finding, "unset one of them")
         region = self.store_region or of_amazon.region or of_amazon.default_region or "us-east-1"
-        return Access(endpoint.rstrip("/"), region, self.store_path_style, self.home)
+        return S3Access(endpoint, self.home, region, self.store_path_style)

@@ -20,6 +20,7 @@ from hypothesis.internal.conjecture.providers import HypothesisProvider
 from hypothesis.internal.constants_ast import Constants
 
 from clickstream_platform.jvm.session import build_session
+from clickstream_platform.jvm.store import store_of
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.simulator.broker import Broker
 from clickstream_platform.simulator.seaweed import Seaweed, run_store
@@ -30,8 +31,9 @@ from clickstream_platform.streaming.runtime.run import run
 from clickstream_platform.streaming.sources.kafka import cluster
 from clickstream_platform.tables import tables
 from clickstream_platform_tests import parts
+from clickstream_platform_tests.azurite import Azurite, run_azurite
 from clickstream_platform_tests.no_jvm import no_jvm
-from clickstream_platform_tests.on_store import lakes_on, placed
+from clickstream_platform_tests.on_store import AnyStore, lakes_on, placed
 from clickstream_platform_tests.part_times import PartTimes, remember_part
 from clickstream_platform_tests.topics import Topic, secured
 
@@ -53,7 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=3, help="how often a run over Kafka is killed; 20 is a soak")
     parser.addoption("--part", type=parts.named, help="only the tests of a part of the suite, or of several: a,b")
     parser.addoption("--lake", choices=("folder", "store"), default="folder", help="where the lake of a `lab` lies")
-    parser.addoption("--store-at", metavar="URL", help="a store that runs, with its bucket `lake` and the key of AWS_*")
+    parser.addoption("--store-at", metavar="URL", help="azurite, or the address of an S3 store with a bucket `lake`")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -132,7 +134,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
         if is_on_store:
             running.enter_context(lakes_on(request.getfixturevalue("store")))
         settings = placed(settings)
-        session = build_session(settings, "tests", store=settings.store_access if is_on_store else None)
+        session = build_session(settings, "tests", store=store_of(settings))
         running.callback(session.stop)
         yield session
 
@@ -148,9 +150,26 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 
 @pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Seaweed]:
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    """Azure's store that every test shares: 2 s, once; 30 s more where it is not installed yet."""
+    with run_azurite(tmp_path_factory.mktemp("azurite"), from_env().cache) as azure:
+        yield azure
+
+
+@pytest.fixture(params=["store", "azurite"])
+def each_store(request: pytest.FixtureRequest) -> AnyStore:
+    """One store after another of each kind."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[AnyStore]:
     """The object store that every test shares: 3 s, once. In a fresh folder, as it is slow on what a kill has left."""
-    if there := request.config.getoption("--store-at"):
+    there = request.config.getoption("--store-at")
+    if there == "azurite":
+        yield request.getfixturevalue("azurite")
+        return
+    if there:
         yield Seaweed(there, os.environ["AWS_SECRET_ACCESS_KEY"], key=os.environ["AWS_ACCESS_KEY_ID"])
         return
     with run_store(tmp_path_factory.mktemp("store")) as seaweed:
@@ -158,10 +177,11 @@ def store(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
 
 
 @pytest.fixture
-def place(store: Seaweed, request: pytest.FixtureRequest) -> str:
+def place(request: pytest.FixtureRequest) -> str:
     """An address on the store of its own for every test: ``s3://bucket/...``. Also where tests have left others."""
+    store: AnyStore = request.getfixturevalue("each_store" if "each_store" in request.fixturenames else "store")
     name = re.sub(r"\W+", "-", request.node.name)[:80]
-    return f"s3://{store.bucket}/{name}-{next(_numbers)}-{secrets.token_hex(4)}"
+    return store.address(f"{name}-{next(_numbers)}-{secrets.token_hex(4)}")
 
 
 @pytest.fixture

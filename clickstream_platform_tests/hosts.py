@@ -21,7 +21,6 @@ from tempfile import TemporaryDirectory
 
 from clickstream_platform.simulator.cluster import REGISTERED, Process, master_at, worker_at
 from clickstream_platform.simulator.seaweed import Seaweed, run_store
-from clickstream_platform.store.access import Access
 from clickstream_platform.store.place import StorePath
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform_tests.accounts import counts_of_records
@@ -82,7 +81,7 @@ class Hosts:
     @property
     def lake(self) -> Lake:
         """The lake, as this process sees it."""
-        return Lake(StorePath.from_url("s3://lake/hosts", Access(self.seaweed.endpoint, "us-east-1")))
+        return Lake(StorePath.from_url("s3://lake/hosts", self.seaweed.access))
 
     def land(self) -> None:
         """Let events land, some of them twice, and a line that is none."""

@@ -24,7 +24,6 @@ from typing import Protocol
 from clickstream_platform.simulator.cluster import HERE, REGISTERED, Process, master_at, worker_at
 from clickstream_platform.simulator.ports import free_or
 from clickstream_platform.simulator.seaweed import GRPC, SEVERAL, Seaweed, lend_credentials, run_store
-from clickstream_platform.store.access import Access
 from clickstream_platform.store.place import StorePath
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform_tests.rounds import land, require_exact, require_nothing_staged
@@ -169,8 +168,8 @@ class Trial:
         self.driver = Driver("driver", folder, given)
         running.callback(self.driver.kill)
         self.must("begin")
-        access = Access(self.store.seaweed.endpoint, "us-east-1")
-        self.lake = Lake(StorePath.from_url(f"s3://{self.store.seaweed.bucket}/{PLACE}", access))
+        access = self.store.seaweed.access
+        self.lake = Lake(StorePath.from_url(self.store.seaweed.address(PLACE), access))
         self.landed = 0
 
     def must(self, word: str) -> None:

@@ -10,12 +10,14 @@ import pytest
 
 from clickstream_platform.settings import Settings
 from clickstream_platform.simulator.seaweed import Seaweed, lend_credentials
+from clickstream_platform_tests.azurite import Azurite
 
-_stores: list[Seaweed] = []  # the one that the lakes are on, if they are
+AnyStore = Seaweed | Azurite
+_stores: list[AnyStore] = []  # the one that the lakes are on, if they are
 
 
 @contextmanager
-def lakes_on(store: Seaweed) -> Generator[None]:
+def lakes_on(store: AnyStore) -> Generator[None]:
     """Within the block the lake of every ``Lab`` lies on this store."""
     with lend_credentials(store):
         _stores.append(store)
@@ -28,7 +30,7 @@ def placed(settings: Settings) -> Settings:
     if not _stores:
         return settings
     (store,) = _stores
-    ours = f"s3://{store.bucket}/of-homes/"
+    ours = store.address("of-homes/")
     if settings.lake and not settings.lake.startswith(ours):
         return settings
     lake = ours + sha256(str(settings.home).encode()).hexdigest()[:16]

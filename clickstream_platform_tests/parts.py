@@ -37,7 +37,8 @@ WIDE_PLACES = (
 )
 JVM = "spark"  # the marker of every test with a JVM, whatever its part
 WIDE_FIXTURES = frozenset({"peak"})  # Python runs three times as long while memory is traced
-JVM_FIXTURES = frozenset({"spark", "broker", "store"})  # and who uses one of them; a store is no JVM, but as slow
+STORES = frozenset({"store", "azurite", "each_store"})
+JVM_FIXTURES = frozenset({"spark", "broker"}) | STORES  # and who uses one of them; a store is no JVM, but as slow
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ PARTS = (
     Part("property", "random scenarios, against a naive program", ("test_exactness.py", "test_border.py", "lives")),
     Part("kill", "processes killed or told to stop", ("streaming/runtime/test_kill.py", "defs/test_signals.py")),
     Part("kafka", "a real broker", ("simulator/test_broker.py", "deploy/test_profiles.py"), frozenset({"broker"})),
-    Part("store", "a real object store", (), frozenset({"store"})),
+    Part("store", "a real object store", (), STORES),
     Part("runs", "runs and streams over files, also those that fail", ("streaming/runtime",)),
     Part("upkeep", "what a lake needs over the years, and audits", ("streaming/maintenance", "streaming/audit")),
     Part("engine", "the rest of the streaming engine on Spark, over files", ("streaming",)),

@@ -17,7 +17,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from clickstream_platform.simulator.seaweed import lend_credentials, run_store
-from clickstream_platform.store.access import Access
 from clickstream_platform.store.place import StorePath
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform_tests.rounds import land, require_exact
@@ -39,7 +38,7 @@ def race(rounds: int, drawn: random.Random) -> None:
         drivers = [Driver(name, folder, environment(store, PLACE, landing, "local[1]")) for name in ("one", "other")]
         for each in drivers:
             running.callback(each.kill)
-        lake = Lake(StorePath.from_url(f"s3://{store.bucket}/{PLACE}", Access(store.endpoint, "us-east-1")))
+        lake = Lake(StorePath.from_url(store.address(PLACE), store.access))
         became: Counter[str] = Counter()
         for number in range(rounds):
             began = time.monotonic()

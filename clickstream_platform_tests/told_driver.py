@@ -114,7 +114,7 @@ class Driver:
 
 def environment(store: Seaweed, place: str, landing: Path, master: str) -> dict[str, str]:
     """What a driver is set to, its home aside: a lake at this place of the store."""
-    given = {"LAKE": f"s3://{store.bucket}/{place}", "SOURCE": str(landing), "STORE_ENDPOINT": store.endpoint}
+    given = {"LAKE": store.address(place), "SOURCE": str(landing), "STORE_ENDPOINT": store.endpoint}
     given |= {"STORE_ALLOW_HTTP": "true", "SPARK_MASTER": master}
     return {f"CLICKSTREAM_{name}": value for name, value in given.items()}
 

@@ -14,7 +14,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from clickstream_platform.jvm.azure_jars import AZURE_JARS
 from clickstream_platform.jvm.jars import jar_paths
+from clickstream_platform.jvm.maven import resolve
 from clickstream_platform.settings import from_env
 
 HERE = Path(__file__).parent
@@ -31,7 +33,9 @@ def build(jar: Path) -> str:
     pyspark = find_spec("pyspark")
     assert pyspark is not None
     assert pyspark.origin is not None
-    classes = ":".join([f"{Path(pyspark.origin).with_name('jars')}/*", *map(str, jar_paths(from_env().cache))])
+    cache = from_env().cache
+    jars = [Path(pyspark.origin).with_name("jars") / "*", *jar_paths(cache), *resolve(AZURE_JARS, cache)]
+    classes = ":".join(map(str, jars))
     with TemporaryDirectory() as folder:
         command = ["javac", "--release", "17", "-g:none", "-implicit:none", "-cp", classes, "-d", folder]
         subprocess.run([*command, *map(str, sources())], check=True)

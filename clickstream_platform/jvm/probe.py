@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from clickstream_platform.store.access import Access
     from clickstream_platform.store.place import StorePath
 
 SHARED = 0.3  # seconds that a task stays, so that no other of its job finds the same core free
@@ -40,7 +41,7 @@ class WorkerRequest:
         shared: a file that was written into the lake.
         content: what is in it.
         samples: of what tasks read in folders.
-        store: how the store is reached that the lake lies on: endpoint, region, path style. None for one in a folder.
+        store: how the store is reached that the lake lies on; None for one in a folder.
         stores: where they read on a store.
     """
 
@@ -49,7 +50,7 @@ class WorkerRequest:
     shared: str = ""
     content: str = ""
     samples: tuple[SharedPath, ...] = ()
-    store: tuple[str, str, bool] | None = None
+    store: Access | None = None
     stores: tuple[StorePath, ...] = ()
 
 
@@ -92,7 +93,7 @@ def probe_worker(parts: Iterable[object], asked: WorkerRequest) -> Iterator[Work
     if asked.store is None:
         wrote, unseen = _lake(asked)
     elif not missing:  # or it has nothing to reach a store with
-        wrote, refused = _store(asked, *asked.store)
+        wrote, refused = _store(asked, asked.store)
     yield Worker(
         socket.gethostname(),
         str(Path.cwd()),
@@ -145,13 +146,12 @@ def _own() -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{time.time_ns()}"
 
 
-def _store(asked: WorkerRequest, endpoint: str, region: str, path_style: bool) -> tuple[str, str]:
+def _store(asked: WorkerRequest, access: Access) -> tuple[str, str]:
     """As :func:`_lake`, for a lake on a store, with the credentials that this worker has; no answer holds them."""
     from clickstream_platform.errors import ClickstreamError  # noqa: PLC0415 - what is imported is looked for first
-    from clickstream_platform.store.access import Access  # noqa: PLC0415
     from clickstream_platform.store.place import StorePath, require_store  # noqa: PLC0415
 
-    shared: StorePath = StorePath.from_url(asked.shared, Access(endpoint, region, path_style))
+    shared: StorePath = StorePath.from_url(asked.shared, access)
     own = shared.with_name(f"{shared.name}-{_own()}")
     try:
         require_store(shared.parent)

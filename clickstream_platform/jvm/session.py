@@ -87,7 +87,7 @@ LONG = 300_000  # records or events, from which on a run is long
 
 def spark_conf(settings: Settings, java: Java, records: int = 0, store: Access | None = None) -> dict[str, str]:
     """Every conf of the session, the user's own ``spark_conf`` last. Resolves the jars: 7 s once, then milliseconds."""
-    jars = (store_jar_paths if store else jar_paths)(settings.cache)
+    jars = store_jar_paths(settings.cache, store) if store else jar_paths(settings.cache)
     if settings.on_one_machine:
         place = _one_machine(settings, java, records, jars, with_store=store is not None)
     else:

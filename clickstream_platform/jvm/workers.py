@@ -50,7 +50,6 @@ TASKS = (
 # Those of which another version may read or write something else.
 COMPARED = ("pyspark", "pyarrow", "pandas", "numpy", "msgspec", "fastavro")
 FOR_A_STORE = ("obstore",)  # tasks import it where they need it
-OF_A_STORE = "start the worker with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of its own, or on a host with a role"
 INSTALL = "install what requirements.lock lists on every worker"
 
 
@@ -87,7 +86,7 @@ def _worker_request(
 ) -> WorkerRequest:
     is_there = is_on_store(lake)
     modules = (*TASKS, *(FOR_A_STORE if is_there or stores else ()))
-    store = (lake.access.endpoint, lake.access.region, lake.access.path_style) if is_there else None
+    store = lake.access if is_there else None
     return WorkerRequest(modules, COMPARED, shared, content, samples, store, stores)
 
 
@@ -111,9 +110,9 @@ def require_worker(worker: Worker, request: WorkerRequest, settings: Settings) -
         remedy = "lake and landing folders must be in a file system that all workers have at the same path"
         raise _worker_error(worker, f"it does not see what is here ({worker.unseen[0]})", remedy)
     if worker.refused:
-        raise _worker_error(worker, f"it does not reach the lake ({worker.refused})", OF_A_STORE)
+        raise _worker_error(worker, f"it does not reach the lake ({worker.refused})", _remedy(settings.lake_folder))
     if worker.unreached:
-        raise _worker_error(worker, f"it does not reach the source ({worker.unreached[0]})", OF_A_STORE)
+        raise _worker_error(worker, f"it does not reach the source ({worker.unreached[0]})", _remedy(request.stores[0]))
     wrote = _place(worker.wrote, settings.lake_folder)
     if worker.wrote and not wrote.is_file():
         finding = f"what it writes into {wrote.parent} is not seen here"
@@ -122,6 +121,11 @@ def require_worker(worker: Worker, request: WorkerRequest, settings: Settings) -
 
 def _place(path: str, lake: Place) -> Place:
     return StorePath.from_url(path, lake.access) if is_on_store(lake) else Path(path)
+
+
+def _remedy(place: Place) -> str:
+    assert is_on_store(place), f"no worker asks a store for {place}"
+    return f"start the worker with {place.access.credentials} of its own, or on a host with {place.access.identity}"
 
 
 def _worker_error(worker: Worker, finding: str, remedy: str) -> SetupError:

@@ -17,12 +17,14 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from clickstream_platform.errors import SetupError
 from clickstream_platform.simulator.cluster import HERE, PATIENCE, Host, Process, start_guarded
 from clickstream_platform.simulator.ports import free_ports
+from clickstream_platform.store.s3 import S3Access
 
-BUCKET, KEY = "lake", "the-key"
+BUCKET, KEY, REGION = "lake", "the-key", "us-east-1"
 SEVERAL = ("s3", "master", "volume", "filer")  # what listens in it
 GRPC = 10_000  # each listens for gRPC, too, so far above its own port
 
@@ -46,7 +48,16 @@ class Seaweed:
     @property
     def environment(self) -> dict[str, str]:
         """The variables by which any client of S3 gets in."""
-        return {"AWS_ACCESS_KEY_ID": self.key, "AWS_SECRET_ACCESS_KEY": self.secret, "AWS_REGION": "us-east-1"}
+        return {"AWS_ACCESS_KEY_ID": self.key, "AWS_SECRET_ACCESS_KEY": self.secret, "AWS_REGION": REGION}
+
+    @property
+    def access(self) -> S3Access:
+        """How it is reached."""
+        return S3Access(self.endpoint, region=REGION)
+
+    def address(self, prefix: str) -> str:
+        """Of a prefix in its bucket."""
+        return f"s3://{self.bucket}/{prefix}"
 
 
 @contextmanager
@@ -84,8 +95,17 @@ def run_store(folder: Path, host: Host = HERE, ports: Sequence[int] = ()) -> Gen
         process.kill()
 
 
+class Lender(Protocol):
+    """A store, as far as one gets in."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which any client gets in."""
+        ...
+
+
 @contextmanager
-def lend_credentials(store: Seaweed) -> Generator[None]:
+def lend_credentials(store: Lender) -> Generator[None]:
     """Let this process, and those that it starts in the block, find the store's key where any client looks for one."""
     names = (*store.environment, "AWS_SESSION_TOKEN")  # which would belong to another key
     before = {name: os.environ.pop(name) for name in names if name in os.environ}

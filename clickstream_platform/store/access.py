@@ -1,18 +1,19 @@
-"""How an object store that speaks S3 is reached: one description, turned into the options of each client.
+"""How an object store is reached: one description a kind of store, turned into the options of each client.
 
-Credentials are held nowhere: every client finds them in the environment, as Amazon's own tools do.
+Credentials are held nowhere: every client finds them in the environment, as the cloud's own tools do.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from obstore.store import ClientConfig, RetryConfig, S3Config, S3Store
+    from obstore.store import ClientConfig, ObjectStore, RetryConfig
 
 RETRIED_FOR = timedelta(minutes=1)
 SHORTEST_WAIT, LONGEST_WAIT = timedelta(milliseconds=100), timedelta(seconds=2)  # between two tries, drawn by chance
@@ -20,60 +21,84 @@ RETRIES = RETRIED_FOR // SHORTEST_WAIT  # so many that the time ends them, howev
 
 
 @dataclass(frozen=True)
-class Access:
+class Access(ABC):
     """How a store is reached, by Python, by delta-rs and by Spark alike.
 
     Attributes:
-        endpoint: its address, ``http://`` or ``https://``; empty for Amazon's of the region.
-        region: empty for what the environment says.
-        path_style: whether a bucket is the first part of the path, not of the host's name.
+        endpoint: its address, ``http://`` or ``https://``; empty for that of the cloud.
         scratch: a local folder, for what cannot be done on a store.
     """
 
     endpoint: str = ""
-    region: str = ""
-    path_style: bool = True
     scratch: Path = field(default=Path(".clickstream"), compare=False)
 
-    def endpoint_of(self, bucket: str) -> str:
-        """The address as the clients in Rust take it: with the bucket, where that is part of the host's name."""
-        if not self.endpoint or self.path_style:
-            return self.endpoint
-        scheme, _, host = self.endpoint.partition("://")
-        return f"{scheme}://{bucket}.{host}"
+    bucket_term: ClassVar[str] = "bucket"
+    """What the cloud calls that in which objects lie."""
+    credentials: ClassVar[str]
+    """The variables by which a user is known, as an error names them."""
+    identity: ClassVar[str]
+    """What a host may have instead of such variables."""
+
+    folder_mark: ClassVar[str] = ""
+    """The metadata by which an empty object stands for a folder, where it does not by its name."""
+    hadoop_module: ClassVar[str]
+    """Hadoop's client of it."""
 
     @property
+    @abstractmethod
     def display_name(self) -> str:
         """The store as an error names it."""
-        return self.endpoint or "Amazon S3"
+
+    @property
+    @abstractmethod
+    def scheme(self) -> str:
+        """What its addresses begin with, before ``://``."""
+
+    @abstractmethod
+    def owns(self, url: str) -> bool:
+        """Whether an address is one of this store's kind and account."""
+
+    @abstractmethod
+    def split(self, url: str) -> tuple[str, str]:
+        """The bucket and the key that an address names."""
+
+    @abstractmethod
+    def address(self, bucket: str, key: str) -> str:
+        """The whole address of an object, as Spark, delta-rs and DuckDB take it."""
+
+    @abstractmethod
+    def open_client(self, bucket: str, options: dict[str, Any]) -> ObjectStore:
+        """A client of obstore's, with options that are the same for all kinds of stores."""
+
+    @abstractmethod
+    def delta_options(self, bucket: str) -> dict[str, str]:
+        """Where delta-rs finds a bucket, as far as other kinds of stores say it in other words."""
+
+    @abstractmethod
+    def hadoop_conf(self) -> dict[str, str]:
+        """How Hadoop's client finds the store and the credentials; it holds none."""
+
+    @abstractmethod
+    def arrow_filesystem(self) -> Any:
+        """Arrow's client, which lists any key."""
+
+    @property
+    def is_without_tls(self) -> bool:
+        """Whether what is sent can be read on the way."""
+        return self.endpoint.startswith("http://")
 
 
 @cache
-def bucket_client(bucket: str, access: Access, *, is_patient: bool = True) -> S3Store:
+def bucket_client(bucket: str, access: Access, *, is_patient: bool = True) -> ObjectStore:
     """Obstore's client of a bucket; one for all places in it."""
-    from obstore.store import S3Store  # noqa: PLC0415 - only who has a lake on a store
-
-    return S3Store(
-        bucket,
-        config=bucket_config(bucket, access),
-        client_options=client_config(access),
-        retry_config=retry_config(is_patient=is_patient),
+    return access.open_client(
+        bucket, {"client_options": client_config(access), "retry_config": retry_config(is_patient=is_patient)}
     )
-
-
-def bucket_config(bucket: str, access: Access) -> S3Config:
-    """Where obstore finds a bucket."""
-    config: S3Config = {"virtual_hosted_style_request": not access.path_style, "conditional_put": "etag"}
-    if access.endpoint:
-        config["endpoint"] = access.endpoint_of(bucket)
-    if access.region:
-        config["region"] = access.region
-    return config
 
 
 def client_config(access: Access) -> ClientConfig:
     """How long obstore waits for one answer."""
-    return {"allow_http": access.endpoint.startswith("http://"), "connect_timeout": "3s", "timeout": "30s"}
+    return {"allow_http": access.is_without_tls, "connect_timeout": "3s", "timeout": "30s"}
 
 
 def retry_config(*, is_patient: bool = True) -> RetryConfig:
@@ -87,17 +112,14 @@ def retry_config(*, is_patient: bool = True) -> RetryConfig:
 def delta_options(bucket: str, access: Access) -> dict[str, str]:
     """Where delta-rs finds a bucket, as its storage options."""
     return {
-        "allow_http": str(access.endpoint.startswith("http://")).lower(),
-        "aws_virtual_hosted_style_request": str(not access.path_style).lower(),
-        "conditional_put": "etag",
+        "allow_http": str(access.is_without_tls).lower(),
         "connect_timeout": "3s",
         "max_retries": str(RETRIES),
         "retry_timeout": _milliseconds(RETRIED_FOR),
         "backoff_config.init_backoff": _milliseconds(SHORTEST_WAIT),
         "backoff_config.max_backoff": _milliseconds(LONGEST_WAIT),
         "backoff_config.base": "2",
-        **({"aws_endpoint_url": access.endpoint_of(bucket)} if access.endpoint else {}),
-        **({"aws_region": access.region} if access.region else {}),
+        **access.delta_options(bucket),
     }
 
 

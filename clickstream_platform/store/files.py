@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import cache, lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from clickstream_platform.store.access import Access, bucket_client
 from clickstream_platform.store.place import Place, is_on_store
@@ -56,9 +56,9 @@ class ObjectReader:
         self.closed = True
 
 
-def allow_s3_reads(connection: DuckDBPyConnection, place: Place) -> None:
-    """Let a connection of DuckDB read ``s3://`` addresses, if the place is one. Before its settings are locked."""
-    if is_on_store(place) and "s3" not in connection.list_filesystems():
+def allow_store_reads(connection: DuckDBPyConnection, place: Place) -> None:
+    """Let a connection of DuckDB read a store's addresses, if the place is on one. Before its settings are locked."""
+    if is_on_store(place) and place.access.scheme not in connection.list_filesystems():
         connection.register_filesystem(_filesystem(place.access))
 
 
@@ -95,13 +95,17 @@ def _data_files() -> type:
         cachable = False  # fsspec would keep each for ever
 
         def __init__(self, access: Access) -> None:
-            super().__init__("s3")
+            super().__init__(cast("Any", access.scheme))  # of several overloads
             # The base class does so too, with a client of its own.
             self._construct_store = partial(bucket_client, access=access)  # pyright: ignore[reportIncompatibleMethodOverride]
             self._known: dict[str, dict[str, Any]] = {}
             self._read_whole = lru_cache(KEPT_WHOLE)(
                 lambda bucket, key: bucket_client(bucket, access).get(key).bytes().to_bytes()
             )
+
+        def _split_path(self, path: str) -> tuple[str, str]:
+            authority, key = super()._split_path(path)
+            return authority.partition("@")[0], key  # Azure's addresses name the account behind the container
 
         async def _info(self, path: str, **_: Any) -> dict[str, Any]:
             known = self._known.get(path)

@@ -126,7 +126,13 @@ def _refused_key(failed: Exception) -> str:
 
 def _object(place: StorePath, listed: Any) -> Object:
     where = StorePath(place.bucket, listed["path"], place.access)
-    return Object(where, listed["size"], listed["last_modified"], listed["e_tag"] or "")
+    return Object(where, listed["size"], listed["last_modified"], _tag(listed))
+
+
+def _tag(listed: Any) -> str:
+    """As a condition takes it, and as every answer but some stores' lists has it: quoted."""
+    tag = listed["e_tag"] or ""
+    return f'"{tag}"' if tag and '"' not in tag else tag
 
 
 def etags_from(place: StorePath, name: str) -> dict[str, str]:
@@ -136,7 +142,7 @@ def etags_from(place: StorePath, name: str) -> dict[str, str]:
         pages = obs.list(
             bucket_client(place.bucket, place.access), place.key_prefix, offset=place.key_prefix + name[:-1]
         )
-        return {each["path"].removeprefix(place.key_prefix): each["e_tag"] or "" for page in pages for each in page}
+        return {each["path"].removeprefix(place.key_prefix): _tag(each) for page in pages for each in page}
 
 
 def object_at(place: StorePath) -> Object | None:

@@ -9,20 +9,22 @@ from __future__ import annotations
 import fnmatch
 import io
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePath, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
+from clickstream_platform.store import azure, s3
 from clickstream_platform.store.access import Access, bucket_client
 from clickstream_platform.store.refusals import translate_store_errors
 
 if TYPE_CHECKING:
-    from obstore.store import S3Store
+    from obstore.store import ObjectStore
     from typing_extensions import TypeIs
 
-SCHEME = "s3://"
+SCHEMES = (s3.SCHEME, *azure.SCHEMES)
 MARKER = "_folder"  # an object that makes a folder be there; Spark passes over such names
 
 
@@ -36,12 +38,12 @@ class StorePath:
 
     @classmethod
     def from_url(cls, url: str, access: Access) -> StorePath:
-        """The place that ``s3://bucket/prefix`` names."""
-        bucket, _, key = url.removeprefix(SCHEME).partition("/")
+        """The place that an address of the store names."""
+        bucket, key = access.split(url)
         return cls(bucket, key.strip("/"), access)
 
     def __str__(self) -> str:
-        return f"{SCHEME}{self.bucket}/{self.key}".rstrip("/")
+        return self.access.address(self.bucket, self.key).rstrip("/")
 
     __repr__ = __str__
 
@@ -92,7 +94,7 @@ class StorePath:
 
     def as_uri(self) -> str:
         """Its address, as Spark writes it into its logs."""
-        return f"{SCHEME}{self.bucket}/{quote(self.key)}"
+        return self.access.address(self.bucket, quote(self.key))
 
     def exists(self) -> bool:
         """Whether there is an object of that name, or anything below it."""
@@ -123,9 +125,15 @@ class StorePath:
     def _head(self) -> dict[str, Any] | None:
         with translate_store_errors(self) as obs:
             try:
-                return dict(obs.head(self._store, self.key)) if self.key else None
+                head = dict(obs.head(self._store, self.key)) if self.key else None
+                return None if head and not head["size"] and self._is_folder_mark(obs) else head
             except FileNotFoundError:
                 return None
+
+    def _is_folder_mark(self, obs: Any) -> bool:
+        """Whether an empty object stands for a folder. Raises a FileNotFoundError."""
+        mark = self.access.folder_mark
+        return bool(mark) and mark in obs.get(self._store, self.key, options={"head": True}).attributes
 
     @property
     def key_prefix(self) -> str:
@@ -133,7 +141,7 @@ class StorePath:
         return f"{self.key}/" if self.key else ""
 
     @property
-    def _store(self) -> S3Store:
+    def _store(self) -> ObjectStore:
         return bucket_client(self.bucket, self.access)
 
     def iterdir(self) -> Iterator[StorePath]:
@@ -213,7 +221,7 @@ class StorePath:
 
     def unlink(self, *, missing_ok: bool = False) -> None:
         """Delete the object; no error if there is none."""
-        with translate_store_errors(self) as obs:
+        with translate_store_errors(self) as obs, suppress(FileNotFoundError):
             obs.delete(self._store, self.key)
 
     def replace(self, to: StorePath) -> None:
@@ -237,15 +245,29 @@ class StorePath:
             yield from map(bytes, obs.get(self._store, self.key).stream(min_chunk_size=4_000_000))
 
     def remove_all(self) -> None:
-        """Delete everything below it."""
+        """Delete everything below it, whoever else deletes there."""
+        while self._has_missed_some():
+            pass
+
+    def _has_missed_some(self) -> bool:
+        """Delete everything below it, up to what another has deleted meanwhile: some stores mind, others do not."""
         with translate_store_errors(self) as obs:
-            for page in obs.list(self._store, self.key_prefix):
-                if names := [each["path"] for each in page]:
-                    obs.delete(self._store, names)
+            try:
+                for page in obs.list(self._store, self.key_prefix):
+                    if names := [each["path"] for each in page]:
+                        obs.delete(self._store, names)
+            except FileNotFoundError:
+                return True
+        return False
 
 
 Place = Path | StorePath
 AnyPlace = TypeVar("AnyPlace", Path, StorePath, Path | StorePath)
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is the address of a place on a store, and no path."""
+    return text.partition("://")[0] in SCHEMES and "://" in text
 
 
 def is_on_store(place: Place) -> TypeIs[StorePath]:
@@ -255,10 +277,9 @@ def is_on_store(place: Place) -> TypeIs[StorePath]:
 
 def place_from_url(url: str, beside: Place) -> Place:
     """The place that a URL in one of Spark's logs names; on a store it is reached as ``beside`` is."""
-    parts = urlsplit(url)
-    if parts.scheme == "s3" and is_on_store(beside):
-        return StorePath.from_url(f"{SCHEME}{parts.netloc}{unquote(parts.path)}", beside.access)
-    return Path(unquote(parts.path))
+    if is_on_store(beside) and beside.access.owns(url):
+        return StorePath.from_url(unquote(url), beside.access)
+    return Path(unquote(urlsplit(url).path))
 
 
 def require_store(place: StorePath) -> None:

@@ -11,7 +11,10 @@ from clickstream_platform.errors import ClickstreamError, SetupError, Unreachabl
 from clickstream_platform.store.access import Access
 
 _CODES = (re.compile(r"<Code>(\w+)</Code>"), re.compile(r"status code: (\d{3} [A-Z]\w+)"))
-_KEY_REFUSED = re.compile(r"InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|ExpiredToken|\b40[13] ")
+_KEY_REFUSED = re.compile(
+    r"InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|ExpiredToken|AuthenticationFailed|AuthorizationFailure"
+    r"|\b40[13] "
+)
 
 
 class NamedPlace(Protocol):
@@ -47,17 +50,17 @@ def translate_store_errors(place: NamedPlace) -> Generator[Any]:
 
 def _error_of_refusal(text: str, place: NamedPlace) -> ClickstreamError:
     code = next((match[1] for sign in _CODES if (match := sign.search(text))), "")
-    if "NoSuchBucket" in text:
-        finding = f"there is no bucket {place.bucket} at {place.access.display_name}"
+    if "NoSuchBucket" in text or "ContainerNotFound" in text:
+        finding = f"there is no {place.access.bucket_term} {place.bucket} at {place.access.display_name}"
         return SetupError(str(place), finding, "make it, or set CLICKSTREAM_LAKE to another")
     if "169.254.169.254" in text or "169.254.170" in text:
         finding = f"there are no credentials for {place.access.display_name}"
         return SetupError(
-            str(place), finding, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the host a role"
+            str(place), finding, f"set {place.access.credentials}, or give the host {place.access.identity}"
         )
     if _KEY_REFUSED.search(text):
         finding = f"{place.access.display_name} refuses this user ({code})"
-        return SetupError(str(place), finding, "look at AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what they may do")
+        return SetupError(str(place), finding, f"look at {place.access.credentials}, and what they may do")
     finding = (
         f"{place.access.display_name} does not do what it is asked ({code})" if code else "the store does not answer"
     )

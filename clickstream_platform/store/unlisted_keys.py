@@ -77,17 +77,9 @@ def keys_below(place: StorePath) -> tuple[ListedKey, ...]:
 
 
 def _keys(place: StorePath) -> Iterator[ListedKey]:
-    from pyarrow.fs import FileSelector, FileType, S3FileSystem  # noqa: PLC0415 - 0.1 s, and hardly ever
+    from pyarrow.fs import FileSelector, FileType  # noqa: PLC0415 - 0.1 s, and hardly ever
 
-    access = place.access
-    scheme, _, host = access.endpoint.partition("://")
-    client = S3FileSystem(
-        region=access.region or None,
-        force_virtual_addressing=not access.path_style,
-        connect_timeout=3,
-        request_timeout=30,
-        **({"scheme": scheme, "endpoint_override": host} if host else {}),
-    )
+    client = place.access.arrow_filesystem()
     within = f"{place.bucket}/{place.key}".rstrip("/")
     for each in client.get_file_info(FileSelector(within, allow_not_found=True, recursive=True)):
         if each.type == FileType.File:

@@ -9,7 +9,6 @@ import pytest
 
 from clickstream_platform.delivery.outbox import Alert, Outbox
 from clickstream_platform.simulator.seaweed import Seaweed
-from clickstream_platform.store.access import Access
 from clickstream_platform.store.place import StorePath
 from clickstream_platform.streaming.lake.places import Lake
 
@@ -18,7 +17,7 @@ from clickstream_platform.streaming.lake.places import Lake
 def outbox(store: Seaweed, place: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outbox]:
     for name, value in store.environment.items():
         monkeypatch.setenv(name, value)
-    root = StorePath.from_url(place, Access(store.endpoint, "us-east-1"))
+    root = StorePath.from_url(place, store.access)
     yield Outbox.of(Lake(root))
     root.remove_all()
 

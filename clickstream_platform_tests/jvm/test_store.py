@@ -32,8 +32,8 @@ from clickstream_platform.jvm.s3_jars import S3_JARS
 from clickstream_platform.jvm.session import spark_conf
 from clickstream_platform.jvm.store import OWN_JAR, OWN_SHA256, own_jar
 from clickstream_platform.settings import Settings
-from clickstream_platform.simulator.seaweed import Seaweed
-from clickstream_platform.store.access import Access
+from clickstream_platform.store.s3 import S3Access
+from clickstream_platform_tests.on_store import AnyStore
 
 ROOT = Path(__file__).parents[2]
 JAVA = Java(Path("/java"), "17")
@@ -43,11 +43,12 @@ import json, os, signal, sys
 from pathlib import Path
 from clickstream_platform.jvm.session import build_session
 from clickstream_platform.settings import Settings
-from clickstream_platform.store.access import Access
 
 endpoint, place, home = sys.argv[1:]
-settings = Settings(home=Path(home), spark_master="local[2]")
-spark = build_session(settings, store=Access(endpoint, "us-east-1", path_style=True), jvm_log=Path(home, "spark.log"))
+where = {"lake": place, "store_endpoint": endpoint, "store_allow_http": True}
+settings = Settings(home=Path(home), spark_master="local[2]", **where)
+place = str(settings.lake_folder)
+spark = build_session(settings, store=settings.lake_folder.access, jvm_log=Path(home, "spark.log"))
 """
 
 # Run twice at once. Each round: threads of both processes, each with its own text, begin to write one file together.
@@ -126,7 +127,7 @@ print(json.dumps({"lines": sorted(row.value for row in table.collect()), "versio
 
 
 def spark_process(
-    program: str, store: Seaweed, place: str, home: Path, **environment: str
+    program: str, store: AnyStore, place: str, home: Path, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """A program on a session on the store, in a process of its own."""
     return subprocess.run(
@@ -145,10 +146,11 @@ def told(ended: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     return json.loads(ended.stdout.splitlines()[-1])
 
 
-@pytest.fixture(scope="module")
-def raced(store: Seaweed, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+@pytest.fixture(scope="module", params=["store", "azurite"])
+def raced(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What each of two processes tells of the same rounds."""
-    homes, place = tmp_path_factory.mktemp("race"), f"s3://{store.bucket}/race"
+    store: AnyStore = request.getfixturevalue(request.param)
+    homes, place = tmp_path_factory.mktemp("race"), store.address("race")
     for home in "ab":
         (homes / home).mkdir()
     with ThreadPoolExecutor() as both:
@@ -174,15 +176,15 @@ def test_of_writers_of_two_processes_that_race_for_one_file_exactly_one_wins(
 
 
 def test_a_query_killed_between_table_and_checkpoint_goes_on_exactly(
-    store: Seaweed, place: str, tmp_path: Path
+    each_store: AnyStore, place: str, tmp_path: Path
 ) -> None:
     (tmp_path / "lines").mkdir()
     for i in range(4):
         (tmp_path / "lines" / f"{i}.txt").write_text(f"{i}a\n{i}b\n")
 
-    killed = spark_process(STREAM, store, place, tmp_path, KILL="1")
+    killed = spark_process(STREAM, each_store, place, tmp_path, KILL="1")
     assert killed.returncode == -signal.SIGKILL, killed.stderr[-3000:]
-    after = told(spark_process(STREAM, store, place, tmp_path))
+    after = told(spark_process(STREAM, each_store, place, tmp_path))
 
     assert after == {"lines": [f"{i}{line}" for i in range(4) for line in "ab"], "versions": 4}
 
@@ -241,7 +243,8 @@ def test_the_classes_of_a_session_on_a_store_are_kept_apart(tmp_path: Path, monk
         monkeypatch.setattr(session, name, lambda cache: ())  # pyright: ignore[reportUnknownLambdaType]
     settings, options = Settings(home=tmp_path, cache=tmp_path), "spark.driver.extraJavaOptions"
     archives = [
-        re.findall(r"/\.(classes-\w+)-\d", spark_conf(settings, JAVA, 0, store)[options]) for store in (None, Access())
+        re.findall(r"/\.(classes-\w+)-\d", spark_conf(settings, JAVA, 0, store)[options])
+        for store in (None, S3Access())
     ]
 
     assert all(archives)
@@ -268,7 +271,7 @@ def test_no_conf_has_the_key_or_its_secret(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the-secret")
     monkeypatch.setattr(session, "store_jar_paths", lambda cache: ())  # pyright: ignore[reportUnknownLambdaType]
 
-    conf = spark_conf(Settings(home=tmp_path, cache=tmp_path), JAVA, 0, Access("http://127.0.0.1:1", path_style=True))
+    conf = spark_conf(Settings(home=tmp_path, cache=tmp_path), JAVA, 0, S3Access("http://127.0.0.1:1", path_style=True))
 
     assert conf["spark.hadoop.fs.s3a.endpoint"] == "http://127.0.0.1:1"
     assert conf["spark.hadoop.fs.s3a.path.style.access"] == "true"

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 from clickstream_platform.simulator.seaweed import Seaweed
-from clickstream_platform.store.access import Access
 from clickstream_platform.store.compare_and_swap import ATTEMPTS, ContendedError, update_object
 from clickstream_platform.store.place import StorePath
 
@@ -16,7 +15,7 @@ from clickstream_platform.store.place import StorePath
 def path(store: Seaweed, place: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[StorePath]:
     for name, value in store.environment.items():
         monkeypatch.setenv(name, value)
-    path = StorePath.from_url(f"{place}/object", Access(store.endpoint, "us-east-1"))
+    path = StorePath.from_url(f"{place}/object", store.access)
     yield path
     path.unlink()
 

@@ -17,9 +17,10 @@ import pytest
 
 from clickstream_platform.simulator.counting import count_requests
 from clickstream_platform.simulator.seaweed import Seaweed, lend_credentials
-from clickstream_platform.store.access import Access, bucket_client
-from clickstream_platform.store.files import ObjectReader, allow_s3_reads, arrow_dataset_source
+from clickstream_platform.store.access import bucket_client
+from clickstream_platform.store.files import ObjectReader, allow_store_reads, arrow_dataset_source
 from clickstream_platform.store.place import StorePath
+from clickstream_platform.store.s3 import S3Access
 from clickstream_platform.streaming.lake.scan import open_duckdb
 
 THREADS = 8
@@ -63,7 +64,7 @@ def ids(seed: int, rows: int) -> pa.Table:
 def test_duckdb_and_arrow_read_what_was_written_of_whatever_size(store: Seaweed, place: str, rows: int) -> None:
     """DuckDB 2 reads one open file by eight threads, whatever ``threads`` says."""
     with lend_credentials(store):
-        folder = StorePath.from_url(place, Access(store.endpoint, "us-east-1"))
+        folder = StorePath.from_url(place, store.access)
         tables = [ids(seed, rows) for seed in range(3)]
         for number, table in enumerate(tables):
             written = io.BytesIO()
@@ -72,7 +73,7 @@ def test_duckdb_and_arrow_read_what_was_written_of_whatever_size(store: Seaweed,
             obstore.put(bucket_client(file.bucket, file.access), file.key, written.getvalue())
         expected = pa.concat_tables(tables)
         with open_duckdb() as connection:
-            allow_s3_reads(connection, folder)
+            allow_store_reads(connection, folder)
             found = connection.read_parquet([str(folder / f"{number}.parquet") for number in range(3)])
             assert found.order("id").to_arrow_table().equals(expected.sort_by("id"))
         by_arrow = ds.dataset(**arrow_dataset_source(folder, [f"{number}.parquet" for number in range(3)]))
@@ -81,20 +82,20 @@ def test_duckdb_and_arrow_read_what_was_written_of_whatever_size(store: Seaweed,
 
 def test_a_small_file_is_asked_about_once_and_read_once_by_a_connection(store: Seaweed, place: str) -> None:
     with lend_credentials(store), count_requests(store.endpoint) as (endpoint, requests):
-        file = StorePath.from_url(place, Access(endpoint, "us-east-1")) / "a.parquet"
+        file = StorePath.from_url(place, S3Access(endpoint, region="us-east-1")) / "a.parquet"
         client = bucket_client(file.bucket, file.access)
         written = io.BytesIO()
         pq.write_table(ids(1, 1_000), written)
         obstore.put(client, file.key, written.getvalue())
         requests.clear()
         with open_duckdb() as connection:
-            allow_s3_reads(connection, file)
+            allow_store_reads(connection, file)
             for _ in range(2):
                 assert connection.read_parquet([str(file)]).aggregate("count(*)").fetchall() == [(1_000,)]
         assert Counter(each.kind for each in requests) == {"HEAD": 1, "GET": 1}
 
         obstore.delete(client, file.key)
         with open_duckdb() as connection:  # another one remembers nothing
-            allow_s3_reads(connection, file)
+            allow_store_reads(connection, file)
             with pytest.raises(duckdb.IOException, match="No files found"):
                 connection.read_parquet([str(file)])

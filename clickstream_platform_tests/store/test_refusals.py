@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -11,21 +12,24 @@ import pytest
 
 from clickstream_platform.errors import SettingsError, SetupError, UnreachableError
 from clickstream_platform.settings import Settings, from_env
-from clickstream_platform.store.access import Access, delta_options, retry_config
+from clickstream_platform.store.access import delta_options, retry_config
+from clickstream_platform.store.azure import AzureAccess
 from clickstream_platform.store.place import StorePath, require_store
 from clickstream_platform.store.proof import require_conditional_put
+from clickstream_platform.store.s3 import S3Access
+from clickstream_platform.streaming.sources.files.landing import landing_at
 from clickstream_platform.streaming.sources.named import sources_from
 from clickstream_platform_tests.careless_store import careless_store
 from clickstream_platform_tests.command import clickstream
 
-KEY, SECRET = "the-key", "the-s3cret"
+KEY, SECRET, SECRET_IN_AZURE = "the-key", "the-s3cret", "dGhlLXMzY3JldA=="
 
 
 @pytest.fixture(autouse=True)
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.startswith(("AWS_", "AZURE_"))]:
+        monkeypatch.delenv(name)
     for name, value in {
         "AWS_ACCESS_KEY_ID": KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET,
@@ -37,7 +41,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def lake_at(endpoint: str) -> StorePath:
-    return StorePath.from_url("s3://bucket/lake", Access(endpoint, "us-east-1"))
+    return StorePath.from_url("s3://bucket/lake", S3Access(endpoint, region="us-east-1"))
 
 
 @pytest.mark.parametrize("command", ["run", "status", "sql 'select 1'", "maintain", "reset"])
@@ -107,9 +111,18 @@ def test_two_variables_may_not_name_two_stores(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("source", "finding"),
     [
-        ("az://container/landing", "'az://container/landing' is not allowed; allowed: s3://bucket/prefix; stores of"),
-        ("gs://bucket/landing", "'gs://bucket/landing' is not allowed; allowed: s3://bucket/prefix; stores of"),
-        ("s3://", "'s3://' is not allowed; allowed: s3://bucket/prefix, no part of it being empty"),
+        (
+            "gs://bucket/landing",
+            "'gs://bucket/landing' is not allowed; allowed: s3://bucket/prefix, az://container/pre",
+        ),
+        (
+            "az://container/landing",
+            "AZURE_STORAGE_ACCOUNT_NAME: no account is named; set it, or say abfss://container@",
+        ),
+        ("az://Container/landing", "'az://Container/landing' is not allowed; name a container, 3 to 63 of a-z, 0-9"),
+        ("abfss://c-1@account.example.com/a", "is not allowed; name a container, 3 to 63 of a-z, 0-9 and -"),
+        ("abfss://c-1@account.dfs.core.windows.net/a/../b", "no part of it being empty, . or .."),
+        ("s3://", "'s3://' is not allowed; allowed: s3://bucket/prefix, az://container/prefix or abfss://container@"),
         ("s3://b/x", "'s3://b/x' is not allowed; name a bucket: 3 to 63 of a-z, 0-9, . and -"),
         ("s3://Bucket/x", "'s3://Bucket/x' is not allowed; name a bucket"),
         ("s3://key:secret@bucket/x", "***"),
@@ -127,6 +140,56 @@ def test_a_place_that_no_source_may_have_is_refused(source: str, finding: str, m
         sources_from(from_env())
 
     assert finding in str(refused.value)
+
+
+def test_azures_two_ways_to_write_an_address_are_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "ours")
+    monkeypatch.setenv("CLICKSTREAM_LAKE", "az://container/lake")
+    monkeypatch.setenv("CLICKSTREAM_SOURCE", "abfss://container@ours.dfs.core.windows.net/lake/landing")
+
+    with pytest.raises(
+        SettingsError, match=r"the lake lies there: abfss://container@ours.dfs.core.windows.net/lake/la"
+    ):
+        sources_from(from_env())
+
+    other = from_env().place_at("abfss://container@other.dfs.core.windows.net/lake", "SOURCE")
+    assert landing_at(other).overlap_with(from_env().lake_folder, links=False) is None
+    assert other.access.display_name == "https://other.blob.core.windows.net"
+
+
+def test_an_account_that_does_not_answer_is_said_and_its_key_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "ours")
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", SECRET_IN_AZURE)
+    monkeypatch.setenv("CLICKSTREAM_LAKE", "az://container/lake")
+    monkeypatch.setenv("CLICKSTREAM_STORE_ENDPOINT", "http://127.0.0.1:9")
+
+    said = clickstream("run")
+
+    assert "the store does not answer; look whether http://127.0.0.1:9/ours is up" in " ".join(said.output.split())
+    assert SECRET_IN_AZURE not in said.output
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        ({"ACCOUNT_KEY": SECRET_IN_AZURE, "SAS_TOKEN": "sv=2026"}, "SharedKey"),
+        ({"SAS_TOKEN": "sv=2026&sig=s3cret"}, "SAS"),
+        ({}, "OAuth"),
+    ],
+)
+def test_hadoops_client_of_azure_is_told_by_what_it_gets_in_and_no_secret(
+    given: dict[str, str], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(f"AZURE_STORAGE_{name}", value)
+
+    conf = AzureAccess(account="ours").hadoop_conf()
+
+    assert conf["fs.azure.account.auth.type"] == kind
+    assert [value for value in conf.values() if any(secret in value for secret in given.values())] == []
 
 
 @pytest.mark.parametrize("command", ["run", "status", "doctor"])
@@ -153,7 +216,7 @@ def test_python_and_delta_rs_are_told_the_same_and_no_secret(monkeypatch: pytest
     place = from_env().lake_folder
 
     assert isinstance(place, StorePath)
-    assert place.access == Access("https://minio.example.com:9000", "eu-central-1", path_style=False)
+    assert place.access == S3Access("https://minio.example.com:9000", region="eu-central-1", path_style=False)
     told = delta_options(place.bucket, place.access)
     assert told["aws_endpoint_url"] == "https://bucket.minio.example.com:9000"  # with the bucket, as its name begins so
     assert told["aws_region"] == "eu-central-1"
@@ -162,7 +225,7 @@ def test_python_and_delta_rs_are_told_the_same_and_no_secret(monkeypatch: pytest
 
 
 def test_a_store_that_is_away_is_waited_for_as_long_as_is_said_however_short_the_waits_are() -> None:
-    for_python, for_delta = cast("dict[str, Any]", retry_config()), delta_options("bucket", Access())
+    for_python, for_delta = cast("dict[str, Any]", retry_config()), delta_options("bucket", S3Access())
 
     shortest = for_python["backoff"]["init_backoff"]
     assert for_python["retry_timeout"] == timedelta(minutes=1)

@@ -24,7 +24,7 @@ from clickstream_platform.events.contract.casting import arrow_type
 from clickstream_platform.events.frames import INSIDE, READ_TYPE
 from clickstream_platform.events.mapping.matching import NONE, Matches, combine_matches
 from clickstream_platform.events.schema import EVENTS, QUARANTINE, Reason
-from clickstream_platform.store.files import allow_s3_reads, arrow_dataset_source
+from clickstream_platform.store.files import allow_store_reads, arrow_dataset_source
 from clickstream_platform.streaming.ingest.deduplicate import WITHIN
 from clickstream_platform.streaming.ingest.facts import Facts, facts_of
 from clickstream_platform.streaming.ingest.record_ids import record_ids
@@ -195,7 +195,7 @@ class StagedBatch:
     def events(self, connection: DuckDBPyConnection) -> DuckDBPyRelation:
         """The accepted events, with all columns that are staged of them, for DuckDB."""
         connection.register("left_out", pa.table({"partition": pa.array(self.without, pa.string())}))
-        allow_s3_reads(connection, self.folder)
+        allow_store_reads(connection, self.folder)
         files = [str(self.folder / file) for file in self.files]
         staged = connection.read_parquet(files) if files else connection.from_arrow(self.schema.empty_table())
         staged = staged.filter("timestamp IS NOT NULL AND partition NOT IN (FROM left_out)")

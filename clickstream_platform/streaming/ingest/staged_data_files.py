@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clickstream_platform.store.files import allow_s3_reads, arrow_dataset_source
+from clickstream_platform.store.files import allow_store_reads, arrow_dataset_source
 from clickstream_platform.streaming.ingest.date_files import BESIDE
 from clickstream_platform.streaming.lake.data_files import PARTITION, DataFile
 from clickstream_platform.streaming.lake.scan import open_duckdb
@@ -61,7 +61,7 @@ def row_groups(folder: Place, staged: Sequence[str], data_files: Sequence[DataFi
 
 def events_of(connection: DuckDBPyConnection, folder: Place, files: Sequence[DataFile]) -> DuckDBPyRelation:
     """The events in some data files, for DuckDB, without the date."""
-    allow_s3_reads(connection, folder)
+    allow_store_reads(connection, folder)
     return connection.read_parquet([str(folder / each.name) for each in files], hive_partitioning=False)
 
 
@@ -70,7 +70,7 @@ def files_touched(folder: Place, files: Sequence[DataFile], places: pa.Table, pa
     if not files or not (places.num_rows or partitions):
         return set()
     with open_duckdb() as connection:
-        allow_s3_reads(connection, folder)
+        allow_store_reads(connection, folder)
         paths = {str(folder / each.name): each.name for each in files}
         data_files = connection.read_parquet([*paths], hive_partitioning=False, filename=True)
         data_files.create_view("data_files")

@@ -54,5 +54,5 @@ def is_table(path: Place) -> bool:
 def data_file_paths(table: DeltaTable) -> list[str]:
     """The data files of a table, relative to it."""
     parts = urlsplit(table.table_uri)
-    root = table.table_uri if parts.scheme == "s3" else parts.path
+    root = table.table_uri if parts.netloc else parts.path
     return [unquote(uri.removeprefix(root)) for uri in table.file_uris()]

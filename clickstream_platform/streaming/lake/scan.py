@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from clickstream_platform.events.schema import RECORD
-from clickstream_platform.store.files import allow_s3_reads
+from clickstream_platform.store.files import allow_store_reads
 from clickstream_platform.streaming.lake.tables import LakeTable, TimeSpan
 
 if TYPE_CHECKING:
@@ -104,5 +104,5 @@ def read_files(connection: DuckDBPyConnection, table: LakeTable, files: Sequence
 
     The files need not have the same columns: one that a file lacks is null there.
     """
-    allow_s3_reads(connection, table.path)
+    allow_store_reads(connection, table.path)
     return connection.read_parquet([*files], hive_partitioning=False, union_by_name=True)

@@ -11,7 +11,7 @@ from clickstream_platform.errors import SettingsError
 from clickstream_platform.events.mapping.named import mapping_named
 from clickstream_platform.settings import Settings
 from clickstream_platform.source_list import MAIN, format_by_name
-from clickstream_platform.store.place import Place, StorePath, is_on_store
+from clickstream_platform.store.place import SCHEMES, Place, StorePath, is_on_store
 from clickstream_platform.store_settings import UNTRIED
 from clickstream_platform.streaming.sources.files.landing import landing_at
 from clickstream_platform.streaming.sources.files.source import FileSource
@@ -83,7 +83,7 @@ def _source(settings: Settings, url: str, name: str) -> Named:
     if scheme == "kafka":
         return kafka_source(settings, url, name)
     sizes = settings.max_bytes_per_trigger, settings.max_record_bytes
-    if scheme in ("s3", *UNTRIED):
+    if scheme in (*SCHEMES, *UNTRIED):
         return FileSource(_on_store(settings, url), *sizes, name, _format(settings, name))
     if scheme not in (url, "file"):
         raise SettingsError(VARIABLE, without_passwords(f"{url!r} is not allowed"), ALLOWED)

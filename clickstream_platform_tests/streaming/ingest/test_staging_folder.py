@@ -128,10 +128,7 @@ def test_what_is_staged_on_a_store_reads_as_in_a_folder_and_what_is_gone_is_an_e
 
 
 def asked_of(settings: Settings, shared: StorePath) -> WorkerRequest:
-    access = shared.access
-    return WorkerRequest(
-        ("obstore",), (), str(shared), "content", store=(access.endpoint, access.region, access.path_style)
-    )
+    return WorkerRequest(("obstore",), (), str(shared), "content", store=shared.access)
 
 
 def test_a_worker_tells_what_keeps_it_from_the_store_and_no_key(

@@ -14,12 +14,12 @@ import pytest
 
 from clickstream_platform.settings import from_env
 from clickstream_platform.simulator.counting import OWN, SPARK, Request, count_requests
-from clickstream_platform.simulator.seaweed import Seaweed
 from clickstream_platform.store.place import StorePath
 from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform_tests.command import clickstream
 from clickstream_platform_tests.conftest import event
+from clickstream_platform_tests.on_store import AnyStore
 from clickstream_platform_tests.stopped_run import Stop
 
 TABLES = ("events", "sessions", "user_activity")
@@ -37,16 +37,16 @@ sys.exit(failed or program(last, standalone_mode=False) or 0)
 
 
 @pytest.fixture
-def landing(store: Seaweed, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StorePath:
+def landing(each_store: AnyStore, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StorePath:
     """Where files land for a lake that is on the store, as they do."""
     monkeypatch.chdir(tmp_path)
-    for name, value in store.environment.items():
+    for name, value in each_store.environment.items():
         monkeypatch.setenv(name, value)
     for name, value in {
         "HOME": str(tmp_path / "home"),
         "LAKE": place,
         "SOURCE": f"{place}-landing",
-        "STORE_ENDPOINT": store.endpoint,
+        "STORE_ENDPOINT": each_store.endpoint,
         "STORE_ALLOW_HTTP": "true",
         "SPARK_MASTER": "local[2]",
     }.items():
@@ -73,7 +73,7 @@ def _require_few(tick: list[Request]) -> None:
 
 
 def test_a_lake_on_a_store_is_exact_after_a_kill_and_goes_to_a_folder_and_back(
-    landing: StorePath, store: Seaweed, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    landing: StorePath, each_store: AnyStore, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     land(landing, "a.json", *(event(f"u{i}", f"10:{i:02}:00", event_id=f"{i}") for i in range(30)), "{")
     killed = Stop("kill group", 1, "before").start("run", *TABLES)  # quarantine is committed, events is not
@@ -84,7 +84,7 @@ def test_a_lake_on_a_store_is_exact_after_a_kill_and_goes_to_a_folder_and_back(
         landing, "b.json", *(event(f"u{i}", f"09:{i:02}:00", event_id=f"b{i}") for i in range(20)), event(event_id="0")
     )
 
-    with count_requests(store.endpoint) as (endpoint, requests):
+    with count_requests(each_store.endpoint) as (endpoint, requests):
         commands, late = (
             [["run", *TABLES], ["verify", *TABLES], ["verify", "--source"]],
             event("u0", "12:00:00", event_id="c"),

@@ -6,8 +6,9 @@ import org.apache.hadoop.fs.FSDataOutputStreamBuilder;
 import org.apache.hadoop.fs.FileAlreadyExistsException;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.azurebfs.services.WholeBlob;
 
-/** A file that a store takes only if there is none of that name: S3A of Hadoop 3.4.2 and later, by If-None-Match. */
+/** A file that a store takes only if there is none of that name, by If-None-Match: S3A of Hadoop 3.4.2 on, and ABFS. */
 final class PutIfAbsent {
   private static final String CONDITION = "fs.option.create.conditional.overwrite";
 
@@ -23,6 +24,9 @@ final class PutIfAbsent {
    * @throws IllegalArgumentException the file system knows no such condition, and must not be written without it.
    */
   static FSDataOutputStream open(FileSystem store, Path path, boolean overwrite) throws IOException {
+    if (store.getUri().getScheme().startsWith("abfs")) {
+      return new FSDataOutputStream(new WholeBlob(store, path, overwrite), null);
+    }
     // "overwrite" spares the look before the write, which would tell nothing: the condition is part of the write.
     FSDataOutputStreamBuilder<?, ?> file = store.createFile(path).overwrite(true);
     if (overwrite) {

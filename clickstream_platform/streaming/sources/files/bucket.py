@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from clickstream_platform.errors import SourceError
 from clickstream_platform.store.objects import Object, ReplacedError, object_at, objects, read_range
-from clickstream_platform.store.place import SCHEME, Place, StorePath, is_on_store, require_store
+from clickstream_platform.store.place import Place, StorePath, is_on_store, require_store
 from clickstream_platform.store.unlisted_keys import is_requestable
 from clickstream_platform.streaming.sources.files.listing_result import File, Listing
 from clickstream_platform.streaming.sources.files.names import is_marker, is_visible
@@ -95,11 +95,11 @@ class LandingPrefix:
 
     def parse_place(self, text: str) -> Place | None:
         """An address is a place on the same store."""
-        return StorePath.from_url(text, self.place.access) if text.startswith(SCHEME) else None
+        return StorePath.from_url(text, self.place.access) if self.place.access.owns(text) else None
 
     def overlap_with(self, other: Place, *, links: bool) -> str | None:
         """Whether one is the other, or lies below it."""
-        if not is_on_store(other) or other.bucket != self.place.bucket:
+        if not is_on_store(other) or not self.place.access.owns(str(other)) or other.bucket != self.place.bucket:
             return None
         one, two = self.place.key_prefix, other.key_prefix
         if one == two:

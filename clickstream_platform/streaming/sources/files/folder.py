@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clickstream_platform.errors import SourceError
-from clickstream_platform.store.place import SCHEME, Place, is_on_store
+from clickstream_platform.store.place import Place, is_address, is_on_store
 from clickstream_platform.streaming.sources.files.listing import list_folder
 from clickstream_platform.streaming.sources.files.listing_result import File, Listing
 from clickstream_platform.streaming.sources.files.names import name_of, partition_of, path_of
@@ -77,7 +77,7 @@ class LandingFolder:
 
     def parse_place(self, text: str) -> Place | None:
         """A path is a folder."""
-        return None if text.startswith(SCHEME) else Path(text)
+        return None if is_address(text) else Path(text)
 
     def overlap_with(self, other: Place, *, links: bool) -> str | None:
         """What :func:`.overlap.folder_overlap` finds."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from clickstream_platform.store.access import Access
 from clickstream_platform.store.place import StorePath
+from clickstream_platform.store.s3 import S3Access
 from clickstream_platform.streaming.sources.files.manifest import write_manifest as write_manifest
 from clickstream_platform_tests.small_store import SmallStore, small_store
 
@@ -22,4 +22,4 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallStore]:
 
 @pytest.fixture
 def place(store: SmallStore) -> StorePath:
-    return StorePath.from_url("s3://bucket/in", Access(store.endpoint, "us-east-1"))
+    return StorePath.from_url("s3://bucket/in", S3Access(store.endpoint, region="us-east-1"))

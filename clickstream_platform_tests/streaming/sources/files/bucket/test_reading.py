@@ -11,8 +11,8 @@ import pytest
 
 from clickstream_platform.errors import SetupError, SourceError, UnreachableError
 from clickstream_platform.store import access as access_module
-from clickstream_platform.store.access import Access
 from clickstream_platform.store.place import StorePath
+from clickstream_platform.store.s3 import S3Access
 from clickstream_platform.streaming.sources.files import bucket as bucket_module
 from clickstream_platform.streaming.sources.files import manifest as manifest_module
 from clickstream_platform.streaming.sources.files.accounting import account
@@ -130,7 +130,7 @@ def test_a_store_that_refuses_or_stays_away_refuses_no_file(
 ) -> None:
     store.objects["in/a.json"] = LINES
     entries = plan_manifests(landing_at(place).list_files().files, NOW, 1)[0].entries
-    away = StorePath.from_url("s3://bucket/in", Access("http://127.0.0.1:7", "us-east-1"))
+    away = StorePath.from_url("s3://bucket/in", S3Access("http://127.0.0.1:7", region="us-east-1"))
     patient = access_module.retry_config
     monkeypatch.setattr(access_module, "retry_config", lambda is_patient=True: patient(is_patient=False))
 
