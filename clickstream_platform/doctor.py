@@ -15,8 +15,8 @@ from clickstream_platform.jvm.cluster import own_address
 from clickstream_platform.jvm.jars import SPARK_JARS, damaged_jars, missing_jars, require_packages
 from clickstream_platform.jvm.machine import require_folder, require_java, require_room
 from clickstream_platform.settings import Settings
-from clickstream_platform.store.place import is_on_store, require_store
-from clickstream_platform.store.proof import MANY, require_conditional_put
+from clickstream_platform.store.place import is_on_store
+from clickstream_platform.store.proof import MANY, require_conditional_put, require_store
 from clickstream_platform.streaming.sources.named import sources_from
 
 OLDEST_PYTHON, FIRST_UNTRIED_PYTHON = (3, 10), (3, 14)

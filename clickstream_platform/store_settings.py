@@ -6,13 +6,13 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from clickstream_platform.errors import SettingsError
 from clickstream_platform.files import folder_of_tables
 from clickstream_platform.store.access import Access
-from clickstream_platform.store.azure import HOST, AzureAccess
+from clickstream_platform.store.azure import HOST, AzureAccess, SignIn
 from clickstream_platform.store.place import Place, StorePath, is_address
 from clickstream_platform.store.s3 import S3Access
 from clickstream_platform.wording import without_passwords
@@ -41,11 +41,24 @@ class _OfAmazon(BaseSettings):
 
 
 class _OfAzure(BaseSettings):
-    """What the environment tells Azure's own tools."""
+    """What the environment tells Azure's own tools. Not what is in ``.env``: no client looks there for credentials."""
 
-    model_config = SettingsConfigDict(env_prefix="AZURE_STORAGE_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="AZURE_", extra="ignore", frozen=True)
 
-    account_name: str = ""
+    storage_account_name: str = ""
+    storage_account_key: SecretStr = SecretStr("")
+    storage_sas_token: SecretStr = SecretStr("")
+    client_secret: SecretStr = SecretStr("")
+    federated_token_file: str = ""
+
+    @property
+    def signs_in_by(self) -> SignIn:
+        """What counts of several, in the order of the clients in Rust."""
+        if self.storage_account_key.get_secret_value():
+            return "key"
+        if self.client_secret.get_secret_value() or self.federated_token_file:
+            return "client"
+        return "token" if self.storage_sas_token.get_secret_value() else "identity"
 
 
 class StoreSettings(BaseSettings):
@@ -131,11 +144,12 @@ class StoreSettings(BaseSettings):
 
     def _access_to_azure(self, url: str) -> AzureAccess:
         address = _BUCKET.match(url)
-        account = (address and address["account"]) or _OfAzure().account_name
+        of_azure = _OfAzure()
+        account = (address and address["account"]) or of_azure.storage_account_name
         if not account:
             remedy = f"set it, or say abfss://container@account.{HOST}/prefix"
             raise SettingsError("AZURE_STORAGE_ACCOUNT_NAME", "no account is named", remedy)
-        return AzureAccess(self._require_tls(self.store_endpoint), self.home, account)
+        return AzureAccess(self._require_tls(self.store_endpoint), self.home, account, of_azure.signs_in_by)
 
     def _require_tls(self, endpoint: str) -> str:
         if endpoint.startswith("http://") and not self.store_allow_http:

@@ -53,7 +53,7 @@ class Azurite:
     @property
     def access(self) -> AzureAccess:
         """How it is reached."""
-        return AzureAccess(self.endpoint, account=self.key)
+        return AzureAccess(self.endpoint, account=self.key, signs_in_by="key")
 
     def address(self, prefix: str) -> str:
         """Of a prefix in its container."""

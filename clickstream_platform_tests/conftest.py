@@ -156,7 +156,7 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
         yield azure
 
 
-@pytest.fixture(params=["store", "azurite"])
+@pytest.fixture(scope="session", params=["store", "azurite"])
 def each_store(request: pytest.FixtureRequest) -> AnyStore:
     """One store after another of each kind."""
     return request.getfixturevalue(request.param)

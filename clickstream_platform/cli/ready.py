@@ -11,7 +11,8 @@ import typer
 from clickstream_platform.errors import ClickstreamError, SetupError, TableBusyError
 from clickstream_platform.jvm.machine import require_folder
 from clickstream_platform.settings import Settings
-from clickstream_platform.store.place import is_on_store, require_store
+from clickstream_platform.store.place import is_on_store
+from clickstream_platform.store.proof import require_store
 from clickstream_platform.streaming.lake import layout
 from clickstream_platform.streaming.lake.lease import require_free
 from clickstream_platform.streaming.lake.places import Lake

@@ -27,8 +27,11 @@ WRITING = 3600  # seconds; no JVM takes as long to write one
 QUIET = "-Xlog:cds=off -Xlog:cds+dynamic=off"  # or a JVM says on its stdout which classes it cannot keep, and why
 
 
-def archive(java: Java, cache: Path, *, with_store: bool = False) -> Path:
-    """Where the archive for this Java and the installed jars is, or would be; a session on a store has more of them."""
+def archive(java: Java, cache: Path, *, client: str = "") -> Path:
+    """Where the archive for this Java and the installed jars is, or would be.
+
+    A session on a store has more of them: those of Hadoop's client of it.
+    """
     pyspark = find_spec("pyspark")
     assert pyspark is not None
     assert pyspark.origin is not None
@@ -36,7 +39,7 @@ def archive(java: Java, cache: Path, *, with_store: bool = False) -> Path:
     # A JVM refuses an archive if a jar is not of the time it was; jars that were installed anew are in a new folder.
     # Our own jar is the only one that is replaced in its place, by every update of the package.
     fits = [java.version, str(java.path.resolve()), str(jars), jars.stat().st_mtime_ns, str(cache.resolve())]
-    fits += [str(OWN_JAR), OWN_JAR.stat().st_mtime_ns] if with_store else []
+    fits += [client, str(OWN_JAR), OWN_JAR.stat().st_mtime_ns] if client else []
     return cache / f"classes-{hashlib.sha256(json.dumps(fits).encode()).hexdigest()[:12]}.jsa"
 
 
@@ -45,24 +48,24 @@ def to_make(file: Path) -> str:
     return f'"-XX:ArchiveClassesAtExit={file}"'
 
 
-def to_use(java: Java, cache: Path, *, with_store: bool = False) -> str:
+def to_use(java: Java, cache: Path, *, client: str = "") -> str:
     """The option of a JVM that is to use the archive; empty if there is none. A JVM that refuses it goes on without."""
-    file = archive(java, cache, with_store=with_store)
+    file = archive(java, cache, client=client)
     return f'"-XX:SharedArchiveFile={file}" {QUIET}' if file.is_file() else ""
 
 
-def to_use_or_leave(java: Java, cache: Path, *, with_store: bool = False) -> str:
+def to_use_or_leave(java: Java, cache: Path, *, client: str = "") -> str:
     """The options of a run's JVM: to use the archive or, where there is none yet, to leave one when it ends.
 
     Empty where there is no room for one, or ``cache`` cannot be written. Raises nothing.
     """
-    place = archive(java, cache, with_store=with_store)
+    place = archive(java, cache, client=client)
     with suppress(OSError):  # a cache that only others may write: what is there is used all the same
         _adopt(place)
     if place.is_file():
         with suppress(OSError):
             os.utime(place)  # it is in use: see UNUSED
-        return to_use(java, cache, with_store=with_store)
+        return to_use(java, cache, client=client)
     return f"{to_make(_own(place))} {QUIET}" if obstacle(cache) is None else ""
 
 

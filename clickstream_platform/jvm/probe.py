@@ -149,7 +149,8 @@ def _own() -> str:
 def _store(asked: WorkerRequest, access: Access) -> tuple[str, str]:
     """As :func:`_lake`, for a lake on a store, with the credentials that this worker has; no answer holds them."""
     from clickstream_platform.errors import ClickstreamError  # noqa: PLC0415 - what is imported is looked for first
-    from clickstream_platform.store.place import StorePath, require_store  # noqa: PLC0415
+    from clickstream_platform.store.place import StorePath  # noqa: PLC0415
+    from clickstream_platform.store.proof import require_store  # noqa: PLC0415
 
     shared: StorePath = StorePath.from_url(asked.shared, access)
     own = shared.with_name(f"{shared.name}-{_own()}")
@@ -180,7 +181,7 @@ def _unseen(sample: SharedPath) -> Iterator[str]:
 
 def _unreached(stores: tuple[StorePath, ...]) -> Iterator[str]:
     from clickstream_platform.errors import ClickstreamError  # noqa: PLC0415 - once all that they import is there
-    from clickstream_platform.store.place import require_store  # noqa: PLC0415
+    from clickstream_platform.store.proof import require_store  # noqa: PLC0415
 
     for place in stores:
         try:

@@ -89,7 +89,7 @@ def spark_conf(settings: Settings, java: Java, records: int = 0, store: Access |
     """Every conf of the session, the user's own ``spark_conf`` last. Resolves the jars: 7 s once, then milliseconds."""
     jars = store_jar_paths(settings.cache, store) if store else jar_paths(settings.cache)
     if settings.on_one_machine:
-        place = _one_machine(settings, java, records, jars, with_store=store is not None)
+        place = _one_machine(settings, java, records, jars, client=store.hadoop_module if store else "")
     else:
         place = cluster_conf(settings, jars)
     # Nothing is ever in it, but Spark makes it: where the tables can be written, so can it.
@@ -108,12 +108,10 @@ def spark_conf(settings: Settings, java: Java, records: int = 0, store: Access |
     }
 
 
-def _one_machine(
-    settings: Settings, java: Java, records: int, jars: Sequence[Path], *, with_store: bool
-) -> dict[str, str]:
+def _one_machine(settings: Settings, java: Java, records: int, jars: Sequence[Path], *, client: str) -> dict[str, str]:
     """The confs of a session whose tasks are threads of its own JVM."""
     compilers = () if records >= LONG else (FIRST_COMPILER,)
-    kept = class_data.to_use_or_leave(java, settings.cache, with_store=with_store)
+    kept = class_data.to_use_or_leave(java, settings.cache, client=client)
     return {
         "spark.driver.extraJavaOptions": " ".join([LOCAL_JVM, *compilers, kept]),
         # On the class path, not in spark.jars: class-data sharing covers only the class path.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from clickstream_platform.store.access import Access
 
 OWN_JAR = Path(__file__).with_name("put_if_absent.jar")
-OWN_SHA256 = "d16df62901914870f21ca287f7a541e1027e414ef202c8073816b3f1237f8bd2"
+OWN_SHA256 = "9eb143bec0a69f0b2e34cd0c15a7326c2873160ea4a0c80fa6f917f7c5ed6bd7"
 """What ``make jar`` makes of the sources in ``java/``, and says."""
 
 _JARS = {"hadoop-aws": S3_JARS, "hadoop-azure": AZURE_JARS}

@@ -80,7 +80,7 @@ class Access(ABC):
 
     @abstractmethod
     def arrow_filesystem(self) -> Any:
-        """Arrow's client, which lists any key."""
+        """Arrow's client, which lists any key; None where it does not get in by what the others do."""
 
     @property
     def is_without_tls(self) -> bool:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from clickstream_platform.store.access import LONGEST_WAIT, RETRIED_FOR, SHORTEST_WAIT, Access
 
@@ -14,6 +13,16 @@ if TYPE_CHECKING:
 
 SCHEMES = ("az", "abfs", "abfss")
 HOST = "dfs.core.windows.net"
+SignIn = Literal["key", "client", "token", "identity"]
+
+_TYPE, _OURS = "fs.azure.account.auth.type", "io.clickstream.AzureEnvironment"
+_PROVIDER = "fs.azure.account.oauth.provider.type"
+_SIGNING_IN: dict[SignIn, dict[str, str]] = {
+    "key": {_TYPE: "SharedKey", "fs.azure.account.keyprovider": _OURS},
+    "client": {_TYPE: "Custom", _PROVIDER: _OURS},
+    "token": {_TYPE: "SAS", "fs.azure.sas.token.provider.type": _OURS},
+    "identity": {_TYPE: "OAuth", _PROVIDER: "org.apache.hadoop.fs.azurebfs.oauth2.MsiTokenProvider"},
+}
 
 
 @dataclass(frozen=True)
@@ -25,9 +34,11 @@ class AzureAccess(Access):
 
     Attributes:
         account: its name.
+        signs_in_by: which credentials there are in the environment, where each client looks for them.
     """
 
     account: str = ""
+    signs_in_by: SignIn = "identity"
 
     bucket_term: ClassVar[str] = "container"
     credentials: ClassVar[str] = "AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN"
@@ -98,40 +109,9 @@ class AzureAccess(Access):
             "fs.azure.io.retry.min.backoff.interval": str(SHORTEST_WAIT // timedelta(milliseconds=1)),
             "fs.azure.io.retry.max.backoff.interval": str(LONGEST_WAIT // timedelta(milliseconds=1)),
             "fs.azure.io.retry.backoff.interval": str(SHORTEST_WAIT // timedelta(milliseconds=1)),
-            **_credentials_conf(),
+            **_SIGNING_IN[self.signs_in_by],
             **(emulator if self.endpoint else {}),
         }
 
-    def arrow_filesystem(self) -> Any:
-        """By the same address, and the same key."""
-        from pyarrow.fs import AzureFileSystem  # noqa: PLC0415 - 0.1 s, and hardly ever
-
-        scheme, _, host = self.endpoint.partition("://")
-        return AzureFileSystem(
-            account_name=self.account,
-            account_key=os.environ.get("AZURE_STORAGE_ACCOUNT_KEY"),
-            sas_token=os.environ.get("AZURE_STORAGE_SAS_TOKEN"),
-            **({"blob_storage_scheme": scheme, "blob_storage_authority": host} if host else {}),
-        )
-
-
-def _credentials_conf() -> dict[str, str]:
-    """By what Hadoop's client is let in: the same variables, in the same order, as those of the clients in Rust."""
-    has = {name for name in os.environ if name.startswith("AZURE_")}
-    tokens, ours = "org.apache.hadoop.fs.azurebfs.oauth2", "io.clickstream.AzureEnvironment"
-    kind, provider = "fs.azure.account.auth.type", "fs.azure.account.oauth.provider.type"
-    if "AZURE_STORAGE_ACCOUNT_KEY" in has:
-        return {kind: "SharedKey", "fs.azure.account.keyprovider": ours}
-    if "AZURE_CLIENT_SECRET" in has:
-        return {kind: "Custom", provider: ours}
-    if "AZURE_FEDERATED_TOKEN_FILE" in has:
-        return {
-            kind: "OAuth",
-            provider: f"{tokens}.WorkloadIdentityTokenProvider",
-            "fs.azure.account.oauth2.token.file": os.environ["AZURE_FEDERATED_TOKEN_FILE"],
-            "fs.azure.account.oauth2.msi.tenant": os.environ.get("AZURE_TENANT_ID", ""),
-            "fs.azure.account.oauth2.client.id": os.environ.get("AZURE_CLIENT_ID", ""),
-        }
-    if "AZURE_STORAGE_SAS_TOKEN" in has:
-        return {kind: "SAS", "fs.azure.sas.token.provider.type": ours}
-    return {kind: "OAuth", provider: f"{tokens}.MsiTokenProvider"}
+    def arrow_filesystem(self) -> None:
+        """Arrow's client does not look into the environment for a key."""

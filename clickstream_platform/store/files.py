@@ -98,14 +98,12 @@ def _data_files() -> type:
             super().__init__(cast("Any", access.scheme))  # of several overloads
             # The base class does so too, with a client of its own.
             self._construct_store = partial(bucket_client, access=access)  # pyright: ignore[reportIncompatibleMethodOverride]
+            self._split_address = access.split
             self._known: dict[str, dict[str, Any]] = {}
-            self._read_whole = lru_cache(KEPT_WHOLE)(
-                lambda bucket, key: bucket_client(bucket, access).get(key).bytes().to_bytes()
-            )
+            self._read_whole = lru_cache(KEPT_WHOLE)(partial(_content, access))
 
         def _split_path(self, path: str) -> tuple[str, str]:
-            authority, key = super()._split_path(path)
-            return authority.partition("@")[0], key  # Azure's addresses name the account behind the container
+            return self._split_address(path if "://" in path else f"{self.protocol}://{path}")
 
         async def _info(self, path: str, **_: Any) -> dict[str, Any]:
             known = self._known.get(path)
@@ -121,10 +119,18 @@ def _data_files() -> type:
         def _open(self, path: str, mode: str = "rb", *_: object, **__: object) -> Any:
             assert mode == "rb", f"{path}: nobody writes by way of these"
             bucket, key = self._split_path(path)
-            size = int(self.info(path)["size"])
-            if size <= READ_WHOLE:
-                return ObjectReader(size, lambda start, end: self._read_whole(bucket, key)[start:end])
-            store = self._construct_store(bucket)
-            return ObjectReader(size, lambda start, end: store.get_range(key, start=start, end=end).to_bytes())
+            whole = partial(self._read_whole, bucket, key)
+            return _reader(int(self.info(path)["size"]), whole, self._construct_store(bucket), key)
 
     return DataFiles
+
+
+def _content(access: Access, bucket: str, key: str) -> bytes:
+    return bucket_client(bucket, access).get(key).bytes().to_bytes()
+
+
+def _reader(size: int, read_whole: Callable[[], bytes], store: Any, key: str) -> ObjectReader:
+    """Of a small object by all of it, of a large one by the ranges that are asked for."""
+    if size <= READ_WHOLE:
+        return ObjectReader(size, lambda start, end: read_whole()[start:end])
+    return ObjectReader(size, lambda start, end: store.get_range(key, start=start, end=end).to_bytes())

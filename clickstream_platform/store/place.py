@@ -245,20 +245,14 @@ class StorePath:
             yield from map(bytes, obs.get(self._store, self.key).stream(min_chunk_size=4_000_000))
 
     def remove_all(self) -> None:
-        """Delete everything below it, whoever else deletes there."""
-        while self._has_missed_some():
-            pass
-
-    def _has_missed_some(self) -> bool:
-        """Delete everything below it, up to what another has deleted meanwhile: some stores mind, others do not."""
-        with translate_store_errors(self) as obs:
-            try:
+        """Delete everything below it, whoever else deletes there. Some stores mind if it is gone already."""
+        is_done = False
+        while not is_done:
+            with translate_store_errors(self) as obs, suppress(FileNotFoundError):
                 for page in obs.list(self._store, self.key_prefix):
                     if names := [each["path"] for each in page]:
                         obs.delete(self._store, names)
-            except FileNotFoundError:
-                return True
-        return False
+                is_done = True
 
 
 Place = Path | StorePath
@@ -280,17 +274,6 @@ def place_from_url(url: str, beside: Place) -> Place:
     if is_on_store(beside) and beside.access.owns(url):
         return StorePath.from_url(unquote(url), beside.access)
     return Path(unquote(urlsplit(url).path))
-
-
-def require_store(place: StorePath) -> None:
-    """Check that the store answers, accepts this user and has the bucket. Takes seconds at most.
-
-    Raises:
-        SetupError, UnreachableError: it does not.
-    """
-    with translate_store_errors(place) as obs:
-        store = bucket_client(place.bucket, place.access, is_patient=False)
-        next(iter(obs.list(store, place.key_prefix, chunk_size=1)), None)
 
 
 def ensure_folder(folder: Place) -> None:

@@ -1,4 +1,4 @@
-"""Whether a store honours conditional PUTs (If-None-Match and If-Match), on which leases and commits depend."""
+"""Whether a store is there, and honours conditional PUTs (If-None-Match, If-Match): leases and commits depend on it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,23 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 from clickstream_platform.errors import SetupError
+from clickstream_platform.store.access import bucket_client
 from clickstream_platform.store.place import StorePath
+from clickstream_platform.store.refusals import translate_store_errors
 
 WRITERS = 4  # at each of two objects: a store may let those who have to wait try again only once a second each
 MANY = 10  # where nobody waits for it
+
+
+def require_store(place: StorePath) -> None:
+    """Check that the store answers, accepts this user and has the bucket. Takes seconds at most.
+
+    Raises:
+        SetupError, UnreachableError: it does not.
+    """
+    with translate_store_errors(place) as obs:
+        store = bucket_client(place.bucket, place.access, is_patient=False)
+        next(iter(obs.list(store, place.key_prefix, chunk_size=1)), None)
 
 
 def require_conditional_put(place: StorePath, writers: int = WRITERS) -> None:

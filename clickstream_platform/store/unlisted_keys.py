@@ -72,14 +72,15 @@ def unlisted_objects(
 
 
 def keys_below(place: StorePath) -> tuple[ListedKey, ...]:
-    """All objects below a place, in the order of keys: a request for each thousand. Raises an OSError."""
+    """All objects below a place, in the order of keys: a request for each thousand. An OSError if Arrow cannot."""
     return tuple(sorted(_keys(place), key=lambda each: each.key))
 
 
 def _keys(place: StorePath) -> Iterator[ListedKey]:
     from pyarrow.fs import FileSelector, FileType  # noqa: PLC0415 - 0.1 s, and hardly ever
 
-    client = place.access.arrow_filesystem()
+    if (client := place.access.arrow_filesystem()) is None:
+        raise FileNotFoundError(str(place))
     within = f"{place.bucket}/{place.key}".rstrip("/")
     for each in client.get_file_info(FileSelector(within, allow_not_found=True, recursive=True)):
         if each.type == FileType.File:

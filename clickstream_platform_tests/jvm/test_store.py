@@ -32,6 +32,8 @@ from clickstream_platform.jvm.s3_jars import S3_JARS
 from clickstream_platform.jvm.session import spark_conf
 from clickstream_platform.jvm.store import OWN_JAR, OWN_SHA256, own_jar
 from clickstream_platform.settings import Settings
+from clickstream_platform.simulator.seaweed import Seaweed
+from clickstream_platform.store.azure import AzureAccess
 from clickstream_platform.store.s3 import S3Access
 from clickstream_platform_tests.on_store import AnyStore
 
@@ -146,15 +148,15 @@ def told(ended: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     return json.loads(ended.stdout.splitlines()[-1])
 
 
-@pytest.fixture(scope="module", params=["store", "azurite"])
-def raced(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+@pytest.fixture(scope="module")
+def raced(each_store: AnyStore, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What each of two processes tells of the same rounds."""
-    store: AnyStore = request.getfixturevalue(request.param)
-    homes, place = tmp_path_factory.mktemp("race"), store.address("race")
+    homes, place = tmp_path_factory.mktemp("race"), each_store.address("race")
     for home in "ab":
         (homes / home).mkdir()
     with ThreadPoolExecutor() as both:
-        return [told(ended) for ended in both.map(lambda home: spark_process(RACE, store, place, homes / home), "ab")]
+        ended = both.map(lambda home: spark_process(RACE, each_store, place, homes / home), "ab")
+        return [told(each) for each in ended]
 
 
 @pytest.mark.parametrize(
@@ -176,15 +178,15 @@ def test_of_writers_of_two_processes_that_race_for_one_file_exactly_one_wins(
 
 
 def test_a_query_killed_between_table_and_checkpoint_goes_on_exactly(
-    each_store: AnyStore, place: str, tmp_path: Path
+    store: Seaweed, place: str, tmp_path: Path
 ) -> None:
     (tmp_path / "lines").mkdir()
     for i in range(4):
         (tmp_path / "lines" / f"{i}.txt").write_text(f"{i}a\n{i}b\n")
 
-    killed = spark_process(STREAM, each_store, place, tmp_path, KILL="1")
+    killed = spark_process(STREAM, store, place, tmp_path, KILL="1")
     assert killed.returncode == -signal.SIGKILL, killed.stderr[-3000:]
-    after = told(spark_process(STREAM, each_store, place, tmp_path))
+    after = told(spark_process(STREAM, store, place, tmp_path))
 
     assert after == {"lines": [f"{i}{line}" for i in range(4) for line in "ab"], "versions": 4}
 
@@ -240,36 +242,36 @@ def test_a_session_on_a_folder_asks_for_no_jar_and_no_class_of_a_store(
 
 def test_the_classes_of_a_session_on_a_store_are_kept_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("jar_paths", "store_jar_paths"):
-        monkeypatch.setattr(session, name, lambda cache: ())  # pyright: ignore[reportUnknownLambdaType]
+        monkeypatch.setattr(session, name, lambda *_: ())  # pyright: ignore[reportUnknownLambdaType]
     settings, options = Settings(home=tmp_path, cache=tmp_path), "spark.driver.extraJavaOptions"
     archives = [
         re.findall(r"/\.(classes-\w+)-\d", spark_conf(settings, JAVA, 0, store)[options])
-        for store in (None, S3Access())
+        for store in (None, S3Access(), AzureAccess(account="ours"))
     ]
 
     assert all(archives)
-    assert archives[0] != archives[1]
+    assert len({*map(tuple, archives)}) == 3
 
 
 def test_an_archive_of_classes_is_none_for_another_jar_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ours = archive(JAVA, tmp_path, with_store=True)
-    assert ours == archive(JAVA, tmp_path, with_store=True)
+    ours = archive(JAVA, tmp_path, client="hadoop-aws")
+    assert ours == archive(JAVA, tmp_path, client="hadoop-aws")
     for where in ("updated.jar", "elsewhere/updated.jar"):  # a JVM would refuse the archive, and none would be made
         other = tmp_path / where
         other.parent.mkdir(exist_ok=True)
         shutil.copyfile(OWN_JAR, other)
         monkeypatch.setattr(class_data, "OWN_JAR", other)
-        assert archive(JAVA, tmp_path, with_store=True) != ours
+        assert archive(JAVA, tmp_path, client="hadoop-aws") != ours
     os.utime(other, ns=(1, 1))
-    replaced = archive(JAVA, tmp_path, with_store=True)
+    replaced = archive(JAVA, tmp_path, client="hadoop-aws")
     os.utime(other, ns=(2, 2))
-    assert archive(JAVA, tmp_path, with_store=True) != replaced
+    assert archive(JAVA, tmp_path, client="hadoop-aws") != replaced
 
 
 def test_no_conf_has_the_key_or_its_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "the-key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the-secret")
-    monkeypatch.setattr(session, "store_jar_paths", lambda cache: ())  # pyright: ignore[reportUnknownLambdaType]
+    monkeypatch.setattr(session, "store_jar_paths", lambda cache, access: ())  # pyright: ignore[reportUnknownLambdaType]
 
     conf = spark_conf(Settings(home=tmp_path, cache=tmp_path), JAVA, 0, S3Access("http://127.0.0.1:1", path_style=True))
 

@@ -10,8 +10,8 @@ import pytest
 from clickstream_platform.errors import SetupError
 from clickstream_platform.store.access import bucket_client
 from clickstream_platform.store.objects import object_at, objects, read_range
-from clickstream_platform.store.place import StorePath, require_store
-from clickstream_platform.store.proof import MANY, require_conditional_put
+from clickstream_platform.store.place import StorePath
+from clickstream_platform.store.proof import MANY, require_conditional_put, require_store
 from clickstream_platform_tests.on_store import AnyStore
 
 

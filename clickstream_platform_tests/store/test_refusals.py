@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -13,9 +14,8 @@ import pytest
 from clickstream_platform.errors import SettingsError, SetupError, UnreachableError
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.store.access import delta_options, retry_config
-from clickstream_platform.store.azure import AzureAccess
-from clickstream_platform.store.place import StorePath, require_store
-from clickstream_platform.store.proof import require_conditional_put
+from clickstream_platform.store.place import StorePath
+from clickstream_platform.store.proof import require_conditional_put, require_store
 from clickstream_platform.store.s3 import S3Access
 from clickstream_platform.streaming.sources.files.landing import landing_at
 from clickstream_platform.streaming.sources.named import sources_from
@@ -175,8 +175,10 @@ def test_an_account_that_does_not_answer_is_said_and_its_key_is_not(
 @pytest.mark.parametrize(
     ("given", "kind"),
     [
-        ({"ACCOUNT_KEY": SECRET_IN_AZURE, "SAS_TOKEN": "sv=2026"}, "SharedKey"),
-        ({"SAS_TOKEN": "sv=2026&sig=s3cret"}, "SAS"),
+        ({"STORAGE_ACCOUNT_KEY": SECRET_IN_AZURE, "STORAGE_SAS_TOKEN": "sv=2026"}, "SharedKey"),
+        ({"CLIENT_SECRET": SECRET, "STORAGE_SAS_TOKEN": "sv=2026"}, "Custom"),
+        ({"FEDERATED_TOKEN_FILE": "/var/token"}, "Custom"),
+        ({"STORAGE_SAS_TOKEN": "sv=2026&sig=s3cret"}, "SAS"),
         ({}, "OAuth"),
     ],
 )
@@ -184,12 +186,14 @@ def test_hadoops_client_of_azure_is_told_by_what_it_gets_in_and_no_secret(
     given: dict[str, str], kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in given.items():
-        monkeypatch.setenv(f"AZURE_STORAGE_{name}", value)
+        monkeypatch.setenv(f"AZURE_{name}", value)
 
-    conf = AzureAccess(account="ours").hadoop_conf()
+    access = from_env().access_to("abfss://container@ours.dfs.core.windows.net/lake")
 
+    conf = access.hadoop_conf()
     assert conf["fs.azure.account.auth.type"] == kind
     assert [value for value in conf.values() if any(secret in value for secret in given.values())] == []
+    assert not any(secret.encode() in pickle.dumps(access) for secret in given.values())
 
 
 @pytest.mark.parametrize("command", ["run", "status", "doctor"])

@@ -1,6 +1,8 @@
 package io.clickstream;
 
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Date;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.azurebfs.contracts.exceptions.KeyProviderException;
@@ -35,11 +37,15 @@ public final class AzureEnvironment implements KeyProvider, SASTokenProvider, Cu
   @Override
   public String getAccessToken() throws IOException {
     String authority = System.getenv().getOrDefault("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com");
-    token =
-        AzureADAuthenticator.getTokenUsingClientCreds(
-            authority.replaceAll("/+$", "") + "/" + variable("AZURE_TENANT_ID") + "/oauth2/token",
-            variable("AZURE_CLIENT_ID"),
-            variable("AZURE_CLIENT_SECRET"));
+    String endpoint = authority.replaceAll("/+$", "") + "/" + variable("AZURE_TENANT_ID") + "/oauth2/";
+    String client = variable("AZURE_CLIENT_ID");
+    if (System.getenv("AZURE_CLIENT_SECRET") != null) {
+      token =
+          AzureADAuthenticator.getTokenUsingClientCreds(endpoint + "token", client, variable("AZURE_CLIENT_SECRET"));
+    } else {
+      String assertion = Files.readString(Path.of(variable("AZURE_FEDERATED_TOKEN_FILE"))).strip();
+      token = AzureADAuthenticator.getTokenUsingJWTAssertion(endpoint + "v2.0/token", client, assertion);
+    }
     return token.getAccessToken();
   }
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from clickstream_platform.errors import SourceError
 from clickstream_platform.store.objects import Object, ReplacedError, object_at, objects, read_range
-from clickstream_platform.store.place import Place, StorePath, is_on_store, require_store
+from clickstream_platform.store.place import Place, StorePath, is_on_store
+from clickstream_platform.store.proof import require_store
 from clickstream_platform.store.unlisted_keys import is_requestable
 from clickstream_platform.streaming.sources.files.listing_result import File, Listing
 from clickstream_platform.streaming.sources.files.names import is_marker, is_visible
