@@ -157,6 +157,17 @@ def test_azures_two_ways_to_write_an_address_are_one_place(monkeypatch: pytest.M
     assert other.access.display_name == "https://other.blob.core.windows.net"
 
 
+def test_one_address_is_not_that_of_two_kinds_of_stores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKSTREAM_SOURCE", "abfss://container@ours.dfs.core.windows.net/landing")
+    monkeypatch.setenv("CLICKSTREAM_STORE_ENDPOINT", "https://one")
+
+    with pytest.raises(SettingsError, match=r"one address is that of s3://bucket/lake and of abfss://container@ours"):
+        sources_from(from_env())
+
+    monkeypatch.delenv("CLICKSTREAM_STORE_ENDPOINT")
+    assert len(sources_from(from_env())) == 1
+
+
 def test_an_account_that_does_not_answer_is_said_and_its_key_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

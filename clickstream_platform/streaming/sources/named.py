@@ -92,8 +92,11 @@ def _source(settings: Settings, url: str, name: str) -> Named:
 
 def _on_store(settings: Settings, url: str) -> StorePath:
     """A place on the store; not one that the lake lies in, or that lies in the lake: it would read its own tables."""
-    place = settings.place_at(url, VARIABLE)
-    if shared := landing_at(place).overlap_with(settings.lake_folder, links=False):
+    place, lake = settings.place_at(url, VARIABLE), settings.lake_folder
+    if settings.store_endpoint and is_on_store(lake) and lake.access.scheme != place.access.scheme:
+        finding = f"one address is that of {lake} and of {place}, which stores of two kinds have"
+        raise SettingsError("CLICKSTREAM_STORE_ENDPOINT", finding, "let lake and source be on one store")
+    if shared := landing_at(place).overlap_with(lake, links=False):
         raise SettingsError(VARIABLE, f"the lake lies there: {shared}", "name a place beside the lake")
     return place
 
