@@ -14,6 +14,8 @@ from clickstream_platform.wording import without_passwords
 
 DAMAGED = "if a file is damaged or gone, `clickstream rebuild` makes a table anew, and a backup brings back what it has"
 _PYTHON = re.compile(r"Traceback \(most recent call last\):\n(?:[ ].*\n)*(?=(\S.*))")
+_CALLED = "An error occurred while calling "  # and then which object of Py4J's, which tells nobody anything
+_JAVA = re.compile(r"^(?:: |Caused by: )(?:[\w$]+\.)*([A-Z]\S*(?: .*)?)$", re.MULTILINE)
 NO_ROOM = "make room, or choose another disk, then give the command again: what is committed stays"
 
 
@@ -32,6 +34,10 @@ def failure(error: BaseException) -> Text:
 
 
 def _reason(text: str) -> str:
-    """What went wrong, of all that a library says: the first line, or what ended the Python that the JVM had called."""
-    of_python = _PYTHON.findall(text)
-    return of_python[-1] if of_python else text.partition("\n")[0]
+    """What went wrong, of all that a library says: the first line, or what ended the Python or Java that was called."""
+    if of_python := _PYTHON.findall(text):
+        return of_python[-1]
+    first = text.partition("\n")[0]
+    if not first.startswith(_CALLED) or not (causes := _JAVA.findall(text)):
+        return first
+    return causes[0] if len(causes) == 1 else f"{causes[0]} ({causes[-1]})"

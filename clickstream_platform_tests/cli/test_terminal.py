@@ -102,3 +102,19 @@ def test_an_error_of_python_that_the_jvm_passes_on_begins_with_what_ended_it() -
     )
     assert failure(RuntimeError(passed_on)).plain.startswith("spark: _duckdb.IOException: IO Error: Failed to read; ")
     assert failure(RuntimeError("[NO_PLAN] nothing\nplan")).plain.startswith("spark: [NO_PLAN] nothing; ")
+
+
+def test_an_error_of_java_is_told_by_what_it_was_and_what_began_it() -> None:
+    """As Py4J passes one on, shortened: its own words name an object that nobody knows."""
+    passed_on = (
+        "An error occurred while calling o119.load.\n: org.apache.spark.SparkException: [FAILED_READ] Cannot read\n"
+        "\tat org.x.y(z)\nCaused by: java.io.IOException: inner\n\t... 3 more\n"
+        "Caused by: java.net.ConnectException: Connection refused: /127.0.0.1:9\n\tat z\n"
+    )
+    said = failure(RuntimeError(passed_on)).plain
+    assert said.startswith(
+        "spark: SparkException: [FAILED_READ] Cannot read (ConnectException: Connection refused: /127."
+    )
+    assert failure(RuntimeError("An error occurred while calling o1.x")).plain.startswith(
+        "spark: An error occurred while"
+    )
