@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
-
-import pyarrow as pa
+from datetime import date
+from typing import TYPE_CHECKING
 
 from clickstream_platform.events.json_record import read_json_record
 from clickstream_platform.events.mapping.model import Mapping
 from clickstream_platform.events.mapping.named import mapping_named, time_unit
 from clickstream_platform.events.mapping.reader import record_reader
 from clickstream_platform.events.schema import WIRE, Reason
-from clickstream_platform.events.timestamps import Unit, are_ambiguous, to_instants
+
+if TYPE_CHECKING:
+    from clickstream_platform.events.timestamps import Unit
 
 OF_TIME = (Reason.BAD_TIMESTAMP, Reason.AMBIGUOUS_TIMESTAMP)  # the reasons that have a sentence
 
 _NUMBER = r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[Ee][+-]?\d+)?"
 _DAY = r"\d{4}-?(?:\d\d-?\d\d|W\d\d-?\d|\d{3})"
+# Every text that is an instant has one of these forms, in capitals and without blanks around.
+_FORM = re.compile(rf"-?\d+(?:\.\d+)?(?:E[+-]?\d+)?|{_DAY}(?:[T ]\d[\d:.,]*(?: ?(?:Z|UTC|GMT|[+-][\d:]+))?)?", re.ASCII)
+_AMBIGUOUS = "a number that may be a date, a year or a counter: CLICKSTREAM_TIMESTAMP_UNIT names the unit of numbers"
 _FAULTS = {  # the first that fits counts
     _NUMBER: "a number beyond the years 1 to 9999",
     r"[+-]\d{4,}-?\d\d-?\d\d.*": "a year with a sign, or of more than four digits",
@@ -33,17 +38,34 @@ _FAULTS = {  # the first that fits counts
 
 def why_no_instant(text: str, unit: Unit = "auto") -> str | None:
     """What is wrong with an event's ``timestamp``; None if it is an instant. For messages: the words may change."""
-    if to_instants(pa.array([text]), unit)[0].is_valid:
-        return None
-    text = text.strip(" \t\n\r\v\f").upper().replace("\u2212", "-")
-    if not text:
+    plain = text.strip(" \t\n\r\v\f").upper().replace("\u2212", "-")
+    if not plain:
         return "blank"
-    if unit == "auto" and are_ambiguous(pa.array([text]))[0].as_py():
-        return "a number that may be a date, a year or a counter: CLICKSTREAM_TIMESTAMP_UNIT names the unit of numbers"
-    if unit == "iso" and re.fullmatch(_NUMBER, text):
+    if _may_be_one(plain):
+        import pyarrow as pa  # noqa: PLC0415 - half a second with all that it imports, and few texts come here
+
+        from clickstream_platform.events.timestamps import are_ambiguous, to_instants  # noqa: PLC0415
+
+        if to_instants(pa.array([text]), unit)[0].is_valid:
+            return None
+        if unit == "auto" and are_ambiguous(pa.array([plain]))[0].as_py():
+            return _AMBIGUOUS
+    if unit == "iso" and re.fullmatch(_NUMBER, plain):
         return "a number, which CLICKSTREAM_TIMESTAMP_UNIT=iso does not allow"
-    faults = (fault for form, fault in _FAULTS.items() if re.fullmatch(form, text, re.ASCII | re.DOTALL))
+    faults = (fault for form, fault in _FAULTS.items() if re.fullmatch(form, plain, re.ASCII | re.DOTALL))
     return next(faults, "neither a text by ISO-8601 nor a number since 1970")
+
+
+def _may_be_one(plain: str) -> bool:
+    """Whether it has a form by which an instant is written, and no day that the calendar lacks."""
+    if not _FORM.fullmatch(plain):
+        return False
+    if re.match(r"\d{4}-\d\d-\d\d", plain):
+        try:
+            date.fromisoformat(plain[:10])
+        except ValueError:
+            return False
+    return True
 
 
 def time_fault(record: bytes, unit: Unit = "auto", mapping: str = "") -> str:

@@ -14,7 +14,6 @@ from clickstream_platform.events.mapping.envelopes import as_fields, inherit
 from clickstream_platform.events.mapping.model import Mapping
 from clickstream_platform.events.mapping.paths import getter, steps_of
 from clickstream_platform.events.mapping.records import field_reader
-from clickstream_platform.events.masking import Masking
 from clickstream_platform.events.masks import Masks
 from clickstream_platform.events.schema import Reason
 
@@ -31,7 +30,7 @@ def record_reader(mapping: Mapping, masks: Masks | None = None) -> ReadRecord:
         mapping: the mapping.
         masks: what of a record may not be kept, by the names that its producer has for it: masked before it is read.
     """
-    mask = Masking(masks).fields if masks else None
+    mask = _mask(masks) if masks else None
     taken, passed_over = field_reader(mapping.record), _passing_over(mapping)
     columns, shared = compile_columns(mapping), shared_path_takers(mapping)
     has_types = any(column.kind not in ("text", "time") for _, column in mapping.columns)
@@ -58,6 +57,12 @@ def record_reader(mapping: Mapping, masks: Masks | None = None) -> ReadRecord:
         return ParsedRecord(texts, extra)
 
     return read
+
+
+def _mask(masks: Masks) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    from clickstream_platform.events.masking import Masking  # noqa: PLC0415 - Arrow, for who only explains a record
+
+    return Masking(masks).fields
 
 
 def _passing_over(mapping: Mapping) -> Callable[[dict[str, Any]], str | None] | None:

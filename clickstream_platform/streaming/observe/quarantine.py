@@ -75,7 +75,7 @@ def rejections(quarantine: LakeTable, samples: int = 2, unit: Unit = "auto", map
 def _why(reason: str, value: bytes, unit: Unit, mapping: str) -> str:
     if not reason.endswith("_timestamp"):
         return ""
-    from clickstream_platform.events.time_faults import OF_TIME, time_fault  # noqa: PLC0415 - spares the others Arrow
+    from clickstream_platform.events.time_faults import OF_TIME, time_fault  # noqa: PLC0415 - the others need none
 
     return time_fault(value, unit, mapping) if reason in OF_TIME else ""
 
