@@ -36,6 +36,7 @@ HEAVY = {
         ("sql --help", ("deltalake",)),
         ("sql 'select 1'", ("duckdb", "deltalake")),
         ("quarantine", ("deltalake",)),
+        ("late", ("duckdb", "deltalake")),
         ("ledger", ("deltalake",)),
         ("status", ("deltalake",)),
         ("status sessions", ("deltalake",)),
@@ -111,5 +112,17 @@ def test_a_setting_that_is_not_allowed_is_named_when_loading(monkeypatch: pytest
 )
 def test_what_a_run_and_its_workers_can_do_without_is_not_imported(module: str, spared: str) -> None:
     asked = f"import sys, {module}; sys.exit({spared!r} in sys.modules)"
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run([sys.executable, "-c", asked], env=env, check=False).returncode == 0
+
+
+def test_a_time_without_the_form_of_one_or_of_no_day_is_told_without_arrow() -> None:
+    asked = (
+        "import sys\n"
+        "from clickstream_platform.events.time_faults import time_fault\n"
+        "for text in ('yesterday', '05/01/2026 10:00', '2026-02-30T10:00:00Z', '2026-03-01T10:00:00 CET'):\n"
+        "    assert time_fault(f'{{\"timestamp\": \"{text}\"}}'.encode()).startswith(f'{text}: ')\n"
+        "sys.exit('pyarrow' in sys.modules)"
+    )
     env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     assert subprocess.run([sys.executable, "-c", asked], env=env, check=False).returncode == 0

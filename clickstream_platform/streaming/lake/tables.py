@@ -13,6 +13,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote
 
+from arro3.core import DataType
 from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import TableNotFoundError
 
@@ -94,12 +95,10 @@ class LakeTable:
 
     def rows_by_date(self) -> dict[date, int]:
         """The rows of each date that it is partitioned by, from the statistics in the log."""
-        import pyarrow as pa  # noqa: PLC0415 - as below
-
         of_date = Counter[date]()
-        files = self._newest(lambda handle: pa.table(handle.table.get_add_actions(flatten=True)), None)
+        files = self._newest(lambda handle: handle.table.get_add_actions(flatten=True), None)
         if files is not None and files.num_rows:
-            days, rows = files["partition.event_date"].to_pylist(), files["num_records"].to_pylist()
+            days, rows = (files.column(name).to_pylist() for name in ("partition.event_date", "num_records"))
             for day, count in zip(days, rows, strict=True):
                 of_date[date.fromisoformat(str(day))] += count or 0
         return dict(sorted(of_date.items()))
@@ -162,16 +161,14 @@ class LakeTable:
             spans: in microseconds since 1970.
             version: of the table; the newest, if not given.
         """
-        import pyarrow as pa  # noqa: PLC0415 - 0.15 s, and most of who reads a log never calls this
-
         with handles.table_at_version(self.path, version) as table:
-            files = pa.table(table.get_add_actions(flatten=True))
+            files = table.get_add_actions(flatten=True)
         if not files.num_rows:
             return []
-        first, last = files[f"min.{start}"].cast(pa.int64()), files[f"max.{end}"].cast(pa.int64())
+        first, last = (files.column(name).cast(DataType.int64()) for name in (f"min.{start}", f"max.{end}"))
         return [
             unquote(path)
-            for path, lo, hi in zip(files["path"].to_pylist(), first.to_pylist(), last.to_pylist(), strict=True)
+            for path, lo, hi in zip(files.column("path").to_pylist(), first.to_pylist(), last.to_pylist(), strict=True)
             if lo is None or hi is None or any(lo < span.until and hi >= span.since for span in spans)
         ]
 

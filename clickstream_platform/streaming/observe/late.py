@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-import pyarrow as pa
-
 from clickstream_platform.errors import SourceError
 from clickstream_platform.source_list import NAME_IN_SQL
 from clickstream_platform.streaming.lake.entry import Entry
@@ -19,12 +17,11 @@ from clickstream_platform.streaming.lake.tables import EVER
 from clickstream_platform.streaming.sources.kafka.offsets import by_partition
 
 LEFT_OUT = "late_events"  # the table of what came too late for `user_patterns`
-_PLACES = pa.schema(
-    [
-        *((name, pa.string()) for name in ("name", "partition")),
-        *((name, pa.int64()) for name in ("n", "first", "end", "until")),
-    ]
-)
+_PLACES = """
+CREATE TEMP TABLE places AS SELECT unnest($n::BIGINT[]) AS n, unnest($name::VARCHAR[]) AS name,
+  unnest($partition::VARCHAR[]) AS partition, unnest($first::BIGINT[]) AS first, unnest($end::BIGINT[]) AS "end",
+  unnest($until::BIGINT[]) AS until
+"""
 _LATE = f"""
 SELECT n, source, held.partition, "offset", user_id, event_type, event_id, timestamp, arrived_at
 FROM held JOIN places ON held.partition = places.partition AND {NAME_IN_SQL} = places.name
@@ -172,9 +169,10 @@ def _events(entries: Sequence[Entry], lake: Lake, limit: int) -> Iterator[tuple[
         return
     spans = [EVER._replace(until=max(entry.late_before_ms for entry in entries) * 1000 + 1)]
     with open_duckdb() as connection:
-        connection.register("places", pa.Table.from_pylist(places, _PLACES))
+        connection.execute(_PLACES, {name: [place[name] for place in places] for name in places[0]})
         rows_within(connection, lake.events, "timestamp", spans).create_view("held")
-        rows = connection.sql(_LATE.format(limit=f"LIMIT {limit:d}" if limit else "")).to_arrow_table().to_pylist()
+        found = connection.sql(_LATE.format(limit=f"LIMIT {limit:d}" if limit else ""))
+        rows = [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
         left_out = set[tuple[str, str, int]]()
         if lake.table(LEFT_OUT).exists:
             rows_within(connection, lake.table(LEFT_OUT), "timestamp", spans).create_view("left_out")
