@@ -21,7 +21,6 @@ from clickstream_platform.report.section import Section
 from clickstream_platform.report.sections import sections
 from clickstream_platform.sql import ask, connect, views
 from clickstream_platform.streaming.lake.places import Lake
-from clickstream_platform.tables.events import QUARANTINE
 from clickstream_platform.wording import length
 
 # What is counted beside events, by which time.
@@ -32,7 +31,7 @@ TIMES = {
     "user_patterns": "detected_at",
 }
 NAMES = {"user_patterns": "patterns"}
-REJECTED = "records in quarantine"
+QUARANTINE, REJECTED = "quarantine", "records in quarantine"  # the table, and what is counted of it
 WHOLE = re.compile(r"(\d{4}-\d\d-\d\d(?: \d\d:\d\d)?(?: UTC)?|(?:&[lg]t; )?[\d.]+ %|[\d,.]+ (?:days|h|min|m?s)\b)")
 
 
@@ -111,7 +110,7 @@ def report(lake: Lake, days: int, made_at: datetime) -> Report:
     """
     connection = connect(lake)
     newest = _newest(connection, "events", "timestamp")
-    until = newest or _newest(connection, QUARANTINE.name, "arrived_at")
+    until = newest or _newest(connection, QUARANTINE, "arrived_at")
     if until is None:
         raise QueryError(
             str(lake.root), "there is no event in this lake yet", "run `clickstream run`, or land some events"
@@ -140,7 +139,7 @@ def _totals(reading: Reading) -> dict[str, int]:
         if table in reading.names:
             ((count,),) = reading.rows(f"SELECT count(*) FROM {table} WHERE {column} BETWEEN $since AND $until")
             totals[NAMES.get(table, table)] = count
-    if QUARANTINE.name in reading.names:  # a record arrives after what happened, so also after the newest event
-        ((count,),) = reading.rows(f"SELECT count(*) FROM {QUARANTINE.name} WHERE arrived_at >= $since")
+    if QUARANTINE in reading.names:  # a record arrives after what happened, so also after the newest event
+        ((count,),) = reading.rows(f"SELECT count(*) FROM {QUARANTINE} WHERE arrived_at >= $since")
         totals[REJECTED] = count
     return totals

@@ -8,7 +8,7 @@ from clickstream_platform.report.figures import Reading
 from clickstream_platform.report.section import Grid, Section
 from clickstream_platform.streaming.lake.entry import Entry
 from clickstream_platform.streaming.lake.ledger import last_entry
-from clickstream_platform.tables.user_patterns import LATE_EVENTS
+from clickstream_platform.streaming.observe.late import LEFT_OUT
 from clickstream_platform.wording import number_of
 
 
@@ -47,15 +47,15 @@ def left_out(lake: Reading) -> str:
 
 def _late(lake: Reading, entry: Entry) -> str:
     """Those listed by the generation that serves; others are of a generation before a rebuild, which took them in."""
-    if LATE_EVENTS.name not in lake.names:
+    if LEFT_OUT not in lake.names:
         return ""
-    ((late,),) = lake.rows(f"SELECT count(*) FROM {LATE_EVENTS.name} WHERE generation = {entry.generation}")
+    ((late,),) = lake.rows(f"SELECT count(*) FROM {LEFT_OUT} WHERE generation = {entry.generation}")
     if not late:
         return ""
     they_are, them = ("it is", "it") if late == 1 else ("they are", "them")
     return (
         f"{number_of(late, 'event')} came too late to be taken in order: {they_are} in no pattern, but in"
-        f" {LATE_EVENTS.name}. `clickstream rebuild user_patterns` takes {them} in, and may find more patterns."
+        f" {LEFT_OUT}. `clickstream rebuild user_patterns` takes {them} in, and may find more patterns."
     )
 
 
