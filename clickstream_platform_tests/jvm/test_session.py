@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from py4j.protocol import REFLECTION_COMMAND_NAME
+from pyspark.sql import functions as F
 
 from clickstream_platform.jvm import session
 from clickstream_platform.jvm.machine import require_java
@@ -14,6 +17,9 @@ from clickstream_platform.streaming.runtime.backlog import RECORD, estimate_back
 from clickstream_platform.streaming.sources.source import Lag
 from clickstream_platform_tests.homes import Home
 from clickstream_platform_tests.lakes import write
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 OPTIONS = "spark.driver.extraJavaOptions"
 
@@ -46,3 +52,18 @@ def test_a_backlog_is_what_the_table_with_the_most_has_to_read(tmp_path: Path) -
     assert estimate_backlog(contracts, home.lake) == 1500
     assert estimate_backlog(contracts[:1], home.lake) == 1000
     assert estimate_backlog(contracts[:1], home.lake, {"events": Lag(1, "files", bytes=7 * RECORD)}) == 7
+
+
+def test_what_many_expressions_need_is_looked_up_once(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    client: Any = spark.sparkContext._gateway._gateway_client  # type: ignore[union-attr]
+    asked: list[str] = []
+    send = client.send_command
+
+    def watched(command: str, *arguments: Any, **named: Any) -> Any:
+        asked.append(command)
+        return send(command, *arguments, **named)
+
+    monkeypatch.setattr(client, "send_command", watched)
+    assert str(F.col("a") + F.lit(1)) == "Column<'+(a, 1)'>"
+    assert len(asked) >= 4
+    assert [command for command in asked if command.startswith(REFLECTION_COMMAND_NAME)] == []
