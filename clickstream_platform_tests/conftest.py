@@ -32,6 +32,7 @@ from clickstream_platform.streaming.sources.kafka import cluster
 from clickstream_platform.tables import tables
 from clickstream_platform_tests import parts
 from clickstream_platform_tests.azurite import Azurite, run_azurite
+from clickstream_platform_tests.few_records import FEW
 from clickstream_platform_tests.no_jvm import no_jvm
 from clickstream_platform_tests.on_store import AnyStore, lakes_on, placed
 from clickstream_platform_tests.part_times import PartTimes, remember_part
@@ -126,9 +127,7 @@ TELLTALE = pytest.StashKey[Path]()
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[SparkSession]:
     """The session every Spark test shares: 5-8 s, once. With ``--lake=store`` it is one for lakes on a store."""
-    # Generated code pays off from some 100,000 rows on; a test has ten, and would wait for the compiler.
-    conf = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
-    settings = Settings(home=tmp_path_factory.mktemp("spark"), spark_master="local[2]", spark_conf=conf)
+    settings = Settings(home=tmp_path_factory.mktemp("spark"), spark_master="local[2]", spark_conf=FEW)
     with ExitStack() as running:
         is_on_store = request.config.getoption("--lake") == "store"
         if is_on_store:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from clickstream_platform.simulator.cluster import Cluster
+from clickstream_platform_tests.few_records import told_of_few
 
 EVENTS = 6_000
 PROGRAM = "import sys; from clickstream_platform.cli import main; sys.exit(main())"
@@ -36,7 +37,7 @@ def clickstream(
 ) -> Generator[subprocess.Popen[str]]:
     """The command line on the cluster, or another program, in a process of its own."""
     given = {"HOME": str(home), "SPARK_MASTER": running.master, **settings}
-    environment = os.environ | {f"CLICKSTREAM_{name}": value for name, value in given.items()}
+    environment = told_of_few(os.environ | {f"CLICKSTREAM_{name}": value for name, value in given.items()})
     command = [sys.executable, "-c", program, *arguments]
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

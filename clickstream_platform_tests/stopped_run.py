@@ -17,6 +17,7 @@ from typing import Literal
 
 from clickstream_platform.cli import main
 from clickstream_platform_tests.faults import at_write
+from clickstream_platform_tests.few_records import told_of_few
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class Stop:
         """Start the command line with these arguments in a process group of its own."""
         command = [sys.executable, "-m", __name__, json.dumps(asdict(self)), *arguments]
         found_there = {"PYTHONPATH": os.pathsep.join(sys.path)}  # whichever folder this process is in
-        return subprocess.Popen(command, env={**os.environ, **found_there, **environment}, start_new_session=True)
+        told = told_of_few({**os.environ, **found_there, **environment})
+        return subprocess.Popen(command, env=told, start_new_session=True)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ from clickstream_platform.jvm.machine import jvm_reason, require_java
 PATIENCE = 60.0  # seconds; each is up in some five
 ENDING = 20.0  # seconds; a worker ends its executors first
 WORKERS = 2
+# Of a master and a worker, which wait most of the time: half the processor time of a start.
+DAEMON = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 MEMORY = "2g"  # of each worker: an executor's heap of 1 GB, and its Python
 REGISTERED = r"Successfully registered with master (spark://\S+)"
 # Ends what it starts when its stdin is closed, which the system does to a process that has died.
@@ -152,6 +154,7 @@ def _start(name: str, host: Host, folder: Path, running: ExitStack, *arguments: 
     kind = name.partition("-")[0].capitalize()
     # Without the path of this process: a worker has only what is installed, and what a session gives it.
     environment = ["env", "-u", "PYTHONPATH", "-u", "SPARK_CONF_DIR", f"SPARK_HOME={home}", "SPARK_DAEMON_MEMORY=256m"]
+    environment += [f"SPARK_DAEMON_JAVA_OPTS={DAEMON}"]
     environment += [f"SPARK_LOCAL_DIRS={folder / 'scratch'}", f"SPARK_LOCAL_IP={host.address}"]
     command = [
         *host.enter,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -18,6 +19,7 @@ from clickstream_platform.settings import from_env
 from clickstream_platform.simulator.broker_jars import BROKER_JARS
 from clickstream_platform.simulator.seaweed import program
 from clickstream_platform_tests.deploy.composed import Composed, Container
+from clickstream_platform_tests.few_records import FEW_ON_CLUSTER
 
 SHELL = {
     "CLICKSTREAM_SOURCE": "kafka://kafka:9092/clicks",
@@ -25,6 +27,7 @@ SHELL = {
     "CLICKSTREAM_STORE_ENDPOINT": "http://store:8333",
     "CLICKSTREAM_STORE_ALLOW_HTTP": "true",
     "CLICKSTREAM_SPARK_MASTER": "spark://spark-master:7077",
+    "CLICKSTREAM_SPARK_CONF": json.dumps(FEW_ON_CLUSTER),
 }
 
 

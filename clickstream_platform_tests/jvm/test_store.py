@@ -45,10 +45,11 @@ import json, os, signal, sys
 from pathlib import Path
 from clickstream_platform.jvm.session import build_session
 from clickstream_platform.settings import Settings
+from clickstream_platform_tests.few_records import FEW
 
 endpoint, place, home = sys.argv[1:]
 where = {"lake": place, "store_endpoint": endpoint, "store_allow_http": True}
-settings = Settings(home=Path(home), spark_master="local[2]", **where)
+settings = Settings(home=Path(home), spark_master="local[2]", spark_conf=FEW, **where)
 place = str(settings.lake_folder)
 spark = build_session(settings, store=settings.lake_folder.access, jvm_log=Path(home, "spark.log"))
 """

@@ -19,6 +19,7 @@ from clickstream_platform.streaming.lake.ledger import entries
 from clickstream_platform.streaming.lake.places import Lake
 from clickstream_platform_tests.command import clickstream
 from clickstream_platform_tests.conftest import event
+from clickstream_platform_tests.few_records import told_of_few
 from clickstream_platform_tests.on_store import AnyStore
 from clickstream_platform_tests.stopped_run import Stop
 
@@ -91,7 +92,7 @@ def test_a_lake_on_a_store_is_exact_after_a_kill_and_goes_to_a_folder_and_back(
         )
         ran = subprocess.run(
             [sys.executable, "-c", ONE_BY_ONE, *map(json.dumps, (commands, late, ["run", *TABLES]))],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "CLICKSTREAM_STORE_ENDPOINT": endpoint},
+            env=told_of_few() | {"PYTHONPATH": os.pathsep.join(sys.path), "CLICKSTREAM_STORE_ENDPOINT": endpoint},
             capture_output=True,
             text=True,
             timeout=300,

@@ -30,6 +30,7 @@ from clickstream_platform.streaming.runtime.run import run
 from clickstream_platform.streaming.runtime.stream import require_inputs
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import KINDS, Lab, event, without_a_column
+from clickstream_platform_tests.few_records import told_of_few
 from clickstream_platform_tests.local import local
 from clickstream_platform_tests.streamed import EVERY_SECOND, streaming
 from clickstream_platform_tests.waiting import is_alive, wait_until
@@ -161,8 +162,9 @@ def test_tables_whose_input_is_nowhere_are_refused_before_anything_starts(tmp_pa
 
 @pytest.mark.spark
 def test_sigterm_ends_a_stream_cleanly_and_dagster_has_seen_it(lab: Lab, tmp_path: Path) -> None:
-    lab.land(*(event(f"u{i}") for i in range(20)))
-    process = started(lab, DAGSTER_HOME=str(tmp_path))
+    names = ("events", "sessions", "purchases")
+    lab.only(*names).land(*(event(f"u{i}") for i in range(20)))
+    process = started(lab, *names, DAGSTER_HOME=str(tmp_path))
     wait_until(lambda: bool(lab.lake.table("purchases").version()), process)
     with pytest.raises(TableBusyError, match=f"pid {process.pid}"):
         lab.run("events")
@@ -196,10 +198,10 @@ def test_a_stream_whose_jvm_ends_ends_too(lab: Lab, whom: str, exit_code: int) -
 
 
 @pytest.mark.spark
-def test_a_minute_of_500_records_a_second_is_read_whole_and_within_its_memory(lab: Lab) -> None:
+def test_500_records_a_second_are_read_whole_and_within_their_memory(lab: Lab) -> None:
     """``bench/stream.py`` looks for longer, and at the lag on the way."""
     process = started(lab.only(*KINDS), *KINDS, CLICKSTREAM_SPARK_DRIVER_MEMORY="1g")
-    written = land_live(lab.landing, 500, seed=1, duration=timedelta(minutes=1))
+    written = land_live(lab.landing, 500, seed=1, duration=timedelta(seconds=20))
     wait_until(lambda: not any(lag(table, lab.lake).amount for table in lab.contracts.values()), process)
     assert peak_of(jvm_of(process.pid)) < 2_000  # MB: the heap, and as much again for all the rest
     process.send_signal(signal.SIGTERM)
@@ -218,7 +220,7 @@ def peak_of(pid: int) -> int:
 def started(lab: Lab, *names: str, **environment: str) -> subprocess.Popen[bytes]:
     program = "from clickstream_platform.cli import main; main()"
     arguments = [sys.executable, "-c", program, "stream", "--every", "1 second", *names]
-    environment = {**os.environ, **lab.environment, **environment}
+    environment = told_of_few({**os.environ, **lab.environment, **environment})
     with (lab.settings.home.parent / "errors").open("wb") as errors:
         process = subprocess.Popen(arguments, env=environment, stderr=errors, start_new_session=True)
     _started.append(process)

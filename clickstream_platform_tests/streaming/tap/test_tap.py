@@ -27,6 +27,7 @@ from clickstream_platform.streaming.tap.console import AT_ONCE, LONGEST, Printed
 from clickstream_platform.streaming.tap.tap import Tap, tap_trigger
 from clickstream_platform.tables import tables
 from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.few_records import told_of_few
 from clickstream_platform_tests.on_store import needs_a_folder
 from clickstream_platform_tests.topics import Topic
 from clickstream_platform_tests.waiting import wait_until
@@ -225,7 +226,8 @@ def tapped(home: Settings, *arguments: str) -> Generator[Tapped]:
     """A tap of its own, ended by SIGTERM."""
     home.home.mkdir(exist_ok=True)
     output = home.home.parent / "output"
-    environment = {**os.environ, "CLICKSTREAM_HOME": str(home.home), "CLICKSTREAM_SOURCE": home.source}
+    named = {"CLICKSTREAM_HOME": str(home.home), "CLICKSTREAM_SOURCE": home.source}
+    environment = told_of_few({**os.environ, **named})
     command = [sys.executable, "-c", "from clickstream_platform.cli import main; main()", "tap", *arguments]
     with output.open("wb") as stdout:
         process = subprocess.Popen(command, env=environment, stdout=stdout, start_new_session=True)
