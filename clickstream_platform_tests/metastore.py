@@ -30,8 +30,8 @@ def metastore(folder: Path) -> Generator[str]:
     (folder / "hive-site.xml").write_text(_SITE.format(folder=folder))
     (port,) = free_ports(1)
     jars = Path(pyspark.__file__).parent / "jars"
-    java = str(require_java().path)
-    command = [java, *_OPENED, "-cp", f"{folder}:{jars}/*", "org.apache.hadoop.hive.metastore.HiveMetaStore"]
+    java = [str(require_java().path), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", *_OPENED]
+    command = [*java, "-cp", f"{folder}:{jars}/*", "org.apache.hadoop.hive.metastore.HiveMetaStore"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([*command, "-p", str(port)], cwd=folder, stdout=log, stderr=log)
     try:

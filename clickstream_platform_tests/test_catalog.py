@@ -29,6 +29,7 @@ from clickstream_platform.catalog import CatalogError, Metastore
 jars, uris = sys.argv[1:]
 conf = {
     "spark.master": "local[1]", "spark.driver.extraClassPath": jars, "spark.ui.enabled": "false",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1", "spark.sql.codegen.wholeStage": "false",
     "spark.sql.catalogImplementation": "hive", "spark.hadoop.hive.metastore.uris": uris,
     "spark.databricks.delta.snapshotPartitions": "1", "spark.sql.shuffle.partitions": "1",
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]  # seconds: some 30 s an example on two quiet cores
 
 USERS = 60
-EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "5"))  # `make soak` wants more
+EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "4"))  # `make soak` wants more
 NOON = datetime(2024, 3, 1, 12)
 WINDOW = timedelta(minutes=5)
 CORRECTIONS = tuple(timedelta(minutes=m) for m in (-3, 2, -61, 0, 45))  # of the time of what is sent again

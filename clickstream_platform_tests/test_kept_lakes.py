@@ -27,7 +27,7 @@ from clickstream_platform.streaming.maintenance.moved import follow_moved_folder
 from clickstream_platform.streaming.maintenance.restore import restore
 from clickstream_platform.streaming.maintenance.stretch import rebuild_stretch
 from clickstream_platform.streaming.sources.named import folders_from
-from clickstream_platform_tests.conftest import Lab, event
+from clickstream_platform_tests.conftest import KINDS, Lab, event
 from clickstream_platform_tests.kept.make import TOPIC
 from clickstream_platform_tests.kept.opened import (
     RELEASES,
@@ -84,7 +84,7 @@ def test_a_lake_is_moved_widened_mended_and_restored_over_the_years(
     with unpacked(release, "files") as made:
         Lab(spark, Settings(home=made)).run("events")  # that release named files by their whole paths
         shutil.copytree(made, tmp_path / "home")
-    lab = Lab(spark, Settings(home=tmp_path / "home"))
+    lab = Lab(spark, Settings(home=tmp_path / "home")).only(*KINDS)
     landing, history = lab.landing, tmp_path / "history"
     follow_moved_folder(lab.contracts["events"], moved_source(folders_from(lab.settings), lab.lake), lab.lake)
     lab.run()
@@ -95,18 +95,18 @@ def test_a_lake_is_moved_widened_mended_and_restored_over_the_years(
     bought = {"event_type": "purchase", "amount": "12.50", "currency": "EUR"}
     lab.land(late, copy, bad, event("h", "2025-12-01T10:00:00Z", **bought), into=history)
     sources = {"main": str(landing), "live": topic.url, "history": str(history)}
-    lab = lab.reading(json.dumps(sources))
+    lab = lab.reading(json.dumps(sources)).only(*KINDS)
     lab.run()
     assert len(rows_by_place(lab, "events")) == len(before) + 3
 
-    lab = lab.reading(lab.settings.source, contract="commerce")
+    lab = lab.reading(lab.settings.source, contract="commerce").only(*KINDS)
     lab.land(event("buyer", "2026-01-01T11:00:00Z", **bought), into=landing, name="bought.json")
     fill(lab.contracts["events"], lab.lake)
     lab.run()
     amounts = {row["user_id"]: row["amount"] for row in rows_of(lab, "events")}
     assert [amounts[user] for user in ("h", "buyer")] == [Decimal("12.50")] * 2
 
-    lab = lab.reading(lab.settings.source, duplicates="event_id")
+    lab = lab.reading(lab.settings.source, duplicates="event_id").only(*KINDS)
     place, sent = sent_once(before, held)
     moved_by = {-1: sent, 1: {**sent, "user_id": "another"}}
     earlier, later = (at_another_time(each, before[place], by) for by, each in moved_by.items())
@@ -124,7 +124,7 @@ def test_a_lake_is_moved_widened_mended_and_restored_over_the_years(
     assert rebuild_stretch(lab.contracts["sessions"], stretch, spark, lab.lake).added == 1
 
     backup([*lab.contracts.values()], lab.lake, tmp_path / "backup")
-    there = lab.reading(lab.settings.source, home=tmp_path / "elsewhere")
+    there = lab.reading(lab.settings.source, home=tmp_path / "elsewhere").only(*KINDS)
     restore(tmp_path / "backup", there.lake)
     shutil.rmtree(local(lab.lake.root))
     topic.send(event("last", "2026-01-02T10:00:00Z"))

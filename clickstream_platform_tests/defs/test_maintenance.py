@@ -29,7 +29,7 @@ def metadata(result: dg.ExecuteInProcessResult) -> str:
 @pytest.mark.spark
 def test_a_lake_is_looked_after_in_dagster(lab: Lab, instance: dg.DagsterInstance) -> None:
     lab.land(event("a"), event("b"), event("c", event_type="scroll"))
-    lab.run()
+    lab.run("events", "sessions")
     lab.settings = lab.settings.model_copy(update={"event_types": ("click", "scroll")})
     replayed = executed(lab, instance, "replay", reason="unknown_event_type")
     assert "accepted: 1" in metadata(replayed)
