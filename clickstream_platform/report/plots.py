@@ -143,8 +143,9 @@ def _draw_over_time(axes: Axes, plot: OverTime, palette: Palette) -> None:
     for number, (kind, counts) in enumerate(plot.counts.items()):
         above = [low + count for low, count in zip(below, counts, strict=True)]
         colour = palette.kinds[-1 if kind == OTHER else number]
-        steps = StepPatch(above, edges, baseline=below, facecolor=colour, label=kind, linewidth=0)
-        axes.add_artist(steps)  # `stairs` would also look for the limits, which are set below: 0.1 s a page
+        base: Any = below  # a float, or one for each step
+        # `stairs` would also look for the limits, which are set below: 0.1 s a page.
+        axes.add_artist(StepPatch(above, edges, baseline=base, facecolor=colour, label=kind, linewidth=0))
         below = above
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylim(0, max(below) * 1.08 or 1)
