@@ -180,7 +180,7 @@ def build_session(
 
 
 def _keep_names(session: SparkSession) -> None:
-    """Ask the JVM once for what PySpark asks for again and again: nine of ten lookups, some 400 a micro-batch."""
+    """Ask the JVM once for what PySpark asks for again and again: nearly nine of ten of its lookups by name."""
     jvm: Any = session.sparkContext._jvm  # pyright: ignore[reportPrivateUsage] - as PySpark's own does
     for name, members in ASKED_FOR.items():
         found = getattr(jvm, name)
