@@ -5,10 +5,10 @@ from __future__ import annotations
 import http.client
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread, local
+from threading import Thread
 from urllib.parse import unquote, urlsplit
 
 SPARK, OWN = "jvm", "own"  # who asks: Spark, or delta-rs and obstore in Python's process
@@ -41,7 +41,7 @@ def count_requests(endpoint: str) -> Generator[tuple[str, list[Request]]]:
 
 
 class _Proxy(ThreadingHTTPServer):
-    """A thread for each connection of a client, and of each to the store."""
+    """A thread for each connection of a client."""
 
     request_queue_size = 64
     daemon_threads = True
@@ -49,14 +49,7 @@ class _Proxy(ThreadingHTTPServer):
     def __init__(self, endpoint: str) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.requests: list[Request] = []
-        self._store = urlsplit(endpoint).netloc
-        self._of_thread = local()
-
-    def connection(self) -> http.client.HTTPConnection:
-        """This thread's own to the store."""
-        if not hasattr(self._of_thread, "connection"):
-            self._of_thread.connection = http.client.HTTPConnection(self._store)
-        return self._of_thread.connection
+        self.store = urlsplit(endpoint).netloc
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client may hang up when it has read enough."""
@@ -72,13 +65,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _pass(self) -> None:
         self.server.requests.append(self._request())
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        connection = self.server.connection()
-        connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-        for name, value in self.headers.items():
-            if name.lower() != "expect":
-                connection.putheader(name, value)
-        connection.endheaders(body)
-        self._answer(connection.getresponse())
+        # One for each request: a store may close one that was idle for some seconds, which its next request would meet.
+        with closing(http.client.HTTPConnection(self.server.store)) as connection:
+            connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+            for name, value in self.headers.items():
+                if name.lower() != "expect":
+                    connection.putheader(name, value)
+            connection.endheaders(body)
+            self._answer(connection.getresponse())
 
     def _answer(self, answer: http.client.HTTPResponse) -> None:
         content = answer.read()
