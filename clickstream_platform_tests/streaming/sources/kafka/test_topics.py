@@ -65,7 +65,7 @@ def test_an_event_id_may_come_in_a_header(kafka: Lab, topic: Topic) -> None:
 
 def test_what_is_no_event_is_quarantined_with_its_bytes(kafka: Lab, topic: Topic) -> None:
     faulty = [None, b"", b"{", b"\xff\xfe", json.dumps(event(padding="x" * 1_000_000)).encode()]
-    topic.made()
+    topic.made(1)
     topic.send(event(), *faulty)
     ingest(kafka)
     found = kafka.table("quarantine").orderBy("offset").collect()
