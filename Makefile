@@ -7,7 +7,8 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 2
 # Tests that share a lake or a frame stay together on one worker, all others go where there is room. What Python has
 # compiled once is kept, whatever the environment says: the processes that tests start would compile it a hundred times.
-# STORE=http://host:port is an object store of yours to test with, instead of SeaweedFS, and STORE=azurite Azure's emulator.
+# STORE=http://host:port is an object store of yours to test with, instead of SeaweedFS, STORE=gs://bucket one
+# in Google's Cloud Storage, and STORE=azurite Azure's emulator.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist loadgroup $(if $(STORE),--store-at=$(STORE))
 # What is in which part: clickstream_platform_tests/parts.py. The fast one first, as it says soonest what is wrong.
 PARTS := fast wide conformance property kill kafka store runs upkeep engine spark

@@ -13,20 +13,21 @@ from clickstream_platform.errors import SettingsError
 from clickstream_platform.files import folder_of_tables
 from clickstream_platform.store.access import Access
 from clickstream_platform.store.azure import HOST, AzureAccess, SignIn
+from clickstream_platform.store.google import GoogleAccess
 from clickstream_platform.store.place import Place, StorePath, is_address
 from clickstream_platform.store.s3 import S3Access
 from clickstream_platform.wording import without_passwords
 
 _CONTAINER = "[a-z0-9][a-z0-9-]{1,61}[a-z0-9]"
 _IN_AZURE = rf"az://{_CONTAINER}|abfss?://{_CONTAINER}@(?P<account>[a-z0-9]{{3,24}})\.{re.escape(HOST)}"
-_OF_BUCKET = rf"(?:s3://[a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9]|{_IN_AZURE})"
+_OF_BUCKET = rf"(?:(?:s3|gs)://[a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9]|{_IN_AZURE})"
 # What Spark, DuckDB and delta-rs all read as it stands.
 _ADDRESS = re.compile(rf"{_OF_BUCKET}(/[\w.=-]+)+/?", re.ASCII)
 _BUCKET = re.compile(rf"{_OF_BUCKET}(?:/(?P<prefix>.*))?", re.ASCII | re.DOTALL)
-_NAMES = {"s3": "name a bucket: 3 to 63 of a-z, 0-9, . and -, no . or - at an end"}
+_BUCKET_NAMES = "name a bucket: 3 to 63 of a-z, 0-9, . and -, no . or - at an end"
 _AZURE_NAMES = f"name a container, 3 to 63 of a-z, 0-9 and -: az://container/prefix, or with @account.{HOST} behind it"
-UNTRIED = ("gs", "s3a", "wasb", "wasbs")
-ALLOWED = f"s3://bucket/prefix, az://container/prefix or abfss://container@account.{HOST}/prefix"
+UNTRIED = ("s3a", "wasb", "wasbs")
+ALLOWED = f"s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or abfss://container@account.{HOST}/prefix"
 
 
 class _OfAmazon(BaseSettings):
@@ -59,6 +60,23 @@ class _OfAzure(BaseSettings):
         if self.client_secret.get_secret_value() or self.federated_token_file:
             return "client"
         return "token" if self.storage_sas_token.get_secret_value() else "identity"
+
+
+class _OfGoogle(BaseSettings):
+    """What the environment tells Google's own tools, and what it tells the clients in Rust alone."""
+
+    model_config = SettingsConfigDict(env_prefix="GOOGLE_", extra="ignore", frozen=True)
+
+    base_url: str = ""
+    service_account: str = ""
+    service_account_path: str = ""
+    service_account_key: SecretStr = SecretStr("")
+    bearer_token: SecretStr = SecretStr("")
+
+    @property
+    def not_for_spark(self) -> str | None:
+        """A variable that would let Python in, and not Spark."""
+        return next((f"GOOGLE_{name.upper()}" for name, value in self if name != "base_url" and value), None)
 
 
 class StoreSettings(BaseSettings):
@@ -129,7 +147,7 @@ class StoreSettings(BaseSettings):
         address = _BUCKET.fullmatch(url)
         prefix = ((address and address["prefix"]) or "").rstrip("/")
         if not address and url.partition("://")[2].partition("/")[0]:
-            raise SettingsError(variable, finding, _NAMES.get(url.partition("://")[0], _AZURE_NAMES))
+            raise SettingsError(variable, finding, _BUCKET_NAMES if url.startswith(("s3:", "gs:")) else _AZURE_NAMES)
         if not address or not prefix.isprintable() or {"", ".", ".."} & {*(prefix.split("/") if prefix else ())}:
             raise SettingsError(variable, finding, f"allowed: {ALLOWED}, no part of it being empty, . or ..")
         return StorePath.from_url(url, self.access_to(url))
@@ -140,7 +158,9 @@ class StoreSettings(BaseSettings):
         Raises:
             SettingsError: two variables say different things, or one that is needed is not set.
         """
-        return self._access_to_s3() if url.startswith("s3://") else self._access_to_azure(url)
+        if url.startswith("s3://"):
+            return self._access_to_s3()
+        return self._access_to_google() if url.startswith("gs://") else self._access_to_azure(url)
 
     def _access_to_azure(self, url: str) -> AzureAccess:
         address = _BUCKET.match(url)
@@ -150,6 +170,13 @@ class StoreSettings(BaseSettings):
             remedy = f"set it, or say abfss://container@account.{HOST}/prefix"
             raise SettingsError("AZURE_STORAGE_ACCOUNT_NAME", "no account is named", remedy)
         return AzureAccess(self._require_tls(self.store_endpoint), self.home, account, of_azure.signs_in_by)
+
+    def _access_to_google(self) -> GoogleAccess:
+        of_google = _OfGoogle()
+        if variable := of_google.not_for_spark:
+            remedy = "unset it, and let GOOGLE_APPLICATION_CREDENTIALS name the file with the credentials"
+            raise SettingsError(variable, "Spark's client does not look at it", remedy)
+        return GoogleAccess(self._require_tls(self.store_endpoint or of_google.base_url), self.home)
 
     def _require_tls(self, endpoint: str) -> str:
         if endpoint.startswith("http://") and not self.store_allow_http:

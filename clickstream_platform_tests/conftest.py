@@ -33,6 +33,7 @@ from clickstream_platform.tables import tables
 from clickstream_platform_tests import parts
 from clickstream_platform_tests.azurite import Azurite, run_azurite
 from clickstream_platform_tests.few_records import FEW
+from clickstream_platform_tests.google_bucket import GoogleBucket
 from clickstream_platform_tests.no_jvm import no_jvm
 from clickstream_platform_tests.on_store import AnyStore, lakes_on, placed
 from clickstream_platform_tests.part_times import PartTimes, remember_part
@@ -56,7 +57,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=3, help="how often a run over Kafka is killed; 20 is a soak")
     parser.addoption("--part", type=parts.named, help="only the tests of a part of the suite, or of several: a,b")
     parser.addoption("--lake", choices=("folder", "store"), default="folder", help="where the lake of a `lab` lies")
-    parser.addoption("--store-at", metavar="URL", help="azurite, or the address of an S3 store with a bucket `lake`")
+    parser.addoption("--store-at", metavar="URL", help="azurite, gs://bucket, or an S3 store's address")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -167,6 +168,9 @@ def store(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
     there = request.config.getoption("--store-at")
     if there == "azurite":
         yield request.getfixturevalue("azurite")
+        return
+    if there and there.startswith("gs://"):
+        yield GoogleBucket(there.removeprefix("gs://"), os.environ.get("CLICKSTREAM_STORE_ENDPOINT", ""))
         return
     if there:
         yield Seaweed(there, os.environ["AWS_SECRET_ACCESS_KEY"], key=os.environ["AWS_ACCESS_KEY_ID"])

@@ -19,9 +19,9 @@ from typing import Any
 
 from clickstream_platform.errors import TableBusyError
 from clickstream_platform.store.place import StorePath
-from clickstream_platform.store.s3 import S3Access
 from clickstream_platform.streaming.lake import processes
 from clickstream_platform.streaming.lake.store_lease import hold_on_store, require_held
+from clickstream_platform_tests.on_store import place_on
 
 
 @dataclass
@@ -99,4 +99,4 @@ if __name__ == "__main__":
     place, endpoint, ttl, who = sys.argv[1:]
     if who == "stranger":
         processes._machine = lambda: ""  # pyright: ignore[reportPrivateUsage] - as where the system does not tell
-    _serve(StorePath.from_url(place, S3Access(endpoint, region="us-east-1")), timedelta(seconds=float(ttl)))
+    _serve(place_on(endpoint, place), timedelta(seconds=float(ttl)))

@@ -11,9 +11,11 @@ import pytest
 
 from clickstream_platform.settings import Settings
 from clickstream_platform.simulator.seaweed import Seaweed, lend_credentials
+from clickstream_platform.store.place import StorePath
 from clickstream_platform_tests.azurite import Azurite
+from clickstream_platform_tests.google_bucket import GoogleBucket
 
-AnyStore = Seaweed | Azurite
+AnyStore = Seaweed | Azurite | GoogleBucket
 _stores: list[AnyStore] = []  # the one that the lakes are on, if they are
 
 
@@ -45,6 +47,11 @@ def _prefix_of(home: Path) -> str:
         told.parent.mkdir(parents=True, exist_ok=True)
         told.write_text(token_hex(8))
     return told.read_text()
+
+
+def place_on(endpoint: str, address: str) -> StorePath:
+    """The place of an address on a store of any kind, without TLS."""
+    return StorePath.from_url(address, Settings(store_endpoint=endpoint, store_allow_http=True).access_to(address))
 
 
 def needs_a_folder(reason: str) -> None:

@@ -48,7 +48,7 @@ from clickstream_platform.tables.events import events_table
         ("FAIL_ON_DATA_LOSS", "maybe", "say true or false"),
         ("EVENT_TYPES", " , ", "allowed: accepted event types, separated by commas"),
         ("LAKE", "s3a://bucket/lake", "a folder, s3://bucket/prefix"),
-        ("LAKE", "gs://bucket/lake", "stores of other kinds were never tried"),
+        ("LAKE", "wasbs://bucket/lake", "stores of other kinds were never tried"),
         ("LAKE", "abfss://container@account.example.com/lake", "abfss://container@account.dfs.core.windows.net/prefix"),
         ("LAKE", "s3://bucket", "a folder, s3://bucket/prefix"),
         ("LAKE", "s3://bucket/a b", "the prefix of letters"),

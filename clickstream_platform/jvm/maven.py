@@ -37,11 +37,19 @@ class Artifact:
     version: str
     size: int
     sha256: str
+    classifier: str = ""
 
     @property
     def file_name(self) -> str:
         """The jar's name in the cache."""
-        return f"{self.name}-{self.version}.jar"
+        return "-".join(filter(None, (self.name, self.version, self.classifier))) + ".jar"
+
+    @property
+    def ivy_dependency(self) -> str:
+        """It and nothing beside it, as Ivy is asked for it."""
+        of_it = f'<artifact name="{self.name}" type="jar" m:classifier="{self.classifier}"/>' if self.classifier else ""
+        named = f'org="{self.organisation}" name="{self.name}" rev="{self.version}"'
+        return f'<dependency {named} transitive="false">{of_it}</dependency>'
 
 
 def resolve(artifacts: Sequence[Artifact], cache: Path, repository: str | None = None) -> tuple[Path, ...]:
@@ -128,7 +136,7 @@ def _run_ivy(java: Java, artifacts: Sequence[Artifact], scratch: Path, repositor
     (scratch / "ivy.xml").write_text(_ivy_module(artifacts))
     command = [str(java.path), *_proxy_options(), "-cp", str(_ivy_jar()), "org.apache.ivy.Main"]
     command += ["-settings", "settings.xml", "-ivy", "ivy.xml", "-cache", "ivy", "-types", "jar", "bundle"]
-    command += ["-retrieve", "[artifact]-[revision].[ext]"]
+    command += ["-retrieve", "[artifact]-[revision](-[classifier]).[ext]"]
     try:
         ivy = subprocess.run(command, cwd=scratch, capture_output=True, text=True, timeout=PATIENCE, check=False)
     except subprocess.TimeoutExpired as slow:
@@ -152,12 +160,8 @@ def _ivy_settings(repository: str | None) -> str:
 
 
 def _ivy_module(artifacts: Sequence[Artifact]) -> str:
-    dependencies = "\n".join(
-        f'    <dependency org="{artifact.organisation}" name="{artifact.name}" rev="{artifact.version}"'
-        ' transitive="false"/>'
-        for artifact in artifacts
-    )
-    return f"""<ivy-module version="2.0">
+    dependencies = "\n".join(f"    {artifact.ivy_dependency}" for artifact in artifacts)
+    return f"""<ivy-module version="2.0" xmlns:m="http://ant.apache.org/ivy/maven">
   <info organisation="clickstream" module="jars"/>
   <dependencies>
 {dependencies}

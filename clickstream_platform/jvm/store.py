@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from clickstream_platform.errors import SetupError
 from clickstream_platform.jvm.azure_jars import AZURE_JARS
+from clickstream_platform.jvm.google_jars import GOOGLE_JARS
 from clickstream_platform.jvm.jars import jar_paths
 from clickstream_platform.jvm.maven import resolve, sha256
 from clickstream_platform.jvm.s3_jars import S3_JARS
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
     from clickstream_platform.store.access import Access
 
 OWN_JAR = Path(__file__).with_name("put_if_absent.jar")
-OWN_SHA256 = "9eb143bec0a69f0b2e34cd0c15a7326c2873160ea4a0c80fa6f917f7c5ed6bd7"
+OWN_SHA256 = "0659dc53c27e5ccfe525c730d8af894fa684faa80b8c843f86820fc0a7ae6a8b"
 """What ``make jar`` makes of the sources in ``java/``, and says."""
 
-_JARS = {"hadoop-aws": S3_JARS, "hadoop-azure": AZURE_JARS}
+_JARS = {"hadoop-aws": S3_JARS, "hadoop-azure": AZURE_JARS, "gcs-connector": GOOGLE_JARS}
 
 
 def store_conf(access: Access) -> dict[str, str]:

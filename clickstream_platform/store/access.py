@@ -41,6 +41,8 @@ class Access(ABC):
 
     folder_mark: ClassVar[str] = ""
     """The metadata by which an empty object stands for a folder, where it does not by its name."""
+    state_tag: ClassVar[str] = "e_tag"
+    """What obstore calls that by which the condition of a PUT names an object's state."""
     hadoop_module: ClassVar[str]
     """Hadoop's client of it."""
 
@@ -54,17 +56,18 @@ class Access(ABC):
     def scheme(self) -> str:
         """What its addresses begin with, before ``://``."""
 
-    @abstractmethod
     def owns(self, url: str) -> bool:
         """Whether an address is one of this store's kind and account."""
+        return url.startswith(f"{self.scheme}://")
 
-    @abstractmethod
     def split(self, url: str) -> tuple[str, str]:
-        """The bucket and the key that an address names."""
+        """The bucket and the key that an address names: ``scheme://bucket/key``."""
+        bucket, _, key = url.partition("://")[2].partition("/")
+        return bucket, key
 
-    @abstractmethod
     def address(self, bucket: str, key: str) -> str:
         """The whole address of an object, as Spark, delta-rs and DuckDB take it."""
+        return f"{self.scheme}://{bucket}/{key}"
 
     @abstractmethod
     def open_client(self, bucket: str, options: dict[str, Any]) -> ObjectStore:

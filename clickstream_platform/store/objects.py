@@ -126,7 +126,8 @@ def _refused_key(failed: Exception) -> str:
 
 def _object(place: StorePath, listed: Any) -> Object:
     where = StorePath(place.bucket, listed["path"], place.access)
-    return Object(where, listed["size"], listed["last_modified"], _tag(listed))
+    # Lists of some stores have fractions of a second, which an answer about one object never has.
+    return Object(where, listed["size"], listed["last_modified"].replace(microsecond=0), _tag(listed))
 
 
 def _tag(listed: Any) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
-from clickstream_platform.store import azure, s3
+from clickstream_platform.store import azure, google, s3
 from clickstream_platform.store.access import Access, bucket_client
 from clickstream_platform.store.refusals import translate_store_errors
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
     from typing_extensions import TypeIs
 
-SCHEMES = (s3.SCHEME, *azure.SCHEMES)
+SCHEMES = (s3.SCHEME, google.SCHEME, *azure.SCHEMES)
 MARKER = "_folder"  # an object that makes a folder be there; Spark passes over such names
 
 
@@ -184,11 +184,11 @@ class StorePath:
         return io.StringIO(self.read_text())
 
     def read_with_tag(self) -> tuple[bytes, str] | None:
-        """Its content and the tag (ETag) of this state of it; None if there is no such object."""
+        """Its content and the tag of this state of it, for :meth:`write_if`; None if there is no such object."""
         with translate_store_errors(self) as obs:
             try:
                 answer = obs.get(self._store, self.key)
-                return bytes(answer.bytes()), answer.meta["e_tag"] or ""
+                return bytes(answer.bytes()), answer.meta[self.access.state_tag] or ""
             except FileNotFoundError:
                 return None
 
@@ -210,8 +210,9 @@ class StorePath:
             from obstore.exceptions import AlreadyExistsError, PreconditionError  # noqa: PLC0415 - who has a folder
 
             try:
-                mode: Any = "create" if tag is None else {"e_tag": tag}
-                return obs.put(self._store, self.key, content, mode=mode, use_multipart=False)["e_tag"] or ""
+                mode: Any = "create" if tag is None else {self.access.state_tag: tag}
+                put = obs.put(self._store, self.key, content, mode=mode, use_multipart=False)
+                return put[self.access.state_tag] or ""
             except (AlreadyExistsError, PreconditionError, FileNotFoundError):
                 current = self.read_with_tag()
                 return current[1] if current and current[0] == content else None

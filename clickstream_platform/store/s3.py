@@ -45,19 +45,6 @@ class S3Access(Access):
         """Not one of Hadoop's, which only Hadoop knows."""
         return SCHEME
 
-    def owns(self, url: str) -> bool:
-        """Whether it begins with ``s3://``."""
-        return url.startswith(f"{SCHEME}://")
-
-    def split(self, url: str) -> tuple[str, str]:
-        """What ``s3://bucket/key`` names."""
-        bucket, _, key = url.removeprefix(f"{SCHEME}://").partition("/")
-        return bucket, key
-
-    def address(self, bucket: str, key: str) -> str:
-        """``s3://bucket/key``."""
-        return f"{SCHEME}://{bucket}/{key}"
-
     def endpoint_of(self, bucket: str) -> str:
         """The address as the clients in Rust take it: with the bucket, where that is part of the host's name."""
         if not self.endpoint or self.path_style:

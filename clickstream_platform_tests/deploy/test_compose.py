@@ -74,6 +74,16 @@ def test_with_secrets_gives_a_program_what_files_hold(tmp_path: Path) -> None:
     assert (said.stdout, said.returncode) == (b"a b$c none\n", 3)
 
 
+@pytest.mark.parametrize(("content", "told"), [("", b"none"), ("{}", b"/google_credentials")])
+def test_with_secrets_names_a_file_of_googles_unless_it_is_empty(content: str, told: bytes, tmp_path: Path) -> None:
+    (file := tmp_path / "google_credentials").write_text(content)
+    program = [DOCKER / "with-secrets", "sh", "-c", 'echo "${GOOGLE_APPLICATION_CREDENTIALS-none}"']
+    given = {"PATH": os.environ["PATH"], "GOOGLE_APPLICATION_CREDENTIALS": str(file)}
+    said = subprocess.run(program, env=given, capture_output=True, check=True)
+
+    assert said.stdout.strip().endswith(told)
+
+
 def test_with_secrets_says_which_file_is_missing() -> None:
     given = {"PATH": os.environ["PATH"], "DAGSTER_PG_PASSWORD_FILE": "/nowhere/password"}
     said = subprocess.run([DOCKER / "with-secrets", "true"], env=given, capture_output=True, check=False, text=True)

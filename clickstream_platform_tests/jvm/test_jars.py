@@ -112,6 +112,21 @@ def test_what_is_fetched_lands_whole_and_leaves_nothing_else(repository: tuple[s
 
 
 @needs_java
+def test_of_an_artifacts_several_jars_the_one_that_is_meant_is_fetched(
+    repository: tuple[str, Artifact], tmp_path: Path
+) -> None:
+    address, tiny = repository
+    beside = tmp_path / "repository" / "org" / "example" / "tiny" / "1.0" / "tiny-1.0-shaded.jar"
+    beside.write_bytes(b"another")
+    shaded = replace(tiny, size=7, sha256=hashlib.sha256(b"another").hexdigest(), classifier="shaded")
+
+    (jar,) = resolve([shaded], tmp_path / "cache", address)
+
+    assert jar.name == "tiny-1.0-shaded.jar"
+    assert jar.read_bytes() == b"another"
+
+
+@needs_java
 def test_a_jar_cut_short_is_fetched_again(repository: tuple[str, Artifact], tmp_path: Path) -> None:
     address, tiny = repository
     jar = tmp_path / "cache" / "jars" / tiny.file_name

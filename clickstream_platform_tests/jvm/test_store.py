@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import subprocess
@@ -152,7 +153,7 @@ def told(ended: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def raced(each_store: AnyStore, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What each of two processes tells of the same rounds."""
-    homes, place = tmp_path_factory.mktemp("race"), each_store.address("race")
+    homes, place = tmp_path_factory.mktemp("race"), each_store.address(f"race-{secrets.token_hex(4)}")
     for home in "ab":
         (homes / home).mkdir()
     with ThreadPoolExecutor() as both:

@@ -20,8 +20,8 @@ from clickstream_platform.simulator.seaweed import Seaweed, lend_credentials
 from clickstream_platform.store.access import bucket_client
 from clickstream_platform.store.files import ObjectReader, allow_store_reads, arrow_dataset_source
 from clickstream_platform.store.place import StorePath
-from clickstream_platform.store.s3 import S3Access
 from clickstream_platform.streaming.lake.scan import open_duckdb
+from clickstream_platform_tests.on_store import place_on
 
 THREADS = 8
 
@@ -82,7 +82,7 @@ def test_duckdb_and_arrow_read_what_was_written_of_whatever_size(store: Seaweed,
 
 def test_a_small_file_is_asked_about_once_and_read_once_by_a_connection(store: Seaweed, place: str) -> None:
     with lend_credentials(store), count_requests(store.endpoint) as (endpoint, requests):
-        file = StorePath.from_url(place, S3Access(endpoint, region="us-east-1")) / "a.parquet"
+        file = place_on(endpoint, place) / "a.parquet"
         client = bucket_client(file.bucket, file.access)
         written = io.BytesIO()
         pq.write_table(ids(1, 1_000), written)

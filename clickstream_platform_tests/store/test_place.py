@@ -12,6 +12,7 @@ from clickstream_platform.store.access import bucket_client
 from clickstream_platform.store.objects import object_at, objects, read_range
 from clickstream_platform.store.place import StorePath
 from clickstream_platform.store.proof import MANY, require_conditional_put, require_store
+from clickstream_platform_tests.google_bucket import GoogleBucket
 from clickstream_platform_tests.on_store import AnyStore
 
 
@@ -96,6 +97,8 @@ def test_a_missing_bucket_is_said_at_once(root: StorePath, each_store: AnyStore)
 def test_a_wrong_key_is_said_at_once_and_not_shown(
     root: StorePath, each_store: AnyStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if isinstance(each_store, GoogleBucket):
+        pytest.skip("the variable names a file there, and an emulator reads none")
     name = list(each_store.environment)[1]
     monkeypatch.setenv(name, wrong := "bm90IHRoZSBrZXk=")
 
@@ -116,6 +119,7 @@ def test_what_is_gone_already_may_be_deleted(root: StorePath) -> None:
 
 
 def test_a_list_and_a_look_tell_the_same_of_an_object(root: StorePath) -> None:
+    """Also when it was put there: lists of Google and of MinIO have fractions of a second."""
     (root / "in" / "a b=1.json").write(b"x")
 
     (listed,) = objects(root / "in")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import time
@@ -28,7 +29,7 @@ KEY, SECRET, SECRET_IN_AZURE = "the-key", "the-s3cret", "dGhlLXMzY3JldA=="
 @pytest.fixture(autouse=True)
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith(("AWS_", "AZURE_"))]:
+    for name in [name for name in os.environ if name.startswith(("AWS_", "AZURE_", "GOOGLE_"))]:
         monkeypatch.delenv(name)
     for name, value in {
         "AWS_ACCESS_KEY_ID": KEY,
@@ -112,8 +113,8 @@ def test_two_variables_may_not_name_two_stores(monkeypatch: pytest.MonkeyPatch) 
     ("source", "finding"),
     [
         (
-            "gs://bucket/landing",
-            "'gs://bucket/landing' is not allowed; allowed: s3://bucket/prefix, az://container/pre",
+            "s3a://bucket/landing",
+            "'s3a://bucket/landing' is not allowed; allowed: s3://bucket/prefix, gs://bucket/prefix, az://conta",
         ),
         (
             "az://container/landing",
@@ -122,8 +123,12 @@ def test_two_variables_may_not_name_two_stores(monkeypatch: pytest.MonkeyPatch) 
         ("az://Container/landing", "'az://Container/landing' is not allowed; name a container, 3 to 63 of a-z, 0-9"),
         ("abfss://c-1@account.example.com/a", "is not allowed; name a container, 3 to 63 of a-z, 0-9 and -"),
         ("abfss://c-1@account.dfs.core.windows.net/a/../b", "no part of it being empty, . or .."),
-        ("s3://", "'s3://' is not allowed; allowed: s3://bucket/prefix, az://container/prefix or abfss://container@"),
+        (
+            "s3://",
+            "'s3://' is not allowed; allowed: s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or abfss",
+        ),
         ("s3://b/x", "'s3://b/x' is not allowed; name a bucket: 3 to 63 of a-z, 0-9, . and -"),
+        ("gs://a_b/x", "'gs://a_b/x' is not allowed; name a bucket: 3 to 63 of a-z, 0-9, . and -"),
         ("s3://Bucket/x", "'s3://Bucket/x' is not allowed; name a bucket"),
         ("s3://key:secret@bucket/x", "***"),
         ("s3://bucket/a//b", "no part of it being empty"),
@@ -237,6 +242,40 @@ def test_python_and_delta_rs_are_told_the_same_and_no_secret(monkeypatch: pytest
     assert told["aws_region"] == "eu-central-1"
     assert told["allow_http"] == "false"
     assert [value for value in told.values() if KEY in value or SECRET in value] == []
+
+
+@pytest.mark.parametrize("name", ["SERVICE_ACCOUNT", "SERVICE_ACCOUNT_PATH", "SERVICE_ACCOUNT_KEY", "BEARER_TOKEN"])
+def test_what_would_let_python_into_googles_store_and_not_spark_is_refused(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"GOOGLE_{name}", SECRET)
+
+    with pytest.raises(SettingsError, match=rf"GOOGLE_{name}: Spark's .* GOOGLE_APPLICATION_CREDENTIALS") as refused:
+        from_env().access_to("gs://bucket/lake")
+
+    assert SECRET not in str(refused.value)
+    assert str(from_env().lake_folder) == "s3://bucket/lake"  # which asks for none of them
+
+
+def test_nobody_signs_in_where_all_can_listen_and_with_tls_everybody_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(endpoint: str) -> tuple[dict[str, str], dict[str, str]]:
+        monkeypatch.setenv("CLICKSTREAM_STORE_ENDPOINT", endpoint)
+        access = from_env().access_to("gs://bucket/lake")
+        return delta_options("bucket", access), access.hadoop_conf()
+
+    of_delta, of_hadoop = told("http://127.0.0.1:4443")
+    assert json.loads(of_delta["google_service_account_key"])["gcs_base_url"] == "http://127.0.0.1:4443"
+    assert of_hadoop["fs.gs.auth.null.enable"] == "true"
+    assert of_hadoop["fs.gs.storage.root.url"] == "http://127.0.0.1:4443/"
+
+    of_delta, of_hadoop = told("https://storage-own.p.googleapis.com")
+    assert of_delta["google_base_url"] == "https://storage-own.p.googleapis.com"
+    assert "google_service_account_key" not in of_delta
+    assert "fs.gs.auth.null.enable" not in of_hadoop
+
+    of_delta, of_hadoop = told("")
+    assert [name for name in of_delta if name.startswith("google")] == []
+    assert "fs.gs.storage.root.url" not in of_hadoop
 
 
 def test_a_store_that_is_away_is_waited_for_as_long_as_is_said_however_short_the_waits_are() -> None:

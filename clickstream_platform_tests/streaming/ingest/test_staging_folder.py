@@ -21,7 +21,6 @@ from clickstream_platform.jvm.workers import require_worker
 from clickstream_platform.settings import Settings, from_env
 from clickstream_platform.simulator.seaweed import Seaweed
 from clickstream_platform.store.place import Place, StorePath, ensure_folder
-from clickstream_platform.store.s3 import S3Access
 from clickstream_platform.streaming.checkpoint import Checkpoint
 from clickstream_platform.streaming.ingest.adopting import adopt_files
 from clickstream_platform.streaming.ingest.staged import NO_PLACES, StagedBatch
@@ -145,9 +144,14 @@ def test_a_worker_tells_what_keeps_it_from_the_store_and_no_key(
     shared.unlink()
     (without,) = probe_worker((), asked_of(settings, shared))
     assert without.refused == f"there is no {shared}"
-    with pytest.raises(SetupError, match=r"it does not reach the lake \(there is no .*; start the worker with AWS_ACC"):
+    with pytest.raises(
+        SetupError,
+        match=rf"it does not reach the lake \(there is no .*; start the worker with {shared.access.credentials}",
+    ):
         require_worker(replace(zipped, refused=without.refused), asked_of(settings, shared), settings)
-    (nowhere,) = probe_worker((), replace(asked_of(settings, shared), store=S3Access("http://127.0.0.1:9")))
+    (nowhere,) = probe_worker(
+        (), replace(asked_of(settings, shared), store=replace(shared.access, endpoint="http://127.0.0.1:9"))
+    )
     assert nowhere.refused == "the store does not answer"
     assert store.secret not in repr((reached, without, nowhere))
 

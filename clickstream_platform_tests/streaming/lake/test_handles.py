@@ -16,13 +16,13 @@ from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from clickstream_platform.simulator.counting import OWN, Request, count_requests
 from clickstream_platform.simulator.seaweed import Seaweed, lend_credentials
 from clickstream_platform.store.place import Place, StorePath
-from clickstream_platform.store.s3 import S3Access
 from clickstream_platform.streaming.lake import handles, writer
 from clickstream_platform.streaming.lake.commit import Commit
 from clickstream_platform.streaming.lake.delta import options_of, uri_of
 from clickstream_platform.streaming.lake.store_lease import hold_on_store
 from clickstream_platform.streaming.lake.tables import LakeTable
 from clickstream_platform.streaming.lake.upkeep import clean_log, compact
+from clickstream_platform_tests.on_store import place_on
 
 ROW = pa.table({"key": ["a"]})
 CHECKPOINT = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
@@ -158,7 +158,7 @@ def test_one_that_is_not_there_is_not_there_until_it_is(tmp_path: Path) -> None:
 def counted(store: Seaweed, address: str) -> Generator[tuple[LakeTable, list[Request]]]:
     """A table on a store, asked already, and the requests that this process makes there."""
     with lend_credentials(store), count_requests(store.endpoint) as (endpoint, requests):
-        table = LakeTable(StorePath.from_url(address, S3Access(endpoint, region="us-east-1")) / "t")
+        table = LakeTable(place_on(endpoint, address) / "t")
         for number in range(3):
             add(table.path, number)
         assert (table.version(), table.transaction("t/1")) == (2, 2)

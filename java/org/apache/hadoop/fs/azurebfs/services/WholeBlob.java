@@ -1,11 +1,10 @@
 package org.apache.hadoop.fs.azurebfs.services;
 
-import java.io.ByteArrayOutputStream;
+import io.clickstream.WholeObject;
 import java.io.IOException;
 import java.net.HttpURLConnection;
 import java.util.List;
 import java.util.UUID;
-import org.apache.hadoop.fs.Abortable;
 import org.apache.hadoop.fs.FileAlreadyExistsException;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -24,11 +23,10 @@ import org.apache.hadoop.fs.azurebfs.utils.TracingHeaderFormat;
  * <p>What Hadoop's client writes is seen, empty, from its creation on, and stays so if its writer dies. It knows no
  * request that does both; but the one it makes, with its credentials, retries and throttling, is open to this package.
  */
-public final class WholeBlob extends ByteArrayOutputStream implements Abortable {
+public final class WholeBlob extends WholeObject {
   private final AzureBlobFileSystem files;
   private final Path path;
   private final boolean overwrite;
-  private boolean ended = false;
 
   /**
    * @param files of Azure, by its scheme.
@@ -42,13 +40,9 @@ public final class WholeBlob extends ByteArrayOutputStream implements Abortable 
   }
 
   @Override
-  public void close() throws IOException {
-    if (ended) {
-      return;
-    }
-    ended = true;
+  protected void put(byte[] content, int length) throws IOException {
     try {
-      put();
+      putBlob(content, length);
     } catch (AbfsRestOperationException failed) {
       int status = failed.getStatusCode();
       if (!overwrite && (status == HttpURLConnection.HTTP_CONFLICT || status == HttpURLConnection.HTTP_PRECON_FAILED)) {
@@ -58,7 +52,7 @@ public final class WholeBlob extends ByteArrayOutputStream implements Abortable 
     }
   }
 
-  private void put() throws IOException {
+  private void putBlob(byte[] content, int length) throws IOException {
     AzureBlobFileSystemStore store = files.getAbfsStore();
     AbfsClient client = store.getClientHandler().getClient(AbfsServiceType.BLOB);
     String name = store.getRelativePath(files.makeQualified(path));
@@ -75,9 +69,9 @@ public final class WholeBlob extends ByteArrayOutputStream implements Abortable 
             "PUT",
             client.createRequestUrl(name, query.toString()),
             headers,
-            buf,
+            content,
             0,
-            count,
+            length,
             sas)
         .execute(
             new TracingContext(
@@ -86,22 +80,5 @@ public final class WholeBlob extends ByteArrayOutputStream implements Abortable 
                 FSOperationType.CREATE,
                 TracingHeaderFormat.ALL_ID_FORMAT,
                 null));
-  }
-
-  @Override
-  public AbortableResult abort() {
-    boolean before = ended;
-    ended = true;
-    return new AbortableResult() {
-      @Override
-      public boolean alreadyClosed() {
-        return before;
-      }
-
-      @Override
-      public IOException anyCleanupException() {
-        return null;
-      }
-    };
   }
 }
