@@ -12,8 +12,10 @@ from clickstream_platform.errors import ClickstreamError, SetupError
 from clickstream_platform.events.registry.model import registry_from
 from clickstream_platform.jvm import class_data
 from clickstream_platform.jvm.cluster import own_address
-from clickstream_platform.jvm.jars import SPARK_JARS, damaged_jars, missing_jars, require_packages
+from clickstream_platform.jvm.jars import SPARK_JARS, damaged_jars, require_packages
 from clickstream_platform.jvm.machine import require_folder, require_java, require_room
+from clickstream_platform.jvm.maven import missing_from
+from clickstream_platform.jvm.store import JARS_OF_CLIENTS, store_of
 from clickstream_platform.settings import Settings
 from clickstream_platform.store.place import is_on_store
 from clickstream_platform.store.proof import MANY, require_conditional_put, require_store
@@ -91,15 +93,17 @@ def _home(settings: Settings) -> str:
 
 def _jars(settings: Settings) -> str:
     require_packages()
-    if altered := damaged_jars(settings.cache):
+    store = store_of(settings)
+    wanted = (*SPARK_JARS, *(JARS_OF_CLIENTS[store.hadoop_module] if store else ()))
+    if altered := damaged_jars(settings.cache, wanted):
         remedy = "delete it, and the next run fetches it again"
         raise SetupError("jars", f"{altered[0]} is not what was fetched", remedy)
-    if to_fetch := missing_jars(settings.cache):
+    if to_fetch := missing_from(settings.cache, wanted):
         require_folder(settings.cache, "CLICKSTREAM_CACHE")
         size = sum(artifact.size for artifact in to_fetch)
         require_room(settings.cache, 3 * size, "the jars", "CLICKSTREAM_CACHE")
-        return f"{len(to_fetch)} of {len(SPARK_JARS)} are not in {settings.cache} yet; the next run fetches them"
-    return f"all {len(SPARK_JARS)} in {settings.cache}"
+        return f"{len(to_fetch)} of {len(wanted)} are not in {settings.cache} yet; the next run fetches them"
+    return f"all {len(wanted)} in {settings.cache}"
 
 
 def _spark(settings: Settings) -> str:

@@ -1,7 +1,7 @@
 """What a run finds in the cache, so that it need not wait: the jars and, if the user likes, a class-data archive.
 
-``python -m clickstream_platform.prepare`` fetches the jars, for ``make setup``; with ``--classes`` it makes the
-archive too.
+``python -m clickstream_platform.prepare`` fetches the jars, for ``make setup``; with ``--stores`` those too that a lake
+on an object store needs, of whatever kind; with ``--classes`` it makes the archive too.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import argparse
 import logging
 import sys
 import time
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, cast
@@ -18,6 +19,8 @@ from clickstream_platform.errors import ClickstreamError, SetupError
 from clickstream_platform.jvm import class_data
 from clickstream_platform.jvm.jars import jar_paths
 from clickstream_platform.jvm.machine import require_java, require_room
+from clickstream_platform.jvm.maven import resolve
+from clickstream_platform.jvm.store import JARS_OF_CLIENTS
 from clickstream_platform.settings import Settings, from_env
 
 if TYPE_CHECKING:
@@ -82,12 +85,15 @@ def main() -> int:
     """Do it; 1 if it cannot be done."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--classes", action="store_true", help="make the archive too")
+    parser.add_argument("--stores", action="store_true", help="fetch the jars for object stores too: 52 MB more")
     wanted = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("py4j").setLevel(logging.WARNING)
     try:
         require_java()
         jar_paths((settings := from_env()).cache)
+        if wanted.stores:
+            resolve(list(chain(*JARS_OF_CLIENTS.values())), settings.cache)
         if wanted.classes:
             keep_classes(settings)
     except ClickstreamError as error:

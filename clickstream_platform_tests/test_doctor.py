@@ -112,6 +112,12 @@ def test_jars_not_fetched_yet_are_no_fault(settings: Settings, tmp_path: Path) -
     assert found.finding.startswith("6 of 6 are not in")
 
 
+def test_the_jars_of_the_lakes_store_are_looked_for_too(settings: Settings, tmp_path: Path) -> None:
+    found = finding(settings.model_copy(update={"cache": tmp_path / "empty", "lake": "gs://bucket/lake"}), "jars")
+
+    assert found.finding.startswith("7 of 7 are not in")
+
+
 def test_a_landing_folder_that_is_a_file_is_a_fault(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 

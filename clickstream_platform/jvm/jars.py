@@ -9,11 +9,12 @@ middle of a run; so that is refused before a JVM starts.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from clickstream_platform.errors import SetupError
-from clickstream_platform.jvm.maven import Artifact, missing_from, resolve, sha256
+from clickstream_platform.jvm.maven import Artifact, resolve, sha256
 
 MADE_FOR = {"pyspark": "4.2.0", "delta-spark": "4.4.0"}
 """The packages that the jars belong to. Who takes another version takes its jars, with their checksums, here."""
@@ -81,12 +82,7 @@ def _installed(package: str) -> str:
         return "no version"
 
 
-def missing_jars(cache: Path) -> tuple[Artifact, ...]:
-    """The jars that ``cache`` lacks: the next ``jar_paths`` will fetch them."""
-    return missing_from(cache, SPARK_JARS)
-
-
-def damaged_jars(cache: Path) -> tuple[Path, ...]:
-    """The cached jars whose content is not what was fetched. Reads them all, 19 MB."""
-    paths = {cache / "jars" / artifact.file_name: artifact for artifact in SPARK_JARS}
+def damaged_jars(cache: Path, artifacts: Sequence[Artifact] = SPARK_JARS) -> tuple[Path, ...]:
+    """The cached ones of these jars whose content is not what was fetched. Reads them all: of a session's 19 MB."""
+    paths = {cache / "jars" / artifact.file_name: artifact for artifact in artifacts}
     return tuple(path for path, artifact in paths.items() if path.is_file() and sha256(path) != artifact.sha256)

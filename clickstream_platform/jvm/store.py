@@ -25,7 +25,8 @@ OWN_JAR = Path(__file__).with_name("put_if_absent.jar")
 OWN_SHA256 = "0659dc53c27e5ccfe525c730d8af894fa684faa80b8c843f86820fc0a7ae6a8b"
 """What ``make jar`` makes of the sources in ``java/``, and says."""
 
-_JARS = {"hadoop-aws": S3_JARS, "hadoop-azure": AZURE_JARS, "gcs-connector": GOOGLE_JARS}
+JARS_OF_CLIENTS = {"hadoop-aws": S3_JARS, "hadoop-azure": AZURE_JARS, "gcs-connector": GOOGLE_JARS}
+"""By the name of Hadoop's client of a kind of store: the jars that it needs."""
 
 
 def store_conf(access: Access) -> dict[str, str]:
@@ -53,7 +54,7 @@ def store_jar_paths(cache: Path, access: Access) -> tuple[Path, ...]:
     Raises:
         SetupError: our jar is not the one that belongs to this version, or as ``jar_paths``.
     """
-    return (*jar_paths(cache), *resolve(_JARS[access.hadoop_module], cache), own_jar())
+    return (*jar_paths(cache), *resolve(JARS_OF_CLIENTS[access.hadoop_module], cache), own_jar())
 
 
 def own_jar() -> Path:

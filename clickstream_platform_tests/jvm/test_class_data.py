@@ -1,4 +1,4 @@
-"""The class-data archive: used if it is there, missed by nobody if it is not."""
+"""What a machine is made ready with: the class-data archive, which nobody misses if it is not there, and jars."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from clickstream_platform import prepare
 from clickstream_platform.jvm import class_data
 from clickstream_platform.jvm.machine import require_java
 from clickstream_platform.settings import Settings, from_env
+from clickstream_platform.store.azure import AzureAccess
+from clickstream_platform.store.google import GoogleAccess
+from clickstream_platform.store.s3 import S3Access
 
 
 def test_an_archive_fits_one_java(tmp_path: Path) -> None:
@@ -158,3 +161,16 @@ session = build_session(from_env())
 print(Path(f"/proc/{session.sparkContext._gateway.proc.pid}/maps").read_text())
 session.stop()
 """
+
+
+def test_who_prepares_a_machine_for_stores_has_the_jars_of_each_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[str] = []
+    monkeypatch.setattr(prepare, "jar_paths", lambda cache: ())  # pyright: ignore[reportUnknownLambdaType]
+    monkeypatch.setattr(prepare, "resolve", lambda jars, cache: fetched.extend(each.name for each in jars))  # pyright: ignore
+    monkeypatch.setattr(sys, "argv", ["prepare", "--stores"])
+
+    assert prepare.main() == 0
+
+    assert {S3Access.hadoop_module, AzureAccess.hadoop_module, GoogleAccess.hadoop_module} <= {*fetched}

@@ -24,7 +24,7 @@ from packaging.requirements import Requirement
 from clickstream_platform.doctor import diagnose
 from clickstream_platform.errors import SetupError
 from clickstream_platform.jvm import jars, maven
-from clickstream_platform.jvm.jars import MADE_FOR, SPARK_JARS, damaged_jars, jar_paths, missing_jars
+from clickstream_platform.jvm.jars import MADE_FOR, SPARK_JARS, damaged_jars, jar_paths
 from clickstream_platform.jvm.machine import require_room
 from clickstream_platform.jvm.maven import Artifact, resolve
 from clickstream_platform.jvm.session import build_session
@@ -70,7 +70,7 @@ def test_the_users_cache_has_every_jar_and_none_is_damaged(user_cache: Path) -> 
     paths = jar_paths(user_cache)
 
     assert [path.name for path in paths] == [artifact.file_name for artifact in SPARK_JARS]
-    assert not missing_jars(user_cache)
+    assert not maven.missing_from(user_cache, SPARK_JARS)
     assert not damaged_jars(user_cache)
 
 

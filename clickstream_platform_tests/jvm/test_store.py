@@ -35,6 +35,7 @@ from clickstream_platform.jvm.store import OWN_JAR, OWN_SHA256, own_jar
 from clickstream_platform.settings import Settings
 from clickstream_platform.simulator.seaweed import Seaweed
 from clickstream_platform.store.azure import AzureAccess
+from clickstream_platform.store.google import GoogleAccess
 from clickstream_platform.store.s3 import S3Access
 from clickstream_platform_tests.on_store import AnyStore
 
@@ -248,11 +249,11 @@ def test_the_classes_of_a_session_on_a_store_are_kept_apart(tmp_path: Path, monk
     settings, options = Settings(home=tmp_path, cache=tmp_path), "spark.driver.extraJavaOptions"
     archives = [
         re.findall(r"/\.(classes-\w+)-\d", spark_conf(settings, JAVA, 0, store)[options])
-        for store in (None, S3Access(), AzureAccess(account="ours"))
+        for store in (None, S3Access(), AzureAccess(account="ours"), GoogleAccess())
     ]
 
     assert all(archives)
-    assert len({*map(tuple, archives)}) == 3
+    assert len({*map(tuple, archives)}) == 4
 
 
 def test_an_archive_of_classes_is_none_for_another_jar_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
