@@ -246,14 +246,15 @@ class StorePath:
             yield from map(bytes, obs.get(self._store, self.key).stream(min_chunk_size=4_000_000))
 
     def remove_all(self) -> None:
-        """Delete everything below it, whoever else deletes there. Some stores mind if it is gone already."""
-        is_done = False
-        while not is_done:
-            with translate_store_errors(self) as obs, suppress(FileNotFoundError):
-                for page in obs.list(self._store, self.key_prefix):
-                    if names := [each["path"] for each in page]:
-                        obs.delete(self._store, names)
-                is_done = True
+        """Delete everything below it, whoever else deletes there. A mark of a folder may stay, which clients hide."""
+        with translate_store_errors(self) as obs:
+            for page in obs.list(self._store, self.key_prefix):
+                names = [each["path"] for each in page]
+                try:
+                    obs.delete(self._store, names)
+                except FileNotFoundError:  # some stores mind if one is gone, or is a mark, whose name ends in a slash
+                    for name in names:
+                        self._at(name).unlink()
 
 
 Place = Path | StorePath

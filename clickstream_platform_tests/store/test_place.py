@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -116,6 +117,17 @@ def test_what_is_gone_already_may_be_deleted(root: StorePath) -> None:
     root.remove_all()
 
     assert not root.exists()
+
+
+def test_several_that_delete_the_same_at_once_leave_nothing_and_none_fails(root: StorePath) -> None:
+    for number in range(40):
+        (root / "in" / f"{number}.json").write(b"x")
+
+    with ThreadPoolExecutor(4) as threads:
+        assert [*threads.map(lambda _: (root / "in").remove_all(), range(4))] == [None] * 4
+
+    assert not root.exists()
+    root.remove_all()  # nor does one that finds nothing
 
 
 def test_a_list_and_a_look_tell_the_same_of_an_object(root: StorePath) -> None:
