@@ -160,7 +160,7 @@ class StoreSettings(BaseSettings):
         """
         if url.startswith("s3://"):
             return self._access_to_s3()
-        return self._access_to_google() if url.startswith("gs://") else self._access_to_azure(url)
+        return self._access_to_google(url) if url.startswith("gs://") else self._access_to_azure(url)
 
     def _access_to_azure(self, url: str) -> AzureAccess:
         address = _BUCKET.match(url)
@@ -171,11 +171,13 @@ class StoreSettings(BaseSettings):
             raise SettingsError("AZURE_STORAGE_ACCOUNT_NAME", "no account is named", remedy)
         return AzureAccess(self._require_tls(self.store_endpoint), self.home, account, of_azure.signs_in_by)
 
-    def _access_to_google(self) -> GoogleAccess:
+    def _access_to_google(self, url: str) -> GoogleAccess:
         of_google = _OfGoogle()
         if variable := of_google.not_for_spark:
             remedy = "unset it, and let GOOGLE_APPLICATION_CREDENTIALS name the file with the credentials"
-            raise SettingsError(variable, "Spark's client does not look at it", remedy)
+            raise SettingsError(
+                without_passwords(url), f"{variable} is set, at which Spark's client does not look", remedy
+            )
         return GoogleAccess(self._require_tls(self.store_endpoint or of_google.base_url), self.home)
 
     def _require_tls(self, endpoint: str) -> str:

@@ -54,7 +54,8 @@ _SECRETS = "password|passwd|passphrase|pwd|secret|token|credential|signature|api
 _WORD = rf"[\w.-]*(?:{_SECRETS})[\w.-]*"
 _VALUE = r"""(?:"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s&,;'"}]+)"""
 _PASSWORDS = (
-    (re.compile(r"(?<=//)\S*@"), "***@"),  # up to the last one: a password may have one in it, or a slash
+    # Up to the last one: a password may have one in it, or a slash. A container of Azure's is none.
+    (re.compile(r"(?<=//)(?!(?:(?<=abfs://)|(?<=abfss://))[a-z0-9-]+@)\S*@"), "***@"),
     (re.compile(r"""[^\s'"/,]+:[^\s'"]*@(?=[\w.-]+:\d)"""), "***@"),  # the same without a scheme
     (re.compile(rf"""(?P<name>{_WORD}\\?["']?\s*(?:=|:(?!\s)|%3D)\s*){_VALUE}""", re.IGNORECASE), r"\g<name>***"),
     # What is said of a path is no secret, whatever the path ends in: `/run/secrets: there is no such folder`.

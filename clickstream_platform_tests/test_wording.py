@@ -66,6 +66,8 @@ def test_a_span_has_one_unit(span: timedelta, said: str) -> None:
         "the password : s3cret",
         "/etc/app/password:s3cret",
         "https://h/a?sig=1&token=s3cret",
+        "abfss://me:s3cret@account.dfs.core.windows.net/a",
+        "abfss://c@account.dfs.core.windows.net/a and https://s3cret@h",
         "-----BEGIN RSA PRIVATE KEY-----\ns3cret",
     ],
 )
@@ -77,6 +79,7 @@ def test_a_password_is_left_out_of_what_is_said(text: str) -> None:
     "text",
     [
         *("kafka://a:1,b:2/clicks", "team:data", "a@example.org", "2026-01-05T10:00:00Z", "token"),
+        *("abfss://container-1@account.dfs.core.windows.net/a", "abfs://c@account.dfs.core.windows.net/a: no answer"),
         *("/run/secrets: there is no such folder", "/etc/passwd: no such file", "~/my-token.json: it is"),
     ],
 )

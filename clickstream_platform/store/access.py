@@ -36,6 +36,8 @@ class Access(ABC):
     """What the cloud calls that in which objects lie."""
     credentials: ClassVar[str]
     """The variables by which a user is known, as an error names them."""
+    credentials_form: ClassVar[str] = ""
+    """What these hold, as an error goes on, where users take them for something else."""
     identity: ClassVar[str]
     """What a host may have instead of such variables."""
 

@@ -27,6 +27,7 @@ class GoogleAccess(Access):
     """How Google's Cloud Storage is reached. Without TLS nobody signs in: that is an emulator, never Google."""
 
     credentials: ClassVar[str] = "GOOGLE_APPLICATION_CREDENTIALS"
+    credentials_form: ClassVar[str] = ", which names a file: a service account's key, or what `gcloud auth` wrote"
     identity: ClassVar[str] = "a service account"
     state_tag: ClassVar[str] = "version"  # its conditions are on an object's generation, which obstore calls so
     hadoop_module: ClassVar[str] = "gcs-connector"

@@ -13,8 +13,14 @@ from clickstream_platform.store.access import Access
 _CODES = (re.compile(r"<Code>(\w+)</Code>"), re.compile(r"status code: (\d{3} [A-Z]\w+)"))
 _KEY_REFUSED = re.compile(
     r"InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|ExpiredToken|AuthenticationFailed|AuthorizationFailure"
-    r"|\b40[13] "
+    r"|invalid_grant|invalid_client|\b40[13] "
 )
+# What is no key at all, or in a file that cannot be read: nobody was asked.
+_NO_KEY = re.compile(
+    r"Unable to (?:open|decode) service account file|Error reading pem file|Invalid Access Key|federated token file"
+    r"|Failed to read token file"
+)
+_HOSTS_OF_IDENTITIES = ("169.254.169.254", "169.254.170", "metadata.google.internal")
 
 
 class NamedPlace(Protocol):
@@ -53,7 +59,10 @@ def _error_of_refusal(text: str, place: NamedPlace) -> ClickstreamError:
     if "NoSuchBucket" in text or "ContainerNotFound" in text:
         finding = f"there is no {place.access.bucket_term} {place.bucket} at {place.access.display_name}"
         return SetupError(str(place), finding, "make it, or set CLICKSTREAM_LAKE to another")
-    if "169.254.169.254" in text or "169.254.170" in text:
+    if _NO_KEY.search(text):
+        finding = f"the credentials for {place.access.display_name} cannot be read"
+        return SetupError(str(place), finding, f"look at {place.access.credentials}{place.access.credentials_form}")
+    if any(host in text for host in _HOSTS_OF_IDENTITIES):
         finding = f"there are no credentials for {place.access.display_name}"
         return SetupError(
             str(place), finding, f"set {place.access.credentials}, or give the host {place.access.identity}"

@@ -250,11 +250,50 @@ def test_what_would_let_python_into_googles_store_and_not_spark_is_refused(
 ) -> None:
     monkeypatch.setenv(f"GOOGLE_{name}", SECRET)
 
-    with pytest.raises(SettingsError, match=rf"GOOGLE_{name}: Spark's .* GOOGLE_APPLICATION_CREDENTIALS") as refused:
+    with pytest.raises(SettingsError, match=rf"GOOGLE_{name} is set.* GOOGLE_APPLICATION_CREDENTIALS") as refused:
         from_env().access_to("gs://bucket/lake")
 
     assert SECRET not in str(refused.value)
     assert str(from_env().lake_folder) == "s3://bucket/lake"  # which asks for none of them
+
+
+@pytest.mark.parametrize(
+    ("lake", "variables", "remedy"),
+    [
+        (
+            "gs://bucket/lake",
+            {"GOOGLE_APPLICATION_CREDENTIALS": "/nowhere"},
+            "GOOGLE_APPLICATION_CREDENTIALS, which names",
+        ),
+        ("gs://bucket/lake", {"GOOGLE_APPLICATION_CREDENTIALS": "text"}, "GOOGLE_APPLICATION_CREDENTIALS, which names"),
+        (
+            "gs://bucket/lake",
+            {"GOOGLE_APPLICATION_CREDENTIALS": "no_key"},
+            "GOOGLE_APPLICATION_CREDENTIALS, which names",
+        ),
+        (
+            "abfss://c-1@ours.dfs.core.windows.net/lake",
+            {"AZURE_STORAGE_ACCOUNT_KEY": "a key!"},
+            "AZURE_STORAGE_ACCOUNT",
+        ),
+    ],
+)
+def test_credentials_that_are_none_are_said_before_anybody_is_asked(
+    lake: str, variables: dict[str, str], remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("text").write_text("the-s3cret")
+    Path("no_key").write_text(
+        '{"type": "service_account", "client_email": "a", "private_key": "the-s3cret", "private_key_id": "1"}'
+    )
+    for name, value in {**variables, "CLICKSTREAM_LAKE": lake}.items():
+        monkeypatch.setenv(name, value)
+
+    said = " ".join(clickstream("status").output.split())
+
+    assert f"{lake}: the credentials for " in said
+    assert f"cannot be read; look at {remedy}" in said
+    assert SECRET not in said
+    assert not (tmp_path / "home").exists()
 
 
 def test_nobody_signs_in_where_all_can_listen_and_with_tls_everybody_does(monkeypatch: pytest.MonkeyPatch) -> None:
