@@ -12,9 +12,9 @@ from clickstream_platform.errors import ClickstreamError, SetupError
 from clickstream_platform.events.registry.model import registry_from
 from clickstream_platform.jvm import class_data
 from clickstream_platform.jvm.cluster import own_address
-from clickstream_platform.jvm.jars import SPARK_JARS, damaged_jars, require_packages
+from clickstream_platform.jvm.jars import SPARK_JARS, require_packages
 from clickstream_platform.jvm.machine import require_folder, require_java, require_room
-from clickstream_platform.jvm.maven import missing_from
+from clickstream_platform.jvm.maven import damaged_from, missing_from
 from clickstream_platform.jvm.store import JARS_OF_CLIENTS, store_of
 from clickstream_platform.settings import Settings
 from clickstream_platform.store.place import is_on_store
@@ -95,7 +95,7 @@ def _jars(settings: Settings) -> str:
     require_packages()
     store = store_of(settings)
     wanted = (*SPARK_JARS, *(JARS_OF_CLIENTS[store.hadoop_module] if store else ()))
-    if altered := damaged_jars(settings.cache, wanted):
+    if altered := damaged_from(settings.cache, wanted):
         remedy = "delete it, and the next run fetches it again"
         raise SetupError("jars", f"{altered[0]} is not what was fetched", remedy)
     if to_fetch := missing_from(settings.cache, wanted):

@@ -9,12 +9,11 @@ middle of a run; so that is refused before a JVM starts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from clickstream_platform.errors import SetupError
-from clickstream_platform.jvm.maven import Artifact, resolve, sha256
+from clickstream_platform.jvm.maven import Artifact, resolve
 
 MADE_FOR = {"pyspark": "4.2.0", "delta-spark": "4.4.0"}
 """The packages that the jars belong to. Who takes another version takes its jars, with their checksums, here."""
@@ -80,9 +79,3 @@ def _installed(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "no version"
-
-
-def damaged_jars(cache: Path, artifacts: Sequence[Artifact] = SPARK_JARS) -> tuple[Path, ...]:
-    """The cached ones of these jars whose content is not what was fetched. Reads them all: of a session's 19 MB."""
-    paths = {cache / "jars" / artifact.file_name: artifact for artifact in artifacts}
-    return tuple(path for path, artifact in paths.items() if path.is_file() and sha256(path) != artifact.sha256)

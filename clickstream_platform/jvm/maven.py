@@ -85,6 +85,12 @@ def missing_from(cache: Path, artifacts: Sequence[Artifact]) -> tuple[Artifact, 
     return tuple(artifact for artifact in artifacts if not _is_there(cache / "jars" / artifact.file_name, artifact))
 
 
+def damaged_from(cache: Path, artifacts: Sequence[Artifact]) -> tuple[Path, ...]:
+    """The jars in ``cache`` whose content is not what was fetched. Reads them all."""
+    paths = {cache / "jars" / artifact.file_name: artifact for artifact in artifacts}
+    return tuple(path for path, artifact in paths.items() if path.is_file() and sha256(path) != artifact.sha256)
+
+
 def sha256(path: Path) -> str:
     """The checksum of a file's content."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

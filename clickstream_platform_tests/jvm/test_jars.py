@@ -24,7 +24,7 @@ from packaging.requirements import Requirement
 from clickstream_platform.doctor import diagnose
 from clickstream_platform.errors import SetupError
 from clickstream_platform.jvm import jars, maven
-from clickstream_platform.jvm.jars import MADE_FOR, SPARK_JARS, damaged_jars, jar_paths
+from clickstream_platform.jvm.jars import MADE_FOR, SPARK_JARS, jar_paths
 from clickstream_platform.jvm.machine import require_room
 from clickstream_platform.jvm.maven import Artifact, resolve
 from clickstream_platform.jvm.session import build_session
@@ -71,7 +71,7 @@ def test_the_users_cache_has_every_jar_and_none_is_damaged(user_cache: Path) -> 
 
     assert [path.name for path in paths] == [artifact.file_name for artifact in SPARK_JARS]
     assert not maven.missing_from(user_cache, SPARK_JARS)
-    assert not damaged_jars(user_cache)
+    assert not maven.damaged_from(user_cache, SPARK_JARS)
 
 
 @needs_java
@@ -97,7 +97,7 @@ def test_a_damaged_jar_of_the_right_size_is_found(user_cache: Path, tmp_path: Pa
     victim.unlink()
     victim.write_bytes(content)
 
-    assert damaged_jars(tmp_path) == (victim,)
+    assert maven.damaged_from(tmp_path, SPARK_JARS) == (victim,)
 
 
 @needs_java
